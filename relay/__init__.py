@@ -1,0 +1,3 @@
+"""amo-relay: amoCRM webhooks, delivered."""
+
+__version__ = "0.1.0"

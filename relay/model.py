@@ -1,0 +1,176 @@
+"""What the relay talks about: frozen records without I/O. Times are milliseconds of the store's clock."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+Value: TypeAlias = "str | list[Value] | dict[str, Value]"
+"""What a bracketed form holds: amoCRM sends every scalar as a string."""
+
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A frozen record."""
+
+
+class ReceiptState(StrEnum):
+    """What became of a POST. A receipt is in exactly one of them."""
+
+    ACCEPTED = "accepted"  # stored, not decoded yet
+    ROUTED = "routed"  # at least one delivery came of it
+    UNROUTED = "unrouted"  # decoded, and no route matched
+    REFUSED = "refused"  # another account's, or made by an ignored user
+    MALFORMED = "malformed"  # not what amoCRM sends
+    QUARANTINED = "quarantined"  # routing it killed the worker again and again
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands. Pending means: in exactly one of its sink's two sets."""
+
+    PENDING = "pending"
+    HELD = "held"  # a person must decide
+    DELIVERED = "delivered"
+    SKIPPED = "skipped"
+    SHADOWED = "shadowed"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+class Outcome(StrEnum):
+    """What one attempt meant."""
+
+    DELIVERED = "delivered"  # applied, or it already was
+    SKIPPED = "skipped"  # policy: nobody to deliver to
+    RETRY = "retry"  # not applied, or harmless to repeat
+    THROTTLED = "throttled"  # come back later; no attempt consumed
+    UNKNOWN = "unknown"  # may have been applied
+    REJECTED = "rejected"  # this event is wrong for them
+    BLOCKED = "blocked"  # the sink is broken, not the event; no attempt consumed
+
+
+class Receipt(Record):
+    """One POST as it arrived."""
+
+    id: str
+    source: str
+    received_at: int
+    body: bytes
+    content_type: str = ""
+    user_agent: str = ""
+    request_id: str = ""
+
+
+class Account(Record):
+    """Who a body says it comes from. Empty where the body does not say."""
+
+    id: str = ""
+    subdomain: str = ""
+
+
+class Event(Record):
+    """One fact of a receipt, under amoCRM's own name (`status_lead`)."""
+
+    id: str  # "<receipt id>.<index>"
+    receipt_id: str
+    index: int
+    source: str
+    name: str
+    entity: str  # lead, contact, company, customer, task, note… singular
+    action: str
+    entity_id: str  # "" where the fact has none
+    account: Account
+    data: Mapping[str, Value]
+    received_at: int  # when its receipt arrived
+
+
+class NewDelivery(Record):
+    """A delivery as routing makes it. Its id follows from event, route and sink, or from route and `once` key."""
+
+    id: str
+    event_id: str
+    route: str
+    sink: str
+    once: bool
+    content: bytes
+    state: DeliveryState = DeliveryState.PENDING
+    reason: str = ""
+
+
+class Delivery(Record):
+    """A delivery as a worker holds it: claimed under a token, with its content."""
+
+    id: str
+    event_id: str
+    source: str
+    route: str
+    sink: str
+    content: bytes
+    accepted_at: int  # when the receipt arrived
+    created_at: int  # when it was routed
+    attempts: int  # attempts consumed before this one
+    claims: int
+    token: str
+    lease_until: int
+    sending: bool  # an earlier attempt marked that its bytes were about to leave and never settled
+
+
+class Result(Record):
+    """What an attempt came to: the outcome, and what a person needs to understand it."""
+
+    outcome: Outcome
+    reason: str
+    status: int | None = None  # HTTP status, where there was one
+    after_ms: int | None = None  # how long they asked us to wait
+    scope: str = "sink"  # what a block closes: "sink", or "route" where only the route is wrong
+    response: str = ""  # the beginning of their answer, for the story
+    provider_id: str = ""  # their id of what they made
+
+
+class DecisionKind(StrEnum):
+    """What is done about an outcome."""
+
+    SETTLE = "settle"
+    RETRY = "retry"
+    HOLD = "hold"
+    DEAD = "dead"
+    WAIT = "wait"  # again later, no attempt consumed
+
+
+class Decision(Record):
+    """What happens to a delivery next. A value; the store acts on it."""
+
+    kind: DecisionKind
+    state: DeliveryState
+    reason: str
+    delay_ms: int = 0  # RETRY, WAIT: from now
+    consumed: bool = True  # whether the attempt counts
+    gate_ms: int = 0  # > 0: the gate closes for so long
+    gate_scope: str = "sink"
+
+
+class Limit(Record):
+    """At most `count` grants in any window of `per_ms`, counted under `key` over all workers."""
+
+    key: str
+    count: int
+    per_ms: int
+
+
+class Attempt(Record):
+    """One try, as the story tells it."""
+
+    number: int
+    at: int
+    took_ms: int
+    outcome: Outcome
+    reason: str
+    decision: DecisionKind
+    status: int | None = None
+    response: str = ""
+    provider_id: str = ""
+    next_at: int | None = None
+    worker: str = ""
+    times: int = 1  # throttled or blocked tries in a row collapse into one
