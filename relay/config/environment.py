@@ -1,0 +1,121 @@
+"""The environment of a process: the only reader of os.environ, and what a process must know before the YAML.
+
+| variable | means | default |
+|---|---|---|
+| `RELAY_CONFIG` | the configuration file | config/relay.yaml |
+| `REDIS_URL` | the store | none: only `relay dev` and `relay demo` run without, on an embedded one |
+| `CELERY_BROKER_URL` | where the bells ring | the store |
+| `RELAY_REDIS_TLS` | `verify` certificates of `rediss://`, or `insecure` for self-signed ones (Heroku) | verify |
+| `RELAY_NAMESPACE` | prefix of every key, so that two relays can share one server | relay |
+| `PORT`, `WEB_CONCURRENCY` | the web process | 8000, 1 |
+| `RELAY_ADMIN_TOKEN` | opens the operator's pages | none: they stay closed |
+| `RELAY_DURABILITY` | `strict` refuses a store that may lose what it confirmed, `warn` says so | warn |
+| `RELAY_LOG` | `console` or `json` | console on a terminal |
+| `RELAY_SANDBOX_PORT` | the fake vendors of `relay dev` and `relay demo` | a free one |
+"""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Self, cast
+
+from pydantic import SecretStr
+
+from relay.config.address import accept_any_certificate
+from relay.config.findings import did_you_mean, shown
+from relay.errors import ConfigError
+
+_STORE = re.compile(r"(rediss?|unix)://\S+")
+_NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+def environ() -> dict[str, str]:
+    """Give a copy of the process's environment."""
+    return dict(os.environ)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a process is told by its environment. Addresses may hold passwords: they are not in the repr."""
+
+    config_path: str
+    redis_url: str | None = field(repr=False)
+    broker_url: str | None = field(repr=False)
+    namespace: str
+    port: int
+    web_concurrency: int
+    admin_token: SecretStr | None
+    durability: Literal["warn", "strict"]
+    log: Literal["console", "json"]
+    sandbox_port: int | None
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], *, terminal: bool | None = None) -> Self:
+        """Read the variables above; an empty one counts as not set. Raises ConfigError with a line for each bad one.
+
+        `terminal` says whether people read the log; by default stderr is asked.
+        """
+        read = _Reader(environ)
+        insecure = read.word("RELAY_REDIS_TLS", ("verify", "insecure"), "verify") == "insecure"
+        redis_url = read.address("REDIS_URL", insecure)
+        admin_token = read.text("RELAY_ADMIN_TOKEN")
+        terminal = sys.stderr.isatty() if terminal is None else terminal
+        settings = cls(
+            config_path=read.text("RELAY_CONFIG") or "config/relay.yaml",
+            redis_url=redis_url,
+            broker_url=read.address("CELERY_BROKER_URL", insecure) or redis_url,
+            namespace=read.namespace("RELAY_NAMESPACE", "relay"),
+            port=read.number("PORT", 65535) or 8000,
+            web_concurrency=read.number("WEB_CONCURRENCY", 256) or 1,
+            admin_token=SecretStr(admin_token) if admin_token else None,
+            durability=cast(Literal["warn", "strict"], read.word("RELAY_DURABILITY", ("warn", "strict"), "warn")),
+            log=cast(
+                Literal["console", "json"],
+                read.word("RELAY_LOG", ("console", "json"), "console" if terminal else "json"),
+            ),
+            sandbox_port=read.number("RELAY_SANDBOX_PORT", 65535),
+        )
+        if read.problems:
+            raise ConfigError("\n".join(read.problems))
+        return settings
+
+
+class _Reader:
+    """Read variables and collect what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        return self._environ.get(name, "").strip() or None
+
+    def number(self, name: str, most: int) -> int | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most:
+            return int(text)
+        self.problems.append(f"{name}: {shown(text)} is not a number from 1 to {most}")
+        return None
+
+    def word(self, name: str, known: tuple[str, ...], default: str) -> str:
+        text = self.text(name) or default
+        if text not in known:
+            self.problems.append(f"{name}: {shown(text)} is unknown, {did_you_mean(text, known)}")
+        return text
+
+    def address(self, name: str, insecure: bool) -> str | None:
+        text = self.text(name)
+        if text and not _STORE.fullmatch(text):  # the value may hold a password: it is not shown
+            self.problems.append(f"{name}: not a store's address: redis://host:6379/0, rediss://… or unix:///path")
+            return None
+        return accept_any_certificate(text) if text and insecure else text
+
+    def namespace(self, name: str, default: str) -> str:
+        text = self.text(name) or default
+        if not _NAMESPACE.fullmatch(text):
+            self.problems.append(f"{name}: {shown(text)} must be a-z, 0-9, - and _, at most 32 characters")
+        return text

@@ -1,0 +1,99 @@
+"""What a process reads from its environment."""
+
+import pytest
+
+from relay.config.environment import Settings
+from relay.errors import ConfigError
+
+
+def settings(**environ: str) -> Settings:
+    return Settings.from_environ(environ, terminal=False)
+
+
+def test_nothing_set_means_the_documented_defaults() -> None:
+    assert settings() == Settings(
+        config_path="config/relay.yaml",
+        redis_url=None,
+        broker_url=None,
+        namespace="relay",
+        port=8000,
+        web_concurrency=1,
+        admin_token=None,
+        durability="warn",
+        log="json",
+        sandbox_port=None,
+    )
+
+
+def test_everything_can_be_set() -> None:
+    told = settings(
+        RELAY_CONFIG="/etc/relay.yaml",
+        REDIS_URL="redis://store:6379/1",
+        CELERY_BROKER_URL="redis://broker:6379/2",
+        RELAY_NAMESPACE="test-7",
+        PORT="5000",
+        WEB_CONCURRENCY="4",
+        RELAY_ADMIN_TOKEN="open sesame",
+        RELAY_DURABILITY="strict",
+        RELAY_LOG="console",
+        RELAY_SANDBOX_PORT="8701",
+    )
+    assert (told.config_path, told.redis_url, told.broker_url) == (
+        "/etc/relay.yaml",
+        "redis://store:6379/1",
+        "redis://broker:6379/2",
+    )
+    assert (told.namespace, told.port, told.web_concurrency) == ("test-7", 5000, 4)
+    assert told.admin_token
+    assert told.admin_token.get_secret_value() == "open sesame"
+    assert (told.durability, told.log, told.sandbox_port) == ("strict", "console", 8701)
+
+
+def test_the_bells_ring_in_the_store_unless_told_otherwise() -> None:
+    assert settings(REDIS_URL="redis://store").broker_url == "redis://store"
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert settings(PORT="", RELAY_ADMIN_TOKEN=" ", REDIS_URL="") == settings()
+
+
+def test_people_at_a_terminal_get_the_console_log() -> None:
+    assert Settings.from_environ({}, terminal=True).log == "console"
+    assert Settings.from_environ({"RELAY_LOG": "json"}, terminal=True).log == "json"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("PORT", "http", "PORT: 'http' is not a number from 1 to 65535"),
+        ("PORT", "0", "PORT: '0' is not a number from 1 to 65535"),
+        ("PORT", "٣", "PORT: '٣' is not a number from 1 to 65535"),
+        ("WEB_CONCURRENCY", "1000", "WEB_CONCURRENCY: '1000' is not a number from 1 to 256"),
+        ("RELAY_LOG", "jsno", "RELAY_LOG: 'jsno' is unknown, did you mean json?"),
+        ("RELAY_DURABILITY", "yes", "RELAY_DURABILITY: 'yes' is unknown, known: strict, warn"),
+        ("RELAY_NAMESPACE", "A:B", "RELAY_NAMESPACE: 'A:B' must be a-z, 0-9, - and _, at most 32 characters"),
+        ("REDIS_URL", "localhost:6379", "REDIS_URL: not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_told_by_its_variable(variable: str, value: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(**{variable: value})
+    assert str(caught.value) == told
+
+
+def test_all_bad_values_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(PORT="x", RELAY_LOG="y")
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_passwords_are_in_no_repr() -> None:
+    told = settings(REDIS_URL="redis://:hush-hush@store", RELAY_ADMIN_TOKEN="open-sesame")
+    assert "hush" not in repr(told)
+    assert "sesame" not in repr(told)
+
+
+def test_self_signed_certificates_can_be_accepted_for_addresses_that_others_write() -> None:
+    """Heroku sets REDIS_URL itself, without a parameter."""
+    told = settings(REDIS_URL="rediss://:p@store:6380", RELAY_REDIS_TLS="insecure")
+    assert told.redis_url == told.broker_url == "rediss://:p@store:6380?ssl_cert_reqs=none"

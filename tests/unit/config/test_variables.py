@@ -1,0 +1,67 @@
+"""Variables in the YAML: where values come from, and that those of the environment are never told."""
+
+import pytest
+
+from relay.config.findings import Findings
+from relay.config.variables import Filled, fill
+from relay.config.yaml import parse
+from relay.errors import ConfigError
+
+
+def filled(text: str, **environ: str) -> Filled:
+    findings = Findings("f.yaml")
+    result = fill(parse(text, findings), environ, findings)
+    findings.raise_errors()
+    return result
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${NAME}", "value"),
+        ("a ${NAME} b ${NAME}", "a value b value"),
+        ("${NAME:-default}", "value"),
+        ("${MISSING:-default}", "default"),
+        ("${MISSING:-}", ""),
+        ("${EMPTY:-default}", "default"),
+        ("${EMPTY}", ""),
+        ("${MISSING:-http://127.0.0.1:8701}/sms", "http://127.0.0.1:8701/sms"),
+        ("$${NAME}", "${NAME}"),
+        ("$NAME costs $5", "$NAME costs $5"),
+    ],
+)
+def test_variables_are_put_in_place(text: str, value: str) -> None:
+    assert filled(f"a: ['{text}']", NAME="value", EMPTY="").value == {"a": [value]}
+
+
+def test_a_variable_that_is_not_set_and_has_no_default_is_told_with_its_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        filled("a: 1\nb: ${GONE}")
+    assert str(caught.value) == (
+        "f.yaml:2:4: GONE is not set in the environment: set it, or write ${GONE:-a default}"
+    )
+
+
+@pytest.mark.parametrize("text", ["${}", "${1A}", "${A:=b}", "${A", "${A:?}"])
+def test_what_only_looks_like_a_variable_is_told(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"f\.yaml:1:4: \$\{ starts a variable: write \$\{NAME\}"):
+        filled(f"a: '{text}'", A="x")
+
+
+def test_it_is_known_which_places_the_environment_filled_and_which_a_default() -> None:
+    result = filled("a: ['${NAME}', '${MISSING:-x}', plain]\nb: ${NAME}", NAME="value")
+    assert result.given == {("a", 0), ("b",)}
+    assert result.defaulted == {("a", 1): "MISSING"}
+
+
+def test_a_value_may_hold_what_looks_like_a_variable() -> None:
+    """What the environment says is not read again."""
+    assert filled("a: ${NAME}", NAME="${OTHER}").value == {"a": "${OTHER}"}
+
+
+def test_the_environment_s_values_are_masked_in_every_finding() -> None:
+    findings = Findings("f.yaml")
+    fill(parse("a: ${NAME}", findings), {"NAME": "hush-hush"}, findings)
+    findings.error((1, 1), "saw hush-hush here")
+    with pytest.raises(ConfigError, match=r"saw \*\*\* here"):
+        findings.raise_errors()
