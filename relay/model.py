@@ -9,11 +9,11 @@ import msgspec
 Value: TypeAlias = "str | list[Value] | dict[str, Value]"
 """What a bracketed form holds: amoCRM sends every scalar as a string."""
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """A frozen record."""
+    """The base of all records."""
 
 
 class ReceiptState(StrEnum):
@@ -51,7 +51,7 @@ class Outcome(StrEnum):
     BLOCKED = "blocked"  # the sink is broken, not the event; no attempt consumed
 
 
-class Receipt(Record):
+class Receipt(Record, frozen=True):
     """One POST as it arrived."""
 
     id: str
@@ -63,14 +63,14 @@ class Receipt(Record):
     request_id: str = ""
 
 
-class Account(Record):
+class Account(Record, frozen=True):
     """Who a body says it comes from. Empty where the body does not say."""
 
     id: str = ""
     subdomain: str = ""
 
 
-class Event(Record):
+class Event(Record, frozen=True):
     """One fact of a receipt, under amoCRM's own name (`status_lead`)."""
 
     id: str  # "<receipt id>.<index>"
@@ -86,7 +86,7 @@ class Event(Record):
     received_at: int  # when its receipt arrived
 
 
-class NewDelivery(Record):
+class NewDelivery(Record, frozen=True):
     """A delivery as routing makes it. Its id follows from event, route and sink, or from route and `once` key."""
 
     id: str
@@ -99,7 +99,30 @@ class NewDelivery(Record):
     reason: str = ""
 
 
-class Delivery(Record):
+class RoutedEvent(Record, frozen=True, array_like=True):
+    """An event as routing lists it under its receipt."""
+
+    index: int
+    name: str
+    entity: str
+    entity_id: str
+    state: ReceiptState
+    reason: str
+
+
+class Routed(Record, frozen=True):
+    """What became of a receipt, or of a part of it. The last part takes it out of the inbox."""
+
+    receipt: Receipt
+    state: ReceiptState
+    reason: str
+    config: str
+    events: Sequence[RoutedEvent]
+    deliveries: Sequence[NewDelivery]
+    last: bool = True
+
+
+class Delivery(Record, frozen=True):
     """A delivery as a worker holds it: claimed under a token, with its content."""
 
     id: str
@@ -111,13 +134,12 @@ class Delivery(Record):
     accepted_at: int  # when the receipt arrived
     created_at: int  # when it was routed
     attempts: int  # attempts consumed before this one
-    claims: int
+    deaths: int  # leases that ran out: workers that died holding it
     token: str
-    lease_until: int
     sending: bool  # an earlier attempt marked that its bytes were about to leave and never settled
 
 
-class Result(Record):
+class Result(Record, frozen=True):
     """What an attempt came to: the outcome, and what a person needs to understand it."""
 
     outcome: Outcome
@@ -139,7 +161,7 @@ class DecisionKind(StrEnum):
     WAIT = "wait"  # again later, no attempt consumed
 
 
-class Decision(Record):
+class Decision(Record, frozen=True):
     """What happens to a delivery next. A value; the store acts on it."""
 
     kind: DecisionKind
@@ -151,7 +173,7 @@ class Decision(Record):
     gate_scope: str = "sink"
 
 
-class Limit(Record):
+class Limit(Record, frozen=True):
     """At most `count` grants in any window of `per_ms`, counted under `key` over all workers."""
 
     key: str
@@ -159,7 +181,7 @@ class Limit(Record):
     per_ms: int
 
 
-class Attempt(Record):
+class Attempt(Record, frozen=True):
     """One try, as the story tells it."""
 
     number: int

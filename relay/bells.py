@@ -1,0 +1,87 @@
+"""Ring bells: a Celery message says "there is work in this queue", and nothing else.
+
+No message is an event or a retry: all state is in the store, a lost bell is rung again by a ticker, and a doubled one
+finds nothing to do. So the settings here may prefer not to hang over not to lose.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+
+from relay.errors import StoreUnavailable
+from relay.logs import log
+from relay.store.keys import INBOX, JOBS
+from relay.store.store import Store
+
+ROUTE, DRAIN, RUN_JOBS = "relay.route", "relay.drain", "relay.jobs"
+PUBLISH_SECONDS = 3
+
+
+def broker_settings(url: str, namespace: str) -> dict[str, Any]:
+    """Give what web and workers must agree on to talk over the broker."""
+    return {
+        "broker_url": url.replace("unix://", "redis+socket://", 1),
+        # Few queues: a consumer names each of them on every BRPOP.
+        "task_queues": [Queue("route"), Queue("drain")],
+        "task_routes": {ROUTE: {"queue": "route"}, RUN_JOBS: {"queue": "route"}, DRAIN: {"queue": "drain"}},
+        "task_default_queue": "route",
+        # Otherwise a mistyped queue is a silent black hole.
+        "task_create_missing_queues": False,
+        "task_ignore_result": True,
+        "result_backend": None,
+        # A bell nobody heard for so long has been rung again.
+        "task_publish_retry": False,
+        "broker_connection_timeout": PUBLISH_SECONDS,
+        "broker_transport_options": {
+            "visibility_timeout": 120,
+            "unacked_restore_interval": 5,
+            # One list a queue, not four.
+            "priority_steps": [0],
+            # Without it a publish to a dead peer hangs for ever.
+            "socket_timeout": 10,
+            "socket_connect_timeout": PUBLISH_SECONDS,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "global_keyprefix": f"{namespace}:",
+        },
+    }
+
+
+class Ringer:
+    """Publishes bells that a script has set; one that could not be published is deleted, so that it can be set again."""
+
+    def __init__(self, app: Celery, store: Store) -> None:
+        self._app = app
+        self._store = store
+        self._publishing = threading.Lock()  # kombu's producer is not for two threads
+
+    async def ring(self, queues: Iterable[str]) -> list[str]:
+        """Publish a message for each queue. Returns those that could not be published. Never raises."""
+        failed = []
+        for queue in queues:
+            try:
+                await asyncio.to_thread(self._publish, queue)
+            except Exception as error:  # noqa: BLE001  whatever the broker's client raises, the ticker will ring
+                log.warning("bell.failed", queue=queue, error=type(error).__name__)
+                failed.append(queue)
+                await self._silence(queue)
+        return failed
+
+    def _publish(self, queue: str) -> None:
+        with self._publishing:
+            if queue == INBOX:
+                self._app.send_task(ROUTE)
+            elif queue == JOBS:
+                self._app.send_task(RUN_JOBS)
+            else:
+                self._app.send_task(DRAIN, args=(queue,))
+
+    async def _silence(self, queue: str) -> None:
+        try:
+            await self._store.silence(queue)
+        except StoreUnavailable:
+            log.warning("bell.stuck", queue=queue)  # it falls silent by itself in seconds

@@ -1,0 +1,148 @@
+"""Plan what becomes of a receipt: its events, the routes they match, and the deliveries that makes. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from relay.amocrm.events import names, read
+from relay.amocrm.views import View, primary, views
+from relay.config.load import Config, Source
+from relay.errors import Malformed, MissingValue, RejectDelivery, SkipDelivery
+from relay.model import (
+    Account,
+    DeliveryState,
+    Event,
+    NewDelivery,
+    Receipt,
+    ReceiptState,
+    Record,
+    Routed,
+    RoutedEvent,
+)
+from relay.routing import Failure, Route, delivery_id, match, once_id
+from relay.sinks.base import Sink
+
+
+class Considered(Record, frozen=True):
+    """A route held against an event: why it did not match, or the deliveries it made."""
+
+    route: Route
+    failure: Failure | None
+    deliveries: Sequence[NewDelivery] = ()
+
+
+def plan(receipt: Receipt, config: Config, sinks: Mapping[str, Sink]) -> Routed:
+    """Decide what becomes of a receipt. Same receipt and same configuration: same deliveries, same ids."""
+    try:
+        account, events = read(receipt)
+    except Malformed as error:
+        return _routed(receipt, config, ReceiptState.MALFORMED, str(error))
+    source = config.sources.get(receipt.source)
+    if reason := _refusal(account, source):
+        return _routed(
+            receipt, config, ReceiptState.REFUSED, reason, [_listed(e, ReceiptState.REFUSED, reason) for e in events]
+        )
+    listed: list[RoutedEvent] = []
+    deliveries: list[NewDelivery] = []
+    for event in events:
+        state, reason, made = _plan_event(event, source, config, sinks)
+        listed.append(_listed(event, state, reason))
+        deliveries += made
+    state, reason = _sum_up(listed)
+    return _routed(receipt, config, state, reason, listed, deliveries)
+
+
+def _routed(
+    receipt: Receipt,
+    config: Config,
+    state: ReceiptState,
+    reason: str,
+    events: Sequence[RoutedEvent] = (),
+    deliveries: Sequence[NewDelivery] = (),
+) -> Routed:
+    return Routed(
+        receipt=receipt, state=state, reason=reason, config=config.version, events=events, deliveries=deliveries
+    )
+
+
+def _listed(event: Event, state: ReceiptState, reason: str) -> RoutedEvent:
+    return RoutedEvent(
+        index=event.index, name=event.name, entity=event.entity, entity_id=event.entity_id, state=state, reason=reason
+    )
+
+
+def _sum_up(events: Sequence[RoutedEvent]) -> tuple[ReceiptState, str]:
+    """Tell a receipt's state from its events': routed where any was, else what the first one says."""
+    states = {event.state for event in events}
+    for state in (ReceiptState.ROUTED, ReceiptState.UNROUTED):
+        if state in states:
+            return state, "" if state is ReceiptState.ROUTED else "no route matched"
+    return events[0].state, events[0].reason
+
+
+def _refusal(account: Account, source: Source | None) -> str:
+    """Say why a receipt is not ours: another account's hook reached our address."""
+    if source is None:
+        return ""  # gone from the configuration: no route is for it, and that is what will be said
+    ours = source.account
+    if ours.id and account.id and ours.id != account.id:
+        return f"it is from account {account.id}, this source is account {ours.id}"
+    if ours.subdomain and account.subdomain and ours.subdomain != account.subdomain:
+        return f"it is from {account.subdomain!r}, this source is {ours.subdomain!r}"
+    return ""
+
+
+def _plan_event(
+    event: Event, source: Source | None, config: Config, sinks: Mapping[str, Sink]
+) -> tuple[ReceiptState, str, list[NewDelivery]]:
+    if source is None:
+        return ReceiptState.UNROUTED, f"source {event.source!r} is not in the configuration", []
+    user = event.data.get("modified_user_id")
+    if isinstance(user, str) and user in source.ignore_users:
+        return ReceiptState.REFUSED, f"changed by user {user}, whom this source ignores", []
+    made = [d for considered in consider(event, source, config, sinks, all_routes=False) for d in considered.deliveries]
+    if made:
+        return ReceiptState.ROUTED, "", made
+    return ReceiptState.UNROUTED, "no route matched", []
+
+
+def consider(
+    event: Event, source: Source, config: Config, sinks: Mapping[str, Sink], *, all_routes: bool
+) -> Iterator[Considered]:
+    """Hold routes against an event: those its source and name select, or for an explanation all of them."""
+    names_ = names(event)
+    routes = config.routes if all_routes else config.routes_for(event.source, names_)
+    if not routes:
+        return
+    seen = views(event)
+    context: dict[str, object] = {**seen, "timezone": source.timezone}
+    view: View = seen[primary(event.name)]
+    for route in routes:
+        failure = match(route, event, names_, view)
+        deliveries = () if failure else [_delivery(event, route, sinks[sink], context) for sink in route.sinks]
+        yield Considered(route=route, failure=failure, deliveries=deliveries)
+
+
+def _delivery(event: Event, route: Route, sink: Sink, context: Mapping[str, object]) -> NewDelivery:
+    """Render one delivery. One that cannot be made is there all the same, with its reason."""
+    id, once = delivery_id(event.id, route.name, sink.name), False
+    content, state, reason = b"", DeliveryState.PENDING, ""
+    try:
+        if route.once is not None:
+            id, once = once_id(route.name, str(route.once.render(context)), sink.name), True
+        content = sink.content(route.content.render(context))
+    except SkipDelivery as error:
+        state, reason = DeliveryState.SKIPPED, str(error)
+    except MissingValue as error:
+        skipped = error.place in sink.skip_without
+        state, reason = DeliveryState.SKIPPED if skipped else DeliveryState.DEAD, str(error)
+    except RejectDelivery as error:
+        state, reason = DeliveryState.DEAD, str(error)
+    return NewDelivery(
+        id=id,
+        event_id=event.id,
+        route=route.name,
+        sink=sink.name,
+        once=once,
+        content=content,
+        state=state,
+        reason=reason,
+    )

@@ -1,0 +1,73 @@
+"""Compose the web process: `uvicorn --factory relay.web.app:create`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from celery import Celery
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from relay.bells import Ringer, broker_settings
+from relay.config.environment import Settings, environ
+from relay.errors import ConfigError, StoreUnavailable
+from relay.live import Live
+from relay.logs import configure, log
+from relay.store.connect import connect
+from relay.store.reading import Reader
+from relay.store.store import Store
+from relay.web.commit import GroupCommit
+from relay.web.health import StoreWatch, healthz, readyz
+from relay.web.ingress import PATIENCE_SECONDS, Ingress
+from relay.web.metrics import exposition
+
+
+def create() -> Starlette:
+    """Make the application from the environment. Raises ConfigError."""
+    settings = Settings.from_environ(environ())
+    configure(settings.log)
+    if settings.redis_url is None or settings.broker_url is None:
+        raise ConfigError("REDIS_URL is not set: the web process needs the store's address; `relay dev` brings its own")
+    live = Live(settings)
+    # One connection for the one writer; it gives up in time for an honest 503.
+    store = Store(connect(settings.redis_url, answer_seconds=PATIENCE_SECONDS - 0.3, connections=2), settings.namespace)
+    reader = Reader(connect(settings.redis_url, answer_seconds=5), settings.namespace)
+    celery = Celery("relay")
+    celery.conf.update(broker_settings(settings.broker_url, settings.namespace))
+    watch = StoreWatch(reader.client, reader.keys, live)
+    commit = GroupCommit(store, Ringer(celery, store), watch.full)
+
+    async def metrics(_: Request) -> Response:
+        try:
+            text, content_type = await exposition(reader, live.config.version)
+        except StoreUnavailable as error:
+            return JSONResponse({"error": str(error)}, 503)
+        return Response(text, media_type=content_type)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await watch.look()
+        log.info("web.started", config=live.config.version, durability=str(watch.durability), problem=watch.problem)
+        tasks = [asyncio.create_task(commit.run()), asyncio.create_task(watch.run())]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await store.client.aclose()
+        await reader.client.aclose()
+
+    routes = [
+        Route("/hooks/{source}/{token}", Ingress(lambda: live.config, commit)),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz(watch, live, settings.durability == "strict")),
+        Route("/metrics", metrics),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refuse})
+
+
+async def _refuse(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)

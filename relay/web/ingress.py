@@ -1,0 +1,124 @@
+"""Take hooks: read the body, store it, answer. Nothing is parsed on the way in."""
+
+import hmac
+import time
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+
+import uuid_utils
+from starlette.types import Receive, Scope, Send
+
+from relay.amocrm.events import carries_change_time
+from relay.config.load import Config
+from relay.errors import StoreUnavailable
+from relay.logs import log
+from relay.store.store import Hook
+from relay.web.commit import GroupCommit
+from relay.web.respond import respond
+
+PATIENCE_SECONDS = 2.0  # how long amoCRM waits for an answer
+HEADER_CHARACTERS = 200  # what is kept of a telling header
+_NO_TOKEN = b"\0" * 32
+
+
+class BodyTooLargeError(Exception):
+    """The body is over the limit; the rest of it was not read."""
+
+
+class ClientGoneError(Exception):
+    """The client hung up before its body was whole."""
+
+
+class Ingress:
+    """The endpoint `POST /hooks/{source}/{token}`, as an ASGI application."""
+
+    def __init__(self, config: Callable[[], Config], commit: GroupCommit) -> None:
+        self._config = config
+        self._commit = commit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        began = time.monotonic()
+        if scope["method"] != "POST":
+            await respond(send, 405, {"error": "amoCRM hooks are POST requests"}, {"allow": "POST"})
+            return
+        source, token = scope["path_params"]["source"], scope["path_params"]["token"]
+        config = self._config()
+        if not _token_fits(config, source, token):
+            await respond(send, 404, {"error": "no such hook address: check the source's name and its token"})
+            return
+        headers = _telling(scope["headers"])
+        try:
+            body = await _read(receive, config.ingress.max_body, headers.get("content-length", ""))
+        except BodyTooLargeError:
+            log.warning("receipt.refused", source=source, reason="too large", limit=config.ingress.max_body)
+            limit = {"error": f"the body is over {config.ingress.max_body} bytes"}
+            await respond(send, 413, limit, {"connection": "close"})
+            return
+        except ClientGoneError:
+            return
+        await self._store(send, _hook(source, headers, body), began)
+
+    async def _store(self, send: Send, hook: Hook, began: float) -> None:
+        try:
+            id, duplicate = await self._commit.put(hook, began + PATIENCE_SECONDS)
+        except StoreUnavailable as error:
+            log.error("receipt.refused", source=hook.source, reason=str(error), bytes=len(hook.body))
+            await respond(send, 503, {"error": "the store cannot take it now; send it again"}, {"retry-after": "5"})
+            return
+        await respond(send, 202, {"receipt": id, "duplicate": duplicate})
+        took = time.monotonic() - began
+        if took > PATIENCE_SECONDS:
+            self._commit.answered_late(id)
+        log.info(
+            "receipt.duplicate" if duplicate else "receipt.accepted",
+            receipt_id=id, source=hook.source, bytes=len(hook.body), ms=round(took * 1000, 1),
+        )  # fmt: skip
+
+
+def _token_fits(config: Config, source: str, token: str) -> bool:
+    """Compare in constant time, for a source that does not exist too."""
+    known = config.hook_tokens.get(source)
+    fits = hmac.compare_digest(known or _NO_TOKEN, token.encode())
+    return fits and known is not None
+
+
+def _telling(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    wanted = (b"content-type", b"content-length", b"user-agent", b"x-amocrm-requestid")
+    return {name.decode(): value.decode("latin-1")[:HEADER_CHARACTERS] for name, value in headers if name in wanted}
+
+
+async def _read(receive: Receive, limit: int, announced: str) -> bytes:
+    """Read a body of at most `limit` bytes, and not a chunk further."""
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+        raise BodyTooLargeError
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise BodyTooLargeError
+        return body
+    chunks: list[bytes] = []
+    size = 0
+    while message["type"] == "http.request":
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise BodyTooLargeError
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await receive()
+    raise ClientGoneError
+
+
+def _hook(source: str, headers: dict[str, str], body: bytes) -> Hook:
+    return Hook(
+        id=str(uuid_utils.uuid7()),
+        source=source,
+        digest=blake2b(body, digest_size=16).hexdigest(),
+        timed=carries_change_time(body),
+        request_id=headers.get("x-amocrm-requestid", "").replace(" ", ""),
+        content_type=headers.get("content-type", ""),
+        user_agent=headers.get("user-agent", ""),
+        body=body,
+    )

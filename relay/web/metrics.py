@@ -1,0 +1,96 @@
+"""Tell Prometheus: everything is counted in the store, so any web process can tell the whole."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from relay.store.measures import ATTEMPT, BUCKETS, END_TO_END
+from relay.store.reading import Reader, SinkState
+
+Counters = dict[tuple[str, ...], int]
+
+_COUNTERS = {
+    "receipt": ("relay_receipts", "Hooks by what became of them", ("source", "state")),
+    "event": ("relay_events", "Events by name", ("source", "event")),
+    "delivery": ("relay_deliveries", "Deliveries by the states they reached", ("sink", "state")),
+    "attempt": ("relay_attempts", "Attempts by outcome", ("sink", "outcome")),
+    "closed": ("relay_gate_closed", "Times a sink's gate was closed because it is broken", ("sink",)),
+    "bytes": ("relay_received_bytes", "Bytes of hooks stored", ("source",)),
+}
+_HISTOGRAMS = {
+    ATTEMPT: ("relay_attempt_seconds", "How long an attempt takes"),
+    END_TO_END: ("relay_end_to_end_seconds", "From a hook's arrival to its delivery"),
+}
+
+
+async def exposition(reader: Reader, config: str) -> tuple[bytes, str]:
+    """Give the metrics as Prometheus text, and its content type. Raises StoreUnavailable."""
+    families = [
+        *_counted(await reader.counters()),
+        *_gauges(await reader.sinks(), await reader.now()),
+        *_queues(inbox=await reader.inbox(), jobs=await reader.jobs()),
+    ]
+    info = GaugeMetricFamily("relay_config_info", "The configuration in force", labels=["version"])
+    info.add_metric([config], 1)
+    registry = CollectorRegistry()
+    registry.register(_Once([*families, info]))
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+class _Once(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _counted(counters: Counters) -> Iterator[Metric]:
+    for kind, (name, text, labels) in _COUNTERS.items():
+        family = CounterMetricFamily(name, text, labels=labels)
+        for key, n in sorted(counters.items()):
+            if key[0] == kind and len(key) == len(labels) + 1:
+                family.add_metric(key[1:], n)
+        yield family
+    for measure, (name, text) in _HISTOGRAMS.items():
+        yield _histogram(counters, measure, name, text)
+
+
+def _histogram(counters: Counters, measure: str, name: str, text: str) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, text, labels=["sink"])
+    for sink in sorted({key[1] for key in counters if key[0] == measure}):
+        buckets, total = [], 0
+        for number, end in enumerate([*BUCKETS, float("inf")]):
+            total += counters.get((measure, sink, str(number)), 0)
+            buckets.append(("+Inf" if end == float("inf") else str(end), total))
+        family.add_metric([sink], buckets, counters.get((f"{measure}_ms", sink), 0) / 1000)
+    return family
+
+
+def _gauges(sinks: Iterable[SinkState], now: int) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily("relay_sink_waiting", "Deliveries that wait", labels=["sink"])
+    in_flight = GaugeMetricFamily("relay_sink_in_flight", "Deliveries being sent", labels=["sink"])
+    held = GaugeMetricFamily("relay_sink_held", "Deliveries a person must decide about", labels=["sink"])
+    dead = GaugeMetricFamily("relay_sink_dead", "Dead letters", labels=["sink"])
+    oldest = GaugeMetricFamily("relay_sink_oldest_due_seconds", "For how long the oldest has been due", labels=["sink"])
+    closed = GaugeMetricFamily("relay_sink_gate_closed", "1 while the sink is blocked or paused", labels=["sink"])
+    for sink in sinks:
+        label = [sink.name]
+        waiting.add_metric(label, sink.waiting)
+        in_flight.add_metric(label, sink.in_flight)
+        held.add_metric(label, sink.held)
+        dead.add_metric(label, sink.dead)
+        oldest.add_metric(label, (sink.oldest_due_ms or 0) / 1000)
+        closed.add_metric(label, int("paused" in sink.gate or int(sink.gate.get("until", 0)) > now))
+    yield from (waiting, in_flight, held, dead, oldest, closed)
+
+
+def _queues(**depths: tuple[int, int]) -> Iterator[Metric]:
+    family = GaugeMetricFamily("relay_queue_depth", "What waits and what is in work", labels=["queue", "state"])
+    for queue, (waiting, leased) in depths.items():
+        family.add_metric([queue, "waiting"], waiting)
+        family.add_metric([queue, "leased"], leased)
+    yield family

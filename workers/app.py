@@ -1,0 +1,59 @@
+"""The Celery application of a worker: `celery --app workers.app worker --pool threads …`.
+
+Celery wakes; it carries nothing. Importing this module starts nothing: the process begins at `worker_ready`.
+"""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
+
+from relay.bells import broker_settings
+from relay.config.environment import Settings, environ
+from relay.errors import ConfigError
+from relay.logs import configure
+from workers.process import WorkerProcess
+
+
+def _settings() -> Settings:
+    settings = Settings.from_environ(environ())
+    if settings.redis_url is None:
+        raise ConfigError("REDIS_URL is not set: a worker needs the store's address; `relay dev` brings its own")
+    return settings
+
+
+settings = _settings()
+assert settings.broker_url is not None
+app = Celery("relay", include=["workers.tasks"])
+app.conf.update(
+    broker_settings(settings.broker_url, settings.namespace),
+    task_acks_late=False,  # a bell lost with its worker is rung again by another's ticker
+    worker_prefetch_multiplier=1,  # a bell held back is a bell another worker could have heard
+    worker_enable_remote_control=False,  # pidbox queues, and a way in
+    worker_hijack_root_logger=False,  # one format for all
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # a store that is away comes back
+    worker_cancel_long_running_tasks_on_connection_loss=False,  # tasks are bounded and repeatable
+)
+process = WorkerProcess(settings, app)
+
+
+@setup_logging.connect
+def _setup_logging(**_: Any) -> None:
+    configure(settings.log)
+
+
+# The threads pool never fires worker_process_init.
+@worker_ready.connect
+def _ready(**_: Any) -> None:
+    process.start()
+
+
+@worker_shutting_down.connect
+def _shutting_down(**_: Any) -> None:
+    process.stop_claiming()
+
+
+@worker_shutdown.connect
+def _shutdown(**_: Any) -> None:
+    process.stop()

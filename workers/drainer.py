@@ -1,0 +1,214 @@
+"""Drain one sink: claim deliveries, send them, decide by what came of it, settle.
+
+Everything happens on the loop. Results settle together with whatever else finished while the store was busy: that
+is the whole batching, there is no timer in it.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+
+import aiohttp
+import msgspec
+from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from relay.errors import StoreUnavailable
+from relay.live import Live
+from relay.logs import log
+from relay.model import Attempt, Delivery, Outcome, Result
+from relay.retrying import decide
+from relay.sinks.base import Sink
+from relay.store.measures import ATTEMPT, END_TO_END, observe
+from relay.store.store import Claim, Settlement, Store
+
+CLAIM_AT_ONCE = 100  # a script blocks the store while it runs
+LINGER_MS = 2000  # for so short a wait it does not pay to leave and be rung for again
+OVERTIME_SECONDS = 2.0  # beyond a sink's own timeout: only for sinks that do not keep it
+CUT = "cut off when the worker stopped"
+
+_json = msgspec.json.Encoder().encode
+
+
+class Drainer:
+    """At most one for each sink in a process. A bell for one that runs makes it look once more."""
+
+    def __init__(
+        self,
+        sink: str,
+        live: Live,
+        store: Store,
+        session: aiohttp.ClientSession,
+        worker: str,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._name = sink
+        self._live = live
+        self._store = store
+        self._session = session
+        self._worker = worker
+        self._stopping = stopping
+        self._again = False
+        self._task: asyncio.Task[None] | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+        self._finished: list[Settlement] = []
+        self._counts: dict[str, int] = {}
+        self._progress = asyncio.Event()
+        self._claims = 0
+
+    def start(self) -> None:
+        """Drain until nothing may be taken."""
+        self._again = True
+        self._progress.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while self._again:
+            self._again = False
+            try:
+                await self._drain()
+            except StoreUnavailable as error:
+                log.warning("sink.paused", sink=self._name, reason=str(error))  # the ticker rings again
+            except Exception:  # noqa: BLE001  a drainer that dies silently leaves its sink to nobody
+                log.exception("sink.failed", sink=self._name)
+
+    async def _drain(self) -> None:
+        while True:
+            self._progress.clear()
+            await self._settle()
+            wait_ms = await self._claim()
+            if not self._sending and not self._finished and not 0 <= wait_ms <= LINGER_MS:
+                return
+            await self._progress_within(wait_ms)
+
+    async def _progress_within(self, wait_ms: int) -> None:
+        """Wait until something finished, a bell rang, or more may be taken."""
+        if self._finished:
+            return
+        timer = asyncio.get_running_loop().call_later(wait_ms / 1000, self._progress.set) if wait_ms >= 0 else None
+        await self._progress.wait()
+        if timer is not None:
+            timer.cancel()
+
+    async def _claim(self) -> int:
+        """Claim what the free slots allow and start it. Returns in how many milliseconds more may be taken, or -1."""
+        sink = self._live.sinks.get(self._name)
+        if sink is None or self._stopping():
+            return -1
+        free = min(sink.concurrency - len(self._sending), CLAIM_AT_ONCE)
+        if free <= 0:
+            return -1
+        self._claims += 1
+        token = f"{self._worker}:{self._claims}"
+        lease_ms = sink.timeout_ms + self._live.config.worker.lease_margin
+        claim = await self._store.claim_deliveries(
+            self._name, token, free, lease_ms, sink.concurrency, sink.limits
+        )
+        self._begin(claim, sink)
+        return claim.wait_ms
+
+    def _begin(self, claim: Claim[Delivery], sink: Sink) -> None:
+        for id in claim.buried:
+            log.error("delivery.buried", delivery_id=id, sink=self._name, reason="the worker died five times")
+        for delivery in claim.items:
+            task = asyncio.create_task(self._attempt(delivery, sink))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _attempt(self, delivery: Delivery, sink: Sink) -> None:
+        at, began = time.time(), time.monotonic()
+        try:
+            result = await self._send(delivery, sink)
+        except StoreUnavailable as error:
+            log.warning("delivery.left", delivery_id=delivery.id, sink=self._name, reason=str(error))
+            result = None  # nothing has left; its lease runs out
+        if result is not None:
+            self._finish(delivery, sink, result, at, time.monotonic() - began)
+        self._progress.set()
+
+    async def _send(self, delivery: Delivery, sink: Sink) -> Result | None:
+        """Send, or find out why not. None: the lease is lost, and nothing was sent."""
+        if sink.unsafe:
+            if delivery.sending:
+                return Result(outcome=Outcome.UNKNOWN, reason="the worker died while it was sending this")
+            if not await self._store.mark_sending(delivery):
+                log.warning("delivery.lost_lease", delivery_id=delivery.id, sink=self._name)
+                return None
+        try:
+            async with asyncio.timeout(sink.timeout_ms / 1000 + OVERTIME_SECONDS):
+                return await sink.send(delivery, self._session)
+        except TimeoutError:
+            return Result(outcome=Outcome.UNKNOWN, reason="no end within the sink's timeout")
+        except asyncio.CancelledError:
+            return Result(outcome=Outcome.UNKNOWN, reason=CUT)
+        except Exception as error:  # noqa: BLE001  a defect in one sink must not stop it, nor hide
+            log.exception("sink.failed", sink=self._name, delivery_id=delivery.id)
+            return Result(outcome=Outcome.UNKNOWN, reason=f"the relay failed while sending: {type(error).__name__}")
+
+    def _finish(self, delivery: Delivery, sink: Sink, result: Result, at: float, took: float) -> None:
+        age_ms = round(at * 1000) - delivery.accepted_at
+        decision = decide(
+            result, attempts=delivery.attempts, age_ms=age_ms, policy=sink.policy, jitter=random.random()
+        )
+        attempt = Attempt(
+            number=delivery.attempts + 1,
+            at=round(at * 1000),
+            took_ms=round(took * 1000),
+            outcome=result.outcome,
+            reason=result.reason,
+            decision=decision.kind,
+            status=result.status,
+            response=result.response,
+            provider_id=result.provider_id,
+            next_at=round((at + took) * 1000) + decision.delay_ms if decision.delay_ms else None,
+            worker=self._worker,
+        )
+        self._finished.append(
+            Settlement(delivery=delivery, outcome=result.outcome, decision=decision, attempt=_json(attempt))
+        )
+        observe(self._counts, ATTEMPT, self._name, took)
+        if result.outcome is Outcome.DELIVERED:
+            observe(self._counts, END_TO_END, self._name, age_ms / 1000 + took)
+        log.info(
+            "delivery.attempted", delivery_id=delivery.id, event_id=delivery.event_id, sink=self._name, route=delivery.route,
+            attempt=attempt.number, outcome=result.outcome, decision=decision.kind, status=result.status,
+            ms=attempt.took_ms, reason=result.reason,
+        )  # fmt: skip
+
+    async def _settle(self) -> None:
+        """Write what finished. While the store is away it is kept and tried again; the lease says for how long that helps."""
+        while self._finished:
+            batch, self._finished = self._finished[:CLAIM_AT_ONCE], self._finished[CLAIM_AT_ONCE:]
+            counts, self._counts = self._counts, {}
+            try:
+                async for attempt in _until_store_is_back():
+                    with attempt:
+                        answers = await self._store.settle(self._name, batch, counts)
+            except RetryError:
+                log.error("delivery.unsettled", sink=self._name, deliveries=[item.delivery.id for item in batch])
+                continue
+            for item, answer in zip(batch, answers, strict=True):
+                if answer != "settled":
+                    log.warning("delivery.late", delivery_id=item.delivery.id, sink=self._name, answer=answer)
+
+    async def finish(self, deadline: float) -> None:
+        """Let what is in flight end, cut it at `deadline` (monotonic seconds), and settle."""
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=max(deadline - time.monotonic(), 0))
+        for task in list(self._sending):
+            task.cancel()
+        if self._sending:
+            await asyncio.wait(self._sending)
+        self._progress.set()
+        if self._task is not None:
+            await self._task
+        await self._settle()
+
+
+def _until_store_is_back() -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception_type(StoreUnavailable),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        stop=stop_after_delay(60),
+    )

@@ -1,0 +1,141 @@
+"""Compose a worker process: one asyncio loop does all sending; Celery's threads do the thinking."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import aiohttp
+import uvloop
+from celery import Celery
+
+from relay.bells import Ringer
+from relay.config.environment import Settings
+from relay.errors import StoreUnavailable
+from relay.live import Live
+from relay.logs import log
+from relay.store.connect import connect
+from relay.store.keys import INBOX, JOBS
+from relay.store.store import Store
+from workers.drainer import Drainer
+from workers.jobs import JobRunner
+from workers.router import Router
+from workers.ticker import Ticker
+
+GRACE_SECONDS = 18.0  # from SIGTERM until calls are cut; Heroku kills at 30
+ANSWER_SECONDS = 10.0
+T = TypeVar("T")
+
+
+class WorkerProcess:
+    """Everything that lives as long as a worker process does. Nothing runs before `start`."""
+
+    def __init__(self, settings: Settings, app: Celery) -> None:
+        assert settings.redis_url is not None
+        self._redis_url = settings.redis_url
+        self._namespace = settings.namespace
+        self._app = app
+        self._live = Live(settings)
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self._stopping = threading.Event()
+        self._stop_by = 0.0
+        self._drainers: dict[str, Drainer] = {}
+
+    def start(self) -> None:
+        """Start the loop and its ticker. Raises ConfigError, StoreUnavailable."""
+        threading.Thread(target=self._run_loop, name="loop", daemon=True).start()
+        self.run(self._compose())
+        log.info("worker.started", worker=self._name, config=self._live.config.version, sinks=len(self._live.sinks))
+
+    async def _compose(self) -> None:
+        self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
+        self._ringer = Ringer(self._app, self._store)
+        # Concurrency is each sink's own affair: a common limit would let a hanging sink stop the others.
+        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=30)
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        self._router = Router(self._live, self._store, self._ringer, self.run, self._stopping.is_set)
+        self._jobs = JobRunner(self._live, self._store, self._stopping.is_set)
+        ticker = Ticker(self._live, self._store, self._ringer, self._begin)
+        self._ticking = asyncio.create_task(ticker.run(self._stopping.is_set))
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            if not self._stopping.is_set():
+                # Without its loop a worker would hear bells and do nothing.
+                log.critical("worker.loop_died", worker=self._name)
+                os._exit(70)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop from another thread, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def route(self) -> None:
+        """Hear the inbox's bell: in the calling thread, route until the inbox is empty."""
+        self._silence(INBOX)
+        self._router.route()
+
+    def drain(self, queue: str) -> None:
+        """Hear a sink's bell."""
+        self._silence(queue)
+        self._loop.call_soon_threadsafe(self._drain, queue)
+
+    def run_jobs(self) -> None:
+        """Hear the bell of background work."""
+        self._silence(JOBS)
+        self._loop.call_soon_threadsafe(self._jobs.start)
+
+    def _silence(self, queue: str) -> None:
+        # First: what arrives from now on rings anew.
+        try:
+            self.run(self._store.silence(queue))
+        except StoreUnavailable as error:
+            log.warning("bell.stuck", queue=queue, reason=str(error))
+
+    def _begin(self, queue: str) -> None:
+        """Start work on a queue without Celery: on the loop, when no bell can be published."""
+        if queue == INBOX:
+            self._loop.run_in_executor(None, self._router.route)
+        elif queue == JOBS:
+            self._jobs.start()
+        else:
+            self._drain(queue)
+
+    def _drain(self, queue: str) -> None:
+        sink = queue.partition(":")[2]
+        if self._stopping.is_set():
+            return
+        if sink not in self._live.sinks:
+            # A newer configuration, or an orphan: whoever knows it will send it.
+            log.warning("sink.unknown", sink=sink, config=self._live.config.version)
+            return
+        if sink not in self._drainers:
+            self._drainers[sink] = Drainer(
+                sink, self._live, self._store, self._session, self._name, self._stopping.is_set
+            )
+        self._drainers[sink].start()
+
+    def stop_claiming(self) -> None:
+        """Take nothing more; what is in flight goes on."""
+        self._stop_by = time.monotonic() + GRACE_SECONDS
+        self._stopping.set()
+        log.info("worker.stopping", worker=self._name)
+
+    def stop(self) -> None:
+        """Wait for what is in flight, cut what takes too long, and settle it by what is known of it."""
+        if not self._stopping.is_set():
+            self.stop_claiming()
+        self.run(self._finish())
+        log.info("worker.stopped", worker=self._name)
+
+    async def _finish(self) -> None:
+        await asyncio.gather(*[drainer.finish(self._stop_by) for drainer in self._drainers.values()])
+        await self._ticking
+        await self._session.close()
+        await self._store.client.aclose()

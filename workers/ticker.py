@@ -1,0 +1,49 @@
+"""Ring the bells that nobody rang: lost ones, and those whose time came by itself."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+from relay.bells import Ringer
+from relay.errors import StoreUnavailable
+from relay.live import Live
+from relay.logs import log
+from relay.store.store import Store
+
+TICK_SECONDS = 0.5
+
+
+class Ticker:
+    """One in every worker process; more of them do no harm."""
+
+    def __init__(self, live: Live, store: Store, ringer: Ringer, begin: Callable[[str], None]) -> None:
+        self._live = live
+        self._store = store
+        self._ringer = ringer
+        self._begin = begin
+        self._registered = ""
+
+    async def run(self, stopping: Callable[[], bool]) -> None:
+        """Tick until told to stop."""
+        away = False
+        while not stopping():
+            try:
+                await self.tick()
+                away = False
+            except StoreUnavailable as error:
+                if not away:
+                    log.warning("ticker.paused", reason=str(error))
+                away = True
+            except Exception:  # noqa: BLE001  without a ticker a lost bell stays lost
+                log.exception("ticker.failed")
+            await asyncio.sleep(TICK_SECONDS * random.uniform(0.8, 1.2))
+
+    async def tick(self) -> None:
+        """Ring for every queue that is worth a look. What cannot be published is begun right here."""
+        self._live.poll()
+        if self._registered != self._live.config.version:
+            await self._store.register({name: sink.type for name, sink in self._live.sinks.items()})
+            await self._store.enqueue("retention", "retention")
+            self._registered = self._live.config.version
+        for queue in await self._ringer.ring(await self._store.ring()):
+            self._begin(queue)
