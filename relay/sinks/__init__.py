@@ -1,0 +1,16 @@
+"""Everything that deliveries can be sent to. Third parties add theirs by an entry point in `amo_relay.sinks`."""
+
+from importlib.metadata import entry_points
+
+from relay.sinks.base import Sink
+from relay.sinks.http import HttpSink
+from relay.sinks.log import LogSink
+
+
+def _all() -> list[type[Sink]]:
+    installed: list[type[Sink]] = [point.load() for point in entry_points(group="amo_relay.sinks")]
+    return [*installed, HttpSink, LogSink]
+
+
+TYPES: dict[str, type[Sink]] = {sink.type: sink for sink in _all()}
+"""The sinks by the `type` of the YAML. Ours win over an installed one of the same name."""

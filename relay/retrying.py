@@ -1,0 +1,157 @@
+"""What is done about an outcome, and when. Pure: age and jitter come in as arguments, nothing sleeps.
+
+How a delivery to a failing sink lives:
+
+1. An attempt that did not arrive waits by the schedule (5 s, 15 s, 45 s … 1 h) and is tried again, until it is
+   delivered or its attempts are used up. Then it is a dead letter, kept whole.
+2. `throttled` and `blocked` say nothing about the event: it waits and keeps its attempts, for days if need be. So
+   attempts end a delivery and, by default, age does not: what waited behind a broken sink has not had its tries yet.
+3. `unknown` may have been applied: harmless to repeat, or held for a person (`on_unknown`).
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import tenacity
+from tenacity.wait import wait_base
+
+from relay.model import Decision, DecisionKind, DeliveryState, Outcome, Record, Result
+
+OnUnknown: TypeAlias = Literal["retry", "hold"]
+
+UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+DEFAULT_SCHEDULE: wait_base = tenacity.wait_exponential(multiplier=5, exp_base=3, max=3600)
+"""5 s, 15 s, 45 s, 2m15s, 6m45s, 20m15s, then every hour: a blip costs seconds, a day's outage a few dozen tries."""
+
+DEFAULT_ATTEMPTS = 80
+"""With the default schedule three days of trying: the other side may be down from Friday evening to Monday."""
+
+_JITTER = 0.2  # deliveries that failed together must not come back together
+_NOT_CALLING = tenacity.Retrying()  # tenacity's waits ask for a call's state; ours lives in the store
+
+
+class Policy(Record, frozen=True):
+    """How stubborn a sink's deliveries are: `attempts` counts the first, `max_age_ms` None is never too old."""
+
+    attempts: int = DEFAULT_ATTEMPTS
+    max_age_ms: int | None = None
+    schedule: wait_base = DEFAULT_SCHEDULE
+    on_unknown: OnUnknown = "hold"
+    blocked_ms: int = 60_000
+    throttled_ms: int = 30_000  # where they did not say how long
+
+
+def decide(result: Result, *, attempts: int, age_ms: int, policy: Policy, jitter: float) -> Decision:
+    """Say what happens next to a delivery whose attempt came to `result`.
+
+    `attempts` were consumed before this one, `age_ms` is since its receipt arrived, `jitter` is in [0, 1).
+    """
+    match result.outcome:
+        case Outcome.DELIVERED:
+            return Decision(kind=DecisionKind.SETTLE, state=DeliveryState.DELIVERED, reason=result.reason)
+        case Outcome.SKIPPED:
+            return Decision(kind=DecisionKind.SETTLE, state=DeliveryState.SKIPPED, reason=result.reason)
+        case Outcome.REJECTED:
+            return _dead(result.reason)
+        case Outcome.THROTTLED:
+            return _throttled(result, policy, jitter)
+        case Outcome.BLOCKED:
+            return _blocked(result, policy)
+        case Outcome.UNKNOWN if policy.on_unknown == "hold":
+            reason = f"may have been applied, look there before sending it again: {result.reason}"
+            return Decision(kind=DecisionKind.HOLD, state=DeliveryState.HELD, reason=reason)
+        case Outcome.UNKNOWN | Outcome.RETRY:
+            return _again(result, attempts + 1, age_ms, policy, jitter)
+
+
+def _again(result: Result, tried: int, age_ms: int, policy: Policy, jitter: float) -> Decision:
+    if tried >= policy.attempts:
+        return _dead(f"gave up after {tried} attempt{'s' * (tried > 1)}: {result.reason}")
+    wait_ms = int(_wait_ms(policy.schedule, tried) * (1 - _JITTER + 2 * _JITTER * jitter))
+    delay_ms = max(wait_ms, result.after_ms or 0)
+    if policy.max_age_ms is not None and age_ms + delay_ms > policy.max_age_ms:
+        limit = show_duration(policy.max_age_ms)
+        return _dead(f"gave up, the next attempt would be for an event older than {limit}: {result.reason}")
+    return Decision(kind=DecisionKind.RETRY, state=DeliveryState.PENDING, reason=result.reason, delay_ms=delay_ms)
+
+
+def _throttled(result: Result, policy: Policy, jitter: float) -> Decision:
+    asked_ms = policy.throttled_ms if result.after_ms is None else result.after_ms
+    return Decision(
+        kind=DecisionKind.WAIT,
+        state=DeliveryState.PENDING,
+        reason=result.reason,
+        delay_ms=asked_ms + int(asked_ms * _JITTER * jitter),  # only ever later than they asked
+        consumed=False,
+    )
+
+
+def _blocked(result: Result, policy: Policy) -> Decision:
+    closed_ms = max(policy.blocked_ms, result.after_ms or 0)
+    return Decision(
+        kind=DecisionKind.WAIT,
+        state=DeliveryState.PENDING,
+        reason=result.reason,
+        delay_ms=closed_ms,
+        consumed=False,
+        gate_ms=closed_ms,
+        gate_scope=result.scope,
+    )
+
+
+def _dead(reason: str) -> Decision:
+    return Decision(kind=DecisionKind.DEAD, state=DeliveryState.DEAD, reason=reason)
+
+
+def _wait_ms(schedule: wait_base, tried: int) -> int:
+    state = tenacity.RetryCallState(_NOT_CALLING, None, (), {})
+    state.attempt_number = tried
+    return round(schedule(state) * 1000)
+
+
+def fixed_schedule(waits_ms: Sequence[int]) -> wait_base:
+    """Build the schedule of a written list: each wait in turn, then the last one again and again."""
+    return tenacity.wait_chain(*(tenacity.wait_fixed(wait_ms / 1000) for wait_ms in waits_ms))
+
+
+def parse_duration(text: object) -> int:
+    """Read "250ms", "5s", "15m", "1h" or "2d" as milliseconds. Raise ValueError saying what would be right."""
+    found = re.fullmatch(r"(\d+)\s*([a-zA-Z]*)", str(text).strip(), re.ASCII)
+    if isinstance(text, bool) or not found:
+        raise ValueError(f"{text!r} is not a duration: write a whole number and ms, s, m, h or d, such as 15m")
+    number, unit = found.groups()
+    if not unit:
+        raise ValueError(f"{text} has no unit: write {number}s, {number}m, {number}h, {number}d or {number}ms")
+    if unit not in UNITS_MS:
+        meant = _meant_unit(unit)
+        advice = f"did you mean {number}{meant}?" if meant else "use ms, s, m, h or d"
+        raise ValueError(f"{text}: the unit {unit} is not known, {advice}")
+    return int(number) * UNITS_MS[unit]
+
+
+def _meant_unit(unit: str) -> str | None:
+    lowered = unit.lower()
+    if lowered.startswith(("ms", "mil")):
+        return "ms"
+    return lowered[0] if lowered[0] in UNITS_MS else None
+
+
+def parse_rate(text: object) -> tuple[int, int]:
+    """Read "4/s", "15/3s" or "300/1m" as (count, per milliseconds). Raise ValueError saying what would be right."""
+    found = re.fullmatch(r"(\d+)\s*/\s*(\d*)\s*([a-zA-Z]+)", str(text).strip(), re.ASCII)
+    if not found:
+        raise ValueError(f"{text!r} is not a rate: write how many per how long, such as 4/s, 15/3s or 300/1m")
+    count, per_ms = int(found[1]), parse_duration(f"{found[2] or 1}{found[3]}")
+    if not count or not per_ms:
+        raise ValueError(f"{text} would never let anything through: pause the sink instead")
+    return count, per_ms
+
+
+def show_duration(ms: int) -> str:
+    """Write milliseconds as `parse_duration` reads them, in the largest unit that is exact."""
+    for unit in ("d", "h", "m", "s"):
+        if ms and ms % UNITS_MS[unit] == 0:
+            return f"{ms // UNITS_MS[unit]}{unit}"
+    return f"{ms}ms"

@@ -1,0 +1,77 @@
+"""Joining what a route rendered to the address that an operator configured, without ever leaving that address."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from urllib.parse import quote, unquote, urlencode
+
+from yarl import URL
+
+from relay.errors import RejectDelivery
+
+_ESCAPED = re.compile(r"(%[0-9A-Fa-f]{2})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def check_address(text: str) -> str:
+    """Return the address in its encoded form. Raise ValueError saying what would be right."""
+    url = URL(text)
+    if url.scheme not in ("http", "https") or not url.raw_host:
+        raise ValueError(f"{text!r} is not an address: write it in full, such as https://books.example.com/api")
+    if url.user is not None or url.password is not None:
+        raise ValueError("a name or password in the address ends up in logs: write it under auth: {basic: …}")
+    if url.raw_fragment:
+        raise ValueError(f"the part from #{url.raw_fragment} on is never sent: remove it")
+    try:
+        url.raw_host.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"{url.raw_host} cannot be a host name") from None
+    return str(url)
+
+
+@lru_cache(maxsize=4096)
+def join(address: str, path: str = "", query: str = "") -> URL:
+    """Join an address, a path made by `safe_path` and a query made by `encode_pairs`."""
+    base, _, own_query = address.partition("?")
+    queries = "&".join(part for part in (own_query, query) if part)
+    whole = base.rstrip("/") + path if path else base
+    return URL(f"{whole}?{queries}" if queries else whole, encoded=True)
+
+
+def safe_path(path: str) -> str:
+    """Quote a rendered path. Raise RejectDelivery where it would lead out of the sink's address or misses a value."""
+    if not path:
+        return ""
+    rooted = path if path.startswith("/") else f"/{path}"
+    plain = unquote(rooted)
+    if _CONTROL.search(plain) or "\\" in plain:
+        raise RejectDelivery(f"path: {path!r} has characters that no path may have")
+    if "?" in rooted or "#" in rooted:
+        raise RejectDelivery(f"path: {path!r} has a ? or #: what follows ? belongs under query")
+    if "//" in plain:
+        raise RejectDelivery(f"path: {path!r} has an empty part: is a value missing?")
+    if {".", ".."} & set(plain.split("/")):
+        raise RejectDelivery(f"path: {path!r} would lead out of the sink's address")
+    return "".join(
+        part if _ESCAPED.fullmatch(part) else quote(part, safe="/:@!$&'()*+,;=~") for part in _ESCAPED.split(rooted)
+    )
+
+
+def encode_pairs(place: str, values: Mapping[str, object]) -> str:
+    """Encode a mapping as a query or form. A list repeats its name, a null is left out. Raise RejectDelivery."""
+    return urlencode(list(_pairs(place, values)))
+
+
+def _pairs(place: str, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(item, (Mapping, list, tuple)):
+                raise RejectDelivery(f"{place}.{name}: takes a text, a number or a list of them, not {item!r:.60}")
+            if item is not None:
+                yield name, _text(item)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

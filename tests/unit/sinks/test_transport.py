@@ -1,0 +1,415 @@
+"""One exchange with servers that misbehave, and what is known afterwards. Real sockets, no network."""
+
+import asyncio
+import gzip
+import socket
+import ssl
+import struct
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from types import SimpleNamespace
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from relay.sinks import transport
+from relay.sinks.transport import RESPONSE_CAP, Request, Response, TransportFailure, call, open_session, timeouts
+
+BODY = b'{"amount":"150000.00"}'
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def request(url: str, *, method: str = "POST", body: bytes = BODY, timeout_ms: int = 5_000, **headers: str) -> Request:
+    return Request(method=method, url=URL(url), headers=headers, body=body, timeout=timeouts(timeout_ms))
+
+
+class Server:
+    """A server that reads each request whole and then behaves as told."""
+
+    def __init__(self, behave):
+        self.behave = behave
+        self.requests: list[bytes] = []
+        self.connections = 0
+
+    async def serve(self, reader, writer):
+        self.connections += 1
+        while not writer.is_closing() and (head := await _head(reader)):
+            self.requests.append(head + await reader.readexactly(_length(head)))
+            await self.behave(reader, writer)
+
+
+async def _head(reader) -> bytes:
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+
+
+def _length(head: bytes) -> int:
+    lines = head.lower().split(b"\r\n")
+    return next((int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")), 0)
+
+
+@asynccontextmanager
+async def listening(serve, **where):
+    """Serve connections by `serve(reader, writer)`, give the address, and leave none of them behind."""
+    tasks = []
+
+    async def accept(reader, writer):
+        tasks.append(asyncio.current_task())
+        try:
+            await serve(reader, writer)
+        except ConnectionError:
+            pass  # the client hung up, as some tests want it to
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    listener = await asyncio.start_server(accept, **(where or {"host": "127.0.0.1", "port": 0}))
+    try:
+        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+    finally:
+        listener.close()
+        await listener.wait_closed()
+        await asyncio.gather(*tasks)
+
+
+@asynccontextmanager
+async def running(behave):
+    server = Server(behave)
+    async with listening(server.serve) as server.url:
+        yield server
+
+
+def exchange(behave, *, times: int = 1, **more):
+    """Make `times` calls in turn over one session. Return the answers and the server."""
+
+    async def run():
+        async with running(behave) as server, open_session() as session:
+            return [await call(session, request(server.url, **more)) for _ in range(times)], server
+
+    answers, server = asyncio.run(run())
+    return answers, server
+
+
+def says(answer: bytes, *, then_close: bool = False):
+    async def behave(reader, writer):
+        writer.write(answer)
+        await writer.drain()
+        if then_close:
+            writer.close()
+
+    return behave
+
+
+async def hang(reader, writer):
+    await reader.read()  # until the client gives up
+
+
+async def close(reader, writer):
+    writer.close()
+
+
+async def reset(reader, writer):
+    _reset(writer)
+
+
+def _reset(writer) -> None:
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def test_the_request_arrives_as_it_was_given_and_keeps_the_connection():
+    (first, second), server = exchange(says(OK), times=2, **{"X-Name": "Мир"})
+    assert first == second
+    assert (first.status, first.body, first.truncated) == (200, b"ok", False)
+    assert server.connections == 1
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert body == BODY
+    assert "X-Name: Мир".encode() in head
+    assert b"User-Agent: amo-relay/" in head
+    assert b"Accept-Encoding" not in head
+
+
+def test_cookies_are_not_kept():
+    _, server = exchange(says(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"), times=2)
+    assert all(b"Cookie" not in seen for seen in server.requests)
+
+
+@pytest.mark.parametrize(
+    ("behave", "kind"),
+    [
+        (hang, "timeout"),
+        (close, "reset"),
+        (reset, "reset"),
+        (says(b"220 mail.example.com ESMTP\r\n", then_close=True), "protocol"),
+        (says(b"HTTP/1.1 200 OK\r\nContent-", then_close=True), "reset"),
+    ],
+    ids=["accept, then hang", "accept, then close", "accept, then reset", "not HTTP", "half a header"],
+)
+def test_a_request_that_left_without_an_answer_may_have_been_applied(behave, kind):
+    (answer,), server = exchange(behave, timeout_ms=200)
+    assert isinstance(answer, TransportFailure)
+    assert (answer.kind, answer.sent) == (kind, True)
+    assert len(server.requests) == 1, "it must not be sent a second time"
+
+
+def test_slow_headers_time_out():
+    async def drip(reader, writer):
+        for byte in b"HTTP/1.1 200 OK\r\n":
+            writer.write(bytes([byte]))
+            await writer.drain()
+        await reader.read()
+
+    (answer,), _ = exchange(drip, timeout_ms=200)
+    assert (answer.kind, answer.sent) == ("timeout", True)
+
+
+def test_nothing_is_known_of_a_request_without_a_body_so_it_counts_as_sent():
+    (answer,), _ = exchange(close, body=b"")
+    assert (answer.kind, answer.sent) == ("reset", True)
+
+
+@pytest.mark.parametrize("end", [close, reset])
+def test_a_request_on_a_kept_connection_that_ends_may_have_been_applied(end):
+    """The server closes the connection while the request is on its way: nobody knows which came first."""
+    behaviours = iter([says(OK), end])
+
+    async def behave(reader, writer):
+        await next(behaviours)(reader, writer)
+
+    (first, second), server = exchange(behave, times=2)
+    assert first.status == 200
+    assert (second.kind, second.sent) == ("reset", True)
+    assert (server.connections, len(server.requests)) == (1, 2)
+
+
+def test_a_connection_closed_while_idle_is_not_used_again():
+    async def run():
+        async with running(says(OK, then_close=True)) as server, open_session() as session:
+            answers = []
+            for _ in range(3):
+                answers.append(await call(session, request(server.url)))
+                while session.connector._conns and any(  # noqa: ASYNC110  aiohttp tells nobody
+                    proto.is_connected() for pool in session.connector._conns.values() for proto, _ in pool
+                ):
+                    await asyncio.sleep(0)  # until their close has arrived
+            return answers, server
+
+    answers, server = asyncio.run(run())
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    assert server.connections == 3
+
+
+def test_a_kept_connection_that_ended_before_the_body_left_is_replaced():
+    async def run():
+        async with running(says(OK)) as server, open_session() as session:
+            first = await call(session, request(server.url))
+
+            async def end_it(*_):
+                for connection in session.connector._acquired:
+                    connection.transport.close()
+
+            hooks = aiohttp.TraceConfig()
+            hooks.on_connection_reuseconn.append(end_it)
+            hooks.freeze()
+            session._trace_configs.append(hooks)
+            return first, await call(session, request(server.url)), server
+
+    first, second, server = asyncio.run(run())
+    assert (first.status, second.status) == (200, 200)
+    assert (server.connections, len(server.requests)) == (2, 2)
+
+
+def test_redirects_are_not_followed():
+    (answer,), server = exchange(says(b"HTTP/1.1 307 Moved\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"))
+    assert (answer.status, answer.headers["location"]) == (307, "/")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2097152\r\n\r\n" + b"x" * 2097152,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + b"x" * 2097152 + b"\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 2097152,
+    ],
+    ids=["with its length", "chunked", "until the end"],
+)
+def test_an_answer_is_read_up_to_the_cap(answer):
+    (first, second), server = exchange(says(answer, then_close=b"close" in answer), times=2)
+    assert (first.status, len(first.body), first.truncated) == (200, RESPONSE_CAP, True)
+    assert first == second
+    assert server.connections == 2, "the rest of an answer must not be read as the next one"
+
+
+def test_an_answer_of_exactly_the_cap_is_whole():
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {RESPONSE_CAP}\r\n\r\n".encode()
+    (answer,), _ = exchange(says(head + b"x" * RESPONSE_CAP))
+    assert (len(answer.body), answer.truncated) == (RESPONSE_CAP, False)
+
+
+def test_a_compressed_answer_cannot_grow_over_the_cap():
+    bomb = gzip.compress(b"0" * 20 * RESPONSE_CAP)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+    (answer,), _ = exchange(says(head + bomb))
+    assert (len(answer.body), answer.truncated) == (RESPONSE_CAP, True)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        says(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id": 12', then_close=True),
+        says(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id": 12'),
+    ],
+    ids=["and closes", "and hangs"],
+)
+def test_a_status_stands_though_the_body_breaks_off(behave):
+    (answer,), _ = exchange(behave, timeout_ms=200)
+    assert answer == Response(status=200, headers=answer.headers, body=b'{"id": 12', truncated=True)
+
+
+def test_html_is_just_an_answer():
+    page = b"<html>Service unavailable</html>"
+    (answer,), _ = exchange(says(b"HTTP/1.1 503 Busy\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page)))
+    assert (answer.status, answer.body) == (503, page)
+
+
+def test_an_answer_before_the_body_was_read_is_taken():
+    async def refuse(reader, writer):
+        await _head(reader)
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+
+    async def run():
+        async with listening(refuse) as url, open_session() as session:
+            return await call(session, request(url, body=b"x" * 1_000_000))
+
+    assert asyncio.run(run()).status == 413
+
+
+@pytest.fixture
+def closed_port():
+    """A port where nobody listens, and nobody else will."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken
+
+
+def url_of(sock: socket.socket) -> str:
+    return f"http://127.0.0.1:{sock.getsockname()[1]}/"
+
+
+def test_a_refused_connection_sent_nothing(closed_port, monkeypatch):
+    monkeypatch.setattr(transport, "RECONNECT_PAUSE_S", 0)
+
+    async def run():
+        async with open_session() as session:
+            return await call(session, request(url_of(closed_port)))
+
+    answer = asyncio.run(run())
+    assert (answer.kind, answer.sent) == ("connect", False)
+
+
+def test_a_connection_that_failed_at_once_is_tried_a_second_time(closed_port, monkeypatch):
+    """The server comes up during the pause."""
+    server = Server(says(OK))
+
+    async def run():
+        real_sleep = asyncio.sleep
+        async with AsyncExitStack() as stack:
+
+            async def pause(seconds):
+                if seconds == transport.RECONNECT_PAUSE_S:
+                    await stack.enter_async_context(listening(server.serve, sock=closed_port))
+                await real_sleep(0)
+
+            monkeypatch.setattr(asyncio, "sleep", pause)
+            async with open_session() as session:
+                return await call(session, request(url_of(closed_port)))
+
+    assert asyncio.run(run()).status == 200
+    assert len(server.requests) == 1
+
+
+def test_tls_to_a_server_without_it_sent_nothing():
+    async def plain(reader, writer):
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async def run():
+        async with listening(plain) as url, open_session() as session:
+            return await call(session, request(url.replace("http:", "https:"), timeout_ms=2_000))
+
+    answer = asyncio.run(run())
+    assert (answer.kind, answer.sent) == ("tls", False)
+
+
+def test_a_cancelled_call_is_cancelled():
+    async def run():
+        arrived = asyncio.Event()
+
+        async def notice(reader, writer):
+            arrived.set()
+            await reader.read()
+
+        async with running(notice) as server, open_session() as session:
+            task = asyncio.create_task(call(session, request(server.url)))
+            await arrived.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(run())
+
+
+KEY = SimpleNamespace(host="books.example.com", port=443, ssl=True, is_ssl=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "Name or service not known")), "dns"),
+        (aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError("expired")), "tls"),
+        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "wrong version")), "tls"),
+        (aiohttp.ServerFingerprintMismatch(b"a", b"b", "books.example.com", 443), "tls"),
+        (aiohttp.ClientConnectorError(KEY, OSError(113, "No route to host")), "connect"),
+        (aiohttp.ConnectionTimeoutError("Connection timeout"), "timeout_before_write"),
+        (TimeoutError(), "timeout_before_write"),
+        (aiohttp.ClientConnectionResetError("Cannot write to closing transport"), "reset"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
+)
+def test_a_failure_before_the_body_left_sent_nothing(error, kind, monkeypatch):
+    monkeypatch.setattr(transport, "RECONNECT_PAUSE_S", 0)
+    answer = asyncio.run(call(Failing(error), request("https://books.example.com/")))
+    assert (answer.kind, answer.sent) == (kind, False)
+    assert answer.reason
+
+
+class Failing:
+    """A session whose every exchange ends in one error, before the body is touched."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def request(self, *_, **__):
+        return self
+
+    async def __aenter__(self):
+        raise self.error
+
+    async def __aexit__(self, *_):
+        raise AssertionError("never entered")
+
+
+def test_the_timeouts_bound_connecting_and_everything():
+    assert (timeouts(15_000).total, timeouts(15_000).connect) == (15, 5)
+    assert (timeouts(2_000).total, timeouts(2_000).connect) == (2, 2)
+
+
+def test_the_repr_of_a_request_keeps_secrets():
+    secret = request("https://u:p@books.example.com/api?key=k-123", Authorization="Bearer t-123")
+    assert repr(secret) == "<Request POST https://books.example.com/api 22 bytes>"
