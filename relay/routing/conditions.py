@@ -1,0 +1,99 @@
+"""`where` of a route: a tree of the YAML, compiled once, checked for every event."""
+
+from collections.abc import Iterable, Mapping
+
+from relay.errors import RelayError
+from relay.model import Record
+from relay.routing.clauses import Finding, Subject, compile_field, wrong
+from relay.routing.failures import Failure, Path, View
+from relay.routing.nodes import All, AnyOf, Node, Not
+
+_EMPTY = "is empty: write at least one condition, or leave it out"
+
+
+class ConditionErrors(RelayError):  # noqa: N818  it carries several, and is named by what it carries
+    """A condition cannot be compiled. `errors` has every finding with the path of the key or value it is about."""
+
+    def __init__(self, errors: Iterable[Finding]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(f"{'.'.join(map(str, path))}: {message}" for path, message in self.errors))
+
+
+class Condition(Record, frozen=True):
+    """A compiled condition."""
+
+    root: Node
+    used: tuple[tuple[Path, str], ...]
+
+    def check(self, view: View) -> Failure | None:
+        """Return None when it holds, else the first reason why not. Never raises."""
+        return None if self.root.holds(view) else self.root.failure(view)
+
+    def fields(self) -> Iterable[tuple[Path, str]]:
+        """List the fields of the view that it looks at, each with its path; a custom field counts as `custom`."""
+        return self.used
+
+
+def compile_condition(tree: object, path: str = "where") -> Condition:
+    """Compile a mapping of the YAML, or raise ConditionErrors with everything that is wrong with it."""
+    reader = _Reader()
+    root = reader.all_of(tree, (path,))
+    if reader.errors:
+        raise ConditionErrors(reader.errors)
+    return Condition(root=root, used=tuple(reader.used))
+
+
+class _Reader:
+    """Walks the tree and collects what is wrong."""
+
+    def __init__(self) -> None:
+        self.errors: list[Finding] = []
+        self.used: list[Finding] = []
+
+    def wrong(self, path: Path, message: str) -> Node:
+        return wrong(self.errors, path, message)
+
+    def all_of(self, tree: object, path: Path) -> Node:
+        if not isinstance(tree, Mapping):
+            return self.wrong(path, f"needs a mapping of fields to values, saw a {type(tree).__name__}")
+        if not tree:
+            return self.wrong(path, _EMPTY)
+        parts = [self.entry(key, value, (*path, key)) for key, value in tree.items()]
+        return parts[0] if len(parts) == 1 else All(parts=tuple(parts))
+
+    def entry(self, key: object, value: object, path: Path) -> Node:
+        if key == "all":
+            return All(parts=self.branches(value, path))
+        if key == "any":
+            return AnyOf(path=path, parts=self.branches(value, path))
+        if key == "not":
+            return Not(path=path, part=self.all_of(value, path))
+        if key == "custom":
+            return self.custom(value, path)
+        if not isinstance(key, str):
+            return self.wrong(path, f"{key} is no field: a field is a name")
+        self.used.append((path, key))
+        return compile_field(_plain(key), value, path, self.errors)
+
+    def branches(self, tree: object, path: Path) -> tuple[Node, ...]:
+        """Read what `any` and `all` hold: a list of conditions, or a mapping whose every entry is one."""
+        if isinstance(tree, list) and tree:
+            return tuple(self.all_of(branch, (*path, at)) for at, branch in enumerate(tree))
+        if isinstance(tree, Mapping) and tree:
+            return tuple(self.entry(key, value, (*path, key)) for key, value in tree.items())
+        return (self.wrong(path, "needs a list of conditions" if tree else _EMPTY),)
+
+    def custom(self, tree: object, path: Path) -> Node:
+        if not isinstance(tree, Mapping) or not tree:
+            return self.wrong(path, 'needs a mapping of custom fields, by name, id or code: {"Город": Москва}')
+        self.used.append((path, "custom"))
+        parts = [compile_field(_custom(str(key)), value, (*path, key), self.errors) for key, value in tree.items()]
+        return parts[0] if len(parts) == 1 else All(parts=tuple(parts))
+
+
+def _plain(name: str) -> Subject:
+    return Subject(name=name, read=lambda view: view.get(name), has_old=True)
+
+
+def _custom(key: str) -> Subject:
+    return Subject(name=f'custom "{key}"', read=lambda view: view.custom.get(key), has_old=False)

@@ -1,0 +1,162 @@
+"""The operators of a condition: what operand each takes, and the test it makes of it.
+
+Values arrive as texts or lists of texts. A test never raises, whatever it is given.
+"""
+
+import operator
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TypeAlias
+
+from relay.errors import RelayError
+
+Scalar: TypeAlias = str | Decimal
+Test: TypeAlias = Callable[[object], bool]
+Made: TypeAlias = tuple[tuple[Scalar, ...], Test]
+"""What an operator makes of its operand: the values it compares with, and the test."""
+
+SUBJECT = 4096  # characters of a value that `matches` searches: an expression may be slow, so its subject is short
+
+_plain = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?").fullmatch
+
+
+class OperandError(RelayError):
+    """An operator cannot work with what it was given. `at` is the position in a list, where it is one."""
+
+    def __init__(self, message: str, at: int | None = None) -> None:
+        super().__init__(message)
+        self.at = at
+
+
+def number(value: object) -> Decimal | None:
+    """Read a plain number ("1500", "-0.5"), or return None: "1 000,50", "1e5" and "" are none."""
+    return Decimal(value) if isinstance(value, str) and _plain(value) else None
+
+
+def _scalar(value: object) -> Scalar:
+    """Read a text or number of the YAML, or raise OperandError."""
+    if isinstance(value, bool):
+        raise OperandError(f"{str(value).lower()} is a truth value: quote it, or use exists")
+    if isinstance(value, int | float):
+        return _yaml_number(value)
+    if isinstance(value, str):
+        if value:
+            return value
+        raise OperandError("an empty text does not exist: write exists: false (or exists: true for its opposite)")
+    if value is None:
+        raise OperandError("there is no value here: write exists: false for an absent or empty field")
+    raise OperandError(f"needs a text or a number, saw a {type(value).__name__}")
+
+
+def _yaml_number(value: float) -> Decimal:
+    exact = Decimal(str(value))
+    if not exact.is_finite():
+        raise OperandError(f"{value} compares with nothing: write a plain number")
+    return exact
+
+
+def _several(value: object) -> tuple[Scalar, ...]:
+    if not isinstance(value, list):
+        raise OperandError("needs a list of values: [a, b]")
+    if not value:
+        raise OperandError("can never hold: the list is empty")
+    return tuple(_element(element, at) for at, element in enumerate(value))
+
+
+def _element(value: object, at: int) -> Scalar:
+    try:
+        return _scalar(value)
+    except OperandError as error:
+        raise OperandError(str(error), at) from None
+
+
+def _single(value: object) -> Scalar:
+    if isinstance(value, list):
+        raise OperandError("needs one value; for any of several write in: [a, b], or any:")
+    return _scalar(value)
+
+
+def _equal(wanted: tuple[Scalar, ...]) -> Test:
+    texts = frozenset(map(str, wanted))  # a number that is spelled the same needs no reading
+    numbers = frozenset(operand for operand in wanted if isinstance(operand, Decimal))
+
+    def one(value: object) -> bool:
+        return isinstance(value, str) and (value in texts or (bool(numbers) and number(value) in numbers))
+
+    return lambda value: any(map(one, value)) if isinstance(value, list) else one(value)
+
+
+def _eq(value: object) -> Made:
+    wanted = (_single(value),)
+    return wanted, _equal(wanted)
+
+
+def _in(value: object) -> Made:
+    wanted = _several(value)
+    return wanted, _equal(wanted)
+
+
+def _ne(value: object) -> Made:
+    """Hold exactly where eq (of a list: in) does not: an absent field is not equal to anything."""
+    wanted = _several(value) if isinstance(value, list) else (_scalar(value),)
+    equal = _equal(wanted)
+    return wanted, lambda seen: not equal(seen)
+
+
+def _ordered(compare: Callable[[Decimal, Decimal], bool]) -> Callable[[object], Made]:
+    def made(value: object) -> Made:
+        operand = _single(value)
+        bound = operand if isinstance(operand, Decimal) else number(operand)
+        if bound is None:
+            raise OperandError(f'can never hold: it compares numbers, and "{operand}" is none')
+        return (bound,), lambda seen: (exact := number(seen)) is not None and compare(exact, bound)
+
+    return made
+
+
+def _exists(value: object) -> Made:
+    if not isinstance(value, bool):
+        raise OperandError("needs true or false")
+    return (), there if value else lambda seen: not there(seen)
+
+
+def there(value: object) -> bool:
+    """Tell whether a value exists: an empty text, or a list of nothing but such, does not."""
+    return any(value) if isinstance(value, list) else value is not None and value != ""
+
+
+def _matches(value: object) -> Made:
+    if not isinstance(value, str) or not value:
+        raise OperandError("needs a regular expression as text: quote it")
+    try:
+        search = re.compile(value).search
+    except (re.error, OverflowError, RecursionError) as error:
+        raise OperandError(f'"{value}" is no regular expression: {error}') from None
+
+    def one(seen: object) -> bool:
+        return isinstance(seen, str) and search(seen[:SUBJECT]) is not None
+
+    return (), lambda seen: any(map(one, seen)) if isinstance(seen, list) else one(seen)
+
+
+def _contains(value: object) -> Made:
+    """Look for an element in a list, for a part in a text."""
+    wanted = _single(value)
+    part, element = str(wanted), _equal((wanted,))
+    return (), lambda seen: part in seen if isinstance(seen, str) else element(seen)
+
+
+OPERATORS: dict[str, Callable[[object], Made]] = {
+    "eq": _eq,
+    "ne": _ne,
+    "in": _in,
+    "gt": _ordered(operator.gt),
+    "gte": _ordered(operator.ge),
+    "lt": _ordered(operator.lt),
+    "lte": _ordered(operator.le),
+    "exists": _exists,
+    "matches": _matches,
+    "contains": _contains,
+}
+"""What each operator makes of its operand. `changed` is not here: it looks at two fields."""

@@ -1,0 +1,52 @@
+"""Routes, and whether an event takes one."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from relay.model import Event, Record
+from relay.routing.conditions import Condition
+from relay.routing.failures import Failure, View, shown
+
+
+class Template(Protocol):
+    """What a route makes of an event's views: compiled once, rendered for every event that it takes."""
+
+    def render(self, context: Mapping[str, object], /) -> object:
+        """Return a JSON-able value; raise MissingValue, SkipDelivery or RejectDelivery."""
+
+
+class Route(Record, frozen=True):
+    """A named rule: on which events of which sources, where what holds, to which sinks, with what content."""
+
+    name: str
+    on: frozenset[str]
+    sinks: tuple[str, ...]  # of one type
+    content: Template
+    sources: frozenset[str] | None = None  # None: every source
+    where: Condition | None = None
+    once: Template | None = None  # its result is the key of the only delivery
+
+
+class _Membership(Record, frozen=True):
+    """That the event's source or name is one of the route's."""
+
+    what: str
+    wanted: frozenset[str]
+
+    def failure(self, seen: str) -> Failure:
+        return Failure(path=(self.what,), operator="in", expected=self.wanted, seen=seen, about=self)
+
+    def told(self, failure: Failure) -> str:
+        return f"{self.what} in {shown(sorted(self.wanted))}: saw {shown(failure.seen)}"
+
+
+def match(route: Route, event: Event, names: frozenset[str], view: View) -> Failure | None:
+    """Return None when the event takes the route, else the first reason why not: source, name, then condition.
+
+    `names` are all the names that the event answers to, its own included.
+    """
+    if route.sources is not None and event.source not in route.sources:
+        return _Membership(what="source", wanted=route.sources).failure(event.source)
+    if route.on.isdisjoint(names):
+        return _Membership(what="on", wanted=route.on).failure(event.name)
+    return route.where.check(view) if route.where is not None else None
