@@ -1,10 +1,13 @@
 """Log one wide event per unit of work, in one format for us, uvicorn and Celery: JSON, or for eyes on a console."""
 
+import asyncio
+import atexit
 import logging
 import re
 import sys
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 import structlog
@@ -27,8 +30,13 @@ def mask(text: str) -> str:
 
 
 def _mask_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Mask other people's messages and all tracebacks; our own lines carry names and ids only."""
+    """Mask what other people's loggers say."""
     event["event"] = mask(str(event["event"]))
+    return event
+
+
+def _mask_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Mask tracebacks; the rest of our own lines is names and ids."""
     if "exception" in event:
         event["exception"] = mask(event["exception"])
     return event
@@ -36,6 +44,33 @@ def _mask_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _json(event: Any, default: Callable[[Any], Any], **_: object) -> str:
     return msgspec.json.encode(event, enc_hook=default).decode()
+
+
+class _Lines:
+    """Writes lines to a stream; those of one turn of an event loop together."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: deque[str] = deque()  # safe to append to from any thread
+        atexit.register(self._flush)
+
+    def msg(self, line: str) -> None:
+        """Write a line: at once, or where a loop runs in this thread at the end of its turn."""
+        self._lines.append(line)
+        if len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self._flush)
+            except RuntimeError:
+                self._flush()
+
+    log = debug = info = warning = error = critical = exception = msg
+
+    def _flush(self) -> None:
+        lines = []
+        while self._lines:
+            lines.append(self._lines.popleft() + "\n")
+        self._stream.write("".join(lines))
+        self._stream.flush()
 
 
 def configure(style: str) -> None:
@@ -49,11 +84,12 @@ def configure(style: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    lines = _Lines(sys.stdout)
     # Straight to the stream: the standard library's path costs three times as much a line.
     structlog.configure(
-        processors=[*shared, *exceptions, _mask_message, render],
+        processors=[*shared, *exceptions, _mask_traceback, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
@@ -61,8 +97,20 @@ def configure(style: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=foreign,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *exceptions, _mask_message, render],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *exceptions,
+                _mask_message,
+                _mask_traceback,
+                render,
+            ],
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    for name in ("uvicorn", "uvicorn.error"):
+        server = logging.getLogger(name)  # it came with handlers of its own
+        server.handlers.clear()
+        server.propagate = True
+    for name in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # two lines a bell, about nothing but the bell
     logging.captureWarnings(True)

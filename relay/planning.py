@@ -17,7 +17,7 @@ from relay.model import (
     Routed,
     RoutedEvent,
 )
-from relay.routing import Failure, Route, delivery_id, match, once_id
+from relay.routing import Failure, Route, Template, delivery_id, match, once_id
 from relay.sinks.base import Sink
 
 
@@ -121,14 +121,24 @@ def consider(
         yield Considered(route=route, failure=failure, deliveries=deliveries)
 
 
+def _once_key(once: Template, context: Mapping[str, object]) -> str:
+    key = once.render(context)
+    if key is None or key == "":
+        # All events without a value would be taken for one and the same.
+        raise RejectDelivery("once: its value is empty for this event; add a condition that the field exists")
+    return str(key)
+
+
 def _delivery(event: Event, route: Route, sink: Sink, context: Mapping[str, object]) -> NewDelivery:
     """Render one delivery. One that cannot be made is there all the same, with its reason."""
     id, once = delivery_id(event.id, route.name, sink.name), False
     content, state, reason = b"", DeliveryState.PENDING, ""
     try:
         if route.once is not None:
-            id, once = once_id(route.name, str(route.once.render(context)), sink.name), True
-        content = sink.content(route.content.render(context))
+            id, once = once_id(route.name, _once_key(route.once, context), sink.name), True
+        params = route.content.render(context)
+        assert isinstance(params, Mapping)  # a route's content is a mapping of its sink's keys
+        content = sink.content(params)
     except SkipDelivery as error:
         state, reason = DeliveryState.SKIPPED, str(error)
     except MissingValue as error:

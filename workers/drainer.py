@@ -102,9 +102,7 @@ class Drainer:
         self._claims += 1
         token = f"{self._worker}:{self._claims}"
         lease_ms = sink.timeout_ms + self._live.config.worker.lease_margin
-        claim = await self._store.claim_deliveries(
-            self._name, token, free, lease_ms, sink.concurrency, sink.limits
-        )
+        claim = await self._store.claim_deliveries(self._name, token, free, lease_ms, sink.concurrency, sink.limits)
         self._begin(claim, sink)
         return claim.wait_ms
 
@@ -148,9 +146,7 @@ class Drainer:
 
     def _finish(self, delivery: Delivery, sink: Sink, result: Result, at: float, took: float) -> None:
         age_ms = round(at * 1000) - delivery.accepted_at
-        decision = decide(
-            result, attempts=delivery.attempts, age_ms=age_ms, policy=sink.policy, jitter=random.random()
-        )
+        decision = decide(result, attempts=delivery.attempts, age_ms=age_ms, policy=sink.policy, jitter=random.random())
         attempt = Attempt(
             number=delivery.attempts + 1,
             at=round(at * 1000),
@@ -171,13 +167,13 @@ class Drainer:
         if result.outcome is Outcome.DELIVERED:
             observe(self._counts, END_TO_END, self._name, age_ms / 1000 + took)
         log.info(
-            "delivery.attempted", delivery_id=delivery.id, event_id=delivery.event_id, sink=self._name, route=delivery.route,
-            attempt=attempt.number, outcome=result.outcome, decision=decision.kind, status=result.status,
+            "delivery.attempted",
+            delivery_id=delivery.id, event_id=delivery.event_id, sink=self._name, route=delivery.route, attempt=attempt.number, outcome=result.outcome, decision=decision.kind, status=result.status,
             ms=attempt.took_ms, reason=result.reason,
         )  # fmt: skip
 
     async def _settle(self) -> None:
-        """Write what finished. While the store is away it is kept and tried again; the lease says for how long that helps."""
+        """Write what finished. While the store is away it is kept and tried again, for as long as a lease may last."""
         while self._finished:
             batch, self._finished = self._finished[:CLAIM_AT_ONCE], self._finished[CLAIM_AT_ONCE:]
             counts, self._counts = self._counts, {}

@@ -8,15 +8,15 @@ import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-import aiohttp
 import uvloop
 from celery import Celery
 
 from relay.bells import Ringer
 from relay.config.environment import Settings
 from relay.errors import StoreUnavailable
-from relay.live import Live
+from relay.live import Live, settle_memory
 from relay.logs import log
+from relay.sinks.transport import open_session
 from relay.store.connect import connect
 from relay.store.keys import INBOX, JOBS
 from relay.store.store import Store
@@ -49,14 +49,13 @@ class WorkerProcess:
         """Start the loop and its ticker. Raises ConfigError, StoreUnavailable."""
         threading.Thread(target=self._run_loop, name="loop", daemon=True).start()
         self.run(self._compose())
+        settle_memory()
         log.info("worker.started", worker=self._name, config=self._live.config.version, sinks=len(self._live.sinks))
 
     async def _compose(self) -> None:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
         self._ringer = Ringer(self._app, self._store)
-        # Concurrency is each sink's own affair: a common limit would let a hanging sink stop the others.
-        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=30)
-        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        self._session = open_session()
         self._router = Router(self._live, self._store, self._ringer, self.run, self._stopping.is_set)
         self._jobs = JobRunner(self._live, self._store, self._stopping.is_set)
         ticker = Ticker(self._live, self._store, self._ringer, self._begin)

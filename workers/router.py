@@ -106,7 +106,7 @@ class Router:
 
 
 def split(routed: Routed) -> Iterator[Routed]:
-    """Split what a large receipt became into parts that one script call can take; only the last takes it out of the inbox."""
+    """Split what a large receipt became into parts for one script call each; the last takes it out of the inbox."""
     deliveries, events = list(routed.deliveries), list(routed.events)
     while (
         len(deliveries) > PART_ITEMS or len(events) > PART_ITEMS or sum(len(d.content) for d in deliveries) > PART_BYTES

@@ -9,12 +9,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route, Router
 
 from relay.bells import Ringer, broker_settings
 from relay.config.environment import Settings, environ
 from relay.errors import ConfigError, StoreUnavailable
-from relay.live import Live
+from relay.live import Live, settle_memory
 from relay.logs import configure, log
 from relay.store.connect import connect
 from relay.store.reading import Reader
@@ -25,7 +25,7 @@ from relay.web.ingress import PATIENCE_SECONDS, Ingress
 from relay.web.metrics import exposition
 
 
-def create() -> Starlette:
+def create() -> Router:
     """Make the application from the environment. Raises ConfigError."""
     settings = Settings.from_environ(environ())
     configure(settings.log)
@@ -48,9 +48,10 @@ def create() -> Starlette:
         return Response(text, media_type=content_type)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Router) -> AsyncIterator[None]:
         await watch.look()
         log.info("web.started", config=live.config.version, durability=str(watch.durability), problem=watch.problem)
+        settle_memory()
         tasks = [asyncio.create_task(commit.run()), asyncio.create_task(watch.run())]
         yield
         for task in tasks:
@@ -59,13 +60,17 @@ def create() -> Starlette:
         await store.client.aclose()
         await reader.client.aclose()
 
-    routes = [
-        Route("/hooks/{source}/{token}", Ingress(lambda: live.config, commit)),
-        Route("/healthz", healthz),
-        Route("/readyz", readyz(watch, live, settings.durability == "strict")),
-        Route("/metrics", metrics),
-    ]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refuse})
+    others = Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz(watch, live, settings.durability == "strict")),
+            Route("/metrics", metrics),
+        ],
+        exception_handlers={HTTPException: _refuse},
+    )
+    # Hooks come first and go past the middleware, which costs as much as all the rest of taking one.
+    hooks = Route("/hooks/{source}/{token}", Ingress(lambda: live.config, commit))
+    return Router(routes=[hooks, Mount("/", others)], lifespan=lifespan)
 
 
 async def _refuse(_: Request, error: Exception) -> JSONResponse:

@@ -21,7 +21,7 @@ DURABILITY_SECONDS = 30.0
 class StoreWatch:
     """Looks at the store in the background, so that no hook has to: how full it is, and what it survives."""
 
-    def __init__(self, client: "Redis[bytes]", keys: Keys, live: Live) -> None:
+    def __init__(self, client: Redis, keys: Keys, live: Live) -> None:
         self._client = client
         self._probe_key = keys.prefix + "probe"
         self._live = live
