@@ -14,6 +14,9 @@ Mark: TypeAlias = tuple[int, int]
 """Line and column, both counted from 1."""
 
 _SHOWN = 60
+_NAMED = 12
+_PIECE = 6  # characters of a secret that must not be seen together
+_LONGEST = 10_000
 _SHORTEST_SECRET = 4  # masking every "1" would garble the texts and tell nothing
 
 
@@ -54,7 +57,9 @@ class Findings:
 
     def hide(self, values: Iterable[str]) -> None:
         """Mask these values in every text, whoever wrote it."""
-        self.secrets.update(value for value in values if len(value) >= _SHORTEST_SECRET)
+        for value in values:
+            if len(value) >= _SHORTEST_SECRET:
+                self.secrets |= {value, repr(value)[1:-1]}
 
     def raise_errors(self) -> None:
         """Raise ConfigError with every error, sorted by place, when there is one."""
@@ -78,17 +83,28 @@ class Findings:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Say what would be right instead of an unknown name: the nearest one, or all of them."""
+    """Say what would be right instead of an unknown name: the nearest one, or some of them."""
     names = sorted(known)
     if close := difflib.get_close_matches(name, names, n=1, cutoff=0.6):
         return f"did you mean {close[0]}?"
-    return f"known: {', '.join(names)}" if names else "there is none"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"known: {', '.join(names[:_NAMED])}{more}" if names else "there is none"
 
 
 def shown(value: object) -> str:
     """Quote a value that was seen, cut to a length that fits a line."""
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def discreet(text: str, hidden: Iterable[str]) -> str:
+    """Give a text about hidden values without them; without the text where pieces of them are left in it."""
+    for value in hidden:
+        for form in (repr(value), value, repr(value)[1:-1]):
+            text = text.replace(form, "***") if form else text
+        if any(value[at : at + _PIECE] in text for at in range(min(len(value), _LONGEST) - _PIECE + 1)):
+            return "what the environment says is not possible here"
+    return text
 
 
 def _one_line(text: str) -> str:

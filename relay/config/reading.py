@@ -4,13 +4,13 @@ A value is shown only where it did not come from the environment and its field i
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from relay.config.findings import Findings, Path, did_you_mean, shown
+from relay.config.findings import Findings, Path, did_you_mean, discreet, shown
 from relay.config.yaml import Document
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -42,15 +42,15 @@ class Reading:
 
     document: Document
     findings: Findings
-    given: frozenset[Path] = frozenset()
+    given: Mapping[Path, str]
 
     def error(self, path: Path, text: str) -> None:
         """Note an error at a value."""
-        self.findings.error(self.document.mark(path), text)
+        self.findings.error(self.document.mark(path), self._discreet(path, text))
 
     def key_error(self, path: Path, text: str) -> None:
         """Note an error at a key: it is unknown, or what it holds is incomplete."""
-        self.findings.error(self.document.key(path), text)
+        self.findings.error(self.document.key(path), self._discreet(path, text))
 
     def warn(self, path: Path, text: str) -> None:
         """Note a warning at a key."""
@@ -65,18 +65,27 @@ class Reading:
                 self._note(model, detail["type"], detail["loc"], detail, path)
             return None
 
+    def unknown_key(self, path: Path, known: Iterable[str]) -> None:
+        """Note a key that means nothing here, or nothing yet."""
+        name = str(path[-1])
+        if name in _LATER:
+            self.key_error(path, f"{name} is not supported in this version: remove it")
+        else:
+            self.key_error(path, f"unknown key {name}, {did_you_mean(name, known)}")
+
     def _note(self, model: type[BaseModel], kind: str, loc: Path, detail: Mapping[str, Any], prefix: Path) -> None:
         path = self._place(prefix, loc)
         name = str(loc[-1]) if loc else ""
         if kind == "missing":
             self.key_error(path, f"{name} is missing")
-        elif kind == "extra_forbidden" and name in _LATER:
-            self.key_error(path, f"{name} is not supported in this version: remove it")
         elif kind == "extra_forbidden":
-            self.key_error(path, f"unknown key {name}, {did_you_mean(name, keys_of(model, loc[:-1]))}")
+            self.unknown_key(path, keys_of(model, loc[:-1]))
         else:
-            named = f"{name}: " if isinstance(path[-1], str) else ""
-            self.error(path, named + self._words(kind, detail, path))
+            words = _words(kind, detail)
+            self.error(path, f"{path[-1]}: {words}" if isinstance(path[-1], str) else words)
+
+    def _discreet(self, path: Path, text: str) -> str:
+        return discreet(text, [value for place, value in self.given.items() if place[: len(path)] == path])
 
     def _place(self, path: Path, loc: Path) -> Path:
         """Find the way through the document: pydantic also names a union's members, which are not there."""
@@ -85,18 +94,21 @@ class Reading:
                 path = (*path, part)
         return path
 
-    def _words(self, kind: str, detail: Mapping[str, Any], path: Path) -> str:
-        value = detail["input"]
-        if value is None:
-            return "is empty: write a value, or remove the key"
-        if "error" in detail.get("ctx", {}):
-            return str(detail["ctx"]["error"])
-        if kind == "literal_error":
-            known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
-            seen = "this" if path in self.given else shown(value)
-            return f"{seen} is unknown, {did_you_mean(str(value), known)}"
-        words = _KINDS.get(kind) or str(detail["msg"]).replace("Input should", "must")
-        return words + (": quote it" if kind == "string_type" and isinstance(value, int | float) else "")
+
+def _words(kind: str, detail: Mapping[str, Any]) -> str:
+    value = detail["input"]
+    if value is None:
+        return "is empty: write a value, or remove the key"
+    if "error" in detail.get("ctx", {}):
+        return str(detail["ctx"]["error"])
+    if kind == "literal_error":
+        expected = detail["ctx"]["expected"]
+        known = re.findall(r"'([^']*)'", expected)
+        return (
+            f"{shown(value)} is unknown, {did_you_mean(str(value), known)}" if known else f"must be {expected.lower()}"
+        )
+    words = _KINDS.get(kind) or str(detail["msg"]).replace("Input should", "must")
+    return words + (": quote it" if kind == "string_type" and isinstance(value, int | float) else "")
 
 
 def keys_of(model: type[BaseModel], path: Path) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Annotated, Any, Literal, Protocol, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, SecretStr, WithJsonSchema
 
 from relay.config.findings import did_you_mean, shown
 from relay.config.scalars import Duration
@@ -72,7 +72,7 @@ def _size(value: object) -> int:
     return int(found[1]) * _SIZES[found[2]]
 
 
-Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
+Text: TypeAlias = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "integer"]})]
 Size: TypeAlias = Annotated[
     int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": r"^\d+\s*(B|KiB|MiB)?$"})
 ]
@@ -102,9 +102,13 @@ class SourceKeys(Section):
 
     type: Literal["amocrm"]
     token: Annotated[SecretStr, AfterValidator(_token)] = Field(description="The secret part of the hook's address")
-    account: AccountKeys = AccountKeys()
+    account: AccountKeys = Field(default_factory=AccountKeys)
     ignore_users: frozenset[Text] = Field(frozenset(), description="Whose changes are not routed: breaks echo loops")
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+
+
+class Table(RootModel[dict[str, Text]]):
+    """A table for the filter lookup('name'). Keys are compared as text, values are texts."""
 
 
 class RouteKeys(BaseModel):
@@ -158,9 +162,9 @@ class File(Section):
 
     sources: dict[str, SourceKeys] = Field(min_length=1)
     sinks: dict[str, dict[str, Any]] = {}
-    tables: dict[str, dict[str, Text]] = Field({}, description="For the filter lookup('name')")
+    tables: dict[str, Table] = {}
     templates: dict[str, Any] = Field({}, description="Bodies that routes refer to by name")
     routes: list[RouteKeys] = []
-    ingress: Ingress = Ingress()
-    retention: Retention = Retention()
-    worker: Worker = Worker()
+    ingress: Ingress = Field(default_factory=Ingress)
+    retention: Retention = Field(default_factory=Retention)
+    worker: Worker = Field(default_factory=Worker)

@@ -15,7 +15,7 @@ class Filled:
     """A document's values with their variables, and which places took theirs from where."""
 
     value: Plain
-    given: frozenset[Path]  # the environment spoke: never shown
+    given: Mapping[Path, str]  # place -> the text in which the environment spoke: never shown
     defaulted: Mapping[Path, str]  # place -> the variable that was not set
 
 
@@ -26,7 +26,7 @@ def fill(document: Document, environ: Mapping[str, str], findings: Findings) -> 
     hidden in every finding.
     """
     filling = _Filling(document, environ, findings)
-    return Filled(filling.fill(document.value, ()), frozenset(filling.given), filling.defaulted)
+    return Filled(filling.fill(document.value, ()), filling.given, filling.defaulted)
 
 
 @dataclass
@@ -34,7 +34,7 @@ class _Filling:
     document: Document
     environ: Mapping[str, str]
     findings: Findings
-    given: set[Path] = field(default_factory=set)
+    given: dict[Path, str] = field(default_factory=dict)
     defaulted: dict[Path, str] = field(default_factory=dict)
 
     def fill(self, value: Plain, path: Path) -> Plain:
@@ -43,8 +43,14 @@ class _Filling:
         if isinstance(value, list):
             return [self.fill(item, (*path, index)) for index, item in enumerate(value)]
         if isinstance(value, str) and "${" in value:
-            return _REFERENCE.sub(lambda reference: self._value(reference, path), value)
+            return self._text(value, path)
         return value
+
+    def _text(self, text: str, path: Path) -> str:
+        filled = _REFERENCE.sub(lambda reference: self._value(reference, path), text)
+        if path in self.given:
+            self.given[path] = filled
+        return filled
 
     def _value(self, reference: re.Match[str], path: Path) -> str:
         if reference[0] == "$${":
@@ -59,7 +65,7 @@ class _Filling:
             return str(default).removeprefix(":-")
         if value is None:
             self._error(path, f"{name} is not set in the environment: set it, or write ${{{name}:-a default}}")
-        self.given.add(path)
+        self.given[path] = value or ""
         self.findings.hide([value or ""])
         return value or ""
 

@@ -37,9 +37,7 @@ def test_variables_are_put_in_place(text: str, value: str) -> None:
 def test_a_variable_that_is_not_set_and_has_no_default_is_told_with_its_line() -> None:
     with pytest.raises(ConfigError) as caught:
         filled("a: 1\nb: ${GONE}")
-    assert str(caught.value) == (
-        "f.yaml:2:4: GONE is not set in the environment: set it, or write ${GONE:-a default}"
-    )
+    assert str(caught.value) == ("f.yaml:2:4: GONE is not set in the environment: set it, or write ${GONE:-a default}")
 
 
 @pytest.mark.parametrize("text", ["${}", "${1A}", "${A:=b}", "${A", "${A:?}"])
@@ -50,7 +48,7 @@ def test_what_only_looks_like_a_variable_is_told(text: str) -> None:
 
 def test_it_is_known_which_places_the_environment_filled_and_which_a_default() -> None:
     result = filled("a: ['${NAME}', '${MISSING:-x}', plain]\nb: ${NAME}", NAME="value")
-    assert result.given == {("a", 0), ("b",)}
+    assert result.given == {("a", 0): "value", ("b",): "value"}
     assert result.defaulted == {("a", 1): "MISSING"}
 
 

@@ -1,0 +1,155 @@
+"""Routes against everything they refer to: events, fields, sources, sinks, tables, templates. And compiled, once."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from relay.amocrm.events import EVENTS
+from relay.amocrm.views import FIELDS, primary
+from relay.config.content import Content
+from relay.config.findings import Path, did_you_mean
+from relay.config.reading import Reading
+from relay.config.schema import RouteKeys, SinkTypes
+from relay.config.sections import Sections
+from relay.rendering import Known, TemplateErrors, Tree, compile_tree
+from relay.rendering.slots import is_template
+from relay.routing import Condition, ConditionErrors, Route, compile_condition
+
+_NAMED = "body"  # the content key that may name a template
+_ALWAYS = ("event", "account")  # the views that every event has beside its own
+_OPEN = "entity"  # the view that shows any field
+
+
+def compile_routes(sections: Sections, reading: Reading, sink_types: SinkTypes) -> tuple[Route, ...]:
+    """Compile every route. What is wrong is noted; then what is returned is of no use."""
+    _note_repeated_names(sections.routes, reading)
+    return tuple(_Checked(at, keys, sections, reading, sink_types).route() for at, keys in sections.routes.items())
+
+
+def _note_repeated_names(routes: Mapping[int, RouteKeys], reading: Reading) -> None:
+    first: dict[str, Path] = {}
+    for at, keys in routes.items():
+        path: Path = ("routes", at, "name")
+        if keys.name in first:
+            line, column = reading.document.mark(first[keys.name])
+            reading.error(
+                path,
+                f"the name {keys.name} is here twice, first at {line}:{column}: give each its own",
+            )
+        first.setdefault(keys.name, path)
+
+
+class _Checked:
+    """One route, checked key by key."""
+
+    def __init__(self, at: int, keys: RouteKeys, sections: Sections, reading: Reading, sink_types: SinkTypes) -> None:
+        self._path: Path = ("routes", at)
+        self._keys = keys
+        self._sections = sections
+        self._reading = reading
+        self._sink_types = sink_types
+        self._tables = {name: table.root for name, table in sections.tables.items()}
+        self._views: dict[str, str] = {}  # each view that conditions and templates will meet -> an event that has it
+        for event in keys.on:
+            if event in EVENTS:
+                self._views.setdefault(primary(event), event)
+
+    def route(self) -> Route:
+        keys = self._keys
+        sources = [keys.source] if keys.source is not None else []
+        self._note_unknown("source", "source", sources, self._sections.source_names)
+        self._note_unknown("on", "event", keys.on, EVENTS)
+        self._note_unknown("to", "sink", keys.to, self._sections.sink_types)
+        self._note_content_keys()
+        return Route(
+            name=keys.name,
+            on=frozenset(keys.on),
+            sinks=tuple(dict.fromkeys(keys.to)),
+            content=Content(dict(self._contents())),
+            sources=frozenset(sources) or None,
+            where=self._condition(),
+            once=self._tree("once", keys.once, self._path) if keys.once else None,
+        )
+
+    def _note_unknown(self, key: str, what: str, names: Iterable[str], known: Iterable[str]) -> None:
+        for at, name in enumerate(names):
+            if name not in known:
+                self._reading.error((*self._path, key, at), f"unknown {what} {name}, {did_you_mean(name, known)}")
+
+    def _note_content_keys(self) -> None:
+        types = {name: found for name in self._keys.to if (found := self._sections.sink_types.get(name))}
+        if len(set(types.values())) > 1:
+            told = ", ".join(f"{name} is {found}" for name, found in types.items())
+            self._reading.error((*self._path, "to"), f"to: sinks of one type only ({told}): write a route for each")
+        elif types:
+            self._note_keys_of(next(iter(types.values())))
+
+    def _note_keys_of(self, name: str) -> None:
+        sink_type, given = self._sink_types[name], self._keys.content.keys()
+        for key in given - sink_type.content_keys.keys():
+            self._reading.unknown_key((*self._path, key), {*RouteKeys.model_fields, *sink_type.content_keys})
+        for key, required in sink_type.content_keys.items():
+            if required and key not in given:
+                self._reading.key_error(self._path, f"{key} is missing: a sink of type {name} needs it")
+        for keys in sink_type.exclusive_keys:
+            if len(keys & given) > 1:
+                self._reading.key_error(self._path, f"give only one of {' and '.join(sorted(keys & given))}")
+
+    def _condition(self) -> Condition | None:
+        if "where" not in self._keys.model_fields_set:
+            return None
+        if self._keys.where is None:
+            self._reading.key_error((*self._path, "where"), "where is empty: write a condition, or remove the key")
+            return None
+        try:
+            condition = compile_condition(self._keys.where)
+        except ConditionErrors as found:
+            for path, message in found.errors:
+                self._reading.key_error((*self._path, *path), message)
+            return None
+        for path, field in condition.fields():
+            self._note_field(path, field)
+        return condition
+
+    def _note_field(self, path: Path, field: str) -> None:
+        for view, event in self._views.items():
+            if view == _OPEN or field in FIELDS[view]:
+                continue
+            meant = f"{event} has no field {field}, {did_you_mean(field, FIELDS[view])}"
+            if path[-1] == "changed":  # then the field is the old value beside the one that is named
+                meant = f"can never hold: {event} carries no {field}"
+            self._reading.key_error((*self._path, *path), meant)
+
+    def _contents(self) -> Iterator[tuple[str, Tree]]:
+        for key, value in self._keys.content.items():
+            if key == _NAMED and isinstance(value, str) and not is_template(value):
+                compiled = self._named(key, value)
+            else:
+                compiled = self._tree(key, value, self._path)
+            if compiled is not None:
+                yield key, compiled
+
+    def _named(self, key: str, name: str) -> Tree | None:
+        templates = self._sections.templates
+        if name in templates:
+            return self._tree(key, templates[name], ("templates",), name)
+        self._reading.error(
+            (*self._path, key),
+            f"unknown template {name}, {did_you_mean(name, templates)} (a text goes as {{{{ '…' }}}})",
+        )
+        return None
+
+    def _tree(self, key: str, value: object, parent: Path, written: str = "") -> Tree | None:
+        """Compile a content for every view it will meet; `written` is its key in the file where that is another."""
+        compiled: Tree | None = None
+        for view, event in self._views.items():
+            try:
+                compiled = compile_tree(value, key, _known(view), self._tables)
+            except TemplateErrors as found:
+                who = f"{event}: " if len(self._views) > 1 else ""
+                for path, message in found.errors:
+                    self._reading.error((*parent, written or path[0], *path[1:]), who + message)
+        return compiled
+
+
+def _known(view: str) -> Known:
+    own: frozenset[str] = frozenset() if view == _OPEN else FIELDS[view]  # none named: all are possible
+    return {view: own, **{name: FIELDS[name] for name in _ALWAYS}}

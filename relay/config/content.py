@@ -1,0 +1,17 @@
+"""What a route gives its sink."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from relay.rendering import Tree
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a route gives its sink: each content key with its compiled template."""
+
+    parts: Mapping[str, Tree]
+
+    def render(self, context: Mapping[str, object], /) -> Mapping[str, object]:
+        """Render every key. Raises MissingValue, SkipDelivery, RejectDelivery."""
+        return {key: tree.render(context) for key, tree in self.parts.items()}

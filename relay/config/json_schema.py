@@ -1,0 +1,53 @@
+"""The JSON Schema of the YAML, for editors: completion and descriptions while typing. `relay check` says the rest."""
+
+from typing import Any, TypeAlias
+
+from relay.amocrm.events import EVENTS
+from relay.config.schema import NAME, File, RouteKeys, SinkType, SinkTypes
+
+Schema: TypeAlias = dict[str, Any]
+
+_VARIABLE: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
+_NAMES: Schema = {"pattern": f"^{NAME.pattern}$"}
+
+
+def json_schema(sink_types: SinkTypes) -> Schema:
+    """Build the schema (draft 2020-12) of the whole file: every type's settings, content keys and event names."""
+    schema = File.model_json_schema()
+    definitions, sections = schema["$defs"], schema["properties"]
+    for name, sink_type in sorted(sink_types.items()):
+        definitions.update(_sink(name, sink_type))
+    sinks = [{"$ref": f"#/$defs/{name}"} for name in sorted(sink_types)]
+    sections["sinks"] |= {"additionalProperties": {"oneOf": sinks}, "propertyNames": _NAMES}
+    sections["sources"]["propertyNames"] = _NAMES
+    definitions[RouteKeys.__name__] |= _route(definitions[RouteKeys.__name__]["properties"], sink_types)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_or_variables(schema)}
+
+
+def _sink(name: str, sink_type: SinkType) -> Schema:
+    """Give the definitions of one type; those within it are named after it, two types may have the same."""
+    settings = sink_type.Settings.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+    inner = settings.pop("$defs", {})
+    settings["properties"]["type"] = {"const": name}
+    return {name: settings, **{f"{name}.{model}": schema for model, schema in inner.items()}}
+
+
+def _route(keys: Schema, sink_types: SinkTypes) -> Schema:
+    event = {"enum": sorted(EVENTS)}
+    content = {key for sink_type in sink_types.values() for key in sink_type.content_keys}
+    keys["on"] |= {"anyOf": [event, {"type": "array", "items": event, "minItems": 1}]}
+    return {
+        "properties": keys | {key: {"description": "Content for the sink"} for key in sorted(content)},
+        "additionalProperties": False,
+    }
+
+
+def _or_variables(schema: Any) -> Any:
+    """Let a variable stand wherever a value of a certain form is expected: the environment gives the form."""
+    if isinstance(schema, list):
+        return [_or_variables(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: value if key == "propertyNames" else _or_variables(value) for key, value in schema.items()}
+    formed = schema.get("type") in ("integer", "number", "boolean") or ("pattern" in schema and "type" in schema)
+    return {"anyOf": [inner, _VARIABLE]} if formed else inner

@@ -1,0 +1,125 @@
+"""A configuration file becomes a `Config`: read, checked, compiled, once. Or every mistake in it is told."""
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path as FilePath
+
+from pydantic import SecretStr
+
+from relay.config.check import compile_routes
+from relay.config.findings import Finding, Findings, Path
+from relay.config.reading import Reading, secrets
+from relay.config.schema import Ingress, Retention, SinkTypes, SourceKeys, Worker
+from relay.config.sections import Sections, read_sections
+from relay.config.sink import SinkSettings
+from relay.config.unused import warn_of_unused
+from relay.config.variables import Filled, fill
+from relay.config.yaml import parse
+from relay.errors import ConfigError
+from relay.model import Account
+from relay.routing import Route
+
+_SHORT_TOKEN = 8
+
+
+@dataclass(frozen=True)
+class Source:
+    """An amoCRM account that sends to us. An empty account accepts every account's hooks."""
+
+    name: str
+    token: SecretStr
+    account: Account
+    ignore_users: frozenset[str]
+    timezone: str
+
+
+@dataclass(frozen=True)
+class Config:
+    """A valid configuration, ready to use. `version` follows from the file's bytes alone: secrets are not in it."""
+
+    version: str
+    sources: Mapping[str, Source]
+    sinks: Mapping[str, SinkSettings]
+    routes: tuple[Route, ...]
+    tables: Mapping[str, Mapping[str, str]]
+    ingress: Ingress
+    retention: Retention
+    worker: Worker
+    findings: tuple[Finding, ...] = ()  # what `check --strict` refuses
+    hook_tokens: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # of each source
+    _by_event: Mapping[tuple[str, str], tuple[Route, ...]] = field(default_factory=dict, repr=False)
+
+    def routes_for(self, source: str, names: Set[str]) -> tuple[Route, ...]:
+        """Give the routes for an event of a source under any of its names, in the file's order."""
+        if len(names) == 1:
+            (name,) = names
+            return self._by_event.get((source, name), ())
+        return tuple(route for route in self.routes if _concerns(route, source) and not route.on.isdisjoint(names))
+
+
+def load_file(path: str, *, environ: Mapping[str, str], sink_types: SinkTypes) -> Config:
+    """Load a file as `load` does. Raises ConfigError also where it cannot be read."""
+    try:
+        text = FilePath(path).read_bytes().decode()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}: set RELAY_CONFIG to the configuration file") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
+    return load(text, file=path, environ=environ, sink_types=sink_types)
+
+
+def load(text: str, *, file: str, environ: Mapping[str, str], sink_types: SinkTypes) -> Config:
+    """Make a Config of YAML; `file` is only its name in messages.
+
+    Raises ConfigError with every finding, one a line, as `file:line:column: what, and what would be right`.
+    """
+    findings = Findings(file)
+    document = parse(text, findings)
+    filled = fill(document, environ, findings)
+    reading = Reading(document, findings, filled.given)
+    sections = read_sections(filled.value, reading, sink_types)
+    findings.hide(secret.get_secret_value() for _, secret in _secrets(sections))
+    routes = compile_routes(sections, reading, sink_types)
+    findings.raise_errors()
+    warn_of_unused(sections, reading)
+    _warn_of_weak_secrets(sections, filled, reading)
+    return Config(
+        version=blake2b(text.encode(), digest_size=6).hexdigest(),
+        sources={name: _source(name, keys) for name, keys in sections.sources.items()},
+        sinks=sections.sinks,
+        routes=routes,
+        tables={name: table.root for name, table in sections.tables.items()},
+        ingress=sections.ingress,
+        retention=sections.retention,
+        worker=sections.worker,
+        findings=findings.told_warnings(),
+        hook_tokens={name: keys.token.get_secret_value().encode() for name, keys in sections.sources.items()},
+        _by_event={
+            (source, name): tuple(route for route in routes if _concerns(route, source) and name in route.on)
+            for source in sections.sources
+            for name in {name for route in routes for name in route.on}
+        },
+    )
+
+
+def _source(name: str, keys: SourceKeys) -> Source:
+    account = Account(id=keys.account.id, subdomain=keys.account.subdomain)
+    return Source(name, keys.token, account, keys.ignore_users, keys.timezone)
+
+
+def _concerns(route: Route, source: str) -> bool:
+    return route.sources is None or source in route.sources
+
+
+def _secrets(sections: Sections) -> Iterator[tuple[Path, SecretStr]]:
+    yield from secrets(dict(sections.sources), ("sources",))
+    yield from secrets(dict(sections.sinks), ("sinks",))
+
+
+def _warn_of_weak_secrets(sections: Sections, filled: Filled, reading: Reading) -> None:
+    for path, secret in _secrets(sections):
+        if path in filled.defaulted:
+            reading.warn(path, f"{path[-1]} is a default that everybody can read: set {filled.defaulted[path]}")
+        elif path[0] == "sources" and len(secret.get_secret_value()) < _SHORT_TOKEN:
+            reading.warn(path, f"{path[-1]} is easy to guess: use at least {_SHORT_TOKEN} random characters")

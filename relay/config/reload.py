@@ -1,0 +1,53 @@
+"""A configuration file that is edited while the relay runs. No thread: whoever needs it polls, every second or so."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from relay.config.load import Config
+from relay.errors import ConfigError
+from relay.logs import log
+
+
+class Watcher:
+    """Keep the last valid configuration of a file in `current`, and why the file is not that one in `error`.
+
+    The first load must succeed: the constructor raises ConfigError as `load` does. Content counts, not times: a file
+    that was touched, or replaced by an equal one (a ConfigMap, an editor's rename), is no news. A change counts when
+    the next poll finds it unchanged: half a file that is being written may be valid, with half of the routes.
+    """
+
+    def __init__(self, path: str, load: Callable[[], Config]) -> None:
+        self._path = Path(path)
+        self._load = load
+        self._settled = self._latest = self._digest()
+        self.current = load()
+        self.error: str | None = None
+
+    def poll(self) -> Config | None:
+        """Give the new configuration once it is there and valid, else None. An invalid one is logged once."""
+        before, self._latest = self._latest, self._digest()
+        if self._latest != before or self._latest == self._settled:
+            return None
+        self._settled = self._latest
+        try:
+            config = self._load()
+        except ConfigError as error:
+            self.error = str(error)
+            log.warning("config.refused", path=str(self._path), error=self.error, running=self.current.version)
+            return None
+        self.error = None
+        return self._replace(config)
+
+    def _replace(self, config: Config) -> Config | None:
+        if config.version == self.current.version:
+            return None
+        log.info("config.reloaded", path=str(self._path), version=config.version, previous=self.current.version)
+        self.current = config
+        return config
+
+    def _digest(self) -> bytes | None:
+        try:
+            return hashlib.blake2b(self._path.read_bytes()).digest()
+        except OSError:  # being replaced, or gone: `load` says so if it stays away
+            return None

@@ -1,0 +1,89 @@
+"""A configuration's text, read with sink types of our own: config knows no sink."""
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+
+import pytest
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from relay.config.load import Config, load
+from relay.config.sink import SinkSettings
+from relay.errors import ConfigError
+
+Load = Callable[..., Config]
+Told = Callable[..., list[str]]
+
+
+class Account(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    login: str
+    password: SecretStr
+
+
+class PostSettings(SinkSettings):
+    url: str
+    account: Account | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    Settings: type[SinkSettings]
+    content_keys: Mapping[str, bool]
+    exclusive_keys: Sequence[Set[str]] = field(default=())
+
+
+SINK_TYPES = {
+    "post": Kind(PostSettings, {"path": False, "body": False, "form": False}, [frozenset({"body", "form"})]),
+    "text": Kind(SinkSettings, {"phone": True, "text": True}),
+}
+
+HEAD = """\
+sources:
+  acme: {type: amocrm, token: long-enough}
+sinks:
+  books: {type: post, url: "https://books.example"}
+  sms: {type: text}
+tables:
+  managers: {17: "+79161234567"}
+templates:
+  invoice: {id: "{{ lead.id }}"}
+routes:
+"""
+"""Ten lines that are right: routes begin on line 11."""
+
+
+@pytest.fixture
+def loaded() -> Load:
+    def loaded(text: str, **environ: str) -> Config:
+        return load(text, file="f", environ=environ, sink_types=SINK_TYPES)
+
+    return loaded
+
+
+@pytest.fixture
+def told(loaded: Load) -> Told:
+    """Give the findings that a text is refused for, without the file's name."""
+
+    def told(text: str, **environ: str) -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            loaded(text, **environ)
+        return [line.removeprefix("f:") for line in str(caught.value).splitlines()]
+
+    return told
+
+
+@pytest.fixture
+def told_of_routes(told: Told) -> Told:
+    """Give the findings of routes that begin on line 11, below a head that is right."""
+
+    def told_of_routes(routes: str, **environ: str) -> list[str]:
+        return told(HEAD + routes, **environ)
+
+    return told_of_routes
+
+
+@pytest.fixture
+def loaded_routes(loaded: Load) -> Load:
+    """Load routes below the same head."""
+    return lambda routes, **environ: loaded(HEAD + routes, **environ)

@@ -1,0 +1,113 @@
+"""Routes against what they refer to: what each mistake is told, by line:column."""
+
+from collections.abc import Callable
+
+import pytest
+
+Told = Callable[..., list[str]]
+Load = Callable[..., object]
+
+
+@pytest.mark.parametrize(
+    ("route", "finding"),
+    [
+        ("on: add_lead, to: books", "11:3: name is missing"),
+        ("name: one, to: books", "11:3: on is missing"),
+        ("name: one, on: add_lead", "11:3: to is missing"),
+        ("name: one, on: [], to: books", "11:19: on: must not be empty"),
+        ("name: one, on: status_leed, to: books", "11:19: unknown event status_leed, did you mean status_lead?"),
+        (
+            "name: one, on: [add_lead, add_leed], to: books",
+            "11:30: unknown event add_leed, did you mean add_lead?",
+        ),
+        ("name: one, source: acmee, on: add_lead, to: books", "11:23: unknown source acmee, did you mean acme?"),
+        ("name: one, on: add_lead, to: bookz", "11:33: unknown sink bookz, did you mean books?"),
+        ("name: one, on: add_lead, to: [books, telegram]", "11:41: unknown sink telegram, known: books, sms"),
+        (
+            "name: one, on: add_lead, to: [books, sms]",
+            "11:33: to: sinks of one type only (books is post, sms is text): write a route for each",
+        ),
+        ("name: one, on: add_lead, to: books, pth: /x", "11:40: unknown key pth, did you mean path?"),
+        ("name: one, on: add_lead, to: books, were: {}", "11:40: unknown key were, did you mean where?"),
+        (
+            "name: one, on: add_lead, to: books, fetch: [contacts]",
+            "11:40: fetch is not supported in this version: remove it",
+        ),
+        ("name: one, on: add_lead, to: sms, phone: '1'", "11:3: text is missing: a sink of type text needs it"),
+        ("name: one, on: add_lead, to: books, body: {}, form: {}", "11:3: give only one of body and form"),
+        (
+            "name: one, on: add_lead, to: books, body: invoise",
+            "11:46: unknown template invoise, did you mean invoice? (a text goes as {{ '…' }})",
+        ),
+        (
+            "name: one, on: add_lead, where: , to: books",
+            "11:29: where is empty: write a condition, or remove the key",
+        ),
+        (
+            "name: one, on: add_lead, where: {prise: {gt: 0}}, to: books",
+            "11:37: add_lead has no field prise, did you mean price?",
+        ),
+        (
+            "name: one, on: update_lead, where: {price: {changed: true}}, to: books",
+            "11:48: can never hold: update_lead carries no old_price",
+        ),
+        (
+            "name: one, on: add_lead, where: {price: {gt: much}}, to: books",
+            '11:45: can never hold: it compares numbers, and "much" is none',
+        ),
+        (
+            "name: one, on: add_lead, to: books, path: '/{{ lead.nam }}'",
+            "11:46: unknown field lead.nam; did you mean lead.name?",
+        ),
+        (
+            "name: one, on: add_lead, to: books, body: {a: [1, '{{ lead.price | decimel }}']}",
+            "11:54: unknown filter decimel; did you mean decimal?",
+        ),
+        (
+            "name: one, on: add_lead, to: books, body: '{{ 1 | lookup(\"manager\") }}'",
+            "11:46: unknown table manager; did you mean managers?",
+        ),
+        (
+            "name: one, on: add_lead, once: '{{ contact.id }}', to: books",
+            "11:35: unknown variable contact; known are account, event, lead",
+        ),
+        (
+            "name: one, on: [add_lead, add_contact], to: books, body: {id: '{{ lead.id }}'}",
+            "11:66: add_contact: unknown variable lead; known are account, contact, event",
+        ),
+        (
+            "name: one, on: [add_lead, add_contact], to: books, body: invoice",
+            "9:17: add_contact: unknown variable lead; known are account, contact, event",
+        ),
+    ],
+)
+def test_a_route(told_of_routes: Told, route: str, finding: str) -> None:
+    assert told_of_routes(f"- {{{route}}}") == [finding]
+
+
+def test_a_field_must_be_there_for_every_event_of_the_route(told_of_routes: Told) -> None:
+    route = "- {name: one, on: [add_lead, add_task], where: {any: [{id: 1}, {pipeline_id: 5}]}, to: books}"
+    (finding,) = told_of_routes(route)
+    assert finding.startswith("11:65: add_task has no field pipeline_id, known: account_id, ")
+
+
+def test_two_routes_cannot_have_one_name(told_of_routes: Told) -> None:
+    routes = "- {name: one, on: add_lead, to: books}\n- {name: one, on: add_task, to: books}"
+    assert told_of_routes(routes) == ["12:10: the name one is here twice, first at 11:10: give each its own"]
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "on: [add_lead, add_contact], to: books, body: {id: '{{ event.entity_id }}', of: '{{ account.subdomain }}'}",
+        "on: add_message, where: {anything_amocrm_may_send: x}, to: books, body: {a: '{{ entity.anything }}'}",
+        "on: status_lead, where: {status_id: {changed: true}}, to: books",
+        "on: [note_lead, note_contact], where: {entity: lead}, to: books, body: {text: '{{ note.text }}'}",
+        "on: add_contact, where: {custom: {'Город': Москва}}, to: books",
+        "on: add_lead, to: books, body: '{{ lead.id }}'",
+        "on: add_lead, to: books, body: '{% if lead.id %}x{% endif %}'",
+        "on: add_lead, to: sms, phone: \"{{ 17 | lookup('managers') }}\", text: invoice",
+    ],
+)
+def test_what_is_right_is_not_told(loaded_routes: Load, route: str) -> None:
+    loaded_routes(f"- {{name: one, {route}}}")

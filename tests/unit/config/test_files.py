@@ -1,0 +1,66 @@
+"""The configuration files of the project are right, and the default works as it stands."""
+
+from pathlib import Path
+
+import pytest
+
+from relay.config.findings import Findings
+from relay.config.load import Config, load_file
+from relay.config.schema import File, Ingress, Retention, RouteKeys, SourceKeys, Worker
+from relay.config.yaml import parse
+from relay.sinks import TYPES
+
+DEFAULT = Path("config/relay.yaml")
+FULL = Path("config/examples/full.yaml")
+SECRETS = dict.fromkeys(
+    [
+        *("ACME_HOOK_TOKEN", "BRANCH_HOOK_TOKEN", "BOOKS_TOKEN"),
+        *("BOOKS_SIGNING_SECRET", "ARCHIVE_PASSWORD", "PARTNER_KEY"),
+    ],
+    "a-secret-for-the-test",
+)
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.chdir(request.config.rootpath)
+
+
+def load(path: Path, **environ: str) -> Config:
+    return load_file(str(path), environ=environ, sink_types=TYPES)
+
+
+def test_the_default_needs_no_variable() -> None:
+    config = load(DEFAULT)
+    assert config.hook_tokens == {"demo": b"demo-token"}
+    assert [route.name for route in config.routes_for("demo", frozenset({"status_lead"}))] == [
+        "invoice for a won deal",
+        "stage change text message",
+    ]
+
+
+def test_the_default_is_strict_about_nothing_but_its_token() -> None:
+    assert [finding.text for finding in load(DEFAULT).findings] == [
+        "token is a default that everybody can read: set DEMO_HOOK_TOKEN"
+    ]
+    assert load(DEFAULT, DEMO_HOOK_TOKEN="a-token-of-our-own").findings == ()
+
+
+def test_the_default_sends_to_the_sandbox_wherever_it_is() -> None:
+    sinks = load(DEFAULT, RELAY_SANDBOX_URL="http://127.0.0.1:9999").sinks
+    assert {name: settings.model_dump().get("url") for name, settings in sinks.items()} == {
+        "accounting": "http://127.0.0.1:9999/accounting",
+        "newsletter": "http://127.0.0.1:9999/mailing",
+        "sms": "http://127.0.0.1:9999/sms",
+        "console": None,
+    }
+
+
+def test_the_full_example_is_valid_and_fit_for_production() -> None:
+    assert load(FULL, **SECRETS).findings == ()
+
+
+def test_the_full_example_has_every_key() -> None:
+    named = {path[-1] for path in parse(FULL.read_text(), Findings(str(FULL))).keys}
+    for model in (File, SourceKeys, RouteKeys, Ingress, Retention, Worker, *(sink.Settings for sink in TYPES.values())):
+        assert set(model.model_fields) <= named

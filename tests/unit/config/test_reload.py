@@ -1,0 +1,105 @@
+"""A file that is edited while the relay runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from relay.config.load import Config, load_file
+from relay.config.reload import Watcher
+from relay.errors import ConfigError
+
+
+def text(token: str) -> str:
+    return f"sources: {{acme: {{type: amocrm, token: {token}}}}}\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "relay.yaml"
+    path.write_text(text("one-one-one"))
+    return path
+
+
+@pytest.fixture
+def load(file: Path) -> Callable[[], Config]:
+    return lambda: load_file(str(file), environ={}, sink_types={})
+
+
+@pytest.fixture
+def watcher(file: Path, load: Callable[[], Config]) -> Watcher:
+    return Watcher(str(file), load)
+
+
+def token(watcher: Watcher) -> str:
+    return watcher.current.sources["acme"].token.get_secret_value()
+
+
+def settle(watcher: Watcher) -> Config | None:
+    """Poll until the change that was made has stood still."""
+    assert watcher.poll() is None
+    return watcher.poll()
+
+
+def test_the_first_file_must_be_valid(file: Path, load: Callable[[], Config]) -> None:
+    file.write_text("sources: {}")
+    with pytest.raises(ConfigError):
+        Watcher(str(file), load)
+
+
+def test_an_unchanged_file_is_no_news(watcher: Watcher) -> None:
+    assert watcher.poll() is None
+    assert watcher.poll() is None
+    assert token(watcher) == "one-one-one"
+
+
+def test_a_changed_file_is_loaded_once(file: Path, watcher: Watcher) -> None:
+    file.write_text(text("two-two-two"))
+    assert settle(watcher) is watcher.current
+    assert token(watcher) == "two-two-two"
+    assert watcher.poll() is None
+
+
+def test_a_file_that_is_still_being_written_is_left_alone(file: Path, watcher: Watcher) -> None:
+    """Half a file may be valid."""
+    for part in ("two-two-two", "three-three", "four-four-four"):
+        file.write_text(text(part))
+        assert watcher.poll() is None
+    assert watcher.poll() is watcher.current
+    assert token(watcher) == "four-four-four"
+
+
+def test_an_invalid_file_leaves_the_valid_one_in_force_and_says_why(
+    file: Path, watcher: Watcher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text("sources: {acme: 5}")
+    assert settle(watcher) is None
+    assert watcher.error == f"{file}:1:17: acme: must be a mapping (key: value)"
+    assert token(watcher) == "one-one-one"
+    assert watcher.poll() is None
+    assert capsys.readouterr().out.count("config.refused") == 1
+
+
+def test_an_invalid_file_that_is_taken_back_leaves_no_error(file: Path, watcher: Watcher) -> None:
+    file.write_text("sources: [")
+    settle(watcher)
+    file.write_text(text("one-one-one"))
+    assert settle(watcher) is None, "what is in force already is no news"
+    assert watcher.error is None
+
+
+def test_a_file_that_vanished_is_missed_and_its_return_is_no_news(file: Path, watcher: Watcher) -> None:
+    file.unlink()
+    assert settle(watcher) is None
+    assert watcher.error == f"{file}: No such file or directory: set RELAY_CONFIG to the configuration file"
+    file.write_text(text("one-one-one"))
+    assert settle(watcher) is None
+    assert watcher.error is None
+
+
+def test_a_file_that_is_replaced_while_it_is_looked_at_is_not_missed(file: Path, watcher: Watcher) -> None:
+    file.unlink()
+    assert watcher.poll() is None
+    file.write_text(text("two-two-two"))
+    assert settle(watcher) is watcher.current
+    assert watcher.error is None
