@@ -30,7 +30,10 @@ class Condition(Record, frozen=True):
         return None if self.root.holds(view) else self.root.failure(view)
 
     def fields(self) -> Iterable[tuple[Path, str]]:
-        """List the fields of the view that it looks at, each with its path; a custom field counts as `custom`."""
+        """List the fields of the view that it looks at, each with its path.
+
+        A custom field counts as `custom`, and `changed` on a field as its `old_<field>` too.
+        """
         return self.used
 
 
@@ -73,6 +76,8 @@ class _Reader:
         if not isinstance(key, str):
             return self.wrong(path, f"{key} is no field: a field is a name")
         self.used.append((path, key))
+        if isinstance(value, Mapping) and "changed" in value:
+            self.used.append(((*path, "changed"), f"old_{key}"))
         return compile_field(_plain(key), value, path, self.errors)
 
     def branches(self, tree: object, path: Path) -> tuple[Node, ...]:

@@ -1,4 +1,4 @@
-"""Operators of one field that can never hold together."""
+"""Operators of one field that make no sense together: most can never hold."""
 
 import operator
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def contradiction(operators: Mapping[object, object], operands: Operands) -> tup
     `operators` is the mapping as the YAML has it, `operands` holds what each of its operators compares with.
     """
     if operators.get("exists") is False and len(operators) > 1:
-        return "exists", "can never hold: false beside another operator; what does not exist has no value to test"
+        return "exists", "false allows no other operator beside it: what does not exist has no value to test"
     return _empty_range(operands) or _nothing_allowed(operands)
 
 

@@ -1,0 +1,216 @@
+"""The filters of this project: what an amoCRM value becomes for people and for machines.
+
+amoCRM sends texts, so every filter reads texts. An empty value gives a missing one, and a missing one is handed
+on: `| default('…')`, `| omit` and `or` after the filter see it, and without them its use is an error.
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
+from decimal import ROUND_HALF_UP, Decimal
+from decimal import Context as Precision
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from relay.errors import RejectDelivery
+from relay.rendering.values import (
+    LONGEST,
+    OMIT,
+    Meter,
+    Missing,
+    NobodyError,
+    UnusableError,
+    plain,
+    short,
+    shown,
+    text,
+)
+
+TABLES: Final = "the tables"  # the context variable that lookup reads; no template can spell it
+_NO_BREAK = "\u00a0"
+_PLACES = 6
+_EXACT = Precision(prec=60)  # more digits than a plain number has, so nothing is rounded but what is meant to be
+_plain_number = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?").fullmatch
+
+
+def money(value: object) -> object:
+    """Write an amount for people: 1234567.5 -> "1 234 567,50", grouped by no-break spaces; whole ones have no ",00"."""
+    amount = _number("money", value)
+    if isinstance(amount, Missing):
+        return amount
+    rounded = _rounded(amount, 2)
+    whole = rounded == rounded.to_integral_value()
+    return f"{rounded:,.{0 if whole else 2}f}".replace(",", _NO_BREAK).replace(".", ",")
+
+
+def decimal(value: object, places: int = 2) -> object:
+    """Write an amount for machines: "1500" -> "1500.00", halves rounded up (away from zero)."""
+    amount = _number("decimal", value)
+    return amount if isinstance(amount, Missing) else f"{_rounded(amount, _checked(places)):f}"
+
+
+def minor(value: object, places: int = 2) -> object:
+    """Count an amount in its smallest unit: "1500.50" -> 150050. What is finer than the unit is rejected."""
+    amount = _number("minor", value)
+    if isinstance(amount, Missing):
+        return amount
+    units = amount.scaleb(_checked(places), _EXACT)
+    if units != units.to_integral_value():
+        raise RejectDelivery(f"minor counts {places} decimal places, saw {shown(value)}, which is finer")
+    return int(units)
+
+
+def whole(value: object, default: object = None) -> object:
+    """Read a whole number, cutting decimals off: "42.9" -> 42. What is no number gives `default`, or is rejected."""
+    return _read("int", value, default, int)
+
+
+def fraction(value: object, default: object = None) -> object:
+    """Read a number: "42.5" -> 42.5. What is no number gives `default`, or is rejected."""
+    return _read("float", value, default, float)
+
+
+def phone(value: object, region: str = "RU") -> object:
+    """Write a phone number as E.164: "8 (916) 123-45-67" -> "+79161234567". Nobody to call where there is none."""
+    if isinstance(value, Missing):
+        return value.nobody()
+    if value is None or value == "":
+        return Missing("the phone number is empty", exc=NobodyError)
+    import phonenumbers  # 48 MB of numbering plans: only who sends to phones loads them
+
+    seen = text(value)
+    try:
+        number = phonenumbers.parse(seen, region)
+    except phonenumbers.NumberParseException as error:
+        raise RejectDelivery(f"{_masked(seen)} is no phone number: {error}") from None
+    if not phonenumbers.is_valid_number(number):
+        raise RejectDelivery(f"{_masked(seen)} is no valid phone number (without a + it is read as one of {region})")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@pass_context
+def date(context: Context, value: object, format: str = "%d.%m.%Y", timezone: str | None = None) -> object:
+    """Write unix seconds as a date, in `timezone`, else in the context's `timezone`, else in UTC."""
+    if value is None or value == "":
+        return Missing("date needs unix seconds, saw an empty value", exc=UnusableError)
+    seen = text(value)
+    if not (seen.isascii() and seen.isdigit()):
+        raise RejectDelivery(f"date needs unix seconds like 1700000000, saw {shown(value)}")
+    try:
+        return datetime.fromtimestamp(int(seen), zone(timezone or context.get("timezone"))).strftime(format)
+    except (OverflowError, OSError, ValueError) as error:
+        raise RejectDelivery(f"date cannot write {shown(value)}: {error}") from None
+
+
+def zone(name: object) -> tzinfo:
+    """Find a time zone by its name, or raise ValueError; no name is UTC."""
+    if not name:
+        return UTC
+    try:
+        return ZoneInfo(str(name))
+    except (LookupError, OSError, ValueError):
+        raise ValueError(f"{name!r} is no time zone; one is Europe/Moscow") from None
+
+
+@pass_context
+def lookup(context: Context, value: object, table: str) -> object:
+    """Find the entry of a table for a key, compared as text. Nobody to deliver to where there is none."""
+    entries = context[TABLES].get(table)
+    if entries is None:
+        raise RejectDelivery(f"there is no table {table!r}")
+    key = "" if value is None else text(value)
+    found = entries.get(key)
+    return Missing(f'table {table} has no entry for "{key}"', exc=NobodyError) if found is None else found
+
+
+def default(value: object, default_value: object = "", boolean: bool = False) -> object:
+    """Take another value where this one is missing, none or an empty text; with `boolean`, where it is false."""
+    return default_value if _absent(value) or (boolean and not value) else value
+
+
+def omit(value: object) -> object:
+    """Leave the key or list element out where the value is missing, none or an empty text."""
+    return OMIT if _absent(value) else value
+
+
+def as_json(value: object) -> str:
+    """Write a value as compact JSON."""
+    return json.dumps(plain(value, Meter(LONGEST)), ensure_ascii=False, separators=(",", ":"))
+
+
+def join(value: Iterable[object], d: str = "") -> str:
+    """Join a list to a text."""
+    separator, parts, size = text(d), [], 0
+    for part in value:
+        parts.append(text(part))
+        size += len(parts[-1]) + len(separator)
+        if size > LONGEST:
+            raise RejectDelivery("join makes too long a text")
+    return separator.join(parts)
+
+
+def replace(value: object, old: str, new: str) -> str:
+    """Replace every occurrence of a text."""
+    seen, before, after = text(value), text(old), text(new)
+    if len(seen) + seen.count(before) * len(after) > LONGEST:
+        raise RejectDelivery("replace makes too long a text")
+    return short(seen.replace(before, after))
+
+
+def truncate(value: object, length: int = 255, killwords: bool = False, end: str = "...") -> str:
+    """Cut a text to a length, its end mark included; between words unless `killwords`."""
+    seen = text(value)
+    if len(seen) <= length:
+        return seen
+    cut = seen[: max(length - len(end), 0)]
+    return (cut if killwords else cut.rsplit(" ", 1)[0]) + end
+
+
+def escape(value: object) -> str:
+    """Write a text so that HTML shows it as it is."""
+    return html.escape(text(value))
+
+
+def _absent(value: object) -> bool:
+    return value is None or isinstance(value, Missing) or value == ""
+
+
+def _number(name: str, value: object) -> Decimal | Missing:
+    if value is None or value == "":
+        return Missing(f"{name} needs a number, saw an empty value", exc=UnusableError)
+    spelled = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    if not _plain_number(spelled):
+        raise RejectDelivery(f"{name} needs a number like 1500.50, saw {shown(value)}")
+    return Decimal(spelled)
+
+
+def _read(name: str, value: object, default: object, kind: type[int] | type[float]) -> object:
+    try:
+        number = _number(name, value)
+    except RejectDelivery:
+        if default is None:
+            raise
+        return default
+    if isinstance(number, Missing):
+        return number if default is None else default
+    return kind(number)
+
+
+def _rounded(amount: Decimal, places: int) -> Decimal:
+    return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _EXACT)
+
+
+def _checked(places: int) -> int:
+    if not isinstance(places, int) or not 0 <= places <= _PLACES:
+        raise RejectDelivery(f"places goes from 0 to {_PLACES}, saw {shown(places)}")
+    return places
+
+
+def _masked(number: str) -> str:
+    """Hide the middle of a phone number: its country and its end are enough to find it."""
+    return f"{number[:3]}{'*' * len(number[3:-2])}{number[-2:]}" if len(number) > 6 else "*" * len(number)

@@ -1,0 +1,171 @@
+"""The Jinja environment: no way out of the data, no text or number that fills the memory, no silent gap.
+
+It is stricter than Jinja's own sandbox, which lets through `'a' * 10**9`, `''.ljust(10**9)` and `a ~ a` in a row.
+Only memory is bounded here: templates are the operator's, and what a sender sends is never one.
+"""
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
+from typing import Any, Final
+
+from jinja2 import nodes
+from jinja2.compiler import Frame
+from jinja2.nativetypes import NativeCodeGenerator
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from relay.errors import RejectDelivery
+from relay.rendering.catalogue import FILTERS, TESTS
+from relay.rendering.values import BITS, Missing, bounded, short, shown, text
+
+RANGE: Final = 1000  # numbers that range() gives at most
+
+_TEXT_METHODS = frozenset(
+    {"upper", "lower", "capitalize", "title", "strip", "lstrip", "rstrip", "removeprefix", "removesuffix"}
+    | {"startswith", "endswith", "split", "rsplit", "splitlines", "partition", "rpartition", "find", "rfind"}
+    | {"count", "isdigit", "isdecimal", "isalpha", "isalnum"}
+)
+_MAPPING_METHODS = frozenset({"get", "items", "keys", "values"})
+_METHODS: Mapping[type, frozenset[str]] = {
+    str: _TEXT_METHODS,
+    list: frozenset({"index", "count"}),
+    tuple: frozenset({"index", "count"}),
+    dict: _MAPPING_METHODS,
+    int: frozenset(),  # int.to_bytes makes as much memory as it is asked for
+    float: frozenset(),
+    bool: frozenset(),
+}
+CALLABLE: Final = frozenset({"cycle", "changed"}).union(*_METHODS.values())  # the first two are a loop's
+"""Names of the methods that a template may call."""
+
+_ARITHMETIC: Mapping[str, Callable[[float, float], object]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+}
+
+
+def expression_of(node: nodes.Node) -> str:
+    """Write an expression of names, attributes and constant keys as the template has it."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.Getattr):
+        return f"{expression_of(node.node)}.{node.attr}"
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
+        key = node.arg.value
+        return f'{expression_of(node.node)}["{key}"]' if isinstance(key, str) else f"{expression_of(node.node)}[{key}]"
+    if isinstance(node, nodes.Filter) and node.node is not None:
+        return f"({expression_of(node.node)} | {node.name})"
+    return "(…)"
+
+
+class _Generator(NativeCodeGenerator):
+    """Compiles outputs to the values themselves, and tells the environment which expression it looks up."""
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, _finalize: object) -> str:
+        if isinstance(node, nodes.TemplateData):
+            return node.as_const(frame.eval_ctx)
+        raise nodes.Impossible  # `{{ 5 }}` keeps its type
+
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802  Jinja's name
+        self.write("environment.getattr(")
+        self.visit(node.node, frame)
+        self.write(f", {node.attr!r}, {expression_of(node)!r})")
+
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802  Jinja's name
+        if isinstance(node.arg, nodes.Slice):
+            super().visit_Getitem(node, frame)
+            return
+        self.write("environment.getitem(")
+        self.visit(node.node, frame)
+        self.write(", ")
+        self.visit(node.arg, frame)
+        self.write(f", {expression_of(node)!r})")
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802  Jinja's name
+        self.write("environment.joined((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja, kept to looking at data, choosing and formatting."""
+
+    code_generator_class = _Generator
+    intercepted_binops = frozenset(_ARITHMETIC)
+
+    def __init__(self) -> None:
+        # Nothing is folded at compile time, so that every expression meets the guards in the same place.
+        super().__init__(undefined=Missing, optimized=False, autoescape=False, keep_trailing_newline=True)
+        self.globals = {"range": _range}
+        self.filters = dict(FILTERS)
+        self.tests = dict(TESTS)
+
+    def getattr(self, obj: Any, attribute: str, expression: str = "") -> object:
+        """Look up an attribute, else a key; missing where there is neither."""
+        if isinstance(obj, Missing):
+            return obj.within(expression)
+        try:
+            value = getattr(obj, attribute)
+        except AttributeError:
+            return self.getitem(obj, attribute, expression)
+        return value if self.is_safe_attribute(obj, attribute, value) else self.unsafe_undefined(obj, attribute)
+
+    def getitem(self, obj: Any, argument: object, expression: str = "") -> object:
+        """Look up a key or position, never an attribute."""
+        if isinstance(obj, Missing):
+            return obj.within(expression)
+        try:
+            return obj[argument]
+        except (TypeError, LookupError):
+            return Missing(name=expression or str(argument))
+
+    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
+        """Allow the methods listed above, and of a view what is not private."""
+        if attr.startswith("_"):
+            return False
+        methods = _METHODS.get(type(obj))
+        if methods is not None:
+            return attr in methods
+        # Texts and lists are what a view is made of; anything else goes through Jinja's own checks.
+        return isinstance(value, str | list) or super().is_safe_attribute(obj, attr, value)
+
+    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:  # noqa: ARG002
+        """Compute with numbers only: `lead.price * 2` of a text would repeat it."""
+        for side in (left, right):
+            if isinstance(side, Missing):
+                side.use()
+        if isinstance(left, int | float) and isinstance(right, int | float):
+            return _computed(operator, left, right)
+        if operator == "+" and isinstance(left, list) and isinstance(right, list):
+            return bounded(left + right)
+        raise RejectDelivery(f"{shown(left)} {operator} {shown(right)} needs numbers: write | int, or ~ to join texts")
+
+    def joined(self, values: Iterable[object]) -> str:
+        """Join with `~`."""
+        return short("".join(map(text, values)))
+
+
+def _range(*bounds: int) -> range:
+    numbers = range(*bounds)
+    if len(numbers) > RANGE:
+        raise RejectDelivery(f"range() gives at most {RANGE} numbers, asked for {len(numbers)}")
+    return numbers
+
+
+def _computed(sign: str, left: float, right: float) -> object:
+    if sign == "**" and abs(right) > BITS:
+        raise RejectDelivery(f"{shown(left)} ** {shown(right)} is too large")
+    result = _ARITHMETIC[sign](left, right)
+    if isinstance(result, int) and result.bit_length() <= BITS:
+        return result
+    if not isinstance(result, float) or not isfinite(result):
+        raise RejectDelivery(f"{shown(left)} {sign} {shown(right)} is too large, or no real number")
+    return result

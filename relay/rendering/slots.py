@@ -1,0 +1,87 @@
+"""One text with a template in it, at its place in a content."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
+
+from jinja2 import TemplateSyntaxError, UndefinedError, nodes
+from jinja2.runtime import Context
+
+from relay.errors import MissingValue, RejectDelivery, RelayError, SkipDelivery
+from relay.model import Record
+from relay.rendering.checking import Finding, Known, Path, Tables, check
+from relay.rendering.sandbox import Sandbox
+from relay.rendering.values import OMIT, Meter, NobodyError, UnusableError, plain, text
+
+SANDBOX: Final = Sandbox()
+
+Variables: TypeAlias = dict[str, Any]
+
+# What Jinja and Python raise for a template that is too deep or too long for them, beside its own error.
+_UNFIT = (TemplateSyntaxError, SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
+
+
+class Slot(Record, frozen=True):
+    """A compiled template."""
+
+    place: str
+    root: Callable[[Context], Iterator[object]]
+    typed: bool  # exactly one expression: its value keeps its type
+
+    def fill(self, variables: Variables, meter: Meter) -> object:
+        """Return a JSON-able value or OMIT; every error names the place."""
+        try:
+            return self._filled(Context(SANDBOX, variables, None, {}), meter)
+        except NobodyError as error:
+            raise SkipDelivery(f"{self.place}: {error}") from error
+        except UnusableError as error:
+            raise RejectDelivery(f"{self.place}: {error}") from error
+        except UndefinedError as error:
+            raise MissingValue(self.place, str(error)) from error
+        except RelayError as error:
+            raise type(error)(f"{self.place}: {error}") from error
+        except Exception as error:  # whatever Python says about values that do not fit together
+            raise RejectDelivery(f"{self.place}: {error}") from error
+
+    def _filled(self, context: Context, meter: Meter) -> object:
+        chunks = self.root(context)
+        if not self.typed:
+            return "".join([meter.take(text(chunk)) for chunk in chunks])
+        value = next(chunks)
+        return OMIT if value is OMIT else plain(value, meter)
+
+
+def is_template(source: str) -> bool:
+    """Tell whether a text of the YAML is a template."""
+    return "{{" in source or "{%" in source
+
+
+def compile_slot(
+    source: str, path: Path, known: Known, tables: Tables, errors: list[Finding], *, droppable: bool
+) -> Slot | None:
+    """Compile a template; what is wrong with it is added to `errors`. `omit` is allowed where it is droppable."""
+    try:
+        tree = SANDBOX.parse(source)
+        whole = _only_expression(tree)
+        findings = check(tree, known, tables, whole if droppable else None)
+        errors.extend((path, finding) for finding in findings)
+        if findings:
+            return None
+        root = SANDBOX.from_string(tree).root_render_func
+    except _UNFIT as error:
+        errors.append((path, _syntax(error, source)))
+        return None
+    return Slot(place=".".join(map(str, path)), root=root, typed=whole is not None)
+
+
+def _only_expression(tree: nodes.Template) -> nodes.Expr | None:
+    match tree.body:
+        case [nodes.Output(nodes=[expression])] if not isinstance(expression, nodes.TemplateData):
+            return expression
+    return None
+
+
+def _syntax(error: BaseException, source: str) -> str:
+    if isinstance(error, TemplateSyntaxError):
+        line = f"line {error.lineno}: " if "\n" in source else ""
+        return f"{line}the template is broken: {error.message}"
+    return f"the template cannot be compiled: {error or type(error).__name__}"

@@ -1,0 +1,88 @@
+"""A content: a value of the YAML whose texts may be templates, compiled once, rendered for every delivery."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from relay.model import Record
+from relay.rendering.checking import Finding, Known, Path, Tables, TemplateErrors
+from relay.rendering.filters import TABLES
+from relay.rendering.slots import SANDBOX, Variables, compile_slot, is_template
+from relay.rendering.values import OMIT, Meter
+
+CAP: Final = 64 * 1024  # bytes that the templates of one delivery put out
+
+Part: TypeAlias = Callable[[Variables, Meter], object]
+
+
+class Tree(Record, frozen=True):
+    """A compiled content. Parts without templates are given out as they are: take what it renders as read-only."""
+
+    part: Part
+    tables: Tables
+
+    def render(self, context: Mapping[str, object], cap: int = CAP) -> object:
+        """Fill the templates in and return a JSON-able value.
+
+        `context` has the views by name, and `timezone` for dates. Raise MissingValue for a value that the hook does
+        not carry, SkipDelivery where there is nobody to deliver to, RejectDelivery where a value cannot be used or
+        the templates put out more than `cap` bytes of UTF-8.
+        """
+        return self.part({**SANDBOX.globals, **context, TABLES: self.tables}, Meter(cap))
+
+
+def compile_tree(value: object, path: str, known: Known, tables: Tables) -> Tree:
+    """Compile a value of the YAML, or raise TemplateErrors with everything that is wrong with its templates.
+
+    `path` is what the value is called in its content ("body"), `known` and `tables` are what templates may name.
+    """
+    compiler = _Compiler(known, tables)
+    part = compiler.part(value, (path,), droppable=False)
+    if compiler.errors:
+        raise TemplateErrors(compiler.errors)
+    return Tree(part=part or (lambda _variables, _meter: value), tables=tables)
+
+
+class _Compiler:
+    """Walks a value and collects what is wrong. The part of a value without templates is None: it costs nothing."""
+
+    def __init__(self, known: Known, tables: Tables) -> None:
+        self.known = known
+        self.tables = tables
+        self.errors: list[Finding] = []
+
+    def part(self, value: object, path: Path, *, droppable: bool = True) -> Part | None:
+        if isinstance(value, str) and is_template(value):
+            slot = compile_slot(value, path, self.known, self.tables, self.errors, droppable=droppable)
+            return slot.fill if slot else None
+        if isinstance(value, Mapping):
+            return self.mapping(value, path)
+        return self.elements(value, path) if isinstance(value, list) else None
+
+    def mapping(self, value: Mapping[object, object], path: Path) -> Part | None:
+        found = [(key, self.part(inner, (*path, str(key)))) for key, inner in value.items()]
+        parts = [(key, part) for key, part in found if part]
+        if not parts:
+            return None
+        constant = dict(value)
+
+        def filled(variables: Variables, meter: Meter) -> object:
+            content = constant.copy()  # keeps the order of the keys
+            for key, part in parts:
+                content[key] = part(variables, meter)
+                if content[key] is OMIT:
+                    del content[key]
+            return content
+
+        return filled
+
+    def elements(self, value: list[object], path: Path) -> Part | None:
+        parts = [self.part(inner, (*path, at)) for at, inner in enumerate(value)]
+        if not any(parts):
+            return None
+        pairs = list(zip(value, parts, strict=True))
+
+        def filled(variables: Variables, meter: Meter) -> object:
+            content = [part(variables, meter) if part else inner for inner, part in pairs]
+            return [element for element in content if element is not OMIT]
+
+        return filled
