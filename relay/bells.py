@@ -12,6 +12,7 @@ from typing import Any
 from celery import Celery
 from kombu import Queue
 
+from relay.config.address import broker_options
 from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.store.keys import INBOX, JOBS
@@ -23,8 +24,10 @@ PUBLISH_SECONDS = 3
 
 def broker_settings(url: str, namespace: str) -> dict[str, Any]:
     """Give what web and workers must agree on to talk over the broker."""
+    address, tls = broker_options(url)
     return {
-        "broker_url": url.replace("unix://", "redis+socket://", 1),
+        "broker_url": address,
+        **tls,
         # Few queues: a consumer names each of them on every BRPOP.
         "task_queues": [Queue("route"), Queue("drain")],
         "task_routes": {ROUTE: {"queue": "route"}, RUN_JOBS: {"queue": "route"}, DRAIN: {"queue": "drain"}},

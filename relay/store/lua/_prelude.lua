@@ -1,0 +1,60 @@
+-- Shared by every script. KEYS[1] is the prefix of all keys ("{relay}:"), ARGV[1] the request as msgpack,
+-- ARGV[2..] the blobs it speaks of. The clock is the server's own: workers need not agree on the time.
+local P = KEYS[1]
+local req = cmsgpack.unpack(ARGV[1])
+local call = redis.call
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local BELL_MS = 5000
+local EXPIRED_AT_ONCE = 100
+local ALONE_AFTER, BURIED_AFTER = 2, 5
+local DIED = 'the worker died five times'
+
+local counts = {}
+local function count(field, n)
+  counts[field] = (counts[field] or 0) + (n or 1)
+end
+local function write_counts()
+  for field, n in pairs(counts) do call('HINCRBY', P .. 'stats', field, n) end
+end
+
+-- Says that there is work in a queue at `at`; rings only where nobody has yet. Returns whether this call set the bell.
+local function wake(queue, at)
+  call('ZADD', P .. 'wake', 'LT', at, queue)
+  return at <= now and call('SET', P .. 'bell:' .. queue, '1', 'NX', 'PX', BELL_MS) and true or false
+end
+
+local function first_score(key)
+  local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  return first[2] and tonumber(first[2])
+end
+
+-- Writes when the queue is next worth a look: its first due item (not before `not_before`), or a lease that runs out.
+local function rewake(queue, not_before)
+  local due, leased = first_score(P .. 'due:' .. queue), first_score(P .. 'leased:' .. queue)
+  local at = due and math.max(due, not_before or 0)
+  if leased and (not at or leased < at) then at = leased end
+  if at then call('ZADD', P .. 'wake', at, queue) else call('ZREM', P .. 'wake', queue) end
+  return at
+end
+
+-- Whatever of a receipt is unfinished counts as open: its routing, and each delivery. With the last of it closed,
+-- retention may remove the receipt, later where something in it is dead.
+local function close_one_of(receipt)
+  local record = P .. 'r:' .. receipt
+  if call('HINCRBY', record, 'open', -1) <= 0 then
+    call('ZADD', P .. (call('HEXISTS', record, 'dead') == 1 and 'finished:dead' or 'finished'), now, receipt)
+  end
+end
+
+local function receipt_of(event) return string.match(event, '^[^.]*') end
+
+local function delivery_closed(id, sink, event, state)
+  count('delivery|' .. sink .. '|' .. state)
+  if state == 'dead' then
+    call('ZADD', P .. 'dead:' .. sink, now, id)
+    call('HINCRBY', P .. 'r:' .. receipt_of(event), 'dead', 1)
+  end
+  close_one_of(receipt_of(event))
+end

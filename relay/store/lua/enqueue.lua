@@ -1,0 +1,6 @@
+-- Makes a job unless it is there. req: {id, kind, args, delay_ms}. Answers {bell, made}.
+local record = P .. 'j:' .. req.id
+if call('EXISTS', record) == 1 then return cmsgpack.pack({false, false}) end
+call('HSET', record, 'kind', req.kind, 'args', req.args)
+call('ZADD', P .. 'due:jobs', now + req.delay_ms, req.id)
+return cmsgpack.pack({wake('jobs', now + req.delay_ms), true})

@@ -1,0 +1,275 @@
+"""Read the store for people: receipts, events, deliveries with their stories, and the state of the sinks."""
+
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from relay.model import Attempt, DeliveryState, Receipt, ReceiptState, Record, RoutedEvent
+from relay.store.body import unpack
+from relay.store.keys import INBOX, JOBS, Keys, sink_queue
+from relay.store.scripts import unavailable
+
+PAGE = 100  # records read in one round trip
+
+
+class KeptReceipt(Record, frozen=True):
+    """A receipt with what became of it."""
+
+    id: str
+    source: str
+    received_at: int
+    size: int
+    state: ReceiptState
+    reason: str
+    content_type: str
+    user_agent: str
+    request_id: str
+    config: str
+    duplicates: int
+    last_duplicate_at: int | None
+    events: Sequence[RoutedEvent]
+    deliveries: dict[str, int]  # id -> index of the event that it is of, here
+
+
+class KeptDelivery(Record, frozen=True):
+    """A delivery as it stands."""
+
+    id: str
+    event_id: str
+    source: str
+    route: str
+    sink: str
+    state: DeliveryState
+    reason: str
+    accepted_at: int
+    created_at: int
+    finished_at: int | None
+    due_at: int | None  # when it may next be taken; None where it is in flight or finished
+    in_flight: bool
+    attempts: int
+    deaths: int
+    once: bool
+    config: str
+    content_id: str
+
+
+@dataclass
+class SinkState:
+    """How a sink's queue stands."""
+
+    name: str
+    type: str
+    waiting: int = 0
+    in_flight: int = 0
+    held: int = 0
+    dead: int = 0
+    oldest_due_ms: int | None = None  # how long the oldest has been due
+    gate: dict[str, str] = field(default_factory=dict)
+
+
+class Reader:
+    """Reads; changes nothing. Every method raises StoreUnavailable."""
+
+    def __init__(self, client: Redis, namespace: str = "relay") -> None:
+        self.client = client
+        self.keys = Keys(namespace)
+
+    async def now(self) -> int:
+        """Give the store's time."""
+        seconds, micros = await self._do(self.client.time())
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def receipt_ids(self, *, since: int | None = None, until: int | None = None) -> AsyncIterator[str]:
+        """Give ids of receipts, newest first, that arrived within the bounds."""
+        high = "+inf" if until is None else str(until)
+        low = "-inf" if since is None else str(since)
+        start = 0
+        while True:
+            page = await self._do(self.client.zrevrangebyscore(self.keys.receipts, high, low, start=start, num=PAGE))
+            for id in page:
+                yield id.decode()
+            if len(page) < PAGE:
+                return
+            start += PAGE
+
+    async def receipts(self, ids: Sequence[str]) -> list[KeptReceipt]:
+        """Read receipts; those that are gone are left out."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for id in ids:
+                pipe.hgetall(self.keys.receipt(id))
+            records = await self._do(pipe.execute())
+        return [_receipt(id, record) for id, record in zip(ids, records, strict=True) if record]
+
+    async def raw(self, id: str) -> Receipt | None:
+        """Read a receipt as it arrived."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self.keys.receipt(id))
+            pipe.get(self.keys.body(id))
+            record, body = await self._do(pipe.execute())
+        if not record or body is None:
+            return None
+        text = {name.decode(): value.decode() for name, value in record.items() if name in _TELLING}
+        return Receipt(
+            id=id, source=text["src"], received_at=int(text["at"]), body=unpack(body) if b"z" in record else body,
+            content_type=text["ct"], user_agent=text["ua"], request_id=text["rq"],
+        )  # fmt: skip
+
+    async def deliveries(self, ids: Sequence[str]) -> list[KeptDelivery]:
+        """Read deliveries; those that are gone are left out."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for id in ids:
+                pipe.hgetall(self.keys.delivery(id))
+            records = await self._do(pipe.execute())
+            found = [(id, record) for id, record in zip(ids, records, strict=True) if record]
+            for id, record in found:
+                queue = sink_queue(record[b"sink"].decode())
+                pipe.zscore(self.keys.due(queue), id)
+                pipe.zscore(self.keys.leased(queue), id)
+            scores = await self._do(pipe.execute()) if found else []
+        return [_delivery(id, record, scores[2 * n], scores[2 * n + 1]) for n, (id, record) in enumerate(found)]
+
+    async def content(self, delivery: KeptDelivery) -> bytes:
+        """Read what a delivery sends."""
+        return await self._do(self.client.get(self.keys.content(delivery.content_id))) or b""
+
+    async def story(self, delivery_id: str) -> list[Attempt]:
+        """Read a delivery's attempts in order."""
+        return [_attempt(entry) for entry in await self._do(self.client.lrange(self.keys.story(delivery_id), 0, -1))]
+
+    async def events_of(self, source: str, entity: str, id: str) -> list[str]:
+        """Give the ids of the events of one lead, contact…, oldest first."""
+        found = await self._do(self.client.smembers(self.keys.events_of(source, entity, id)))
+        return sorted(event.decode() for event in found)
+
+    async def in_queue(self, sink: str) -> list[str]:
+        """Give the ids of a sink's unfinished deliveries and dead letters, oldest first in each."""
+        queue = sink_queue(sink)
+        async with self.client.pipeline(transaction=False) as pipe:
+            for key in (self.keys.leased(queue), self.keys.due(queue), self.keys.held(sink), self.keys.dead(sink)):
+                pipe.zrange(key, 0, -1)
+            return [id.decode() for ids in await self._do(pipe.execute()) for id in ids]
+
+    async def sinks(self) -> list[SinkState]:
+        """Read how every sink that ever was registered stands."""
+        types = {
+            name.decode(): kind.decode()
+            for name, kind in (await self._do(self.client.hgetall(self.keys.sinks))).items()
+        }
+        now = await self.now()
+        async with self.client.pipeline(transaction=False) as pipe:
+            for name in types:
+                queue = sink_queue(name)
+                pipe.zcard(self.keys.due(queue))
+                pipe.zcard(self.keys.leased(queue))
+                pipe.zcard(self.keys.held(name))
+                pipe.zcard(self.keys.dead(name))
+                pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
+                pipe.hgetall(self.keys.gate(queue))
+            found = await self._do(pipe.execute()) if types else []
+        return [_sink(name, kind, found[6 * n : 6 * n + 6], now) for n, (name, kind) in enumerate(types.items())]
+
+    async def inbox(self) -> tuple[int, int]:
+        """Count the receipts that wait for routing, and those being routed."""
+        return await self._depths(INBOX)
+
+    async def jobs(self) -> tuple[int, int]:
+        """Count the jobs that wait for their time, and those being done."""
+        return await self._depths(JOBS)
+
+    async def _depths(self, queue: str) -> tuple[int, int]:
+        async with self.client.pipeline(transaction=False) as pipe:
+            pipe.zcard(self.keys.due(queue))
+            pipe.zcard(self.keys.leased(queue))
+            waiting, leased = await self._do(pipe.execute())
+        return waiting, leased
+
+    async def counters(self) -> dict[tuple[str, ...], int]:
+        """Read all counters, their names split: ("attempt", sink, outcome) and so on."""
+        flat = await self._do(self.client.hgetall(self.keys.stats))
+        return {tuple(name.decode().split("|")): int(n) for name, n in flat.items()}
+
+    async def _do(self, answer: Awaitable[Any]) -> Any:
+        try:
+            return await answer
+        except RedisError as error:
+            raise unavailable(error) from error
+
+
+_TELLING = (b"src", b"at", b"ct", b"ua", b"rq")
+
+
+def _receipt(id: str, record: dict[bytes, bytes]) -> KeptReceipt:
+    text = {name.decode(): value.decode() for name, value in record.items()}
+    events = [_event(int(name[2:]), value) for name, value in text.items() if name.startswith("e:")]
+    return KeptReceipt(
+        id=id,
+        source=text["src"],
+        received_at=int(text["at"]),
+        size=int(text["size"]),
+        state=ReceiptState(text["state"]),
+        reason=text.get("reason", ""),
+        content_type=text["ct"],
+        user_agent=text["ua"],
+        request_id=text["rq"],
+        config=text.get("cfg", ""),
+        duplicates=int(text.get("dups", 0)),
+        last_duplicate_at=int(text["dup_at"]) if "dup_at" in text else None,
+        events=sorted(events, key=lambda event: event.index),
+        deliveries={name[2:]: int(value) for name, value in text.items() if name.startswith("d:")},
+    )
+
+
+def _event(index: int, packed: str) -> RoutedEvent:
+    name, entity, entity_id, state, reason = _EVENT.decode(packed)
+    return RoutedEvent(index=index, name=name, entity=entity, entity_id=entity_id, state=state, reason=reason)
+
+
+def _delivery(id: str, record: dict[bytes, bytes], due: float | None, leased: float | None) -> KeptDelivery:
+    text = {name.decode(): value.decode() for name, value in record.items()}
+    return KeptDelivery(
+        id=id,
+        event_id=text["ev"],
+        source=text["src"],
+        route=text["route"],
+        sink=text["sink"],
+        state=DeliveryState(text["state"]),
+        reason=text.get("reason", ""),
+        accepted_at=int(text["acc"]),
+        created_at=int(text["at"]),
+        finished_at=int(text["done"]) if "done" in text else None,
+        due_at=None if due is None else int(due),
+        in_flight=leased is not None,
+        attempts=int(text["att"]),
+        deaths=int(text.get("died", 0)),
+        once="once" in text,
+        config=text["cfg"],
+        content_id=text["c"],
+    )
+
+
+def _attempt(entry: bytes) -> Attempt:
+    times, _, rest = entry.partition(b"|")
+    attempt = _ATTEMPT.decode(rest.partition(b"|")[2])
+    return msgspec.structs.replace(attempt, times=int(times))
+
+
+def _sink(name: str, kind: str, found: Sequence[Any], now: int) -> SinkState:
+    waiting, in_flight, held, dead, oldest, gate = found
+    return SinkState(
+        name=name,
+        type=kind,
+        waiting=waiting,
+        in_flight=in_flight,
+        held=held,
+        dead=dead,
+        oldest_due_ms=max(now - int(oldest[0][1]), 0) if oldest else None,
+        gate={field.decode(): value.decode() for field, value in gate.items()},
+    )
+
+
+_ATTEMPT = msgspec.json.Decoder(Attempt)
+_EVENT = msgspec.json.Decoder(tuple[str, str, str, ReceiptState, str])

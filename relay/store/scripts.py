@@ -1,0 +1,64 @@
+"""Call the Lua scripts: one round trip each, the request as msgpack, bodies beside it as they are."""
+
+import hashlib
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+import redis.exceptions
+from redis.asyncio import Redis
+
+from relay.errors import StoreUnavailable
+
+_FOLDER = files("relay.store") / "lua"
+_PRELUDE = (_FOLDER / "_prelude.lua").read_text()
+
+
+class Script:
+    """One script of the folder `lua`, by name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        text = (_FOLDER / f"{name}.lua").read_text()
+        # The engine reads flags from the first line only, so it stays first.
+        shebang, rest = text.split("\n", 1) if text.startswith("#!") else ("", text)
+        self.text = f"{shebang}\n{_PRELUDE}\n{rest}" if shebang else f"{_PRELUDE}\n{rest}"
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Caller:
+    """Runs scripts for one relay. Raises StoreUnavailable where the store does not answer or cannot take it."""
+
+    def __init__(self, client: Redis, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    async def __call__(self, script: Script, request: object, *blobs: bytes) -> Any:
+        """Return the script's own answer: msgpack, or a list of it and blobs."""
+        arguments: list[str | bytes] = [self._prefix, self._encode(request), *blobs]
+        try:
+            try:
+                return await self._client.evalsha(script.sha, 1, *arguments)
+            except redis.exceptions.NoScriptError:
+                return await self._client.eval(script.text, 1, *arguments)
+        except redis.exceptions.RedisError as error:
+            raise unavailable(error) from error
+
+
+def unavailable(error: redis.exceptions.RedisError) -> Exception:
+    """Tell what the client's error means for us: the store cannot take it; or a defect of ours, raised as it is."""
+    away = (
+        redis.exceptions.ConnectionError,  # includes BusyLoadingError
+        redis.exceptions.TimeoutError,
+        redis.exceptions.OutOfMemoryError,
+        redis.exceptions.ReadOnlyError,
+        redis.exceptions.ClusterDownError,
+        redis.exceptions.TryAgainError,
+    )
+    text = str(error)
+    if isinstance(error, away) or text.startswith(
+        ("MISCONF", "OOM", "MASTERDOWN", "NOREPLICAS", "LOADING", "READONLY", "BUSY")
+    ):
+        return StoreUnavailable(f"the store cannot take it: {text or type(error).__name__}")
+    return error

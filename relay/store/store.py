@@ -1,0 +1,252 @@
+"""The store: every change of state is one atomic script, named after the transition."""
+
+from collections.abc import Mapping, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from relay.model import Decision, Delivery, Limit, Outcome, Receipt, Record, Routed
+from relay.store.body import pack, unpack
+from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
+from relay.store.scripts import Caller, Script, unavailable
+
+_ACCEPT, _CLAIM, _ROUTE, _SETTLE = Script("accept"), Script("claim"), Script("route"), Script("settle")
+_SENDING, _RELEASE, _ENQUEUE, _FINISH_JOB = (
+    Script("sending"),
+    Script("release"),
+    Script("enqueue"),
+    Script("finish_job"),
+)
+_RETIRE, _RING = Script("retire"), Script("ring")
+
+T = TypeVar("T")
+
+
+class Hook(Record, frozen=True):
+    """A POST that the ingress wants stored."""
+
+    id: str
+    source: str
+    digest: str  # of the body, for the duplicate rule
+    timed: bool  # the body carries a change time
+    request_id: str
+    content_type: str
+    user_agent: str
+    body: bytes = msgspec.field(default=b"")
+
+
+class Accepted(Record, frozen=True):
+    """What became of a group of hooks: for each the receipt's id and whether it is a duplicate of that one."""
+
+    rang: bool  # this call set the inbox's bell: publish it
+    answers: list[tuple[str, bool]]
+
+
+class Claim(Record, Generic[T], frozen=True):
+    """What may be worked on now, under `token`."""
+
+    token: str
+    items: list[T]
+    buried: list[str]  # given up on now: they killed their worker five times
+    wait_ms: int  # until more may be taken; -1: nothing to wait for
+
+
+class Settlement(Record, frozen=True):
+    """What an attempt came to, and what is to be done."""
+
+    delivery: Delivery
+    outcome: Outcome
+    decision: Decision
+    attempt: bytes  # as JSON, for the story
+
+
+class Job(Record, frozen=True):
+    """A piece of background work, as a worker holds it."""
+
+    id: str
+    kind: str
+    args: bytes
+    token: str
+
+
+class Store:
+    """The store of one relay. Every method is one script call and raises StoreUnavailable."""
+
+    def __init__(self, client: Redis, namespace: str = "relay") -> None:
+        self.client = client
+        self.keys = Keys(namespace)
+        self._call = Caller(client, self.keys.prefix)
+
+    async def accept(self, hooks: Sequence[Hook], late: Sequence[str] = ()) -> Accepted:
+        """Store hooks, all in one write. `late`: receipts whose answer left too late."""
+        items = [{field: getattr(hook, field) for field in _HOOK_FIELDS} for hook in hooks]
+        request = {"mark_ms": MARK_MS, "items": items, "late": list(late)}
+        reply = await self._call(_ACCEPT, request, *[hook.body for hook in hooks])
+        rang, answers = _ACCEPTED.decode(reply)
+        return Accepted(rang=rang, answers=answers)
+
+    async def claim_receipts(self, token: str, max: int, lease_ms: int) -> Claim[Receipt]:
+        """Take receipts from the inbox."""
+        request = _claim(INBOX, "r", token, max, lease_ms)
+        wait, buried, items, blobs = await self._claimed(request)
+        receipts = [
+            Receipt(id=i[0], source=i[2], received_at=int(i[3]), content_type=i[4], user_agent=i[5], request_id=i[6],
+                    body=unpack(blob) if i[7] else blob)
+            for i, blob in zip(items, blobs, strict=True)
+        ]  # fmt: skip
+        return Claim(token=token, items=receipts, buried=buried, wait_ms=wait)
+
+    async def claim_deliveries(
+        self, sink: str, token: str, max: int, lease_ms: int, concurrency: int, limits: Sequence[Limit]
+    ) -> Claim[Delivery]:
+        """Take what a sink may be sent now: free slots, rate and gate allowing."""
+        request = _claim(sink_queue(sink), "d", token, max, lease_ms)
+        request["concurrency"] = concurrency
+        request["limits"] = [(limit.key, limit.count, limit.per_ms) for limit in limits]
+        wait, buried, items, blobs = await self._claimed(request)
+        deliveries = [
+            Delivery(id=i[0], deaths=int(i[1]), event_id=i[2], source=i[3], route=i[4], accepted_at=int(i[5]),
+                     created_at=int(i[6]), attempts=int(i[7]), sending=bool(i[8]), sink=sink, content=blob, token=token)
+            for i, blob in zip(items, blobs, strict=True)
+        ]  # fmt: skip
+        return Claim(token=token, items=deliveries, buried=buried, wait_ms=wait)
+
+    async def claim_jobs(self, token: str, max: int, lease_ms: int) -> Claim[Job]:
+        """Take background work."""
+        wait, buried, items, _ = await self._claimed(_claim(JOBS, "j", token, max, lease_ms))
+        jobs = [Job(id=i[0], kind=i[2], args=i[3].encode(), token=token) for i in items]
+        return Claim(token=token, items=jobs, buried=buried, wait_ms=wait)
+
+    async def _claimed(self, request: dict[str, object]) -> tuple[int, list[str], list[list[str]], list[bytes]]:
+        meta, *blobs = await self._call(_CLAIM, request)
+        wait, buried, items = _CLAIMED.decode(meta)
+        return wait, buried, items, blobs
+
+    async def route(self, token: str, parts: Sequence[Routed]) -> tuple[list[str], list[str]]:
+        """Write what became of receipts. Returns the queues whose bells it set, and the receipts not ours any more."""
+        blobs: list[bytes] = []
+        receipts = [_part(part, blobs) for part in parts]
+        reply = await self._call(_ROUTE, {"token": token, "receipts": receipts}, *blobs)
+        return _ROUTED.decode(reply)
+
+    async def settle(self, sink: str, items: Sequence[Settlement], counts: dict[str, int]) -> list[str]:
+        """Write what attempts came to. Answers "settled", "stale" (a newer lease decides) or "gone" for each."""
+        request = {
+            "queue": sink_queue(sink),
+            "sink": sink,
+            "items": [_settlement(item) for item in items],
+            "counts": list(counts.items()),
+        }
+        return _STRINGS.decode(await self._call(_SETTLE, request, *[item.attempt for item in items]))
+
+    async def mark_sending(self, delivery: Delivery) -> bool:
+        """Mark that the bytes are about to leave. False: the lease is lost, and nothing may leave."""
+        return _BOOL.decode(await self._call(_SENDING, {"id": delivery.id, "token": delivery.token}))
+
+    async def release(self, queue: str, kind: str, token: str, ids: Sequence[str]) -> int:
+        """Give back what was claimed and not begun."""
+        request = {"queue": queue, "kind": kind, "token": token, "ids": list(ids)}
+        return _INT.decode(await self._call(_RELEASE, request))
+
+    async def enqueue(self, id: str, kind: str, args: bytes = b"{}", delay_ms: int = 0) -> bool:
+        """Make a job unless it is there. Returns whether its bell wants publishing."""
+        request = {"id": id, "kind": kind, "args": args.decode(), "delay_ms": delay_ms}
+        rang, _ = _BOOLS.decode(await self._call(_ENQUEUE, request))
+        return rang
+
+    async def finish_job(self, job: Job, again_ms: int | None, args: bytes | None = None) -> bool:
+        """End a job's run: gone, or due again after `again_ms`. False: the lease was lost."""
+        request = {
+            "id": job.id,
+            "token": job.token,
+            "args": (args or job.args).decode(),
+            "again_ms": -1 if again_ms is None else again_ms,
+        }
+        return _BOOL.decode(await self._call(_FINISH_JOB, request))
+
+    async def retire(self, finished_ms: int, dead_ms: int, count: int, max: int = 100) -> int:
+        """Remove finished receipts over their age or over the count, oldest first. Returns how many, at most `max`."""
+        request = {"finished_ms": finished_ms, "dead_ms": dead_ms, "count": count, "max": max}
+        return _INT.decode(await self._call(_RETIRE, request))
+
+    async def ring(self) -> list[str]:
+        """Set the bells of all queues that are worth a look now. Returns those whose bell this call set."""
+        return _STRINGS.decode(await self._call(_RING, {}))
+
+    async def register(self, sinks: Mapping[str, str]) -> None:
+        """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan."""
+        try:
+            if sinks:
+                await self.client.hset(self.keys.sinks, items=[text for pair in sinks.items() for text in pair])
+        except RedisError as error:
+            raise unavailable(error) from error
+
+    async def silence(self, queue: str) -> None:
+        """Delete a bell: its message was received, or could not be published."""
+        try:
+            await self.client.delete(self.keys.bell(queue))
+        except RedisError as error:
+            raise unavailable(error) from error
+
+
+def _claim(queue: str, kind: str, token: str, max: int, lease_ms: int) -> dict[str, object]:
+    return {
+        "queue": queue,
+        "kind": kind,
+        "token": token,
+        "max": max,
+        "lease_ms": lease_ms,
+        "concurrency": 0,
+        "limits": [],
+    }
+
+
+def _part(part: Routed, blobs: list[bytes]) -> dict[str, object]:
+    """Put what a script needs of a part into a request, its bodies into `blobs`."""
+    body = 0
+    if part.last and (packed := pack(part.receipt.body)) is not None:
+        blobs.append(packed)
+        body = len(blobs)
+    deliveries = []
+    for d in part.deliveries:
+        blobs.append(d.content)
+        index = int(d.event_id.rpartition(".")[2])
+        deliveries.append((d.id, index, d.sink, d.route, d.once, d.state, d.reason, len(blobs)))
+    return {
+        "id": part.receipt.id,
+        "last": part.last,
+        "state": part.state,
+        "reason": part.reason,
+        "config": part.config,
+        "body": body,
+        "events": part.events,
+        "deliveries": deliveries,
+    }
+
+
+def _settlement(item: Settlement) -> tuple[object, ...]:
+    decision = item.decision
+    route = item.delivery.route if decision.gate_scope == "route" else ""
+    return (
+        item.delivery.id,
+        item.delivery.token,
+        item.outcome,
+        decision.state,
+        decision.reason,
+        decision.delay_ms,
+        decision.consumed,
+        decision.gate_ms,
+        route,
+    )
+
+
+_HOOK_FIELDS = ("id", "source", "digest", "timed", "request_id", "content_type", "user_agent")
+_ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
+_CLAIMED = msgspec.msgpack.Decoder(tuple[int, list[str], list[list[str]]], strict=False)
+_ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
+_STRINGS = msgspec.msgpack.Decoder(list[str])
+_BOOL = msgspec.msgpack.Decoder(bool)
+_BOOLS = msgspec.msgpack.Decoder(tuple[bool, bool])
+_INT = msgspec.msgpack.Decoder(int)
