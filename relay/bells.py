@@ -55,7 +55,7 @@ def broker_settings(url: str, namespace: str) -> dict[str, Any]:
 
 
 class Ringer:
-    """Publishes bells that a script has set; one that could not be published is deleted, so that it can be set again."""
+    """Publishes bells that a script has set; one that could not be published is deleted, to be set again."""
 
     def __init__(self, app: Celery, store: Store) -> None:
         self._app = app

@@ -47,6 +47,11 @@ class EmbeddedStore:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Tell whether it runs, and has not ended by itself."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start the server and wait until it has read its file."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,10 @@ end
 
 -- The answer to an earlier settle was lost on its way, and the worker says it again.
 local function told_already(id, attempt)
-  return string.match(call('LINDEX', P .. 'a:' .. id, -1) or '', '|({.*)$') == attempt
+  for _, entry in ipairs(call('LRANGE', P .. 'a:' .. id, 0, -1)) do
+    if string.match(entry, '|({.*)$') == attempt then return true end
+  end
+  return false
 end
 
 local function finish(id, event, state, reason)
@@ -29,7 +32,8 @@ end
 local function apply(item, event)
   local id, state, reason, delay, consumed = item[1], item[4], item[5], item[6], item[7]
   local own = P .. 'd:' .. id
-  call('ZREM', leased, id)
+  -- A lease that ran out, and nobody has taken it since: it is due.
+  if call('ZREM', leased, id) == 0 then call('ZREM', due, id) end
   if consumed then call('HINCRBY', own, 'att', 1) end
   if state == 'pending' then
     call('HSET', own, 'reason', reason)
@@ -59,12 +63,14 @@ local function move_gate(item)
   end
 end
 
+local told = 0
 local function settle(item, attempt)
   local id, token, outcome = item[1], item[2], item[3]
   local held_by, state, event = unpack(call('HMGET', P .. 'd:' .. id, 'tok', 'state', 'ev'))
   if not event then return 'gone' end
   local holds = held_by == token and state == 'pending'
   if not holds and told_already(id, attempt) then return 'settled' end
+  told = told + 1
   tell(id, outcome, attempt)
   count('attempt|' .. req.sink .. '|' .. outcome)
   if holds then
@@ -81,7 +87,9 @@ end
 
 local answers = {}
 for i, item in ipairs(req.items) do answers[i] = settle(item, ARGV[i + 1]) end
-for _, delta in ipairs(req.counts) do count(delta[1], delta[2]) end
+if told > 0 then
+  for _, delta in ipairs(req.counts) do count(delta[1], delta[2]) end
+end
 rewake(req.queue)
 write_counts()
 return cmsgpack.pack(answers)
