@@ -7,7 +7,9 @@ from pathlib import Path as FilePath
 
 from pydantic import SecretStr
 
+from relay.config.api import Api, api_of
 from relay.config.check import compile_routes
+from relay.config.environment import SECRET_KEY
 from relay.config.findings import Finding, Findings, Path
 from relay.config.reading import Reading, secrets
 from relay.config.schema import Ingress, Retention, SinkTypes, SourceKeys, Worker
@@ -32,6 +34,7 @@ class Source:
     account: Account
     ignore_users: frozenset[str]
     timezone: str
+    api: Api | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def load(text: str, *, file: str, environ: Mapping[str, str], sink_types: SinkTy
     findings.raise_errors()
     warn_of_unused(sections, reading)
     _warn_of_weak_secrets(sections, filled, reading)
+    _warn_of_open_tokens(sections, environ, reading)
     return Config(
         version=blake2b(text.encode(), digest_size=6).hexdigest(),
         sources={name: _source(name, keys) for name, keys in sections.sources.items()},
@@ -105,7 +109,8 @@ def load(text: str, *, file: str, environ: Mapping[str, str], sink_types: SinkTy
 
 def _source(name: str, keys: SourceKeys) -> Source:
     account = Account(id=keys.account.id, subdomain=keys.account.subdomain)
-    return Source(name, keys.token, account, keys.ignore_users, keys.timezone)
+    api = None if keys.api is None else api_of(name, keys.api, keys.account.subdomain)
+    return Source(name, keys.token, account, keys.ignore_users, keys.timezone, api)
 
 
 def _concerns(route: Route, source: str) -> bool:
@@ -123,3 +128,12 @@ def _warn_of_weak_secrets(sections: Sections, filled: Filled, reading: Reading) 
             reading.warn(path, f"{path[-1]} is a default that everybody can read: set {filled.defaulted[path]}")
         elif path[0] == "sources" and len(secret.get_secret_value()) < _SHORT_TOKEN:
             reading.warn(path, f"{path[-1]} is easy to guess: use at least {_SHORT_TOKEN} random characters")
+
+
+def _warn_of_open_tokens(sections: Sections, environ: Mapping[str, str], reading: Reading) -> None:
+    for name, keys in sections.sources.items():
+        if keys.api is not None and keys.api.oauth is not None and not environ.get(SECRET_KEY):
+            reading.warn(
+                ("sources", name, "api", "oauth"),
+                f"oauth needs {SECRET_KEY}: the tokens that amoCRM gives are kept in the store, encrypted with it",
+            )

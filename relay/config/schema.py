@@ -2,11 +2,22 @@
 
 import re
 from collections.abc import Mapping, Sequence, Set
-from typing import Annotated, Any, Literal, Protocol, TypeAlias
+from typing import Annotated, Any, Literal, Protocol, Self, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, SecretStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
 
+from relay.config.api import ApiKeys, api_of
 from relay.config.findings import did_you_mean, shown
 from relay.config.scalars import Duration
 from relay.config.sink import SinkSettings
@@ -105,6 +116,13 @@ class SourceKeys(Section):
     account: AccountKeys = Field(default_factory=AccountKeys)
     ignore_users: frozenset[Text] = Field(frozenset(), description="Whose changes are not routed: breaks echo loops")
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    api: ApiKeys | None = Field(None, description="The account's own API: for connect, names, fetch and catch-up")
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.api is not None:
+            api_of("", self.api, self.account.subdomain)
+        return self
 
 
 class Table(RootModel[dict[str, Text]]):

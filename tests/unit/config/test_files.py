@@ -16,6 +16,7 @@ SECRETS = dict.fromkeys(
     [
         *("ACME_HOOK_TOKEN", "BRANCH_HOOK_TOKEN", "BOOKS_TOKEN"),
         *("BOOKS_SIGNING_SECRET", "ARCHIVE_PASSWORD", "PARTNER_KEY"),
+        *("ACME_API_TOKEN", "BRANCH_CLIENT_SECRET", "BRANCH_REFRESH_TOKEN", "RELAY_SECRET_KEY"),
     ],
     "a-secret-for-the-test",
 )
