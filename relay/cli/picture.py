@@ -21,6 +21,7 @@ from relay.store.reading import KeptDelivery, KeptReceipt
 
 NEWEST = 12
 BODY_CHARACTERS = 110
+_WIDTHS = {"time": 12, "became": 9, "answer": 6}  # the others share the rest
 _COLORS = {"delivered": "green", "routed": "green", "dead": "red", "held": "red", "malformed": "red"}
 
 
@@ -119,9 +120,10 @@ def _arrived(arrivals: Sequence[Arrival]) -> Table:
 
 def _table(title: str, *columns: str) -> Table:
     """Make a table of one line a row: a picture higher than the terminal is cut."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, expand=True)
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        width = _WIDTHS.get(column)
+        table.add_column(column, no_wrap=True, width=width, ratio=None if width else 1)
     return table
 
 

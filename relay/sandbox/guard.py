@@ -48,12 +48,13 @@ def main() -> None:
             groups.insert(0, int(line[1:]))
         else:
             groups.remove(int(line[1:]))
-    _signal(groups, signal.SIGTERM)
-    _signal(groups, signal.SIGCONT)  # one that was stopped hears the other signal only now
     deadline = time.monotonic() + _GRACE_SECONDS
-    while any(map(_alive, groups)) and time.monotonic() < deadline:
-        time.sleep(_LOOK_SECONDS)
-    _signal(groups, signal.SIGKILL)
+    for group in groups:  # one after another: who came later needs those before it to end well
+        _signal(group, signal.SIGTERM)
+        _signal(group, signal.SIGCONT)  # one that was stopped hears the other signal only now
+        while _alive(group) and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+        _signal(group, signal.SIGKILL)
 
 
 def _alive(group: int) -> bool:
@@ -64,10 +65,9 @@ def _alive(group: int) -> bool:
     return True
 
 
-def _signal(groups: list[int], how: signal.Signals) -> None:
-    for group in groups:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, how)
+def _signal(group: int, how: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, how)
 
 
 if __name__ == "__main__":
