@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint bench lock clean
 
 demo: .venv/ready
 	$(BIN)/relay demo
@@ -15,6 +15,11 @@ lint: .venv/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Wants a quiet machine: a round in which the measured process did not have its core is not counted.
+bench: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
+	$(BIN)/python -m tests.bench
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -33,6 +38,9 @@ lock: .venv/ready-dev
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra dev \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --constraint requirements.txt \
 	  --output-file requirements-dev.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra bench \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --constraint requirements.txt \
+	  --output-file tests/bench/requirements.txt pyproject.toml
 
 clean:
 	rm -rf .venv .relay

@@ -121,15 +121,16 @@ class WorkerProcess:
         self._drainers[sink].start()
 
     def stop_claiming(self) -> None:
-        """Take nothing more; what is in flight goes on."""
+        """Take nothing more; what is in flight goes on. A second signal does not prolong it."""
+        if self._stopping.is_set():
+            return
         self._stop_by = time.monotonic() + GRACE_SECONDS
         self._stopping.set()
         log.info("worker.stopping", worker=self._name)
 
     def stop(self) -> None:
         """Wait for what is in flight, cut what takes too long, and settle it by what is known of it."""
-        if not self._stopping.is_set():
-            self.stop_claiming()
+        self.stop_claiming()
         self.run(self._finish())
         log.info("worker.stopped", worker=self._name)
 

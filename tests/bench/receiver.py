@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import time
+from typing import ClassVar
 
 import uvloop
 
@@ -20,7 +21,7 @@ _LEAD = re.compile(rb'"lead": ?"(\d+)"')
 class Log:
     count = 0
     first = last = 0.0
-    times: dict[str, float] = {}
+    times: ClassVar[dict[str, float]] = {}
 
 
 class Receiver(asyncio.Protocol):
@@ -49,10 +50,8 @@ def received(body):
 
 
 def answer(head):
-    if head.startswith(b"GET /times"):
-        said = Log.times
-    else:
-        said = {"count": Log.count, "first": Log.first, "last": Log.last}
+    counted = {"count": Log.count, "first": Log.first, "last": Log.last}
+    said = Log.times if head.startswith(b"GET /times") else counted
     if head.startswith(b"GET /reset"):
         Log.count, Log.first, Log.last, Log.times = 0, 0.0, 0.0, {}
     body = json.dumps(said).encode()

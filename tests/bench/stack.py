@@ -49,7 +49,7 @@ def environment(server: EmbeddedStore, namespace: str, **more: str) -> dict[str,
 
 
 def web_command(port: int, application: str, *options: str) -> list[str]:
-    """uvicorn as `relay web` runs it, so that servers differ in nothing but the application."""
+    """Run uvicorn as `relay web` does, so that servers differ in nothing but the application."""
     return [
         *(str(BIN / "uvicorn"), application, *options, "--host", "127.0.0.1", "--port", str(port)),
         *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-proxy-headers"),

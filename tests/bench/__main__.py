@@ -1,0 +1,112 @@
+"""`make bench`: every figure side by side in one run. Prints a table, writes bench.json."""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench import deliver, ingest, latency, memory
+from tests.bench.measuring import MEASURED, OTHERS, Series, ratio
+from tests.bench.stack import store
+
+
+def main() -> None:
+    asked = _arguments()
+    _have_wrk()
+    found: dict[str, object] = {"machine": _machine(), "pinning": _pinning()}
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        logs = Path(folder)
+        if "ingest" in asked.parts:
+            with store(logs / "ingest") as server:
+                found["ingest"] = _compared(ingest.bench(server, asked.rounds, asked.seconds, logs))
+        if "deliver" in asked.parts:
+            with store(logs / "deliver") as server:
+                found["deliver"] = _compared(deliver.bench(server, asked.rounds, asked.deliveries, logs))
+        if "latency" in asked.parts:
+            with store(logs / "latency") as server:
+                found["end_to_end"] = latency.bench(server, asked.seconds * 4, logs)
+        if "memory" in asked.parts:
+            with store(logs / "memory") as server:
+                found["memory"] = memory.bench(server, asked.receipts, logs)
+    Path("bench.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    _table(found)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("parts", nargs="*", default=["ingest", "deliver", "latency", "memory"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of load in a round of ingest")
+    parser.add_argument("--deliveries", type=int, default=10_000, help="in a round of deliver")
+    parser.add_argument("--receipts", type=int, default=100_000, help="for memory")
+    return parser.parse_args()
+
+
+def _have_wrk() -> None:
+    if shutil.which("wrk"):
+        return
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "wrk"]):
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def _machine() -> dict[str, object]:
+    cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "unknown")
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return {
+        "cpu": cpu.partition(":")[2].strip(),
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "commit": commit.stdout.strip(),
+    }
+
+
+def _pinning() -> str:
+    return f"core {MEASURED}: the measured process alone; core {OTHERS}: store, wrk or receiver"
+
+
+def _compared(result: dict[str, object]) -> dict[str, object]:
+    series = result.pop("series")
+    assert isinstance(series, dict)
+    ours: Series = series["relay"]
+    return {
+        **result,
+        "contenders": {name: one.row() for name, one in series.items()},
+        "relay_to": {name: ratio(ours, one) for name, one in series.items() if name != "relay"},
+    }
+
+
+def _table(found: dict[str, object]) -> None:
+    out = sys.stdout
+    out.write(f"{found['machine']}\n{found['pinning']}\n")
+    for part in ("ingest", "deliver"):
+        result = found.get(part)
+        if not isinstance(result, dict):
+            continue
+        widths = (12, 13, 7, 8, 13, 12)
+        heads = ("per second", "CPU µs each", "busy", "rounds", "relay, rate", "relay, CPU")
+        out.write(f"\n{part:<18}" + "".join(f"{head:>{w}}" for head, w in zip(heads, widths, strict=True)) + "\n")
+        for name, row in result["contenders"].items():
+            to = result["relay_to"].get(name, {"rate": "", "cpu": ""})
+            cells = [row["per_second"], row["cpu_us_each"], row["busy"], row["rounds"], to["rate"], to["cpu"]]
+            out.write(f"{name:<18}" + "".join(f"{cell!s:>{w}}" for cell, w in zip(cells, widths, strict=True)) + "\n")
+        each = {k: v for k, v in result.items() if k.startswith("store_commands")}
+        for name, counted in each.items():
+            scripts = counted.get("evalsha", 0)
+            total = sum(n for command, n in counted.items() if command not in ("info", "ping"))
+            out.write(f"  {name}: {total:.2f}, in {scripts:.3f} round trips\n")
+    for part in ("end_to_end", "memory"):
+        if part in found:
+            out.write(f"\n{part}: {found[part]}\n")
+    half = found.get("ingest")
+    if isinstance(half, dict):
+        out.write(f"\nunder half load: {half['half_load']}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Ingest: one web process and a 1.9 KB lead hook; against a bare endpoint and the usual way."""
+
+import os
+import re
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+
+from relay.sandbox.server import EmbeddedStore
+from tests.bench.measuring import MEASURED, OTHERS, Series, cpu_seconds, free_port, process, until
+from tests.bench.stack import BODY, HERE, TOKEN, commands, environment, run, web_command
+
+CONNECTIONS = 128  # enough that the process always has something to do while the store writes
+WRK_LIMIT = 0.9  # of its core: beyond it the load would be the limit
+
+
+class Server:
+    """One of the three contenders, answering."""
+
+    def __init__(self, stack: ExitStack, name: str, application: str, options: list[str], logs: Path, **variables: str):
+        self.name = name
+        self.port = free_port()
+        command = web_command(self.port, application, *options)
+        self.process = stack.enter_context(process(command, MEASURED, logs / f"{name}.log", **variables))
+        until(self._answers)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hooks/bench/{TOKEN}"
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=2)
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+        return True
+
+
+def load(url: str, seconds: float, connections: int) -> dict[str, float]:
+    """Run wrk; give the answers, seconds, refused answers, p99 in ms and the share of its core it used."""
+    command = ["taskset", "-c", str(OTHERS), "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
+    began, used = time.monotonic(), os.times()
+    out = subprocess.run(
+        [*command, "-s", str(HERE / "hook.lua"), url],
+        env={**os.environ, "BENCH_BODY": str(BODY)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    spent, after = time.monotonic() - began, os.times()
+    answers, took = re.search(r"(\d+) requests in ([\d.]+)s", out).groups()
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
+    p99, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
+    cpu = after.children_user + after.children_system - used.children_user - used.children_system
+    return {
+        "answers": int(answers),
+        "seconds": float(took),
+        "refused": int(refused[1]) if refused else 0,
+        "p99_ms": float(p99) * {"us": 0.001, "ms": 1, "s": 1000}[unit],
+        "wrk_busy": cpu / spent,
+    }
+
+
+def bench(server: EmbeddedStore, rounds: int, seconds: float, logs: Path) -> dict[str, object]:
+    series = {"relay": Series(), "bare_starlette": Series(), "fastapi_celery": Series()}
+    commands_each: dict[str, float] = {}
+    with ExitStack() as stack:
+        relay = environment(server, "bench-ingest")
+        broker = server.url.replace("unix://", "redis+socket://")
+        contenders = [
+            Server(stack, "relay", "relay.web.app:create", ["--factory"], logs, **relay),
+            Server(stack, "bare_starlette", "tests.bench.rivals.bare_ingest:app", [], logs),
+            Server(stack, "fastapi_celery", "tests.bench.rivals.usual_ingest:app", [], logs, USUAL_BROKER=broker),
+        ]
+        for number in range(rounds + 1):  # the first one warms up
+            for contender in contenders:
+                before, cpu = run(commands(server.url)), cpu_seconds(contender.process.pid)
+                seen = load(contender.url, seconds if number else 1, CONNECTIONS)
+                used = cpu_seconds(contender.process.pid) - cpu
+                if number and not seen["refused"] and seen["wrk_busy"] < WRK_LIMIT:
+                    series[contender.name].add(seen["answers"], seen["seconds"], used)
+                if number and contender.name == "relay":
+                    after = run(commands(server.url))
+                    commands_each = {n: (c - before.get(n, 0)) / seen["answers"] for n, c in after.items()}
+        half = _half_load(contenders[0], series["relay"], seconds)
+    return {"series": series, "store_commands_per_hook": commands_each, "half_load": half}
+
+
+def _half_load(contender: Server, series: Series, seconds: float) -> dict[str, float] | None:
+    """Measure the latency at half of what it can take: fewer connections, each as fast as it is answered."""
+    full = series.row()["per_second"]
+    if not full:
+        return None
+    connections = CONNECTIONS
+    while connections > 1:
+        connections //= 2
+        seen = load(contender.url, seconds, connections)
+        rate = seen["answers"] / seen["seconds"]
+        if rate <= 0.6 * float(str(full)):
+            break
+    return {"per_second": round(rate), "share": round(rate / float(str(full)), 2), "p99_ms": round(seen["p99_ms"], 1)}

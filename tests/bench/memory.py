@@ -1,0 +1,45 @@
+"""Memory: bytes in the store per receipt and per event with a waiting delivery, and the worker's own."""
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import redis
+
+from relay.sandbox.server import EmbeddedStore
+from tests.bench.deliver import Receiver
+from tests.bench.measuring import MEASURED, memory_bytes, process, until
+from tests.bench.stack import environment, fill, run, used_memory, worker_command
+
+NAMESPACE = "bench-memory"
+
+
+def bench(server: EmbeddedStore, count: int, logs: Path) -> dict[str, float]:
+    with ExitStack() as stack:
+        receiver = Receiver(stack, logs)
+        variables = environment(server, NAMESPACE, BENCH_RECEIVER=receiver.url)
+        client = stack.enter_context(redis.Redis.from_url(server.url))
+        gate = f"{{{NAMESPACE}}}:gate:sink:receiver"
+        client.hset(gate, "paused", 1)  # so that every delivery waits
+
+        empty = run(used_memory(server.url))
+        run(fill(server.url, NAMESPACE, count))
+        stored = run(used_memory(server.url))
+        # The marks of the duplicate rule live for two hours; they are part of both figures.
+        worker = stack.enter_context(process(worker_command(), MEASURED, logs / "worker_memory.log", **variables))
+        waiting = f"{{{NAMESPACE}}}:due:sink:receiver"
+        until(lambda: client.zcard(waiting) >= count, seconds=600, every=0.2)
+        time.sleep(1)
+        routed, before = run(used_memory(server.url)), memory_bytes(worker.pid)
+        client.delete(gate)
+        peak = before
+        while receiver.ask("count")["count"] < count:
+            peak = max(peak, memory_bytes(worker.pid))
+            time.sleep(0.5)
+    return {
+        "receipts": count,
+        "bytes_per_stored_receipt": round((stored - empty) / count),
+        "bytes_per_event_with_waiting_delivery": round((routed - empty) / count),
+        "worker_mb_before_draining": round(before / 1e6, 1),
+        "worker_mb_peak_while_draining": round(peak / 1e6, 1),
+    }

@@ -1,0 +1,138 @@
+"""What must hold of the store's records and sets at any moment, whatever happened before."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.asyncio.client import Pipeline
+
+from relay.store.keys import INBOX, JOBS, sink_queue
+from relay.store.store import Store
+
+UNFINISHED = ("pending", "held")
+
+
+@dataclass
+class Seen:
+    """All of a store, each kind of key by the name that follows its kind."""
+
+    receipts: dict[str, dict[str, str]] = field(default_factory=dict)
+    deliveries: dict[str, dict[str, str]] = field(default_factory=dict)
+    jobs: dict[str, dict[str, str]] = field(default_factory=dict)
+    once: set[str] = field(default_factory=set)
+    contents: set[str] = field(default_factory=set)
+    sets: dict[str, dict[str, float]] = field(default_factory=dict)
+    paused: set[str] = field(default_factory=set)
+
+    def members(self, name: str) -> dict[str, float]:
+        """Give a sorted set, empty where it is not there."""
+        return self.sets.get(name, {})
+
+    def places(self, queue: str, id: str) -> list[str]:
+        """Say in which of a queue's two sets an id is."""
+        return [kind for kind in ("due", "leased") if id in self.members(f"{kind}:{queue}")]
+
+
+async def broken(store: Store) -> list[str]:
+    """Name every invariant that does not hold."""
+    return broken_in(await see(store))
+
+
+def broken_in(seen: Seen) -> list[str]:
+    """Name every invariant that does not hold in what was seen."""
+    return [*_receipts(seen), *_deliveries(seen), *_members(seen), *_wake(seen)]
+
+
+async def see(store: Store) -> Seen:
+    """Read all of a store, in two round trips."""
+    prefix, seen = store.keys.prefix, Seen()
+    names = [key.decode().removeprefix(prefix) for key in sorted(await store.client.keys(prefix + "*"))]
+    async with store.client.pipeline(transaction=True) as pipe:
+        read = [name for name in names if _ask(pipe, prefix, name)]
+        answers = await pipe.execute()
+    for name, answer in zip(read, answers, strict=True):
+        _note(seen, name, answer)
+    seen.contents = {name.removeprefix("c:") for name in names if name.startswith("c:")}
+    return seen
+
+
+def _ask(pipe: Pipeline, prefix: str, name: str) -> bool:
+    kind = name.partition(":")[0]
+    if kind in ("r", "d", "j", "once", "gate"):
+        pipe.hgetall(prefix + name)
+    elif kind in ("due", "leased", "held", "dead", "finished", "wake"):
+        pipe.zrange(prefix + name, 0, -1, withscores=True)
+    else:
+        return False
+    return True
+
+
+def _note(seen: Seen, name: str, answer: Any) -> None:
+    kind, _, rest = name.partition(":")
+    if kind in ("due", "leased", "held", "dead", "finished", "wake"):
+        seen.sets[f"{kind}:{rest}"] = {id.decode(): score for id, score in answer}
+        return
+    record = {field.decode(): value.decode() for field, value in answer.items()}
+    if kind == "once":
+        seen.once |= record.keys()
+    elif kind == "gate" and "paused" in record:
+        seen.paused.add(rest)
+    elif kind in ("r", "d", "j"):
+        {"r": seen.receipts, "d": seen.deliveries, "j": seen.jobs}[kind][rest] = record
+
+
+def _receipts(seen: Seen) -> Iterator[str]:
+    owned = Counter(d["ev"].partition(".")[0] for d in seen.deliveries.values() if d["state"] in UNFINISHED)
+    for id, receipt in seen.receipts.items():
+        waiting = seen.places(INBOX, id)
+        if len(waiting) != (receipt["state"] == "accepted"):
+            yield f"receipt {id} is {receipt['state']} and in {waiting} of the inbox"
+        if int(receipt["open"]) != len(waiting) + owned[id]:
+            yield f"receipt {id} says {receipt['open']} open: {waiting} of the inbox and {owned[id]} deliveries"
+        finished = [name for name in ("finished:", "finished:dead") if id in seen.members(name)]
+        right = [] if int(receipt["open"]) else ["finished:dead" if "dead" in receipt else "finished:"]
+        if finished != right:
+            yield f"receipt {id} is in {finished}, right would be {right}"
+        for delivery in (name[2:] for name in receipt if name.startswith("d:")):
+            if delivery not in seen.deliveries and delivery not in seen.once:
+                yield f"receipt {id} speaks of delivery {delivery}, which is not there"
+
+
+def _deliveries(seen: Seen) -> Iterator[str]:
+    for id, delivery in seen.deliveries.items():
+        state, sink = delivery["state"], delivery["sink"]
+        places = seen.places(sink_queue(sink), id)
+        if len(places) != (state == "pending"):
+            yield f"delivery {id} is {state} and in {places} of its queue"
+        if places == ["leased"] and "tok" not in delivery:
+            yield f"delivery {id} is leased to nobody"
+        for kind in ("held", "dead"):
+            if (id in seen.members(f"{kind}:{sink}")) != (state == kind):
+                yield f"delivery {id} is {state}, its place among the {kind} says otherwise"
+        if delivery["c"] not in seen.contents:
+            yield f"delivery {id} has lost its content"
+        if delivery["ev"].partition(".")[0] not in seen.receipts:
+            yield f"delivery {id} has lost its receipt"
+    for content in seen.contents - {d["c"] for d in seen.deliveries.values()}:
+        if content.partition(":")[0] not in seen.receipts:
+            yield f"content {content} is nobody's, for ever"
+
+
+def _members(seen: Seen) -> Iterator[str]:
+    for name, members in seen.sets.items():
+        kind, _, queue = name.partition(":")
+        if kind in ("due", "leased"):
+            records = {INBOX: seen.receipts, JOBS: seen.jobs}.get(queue, seen.deliveries)
+            yield from (f"{name} holds {id}, of which there is no record" for id in members if id not in records)
+
+
+def _wake(seen: Seen) -> Iterator[str]:
+    wake = seen.members("wake:")
+    queues = {name.partition(":")[2] for name in seen.sets if name.startswith(("due:", "leased:"))}
+    for queue in queues - seen.paused:
+        at = wake.get(queue, float("inf"))
+        if at == float("inf"):
+            yield f"nobody will ever look at queue {queue}"
+        elif at > min(seen.members(f"leased:{queue}").values(), default=at):
+            yield f"queue {queue} is looked at only after a lease of it ran out"

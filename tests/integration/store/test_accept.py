@@ -1,0 +1,200 @@
+"""Accept stores hooks, each whole or as a duplicate of one that is stored."""
+
+import pytest
+import redis.exceptions
+
+from relay.errors import StoreUnavailable
+from relay.model import Outcome, ReceiptState
+from relay.store.connect import connect
+from relay.store.health import room
+from relay.store.reading import Reader
+from relay.store.scripts import Caller, Script
+from relay.store.store import Store
+
+from ..invariants import broken
+from .shapes import hook, new, routed, settlement
+
+
+@pytest.fixture
+def accept(run, store):
+    """Accept hooks; give the answers."""
+    return lambda *hooks, late=(): run(store.accept(hooks, late)).answers
+
+
+def test_a_hook_is_stored_as_it_came(run, store, reader, look_at_receipt):
+    body = bytes(range(256))
+    accepted = run(store.accept([hook("r1", body, request_id="q1", content_type="text/plain", user_agent="curl")]))
+    assert accepted.answers == [("r1", False)]
+    raw = run(reader.raw("r1"))
+    assert (raw.body, raw.source, raw.request_id, raw.content_type, raw.user_agent) == (
+        body, "acme", "q1", "text/plain", "curl",
+    )  # fmt: skip
+    kept = look_at_receipt("r1")
+    assert (kept.state, kept.size, kept.duplicates, kept.received_at) == (
+        ReceiptState.ACCEPTED, 256, 0, raw.received_at,
+    )  # fmt: skip
+    assert run(reader.inbox()) == (1, 0)
+
+
+def test_the_first_hook_rings_and_those_that_follow_find_the_bell_set(run, store):
+    assert run(store.accept([hook("r1", b"1"), hook("r2", b"2")])).rang
+    assert not run(store.accept([hook("r3", b"3")])).rang
+    run(store.silence("inbox"))
+    assert run(store.accept([hook("r4", b"4")])).rang
+
+
+def test_a_duplicate_alone_rings_nothing(run, store):
+    run(store.accept([hook("r1", timed=True)]))
+    run(store.silence("inbox"))
+    assert not run(store.accept([hook("r2", timed=True)])).rang
+
+
+def test_answers_come_in_the_order_of_the_hooks_and_so_do_receipts(run, store, accept):
+    ids = [f"r{n}" for n in range(9)]
+    assert accept(*(hook(id, id.encode()) for id in ids)) == [(id, False) for id in ids]
+    assert [receipt.id for receipt in run(store.claim_receipts("t", 9, 60_000)).items] == ids
+
+
+def test_a_repeated_call_stores_nothing_twice(accept, run, reader, look_at_receipt):
+    """The answer to the first call was lost on its way."""
+    hooks = [hook("r1", timed=True), hook("r2", b"2")]
+    assert accept(*hooks) == accept(*hooks) == [("r1", False), ("r2", False)]
+    assert run(reader.inbox()) == (2, 0)
+    assert look_at_receipt("r1").duplicates == 0
+    counters = run(reader.counters())
+    assert (counters["receipt", "acme", "accepted"], counters["bytes", "acme"]) == (2, len(hook("r1").body) + 1)
+
+
+def test_a_repeated_call_stores_nothing_twice_however_many_like_it_came_since(accept, run, reader):
+    """A mark remembers few bodies that are alike; ids are known for as long as their receipts are kept."""
+    hooks = [hook(f"r{n:02}") for n in range(20)]
+    assert accept(*hooks) == accept(*hooks) == [(h.id, False) for h in hooks]
+    assert run(reader.counters())["receipt", "acme", "accepted"] == 20
+
+
+def test_a_repeated_call_says_the_same_though_one_like_it_was_answered_late_since(accept):
+    accept(hook("r1"))
+    accept(hook("r2"))
+    accept(late=["r2"])
+    assert accept(hook("r1")) == [("r1", False)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "late", "duplicate"),
+    [
+        pytest.param({"timed": True}, {"timed": True}, False, True, id="the body carries a change time"),
+        pytest.param({"request_id": "q1"}, {"request_id": "q1"}, False, True, id="the same request id"),
+        pytest.param({"request_id": "a b"}, {"request_id": "a b"}, False, True, id="a request id of two words"),
+        pytest.param({}, {}, True, True, id="the earlier answer left too late"),
+        pytest.param({"request_id": "q1"}, {"request_id": "q2"}, True, True, id="late, whatever the request ids"),
+        pytest.param({}, {}, False, False, id="neither time nor request id"),
+        pytest.param({"request_id": "q1"}, {"request_id": "q2"}, False, False, id="two request ids"),
+        pytest.param({"request_id": "q1"}, {}, False, False, id="only the earlier has a request id"),
+        pytest.param({}, {"request_id": "q1"}, False, False, id="only the later has a request id"),
+        pytest.param({"timed": True}, {"timed": True, "source": "emca"}, False, False, id="another source"),
+        pytest.param({"timed": True}, {"timed": True, "body": b"x=2"}, False, False, id="another body"),
+        pytest.param({"request_id": "q"}, {"request_id": "q", "body": b"x=2"}, True, False, id="another body, late"),
+    ],
+)
+def test_what_counts_as_a_duplicate(accept, run, reader, first, second, late, duplicate):
+    accept(hook("r1", **first))
+    accept(late=["r1"] if late else [])
+    assert accept(hook("r2", **second)) == [("r1", True) if duplicate else ("r2", False)]
+    assert run(reader.inbox()) == (1 if duplicate else 2, 0)
+
+
+def test_duplicates_are_counted_with_the_first(accept, run, reader, look_at_receipt):
+    for n in range(3):
+        accept(hook(f"r{n}", timed=True))
+    kept = look_at_receipt("r0")
+    assert kept.duplicates == 2
+    assert kept.last_duplicate_at >= kept.received_at
+    assert run(reader.counters())["receipt", "acme", "duplicate"] == 2
+
+
+def test_two_alike_in_one_group_are_one_receipt_and_its_duplicate(accept, run, reader):
+    assert accept(hook("r1", timed=True), hook("r2", timed=True)) == [("r1", False), ("r1", True)]
+    assert run(reader.inbox()) == (1, 0)
+
+
+def test_several_without_a_time_are_all_remembered_by_their_request_ids(accept):
+    """Three clients of one account delete the same lead again and again: each repetition finds its own first."""
+    accept(*(hook(f"r{n}", request_id=f"q{n}") for n in range(3)))
+    assert accept(*(hook(f"s{n}", request_id=f"q{n}") for n in range(3))) == [(f"r{n}", True) for n in range(3)]
+
+
+def test_a_mark_is_forgotten_after_its_time(accept, until, monkeypatch):
+    monkeypatch.setattr("relay.store.store.MARK_MS", 30)
+    assert accept(hook("r0", timed=True)) == [("r0", False)]
+    numbers = iter(range(1, 10_000))
+    assert until(lambda: accept(hook(f"r{next(numbers)}", timed=True))[0][1] is False)
+
+
+def test_a_mark_ages_though_others_like_it_renew_it(accept, until, run, reader, look_at_receipt, monkeypatch):
+    """Two hours count from the receipt that was answered late, not from the last one that looks like it."""
+    accept(hook("r1"))
+    accept(hook("r2"), late=["r1"])
+    until(lambda: run(reader.now()) > look_at_receipt("r1").received_at + 1)
+    monkeypatch.setattr("relay.store.store.MARK_MS", 1)
+    assert accept(hook("r3")) == [("r3", False)]
+
+
+def test_a_mark_counts_only_while_its_receipt_is_there(accept, run, store):
+    accept(hook("r1", timed=True))
+    (receipt,) = run(store.claim_receipts("t", 1, 60_000)).items
+    run(store.route("t", [routed(receipt)]))
+    assert run(store.retire(0, 0, 0)) == 1
+    assert accept(hook("r2", timed=True)) == [("r2", False)]
+
+
+def test_a_late_answer_of_a_receipt_that_is_gone_leaves_nothing_behind(accept, run, reader):
+    assert accept(late=["gone"]) == []
+    assert run(reader.receipts(["gone"])) == []
+
+
+def test_a_call_of_the_wrong_shape_is_refused_before_its_first_write(run, store, reader):
+    call = Caller(store.client, store.keys.prefix)
+    item = {"id": "r1", "source": "acme", "digest": "1", "request_id": "", "content_type": "", "user_agent": ""}
+    with pytest.raises(redis.exceptions.ResponseError, match="as many bodies as items"):
+        run(call(Script("accept"), {"mark_ms": 1000, "late": [], "items": [item, {**item, "id": "r2"}]}, b"one"))
+    assert run(store.client.keys(store.keys.prefix + "*")) == []
+
+
+class TestFull:
+    """A store that is full refuses hooks whole, and lets what is inside be worked off."""
+
+    @pytest.fixture
+    def full(self, start_server, run):
+        """A store into which no more hooks go: what arrived is in the inbox, but one delivery is claimed."""
+        store = Store(connect(start_server("--maxmemory", "6mb").url, answer_seconds=10))
+        run(store.accept([hook("r0", b"first")]))
+        (receipt,) = run(store.claim_receipts("router", 1, 60_000)).items
+        run(store.route("router", [routed(receipt, new("d0", "r0"))]))
+        try:
+            yield store
+        finally:
+            run(store.client.aclose())
+
+    def fill(self, run, store):
+        """Give how many hooks went in, and what was said to the first that did not."""
+        for n in range(1, 1000):
+            try:
+                run(store.accept([hook(f"r{n:03}", n.to_bytes(2, "big") * 16_384)]))
+            except StoreUnavailable as error:
+                return n - 1, str(error)
+        raise AssertionError("it never filled")
+
+    def test_hooks_are_refused_and_the_rest_goes_on(self, full, run):
+        reader = Reader(full.client)
+        stored, refusal = self.fill(run, full)
+        assert "memory" in refusal
+        assert stored > 10
+        assert run(room(full.client)).full
+        assert run(reader.inbox()) == (stored, 0)
+        (delivery,) = run(full.claim_deliveries("books", "w", 1, 60_000, 1, [])).items
+        assert run(full.mark_sending(delivery))
+        assert run(full.settle("books", [settlement(delivery, Outcome.DELIVERED)], {})) == ["settled"]
+        (receipt,) = run(full.claim_receipts("router", 1, 60_000)).items
+        assert run(full.route("router", [routed(receipt, new("d1", receipt.id))]))[1] == []
+        assert run(full.retire(0, 0, 0)) == 1
+        assert run(broken(full)) == []

@@ -1,0 +1,471 @@
+"""Claim takes what may be taken of a queue now, under a lease."""
+
+import asyncio
+import random
+
+import pytest
+
+from relay.model import DeliveryState, Limit, Outcome, ReceiptState
+from relay.store.keys import sink_queue
+
+from .shapes import BODY, hook, new, routed, settlement
+
+
+def ids(claim):
+    return [item.id for item in claim.items]
+
+
+class TestItems:
+    """What a claim hands out."""
+
+    def test_a_receipt_comes_whole(self, run, store):
+        run(store.accept([hook("r1", request_id="q1")]))
+        claim = run(store.claim_receipts("router", 10, 60_000))
+        (receipt,) = claim.items
+        assert (receipt.id, receipt.source, receipt.body, receipt.request_id, receipt.user_agent) == (
+            "r1", "acme", BODY, "q1", "amoCRM/1.0",
+        )  # fmt: skip
+        assert claim.token == "router"
+
+    def test_a_delivery_comes_with_its_content_and_its_history(self, run, store, given, look):
+        (receipt,) = given.taken()
+        content = "Сделка".encode() + bytes(range(256))
+        run(store.route("router", [routed(receipt, new("d1", receipt.id, route="счета", content=content))]))
+        (delivery,) = given.claim("w1").items
+        assert (delivery.id, delivery.event_id, delivery.route, delivery.sink, delivery.source) == (
+            "d1", f"{receipt.id}.0", "счета", "books", "acme",
+        )  # fmt: skip
+        assert (delivery.content, delivery.token, delivery.attempts, delivery.deaths, delivery.sending) == (
+            content, "w1", 0, 0, False,
+        )  # fmt: skip
+        assert delivery.accepted_at == receipt.received_at <= delivery.created_at == look("d1").created_at
+
+    def test_a_body_that_was_compressed_comes_as_it_was(self, run, store, until):
+        """A receipt that is routed again after its body was packed."""
+        body = BODY * 100
+        run(store.accept([hook("r1", body)]))
+        (receipt,) = run(store.claim_receipts("router", 1, 60_000)).items
+        run(store.route("router", [routed(receipt)]))
+        assert run(store.client.strlen(store.keys.body("r1"))) < len(body) / 2
+        run(store.client.zadd(store.keys.due("inbox"), {"r1": 1}))
+        (again,) = run(store.claim_receipts("router", 1, 60_000)).items
+        assert again.body == body
+        run(store.client.zrem(store.keys.leased("inbox"), "r1"))
+
+    def test_an_empty_queue_has_nothing_and_nothing_to_wait_for(self, given):
+        claim = given.claim()
+        assert (claim.items, claim.buried, claim.wait_ms) == ([], [], -1)
+
+    def test_what_was_claimed_is_hidden(self, given, until):
+        given.claimed(2)
+        claim = given.claim("w2")
+        assert claim.items == []
+        assert 50_000 < claim.wait_ms <= 60_000  # their leases
+
+    def test_what_is_not_due_yet_is_waited_for(self, given):
+        given.settled(given.leased(), Outcome.RETRY, delay_ms=60_000)
+        claim = given.claim()
+        assert claim.items == []
+        assert 50_000 < claim.wait_ms <= 60_000
+
+    def test_records_that_are_gone_leave_the_queue(self, run, store, given):
+        (lost, kept), (receipt, _) = given.pending(2), run(store.client.zrange(store.keys.receipts, 0, -1))
+        run(store.client.delete(store.keys.delivery(lost), store.keys.receipt(receipt.decode())))
+        run(store.client.delete(*run(store.client.keys(f"{store.keys.prefix}c:{receipt.decode()}*"))))
+        assert ids(given.claim()) == [kept]
+
+    def test_records_that_go_while_they_are_leased_leave_the_queue(self, run, store, given, until):
+        lost = given.leased(lease_ms=1)
+        receipt = lost.event_id.partition(".")[0]
+        run(store.client.delete(store.keys.delivery(lost.id), store.keys.receipt(receipt)))
+        run(store.client.delete(*run(store.client.keys(f"{store.keys.prefix}c:{receipt}*"))))
+        until(lambda: given.claim().wait_ms == -1)
+        assert run(store.client.exists(store.keys.leased(sink_queue("books")))) == 0
+
+
+class TestChoice:
+    """Half from the oldest, half from the newest, where not all can be taken."""
+
+    @pytest.mark.parametrize(
+        ("max", "taken"),
+        [(4, [0, 1, 9, 8]), (6, [0, 1, 2, 9, 8, 7]), (10, list(range(10))), (50, list(range(10)))],
+    )
+    def test_old_and_new_halves(self, given, max, taken):
+        made = given.pending(10)
+        assert ids(given.claim(max=max)) == [made[n] for n in taken]
+
+    def test_odd_numbers_give_the_one_over_to_either_end(self, given):
+        made = given.pending(10)
+        got = ids(given.claim(max=3))
+        assert got in ([made[0], made[1], made[9]], [made[0], made[9], made[8]])
+
+    def test_one_at_a_time_neither_end_starves(self, given, until):
+        """A busy sink frees one slot at a time: that must not mean the oldest each time."""
+        made = given.pending(40)
+        ends = set()
+        rest = list(made)
+
+        def both_ends_seen():
+            (delivery,) = given.claim(max=1).items
+            ends.add("oldest" if delivery.id == rest[0] else "newest" if delivery.id == rest[-1] else "neither")
+            rest.remove(delivery.id)
+            return len(ends) == 2
+
+        until(both_ends_seen)
+        assert ends == {"oldest", "newest"}
+
+    def test_at_most_max(self, given):
+        given.pending(5)
+        claim = given.claim(max=2)
+        assert len(claim.items) == 2
+        assert claim.wait_ms == 0  # more may be taken at once
+
+
+class TestConcurrency:
+    """No more in flight than a sink can take, over all workers."""
+
+    def test_free_slots_and_no_more(self, given):
+        given.pending(5)
+        first = given.claim("w1", concurrency=3)
+        assert len(first.items) == 3
+        second = given.claim("w2", concurrency=3)
+        assert (second.items, second.wait_ms) == ([], -1)  # the settle of one is what to wait for
+        given.settled(first.items[0], Outcome.DELIVERED)
+        assert len(given.claim("w2", concurrency=3).items) == 1
+
+    def test_exact_with_several_claimers_at_once(self, run, store, given):
+        given.pending(20)
+
+        async def claim_at_once():
+            return await asyncio.gather(*(store.claim_deliveries("books", f"w{n}", 4, 60_000, 7, []) for n in range(6)))
+
+        claims = run(claim_at_once())
+        taken = [delivery.id for claim in claims for delivery in claim.items]
+        assert len(taken) == len(set(taken)) == 7
+
+    def test_a_smaller_bound_than_what_flies_gives_nothing(self, given):
+        """The configuration changed."""
+        given.pending(5)
+        assert len(given.claim(concurrency=4).items) == 4
+        assert given.claim(concurrency=2).items == []
+
+    def test_none_is_no_bound(self, given):
+        given.pending(5)
+        assert len(given.claim(concurrency=0).items) == 5
+
+    def test_a_lease_that_ran_out_frees_its_slot(self, given, until):
+        given.pending(2)
+        (dying,) = given.claim("w1", concurrency=1, max=1, lease_ms=1).items
+        claim = until(lambda: (c := given.claim("w2", concurrency=1)).items and c)
+        assert len(claim.items) == 1
+        assert dying.deaths == 0
+
+
+class TestLimits:
+    """At most `count` grants in any window of `per_ms`, counted under a key over all claimers."""
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_grants_never_exceed_the_count_in_any_window(self, run, store, given, until, seed):
+        dice = random.Random(seed)
+        limits = [Limit(key="k1", count=dice.randint(1, 6), per_ms=dice.randint(2, 25))]
+        if seed % 2:
+            limits.append(Limit(key="k2", count=dice.randint(3, 9), per_ms=dice.randint(10, 30)))
+        given.pending(30)
+        granted: dict[str, int] = {}
+        leased = store.keys.leased(sink_queue("books"))
+
+        def all_granted():
+            for id in ids(given.claim(f"w{dice.randint(1, 3)}", max=dice.randint(1, 8), limits=limits)):
+                granted[id] = int(run(store.client.zscore(leased, id))) - 60_000  # the end of its lease tells when
+            return len(granted) == 30
+
+        until(all_granted)
+        times = list(granted.values())
+        assert times == sorted(times)
+        for limit in limits:
+            windows = zip(times, times[limit.count :], strict=False)
+            assert all(later - earlier >= limit.per_ms for earlier, later in windows)
+            assert run(store.client.llen(f"{store.keys.prefix}grants:{limit.key}")) <= limit.count
+
+    def test_over_the_limit_it_says_when_the_next_grant_is(self, given):
+        given.pending(5)
+        limit = [Limit(key="k", count=2, per_ms=60_000)]
+        assert len(given.claim(limits=limit).items) == 2
+        claim = given.claim("w2", limits=limit)
+        assert claim.items == []
+        assert 50_000 < claim.wait_ms <= 60_000
+
+    def test_a_limit_is_shared_by_the_sinks_of_one_account(self, given):
+        given.pending(3)
+        given.pending(3, sink="ledger")
+        limit = [Limit(key="account", count=4, per_ms=60_000)]
+        assert len(given.claim("w1", limits=limit).items) == 3
+        assert len(given.claim("w2", sink="ledger", limits=limit).items) == 1
+
+    def test_the_tightest_of_several_decides(self, given):
+        given.pending(9)
+        limits = [Limit(key=f"k{count}", count=count, per_ms=60_000) for count in (5, 2, 7)]
+        assert len(given.claim(limits=limits).items) == 2
+        assert given.claim(limits=limits).wait_ms > 0
+
+    def test_only_what_was_taken_is_granted(self, run, store, given):
+        given.pending(1)
+        given.claim(limits=[Limit(key="k", count=10, per_ms=60_000)])
+        assert run(store.client.llen(f"{store.keys.prefix}grants:k")) == 1
+
+    def test_a_limit_that_was_lowered_waits_and_goes_on(self, run, store, reader, given):
+        """Its log is longer than the new count, and part of it is out of the window."""
+        now = run(reader.now())
+        run(store.client.rpush(f"{store.keys.prefix}grants:k", *[now - 120_000] * 7, *[now] * 3))
+        given.pending(4)
+        limit = [Limit(key="k", count=5, per_ms=60_000)]
+        assert [len(given.claim(max=1, limits=limit).items) for _ in range(3)] == [1, 1, 0]
+        claim = given.claim(max=1, limits=[Limit(key="k", count=2, per_ms=60_000)])
+        assert claim.items == []
+        assert claim.wait_ms > 0
+
+    def test_a_limit_that_was_raised_gives_more(self, given):
+        given.pending(6)
+        assert len(given.claim(limits=[Limit(key="k", count=2, per_ms=60_000)]).items) == 2
+        assert len(given.claim(limits=[Limit(key="k", count=5, per_ms=60_000)]).items) == 3
+
+
+class TestDeath:
+    """A worker that dies simply stops: its leases run out."""
+
+    @pytest.fixture
+    def kill(self, given, until):
+        """Let workers die over what is due, once each."""
+
+        def die(times: int, **more):
+            for n in range(times):
+                until(lambda n=n: given.claim(f"dying{n}", lease_ms=1, **more).items)
+
+        return die
+
+    def test_a_lease_that_ran_out_comes_back_with_its_death_counted(self, given, until):
+        given.claimed(1, lease_ms=1)
+        (again,) = until(lambda: given.claim("w2").items)
+        assert (again.deaths, again.token) == (1, "w2")
+
+    def test_a_lease_that_has_not_run_out_does_not_come_back(self, given):
+        given.claimed(1, lease_ms=60_000)
+        assert given.claim("w2").items == []
+
+    def test_from_the_second_death_it_is_taken_alone(self, given, kill, until):
+        (deadly,) = given.pending()
+        kill(2)
+        (again,) = until(lambda: given.claim("w1").items)
+        assert again.deaths == 2
+        given.release("w1", again)
+        others = given.pending(3)
+        assert ids(given.claim()) == [deadly]
+        assert ids(given.claim()) == others
+
+    def test_the_healthy_before_it_are_taken_without_it(self, run, store, given):
+        healthy, deadly, other = given.pending(3)
+        run(store.client.hset(store.keys.delivery(deadly), "died", 2))
+        assert ids(given.claim()) == [healthy, other]
+        assert ids(given.claim()) == [deadly]
+
+    def test_after_one_death_it_is_taken_with_the_others(self, run, store, given):
+        first, second = given.pending(2)
+        run(store.client.hset(store.keys.delivery(first), "died", 1))
+        assert ids(given.claim()) == [first, second]
+
+    def test_a_delivery_is_buried_at_the_fifth(self, run, reader, given, look, look_at_receipt, until, kill):
+        (deadly,) = given.pending()
+        kill(5)
+        claim = until(lambda: (c := given.claim()).buried and c)
+        assert (claim.buried, claim.items) == ([deadly], [])
+        found = look(deadly)
+        assert (found.state, found.reason, found.deaths) == (DeliveryState.DEAD, "the worker died five times", 5)
+        assert found.finished_at >= found.created_at
+        assert run(reader.in_queue("books")) == [deadly]
+        assert run(reader.counters())["delivery", "books", "dead"] == 1
+
+    def test_a_receipt_is_buried_at_the_fifth(self, run, store, reader, given, look_at_receipt, until):
+        (deadly,) = given.accepted()
+        for _ in range(5):
+            until(lambda: run(store.claim_receipts("dying", 1, 1)).items)
+        claim = until(lambda: (c := run(store.claim_receipts("w", 1, 1))).buried and c)
+        assert (claim.buried, claim.items) == ([deadly], [])
+        kept = look_at_receipt(deadly)
+        assert (kept.state, kept.reason) == (ReceiptState.QUARANTINED, "the worker died five times")
+        assert run(reader.inbox()) == (0, 0)
+        assert run(reader.counters())["receipt", "acme", "quarantined"] == 1
+
+    def test_a_buried_receipt_keeps_its_deliveries_of_earlier_parts_going(self, run, store, given, until):
+        (receipt,) = given.taken()
+        run(store.route("router", [routed(receipt, new("d1", receipt.id), last=False)]))
+        run(store.release("inbox", "r", "router", [receipt.id]))
+        for _ in range(5):
+            until(lambda: run(store.claim_receipts("dying", 1, 1)).items)
+        until(lambda: run(store.claim_receipts("w", 1, 1)).buried)
+        assert given.settled(given.claim().items[0], Outcome.DELIVERED) == "settled"
+
+    def test_a_job_is_put_off_at_the_fifth(self, run, store, reader, until):
+        run(store.enqueue("j1", "retention"))
+        for n in range(5):
+            (job,) = until(lambda: run(store.claim_jobs("dying", 1, 1)).items)
+            assert job.id == "j1", n
+        claim = until(lambda: (c := run(store.claim_jobs("w", 1, 1))).buried and c)
+        assert (claim.buried, claim.items) == (["j1"], [])
+        assert 3_500_000 < claim.wait_ms <= 3_600_000
+        assert run(reader.jobs()) == (1, 0)
+
+    def test_an_attempt_that_settles_clears_the_count(self, given, until, kill, look):
+        given.pending()
+        kill(2)
+        (delivery,) = until(lambda: given.claim().items)
+        assert look(delivery.id).deaths == 2
+        given.settled(delivery, Outcome.RETRY)
+        assert look(delivery.id).deaths == 0
+
+    def test_many_come_back_over_several_claims(self, given, until):
+        """A script takes back a hundred at a time; none is left behind."""
+        made = set(given.pending(70) + given.pending(70))
+        given.claim("w1", max=70, lease_ms=1)
+        given.claim("w1", max=70, lease_ms=1)
+        back: set[str] = set()
+
+        def all_back():
+            back.update(ids(given.claim("w2", max=200)))
+            return back == made
+
+        until(all_back)
+
+
+class TestGate:
+    """A gate that is closed lets nothing pass; after its time exactly one passes, and decides."""
+
+    @pytest.fixture
+    def blocked(self, given):
+        """Close the gate by an attempt that was blocked."""
+
+        def close(gate_ms: int):
+            (delivery,) = given.claim("blocked", max=1).items
+            given.settled(delivery, Outcome.BLOCKED, gate_ms=gate_ms, reason="no money")
+
+        return close
+
+    def test_closed_it_says_when_to_ask_again(self, given, blocked):
+        given.pending(3)
+        blocked(60_000)
+        claim = given.claim()
+        assert claim.items == []
+        assert 50_000 < claim.wait_ms <= 60_000
+
+    def test_closed_it_hides_nothing_of_another_sink(self, given, blocked):
+        given.pending(2)
+        (other,) = given.pending(sink="ledger")
+        blocked(60_000)
+        assert ids(given.claim(sink="ledger")) == [other]
+
+    def test_after_its_time_one_passes(self, given, blocked, until):
+        given.pending(5)
+        blocked(1)
+        claim = until(lambda: (c := given.claim("probe")).items and c)
+        assert len(claim.items) == 1
+        assert given.claim("w2").items == []
+
+    def test_while_others_still_fly_none_passes(self, given, blocked, until, run, reader, store):
+        given.pending(3)
+        (flying,) = given.claim("w1", max=1).items
+        blocked(1)
+        closed_until = int(run(store.client.hget(store.keys.gate(sink_queue("books")), "until")))
+        until(lambda: run(reader.now()) > closed_until)
+        assert given.claim("w2").items == []
+        given.settled(flying, Outcome.RETRY)
+        assert len(given.claim("w2").items) > 1  # what it came to opened the gate
+
+    @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.RETRY, Outcome.UNKNOWN])
+    def test_what_comes_of_the_one_opens_it(self, given, blocked, until, outcome):
+        given.pending(5)
+        blocked(1)
+        (probe,) = until(lambda: given.claim("probe").items)
+        given.settled(probe, outcome, delay_ms=60_000)
+        assert len(given.claim().items) == 4
+
+    def test_a_throttled_one_leaves_it_as_it_is(self, given, blocked, until):
+        given.pending(5)
+        blocked(1)
+        (probe,) = until(lambda: given.claim("probe").items)
+        given.settled(probe, Outcome.THROTTLED, delay_ms=60_000)
+        assert len(given.claim().items) == 1
+
+    def test_a_blocked_one_closes_it_again(self, given, blocked, until):
+        given.pending(5)
+        blocked(1)
+        (probe,) = until(lambda: given.claim("probe").items)
+        given.settled(probe, Outcome.BLOCKED, gate_ms=60_000)
+        claim = given.claim()
+        assert claim.items == []
+        assert claim.wait_ms > 50_000
+
+    def test_one_that_dies_is_followed_by_another_one(self, given, blocked, until):
+        given.pending(5)
+        blocked(1)
+        until(lambda: given.claim("dying", lease_ms=1).items)
+        assert len(until(lambda: given.claim("w2").items)) == 1
+
+    def test_paused_lets_nothing_pass_until_it_is_resumed(self, run, store, given):
+        made = given.pending(2)
+        gate = store.keys.gate(sink_queue("books"))
+        run(store.client.hset(gate, "paused", 1))
+        claim = given.claim()
+        assert (claim.items, claim.wait_ms) == ([], -1)
+        assert run(store.client.zscore(store.keys.wake, sink_queue("books"))) is None
+        run(store.client.hdel(gate, "paused"))
+        assert ids(given.claim()) == made
+
+    def test_paused_still_takes_expired_leases_back(self, run, store, given, look, until):
+        flying = given.leased(lease_ms=1)
+        run(store.client.hset(store.keys.gate(sink_queue("books")), "paused", 1))
+        until(lambda: given.claim().wait_ms == -1 and look(flying.id).deaths == 1)
+        assert not look(flying.id).in_flight
+
+
+class TestRouteGate:
+    """Where only a route is wrong, only the route waits."""
+
+    def test_its_deliveries_wait_until_it_opens_and_the_others_pass(self, run, store, given, look):
+        wrong = given.pending(3, route="wrong: счета")
+        right = given.pending(3, route="right")
+        one = given.claim("w").items[0]
+        given.settled(one, Outcome.BLOCKED, gate_ms=60_000, gate_scope="route", delay_ms=60_000)
+        gate = run(store.client.hgetall(store.keys.gate(sink_queue("books"))))
+        assert list(gate) == ["route:wrong: счета".encode()]
+        run(store.release(sink_queue("books"), "d", "w", wrong + right))
+        assert ids(given.claim()) == right
+        assert [look(id).due_at for id in wrong[1:]] == [int(gate["route:wrong: счета".encode()])] * 2
+
+    def test_what_waits_in_front_does_not_hide_what_is_behind(self, given):
+        given.pending(3, route="wrong")
+        (one,) = given.claim("w", max=1).items
+        given.settled(one, Outcome.BLOCKED, gate_ms=60_000, gate_scope="route", delay_ms=60_000)
+        (right,) = given.pending(route="right")
+        found = []
+        for _ in range(4):
+            claim = given.claim(max=1)
+            found += ids(claim)
+            if claim.wait_ms:
+                break
+        assert found == [right]
+
+    def test_after_its_time_it_is_forgotten(self, run, store, given, until):
+        given.pending(2, route="wrong")
+        (one,) = given.claim("w", max=1).items
+        given.settled(one, Outcome.BLOCKED, gate_ms=1, gate_scope="route", delay_ms=60_000)
+        until(lambda: given.claim().items)
+        assert run(store.client.exists(store.keys.gate(sink_queue("books")))) == 0
+
+
+def test_settling_as_the_gate_closes_touches_no_other_items(given, run, store):
+    """A micro-batch: one is blocked, the others were delivered."""
+    first, *others = given.claimed(3)
+    answers = given.settle(
+        settlement(first, Outcome.BLOCKED, gate_ms=60_000), *(settlement(d, Outcome.DELIVERED) for d in others)
+    )
+    assert answers == ["settled"] * 3
+    assert run(store.client.zcard(store.keys.due(sink_queue("books")))) == 1

@@ -1,0 +1,96 @@
+"""Health says what the store survives and how full it is, by trying."""
+
+import pytest
+
+from relay.errors import StoreUnavailable
+from relay.store.connect import connect
+from relay.store.health import Durability, Room, durability, room
+
+
+@pytest.fixture
+def client_of(run):
+    """Connect to servers; every client is closed at the end."""
+    clients = []
+
+    def open_to(server):
+        clients.append(connect(server.url, answer_seconds=10))
+        return clients[-1]
+
+    yield open_to
+    for client in clients:
+        run(client.aclose())
+
+
+@pytest.mark.parametrize(
+    ("options", "grade"),
+    [
+        pytest.param([], "fsync", id="every write is on disk before its answer"),
+        pytest.param(["--appendfsync", "everysec"], "everysec", id="the disk is written to once a second"),
+        pytest.param(["--appendfsync", "no"], "memory", id="the disk is written to when the system likes"),
+        pytest.param(["--appendonly", "no"], "memory", id="nothing is on disk"),
+    ],
+)
+def test_the_grade_is_what_a_crash_would_show(run, start_server, client_of, options, grade):
+    client = client_of(start_server(*options))
+    found = run(durability(client, "{relay}:probe"))
+    assert (found.grade, found.policy, found.replicas, str(found)) == (grade, "noeviction", 0, grade)
+
+
+@pytest.mark.parametrize(
+    ("options", "grade"),
+    [
+        pytest.param([], "fsync", id="a write is on disk at once"),
+        pytest.param(["--appendfsync", "no"], "everysec", id="a write takes its time"),
+        pytest.param(["--appendonly", "no"], "memory", id="nothing is on disk"),
+    ],
+)
+def test_where_it_may_not_say_a_write_is_timed(run, start_server, client_of, options, grade):
+    """Managed servers forbid CONFIG."""
+    client = client_of(start_server(*options))
+    run(client.acl_setuser("default", enabled=True, nopass=True, commands=["+@all", "-config"], keys=["*"]))
+    assert run(durability(client, "{relay}:probe")).grade == grade
+
+
+def test_what_it_evicts_is_told(run, start_server, client_of):
+    client = client_of(start_server("--maxmemory-policy", "allkeys-lru"))
+    assert run(durability(client, "{relay}:probe")).policy == "allkeys-lru"
+
+
+def test_a_replica_is_no_store(run, server, start_server, client_of):
+    client = client_of(start_server("--replicaof", "127.0.0.1", "1"))
+    with pytest.raises(StoreUnavailable, match="replica: it takes no writes"):
+        run(durability(client, "{relay}:probe"))
+
+
+def test_the_probe_leaves_nothing_behind_for_long(run, store):
+    key = store.keys.prefix + "probe"
+    run(durability(store.client, key))
+    assert 0 < run(store.client.pttl(key)) <= 60_000
+
+
+def test_a_replica_behind_it_is_told():
+    assert str(Durability("fsync", 1, "noeviction")) == "fsync+replica"
+    assert str(Durability("fsync", 0, "noeviction")) == "fsync"
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "full"),
+    [(850, 1000, True), (849, 1000, False), (2000, 1000, True), (10**12, 0, False)],
+)
+def test_full_begins_at_85_percent(used, limit, full):
+    assert Room(used=used, limit=limit).full is full
+
+
+def test_room_is_read_from_the_server(run, start_server, client_of):
+    seen = run(room(client_of(start_server("--maxmemory", "50mb"))))
+    assert seen.limit == 50 * 1024 * 1024
+    assert 0 < seen.used < seen.limit
+    assert not seen.full
+
+
+def test_a_store_that_is_away_is_said_to_be_away(run, tmp_path):
+    client = connect(f"unix://{tmp_path}/nobody.sock", answer_seconds=1)
+    for asked in (room(client), durability(client, "{relay}:probe")):
+        with pytest.raises(StoreUnavailable, match="the store cannot take it"):
+            run(asked)
+    run(client.aclose())

@@ -1,0 +1,177 @@
+"""Reading shows the store to people, and changes nothing."""
+
+import pytest
+
+from relay.errors import StoreUnavailable
+from relay.model import Outcome
+from relay.store.connect import connect
+from relay.store.keys import sink_queue
+from relay.store.reading import Reader
+from relay.store.store import Store
+
+from .shapes import hook
+
+
+def collect(run, ids):
+    async def all_of():
+        return [id async for id in ids]
+
+    return run(all_of())
+
+
+class TestReceipts:
+    """Receipts, by their arrival."""
+
+    def test_newest_first_over_several_pages(self, run, store, reader):
+        ids = [f"r{n:03}" for n in range(250)]
+        for start in range(0, 250, 50):
+            run(store.accept([hook(id, id.encode()) for id in ids[start : start + 50]]))
+        assert collect(run, reader.receipt_ids()) == ids[::-1]
+
+    def test_within_bounds_that_count_as_inside(self, run, store, reader, given, until):
+        ids = []
+        for _ in range(3):
+            ids += given.accepted()
+            at = run(reader.now())
+            until(lambda at=at: run(reader.now()) > at)
+        times = [receipt.received_at for receipt in run(reader.receipts(ids))]
+        assert collect(run, reader.receipt_ids(since=times[1])) == [ids[2], ids[1]]
+        assert collect(run, reader.receipt_ids(until=times[1])) == [ids[1], ids[0]]
+        assert collect(run, reader.receipt_ids(since=times[1], until=times[1])) == [ids[1]]
+
+    def test_those_that_are_gone_are_left_out(self, run, reader, given):
+        (there,) = given.accepted()
+        assert [receipt.id for receipt in run(reader.receipts(["gone", there]))] == [there]
+        assert run(reader.receipts([])) == []
+        assert run(reader.raw("gone")) is None
+
+
+class TestDeliveries:
+    """Deliveries, as they stand."""
+
+    def test_those_that_are_gone_are_left_out(self, run, reader, given):
+        (there,) = given.pending()
+        assert [delivery.id for delivery in run(reader.deliveries(["gone", there]))] == [there]
+        assert run(reader.deliveries(["gone"])) == run(reader.deliveries([])) == []
+
+    def test_each_with_where_it_is(self, run, reader, given):
+        flying = given.leased()
+        (waiting,) = given.pending(sink="ledger")
+        seen = {delivery.id: delivery for delivery in run(reader.deliveries([waiting, flying.id]))}
+        assert (seen[waiting].in_flight, seen[waiting].due_at) == (False, seen[waiting].created_at)
+        assert (seen[flying.id].in_flight, seen[flying.id].due_at) == (True, None)
+
+    def test_one_without_attempts_has_no_story(self, run, reader, given):
+        (id,) = given.pending()
+        assert run(reader.story(id)) == []
+
+    def test_a_queue_lists_what_flies_waits_is_held_and_died(self, run, reader, given):
+        dead, held, flying = given.claimed(3)
+        (waiting,) = given.pending()
+        given.settled(dead, Outcome.REJECTED)
+        given.settled(held, Outcome.UNKNOWN)
+        assert run(reader.in_queue("books")) == [flying.id, waiting, held.id, dead.id]
+
+
+class TestSinks:
+    """Sinks, and how their queues stand."""
+
+    def test_registered_ones_are_shown_with_what_they_hold(self, run, store, reader, given):
+        run(store.register({"books": "http", "sms": "smsc"}))
+        dead, held, _flying = given.claimed(3)
+        given.pending(2)
+        given.settled(held, Outcome.UNKNOWN)
+        given.settled(dead, Outcome.REJECTED)
+        books, sms = sorted(run(reader.sinks()), key=lambda sink: sink.name)
+        assert (books.name, books.type) == ("books", "http")
+        assert (books.waiting, books.in_flight, books.held, books.dead) == (2, 1, 1, 1)
+        assert 0 <= books.oldest_due_ms < 60_000
+        assert (sms.waiting, sms.in_flight, sms.held, sms.dead, sms.oldest_due_ms, sms.gate) == (0, 0, 0, 0, None, {})
+
+    def test_the_gate_is_shown(self, run, store, reader, given):
+        run(store.register({"books": "http"}))
+        given.settled(given.leased(), Outcome.BLOCKED, gate_ms=60_000, delay_ms=60_000, reason="нет денег")
+        (books,) = run(reader.sinks())
+        assert books.gate["reason"] == "нет денег"
+        assert set(books.gate) == {"until", "since", "reason"}
+        assert books.oldest_due_ms == 0  # not due yet
+
+    def test_one_that_left_the_configuration_is_still_shown(self, run, store, reader, given):
+        run(store.register({"books": "http"}))
+        given.pending()
+        run(store.register({"sms": "smsc"}))
+        run(store.register({}))
+        assert {sink.name: sink.waiting for sink in run(reader.sinks())} == {"books": 1, "sms": 0}
+
+    def test_none_registered_are_none(self, run, reader):
+        assert run(reader.sinks()) == []
+
+
+class TestDepths:
+    """How much waits and is in work."""
+
+    def test_inbox_and_jobs(self, run, store, reader, given):
+        given.taken()
+        given.accepted(2)
+        for n in range(3):
+            run(store.enqueue(f"j{n}", "retention"))
+        run(store.claim_jobs("w", 1, 60_000))
+        assert run(reader.inbox()) == (2, 1)
+        assert run(reader.jobs()) == (2, 1)
+
+    def test_counters_are_split_into_their_words(self, run, reader, given):
+        given.settled(given.leased(), Outcome.DELIVERED)
+        assert run(reader.counters()) == {
+            ("receipt", "acme", "accepted"): 1, ("bytes", "acme"): 5, ("receipt", "acme", "routed"): 1,
+            ("event", "acme", "add_lead"): 1, ("delivery", "books", "created"): 1,
+            ("attempt", "books", "delivered"): 1, ("delivery", "books", "delivered"): 1,
+        }  # fmt: skip
+
+    def test_the_clock_is_the_store_s(self, run, store, reader, given):
+        before = run(reader.now())
+        (id,) = given.accepted()
+        assert before <= run(reader.receipts([id]))[0].received_at <= run(reader.now())
+
+
+def test_two_relays_on_one_server_do_not_meet(run, store, server, given):
+    given.pending()
+    other = Store(store.client, "other")
+    run(other.accept([hook("r0000", b"0000")]))
+    reader = Reader(store.client, "other")
+    assert run(reader.inbox()) == (1, 0)
+    assert run(other.claim_deliveries("books", "w", 9, 60_000, 0, [])).items == []
+    assert run(store.ring()) == []
+    run(store.client.delete(*run(store.client.keys("{other}:*"))))
+
+
+def test_reading_changes_nothing(run, store, reader, given):
+    run(store.register({"books": "http"}))
+    flying = given.leased()
+    given.pending()
+
+    async def everything():
+        keys = sorted(await store.client.keys(store.keys.prefix + "*"))
+        return [(key, await store.client.dump(key)) for key in keys]
+
+    before = run(everything())
+    ids = collect(run, reader.receipt_ids())
+    (seen,) = run(reader.deliveries([flying.id]))
+    for reading in (
+        reader.receipts(ids), reader.raw(ids[0]), reader.content(seen), reader.story(seen.id), reader.in_queue("books"),
+        reader.sinks(), reader.inbox(), reader.jobs(), reader.counters(), reader.events_of("acme", "lead", "1"),
+    ):  # fmt: skip
+        run(reading)
+    assert run(everything()) == before
+
+
+def test_a_store_that_is_away_is_said_to_be_away(run, tmp_path):
+    client = connect(f"unix://{tmp_path}/nobody.sock", answer_seconds=1)
+    reader, store = Reader(client), Store(client)
+    for asked in (
+        reader.now(), reader.receipts(["r"]), reader.deliveries(["d"]), reader.sinks(), reader.story("d"),
+        reader.counters(), reader.inbox(), store.accept([hook("r")]), store.ring(), store.register({"a": "http"}),
+        store.silence(sink_queue("a")),
+    ):  # fmt: skip
+        with pytest.raises(StoreUnavailable, match="the store cannot take it"):
+            run(asked)
+    run(client.aclose())

@@ -1,0 +1,159 @@
+"""Retire removes finished receipts with all that hangs on them, the oldest first."""
+
+import pytest
+
+from relay.model import DeliveryState, Outcome
+
+from .shapes import event, new, routed
+
+DAY = 86_400_000
+
+
+@pytest.fixture
+def retire(run, store):
+    """Retire by age, or over a count; give how many went."""
+
+    def ask(finished_ms=DAY, dead_ms=DAY, count=1000, max=100):
+        return run(store.retire(finished_ms, dead_ms, count, max))
+
+    return ask
+
+
+@pytest.fixture
+def finished(given, run, store):
+    """Make receipts with nothing open: ids, oldest first."""
+
+    def make(n: int = 1) -> list[str]:
+        receipts = given.taken(n)
+        for receipt in receipts:
+            run(store.route("router", [routed(receipt)]))
+        return [receipt.id for receipt in receipts]
+
+    return make
+
+
+@pytest.fixture
+def kept(run, reader):
+    """Give the ids of the receipts that are there."""
+
+    async def ids():
+        return sorted([id async for id in reader.receipt_ids()])
+
+    return lambda: run(ids())
+
+
+def test_nothing_is_left_of_a_receipt_but_the_counters(run, store, given, retire):
+    (receipt,) = given.taken()
+    made = [new("d1", receipt.id), new("d2", receipt.id, state=DeliveryState.DEAD, content=b"2"),
+            new("d3", receipt.id, state=DeliveryState.SKIPPED, content=b"3")]  # fmt: skip
+    run(store.route("router", [routed(receipt, *made, events=[event(0), event(1, "2"), event(2, "")])]))
+    given.settled(given.claim().items[0], Outcome.RETRY)
+    given.settled(given.claim().items[0], Outcome.DELIVERED, 2)
+    assert retire(0, 0) == 1
+    left = {key.decode().removeprefix(store.keys.prefix) for key in run(store.client.keys(store.keys.prefix + "*"))}
+    mark = {name for name in left if name.startswith("dup:")}  # it runs out by itself
+    assert left - mark == {"stats", "bell:inbox", "bell:sink:books"}
+    assert all(run(store.client.pttl(store.keys.prefix + name)) > 0 for name in mark)
+    assert run(store.client.hget(store.keys.stats, "retired")) == b"1"
+
+
+def test_what_is_young_stays(finished, retire, kept):
+    ids = finished(3)
+    assert retire() == 0
+    assert kept() == ids
+
+
+def test_what_is_over_its_age_goes(finished, retire, kept):
+    finished(3)
+    assert retire(finished_ms=0) == 3
+    assert kept() == []
+
+
+def test_what_is_over_the_count_goes_the_oldest_first(finished, retire, kept):
+    ids = finished(5)
+    assert retire(count=2) == 3
+    assert kept() == ids[3:]
+    assert retire(count=2) == 0
+
+
+def test_at_most_so_many_at_once(finished, retire, kept):
+    ids = finished(5)
+    assert retire(finished_ms=0, max=2) == 2
+    assert kept() == ids[2:]
+    assert retire(finished_ms=0, max=2) == 2
+    assert retire(finished_ms=0, max=2) == 1
+    assert retire(finished_ms=0, max=2) == 0
+
+
+def test_dead_letters_are_kept_for_their_own_time(run, reader, given, finished, retire, kept):
+    given.settled(given.leased(), Outcome.REJECTED)
+    (dead,) = kept()
+    finished()
+    assert retire(finished_ms=0, dead_ms=DAY) == 1
+    assert kept() == [dead]
+    assert len(run(reader.in_queue("books"))) == 1
+    assert retire(finished_ms=DAY, dead_ms=0) == 1
+    assert kept() == []
+    assert run(reader.in_queue("books")) == []
+
+
+def test_the_bound_is_for_both_kinds_together(given, finished, retire):
+    given.settled(given.leased(), Outcome.REJECTED)
+    finished(2)
+    assert retire(0, 0, max=2) == 2
+    assert retire(0, 0, max=2) == 1
+
+
+@pytest.mark.parametrize("how", ["in the inbox", "being routed", "pending", "in flight", "held", "in parts"])
+def test_what_is_unfinished_never_goes(run, store, given, retire, kept, how):
+    if how == "in the inbox":
+        given.accepted()
+    elif how == "being routed":
+        given.taken()
+    elif how == "pending":
+        given.pending()
+    elif how == "in flight":
+        given.leased()
+    elif how == "held":
+        given.settled(given.leased(), Outcome.UNKNOWN)
+    else:
+        (receipt,) = given.taken()
+        run(store.route("router", [routed(receipt, new("d1", receipt.id, state=DeliveryState.DEAD), last=False)]))
+    assert retire(0, 0, count=0) == 0
+    assert len(kept()) == 1
+
+
+def test_one_delivery_of_two_keeps_the_whole(run, store, given, retire, kept):
+    (receipt,) = given.taken()
+    run(store.route("router", [routed(receipt, new("d1", receipt.id), new("d2", receipt.id))]))
+    first, second = given.claim().items
+    given.settled(first, Outcome.DELIVERED)
+    assert retire(0, 0, count=0) == 0
+    given.settled(second, Outcome.DELIVERED)
+    assert retire(0, 0) == 1
+
+
+def test_a_delivery_of_another_receipt_stays(run, store, given, retire, look):
+    """The second receipt's event met the `once` delivery of the first, which is still on its way."""
+    first, second = given.taken(2)
+    run(store.route("router", [routed(first, new("o1", first.id, once=True))]))
+    run(store.route("router", [routed(second, new("o1", second.id, once=True))]))
+    assert retire(0, 0) == 1
+    assert look("o1").state is DeliveryState.PENDING
+    assert given.claim().items[0].content == b'{"amount": 1}'
+
+
+def test_of_a_once_delivery_its_identity_stays(run, store, given, retire):
+    (receipt,) = given.taken()
+    run(store.route("router", [routed(receipt, new("o1", receipt.id, once=True))]))
+    given.settled(given.claim().items[0], Outcome.DELIVERED)
+    retire(0, 0)
+    assert run(store.client.hgetall(store.keys.prefix + "once:o1")) == {b"o1": b"delivered"}
+
+
+def test_an_entity_forgets_only_the_events_that_went(run, store, reader, given, retire):
+    old, young = given.taken(2)
+    run(store.route("router", [routed(old, events=[event(0, "7")])]))
+    run(store.route("router", [routed(young, new("d1", young.id), events=[event(0, "7")])]))
+    assert retire(0, 0) == 1
+    assert run(reader.events_of("acme", "lead", "7")) == [f"{young.id}.0"]

@@ -1,0 +1,309 @@
+"""Route writes what became of receipts: their events and deliveries, all of them, once."""
+
+import pytest
+
+from relay.model import DeliveryState, Outcome, ReceiptState
+from relay.store.keys import sink_queue
+
+from .shapes import event, hook, new, routed
+
+
+@pytest.fixture
+def route(run, store):
+    """Route under the token "router"; give the bells and what was stale."""
+    return lambda *parts, token="router": run(store.route(token, parts))
+
+
+@pytest.fixture
+def open_of(run, store):
+    """Read how much of a receipt is unfinished."""
+    return lambda receipt: int(run(store.client.hget(store.keys.receipt(receipt), "open")))
+
+
+class TestOneCall:
+    """A receipt that is routed in one call."""
+
+    def test_it_leaves_the_inbox_and_its_deliveries_are_due(self, run, reader, given, route, look, look_at_receipt):
+        (receipt,) = given.taken()
+        bells, stale = route(routed(receipt, new("d1", receipt.id), new("d2", receipt.id, sink="ledger")))
+        assert (sorted(bells), stale) == (["sink:books", "sink:ledger"], [])
+        assert run(reader.inbox()) == (0, 0)
+        kept = look_at_receipt(receipt.id)
+        assert (kept.state, kept.config, kept.deliveries) == (ReceiptState.ROUTED, "v1", {"d1": 0, "d2": 0})
+        found = look("d2")
+        assert (found.state, found.sink, found.event_id, found.config, found.attempts, found.once) == (
+            DeliveryState.PENDING, "ledger", f"{receipt.id}.0", "v1", 0, False,
+        )  # fmt: skip
+        assert found.accepted_at == receipt.received_at
+        assert found.due_at == found.created_at
+
+    def test_a_bell_that_is_set_is_not_set_again(self, given, route):
+        first, second = given.taken(2)
+        assert route(routed(first, new("d1", first.id)))[0] == ["sink:books"]
+        assert route(routed(second, new("d2", second.id)))[0] == []
+
+    def test_events_are_kept_in_order_and_found_by_their_entity(self, run, reader, given, route, look_at_receipt):
+        (receipt,) = given.taken()
+        events = [event(n, entity_id=id) for n, id in enumerate(["7", "8", "7", ""])]
+        route(routed(receipt, events=events[::-1]))
+        assert list(look_at_receipt(receipt.id).events) == events
+        assert run(reader.events_of("acme", "lead", "7")) == [f"{receipt.id}.0", f"{receipt.id}.2"]
+        assert run(reader.events_of("acme", "lead", "")) == []
+        assert run(reader.counters())["event", "acme", "add_lead"] == 4
+
+    @pytest.mark.parametrize(
+        "state", [ReceiptState.UNROUTED, ReceiptState.REFUSED, ReceiptState.MALFORMED, ReceiptState.QUARANTINED]
+    )
+    def test_of_whatever_comes_nothing_it_is_kept_with_the_reason(
+        self, run, reader, given, route, look_at_receipt, open_of, state
+    ):
+        (receipt,) = given.taken()
+        route(routed(receipt, events=[], state=state, reason="потому"))
+        kept = look_at_receipt(receipt.id)
+        assert (kept.state, kept.reason, kept.deliveries) == (state, "потому", {})
+        assert open_of(receipt.id) == 0
+        assert run(reader.counters())["receipt", "acme", str(state)] == 1
+
+    def test_quarantined_is_kept_as_long_as_a_dead_letter(self, run, store, given, route):
+        (receipt,) = given.taken()
+        route(routed(receipt, state=ReceiptState.QUARANTINED, reason="it cannot be routed"))
+        assert run(store.retire(0, 60_000, 100)) == 0
+        assert run(store.retire(0, 0, 100)) == 1
+
+    @pytest.mark.parametrize("size", [3, 40_000])
+    def test_the_body_reads_the_same_before_and_after(self, run, store, reader, given, route, size):
+        run(store.accept([hook("r1", b"leads%5B" * (size // 8 + 1))]))
+        (receipt,) = run(store.claim_receipts("router", 1, 60_000)).items
+        before = run(reader.raw("r1"))
+        route(routed(receipt))
+        assert run(reader.raw("r1")) == before
+        kept = run(store.client.strlen(store.keys.body("r1")))
+        assert kept < len(receipt.body) / 10 if size > 1000 else kept == len(receipt.body)
+
+    @pytest.mark.parametrize("state", [DeliveryState.SKIPPED, DeliveryState.DEAD, DeliveryState.SHADOWED])
+    def test_a_delivery_may_be_finished_as_it_is_made(self, run, store, reader, given, route, look, open_of, state):
+        (receipt,) = given.taken()
+        bells, _ = route(routed(receipt, new("d1", receipt.id, state=state, reason="no phone", content=b"")))
+        assert bells == []
+        found = look("d1")
+        assert (found.state, found.reason, found.due_at, found.in_flight) == (state, "no phone", None, False)
+        assert found.finished_at >= found.created_at
+        assert open_of(receipt.id) == 0
+        assert run(reader.counters())["delivery", "books", str(state)] == 1
+        assert run(reader.in_queue("books")) == (["d1"] if state is DeliveryState.DEAD else [])
+
+    def test_sinks_of_one_route_and_event_share_their_content(self, run, store, reader, given, route, look):
+        (receipt,) = given.taken()
+        route(routed(receipt, *(new(f"d{n}", receipt.id, sink=f"s{n}") for n in range(3)),
+                     new("d3", receipt.id, content=b"other")))  # fmt: skip
+        assert len({look(f"d{n}").content_id for n in range(3)}) == 1
+        assert len(run(store.client.keys(store.keys.content("*")))) == 2
+        assert run(reader.content(look("d2"))) == b'{"amount": 1}'
+        assert run(reader.content(look("d3"))) == b"other"
+
+    def test_many_receipts_go_in_one_call(self, run, reader, given, route):
+        receipts = given.taken(20)
+        route(*(routed(r, new(f"d{n:02}", r.id)) for n, r in enumerate(receipts)))
+        assert run(reader.in_queue("books")) == [f"d{n:02}" for n in range(20)]
+
+
+class TestParts:
+    """A receipt with much in it is routed in several calls, and leaves the inbox with the last."""
+
+    def test_it_stays_in_the_inbox_until_the_last_part(self, run, reader, given, route, look_at_receipt, open_of):
+        (receipt,) = given.taken()
+        route(routed(receipt, new("d1", receipt.id), last=False))
+        assert run(reader.inbox()) == (0, 1)
+        assert look_at_receipt(receipt.id).state is ReceiptState.ACCEPTED
+        assert open_of(receipt.id) == 2
+        route(routed(receipt, new("d2", receipt.id, 1), events=[event(1)]))
+        assert run(reader.inbox()) == (0, 0)
+        assert open_of(receipt.id) == 2
+        kept = look_at_receipt(receipt.id)
+        assert kept.deliveries == {"d1": 0, "d2": 1}
+        assert [e.index for e in kept.events] == [0, 1]
+
+    def test_what_is_made_is_worked_off_before_the_last_part(self, given, route, open_of, run, store):
+        (receipt,) = given.taken()
+        route(routed(receipt, new("d1", receipt.id), last=False))
+        given.settled(given.claim().items[0], Outcome.DELIVERED)
+        assert open_of(receipt.id) == 1
+        assert run(store.retire(0, 0, 0)) == 0
+        route(routed(receipt))
+        assert open_of(receipt.id) == 0
+
+    def test_a_repeated_part_changes_nothing(self, run, store, reader, given, route, open_of):
+        (receipt,) = given.taken()
+        part = routed(receipt, new("d1", receipt.id), new("d2", receipt.id, state=DeliveryState.SKIPPED), last=False)
+        route(part)
+        before, counters = run(reader.deliveries(["d1", "d2"])), run(reader.counters())
+        assert route(part) == ([], [])
+        assert run(reader.deliveries(["d1", "d2"])) == before
+        assert run(reader.counters()) == counters
+        assert open_of(receipt.id) == 2
+
+    def test_a_part_repeated_by_another_router_does_not_undo_what_was_delivered(
+        self, run, store, given, route, look, open_of
+    ):
+        """The first router died after its first part; that part's deliveries went on."""
+        (receipt,) = given.taken()
+        deliveries = [
+            new("d1", receipt.id), new("d2", receipt.id), new("o1", receipt.id, once=True),
+            new("o2", receipt.id, once=True, state=DeliveryState.SKIPPED),
+        ]  # fmt: skip
+        route(routed(receipt, *deliveries, last=False))
+        flying = {d.id: d for d in given.claim().items}
+        given.settled(flying["d1"], Outcome.DELIVERED)
+        given.settled(flying["o1"], Outcome.SKIPPED)
+        run(store.release("inbox", "r", "router", [receipt.id]))
+        run(store.claim_receipts("second", 1, 60_000))
+        assert route(routed(receipt, *deliveries), token="second") == ([], [])
+        assert [look(d.id).state for d in deliveries] == ["delivered", "pending", "skipped", "skipped"]
+        assert look("d2").in_flight
+        assert open_of(receipt.id) == 1
+
+    def test_a_repeated_last_part_is_stale_and_changes_nothing(self, run, reader, given, route, open_of):
+        """The answer was lost on its way: nothing is left to do."""
+        (receipt,) = given.taken()
+        part = routed(receipt, new("d1", receipt.id))
+        route(part)
+        counters = run(reader.counters())
+        assert route(part) == ([], [receipt.id])
+        assert run(reader.counters()) == counters
+        assert open_of(receipt.id) == 1
+
+
+class TestStale:
+    """Under a token that is not the newest, nothing is written."""
+
+    def test_a_newer_lease_writes_instead(self, run, store, reader, given, route, until, look_at_receipt):
+        given.accepted()
+        (receipt,) = run(store.claim_receipts("old", 1, 1)).items
+        until(lambda: run(store.claim_receipts("router", 1, 60_000)).items)
+        assert route(routed(receipt, new("d1", receipt.id)), token="old") == ([], [receipt.id])
+        assert run(reader.deliveries(["d1"])) == []
+        assert look_at_receipt(receipt.id).events == []
+        assert run(reader.inbox()) == (0, 1)
+        assert route(routed(receipt, new("d1", receipt.id)))[1] == []
+
+    def test_a_lease_that_was_given_back_writes_nothing(self, run, store, reader, given, route):
+        (receipt,) = given.taken()
+        run(store.release("inbox", "r", "router", [receipt.id]))
+        assert route(routed(receipt, new("d1", receipt.id))) == ([], [receipt.id])
+        assert run(reader.inbox()) == (1, 0)
+
+    def test_a_receipt_that_is_gone_writes_nothing(self, run, store, reader, given, route):
+        (receipt,) = given.taken()
+        route(routed(receipt))
+        run(store.retire(0, 0, 0))
+        assert route(routed(receipt, new("d1", receipt.id))) == ([], [receipt.id])
+        assert run(reader.receipts([receipt.id])) == []
+
+    def test_the_others_of_the_call_are_written(self, run, store, given, route, look):
+        first, second = given.taken(2)
+        run(store.release("inbox", "r", "router", [first.id]))
+        parts = [routed(first, new("d1", first.id)), routed(second, new("d2", second.id))]
+        assert route(*parts) == (["sink:books"], [first.id])
+        assert look("d2").state is DeliveryState.PENDING
+
+
+class TestOnce:
+    """With `once`, route and key are the identity of a delivery, whatever receipts it comes from."""
+
+    def test_a_second_receipt_makes_no_second_delivery(self, given, route, look, look_at_receipt, open_of):
+        first, second = given.taken(2)
+        route(routed(first, new("o1", first.id, once=True, content=b"first")))
+        assert route(routed(second, new("o1", second.id, once=True, content=b"second"))) == ([], [])
+        assert look("o1").event_id == f"{first.id}.0"
+        assert look("o1").once
+        assert look_at_receipt(second.id).deliveries == {"o1": 0}  # it is shown what its event met
+        assert (open_of(first.id), open_of(second.id)) == (1, 0)
+        (delivery,) = given.claim().items
+        assert delivery.content == b"first"
+        given.settled(delivery, Outcome.DELIVERED)
+        assert (open_of(first.id), open_of(second.id)) == (0, 0)
+
+    def test_two_events_of_one_receipt_make_one_delivery(self, given, route, open_of):
+        (receipt,) = given.taken()
+        route(routed(receipt, new("o1", receipt.id, 0, once=True), new("o1", receipt.id, 1, once=True),
+                     events=[event(0), event(1)]))  # fmt: skip
+        assert len(given.claim().items) == 1
+        assert open_of(receipt.id) == 1
+
+    @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED])
+    def test_it_is_once_for_good_also_after_its_receipt_is_gone(self, run, store, reader, given, route, outcome):
+        first = given.taken()[0]
+        route(routed(first, new("o1", first.id, once=True)))
+        given.settled(given.claim().items[0], outcome)
+        assert run(store.retire(0, 0, 0)) == 1
+        (second,) = given.taken()
+        assert route(routed(second, new("o1", second.id, once=True))) == ([], [])
+        assert run(reader.deliveries(["o1"])) == []
+        assert given.claim().items == []
+
+    def test_without_once_the_same_id_is_only_kept_while_its_receipt_is(self, run, store, given, route):
+        first = given.taken()[0]
+        route(routed(first, new("d1", first.id)))
+        given.settled(given.claim().items[0], Outcome.DELIVERED)
+        run(store.retire(0, 0, 0))
+        assert run(store.client.keys(store.keys.prefix + "once:*")) == []
+
+    @pytest.mark.parametrize("settled", [True, False], ids=["by its sink", "as it was made"])
+    def test_one_that_was_skipped_is_taken_over_by_a_later_event(
+        self, run, reader, given, route, look, open_of, settled
+    ):
+        """The contact had no phone then, and has one now."""
+        first, second = given.taken(2)
+        if settled:
+            route(routed(first, new("o1", first.id, once=True, content=b"nobody")))
+            given.settled(given.claim().items[0], Outcome.SKIPPED)
+        else:
+            route(routed(first, new("o1", first.id, once=True, content=b"", state=DeliveryState.SKIPPED)))
+        run(reader.client.delete(reader.keys.bell(sink_queue("books"))))
+        bells, _ = route(routed(second, new("o1", second.id, once=True, content=b"somebody")))
+        assert bells == ["sink:books"]
+        found = look("o1")
+        assert (found.state, found.event_id, found.finished_at, found.reason) == (
+            DeliveryState.PENDING, f"{second.id}.0", None, "",
+        )  # fmt: skip
+        assert (open_of(first.id), open_of(second.id)) == (0, 1)
+        assert given.claim().items[0].content == b"somebody"
+
+    @pytest.mark.parametrize("shared", [True, False], ids=["shared content", "content of its own"])
+    def test_what_was_taken_over_leaves_nothing_behind_when_its_receipt_goes(self, run, store, given, route, shared):
+        first, second = given.taken(2)
+        route(routed(first, new("o1", first.id, once=True, content=b"nobody"),
+                     new("d1", first.id, content=b"nobody" if shared else b"else", sink="ledger")))  # fmt: skip
+        given.settled(given.claim().items[0], Outcome.SKIPPED)
+        route(routed(second, new("o1", second.id, once=True, content=b"somebody")))
+        (sibling,) = given.claim(sink="ledger").items
+        assert sibling.content == (b"nobody" if shared else b"else")
+        given.settled(sibling, Outcome.DELIVERED)
+        assert run(store.retire(0, 0, 0)) == 1
+        assert len(run(store.client.keys(store.keys.content("*")))) == 1
+        assert given.claim().items[0].content == b"somebody"
+
+    def test_skipped_and_retired_it_may_come_again(self, run, store, given, route, look):
+        (first,) = given.taken()
+        route(routed(first, new("o1", first.id, once=True, state=DeliveryState.SKIPPED)))
+        run(store.retire(0, 0, 0))
+        (second,) = given.taken()
+        route(routed(second, new("o1", second.id, once=True)))
+        assert look("o1").state is DeliveryState.PENDING
+
+
+def test_open_reaches_nothing_exactly_when_all_is_closed(run, store, given, route, open_of):
+    (receipt,) = given.taken()
+    assert open_of(receipt.id) == 1
+    route(routed(receipt, *(new(f"d{n}", receipt.id) for n in range(4)), last=False))
+    assert open_of(receipt.id) == 5
+    route(routed(receipt, new("d4", receipt.id, state=DeliveryState.SKIPPED), events=[]))
+    assert open_of(receipt.id) == 4
+    outcomes = [Outcome.DELIVERED, Outcome.RETRY, Outcome.UNKNOWN, Outcome.REJECTED]
+    for delivery, outcome, left in zip(given.claim().items, outcomes, [3, 3, 3, 2], strict=True):
+        given.settled(delivery, outcome, delay_ms=0)
+        assert open_of(receipt.id) == left, outcome
+        assert run(store.retire(0, 0, 0)) == 0
+    given.settled(given.claim().items[0], Outcome.DELIVERED)
+    assert open_of(receipt.id) == 1  # one is held: a person must decide
+    assert run(store.retire(0, 0, 0)) == 0

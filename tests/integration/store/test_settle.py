@@ -1,0 +1,306 @@
+"""Settle writes what attempts came to; only the newest lease decides."""
+
+import pytest
+
+from relay.model import DecisionKind, DeliveryState, Outcome
+from relay.store.keys import sink_queue
+
+from .shapes import attempt, settlement
+
+QUEUE = sink_queue("books")
+
+
+@pytest.fixture
+def story(run, reader):
+    """Read a delivery's story as (outcome, number, times)."""
+    return lambda id: [(a.outcome, a.number, a.times) for a in run(reader.story(id))]
+
+
+@pytest.fixture
+def counters(run, reader):
+    """Read all counters."""
+    return lambda: run(reader.counters())
+
+
+@pytest.fixture
+def gate(run, store):
+    """Read the gate of the sink."""
+    return lambda: run(store.client.hgetall(store.keys.gate(QUEUE)))
+
+
+@pytest.fixture
+def overtaken(given, until):
+    """A delivery as two workers hold it: the first one's lease ran out."""
+
+    def make():
+        old = given.leased(token="old", lease_ms=1)
+        (newer,) = until(lambda: given.claim("newer").items)
+        return old, newer
+
+    return make
+
+
+class TestStates:
+    """Every state that a decision may name."""
+
+    @pytest.mark.parametrize(
+        ("outcome", "state"),
+        [
+            (Outcome.DELIVERED, DeliveryState.DELIVERED),
+            (Outcome.SKIPPED, DeliveryState.SKIPPED),
+            (Outcome.DELIVERED, DeliveryState.SHADOWED),
+            (Outcome.REJECTED, DeliveryState.DEAD),
+            (Outcome.RETRY, DeliveryState.DEAD),
+            (Outcome.RETRY, DeliveryState.CANCELLED),
+        ],
+    )
+    def test_finished(self, run, reader, given, look, story, counters, outcome, state):
+        delivery = given.leased()
+        assert given.settled(delivery, outcome, state=state, reason="вот почему") == "settled"
+        found = look(delivery.id)
+        assert (found.state, found.reason, found.attempts) == (state, "вот почему", 1)
+        assert found.finished_at >= found.created_at
+        assert (found.in_flight, found.due_at) == (False, None)
+        assert story(delivery.id) == [(outcome, 1, 1)]
+        assert counters()["delivery", "books", str(state)] == 1
+        assert counters()["attempt", "books", str(outcome)] == 1
+        assert run(reader.in_queue("books")) == ([delivery.id] if state is DeliveryState.DEAD else [])
+
+    def test_retried_after_its_delay(self, run, reader, given, look):
+        delivery = given.leased()
+        before = run(reader.now())
+        given.settled(delivery, Outcome.RETRY, delay_ms=60_000, reason="they answered 503")
+        found = look(delivery.id)
+        assert (found.state, found.reason, found.attempts) == (DeliveryState.PENDING, "they answered 503", 1)
+        assert before + 60_000 <= found.due_at <= run(reader.now()) + 60_000
+
+    def test_retried_it_comes_with_its_attempts_and_the_same_content(self, given, until):
+        delivery = given.leased()
+        given.settled(delivery, Outcome.RETRY, delay_ms=1)
+        (again,) = until(lambda: given.claim("w2").items)
+        assert (again.attempts, again.content, again.deaths) == (1, delivery.content, 0)
+
+    @pytest.mark.parametrize("outcome", [Outcome.THROTTLED, Outcome.BLOCKED])
+    def test_what_consumes_no_attempt(self, given, look, outcome):
+        delivery = given.leased()
+        given.settled(delivery, outcome, delay_ms=60_000)
+        assert look(delivery.id).attempts == 0
+
+    def test_held_for_a_person(self, run, store, reader, given, look, counters):
+        delivery = given.leased()
+        run(store.mark_sending(delivery))
+        given.settled(delivery, Outcome.UNKNOWN, reason="the connection broke after the bytes had left")
+        found = look(delivery.id)
+        assert (found.state, found.due_at, found.in_flight, found.finished_at) == (
+            DeliveryState.HELD, None, False, None,
+        )  # fmt: skip
+        assert run(reader.in_queue("books")) == [delivery.id]
+        assert counters()["delivery", "books", "held"] == 1
+
+    def test_a_retry_clears_the_mark_of_sending(self, run, store, given):
+        """Its attempt came to an end: who repeats it has nothing to look up."""
+        delivery = given.leased()
+        run(store.mark_sending(delivery))
+        given.settled(delivery, Outcome.RETRY)
+        assert not given.claim().items[0].sending
+
+    def test_a_batch_settles_each_by_itself(self, given, look):
+        gone, *held = given.claimed(4)
+        outcomes = [Outcome.DELIVERED, Outcome.RETRY, Outcome.REJECTED]
+        answers = given.settle(*(settlement(d, o) for d, o in zip(held, outcomes, strict=True)))
+        assert answers == ["settled"] * 3
+        assert [look(d.id).state for d in held] == ["delivered", "pending", "dead"]
+        assert look(gone.id).in_flight
+
+    def test_a_delivery_that_is_gone(self, run, store, given, counters):
+        delivery = given.leased()
+        given.settled(delivery, Outcome.DELIVERED)
+        run(store.retire(0, 0, 0))
+        before = counters()
+        assert given.settled(delivery, Outcome.DELIVERED, number=2) == "gone"
+        assert counters() == before
+        assert run(store.client.keys(store.keys.story("*"))) == []
+
+
+class TestStory:
+    """The story tells every attempt, in order."""
+
+    def test_it_reads_as_it_was_written(self, run, reader, given):
+        delivery = given.leased()
+        given.settled(delivery, Outcome.RETRY)
+        (told,) = run(reader.story(delivery.id))
+        assert (told.outcome, told.number, told.took_ms, told.reason, told.decision) == (
+            Outcome.RETRY, 1, 12, "so it was", DecisionKind.RETRY,
+        )  # fmt: skip
+
+    def test_throttled_and_blocked_in_a_row_collapse_to_a_count_and_the_last(self, given, story):
+        (id,) = given.pending()
+        tries = [Outcome.RETRY, *[Outcome.THROTTLED] * 3, *[Outcome.BLOCKED] * 2, Outcome.THROTTLED, Outcome.DELIVERED]
+        for number, outcome in enumerate(tries, 1):
+            given.settled(given.claim().items[0], outcome, number)
+        assert story(id) == [
+            (Outcome.RETRY, 1, 1), (Outcome.THROTTLED, 4, 3), (Outcome.BLOCKED, 6, 2), (Outcome.THROTTLED, 7, 1),
+            (Outcome.DELIVERED, 8, 1),
+        ]  # fmt: skip
+
+    def test_retries_do_not_collapse(self, given, story):
+        (id,) = given.pending()
+        for number in (1, 2, 3):
+            given.settled(given.claim().items[0], Outcome.RETRY, number)
+        assert story(id) == [(Outcome.RETRY, n, 1) for n in (1, 2, 3)]
+
+    def test_bars_and_braces_in_what_they_answered_confuse_nobody(self, run, store, reader, given):
+        delivery = given.leased()
+        told = attempt(Outcome.THROTTLED, response='1|throttled|{"a": "|{"}\n|{', reason="7|blocked|{}")
+        item = settlement(delivery, Outcome.THROTTLED)
+        for _ in range(2):
+            run(store.settle("books", [type(item)(**{**_fields(item), "attempt": told})], {}))
+        (kept,) = run(reader.story(delivery.id))
+        assert (kept.response, kept.times) == ('1|throttled|{"a": "|{"}\n|{', 1)
+
+
+def _fields(item):
+    return {name: getattr(item, name) for name in item.__struct_fields__}
+
+
+class TestRepeated:
+    """The answer to a settle was lost on its way, and the worker says it again."""
+
+    @pytest.mark.parametrize("outcome", list(Outcome))
+    def test_it_changes_nothing_and_is_not_told_twice(self, run, store, given, look, story, counters, gate, outcome):
+        delivery = given.leased()
+        item = settlement(delivery, outcome, delay_ms=60_000, gate_ms=30_000 if outcome is Outcome.BLOCKED else 0)
+        counts = {"took|books|3": 1, "took_ms|books": 80}
+        first = run(store.settle("books", [item], counts))
+        before = look(delivery.id), story(delivery.id), counters(), gate()
+        assert run(store.settle("books", [item], counts)) == first == ["settled"]
+        assert (look(delivery.id), story(delivery.id), counters(), gate()) == before
+
+    def test_also_where_another_worker_holds_it_again(self, given, look, story):
+        delivery = given.leased()
+        given.settled(delivery, Outcome.RETRY)
+        (again,) = given.claim("w2").items
+        assert given.settled(delivery, Outcome.RETRY) == "settled"
+        assert look(delivery.id).in_flight
+        assert len(story(delivery.id)) == 1
+        assert given.settled(again, Outcome.RETRY, 2) == "settled"
+        assert given.settled(delivery, Outcome.RETRY) == "settled"
+        assert len(story(delivery.id)) == 2
+
+
+class TestLate:
+    """A worker whose lease ran out comes back with what it saw."""
+
+    @pytest.mark.parametrize("outcome", list(Outcome))
+    def test_while_a_newer_lease_is_out_it_is_evidence_only(
+        self, given, look, story, counters, gate, overtaken, outcome
+    ):
+        old, newer = overtaken()
+        before = look(old.id)
+        assert given.settled(old, outcome, gate_ms=1000 if outcome is Outcome.BLOCKED else 0) == "stale"
+        assert look(old.id) == before
+        assert story(old.id) == [(outcome, 1, 1)]
+        assert gate() == {}
+        assert counters()["attempt", "books", str(outcome)] == 1
+        assert given.settled(newer, Outcome.RETRY, 2) == "settled"
+
+    def test_delivered_wins_while_it_waits_to_be_sent_again(self, given, look, story, overtaken):
+        old, newer = overtaken()
+        given.settled(newer, Outcome.RETRY, delay_ms=60_000)
+        assert given.settled(old, Outcome.DELIVERED, 2) == "settled"
+        assert look(old.id).state is DeliveryState.DELIVERED
+        assert story(old.id) == [(Outcome.RETRY, 1, 1), (Outcome.DELIVERED, 2, 1)]
+        assert given.claim().items == []
+
+    @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.DELIVERED])
+    def test_nothing_else_does(self, given, look, overtaken, outcome):
+        old, newer = overtaken()
+        given.settled(newer, Outcome.RETRY, delay_ms=60_000)
+        before = look(old.id)
+        assert given.settled(old, outcome, 2) == "stale"
+        assert look(old.id) == before
+
+    @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.UNKNOWN])
+    def test_what_is_decided_stays_decided(self, given, look, overtaken, outcome):
+        old, newer = overtaken()
+        given.settled(newer, outcome)
+        before = look(old.id)
+        assert given.settled(old, Outcome.DELIVERED, 2) == "stale"
+        assert look(old.id) == before
+
+    @pytest.mark.parametrize("outcome", list(Outcome))
+    def test_whose_lease_ran_out_and_nobody_took_it_still_decides(self, run, store, given, look, until, outcome):
+        """It is back among what is due; whatever is decided takes it from there."""
+        late = given.leased(lease_ms=1)
+        run(store.client.hset(store.keys.gate(QUEUE), "paused", 1))
+        until(lambda: given.claim("other") and not look(late.id).in_flight)
+        run(store.client.hdel(store.keys.gate(QUEUE), "paused"))
+        assert given.settled(late, outcome, delay_ms=60_000) == "settled"
+        assert given.claim("w2").items == []
+
+
+class TestGate:
+    """A block closes the gate of the sink, or of the route where only that is wrong."""
+
+    def test_blocked_closes_it_and_says_since_when_and_why(self, run, reader, given, gate, counters):
+        delivery = given.leased()
+        before = run(reader.now())
+        given.settled(delivery, Outcome.BLOCKED, gate_ms=60_000, reason="no money")
+        closed = gate()
+        assert closed[b"reason"] == b"no money"
+        assert before <= int(closed[b"since"]) == int(closed[b"until"]) - 60_000
+        assert counters()["closed", "books"] == 1
+
+    def test_it_is_closed_once_however_many_say_so(self, given, gate, counters):
+        """Five were in flight when the key was withdrawn."""
+        flying = given.claimed(5)
+        given.settled(flying[0], Outcome.BLOCKED, gate_ms=1000)
+        since = gate()[b"since"]
+        given.settle(*(settlement(d, Outcome.BLOCKED, gate_ms=60_000) for d in flying[1:]))
+        assert gate()[b"since"] == since
+        assert counters()["closed", "books"] == 1
+
+    def test_what_was_in_flight_before_does_not_open_it(self, given, gate):
+        first, second = given.claimed(2)
+        given.settled(first, Outcome.BLOCKED, gate_ms=60_000)
+        given.settled(second, Outcome.DELIVERED)
+        assert b"until" in gate()
+
+    def test_after_its_time_a_result_opens_it(self, run, reader, given, gate, until):
+        first, second = given.claimed(2)
+        given.settled(first, Outcome.BLOCKED, gate_ms=1)
+        until(lambda: run(reader.now()) >= int(gate()[b"until"]))
+        given.settled(second, Outcome.DELIVERED)
+        assert gate() == {}
+
+    def test_closed_again_after_it_was_open_counts_again(self, run, reader, given, gate, until, counters):
+        first, second, third = given.claimed(3)
+        given.settled(first, Outcome.BLOCKED, gate_ms=1)
+        until(lambda: run(reader.now()) >= int(gate()[b"until"]))
+        given.settled(second, Outcome.DELIVERED)
+        given.settled(third, Outcome.BLOCKED, gate_ms=1)
+        assert counters()["closed", "books"] == 2
+
+    def test_of_a_route_it_closes_the_route_only(self, run, reader, given, gate, counters):
+        delivery = given.leased()
+        before = run(reader.now())
+        given.settled(delivery, Outcome.BLOCKED, gate_ms=60_000, gate_scope="route")
+        ((name, at),) = gate().items()
+        assert name == b"route:invoices"
+        assert before + 60_000 <= int(at) <= run(reader.now()) + 60_000
+        assert ("closed", "books") not in counters()
+
+    def test_opening_it_does_not_resume_what_is_paused(self, run, store, reader, given, gate, until):
+        first, second = given.claimed(2)
+        run(store.client.hset(store.keys.gate(QUEUE), "paused", 1))
+        given.settled(first, Outcome.BLOCKED, gate_ms=1)
+        until(lambda: run(reader.now()) >= int(gate()[b"until"]))
+        given.settled(second, Outcome.DELIVERED)
+        assert gate() == {b"paused": b"1"}
+
+
+def test_measures_are_added_up(run, store, given, counters):
+    first, second = given.claimed(2)
+    run(store.settle("books", [settlement(first, Outcome.DELIVERED)], {"took|books|3": 1, "took_ms|books": 80}))
+    run(store.settle("books", [settlement(second, Outcome.DELIVERED)], {"took|books|3": 1, "took_ms|books": 20}))
+    assert (counters()["took", "books", "3"], counters()["took_ms", "books"]) == (2, 100)

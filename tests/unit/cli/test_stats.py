@@ -1,0 +1,63 @@
+"""Quantiles from buckets, rates from two counts, gates in words."""
+
+import pytest
+
+from relay.cli.stats import gate, quantile, rates
+from relay.store.measures import BUCKETS
+
+NOW = 1_795_443_326_526
+
+
+def counts(**at: int) -> list[int]:
+    """Fill buckets by their number: b0=10."""
+    filled = [0] * (len(BUCKETS) + 1)
+    for name, count in at.items():
+        filled[int(name[1:])] = count
+    return filled
+
+
+@pytest.mark.parametrize(
+    ("filled", "q", "ms"),
+    [
+        (counts(), 0.5, None),
+        (counts(b0=10), 0.5, 2),  # the middle of 0 to 5 ms, rounded to even
+        (counts(b1=100), 0.99, 10),  # 5 + 5 * 0.99 ms
+        (counts(b0=50, b4=50), 0.5, 5),  # exactly at the end of the first
+        (counts(b0=98, b9=2), 0.99, 3750),  # half of 2.5 to 5 s
+        (counts(b16=3), 0.5, 86_400_000),  # beyond the last end: that end
+    ],
+)
+def test_a_quantile_lies_within_its_bucket(filled: list[int], q: float, ms: int | None) -> None:
+    assert quantile(filled, q) == ms
+
+
+def test_rates_are_what_was_added_a_second() -> None:
+    before = {("receipt", "acme", "accepted"): 10, ("attempt", "books", "delivered"): 5}
+    after = {
+        ("receipt", "acme", "accepted"): 30,
+        ("receipt", "acme", "duplicate"): 2,
+        ("receipt", "acme", "routed"): 30,  # the same ones, later
+        ("attempt", "books", "delivered"): 6,
+        ("attempt", "books", "retry"): 3,
+        ("delivery", "books", "delivered"): 1,
+    }
+    assert rates(before, after, 2.0) == {"receipts": 11.0, "attempts": 2.0, "delivered": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "open"),
+        ({"paused": "1"}, "paused"),
+        ({"until": str(NOW - 1), "reason": "401"}, "open"),
+        ({"route:invoices": str(NOW - 1)}, "open"),
+    ],
+)
+def test_a_gate_is_told_in_words(fields: dict[str, str], text: str) -> None:
+    assert gate(fields, NOW) == text
+
+
+def test_a_closed_gate_says_why_and_which_routes() -> None:
+    told = gate({"until": str(NOW + 1000), "reason": "401 Unauthorized", "route:invoices": str(NOW + 1000)}, NOW)
+    assert "401 Unauthorized" in told
+    assert "invoices closed until" in told

@@ -1,0 +1,101 @@
+"""The demo is done when the store and the sandbox both say what the plan says; else what is lacking is said."""
+
+import msgspec
+import pytest
+
+from relay.cli.posting import Posted
+from relay.cli.verdict import Seen, Sent, lacking
+from relay.config.load import load
+from relay.live import make_sinks
+from relay.model import DeliveryState, Receipt, ReceiptState
+from relay.planning import plan
+from relay.sandbox.arrivals import Arrival
+from relay.sinks import TYPES
+from relay.store.reading import KeptDelivery, KeptReceipt
+
+SANDBOX = "http://127.0.0.1:8701"
+YAML = f"""
+sources:
+  acme: {{type: amocrm, token: a-token-of-ours}}
+sinks:
+  books: {{type: http, url: {SANDBOX}/books}}
+routes:
+  - {{name: invoice, on: add_lead, to: books, body: {{id: "{{{{ lead.id }}}}"}}}}
+  - {{name: text, on: add_lead, to: books, body: {{price: "{{{{ lead.price | decimal }}}}"}}}}
+"""
+CONFIG = load(YAML, file="relay.yaml", environ={}, sink_types=TYPES)
+SINKS = make_sinks(CONFIG)
+RECEIPT = Receipt(id="r1", source="acme", received_at=1, body=b"leads[add][0][id]=7")
+PLANNED = plan(RECEIPT, CONFIG, SINKS)
+SENT = Sent(title="a deal", posted=Posted(receipt="r1", duplicate=False), planned=PLANNED)
+INVOICE, TEXT = PLANNED.deliveries  # the second cannot be rendered: there is no price
+
+
+def receipt(state: ReceiptState = ReceiptState.ROUTED) -> KeptReceipt:
+    return KeptReceipt(
+        id="r1", source="acme", received_at=1, size=1, state=state, reason="", content_type="", user_agent="",
+        request_id="", config="c", duplicates=0, last_duplicate_at=None, events=(), deliveries={},
+    )  # fmt: skip
+
+
+def delivery(id: str, state: DeliveryState) -> KeptDelivery:
+    return KeptDelivery(
+        id=id, event_id="r1.0", source="acme", route="", sink="books", state=state, reason="", accepted_at=1,
+        created_at=1, finished_at=1, due_at=None, in_flight=False, attempts=1, deaths=0, once=False, config="c",
+        content_id="",
+    )  # fmt: skip
+
+
+def arrival(key: str, **changes: object) -> Arrival:
+    made = Arrival(
+        seq=1, at=1, vendor="books", method="POST", path="/", query="", headers={}, body="", idempotency_key=key,
+        stored=True, repeat=False, status=200, fault="",
+    )  # fmt: skip
+    return msgspec.structs.replace(made, **changes)
+
+
+ALL = Seen(
+    receipts={"r1": receipt()},
+    deliveries={
+        INVOICE.id: delivery(INVOICE.id, DeliveryState.DELIVERED),
+        TEXT.id: delivery(TEXT.id, DeliveryState.DEAD),
+    },
+    arrivals=[arrival(INVOICE.id)],
+)
+
+
+def replaced(**changes: object) -> Seen:
+    return msgspec.structs.replace(ALL, **changes)
+
+
+def test_nothing_is_lacking_where_all_is_as_planned() -> None:
+    assert TEXT.state is DeliveryState.DEAD
+    assert lacking([SENT], ALL, SINKS, SANDBOX) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (replaced(receipts={}), ["a deal: the receipt must be routed, and is not in the store"]),
+        (replaced(receipts={"r1": receipt(ReceiptState.ACCEPTED)}), ["and is accepted"]),
+        (replaced(deliveries={}), ["invoice → books: must be delivered", "text → books: must be dead"]),
+        (replaced(arrivals=[]), ["invoice → books: must have arrived once, and did 0 times"]),
+        (replaced(arrivals=[arrival(INVOICE.id)] * 2), ["and did 2 times"]),
+        (replaced(arrivals=[arrival(INVOICE.id, stored=False)]), ["and did 0 times"]),
+        (replaced(arrivals=[arrival(INVOICE.id), arrival(INVOICE.id, stored=False, repeat=True)]), []),
+    ],
+)
+def test_what_is_lacking_is_said(seen: Seen, told: list[str]) -> None:
+    found = lacking([SENT], seen, SINKS, SANDBOX)
+    assert len(found) == len(told)
+    assert all(part in text for part, text in zip(told, found, strict=True))
+
+
+def test_a_sink_elsewhere_is_judged_by_the_store_alone() -> None:
+    assert lacking([SENT], replaced(arrivals=[]), SINKS, "http://127.0.0.1:9999") == []
+
+
+@pytest.mark.parametrize(("duplicate", "lacks"), [(True, 0), (False, 1)])
+def test_a_repetition_must_be_recognised(duplicate: bool, lacks: int) -> None:
+    again = Sent(title="a deal", posted=Posted(receipt="r1", duplicate=duplicate), planned=None)
+    assert len(lacking([again], ALL, SINKS, SANDBOX)) == lacks

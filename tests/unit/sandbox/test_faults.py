@@ -1,0 +1,37 @@
+"""Which request gets which fault, and how often."""
+
+import pytest
+
+from relay.sandbox.faults import Fault, Faults
+
+
+@pytest.mark.parametrize(
+    ("fault", "vendor", "path", "hit"),
+    [
+        (Fault(fault="hang"), "sms", "/x", True),
+        (Fault(fault="hang", vendor="sms"), "sms", "/x", True),
+        (Fault(fault="hang", vendor="sms"), "books", "/x", False),
+        (Fault(fault="hang", path="/invoices"), "books", "/invoices/7", True),
+        (Fault(fault="hang", path="/invoices"), "books", "/orders", False),
+    ],
+)
+def test_a_fault_is_for_its_vendor_and_path(fault: Fault, vendor: str, path: str, hit: bool) -> None:
+    faults = Faults()
+    faults.add(fault)
+    assert (faults.take(vendor, path) is not None) is hit
+
+
+@pytest.mark.parametrize(("times", "taken"), [(0, 0), (1, 1), (3, 3), (-1, 5)])
+def test_a_fault_lasts_as_often_as_it_says(times: int, taken: int) -> None:
+    faults = Faults()
+    faults.add(Fault(fault="reset", times=times))
+    assert sum(faults.take("sms", "/") is not None for _ in range(5)) == taken
+
+
+def test_the_oldest_that_fits_is_taken_first() -> None:
+    faults = Faults()
+    faults.add(Fault(fault="reset"))
+    faults.add(Fault(fault="html"))
+    assert [fault.fault for fault in faults.list()] == ["reset", "html"]
+    assert [faults.take("sms", "/").fault for _ in range(2)] == ["reset", "html"]
+    assert faults.take("sms", "/") is None
