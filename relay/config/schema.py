@@ -95,6 +95,11 @@ Names: TypeAlias = Annotated[
 ]
 
 
+Fetched: TypeAlias = Annotated[
+    tuple[Literal["contacts", "company", "responsible"], ...], BeforeValidator(_one_or_many), Field(min_length=1)
+]
+
+
 class Section(BaseModel):
     """A part of the file. What it does not know is an error, never ignored."""
 
@@ -138,6 +143,7 @@ class RouteKeys(BaseModel):
     source: str | None = Field(None, description="Default: every source")
     on: Names = Field(description="The events' names")
     where: Any = Field(None, description="Conditions on the event's fields; default: always")
+    fetch: Fetched = Field((), description="What of a lead is looked up in the account first")
     once: str | None = Field(None, min_length=1, description="A template: at most one delivery for each of its values")
     to: Names = Field(description="One sink, or several of one type")
 
