@@ -1,6 +1,6 @@
 """The names of an account, written by `relay names` beside the configuration: ids are what amoCRM's hooks carry."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -12,6 +12,7 @@ from relay.config.yaml import parse
 from relay.errors import ConfigError
 
 FOLDER = "names"
+NOBODY = "0"  # the user id of what nobody is responsible for
 
 
 def _text(value: object) -> object:
@@ -47,11 +48,54 @@ class AccountNames(_Part):
     users: dict[str, Name] = {}
     fields: dict[str, dict[str, Field]] = {}  # of lead, contact, company
 
-    def statuses(self) -> Iterator[tuple[str, str, str]]:
-        """Give id, name and pipeline's id of every status. 142 and 143 are in every pipeline."""
-        for pipeline_id, pipeline in self.pipelines.items():
-            for id, name in pipeline.statuses.items():
-                yield id, name, pipeline_id
+    def known(self, kind: str, pipelines: Set[str]) -> "Known":
+        """Give the ids of a `status`, `pipeline` or `responsible`; statuses of these pipelines, none: of all."""
+        if kind == "pipeline":
+            return Known([(id, pipeline.name, "") for id, pipeline in self.pipelines.items()])
+        if kind == "responsible":
+            return Known([(NOBODY, "", ""), *((id, name, "") for id, name in self.users.items())])
+        return Known(
+            [
+                (id, name, pipeline.name)
+                for pipeline_id, pipeline in self.pipelines.items()
+                if not pipelines or pipeline_id in pipelines
+                for id, name in pipeline.statuses.items()
+            ]
+        )
+
+
+class Known:
+    """What there is of one kind: ids by name, and where each is. 142 and 143 are in every pipeline."""
+
+    def __init__(self, told: Iterable[tuple[str, str, str]]) -> None:
+        self.by_id: dict[str, str] = {}
+        self.by_name: dict[str, set[str]] = {}
+        self.places: dict[str, str] = {}
+        for id, name, place in told:
+            self.by_id.setdefault(id, name)
+            if name:
+                self.by_name.setdefault(name, set()).add(id)
+            if place:
+                self.places[id] = place
+
+    def ids(self, name: str) -> Set[str]:
+        """Give the ids of a name: as it is written, else whatever its case."""
+        exact = self.by_name.get(name)
+        if exact is not None:
+            return exact
+        folded = name.strip().casefold()
+        return {id for own, ids in self.by_name.items() if own.strip().casefold() == folded for id in ids}
+
+
+def merged(names: Iterable[AccountNames]) -> AccountNames:
+    """Give the names of several accounts as if they were one: ids are amoCRM's own, no two accounts share any."""
+    every = list(names)
+    kinds = {kind for own in every for kind in own.fields}
+    return AccountNames(
+        pipelines={id: pipeline for own in every for id, pipeline in own.pipelines.items()},
+        users={id: name for own in every for id, name in own.users.items()},
+        fields={kind: {id: f for own in every for id, f in own.fields.get(kind, {}).items()} for kind in kinds},
+    )
 
 
 def names_folder(config_path: str) -> Path:

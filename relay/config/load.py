@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path as FilePath
+from types import MappingProxyType
 
 from pydantic import SecretStr
 
+from relay.config.account_names import AccountNames, read_names
 from relay.config.api import Api, api_of
 from relay.config.check import compile_routes
 from relay.config.environment import SECRET_KEY
@@ -39,7 +41,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Config:
-    """A valid configuration, ready to use. `version` follows from the file's bytes alone: secrets are not in it."""
+    """A valid configuration, ready to use. `version` follows from the files alone: secrets are not in it."""
 
     version: str
     sources: Mapping[str, Source]
@@ -69,11 +71,18 @@ def load_file(path: str, *, environ: Mapping[str, str], sink_types: SinkTypes) -
         raise ConfigError(f"{path}: {error.strerror}: set RELAY_CONFIG to the configuration file") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
-    return load(text, file=path, environ=environ, sink_types=sink_types)
+    return load(text, file=path, environ=environ, sink_types=sink_types, names=read_names(path))
 
 
-def load(text: str, *, file: str, environ: Mapping[str, str], sink_types: SinkTypes) -> Config:
-    """Make a Config of YAML; `file` is only its name in messages.
+def load(
+    text: str,
+    *,
+    file: str,
+    environ: Mapping[str, str],
+    sink_types: SinkTypes,
+    names: Mapping[str, AccountNames] = MappingProxyType({}),
+) -> Config:
+    """Make a Config of YAML; `file` is only its name in messages, `names` are what accounts call their ids.
 
     Raises ConfigError with every finding, one a line, as `file:line:column: what, and what would be right`.
     """
@@ -83,13 +92,13 @@ def load(text: str, *, file: str, environ: Mapping[str, str], sink_types: SinkTy
     reading = Reading(document, findings, filled.given)
     sections = read_sections(filled.value, reading, sink_types)
     findings.hide(secret.get_secret_value() for _, secret in _secrets(sections))
-    routes = compile_routes(sections, reading, sink_types)
+    routes = compile_routes(sections, reading, sink_types, names)
     findings.raise_errors()
     warn_of_unused(sections, reading)
     _warn_of_weak_secrets(sections, filled, reading)
     _warn_of_open_tokens(sections, environ, reading)
     return Config(
-        version=blake2b(text.encode(), digest_size=6).hexdigest(),
+        version=_version(text, names),
         sources={name: _source(name, keys) for name, keys in sections.sources.items()},
         sinks=sections.sinks,
         routes=routes,
@@ -105,6 +114,11 @@ def load(text: str, *, file: str, environ: Mapping[str, str], sink_types: SinkTy
             for name in {name for route in routes for name in route.on}
         },
     )
+
+
+def _version(text: str, names: Mapping[str, AccountNames]) -> str:
+    told = "".join(f"{source} {names[source].model_dump_json()}" for source in sorted(names))
+    return blake2b((text + told).encode(), digest_size=6).hexdigest()
 
 
 def _source(name: str, keys: SourceKeys) -> Source:
