@@ -70,6 +70,11 @@ INBOX = "inbox"
 JOBS = "jobs"
 
 
+def account_queue(source: str) -> str:
+    """Name the queue of the deliveries that wait for a look-up in a source's account."""
+    return f"account:{source}"
+
+
 def sink_queue(sink: str) -> str:
     """Name the queue of a sink."""
     return f"sink:{sink}"

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from relay.model import Attempt, DeliveryState, Receipt, ReceiptState, Record, RoutedEvent
 from relay.store.body import unpack
-from relay.store.keys import INBOX, JOBS, Keys, sink_queue
+from relay.store.keys import INBOX, JOBS, Keys, account_queue, sink_queue
 from relay.store.scripts import unavailable
 
 PAGE = 100  # records read in one round trip
@@ -106,17 +106,17 @@ class Reader:
 
     async def raw(self, id: str) -> Receipt | None:
         """Read a receipt as it arrived."""
+        return (await self.raws([id])).get(id)
+
+    async def raws(self, ids: Sequence[str]) -> dict[str, Receipt]:
+        """Read receipts as they arrived; those that are gone are left out."""
         async with self.client.pipeline(transaction=False) as pipe:
-            pipe.hgetall(self.keys.receipt(id))
-            pipe.get(self.keys.body(id))
-            record, body = await self._do(pipe.execute())
-        if not record or body is None:
-            return None
-        text = {name.decode(): value.decode() for name, value in record.items() if name in _TELLING}
-        return Receipt(
-            id=id, source=text["src"], received_at=int(text["at"]), body=unpack(body) if b"z" in record else body,
-            content_type=text["ct"], user_agent=text["ua"], request_id=text["rq"],
-        )  # fmt: skip
+            for id in ids:
+                pipe.hmget(self.keys.receipt(id), *_TELLING, "z")
+                pipe.get(self.keys.body(id))
+            found = await self._do(pipe.execute()) if ids else []
+        pairs = zip(ids, found[::2], found[1::2], strict=True)
+        return {id: _raw(id, record, body) for id, record, body in pairs if record[0] is not None and body is not None}
 
     async def deliveries(self, ids: Sequence[str]) -> list[KeptDelivery]:
         """Read deliveries; those that are gone are left out."""
@@ -126,7 +126,7 @@ class Reader:
             records = await self._do(pipe.execute())
             found = [(id, record) for id, record in zip(ids, records, strict=True) if record]
             for id, record in found:
-                queue = sink_queue(record[b"sink"].decode())
+                queue = _queue(record)
                 pipe.zscore(self.keys.due(queue), id)
                 pipe.zscore(self.keys.leased(queue), id)
             scores = await self._do(pipe.execute()) if found else []
@@ -180,6 +180,10 @@ class Reader:
         """Count the jobs that wait for their time, and those being done."""
         return await self._depths(JOBS)
 
+    async def account(self, source: str) -> tuple[int, int]:
+        """Count the deliveries that wait for a look-up in a source's account, and those being looked up."""
+        return await self._depths(account_queue(source))
+
     async def _depths(self, queue: str) -> tuple[int, int]:
         async with self.client.pipeline(transaction=False) as pipe:
             pipe.zcard(self.keys.due(queue))
@@ -199,7 +203,15 @@ class Reader:
             raise unavailable(error) from error
 
 
-_TELLING = (b"src", b"at", b"ct", b"ua", b"rq")
+_TELLING = ("src", "at", "ct", "ua", "rq")
+
+
+def _raw(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
+    source, at, content_type, user_agent, request_id = ((value or b"").decode() for value in record[: len(_TELLING)])
+    return Receipt(
+        id=id, source=source, received_at=int(at), body=unpack(body) if record[-1] else body,
+        content_type=content_type, user_agent=user_agent, request_id=request_id,
+    )  # fmt: skip
 
 
 def _receipt(id: str, record: dict[bytes, bytes]) -> KeptReceipt:
@@ -226,6 +238,11 @@ def _receipt(id: str, record: dict[bytes, bytes]) -> KeptReceipt:
 def _event(index: int, packed: str) -> RoutedEvent:
     name, entity, entity_id, state, reason = _EVENT.decode(packed)
     return RoutedEvent(index=index, name=name, entity=entity, entity_id=entity_id, state=state, reason=reason)
+
+
+def _queue(record: dict[bytes, bytes]) -> str:
+    """Give the queue in which a pending delivery is: an account's while it waits for a look-up."""
+    return record[b"q"].decode() if b"q" in record else sink_queue(record[b"sink"].decode())
 
 
 def _delivery(id: str, record: dict[bytes, bytes], due: float | None, leased: float | None) -> KeptDelivery:

@@ -7,7 +7,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from relay.model import Decision, Delivery, Limit, Outcome, Receipt, Record, Routed
+from relay.model import Decision, Delivery, DeliveryState, Limit, Moved, Outcome, Receipt, Record, Routed
 from relay.store.body import pack, unpack
 from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
 from relay.store.scripts import Caller, Script, unavailable
@@ -19,7 +19,7 @@ _SENDING, _RELEASE, _ENQUEUE, _FINISH_JOB = (
     Script("enqueue"),
     Script("finish_job"),
 )
-_RETIRE, _RING = Script("retire"), Script("ring")
+_RETIRE, _RING, _MOVE = Script("retire"), Script("ring"), Script("move")
 
 T = TypeVar("T")
 
@@ -102,13 +102,23 @@ class Store:
         self, sink: str, token: str, max: int, lease_ms: int, concurrency: int, limits: Sequence[Limit]
     ) -> Claim[Delivery]:
         """Take what a sink may be sent now: free slots, rate and gate allowing."""
-        request = _claim(sink_queue(sink), "d", token, max, lease_ms)
+        return await self._claim_deliveries(sink_queue(sink), token, max, lease_ms, concurrency, limits)
+
+    async def claim_waiting(self, queue: str, token: str, max: int, lease_ms: int) -> Claim[Delivery]:
+        """Take deliveries that wait for a look-up, as the account's gate allows. Who asks the account has its limit."""
+        return await self._claim_deliveries(queue, token, max, lease_ms, 0, ())
+
+    async def _claim_deliveries(
+        self, queue: str, token: str, max: int, lease_ms: int, concurrency: int, limits: Sequence[Limit]
+    ) -> Claim[Delivery]:
+        request = _claim(queue, "d", token, max, lease_ms)
         request["concurrency"] = concurrency
         request["limits"] = [(limit.key, limit.count, limit.per_ms) for limit in limits]
         wait, buried, items, blobs = await self._claimed(request)
         deliveries = [
             Delivery(id=i[0], deaths=int(i[1]), event_id=i[2], source=i[3], route=i[4], accepted_at=int(i[5]),
-                     created_at=int(i[6]), attempts=int(i[7]), sending=bool(i[8]), sink=sink, content=blob, token=token)
+                     created_at=int(i[6]), attempts=int(i[7]), sending=bool(i[8]), sink=i[10],
+                     content=blob, token=token)
             for i, blob in zip(items, blobs, strict=True)
         ]  # fmt: skip
         return Claim(token=token, items=deliveries, buried=buried, wait_ms=wait)
@@ -133,13 +143,27 @@ class Store:
 
     async def settle(self, sink: str, items: Sequence[Settlement], counts: dict[str, int]) -> list[str]:
         """Write what attempts came to. Answers "settled", "stale" (a newer lease decides) or "gone" for each."""
+        return await self._settle(sink_queue(sink), sink, items, counts)
+
+    async def put_off(self, queue: str, items: Sequence[Settlement]) -> list[str]:
+        """Write that look-ups failed: each waits, under the queue's own name in the counters. Answers as `settle`."""
+        assert all(item.decision.state is DeliveryState.PENDING for item in items)
+        return await self._settle(queue, queue, items, {})
+
+    async def _settle(self, queue: str, counted: str, items: Sequence[Settlement], counts: dict[str, int]) -> list[str]:
         request = {
-            "queue": sink_queue(sink),
-            "sink": sink,
+            "queue": queue,
+            "sink": counted,
             "items": [_settlement(item) for item in items],
             "counts": list(counts.items()),
         }
         return _STRINGS.decode(await self._call(_SETTLE, request, *[item.attempt for item in items]))
+
+    async def move(self, queue: str, items: Sequence[Moved]) -> tuple[list[str], list[str]]:
+        """Move deliveries on whose look-up is answered. Returns the queues whose bells it set, and those not ours."""
+        moved = [(item.delivery.id, item.delivery.token, item.state, item.reason) for item in items]
+        reply = await self._call(_MOVE, {"queue": queue, "items": moved}, *[item.content for item in items])
+        return _ROUTED.decode(reply)
 
     async def mark_sending(self, delivery: Delivery) -> bool:
         """Mark that the bytes are about to leave. False: the lease is lost, and nothing may leave."""
@@ -213,7 +237,8 @@ def _part(part: Routed, blobs: list[bytes]) -> dict[str, object]:
     for d in part.deliveries:
         blobs.append(d.content)
         index = int(d.event_id.rpartition(".")[2])
-        deliveries.append((d.id, index, d.sink, d.route, d.once, d.state, d.reason, len(blobs)))
+        queue = d.queue or sink_queue(d.sink)
+        deliveries.append((d.id, index, d.sink, d.route, d.once, d.state, d.reason, len(blobs), queue))
     return {
         "id": part.receipt.id,
         "last": part.last,
