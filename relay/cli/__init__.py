@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from relay.cli import check, deliveries, demo, events, explain, processes, send, stats
+from relay.cli import accounts, check, deliveries, demo, events, explain, processes, send, stats
 from relay.errors import RelayError, StoreUnavailable
 
 STORE_UNAVAILABLE = 2
@@ -39,5 +39,7 @@ app.command()(check.schema)
 app.command()(explain.explain)
 app.command()(send.send)
 app.command()(stats.stats)
+app.command()(accounts.connect)
+app.command()(accounts.names)
 app.add_typer(events.app)
 app.add_typer(deliveries.app)

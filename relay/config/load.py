@@ -1,7 +1,7 @@
 """A configuration file becomes a `Config`: read, checked, compiled, once. Or every mistake in it is told."""
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path as FilePath
 from types import MappingProxyType
@@ -65,13 +65,23 @@ class Config:
 
 def load_file(path: str, *, environ: Mapping[str, str], sink_types: SinkTypes) -> Config:
     """Load a file as `load` does. Raises ConfigError also where it cannot be read."""
-    try:
-        text = FilePath(path).read_bytes().decode()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}: set RELAY_CONFIG to the configuration file") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
-    return load(text, file=path, environ=environ, sink_types=sink_types, names=read_names(path))
+    return load(_read(path), file=path, environ=environ, sink_types=sink_types, names=read_names(path))
+
+
+def load_sources(path: str, *, environ: Mapping[str, str]) -> Mapping[str, Source]:
+    """Load a file's sources alone: routes may need the account's names before anybody could fetch them.
+
+    Raises ConfigError as `load_file` does, of what is wrong with the sources.
+    """
+    findings = Findings(path)
+    document = parse(_read(path), findings)
+    whole = document.value if isinstance(document.value, dict) else {}
+    document = replace(document, value={"sources": whole.get("sources")})
+    filled = fill(document, environ, findings)
+    sections = read_sections(filled.value, Reading(document, findings, filled.given), {})
+    findings.hide(secret.get_secret_value() for _, secret in _secrets(sections))
+    findings.raise_errors()
+    return {name: _source(name, keys) for name, keys in sections.sources.items()}
 
 
 def load(
@@ -114,6 +124,15 @@ def load(
             for name in {name for route in routes for name in route.on}
         },
     )
+
+
+def _read(path: str) -> str:
+    try:
+        return FilePath(path).read_bytes().decode()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}: set RELAY_CONFIG to the configuration file") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
 
 
 def _version(text: str, names: Mapping[str, AccountNames]) -> str:
