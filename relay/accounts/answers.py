@@ -103,7 +103,7 @@ def _complaints(answer: Response) -> Iterator[str]:
     if not isinstance(found, dict):
         return
     for key in ("title", "detail", "hint"):
-        if isinstance(found.get(key), str):
+        if isinstance(found.get(key), str) and found[key]:
             yield found[key]
     for validation in _maps(found.get("validation-errors")):
         for error in _maps(validation.get("errors")):

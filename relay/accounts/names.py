@@ -8,7 +8,7 @@ from relay.accounts.answers import Item
 from relay.accounts.client import AccountClient, listed
 from relay.config.account_names import AccountNames, Field, Pipeline
 
-_UNREADABLE = re.compile("[\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+_UNREADABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 FIELDS_OF = {"lead": "leads", "contact": "contacts", "company": "companies"}
 
 
@@ -67,7 +67,7 @@ def _lines(names: AccountNames) -> Iterator[str]:
     yield from _mapping("users", names.users, "")
     yield "fields:" + ("" if names.fields else " {}")
     for entity, fields in names.fields.items():
-        told = {id: {key: value for key, value in field.model_dump().items() if value} for id, field in fields.items()}
+        told = {id: field.model_dump(exclude_defaults=True) for id, field in fields.items()}
         yield from _mapping(entity, told, "  ")
 
 
