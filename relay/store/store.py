@@ -76,6 +76,7 @@ class Store:
 
     def __init__(self, client: Redis, namespace: str = "relay") -> None:
         self.client = client
+        self.namespace = namespace
         self.keys = Keys(namespace)
         self._call = Caller(client, self.keys.prefix)
 
