@@ -1,6 +1,8 @@
 """`relay connect` and `relay names`: the account itself, through its API."""
 
 import asyncio
+import contextlib
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeAlias, TypeVar
@@ -86,7 +88,8 @@ def _source(sources: Mapping[str, Source], name: str) -> Source:
 
 def asking(source: Source, work: Callable[[AccountClient], Awaitable[T]]) -> T:
     """Ask a source's account. Raises ConfigError, AccountRefused, AccountUnavailable, StoreUnavailable."""
-    return asyncio.run(_with_client(source, settings(), work))
+    with contextlib.redirect_stdout(sys.stderr):  # a log line is no part of what the command prints
+        return asyncio.run(_with_client(source, settings(), work))
 
 
 async def _with_client(source: Source, found: Settings, work: Callable[[AccountClient], Awaitable[T]]) -> T:

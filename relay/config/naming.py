@@ -46,14 +46,14 @@ def with_ids(
 
 
 def _means(name: str, keys: RouteKeys, views: set[str]) -> bool:
-    """Tell whether a name stands for an id: all events have that, none has a field of that name, nor is it fetched."""
-    carried = all(name not in FIELDS[view] and _IDS[name] in FIELDS[view] for view in views)
-    return carried and name not in keys.fetch and _kept(name, views)
+    """Tell whether a name stands for an id: some event has that, none has a field of that name, nor is it fetched."""
+    taken = name in keys.fetch or any(name in FIELDS[view] for view in views)
+    return not taken and any(_IDS[name] in FIELDS[view] for view in views) and _kept(name, views)
 
 
 def _kept(kind: str, views: set[str]) -> bool:
     """Tell whether we keep names of this kind: a customer's statuses are none of a lead's."""
-    return kind == "responsible" or views == {"lead"}
+    return kind == "responsible" or ("lead" in views and "customer" not in views)
 
 
 def _uses(tree: object, names: set[str]) -> bool:

@@ -8,10 +8,14 @@ from typer.testing import CliRunner
 from relay.cli import app
 from relay.config.load import load_file
 from relay.errors import ConfigError, RelayError
-from relay.sandbox.amocrm.door import LONG_LIVED
+from relay.sandbox.amocrm.door import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
 from relay.sinks import TYPES
 
 RELAY = "https://relay.example"
+OAUTH = (
+    f"oauth: {{client_id: {CLIENT_ID}, client_secret: {CLIENT_SECRET}, redirect_uri: '{REDIRECT_URI}', "
+    f"refresh_token: {FIRST_REFRESH}}}"
+)
 HOOK = f"{RELAY}/hooks/acme/long-enough"
 
 
@@ -21,13 +25,14 @@ def written(tmp_path, monkeypatch, server, namespace, served):
     served.amocrm.limits.rate = 1000
     monkeypatch.setenv("REDIS_URL", server.url)
     monkeypatch.setenv("RELAY_NAMESPACE", namespace)
+    monkeypatch.setenv("RELAY_SECRET_KEY", "0123456789abcdef0123456789abcdef")
     monkeypatch.setenv("RELAY_CONFIG", str(tmp_path / "relay.yaml"))
 
-    def write(*events: str, where: str = "", token: str = LONG_LIVED) -> str:
+    def write(*events: str, where: str = "", way_in: str = f"token: {LONG_LIVED}") -> str:
         path = tmp_path / "relay.yaml"
         routes = "".join(f"  - {{name: r{at}, on: {on}, to: log{where}}}\n" for at, on in enumerate(events))
         path.write_text(
-            f"sources:\n  acme: {{type: amocrm, token: long-enough, api: {{url: '{served.url}', token: {token}}}}}\n"
+            f"sources:\n  acme: {{type: amocrm, token: long-enough, api: {{url: '{served.url}', {way_in}}}}}\n"
             f"sinks: {{log: {{type: log}}}}\nroutes:\n{routes}"
         )
         return str(path)
@@ -44,7 +49,7 @@ def relay():
         if isinstance(result.exception, RelayError):
             raise result.exception
         assert result.exit_code == 0, result.output
-        return result.output
+        return result.stdout
 
     return run
 
@@ -52,6 +57,13 @@ def relay():
 @pytest.fixture
 def connect(relay):
     return lambda *options: relay("connect", "acme", "--url", RELAY, *options).splitlines()
+
+
+def test_oauth_without_a_key_is_refused_plainly(written, connect, monkeypatch):
+    written("add_lead", way_in=OAUTH)
+    monkeypatch.delenv("RELAY_SECRET_KEY")
+    with pytest.raises(ConfigError, match="RELAY_SECRET_KEY is not set: the tokens of acme are kept in the store"):
+        connect()
 
 
 def settings_of(served) -> list[str]:
@@ -117,7 +129,8 @@ def test_what_it_cannot_do_it_says(written, connect, served):
 
 
 def test_as_json_for_programs(written, connect):
-    written("add_lead")
+    """Also when tokens are renewed on the way: that is logged, and not printed."""
+    written("add_lead", way_in=OAUTH)
     told = json.loads("\n".join(connect("--json")))
     assert (told["url"], told["events"], told["disabled"]) == (f"{RELAY}/hooks/acme/***", ["add_lead"], False)
     assert told["change"]["new"] is True

@@ -121,10 +121,23 @@ def test_what_the_account_does_not_have_is_an_error(where: str, finding: str) ->
         ("{status_id: 77}", "update_customer"),  # and a customer's statuses are others
         ("{responsible: Анна Смирнова}", "add_contact"),
         ("{responsible: Анна Смирнова}", "[add_task, add_lead]"),
+        ("{status: Успешно реализовано}", "[status_lead, add_unsorted]"),
     ],
 )
 def test_what_is_none_of_its_business_is_left_alone(where: str, on: str) -> None:
     assert loaded(where, on=on).routes[0].where
+
+
+@pytest.mark.parametrize(
+    ("on", "finding"),
+    [
+        ("add_contact", "add_contact has no field status"),
+        ("[status_lead, add_contact]", "add_contact has no field status_id"),
+        ("[status_lead, add_customer]", "add_customer has no field status"),
+    ],
+)
+def test_whose_statuses_are_no_lead_s_is_told_as_ever(on: str, finding: str) -> None:
+    assert told("{status: Успешно реализовано}", on=on)[0].split(",")[0] == finding
 
 
 def test_who_has_no_names_is_told_how_to_get_them() -> None:
