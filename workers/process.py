@@ -28,6 +28,7 @@ from workers.fetcher import Fetcher
 from workers.jobs import JobRunner
 from workers.router import Router
 from workers.ticker import Ticker
+from workers.watchman import CATCH_UP, LISTEN, Watchman
 
 GRACE_SECONDS = 18.0  # from SIGTERM until calls are cut; Heroku kills at 30
 ANSWER_SECONDS = 10.0
@@ -65,7 +66,9 @@ class WorkerProcess:
         self._ringer = Ringer(self._app, self._store)
         self._session = open_session()
         self._router = Router(self._live, self._store, self._ringer, self.run, self._stopping.is_set)
-        self._jobs = JobRunner(self._live, self._store, self._stopping.is_set)
+        watchman = Watchman(lambda: self._live.config, self._store, self._account, self._ring)
+        kinds = {LISTEN: watchman.listen, CATCH_UP: watchman.catch_up}
+        self._jobs = JobRunner(self._live, self._store, self._stopping.is_set, kinds)
         ticker = Ticker(self._live, self._store, self._ringer, self._begin)
         self._ticking = asyncio.create_task(ticker.run(self._stopping.is_set))
 

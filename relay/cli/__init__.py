@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from relay.cli import accounts, check, deliveries, demo, events, explain, processes, send, stats
+from relay.cli import accounts, catching_up, check, deliveries, demo, doctor, events, explain, processes, send, stats
 from relay.errors import RelayError, StoreUnavailable
 
 STORE_UNAVAILABLE = 2
@@ -41,5 +41,7 @@ app.command()(send.send)
 app.command()(stats.stats)
 app.command()(accounts.connect)
 app.command()(accounts.names)
+app.command()(catching_up.catch_up)
+app.command()(doctor.doctor)
 app.add_typer(events.app)
 app.add_typer(deliveries.app)

@@ -28,6 +28,7 @@ class KeptReceipt(Record, frozen=True):
     content_type: str
     user_agent: str
     request_id: str
+    recovered: bool  # amoCRM never delivered it: made from what the account remembers
     config: str
     duplicates: int
     last_duplicate_at: int | None
@@ -180,6 +181,23 @@ class Reader:
         """Count the jobs that wait for their time, and those being done."""
         return await self._depths(JOBS)
 
+    async def unrouted(self, most: int) -> list[str]:
+        """Give the ids of receipts that are not routed yet, at most so many of those that wait and of those in work."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for key in (self.keys.due(INBOX), self.keys.leased(INBOX)):
+                pipe.zrange(key, 0, most - 1)
+            return [id.decode() for ids in await self._do(pipe.execute()) for id in ids]
+
+    async def oldest_unrouted(self, now: int) -> int | None:
+        """Give for how many milliseconds the oldest waiting receipt has been due; None where none waits."""
+        found = await self._do(self.client.zrange(self.keys.due(INBOX), 0, 0, withscores=True))
+        return max(now - int(found[0][1]), 0) if found else None
+
+    async def received(self, source: str) -> int:
+        """Count the hooks that a source has sent, repeated ones too."""
+        fields = [f"receipt|{source}|accepted", f"receipt|{source}|duplicate"]
+        return sum(int(n) for n in await self._do(self.client.hmget(self.keys.stats, fields)) if n is not None)
+
     async def account(self, source: str) -> tuple[int, int]:
         """Count the deliveries that wait for a look-up in a source's account, and those being looked up."""
         return await self._depths(account_queue(source))
@@ -227,6 +245,7 @@ def _receipt(id: str, record: dict[bytes, bytes]) -> KeptReceipt:
         content_type=text["ct"],
         user_agent=text["ua"],
         request_id=text["rq"],
+        recovered="rec" in text,
         config=text.get("cfg", ""),
         duplicates=int(text.get("dups", 0)),
         last_duplicate_at=int(text["dup_at"]) if "dup_at" in text else None,

@@ -35,6 +35,7 @@ class Hook(Record, frozen=True):
     content_type: str
     user_agent: str
     body: bytes = msgspec.field(default=b"")
+    recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
 
 
 class Accepted(Record, frozen=True):
@@ -268,7 +269,7 @@ def _settlement(item: Settlement) -> tuple[object, ...]:
     )
 
 
-_HOOK_FIELDS = ("id", "source", "digest", "timed", "request_id", "content_type", "user_agent")
+_HOOK_FIELDS = ("id", "source", "digest", "timed", "request_id", "content_type", "user_agent", "recovered")
 _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
 _CLAIMED = msgspec.msgpack.Decoder(tuple[int, list[str], list[list[str]]], strict=False)
 _ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])

@@ -97,7 +97,7 @@ class Account:
         for name in given:
             kind = _KINDS_OF_CHANGE.get(name)
             if kind and before.get(name) != item[name]:
-                self._remember(kind, entities, item, [{name: before.get(name)}], [{name: item[name]}])
+                self._remember(kind, entities, item, shapes.remembered(name, before), shapes.remembered(name, item))
         for own in fields or []:
             kind = f"custom_field_{own['field_id']}_value_changed"
             self._remember(kind, entities, item, [], [{"custom_field_value": {"text": own["values"][0]["value"]}}])

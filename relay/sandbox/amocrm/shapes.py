@@ -78,6 +78,15 @@ def changed(entities: str, before: Item, item: Item) -> list[Fact]:
     return [*facts, own]
 
 
+def remembered(name: str, item: Item) -> list[Item]:
+    """Give a field's value as an event of the account remembers it."""
+    if name == "status_id":
+        return [{"lead_status": {"id": item["status_id"], "pipeline_id": item["pipeline_id"]}}]
+    if name == "responsible_user_id":
+        return [{"responsible_user": {"id": item["responsible_user_id"]}}]
+    return [{f"{'sale' if name == 'price' else name}_field_value": {name: item[name]}}]
+
+
 def deleted(entities: str, item: Item) -> list[Fact]:
     """Give the fact that a record is gone."""
     data: dict[str, Value] = {"id": str(item["id"])}

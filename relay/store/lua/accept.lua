@@ -1,5 +1,5 @@
 -- Stores a group of hooks, each whole or as a duplicate of one that is stored. Body, inbox, and the duplicate mark last.
--- req: {mark_ms, items = {{id, source, digest, timed, request_id, content_type, user_agent}…}, late = {id…}}; blobs: bodies.
+-- req: {mark_ms, items = {{id, source, digest, timed, request_id, content_type, user_agent, recovered}…}, late = {id…}}; blobs: bodies.
 -- Answers {bell, {{id, duplicate}…}}. No allow-oom: a full store must refuse here.
 local MARKS = 8  -- identical bodies without a time that one mark remembers
 
@@ -27,7 +27,8 @@ local function store(item, body, mark, marks)
   call('ZADD', P .. 'receipts', now, item.id)
   call('ZADD', P .. 'due:inbox', now, item.id)
   call('SET', mark, item.id .. ' ' .. item.request_id .. '\n' .. keep_newest(marks), 'PX', req.mark_ms)
-  count('receipt|' .. item.source .. '|accepted')
+  if item.recovered then call('HSET', P .. 'r:' .. item.id, 'rec', 1) end
+  count('receipt|' .. item.source .. (item.recovered and '|recovered' or '|accepted'))
   count('bytes|' .. item.source, #body)
 end
 
