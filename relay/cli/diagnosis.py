@@ -142,10 +142,10 @@ def _of_sink(sink: SinkState, known: bool, now: int) -> Iterator[Finding]:
         yield Finding(about=about, grade="warning", found=f"{sink.dead} dead letters", means=means, advice=advice)
 
 
-def of_sources(examined: Examined) -> Iterator[Finding]:
+def of_sources(heard: Mapping[str, Heard | None]) -> Iterator[Finding]:
     """Say which sources are silent, and whose hooks amoCRM has switched off."""
-    for name, heard in examined.heard.items():
-        yield _of_source(name, heard)
+    for name, one in heard.items():
+        yield _of_source(name, one)
 
 
 def _of_source(name: str, heard: Heard | None) -> Finding:
