@@ -14,7 +14,6 @@ from relay.accounts.matching import Received, missing, received
 from relay.amocrm.events import carries_change_time, read, to_form
 from relay.config.load import Config, Source
 from relay.errors import ConfigError, Malformed, RelayError, StoreUnavailable
-from relay.logs import log
 from relay.model import Receipt, Record
 from relay.store.body import digest
 from relay.store.health import room
@@ -88,7 +87,6 @@ class CatchUp:
         )
         if write:
             await self._notes.put(self._key, msgspec.json.encode(after), _KEPT_MS)
-        log.info("source.caught_up", source=self._source.name, page=progress.page, recovered=recovered, written=write)
         return after
 
     async def _items(self, progress: Progress) -> Sequence[Item]:

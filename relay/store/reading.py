@@ -28,12 +28,12 @@ class KeptReceipt(Record, frozen=True):
     content_type: str
     user_agent: str
     request_id: str
-    recovered: bool  # amoCRM never delivered it: made from what the account remembers
     config: str
     duplicates: int
     last_duplicate_at: int | None
     events: Sequence[RoutedEvent]
     deliveries: dict[str, int]  # id -> index of the event that it is of, here
+    recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
 
 
 class KeptDelivery(Record, frozen=True):
