@@ -55,17 +55,13 @@ def wanted(deliveries: Iterable[Waiting]) -> tuple[set[str], set[str]]:
     return {one.lead for one in found if one.lead}, {what for one in found for what in one.route.fetch}
 
 
-def complete(deliveries: Iterable[Waiting], people: Mapping[str, People]) -> list[Moved]:
-    """Decide what becomes of deliveries by what was found; a lead that is not among them is not in the account."""
-    return [_completed(one, people.get(one.lead)) for one in deliveries]
-
-
 def _event(delivery: Delivery, receipts: Mapping[str, Receipt]) -> Event:
     receipt_id, _, index = delivery.event_id.partition(".")
     return read(receipts[receipt_id])[1][int(index)]
 
 
-def _completed(one: Waiting, people: People | None) -> Moved:
+def complete(one: Waiting, people: People | None) -> Moved:
+    """Decide what becomes of a delivery by what was found of its lead; None: it is not in the account."""
     if people is None:
         reason = (
             f"lead {one.lead} is not in the account" if one.lead else "the hook does not say which lead it is about"

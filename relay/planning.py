@@ -144,7 +144,7 @@ def _delivery(event: Event, route: Route, sink: Sink, context: Mapping[str, obje
     try:
         if route.once is not None:
             id, once = once_id(route.name, _once_key(route.once, context), sink.name), True
-        made = Made() if route.fetch else Made(content=content_of(route, sink, context))
+        made = _waiting(route) if route.fetch else Made(content=content_of(route, sink, context))
     except UNMADE as error:
         made = why_not(error, sink)
     return NewDelivery(
@@ -158,6 +158,10 @@ def _delivery(event: Event, route: Route, sink: Sink, context: Mapping[str, obje
         reason=made.reason,
         queue=account_queue(event.source) if route.fetch else "",
     )
+
+
+def _waiting(route: Route) -> Made:
+    return Made(reason=f"waits for a look-up of {', '.join(sorted(route.fetch))}")
 
 
 UNMADE = (SkipDelivery, MissingValue, RejectDelivery)

@@ -18,7 +18,7 @@ from relay.completing import Waiting, complete, waiting, wanted
 from relay.errors import AccountUnavailable, RelayError, StoreUnavailable
 from relay.live import Live
 from relay.logs import log
-from relay.model import Attempt, Delivery, Moved, Outcome, Result
+from relay.model import Attempt, Delivery, DeliveryState, Moved, Outcome, Result
 from relay.retrying import Policy, decide
 from relay.store.keys import account_queue
 from relay.store.notes import Notes
@@ -110,7 +110,7 @@ class Fetcher:
             await self._put_off([one.delivery for one in known], _failed(error))
         else:
             self._most = min(self._most * 2, BATCH)
-            await self._move(await asyncio.to_thread(complete, known, people))
+            await self._move(await asyncio.to_thread(_completed, known, people))
 
     async def _look_up(self, known: Sequence[Waiting]) -> Mapping[str, People]:
         leads, what = wanted(known)
@@ -164,6 +164,19 @@ class Fetcher:
             await asyncio.wait([self._task], timeout=max(deadline - time.monotonic(), 0))
             self._task.cancel()
             await asyncio.wait([self._task])
+
+
+def _completed(known: Sequence[Waiting], people: Mapping[str, People]) -> list[Moved]:
+    return [_complete(one, people.get(one.lead)) for one in known]
+
+
+def _complete(one: Waiting, people: People | None) -> Moved:
+    try:
+        return complete(one, people)
+    except Exception as error:  # noqa: BLE001  a defect of ours: this delivery is put aside, the others go on
+        log.exception("delivery.failed", delivery_id=one.delivery.id, route=one.route.name)
+        reason = f"the relay failed on it: {type(error).__name__}"
+        return Moved(delivery=one.delivery, content=b"", state=DeliveryState.DEAD, reason=reason)
 
 
 def _failed(error: RelayError) -> Result:

@@ -1,6 +1,6 @@
 """What is wrong, what that means, and what to do about it (pure)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from relay.accounts.silence import Heard
@@ -110,10 +110,10 @@ def _clock(skew_ms: int) -> Finding:
     return Finding(about="clock", grade="warning", found=found, means=means, advice="run NTP on both machines")
 
 
-def of_sinks(examined: Examined, found: Config) -> Iterator[Finding]:
+def of_sinks(examined: Examined, known: Container[str]) -> Iterator[Finding]:
     """Say which sinks are closed, orphaned, or have dead letters."""
     for sink in examined.sinks:
-        findings = list(_of_sink(sink, sink.name in found.sinks, examined.now))
+        findings = list(_of_sink(sink, sink.name in known, examined.now))
         yield from findings or [Finding(about=f"sink {sink.name}", grade="good", found=f"{sink.waiting} waiting")]
 
 

@@ -25,7 +25,7 @@ def doctor(
     found = config()
     namespace = settings().namespace
     examined = reading(lambda reader: _examine(reader, found, namespace))
-    findings = [*of_config(found), *of_store(examined), *of_sinks(examined, found), *of_sources(examined.heard)]
+    findings = [*of_config(found), *of_store(examined), *of_sinks(examined, found.sinks), *of_sources(examined.heard)]
     if json:
         print_json(findings)
     else:

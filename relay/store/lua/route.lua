@@ -35,7 +35,7 @@ local function create(receipt, source, accepted, delivery)
   call('HINCRBY', record, 'open', 1)
   count('delivery|' .. sink .. '|created')
   if state == 'pending' then
-    if queue ~= 'sink:' .. sink then call('HSET', own, 'q', queue) end
+    if queue ~= 'sink:' .. sink then call('HSET', own, 'q', queue, 'reason', reason) end
     call('ZADD', P .. 'due:' .. queue, now, id)
     queues[queue] = true
   else

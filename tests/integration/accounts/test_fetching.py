@@ -97,9 +97,11 @@ def test_the_buyer_is_in_what_goes_out(work):
     person = {"name": "Анна", "email": "anna@x.example"}
     (lead,) = work.route({"contacts": [person, {"name": "Пётр"}], "company": {"name": "Ромашка"}})
     assert {one.state for one in work.deliveries(lead).values()} == {DeliveryState.PENDING}
+    assert work.deliveries(lead)["second"].reason == "waits for a look-up of contacts"
     assert work.run(work.reader.account("acme")) == (2, 0)
     work.fetch()
     made = work.deliveries(lead)
+    assert made["second"].reason == ""
     assert work.text(made["buyer"]) == "anna@x.example Ромашка Анна Смирнова"
     assert work.text(made["second"]) == "Анна, Пётр"
     claimed = work.run(work.store.claim_deliveries("console", "d", 9, 60_000, 0, []))
