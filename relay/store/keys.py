@@ -66,6 +66,10 @@ class Keys:
         """Hash: the url of each subscription to a source -> its record."""
         return f"{self.prefix}subscriptions:{source}"
 
+    def failures_of(self, subscription: int) -> str:
+        """List: when the last calls failed, of an application that may be disabled for them."""
+        return f"{self.prefix}failures:{subscription}"
+
 
 INBOX = "inbox"
 JOBS = "jobs"

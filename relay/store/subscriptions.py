@@ -7,6 +7,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from relay.config.schema import SUBSCRIBER
 from relay.errors import LimitReached
 from relay.model import Record
 from relay.store.keys import Keys
@@ -15,6 +16,7 @@ from relay.store.scripts import Caller, Script, unavailable
 MAX_ACTIVE = 100  # of one account, as in amoCRM
 MAX_KEPT = 1_000  # with the disabled ones, which would otherwise pile up
 _SUBSCRIBE, _UNSUBSCRIBE, _SWITCH = Script("subscribe"), Script("unsubscribe"), Script("switch")
+MOST_FAILURES, FAILURES_WITHIN_MS = 100, 2 * 3600 * 1000  # "more than 100 failures in 2 hours and the last one failed"
 _LIMITS = {
     "active": f"the account has {MAX_ACTIVE} active webhooks, the most it may have: remove one that is not needed",
     "total": f"the account has {MAX_KEPT:,} webhooks with the disabled ones: remove some of those",
@@ -35,6 +37,11 @@ class Subscription(Record, frozen=True):
     updated_at: int
     created_by: str  # the login of the API user; "" where an operator made it
     sort: int
+
+    @property
+    def sink(self) -> str:
+        """Name the sink that its deliveries go to."""
+        return f"{SUBSCRIBER}{self.id}"
 
 
 class Subscriptions:
@@ -98,8 +105,19 @@ class Subscriptions:
         """Turn a disabled subscription on again. False: it is gone, or was on already. Raises LimitReached."""
         return await self._switch(id, False, "")
 
-    async def _switch(self, id: int, disabled: bool, reason: str) -> bool:
-        request = {"id": id, "disabled": disabled, "reason": reason, "active": MAX_ACTIVE}
+    async def failed(self, id: int, reason: str) -> bool:
+        """Note that a call to it failed. True: that was one of more than 100 in two hours, and now it is disabled."""
+        return await self._switch(id, True, reason, over=MOST_FAILURES)
+
+    async def _switch(self, id: int, disabled: bool, reason: str, over: int = 0) -> bool:
+        request = {
+            "id": id,
+            "disabled": disabled,
+            "reason": reason,
+            "active": MAX_ACTIVE,
+            "over": over,
+            "per_ms": FAILURES_WITHIN_MS,
+        }
         answer = _STRING.decode(await self._call(_SWITCH, request))
         if answer in _LIMITS:
             raise LimitReached(_LIMITS[answer])

@@ -38,6 +38,7 @@ record = record or made()
 record.events = united(req.replace and {} or record.events, req.events)
 if req.name ~= '' then record.name = req.name end
 if req.sort then record.sort = req.sort end
+if record.disabled then open_subscriber(record.id) end
 record.disabled, record.disabled_reason, record.updated_at = false, '', now
 call('HSET', records, req.url, cmsgpack.pack(record))
 call('HINCRBY', index, 'version', 1)

@@ -18,6 +18,7 @@ local function write(record, left)
   if #left == 0 then
     call('HDEL', records, record.url)
     call('HDEL', index, 'id:' .. record.id)
+    open_subscriber(record.id)  -- who looks at its queue next finds it gone, and skips what waits there
   else
     record.events, record.updated_at = left, now
     call('HSET', records, record.url, cmsgpack.pack(record))
