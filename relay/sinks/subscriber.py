@@ -59,8 +59,8 @@ class SubscriberSink(_Subscriber):
     """
 
     def __init__(self, subscription: Subscription, settings: Subscribers, subscriptions: Subscriptions) -> None:
-        common = SubscriberSettings(timeout=settings.timeout, concurrency=settings.concurrency)
-        super().__init__(subscription.sink, common)
+        super().__init__(subscription.sink, SubscriberSettings())
+        self.timeout_ms, self.concurrency = settings.timeout, settings.concurrency
         self._subscription = subscription
         self._subscriptions = subscriptions
         self._allow = settings.allow
