@@ -7,7 +7,9 @@ from pydantic import SecretStr
 
 from relay.config.findings import Path, did_you_mean
 from relay.config.reading import Reading
+from relay.config.schema import ApiUserKeys, SourceKeys
 from relay.config.sections import Sections
+from relay.model import Account
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class ApiUser:
     hash: SecretStr
     token: SecretStr
     source: str
+    account: Account
+    timezone: str
 
 
 def api_users(sections: Sections, reading: Reading) -> tuple[ApiUser, ...]:
@@ -29,7 +33,14 @@ def api_users(sections: Sections, reading: Reading) -> tuple[ApiUser, ...]:
             reading.error(("api_users", at, "source"), f"unknown source {user.source}, {meant}")
     _note_repeated("login", {at: user.login for at, user in users.items()}, reading)
     _note_repeated("token", {at: user.token.get_secret_value() for at, user in users.items()}, reading)
-    return tuple(ApiUser(user.login, user.hash, user.token, user.source) for user in users.values())
+    return tuple(
+        _user(user, sections.sources[user.source]) for user in users.values() if user.source in sections.sources
+    )
+
+
+def _user(keys: ApiUserKeys, source: SourceKeys) -> ApiUser:
+    account = Account(id=source.account.id, subdomain=source.account.subdomain)
+    return ApiUser(keys.login, keys.hash, keys.token, keys.source, account, source.timezone)
 
 
 def _note_repeated(key: str, values: Mapping[int, str], reading: Reading) -> None:

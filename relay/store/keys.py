@@ -70,6 +70,10 @@ class Keys:
         """List: when the last calls failed, of an application that may be disabled for them."""
         return f"{self.prefix}failures:{subscription}"
 
+    def session(self, digest: str) -> str:
+        """String with a time to live: what proves whose session of the subscription API this is."""
+        return f"{self.prefix}session:{digest}"
+
 
 INBOX = "inbox"
 JOBS = "jobs"
