@@ -25,12 +25,14 @@ class Access:
         self._keys = Keys(namespace)
         self._call = Caller(client, self._keys.prefix)
 
-    async def knock(self, login: str, right: bool) -> tuple[int, int]:
+    async def knock(self, kind: str, login: str, right: bool) -> tuple[int, int]:
         """Count credentials if they were wrong. Answers for how long the login, and everybody, must wait (ms; 0: not).
 
-        `login` is empty where the credentials name none. Who must wait is not let in with right ones either.
+        Everybody: who comes with credentials of this kind. `login` is empty where the credentials name none. Who must
+        wait is not let in with right ones either.
         """
         request = {
+            "kind": kind,
             "login": _digest(login) if login else "",
             "right": right,
             "most": WRONG_PER_LOGIN,

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
--- Counts wrong credentials, in fixed windows: of one login ('': none was said) and of all. Right ones are not counted.
--- req: {login, right, most, ms, most_of_all, ms_of_all}. Answers for how long the login, and all, are locked out (ms).
-local own, all = P .. 'knocks:' .. req.login, P .. 'knocks'
+-- Counts wrong credentials, in fixed windows: of one login ('': none was said) and of all of a kind, so that who
+-- guesses hashes locks no token out. Right ones are not counted. Answers for how long the login, and all, are locked
+-- out (ms). req: {kind, login, right, most, ms, most_of_all, ms_of_all}.
+local own, all = P .. 'knocks:' .. req.login, P .. 'knocks:all:' .. req.kind
 
 local function locked(key, most)
   return tonumber(call('GET', key) or 0) >= most and math.max(call('PTTL', key), 1) or 0

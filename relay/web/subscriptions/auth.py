@@ -32,7 +32,9 @@ class Door:
         """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return await self._admit("", _owner(self._users(), token.strip(), lambda user: _secret(user.token)))
+            return await self._admit(
+                "token", "", _owner(self._users(), token.strip(), lambda user: _secret(user.token))
+            )
         if "USER_LOGIN" in request.query_params or "USER_HASH" in request.query_params:
             return await self.by_hash(
                 request.query_params.get("USER_LOGIN", ""), request.query_params.get("USER_HASH", "")
@@ -46,7 +48,7 @@ class Door:
         # Somebody is compared for every login: a wrong login takes the time of a wrong hash.
         user = next((user for user in self._users() if user.login == login), None)
         right = _same(_secret(user.hash if user else _NOBODY), hash)
-        return await self._admit(login, user if right else None)
+        return await self._admit("hash", login, user if right else None)
 
     async def open_session(self, user: ApiUser) -> str:
         """Begin a session; it ends by itself, and when the user's hash changes."""
@@ -61,10 +63,10 @@ class Door:
             raise _unknown("the session is over: log in at auth.php again")
         return user
 
-    async def _admit(self, login: str, user: ApiUser | None) -> ApiUser:
-        own, all = await self._access.knock(login, user is not None)
+    async def _admit(self, kind: str, login: str, user: ApiUser | None) -> ApiUser:
+        own, all = await self._access.knock(kind, login, user is not None)
         if own or all:
-            log.warning("access.locked", of="login" if own else "all", ms=own or all)
+            log.warning("access.locked", of="login" if own else kind, ms=own or all)
         if own:
             raise RefusedError(
                 403, "too many wrong attempts for this login", code=LOCKED, headers={"Retry-After": _seconds(own)}
@@ -72,7 +74,7 @@ class Door:
         if all:
             raise RefusedError(429, "too many wrong attempts", code=LOCKED, headers={"Retry-After": _seconds(all)})
         if user is None:
-            log.warning("access.refused")
+            log.warning("access.refused", kind=kind)
             raise _unknown("wrong login, hash or token")
         return user
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from relay.config.api_users import ApiUser
 from relay.model import Json
 from relay.store.access import SESSION_SECONDS
-from relay.web.subscriptions.auth import COOKIE, Door
+from relay.web.subscriptions.auth import COOKIE, LOCKED, WRONG, Door
 from relay.web.subscriptions.body import read_body
 from relay.web.subscriptions.desk import Desk
 from relay.web.subscriptions.endpoint import Endpoint, for_users, generation
@@ -75,10 +75,14 @@ def _respond(response: Mapping[str, Json], status: int = 200, headers: Mapping[s
 
 
 def _refuse(refused: RefusedError) -> Response:
-    error: dict[str, Json] = {"error": refused.detail, "error_code": refused.code}
-    return _respond(error, refused.status, refused.headers)
+    return _error(refused, {})
 
 
 def _refuse_login(refused: RefusedError) -> Response:
-    error: dict[str, Json] = {"auth": False, "error": refused.detail, "error_code": refused.code}
-    return _respond(error, refused.status, refused.headers)
+    return _error(refused, {"auth": False})
+
+
+def _error(refused: RefusedError, more: Mapping[str, Json]) -> Response:
+    """Write a refusal. v1 has one status for all that is wrong with a login, and tells it apart by its code."""
+    status = 401 if refused.code in (WRONG, LOCKED) else refused.status
+    return _respond({**more, "error": refused.detail, "error_code": refused.code}, status, refused.headers)

@@ -60,7 +60,7 @@ def test_two_sources_may_have_one_address(subscriptions, run):
     ],
 )
 def test_unsubscribing(subscriptions, run, url, events, by, about, left):
-    """a made the subscription of APP, b that of OTHER; without an address only one's own are meant."""
+    """Login a made the subscription of APP, b that of OTHER; without an address only one's own are meant."""
     run(subscriptions.subscribe("acme", APP, ["add_lead", "add_task"], "a"))
     run(subscriptions.subscribe("acme", OTHER, ["add_lead"], "b"))
     version = run(subscriptions.version())
