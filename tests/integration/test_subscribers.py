@@ -1,14 +1,18 @@
 """From a hook to applications that subscribed: a real store, the workers' own parts, a listener on this machine."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from relay.amocrm.events import read
+from relay.amocrm.form import encode
 from relay.config.environment import Settings
 from relay.live import Live
 from relay.model import DeliveryState, Receipt
@@ -20,7 +24,10 @@ from relay.store.store import Hook, Store
 from workers.drainer import Drainer
 from workers.router import Router
 
+PROJECT = Path(__file__).parents[2]
 HOUR = 3_600_000
+LEAD = {"id": "7", "name": "Сделка №1 & Co+"}
+HOOK = encode({"leads": {"status": [LEAD]}, "account": {"subdomain": "acme"}})
 CONFIG = """
 sources:
   acme: {type: amocrm, token: long-enough}
@@ -82,17 +89,25 @@ class Relay:
         self.reader = Reader(store.client, store.keys.prefix.strip("{}:"))
         self.live = Live(Settings.from_environ({"RELAY_CONFIG": str(path)}))
         self.run = run
-        self._hooks = Counter()
+        self._hooks = 0
 
-    def hook(self, body="leads[status][0][id]=7&leads[status][0][name]=Сделка №1 & Co+&account[subdomain]=acme"):
-        """Take a hook in, and route it; give the deliveries it made."""
-        self._hooks["n"] += 1
-        id = f"r{self._hooks['n']}"
+    def accept(self, id):
+        """Take a hook in."""
         hook = Hook(
-            id=id, source="acme", digest=id, timed=False, request_id="", content_type="", user_agent="",
-            body=body.replace(" & ", "%20%26%20").replace("+&", "%2B&").encode(),
-        )  # fmt: skip
+            id=id, source="acme", digest=id, timed=False, request_id="", content_type="", user_agent="", body=HOOK
+        )
         self.run(self.store.accept([hook]))
+
+    def tried(self, receipt):
+        """Give the delivery that a receipt made, once it was tried."""
+        (kept,) = self.run(self.reader.receipts([receipt]))
+        return next((d for d in self.run(self.reader.deliveries(list(kept.deliveries))) if d.attempts), None)
+
+    def hook(self):
+        """Take a hook in, and route it; give the deliveries it made."""
+        self._hooks += 1
+        id = f"r{self._hooks}"
+        self.accept(id)
         self.run(self._route())
         (receipt,) = self.run(self.reader.receipts([id]))
         return self.run(self.reader.deliveries(list(receipt.deliveries)))
@@ -119,12 +134,14 @@ class Relay:
 
     def make_due(self, sink):
         """Have the time of all that waits for a sink come now."""
-        queue = self.store.keys.due(sink_queue(sink))
+        client, keys = self.store.client, self.store.keys
+        due = keys.due(sink_queue(sink))
 
         async def make_due():
             now = await self.reader.now()
-            for id in await self.store.client.zrange(queue, 0, -1):
-                await self.store.client.zadd(queue, {id: now})
+            for id in await client.zrange(due, 0, -1):
+                await client.zadd(due, {id: now})
+            await client.zadd(keys.wake, {sink_queue(sink): now}, xx=True)
 
         self.run(make_due())
 
@@ -167,7 +184,7 @@ def test_a_hook_comes_to_who_subscribed_as_amocrm_would_have_sent_it(relay, list
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert headers["X-Amocrm-Requestid"] == delivery.id
     account, (event,) = read(Receipt(id="r", source="acme", received_at=0, body=body))
-    assert (account.subdomain, event.name, event.data["name"]) == ("acme", "status_lead", "Сделка №1 & Co+")
+    assert (account.subdomain, event.name, event.data) == ("acme", "status_lead", LEAD)
     assert relay.state(delivery).state is DeliveryState.DELIVERED
 
 
@@ -299,7 +316,24 @@ def test_one_that_fails_does_not_hold_up_another(relay, listener):
     assert relay.state(deliveries[deaf.sink]).state is DeliveryState.PENDING
 
 
-def test_subscriptions_and_what_waits_for_them_survive_a_kill_of_the_store(start_server, tmp_path, run, listener):
+class Worker:
+    """A worker process, as `relay worker` runs it."""
+
+    def __init__(self, url, folder):
+        environ = {**os.environ, "REDIS_URL": url, "RELAY_CONFIG": str(folder / "relay.yaml"), "RELAY_LOG": "json"}
+        command = [sys.executable, "-m", "celery", "--app", "workers.app", "worker", "--pool", "threads", "-c", "2"]
+        self._log = (folder / "worker.log").open("ab")
+        self._process = subprocess.Popen(command, env=environ, stdout=self._log, stderr=self._log, cwd=PROJECT)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+
+def test_subscriptions_and_what_waits_for_them_survive_a_kill_of_everything(
+    start_server, tmp_path, run, listener, until
+):
     server = start_server()
 
     def opened():
@@ -308,8 +342,14 @@ def test_subscriptions_and_what_waits_for_them_survive_a_kill_of_the_store(start
     relay = opened()
     subscription = relay.subscribe(listener.url)
     other = relay.subscribe("https://crm.example.com/hooks", "add_lead")
-    relay.run(relay.store.subscriptions.disable(other.id, "by hand"))
-    (delivery,) = relay.hook()
+    run(relay.store.subscriptions.disable(other.id, "by hand"))
+    listener.status = 503
+    worker = Worker(server.url, tmp_path)
+    try:
+        relay.accept("r1")
+        delivery = until(lambda: relay.tried("r1"), 60)
+    finally:
+        worker.kill()
     run(relay.store.client.aclose())
     server.kill()
     server.start()
@@ -317,8 +357,16 @@ def test_subscriptions_and_what_waits_for_them_survive_a_kill_of_the_store(start
     relay = opened()
     assert relay.record(subscription) == subscription
     assert relay.record(other).disabled_reason == "by hand"
-    assert relay.state(delivery).state is DeliveryState.PENDING
-    relay.drain(subscription.sink)
-    assert relay.state(delivery).state is DeliveryState.DELIVERED
-    assert len(listener.came) == 1
+    assert (relay.state(delivery).state, relay.state(delivery).attempts) == ("pending", 1)
+    listener.status = 200
+    worker = Worker(server.url, tmp_path)
+    try:
+        relay.make_due(subscription.sink)
+        until(lambda: relay.state(delivery).state is DeliveryState.DELIVERED, 60)
+        relay.accept("r2")
+        until(lambda: len(listener.came) == 3, 60)
+    finally:
+        worker.kill()
+    (_, first), (_, again), _ = listener.came
+    assert first == again
     run(relay.store.client.aclose())
