@@ -57,7 +57,6 @@ class WorkerProcess:
     async def _compose(self) -> None:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
         self._ringer = Ringer(self._app, self._store)
-        await self._live.follow(self._store.subscriptions)  # before anything is routed
         self._session = open_session()
         self._guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
         self._router = Router(self._live, self._store, self._ringer, self.run, self._stopping.is_set)
