@@ -19,6 +19,7 @@ from relay.web.subscriptions.wanted import Wanted
 app = typer.Typer(name="subscriptions", help="Applications that are sent events.", no_args_is_help=True)
 COLUMNS = ("id", "source", "state", "since", "by", "name", "url", "events")
 Events: TypeAlias = Annotated[list[str], typer.Option("--event", help="An event, as add_lead; may be repeated.")]
+SomeEvents: TypeAlias = Annotated[list[str] | None, typer.Option("--event", help="Only this; may be repeated.")]
 T = TypeVar("T")
 
 
@@ -57,14 +58,15 @@ def add_subscription(
 
 
 @app.command("remove")
-def remove_subscription(id: int, event: Events = [], json: options.Json = False) -> None:  # noqa: B006  typer's way
+def remove_subscription(id: int, event: SomeEvents = None, json: options.Json = False) -> None:
     """Send no more events to an address, or with --event no more of those."""
-    if faults := Wanted(url="", events=event).event_faults("--event"):
+    events = event or []
+    if faults := Wanted(url="", events=events).event_faults("--event"):
         raise RelayError(told(faults))
 
     async def remove(subscriptions: Subscriptions) -> Subscription | None:
         found = await _known(subscriptions, id)
-        await subscriptions.unsubscribe(found.source, found.url, event)
+        await subscriptions.unsubscribe(found.source, found.url, events)
         return await subscriptions.get(id)
 
     left = _doing(remove)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,7 +65,13 @@ def test_the_script_logs_in_subscribes_lists_and_unsubscribes(relay: Processes) 
 
 def test_subscriptions_survive_a_kill_of_everything(relay: Processes) -> None:
     made = ask(relay, "/api/v4/webhooks", {"destination": HOOK, "settings": ["add_lead"]})
-    for name in ("web", "worker", "store"):
+    relay.kill("store")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        webhooks(relay)
+    assert (refused.value.code, refused.value.headers["content-type"]) == (503, "application/problem+json")
+    assert refused.value.headers["retry-after"]
+    refused.value.close()
+    for name in ("web", "worker"):
         relay.kill(name)
     relay.start("store", "web", "worker")
 

@@ -3,8 +3,14 @@
 import json
 
 import pytest
+from pydantic import SecretStr
+from starlette.requests import Request
 
-from relay.store.access import WRONG_OF_ALL, WRONG_PER_LOGIN
+from relay.config.api_users import ApiUser
+from relay.model import Account
+from relay.store.access import WRONG_OF_ALL, WRONG_PER_LOGIN, Access
+from relay.web.subscriptions.auth import Door
+from relay.web.subscriptions.refused import RefusedError
 
 V1, V2, V4 = "/private/api/v2/json/webhooks/list", "/api/v2/webhooks", "/api/v4/webhooks"
 AUTH = "/private/api/auth.php?type=json"
@@ -89,6 +95,32 @@ def test_a_session_is_its_user_s(api):
     body = {"destination": "http://app.example", "settings": ["add_lead"]}
     assert api.unknown()("POST", V4, json=body, cookies=session).status_code == 201
     assert (api.records(), len(api.by("branch").records())) == ([], 1)
+
+
+def test_a_session_ends_when_its_user_s_hash_changes(store, namespace, run):
+    def door(hash: str) -> Door:
+        user = ApiUser("a", SecretStr(hash), SecretStr("token"), "acme", Account(), "UTC")
+        return Door(lambda: (user,), Access(store.client, namespace))
+
+    async def ask(at: Door, session: str) -> ApiUser:
+        headers = [(b"cookie", f"session_id={session}".encode())]
+        return await at.enter(Request({"type": "http", "headers": headers, "query_string": b""}))
+
+    user = run(door("first").by_hash("a", "first"))
+    session = run(door("first").open_session(user))
+    assert run(ask(door("first"), session)) == user
+    with pytest.raises(RefusedError, match="over"):
+        run(ask(door("second"), session))
+
+
+def test_a_user_without_a_hash_or_token_cannot_be_guessed_empty(store, namespace, run):
+    user = ApiUser("a", SecretStr(""), SecretStr(""), "acme", Account(), "UTC")
+    door = Door(lambda: (user,), Access(store.client, namespace))
+    with pytest.raises(RefusedError):
+        run(door.by_hash("a", ""))
+    scope = {"type": "http", "headers": [(b"authorization", b"Bearer ")], "query_string": b""}
+    with pytest.raises(RefusedError):
+        run(door.enter(Request(scope)))
 
 
 def test_after_too_many_wrong_hashes_a_login_must_wait(api):

@@ -207,3 +207,8 @@ def test_other_methods_and_addresses(api, method, path, status, refused):
     assert answer.status_code == status
     assert refused(answer)
     assert ("allow" in answer.headers) == (status == 405)
+
+
+def test_head_is_a_get_without_its_body(api):
+    answer = api("HEAD", V4)
+    assert (answer.status_code, answer.content) == (200, b"")
