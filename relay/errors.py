@@ -39,3 +39,7 @@ class RejectDelivery(RelayError):
 
 class StoreUnavailable(RelayError):
     """The store cannot take or give anything now. Try again later."""
+
+
+class LimitReached(RelayError):
+    """There is as much of it as there may be. Something must be removed first."""

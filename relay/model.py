@@ -68,6 +68,7 @@ class Account(Record, frozen=True):
 
     id: str = ""
     subdomain: str = ""
+    link: str = ""  # its address as the body gives it: anybody can write one, so it is passed on and never called
 
 
 class Event(Record, frozen=True):

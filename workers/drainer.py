@@ -17,7 +17,6 @@ from relay.errors import StoreUnavailable
 from relay.live import Live
 from relay.logs import log
 from relay.model import Attempt, Delivery, Outcome, Result
-from relay.retrying import decide
 from relay.sinks.base import Sink
 from relay.store.measures import ATTEMPT, END_TO_END, observe
 from relay.store.store import Claim, Settlement, Store
@@ -93,7 +92,7 @@ class Drainer:
 
     async def _claim(self) -> int:
         """Claim what the free slots allow and start it. Returns in how many milliseconds more may be taken, or -1."""
-        sink = self._live.sinks.get(self._name)
+        sink = await self._live.sink_of(self._name, self._store.subscriptions)
         if sink is None or self._stopping():
             return -1
         free = min(sink.concurrency - len(self._sending), CLAIM_AT_ONCE)
@@ -146,7 +145,7 @@ class Drainer:
 
     def _finish(self, delivery: Delivery, sink: Sink, result: Result, at: float, took: float) -> None:
         age_ms = round(at * 1000) - delivery.accepted_at
-        decision = decide(result, attempts=delivery.attempts, age_ms=age_ms, policy=sink.policy, jitter=random.random())
+        decision = sink.decide(result, attempts=delivery.attempts, age_ms=age_ms, jitter=random.random())
         attempt = Attempt(
             number=delivery.attempts + 1,
             at=round(at * 1000),

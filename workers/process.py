@@ -16,6 +16,8 @@ from relay.config.environment import Settings
 from relay.errors import StoreUnavailable
 from relay.live import Live, settle_memory
 from relay.logs import log
+from relay.sinks.guard import open_guarded_session
+from relay.sinks.subscriber import is_subscriber
 from relay.sinks.transport import open_session
 from relay.store.connect import connect
 from relay.store.keys import INBOX, JOBS
@@ -56,6 +58,7 @@ class WorkerProcess:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
         self._ringer = Ringer(self._app, self._store)
         self._session = open_session()
+        self._guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
         self._router = Router(self._live, self._store, self._ringer, self.run, self._stopping.is_set)
         self._jobs = JobRunner(self._live, self._store, self._stopping.is_set)
         ticker = Ticker(self._live, self._store, self._ringer, self._begin)
@@ -110,14 +113,14 @@ class WorkerProcess:
         sink = queue.partition(":")[2]
         if self._stopping.is_set():
             return
-        if sink not in self._live.sinks:
+        outside = is_subscriber(sink)
+        if not outside and sink not in self._live.sinks:
             # A newer configuration, or an orphan: whoever knows it will send it.
             log.warning("sink.unknown", sink=sink, config=self._live.config.version)
             return
         if sink not in self._drainers:
-            self._drainers[sink] = Drainer(
-                sink, self._live, self._store, self._session, self._name, self._stopping.is_set
-            )
+            session = self._guarded if outside else self._session
+            self._drainers[sink] = Drainer(sink, self._live, self._store, session, self._name, self._stopping.is_set)
         self._drainers[sink].start()
 
     def stop_claiming(self) -> None:
@@ -138,4 +141,5 @@ class WorkerProcess:
         await asyncio.gather(*[drainer.finish(self._stop_by) for drainer in self._drainers.values()])
         await self._ticking
         await self._session.close()
+        await self._guarded.close()
         await self._store.client.aclose()

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from relay.cli import check, deliveries, demo, events, explain, processes, send, stats
+from relay.cli import check, deliveries, demo, events, explain, processes, send, stats, subscriptions
 from relay.errors import RelayError, StoreUnavailable
 
 STORE_UNAVAILABLE = 2
@@ -41,3 +41,4 @@ app.command()(send.send)
 app.command()(stats.stats)
 app.add_typer(events.app)
 app.add_typer(deliveries.app)
+app.add_typer(subscriptions.app)

@@ -15,7 +15,7 @@ from relay.config.yaml import Document
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_LATER = frozenset({"api_users", "api", "fetch"})  # in the contract, not in this version
+_LATER = frozenset({"api", "fetch"})  # in the contract, not in this version
 _KINDS: Mapping[str, str] = {
     "string_type": "must be a text",
     "string_too_short": "must not be empty",

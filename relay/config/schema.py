@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, SecretStr, WithJsonSchema
 
 from relay.config.findings import did_you_mean, shown
-from relay.config.scalars import Duration
-from relay.config.sink import SinkSettings
+from relay.config.scalars import Duration, Trusted
+from relay.config.sink import SinkSettings, Timeout
 from relay.retrying import parse_duration
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+SUBSCRIBER = "sub-"
+"""What the names of subscribers' sinks begin with, followed by a number; no sink of the file is called so."""
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,256}")
 _SIZE = re.compile(r"(\d{1,9})\s*(B|KiB|MiB)?", re.ASCII)
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024, None: 1}
@@ -107,6 +109,15 @@ class SourceKeys(Section):
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
 
 
+class ApiUserKeys(Section):
+    """An application, or whoever runs it, that may subscribe through the amoCRM-compatible API."""
+
+    login: str = Field(min_length=1, max_length=200, description="USER_LOGIN: as a rule an e-mail address")
+    hash: SecretStr = Field(description="USER_HASH")
+    token: SecretStr = Field(description="Authorization: Bearer <token>")
+    source: str = Field(description="The only account whose events it may have")
+
+
 class Table(RootModel[dict[str, Text]]):
     """A table for the filter lookup('name'). Keys are compared as text, values are texts."""
 
@@ -157,6 +168,16 @@ class Worker(Section):
     batch: int = Field(50, ge=1, le=1_000, description="Receipts or deliveries that one call to the store takes")
 
 
+class Subscribers(Section):
+    """Applications that subscribed through the API. Their addresses come from outside."""
+
+    allow: tuple[Trusted, ...] = Field(
+        (), description="Networks and hosts, not public, that may be sent to all the same"
+    )
+    timeout: Timeout = Field(2_000, description="amoCRM's own two seconds", json_schema_extra={"default": "2s"})
+    concurrency: int = Field(4, ge=1, le=1_000, description="Calls at a time, of one subscriber")
+
+
 class File(Section):
     """The whole file. `sinks` are checked by their types, and `routes` with them."""
 
@@ -165,6 +186,8 @@ class File(Section):
     tables: dict[str, Table] = {}
     templates: dict[str, Any] = Field({}, description="Bodies that routes refer to by name")
     routes: list[RouteKeys] = []
+    api_users: list[ApiUserKeys] = Field([], description="Who may subscribe through the amoCRM-compatible API")
     ingress: Ingress = Field(default_factory=Ingress)
     retention: Retention = Field(default_factory=Retention)
     worker: Worker = Field(default_factory=Worker)
+    subscribers: Subscribers = Field(default_factory=Subscribers)

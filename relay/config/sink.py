@@ -1,6 +1,6 @@
 """What every sink's YAML may say, whatever its type. A sink's own settings inherit from this."""
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
@@ -17,6 +17,9 @@ def _within_lease(ms: int) -> int:
     return ms
 
 
+Timeout: TypeAlias = Annotated[Duration, AfterValidator(_within_lease)]
+
+
 class SinkSettings(BaseModel):
     """The keys common to all sinks. Durations are milliseconds once read."""
 
@@ -25,7 +28,7 @@ class SinkSettings(BaseModel):
     type: str
     rate: Rate | None = None
     concurrency: int = Field(default=8, ge=1, le=1000)
-    timeout: Annotated[Duration, AfterValidator(_within_lease)] = Field(15_000, json_schema_extra={"default": "15s"})
+    timeout: Timeout = Field(15_000, json_schema_extra={"default": "15s"})
     retry: list[Duration] | None = None
     attempts: int | None = Field(default=None, ge=1)
     max_age: Duration | None = None

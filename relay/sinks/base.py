@@ -7,7 +7,8 @@ from typing import ClassVar, TypeAlias
 import aiohttp
 
 from relay.config.sink import SinkSettings
-from relay.model import Delivery, Json, Result
+from relay.model import Decision, Delivery, Json, Result
+from relay.retrying import decide
 
 SettingsType: TypeAlias = type[SinkSettings]  # inside Sink `type` is the sink's own name
 
@@ -47,6 +48,10 @@ class Sink(ABC):
     @abstractmethod
     async def send(self, delivery: Delivery, session: aiohttp.ClientSession) -> Result:
         """Make one attempt and say what it came to. Never raise for what the other side or the network does."""
+
+    def decide(self, result: Result, *, attempts: int, age_ms: int, jitter: float) -> Decision:
+        """Say what happens next, as `relay.retrying.decide` does by the sink's policy. Pure."""
+        return decide(result, attempts=attempts, age_ms=age_ms, policy=self.policy, jitter=jitter)
 
     @abstractmethod
     def describe(self, content: bytes) -> Mapping[str, Json]:

@@ -11,6 +11,7 @@ from relay.model import Decision, Delivery, Limit, Outcome, Receipt, Record, Rou
 from relay.store.body import pack, unpack
 from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
 from relay.store.scripts import Caller, Script, unavailable
+from relay.store.subscriptions import Subscriptions
 
 _ACCEPT, _CLAIM, _ROUTE, _SETTLE = Script("accept"), Script("claim"), Script("route"), Script("settle")
 _SENDING, _RELEASE, _ENQUEUE, _FINISH_JOB = (
@@ -77,6 +78,7 @@ class Store:
     def __init__(self, client: Redis, namespace: str = "relay") -> None:
         self.client = client
         self.keys = Keys(namespace)
+        self.subscriptions = Subscriptions(client, namespace)
         self._call = Caller(client, self.keys.prefix)
 
     async def accept(self, hooks: Sequence[Hook], late: Sequence[str] = ()) -> Accepted:

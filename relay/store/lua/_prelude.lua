@@ -58,3 +58,14 @@ local function delivery_closed(id, sink, event, state)
   end
   close_one_of(receipt_of(event))
 end
+
+-- The queue of a subscription. While it is disabled nothing leaves it, and nobody looks at it.
+local function close_subscriber(id, reason)
+  call('HSET', P .. 'gate:sink:sub-' .. id, 'paused', 1, 'reason', reason)
+end
+
+local function open_subscriber(id)
+  call('DEL', P .. 'failures:' .. id)
+  call('HDEL', P .. 'gate:sink:sub-' .. id, 'paused', 'reason')
+  rewake('sink:sub-' .. id)
+end

@@ -6,7 +6,7 @@ import pytest
 
 from relay.config.findings import Findings
 from relay.config.load import Config, load_file
-from relay.config.schema import File, Ingress, Retention, RouteKeys, SourceKeys, Worker
+from relay.config.schema import ApiUserKeys, File, Ingress, Retention, RouteKeys, SourceKeys, Worker
 from relay.config.yaml import parse
 from relay.sinks import TYPES
 
@@ -16,6 +16,7 @@ SECRETS = dict.fromkeys(
     [
         *("ACME_HOOK_TOKEN", "BRANCH_HOOK_TOKEN", "BOOKS_TOKEN"),
         *("BOOKS_SIGNING_SECRET", "ARCHIVE_PASSWORD", "PARTNER_KEY"),
+        *("CRM_API_HASH", "CRM_API_TOKEN"),
     ],
     "a-secret-for-the-test",
 )
@@ -62,5 +63,14 @@ def test_the_full_example_is_valid_and_fit_for_production() -> None:
 
 def test_the_full_example_has_every_key() -> None:
     named = {path[-1] for path in parse(FULL.read_text(), Findings(str(FULL))).keys}
-    for model in (File, SourceKeys, RouteKeys, Ingress, Retention, Worker, *(sink.Settings for sink in TYPES.values())):
+    for model in (
+        File,
+        SourceKeys,
+        RouteKeys,
+        ApiUserKeys,
+        Ingress,
+        Retention,
+        Worker,
+        *(sink.Settings for sink in TYPES.values()),
+    ):
         assert set(model.model_fields) <= named

@@ -19,13 +19,13 @@ SOURCE = "sources: {acme: {type: amocrm, token: long-enough}}\n"
             "- a",
             [
                 "1:1: sources is missing: name at least one, with its type and token",
-                "1:1: the file must be a mapping with the keys sources, sinks, tables, templates, routes, ingress, "
-                "retention, worker",
+                "1:1: the file must be a mapping with the keys sources, sinks, tables, templates, routes, api_users, "
+                "ingress, retention, worker, subscribers",
             ],
         ),
         ("sources:\nsinks: {}", ["1:1: sources is missing: name at least one, with its type and token"]),
         (f"{SOURCE}sink: {{}}", ["2:1: unknown key sink, did you mean sinks?"]),
-        (f"{SOURCE}api_users: []", ["2:1: api_users is not supported in this version: remove it"]),
+        (f"{SOURCE}api_users: {{}}", ["2:12: api_users: must be a list, each user begins with - login:"]),
         (f"{SOURCE}routes: {{}}", ["2:9: routes: must be a list, each route begins with - name:"]),
         (f"{SOURCE}sinks: [a]", ["2:8: sinks: must be a mapping (key: value)"]),
     ],
