@@ -119,7 +119,7 @@ def json_of(body: bytes) -> Json:
     """Read a body; None where it is no JSON."""
     try:
         read: Json = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return read
 
