@@ -16,9 +16,11 @@ from relay.config.environment import Settings
 from relay.errors import StoreUnavailable
 from relay.live import Live, settle_memory
 from relay.logs import log
+from relay.sinks.tools import Tools
 from relay.sinks.transport import open_session
 from relay.store.connect import connect
 from relay.store.keys import INBOX, JOBS
+from relay.store.notes import Notes
 from relay.store.store import Store
 from workers.drainer import Drainer
 from workers.jobs import JobRunner
@@ -55,7 +57,8 @@ class WorkerProcess:
     async def _compose(self) -> None:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
         self._ringer = Ringer(self._app, self._store)
-        self._session = open_session()
+        notes = Notes(self._store.client, self._namespace)
+        self._tools = Tools(session=open_session(), notes=notes, now=time.time)
         self._router = Router(self._live, self._store, self._ringer, self.run, self._stopping.is_set)
         self._jobs = JobRunner(self._live, self._store, self._stopping.is_set)
         ticker = Ticker(self._live, self._store, self._ringer, self._begin)
@@ -116,7 +119,7 @@ class WorkerProcess:
             return
         if sink not in self._drainers:
             self._drainers[sink] = Drainer(
-                sink, self._live, self._store, self._session, self._name, self._stopping.is_set
+                sink, self._live, self._store, self._tools, self._name, self._stopping.is_set
             )
         self._drainers[sink].start()
 
@@ -136,5 +139,5 @@ class WorkerProcess:
     async def _finish(self) -> None:
         await asyncio.gather(*[drainer.finish(self._stop_by) for drainer in self._drainers.values()])
         await self._ticking
-        await self._session.close()
+        await self._tools.session.close()
         await self._store.client.aclose()

@@ -1,11 +1,9 @@
 """Any HTTP endpoint: accounting, a CRM of one's own, a script. Content in, request out, answer read as an outcome."""
 
-import time
 from collections.abc import Mapping
 from http.client import responses
 from typing import Literal, TypeAlias, get_args
 
-import aiohttp
 import msgspec
 from multidict import CIMultiDict
 
@@ -16,6 +14,7 @@ from relay.sinks.base import Sink
 from relay.sinks.http_settings import HttpSettings, Method, header_name, header_value, is_secret
 from relay.sinks.retry_after import retry_after
 from relay.sinks.signing import secret_key, signed
+from relay.sinks.tools import Tools
 from relay.sinks.transport import Request, Response, TransportFailure, call, timeouts
 
 Encoding: TypeAlias = Literal["json", "form", "text", "none"]
@@ -99,10 +98,10 @@ class HttpSink(Sink):
         )
         return msgspec.json.encode(head) + b"\n" + body
 
-    async def send(self, delivery: Delivery, session: aiohttp.ClientSession) -> Result:
+    async def send(self, delivery: Delivery, tools: Tools) -> Result:
         """Make one attempt."""
-        request = self.request(delivery, _now())
-        return self.read(request, await call(session, request), _now())
+        request = self.request(delivery, _ms(tools.now()))
+        return self.read(request, await call(tools.session, request), _ms(tools.now()))
 
     def request(self, delivery: Delivery, now: int) -> Request:
         """Build the request of a delivery. `now` (epoch milliseconds) goes into the signature only. Pure."""
@@ -188,8 +187,8 @@ class HttpSink(Sink):
         return text
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)
 
 
 def _headers(encoding: Encoding, *layers: Mapping[str, str]) -> CIMultiDict[str]:

@@ -1,0 +1,91 @@
+"""A real store: one embedded server for the session (and xdist worker), a namespace of its own for every test."""
+
+import asyncio
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from relay.sandbox.server import EmbeddedStore
+from relay.store.connect import connect
+from relay.store.reading import Reader
+from relay.store.store import Store
+
+from .invariants import broken
+
+T = TypeVar("T")
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def start_server() -> Iterator[Callable[..., EmbeddedStore]]:
+    """Start further servers with options of their own; all end with the session."""
+    started: list[EmbeddedStore] = []
+    # Short: a socket's path has 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="amo-") as folder:
+
+        def start(*options: str) -> EmbeddedStore:
+            server = EmbeddedStore(Path(folder) / str(len(started)), *options)
+            started.append(server)
+            server.start()
+            return server
+
+        try:
+            yield start
+        finally:
+            for server in started:
+                server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(start_server) -> EmbeddedStore:
+    """Give the server that all tests of this process share."""
+    return start_server()
+
+
+@pytest.fixture
+def namespace() -> str:
+    """Name a part of the server that no other test touches."""
+    return f"t{next(_numbers)}"
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[Coroutine[Any, Any, T]], T]]:
+    """Run coroutines in one loop from a plain test."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture
+def store(server, namespace, run) -> Iterator[Store]:
+    """Give an empty store, and see after the test that its invariants hold."""
+    store = Store(connect(server.url, answer_seconds=10), namespace)
+    try:
+        yield store
+        assert run(broken(store)) == []
+    finally:
+        run(store.client.aclose())
+
+
+@pytest.fixture
+def reader(store, namespace) -> Reader:
+    """Give the reader of the store."""
+    return Reader(store.client, namespace)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Callable[[], T]], T]:
+    """Ask again and again until there is an answer that is true; give that."""
+
+    def wait(condition: Callable[[], T], seconds: float = 10) -> T:
+        end = time.monotonic() + seconds
+        while not (answer := condition()):
+            assert time.monotonic() < end, "it did not come to be in time"
+            time.sleep(0.001)
+        return answer
+
+    return wait

@@ -1,0 +1,91 @@
+"""What must have happened before a test's own part begins."""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+
+from relay.model import Delivery, Limit, Outcome, Receipt
+from relay.store.store import Claim, Settlement
+
+from .shapes import hook, new, routed, settlement
+
+
+class Given:
+    """Brings a store to where a test begins. Ids count upwards, so they sort as they were made."""
+
+    def __init__(self, run, store) -> None:
+        self._run = run
+        self._store = store
+        self._numbers = itertools.count()
+
+    def accepted(self, n: int = 1) -> list[str]:
+        """Receipts in the inbox, every body another."""
+        ids = [f"r{next(self._numbers):04}" for _ in range(n)]
+        self._run(self._store.accept([hook(id, id.encode()) for id in ids]))
+        return ids
+
+    def taken(self, n: int = 1) -> list[Receipt]:
+        """Receipts that a router holds under the token "router"."""
+        self.accepted(n)
+        return self._run(self._store.claim_receipts("router", 100, 60_000)).items
+
+    def pending(self, n: int = 1, **more) -> list[str]:
+        """Deliveries, each of a receipt of its own."""
+        parts = [routed(r, new(f"d{next(self._numbers):04}", r.id, **more)) for r in self.taken(n)]
+        self._run(self._store.route("router", parts))
+        return [delivery.id for part in parts for delivery in part.deliveries]
+
+    def claimed(self, n: int = 1, token: str = "w1", lease_ms: int = 60_000) -> list[Delivery]:
+        """Deliveries that a drainer holds."""
+        self.pending(n)
+        return self.claim(token, lease_ms=lease_ms).items
+
+    def leased(self, **more) -> Delivery:
+        """One delivery that a drainer holds."""
+        (only,) = self.claimed(1, **more)
+        return only
+
+    def claim(
+        self, token: str = "w1", sink: str = "books", max: int = 100, lease_ms: int = 60_000, concurrency: int = 0,
+        limits: Sequence[Limit] = (),
+    ) -> Claim[Delivery]:  # fmt: skip
+        """Claim of a sink."""
+        return self._run(self._store.claim_deliveries(sink, token, max, lease_ms, concurrency, limits))
+
+    def settle(self, *items: Settlement, **counts: int) -> list[str]:
+        """Settle attempts of one sink."""
+        return self._run(self._store.settle(items[0].delivery.sink, items, counts))
+
+    def settled(self, delivery: Delivery, outcome: Outcome, number: int = 1, **decision) -> str:
+        """Settle one attempt."""
+        (answer,) = self.settle(settlement(delivery, outcome, number, **decision))
+        return answer
+
+
+@pytest.fixture
+def given(run, store) -> Given:
+    """Bring the store to where a test begins."""
+    return Given(run, store)
+
+
+@pytest.fixture
+def look(run, reader):
+    """Read one delivery."""
+
+    def read(id: str):
+        (found,) = run(reader.deliveries([id]))
+        return found
+
+    return read
+
+
+@pytest.fixture
+def look_at_receipt(run, reader):
+    """Read one receipt."""
+
+    def read(id: str):
+        (found,) = run(reader.receipts([id]))
+        return found
+
+    return read

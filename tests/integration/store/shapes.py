@@ -1,0 +1,78 @@
+"""Records as the ingress, the router and the drainer hand them to the store."""
+
+from hashlib import blake2b
+
+import msgspec
+
+from relay.model import (
+    Attempt,
+    Decision,
+    DecisionKind,
+    Delivery,
+    DeliveryState,
+    NewDelivery,
+    Outcome,
+    Receipt,
+    ReceiptState,
+    Routed,
+    RoutedEvent,
+)
+from relay.store.store import Hook, Settlement
+
+DECIDED = {
+    Outcome.DELIVERED: (DecisionKind.SETTLE, DeliveryState.DELIVERED),
+    Outcome.SKIPPED: (DecisionKind.SETTLE, DeliveryState.SKIPPED),
+    Outcome.RETRY: (DecisionKind.RETRY, DeliveryState.PENDING),
+    Outcome.THROTTLED: (DecisionKind.WAIT, DeliveryState.PENDING),
+    Outcome.BLOCKED: (DecisionKind.WAIT, DeliveryState.PENDING),
+    Outcome.UNKNOWN: (DecisionKind.HOLD, DeliveryState.HELD),
+    Outcome.REJECTED: (DecisionKind.DEAD, DeliveryState.DEAD),
+}
+BODY = b"leads[add][0][id]=1"
+
+
+def hook(id: str, body: bytes = BODY, **more) -> Hook:
+    """Make a hook without a change time."""
+    fields = {"source": "acme", "timed": False, "request_id": "", "content_type": "application/x-www-form-urlencoded",
+              "user_agent": "amoCRM/1.0"}  # fmt: skip
+    return Hook(id=id, digest=blake2b(body, digest_size=16).hexdigest(), body=body, **{**fields, **more})
+
+
+def event(index: int = 0, entity_id: str = "1") -> RoutedEvent:
+    """Make an event that a route took."""
+    return RoutedEvent(
+        index=index, name="add_lead", entity="lead", entity_id=entity_id, state=ReceiptState.ROUTED, reason=""
+    )
+
+
+def new(id: str, receipt: str, index: int = 0, **more) -> NewDelivery:
+    """Make a delivery as routing does."""
+    fields = {"route": "invoices", "sink": "books", "once": False, "content": b'{"amount": 1}'}
+    return NewDelivery(id=id, event_id=f"{receipt}.{index}", **{**fields, **more})
+
+
+def routed(receipt: Receipt, *deliveries: NewDelivery, events=None, **more) -> Routed:
+    """Make what routing says of a receipt."""
+    fields = {"state": ReceiptState.ROUTED if deliveries else ReceiptState.UNROUTED, "reason": "", "config": "v1"}
+    return Routed(
+        receipt=receipt, events=[event()] if events is None else events, deliveries=deliveries, **{**fields, **more}
+    )
+
+
+def attempt(outcome: Outcome, number: int = 1, reason: str = "so it was", **more) -> bytes:
+    """Write an attempt as the drainer does."""
+    fields = {"at": 1_790_000_000_000, "took_ms": 12, "decision": DECIDED[outcome][0]}
+    return msgspec.json.encode(Attempt(number=number, outcome=outcome, reason=reason, **{**fields, **more}))
+
+
+def settlement(delivery: Delivery, outcome: Outcome, number: int = 1, **decision) -> Settlement:
+    """Make what an attempt came to, decided as is usual for its outcome."""
+    kind, state = DECIDED[outcome]
+    consumed = outcome not in (Outcome.THROTTLED, Outcome.BLOCKED)
+    fields = {"kind": kind, "state": state, "reason": "so it was", "consumed": consumed}
+    return Settlement(
+        delivery=delivery,
+        outcome=outcome,
+        decision=Decision(**{**fields, **decision}),
+        attempt=attempt(outcome, number),
+    )
