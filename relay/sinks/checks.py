@@ -1,37 +1,28 @@
-"""What an answer means where the vendor says so in his own way: ordered checks over status, headers and JSON."""
+"""What an operator says about an answer: `success_if`, `rejected_if` and the like, compiled once.
+
+A check is a mapping of which all must hold, or a list of such mappings of which one must:
+
+    success_if: {status: [200, 201], json: {status: ok}}
+    rejected_if: [{json: {error.code: [3, 7]}}, {header: {X-Refused: {exists: true}}}]
+
+Values are compared as text, so 0 and "0" are the same. A path within JSON has keys and indexes (`messages.0.status`);
+`*` is every element. What is null, empty or not there does not exist.
+"""
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from relay.model import Json, Outcome
 from relay.sinks.transport import Response
 
+Holds: TypeAlias = Callable[["Answered"], bool]
+
 _STATUS = re.compile(r"[1-5](\d\d|xx)")
-
-
-def _listed(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-def _as_text(value: object) -> object:
-    """Compare by what is written: vendors say 0 here and "0" there."""
-    if isinstance(value, bool) or value is None:
-        return "null" if value is None else str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _texts(value: object) -> object:
-    return [_as_text(item) for item in value] if isinstance(value, list) else value
-
-
-def _status(text: str) -> str:
-    if not _STATUS.fullmatch(text):
-        raise ValueError(f"{text!r} is no HTTP status: write 429, or 5xx for all of them")
-    return text
 
 
 def _pattern(text: str) -> str:
@@ -42,117 +33,188 @@ def _pattern(text: str) -> str:
     return text
 
 
-class _Part(BaseModel):
+def _path(path: str) -> str:
+    if not all(path.split(".")):
+        raise ValueError(f"{path!r} is no path: write keys and indexes with dots between them, such as errors.0.code")
+    return path
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+def _status(value: object) -> object:
+    text = str(value)
+    if isinstance(value, bool) or not _STATUS.fullmatch(text):
+        raise ValueError(f"{value!r} is no HTTP status: write 429, or 5xx for all of them")
+    return text
+
+
+class Matching(BaseModel):
+    """A value that is there, or is not; or one that a regular expression finds something in."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Expected(_Part):
-    """What a value must be like: there (or not), or somewhere in it a regular expression."""
 
     exists: bool | None = None
     matches: Annotated[str, AfterValidator(_pattern)] | None = None
 
-    def holds(self, value: Json) -> bool:
-        """Tell whether a value is so. `None` is one that is not there."""
-        if self.exists is not None and self.exists != (value is not None):
-            return False
-        return self.matches is None or (value is not None and bool(re.search(self.matches, _written(value))))
+    @model_validator(mode="after")
+    def _one(self) -> "Matching":
+        if (self.exists is None) == (self.matches is None):
+            raise ValueError("give exactly one of exists and matches")
+        return self
 
 
-Texts: TypeAlias = Annotated[list[str], BeforeValidator(_texts), BeforeValidator(_listed), Field(min_length=1)]
-Statuses: TypeAlias = Annotated[
-    list[Annotated[str, AfterValidator(_status)]], BeforeValidator(_texts), BeforeValidator(_listed)
-]
-Wanted: TypeAlias = Expected | Texts
+Scalar: TypeAlias = bool | int | str
+Expected: TypeAlias = Scalar | list[Scalar] | Matching
+JsonPath: TypeAlias = Annotated[str, Field(min_length=1), AfterValidator(_path)]
 
 
-class Check(_Part):
-    """All of: the status is one of these, headers and values of the JSON body are one of theirs.
+class Check(BaseModel):
+    """What must hold of an answer, all of it."""
 
-    `json` names values by their path, list indexes included: `messages.0.status`. They are compared as text.
-    """
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    status: Statuses | None = None
-    headers: dict[str, Wanted] = {}
-    body: dict[str, Wanted] = Field({}, alias="json")
+    status: Annotated[list[Annotated[str, BeforeValidator(_status)]], BeforeValidator(_listed)] | None = None
+    header: dict[str, Expected] = {}
+    content: dict[JsonPath, Expected] = Field({}, alias="json")
 
-    def holds(self, response: Response, body: Json) -> bool:
-        """Tell whether it holds for an answer whose body says `body`."""
-        return (
-            (self.status is None or _has_status(self.status, response.status))
-            and all(_is(wanted, response.headers.get(name)) for name, wanted in self.headers.items())
-            and all(_is(wanted, json_at(body, path)) for path, wanted in self.body.items())
-        )
+    @model_validator(mode="after")
+    def _something(self) -> "Check":
+        if not (self.status or self.header or self.content):
+            raise ValueError("an empty check holds always: give status, header or json")
+        return self
 
 
 AnyOf: TypeAlias = Annotated[list[Check], BeforeValidator(_listed), Field(min_length=1)]
 
-_ORDER: Final[Mapping[str, Outcome]] = {
+CheckName: TypeAlias = Literal["success_if", "already_if", "throttled_if", "retry_if", "blocked_if", "rejected_if"]
+
+ORDER: Final[Mapping[CheckName, Outcome]] = {
     "success_if": Outcome.DELIVERED,
     "already_if": Outcome.DELIVERED,
     "throttled_if": Outcome.THROTTLED,
+    "retry_if": Outcome.RETRY,
     "blocked_if": Outcome.BLOCKED,
     "rejected_if": Outcome.REJECTED,
 }
+"""The checks in the order in which they are asked: the first that holds decides."""
 
 
 class Checks(BaseModel):
-    """The settings of a sink that is told how to read answers. Each is a check, or a list of which any may hold."""
+    """The checks that a sink's settings may have. To be inherited beside `SinkSettings`."""
 
     success_if: AnyOf | None = None
     already_if: AnyOf | None = None
     throttled_if: AnyOf | None = None
+    retry_if: AnyOf | None = None
     blocked_if: AnyOf | None = None
     rejected_if: AnyOf | None = None
 
-    def outcome(self, response: Response) -> tuple[str, Outcome] | None:
-        """Give the first setting that holds and what it means; None where none does."""
-        body = json_of(response.body)
-        for name, outcome in _ORDER.items():
-            checks: list[Check] | None = getattr(self, name)
-            if checks and any(check.holds(response, body) for check in checks):
-                return name, outcome
-        return None
+    @cached_property
+    def _compiled(self) -> list[tuple[CheckName, Holds]]:
+        return [(name, compile_checks(checks)) for name in ORDER if (checks := getattr(self, name))]
+
+    def outcome(self, answer: Response) -> tuple[CheckName, Outcome] | None:
+        """Give the first check that holds, and what it means; None where none does."""
+        answered = Answered(answer)
+        return next(((name, ORDER[name]) for name, holds in self._compiled if holds(answered)), None)
+
+
+class Answered:
+    """An answer being judged: its JSON is read once, and only where a check asks for it."""
+
+    def __init__(self, answer: Response) -> None:
+        self.status = answer.status
+        self.headers = answer.headers
+        self._body = b"" if answer.truncated else answer.body
+
+    @cached_property
+    def json(self) -> Json:
+        """The body, None where it is no JSON or only its beginning arrived."""
+        return json_of(self._body)
+
+
+def compile_checks(checks: Sequence[Check]) -> Holds:
+    """Compile a list of checks of which one must hold."""
+    compiled = [_compile(check) for check in checks]
+    return lambda answer: any(holds(answer) for holds in compiled)
+
+
+def _compile(check: Check) -> Holds:
+    parts: list[Holds] = []
+    if check.status is not None:
+        parts.append(_status_among(frozenset(check.status)))
+    parts += [_header_is(name, _fits(expected)) for name, expected in check.header.items()]
+    parts += [_json_is(path, _fits(expected)) for path, expected in check.content.items()]
+    return lambda answer: all(part(answer) for part in parts)
+
+
+def _status_among(statuses: frozenset[str]) -> Holds:
+    return lambda answer: str(answer.status) in statuses or f"{answer.status // 100}xx" in statuses
+
+
+def _header_is(name: str, fits: Callable[[list[str]], bool]) -> Holds:
+    return lambda answer: fits(_texts([answer.headers.get(name)]))
+
+
+def _json_is(path: str, fits: Callable[[list[str]], bool]) -> Holds:
+    # A body that cannot be read says nothing, not even that a value is not there.
+    return lambda answer: answer.json is not None and fits(_texts(pick(answer.json, path)))
+
+
+def _fits(expected: Expected) -> Callable[[list[str]], bool]:
+    """Compile what is expected of the values found at one place; with `*` they may be many, and one is enough."""
+    if not isinstance(expected, Matching):
+        wanted = {_text(value) for value in (expected if isinstance(expected, list) else [expected])}
+        return lambda found: not wanted.isdisjoint(found)
+    if expected.matches is not None:
+        matches = re.compile(expected.matches).search
+        return lambda found: any(matches(text) for text in found)
+    return lambda found: bool(found) is expected.exists
 
 
 def json_of(body: bytes) -> Json:
     """Read a body; None where it is no JSON."""
     try:
-        read: Json = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+        content: Json = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return read
+    return content
 
 
-def json_at(body: Json, path: str) -> Json:
-    """Give the value at a path such as `messages.0.status`; None where nothing is there."""
-    value: Any = body
+def pick(content: Json, path: str) -> list[Json]:
+    """Give the values at a path: none, one, or with `*` many. Null and "" are not there."""
+    found = [content]
     for part in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdecimal():
-            value = value[int(part)] if int(part) < len(value) else None
-        else:
-            return None
-    found: Json = value
-    return found
+        found = [inner for value in found for inner in _step(value, part)]
+    return [value for value in found if value is not None and value != ""]
 
 
-def text_at(body: Json, path: str | None) -> str:
-    """Give the text or number at a path as text; "" where there is none."""
-    value = json_at(body, path) if path else None
-    return _written(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+def text_at(content: Json, path: str | None) -> str:
+    """Give the first text or number at a path as text; "" where there is none."""
+    values = pick(content, path) if path else []
+    return next((_text(value) for value in values if isinstance(value, str | int | float)), "")
 
 
-def _has_status(wanted: list[str], status: int) -> bool:
-    return str(status) in wanted or f"{status // 100}xx" in wanted
+def _step(value: Json, part: str) -> Iterator[Json]:
+    if isinstance(value, Mapping):
+        if part == "*":
+            yield from value.values()
+        elif part in value:
+            yield value[part]
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        if part == "*":
+            yield from value
+        elif part.isdecimal() and int(part) < len(value):
+            yield value[int(part)]
 
 
-def _is(wanted: Expected | list[str], value: Json) -> bool:
-    return wanted.holds(value) if isinstance(wanted, Expected) else _written(value) in wanted
+def _texts(values: Sequence[Json]) -> list[str]:
+    return [_text(value) for value in values if value is not None and value != ""]
 
 
-def _written(value: Json) -> str:
-    if isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode()  # true, null, 0.5, and nothing in between
+def _text(value: Json) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

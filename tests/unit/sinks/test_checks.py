@@ -7,7 +7,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import ValidationError
 
 from relay.model import Outcome
-from relay.sinks.checks import Answered, Check, CheckSettings, Judge, compile_checks, pick
+from relay.sinks.checks import Answered, Check, Checks, compile_checks, pick, text_at
 from relay.sinks.transport import Response
 
 BODY = {
@@ -21,10 +21,14 @@ BODY = {
 }
 
 
-def answered(content=BODY, status=200, truncated=False, **headers):
+def answer(content=BODY, status=200, truncated=False, **headers):
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     named = CIMultiDictProxy(CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}))
-    return Answered(Response(status=status, headers=named, body=body, truncated=truncated))
+    return Response(status=status, headers=named, body=body, truncated=truncated)
+
+
+def answered(*args, **more):
+    return Answered(answer(*args, **more))
 
 
 def holds(check, answer):
@@ -79,8 +83,8 @@ def test_the_beginning_of_a_body_says_nothing():
 
 
 def test_of_a_list_of_checks_one_is_enough():
-    settings = CheckSettings.model_validate({"rejected_if": [{"status": 500}, {"json": {"code": 7}}]})
-    assert Judge(settings).verdict(answered()).outcome is Outcome.REJECTED
+    checks = Checks.model_validate({"rejected_if": [{"status": 500}, {"json": {"code": 7}}]})
+    assert checks.outcome(answer()) == ("rejected_if", Outcome.REJECTED)
 
 
 @pytest.mark.parametrize(
@@ -94,13 +98,12 @@ def test_of_a_list_of_checks_one_is_enough():
     ],
 )
 def test_the_first_that_holds_decides_whatever_their_order_in_the_file(given, outcome, check):
-    verdict = Judge(CheckSettings.model_validate(given)).verdict(answered())
-    assert (verdict.outcome, verdict.check) == (outcome, check)
+    assert Checks.model_validate(given).outcome(answer()) == (check, outcome)
 
 
 def test_where_none_holds_nothing_is_said():
-    assert Judge(CheckSettings.model_validate({"success_if": {"status": 500}})).verdict(answered()) is None
-    assert Judge(CheckSettings()).verdict(answered()) is None
+    assert Checks.model_validate({"success_if": {"status": 500}}).outcome(answer()) is None
+    assert Checks().outcome(answer()) is None
 
 
 @pytest.mark.parametrize(
@@ -136,3 +139,11 @@ def test_a_check_that_cannot_be_meant_is_refused(check, why):
 )
 def test_a_path_finds_what_is_there(path, found):
     assert pick(BODY, path) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("messages.*.id", "m-1"), ("code", "7"), ("messages", ""), ("gone", ""), (None, "")],
+)
+def test_an_id_is_taken_as_text(path, text):
+    assert text_at(BODY, path) == text
