@@ -40,15 +40,27 @@ async def attempt(deliveries: Sequence[Delivery], sink: Sink, store: Store, tool
 
 
 async def _attempt_one(delivery: Delivery, sink: Sink, store: Store, tools: Tools) -> Came | None:
-    if sink.unsafe:
-        if delivery.sending:
-            found = await _look_up(delivery, sink, tools)
-            if found.outcome is not Outcome.RETRY or delivery.attempts >= sink.policy.attempts:
-                return Came(delivery=delivery, result=found, looked_up=True)
-        if not await store.mark_sending(delivery):
-            log.warning("delivery.lost_lease", delivery_id=delivery.id, sink=sink.name)
-            return None
+    if sink.unsafe and delivery.sending:
+        found = await _look_up(delivery, sink, tools)
+        if found.outcome is not Outcome.RETRY or delivery.attempts >= sink.policy.attempts:
+            return Came(delivery=delivery, result=found, looked_up=True)
+    if refused := await _admit(delivery, sink, tools):
+        return Came(delivery=delivery, result=refused)
+    if sink.unsafe and not await store.mark_sending(delivery):
+        log.warning("delivery.lost_lease", delivery_id=delivery.id, sink=sink.name)
+        return None
     return Came(delivery=delivery, result=await _bounded(sink, sink.send(delivery, tools)))
+
+
+async def _admit(delivery: Delivery, sink: Sink, tools: Tools) -> Result | None:
+    """Ask the sink's own policy."""
+    try:
+        return await sink.admit(delivery, tools)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  a defect in one sink must not stop it, nor hide
+        log.exception("sink.failed", sink=sink.name, delivery_id=delivery.id)
+        return Result(outcome=Outcome.RETRY, reason=f"the relay failed before sending: {type(error).__name__}")
 
 
 async def _look_up(delivery: Delivery, sink: Sink, tools: Tools) -> Result:

@@ -145,6 +145,8 @@ class Drainer:
             status=result.status,
             response=result.response,
             provider_id=result.provider_id,
+            segments=result.segments,
+            cost=result.cost,
             next_at=round((at + took) * 1000) + decision.delay_ms if decision.delay_ms else None,
             worker=self._worker,
         )

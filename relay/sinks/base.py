@@ -30,6 +30,8 @@ class Sink(ABC):
     """The keys a route may give it -> whether the route must."""
     exclusive_keys: ClassVar[tuple[frozenset[str], ...]] = ()
     """Of each set a route may give one."""
+    given: ClassVar[Mapping[str, str]] = {}
+    """What `content` is given beside a route's keys: its name there -> the variable of the templates that it is."""
     skip_without: ClassVar[frozenset[str]] = frozenset()
     """Places whose missing value means nobody to deliver to (skipped), and no fault of the route (rejected)."""
 
@@ -74,6 +76,13 @@ class Sink(ABC):
 
         Pure. Raise RejectDelivery or SkipDelivery where these values can never be delivered.
         """
+
+    async def admit(self, _delivery: Delivery, _tools: Tools) -> Result | None:
+        """Say why a delivery must not be sent now, by a policy of our own; None: it may.
+
+        Asked before it is marked as sending. With a result nothing has left, and none of `send` follows.
+        """
+        return None
 
     @abstractmethod
     async def send(self, delivery: Delivery, tools: Tools) -> Result:
