@@ -110,9 +110,9 @@ def test_where_none_holds_nothing_is_said():
     ("check", "why"),
     [
         ({}, "holds always"),
-        ({"status": 20}, "no status"),
-        ({"status": True}, "no status"),
-        ({"status": "6xx"}, "no status"),
+        ({"status": 20}, "no HTTP status"),
+        ({"status": True}, "no HTTP status"),
+        ({"status": "6xx"}, "no HTTP status"),
         ({"json": {"a..b": 1}}, "no path"),
         ({"json": {"a": {"matches": "("}}}, "no regular expression"),
         ({"json": {"a": {"exists": True, "matches": "x"}}}, "exactly one"),

@@ -17,7 +17,8 @@ from yarl import URL
 from relay.errors import RejectDelivery
 from relay.model import Outcome
 from relay.sinks import TYPES
-from relay.sinks.http import RESPONSE_SHOWN, HttpSink
+from relay.sinks.http import HttpSink
+from relay.sinks.http_answer import RESPONSE_SHOWN
 from relay.sinks.tools import Tools
 from relay.sinks.transport import Response, TransportFailure, open_session
 
@@ -415,7 +416,7 @@ def test_settings_show_no_secret():
         ({"url": "https://u:p@books.example.com"}, "url", "write it under auth"),
         ({"url": URL_ + "#top"}, "url", "remove it"),
         ({"url": "https://" + "a" * 64 + ".example.com"}, "url", "host name"),
-        ({"auth": {}}, "auth", "exactly one of bearer, basic and header"),
+        ({"auth": {}}, "auth", "exactly one of bearer, basic, header and oauth2"),
         ({"auth": {"bearer": "a", "header": {"name": "b", "value": "c"}}}, "auth", "exactly one"),
         ({"auth": {"bearer": "a\nb"}}, "auth", "one line"),
         ({"auth": {"basic": {"username": "a:b", "password": "c"}}}, "auth", "match"),
