@@ -6,11 +6,12 @@ from relay.sinks.base import Sink
 from relay.sinks.http import HttpSink
 from relay.sinks.log import LogSink
 from relay.sinks.sms import SINKS as SMS
+from relay.sinks.unisender import UnisenderSink
 
 
 def _all() -> list[type[Sink]]:
     installed: list[type[Sink]] = [point.load() for point in entry_points(group="amo_relay.sinks")]
-    return [*installed, *SMS, HttpSink, LogSink]
+    return [*installed, *SMS, HttpSink, LogSink, UnisenderSink]
 
 
 TYPES: dict[str, type[Sink]] = {sink.type: sink for sink in _all()}

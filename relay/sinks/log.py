@@ -29,7 +29,8 @@ class LogSink(Sink):
     type = "log"
     Settings = LogSettings
     content_keys = dict.fromkeys(
-        ("path", "method", "headers", "query", "body", "form", "fields", "phone", "text"), False
+        ("path", "method", "headers", "query", "body", "form", "fields", "action", "list_ids", "tags", "phone", "text"),
+        False,
     )
 
     def __init__(self, name: str, settings: LogSettings) -> None:

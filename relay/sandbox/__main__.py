@@ -1,0 +1,34 @@
+"""Serve the fakes: `python -m relay.sandbox PORT`, on this machine only."""
+
+import asyncio
+import sys
+
+import uvicorn
+import uvloop
+
+from relay.sandbox.app import create
+from relay.sandbox.wire import Door, Wire
+
+
+async def serve(port: int) -> None:
+    """Serve until told to stop."""
+    door = Door()
+    config = uvicorn.Config(
+        create(door.shut),
+        host="127.0.0.1",
+        port=port,
+        http=Wire,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,  # a hanging fault is no reason to stay
+    )
+    door.server = uvicorn.Server(config)
+    await door.server.serve()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(int(sys.argv[1])))

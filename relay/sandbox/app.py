@@ -1,0 +1,123 @@
+"""The fakes as one application: each vendor under its own path, and what tests and the demo ask and tell them.
+
+`GET /__sandbox__/requests?vendor=&since=&limit=` what arrived, `DELETE` forgets it; `POST /__sandbox__/faults` puts a
+fault in force (see `relay.sandbox.faults.Fault`), `GET` lists them, `DELETE` takes them back.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from relay.sandbox.arrivals import Arrivals
+from relay.sandbox.faults import Fault, Faults
+from relay.sandbox.misbehaving import misbehave, rendered
+from relay.sandbox.vendors import make
+from relay.sandbox.vendors.base import Answer, Arrived, Vendor
+
+PAGE = 1000
+REFUSED_SECONDS = 5.0
+_NOTHING = Answer(content={"ok": False}, stored=False)
+
+
+class Sandbox:
+    """All vendors, what arrived at them, and the faults in force. `shut` closes the port for so many seconds."""
+
+    def __init__(self, shut: Callable[[float], Awaitable[None]]) -> None:
+        self._shut = shut
+        self._vendors: dict[str, Vendor] = {}
+        self._arrivals = Arrivals()
+        self._faults = Faults()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one request to a vendor."""
+        arrived = _arrived(scope, await _body(receive))
+        fault = self._faults.take(arrived.vendor, arrived.path)
+        answer = self._vendor(arrived.vendor).answer(arrived) if fault is None or fault.stores else None
+        if fault is None:
+            assert answer is not None
+            self._arrivals.add(arrived, answer, answer.status, "")
+            await rendered(answer)(scope, receive, send)
+        else:
+            self._arrivals.add(arrived, answer, fault.answers, fault.fault)
+            await misbehave(fault, answer or _NOTHING, scope, receive, send)
+
+    def _vendor(self, name: str) -> Vendor:
+        if name not in self._vendors:
+            self._vendors[name] = make(name)
+        return self._vendors[name]
+
+    async def requests(self, request: Request) -> Response:
+        """Tell what arrived, or forget it, with all that the vendors remember."""
+        if request.method == "DELETE":
+            self._arrivals.clear()
+            self._vendors.clear()
+            return Response(status_code=204)
+        query = request.query_params
+        try:
+            since, limit = int(query.get("since", 0)), int(query.get("limit", PAGE))
+        except ValueError:
+            return _json({"error": "since and limit are whole numbers"}, 422)
+        return _json(self._arrivals.page(since, max(limit, 0), query.get("vendor")))
+
+    async def faults(self, request: Request) -> Response:
+        """Put a fault in force, list them, or take all of them back."""
+        if request.method == "DELETE":
+            self._faults.clear()
+            return Response(status_code=204)
+        if request.method == "GET":
+            return _json(self._faults.list())
+        try:
+            fault = msgspec.json.decode(await request.body(), type=Fault)
+        except msgspec.ValidationError as error:
+            return _json({"error": str(error)}, 422)
+        except msgspec.DecodeError as error:
+            return _json({"error": f"not JSON: {error}"}, 422)
+        if fault.fault == "refuse":
+            shutting = BackgroundTask(self._shut, fault.seconds or REFUSED_SECONDS)
+            return _json(msgspec.structs.replace(fault, vendor=None, path=""), 201, shutting)
+        self._faults.add(fault)
+        return _json(fault, 201)
+
+
+def create(shut: Callable[[float], Awaitable[None]]) -> Starlette:
+    """Make the application."""
+    sandbox = Sandbox(shut)
+    return Starlette(
+        routes=[
+            Route("/__sandbox__/requests", sandbox.requests, methods=["GET", "DELETE"]),
+            Route("/__sandbox__/faults", sandbox.faults, methods=["GET", "POST", "DELETE"]),
+            Route("/{vendor}", sandbox),
+            Route("/{vendor}{path:path}", sandbox),
+        ]
+    )
+
+
+def _json(content: object, status: int = 200, background: BackgroundTask | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json", background=background)
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")
+    return body
+
+
+def _arrived(scope: Scope, body: bytes) -> Arrived:
+    _, vendor, *rest = scope["path"].split("/", 2)
+    return Arrived(
+        vendor=vendor,
+        method=scope["method"],
+        path="/" + "".join(rest),
+        query=scope["query_string"].decode("latin-1"),
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+        body=body,
+    )

@@ -1,0 +1,90 @@
+"""The sandbox's own log: what arrived, in order, whatever was answered. It is what tests and the demo compare with."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from relay.model import Record
+from relay.sandbox.vendors.base import Answer, Arrived
+
+KEPT: Final = 100_000
+_MASKED: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
+
+
+class Arrival(Record, frozen=True):
+    """One request as the log tells it. `status` is None where no answer was given."""
+
+    seq: int
+    at: int  # epoch milliseconds
+    vendor: str
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: str
+    idempotency_key: str
+    stored: bool
+    repeat: bool
+    status: int | None
+    fault: str
+
+
+class Page(Record, frozen=True):
+    """A part of the log. The next one begins `since` the number `next`."""
+
+    requests: Sequence[Arrival]
+    next: int
+    more: bool
+
+
+class Arrivals:
+    """The log. Numbers go on where it is cleared, so that a reader misses nothing and sees nothing twice."""
+
+    def __init__(self) -> None:
+        self._seq = 0
+        self._entries: list[Arrival] = []
+
+    def add(self, arrived: Arrived, answer: Answer | None, status: int | None, fault: str) -> None:
+        """Note what arrived, what was done about it, and which fault answered in place of the vendor."""
+        self._seq += 1
+        if len(self._entries) >= KEPT + KEPT // 10:
+            del self._entries[: KEPT // 10]
+        self._entries.append(
+            Arrival(
+                seq=self._seq,
+                at=time.time_ns() // 1_000_000,
+                vendor=arrived.vendor,
+                method=arrived.method,
+                path=arrived.path,
+                query=arrived.query,
+                headers={name: _shown(name, value) for name, value in arrived.headers.items()},
+                body=arrived.body.decode(errors="replace"),
+                idempotency_key=arrived.key,
+                stored=answer is not None and answer.stored,
+                repeat=answer is not None and answer.repeat,
+                status=status,
+                fault=fault,
+            )
+        )
+
+    def page(self, since: int, limit: int, vendor: str | None) -> Page:
+        """Give at most `limit` entries with numbers over `since`, of one vendor or of all."""
+        first = self._entries[0].seq if self._entries else self._seq + 1
+        found: list[Arrival] = []
+        for entry in self._entries[max(since + 1 - first, 0) :]:
+            if vendor is None or entry.vendor == vendor:
+                if len(found) == limit:
+                    return Page(requests=found, next=found[-1].seq if found else since, more=True)
+                found.append(entry)
+        return Page(requests=found, next=self._seq, more=False)
+
+    def clear(self) -> None:
+        """Forget what arrived."""
+        self._entries.clear()
+
+
+def _shown(name: str, value: str) -> str:
+    if name not in _MASKED:
+        return value
+    scheme, _, rest = value.partition(" ")
+    return f"{scheme} ***" if rest else "***"

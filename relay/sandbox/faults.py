@@ -1,0 +1,74 @@
+"""Faults that the sandbox was asked to show: which request gets which."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from relay.model import Record
+
+Kind: TypeAlias = Literal["hang", "status", "reset", "refuse", "slow_headers", "html", "truncated", "throttle"]
+
+
+class Fault(Record, frozen=True, forbid_unknown_fields=True):
+    """How requests to a vendor go wrong.
+
+    `after_storing`: the vendor does what was asked, and only then it goes wrong. `slow_headers` and `truncated` spoil
+    the vendor's own answer, so they always come after storing. `times` -1: until it is cleared. `seconds`: how long
+    `hang` is silent before it hangs up (default: until the client does), over how long `slow_headers` come, for how
+    long `refuse` lasts. `refuse` closes the port, for all vendors and at once: a refused connection has no path.
+    """
+
+    fault: Kind
+    vendor: str | None = None
+    path: str = ""
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 500
+    retry_after: int | str | None = None
+    after_storing: bool = False
+    times: Annotated[int, msgspec.Meta(ge=-1)] = 1
+    seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+    @property
+    def stores(self) -> bool:
+        """Tell whether the vendor does what was asked all the same."""
+        return self.after_storing or self.fault in ("slow_headers", "truncated")
+
+    @property
+    def answers(self) -> int | None:
+        """Give the status that the client sees, None where it sees none."""
+        return {"status": self.status, "throttle": 429, "html": 200}.get(self.fault)
+
+    def hits(self, vendor: str, path: str) -> bool:
+        """Tell whether a request gets it. `path` is below the vendor's own."""
+        return self.vendor in (None, vendor) and path.startswith(self.path)
+
+
+class Faults:
+    """The faults in force, oldest first. The first one that fits is taken."""
+
+    def __init__(self) -> None:
+        self._faults: list[tuple[Fault, int]] = []
+
+    def add(self, fault: Fault) -> None:
+        """Put a fault in force."""
+        if fault.times:
+            self._faults.append((fault, fault.times))
+
+    def clear(self) -> None:
+        """Take all of them back."""
+        self._faults.clear()
+
+    def list(self) -> Sequence[Fault]:
+        """Give those in force, `times` being what is left of them."""
+        return [msgspec.structs.replace(fault, times=left) for fault, left in self._faults]
+
+    def take(self, vendor: str, path: str) -> Fault | None:
+        """Give the fault that a request gets, and count it."""
+        for at, (fault, left) in enumerate(self._faults):
+            if fault.hits(vendor, path):
+                if left == 1:
+                    del self._faults[at]
+                elif left > 1:
+                    self._faults[at] = fault, left - 1
+                return fault
+        return None

@@ -1,0 +1,42 @@
+"""Find free ports, and ask who answers there."""
+
+import contextlib
+import http.client
+import random
+import socket
+from typing import Final
+
+_FIRST, _LAST = 20_000, 32_000  # below the range from which systems take the ports of outgoing connections
+_ASK_SECONDS: Final = 2.0
+_taken: set[int] = set()
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on, and that this process has not been given before."""
+    while True:
+        port = random.randrange(_FIRST, _LAST)
+        if port not in _taken and is_free(port):
+            _taken.add(port)
+            return port
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Tell whether a port can be listened on."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: what closed just now is free
+        try:
+            listener.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def ask(port: int, path: str) -> tuple[int, str] | None:
+    """Get a path from a server on this machine: status and text, or None where nobody answers."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_ASK_SECONDS)) as connection:
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException):
+            return None

@@ -1,0 +1,43 @@
+"""What every fake vendor is. A new one is one file with one subclass, named once in `relay.sandbox.vendors`."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from relay.model import Json, Record
+
+
+class Arrived(Record, frozen=True):
+    """A request as it reached a vendor. `path` is below the vendor's own, header names are in lower case."""
+
+    vendor: str
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def key(self) -> str:
+        """Give its idempotency key, "" where it has none."""
+        return self.headers.get("idempotency-key", "")
+
+
+class Answer(Record, frozen=True):
+    """What a vendor says. `stored`: it did what was asked; `repeat`: it had done so already and says the same again."""
+
+    content: Json
+    status: int = 200
+    headers: Mapping[str, str] = {}
+    stored: bool = True
+    repeat: bool = False
+
+
+class Vendor(ABC):
+    """One fake vendor, with whatever it remembers. Made anew when the sandbox is cleared."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @abstractmethod
+    def answer(self, arrived: Arrived) -> Answer:
+        """Take a request as the vendor would, and answer it."""

@@ -1,0 +1,95 @@
+"""What ASGI cannot say: a connection reset, an answer cut short, a port that refuses.
+
+uvicorn's protocol is kept, with one addition: it puts its transport into the scope (`extensions`), where a fault finds
+it. Who writes to the transport ends the connection too, and then waits until uvicorn has seen that.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from typing import Final
+
+import uvicorn
+from starlette.types import Receive, Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_TRANSPORT: Final = "relay.sandbox.transport"
+_CLOSED_SECONDS: Final = 5.0
+_REOPEN_SECONDS: Final = 0.05
+
+
+class Wire(HttpToolsProtocol):
+    """uvicorn's HTTP protocol that gives its transport away."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = {_TRANSPORT: {"transport": self.transport}}
+
+
+class Connection:
+    """The connection of one request, below HTTP."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._transport: asyncio.Transport = scope["extensions"][_TRANSPORT]["transport"]
+        self._receive = receive
+
+    def write(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self._transport.write(data)
+
+    async def close(self) -> None:
+        """End it once what was written has left."""
+        self._transport.close()
+        await self.gone(_CLOSED_SECONDS)
+
+    async def reset(self) -> None:
+        """End it with RST: what a crashing server, or a firewall, does."""
+        # uvloop lends no socket whose options can be set; they belong to the open file, so a duplicate of it serves.
+        descriptor = os.dup(self._transport.get_extra_info("socket").fileno())
+        with socket.socket(fileno=descriptor) as duplicate:
+            duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+        await self.gone(_CLOSED_SECONDS)
+
+    async def gone(self, seconds: float | None) -> bool:
+        """Wait until it has ended, for at most so long. Returns whether it has."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while (await self._receive())["type"] != "http.disconnect":
+                    pass
+                return True
+        return False
+
+
+class Door:
+    """The port: open, or for a while closed, so that connections are refused."""
+
+    def __init__(self) -> None:
+        self.server: uvicorn.Server | None = None
+
+    async def shut(self, seconds: float) -> None:
+        """Refuse connections for so long. Those that are idle are closed."""
+        server = self.server
+        assert server is not None
+        for listener in server.servers:
+            listener.close()
+        for connection in list(server.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(seconds)
+        server.servers = [await _listen(server)]
+
+
+async def _listen(server: uvicorn.Server) -> asyncio.Server:
+    config, loop = server.config, asyncio.get_running_loop()
+
+    def protocol() -> Wire:
+        return Wire(config=config, server_state=server.server_state, app_state=server.lifespan.state)
+
+    while True:
+        try:
+            return await loop.create_server(protocol, config.host, config.port)
+        except OSError:  # somebody's outgoing connection has the port just now
+            await asyncio.sleep(_REOPEN_SECONDS)
