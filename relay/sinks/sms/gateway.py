@@ -26,7 +26,7 @@ from relay.sinks.transport import Request, Response, TransportFailure, call, tim
 RESPONSE_SHOWN: Final = 500
 _TELLING: Final = 8  # characters: "OK" is in every answer, and says nothing of anybody
 _ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405, 407, 410})
-_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,12})?", re.ASCII)
 
 Settings: TypeAlias = type[SmsSettings]
 Answer: TypeAlias = Response | TransportFailure

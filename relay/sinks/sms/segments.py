@@ -18,10 +18,14 @@ _UCS2: Final = (70, 67)
 
 def segments(text: str) -> int:
     """Count the messages of a text; an empty one is one too."""
-    characters = set(text)
-    if characters <= _ALPHABET | _EXTENDED:
+    if is_gsm(text):
         return _count([2 if character in _EXTENDED else 1 for character in text], *_GSM)
     return _count([2 if ord(character) > 0xFFFF else 1 for character in text], *_UCS2)
+
+
+def is_gsm(text: str) -> bool:
+    """Tell whether GSM 03.38's alphabet has all of its characters."""
+    return _ALPHABET.union(_EXTENDED).issuperset(text)
 
 
 def _count(sizes: Iterable[int], alone: int, together: int) -> int:
