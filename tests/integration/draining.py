@@ -66,9 +66,9 @@ def _scripted(script) -> Result:
     return said if isinstance(said, Result) else Result(outcome=said, reason="so it was", after_ms=1)
 
 
-def put(run, store, contents: Sequence[bytes], sink: str = "books") -> list[str]:
+def put(run, store, contents: Sequence[bytes], sink: str = "books", first: int = 0) -> list[str]:
     """Make deliveries with these contents wait for a sink."""
-    ids = [f"r{n:05}" for n in range(len(contents))]
+    ids = [f"r{n:05}" for n in range(first, first + len(contents))]
     run(store.accept([hook(id, id.encode()) for id in ids]))
     by_receipt = dict(zip(ids, contents, strict=True))
     while taken := run(store.claim_receipts("router", 100, 60_000)).items:
