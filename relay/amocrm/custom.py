@@ -14,32 +14,35 @@ class Custom(Mapping[str, "str | list[str]"]):
     A name wins over a code, a code over an id; of two fields with one name the first. Iterates over the names.
     """
 
-    __slots__ = ("_by_any", "_names")
+    __slots__ = ("_fields",)
 
     def __init__(self, fields: "Value | None" = None) -> None:
-        names: dict[str, str | list[str]] = {}
-        codes: dict[str, str | list[str]] = {}
-        ids: dict[str, str | list[str]] = {}
-        for field in maps(fields):
-            found = texts(field.get("values"))
-            value = found[0] if len(found) == 1 else found or ""
-            for index, key in ((names, field.get("name")), (codes, field.get("code")), (ids, field.get("id"))):
-                if isinstance(key, str):
-                    index.setdefault(key, value)
-        self._names = names
-        self._by_any = {**ids, **{code.upper(): value for code, value in codes.items()}, **names}
+        self._fields = maps(fields)
 
     def __getitem__(self, key: str) -> "str | list[str]":
-        return self._by_any[key]
+        # Few are asked for: looking is cheaper than an index of all of them.
+        for field in self._fields:
+            if field.get("name") == key:
+                return _value(field)
+        for field in self._fields:
+            code = field.get("code")
+            if isinstance(code, str) and code.upper() == key:
+                return _value(field)
+        for field in self._fields:
+            if field.get("id") == key:
+                return _value(field)
+        raise KeyError(key)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(dict.fromkeys(name for field in self._fields if isinstance(name := field.get("name"), str)))
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(list(iter(self)))
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._by_any
+
+def _value(field: Mapping[str, Value]) -> "str | list[str]":
+    found = texts(field.get("values"))
+    return found[0] if len(found) == 1 else found or ""
 
 
 def coded(fields: "Value | None", code: str) -> list[str] | None:

@@ -5,10 +5,11 @@ bytes that are not UTF-8 raises Malformed, which names the field and never shows
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import count, islice
 from operator import eq
+from typing import TypeAlias, TypeVar
 from urllib.parse import quote_plus, unquote
 
 import msgspec
@@ -17,6 +18,10 @@ from relay.errors import Malformed
 from relay.model import Record, Value
 
 _Map = dict[str, Value]
+_Place: TypeAlias = "int | list[_Place] | dict[str, _Place]"
+_Layout: TypeAlias = "dict[str, _Place]"
+_CACHED_FIELDS = 128  # of a body whose layout is remembered: 256 of them stay within some megabytes
+_T = TypeVar("_T")
 _APPEND = ""  # the key of `[]`
 _SHOWN = 60  # characters of a key that an error shows
 
@@ -43,26 +48,22 @@ def decode(body: bytes, limits: Limits = LIMITS) -> dict[str, Value]:
 
     Raises Malformed.
     """
-    root: _Map = {}
-    appended: dict[int, tuple[int, int]] = {}
-    for number, field in enumerate(_fields(body, limits), 1):
-        if not field:
-            continue
-        key, equals, value = field.partition("=")
-        if not equals:
-            raise Malformed(f"field {number} ({_shown(key)}): no '=' after it, the body was cut in the middle of a key")
-        if len(key) > limits.key_length:
-            raise Malformed(f"field {number} ({_shown(key)}): {_over(len(key), limits.key_length, 'characters')}")
-        try:
-            parents, last = _path(key)
-            text = _unquoted(value)
-        except UnicodeDecodeError as error:
-            raise Malformed(f"field {number} ({_shown(key)}): not UTF-8, {_bad_byte(error)}") from error
-        if len(parents) >= limits.depth:
-            raise Malformed(f"field {number} ({_shown(key)}): {_over(len(parents) + 1, limits.depth, 'levels')}")
-        _put(root, parents, last, text, appended)
-    _settle(root)
-    return root
+    fields = _fields(body, limits)
+    if not any(fields):
+        return {}
+    keys, equals, values = zip(*[field.partition("=") for field in fields if field], strict=True)
+    if "" in equals:
+        cut = equals.index("")
+        raise Malformed(f"{_field(cut, keys[cut])}: no '=' after it, the body was cut in the middle of a key")
+    layout = _layout(keys, limits) if len(keys) <= _CACHED_FIELDS else _laid_out(keys, limits)
+    texts = []
+    try:
+        for value in values:
+            texts.append(_unquoted(value))
+    except UnicodeDecodeError as error:
+        bad = len(texts)
+        raise Malformed(f"{_field(bad, keys[bad])}: not UTF-8, {_bad_byte(error)}") from error
+    return _filled(layout, texts)
 
 
 def decode_json(body: bytes, limits: Limits = LIMITS) -> dict[str, Value]:
@@ -111,8 +112,44 @@ def _check_size(body: bytes, limits: Limits) -> None:
         raise Malformed(f"body: {_over(len(body), limits.size, 'bytes')}")
 
 
-# The same few hundred keys come with every hook. Their length is checked before, so the cache stays near 2 MB.
-@lru_cache(maxsize=4096)
+def _field(position: int, key: str) -> str:
+    return f"field {position + 1} ({_shown(key)})"
+
+
+def _laid_out(keys: tuple[str, ...], limits: Limits) -> _Layout:
+    """Build the nesting that keys describe, with the position of each value in place of it."""
+    root: _Layout = {}
+    appended: dict[int, tuple[int, int]] = {}
+    for position, key in enumerate(keys):
+        if len(key) > limits.key_length:
+            raise Malformed(f"{_field(position, key)}: {_over(len(key), limits.key_length, 'characters')}")
+        try:
+            parents, last = _path(key)
+        except UnicodeDecodeError as error:
+            raise Malformed(f"{_field(position, key)}: not UTF-8, {_bad_byte(error)}") from error
+        if len(parents) >= limits.depth:
+            raise Malformed(f"{_field(position, key)}: {_over(len(parents) + 1, limits.depth, 'levels')}")
+        _put(root, parents, last, position, appended)
+    _settle(root)
+    return root
+
+
+# Hooks of one kind have the same keys in the same order: their nesting is worked out once, for each hook only filled.
+_layout = lru_cache(maxsize=256)(_laid_out)
+
+
+def _filled(layout: _Layout, texts: Sequence[str]) -> _Map:
+    return {key: texts[at] if type(at) is int else _inner(at, texts) for key, at in layout.items()}
+
+
+def _inner(layout: _Place, texts: Sequence[str]) -> Value:
+    if isinstance(layout, int):
+        return texts[layout]
+    if isinstance(layout, dict):
+        return _filled(layout, texts)
+    return [_inner(at, texts) for at in layout]
+
+
 def _path(key: str) -> tuple[tuple[str, ...], str]:
     """Split `a[b][c]`, percent-encoded or not, into its parents (a, b) and the last key."""
     name, bracket, rest = _unquoted(key).partition("[")
@@ -124,7 +161,9 @@ def _path(key: str) -> tuple[tuple[str, ...], str]:
     return path[:-1], path[-1]
 
 
-def _put(root: _Map, parents: tuple[str, ...], last: str, text: str, appended: dict[int, tuple[int, int]]) -> None:
+def _put(
+    root: _Layout, parents: tuple[str, ...], last: str, position: int, appended: dict[int, tuple[int, int]]
+) -> None:
     node = root
     for key in parents:
         if key == _APPEND:
@@ -136,10 +175,10 @@ def _put(root: _Map, parents: tuple[str, ...], last: str, text: str, appended: d
     if last == _APPEND:
         last = _next_index(node, appended)
     if not isinstance(node.get(last), dict):
-        node[last] = text
+        node[last] = position
 
 
-def _next_index(node: _Map, appended: dict[int, tuple[int, int]]) -> str:
+def _next_index(node: _Layout, appended: dict[int, tuple[int, int]]) -> str:
     """One more than the highest index in a map. Looks only at keys newer than its last call, so it stays linear."""
     seen, index = appended.get(id(node), (0, 0))
     newer = islice(reversed(node), len(node) - seen)
@@ -153,7 +192,7 @@ def is_index(key: str) -> bool:
     return key.isascii() and key.isdigit() and (key[0] != "0" or key == "0")
 
 
-def _settle(node: _Map) -> None:
+def _settle(node: _Layout) -> None:
     """Turn the maps inside that count 0, 1, 2… into lists."""
     for key, value in node.items():
         if isinstance(value, dict):
@@ -161,7 +200,7 @@ def _settle(node: _Map) -> None:
             node[key] = _listed(value)
 
 
-def _listed(node: _Map) -> Value:
+def _listed(node: dict[str, _T]) -> list[_T] | dict[str, _T]:
     counts = "0" in node and all(map(eq, node, map(str, count())))  # most maps are told by the cheap look
     return list(node.values()) if counts else node
 

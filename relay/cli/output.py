@@ -1,0 +1,43 @@
+"""Print: JSON for programs, tables and lines for people. Personal data is masked unless it is to be revealed."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from relay.cli.masking import mask, masked
+from relay.model import Json
+
+PIPED_WIDTH = 240  # a pipe has no width: lines must not break for `grep`
+
+
+def console() -> Console:
+    """Make the console that prints to stdout."""
+    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
+
+
+def print_json(value: object, *, reveal: bool = False) -> None:
+    """Print records as JSON."""
+    built = cast(Json, msgspec.to_builtins(value))
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(built if reveal else masked(built))) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, reveal: bool = False) -> None:
+    """Print rows; ids are never broken, the last column may be."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=column != columns[-1])
+    for row in rows:
+        texts = ("" if cell is None else str(cell) for cell in row)
+        table.add_row(*(text if reveal else mask(text) for text in texts))
+    console().print(table, markup=False)
+
+
+def print_lines(lines: Iterable[str], *, reveal: bool = False) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        console().print(line if reveal else mask(line), markup=False, soft_wrap=True)

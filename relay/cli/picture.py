@@ -1,0 +1,139 @@
+"""What the demo shows while it runs: a picture that follows on a terminal, plain lines elsewhere."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from relay.cli.masking import mask
+from relay.cli.moments import shown
+from relay.cli.output import console, print_lines
+from relay.cli.verdict import Seen
+from relay.model import DeliveryState
+from relay.sandbox.arrivals import Arrival
+from relay.store.reading import KeptDelivery, KeptReceipt
+
+NEWEST = 12
+BODY_CHARACTERS = 110
+_COLORS = {"delivered": "green", "routed": "green", "dead": "red", "held": "red", "malformed": "red"}
+
+
+class Picture(Protocol):
+    """Something that shows what is there."""
+
+    def update(self, seen: Seen, titles: Mapping[str, str]) -> None:
+        """Show it. `titles` says of receipts what they are."""
+
+
+class Lines:
+    """Prints a line for everything that is new; `known` is not."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._told = set(known)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """There is nothing to put back."""
+
+    def update(self, seen: Seen, titles: Mapping[str, str]) -> None:
+        """Print what is new."""
+        for line in lines(seen, titles):
+            if line not in self._told:
+                self._told.add(line)
+                print_lines([line])
+
+
+def lines(seen: Seen, titles: Mapping[str, str]) -> Iterator[str]:
+    """Tell what is there, a line each."""
+    for receipt in _oldest_first(seen):
+        yield f"hook      {receipt.id}  {titles.get(receipt.id, 'from outside')}"
+        if receipt.duplicates:
+            yield f"hook      {receipt.id}  again, {receipt.duplicates} time(s): a duplicate, not routed"
+        if receipt.config:
+            yield f"{receipt.state:<9} {receipt.id}  {receipt.reason}".rstrip()
+    for delivery in seen.deliveries.values():
+        if delivery.finished_at is not None:
+            yield f"{delivery.state:<9} {delivery.id}  {delivery.route} → {delivery.sink}  {delivery.reason}".rstrip()
+    for arrival in seen.arrivals:
+        yield f"arrived   #{arrival.seq} {_request(arrival)}"
+
+
+class LivePicture:
+    """Draws the newest of everything anew, over and over."""
+
+    def __init__(self) -> None:
+        self._live = Live(console=console(), auto_refresh=False)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._open.enter_context(self._live)
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """Leave the last picture standing."""
+        self._open.close()
+
+    def update(self, seen: Seen, titles: Mapping[str, str]) -> None:
+        """Draw it."""
+        self._live.update(Group(_hooks(seen, titles), Text(), _arrived(seen.arrivals)), refresh=True)
+
+
+def _hooks(seen: Seen, titles: Mapping[str, str]) -> Table:
+    table = _table("amoCRM → relay", "time", "what came in", "became", "deliveries")
+    for receipt in _oldest_first(seen)[-NEWEST:]:
+        made = [seen.deliveries[id] for id in receipt.deliveries if id in seen.deliveries]
+        again = f" ×{receipt.duplicates + 1}" if receipt.duplicates else ""
+        title = titles.get(receipt.id, "from outside") + again
+        table.add_row(shown(receipt.received_at)[11:], title, _state(receipt.state), _deliveries(made))
+    return table
+
+
+def _deliveries(deliveries: Sequence[KeptDelivery]) -> RenderableType:
+    return Text("\n").join(map(_delivery, deliveries))
+
+
+def _delivery(delivery: KeptDelivery) -> Text:
+    why = "" if delivery.state is DeliveryState.DELIVERED else mask(f" {delivery.reason}")
+    return Text.assemble(f"→ {delivery.sink} ", _state(delivery.state), why)
+
+
+def _state(state: str) -> Text:
+    return Text(state, style=_COLORS.get(state, "yellow"))
+
+
+def _arrived(arrivals: Sequence[Arrival]) -> Table:
+    table = _table("relay → vendors", "time", "answer", "request")
+    for arrival in arrivals[-NEWEST:]:
+        answer = f"{arrival.status or arrival.fault}{' (repeat)' if arrival.repeat else ''}"
+        table.add_row(shown(arrival.at)[11:], answer, Text(mask(_request(arrival))))
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    """Make a table of one line a row: a picture higher than the terminal is cut."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def _request(arrival: Arrival) -> str:
+    body = arrival.body if len(arrival.body) <= BODY_CHARACTERS else arrival.body[:BODY_CHARACTERS] + "…"
+    return f"{arrival.method} /{arrival.vendor}{arrival.path} {body}"
+
+
+def _oldest_first(seen: Seen) -> list[KeptReceipt]:
+    return sorted(seen.receipts.values(), key=lambda receipt: receipt.id)
+
+
+def picture() -> Lines | LivePicture:
+    """Choose by what stdout is."""
+    return LivePicture() if sys.stdout.isatty() else Lines()

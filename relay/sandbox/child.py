@@ -1,0 +1,94 @@
+"""One process that a supervisor started: its log, its end, and what it said last."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+_TAIL_BYTES: Final = 4000
+_TAIL_LINES: Final = 15
+
+
+class Child:
+    """A running process in a group of its own, which Ctrl-C on the terminal does not reach: who started it ends it.
+
+    What it says goes to its log, and line by line to `show` where there is one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        log: Path,
+        show: Callable[[str], None] | None,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._began = log.stat().st_size if log.exists() else 0
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                command,
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=file if show is None else subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._pump = None if show is None else threading.Thread(target=self._copy, args=(show,), daemon=True)
+        if self._pump is not None:
+            self._pump.start()
+
+    def _copy(self, show: Callable[[str], None]) -> None:
+        assert self._process.stdout is not None
+        with self.log.open("ab", buffering=0) as file, self._process.stdout as said:
+            for line in said:
+                file.write(line)
+                show(line.decode(errors="replace").rstrip("\n"))
+
+    @property
+    def pid(self) -> int:
+        """Give its process id, which is its group's too."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """Give its exit status, negative for a signal; None while it runs."""
+        return self._process.poll()
+
+    def said(self) -> str:
+        """Give all that it has said since it was started."""
+        with self.log.open("rb") as file:
+            file.seek(self._began)
+            return file.read().decode(errors="replace")
+
+    def last_words(self) -> str:
+        """Give the end of what it said."""
+        return "\n".join(self.said()[-_TAIL_BYTES:].splitlines()[-_TAIL_LINES:])
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)  # one that was stopped hears the other signal only now
+
+    def wait(self, seconds: float) -> int:
+        """Wait for its end; kill it where that takes longer. Returns its exit status."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self.kill()
+
+    def kill(self) -> int:
+        """End it as a power cut would, with whatever it started itself. Returns its exit status."""
+        self._signal(signal.SIGKILL)
+        status = self._process.wait()
+        if self._pump is not None:
+            self._pump.join(timeout=1)
+        return status
+
+    def _signal(self, how: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, how)

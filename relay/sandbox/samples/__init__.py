@@ -1,0 +1,51 @@
+"""The hooks that `relay demo` sends: shaped like amoCRM's, values our own, ids and times new in every run.
+
+A file has a field a line, unencoded, so that it can be read; its first line says what happened in the account.
+`$lead`, `$contact`, `$company`, `$task`, `$note` are ids, `$now` and `$date` the present.
+"""
+
+from datetime import UTC, datetime
+from importlib.resources import files
+from string import Template
+from typing import Final
+from urllib.parse import urlencode
+
+from relay.model import Record
+
+ORDER: Final = (
+    "contact_new", "lead_won", "lead_won", "leads_move_on", "task_new", "company_renamed", "note", "lead_deleted",
+)  # fmt: skip
+"""The second time the same one is amoCRM sending it again."""
+
+_FIRST_ID: Final = 30_000_000  # ids have eight digits; with the milliseconds of half a day none comes twice
+
+
+class Sample(Record, frozen=True):
+    """One hook: what happened, the body, and whether it was sent before."""
+
+    title: str
+    body: bytes
+    again: bool
+
+
+def samples(now_ms: int) -> list[Sample]:
+    """Make the hooks of a run that begins at `now_ms`."""
+    ids = _FIRST_ID + now_ms % 43_200_000
+    values = {
+        "lead": str(ids),
+        "lead2": str(ids + 1),
+        "contact": str(ids + 2),
+        "company": str(ids + 3),
+        "task": str(ids + 4),
+        "note": str(ids + 5),
+        "now": str(now_ms // 1000),
+        "date": datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    return [_sample(name, values, name in ORDER[:at]) for at, name in enumerate(ORDER)]
+
+
+def _sample(name: str, values: dict[str, str], again: bool) -> Sample:
+    text = (files(__name__) / f"{name}.form").read_text(encoding="utf-8")
+    title, *lines = Template(text).substitute(values).splitlines()
+    fields = [(key, value) for key, _, value in (line.partition("=") for line in lines)]
+    return Sample(title=title.removeprefix("# "), body=urlencode(fields).encode("ascii"), again=again)

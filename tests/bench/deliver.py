@@ -1,0 +1,116 @@
+"""Deliver: stored receipts to a local keep-alive receiver, everything on; against a bare loop and the usual way."""
+
+import json
+import signal
+import sys
+import time
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+
+from celery import Celery
+
+from relay.sandbox.server import EmbeddedStore
+from tests.bench.measuring import MEASURED, OTHERS, Series, cpu_seconds, free_port, process, until
+from tests.bench.stack import BIN, HERE, commands, environment, fill, run, worker_command
+
+CONCURRENCY = 64
+CONTENT = {"lead": "31926521", "title": "Поставка кофемашин", "amount": "184500.00", "city": "Москва"}
+
+
+class Receiver:
+    """The receiving side, from outside."""
+
+    def __init__(self, stack: ExitStack, logs: Path) -> None:
+        self.port = free_port()
+        command = [sys.executable, str(HERE / "receiver.py"), str(self.port)]
+        self.process = stack.enter_context(process(command, OTHERS, logs / "receiver.log"))
+        until(self._answers)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, what: str):
+        with urllib.request.urlopen(f"{self.url}/{what}", timeout=10) as answer:
+            return json.load(answer)
+
+    def _answers(self) -> bool:
+        try:
+            self.ask("count")
+        except OSError:
+            return False
+        return True
+
+    def wait_for(self, count: int) -> dict[str, float]:
+        return until(lambda: (seen := self.ask("count"))["count"] >= count and seen, seconds=120, every=0.05)
+
+
+def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[str, object]:
+    series = {"relay": Series(), "bare_aiohttp": Series(), "celery_requests": Series()}
+    commands_each: dict[str, float] = {}
+    with ExitStack() as stack:
+        receiver = Receiver(stack, logs)
+        relay = environment(server, "bench-deliver", BENCH_RECEIVER=receiver.url)
+        broker = server.url.replace("unix://", "redis+socket://")
+        usual = Celery("usual", broker=broker)
+        body = logs / "content.json"
+        body.write_text(json.dumps(CONTENT, ensure_ascii=False))
+        worker = stack.enter_context(process(worker_command(), MEASURED, logs / "worker.log", **relay))
+        usual_worker = stack.enter_context(
+            process(
+                [
+                    *(str(BIN / "celery"), "--app", "tests.bench.rivals.usual_deliver:celery", "worker"),
+                    *("--pool", "threads", "--concurrency", "16", "--without-gossip", "--without-mingle"),
+                ],
+                MEASURED,
+                logs / "usual_worker.log",
+                USUAL_BROKER=broker,
+            )
+        )
+        time.sleep(4)  # both have started; the first round warms them up and is not counted
+        for number in range(rounds + 1):
+            receiver.ask("reset")
+            worker.send_signal(signal.SIGSTOP)
+            run(fill(server.url, "bench-deliver", count, first=number * count + 1))
+            before, cpu = run(commands(server.url)), cpu_seconds(worker.pid)
+            worker.send_signal(signal.SIGCONT)
+            began = time.time()
+            seen = receiver.wait_for(count)
+            used = cpu_seconds(worker.pid) - cpu
+            after = run(commands(server.url))
+            if number:
+                series["relay"].add(count, seen["last"] - began, used)
+                commands_each = {name: (n - before.get(name, 0)) / count for name, n in after.items()}
+
+            receiver.ask("reset")
+            command = [
+                sys.executable,
+                str(HERE / "rivals" / "bare_deliver.py"),
+                receiver.url,
+                str(CONCURRENCY),
+                str(count),
+                str(body),
+            ]
+            with process(command, MEASURED, logs / "bare.log") as bare:
+                until(lambda: receiver.ask("count")["count"] > 0, every=0.005)
+                cpu = cpu_seconds(bare.pid)
+                start = receiver.ask("count")
+                began = time.time()
+                until(lambda: receiver.ask("count")["count"] >= count * 0.95, every=0.02)
+                used, seen = cpu_seconds(bare.pid) - cpu, receiver.ask("count")
+                if number:
+                    series["bare_aiohttp"].add(seen["count"] - start["count"], time.time() - began, used)
+
+            receiver.ask("reset")
+            few = count // 10
+            usual_worker.send_signal(signal.SIGSTOP)
+            for _ in range(few):
+                usual.send_task("usual.deliver", args=(receiver.url, body.read_text()))
+            cpu = cpu_seconds(usual_worker.pid)
+            usual_worker.send_signal(signal.SIGCONT)
+            began = time.time()
+            seen = receiver.wait_for(few)
+            if number:
+                series["celery_requests"].add(few, seen["last"] - began, cpu_seconds(usual_worker.pid) - cpu)
+    return {"series": series, "store_commands_per_delivery": commands_each}

@@ -1,0 +1,68 @@
+"""A receiver that is never the limit: HTTP/1.1 keep-alive by hand, one fixed answer, and a count of what came.
+
+Usage: receiver.py PORT. `GET /count` answers {"count", "first", "last"} (seconds), `GET /reset` forgets,
+`GET /times` the arrival of each lead id found in a body.
+"""
+
+import asyncio
+import json
+import re
+import sys
+import time
+
+import uvloop
+
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
+_LENGTH = re.compile(rb"(?i)content-length: (\d+)")
+_LEAD = re.compile(rb'"lead": ?"(\d+)"')
+
+
+class Log:
+    count = 0
+    first = last = 0.0
+    times: dict[str, float] = {}
+
+
+class Receiver(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+        self.data = b""
+
+    def data_received(self, data):
+        self.data += data
+        while (end := self.data.find(b"\r\n\r\n")) >= 0:
+            head = self.data[:end]
+            length = int(found[1]) if (found := _LENGTH.search(head)) else 0
+            if len(self.data) < end + 4 + length:
+                return
+            body, self.data = self.data[end + 4 : end + 4 + length], self.data[end + 4 + length :]
+            self.transport.write(ANSWER if head.startswith(b"POST") and received(body) else answer(head))
+
+
+def received(body):
+    Log.count += 1
+    Log.last = time.time()
+    Log.first = Log.first or Log.last
+    if found := _LEAD.search(body):
+        Log.times[found[1].decode()] = Log.last
+    return True
+
+
+def answer(head):
+    if head.startswith(b"GET /times"):
+        said = Log.times
+    else:
+        said = {"count": Log.count, "first": Log.first, "last": Log.last}
+    if head.startswith(b"GET /reset"):
+        Log.count, Log.first, Log.last, Log.times = 0, 0.0, 0.0, {}
+    body = json.dumps(said).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+async def main(port):
+    server = await asyncio.get_running_loop().create_server(Receiver, "127.0.0.1", port, backlog=1024)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1])))

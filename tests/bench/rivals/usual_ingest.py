@@ -1,0 +1,25 @@
+"""Rival (b): the usual way, FastAPI with `task.delay(body)` on the same store."""
+
+import os
+
+from celery import Celery
+from fastapi import FastAPI, HTTPException, Request, Response
+
+celery = Celery("usual", broker=os.environ["USUAL_BROKER"])
+celery.conf.update(task_ignore_result=True)
+app = FastAPI()
+
+
+@celery.task(name="usual.process")
+def process(body: str) -> None:
+    """Never run here: only its publishing is measured."""
+
+
+@app.post("/hooks/{source}/{token}")
+async def hook(source: str, token: str, request: Request) -> Response:
+    if token != "bench-token":
+        raise HTTPException(404)
+    body = await request.body()
+    # In the loop: handing it to a thread costs more than it frees.
+    process.delay(body.decode())
+    return Response(status_code=202)

@@ -1,0 +1,135 @@
+"""A whole relay in a folder, and what its tests ask of it."""
+
+import http.client
+import json
+import re
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from relay.config.environment import environ
+from relay.sandbox.supervisor import Processes
+from relay.store.connect import connect
+from relay.store.reading import Reader
+
+T = TypeVar("T")
+TOKEN = "test-token"
+FORM = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "amoCRM-Webhooks/3.0"}
+
+
+@contextmanager
+def running(folder: Path, config: str, **variables: str) -> Iterator[Processes]:
+    """Run a relay with this configuration, each of its processes real."""
+    path = folder / "relay.yaml"
+    path.write_text(config)
+    ours = {"RELAY_CONFIG": str(path), "RELAY_LOG": "json", "PYTHONPATH": str(Path.cwd())}
+    inherited = {name: value for name, value in environ().items() if name not in ("REDIS_URL", "PORT")}
+    with Processes(folder / "relay", {**inherited, **ours, **variables}) as processes:
+        processes.start()
+        yield processes
+
+
+def until(condition: Callable[[], T], seconds: float = 60.0, what: str = "the condition") -> T:
+    """Poll until a condition holds, and give what it gave."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f"waited {seconds:.0f} s in vain for {what}"
+        time.sleep(0.05)
+    return value
+
+
+def lead_hook(lead: int, event: str = "add", **fields: str) -> bytes:
+    """Write a hook about a lead as amoCRM would; every field of it a string."""
+    given = {"id": str(lead), "name": f"Сделка {lead}", "status_id": "142", "price": "1500", **fields}
+    given |= {"last_modified": "1795440000", "account_id": "7039099"}
+    pairs = [f"leads%5B{event}%5D%5B0%5D%5B{name}%5D={_quoted(value)}" for name, value in given.items()]
+    return "&".join(["account%5Bsubdomain%5D=acme", "account%5Bid%5D=7039099", *pairs]).encode()
+
+
+def _quoted(value: str) -> str:
+    return urllib.request.quote(value, safe="").replace("%20", "+")
+
+
+class Amo:
+    """amoCRM's side: one connection that posts hooks, and again where they were not acknowledged."""
+
+    def __init__(self, processes: Processes, source: str = "acme") -> None:
+        self._port = processes.port
+        self._path = f"/hooks/{source}/{TOKEN}"
+        self._connection: http.client.HTTPConnection | None = None
+
+    def post(self, body: bytes, path: str | None = None) -> tuple[int, dict[str, Any]]:
+        """Post once. Raises OSError or HTTPException where there was no answer."""
+        if self._connection is None:
+            self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
+        try:
+            self._connection.request("POST", path or self._path, body, FORM)
+            answer = self._connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        except (OSError, http.client.HTTPException):
+            self.close()
+            raise
+
+    def post_until_taken(self, body: bytes, seconds: float = 60.0) -> dict[str, Any]:
+        """Post until it is acknowledged."""
+
+        def taken() -> dict[str, Any] | None:
+            try:
+                status, said = self.post(body)
+            except (OSError, http.client.HTTPException):
+                return None
+            return said if status == 202 else None
+
+        return until(taken, seconds, "a 202")
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def arrivals(processes: Processes, vendor: str | None = None) -> list[dict[str, Any]]:
+    """Read the sandbox's own log of what arrived."""
+    found: list[dict[str, Any]] = []
+    since, more = 0, True
+    while more:
+        query = f"since={since}" + (f"&vendor={vendor}" if vendor else "")
+        page = ask(f"{processes.sandbox_url}/__sandbox__/requests?{query}")
+        found += page["requests"]
+        since, more = page["next"], page["more"]
+    return found
+
+
+def stored_leads(processes: Processes, vendor: str | None = None) -> Counter[int]:
+    """Count how often each lead reached a fake, by what the bodies say."""
+    pattern = re.compile(r'"lead":"(\d+)"')
+    return Counter(
+        int(found[1]) for seen in arrivals(processes, vendor) if (found := pattern.search(seen["body"])) is not None
+    )
+
+
+def ask(url: str, body: Mapping[str, Any] | None = None, method: str | None = None) -> Any:
+    """Ask a local server for JSON."""
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=20) as answer:
+        said = answer.read()
+    return json.loads(said) if said else None
+
+
+def fault(processes: Processes, **fault: Any) -> None:
+    """Put a fault in force."""
+    ask(f"{processes.sandbox_url}/__sandbox__/faults", fault)
+
+
+@contextmanager
+def reading(processes: Processes) -> Iterator[Reader]:
+    """Read the store of a running relay."""
+    yield Reader(connect(processes.environ["REDIS_URL"], answer_seconds=5))
+
+
+def ids(records: Sequence[Any]) -> set[str]:
+    return {record.id for record in records}

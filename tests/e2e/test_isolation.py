@@ -1,0 +1,63 @@
+"""One sink, however slow, does not delay another."""
+
+from pathlib import Path
+
+from relay.sandbox.supervisor import Processes
+from tests.e2e.running import Amo, arrivals, fault, lead_hook, running, until
+
+HEALTHY = [f"good-{n}" for n in range(20)]
+HANGING = [f"hung-{n}" for n in range(20)]
+LEADS = 40
+PER_SECOND = 10
+
+
+def config() -> str:
+    sinks = "".join(
+        f'  {name}: {{type: http, url: "${{RELAY_SANDBOX_URL}}/{name}", rate: {PER_SECOND}/s, concurrency: 4}}\n'
+        for name in HEALTHY + HANGING
+    )
+    return f"""
+sources:
+  acme: {{type: amocrm, token: test-token}}
+sinks:
+{sinks}
+routes:
+  - {{name: to the healthy, on: add_lead, to: [{", ".join(HEALTHY)}], body: {{lead: "{{{{ lead.id }}}}"}}}}
+  - {{name: to the hanging, on: update_lead, to: [{", ".join(HANGING)}], body: {{lead: "{{{{ lead.id }}}}"}}}}
+"""
+
+
+def rate(processes: Processes, first: int) -> float:
+    """Send leads to the healthy sinks; give the slowest one's rate, by the receiving side's clock."""
+    amo = Amo(processes)
+    before = len(arrivals(processes))
+    for lead in range(first, first + LEADS):
+        amo.post_until_taken(lead_hook(lead))
+    amo.close()
+
+    def all_arrived() -> dict[str, list[int]] | None:
+        times: dict[str, list[int]] = {name: [] for name in HEALTHY}
+        for seen in arrivals(processes)[before:]:
+            if seen["vendor"] in times:
+                times[seen["vendor"]].append(seen["at"])
+        return times if all(len(at) == LEADS for at in times.values()) else None
+
+    times = until(all_arrived, what="every lead at every healthy sink")
+    return min((LEADS - 1) * 1000 / (max(at) - min(at)) for at in times.values())
+
+
+def test_twenty_hanging_sinks_leave_twenty_others_their_rate(tmp_path: Path) -> None:
+    """The rate is the limiter's, not the machine's: so the ratio says what the neighbours cost."""
+    with running(tmp_path, config()) as processes:
+        alone = rate(processes, first=1)
+        for name in HANGING:
+            fault(processes, fault="hang", vendor=name, times=-1)
+        amo = Amo(processes)
+        for lead in range(10_000, 10_000 + LEADS):
+            amo.post_until_taken(lead_hook(lead, "update"))
+        amo.close()
+        hanging = lambda: sum(seen["fault"] == "hang" for seen in arrivals(processes))  # noqa: E731
+        until(lambda: hanging() >= 4 * len(HANGING), what="every hanging sink to hang with all its slots")
+        beside = rate(processes, first=1000)
+        print(f"slowest healthy sink: {alone:.1f}/s alone, {beside:.1f}/s beside twenty that hang")
+        assert beside >= 0.8 * alone
