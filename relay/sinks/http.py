@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar
 
 import msgspec
 
 from relay.errors import RejectDelivery
 from relay.model import Delivery, Json, Outcome, Result
 from relay.sinks import http_content
-from relay.sinks.base import Probe, Sink
+from relay.sinks.base import Probe, SettingsType, Sink
 from relay.sinks.calling import AttemptOver, Calls
 from relay.sinks.http_answer import Answer, Meaning, Reader, meaning
 from relay.sinks.http_asking import KEY, Ask, Found, Make, Question, can_ask, looked_up, question, read_found
@@ -25,9 +26,9 @@ class HttpSink(Sink):
     """Send content to an address under today's credentials."""
 
     type = "http"
-    Settings = HttpSettings
+    Settings: ClassVar[SettingsType] = HttpSettings
     content_keys = dict.fromkeys(("path", "method", "headers", "query", "body", "form", "lookup", "needs"), False)
-    exclusive_keys = (frozenset({"body", "form"}),)
+    exclusive_keys: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"body", "form"}),)
 
     def __init__(self, name: str, settings: HttpSettings) -> None:
         super().__init__(name, settings)
