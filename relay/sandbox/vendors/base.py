@@ -27,7 +27,7 @@ class Arrived(Record, frozen=True):
 class Answer(Record, frozen=True):
     """What a vendor says. `stored`: it did what was asked; `repeat`: it had done so already and says the same again."""
 
-    content: Json | msgspec.Raw  # raw: the body as it is
+    content: "Json | msgspec.Raw"  # raw: the body as it is
     status: int = 200
     headers: Mapping[str, str] = {}
     stored: bool = True
