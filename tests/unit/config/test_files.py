@@ -15,7 +15,7 @@ FULL = Path("config/examples/full.yaml")
 SECRETS = dict.fromkeys(
     [
         *("ACME_HOOK_TOKEN", "BRANCH_HOOK_TOKEN", "BOOKS_TOKEN"),
-        *("BOOKS_SIGNING_SECRET", "ARCHIVE_PASSWORD", "PARTNER_KEY"),
+        *("BOOKS_SIGNING_SECRET", "ARCHIVE_PASSWORD", "PARTNER_KEY", "UNISENDER_API_KEY"),
     ],
     "a-secret-for-the-test",
 )
