@@ -7,7 +7,7 @@ delivery's own cap keeps its next try from being counted again.
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Final
@@ -82,7 +82,6 @@ class Policy(Record, frozen=True):
         """List what a text spends. The first one is the delivery's own: refused, it has spent all of them already."""
         local = datetime.fromtimestamp(now, self._calendar)
         midnight = _ms(datetime.combine(local.date() + timedelta(days=1), time(), self._calendar))
-        month = local.date().replace(day=1)
         day, number = f"{local:%Y-%m-%d}", _digest(message.phone)
         caps = [Cap(key=self._key("own", message.id), amount=1, limit=1, until_ms=int(now * 1000) + _DAY_MS)]
         if self.cooldown_ms:
@@ -94,15 +93,15 @@ class Policy(Record, frozen=True):
         if self.per_day is not None:
             caps.append(Cap(key=self._key("day", day), amount=1, limit=self.per_day, until_ms=midnight))
         if self.monthly_budget is not None:
-            end = _ms(datetime.combine((month + timedelta(days=32)).replace(day=1), time(), self._calendar))
+            end = _ms(datetime.combine(_next_month(local.date()), time(), self._calendar))
             price = _units(self.segment_price * message.segments)
-            key = self._key("month", f"{month:%Y-%m}")
+            key = self._key("month", f"{local:%Y-%m}")
             caps.append(Cap(key=key, amount=price, limit=_units(self.monthly_budget), until_ms=end))
         return tuple(caps)
 
     def refused(self, refusal: Refusal, message: Message, now: float) -> Result | None:
         """Say what a cap that would not hold means; None: the delivery spent before, and may go."""
-        shown, until = masked(message.phone), _date(now, refusal.wait_ms, self._calendar)
+        shown = masked(message.phone)
         match refusal.key.removeprefix(self._key("", "")).partition(":")[0]:
             case "own":
                 return None
@@ -114,6 +113,7 @@ class Policy(Record, frozen=True):
             case "day":
                 return _later(refusal.wait_ms, f"{self.per_day} were sent today, which is per_day")
             case _:
+                until = _next_month(datetime.fromtimestamp(now, self._calendar).date())
                 reason = f"the month's budget of {self.monthly_budget} is used up until {until}: wait or raise it"
                 # Not until then: who raises the budget wants texts to go again.
                 return Result(outcome=Outcome.BLOCKED, reason=reason, after_ms=min(refusal.wait_ms, _HOUR_MS))
@@ -152,13 +152,13 @@ def _units(money: Decimal) -> int:
     return int(money * _MONEY)
 
 
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
 def _ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
 def _clock(now: float, zone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(now, zone):%H:%M}"
-
-
-def _date(now: float, wait_ms: int, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(now + wait_ms / 1000, zone):%Y-%m-%d}"

@@ -72,7 +72,7 @@ def vonage(status: str, **more) -> dict:
         ("vonage", 200, vonage("0"), Outcome.DELIVERED),
         ("vonage", 200, vonage("1"), Outcome.THROTTLED),
         *[("vonage", 200, vonage(code), Outcome.BLOCKED) for code in ("4", "8", "9", "11", "14", "32")],
-        *[("vonage", 200, vonage(code), Outcome.REJECTED) for code in ("2", "3", "6", "7", "12", "15", "22", "29", "33")],
+        *[("vonage", 200, vonage(code), Outcome.REJECTED) for code in ("2", "3", "6", "7", "12", "15", "22", "29")],
         ("vonage", 200, vonage("5"), Outcome.UNKNOWN),
         ("vonage", 200, {"messages": []}, Outcome.UNKNOWN),
         ("vonage", 401, b"", Outcome.BLOCKED),
