@@ -1,6 +1,5 @@
 """The store: every change of state is one atomic script, named after the transition."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -8,8 +7,9 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from relay.model import Attempt, Decision, DecisionKind, Delivery, Limit, Outcome, Receipt, Record, Routed
+from relay.model import Decision, Delivery, Limit, Outcome, Receipt, Record, Routed
 from relay.store.body import pack, unpack
+from relay.store.deciding import decide
 from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
 from relay.store.scripts import Caller, Script, unavailable
 
@@ -20,7 +20,7 @@ _SENDING, _RELEASE, _ENQUEUE, _FINISH_JOB = (
     Script("enqueue"),
     Script("finish_job"),
 )
-_RETIRE, _RING, _DECIDE = Script("retire"), Script("ring"), Script("decide")
+_RETIRE, _RING = Script("retire"), Script("ring")
 
 T = TypeVar("T")
 
@@ -161,24 +161,14 @@ class Store:
 
     async def confirm(self, id: str, by: str) -> str | None:
         """Settle a held delivery as delivered: `by` saw that it arrived. Returns why not, where it was not done."""
-        return await self._decide(id, "confirm", Outcome.DELIVERED, DecisionKind.SETTLE, f"{by} says that it arrived")
+        return await decide(self._call, id, "confirm", by)
 
     async def resend(self, id: str, by: str) -> str | None:
         """Send a held or finished delivery once more, with all its attempts. Returns why not, where it was not done.
 
         No bell is set: a ticker will find it.
         """
-        return await self._decide(id, "resend", Outcome.RETRY, DecisionKind.RETRY, f"{by} had it sent again")
-
-    async def _decide(self, id: str, verdict: str, outcome: Outcome, decision: DecisionKind, reason: str) -> str | None:
-        told = Attempt(
-            number=0, at=round(time.time() * 1000), took_ms=0, outcome=outcome, decision=decision, reason=reason
-        )
-        request = {"id": id, "verdict": verdict, "reason": reason}
-        done, state = _DECIDED.decode(await self._call(_DECIDE, request, msgspec.json.encode(told)))
-        if done:
-            return None
-        return _UNDECIDABLE.get(state) or f"it is {state}: {_DECIDABLE[verdict]}"
+        return await decide(self._call, id, "resend", by)
 
     async def release(self, queue: str, kind: str, token: str, ids: Sequence[str]) -> int:
         """Give back what was claimed and not begun."""
@@ -285,15 +275,6 @@ _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
 _CLAIMED = msgspec.msgpack.Decoder(tuple[int, list[str], list[list[str]], bool], strict=False)
 _ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 _STRINGS = msgspec.msgpack.Decoder(list[str])
-_DECIDABLE = {
-    "confirm": "only what is held can be said to have arrived",
-    "resend": "only what is held, dead, cancelled or skipped can be sent again",
-}
-_UNDECIDABLE = {
-    "": "there is no such delivery",
-    "empty": "nothing was ever made of it to send: replay its event instead",
-}
-_DECIDED = msgspec.msgpack.Decoder(tuple[bool, str])
 _BOOL = msgspec.msgpack.Decoder(bool)
 _BOOLS = msgspec.msgpack.Decoder(tuple[bool, bool])
 _INT = msgspec.msgpack.Decoder(int)
