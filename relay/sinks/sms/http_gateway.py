@@ -27,7 +27,7 @@ Address = Annotated[str, AfterValidator(check_address)]
 
 
 class HttpGatewaySettings(SmsSettings, Checks):
-    """A request whose `form` or `json` are templates over `sms` and `secret`, and what its answers mean.
+    """A request whose `form`, or JSON `body`, is made of templates over `sms` and `secret`, and what its answers mean.
 
     The first check that holds decides; where none does, nobody knows whether the text was taken. `id_path` and
     `cost_path` say where in the JSON they stand. `probe_url` is fetched by `relay sinks probe`, `balance_path` shown.
@@ -39,7 +39,7 @@ class HttpGatewaySettings(SmsSettings, Checks):
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     secrets: dict[str, SecretStr] = Field(default_factory=dict)
     form: dict[str, str] | None = None
-    content: Any = Field(None, alias="json")
+    body: Any = None
     id_path: JsonPath | None = None
     cost_path: JsonPath | None = None
     probe_url: Address | None = None
@@ -54,8 +54,8 @@ class HttpGatewaySettings(SmsSettings, Checks):
 
     @model_validator(mode="after")
     def _can_send_and_tell(self) -> "HttpGatewaySettings":
-        if (self.form is None) == (self.content is None):
-            raise ValueError("give form or json: what is sent, with {{ sms.phone }} and {{ sms.text }} in it")
+        if (self.form is None) == (self.body is None):
+            raise ValueError("give form or body: what is sent, with {{ sms.phone }} and {{ sms.text }} in it")
         if not self.success_if:
             raise ValueError("success_if is missing: how do they say that a text was taken?")
         self.compiled()
@@ -63,7 +63,7 @@ class HttpGatewaySettings(SmsSettings, Checks):
 
     def compiled(self) -> Tree:
         """Compile the templates. Raise ValueError with all that is wrong with them."""
-        name, value = ("json", self.content) if self.form is None else ("form", self.form)
+        name, value = ("body", self.body) if self.form is None else ("form", self.form)
         try:
             return compile_tree(value, name, {"sms": FIELDS, "secret": frozenset(self.secrets)}, {})
         except TemplateErrors as error:

@@ -16,6 +16,7 @@ SECRETS = dict.fromkeys(
     [
         *("ACME_HOOK_TOKEN", "BRANCH_HOOK_TOKEN", "BOOKS_TOKEN"),
         *("BOOKS_SIGNING_SECRET", "ARCHIVE_PASSWORD", "PARTNER_KEY", "UNISENDER_API_KEY"),
+        *("SMSC_PASSWORD", "SMSC_KEY", "SMSRU_API_ID", "OTHER_SMS_KEY"),
     ],
     "a-secret-for-the-test",
 )

@@ -144,8 +144,8 @@ def test_secrets_are_masked_in_what_they_say(message, answer):
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({"form": None}, "give form or json"),
-        ({"json": {"to": "x"}}, "give form or json"),
+        ({"form": None}, "give form or body"),
+        ({"body": {"to": "x"}}, "give form or body"),
         ({"success_if": None}, "success_if is missing"),
         ({"form": {"to": "{{ sms.fone }}"}}, "unknown field sms.fone; did you mean sms.phone"),
         ({"form": {"key": "{{ secret.kay }}"}, "secrets": {"key": "x"}}, "did you mean secret.key"),
