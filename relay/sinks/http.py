@@ -21,6 +21,8 @@ from relay.sinks.references import given, marker
 from relay.sinks.tools import Tools
 from relay.sinks.transport import Request, Response
 
+_READABLE = (Outcome.DELIVERED, Outcome.UNKNOWN)  # of a 2xx: success_if is about deliveries, a probe need not hold it
+
 
 class HttpSink(Sink):
     """Send content to an address under today's credentials."""
@@ -105,10 +107,12 @@ class HttpSink(Sink):
             return None
         calls = Calls(tools, self.timeout_ms, self.limits, granted=False)
         try:
-            result, _ = await self._put(free.question, calls)
+            result, answer = await self._put(free.question, calls)
         except AttemptOver as over:
             return Probe(ok=False, said=over.result.reason)
-        return Probe(ok=result.outcome is Outcome.DELIVERED, said=result.reason)
+        if isinstance(answer, Response) and answer.status // 100 == 2 and self.meaning(answer)[0] in _READABLE:
+            return Probe(ok=True, said=f"it answers {answer.status}")
+        return Probe(ok=False, said=result.reason)
 
     async def _send(self, delivery: Delivery, calls: Calls) -> Result:
         if self._settings.lookup_first:

@@ -128,6 +128,7 @@ _PROFILE: Final[Mapping[str, Any]] = {
     "idempotency_key": False,
     "retry_header": {"name": "X-Lognex-Retry-After", "unit": "ms"},
     "id_path": "id",
+    "success_if": {"json": {"id": {"exists": True}}},  # a page of maintenance comes with 200 too
     "lookup": {
         "path": "/entity/invoiceout",
         "query": {"filter": "externalCode=<external_code>", "limit": "2"},

@@ -20,6 +20,8 @@ from relay.sinks.transport import Response, TransportFailure
 REMEMBERED_MS = 35 * 24 * 3600 * 1000  # longer than a dead letter is kept
 LOCK_MS = 25_000  # longer than any sink's timeout
 
+_KEYS = uuid.UUID("0a1f6a52-59b5-5d0f-8b7c-6f3f0d2c9f6e")
+
 Asking: TypeAlias = Callable[[Ask, Mapping[str, Json]], Awaitable[Found]]
 Making: TypeAlias = Callable[[Make, Mapping[str, Json]], Awaitable[tuple[Result, Response | TransportFailure]]]
 
@@ -35,7 +37,7 @@ class Needing:
     def _key(self, values: Mapping[str, Json]) -> str:
         """Name what is needed by what it is asked by: a UUID that a vendor may take for an idempotency key."""
         written = msgspec.json.encode([self._identity, self._name, values], order="deterministic")
-        return str(uuid.UUID(bytes=hashlib.sha256(written).digest()[:16], version=8))
+        return str(uuid.uuid5(_KEYS, hashlib.sha256(written).hexdigest()))
 
     async def get(self, values: Mapping[str, Json], calls: Calls, ask: Asking, make: Making) -> Json:
         """Give what the content uses of it. Raise AttemptOver where that cannot be had now."""

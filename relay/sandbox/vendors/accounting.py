@@ -1,8 +1,8 @@
 """An accounting that keeps its promises: keys, conflicts, tokens and signatures are checked as a careful vendor does.
 
 `POST /oauth/token` gives tokens for `CLIENT` (RFC 6749, 4.4), `POST /oauth/revoke` ends one (RFC 7009). `/invoices` and
-`/customers` take new ones by POST and list them, by any of their fields, by GET; `GET /ping` is free. A request that is
-signed (Standard Webhooks) is signed with `SIGNING_SECRET`; one that brings a token brings a live one, or `STATIC_TOKEN`.
+`/customers` take new ones by POST and list them, by any of their fields, by GET; `GET /ping` is free. A request that
+is signed (Standard Webhooks) is so with `SIGNING_SECRET`; one that brings a token brings a live one, or `STATIC_TOKEN`.
 """
 
 import base64
