@@ -119,3 +119,31 @@ def test_a_batch_that_fails_as_a_whole_is_tried_again(run, store, namespace, rea
     run(drain(store, namespace, sink))
     assert [len(batch) for batch in sink.batches] == [20, 20]
     assert {found.state for found in run(reader.deliveries(ids))} == {DeliveryState.DELIVERED}
+
+
+class Admitting(Scripted):
+    """Has a policy of its own: the first try is refused by it."""
+
+    def __init__(self, refusal, **settings) -> None:
+        super().__init__(**settings)
+        self._refusals = iter([refusal])
+
+    async def admit(self, delivery, tools):
+        refusal = next(self._refusals, None)
+        if isinstance(refusal, Exception):
+            raise refusal
+        return refusal
+
+
+@pytest.mark.parametrize(
+    "refusal", [Result(outcome=Outcome.THROTTLED, reason="not at night", after_ms=1), ValueError("a defect")]
+)
+def test_what_a_sinks_own_policy_refuses_was_not_sent(waiting, drained, refusal):
+    sink = Admitting(refusal, on_unknown="lookup")
+    assert (drained(sink).state, sink.calls) == (DeliveryState.DELIVERED, ["send"])
+    assert [(seen.sending, seen.sends) for seen in sink.seen] == [(False, 0)]
+
+
+def test_a_policy_that_cannot_reach_the_store_leaves_the_delivery_to_its_lease(waiting, drained):
+    sink = Admitting(StoreUnavailable("away"), on_unknown="lookup")
+    assert (drained(sink).state, sink.calls) == (DeliveryState.PENDING, [])
