@@ -29,7 +29,11 @@ class LogSink(Sink):
     type = "log"
     Settings = LogSettings
     content_keys = dict.fromkeys(
-        ("path", "method", "headers", "query", "body", "form", "fields", "action", "list_ids", "tags", "phone", "text"),
+        (
+            *("path", "method", "headers", "query", "body", "form", "lookup", "needs"),
+            *("external_code", "counterparty", "positions", "number", "description", "moment"),
+            *("fields", "action", "list_ids", "tags", "phone", "text"),
+        ),
         False,
     )
 

@@ -167,7 +167,7 @@ class MoySkladSink(HttpSink):
     type = "moysklad"
     Settings = MoySkladSettings
     content_keys = {"external_code": True, "counterparty": True, "positions": True} | dict.fromkeys(
-        ("name", "description", "moment"), False
+        ("number", "description", "moment"), False
     )
     exclusive_keys = ()
 

@@ -12,14 +12,14 @@ _GOODS: Final = ("product", "service", "variant", "bundle")
 _NUMBERS: Final = ("quantity", "price", "vat", "discount")
 _FOUND_BY: Final = ("external_code", "inn", "phone", "email")
 _COUNTERPARTY: Final = ("name", *_FOUND_BY, "company_type")
-_OPTIONAL: Final = ("name", "description", "moment")
+_OPTIONAL: Final = {"number": "name", "description": "description", "moment": "moment"}
 
 
 def invoice(params: Mapping[str, object], url: str, organization: str) -> Mapping[str, object]:
     """Make the HTTP sink's keys of an invoice's. `url`: MoySklad's own, by which it names everything."""
     code = _condition("external_code", _text("external_code", params.get("external_code")))
     body = {
-        **{key: str(value) for key in _OPTIONAL if (value := params.get(key))},
+        **{theirs: str(value) for ours, theirs in _OPTIONAL.items() if (value := params.get(ours))},
         "externalCode": code,
         "syncId": "<key>",
         "organization": {"meta": _meta(url, "organization", organization)},

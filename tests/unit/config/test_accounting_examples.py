@@ -6,9 +6,12 @@ from relay.config.load import load_file
 from relay.sinks import TYPES
 
 SECRETS = dict.fromkeys(
-    ["ACME_HOOK_TOKEN", "BOOKS_CLIENT_ID", "BOOKS_CLIENT_SECRET", "BOOKS_SIGNING_SECRET", "LEDGER_TOKEN", "MOYSKLAD_TOKEN"],
+    [
+        *("ACME_HOOK_TOKEN", "MOYSKLAD_TOKEN", "LEDGER_TOKEN"),
+        *("BOOKS_CLIENT_ID", "BOOKS_CLIENT_SECRET", "BOOKS_SIGNING_SECRET"),
+    ],
     "a-secret-for-the-test",
-)  # fmt: skip
+)
 IDS = dict.fromkeys(["MOYSKLAD_ORGANIZATION", "MOYSKLAD_SERVICE"], "5f0f2b1e-0000-4000-8000-000000000001")
 
 

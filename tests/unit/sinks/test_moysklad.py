@@ -114,6 +114,12 @@ def test_an_invoice_in_their_words(vendor, delivery, sent):
     assert result.provider_id == "i-1"
 
 
+def test_an_invoice_may_have_a_number_a_text_and_a_time_of_its_own():
+    content = sink().content(PARAMS | {"number": "A-7", "description": "d", "moment": "2026-09-21 12:00:00"})
+    body = sink().describe(content)["body"]
+    assert (body["name"], body["description"], body["moment"]) == ("A-7", "d", "2026-09-21 12:00:00")
+
+
 def test_the_sync_id_is_the_deliverys_own_at_every_attempt(delivery):
     http = sink()
     content = http.content(PARAMS)
