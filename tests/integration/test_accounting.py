@@ -275,3 +275,57 @@ def test_however_often_anything_repeats_there_is_one_invoice(shop, case):
         assert len(here.stored()) == 1
 
     law()
+
+
+def test_a_token_is_fetched_once_for_all_workers_and_again_where_it_is_refused(shop):
+    here = shop("a vendor that honours keys")
+    here.hook()
+    other = here.sinks["books"]
+    here.drain(workers=2)
+    tokens = [one for one in here.sandbox.arrived("books") if one["path"] == "/oauth/token"]
+    assert len(tokens) == 1
+    (kept,) = [key for key in here.run(here.store.client.keys("*note:oauth2:*")) if not key.endswith(b":lock")]
+    _, token = msgspec.msgpack.decode(here.run(here.store.client.get(kept)))[::-1]
+    here.sandbox.call("POST", "/books/oauth/revoke", urllib.parse.urlencode({"token": token}).encode())
+    here.hook(LEAD + 1)
+    here.drain()
+    assert other is here.sink
+    assert len([one for one in here.sandbox.arrived("books") if one["path"] == "/oauth/token"]) == 2
+    assert len(here.stored()) == 2
+
+
+def test_a_wrong_signature_closes_the_sink_and_heals_when_it_is_mended(shop, configured):
+    here = shop("a vendor that honours keys")
+    right = here.sink
+    _, sinks = configured("accounting.yaml", "books", signing_secret="another secret", blocked_for="1h")
+    here.sink = sinks["books"]
+    here.hook()
+    here.drain()
+    (found,) = here.run(here.reader.deliveries(here.ids))
+    assert (found.state, found.attempts, here.stored()) == (DeliveryState.PENDING, 0, [])
+    here.sink = right
+    assert here.finish().state is DeliveryState.DELIVERED
+
+
+def test_every_call_to_moysklad_takes_a_grant(shop):
+    here = shop("moysklad")
+    for lead in range(LEAD, LEAD + 4):
+        here.hook(lead)
+    here.drain(workers=2)
+    minute = here.sink.limits[-1]
+    assert minute.per_ms == 60_000
+    granted = here.run(here.store.client.llen(f"{here.store.keys.prefix}grants:{minute.key}"))
+    assert granted == len(here.sandbox.arrived("moysklad")) == 4 * 3  # looked up, made, invoiced
+    assert len(here.stored()) == 4
+
+
+@pytest.mark.parametrize("sink", ["books", "moysklad"])
+def test_the_probe_is_answered(run, configured, sink, store, namespace):
+    _, sinks = configured("moysklad.yaml" if sink == "moysklad" else "accounting.yaml", sink)
+
+    async def probe():
+        async with open_session() as session:
+            tools = Tools(session=session, notes=Notes(store.client, namespace), now=time.time)
+            return await sinks[sink].probe(tools)
+
+    assert run(probe()).ok
