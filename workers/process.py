@@ -18,9 +18,11 @@ from relay.live import Live, settle_memory
 from relay.logs import log
 from relay.sinks.guard import open_guarded_session
 from relay.sinks.subscriber import is_subscriber
+from relay.sinks.tools import Tools
 from relay.sinks.transport import open_session
 from relay.store.connect import connect
 from relay.store.keys import INBOX, JOBS
+from relay.store.notes import Notes
 from relay.store.store import Store
 from workers.drainer import Drainer
 from workers.jobs import JobRunner
@@ -57,8 +59,10 @@ class WorkerProcess:
     async def _compose(self) -> None:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
         self._ringer = Ringer(self._app, self._store)
-        self._session = open_session()
-        self._guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
+        notes = Notes(self._store.client, self._namespace)
+        self._tools = Tools(session=open_session(), notes=notes, now=time.time)
+        guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
+        self._tools_outside = Tools(session=guarded, notes=notes, now=time.time)
         self._router = Router(self._live, self._store, self._ringer, self.run, self._stopping.is_set)
         self._jobs = JobRunner(self._live, self._store, self._stopping.is_set)
         ticker = Ticker(self._live, self._store, self._ringer, self._begin)
@@ -119,8 +123,8 @@ class WorkerProcess:
             log.warning("sink.unknown", sink=sink, config=self._live.config.version)
             return
         if sink not in self._drainers:
-            session = self._guarded if outside else self._session
-            self._drainers[sink] = Drainer(sink, self._live, self._store, session, self._name, self._stopping.is_set)
+            tools = self._tools_outside if outside else self._tools
+            self._drainers[sink] = Drainer(sink, self._live, self._store, tools, self._name, self._stopping.is_set)
         self._drainers[sink].start()
 
     def stop_claiming(self) -> None:
@@ -140,6 +144,6 @@ class WorkerProcess:
     async def _finish(self) -> None:
         await asyncio.gather(*[drainer.finish(self._stop_by) for drainer in self._drainers.values()])
         await self._ticking
-        await self._session.close()
-        await self._guarded.close()
+        await self._tools.session.close()
+        await self._tools_outside.session.close()
         await self._store.client.aclose()

@@ -5,7 +5,19 @@ from typing import Any
 
 import typer
 
-from relay.cli import check, deliveries, demo, events, explain, processes, send, stats, subscriptions
+from relay.cli import (
+    check,
+    decisions,
+    deliveries,
+    demo,
+    events,
+    explain,
+    processes,
+    send,
+    sinks,
+    stats,
+    subscriptions,
+)
 from relay.errors import RelayError, StoreUnavailable
 
 STORE_UNAVAILABLE = 2
@@ -40,5 +52,8 @@ app.command()(explain.explain)
 app.command()(send.send)
 app.command()(stats.stats)
 app.add_typer(events.app)
+deliveries.app.command()(decisions.confirm)
+deliveries.app.command()(decisions.resend)
 app.add_typer(deliveries.app)
 app.add_typer(subscriptions.app)
+app.add_typer(sinks.app)

@@ -75,6 +75,7 @@ def _size(value: object) -> int:
 
 
 Text: TypeAlias = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "integer"]})]
+Timezone: TypeAlias = Annotated[str, AfterValidator(_timezone)]
 Size: TypeAlias = Annotated[
     int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": r"^\d+\s*(B|KiB|MiB)?$"})
 ]
@@ -106,7 +107,7 @@ class SourceKeys(Section):
     token: Annotated[SecretStr, AfterValidator(_token)] = Field(description="The secret part of the hook's address")
     account: AccountKeys = Field(default_factory=AccountKeys)
     ignore_users: frozenset[Text] = Field(frozenset(), description="Whose changes are not routed: breaks echo loops")
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    timezone: Timezone = "UTC"
 
 
 class ApiUserKeys(Section):

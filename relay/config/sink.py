@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from relay.config.scalars import Duration, Rate
 from relay.model import Limit
@@ -41,6 +41,19 @@ class SinkSettings(BaseModel):
         if waits == []:
             raise ValueError("an empty list waits for nothing: to try only once write attempts: 1")
         return waits
+
+    @model_validator(mode="after")
+    def _can_look_up(self) -> "SinkSettings":
+        if self.on_unknown == "lookup" and not self.looks_up:
+            raise ValueError(
+                "on_unknown: lookup is not possible, this sink has nothing to look at: write hold or retry"
+            )
+        return self
+
+    @property
+    def looks_up(self) -> bool:
+        """Tell whether the sink can find out what became of an attempt with unknown outcome."""
+        return False
 
     @property
     def unknown(self) -> OnUnknown:

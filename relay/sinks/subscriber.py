@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from http.client import responses
 from typing import ClassVar
 
-import aiohttp
 from yarl import URL
 
 from relay.amocrm.form import decode
@@ -18,6 +17,7 @@ from relay.sinks import subscriber_retries
 from relay.sinks.base import Sink
 from relay.sinks.guard import check_url
 from relay.sinks.subscriber_retries import ACCEPTED, NO_ANSWER
+from relay.sinks.tools import Tools
 from relay.sinks.transport import Request, Response, TransportFailure, call, timeouts
 from relay.store.subscriptions import Subscription, Subscriptions
 
@@ -66,12 +66,12 @@ class SubscriberSink(_Subscriber):
         self._allow = settings.allow
         self._timeout = timeouts(settings.timeout)
 
-    async def send(self, delivery: Delivery, session: aiohttp.ClientSession) -> Result:
+    async def send(self, delivery: Delivery, tools: Tools) -> Result:
         """Make one attempt; one that failed counts towards disabling."""
         if refused := check_url(self._subscription.url, self._allow):
             result = Result(outcome=Outcome.RETRY, reason=f"the address is not allowed: {refused}")
         else:
-            result = self.read(await call(session, self.request(delivery)))
+            result = self.read(await call(tools.session, self.request(delivery)))
         if result.outcome is not Outcome.DELIVERED:
             await self._note(result)
         return result
@@ -98,7 +98,15 @@ class SubscriberSink(_Subscriber):
         outcome = Outcome.DELIVERED if answer.status in ACCEPTED else Outcome.RETRY
         return Result(outcome=outcome, reason=reason, status=answer.status)
 
-    def decide(self, result: Result, *, attempts: int, age_ms: int, jitter: float) -> Decision:  # noqa: ARG002
+    def decide(
+        self,
+        result: Result,
+        *,
+        attempts: int,
+        age_ms: int,
+        jitter: float,
+        looked_up: bool = False,  # noqa: ARG002
+    ) -> Decision:
         """Say what happens next by amoCRM's own table, which knows neither age nor jitter."""
         return subscriber_retries.decide(result.status or NO_ANSWER, attempts + 1, result.reason)
 
@@ -134,7 +142,7 @@ class Unsubscribed(_Subscriber):
     def __init__(self, name: str) -> None:
         super().__init__(name, SubscriberSettings())
 
-    async def send(self, delivery: Delivery, session: aiohttp.ClientSession) -> Result:  # noqa: ARG002  nobody is called
+    async def send(self, delivery: Delivery, tools: Tools) -> Result:  # noqa: ARG002  nobody is called
         """Skip it."""
         return Result(outcome=Outcome.SKIPPED, reason="the application unsubscribed")
 

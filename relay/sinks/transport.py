@@ -5,6 +5,7 @@ and says yes wherever that cannot be known.
 """
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
@@ -30,6 +31,7 @@ class Request(Record, frozen=True):
     headers: Mapping[str, str]
     body: bytes
     timeout: aiohttp.ClientTimeout
+    tls: ssl.SSLContext | None = None  # one that shows our certificate
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url.origin()}{self.url.raw_path} {len(self.body)} bytes>"
@@ -109,6 +111,7 @@ async def _exchange(session: aiohttp.ClientSession, request: Request) -> Respons
             data=body,
             allow_redirects=False,
             timeout=request.timeout,
+            ssl=request.tls or True,
         ) as answer:
             return await _read(answer)
     except (aiohttp.ClientError, OSError) as error:

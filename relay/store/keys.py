@@ -58,6 +58,10 @@ class Keys:
         """String with a time to live: a bell for this queue is on its way."""
         return f"{self.prefix}bell:{queue}"
 
+    def note(self, key: str) -> str:
+        """String: what sinks remember together, each with a time to live."""
+        return f"{self.prefix}note:{key}"
+
     def events_of(self, source: str, entity: str, id: str) -> str:
         """Set: the ids of the events of one lead, one contact and so on."""
         return f"{self.prefix}of:{source}:{entity}:{id}"

@@ -19,6 +19,7 @@ from relay.planning import plan
 from relay.sandbox.ports import free_port
 from relay.sinks.guard import open_guarded_session
 from relay.sinks.subscriber import SubscriberSink
+from relay.sinks.tools import Tools
 from relay.sinks.transport import Request, Response, call, timeouts
 from relay.store.subscriptions import Subscription
 
@@ -77,7 +78,7 @@ def send_on(url, *hooks):
             )  # fmt: skip
             for made in plan(receipt, CONFIG, {}, {"acme": [subscription]}).deliveries:
                 sink = SubscriberSink(subscription, ALLOW, None)
-                result = await sink.send(claimed(made), session)
+                result = await sink.send(claimed(made), Tools(session=session, notes=None, now=time.time))
                 assert result.outcome is Outcome.DELIVERED
         await session.close()
 

@@ -69,3 +69,27 @@ local function open_subscriber(id)
   call('HDEL', P .. 'gate:sink:sub-' .. id, 'paused', 'reason')
   rewake('sink:sub-' .. id)
 end
+
+-- How many grants a sliding log still has, up to `wanted`, and else when it has the next. The log holds the times of the
+-- last `count` grants; more of them where the count was lowered since, and the oldest of those count no longer.
+local function free_of(limit, wanted)
+  local log = P .. 'grants:' .. limit[1]
+  local length = call('LLEN', log)
+  local surplus = math.max(length - limit[2], 0)
+  local free = limit[2] - length + surplus
+  if free >= wanted then return free end
+  for _, at in ipairs(call('LRANGE', log, surplus, surplus + wanted - free - 1)) do
+    if tonumber(at) > now - limit[3] then return free, tonumber(at) + limit[3] end
+    free = free + 1
+  end
+  return free
+end
+
+local function grant(limit, n)
+  local log = P .. 'grants:' .. limit[1]
+  local times = {}
+  for i = 1, n do times[i] = now end
+  call('RPUSH', log, unpack(times))
+  call('LTRIM', log, -limit[2], -1)
+  call('PEXPIRE', log, limit[3])
+end

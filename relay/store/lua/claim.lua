@@ -1,13 +1,14 @@
 #!lua flags=allow-oom
 -- Takes what may be taken of a queue now, under a lease. Leases that ran out come back first; what killed its worker
 -- again and again is taken alone, and buried at the fifth death.
--- req: {queue, kind = 'r' | 'd' | 'j', token, max, lease_ms, concurrency (0: no bound), limits = {{key, count, per_ms}…}}
--- Answers {wait_ms (-1: nothing to wait for), {buried…}, {{id, fields…}…}} and the blobs, one an item.
+-- req: {queue, kind = 'r' | 'd' | 'j', token, max, lease_ms, concurrency (0: no bound), limits = {{key, count, per_ms}…},
+--   batch, batch_from (from so many due up to `batch` are taken for one call; 0: never)}
+-- Answers {wait_ms (-1: nothing to wait for), {buried…}, {{id, fields…}…}, batched} and the blobs, one an item.
 local queue, kind = req.queue, req.kind
 local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue
 local FIELDS = {
   r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z'},
-  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c'},
+  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends'},
   j = {'died', 'kind', 'args'},
 }
 local buried = {}
@@ -47,30 +48,6 @@ local function take_back_expired()
   end
 end
 
--- How many grants a sliding log still has, up to `wanted`, and else when it has the next. The log holds the times of the
--- last `count` grants; more of them where the count was lowered since, and the oldest of those count no longer.
-local function free_of(limit, wanted)
-  local log = P .. 'grants:' .. limit[1]
-  local length = call('LLEN', log)
-  local surplus = math.max(length - limit[2], 0)
-  local free = limit[2] - length + surplus
-  if free >= wanted then return free end
-  for _, at in ipairs(call('LRANGE', log, surplus, surplus + wanted - free - 1)) do
-    if tonumber(at) > now - limit[3] then return free, tonumber(at) + limit[3] end
-    free = free + 1
-  end
-  return free
-end
-
-local function grant(limit, n)
-  local log = P .. 'grants:' .. limit[1]
-  local times = {}
-  for i = 1, n do times[i] = now end
-  call('RPUSH', log, unpack(times))
-  call('LTRIM', log, -limit[2], -1)
-  call('PEXPIRE', log, limit[3])
-end
-
 -- Half from the oldest, half from the newest: a mountain of stale work never starves what is fresh, nor the other way round.
 -- The odd one is for either: a busy sink frees one slot at a time.
 local function candidates(n)
@@ -102,9 +79,9 @@ local function through_gate(slots)
   return math.min(slots, 1 - call('ZCARD', leased)), nil
 end
 
-local function answer(ask_at, items, blobs)
+local function answer(ask_at, items, blobs, batched)
   write_counts()
-  local reply = {cmsgpack.pack({ask_at and math.max(ask_at - now, 0) or -1, buried, items})}
+  local reply = {cmsgpack.pack({ask_at and math.max(ask_at - now, 0) or -1, buried, items, batched or false})}
   for i, blob in ipairs(blobs) do reply[i + 1] = blob end
   return reply
 end
@@ -128,6 +105,10 @@ if slots <= 0 then
   local at = rewake(queue, ask_at or math.huge)
   return answer(at and ask_at, {}, {})
 end
+
+-- A batch is one call, so it takes one slot and one grant. While it is out nothing else is: leases are counted one by one.
+local batched = req.batch > 1 and not gate['until'] and call('ZCOUNT', due, '-inf', now) >= req.batch_from
+if batched then slots = req.batch end
 
 local function read(id)
   local record = call('HMGET', P .. kind .. ':' .. id, unpack(FIELDS[kind]))
@@ -159,8 +140,8 @@ end
 if #moved > 0 then
   call('ZREM', due, unpack(moved))
   call('ZADD', leased, unpack(leases))
-  for _, limit in ipairs(req.limits) do grant(limit, #moved) end
+  for _, limit in ipairs(req.limits) do grant(limit, batched and 1 or #moved) end
 end
 -- What is still due may be taken at once, or when the limits allow: the drainer asks again by itself.
 local at = rewake(queue, 0)
-return answer(at, items, blobs)
+return answer(at, items, blobs, batched)

@@ -90,7 +90,7 @@ def test_a_source(told: Told, source: str, finding: str) -> None:
         ("sms: {type: text, timeout: 99s}", "3:30: timeout: 99s is not possible: more than 0 and at most 20s"),
         ("sms: {type: text, concurrency: 0}", "3:34: concurrency: must be greater than or equal to 1"),
         ("sms: {type: text, retry: 5m}", "3:28: retry: must be a list"),
-        ("sms: {type: text, on_unknown: wait}", "3:33: on_unknown: 'wait' is unknown, known: hold, retry"),
+        ("sms: {type: text, on_unknown: wait}", "3:33: on_unknown: 'wait' is unknown, known: hold, lookup, retry"),
         ("books: {type: post}", "3:3: url is missing"),
         (
             "books: {type: post, url: x, account: {login: y, pasword: z, password: q}}",
