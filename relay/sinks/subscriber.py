@@ -98,16 +98,8 @@ class SubscriberSink(_Subscriber):
         outcome = Outcome.DELIVERED if answer.status in ACCEPTED else Outcome.RETRY
         return Result(outcome=outcome, reason=reason, status=answer.status)
 
-    def decide(
-        self,
-        result: Result,
-        *,
-        attempts: int,
-        age_ms: int,
-        jitter: float,
-        looked_up: bool = False,  # noqa: ARG002
-    ) -> Decision:
-        """Say what happens next by amoCRM's own table, which knows neither age nor jitter."""
+    def decide(self, result: Result, *, attempts: int, **_: object) -> Decision:
+        """Say what happens next by amoCRM's own table, which knows neither age nor jitter nor look-ups."""
         return subscriber_retries.decide(result.status or NO_ANSWER, attempts + 1, result.reason)
 
     def describe(self, content: bytes) -> Mapping[str, Json]:

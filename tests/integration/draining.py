@@ -84,15 +84,26 @@ def put(run, store, contents: Sequence[bytes], sink: str = "books", first: int =
     return [f"d{id[1:]}" for id in ids]
 
 
+class OneSink:
+    """A configuration in force that has one sink."""
+
+    config = SimpleNamespace(worker=SimpleNamespace(lease_margin=15_000))
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    async def sink_of(self, *_: object) -> Sink:
+        return self._sink
+
+
 async def drain(store, namespace: str, *sinks: Sink) -> None:
     """Have each of these drained by a worker of its own until nothing may be taken; one sink may be there twice."""
-    config = SimpleNamespace(worker=SimpleNamespace(lease_margin=15_000))
     async with open_session() as session:
         tools = Tools(session=session, notes=Notes(store.client, namespace), now=time.time)
         drainers = [
             Drainer(
                 sink.name,
-                SimpleNamespace(sinks={sink.name: sink}, config=config),
+                OneSink(sink),
                 store,
                 tools,
                 f"w{n}",

@@ -17,6 +17,7 @@ from relay.config.environment import Settings
 from relay.live import Live
 from relay.model import DeliveryState, Receipt
 from relay.sinks.guard import open_guarded_session
+from relay.sinks.tools import Tools
 from relay.store.connect import connect
 from relay.store.keys import sink_queue
 from relay.store.reading import Reader
@@ -125,7 +126,9 @@ class Relay:
 
         async def drain():
             session = open_guarded_session(lambda: self.live.config.subscribers.allow)
-            drainer = Drainer(sink, self.live, self.store, session, "w1", lambda: False)
+            drainer = Drainer(
+                sink, self.live, self.store, Tools(session=session, notes=None, now=time.time), "w1", lambda: False
+            )
             drainer.start()
             await drainer.finish(time.monotonic() + 10)
             await session.close()

@@ -12,10 +12,13 @@ from relay.errors import RejectDelivery, StoreUnavailable
 from relay.model import DecisionKind, DeliveryState, Outcome, Result
 from relay.sinks import TYPES, subscriber
 from relay.sinks.subscriber import SubscriberSink, Unsubscribed, is_subscriber
+from relay.sinks.tools import Tools
 from relay.sinks.transport import Response, TransportFailure
 from relay.store.subscriptions import Subscription
 
 BODY = b"account%5Bid%5D=9&leads%5Bstatus%5D%5B0%5D%5Bid%5D=7"
+
+TOOLS = Tools(session=None, notes=None, now=lambda: 0.0)  # `call` is replaced: nobody is called
 
 
 def subscription(url="https://crm.example.com/hooks?key=s3cret", **more):
@@ -73,7 +76,7 @@ NO_ANSWER = TransportFailure(kind="timeout", reason="no answer in time", sent=Tr
 
 def send(delivery, records, **more):
     sink = SubscriberSink(subscription(**more), Subscribers(), records)
-    return asyncio.run(sink.send(delivery(BODY), None))
+    return asyncio.run(sink.send(delivery(BODY), TOOLS))
 
 
 def test_it_is_called_as_amocrm_calls(delivery, answering):
@@ -168,7 +171,7 @@ def test_unless_the_operator_trusts_it(delivery, answering):
     settings = Subscribers(allow=("127.0.0.1/32",))
     assert settings.allow == (ip_network("127.0.0.1/32"),)
     sink = SubscriberSink(subscription(url="http://127.0.0.1:5000/"), settings, Records())
-    assert asyncio.run(sink.send(delivery(BODY), None)).outcome is Outcome.DELIVERED
+    assert asyncio.run(sink.send(delivery(BODY), TOOLS)).outcome is Outcome.DELIVERED
     assert len(requests) == 1
 
 
@@ -214,7 +217,7 @@ def test_it_is_shown_without_what_its_address_may_keep_secret():
 
 def test_what_waits_for_an_application_that_unsubscribed_is_skipped(delivery):
     sink = Unsubscribed("sub-7")
-    result = asyncio.run(sink.send(delivery(BODY), None))
+    result = asyncio.run(sink.send(delivery(BODY), TOOLS))
     assert result == Result(outcome=Outcome.SKIPPED, reason="the application unsubscribed")
     assert sink.decide(result, attempts=1, age_ms=0, jitter=0).state is DeliveryState.SKIPPED
     assert sink.describe(BODY)["body"] == {"account": {"id": "9"}, "leads": {"status": [{"id": "7"}]}}
