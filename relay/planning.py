@@ -170,7 +170,7 @@ def _delivery(event: Event, route: Route, sink: Sink, context: Mapping[str, obje
     content, state, reason = b"", DeliveryState.PENDING, ""
     try:
         if route.once is not None:
-            id, once = once_id(route.name, _once_key(route.once, context), sink.name), True
+            id, once = once_id(event.source, route.name, _once_key(route.once, context), sink.name), True
         params = route.content.render(context)
         assert isinstance(params, Mapping)  # a route's content is a mapping of its sink's keys
         content = sink.content({**params, **{key: context[name] for key, name in sink.given.items()}})
