@@ -51,3 +51,7 @@ class AccountUnavailable(RelayError):
     def __init__(self, text: str, after_ms: int | None = None) -> None:
         super().__init__(text)
         self.after_ms = after_ms
+
+
+class LimitReached(RelayError):
+    """There is as much of it as there may be. Something must be removed first."""

@@ -68,6 +68,7 @@ class Account(Record, frozen=True):
 
     id: str = ""
     subdomain: str = ""
+    link: str = ""  # its address as the body gives it: anybody can write one, so it is passed on and never called
 
 
 class Event(Record, frozen=True):
@@ -146,7 +147,9 @@ class Delivery(Record, frozen=True):
     attempts: int  # attempts consumed before this one
     deaths: int  # leases that ran out: workers that died holding it
     token: str
-    sending: bool  # an earlier attempt marked that its bytes were about to leave and never settled
+    sending: bool  # an earlier attempt marked that its bytes were about to leave, and nobody knows whether they arrived
+    sent_at: int | None = None  # when that mark was made
+    sends: int = 0  # how often its bytes were about to leave
 
 
 class Result(Record, frozen=True):
@@ -159,6 +162,8 @@ class Result(Record, frozen=True):
     scope: str = "sink"  # what a block closes: "sink", or "route" where only the route is wrong
     response: str = ""  # the beginning of their answer, for the story
     provider_id: str = ""  # their id of what they made
+    segments: int | None = None  # of a text message: how many it is on the air
+    cost: str | None = None  # what they charge for it, decimal, in the account's currency
 
 
 class DecisionKind(StrEnum):
@@ -181,6 +186,7 @@ class Decision(Record, frozen=True):
     consumed: bool = True  # whether the attempt counts
     gate_ms: int = 0  # > 0: the gate closes for so long
     gate_scope: str = "sink"
+    keeps_mark: bool = False  # its bytes may have arrived: look up before they leave again
 
 
 class Limit(Record, frozen=True):
@@ -194,7 +200,7 @@ class Limit(Record, frozen=True):
 class Attempt(Record, frozen=True):
     """One try, as the story tells it."""
 
-    number: int
+    number: int  # 0: what a person decided
     at: int
     took_ms: int
     outcome: Outcome
@@ -203,6 +209,8 @@ class Attempt(Record, frozen=True):
     status: int | None = None
     response: str = ""
     provider_id: str = ""
+    segments: int | None = None
+    cost: str | None = None
     next_at: int | None = None
     worker: str = ""
     times: int = 1  # throttled or blocked tries in a row collapse into one

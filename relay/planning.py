@@ -1,8 +1,10 @@
 """Plan what becomes of a receipt: its events, the routes they match, and the deliveries that makes. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
 
-from relay.amocrm.events import names, read
+from relay.amocrm.events import names, read, to_form
 from relay.amocrm.views import View, primary, views
 from relay.config.load import Config, Source
 from relay.errors import Malformed, MissingValue, RejectDelivery, SkipDelivery
@@ -20,6 +22,7 @@ from relay.model import (
 from relay.routing import Failure, Route, Template, delivery_id, match, once_id
 from relay.sinks.base import Sink
 from relay.store.keys import account_queue
+from relay.store.subscriptions import Subscription
 
 
 class Considered(Record, frozen=True):
@@ -38,8 +41,17 @@ class Made(Record, frozen=True):
     reason: str = ""
 
 
-def plan(receipt: Receipt, config: Config, sinks: Mapping[str, Sink]) -> Routed:
-    """Decide what becomes of a receipt. Same receipt and same configuration: same deliveries, same ids."""
+SUBSCRIPTION = "subscription"
+"""What stands in the place of a route's name where an application subscribed to the event."""
+
+Subscribed: TypeAlias = Mapping[str, Sequence[Subscription]]
+"""The subscriptions to each source."""
+
+NOBODY: Subscribed = MappingProxyType({})
+
+
+def plan(receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed = NOBODY) -> Routed:
+    """Decide what becomes of a receipt. Same receipt, configuration and subscriptions: same deliveries, same ids."""
     try:
         account, events = read(receipt)
     except Malformed as error:
@@ -52,7 +64,7 @@ def plan(receipt: Receipt, config: Config, sinks: Mapping[str, Sink]) -> Routed:
     listed: list[RoutedEvent] = []
     deliveries: list[NewDelivery] = []
     for event in events:
-        state, reason, made = _plan_event(event, source, config, sinks)
+        state, reason, made = _plan_event(event, source, config, sinks, subscribed.get(event.source, ()))
         listed.append(_listed(event, state, reason))
         deliveries += made
     state, reason = _sum_up(listed)
@@ -100,7 +112,11 @@ def _refusal(account: Account, source: Source | None) -> str:
 
 
 def _plan_event(
-    event: Event, source: Source | None, config: Config, sinks: Mapping[str, Sink]
+    event: Event,
+    source: Source | None,
+    config: Config,
+    sinks: Mapping[str, Sink],
+    subscriptions: Sequence[Subscription],
 ) -> tuple[ReceiptState, str, list[NewDelivery]]:
     if source is None:
         return ReceiptState.UNROUTED, f"source {event.source!r} is not in the configuration", []
@@ -108,6 +124,7 @@ def _plan_event(
     if isinstance(user, str) and user in source.ignore_users:
         return ReceiptState.REFUSED, f"changed by user {user}, whom this source ignores", []
     made = [d for considered in consider(event, source, config, sinks, all_routes=False) for d in considered.deliveries]
+    made += to_subscribers(event, subscriptions)
     if made:
         return ReceiptState.ROUTED, "", made
     return ReceiptState.UNROUTED, "no route matched", []
@@ -130,6 +147,24 @@ def consider(
         yield Considered(route=route, failure=failure, deliveries=deliveries)
 
 
+def to_subscribers(event: Event, subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
+    """Make the deliveries of an event to those who subscribed to one of its names, as amoCRM would send it."""
+    names_ = names(event)
+    wanted = [s for s in subscriptions if not s.disabled and not s.events.isdisjoint(names_)]
+    content = to_form(event) if wanted else b""
+    return [
+        NewDelivery(
+            id=delivery_id(event.id, SUBSCRIPTION, subscription.sink),
+            event_id=event.id,
+            route=SUBSCRIPTION,
+            sink=subscription.sink,
+            once=False,
+            content=content,
+        )
+        for subscription in wanted
+    ]
+
+
 def _once_key(once: Template, context: Mapping[str, object]) -> str:
     key = once.render(context)
     if key is None or key == "":
@@ -143,7 +178,7 @@ def _delivery(event: Event, route: Route, sink: Sink, context: Mapping[str, obje
     id, once = delivery_id(event.id, route.name, sink.name), False
     try:
         if route.once is not None:
-            id, once = once_id(route.name, _once_key(route.once, context), sink.name), True
+            id, once = once_id(event.source, route.name, _once_key(route.once, context), sink.name), True
         made = _waiting(route) if route.fetch else Made(content=content_of(route, sink, context))
     except UNMADE as error:
         made = why_not(error, sink)
@@ -171,7 +206,7 @@ def content_of(route: Route, sink: Sink, context: Mapping[str, object]) -> bytes
     """Render what a route gives a sink. Raises one of UNMADE."""
     params = route.content.render(context)
     assert isinstance(params, Mapping)  # a route's content is a mapping of its sink's keys
-    return sink.content(params)
+    return sink.content({**params, **{key: context[name] for key, name in sink.given.items()}})
 
 
 def why_not(error: Exception, sink: Sink) -> Made:

@@ -6,7 +6,8 @@ How a delivery to a failing sink lives:
    delivered or its attempts are used up. Then it is a dead letter, kept whole.
 2. `throttled` and `blocked` say nothing about the event: it waits and keeps its attempts, for days if need be. So
    attempts end a delivery and, by default, age does not: what waited behind a broken sink has not had its tries yet.
-3. `unknown` may have been applied: harmless to repeat, or held for a person (`on_unknown`).
+3. `unknown` may have been applied: harmless to repeat, or looked up before it is sent again, or held for a person
+   (`on_unknown`). What looking up cannot tell is held.
 """
 
 import re
@@ -18,7 +19,7 @@ from tenacity.wait import wait_base
 
 from relay.model import Decision, DecisionKind, DeliveryState, Outcome, Record, Result
 
-OnUnknown: TypeAlias = Literal["retry", "hold"]
+OnUnknown: TypeAlias = Literal["lookup", "hold", "retry"]
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -41,12 +42,16 @@ class Policy(Record, frozen=True):
     on_unknown: OnUnknown = "hold"
     blocked_ms: int = 60_000
     throttled_ms: int = 30_000  # where they did not say how long
+    lookup_after_ms: int = 15_000  # what they accepted may take so long to be found
 
 
-def decide(result: Result, *, attempts: int, age_ms: int, policy: Policy, jitter: float) -> Decision:
+def decide(
+    result: Result, *, attempts: int, age_ms: int, policy: Policy, jitter: float, looked_up: bool = False
+) -> Decision:
     """Say what happens next to a delivery whose attempt came to `result`.
 
-    `attempts` were consumed before this one, `age_ms` is since its receipt arrived, `jitter` is in [0, 1).
+    `attempts` were consumed before this one, `age_ms` is since its receipt arrived, `jitter` is in [0, 1). `looked_up`:
+    the result says what became of an earlier attempt, and nothing was sent.
     """
     match result.outcome:
         case Outcome.DELIVERED:
@@ -56,14 +61,27 @@ def decide(result: Result, *, attempts: int, age_ms: int, policy: Policy, jitter
         case Outcome.REJECTED:
             return _dead(result.reason)
         case Outcome.THROTTLED:
-            return _throttled(result, policy, jitter)
+            return _throttled(result, policy, jitter, looked_up)
         case Outcome.BLOCKED:
-            return _blocked(result, policy)
-        case Outcome.UNKNOWN if policy.on_unknown == "hold":
+            return _blocked(result, policy, looked_up)
+        case Outcome.UNKNOWN if policy.on_unknown == "lookup" and not looked_up:
+            return _to_look_up(result, policy)
+        case Outcome.UNKNOWN if policy.on_unknown != "retry":
             reason = f"may have been applied, look there before sending it again: {result.reason}"
-            return Decision(kind=DecisionKind.HOLD, state=DeliveryState.HELD, reason=reason)
+            return Decision(kind=DecisionKind.HOLD, state=DeliveryState.HELD, reason=reason, keeps_mark=True)
         case Outcome.UNKNOWN | Outcome.RETRY:
-            return _again(result, attempts + 1, age_ms, policy, jitter)
+            return _again(result, attempts if looked_up else attempts + 1, age_ms, policy, jitter)
+
+
+def _to_look_up(result: Result, policy: Policy) -> Decision:
+    """Look whatever attempts are left: giving up unseen would tell an operator to send it again."""
+    return Decision(
+        kind=DecisionKind.RETRY,
+        state=DeliveryState.PENDING,
+        reason=f"may have been applied, will be looked up: {result.reason}",
+        delay_ms=policy.lookup_after_ms if result.after_ms is None else result.after_ms,
+        keeps_mark=True,
+    )
 
 
 def _again(result: Result, tried: int, age_ms: int, policy: Policy, jitter: float) -> Decision:
@@ -77,7 +95,7 @@ def _again(result: Result, tried: int, age_ms: int, policy: Policy, jitter: floa
     return Decision(kind=DecisionKind.RETRY, state=DeliveryState.PENDING, reason=result.reason, delay_ms=delay_ms)
 
 
-def _throttled(result: Result, policy: Policy, jitter: float) -> Decision:
+def _throttled(result: Result, policy: Policy, jitter: float, keeps_mark: bool) -> Decision:
     asked_ms = policy.throttled_ms if result.after_ms is None else result.after_ms
     return Decision(
         kind=DecisionKind.WAIT,
@@ -85,10 +103,11 @@ def _throttled(result: Result, policy: Policy, jitter: float) -> Decision:
         reason=result.reason,
         delay_ms=asked_ms + int(asked_ms * _JITTER * jitter),  # only ever later than they asked
         consumed=False,
+        keeps_mark=keeps_mark,
     )
 
 
-def _blocked(result: Result, policy: Policy) -> Decision:
+def _blocked(result: Result, policy: Policy, keeps_mark: bool) -> Decision:
     closed_ms = max(policy.blocked_ms, result.after_ms or 0)
     return Decision(
         kind=DecisionKind.WAIT,
@@ -98,6 +117,7 @@ def _blocked(result: Result, policy: Policy) -> Decision:
         consumed=False,
         gate_ms=closed_ms,
         gate_scope=result.scope,
+        keeps_mark=keeps_mark,
     )
 
 

@@ -7,25 +7,23 @@ is the whole batching, there is no timer in it.
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import aiohttp
 import msgspec
 from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from relay.errors import StoreUnavailable
 from relay.live import Live
 from relay.logs import log
-from relay.model import Attempt, Delivery, Outcome, Result
-from relay.retrying import decide
+from relay.model import Attempt, Delivery, Outcome
 from relay.sinks.base import Sink
+from relay.sinks.tools import Tools
 from relay.store.measures import ATTEMPT, END_TO_END, observe
 from relay.store.store import Claim, Settlement, Store
+from workers.attempt import Came, attempt
 
 CLAIM_AT_ONCE = 100  # a script blocks the store while it runs
 LINGER_MS = 2000  # for so short a wait it does not pay to leave and be rung for again
-OVERTIME_SECONDS = 2.0  # beyond a sink's own timeout: only for sinks that do not keep it
-CUT = "cut off when the worker stopped"
 
 _json = msgspec.json.Encoder().encode
 
@@ -38,14 +36,14 @@ class Drainer:
         sink: str,
         live: Live,
         store: Store,
-        session: aiohttp.ClientSession,
+        tools: Tools,
         worker: str,
         stopping: Callable[[], bool],
     ) -> None:
         self._name = sink
         self._live = live
         self._store = store
-        self._session = session
+        self._tools = tools
         self._worker = worker
         self._stopping = stopping
         self._again = False
@@ -93,7 +91,7 @@ class Drainer:
 
     async def _claim(self) -> int:
         """Claim what the free slots allow and start it. Returns in how many milliseconds more may be taken, or -1."""
-        sink = self._live.sinks.get(self._name)
+        sink = await self._live.sink_of(self._name, self._store.subscriptions)
         if sink is None or self._stopping():
             return -1
         free = min(sink.concurrency - len(self._sending), CLAIM_AT_ONCE)
@@ -101,53 +99,41 @@ class Drainer:
             return -1
         self._claims += 1
         token = f"{self._worker}:{self._claims}"
-        lease_ms = sink.timeout_ms + self._live.config.worker.lease_margin
-        claim = await self._store.claim_deliveries(self._name, token, free, lease_ms, sink.concurrency, sink.limits)
+        lease_ms = sink.lease_ms + self._live.config.worker.lease_margin
+        claim = await self._store.claim_deliveries(
+            self._name, token, free, lease_ms, sink.concurrency, sink.limits, (sink.batch, sink.batch_from)
+        )
         self._begin(claim, sink)
         return claim.wait_ms
 
     def _begin(self, claim: Claim[Delivery], sink: Sink) -> None:
         for id in claim.buried:
             log.error("delivery.buried", delivery_id=id, sink=self._name, reason="the worker died five times")
-        for delivery in claim.items:
-            task = asyncio.create_task(self._attempt(delivery, sink))
+        calls = [claim.items] if claim.batched and claim.items else [[delivery] for delivery in claim.items]
+        for deliveries in calls:
+            task = asyncio.create_task(self._attempt(deliveries, sink))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
 
-    async def _attempt(self, delivery: Delivery, sink: Sink) -> None:
+    async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink) -> None:
         at, began = time.time(), time.monotonic()
         try:
-            result = await self._send(delivery, sink)
+            came = await attempt(deliveries, sink, self._store, self._tools)
         except StoreUnavailable as error:
-            log.warning("delivery.left", delivery_id=delivery.id, sink=self._name, reason=str(error))
-            result = None  # nothing has left; its lease runs out
-        if result is not None:
-            self._finish(delivery, sink, result, at, time.monotonic() - began)
+            ids = [delivery.id for delivery in deliveries]
+            log.warning("delivery.left", deliveries=ids, sink=self._name, reason=str(error))
+            came = []  # nothing has left; the lease runs out
+        for one in came:
+            self._finish(one, sink, at, time.monotonic() - began)
         self._progress.set()
 
-    async def _send(self, delivery: Delivery, sink: Sink) -> Result | None:
-        """Send, or find out why not. None: the lease is lost, and nothing was sent."""
-        if sink.unsafe:
-            if delivery.sending:
-                return Result(outcome=Outcome.UNKNOWN, reason="the worker died while it was sending this")
-            if not await self._store.mark_sending(delivery):
-                log.warning("delivery.lost_lease", delivery_id=delivery.id, sink=self._name)
-                return None
-        try:
-            async with asyncio.timeout(sink.timeout_ms / 1000 + OVERTIME_SECONDS):
-                return await sink.send(delivery, self._session)
-        except TimeoutError:
-            return Result(outcome=Outcome.UNKNOWN, reason="no end within the sink's timeout")
-        except asyncio.CancelledError:
-            return Result(outcome=Outcome.UNKNOWN, reason=CUT)
-        except Exception as error:  # noqa: BLE001  a defect in one sink must not stop it, nor hide
-            log.exception("sink.failed", sink=self._name, delivery_id=delivery.id)
-            return Result(outcome=Outcome.UNKNOWN, reason=f"the relay failed while sending: {type(error).__name__}")
-
-    def _finish(self, delivery: Delivery, sink: Sink, result: Result, at: float, took: float) -> None:
+    def _finish(self, came: Came, sink: Sink, at: float, took: float) -> None:
+        delivery, result = came.delivery, came.result
         age_ms = round(at * 1000) - delivery.accepted_at
-        decision = decide(result, attempts=delivery.attempts, age_ms=age_ms, policy=sink.policy, jitter=random.random())
-        attempt = Attempt(
+        decision = sink.decide(
+            result, attempts=delivery.attempts, age_ms=age_ms, jitter=random.random(), looked_up=came.looked_up
+        )
+        told = Attempt(
             number=delivery.attempts + 1,
             at=round(at * 1000),
             took_ms=round(took * 1000),
@@ -157,19 +143,21 @@ class Drainer:
             status=result.status,
             response=result.response,
             provider_id=result.provider_id,
+            segments=result.segments,
+            cost=result.cost,
             next_at=round((at + took) * 1000) + decision.delay_ms if decision.delay_ms else None,
             worker=self._worker,
         )
         self._finished.append(
-            Settlement(delivery=delivery, outcome=result.outcome, decision=decision, attempt=_json(attempt))
+            Settlement(delivery=delivery, outcome=result.outcome, decision=decision, attempt=_json(told))
         )
         observe(self._counts, ATTEMPT, self._name, took)
         if result.outcome is Outcome.DELIVERED:
             observe(self._counts, END_TO_END, self._name, age_ms / 1000 + took)
         log.info(
             "delivery.attempted", delivery_id=delivery.id, event_id=delivery.event_id, sink=self._name,
-            route=delivery.route, attempt=attempt.number, outcome=result.outcome, decision=decision.kind,
-            status=result.status, ms=attempt.took_ms, reason=result.reason,
+            route=delivery.route, attempt=told.number, outcome=result.outcome, decision=decision.kind,
+            status=result.status, ms=told.took_ms, reason=result.reason,
         )  # fmt: skip
 
     async def _settle(self) -> None:

@@ -18,6 +18,9 @@ from relay.config.environment import Settings
 from relay.errors import StoreUnavailable
 from relay.live import Live, settle_memory
 from relay.logs import log
+from relay.sinks.guard import open_guarded_session
+from relay.sinks.subscriber import is_subscriber
+from relay.sinks.tools import Tools
 from relay.sinks.transport import open_session
 from relay.store.connect import connect
 from relay.store.keys import ACCOUNT, INBOX, JOBS
@@ -62,9 +65,11 @@ class WorkerProcess:
 
     async def _compose(self) -> None:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
-        self._notes = Notes(self._store.client, self._namespace)
+        notes = Notes(self._store.client, self._namespace)
         self._ringer = Ringer(self._app, self._store)
-        self._session = open_session()
+        self._tools = Tools(session=open_session(), notes=notes, now=time.time)
+        guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
+        self._tools_outside = Tools(session=guarded, notes=notes, now=time.time)
         self._router = Router(self._live, self._store, self._ringer, self.run, self._stopping.is_set)
         watchman = Watchman(lambda: self._live.config, self._store, self._account, self._ring)
         kinds = {LISTEN: watchman.listen, CATCH_UP: watchman.catch_up}
@@ -124,14 +129,14 @@ class WorkerProcess:
         if kind == ACCOUNT:
             self._fetch(sink)
             return
-        if sink not in self._live.sinks:
+        outside = is_subscriber(sink)
+        if not outside and sink not in self._live.sinks:
             # A newer configuration, or an orphan: whoever knows it will send it.
             log.warning("sink.unknown", sink=sink, config=self._live.config.version)
             return
         if sink not in self._drainers:
-            self._drainers[sink] = Drainer(
-                sink, self._live, self._store, self._session, self._name, self._stopping.is_set
-            )
+            tools = self._tools_outside if outside else self._tools
+            self._drainers[sink] = Drainer(sink, self._live, self._store, tools, self._name, self._stopping.is_set)
         self._drainers[sink].start()
 
     def _fetch(self, source: str) -> None:
@@ -147,7 +152,7 @@ class WorkerProcess:
     def _account(self, source: str) -> AccountClient:
         """Give the client of a source's account, by today's configuration. Raises ConfigError."""
         found = self._live.config.sources[source]
-        return open_account(found, self._notes, self._session, self._secret_key)
+        return open_account(found, self._tools.notes, self._tools.session, self._secret_key)
 
     def _ring(self, queues: Iterable[str]) -> None:
         """Publish bells beside whatever else the loop does."""
@@ -174,5 +179,6 @@ class WorkerProcess:
         await asyncio.gather(*[one.finish(self._stop_by) for one in busy])
         await asyncio.gather(*self._ringing)
         await self._ticking
-        await self._session.close()
+        await self._tools.session.close()
+        await self._tools_outside.session.close()
         await self._store.client.aclose()

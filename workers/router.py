@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from relay.bells import Ringer
+from relay.config.schema import Worker
 from relay.errors import StoreUnavailable
 from relay.live import Live
 from relay.logs import log
 from relay.model import Receipt, ReceiptState, Routed
 from relay.planning import plan
-from relay.store.store import Store
+from relay.store.store import Claim, Store
 
 PART_ITEMS = 100  # a script blocks the store while it runs
 PART_BYTES = 1 << 20
@@ -71,17 +72,24 @@ class Router:
         while not self._stopping():
             self._claims += 1
             token = f"{os.getpid()}:{self._claims}:{os.urandom(4).hex()}"
-            claim = self._run(self._store.claim_receipts(token, settings.batch, settings.inbox_lease))
+            claim = self._run(self._claim(token, settings))
             for id in claim.buried:
                 log.error("receipt.quarantined", receipt_id=id, reason="the worker died five times")
             if not claim.items:
                 return
             self._write(token, [self._plan(receipt) for receipt in claim.items])
 
+    async def _claim(self, token: str, settings: Worker) -> Claim[Receipt]:
+        """Claim receipts; who subscribed before they arrived is known by then."""
+        claim = await self._store.claim_receipts(token, settings.batch, settings.inbox_lease)
+        if claim.items:
+            await self._live.follow(self._store.subscriptions)
+        return claim
+
     def _plan(self, receipt: Receipt) -> Routed:
         config = self._live.config
         try:
-            routed = plan(receipt, config, self._live.sinks)
+            routed = plan(receipt, config, self._live.sinks, self._live.subscribed)
         except Exception as error:  # noqa: BLE001  a defect of ours: this receipt waits for its mending, the others go on
             log.exception("receipt.quarantined", receipt_id=receipt.id)
             reason = f"the relay failed on it: {type(error).__name__}"

@@ -22,7 +22,7 @@ class Ticker:
         self._store = store
         self._ringer = ringer
         self._begin = begin
-        self._registered = ""
+        self._registered: tuple[str, int] | None = None
 
     async def run(self, stopping: Callable[[], bool]) -> None:
         """Tick until told to stop."""
@@ -42,12 +42,13 @@ class Ticker:
     async def tick(self) -> None:
         """Ring for every queue that is worth a look. What cannot be published is begun right here."""
         self._live.poll()
-        if self._registered != self._live.config.version:
-            await self._store.register({name: sink.type for name, sink in self._live.sinks.items()})
+        await self._live.follow(self._store.subscriptions)
+        if self._registered != self._live.version:
+            await self._store.register(self._live.sink_types())
             await self._store.enqueue("retention", "retention")
             for source in self._live.config.sources.values():
                 if source.api is not None:
                     await self._store.enqueue(f"{LISTEN}:{source.name}", LISTEN, arguments(source.name))
-            self._registered = self._live.config.version
+            self._registered = self._live.version
         for queue in await self._ringer.ring(await self._store.ring()):
             self._begin(queue)

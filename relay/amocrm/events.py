@@ -113,6 +113,8 @@ def to_form(event: Event) -> bytes:
         account["subdomain"] = event.account.subdomain
     if event.account.id:
         account["id"] = event.account.id
+    if event.account.link:
+        account["_links"] = {"self": event.account.link}
     key = _ON_THE_WIRE.get(event.entity, event.entity)
     return encode({"account": account, key: {event.action: [data]}})
 
@@ -129,7 +131,9 @@ def _body(receipt: Receipt) -> _Map:
 def _account(block: "Value | None") -> Account:
     if not isinstance(block, dict):
         return Account()
-    return Account(id=_text(block.get("id")), subdomain=_text(block.get("subdomain")))
+    links = block.get("_links")
+    link = _text(links.get("self")) if isinstance(links, dict) else ""
+    return Account(id=_text(block.get("id")), subdomain=_text(block.get("subdomain")), link=link)
 
 
 def _facts(body: _Map) -> Iterator[tuple[str, str, _Map]]:

@@ -5,7 +5,22 @@ from typing import Any
 
 import typer
 
-from relay.cli import accounts, catching_up, check, deliveries, demo, doctor, events, explain, processes, send, stats
+from relay.cli import (
+    accounts,
+    catching_up,
+    check,
+    decisions,
+    deliveries,
+    demo,
+    doctor,
+    events,
+    explain,
+    processes,
+    send,
+    sinks,
+    stats,
+    subscriptions,
+)
 from relay.errors import RelayError, StoreUnavailable
 
 STORE_UNAVAILABLE = 2
@@ -44,4 +59,8 @@ app.command()(accounts.names)
 app.command()(catching_up.catch_up)
 app.command()(doctor.doctor)
 app.add_typer(events.app)
+deliveries.app.command()(decisions.confirm)
+deliveries.app.command()(decisions.resend)
 app.add_typer(deliveries.app)
+app.add_typer(subscriptions.app)
+app.add_typer(sinks.app)

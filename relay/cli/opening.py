@@ -1,16 +1,23 @@
 """Open what commands work on: the settings, the configuration, the store."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+
+from redis.asyncio import Redis
 
 from relay.config.environment import Settings, environ
 from relay.config.load import Config, load_file
 from relay.errors import ConfigError
 from relay.sandbox.folder import FOLDER, running
 from relay.sinks import TYPES
+from relay.sinks.tools import Tools
+from relay.sinks.transport import open_session
 from relay.store.connect import connect
+from relay.store.notes import Notes
 from relay.store.reading import Reader
+from relay.store.store import Store
 
 ANSWER_SECONDS = 10.0
 T = TypeVar("T")
@@ -33,15 +40,35 @@ def config() -> Config:
 
 def reading(work: Callable[[Reader], Awaitable[T]]) -> T:
     """Do something with a reader of the store. Raises ConfigError, StoreUnavailable."""
+    return _connected(lambda client, namespace: work(Reader(client, namespace)))
+
+
+def changing(work: Callable[[Store], Awaitable[T]]) -> T:
+    """Do something to the store. Raises ConfigError, StoreUnavailable."""
+    return _connected(lambda client, namespace: work(Store(client, namespace)))
+
+
+def with_tools(work: Callable[[Tools], Awaitable[T]]) -> T:
+    """Do something with what sinks work with. Raises ConfigError, StoreUnavailable."""
+
+    async def equipped(client: Redis, namespace: str) -> T:
+        async with open_session() as session:
+            return await work(Tools(session=session, notes=Notes(client, namespace), now=time.time))
+
+    return _connected(equipped)
+
+
+def _connected(work: Callable[[Redis, str], Awaitable[T]]) -> T:
     found = settings()
     if found.redis_url is None:
         raise ConfigError("REDIS_URL is not set, and no `relay dev` runs in this folder: which store is meant?")
-    return asyncio.run(_with_reader(found.redis_url, found.namespace, work))
+    url, namespace = found.redis_url, found.namespace
 
+    async def run() -> T:
+        client = connect(url, answer_seconds=ANSWER_SECONDS)
+        try:
+            return await work(client, namespace)
+        finally:
+            await client.aclose()
 
-async def _with_reader(url: str, namespace: str, work: Callable[[Reader], Awaitable[T]]) -> T:
-    reader = Reader(connect(url, answer_seconds=ANSWER_SECONDS), namespace)
-    try:
-        return await work(reader)
-    finally:
-        await reader.client.aclose()
+    return asyncio.run(run())

@@ -10,11 +10,12 @@ from pydantic import SecretStr
 
 from relay.config.account_names import AccountNames, read_names
 from relay.config.api import Api, api_of
+from relay.config.api_users import ApiUser, api_users
 from relay.config.check import compile_routes
 from relay.config.environment import SECRET_KEY
 from relay.config.findings import Finding, Findings, Path
 from relay.config.reading import Reading, secrets
-from relay.config.schema import Ingress, Retention, SinkTypes, SourceKeys, Worker
+from relay.config.schema import Ingress, Retention, SinkTypes, SourceKeys, Subscribers, Worker
 from relay.config.sections import Sections, read_sections
 from relay.config.sink import SinkSettings
 from relay.config.unused import warn_of_unused
@@ -51,6 +52,8 @@ class Config:
     ingress: Ingress
     retention: Retention
     worker: Worker
+    subscribers: Subscribers
+    api_users: tuple[ApiUser, ...] = ()
     findings: tuple[Finding, ...] = ()  # what `check --strict` refuses
     hook_tokens: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # of each source
     _by_event: Mapping[tuple[str, str], tuple[Route, ...]] = field(default_factory=dict, repr=False)
@@ -103,6 +106,7 @@ def load(
     sections = read_sections(filled.value, reading, sink_types)
     findings.hide(secret.get_secret_value() for _, secret in _secrets(sections))
     routes = compile_routes(sections, reading, sink_types, names)
+    users = api_users(sections, reading)
     findings.raise_errors()
     warn_of_unused(sections, reading)
     _warn_of_weak_secrets(sections, filled, reading)
@@ -116,6 +120,8 @@ def load(
         ingress=sections.ingress,
         retention=sections.retention,
         worker=sections.worker,
+        subscribers=sections.subscribers,
+        api_users=users,
         findings=findings.told_warnings(),
         hook_tokens={name: keys.token.get_secret_value().encode() for name, keys in sections.sources.items()},
         _by_event={
@@ -153,13 +159,14 @@ def _concerns(route: Route, source: str) -> bool:
 def _secrets(sections: Sections) -> Iterator[tuple[Path, SecretStr]]:
     yield from secrets(dict(sections.sources), ("sources",))
     yield from secrets(dict(sections.sinks), ("sinks",))
+    yield from secrets(dict(sections.api_users), ("api_users",))
 
 
 def _warn_of_weak_secrets(sections: Sections, filled: Filled, reading: Reading) -> None:
     for path, secret in _secrets(sections):
         if path in filled.defaulted:
             reading.warn(path, f"{path[-1]} is a default that everybody can read: set {filled.defaulted[path]}")
-        elif path[0] == "sources" and len(secret.get_secret_value()) < _SHORT_TOKEN:
+        elif path[0] in ("sources", "api_users") and len(secret.get_secret_value()) < _SHORT_TOKEN:
             reading.warn(path, f"{path[-1]} is easy to guess: use at least {_SHORT_TOKEN} random characters")
 
 

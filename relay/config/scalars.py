@@ -1,6 +1,8 @@
 """The scalars of the YAML: written for people, kept as numbers. Their errors say what would be right."""
 
-from typing import Annotated
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
@@ -28,3 +30,31 @@ Rate = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\d+/\d*(ms|s|m|h|d)$", "examples": ["4/s", "15/3s", "300/1m"]}),
 ]
 """(count, per milliseconds), written "4/s", "15/3s", "300/1m"."""
+
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?)*", re.ASCII
+)
+
+
+def parse_trusted(value: object) -> IPv4Network | IPv6Network | str:
+    """Read a network ("10.1.0.0/16", "127.0.0.1") or a host's name. Raise ValueError saying what would be right."""
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    text = str(value).strip().lower().rstrip(".")
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        if "/" in text or ":" in text or text.replace(".", "").isdigit():
+            raise ValueError(f"{text!r} is not a network ({error}): write it as 10.1.0.0/16 or 127.0.0.1") from None
+    if not _HOST.fullmatch(text):
+        raise ValueError(f"{text!r} is neither a network nor a host's name: 10.1.0.0/16, 127.0.0.1, app.internal")
+    return text
+
+
+Trusted: TypeAlias = Annotated[
+    IPv4Network | IPv6Network | str,
+    BeforeValidator(parse_trusted),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "examples": ["127.0.0.1/32", "app.internal"]}),
+]
+"""A network, or the name of a host."""

@@ -19,11 +19,13 @@ from pydantic import (
 
 from relay.config.api import ApiKeys, api_of
 from relay.config.findings import did_you_mean, shown
-from relay.config.scalars import Duration
-from relay.config.sink import SinkSettings
+from relay.config.scalars import Duration, Trusted
+from relay.config.sink import SinkSettings, Timeout
 from relay.retrying import parse_duration
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+SUBSCRIBER = "sub-"
+"""What the names of subscribers' sinks begin with, followed by a number; no sink of the file is called so."""
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,256}")
 _SIZE = re.compile(r"(\d{1,9})\s*(B|KiB|MiB)?", re.ASCII)
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024, None: 1}
@@ -84,6 +86,7 @@ def _size(value: object) -> int:
 
 
 Text: TypeAlias = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "integer"]})]
+Timezone: TypeAlias = Annotated[str, AfterValidator(_timezone)]
 Size: TypeAlias = Annotated[
     int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": r"^\d+\s*(B|KiB|MiB)?$"})
 ]
@@ -120,7 +123,7 @@ class SourceKeys(Section):
     token: Annotated[SecretStr, AfterValidator(_token)] = Field(description="The secret part of the hook's address")
     account: AccountKeys = Field(default_factory=AccountKeys)
     ignore_users: frozenset[Text] = Field(frozenset(), description="Whose changes are not routed: breaks echo loops")
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    timezone: Timezone = "UTC"
     api: ApiKeys | None = Field(None, description="The account's own API: for connect, names, fetch and catch-up")
 
     @model_validator(mode="after")
@@ -128,6 +131,15 @@ class SourceKeys(Section):
         if self.api is not None:
             api_of("", self.api, self.account.subdomain)
         return self
+
+
+class ApiUserKeys(Section):
+    """An application, or whoever runs it, that may subscribe through the amoCRM-compatible API."""
+
+    login: str = Field(min_length=1, max_length=200, description="USER_LOGIN: as a rule an e-mail address")
+    hash: SecretStr = Field(description="USER_HASH")
+    token: SecretStr = Field(description="Authorization: Bearer <token>")
+    source: str = Field(description="The only account whose events it may have")
 
 
 class Table(RootModel[dict[str, Text]]):
@@ -181,6 +193,16 @@ class Worker(Section):
     batch: int = Field(50, ge=1, le=1_000, description="Receipts or deliveries that one call to the store takes")
 
 
+class Subscribers(Section):
+    """Applications that subscribed through the API. Their addresses come from outside."""
+
+    allow: tuple[Trusted, ...] = Field(
+        (), description="Networks and hosts, not public, that may be sent to all the same"
+    )
+    timeout: Timeout = Field(2_000, description="amoCRM's own two seconds", json_schema_extra={"default": "2s"})
+    concurrency: int = Field(4, ge=1, le=1_000, description="Calls at a time, of one subscriber")
+
+
 class File(Section):
     """The whole file. `sinks` are checked by their types, and `routes` with them."""
 
@@ -189,6 +211,8 @@ class File(Section):
     tables: dict[str, Table] = {}
     templates: dict[str, Any] = Field({}, description="Bodies that routes refer to by name")
     routes: list[RouteKeys] = []
+    api_users: list[ApiUserKeys] = Field([], description="Who may subscribe through the amoCRM-compatible API")
     ingress: Ingress = Field(default_factory=Ingress)
     retention: Retention = Field(default_factory=Retention)
     worker: Worker = Field(default_factory=Worker)
+    subscribers: Subscribers = Field(default_factory=Subscribers)

@@ -8,7 +8,20 @@ from pydantic import BaseModel
 
 from relay.config.findings import Path, did_you_mean, shown
 from relay.config.reading import Reading
-from relay.config.schema import NAME, File, Ingress, Retention, RouteKeys, SinkTypes, SourceKeys, Table, Worker
+from relay.config.schema import (
+    NAME,
+    SUBSCRIBER,
+    ApiUserKeys,
+    File,
+    Ingress,
+    Retention,
+    RouteKeys,
+    SinkTypes,
+    SourceKeys,
+    Subscribers,
+    Table,
+    Worker,
+)
 from relay.config.sink import SinkSettings
 from relay.config.yaml import Plain
 
@@ -25,9 +38,11 @@ class Sections:
     tables: Mapping[str, Table]
     templates: Mapping[str, Plain]
     routes: Mapping[int, RouteKeys]  # by their position
+    api_users: Mapping[int, ApiUserKeys]  # by their position
     ingress: Ingress
     retention: Retention
     worker: Worker
+    subscribers: Subscribers
     source_names: frozenset[str]
     table_names: frozenset[str]
     sink_types: Mapping[str, str | None]  # of every sink; None where its type is not known
@@ -44,10 +59,12 @@ def read_sections(value: Plain, reading: Reading, sink_types: SinkTypes) -> Sect
         sinks=_sinks(sinks, reading, sink_types),
         tables=file.each("tables", tables, Table),
         templates=file.mapping("templates"),
-        routes=file.routes(),
+        routes=file.listed("routes", RouteKeys, "each route begins with - name:"),
+        api_users=file.listed("api_users", ApiUserKeys, "each user begins with - login:"),
         ingress=file.one("ingress", Ingress),
         retention=file.one("retention", Retention),
         worker=file.one("worker", Worker),
+        subscribers=file.one("subscribers", Subscribers),
         source_names=frozenset(sources),
         table_names=frozenset(tables),
         sink_types={name: _type(sink, sink_types) for name, sink in sinks.items()},
@@ -88,14 +105,14 @@ class _File:
     def one(self, section: str, model: type[Part]) -> Part:
         return self._reading.validate(model, self.mapping(section), (section,)) or model()
 
-    def routes(self) -> dict[int, RouteKeys]:
-        routes = self._value.get("routes")
-        if routes is None:
+    def listed(self, section: str, model: type[Part], hint: str) -> dict[int, Part]:
+        values = self._value.get(section)
+        if values is None:
             return {}
-        if not isinstance(routes, list):
-            self._reading.error(("routes",), "routes: must be a list, each route begins with - name:")
+        if not isinstance(values, list):
+            self._reading.error((section,), f"{section}: must be a list, {hint}")
             return {}
-        read = {at: self._reading.validate(RouteKeys, route, ("routes", at)) for at, route in enumerate(routes)}
+        read = {at: self._reading.validate(model, value, (section, at)) for at, value in enumerate(values)}
         return {at: keys for at, keys in read.items() if keys is not None}
 
 
@@ -103,6 +120,10 @@ def _sinks(sinks: Section, reading: Reading, sink_types: SinkTypes) -> dict[str,
     read: dict[str, SinkSettings] = {}
     for name, value in sinks.items():
         path: Path = ("sinks", name)
+        if name.startswith(SUBSCRIBER):
+            reading.key_error(
+                path, f"{shown(name)} is the name of a subscriber's sink: begin it with anything but sub-"
+            )
         sink_type = _type(value, sink_types)
         if sink_type is None:
             _wrong_type(value, path, reading, sink_types)

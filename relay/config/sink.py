@@ -1,8 +1,8 @@
 """What every sink's YAML may say, whatever its type. A sink's own settings inherit from this."""
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from relay.config.scalars import Duration, Rate
 from relay.model import Limit
@@ -17,6 +17,9 @@ def _within_lease(ms: int) -> int:
     return ms
 
 
+Timeout: TypeAlias = Annotated[Duration, AfterValidator(_within_lease)]
+
+
 class SinkSettings(BaseModel):
     """The keys common to all sinks. Durations are milliseconds once read."""
 
@@ -25,7 +28,7 @@ class SinkSettings(BaseModel):
     type: str
     rate: Rate | None = None
     concurrency: int = Field(default=8, ge=1, le=1000)
-    timeout: Annotated[Duration, AfterValidator(_within_lease)] = Field(15_000, json_schema_extra={"default": "15s"})
+    timeout: Timeout = Field(15_000, json_schema_extra={"default": "15s"})
     retry: list[Duration] | None = None
     attempts: int | None = Field(default=None, ge=1)
     max_age: Duration | None = None
@@ -38,6 +41,19 @@ class SinkSettings(BaseModel):
         if waits == []:
             raise ValueError("an empty list waits for nothing: to try only once write attempts: 1")
         return waits
+
+    @model_validator(mode="after")
+    def _can_look_up(self) -> "SinkSettings":
+        if self.on_unknown == "lookup" and not self.looks_up:
+            raise ValueError(
+                "on_unknown: lookup is not possible, this sink has nothing to look at: write hold or retry"
+            )
+        return self
+
+    @property
+    def looks_up(self) -> bool:
+        """Tell whether the sink can find out what became of an attempt with unknown outcome."""
+        return False
 
     @property
     def unknown(self) -> OnUnknown:

@@ -25,7 +25,7 @@ _STATEMENTS = (nodes.Output, nodes.If, nodes.For, nodes.Assign)
 _FIELD = (nodes.Getattr, nodes.Getitem)
 
 
-class TemplateErrors(TemplateError):  # noqa: N818  it carries several, and is named by what it carries
+class TemplateErrors(TemplateError):
     """A content cannot be compiled. `errors` has every finding with the path of the value it is about."""
 
     def __init__(self, errors: Iterable[Finding]) -> None:

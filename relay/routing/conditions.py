@@ -13,7 +13,7 @@ _TREES = ("all", "any", "not")
 _EMPTY = "is empty: write at least one condition, or leave it out"
 
 
-class ConditionErrors(RelayError):  # noqa: N818  it carries several, and is named by what it carries
+class ConditionErrors(RelayError):
     """A condition cannot be compiled. `errors` has every finding with the path of the key or value it is about."""
 
     def __init__(self, errors: Iterable[Finding]) -> None:

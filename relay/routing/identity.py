@@ -8,14 +8,17 @@ def delivery_id(event_id: str, route: str, sink: str) -> str:
     return _identity(b"relay.delivery", event_id, route, sink)
 
 
-def once_id(route: str, key: str, sink: str) -> str:
-    """Name the only delivery that a route with `once` makes for a key to a sink: a version 8 UUID."""
-    return _identity(b"relay.once", route, key, sink)
+def once_id(source: str, route: str, key: str, sink: str) -> str:
+    """Name the only delivery that a route with `once` makes for a key to a sink: a version 8 UUID.
+
+    The source is part of it: two accounts may both have a lead 7.
+    """
+    return _identity(b"relay.once", source, route, key, sink)
 
 
-def _identity(kind: bytes, first: str, second: str, third: str) -> str:
+def _identity(kind: bytes, *names: str) -> str:
     # Lengths go first, so ("ab", "c") and ("a", "bc") differ whatever the texts hold.
-    text = f"{len(first)}:{first}{len(second)}:{second}{len(third)}:{third}"
+    text = "".join([f"{len(name)}:{name}" for name in names])
     digest = bytearray(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=kind).digest())
     digest[6] = digest[6] & 0x0F | 0x80  # version 8, RFC 9562: "custom"
     digest[8] = digest[8] & 0x3F | 0x80  # its variant

@@ -40,14 +40,21 @@ class Sandbox:
         """Take one request to a vendor."""
         arrived = _arrived(scope, await _body(receive))
         fault = self._faults.take(arrived.vendor, arrived.path)
-        answer = self._vendor(arrived.vendor).answer(arrived) if fault is None or fault.stores else None
-        if fault is None:
-            assert answer is not None
-            self._arrivals.add(arrived, answer, answer.status, "")
-            await rendered(answer)(scope, receive, send)
-        else:
-            self._arrivals.add(arrived, answer, fault.answers, fault.fault)
-            await misbehave(fault, answer or _NOTHING, scope, receive, send)
+        if fault is not None and not fault.stores:
+            self._arrivals.add(arrived, None, fault.answers, fault.fault)
+            await misbehave(fault, _NOTHING, scope, receive, send)
+            return
+        vendor = self._vendor(arrived.vendor)
+        answer = vendor.answer(arrived)
+        try:
+            if fault is None:
+                self._arrivals.add(arrived, answer, answer.status, "")
+                await rendered(answer)(scope, receive, send)
+            else:
+                self._arrivals.add(arrived, answer, fault.answers, fault.fault)
+                await misbehave(fault, answer, scope, receive, send)
+        finally:
+            vendor.left(arrived)
 
     def _vendor(self, name: str) -> Vendor:
         if name not in self._vendors:

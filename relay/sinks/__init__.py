@@ -5,11 +5,14 @@ from importlib.metadata import entry_points
 from relay.sinks.base import Sink
 from relay.sinks.http import HttpSink
 from relay.sinks.log import LogSink
+from relay.sinks.moysklad import MoySkladSink
+from relay.sinks.sms import SINKS as SMS
+from relay.sinks.unisender import UnisenderSink
 
 
 def _all() -> list[type[Sink]]:
     installed: list[type[Sink]] = [point.load() for point in entry_points(group="amo_relay.sinks")]
-    return [*installed, HttpSink, LogSink]
+    return [*installed, *SMS, HttpSink, LogSink, MoySkladSink, UnisenderSink]
 
 
 TYPES: dict[str, type[Sink]] = {sink.type: sink for sink in _all()}

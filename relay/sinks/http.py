@@ -1,244 +1,198 @@
 """Any HTTP endpoint: accounting, a CRM of one's own, a script. Content in, request out, answer read as an outcome."""
 
-import time
-from collections.abc import Mapping
-from http.client import responses
-from typing import Literal, TypeAlias, get_args
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar
 
-import aiohttp
 import msgspec
-from multidict import CIMultiDict
 
 from relay.errors import RejectDelivery
-from relay.model import Delivery, Json, Outcome, Record, Result
-from relay.sinks.address import encode_pairs, join, safe_path
-from relay.sinks.base import Sink
-from relay.sinks.http_settings import HttpSettings, Method, header_name, header_value, is_secret
-from relay.sinks.retry_after import retry_after
-from relay.sinks.signing import secret_key, signed
-from relay.sinks.transport import Request, Response, TransportFailure, call, timeouts
+from relay.model import Delivery, Json, Outcome, Result
+from relay.sinks import http_content
+from relay.sinks.base import Probe, SettingsType, Sink
+from relay.sinks.calling import AttemptOver, Calls
+from relay.sinks.http_answer import Answer, Meaning, Reader, meaning
+from relay.sinks.http_asking import KEY, Ask, Found, Make, Question, can_ask, looked_up, question, read_found
+from relay.sinks.http_requests import Requests
+from relay.sinks.http_settings import HttpSettings
+from relay.sinks.needing import Needing
+from relay.sinks.oauth2 import Tokens
+from relay.sinks.references import given, marker
+from relay.sinks.tools import Tools
+from relay.sinks.transport import Request, Response
 
-Encoding: TypeAlias = Literal["json", "form", "text", "none"]
-
-_CONTENT_TYPES: dict[Encoding, str] = {
-    "json": "application/json",
-    "form": "application/x-www-form-urlencoded",
-    "text": "text/plain; charset=utf-8",
-}
-
-LONGEST_BODY = 1024 * 1024
-RESPONSE_SHOWN = 500
-
-_OUTCOMES = {
-    401: Outcome.BLOCKED,
-    402: Outcome.BLOCKED,
-    403: Outcome.BLOCKED,
-    407: Outcome.BLOCKED,
-    408: Outcome.UNKNOWN,
-    410: Outcome.BLOCKED,
-    425: Outcome.RETRY,
-    429: Outcome.THROTTLED,
-}
-_OUTCOMES_BY_CLASS = {2: Outcome.DELIVERED, 3: Outcome.BLOCKED, 4: Outcome.REJECTED}
-_ON_409 = {"already": Outcome.DELIVERED, "retry": Outcome.RETRY, "rejected": Outcome.REJECTED}
-
-_REPEATABLE_METHODS = frozenset({"GET", "PUT", "DELETE"})  # RFC 9110, 9.2.2
-
-_ADVICE = {
-    401: "they do not know us: check the sink's auth",
-    403: "they know us and refuse: check the key's rights",
-    407: "a proxy wants a password",
-    409: "they say it conflicts: set the sink's on_409 if that means it is already there",
-    410: "the address is gone: ask for the new one",
-}
-
-
-class Head(Record, frozen=True, omit_defaults=True):
-    """The first line of a stored content; the body follows it as it will be sent. Empty means: as the sink says."""
-
-    method: str = ""
-    path: str = ""  # quoted, begins with /
-    query: str = ""  # encoded
-    headers: dict[str, str] = msgspec.field(default_factory=dict)
-    encoding: Encoding = "json"
-
-
-_read_head = msgspec.json.Decoder(Head).decode
+_READABLE = (Outcome.DELIVERED, Outcome.UNKNOWN)  # of a 2xx: success_if is about deliveries, a probe need not hold it
 
 
 class HttpSink(Sink):
     """Send content to an address under today's credentials."""
 
     type = "http"
-    Settings = HttpSettings
-    content_keys = dict.fromkeys(("path", "method", "headers", "query", "body", "form"), False)
-    exclusive_keys = (frozenset({"body", "form"}),)
+    Settings: ClassVar[SettingsType] = HttpSettings
+    content_keys = dict.fromkeys(("path", "method", "headers", "query", "body", "form", "lookup", "needs"), False)
+    exclusive_keys: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"body", "form"}),)
 
     def __init__(self, name: str, settings: HttpSettings) -> None:
         super().__init__(name, settings)
         self._settings = settings
-        self._url = join(settings.url)
-        self._timeout = timeouts(settings.timeout)
-        self._keys = [secret_key(secret) for secret in settings.signing_secrets]
+        self._requests = Requests(settings)
+        self._reader = Reader(settings, self.meaning, self._hidden)
         self._secrets = tuple(filter(None, settings.secrets()))
-        self._credentials = dict([settings.auth.as_header()]) if settings.auth else {}
-        own = {header: value.get_secret_value() for header, value in settings.headers.items()}
-        self._headers = {encoding: _headers(encoding, own, self._credentials) for encoding in get_args(Encoding)}
+        self._tokens = Tokens(settings.auth.oauth2) if settings.auth and settings.auth.oauth2 else None
+        account = hashlib.sha256("\0".join((settings.url, *self._secrets)).encode()).hexdigest()
+        self._needs = {need: Needing(need, how, account) for need, how in settings.needs.items()}
 
     def content(self, params: Mapping[str, object]) -> bytes:
-        """Make the content: a line of JSON that says where, then the body. Raise RejectDelivery."""
-        encoding, body = _body(params)
-        if len(body) > LONGEST_BODY:
-            raise RejectDelivery(f"body: {len(body)} bytes, and at most {LONGEST_BODY} are sent")
-        head = Head(
-            method=_method(params.get("method")),
-            path=safe_path(str(params.get("path") or "")),
-            query=encode_pairs("query", _mapping("query", params)),
-            headers=dict(_header(*header) for header in _mapping("headers", params).items()),
-            encoding=encoding,
-        )
-        return msgspec.json.encode(head) + b"\n" + body
-
-    async def send(self, delivery: Delivery, session: aiohttp.ClientSession) -> Result:
-        """Make one attempt."""
-        request = self.request(delivery, _now())
-        return self.read(request, await call(session, request), _now())
-
-    def request(self, delivery: Delivery, now: int) -> Request:
-        """Build the request of a delivery. `now` (epoch milliseconds) goes into the signature only. Pure."""
-        line, _, body = delivery.content.partition(b"\n")
-        head = _read_head(line)
-        headers = self._headers_of(head)
-        if self._settings.idempotency_key:
-            headers[self._settings.idempotency_key] = delivery.id
-        if self._keys:
-            headers.update(signed(delivery.id, now, body, self._keys))
-        return Request(
-            method=head.method or self._settings.method,
-            url=join(self._settings.url, head.path, head.query),
-            headers=headers,
-            body=body,
-            timeout=self._timeout,
-        )
-
-    def read(self, request: Request, answer: Response | TransportFailure, now: int) -> Result:
-        """Say what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates. Pure."""
-        if isinstance(answer, TransportFailure):
-            return Result(outcome=self._outcome_of_failure(request, answer), reason=self._masked(answer.reason))
-        return Result(
-            outcome=self._outcome_of_status(request, answer.status),
-            reason=self._masked(_reason(answer)),
-            status=answer.status,
-            after_ms=None if answer.status < 300 else retry_after(answer.headers.get("Retry-After"), now),
-            scope=self._scope(request, answer.status),
-            response=self._masked(answer.body[: 4 * RESPONSE_SHOWN].decode(errors="replace"))[:RESPONSE_SHOWN],
-        )
+        """Make the content: a line of JSON that says where and how, then the body. Raise RejectDelivery."""
+        content = http_content.make(params)
+        head, body = http_content.split(content)
+        for name in sorted(self._settings.lookup_refers):
+            if not given(f"<{name}>", head.lookup):
+                raise RejectDelivery(f"lookup.{name}: has no value, and the sink's lookup refers to it")
+        for name in head.needs.keys() - self._needs.keys():
+            raise RejectDelivery(f"needs.{name}: the sink has no such need")
+        for name in self._needs.keys() - head.needs.keys():
+            if marker(name) in body:
+                raise RejectDelivery(f"needs.{name}: is missing, and the body refers to it")
+        return content
 
     def describe(self, content: bytes) -> Mapping[str, Json]:
         """Show the request as it would be sent today, secrets masked."""
-        line, _, body = content.partition(b"\n")
-        head = _read_head(line)
-        shown = {name: "***" if self._hides(name) else value for name, value in self._headers_of(head).items()}
-        if self._settings.idempotency_key:
-            shown[self._settings.idempotency_key] = "<the delivery's id>"
-        if self._keys:
-            shown["webhook-signature"] = f"<made at every attempt, {len(self._keys)} secret(s)>"
-        body_shown: Json = msgspec.json.decode(body) if head.encoding == "json" else body.decode()
-        return {
-            "method": head.method or self._settings.method,
-            "url": str(join(self._settings.url, head.path, head.query)),
-            "headers": shown,
-            "body": body_shown,
-        }
+        return self._requests.shown(content)
 
-    def _headers_of(self, head: Head) -> CIMultiDict[str]:
-        headers = self._headers[head.encoding].copy()
-        if head.headers:
-            headers.update(head.headers)
-            headers.update(self._credentials)  # a route may not speak for the sink
-        return headers
+    def key(self, delivery: Delivery) -> str:
+        """Give what they recognise a repetition by."""
+        return delivery.id
 
-    def _outcome_of_status(self, request: Request, status: int) -> Outcome:
-        if status == 409:
-            return _ON_409[self._settings.on_409]
-        found = _OUTCOMES.get(status) or _OUTCOMES_BY_CLASS.get(status // 100, Outcome.UNKNOWN)
-        return self._repeated(request) if found is Outcome.UNKNOWN else found
+    def request(
+        self, delivery: Delivery, now: int, needed: Mapping[str, Json] | None = None, token: str = ""
+    ) -> Request:
+        """Build the request of a delivery. `now` (epoch milliseconds) goes into the signature only. Pure."""
+        return self._requests.delivering(delivery.content, self.key(delivery), now, needed or {}, token)
 
-    def _outcome_of_failure(self, request: Request, failure: TransportFailure) -> Outcome:
-        if failure.kind == "tls":
-            return Outcome.BLOCKED
-        return self._repeated(request) if failure.sent else Outcome.RETRY
+    def read(self, request: Request, answer: Answer, now: int) -> Result:
+        """Say what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates. Pure."""
+        return self._reader.read(request, answer, now)
 
-    def _repeated(self, request: Request) -> Outcome:
-        """Say what may be done where the request may have been applied."""
-        recognised = self._settings.idempotency_key and self.policy.on_unknown == "retry"
-        return Outcome.RETRY if recognised or request.method in _REPEATABLE_METHODS else Outcome.UNKNOWN
+    def meaning(self, answer: Response) -> Meaning:
+        """Say what an answer means by itself. Pure."""
+        return meaning(self._settings, answer)
 
-    def _scope(self, request: Request, status: int) -> str:
-        """Say what a block closes: an address that moved is the route's own where the route gave the path."""
-        own_address = status == 410 or status // 100 == 3
-        return "route" if own_address and request.url.raw_path != self._url.raw_path else "sink"
+    def conflicts(self, answer: Response) -> bool:
+        """Tell whether they say it is there, so that looking tells whether it is ours. Pure."""
+        return answer.status == 409 and not self._settings.outcome(answer) and self._settings.conflict == "lookup"
 
-    def _hides(self, header: str) -> bool:
-        return is_secret(header) or header in self._credentials
+    async def send(self, delivery: Delivery, tools: Tools) -> Result:
+        """Make one attempt: look first where the sink says so, have what is needed, then the request itself."""
+        try:
+            return await self._send(delivery, Calls(tools, self.timeout_ms, self.limits))
+        except AttemptOver as over:
+            return over.result
+        except RejectDelivery as error:
+            return Result(outcome=Outcome.REJECTED, reason=str(error))
 
-    def _masked(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+    async def lookup(self, delivery: Delivery, tools: Tools) -> Result:
+        """Say what became of an earlier attempt."""
+        try:
+            return await self._look_up(delivery, Calls(tools, self.timeout_ms, self.limits))
+        except AttemptOver as over:
+            # What could not be asked stays open: to say "retry" would say that it is not there.
+            outcome = Outcome.THROTTLED if over.result.outcome is Outcome.RETRY else over.result.outcome
+            return msgspec.structs.replace(over.result, outcome=outcome)
+
+    async def probe(self, tools: Tools) -> Probe | None:
+        """Make the free call of the settings, if they name one."""
+        free = self._settings.probe
+        if free is None:
+            return None
+        calls = Calls(tools, self.timeout_ms, self.limits, granted=False)
+        try:
+            result, answer = await self._put(free.question, calls)
+        except AttemptOver as over:
+            return Probe(ok=False, said=over.result.reason)
+        if isinstance(answer, Response) and answer.status // 100 == 2 and self.meaning(answer)[0] in _READABLE:
+            return Probe(ok=True, said=f"it answers {answer.status}")
+        return Probe(ok=False, said=result.reason)
+
+    async def _send(self, delivery: Delivery, calls: Calls) -> Result:
+        if self._settings.lookup_first:
+            found = await self._look_up(delivery, calls)
+            if found.outcome is not Outcome.RETRY:
+                return _nothing_sent(found)
+        head, _ = http_content.split(delivery.content)
+        needed = {name: await self._needed(name, values, calls) for name, values in head.needs.items()}
+        request, answer = await self._exchange(lambda token: self.request(delivery, calls.now, needed, token), calls)
+        result = self.read(request, answer, calls.now)
+        if isinstance(answer, Response) and self.conflicts(answer):
+            return await self._resolve(delivery, result, calls)
+        if result.outcome is Outcome.REJECTED:
+            for name, values in head.needs.items():
+                await self._needs[name].forget(values, calls)
+        return result
+
+    async def _resolve(self, delivery: Delivery, conflict: Result, calls: Calls) -> Result:
+        """Find out whether what they have already is ours."""
+        found = await self._look_up(delivery, calls)
+        if found.outcome is not Outcome.RETRY:
+            return _nothing_sent(found)
+        reason = f"{conflict.reason}; looked up: ours is not there"
+        return msgspec.structs.replace(conflict, outcome=Outcome.REJECTED, reason=reason)
+
+    async def _look_up(self, delivery: Delivery, calls: Calls) -> Result:
+        ask, head = self._settings.lookup, http_content.split(delivery.content)[0]
+        values = {**head.lookup, KEY: self.key(delivery)}
+        if ask is None or not can_ask(ask, values):
+            return Result(outcome=Outcome.UNKNOWN, reason="the route gives no values for the sink's lookup")
+        try:
+            return looked_up(await self._ask(ask, values, calls))
+        except RejectDelivery as error:
+            return Result(outcome=Outcome.UNKNOWN, reason=f"it cannot be looked up: {error}")
+
+    async def _needed(self, name: str, values: Mapping[str, Json], calls: Calls) -> Json:
+        if name not in self._needs:
+            raise RejectDelivery(f"needs.{name}: the sink has no such need any more")
+
+        async def ask(how: Ask, filled: Mapping[str, Json]) -> Found:
+            return await self._ask(how, filled, calls)
+
+        async def make(how: Make, filled: Mapping[str, Json]) -> tuple[Result, Answer]:
+            return await self._put(question(how, filled), calls, key=str(filled[KEY]))
+
+        return await self._needs[name].get(values, calls, ask, make)
+
+    async def _ask(self, how: Ask, values: Mapping[str, Json], calls: Calls) -> Found:
+        result, answer = await self._put(question(how, values), calls)
+        if isinstance(answer, Response):
+            result = msgspec.structs.replace(result, outcome=self.meaning(answer)[0])
+        return read_found(how, result, answer)
+
+    async def _put(self, asked: Question, calls: Calls, key: str = "") -> tuple[Result, Answer]:
+        """Put a question; with a key it makes something."""
+
+        def build(token: str) -> Request:
+            return self._requests.making(asked, key, calls.now, token) if key else self._requests.asking(asked, token)
+
+        request, answer = await self._exchange(build, calls)
+        return self.read(request, answer, calls.now), answer
+
+    async def _exchange(self, build: Callable[[str], Request], calls: Calls) -> tuple[Request, Answer]:
+        """Make a call, a second time with a fresh token where the first one is refused."""
+        token = await self._tokens.get(calls) if self._tokens else ""
+        request = build(token)
+        answer = await calls.call(request)
+        if self._tokens and isinstance(answer, Response) and answer.status == 401:
+            request = build(await self._tokens.get(calls, refused=token))
+            answer = await calls.call(request)
+        return request, answer
+
+    def _hidden(self) -> Iterator[str]:
+        yield from self._secrets
+        if self._tokens:
+            yield from self._tokens.shown
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _headers(encoding: Encoding, *layers: Mapping[str, str]) -> CIMultiDict[str]:
-    content_type = _CONTENT_TYPES.get(encoding)
-    headers = CIMultiDict({"Content-Type": content_type} if content_type else {})
-    for layer in layers:
-        headers.update(layer)
-    return headers
-
-
-def _body(params: Mapping[str, object]) -> tuple[Encoding, bytes]:
-    """Encode the body once and for all: JSON, a form, or a text as it is (XML, say)."""
-    if "form" in params:
-        return "form", encode_pairs("form", _mapping("form", params)).encode()
-    body = params.get("body")
-    if body is None:
-        return "none", b""
-    if isinstance(body, str):
-        return "text", body.encode()
-    return "json", msgspec.json.encode(body)
-
-
-def _mapping(key: str, params: Mapping[str, object]) -> Mapping[str, object]:
-    value = params.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise RejectDelivery(f"{key}: takes a mapping of names to values, not {value!r:.60}")
-    return value
-
-
-def _method(value: object) -> str:
-    method = str(value or "").upper()
-    if method and method not in get_args(Method):
-        raise RejectDelivery(f"method: {value!r} is not one of {', '.join(get_args(Method))}")
-    return method
-
-
-def _header(name: str, value: object) -> tuple[str, str]:
-    try:
-        return header_name(name), header_value(str(value))
-    except ValueError as error:
-        raise RejectDelivery(f"headers.{name}: {error}") from None
-
-
-def _reason(answer: Response) -> str:
-    """Say in a line what they answered and, where we know, what to do about it."""
-    said = f"{answer.status} {responses.get(answer.status, '')}".strip()
-    if 300 <= answer.status < 400:
-        target = answer.headers.get("Location", "nowhere").partition("?")[0]
-        return f"{said}: redirects are not followed, this one points to {target}: set the sink's url to the new address"
-    return f"{said}: {_ADVICE[answer.status]}" if answer.status in _ADVICE else said
+def _nothing_sent(found: Result) -> Result:
+    """Read a look-up that was made before anything left: what it leaves open is simply asked again."""
+    if found.outcome is not Outcome.UNKNOWN:
+        return found
+    return msgspec.structs.replace(found, outcome=Outcome.RETRY)

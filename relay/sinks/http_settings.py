@@ -1,40 +1,22 @@
 """What the YAML of an `http` sink may say."""
 
 import re
-from base64 import b64encode
 from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from relay.config.sink import SinkSettings
 from relay.retrying import OnUnknown
-from relay.sinks.address import check_address
+from relay.sinks.address import encode_pairs
+from relay.sinks.checks import Checks, JsonPath
+from relay.sinks.http_asking import KEY, Ask, Needs, Question, SafePath
+from relay.sinks.http_auth import Address, Auth, ClientCertificate, HeaderName, HeaderValue, Part
+from relay.sinks.http_content import Method
+from relay.sinks.references import names
 from relay.sinks.signing import secret_key
 
-Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-def header_name(name: str) -> str:
-    """Return a header's name. Raise ValueError where HTTP forbids it."""
-    if not _TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} cannot be a header's name: use letters, digits and -")
-    return name
-
-
-def header_value(value: str) -> str:
-    """Return a header's value. Raise ValueError where it would end the header."""
-    if _CONTROL.search(value):
-        raise ValueError("a header's value is one line without control characters")
-    return value
-
-
-def _secret_header(value: SecretStr) -> SecretStr:
-    header_value(value.get_secret_value())
-    return value
+On409: TypeAlias = Literal["already", "retry", "rejected", "lookup"]
 
 
 def _secret_key(value: SecretStr) -> SecretStr:
@@ -42,80 +24,91 @@ def _secret_key(value: SecretStr) -> SecretStr:
     return value
 
 
-HeaderName = Annotated[str, AfterValidator(header_name)]
-HeaderValue = Annotated[SecretStr, AfterValidator(_secret_header)]
 SigningSecret = Annotated[SecretStr, Field(min_length=1), AfterValidator(_secret_key)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Basic(_Part):
-    """A name and a password."""
-
-    username: str = Field(pattern="^[^:]*$")  # RFC 7617: the colon ends it
-    password: SecretStr
-
-
-class Header(_Part):
-    """A header of the vendor's own that carries a key."""
+class RetryHeader(Part):
+    """A header of the vendor's own that says how long to wait."""
 
     name: HeaderName
-    value: HeaderValue
+    unit: Literal["ms", "s"] = "s"
+
+    @property
+    def unit_ms(self) -> int:
+        """Give its unit in milliseconds."""
+        return {"ms": 1, "s": 1000}[self.unit]
 
 
-class Auth(_Part):
-    """Who we are to them: exactly one of the three."""
+class ProbeCall(Part):
+    """A free call that shows whether all is well."""
 
-    bearer: HeaderValue | None = None
-    basic: Basic | None = None
-    header: Header | None = None
+    method: Literal["GET", "POST"] = "GET"
+    path: SafePath = ""
+    query: dict[str, str] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "Auth":
-        if sum(way is not None for way in (self.bearer, self.basic, self.header)) != 1:
-            raise ValueError("give exactly one of bearer, basic and header")
-        return self
-
-    def as_header(self) -> tuple[str, str]:
-        """Build the header that carries it."""
-        if self.bearer:
-            return "Authorization", f"Bearer {self.bearer.get_secret_value()}"
-        if self.basic:
-            pair = f"{self.basic.username}:{self.basic.password.get_secret_value()}"
-            return "Authorization", f"Basic {b64encode(pair.encode()).decode()}"
-        assert self.header
-        return self.header.name, self.header.value.get_secret_value()
-
-    def secrets(self) -> Iterator[str]:
-        """Yield what must never be shown."""
-        yield self.as_header()[1]
-        for secret in (self.bearer, self.basic and self.basic.password):
-            if secret:
-                yield secret.get_secret_value()
+    @property
+    def question(self) -> Question:
+        """Give it as it is asked."""
+        return Question(method=self.method, path=self.path, query=encode_pairs("query", self.query), body=b"")
 
 
-class HttpSettings(SinkSettings):
+class HttpSettings(SinkSettings, Checks):
     """An address, who we are to it, and what makes a repetition harmless.
 
     `idempotency_key` names the header that carries the delivery's id, the same at every attempt; false where they do
-    not honour one. `signing_secret`: one or, in a rotation, several; `whsec_` and base64, or plain text. `on_409`: what
-    their 409 means.
+    not honour one. `signing_secret`: one or, in a rotation, several; `whsec_` and base64, or plain text. `lookup`: how
+    to find what was delivered, asked after an unknown outcome, with `lookup_first` before every create, and on a 409.
+    `needs`: what must be there first. `on_409`: what their 409 means; default: look up where that is possible, else
+    rejected. `id_path`: where their answer has the id of what they made.
     """
 
-    url: Annotated[str, AfterValidator(check_address)]
+    url: Address
     method: Method = "POST"
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     auth: Auth | None = None
+    client_certificate: ClientCertificate | None = None
     idempotency_key: HeaderName | Literal[False] = "Idempotency-Key"
     signing_secret: SigningSecret | Annotated[list[SigningSecret], Field(min_length=1)] | None = None
-    on_409: Literal["already", "retry", "rejected"] = "rejected"
+    on_409: On409 | None = None
+    retry_header: RetryHeader | None = None
+    id_path: JsonPath | None = None
+    lookup: Ask | None = None
+    lookup_first: bool = False
+    needs: Needs = Field(default_factory=dict)
+    probe: ProbeCall | None = None
+
+    @model_validator(mode="after")
+    def _has_what_it_asks(self) -> "HttpSettings":
+        if self.lookup is None and (self.lookup_first or self.on_409 == "lookup"):
+            raise ValueError("lookup is missing: say how to find out what is there")
+        if KEY in self.needs:
+            raise ValueError(f"needs: <{KEY}> is the delivery's own key: choose another name")
+        return self
+
+    @property
+    def looks_up(self) -> bool:
+        """Tell whether it says how to find what was delivered."""
+        return self.lookup is not None
+
+    @property
+    def recognised(self) -> bool:
+        """Tell whether they recognise a repetition by its key."""
+        return bool(self.idempotency_key)
 
     @property
     def unknown(self) -> OnUnknown:
-        """With a key they recognise a repetition; without one only a person can tell."""
-        return self.on_unknown or ("retry" if self.idempotency_key else "hold")
+        """With a key they recognise a repetition; without one it is looked up, or only a person can tell."""
+        return self.on_unknown or ("retry" if self.recognised else "lookup" if self.looks_up else "hold")
+
+    @property
+    def conflict(self) -> On409:
+        """What a 409 means."""
+        return self.on_409 or ("lookup" if self.looks_up else "rejected")
+
+    @property
+    def lookup_refers(self) -> frozenset[str]:
+        """The names that the look-up needs values for from the route."""
+        return frozenset(names(self.lookup.refers) if self.lookup else ()) - {KEY}
 
     @property
     def signing_secrets(self) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import aiohttp
 import msgspec
 
 from relay.config.sink import SinkSettings
@@ -10,6 +9,7 @@ from relay.logs import log
 from relay.model import Delivery, Json, Outcome, Result
 from relay.retrying import OnUnknown
 from relay.sinks.base import Sink
+from relay.sinks.tools import Tools
 
 
 class LogSettings(SinkSettings):
@@ -29,7 +29,12 @@ class LogSink(Sink):
     type = "log"
     Settings = LogSettings
     content_keys = dict.fromkeys(
-        ("path", "method", "headers", "query", "body", "form", "fields", "phone", "text"), False
+        (
+            *("path", "method", "headers", "query", "body", "form", "lookup", "needs"),
+            *("external_code", "counterparty", "positions", "number", "description", "moment"),
+            *("fields", "action", "list_ids", "tags", "phone", "text"),
+        ),
+        False,
     )
 
     def __init__(self, name: str, settings: LogSettings) -> None:
@@ -40,7 +45,7 @@ class LogSink(Sink):
         """Store the keys as JSON."""
         return msgspec.json.encode(params, order="deterministic")
 
-    async def send(self, delivery: Delivery, _: aiohttp.ClientSession) -> Result:
+    async def send(self, delivery: Delivery, _: Tools) -> Result:
         """Write the line `sink.log`."""
         log.info(
             "sink.log",

@@ -5,11 +5,12 @@ and says yes wherever that cannot be known.
 """
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter
 from yarl import URL
 
 import relay
@@ -30,6 +31,7 @@ class Request(Record, frozen=True):
     headers: Mapping[str, str]
     body: bytes
     timeout: aiohttp.ClientTimeout
+    tls: ssl.SSLContext | None = None  # one that shows our certificate
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url.origin()}{self.url.raw_path} {len(self.body)} bytes>"
@@ -52,15 +54,17 @@ class TransportFailure(Record, frozen=True):
     sent: bool
 
 
-def open_session() -> aiohttp.ClientSession:
+def open_session(resolver: AbstractResolver | None = None) -> aiohttp.ClientSession:
     """Open the session that all sinks of a process share. To be called inside the running loop, and closed there.
+
+    A `resolver` is asked for every connection anew: its answers are not kept.
 
     No cookies: they would travel from one sink to another. No limit of connections: `concurrency` is the limit, and
     waiting for a connection would eat a lease. No Accept-Encoding: answers are small, and a sink that must ask for
     gzip does so in its headers.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=30),
+        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=30, use_dns_cache=resolver is None, resolver=resolver),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": f"amo-relay/{relay.__version__}"},
         skip_auto_headers=("Accept-Encoding", "Content-Type"),
@@ -107,6 +111,7 @@ async def _exchange(session: aiohttp.ClientSession, request: Request) -> Respons
             data=body,
             allow_redirects=False,
             timeout=request.timeout,
+            ssl=request.tls or True,
         ) as answer:
             return await _read(answer)
     except (aiohttp.ClientError, OSError) as error:

@@ -12,6 +12,7 @@ class Keys:
         self.wake = self.prefix + "wake"  # zset: queue -> when it is next worth a look
         self.stats = self.prefix + "stats"  # hash: counters
         self.sinks = self.prefix + "sinks"  # hash: every sink there ever was -> its type
+        self.subscriptions = self.prefix + "subscriptions"  # hash: version, last id, `id:<n>` -> "<source> <url>"
 
     def receipt(self, id: str) -> str:
         """Hash: where it came from, its state, its events (`e:<n>`) and deliveries (`d:<id>`)."""
@@ -64,6 +65,18 @@ class Keys:
     def events_of(self, source: str, entity: str, id: str) -> str:
         """Set: the ids of the events of one lead, one contact and so on."""
         return f"{self.prefix}of:{source}:{entity}:{id}"
+
+    def subscriptions_of(self, source: str) -> str:
+        """Hash: the url of each subscription to a source -> its record."""
+        return f"{self.prefix}subscriptions:{source}"
+
+    def failures_of(self, subscription: int) -> str:
+        """List: when the last calls failed, of an application that may be disabled for them."""
+        return f"{self.prefix}failures:{subscription}"
+
+    def session(self, digest: str) -> str:
+        """String with a time to live: what proves whose session of the subscription API this is."""
+        return f"{self.prefix}session:{digest}"
 
 
 INBOX = "inbox"

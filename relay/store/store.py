@@ -9,8 +9,10 @@ from redis.exceptions import RedisError
 
 from relay.model import Decision, Delivery, DeliveryState, Limit, Moved, Outcome, Receipt, Record, Routed
 from relay.store.body import pack, unpack
+from relay.store.deciding import decide
 from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
 from relay.store.scripts import Caller, Script, unavailable
+from relay.store.subscriptions import Subscriptions
 
 _ACCEPT, _CLAIM, _ROUTE, _SETTLE = Script("accept"), Script("claim"), Script("route"), Script("settle")
 _SENDING, _RELEASE, _ENQUEUE, _FINISH_JOB = (
@@ -52,6 +54,7 @@ class Claim(Record, Generic[T], frozen=True):
     items: list[T]
     buried: list[str]  # given up on now: they killed their worker five times
     wait_ms: int  # until more may be taken; -1: nothing to wait for
+    batched: bool = False  # the items are for one call
 
 
 class Settlement(Record, frozen=True):
@@ -79,6 +82,7 @@ class Store:
         self.client = client
         self.namespace = namespace
         self.keys = Keys(namespace)
+        self.subscriptions = Subscriptions(client, namespace)
         self._call = Caller(client, self.keys.prefix)
 
     async def accept(self, hooks: Sequence[Hook], late: Sequence[str] = ()) -> Accepted:
@@ -92,7 +96,7 @@ class Store:
     async def claim_receipts(self, token: str, max: int, lease_ms: int) -> Claim[Receipt]:
         """Take receipts from the inbox."""
         request = _claim(INBOX, "r", token, max, lease_ms)
-        wait, buried, items, blobs = await self._claimed(request)
+        wait, buried, items, _, blobs = await self._claimed(request)
         receipts = [
             Receipt(id=i[0], source=i[2], received_at=int(i[3]), content_type=i[4], user_agent=i[5], request_id=i[6],
                     body=unpack(blob) if i[7] else blob)
@@ -101,40 +105,58 @@ class Store:
         return Claim(token=token, items=receipts, buried=buried, wait_ms=wait)
 
     async def claim_deliveries(
-        self, sink: str, token: str, max: int, lease_ms: int, concurrency: int, limits: Sequence[Limit]
+        self,
+        sink: str,
+        token: str,
+        max: int,
+        lease_ms: int,
+        concurrency: int,
+        limits: Sequence[Limit],
+        batch: tuple[int, int] = (0, 0),
     ) -> Claim[Delivery]:
-        """Take what a sink may be sent now: free slots, rate and gate allowing."""
-        return await self._claim_deliveries(sink_queue(sink), token, max, lease_ms, concurrency, limits)
+        """Take what a sink may be sent now: free slots, rate and gate allowing.
+
+        `batch` (n, m): where at least m are due, take up to n of them for one call, under one grant.
+        """
+        return await self._claim_deliveries(sink_queue(sink), token, max, lease_ms, concurrency, limits, batch)
 
     async def claim_waiting(self, queue: str, token: str, max: int, lease_ms: int) -> Claim[Delivery]:
         """Take deliveries that wait for a look-up, as the account's gate allows. Who asks the account has its limit."""
-        return await self._claim_deliveries(queue, token, max, lease_ms, 0, ())
+        return await self._claim_deliveries(queue, token, max, lease_ms, 0, (), (0, 0))
 
     async def _claim_deliveries(
-        self, queue: str, token: str, max: int, lease_ms: int, concurrency: int, limits: Sequence[Limit]
+        self,
+        queue: str,
+        token: str,
+        max: int,
+        lease_ms: int,
+        concurrency: int,
+        limits: Sequence[Limit],
+        batch: tuple[int, int],
     ) -> Claim[Delivery]:
         request = _claim(queue, "d", token, max, lease_ms)
         request["concurrency"] = concurrency
         request["limits"] = [(limit.key, limit.count, limit.per_ms) for limit in limits]
-        wait, buried, items, blobs = await self._claimed(request)
+        request["batch"], request["batch_from"] = batch
+        wait, buried, items, batched, blobs = await self._claimed(request)
         deliveries = [
             Delivery(id=i[0], deaths=int(i[1]), event_id=i[2], source=i[3], route=i[4], accepted_at=int(i[5]),
-                     created_at=int(i[6]), attempts=int(i[7]), sending=bool(i[8]), sink=i[10],
-                     content=blob, token=token)
+                     created_at=int(i[6]), attempts=int(i[7]), sending=bool(i[8]), sent_at=int(i[8]) if i[8] else None,
+                     sends=int(i[10] or 0), sink=i[11], content=blob, token=token)
             for i, blob in zip(items, blobs, strict=True)
         ]  # fmt: skip
-        return Claim(token=token, items=deliveries, buried=buried, wait_ms=wait)
+        return Claim(token=token, items=deliveries, buried=buried, wait_ms=wait, batched=batched)
 
     async def claim_jobs(self, token: str, max: int, lease_ms: int) -> Claim[Job]:
         """Take background work."""
-        wait, buried, items, _ = await self._claimed(_claim(JOBS, "j", token, max, lease_ms))
+        wait, buried, items, *_ = await self._claimed(_claim(JOBS, "j", token, max, lease_ms))
         jobs = [Job(id=i[0], kind=i[2], args=i[3].encode(), token=token) for i in items]
         return Claim(token=token, items=jobs, buried=buried, wait_ms=wait)
 
-    async def _claimed(self, request: dict[str, object]) -> tuple[int, list[str], list[list[str]], list[bytes]]:
+    async def _claimed(self, request: dict[str, object]) -> tuple[int, list[str], list[list[str]], bool, list[bytes]]:
         meta, *blobs = await self._call(_CLAIM, request)
-        wait, buried, items = _CLAIMED.decode(meta)
-        return wait, buried, items, blobs
+        wait, buried, items, batched = _CLAIMED.decode(meta)
+        return wait, buried, items, batched, blobs
 
     async def route(self, token: str, parts: Sequence[Routed]) -> tuple[list[str], list[str]]:
         """Write what became of receipts. Returns the queues whose bells it set, and the receipts not ours any more."""
@@ -170,6 +192,17 @@ class Store:
     async def mark_sending(self, delivery: Delivery) -> bool:
         """Mark that the bytes are about to leave. False: the lease is lost, and nothing may leave."""
         return _BOOL.decode(await self._call(_SENDING, {"id": delivery.id, "token": delivery.token}))
+
+    async def confirm(self, id: str, by: str) -> str | None:
+        """Settle a held delivery as delivered: `by` saw that it arrived. Returns why not, where it was not done."""
+        return await decide(self._call, id, "confirm", by)
+
+    async def resend(self, id: str, by: str) -> str | None:
+        """Send a held or finished delivery once more, with all its attempts. Returns why not, where it was not done.
+
+        No bell is set: a ticker will find it.
+        """
+        return await decide(self._call, id, "resend", by)
 
     async def release(self, queue: str, kind: str, token: str, ids: Sequence[str]) -> int:
         """Give back what was claimed and not begun."""
@@ -226,6 +259,8 @@ def _claim(queue: str, kind: str, token: str, max: int, lease_ms: int) -> dict[s
         "lease_ms": lease_ms,
         "concurrency": 0,
         "limits": [],
+        "batch": 0,
+        "batch_from": 0,
     }
 
 
@@ -266,12 +301,13 @@ def _settlement(item: Settlement) -> tuple[object, ...]:
         decision.consumed,
         decision.gate_ms,
         route,
+        decision.keeps_mark,
     )
 
 
 _HOOK_FIELDS = ("id", "source", "digest", "timed", "request_id", "content_type", "user_agent", "recovered")
 _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
-_CLAIMED = msgspec.msgpack.Decoder(tuple[int, list[str], list[list[str]]], strict=False)
+_CLAIMED = msgspec.msgpack.Decoder(tuple[int, list[str], list[list[str]], bool], strict=False)
 _ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 _STRINGS = msgspec.msgpack.Decoder(list[str])
 _BOOL = msgspec.msgpack.Decoder(bool)

@@ -16,10 +16,13 @@ from relay.config.environment import Settings, environ
 from relay.errors import ConfigError, StoreUnavailable
 from relay.live import Live, settle_memory
 from relay.logs import configure, log
+from relay.store.access import Access
 from relay.store.connect import connect
 from relay.store.notes import Notes
 from relay.store.reading import Reader
 from relay.store.store import Store
+from relay.store.subscriptions import Subscriptions
+from relay.web import subscriptions
 from relay.web.commit import GroupCommit
 from relay.web.health import StoreWatch, healthz, readyz
 from relay.web.ingress import PATIENCE_SECONDS, Ingress
@@ -66,6 +69,11 @@ def create() -> Router:
             Route("/healthz", healthz),
             Route("/readyz", readyz(watch, live, settings.durability == "strict")),
             Route("/metrics", metrics),
+            *subscriptions.routes(
+                lambda: live.config,
+                Subscriptions(reader.client, settings.namespace),
+                Access(reader.client, settings.namespace),
+            ),
         ],
         exception_handlers={HTTPException: _refuse},
     )

@@ -54,7 +54,7 @@ class Client:
     def raw(self, timeout: float = DEADLINE) -> socket.socket:
         """Post the body, and give the socket to be read."""
         connection = socket.create_connection(("127.0.0.1", self.port), timeout)
-        head = f"POST /books/invoices HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        head = f"POST /archive/invoices HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n"
         connection.sendall(head.encode() + BODY)
         return connection
 
@@ -92,39 +92,39 @@ def last(client: Client) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("path", ["/books", "/books/", "/books/a/b%20c?d=e"])
+@pytest.mark.parametrize("path", ["/archive", "/archive/", "/archive/a/b%20c?d=e"])
 def test_any_method_and_path_is_taken_and_noted(client: Client, method: str, path: str) -> None:
     status, answer, _ = client.call(method, path, BODY, Authorization="Bearer top-secret")
     assert (status, answer["ok"]) == (200, True)
     noted = last(client)
-    assert (noted["vendor"], noted["method"], noted["body"]) == ("books", method, BODY.decode())
+    assert (noted["vendor"], noted["method"], noted["body"]) == ("archive", method, BODY.decode())
     assert noted["path"] in ("/", "/a/b c")
     assert noted["headers"]["authorization"] == "Bearer ***"
     assert (noted["stored"], noted["repeat"], noted["status"]) == (True, False, 200)
 
 
 def test_the_same_key_and_body_is_answered_the_same_and_marked(client: Client) -> None:
-    first = client.call("POST", "/books/invoices", BODY, Idempotency_Key="k1")[1]
-    assert client.call("POST", "/books/invoices", BODY, Idempotency_Key="k1")[1] == first
-    assert client.call("POST", "/books/invoices", BODY, Idempotency_Key="k2")[1] != first
+    first = client.call("POST", "/archive/invoices", BODY, Idempotency_Key="k1")[1]
+    assert client.call("POST", "/archive/invoices", BODY, Idempotency_Key="k1")[1] == first
+    assert client.call("POST", "/archive/invoices", BODY, Idempotency_Key="k2")[1] != first
     assert [(r["idempotency_key"], r["stored"], r["repeat"]) for r in client.requests()] == [
         ("k1", True, False), ("k1", False, True), ("k2", True, False),
     ]  # fmt: skip
 
 
 def test_the_same_key_with_another_body_is_refused(client: Client) -> None:
-    client.call("POST", "/books/invoices", BODY, Idempotency_Key="k")
-    assert client.call("POST", "/books/invoices", b"{}", Idempotency_Key="k")[0] == 422
+    client.call("POST", "/archive/invoices", BODY, Idempotency_Key="k")
+    assert client.call("POST", "/archive/invoices", b"{}", Idempotency_Key="k")[0] == 422
     assert (last(client)["stored"], last(client)["repeat"]) == (False, False)
 
 
 def test_keys_are_each_vendors_own(client: Client) -> None:
-    client.call("POST", "/books", BODY, Idempotency_Key="k")
+    client.call("POST", "/archive", BODY, Idempotency_Key="k")
     assert client.call("POST", "/sms", b"{}", Idempotency_Key="k")[0] == 200
 
 
 def test_the_log_is_paged_and_filtered(client: Client) -> None:
-    for vendor in ("books", "sms", "books"):
+    for vendor in ("archive", "sms", "archive"):
         client.call("POST", f"/{vendor}", BODY)
     _, page, _ = client.call("GET", "/__sandbox__/requests?limit=2")
     assert (len(page["requests"]), page["more"]) == (2, True)
@@ -163,7 +163,7 @@ def test_reset_is_a_reset_and_not_an_end(client: Client, stored: bool) -> None:
 @pytest.mark.parametrize(("status", "retry_after"), [(500, None), (503, 7), (401, None)])
 def test_status_is_that_status(client: Client, status: int, retry_after: int | None) -> None:
     client.fault(fault="status", status=status, retry_after=retry_after)
-    seen, _, headers = client.call("POST", "/books", BODY)
+    seen, _, headers = client.call("POST", "/archive", BODY)
     assert (seen, headers["retry-after"]) == (status, retry_after and str(retry_after))
     assert (last(client)["status"], last(client)["stored"]) == (status, False)
 
@@ -171,13 +171,13 @@ def test_status_is_that_status(client: Client, status: int, retry_after: int | N
 @pytest.mark.parametrize("retry_after", [None, 3, "Wed, 21 Oct 2026 07:28:00 GMT"])
 def test_throttle_is_a_429_with_or_without_a_time(client: Client, retry_after: object) -> None:
     client.fault(fault="throttle", retry_after=retry_after)
-    status, _, headers = client.call("POST", "/books", BODY)
+    status, _, headers = client.call("POST", "/archive", BODY)
     assert (status, headers["retry-after"]) == (429, None if retry_after is None else str(retry_after))
 
 
 def test_html_comes_with_200(client: Client) -> None:
     client.fault(fault="html", after_storing=True)
-    status, text, headers = client.call("POST", "/books", BODY)
+    status, text, headers = client.call("POST", "/archive", BODY)
     assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert text.startswith(b"<!DOCTYPE html>")
     assert last(client)["stored"]
@@ -207,9 +207,9 @@ def test_slow_headers_come_in_pieces_and_whole_at_last(client: Client) -> None:
 
 def test_refuse_closes_the_port_and_opens_it_again(client: Client) -> None:
     kept_alive = http.client.HTTPConnection("127.0.0.1", client.port, timeout=DEADLINE)
-    kept_alive.request("GET", "/books")
+    kept_alive.request("GET", "/archive")
     kept_alive.getresponse().read()
-    answer = client.fault(fault="refuse", seconds=0.3, vendor="books")
+    answer = client.fault(fault="refuse", seconds=0.3, vendor="archive")
     assert answer["vendor"] is None  # it cannot be for one alone
 
     def refused() -> bool:
@@ -222,21 +222,21 @@ def test_refuse_closes_the_port_and_opens_it_again(client: Client) -> None:
     until(refused)
     with contextlib.closing(kept_alive):
         assert kept_alive.sock.recv(1) == b""
-    until(lambda: ask(client.port, "/books"))
+    until(lambda: ask(client.port, "/archive"))
 
 
 def test_a_fault_is_for_its_vendor_path_and_times(client: Client) -> None:
-    client.fault(fault="status", vendor="books", path="/invoices", times=2)
-    asked = ["/sms/invoices", "/books/orders", "/books/invoices", "/books/invoices/7", "/books/invoices"]
+    client.fault(fault="status", vendor="archive", path="/invoices", times=2)
+    asked = ["/sms/invoices", "/archive/orders", "/archive/invoices", "/archive/invoices/7", "/archive/invoices"]
     assert [client.call("POST", path)[0] for path in asked] == [200, 200, 500, 500, 200]
 
 
 def test_faults_are_listed_with_what_is_left_and_taken_back(client: Client) -> None:
     client.fault(fault="html", times=3)
-    client.call("POST", "/books")
+    client.call("POST", "/archive")
     assert [(f["fault"], f["times"]) for f in client.call("GET", "/__sandbox__/faults")[1]] == [("html", 2)]
     client.call("DELETE", "/__sandbox__/faults")
-    assert client.call("POST", "/books")[1]["ok"] is True
+    assert client.call("POST", "/archive")[1]["ok"] is True
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,37 @@ def test_an_unknown_outcome_is_retried_where_a_repeat_is_harmless():
     assert unknown == retry
 
 
+def test_an_unknown_outcome_waits_to_be_looked_up_with_its_mark_whatever_attempts_are_left():
+    policy = Policy(attempts=1, on_unknown="lookup", lookup_after_ms=15_000)
+    decision = decide(outcome(Outcome.UNKNOWN), attempts=7, age_ms=30 * DAY, policy=policy, jitter=NO_JITTER)
+    assert (decision.kind, decision.state, decision.keeps_mark) == (DecisionKind.RETRY, DeliveryState.PENDING, True)
+    assert (decision.delay_ms, decision.consumed) == (15_000, True)
+    asked = decide(outcome(Outcome.UNKNOWN, after_ms=7), attempts=0, age_ms=0, policy=policy, jitter=NO_JITTER)
+    assert asked.delay_ms == 7
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "keeps_mark"),
+    [
+        (Outcome.DELIVERED, DeliveryState.DELIVERED, False),
+        (Outcome.THROTTLED, DeliveryState.PENDING, True),
+        (Outcome.BLOCKED, DeliveryState.PENDING, True),
+        (Outcome.UNKNOWN, DeliveryState.HELD, True),
+        (Outcome.REJECTED, DeliveryState.DEAD, False),
+    ],
+)
+def test_while_a_look_up_has_no_answer_the_mark_stays(kind, state, keeps_mark):
+    policy = Policy(on_unknown="lookup")
+    decision = decide(outcome(kind), attempts=0, age_ms=0, policy=policy, jitter=NO_JITTER, looked_up=True)
+    assert (decision.state, decision.keeps_mark) == (state, keeps_mark)
+
+
+def test_what_a_look_up_did_not_find_is_given_up_when_no_attempt_is_left():
+    policy = Policy(attempts=2, on_unknown="lookup")
+    decision = decide(outcome(Outcome.RETRY), attempts=2, age_ms=0, policy=policy, jitter=NO_JITTER, looked_up=True)
+    assert (decision.kind, decision.reason) == (DecisionKind.DEAD, "gave up after 2 attempts: they said so")
+
+
 def test_a_list_of_four_waits_means_five_attempts():
     kinds, delays = [], []
     for consumed in range(5):
@@ -127,7 +158,7 @@ policies = st.builds(
     attempts=st.integers(1, 100),
     max_age_ms=st.none() | st.integers(0, 10 * DAY),
     schedule=waits.map(fixed_schedule) | st.just(Policy().schedule),
-    on_unknown=st.sampled_from(["retry", "hold"]),
+    on_unknown=st.sampled_from(["lookup", "retry", "hold"]),
     blocked_ms=st.integers(1, DAY),
 )
 jitters = st.floats(0, 1, exclude_max=True)
@@ -148,9 +179,10 @@ def test_every_decision_is_consistent(result, attempts, age_ms, policy, jitter):
     assert decision.delay_ms == 0 or decision.state is DeliveryState.PENDING
     assert decision.consumed == (decision.kind is not DecisionKind.WAIT)
     assert (decision.gate_ms > 0) == (result.outcome is Outcome.BLOCKED)
+    assert not decision.keeps_mark or result.outcome is Outcome.UNKNOWN
     if decision.kind in (DecisionKind.RETRY, DecisionKind.WAIT):
         assert decision.delay_ms >= (result.after_ms or 0)
-    if decision.kind is DecisionKind.RETRY:
+    if decision.kind is DecisionKind.RETRY and not decision.keeps_mark:
         assert attempts + 1 < policy.attempts
         assert policy.max_age_ms is None or age_ms + decision.delay_ms <= policy.max_age_ms
 

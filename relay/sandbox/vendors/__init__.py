@@ -2,10 +2,21 @@
 
 from collections.abc import Mapping
 
+from relay.sandbox.vendors.accounting import Accounting
 from relay.sandbox.vendors.base import Vendor
 from relay.sandbox.vendors.generic import Generic
+from relay.sandbox.vendors.moysklad import MoySklad
+from relay.sandbox.vendors.smsc import Smsc
+from relay.sandbox.vendors.smsru import Smsru
+from relay.sandbox.vendors.unisender import Unisender
 
-VENDORS: Mapping[str, type[Vendor]] = {}
+VENDORS: Mapping[str, type[Vendor]] = {
+    "books": Accounting,
+    "moysklad": MoySklad,
+    "smsc": Smsc,
+    "smsru": Smsru,
+    "unisender": Unisender,
+}
 
 
 def make(name: str) -> Vendor:

@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+import msgspec
+
 from relay.model import Json, Record
 
 
@@ -25,7 +27,7 @@ class Arrived(Record, frozen=True):
 class Answer(Record, frozen=True):
     """What a vendor says. `stored`: it did what was asked; `repeat`: it had done so already and says the same again."""
 
-    content: Json
+    content: "Json | msgspec.Raw"  # raw: the body as it is
     status: int = 200
     headers: Mapping[str, str] = {}
     stored: bool = True
@@ -41,3 +43,7 @@ class Vendor(ABC):
     @abstractmethod
     def answer(self, arrived: Arrived) -> Answer:
         """Take a request as the vendor would, and answer it."""
+
+    def left(self, _arrived: Arrived) -> None:
+        """Hear that a request it answered is over: the answer is out, or nobody waits for it."""
+        return

@@ -59,6 +59,17 @@ local function delivery_closed(id, sink, event, state)
   close_one_of(receipt_of(event))
 end
 
+-- The queue of a subscription. While it is disabled nothing leaves it, and nobody looks at it.
+local function close_subscriber(id, reason)
+  call('HSET', P .. 'gate:sink:sub-' .. id, 'paused', 1, 'reason', reason)
+end
+
+local function open_subscriber(id)
+  call('DEL', P .. 'failures:' .. id)
+  call('HDEL', P .. 'gate:sink:sub-' .. id, 'paused', 'reason')
+  rewake('sink:sub-' .. id)
+end
+
 -- How many grants a sliding log still has, up to `wanted`, and else when it has the next. The log holds the times of the
 -- last `count` grants; more of them where the count was lowered since, and the oldest of those count no longer.
 local function free_of(limit, wanted)

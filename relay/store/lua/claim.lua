@@ -1,13 +1,14 @@
 #!lua flags=allow-oom
 -- Takes what may be taken of a queue now, under a lease. Leases that ran out come back first; what killed its worker
 -- again and again is taken alone, and buried at the fifth death.
--- req: {queue, kind = 'r' | 'd' | 'j', token, max, lease_ms, concurrency (0: no bound), limits = {{key, count, per_ms}…}}
--- Answers {wait_ms (-1: nothing to wait for), {buried…}, {{id, fields…}…}} and the blobs, one an item.
+-- req: {queue, kind = 'r' | 'd' | 'j', token, max, lease_ms, concurrency (0: no bound), limits = {{key, count, per_ms}…},
+--   batch, batch_from (from so many due up to `batch` are taken for one call; 0: never)}
+-- Answers {wait_ms (-1: nothing to wait for), {buried…}, {{id, fields…}…}, batched} and the blobs, one an item.
 local queue, kind = req.queue, req.kind
 local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue
 local FIELDS = {
   r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z'},
-  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sink'},
+  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends', 'sink'},
   j = {'died', 'kind', 'args'},
 }
 local buried = {}
@@ -78,9 +79,9 @@ local function through_gate(slots)
   return math.min(slots, 1 - call('ZCARD', leased)), nil
 end
 
-local function answer(ask_at, items, blobs)
+local function answer(ask_at, items, blobs, batched)
   write_counts()
-  local reply = {cmsgpack.pack({ask_at and math.max(ask_at - now, 0) or -1, buried, items})}
+  local reply = {cmsgpack.pack({ask_at and math.max(ask_at - now, 0) or -1, buried, items, batched or false})}
   for i, blob in ipairs(blobs) do reply[i + 1] = blob end
   return reply
 end
@@ -104,6 +105,10 @@ if slots <= 0 then
   local at = rewake(queue, ask_at or math.huge)
   return answer(at and ask_at, {}, {})
 end
+
+-- A batch is one call, so it takes one slot and one grant. While it is out nothing else is: leases are counted one by one.
+local batched = req.batch > 1 and not gate['until'] and call('ZCOUNT', due, '-inf', now) >= req.batch_from
+if batched then slots = req.batch end
 
 local function read(id)
   local record = call('HMGET', P .. kind .. ':' .. id, unpack(FIELDS[kind]))
@@ -135,8 +140,8 @@ end
 if #moved > 0 then
   call('ZREM', due, unpack(moved))
   call('ZADD', leased, unpack(leases))
-  for _, limit in ipairs(req.limits) do grant(limit, #moved) end
+  for _, limit in ipairs(req.limits) do grant(limit, batched and 1 or #moved) end
 end
 -- What is still due may be taken at once, or when the limits allow: the drainer asks again by itself.
 local at = rewake(queue, 0)
-return answer(at, items, blobs)
+return answer(at, items, blobs, batched)

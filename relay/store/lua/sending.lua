@@ -8,4 +8,5 @@ if token ~= req.token or state ~= 'pending' then return cmsgpack.pack(false) end
 local till = call('ZSCORE', P .. 'leased:sink:' .. sink, req.id)
 if not till or tonumber(till) <= now then return cmsgpack.pack(false) end
 call('HSET', own, 'send', now)
+call('HINCRBY', own, 'sends', 1)
 return cmsgpack.pack(true)

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Writes what attempts came to. Only the newest lease decides; what a stale one saw is kept as evidence, and its
 -- "delivered" wins while nobody is sending again.
--- req: {queue, sink, items = {{id, token, outcome, state, reason, delay_ms, consumed, gate_ms, gate_route}…}, counts = {{field, n}…}};
+-- req: {queue, sink, items = {{id, token, outcome, state, reason, delay_ms, consumed, gate_ms, gate_route,
+--   keeps_mark}…}, counts = {{field, n}…}};
 -- blobs: the attempts, as JSON. Answers {"settled" | "stale" | "gone"…}.
 local due, leased, gate = P .. 'due:' .. req.queue, P .. 'leased:' .. req.queue, P .. 'gate:' .. req.queue
 
@@ -30,14 +31,15 @@ local function finish(id, event, state, reason)
 end
 
 local function apply(item, event)
-  local id, state, reason, delay, consumed = item[1], item[4], item[5], item[6], item[7]
+  local id, state, reason, delay, consumed, keeps_mark = item[1], item[4], item[5], item[6], item[7], item[10]
   local own = P .. 'd:' .. id
   -- A lease that ran out, and nobody has taken it since: it is due.
   if call('ZREM', leased, id) == 0 then call('ZREM', due, id) end
   if consumed then call('HINCRBY', own, 'att', 1) end
+  if not keeps_mark then call('HDEL', own, 'send') end
   if state == 'pending' then
     call('HSET', own, 'reason', reason)
-    call('HDEL', own, 'tok', 'send', 'died')
+    call('HDEL', own, 'tok', 'died')
     call('ZADD', due, now + delay, id)
   elseif state == 'held' then
     call('HSET', own, 'state', state, 'reason', reason)

@@ -137,7 +137,7 @@ class TestReading:
 
     def test_events_carry_where_they_came_from_and_keep_the_order_of_the_body(self, hook: Load) -> None:
         account, events = read(hook("several"))
-        assert account == Account(id="7039099", subdomain="acme")
+        assert account == Account(id="7039099", subdomain="acme", link="https://acme.amocrm.ru")
         assert [(event.id, event.name, event.entity_id) for event in events] == [
             ("r1.0", "add_lead", "511"),
             ("r1.1", "add_lead", "514"),

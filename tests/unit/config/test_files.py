@@ -1,12 +1,13 @@
 """The configuration files of the project are right, and the default works as it stands."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from relay.config.findings import Findings
 from relay.config.load import Config, load_file
-from relay.config.schema import File, Ingress, Retention, RouteKeys, SourceKeys, Worker
+from relay.config.schema import ApiUserKeys, File, Ingress, Retention, RouteKeys, SourceKeys, Worker
 from relay.config.yaml import parse
 from relay.sinks import TYPES
 
@@ -15,7 +16,9 @@ FULL = Path("config/examples/full.yaml")
 SECRETS = dict.fromkeys(
     [
         *("ACME_HOOK_TOKEN", "BRANCH_HOOK_TOKEN", "BOOKS_TOKEN"),
-        *("BOOKS_SIGNING_SECRET", "ARCHIVE_PASSWORD", "PARTNER_KEY"),
+        *("BOOKS_SIGNING_SECRET", "ARCHIVE_PASSWORD", "PARTNER_KEY", "UNISENDER_API_KEY"),
+        *("MOYSKLAD_TOKEN", "SMSC_PASSWORD", "SMSC_KEY", "SMSRU_API_ID", "OTHER_SMS_KEY"),
+        *("CRM_API_HASH", "CRM_API_TOKEN"),
         *("ACME_API_TOKEN", "BRANCH_CLIENT_SECRET", "BRANCH_REFRESH_TOKEN", "RELAY_SECRET_KEY"),
     ],
     "a-secret-for-the-test",
@@ -57,11 +60,28 @@ def test_the_default_sends_to_the_sandbox_wherever_it_is() -> None:
     }
 
 
-def test_the_full_example_is_valid_and_fit_for_production() -> None:
-    assert load(FULL, **SECRETS).findings == ()
+def test_the_full_example_is_valid_and_fit_for_production(tmp_path: Path) -> None:
+    files = {"PARTNER_CERTIFICATE": str(tmp_path / "us.pem"), "PARTNER_CERTIFICATE_KEY": str(tmp_path / "us.key")}
+    make_certificate(*files.values())
+    assert load(FULL, **SECRETS, **files).findings == ()
+
+
+def make_certificate(cert: str, key: str) -> None:
+    """Make a certificate of nobody's, and its key."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    subprocess.run([*command, "-subj", "/CN=relay", "-keyout", key, "-out", cert], check=True, capture_output=True)
 
 
 def test_the_full_example_has_every_key() -> None:
     named = {path[-1] for path in parse(FULL.read_text(), Findings(str(FULL))).keys}
-    for model in (File, SourceKeys, RouteKeys, Ingress, Retention, Worker, *(sink.Settings for sink in TYPES.values())):
+    for model in (
+        File,
+        SourceKeys,
+        RouteKeys,
+        ApiUserKeys,
+        Ingress,
+        Retention,
+        Worker,
+        *(sink.Settings for sink in TYPES.values()),
+    ):
         assert set(model.model_fields) <= named

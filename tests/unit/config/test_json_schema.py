@@ -28,7 +28,8 @@ def test_every_section_is_there_and_no_other() -> None:
     schema = json_schema(TYPES)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["properties"].keys() == {
-        *("sources", "sinks", "tables", "templates", "routes", "ingress", "retention", "worker")
+        *("sources", "sinks", "tables", "templates", "routes", "api_users", "ingress", "retention", "worker"),
+        "subscribers",
     }
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["sources"]

@@ -19,13 +19,13 @@ SOURCE = "sources: {acme: {type: amocrm, token: long-enough}}\n"
             "- a",
             [
                 "1:1: sources is missing: name at least one, with its type and token",
-                "1:1: the file must be a mapping with the keys sources, sinks, tables, templates, routes, ingress, "
-                "retention, worker",
+                "1:1: the file must be a mapping with the keys sources, sinks, tables, templates, routes, api_users, "
+                "ingress, retention, worker, subscribers",
             ],
         ),
         ("sources:\nsinks: {}", ["1:1: sources is missing: name at least one, with its type and token"]),
         (f"{SOURCE}sink: {{}}", ["2:1: unknown key sink, did you mean sinks?"]),
-        (f"{SOURCE}api_users: []", ["2:1: api_users is not supported in this version: remove it"]),
+        (f"{SOURCE}api_users: {{}}", ["2:12: api_users: must be a list, each user begins with - login:"]),
         (f"{SOURCE}routes: {{}}", ["2:9: routes: must be a list, each route begins with - name:"]),
         (f"{SOURCE}sinks: [a]", ["2:8: sinks: must be a mapping (key: value)"]),
     ],
@@ -86,7 +86,7 @@ def test_a_source(told: Told, source: str, finding: str) -> None:
         ("sms: {type: text, timeout: 99s}", "3:30: timeout: 99s is not possible: more than 0 and at most 20s"),
         ("sms: {type: text, concurrency: 0}", "3:34: concurrency: must be greater than or equal to 1"),
         ("sms: {type: text, retry: 5m}", "3:28: retry: must be a list"),
-        ("sms: {type: text, on_unknown: wait}", "3:33: on_unknown: 'wait' is unknown, known: hold, retry"),
+        ("sms: {type: text, on_unknown: wait}", "3:33: on_unknown: 'wait' is unknown, known: hold, lookup, retry"),
         ("books: {type: post}", "3:3: url is missing"),
         (
             "books: {type: post, url: x, account: {login: y, pasword: z, password: q}}",

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import time
 from decimal import Decimal
 
 import pytest
@@ -16,7 +17,9 @@ from yarl import URL
 from relay.errors import RejectDelivery
 from relay.model import Outcome
 from relay.sinks import TYPES
-from relay.sinks.http import RESPONSE_SHOWN, HttpSink
+from relay.sinks.http import HttpSink
+from relay.sinks.http_answer import RESPONSE_SHOWN
+from relay.sinks.tools import Tools
 from relay.sinks.transport import Response, TransportFailure, open_session
 
 NOW = 1_790_000_123_456
@@ -413,7 +416,7 @@ def test_settings_show_no_secret():
         ({"url": "https://u:p@books.example.com"}, "url", "write it under auth"),
         ({"url": URL_ + "#top"}, "url", "remove it"),
         ({"url": "https://" + "a" * 64 + ".example.com"}, "url", "host name"),
-        ({"auth": {}}, "auth", "exactly one of bearer, basic and header"),
+        ({"auth": {}}, "auth", "exactly one of bearer, basic, header and oauth2"),
         ({"auth": {"bearer": "a", "header": {"name": "b", "value": "c"}}}, "auth", "exactly one"),
         ({"auth": {"bearer": "a\nb"}}, "auth", "one line"),
         ({"auth": {"basic": {"username": "a:b", "password": "c"}}}, "auth", "match"),
@@ -479,7 +482,8 @@ def test_a_delivery_arrives_and_its_answer_is_read(delivery):
         http = sink(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api")
         held = delivery(http.content({"path": "/invoices", "body": {"amount": "1.00"}}))
         async with server, open_session() as session:
-            return [await http.send(held, session) for _ in range(2)]
+            tools = Tools(session=session, notes=None, now=time.time)
+            return [await http.send(held, tools) for _ in range(2)]
 
     first, second = asyncio.run(run())
     assert (first.outcome, first.status, first.response) == (Outcome.DELIVERED, 201, '{"id": 7}')

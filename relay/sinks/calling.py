@@ -1,0 +1,59 @@
+"""The calls of one attempt, where it takes more than one: a look-up, a token, and the request itself."""
+
+import asyncio
+import time
+
+import msgspec
+
+from relay.model import Limit, Outcome, Result
+from relay.sinks.tools import Tools
+from relay.sinks.transport import Request, Response, TransportFailure, call, timeouts
+
+_LEAST = 1 / 3  # of the timeout: a call begun with less would be cut before an honest server can answer
+
+
+class AttemptOver(Exception):
+    """What was called first decides: the attempt ends with this result."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.reason)
+        self.result = result
+
+
+class Calls:
+    """All calls of an attempt share the sink's timeout. The claim granted one, each further one asks for its own."""
+
+    def __init__(self, tools: Tools, timeout_ms: int, limits: tuple[Limit, ...], *, granted: bool = True) -> None:
+        self.tools = tools
+        self._timeout_ms = timeout_ms
+        self._ends = time.monotonic() + timeout_ms / 1000
+        self._limits = limits
+        self._granted = granted
+
+    @property
+    def now(self) -> int:
+        """Give the time in epoch milliseconds."""
+        return int(self.tools.now() * 1000)
+
+    @property
+    def _left_ms(self) -> int:
+        return int((self._ends - time.monotonic()) * 1000)
+
+    async def call(self, request: Request, *, limited: bool = True) -> Response | TransportFailure:
+        """Call within the time that is left. `limited`: it counts against the sink's limits. Raise AttemptOver."""
+        if limited:
+            await self._grant()
+        if self._left_ms < self._timeout_ms * _LEAST:
+            reason = "the calls before it took all the time"
+            return TransportFailure(kind="timeout_before_write", reason=reason, sent=False)
+        return await call(self.tools.session, msgspec.structs.replace(request, timeout=timeouts(self._left_ms)))
+
+    async def _grant(self) -> None:
+        if self._granted or not self._limits:
+            self._granted = False
+            return
+        while wait_ms := await self.tools.notes.grant(self._limits):
+            if self._left_ms - wait_ms < self._timeout_ms * _LEAST:
+                reason = "the sink's rate leaves no room for a further call now"
+                raise AttemptOver(Result(outcome=Outcome.THROTTLED, reason=reason, after_ms=wait_ms))
+            await asyncio.sleep(wait_ms / 1000)

@@ -1,0 +1,150 @@
+"""Any gateway over HTTP that the YAML can describe: a request from templates, and checks that read the answer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+
+from relay.model import Outcome, Result
+from relay.rendering import TemplateErrors, Tree, compile_tree
+from relay.sinks.address import check_address, encode_pairs
+from relay.sinks.base import Probe
+from relay.sinks.checks import Checks, JsonPath, json_of, text_at
+from relay.sinks.http_auth import Auth, HeaderName, HeaderValue
+from relay.sinks.retry_after import retry_after
+from relay.sinks.sms.gateway import Gateway, amount, failed, not_well
+from relay.sinks.sms.message import Message
+from relay.sinks.sms.segments import is_gsm
+from relay.sinks.sms.settings import SmsSettings
+from relay.sinks.tools import Tools
+from relay.sinks.transport import Request, Response, TransportFailure, call
+
+FIELDS = frozenset({"phone", "digits", "text", "sender", "id", "segments", "encoding"})
+"""What templates know as `sms`: `digits` is the phone without its +, `encoding` is gsm or ucs2."""
+
+Address = Annotated[str, AfterValidator(check_address)]
+
+
+class HttpGatewaySettings(SmsSettings, Checks):
+    """A request whose `form`, or JSON `body`, is made of templates over `sms` and `secret`, and what its answers mean.
+
+    The first check that holds decides; where none does, nobody knows whether the text was taken. `id_path` and
+    `cost_path` say where in the JSON they stand. `probe_url` is fetched by `relay sinks probe`, `balance_path` shown.
+    """
+
+    url: Address
+    method: Literal["POST", "PUT"] = "POST"
+    auth: Auth | None = None
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    secrets: dict[str, SecretStr] = Field(default_factory=dict)
+    form: dict[str, str] | None = None
+    body: Any = None
+    id_path: JsonPath | None = None
+    cost_path: JsonPath | None = None
+    probe_url: Address | None = None
+    balance_path: JsonPath | None = None
+
+    @field_validator("auth")
+    @classmethod
+    def _ready_made(cls, auth: Auth | None) -> Auth | None:
+        if auth and auth.oauth2:
+            raise ValueError("oauth2 is for sinks of type http: give bearer, basic or header")
+        return auth
+
+    @model_validator(mode="after")
+    def _can_send_and_tell(self) -> "HttpGatewaySettings":
+        if (self.form is None) == (self.body is None):
+            raise ValueError("give form or body: what is sent, with {{ sms.phone }} and {{ sms.text }} in it")
+        if not self.success_if:
+            raise ValueError("success_if is missing: how do they say that a text was taken?")
+        self.compiled()
+        return self
+
+    def compiled(self) -> Tree:
+        """Compile the templates. Raise ValueError with all that is wrong with them."""
+        name, value = ("body", self.body) if self.form is None else ("form", self.form)
+        try:
+            return compile_tree(value, name, {"sms": FIELDS, "secret": frozenset(self.secrets)}, {})
+        except TemplateErrors as error:
+            raise ValueError("; ".join(str(error).splitlines())) from None
+
+
+class HttpGateway(Gateway):
+    """Send as the YAML says. What it does not foresee is unknown."""
+
+    type = "sms"
+    Settings = HttpGatewaySettings
+
+    def __init__(self, settings: HttpGatewaySettings) -> None:
+        super().__init__(settings)
+        self._settings = settings
+        self._tree = settings.compiled()
+        self._secret = {name: secret.get_secret_value() for name, secret in settings.secrets.items()}
+        own = {name: value.get_secret_value() for name, value in settings.headers.items()}
+        encoding = "application/json" if settings.form is None else "application/x-www-form-urlencoded; charset=utf-8"
+        self._auth = settings.auth.as_headers() if settings.auth else {}
+        self._headers = {"Content-Type": encoding, **own, **self._auth}
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """The secrets that templates use, and those of the auth."""
+        return [*self._secret.values(), *self._of_auth()]
+
+    def _of_auth(self) -> Iterator[str]:
+        if self._settings.auth:
+            yield from self._settings.auth.secrets()
+
+    async def send(self, message: Message, tools: Tools) -> Result:
+        """Send as the templates say."""
+        return self.read(await call(tools.session, self.made(message)), message, tools.now())
+
+    def made(self, message: Message) -> Request:
+        """Build the request of a text. Pure."""
+        rendered = self._tree.render({"sms": _view(message), "secret": self._secret})
+        if self._settings.form is None:
+            body = msgspec.json.encode(rendered)
+        else:
+            assert isinstance(rendered, Mapping)
+            body = encode_pairs("form", rendered).encode()
+        return self.request(self._settings.method, self._settings.url, self._headers, body)
+
+    def read(self, answer: Response | TransportFailure, message: Message, now: float) -> Result:
+        """Say what an answer means. Pure; `now` (unix seconds) is for Retry-After dates."""
+        if isinstance(answer, TransportFailure):
+            return failed(answer, message, self.secrets)
+        verdict = self._settings.outcome(answer)
+        if verdict is None:
+            return self.result(Outcome.UNKNOWN, f"{answer.status}: no check holds for this answer", message, answer)
+        check, outcome = verdict
+        content = json_of(answer.body)
+        return self.result(
+            outcome, f"{answer.status}: {check} holds", message, answer,
+            provider_id=text_at(content, self._settings.id_path),
+            cost=amount(text_at(content, self._settings.cost_path)),
+            after_ms=retry_after(answer.headers.get("Retry-After"), int(now * 1000)),
+        )  # fmt: skip
+
+    async def probe(self, tools: Tools) -> Probe | None:
+        """Fetch the address that the YAML gives for it."""
+        if self._settings.probe_url is None:
+            return None
+        answer = await call(tools.session, self.request("GET", self._settings.probe_url, self._auth, b""))
+        if isinstance(answer, TransportFailure):
+            return not_well(answer)
+        if answer.status != 200:
+            return Probe(ok=False, said=f"{answer.status}: check the sink's auth and probe_url")
+        balance = text_at(json_of(answer.body), self._settings.balance_path)
+        return Probe(ok=True, said=f"the balance is {balance}" if balance else "they know us")
+
+
+def _view(message: Message) -> Mapping[str, object]:
+    return {
+        "phone": message.phone,
+        "digits": message.digits,
+        "text": message.text,
+        "sender": message.sender,
+        "id": message.id,
+        "segments": message.segments,
+        "encoding": "gsm" if is_gsm(message.text) else "ucs2",
+    }

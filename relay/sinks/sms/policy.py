@@ -1,0 +1,164 @@
+"""When a text may go, and how many: the hours of the day, who wants none, repetitions, caps and the month's budget.
+
+What is counted is counted over all workers, in notes. It is spent before a text leaves, because afterwards is too late
+for a cap to hold, and given back where the gateway did not take the text. Where nobody knows, it stays spent, and the
+delivery's own cap keeps its next try from being counted again.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from relay.model import Outcome, Record, Result
+from relay.retrying import UNITS_MS, show_duration
+from relay.sinks.sms.message import Message
+from relay.sinks.sms.numbers import masked
+from relay.store.notes import Cap, Refusal
+
+_HOUR_MS: Final = UNITS_MS["h"]
+_DAY_MS: Final = UNITS_MS["d"]
+_MONEY: Final = 10_000  # gateways charge to the fourth decimal
+_NO_LIMIT: Final = 2**53
+_WINDOW = re.compile(r"([01]\d|2[0-4]):([0-5]\d)\s*-\s*([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
+
+
+class Window(Record, frozen=True):
+    """The hours in which people may be texted, in minutes of their day. It may go over midnight."""
+
+    opens: int
+    closes: int
+
+    def wait_ms(self, now: float, zone: ZoneInfo) -> int:
+        """Say how long from `now` (unix seconds) until it is open in a zone; 0: it is."""
+        local = datetime.fromtimestamp(now, zone)
+        minute = local.hour * 60 + local.minute
+        over_midnight = self.opens > self.closes
+        if (minute >= self.opens or minute < self.closes) if over_midnight else self.opens <= minute < self.closes:
+            return 0
+        day = local.date() if minute < self.opens else local.date() + timedelta(days=1)
+        opening = datetime.combine(day, time(*divmod(self.opens, 60)), zone)
+        return max(int((opening.timestamp() - now) * 1000), 1)
+
+
+def parse_window(text: object) -> Window:
+    """Read "10:00-20:00". Raise ValueError saying what would be right."""
+    found = _WINDOW.fullmatch(str(text).strip())
+    opens, closes = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (0, 0)
+    if opens == closes or opens >= 24 * 60 or closes > 24 * 60:
+        raise ValueError(f"{text!r} are no hours: write from and to, such as 10:00-20:00")
+    return Window(opens=opens, closes=closes)
+
+
+class Policy(Record, frozen=True):
+    """What an operator allows a sink. Money is in the gateway's currency, `zone` is for the days and months of caps."""
+
+    sink: str
+    window: Window | None = None
+    zone: ZoneInfo | None = None
+    stop_list: frozenset[str] = frozenset()
+    cooldown_ms: int = 0
+    per_number: int | None = None
+    per_day: int | None = None
+    monthly_budget: Decimal | None = None
+    segment_price: Decimal = Decimal(0)
+
+    def standing(self, message: Message, now: float) -> Result | None:
+        """Say why a text may not go now, or ever, whatever was sent before; None: it may."""
+        if message.phone in self.stop_list:
+            return Result(outcome=Outcome.SKIPPED, reason=f"{masked(message.phone)} is on the stop list")
+        zone = message.zone(self.zone)
+        wait_ms = self.window.wait_ms(now, zone) if self.window else 0
+        if not wait_ms:
+            return None
+        return _later(wait_ms, f"it is {_clock(now, zone)} in {zone.key}, outside of the window")
+
+    def caps(self, message: Message, now: float) -> tuple[Cap, ...]:
+        """List what a text spends. The first one is the delivery's own: refused, it has spent all of them already."""
+        local = datetime.fromtimestamp(now, self._calendar)
+        midnight = _ms(datetime.combine(local.date() + timedelta(days=1), time(), self._calendar))
+        day, number = f"{local:%Y-%m-%d}", _digest(message.phone)
+        caps = [Cap(key=self._key("own", message.id), amount=1, limit=1, until_ms=int(now * 1000) + _DAY_MS)]
+        if self.cooldown_ms:
+            same = self._key("same", _digest(message.phone, message.text))
+            caps.append(Cap(key=same, amount=1, limit=1, until_ms=int(now * 1000) + self.cooldown_ms))
+        if self.per_number is not None:
+            key = self._key("number", f"{number}:{day}")
+            caps.append(Cap(key=key, amount=1, limit=self.per_number, until_ms=midnight))
+        if self.per_day is not None:
+            caps.append(Cap(key=self._key("day", day), amount=1, limit=self.per_day, until_ms=midnight))
+        if self.monthly_budget is not None:
+            end = _ms(datetime.combine(_next_month(local.date()), time(), self._calendar))
+            price = _units(self.segment_price * message.segments)
+            key = self._key("month", f"{local:%Y-%m}")
+            caps.append(Cap(key=key, amount=price, limit=_units(self.monthly_budget), until_ms=end))
+        return tuple(caps)
+
+    def refused(self, refusal: Refusal, message: Message, now: float) -> Result | None:
+        """Say what a cap that would not hold means; None: the delivery spent before, and may go."""
+        shown = masked(message.phone)
+        match refusal.key.removeprefix(self._key("", "")).partition(":")[0]:
+            case "own":
+                return None
+            case "same":
+                ago = show_duration(self.cooldown_ms)
+                return Result(outcome=Outcome.SKIPPED, reason=f"{shown} was sent the same text less than {ago} ago")
+            case "number":
+                return _later(refusal.wait_ms, f"{shown} had {self.per_number} today, which is per_number")
+            case "day":
+                return _later(refusal.wait_ms, f"{self.per_day} were sent today, which is per_day")
+            case _:
+                until = _next_month(datetime.fromtimestamp(now, self._calendar).date())
+                reason = f"the month's budget of {self.monthly_budget} is used up until {until}: wait or raise it"
+                # Not until then: who raises the budget wants texts to go again.
+                return Result(outcome=Outcome.BLOCKED, reason=reason, after_ms=min(refusal.wait_ms, _HOUR_MS))
+
+    def correction(self, message: Message, cost: str | None, now: float) -> tuple[Cap, ...]:
+        """List what was spent too little, or too much, now that the cost is known."""
+        caps = self.caps(message, now)
+        if self.monthly_budget is None or cost is None:
+            return ()
+        difference = _units(Decimal(cost)) - caps[-1].amount
+        return (msgspec.structs.replace(caps[-1], amount=difference, limit=_NO_LIMIT),) if difference else ()
+
+    @property
+    def _calendar(self) -> ZoneInfo:
+        return self.zone or ZoneInfo("UTC")
+
+    def _key(self, kind: str, what: str) -> str:
+        return f"sms:{self.sink}:{kind}:{what}" if kind else f"sms:{self.sink}:"
+
+
+def given_back(caps: Sequence[Cap]) -> tuple[Cap, ...]:
+    """List what was spent as what is spent the other way round."""
+    return tuple(msgspec.structs.replace(cap, amount=-cap.amount) for cap in caps)
+
+
+def _later(wait_ms: int, reason: str) -> Result:
+    """Put off, but look again every hour: the operator may have changed what is allowed."""
+    return Result(outcome=Outcome.THROTTLED, reason=reason, after_ms=min(wait_ms, _HOUR_MS))
+
+
+def _digest(*parts: str) -> str:
+    return blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
+
+
+def _units(money: Decimal) -> int:
+    return int(money * _MONEY)
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _clock(now: float, zone: ZoneInfo) -> str:
+    return f"{datetime.fromtimestamp(now, zone):%H:%M}"

@@ -1,0 +1,82 @@
+"""What the YAML of every text message sink may say, whatever its gateway."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
+
+from relay.config.scalars import Duration
+from relay.config.schema import Timezone
+from relay.config.sink import SinkSettings
+from relay.errors import RejectDelivery, SkipDelivery
+from relay.retrying import parse_duration
+from relay.sinks.sms.message import sender_name
+from relay.sinks.sms.numbers import DEFAULT_REGIONS, e164
+from relay.sinks.sms.policy import Policy, parse_window
+
+
+def _region(name: str) -> str:
+    from phonenumbers import SUPPORTED_REGIONS  # with it come 48 MB: only who sends texts has this setting
+
+    if name not in SUPPORTED_REGIONS:
+        raise ValueError(f"{name!r} is no region: write two capital letters, such as RU, KZ or BY")
+    return name
+
+
+def _window(text: str) -> str:
+    parse_window(text)
+    return text
+
+
+Sender = Annotated[str, AfterValidator(sender_name)]
+Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=4), WithJsonSchema({"type": ["number", "string"]})]
+
+
+class SmsSettings(SinkSettings):
+    """Whom to text and when.
+
+    `window`: hours of the recipient's day, in the zone that the route gives, else in this `timezone`, else in the
+    account's. `cooldown`: for so long the same text to the same number is skipped; 0s: never. `per_number`, `per_day`:
+    texts in a day of `timezone`. `monthly_budget`: a fuse; a text counts by `segment_price` until its cost is known.
+    """
+
+    sender: Sender | None = None
+    regions: list[Annotated[str, AfterValidator(_region)]] = Field(list(DEFAULT_REGIONS), min_length=1)
+    timezone: Timezone | None = None
+    window: Annotated[str, AfterValidator(_window)] | None = None
+    stop_list: list[str] = Field(default_factory=list)
+    cooldown: Duration = Field(parse_duration("10m"), json_schema_extra={"default": "10m"})
+    per_number: int | None = Field(default=None, ge=1)
+    per_day: int | None = Field(default=None, ge=1)
+    monthly_budget: Money | None = None
+    segment_price: Money | None = None
+    max_segments: int = Field(default=10, ge=1)
+
+    @field_validator("stop_list")
+    @classmethod
+    def _numbers(cls, numbers: list[str], info: Any) -> list[str]:
+        try:
+            return [e164(number, info.data.get("regions", DEFAULT_REGIONS)) for number in numbers]
+        except (RejectDelivery, SkipDelivery) as error:
+            raise ValueError(str(error).removeprefix("phone: ")) from None
+
+    @model_validator(mode="after")
+    def _priced(self) -> "SmsSettings":
+        if self.monthly_budget is not None and not self.segment_price:
+            raise ValueError("monthly_budget needs segment_price: what one message costs before the gateway has told")
+        return self
+
+    def policy_of(self, sink: str) -> Policy:
+        """Build the policy of the sink called so."""
+        return Policy(
+            sink=sink,
+            window=parse_window(self.window) if self.window else None,
+            zone=ZoneInfo(self.timezone) if self.timezone else None,
+            stop_list=frozenset(self.stop_list),
+            cooldown_ms=self.cooldown,
+            per_number=self.per_number,
+            per_day=self.per_day,
+            monthly_budget=self.monthly_budget,
+            segment_price=self.segment_price or Decimal(0),
+        )

@@ -1,0 +1,105 @@
+"""The requests that UniSender understands, made of a contact and the sink's settings. Pure."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+from relay.model import Json, Record
+from relay.sinks.address import join
+from relay.sinks.transport import Request, timeouts
+from relay.sinks.unisender.contact import Contact
+from relay.sinks.unisender.settings import UnisenderSettings
+
+_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+class Call(Record, frozen=True):
+    """A method with its arguments, the key not among them."""
+
+    method: str
+    arguments: Mapping[str, str]
+
+
+class Requests:
+    """Makes calls under the settings of today."""
+
+    def __init__(self, settings: UnisenderSettings) -> None:
+        self._settings = settings
+        self._key = settings.api_key.get_secret_value()
+        self._timeout = timeouts(settings.timeout)
+
+    def build(self, call: Call) -> Request:
+        """Build a request. All of it is in the body: they refuse what comes in two places."""
+        whole = {"api_key": self._key, "format": "json", **call.arguments}
+        return Request(
+            method="POST",
+            url=join(self._url(call)),
+            headers=_HEADERS,
+            body=urlencode(whole).encode(),
+            timeout=self._timeout,
+        )
+
+    def shown(self, call: Call) -> Mapping[str, Json]:
+        """Show a call as it would be made, the key masked."""
+        return {
+            "method": "POST",
+            "url": self._url(call),
+            "body": {"api_key": "***", "format": "json", **call.arguments},
+        }
+
+    def masked(self, text: str) -> str:
+        """Hide the key in what they say."""
+        return text.replace(self._key, "***")
+
+    def single(self, contact: Contact) -> Call:
+        """Do for one contact what its route asks for."""
+        if contact.action != "subscribe":
+            kind, address = contact.known_by
+            arguments = {"contact_type": kind, "contact": address, "list_ids": self._joined_lists(contact)}
+            return Call(method=contact.action, arguments=arguments)
+        tags = self._tags(contact)
+        return Call(
+            method="subscribe",
+            arguments={
+                "list_ids": self._joined_lists(contact),
+                **{f"fields[{name}]": value for name, value in {**_addresses(contact), **contact.fields}.items()},
+                **({"tags": tags} if tags else {}),
+                "double_optin": str(self._settings.double_optin),
+                "overwrite": str(self._settings.overwrite),
+            },
+        )
+
+    def row(self, contact: Contact) -> Mapping[str, str]:
+        """Make a contact's row of an import: its lists stand beside each address."""
+        tags, lists = self._tags(contact), self._joined_lists(contact)
+        beside = {f"{kind}_list_ids": lists for kind in _addresses(contact)}
+        return {**_addresses(contact), **beside, **({"tags": tags} if tags else {}), **contact.fields}
+
+    def table(self, rows: Sequence[Mapping[str, str]]) -> Call:
+        """Import rows of the same columns."""
+        columns = list(rows[0])
+        return Call(
+            method="importContacts",
+            arguments={
+                **{f"field_names[{c}]": name for c, name in enumerate(columns)},
+                **{f"data[{r}][{c}]": row[name] for r, row in enumerate(rows) for c, name in enumerate(columns)},
+                "overwrite_tags": "0",
+                "overwrite_lists": "0",
+            },
+        )
+
+    def lists(self, contact: Contact) -> Sequence[int]:
+        """Give the lists of a contact: its route's, or the sink's."""
+        return self._settings.list_ids if contact.list_ids is None else contact.list_ids
+
+    def _joined_lists(self, contact: Contact) -> str:
+        return ",".join(map(str, self.lists(contact)))
+
+    def _tags(self, contact: Contact) -> str:
+        return ",".join(self._settings.tags if contact.tags is None else contact.tags)
+
+    def _url(self, call: Call) -> str:
+        return f"{self._settings.url.rstrip('/')}/{self._settings.lang}/api/{call.method}"
+
+
+def _addresses(contact: Contact) -> dict[str, str]:
+    return {kind: value for kind, value in (("email", contact.email), ("phone", contact.phone)) if value}

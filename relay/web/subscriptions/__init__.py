@@ -1,0 +1,24 @@
+"""amoCRM's own API for webhooks, spoken by the relay: three generations over the same records."""
+
+from collections.abc import Callable
+
+from starlette.routing import BaseRoute
+
+from relay.config.load import Config
+from relay.store.access import Access
+from relay.store.subscriptions import Subscriptions
+from relay.web.subscriptions import openapi, v1, v2, v4
+from relay.web.subscriptions.auth import Door
+from relay.web.subscriptions.desk import Desk
+
+
+def routes(config: Callable[[], Config], subscriptions: Subscriptions, access: Access) -> list[BaseRoute]:
+    """Give the routes of all generations and of their description."""
+    door = Door(lambda: config().api_users, access)
+    desk = Desk(subscriptions, lambda: config().subscribers.allow)
+    return [
+        *v1.routes(door, desk),
+        *v2.routes(door, desk),
+        *v4.routes(door, subscriptions, lambda: config().subscribers.allow),
+        openapi.ROUTE,
+    ]

@@ -1,0 +1,55 @@
+"""Read what a request carries: JSON or a bracketed form, within bounds, into nested values."""
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+
+from relay.amocrm.form import decode
+from relay.errors import Malformed
+from relay.model import Json
+from relay.web.subscriptions.refused import RefusedError
+
+MAX_BYTES = 512 * 1024
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+_JSON: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
+
+
+async def read_body(request: Request, *, forms: bool) -> Json:
+    """Give a body's values; those of a form are all texts. Raises RefusedError, before it has read too much."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    possible = f"{JSON} or {FORM}" if forms else JSON
+    if kind and kind != JSON and not (forms and kind == FORM):
+        raise RefusedError(400, f"Content-Type is {kind[:100]}, possible is {possible}")
+    body = await _bytes(request)
+    # PHP's cURL calls every text a form. No form begins with a brace.
+    if kind == FORM and not body.lstrip().startswith(b"{"):
+        return _form(body)
+    return _json(body)
+
+
+async def _bytes(request: Request) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise RefusedError(413, f"the body is over {MAX_BYTES} bytes", headers={"Connection": "close"})
+    except ClientDisconnect as error:
+        raise RefusedError(400, "the body was cut off") from error
+    return b"".join(chunks)
+
+
+def _form(body: bytes) -> Json:
+    try:
+        return decode(body)
+    except Malformed as error:
+        raise RefusedError(400, str(error)) from error
+
+
+def _json(body: bytes) -> Json:
+    try:
+        return _JSON.decode(body)
+    except (ValueError, RecursionError) as error:  # msgspec's DecodeError is a ValueError
+        raise RefusedError(400, f"the body is not JSON: {error}") from error

@@ -1,0 +1,34 @@
+"""Check addresses against RFC 2396, as far as they can be called over HTTP."""
+
+import re
+
+MAX_CHARACTERS = 2_048
+_CHARACTER = re.compile(r"[A-Za-z0-9;/?:@&=+$,\-_.!~*'()#]|%[0-9A-Fa-f]{2}")
+_ADDRESS = re.compile(r"(?P<scheme>[^:/?#]*):(?://(?P<authority>[^/?#]*))?[^#]*(?P<fragment>#.*)?", re.DOTALL)
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+
+
+def fault_in(url: str) -> str | None:
+    """Say what is wrong with a subscriber's address, or None. Whether it may be called is told at every delivery."""
+    if len(url) > MAX_CHARACTERS:
+        return f"{len(url):,} characters, at most {MAX_CHARACTERS:,}"
+    if strange := _CHARACTER.sub("", url):
+        return f"RFC 2396 has no {strange[0]!r} in a URL: write it percent-encoded"
+    parts = _ADDRESS.fullmatch(url)
+    if not parts or parts["scheme"].lower() not in ("http", "https") or parts["authority"] is None:
+        return "it must begin with http:// or https://"
+    if parts["fragment"] is not None:
+        return "a fragment (#…) is no part of a URL that is called"
+    return _fault_in_authority(parts["authority"])
+
+
+def _fault_in_authority(authority: str) -> str | None:
+    if "@" in authority:
+        return "no user or password in it: use a secret path"
+    host, colon, port = authority.partition(":")
+    if not _HOST.fullmatch(host):
+        return "it has no host's name"
+    if colon and not (_PORT.fullmatch(port) and int(port) < 65_536):
+        return f"{port!r} is not a port"
+    return None

@@ -1,0 +1,116 @@
+"""Drainers over the real store, with sinks of a test's own."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import ClassVar
+
+from relay.config.sink import SinkSettings
+from relay.model import NewDelivery, Outcome, Result
+from relay.sinks.base import Sink
+from relay.sinks.tools import Tools
+from relay.sinks.transport import open_session
+from relay.store.notes import Notes
+from workers.drainer import Drainer
+
+from .store.shapes import hook, routed
+
+
+class ScriptedSettings(SinkSettings):
+    """What a scripted sink may be told."""
+
+    looks_up: ClassVar[bool] = True
+
+
+class Scripted(Sink):
+    """Answers by a script, and remembers what it was asked."""
+
+    type = "scripted"
+    Settings = ScriptedSettings
+    content_keys: ClassVar[dict[str, bool]] = {}
+    lookup_after_ms = 1
+
+    def __init__(self, *, sends=(), finds=(), **settings) -> None:
+        super().__init__("books", ScriptedSettings(type="scripted", blocked_for="1ms", retry=["1ms"], **settings))
+        self._sends, self._finds = iter(sends), iter(finds)
+        self.calls: list[str] = []
+        self.seen = []
+        self.batches: list[list[str]] = []
+
+    def content(self, params):
+        return b"{}"
+
+    def describe(self, content):
+        return {}
+
+    async def send(self, delivery, tools):
+        self.calls.append("send")
+        self.seen.append(delivery)
+        return _scripted(self._sends)
+
+    async def lookup(self, delivery, tools):
+        self.calls.append("lookup")
+        return _scripted(self._finds)
+
+    async def send_batch(self, deliveries, tools):
+        self.batches.append([delivery.id for delivery in deliveries])
+        said = _scripted(self._sends)
+        return [said] * len(deliveries)
+
+
+def _scripted(script) -> Result:
+    said = next(script, Outcome.DELIVERED)
+    if isinstance(said, Exception):
+        raise said
+    return said if isinstance(said, Result) else Result(outcome=said, reason="so it was", after_ms=1)
+
+
+def put(run, store, contents: Sequence[bytes], sink: str = "books", first: int = 0) -> list[str]:
+    """Make deliveries with these contents wait for a sink."""
+    ids = [f"r{n:05}" for n in range(first, first + len(contents))]
+    run(store.accept([hook(id, id.encode()) for id in ids]))
+    by_receipt = dict(zip(ids, contents, strict=True))
+    while taken := run(store.claim_receipts("router", 100, 60_000)).items:
+        parts = [
+            routed(
+                r,
+                NewDelivery(id=f"d{r.id[1:]}", event_id=f"{r.id}.0", route="invoices", sink=sink, once=False,
+                            content=by_receipt[r.id]),
+            )
+            for r in taken
+        ]  # fmt: skip
+        run(store.route("router", parts))
+    return [f"d{id[1:]}" for id in ids]
+
+
+class OneSink:
+    """A configuration in force that has one sink."""
+
+    config = SimpleNamespace(worker=SimpleNamespace(lease_margin=15_000))
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    async def sink_of(self, *_: object) -> Sink:
+        return self._sink
+
+
+async def drain(store, namespace: str, *sinks: Sink) -> None:
+    """Have each of these drained by a worker of its own until nothing may be taken; one sink may be there twice."""
+    async with open_session() as session:
+        tools = Tools(session=session, notes=Notes(store.client, namespace), now=time.time)
+        drainers = [
+            Drainer(
+                sink.name,
+                OneSink(sink),
+                store,
+                tools,
+                f"w{n}",
+                lambda: False,
+            )
+            for n, sink in enumerate(sinks)
+        ]  # fmt: skip
+        for drainer in drainers:
+            drainer.start()
+        await asyncio.gather(*[drainer.finish(time.monotonic() + 60) for drainer in drainers])

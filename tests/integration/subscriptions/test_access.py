@@ -1,0 +1,171 @@
+"""Who may subscribe: login and hash, session or token; the wrong are refused, counted, and in no log."""
+
+import json
+
+import pytest
+from pydantic import SecretStr
+from starlette.requests import Request
+
+from relay.config.api_users import ApiUser
+from relay.model import Account
+from relay.store.access import WRONG_OF_ALL, WRONG_PER_LOGIN, Access
+from relay.web.subscriptions.auth import Door
+from relay.web.subscriptions.refused import RefusedError
+
+V1, V2, V4 = "/private/api/v2/json/webhooks/list", "/api/v2/webhooks", "/api/v4/webhooks"
+AUTH = "/private/api/auth.php?type=json"
+RIGHT = {"USER_LOGIN": "crm@example.com", "USER_HASH": "crm-secret-hash"}
+WRONG = {"USER_LOGIN": "crm@example.com", "USER_HASH": "guessed-hash"}
+
+
+@pytest.mark.parametrize("path", [V1, V2, V4])
+def test_each_way_in_is_open_to_each_generation(api, path):
+    nobody = api.unknown()
+    assert nobody("GET", path, params=RIGHT).status_code == 200
+    assert nobody("GET", path, headers={"Authorization": "Bearer crm-secret-token"}).status_code == 200
+    session = nobody("POST", AUTH, data=RIGHT).cookies["session_id"]
+    assert nobody("GET", path, cookies={"session_id": session}).status_code == 200
+
+
+@pytest.mark.parametrize("path", [V1, V2, V4])
+@pytest.mark.parametrize(
+    "proof",
+    [
+        {},
+        {"params": WRONG},
+        {"params": {"USER_LOGIN": "nobody@example.com", "USER_HASH": "crm-secret-hash"}},
+        {"params": {"USER_LOGIN": "shop@example.com", "USER_HASH": "crm-secret-hash"}},
+        {"params": {"USER_LOGIN": "crm@example.com"}},
+        {"params": {"USER_LOGIN": "", "USER_HASH": ""}},
+        {"params": {"USER_HASH": "crm-secret-hash"}},
+        {"params": {"USER_LOGIN": "crm@example.com", "USER_HASH": "crm-secret-token"}},
+        {"headers": {"Authorization": "Bearer guessed-token"}},
+        {"headers": {"Authorization": "Bearer "}},
+        {"headers": {"Authorization": "Bearer crm-secret-hash"}},
+        {"headers": {"Authorization": "Basic Y3JtOmNybQ=="}},
+        {"headers": {"Authorization": "Bearer guessed-token"}, "params": RIGHT},
+        {"cookies": {"session_id": "guessed"}},
+    ],
+)
+def test_the_wrong_are_refused(api, path, proof):
+    answer = api.unknown()("GET", path, **proof)
+    assert answer.status_code == 401
+    if path == V1:
+        assert answer.json()["response"]["error_code"] == 110
+    else:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (answer.json()["title"], answer.json()["status"]) == ("Unauthorized", 401)
+
+
+@pytest.mark.parametrize("path", [V2 + "/subscribe", V4, "/private/api/v2/json/webhooks/subscribe"])
+def test_the_unknown_change_nothing(api, path):
+    body = {"destination": "http://app.example", "settings": ["add_lead"]}
+    assert api.unknown()("POST", path, json=body).status_code == 401
+    assert api.records() == []
+
+
+@pytest.mark.parametrize("how", ["data", "json", "params"])
+def test_auth_php_gives_a_session(api, how):
+    answer = api.unknown()("POST", AUTH, **{how: RIGHT})
+    assert answer.status_code == 200
+    response = answer.json()["response"]
+    assert response["auth"] is True
+    assert response["accounts"] == [
+        {"id": "7039099", "name": "acme", "subdomain": "acme", "language": "ru", "timezone": "Europe/Moscow"}
+    ]
+    cookie = answer.headers["set-cookie"].lower()
+    assert cookie.startswith("session_id=")
+    assert {"httponly", "path=/", "samesite=lax", "max-age=900"} <= {part.strip() for part in cookie.split(";")}
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [(WRONG, 401, 110), ({"USER_LOGIN": "crm@example.com"}, 401, 110), ({"USER_LOGIN[a]": "b"}, 400, 400)],
+)
+def test_auth_php_refuses_in_its_own_words(api, fields, status, code):
+    answer = api.unknown()("POST", AUTH, data=fields)
+    response = answer.json()["response"]
+    assert (answer.status_code, response["auth"], response["error_code"]) == (status, False, code)
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_session_is_its_user_s(api):
+    shop = {"USER_LOGIN": "branch@example.com", "USER_HASH": "branch-secret-hash"}
+    session = api.unknown()("POST", AUTH, data=shop).cookies.get_dict()
+    body = {"destination": "http://app.example", "settings": ["add_lead"]}
+    assert api.unknown()("POST", V4, json=body, cookies=session).status_code == 201
+    assert (api.records(), len(api.by("branch").records())) == ([], 1)
+
+
+def test_a_session_ends_when_its_user_s_hash_changes(store, namespace, run):
+    def door(hash: str) -> Door:
+        user = ApiUser("a", SecretStr(hash), SecretStr("token"), "acme", Account(), "UTC")
+        return Door(lambda: (user,), Access(store.client, namespace))
+
+    async def ask(at: Door, session: str) -> ApiUser:
+        headers = [(b"cookie", f"session_id={session}".encode())]
+        return await at.enter(Request({"type": "http", "headers": headers, "query_string": b""}))
+
+    user = run(door("first").by_hash("a", "first"))
+    session = run(door("first").open_session(user))
+    assert run(ask(door("first"), session)) == user
+    with pytest.raises(RefusedError, match="over"):
+        run(ask(door("second"), session))
+
+
+def test_a_user_without_a_hash_or_token_cannot_be_guessed_empty(store, namespace, run):
+    user = ApiUser("a", SecretStr(""), SecretStr(""), "acme", Account(), "UTC")
+    door = Door(lambda: (user,), Access(store.client, namespace))
+    with pytest.raises(RefusedError):
+        run(door.by_hash("a", ""))
+    scope = {"type": "http", "headers": [(b"authorization", b"Bearer ")], "query_string": b""}
+    with pytest.raises(RefusedError):
+        run(door.enter(Request(scope)))
+
+
+def test_after_too_many_wrong_hashes_a_login_must_wait(api):
+    """The right hash is refused then too; other logins, tokens and sessions are not touched."""
+    nobody = api.unknown()
+    session = nobody("POST", AUTH, data=RIGHT).cookies.get_dict()
+    for _ in range(WRONG_PER_LOGIN):
+        assert nobody("GET", V2, params=WRONG).status_code == 401
+    for proof in (WRONG, RIGHT):
+        answer = nobody("GET", V2, params=proof)
+        assert answer.status_code == 403
+        assert 0 < int(answer.headers["retry-after"]) <= 15 * 60
+    by_v1 = nobody("GET", V1, params=RIGHT)
+    assert (by_v1.status_code, by_v1.json()["response"]["error_code"]) == (401, 111)
+    login = nobody("POST", AUTH, data=RIGHT)
+    assert (login.status_code, login.json()["response"]["error_code"]) == (401, 111)
+    other = {"USER_LOGIN": "shop@example.com", "USER_HASH": "shop-secret-hash"}
+    assert nobody("GET", V2, params=other).status_code == 200
+    assert nobody("GET", V2, cookies=session).status_code == 200
+    assert api("GET", V2).status_code == 200
+
+
+def test_wrong_tokens_of_everybody_are_limited_together(api):
+    guess = {"Authorization": "Bearer guessed-token"}
+    statuses = [api("GET", V4, headers=guess).status_code for _ in range(WRONG_OF_ALL + 1)]
+    assert statuses == [401] * WRONG_OF_ALL + [429]
+    answer = api("GET", V4)
+    assert (answer.status_code, 0 < int(answer.headers["retry-after"]) <= 60) == (429, True)
+    assert api.unknown()("GET", V4, params=RIGHT).status_code == 200
+
+
+def test_nothing_of_it_is_in_the_log(api):
+    nobody = api.unknown()
+    session = nobody("POST", AUTH, data=RIGHT).cookies["session_id"]
+    nobody("GET", V2, params=RIGHT)
+    nobody("GET", V2, params=WRONG)
+    nobody("GET", V2, cookies={"session_id": session})
+    nobody("GET", V2, headers={"Authorization": "Bearer guessed-token"})
+    body = {"destination": "http://app.example/secret-path", "settings": ["add_lead"]}
+    assert api("POST", V4, json=body).status_code == 201
+    log = api.log.read_text()
+    assert {"access.refused", "subscription.made"} <= {json.loads(line)["event"] for line in log.splitlines()}
+    for secret in ("crm@example.com", "crm%40", "secret-hash", "guessed", "secret-token", "secret-path", session):
+        assert secret not in log
+
+
+def test_whatever_the_host_is_called(api):
+    assert api("GET", V4, headers={"Host": "anything.amocrm.ru"}).status_code == 200

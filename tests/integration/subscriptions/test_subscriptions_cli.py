@@ -1,0 +1,85 @@
+"""`relay subscriptions` shows and changes the same records as the API."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from relay.cli.subscriptions import app
+from relay.errors import RelayError
+from relay.store.connect import connect
+from relay.store.subscriptions import Subscriptions
+
+APP = "https://app.example.com/hook"
+
+
+@pytest.fixture
+def relay(api, server, monkeypatch):
+    """Run a command; give what it printed, or raise what it says instead."""
+    monkeypatch.setenv("REDIS_URL", server.url)
+    monkeypatch.setenv("RELAY_NAMESPACE", "api")
+    monkeypatch.setenv("RELAY_CONFIG", str(api.log.with_name("relay.yaml")))
+
+    def relay(*arguments: str) -> str:
+        result = CliRunner().invoke(app, arguments)
+        if result.exception:
+            raise result.exception
+        return result.stdout
+
+    return relay
+
+
+def test_what_an_application_subscribed_is_listed(relay, api):
+    api("POST", "/api/v4/webhooks", json={"destination": APP, "settings": ["add_lead"]})
+    (shown,) = json.loads(relay("list", "--json"))
+    assert (shown["url"], shown["source"], shown["events"]) == (APP, "acme", ["add_lead"])
+    assert (shown["id"], shown["disabled"]) == (api.records()[0]["id"], False)
+    table = relay("list")
+    assert APP in table
+    assert "crm@example.com" not in table
+    assert "crm@example.com" in relay("list", "--reveal")
+    assert json.loads(relay("list", "--json", "--source", "branch")) == []
+
+
+def test_what_an_operator_adds_is_seen_by_applications(relay, api):
+    relay("add", APP, "--event", "add_lead", "--event", "add_task", "--source", "acme", "--name", "Склад")
+    (record,) = api.records()
+    assert (record["destination"], record["settings"]) == (APP, ["add_lead", "add_task"])
+    assert record["created_by"] == 0
+    left = json.loads(relay("remove", str(record["id"]), "--event", "add_task", "--json"))
+    assert (left["name"], left["events"]) == ("Склад", ["add_lead"])
+    relay("remove", str(record["id"]))
+    assert api.records() == []
+
+
+def test_a_disabled_one_is_shown_as_such_and_turned_on_again(relay, api, run, server):
+    id = api("POST", "/api/v4/webhooks", json={"destination": APP, "settings": ["add_lead"]}).json()["id"]
+
+    async def disable() -> None:
+        subscriptions = Subscriptions(connect(server.url, answer_seconds=10), "api")
+        await subscriptions.disable(id, "it answered 410")
+        await subscriptions.client.aclose()
+
+    run(disable())
+    assert api.records()[0]["disabled"]
+    assert "disabled: it answered 410" in relay("list")
+    assert json.loads(relay("enable", str(id), "--json"))["disabled"] is False
+    assert not api.records()[0]["disabled"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["add", "ftp://app.example", "--event", "add_lead", "--source", "acme"], "url: it must begin with http://"),
+        (["add", APP, "--event", "add_laed", "--source", "acme"], "unknown event add_laed, did you mean add_lead?"),
+        (["add", APP, "--event", "add_lead"], "--source: there are several"),
+        (["add", APP, "--event", "add_lead", "--source", "acmee"], "unknown source acmee, did you mean acme?"),
+        (["remove", "999"], "no subscription 999"),
+        (["remove", "999", "--event", "sing"], "unknown event sing"),
+        (["enable", "999"], "no subscription 999"),
+    ],
+)
+def test_mistakes(relay, api, arguments, told):
+    with pytest.raises(RelayError, match=told.replace("?", r"\?")):
+        relay(*arguments)
+    assert api.records() == []

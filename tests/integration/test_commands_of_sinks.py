@@ -1,0 +1,104 @@
+"""`relay deliveries confirm|resend` and `relay sinks probe`, against a real store and UniSender's fake."""
+
+import asyncio
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from relay.cli import app
+from relay.model import DeliveryState
+
+from .draining import Scripted, drain, put
+from .test_unisender import House
+
+YAML = """
+sources:
+  acme: {{type: amocrm, token: a-token-of-sixteen}}
+sinks:
+  newsletter: {{type: unisender, api_key: a-key, list_ids: [20547], double_optin: 3, url: "{url}"}}
+  strangers: {{type: unisender, api_key: wrong-key, list_ids: [20547], double_optin: 3, url: "{url}"}}
+  console: {{type: log}}
+routes: []
+"""
+
+
+@pytest.fixture
+def relay(server, namespace, monkeypatch, tmp_path):
+    """Run a command on the test's store; give its exit status and what it said."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REDIS_URL", server.url)
+    monkeypatch.setenv("RELAY_NAMESPACE", namespace)
+    monkeypatch.setenv("RELAY_CONFIG", "relay.yaml")
+
+    def run(*args):
+        done = CliRunner().invoke(app, args)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.output
+
+    return run
+
+
+@pytest.fixture
+def held(run, store, namespace):
+    """Hold a delivery for a person to decide; give its id."""
+    (id,) = put(run, store, [b"{}"])
+    run(drain(store, namespace, Scripted(sends=["unknown"], on_unknown="hold")))
+    return id
+
+
+@pytest.mark.parametrize(
+    ("command", "state", "said", "told"),
+    [
+        ("confirm", DeliveryState.DELIVERED, "delivered", "anna says that it arrived"),
+        ("resend", DeliveryState.PENDING, "will be sent again", "anna had it sent again"),
+    ],
+)
+def test_a_person_decides_and_the_story_names_them(run, reader, held, relay, command, state, said, told):
+    assert relay("deliveries", command, held, "--by", "anna") == (0, f"{held}: {said}\n")
+    (found,) = run(reader.deliveries([held]))
+    assert (found.state, run(reader.story(held))[-1].reason) == (state, told)
+
+
+def test_what_cannot_be_done_is_said_for_each_and_the_rest_is_done(held, relay):
+    status, said = relay("deliveries", "confirm", "nothing", held)
+    assert (status, said.splitlines()) == (1, ["nothing: there is no such delivery", f"{held}: delivered"])
+
+
+@pytest.fixture
+def probe(run, relay, tmp_path):
+    """Probe sinks of a configuration while the fake is there."""
+    house = House()
+
+    def go(*args):
+        async def probing():
+            async with house.open() as url:
+                (tmp_path / "relay.yaml").write_text(YAML.format(url=url))
+                return await asyncio.to_thread(relay, "sinks", "probe", *args)
+
+        return run(probing())
+
+    return go
+
+
+def test_a_probe_tells_of_each_sink_what_is_wrong(probe):
+    status, said = probe("--json")
+    told = {one["sink"]: (one["ok"], one["said"]) for one in json.loads(said)}
+    assert status == 1
+    assert told["newsletter"] == (True, "the key is valid, contacts go to 20547 (Newsletter)")
+    assert told["strangers"][0] is False
+    assert "the api_key is not valid" in told["strangers"][1]
+    assert told["console"] == (None, "it has no free call to ask by")
+
+
+def test_one_sink_can_be_probed_alone(probe):
+    status, said = probe("newsletter")
+    assert status == 0
+    assert "strangers" not in said
+    assert "contacts go to 20547 (Newsletter)" in said
+
+
+def test_an_unknown_sink_is_answered_with_those_there_are(relay, tmp_path):
+    (tmp_path / "relay.yaml").write_text(YAML.format(url="http://127.0.0.1:1"))
+    done = CliRunner().invoke(app, ["sinks", "probe", "newsleter"])
+    assert "did you mean newsletter" in str(done.exception)

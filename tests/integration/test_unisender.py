@@ -1,0 +1,224 @@
+"""Contacts on their way to UniSender's fake, by several workers over the real store."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from relay.model import DeliveryState, Limit, Outcome
+from relay.sandbox.vendors.base import Arrived
+from relay.sandbox.vendors.unisender import WITHOUT_LETTER, Unisender
+from relay.sinks.tools import Tools
+from relay.sinks.transport import open_session
+from relay.sinks.unisender import UnisenderSink
+from relay.sinks.unisender.settings import UnisenderSettings
+from relay.store.keys import sink_queue
+from relay.store.store import Store
+
+from .draining import drain, put
+
+LIST = 20547
+
+
+class House:
+    """The fake behind an address. `spoilt` is what happens to the next answers: cut off after it did what was asked."""
+
+    def __init__(self) -> None:
+        self.vendor = Unisender("unisender")
+        self.calls: list[str] = []
+        self.spoilt = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        arrived = Arrived(vendor="unisender", method=request.method, path=request.path, query=request.query_string,
+                          headers={}, body=await request.read())  # fmt: skip
+        self.calls.append(request.path.rpartition("/")[2])
+        answer = self.vendor.answer(arrived)
+        if self.spoilt:
+            self.spoilt -= 1
+            request.transport.abort()
+        return web.json_response(answer.content)
+
+    @asynccontextmanager
+    async def open(self):
+        app = web.Application(client_max_size=10 * 1024 * 1024)
+        app.router.add_route("*", "/{path:.*}", self.answer)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+
+@pytest.fixture
+def house() -> House:
+    """Give a fake with nobody on its lists."""
+    return House()
+
+
+@pytest.fixture
+def deliver(run, store, namespace, house):
+    """Drain sinks made with these settings against the fake."""
+
+    async def go(*each, limits=None, store=store):
+        async with house.open() as url:
+            sinks = [UnisenderSink(name, settings(url=url, **more)) for name, more in each]
+            for sink in sinks if limits is not None else ():
+                sink.limits = limits
+            await drain(store, namespace, *sinks)
+
+    return lambda *each, **more: run(go(*each, **more))
+
+
+def settings(**more) -> UnisenderSettings:
+    fields = {"api_key": "a-key", "list_ids": [LIST], "double_optin": 3, "retry": ["1ms"], "blocked_for": "1ms"}
+    return UnisenderSettings(type="unisender", **{**fields, **more})
+
+
+def contents(*emails: str, **more) -> list[bytes]:
+    sink = UnisenderSink("newsletter", settings())
+    return [sink.content({"fields": {"email": email}, **more}) for email in emails]
+
+
+def test_five_thousand_that_wait_reach_the_list_in_ten_to_twelve_imports(run, store, reader, house, deliver):
+    emails = [f"{n}@{'bad.invalid' if n % 700 == 5 else 'example.com'}" for n in range(5000)]
+    ids = put(run, store, contents(*emails), "newsletter")
+    deliver(*[("newsletter", {})] * 4)
+    good = {email for email in emails if email.endswith("example.com")}
+    assert house.vendor.on_list(LIST) == good
+    assert set(house.calls) == {"importContacts"}
+    assert 10 <= len(house.calls) <= 12
+    found = run(reader.deliveries(ids))
+    wrong = {one.id: one.reason for one, email in zip(found, emails, strict=True) if email not in good}
+    assert {one.id for one in found if one.state is DeliveryState.DEAD} == wrong.keys()
+    assert {one.state for one in found} == {DeliveryState.DEAD, DeliveryState.DELIVERED}
+    assert set(wrong.values()) == {"invalid_arg: E-mail *** is not valid"}
+    assert all(one.attempts == 1 for one in found)
+
+
+class Recording(Store):
+    """A store that tells when each of its grants was given, by its own clock."""
+
+    def __init__(self, store: Store, namespace: str, log: str) -> None:
+        super().__init__(store.client, namespace)
+        self._log = f"{self.keys.prefix}grants:{log}"
+        self._one_at_a_time = asyncio.Lock()
+        self.granted: list[int] = []
+
+    async def claim_deliveries(self, *args, **more):
+        async with self._one_at_a_time:
+            claim = await super().claim_deliveries(*args, **more)
+            n = len(claim.items)
+            self.granted += [int(at) for at in await self.client.lrange(self._log, -n, -1)] if n else []
+        return claim
+
+
+def test_workers_and_sinks_of_one_key_never_exceed_its_limit_in_any_window(run, store, namespace, house, deliver):
+    count, per_ms = 25, 150
+    put(run, store, contents(*[f"{n}@example.com" for n in range(50)]), "newsletter")
+    put(run, store, contents(*[f"{n}@example.net" for n in range(50)]), "customers", first=50)
+    recording = Recording(store, namespace, "shared")
+    sinks = [("newsletter", {}), ("customers", {"list_ids": [20548]})] * 2
+    deliver(*sinks, limits=(Limit(key="shared", count=count, per_ms=per_ms),), store=recording)
+    assert len(house.calls) == len(recording.granted) == 100
+    times = sorted(recording.granted)
+    assert all(later - earlier >= per_ms for earlier, later in zip(times, times[count:], strict=False))
+
+
+@pytest.mark.parametrize("optin", [0, 4])
+def test_a_lost_answer_never_means_a_second_letter(run, store, reader, house, deliver, optin):
+    house.spoilt = 1
+    (id,) = put(run, store, contents("anna@example.com"), "newsletter")
+    deliver(("newsletter", {"double_optin": optin}))
+    run(_make_due(store, id))
+    deliver(("newsletter", {"double_optin": optin}))
+    assert house.calls == ["subscribe", "getContact"]
+    assert house.vendor.contacts["anna@example.com"].letters == 1
+    assert run(reader.deliveries([id]))[0].state is DeliveryState.DELIVERED
+
+
+@pytest.mark.parametrize("optin", [0, 4])
+def test_a_request_that_was_lost_on_its_way_is_sent_again(run, store, reader, house, deliver, optin):
+    (id,) = put(run, store, contents("anna@example.com"), "newsletter")
+    (dying,) = run(store.claim_deliveries("newsletter", "dead", 1, 60_000, 8, ())).items
+    run(store.mark_sending(dying))
+    run(store.client.zadd(store.keys.leased(sink_queue("newsletter")), {id: 1}))  # as if its lease had run out
+    deliver(("newsletter", {"double_optin": optin}))
+    assert house.calls == ["getContact", "subscribe"]
+    assert house.vendor.contacts["anna@example.com"].letters == 1
+
+
+def test_a_lost_answer_without_letters_is_simply_repeated(run, store, house, deliver):
+    house.spoilt = 1
+    put(run, store, contents("anna@example.com"), "newsletter")
+    deliver(("newsletter", {}))
+    assert house.calls == ["subscribe", "subscribe"]
+    assert house.vendor.on_list(LIST) == {"anna@example.com"}
+
+
+def test_who_leaves_is_on_the_list_no_more(run, store, reader, house, deliver):
+    put(run, store, contents("anna@example.com"), "newsletter")
+    deliver(("newsletter", {}))
+    emails = [f"{name}@example.com" for name in ("anna", "nobody")]
+    ids = put(run, store, contents(*emails, action="exclude"), "newsletter", first=1)
+    deliver(("newsletter", {}))
+    assert house.vendor.on_list(LIST) == set()
+    assert {one.state for one in run(reader.deliveries(ids))} == {DeliveryState.DELIVERED}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "route", "told"),
+    [
+        ({"api_key": "wrong-key"}, {}, "the api_key is not valid"),
+        ({"double_optin": 0}, {"list_ids": [WITHOUT_LETTER]}, "has no letter"),
+    ],
+)
+def test_a_sink_that_is_set_wrong_waits_and_delivers_once_it_is_mended(
+    run, store, reader, house, deliver, wrong, route, told
+):
+    (id,) = put(run, store, contents("anna@example.com", **route), "newsletter")
+    deliver(("newsletter", {"blocked_for": "1h", **wrong}))
+    (blocked,) = run(reader.deliveries([id]))
+    assert (blocked.state, blocked.attempts) == (DeliveryState.PENDING, 0)
+    assert told in blocked.reason
+    run(store.client.delete(store.keys.gate(sink_queue("newsletter"))))
+    run(_make_due(store, id))
+    deliver(("newsletter", {}))
+    assert run(reader.deliveries([id]))[0].state is DeliveryState.DELIVERED
+
+
+def test_the_story_names_their_id_of_the_contact(run, store, reader, house, deliver):
+    (id,) = put(run, store, contents("anna@example.com"), "newsletter")
+    deliver(("newsletter", {}))
+    (attempt,) = run(reader.story(id))
+    assert (attempt.outcome, attempt.provider_id) == (Outcome.DELIVERED, "2500000000")
+
+
+@pytest.mark.parametrize(
+    ("more", "ok", "told"),
+    [
+        ({}, True, "contacts go to 20547 (Newsletter)"),
+        ({"list_ids": [7]}, False, "there is no list 7"),
+        ({"api_key": "wrong-key"}, False, "the api_key is not valid"),
+    ],
+)
+def test_a_probe_asks_for_nothing_that_costs(run, house, more, ok, told):
+    async def go():
+        async with house.open() as url, open_session() as session:
+            return await UnisenderSink("newsletter", settings(url=url, **more)).probe(
+                Tools(session=session, notes=None, now=time.time)
+            )
+
+    probe = run(go())
+    assert probe.ok is ok
+    assert told in probe.said
+    assert house.calls == ["getLists"]
+
+
+async def _make_due(store: Store, id: str) -> None:
+    """Let the time pass until it may be taken."""
+    await store.client.zadd(store.keys.due(sink_queue("newsletter")), {id: 1})

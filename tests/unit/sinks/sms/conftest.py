@@ -1,0 +1,78 @@
+"""Texts, gateways' answers, and a memory that lives as long as a test."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from relay.sinks.sms.message import Message
+from relay.sinks.transport import Response
+from relay.store.notes import Cap, Refusal
+
+NOW = 1_790_000_000.0  # Mon 2026-09-21 14:13:20 UTC, 17:13:20 in Moscow
+
+
+class Memory:
+    """Notes without a store. The clock is the test's; what is refused is refused like by the script."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.values: dict[str, bytes] = {}
+        self.spent: dict[str, tuple[int, int]] = {}
+
+    async def get(self, key):
+        return self.values.get(key)
+
+    async def put(self, key, value, ttl_ms):
+        self.values[key] = value
+
+    async def delete(self, key):
+        self.values.pop(key, None)
+        self.spent.pop(key, None)
+
+    async def spend(self, caps: list[Cap]) -> Refusal | None:
+        now_ms = int(self.now * 1000)
+        for cap in caps:
+            if self.count(cap.key) + cap.amount > cap.limit:
+                return Refusal(key=cap.key, wait_ms=max(cap.until_ms - now_ms, 0))
+        for cap in caps:
+            self.spent[cap.key] = (self.count(cap.key) + cap.amount, cap.until_ms)
+        return None
+
+    def count(self, key: str) -> int:
+        amount, until_ms = self.spent.get(key, (0, 0))
+        return amount if until_ms > self.now * 1000 else 0
+
+
+@pytest.fixture
+def notes() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+def tools(notes):
+    return SimpleNamespace(session=None, notes=notes, now=lambda: notes.now)
+
+
+@pytest.fixture
+def message():
+    """Make a text on its way."""
+
+    def make(**more) -> Message:
+        fields = {"id": "d-1", "phone": "+79161234567", "text": "Заказ готов", "sender": ""}
+        return Message(**{**fields, **more})
+
+    return make
+
+
+@pytest.fixture
+def answer():
+    """Make an answer of a gateway."""
+
+    def make(content: object = None, status: int = 200, *, truncated: bool = False, **headers: str) -> Response:
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        named = CIMultiDictProxy(CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}))
+        return Response(status=status, headers=named, body=body, truncated=truncated)
+
+    return make

@@ -1,0 +1,106 @@
+"""Numbers as people write them become E.164, or a reason without the number in it."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.errors import RejectDelivery, SkipDelivery
+from relay.sinks.sms.numbers import e164, masked
+
+MOBILE = "+79161234567"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("+79161234567", MOBILE),
+        ("8 (916) 123-45-67", MOBILE),
+        ("89161234567", MOBILE),
+        ("79161234567", MOBILE),
+        (79161234567, MOBILE),
+        ("9161234567", MOBILE),
+        ("tel:+7-916-123-45-67", MOBILE),
+        ("\u00a0+7\u00a0916\u202f123\u201145\u201367 ", MOBILE),
+        ("+7 701 123 45 67", "+77011234567"),
+        ("87011234567", "+77011234567"),
+        ("+375 29 123-45-67", "+375291234567"),
+        ("375291234567", "+375291234567"),
+        ("8 029 123-45-67", "+375291234567"),
+    ],
+)
+def test_a_mobile_of_the_regions_is_written_as_e164(given, expected):
+    assert e164(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (None, "there is no number"),
+        ("", "there is no number"),
+        (" \u00a0", "there is no number"),
+        ("8 (495) 123-45-67", r"\+7\*\*\*4567 is a landline number"),
+        ("+7 727 250-00-00", r"\+7\*\*\*0000 is a landline number"),
+        ("8-800-555-35-35", r"\+7\*\*\*3535 is a toll free number"),
+    ],
+)
+def test_nobody_to_reach_is_skipped(given, why):
+    with pytest.raises(SkipDelivery, match=why):
+        e164(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("+84951234567", "is a number of VN, and the sink's regions are RU, KZ, BY"),  # Moscow's 8 495 behind a +
+        ("+8 495 123-45-67", "is a number of VN"),
+        ("+12025550123", "is a number of US"),
+        ("+70001234567", "is no number of RU, KZ, BY"),
+        ("8 916 123 45 6", "is no number"),
+        ("112", r"\*\*\* is no number"),
+        ("Иван", r"\*\*\* is no number"),
+        ("8-800-FLOWERS", "is no number"),
+        ("+7 916 123-45-67 доб. 12", "is no number"),
+        ("+79161234567, +79261234567", "is no number"),
+        ("٨٩١٦١٢٣٤٥٦٧", "is no number"),
+        (["+79161234567"], "is no number"),
+        (True, "is no number"),
+    ],
+)
+def test_what_is_no_number_of_the_regions_is_rejected(given, why):
+    with pytest.raises(RejectDelivery, match=why):
+        e164(given)
+
+
+def test_a_number_is_of_the_regions_that_the_sink_has():
+    assert e164("+12025550123", ["US"]) == "+12025550123"
+    with pytest.raises(RejectDelivery, match="is a number of KZ, and the sink's regions are RU"):
+        e164("+77011234567", ["RU"])
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [("+79161234567", "+7***4567"), ("8 (916) 123-45-67", "***4567"), ("12345", "***"), ("", "***")],
+)
+def test_a_masked_number_is_recognised_and_not_called(number, shown):
+    assert masked(number) == shown
+
+
+def read_or_reason(text: str) -> str:
+    try:
+        return e164(text)
+    except (RejectDelivery, SkipDelivery) as error:
+        return str(error)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.text(max_size=30), st.from_regex(r"\+?[0-9 ()-]{5,18}", fullmatch=True)))
+def test_whatever_stands_there_is_a_number_or_a_reason_that_does_not_tell_it(text):
+    read = read_or_reason(text)
+    if re.fullmatch(r"\+(7\d{10}|375\d{9})", read):
+        assert e164(read) == read
+    else:
+        digits = re.sub(r"[^0-9]", "", text)
+        assert read.startswith("phone: ")
+        assert len(digits) < 5 or digits not in read

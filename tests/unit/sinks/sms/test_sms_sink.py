@@ -1,0 +1,302 @@
+"""What all gateways share: whom to text, what counts, and never a third text for want of an answer."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+
+import pytest
+from pydantic import ValidationError
+
+from relay.errors import RejectDelivery, SkipDelivery, StoreUnavailable
+from relay.model import Outcome, Result
+from relay.sinks import TYPES
+from relay.sinks.base import Probe
+from relay.sinks.sms import SINKS, sink_of
+from relay.sinks.sms.gateway import Gateway
+from relay.sinks.sms.settings import SmsSettings
+
+PHONE = "+79161234567"
+DELIVERED = Result(outcome=Outcome.DELIVERED, reason="sent", cost="3")
+LOST = Result(outcome=Outcome.UNKNOWN, reason="no answer in time")
+
+
+class ScriptedSettings(SmsSettings):
+    @property
+    def looks_up(self) -> bool:
+        return True
+
+    @property
+    def unknown(self):
+        return self.on_unknown or "lookup"
+
+
+class Scripted(Gateway):
+    """Answers by a script that the test holds."""
+
+    type = "scripted"
+    Settings = ScriptedSettings
+    longest = 300
+
+    def __init__(self, settings) -> None:
+        super().__init__(settings)
+        self.sends, self.finds, self.seen = [], [], []
+
+    @property
+    def secrets(self):
+        return []
+
+    async def send(self, message, tools):
+        self.seen.append(message)
+        return self.sends.pop(0) if self.sends else DELIVERED
+
+    async def lookup(self, message, tools):
+        return self.finds.pop(0) if self.finds else None
+
+    async def probe(self, tools):
+        return Probe(ok=True, said="the balance is 7")
+
+
+@pytest.fixture
+def made():
+    """Make a sink, with its gateway in reach."""
+
+    def made(**settings):
+        kind = sink_of(Scripted)
+        return kind("sms", kind.Settings(type="scripted", **settings))
+
+    return made
+
+
+@pytest.fixture
+def text(delivery):
+    """Make a delivery of a text."""
+
+    def text(sink, id="d-1", phone=PHONE, said="Заказ готов", **more):
+        return delivery(sink.content({"phone": phone, "text": said}), id=id, **more)
+
+    return text
+
+
+def send(sink, delivery, tools, *, result=DELIVERED):
+    """Admit and send as a worker does; give the first result."""
+    refused = asyncio.run(sink.admit(delivery, tools))
+    if refused is not None:
+        return refused
+    sink._gateway.sends.append(result)
+    return asyncio.run(sink.send(delivery, tools))
+
+
+# What is stored.
+
+
+def test_what_is_stored_is_the_number_as_e164_and_no_credentials(made):
+    sink = made(sender="ACME")
+    content = sink.content({"phone": "8 (916) 123-45-67", "text": "Заказ готов", "account_timezone": "Europe/Moscow"})
+    assert json.loads(content) == {"phone": PHONE, "text": "Заказ готов", "account_timezone": "Europe/Moscow"}
+    assert sink.describe(content) == {
+        "phone": PHONE,
+        "text": "Заказ готов",
+        "sender": "ACME",
+        "segments": 1,
+        "timezone": "Europe/Moscow",
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "why"),
+    [
+        ({"phone": None}, SkipDelivery, "there is no number"),
+        ({"phone": "84951234567"}, SkipDelivery, "landline"),
+        ({"phone": "+84951234567"}, RejectDelivery, "a number of VN"),
+        ({"text": ""}, RejectDelivery, "text: there is none"),
+        ({"text": " \n"}, RejectDelivery, "text: there is none"),
+        ({"text": None}, RejectDelivery, "text: there is none"),
+        ({"text": ["a"]}, RejectDelivery, "text: there is none"),
+        ({"text": True}, RejectDelivery, "text: there is none"),
+        ({"text": "a" * 301}, RejectDelivery, "301 characters, and the gateway takes 300"),
+        ({"text": "я" * 202}, RejectDelivery, "it would be 4 messages, and max_segments is 3"),
+        ({"sender": "Двенадцать"}, RejectDelivery, "sender: 'Двенадцать' cannot be a sender"),
+        ({"sender": "LongerThan11"}, RejectDelivery, "cannot be a sender"),
+        ({"timezone": "MSK"}, RejectDelivery, "timezone: 'MSK' is no time zone"),
+        ({"timezone": "../etc"}, RejectDelivery, "is no time zone"),
+        ({"timezone": "Europe"}, RejectDelivery, "is no time zone"),
+    ],
+)
+def test_what_can_never_be_sent_says_why(made, params, error, why):
+    with pytest.raises(error, match=why):
+        made(max_segments=3).content({"phone": PHONE, "text": "a", **params})
+
+
+@pytest.mark.parametrize(
+    ("params", "stored"),
+    [
+        ({"text": 1500}, {"text": "1500"}),
+        ({"text": "a" * 300}, {"text": "a" * 300}),
+        ({"sender": "+79160000000"}, {"sender": "+79160000000"}),
+        ({"sender": None, "timezone": None}, {}),
+        ({"timezone": " Asia/Almaty "}, {"timezone": "Asia/Almaty"}),
+    ],
+)
+def test_what_can_be_sent_is_stored(made, params, stored):
+    assert json.loads(made().content({"phone": PHONE, "text": "a", **params})) == {
+        "phone": PHONE,
+        "text": "a",
+        **stored,
+    }
+
+
+def test_a_route_may_name_its_sender(made, delivery, tools):
+    sink = made(sender="ACME")
+    for sender in ("", "SALES"):
+        content = sink.content({"phone": PHONE, "text": "a" + sender, "sender": sender})
+        send(sink, delivery(content, id="d" + sender), tools)
+    assert [message.sender for message in sink._gateway.seen] == ["ACME", "SALES"]
+
+
+# What counts.
+
+
+def test_the_same_text_to_the_same_number_is_skipped_within_the_cooldown(made, text, tools, notes):
+    sink = made()
+    outcomes = [send(sink, text(sink, id), tools).outcome for id in ("d-1", "d-2")]
+    assert outcomes == [Outcome.DELIVERED, Outcome.SKIPPED]
+    assert send(sink, text(sink, "d-3", said="Заказ отменён"), tools).outcome is Outcome.DELIVERED
+    assert send(sink, text(sink, "d-4", phone="+79261234567"), tools).outcome is Outcome.DELIVERED
+    notes.now += 600
+    assert send(sink, text(sink, "d-5"), tools).outcome is Outcome.DELIVERED
+
+
+def test_caps_end_with_the_day(made, text, tools, notes):
+    sink = made(per_number=2, cooldown="0s", timezone="Europe/Moscow")
+    outcomes = [send(sink, text(sink, f"d-{n}"), tools).outcome for n in range(3)]
+    assert outcomes == [Outcome.DELIVERED, Outcome.DELIVERED, Outcome.THROTTLED]
+    assert send(sink, text(sink, "other", phone="+79261234567"), tools).outcome is Outcome.DELIVERED
+    notes.now += 7 * 3600  # past midnight in Moscow
+    assert send(sink, text(sink, "d-2"), tools).outcome is Outcome.DELIVERED
+
+
+@pytest.mark.parametrize(
+    "outcome", [Outcome.RETRY, Outcome.THROTTLED, Outcome.BLOCKED, Outcome.REJECTED, Outcome.SKIPPED]
+)
+def test_what_was_not_taken_is_given_back(made, text, tools, notes, outcome):
+    sink = made(per_day=1)
+    assert send(sink, text(sink), tools, result=Result(outcome=outcome, reason="no")).outcome is outcome
+    assert not any(amount for amount, _ in notes.spent.values())
+    assert send(sink, text(sink, "d-2"), tools).outcome is Outcome.DELIVERED
+
+
+def test_what_may_have_been_taken_stays_spent_and_its_next_try_counts_no_second_time(made, text, tools):
+    sink = made(per_day=1)
+    assert send(sink, text(sink), tools, result=LOST).outcome is Outcome.UNKNOWN
+    assert send(sink, text(sink, "d-2", said="другое"), tools).outcome is Outcome.THROTTLED
+    assert send(sink, text(sink), tools).outcome is Outcome.DELIVERED
+
+
+def test_only_a_try_after_one_that_may_have_arrived_is_one_again(made, text, tools):
+    sink = made()
+    send(sink, text(sink), tools, result=Result(outcome=Outcome.RETRY, reason="not taken"))
+    send(sink, text(sink), tools, result=LOST)
+    send(sink, text(sink), tools)
+    assert [message.again for message in sink._gateway.seen] == [False, False, True]
+
+
+def test_the_budget_is_a_fuse_that_knows_what_texts_did_cost(made, text, tools, notes):
+    sink = made(monthly_budget="10", segment_price="2.5", cooldown="0s")
+    sent = [send(sink, text(sink, f"d-{n}"), tools) for n in range(4)]
+    # 3 + 3 + 3 were charged for three, so a fourth at 2.50 is over 10.
+    assert [result.outcome for result in sent] == [Outcome.DELIVERED] * 3 + [Outcome.BLOCKED]
+    assert "the month's budget of 10 is used up until 2026-10-01" in sent[-1].reason
+    notes.now += 10 * 86_400
+    assert send(sink, text(sink, "d-3"), tools).outcome is Outcome.DELIVERED
+
+
+def test_a_store_that_is_away_takes_no_outcome_back(made, text, tools, monkeypatch):
+    sink, one = made(), None
+    one = text(sink)
+    assert asyncio.run(sink.admit(one, tools)) is None
+
+    async def away(_):
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(tools.notes, "spend", away)
+    sink._gateway.sends.append(Result(outcome=Outcome.REJECTED, reason="no"))
+    assert asyncio.run(sink.send(one, tools)).outcome is Outcome.REJECTED
+
+
+def test_the_stop_list_is_read_as_people_write_numbers(made, text, tools):
+    sink = made(stop_list=["8 916 123-45-67"])
+    assert send(sink, text(sink), tools).outcome is Outcome.SKIPPED
+    assert sink._gateway.seen == []
+
+
+def test_before_the_window_opens_nothing_is_spent(made, text, tools, notes):
+    sink = made(window="10:00-12:00", timezone="Europe/Moscow")
+    assert send(sink, text(sink), tools).outcome is Outcome.THROTTLED
+    assert notes.spent == {}
+
+
+# What may have arrived.
+
+
+@pytest.mark.parametrize(
+    ("since_s", "outcome", "after_ms"),
+    [(15, Outcome.THROTTLED, 50_000), (64, Outcome.THROTTLED, 1_000), (65, Outcome.RETRY, None)],
+)
+def test_not_found_is_believed_only_after_65_seconds(made, text, tools, notes, since_s, outcome, after_ms):
+    sink = made()
+    waiting = text(sink, sending=True, sends=1, sent_at=int(notes.now * 1000) - since_s * 1000)
+    result = asyncio.run(sink.lookup(waiting, tools))
+    assert (result.outcome, result.after_ms) == (outcome, after_ms)
+
+
+def test_a_text_is_sent_once_more_and_never_a_third_time(made, text, tools, notes):
+    sink = made()
+    waiting = text(sink, sending=True, sends=1, sent_at=int(notes.now * 1000) - 65_000)
+    assert [asyncio.run(sink.lookup(waiting, tools)).outcome for _ in range(2)] == [Outcome.RETRY, Outcome.UNKNOWN]
+
+
+@pytest.mark.parametrize("found", [DELIVERED, LOST, Result(outcome=Outcome.REJECTED, reason="22")])
+def test_what_was_found_is_what_is_said(made, text, tools, found):
+    sink = made()
+    sink._gateway.finds.append(found)
+    assert asyncio.run(sink.lookup(text(sink, sending=True), tools)) == found
+
+
+def test_a_probe_is_the_gateways(made, tools):
+    assert asyncio.run(made().probe(tools)) == Probe(ok=True, said="the balance is 7")
+
+
+# The YAML.
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"regions": ["Russia"]}, "is no region"),
+        ({"regions": []}, "at least 1"),
+        ({"sender": "Слишком"}, "cannot be a sender"),
+        ({"window": "10-20"}, "such as 10:00-20:00"),
+        ({"timezone": "MSK"}, "is no time zone"),
+        ({"stop_list": ["8 495 123-45-67"]}, r"\*\*\*4567 is a landline"),
+        ({"monthly_budget": 100}, "monthly_budget needs segment_price"),
+        ({"monthly_budget": "a lot", "segment_price": 1}, "valid decimal"),
+        ({"per_day": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_a_mistake_is_told(given, why):
+    with pytest.raises(ValidationError, match=why):
+        SmsSettings(type="smsc", **given)
+
+
+def test_every_gateway_is_a_type_of_sink():
+    assert {sink.type for sink in SINKS} == {"smsc", "smsru", "sms"}
+    assert all(TYPES[sink.type] is sink for sink in SINKS)
+    assert all(sink.skip_without == {"phone"} for sink in SINKS)
+
+
+def test_a_third_partys_gateway_is_found_by_its_entry_point(monkeypatch):
+    import relay.sinks.sms as package
+
+    point = SimpleNamespace(load=lambda: Scripted)
+    monkeypatch.setattr(package, "entry_points", lambda group: [point] if group == "amo_relay.sms" else [])
+    assert Scripted in package._gateways()

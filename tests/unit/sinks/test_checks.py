@@ -1,0 +1,149 @@
+"""Checks read an answer as an operator wrote them."""
+
+import json
+
+import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+from pydantic import ValidationError
+
+from relay.model import Outcome
+from relay.sinks.checks import Answered, Check, Checks, compile_checks, pick, text_at
+from relay.sinks.transport import Response
+
+BODY = {
+    "status": "ok",
+    "code": 7,
+    "done": True,
+    "nothing": None,
+    "empty": "",
+    "messages": [{"status": "0", "id": "m-1"}, {"status": "4"}],
+    "errors": [],
+}
+
+
+def answer(content=BODY, status=200, truncated=False, **headers):
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    named = CIMultiDictProxy(CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}))
+    return Response(status=status, headers=named, body=body, truncated=truncated)
+
+
+def answered(*args, **more):
+    return Answered(answer(*args, **more))
+
+
+def holds(check, answer):
+    return compile_checks([Check.model_validate(check)])(answer)
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        ({"status": 200}, True),
+        ({"status": "200"}, True),
+        ({"status": [201, 200]}, True),
+        ({"status": "2xx"}, True),
+        ({"status": [201, "4xx"]}, False),
+        ({"header": {"x-state": "done"}}, True),
+        ({"header": {"X-State": "Done"}}, False),
+        ({"header": {"X-Other": {"exists": False}}}, True),
+        ({"header": {"X-State": {"matches": "^d"}}}, True),
+        ({"json": {"status": "ok"}}, True),
+        ({"json": {"status": ["sent", "ok"]}}, True),
+        ({"json": {"code": "7"}}, True),
+        ({"json": {"messages.0.status": 0}}, True),
+        ({"json": {"messages.1.status": 0}}, False),
+        ({"json": {"messages.*.status": 4}}, True),
+        ({"json": {"messages.*.status": 5}}, False),
+        ({"json": {"messages.2.status": 0}}, False),
+        ({"json": {"done": True}}, True),
+        ({"json": {"done": "true"}}, True),
+        ({"json": {"done": 1}}, False),
+        ({"json": {"nothing": {"exists": False}, "empty": {"exists": False}, "gone": {"exists": False}}}, True),
+        ({"json": {"status": {"exists": True}}}, True),
+        ({"json": {"errors.0": {"exists": False}}}, True),
+        ({"json": {"status.length": {"exists": True}}}, False),
+        ({"json": {"status": {"matches": "^(ok|sent)$"}}}, True),
+        ({"json": {"nothing": {"matches": "None"}}}, False),
+        ({"status": 200, "json": {"status": "ok"}, "header": {"X-State": "done"}}, True),
+        ({"status": 200, "json": {"status": "no"}}, False),
+    ],
+)
+def test_a_check_holds_where_all_of_it_does(check, expected):
+    assert holds(check, answered(X_State="done")) is expected
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b'{"status": "o', b"\xff", b"null"])
+@pytest.mark.parametrize("check", [{"json": {"status": "ok"}}, {"json": {"error": {"exists": False}}}])
+def test_a_body_that_cannot_be_read_says_nothing(body, check):
+    assert holds(check, answered(body)) is False
+
+
+def test_the_beginning_of_a_body_says_nothing():
+    assert holds({"json": {"status": "ok"}}, answered(truncated=True)) is False
+
+
+def test_of_a_list_of_checks_one_is_enough():
+    checks = Checks.model_validate({"rejected_if": [{"status": 500}, {"json": {"code": 7}}]})
+    assert checks.outcome(answer()) == ("rejected_if", Outcome.REJECTED)
+
+
+@pytest.mark.parametrize(
+    ("given", "outcome", "check"),
+    [
+        ({"success_if": {"status": 200}, "rejected_if": {"status": 200}}, Outcome.DELIVERED, "success_if"),
+        ({"rejected_if": {"status": 200}, "already_if": {"status": 200}}, Outcome.DELIVERED, "already_if"),
+        ({"blocked_if": {"status": 200}, "throttled_if": {"status": 200}}, Outcome.THROTTLED, "throttled_if"),
+        ({"retry_if": {"status": 200}, "blocked_if": {"status": 200}}, Outcome.RETRY, "retry_if"),
+        ({"blocked_if": {"status": 200}, "rejected_if": {"status": 200}}, Outcome.BLOCKED, "blocked_if"),
+    ],
+)
+def test_the_first_that_holds_decides_whatever_their_order_in_the_file(given, outcome, check):
+    assert Checks.model_validate(given).outcome(answer()) == (check, outcome)
+
+
+def test_where_none_holds_nothing_is_said():
+    assert Checks.model_validate({"success_if": {"status": 500}}).outcome(answer()) is None
+    assert Checks().outcome(answer()) is None
+
+
+@pytest.mark.parametrize(
+    ("check", "why"),
+    [
+        ({}, "holds always"),
+        ({"status": 20}, "no HTTP status"),
+        ({"status": True}, "no HTTP status"),
+        ({"status": "6xx"}, "no HTTP status"),
+        ({"json": {"a..b": 1}}, "no path"),
+        ({"json": {"a": {"matches": "("}}}, "no regular expression"),
+        ({"json": {"a": {"exists": True, "matches": "x"}}}, "exactly one"),
+        ({"json": {"a": {}}}, "exactly one"),
+        ({"body": {"a": 1}}, "Extra inputs"),
+    ],
+)
+def test_a_check_that_cannot_be_meant_is_refused(check, why):
+    with pytest.raises(ValidationError, match=why):
+        Check.model_validate(check)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("messages.0.id", ["m-1"]),
+        ("messages.*.id", ["m-1"]),
+        ("messages.*.status", ["0", "4"]),
+        ("messages.0", [{"status": "0", "id": "m-1"}]),
+        ("errors.*", []),
+        ("nothing", []),
+        ("code.0", []),
+    ],
+)
+def test_a_path_finds_what_is_there(path, found):
+    assert pick(BODY, path) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("messages.*.id", "m-1"), ("code", "7"), ("messages", ""), ("gone", ""), (None, "")],
+)
+def test_an_id_is_taken_as_text(path, text):
+    assert text_at(BODY, path) == text

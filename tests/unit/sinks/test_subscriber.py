@@ -1,0 +1,223 @@
+"""A subscriber's sink: what it sends, how it reads answers, whom it disables. No network, no store."""
+
+import asyncio
+from ipaddress import ip_network
+
+import pytest
+from structlog.testing import capture_logs
+from yarl import URL
+
+from relay.config.schema import Subscribers
+from relay.errors import RejectDelivery, StoreUnavailable
+from relay.model import DecisionKind, DeliveryState, Outcome, Result
+from relay.sinks import TYPES, subscriber
+from relay.sinks.subscriber import SubscriberSink, Unsubscribed, is_subscriber
+from relay.sinks.tools import Tools
+from relay.sinks.transport import Response, TransportFailure
+from relay.store.subscriptions import Subscription
+
+BODY = b"account%5Bid%5D=9&leads%5Bstatus%5D%5B0%5D%5Bid%5D=7"
+
+TOOLS = Tools(session=None, notes=None, now=lambda: 0.0)  # `call` is replaced: nobody is called
+
+
+def subscription(url="https://crm.example.com/hooks?key=s3cret", **more):
+    fields = {
+        "id": 7, "source": "acme", "url": url, "name": "CRM", "events": frozenset({"status_lead"}), "disabled": False,
+        "disabled_reason": "", "created_at": 1, "updated_at": 1, "created_by": "a", "sort": 0,
+    }  # fmt: skip
+    return Subscription(**{**fields, **more})
+
+
+class Records:
+    """The store's side of a subscription, as a list of what was asked of it."""
+
+    def __init__(self, answer=False):
+        self.calls = []
+        self.answer = answer
+
+    async def failed(self, id, reason):
+        self.calls.append(("failed", id, reason))
+        return self._answered()
+
+    async def disable(self, id, reason):
+        self.calls.append(("disable", id, reason))
+        return self._answered()
+
+    def _answered(self):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def answering(monkeypatch):
+    """Have every call answered alike; give the requests."""
+
+    def set_up(answer):
+        requests = []
+
+        async def answered(_, request):
+            requests.append(request)
+            return answer
+
+        monkeypatch.setattr(subscriber, "call", answered)
+        return requests
+
+    return set_up
+
+
+def status(code):
+    return Response(status=code, headers={}, body=b"lead of +7 916 123-45-67")
+
+
+NO_ANSWER = TransportFailure(kind="timeout", reason="no answer in time", sent=True)
+
+
+def send(delivery, records, **more):
+    sink = SubscriberSink(subscription(**more), Subscribers(), records)
+    return asyncio.run(sink.send(delivery(BODY), TOOLS))
+
+
+def test_it_is_called_as_amocrm_calls(delivery, answering):
+    requests = answering(status(200))
+    first, second = send(delivery, Records()), send(delivery, Records())
+    assert first == second == Result(outcome=Outcome.DELIVERED, reason="200 OK", status=200)
+    request = requests[0]
+    assert request.method == "POST"
+    assert request.url == URL("https://crm.example.com/hooks?key=s3cret")
+    assert request.headers == {
+        "User-Agent": "amoCRM-Webhooks/3.0",
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Amocrm-Requestid": delivery().id,
+    }
+    assert request.timeout.total == 2
+    assert [r.body for r in requests] == [BODY, BODY]
+
+
+@pytest.mark.parametrize("code", [100, 101, 200, 204, 299])
+def test_100_to_299_is_accepted_and_no_failure(delivery, answering, code):
+    answering(status(code))
+    records = Records()
+    assert send(delivery, records).outcome is Outcome.DELIVERED
+    assert records.calls == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (status(300), "300 Multiple Choices"),
+        (status(404), "404 Not Found"),
+        (status(503), "503 Service Unavailable"),
+        (status(799), "799"),
+        (NO_ANSWER, "no answer in time"),
+    ],
+)
+def test_anything_else_is_a_failure_that_counts(delivery, answering, answer, told):
+    answering(answer)
+    records = Records()
+    result = send(delivery, records)
+    assert (result.outcome, result.reason) == (Outcome.RETRY, told)
+    assert result.response == ""
+    assert records.calls == [("failed", 7, f"more than 100 failures in 2 hours, the last: {told}")]
+
+
+@pytest.mark.parametrize(("answer", "call"), [(status(500), "failed"), (status(410), "disable")])
+def test_who_is_disabled_by_it_is_told_to_the_operator(delivery, answering, answer, call):
+    answering(answer)
+    records = Records(answer=True)
+    with capture_logs() as lines:
+        send(delivery, records)
+    assert [name for name, *_ in records.calls] == [call]
+    (line,) = lines
+    assert (line["event"], line["subscription"], line["source"]) == ("subscription.disabled", 7, "acme")
+    assert "s3cret" not in repr(lines)
+
+
+def test_gone_disables_at_once_and_what_it_was_sent_waits(delivery, answering):
+    answering(status(410))
+    records = Records(answer=True)
+    result = send(delivery, records)
+    assert records.calls == [("disable", 7, "it answered 410 Gone")]
+    sink = SubscriberSink(subscription(), Subscribers(), records)
+    assert sink.decide(result, attempts=0, age_ms=0, jitter=0).state is DeliveryState.PENDING
+
+
+def test_a_store_that_is_away_does_not_undo_what_was_sent(delivery, answering):
+    answering(status(500))
+    with capture_logs() as lines:
+        result = send(delivery, Records(answer=StoreUnavailable("away")))
+    assert result.status == 500
+    assert [line["event"] for line in lines] == ["subscription.uncounted"]
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1/", "the address is not allowed: 127.0.0.1 is loopback"),
+        ("http://user@crm.example.com/", "the address is not allowed: a name or password in it is not possible"),
+    ],
+)
+def test_a_forbidden_address_is_not_called_and_that_is_a_failure(delivery, answering, url, reason):
+    requests = answering(status(200))
+    records = Records()
+    assert send(delivery, records, url=url) == Result(outcome=Outcome.RETRY, reason=reason)
+    assert requests == []
+    assert [name for name, *_ in records.calls] == ["failed"]
+
+
+def test_unless_the_operator_trusts_it(delivery, answering):
+    requests = answering(status(200))
+    settings = Subscribers(allow=("127.0.0.1/32",))
+    assert settings.allow == (ip_network("127.0.0.1/32"),)
+    sink = SubscriberSink(subscription(url="http://127.0.0.1:5000/"), settings, Records())
+    assert asyncio.run(sink.send(delivery(BODY), TOOLS)).outcome is Outcome.DELIVERED
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "attempts", "minutes"),
+    [
+        (Result(outcome=Outcome.RETRY, reason="404", status=404), 0, 5),
+        (Result(outcome=Outcome.RETRY, reason="404", status=404, after_ms=1), 1, 15),
+        (Result(outcome=Outcome.RETRY, reason="404", status=404), 2, None),
+        (Result(outcome=Outcome.RETRY, reason="503", status=503), 3, 60),
+        (Result(outcome=Outcome.UNKNOWN, reason="cut off when the worker stopped"), 0, 5),
+        (Result(outcome=Outcome.UNKNOWN, reason="cut off when the worker stopped"), 2, None),
+    ],
+)
+def test_what_comes_next_is_in_amocrm_s_table(result, attempts, minutes):
+    sink = SubscriberSink(subscription(), Subscribers(), Records())
+    decision = sink.decide(result, attempts=attempts, age_ms=10**9, jitter=0.9)
+    assert decision.kind is (DecisionKind.DEAD if minutes is None else DecisionKind.RETRY)
+    assert decision.delay_ms == (minutes or 0) * 60_000
+
+
+def test_it_is_harmless_to_repeat_and_named_after_its_subscription():
+    sink = SubscriberSink(subscription(), Subscribers(concurrency=3), Records())
+    assert (sink.name, sink.unsafe, sink.concurrency, sink.timeout_ms) == ("sub-7", False, 3, 2_000)
+    assert is_subscriber(sink.name)
+    assert not is_subscriber("accounting")
+
+
+def test_no_route_can_send_to_it():
+    assert "subscriber" not in TYPES
+    with pytest.raises(RejectDelivery, match="sub-7: a subscriber is sent events as they are"):
+        SubscriberSink(subscription(), Subscribers(), Records()).content({"body": "x"})
+
+
+def test_it_is_shown_without_what_its_address_may_keep_secret():
+    shown = SubscriberSink(subscription(), Subscribers(), Records()).describe(BODY)
+    assert shown == {
+        "method": "POST",
+        "url": "https://crm.example.com/hooks?***",
+        "body": {"account": {"id": "9"}, "leads": {"status": [{"id": "7"}]}},
+    }
+
+
+def test_what_waits_for_an_application_that_unsubscribed_is_skipped(delivery):
+    sink = Unsubscribed("sub-7")
+    result = asyncio.run(sink.send(delivery(BODY), TOOLS))
+    assert result == Result(outcome=Outcome.SKIPPED, reason="the application unsubscribed")
+    assert sink.decide(result, attempts=1, age_ms=0, jitter=0).state is DeliveryState.SKIPPED
+    assert sink.describe(BODY)["body"] == {"account": {"id": "9"}, "leads": {"status": [{"id": "7"}]}}

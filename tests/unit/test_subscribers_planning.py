@@ -1,0 +1,137 @@
+"""Which subscribers an event goes to, and with what."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from relay.amocrm.events import read
+from relay.amocrm.form import encode
+from relay.config.load import load
+from relay.model import Receipt, ReceiptState
+from relay.planning import plan
+from relay.sinks import TYPES
+from relay.store.subscriptions import Subscription
+
+HOOKS = Path(__file__).parents[1] / "fixtures" / "amocrm"
+CONFIG = load(
+    """
+sources:
+  acme: {type: amocrm, token: long-enough, account: {subdomain: acme}, ignore_users: [504141]}
+  other: {type: amocrm, token: long-enough-too}
+sinks:
+  books: {type: http, url: "http://127.0.0.1/"}
+routes:
+  - {name: won, source: acme, on: status_lead, where: {status_id: 142}, to: books, body: {id: "{{ lead.id }}"}}
+""",
+    file="relay.yaml",
+    environ={},
+    sink_types=TYPES,
+)
+SINKS = {name: TYPES[settings.type](name, settings) for name, settings in CONFIG.sinks.items()}
+
+
+def receipt(body, source="acme"):
+    return Receipt(id="r1", source=source, received_at=5, body=body.encode(), content_type="")
+
+
+def subscription(id, *events, source="acme", disabled=False):
+    return Subscription(
+        id=id, source=source, url=f"https://crm.example.com/{id}", name="", events=frozenset(events),
+        disabled=disabled, disabled_reason="", created_at=1, updated_at=1, created_by="", sort=0,
+    )  # fmt: skip
+
+
+def planned(body, *subscriptions, source="acme"):
+    subscribed = {}
+    for one in subscriptions:
+        subscribed.setdefault(one.source, []).append(one)
+    return plan(receipt(body, source), CONFIG, SINKS, subscribed)
+
+
+STATUS = "leads[status][0][id]=7&leads[status][0][status_id]=1&account[subdomain]=acme"
+WON = "leads[status][0][id]=7&leads[status][0][status_id]=142&account[subdomain]=acme"
+
+
+def test_each_active_subscription_to_one_of_its_names_is_a_delivery():
+    routed = planned(
+        STATUS,
+        subscription(1, "status_lead", "add_lead"),
+        subscription(2, "add_lead"),
+        subscription(3, "status_lead", disabled=True),
+        subscription(4, "status_lead", source="other"),
+        subscription(5, "status_lead"),
+    )
+    assert routed.state is ReceiptState.ROUTED
+    assert [(d.route, d.sink, d.event_id) for d in routed.deliveries] == [
+        ("subscription", "sub-1", "r1.0"),
+        ("subscription", "sub-5", "r1.0"),
+    ]
+    assert {d.content for d in routed.deliveries} == {
+        b"account%5Bsubdomain%5D=acme&leads%5Bstatus%5D%5B0%5D%5Bid%5D=7&leads%5Bstatus%5D%5B0%5D%5Bstatus_id%5D=1"
+    }
+
+
+def test_routes_and_subscribers_do_not_stand_in_each_other_s_way():
+    routed = planned(WON, subscription(1, "status_lead"))
+    assert [(d.route, d.sink) for d in routed.deliveries] == [("won", "books"), ("subscription", "sub-1")]
+
+
+@pytest.mark.parametrize("subscriptions", [(), (subscription(1, "add_lead"),)])
+def test_an_event_that_nobody_wants_is_unrouted(subscriptions):
+    routed = planned(STATUS, *subscriptions)
+    assert (routed.state, routed.reason, routed.deliveries) == (ReceiptState.UNROUTED, "no route matched", [])
+
+
+def test_a_handed_over_contact_goes_to_who_subscribed_to_responsible_contact_once():
+    change = {"id": "7", "old_responsible_user_id": "1", "responsible_user_id": "2"}
+    body = encode({"contacts": {"update": [change]}}).decode()
+    both = subscription(1, "update_contact", "responsible_contact")
+    routed = planned(body, both, subscription(2, "responsible_contact"), subscription(3, "responsible_lead"))
+    assert [d.sink for d in routed.deliveries] == ["sub-1", "sub-2"]
+    assert len({d.content for d in routed.deliveries}) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "leads[status][0][id]=7&account[subdomain]=another",
+        "leads[status][0][id]=7&leads[status][0][modified_user_id]=504141&account[subdomain]=acme",
+    ],
+)
+def test_what_is_refused_goes_to_nobody(body):
+    routed = planned(body, subscription(1, "status_lead"))
+    assert routed.state is ReceiptState.REFUSED
+    assert not routed.deliveries
+
+
+def test_each_event_of_a_hook_goes_alone():
+    body = "leads[status][0][id]=7&leads[status][1][id]=8&leads[add][0][id]=9&account[subdomain]=acme"
+    routed = planned(body, subscription(1, "status_lead"), subscription(2, "status_lead", "add_lead"))
+    assert [(d.event_id, d.sink) for d in routed.deliveries] == [
+        ("r1.0", "sub-1"),
+        ("r1.0", "sub-2"),
+        ("r1.1", "sub-1"),
+        ("r1.1", "sub-2"),
+        ("r1.2", "sub-2"),
+    ]
+
+
+def test_the_same_receipt_and_subscriptions_make_the_same_deliveries():
+    subscriptions = subscription(1, "status_lead"), subscription(2, "status_lead")
+    first, second = planned(STATUS, *subscriptions), planned(STATUS, *subscriptions)
+    assert first == second
+    assert len({d.id for d in first.deliveries}) == 2
+
+
+@pytest.mark.parametrize("path", sorted(set(HOOKS.glob("*.form")) - {HOOKS / "contact_cut.form"}), ids=lambda p: p.stem)
+def test_what_is_sent_on_means_to_a_listener_what_amocrm_sent(path):
+    """For every fixture: to who subscribed to everything each event goes, and decoded again it is the same event."""
+    original = Receipt(id="r1", source="other", received_at=5, body=path.read_bytes(), content_type="")
+    account, events = read(original)
+    everything = subscription(1, *(event.name for event in events), source="other")
+    routed = plan(original, CONFIG, SINKS, {"other": [everything]})
+    assert len(routed.deliveries) == len(events)
+    for event, delivery in zip(events, routed.deliveries, strict=True):
+        sent_on = Receipt(id="r1", source="other", received_at=5, body=delivery.content, content_type="")
+        assert read(sent_on) == (account, (msgspec.structs.replace(event, id="r1.0", index=0),))

@@ -1,0 +1,97 @@
+"""One attempt: look up what may have arrived before, mark that bytes are about to leave, send."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
+
+from relay.errors import StoreUnavailable
+from relay.logs import log
+from relay.model import Delivery, Outcome, Record, Result
+from relay.sinks.base import Sink
+from relay.sinks.tools import Tools
+from relay.store.store import Store
+
+OVERTIME_SECONDS = 2.0  # beyond a sink's own timeout: only for sinks that do not keep it
+CUT = "cut off when the worker stopped"
+
+T = TypeVar("T")
+
+
+class Came(Record, frozen=True):
+    """What an attempt came to. `looked_up`: the result is about an earlier one, and nothing was sent."""
+
+    delivery: Delivery
+    result: Result
+    looked_up: bool = False
+
+
+async def attempt(deliveries: Sequence[Delivery], sink: Sink, store: Store, tools: Tools) -> list[Came]:
+    """Make one attempt at what was claimed for one call; whose lease is lost is left out, and nothing of it was sent.
+
+    Raises StoreUnavailable where nothing has left.
+    """
+    if len(deliveries) == 1:
+        came = await _attempt_one(deliveries[0], sink, store, tools)
+        return [came] if came else []
+    results = await _bounded(sink, sink.send_batch(deliveries, tools))
+    if isinstance(results, Result):
+        results = [results] * len(deliveries)
+    return [Came(delivery=d, result=result) for d, result in zip(deliveries, results, strict=True)]
+
+
+async def _attempt_one(delivery: Delivery, sink: Sink, store: Store, tools: Tools) -> Came | None:
+    if sink.unsafe and delivery.sending:
+        found = await _look_up(delivery, sink, tools)
+        if found.outcome is not Outcome.RETRY or delivery.attempts >= sink.policy.attempts:
+            return Came(delivery=delivery, result=found, looked_up=True)
+    if refused := await _admit(delivery, sink, tools):
+        return Came(delivery=delivery, result=refused)
+    if sink.unsafe and not await store.mark_sending(delivery):
+        log.warning("delivery.lost_lease", delivery_id=delivery.id, sink=sink.name)
+        return None
+    return Came(delivery=delivery, result=await _bounded(sink, sink.send(delivery, tools)))
+
+
+async def _admit(delivery: Delivery, sink: Sink, tools: Tools) -> Result | None:
+    """Ask the sink's own policy."""
+    try:
+        return await sink.admit(delivery, tools)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  a defect in one sink must not stop it, nor hide
+        log.exception("sink.failed", sink=sink.name, delivery_id=delivery.id)
+        return Result(outcome=Outcome.RETRY, reason=f"the relay failed before sending: {type(error).__name__}")
+
+
+async def _look_up(delivery: Delivery, sink: Sink, tools: Tools) -> Result:
+    """Say what became of an attempt before this one. It waits for an answer rather than guess one."""
+    if sink.policy.on_unknown != "lookup" or not sink.looks_up:
+        return Result(outcome=Outcome.UNKNOWN, reason="the worker died while it was sending this")
+    try:
+        async with asyncio.timeout(sink.timeout_ms / 1000 + OVERTIME_SECONDS):
+            return await sink.lookup(delivery, tools)
+    except TimeoutError:
+        return Result(outcome=Outcome.THROTTLED, reason="no end of the look-up within the sink's timeout")
+    except asyncio.CancelledError:
+        return Result(outcome=Outcome.THROTTLED, reason=CUT, after_ms=0)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  a defect in one sink must not stop it, nor hide
+        log.exception("sink.failed", sink=sink.name, delivery_id=delivery.id)
+        return Result(outcome=Outcome.UNKNOWN, reason=f"the relay failed while looking up: {type(error).__name__}")
+
+
+async def _bounded(sink: Sink, sending: Awaitable[T]) -> T | Result:
+    """Give what sending came to, or why there is no telling."""
+    try:
+        async with asyncio.timeout(sink.longest_ms / 1000 + OVERTIME_SECONDS):
+            return await sending
+    except TimeoutError:
+        return Result(outcome=Outcome.UNKNOWN, reason="no end within the sink's timeout")
+    except asyncio.CancelledError:
+        return Result(outcome=Outcome.UNKNOWN, reason=CUT)
+    except StoreUnavailable as error:  # a sink lets it through only while nothing has left
+        return Result(outcome=Outcome.RETRY, reason=str(error))
+    except Exception as error:  # noqa: BLE001  a defect in one sink must not stop it, nor hide
+        log.exception("sink.failed", sink=sink.name)
+        return Result(outcome=Outcome.UNKNOWN, reason=f"the relay failed while sending: {type(error).__name__}")
