@@ -11,6 +11,7 @@ from relay.accounts.client import AccountClient, Params
 from relay.accounts.history import ENTITIES, Fact, event_of, facts, names_of
 from relay.accounts.lookups import fetch
 from relay.accounts.matching import Received, missing, received
+from relay.accounts.wanted import wanted_events
 from relay.amocrm.events import carries_change_time, read, to_form
 from relay.config.load import Config, Source
 from relay.errors import ConfigError, Malformed, RelayError, StoreUnavailable
@@ -35,7 +36,7 @@ class Progress(Record, frozen=True):
     until: int
     page: int = 1
     done: bool = False
-    told: int = 0  # facts that routes are for, and hooks have told
+    told: int = 0  # facts that somebody wants, and hooks have told
     recovered: int = 0  # or, without writing, to be recovered
     gone: int = 0  # missed, and their records are not there any more
 
@@ -51,12 +52,8 @@ class CatchUp:
         self._reader = Reader(store.client, store.namespace)
         self._notes = Notes(store.client, store.namespace)
         self._key = f"catch-up:{source.name}"
-        self._wanted = frozenset(name for route in config.routes for name in route.on if self._concerns(route.sources))
         self._used: set[str] = set()
         self.rang = False  # a receipt was stored, and its bell wants publishing
-
-    def _concerns(self, sources: frozenset[str] | None) -> bool:
-        return sources is None or self._source.name in sources
 
     async def begin(self, since: int, until: int | None, now: int) -> Progress:
         """Begin, or go on where the same catch-up was cut off."""
@@ -74,7 +71,9 @@ class CatchUp:
     async def page(self, progress: Progress, *, write: bool) -> Progress:
         """Do one page of the account's events; a repeated one changes nothing. Without `write` only count."""
         items = await self._items(progress)
-        wanted = [fact for fact in facts(items) if names_of(fact) & self._wanted]
+        subscriptions = await self._store.subscriptions.list(self._source.name)
+        names = wanted_events(self._config, self._source.name, subscriptions)
+        wanted = [fact for fact in facts(items) if names_of(fact) & names]
         missed = await self._missed(wanted)
         recovered = await self._recover(missed, write=write)
         after = msgspec.structs.replace(

@@ -27,7 +27,7 @@ class Change(Record, frozen=True):
     added: Sequence[str]
     removed: Sequence[str]
     disabled: bool
-    unknown: Sequence[str]  # used by routes, and amoCRM has no subscription to them
+    unknown: Sequence[str]  # wanted, and amoCRM has no subscription to them
     strays: Sequence[str]  # other addresses of hooks that lead to this source
 
     @property

@@ -22,6 +22,7 @@ from relay.cli import (
     subscriptions,
 )
 from relay.errors import RelayError, StoreUnavailable
+from relay.logs import configure_command
 
 STORE_UNAVAILABLE = 2
 
@@ -45,6 +46,7 @@ app = CommandLine(
     add_completion=False,
     pretty_exceptions_enable=False,  # it prints local variables, and these hold secrets
 )
+app.callback()(configure_command)
 app.command()(demo.demo)
 app.command()(processes.dev)
 app.command()(processes.web)

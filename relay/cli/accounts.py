@@ -1,8 +1,6 @@
 """`relay connect` and `relay names`: the account itself, through its API."""
 
 import asyncio
-import contextlib
-import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeAlias, TypeVar
@@ -15,8 +13,9 @@ from relay.accounts.account import open_account
 from relay.accounts.client import AccountClient
 from relay.accounts.hooks import Change, change, enable_hook, list_hooks, set_hook
 from relay.accounts.names import fetch_names, to_yaml
+from relay.accounts.wanted import wanted_events
 from relay.cli import options
-from relay.cli.opening import ANSWER_SECONDS, config, settings, variables
+from relay.cli.opening import ANSWER_SECONDS, changing, config, settings, variables
 from relay.cli.output import print_json
 from relay.cli.sources import hook_path
 from relay.config.account_names import names_folder
@@ -52,10 +51,10 @@ def connect(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Register the relay's address in the account, for the events that the routes use. Again, it changes nothing."""
+    """Register the relay's address in the account, for all that is wanted here. Again, it changes nothing."""
     found = config()
     account = _source(found.sources, source)
-    address, events = hook_address(found, source, url), wanted_events(found, source)
+    address, events = hook_address(found, source, url), _events(found, source)
 
     async def work(client: AccountClient) -> Connected:
         return await connected(client, address, events, enable=enable, dry_run=dry_run)
@@ -88,8 +87,7 @@ def _source(sources: Mapping[str, Source], name: str) -> Source:
 
 def asking(source: Source, work: Callable[[AccountClient], Awaitable[T]]) -> T:
     """Ask a source's account. Raises ConfigError, AccountRefused, AccountUnavailable, StoreUnavailable."""
-    with contextlib.redirect_stdout(sys.stderr):  # a log line is no part of what the command prints
-        return asyncio.run(_with_client(source, settings(), work))
+    return asyncio.run(_with_client(source, settings(), work))
 
 
 async def _with_client(source: Source, found: Settings, work: Callable[[AccountClient], Awaitable[T]]) -> T:
@@ -133,12 +131,10 @@ def hook_address(config: Config, source: str, url: str) -> str:
     return url.rstrip("/") + hook_path(config, source)
 
 
-def wanted_events(config: Config, source: str) -> frozenset[str]:
-    """Give the events that a source's routes use. Raises ConfigError where there is none."""
-    routes = [route for route in config.routes if route.sources is None or source in route.sources]
-    events = frozenset(event for route in routes for event in route.on)
+def _events(config: Config, source: str) -> frozenset[str]:
+    events = wanted_events(config, source, changing(lambda store: store.subscriptions.list(source)))
     if not events:
-        raise ConfigError(f"no route is for {source}: write one first, its events are what is registered")
+        raise ConfigError(f"no route is for {source}, and nobody subscribes to it: its events are what is registered")
     return events
 
 

@@ -248,6 +248,14 @@ def test_the_stage_is_that_of_the_change_whatever_came_after(life):
     assert life.delivered() == Counter({("won", str(lead)): 1})
 
 
+def test_what_an_application_subscribed_to_is_caught_up_too(run, store, life):
+    life.account.hooks[URL].disabled = True
+    life.happen(life.account.create("companies", {"name": "Ромашка"}))
+    assert life.catch_up(write=False).recovered == 0
+    run(store.subscriptions.subscribe("acme", "https://app.example/hook", ["add_company"], by=""))
+    assert life.catch_up().recovered == 1
+
+
 def test_what_was_missed_and_is_gone_is_counted(life):
     life.account.hooks[URL].disabled = True
     lead = life.won()

@@ -97,6 +97,17 @@ def test_a_route_more_or_less_is_an_event_more_or_less(written, connect, served)
     assert settings_of(served) == ["add_lead", "note_lead"]
 
 
+def test_what_applications_subscribe_to_is_registered_too(run, store, written, connect, served):
+    written("add_lead")
+    subscriptions = store.subscriptions
+    run(subscriptions.subscribe("acme", "https://app.example/hook", ["add_lead", "note_lead"], by=""))
+    given_up = run(subscriptions.subscribe("acme", "https://gone.example/hook", ["add_task"], by=""))
+    run(subscriptions.disable(given_up.id, "410"))
+    run(subscriptions.subscribe("branch", "https://other.example/hook", ["add_company"], by=""))
+    assert connect()[1:] == ["  + add_lead", "  + note_lead", "registered: 2 event(s)"]
+    assert settings_of(served) == ["add_lead", "note_lead"]
+
+
 def test_a_dry_run_changes_nothing_and_says_what_would(written, connect, served):
     written("add_lead")
     assert connect("--dry-run")[1:] == ["  + add_lead", "would be registered: 1 event(s)"]
@@ -150,7 +161,7 @@ def test_mistakes(written, relay, arguments, told):
         relay(*arguments)
 
 
-def test_without_a_route_there_is_nothing_to_register(written, connect):
+def test_without_a_route_or_a_subscription_there_is_nothing_to_register(written, connect):
     path = written()
     with open(path, "a") as file:
         file.write("  []\n")

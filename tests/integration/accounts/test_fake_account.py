@@ -77,7 +77,9 @@ def test_a_new_lead_with_its_people(during, control):
     lead = {"name": "Кофемашина", "price": 1500, "Город": "Москва", "Дата отгрузки": 1_763_424_000,
             "company": {"name": "Ромашка"}, "contacts": [{"name": "Вера", "email": "vera@example.com"}]}  # fmt: skip
     told = during(lambda: control("POST", "leads", lead))
-    assert {account for account, _ in told} == {Account(id="7039099", subdomain="acme")}
+    assert {account for account, _ in told} == {
+        Account(id="7039099", subdomain="acme", link="https://acme.amocrm.ru"),
+    }
     events = {event.name: seen(event) for _, event in told}
     assert events.keys() == {"add_company", "add_contact", "update_contact", "add_lead"}
     assert (events["add_lead"].name, events["add_lead"].price, events["add_lead"].status_id) == (

@@ -114,6 +114,9 @@ def test_the_fifth_death_buries_it_at_its_sink(run, store, waiting, claim, look)
         run(store.client.zadd(store.keys.leased(QUEUE), {id: 1}))
     assert claim("last").buried == [id]
     assert look(id).state is DeliveryState.DEAD
+    assert run(store.resend(id, "anna")) is None
+    (again,) = claim("anew").items
+    assert (again.id, again.deaths) == (id, 0)
 
 
 def test_a_script_repeated_by_the_router_makes_no_second(run, store, given, claim):
