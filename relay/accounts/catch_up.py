@@ -51,6 +51,8 @@ class CatchUp:
         self._store = store
         self._reader = Reader(store.client, store.namespace)
         self._notes = Notes(store.client, store.namespace)
+        link = source.api.url if source.api else ""
+        self._account = msgspec.structs.replace(source.account, link=link)
         self._key = f"catch-up:{source.name}"
         self._used: set[str] = set()
         self.rang = False  # a receipt was stored, and its bell wants publishing
@@ -135,7 +137,7 @@ class CatchUp:
         return [self._hook(fact, records[fact.entity].get(fact.entity_id)) for fact in missed]
 
     def _hook(self, fact: Fact, record: Item | None) -> Hook | None:
-        event = event_of(fact, self._source.name, self._source.account, record)
+        event = event_of(fact, self._source.name, self._account, record)
         if event is None:
             return None
         body = to_form(event)

@@ -9,10 +9,12 @@ import pytest
 
 from relay.accounts.catch_up import CatchUp
 from relay.accounts.silence import load
+from relay.amocrm.events import read as parsed
 from relay.cli.diagnosis import of_sources
 from relay.config.load import load as load_config
 from relay.errors import ConfigError
 from relay.live import make_sinks
+from relay.model import Account
 from relay.planning import plan
 from relay.sandbox.amocrm.account import WON
 from relay.sandbox.amocrm.door import LONG_LIVED
@@ -48,7 +50,7 @@ class Life:
 
     def __init__(self, run, store, reader, served, client) -> None:
         self.run, self._store, self._reader = run, store, reader
-        self.account = served.amocrm.account
+        self.account, self.url = served.amocrm.account, served.url
         self.account.subscribe(URL, EVENTS)
         self.config = load_config(CONFIG % served.url, file="f", environ={}, sink_types=TYPES)
         self.source = self.config.sources["acme"]
@@ -232,6 +234,8 @@ def test_what_is_recovered_says_so(run, life, reader):
 
     receipts = run(read())
     assert len(receipts) == 2
+    raws = run(reader.raws([receipt.id for receipt in receipts]))
+    assert {parsed(raw)[0] for raw in raws.values()} == {Account(id="7039099", subdomain="acme", link=life.url)}
     assert all(receipt.recovered and receipt.user_agent == "amo-relay catch-up" for receipt in receipts)
     assert run(reader.counters())["receipt", "acme", "recovered"] == 2
     assert run(reader.received("acme")) == 0  # nothing was heard: silence goes on
