@@ -74,8 +74,13 @@ class Drainer:
     async def _drain(self) -> None:
         while True:
             self._progress.clear()
-            await self._settle()
-            wait_ms = await self._claim()
+            # Side by side: both wait for the store's disk, and may share its write.
+            settling = asyncio.create_task(self._settle())
+            claiming = asyncio.create_task(self._claim())
+            settled = await settling
+            wait_ms = await claiming
+            if settled:
+                continue  # the claim may have been answered before the slots were given back
             if not self._sending and not self._finished and not 0 <= wait_ms <= LINGER_MS:
                 return
             await self._progress_within(wait_ms)
@@ -160,8 +165,12 @@ class Drainer:
             status=result.status, ms=told.took_ms, reason=result.reason,
         )  # fmt: skip
 
-    async def _settle(self) -> None:
-        """Write what finished. While the store is away it is kept and tried again, for as long as a lease may last."""
+    async def _settle(self) -> bool:
+        """Write what finished, and tell whether there was any.
+
+        While the store is away it is kept and tried again, for as long as a lease may last.
+        """
+        any_finished = bool(self._finished)
         while self._finished:
             batch, self._finished = self._finished[:CLAIM_AT_ONCE], self._finished[CLAIM_AT_ONCE:]
             counts, self._counts = self._counts, {}
@@ -175,6 +184,7 @@ class Drainer:
             for item, answer in zip(batch, answers, strict=True):
                 if answer != "settled":
                     log.warning("delivery.late", delivery_id=item.delivery.id, sink=self._name, answer=answer)
+        return any_finished
 
     async def finish(self, deadline: float) -> None:
         """Let what is in flight end, cut it at `deadline` (monotonic seconds), and settle."""

@@ -1,0 +1,79 @@
+"""What a hook, a routed event and a settled delivery cost the store, whatever the machine: it must not grow unnoticed.
+
+The figures are counts of commands, read from the server itself. One that falls may be lowered here.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from relay.model import Limit, Outcome
+
+from .shapes import hook, new, routed, settlement
+
+GROUP = 50  # hooks, receipts and deliveries of one call
+FIXED = 25  # commands that a call may cost whatever its size: clock, gate, limits, wake, bell, counters. Under GROUP,
+# so that one more command an item is seen.
+
+
+@pytest.fixture
+def spent(run, store) -> Callable[[], tuple[int, int]]:
+    """Give what was spent since it was last asked: script calls, and commands in them."""
+
+    async def read() -> Counter[str]:
+        stats = await store.client.info("commandstats")
+        return Counter({name.removeprefix("cmdstat_"): int(said["calls"]) for name, said in stats.items()})
+
+    before = run(read())
+
+    def since() -> tuple[int, int]:
+        nonlocal before
+        now = run(read())
+        used, before = now - before, now
+        calls = used.pop("evalsha", 0) + used.pop("eval", 0)
+        for own in ("info", "client|setinfo", "hello", "auth", "select"):
+            used.pop(own, None)
+        return calls, sum(used.values())
+
+    return since
+
+
+def assert_cost(spent: tuple[int, int], calls: int, commands_each: int) -> None:
+    assert spent[0] == calls
+    assert spent[1] <= GROUP * commands_each + FIXED * calls, f"{(spent[1] - FIXED * calls) / GROUP:.2f} each"
+
+
+@pytest.fixture(autouse=True)
+def known_scripts(run, store, given) -> None:
+    """Have the server know all scripts, so that their loading is not counted."""
+    (first,) = given.claimed(1)
+    given.settle(settlement(first, Outcome.DELIVERED))
+
+
+def test_an_accepted_hook_costs_five_commands_and_its_group_one_call(run, store, spent) -> None:
+    """Known? Marked? Then body, record and mark; the inbox is filled at once for the whole group."""
+    hooks = [hook(f"c{n}", b"leads[add][0][id]=%d" % n) for n in range(GROUP)]
+    spent()
+    run(store.accept(hooks))
+    assert_cost(spent(), calls=1, commands_each=5)
+
+
+def test_a_routed_event_with_a_delivery_costs_seventeen_commands_and_its_group_two_calls(
+    run, store, given, spent
+) -> None:
+    given.accepted(GROUP)
+    spent()
+    receipts = run(store.claim_receipts("router", 100, 60_000)).items
+    run(store.route("router", [routed(r, new(f"n{r.id}", r.id)) for r in receipts]))
+    assert_cost(spent(), calls=2, commands_each=17)
+
+
+def test_a_settled_delivery_costs_fourteen_commands_and_its_group_two_calls(given, spent) -> None:
+    """Claimed under gate, limits and a token, then settled with its story and its counters."""
+    given.pending(GROUP)
+    spent()
+    deliveries = given.claim(concurrency=GROUP, limits=[Limit(key="books", count=1000, per_ms=1000)]).items
+    assert len(deliveries) == GROUP
+    given.settle(*[settlement(delivery, Outcome.DELIVERED) for delivery in deliveries])
+    assert_cost(spent(), calls=2, commands_each=14)
