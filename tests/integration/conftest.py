@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from relay.sandbox.guard import Guard
 from relay.sandbox.server import EmbeddedStore
 from relay.store.connect import connect
 from relay.store.reading import Reader
@@ -28,15 +29,19 @@ def start_server() -> Iterator[Callable[..., EmbeddedStore]]:
     # Short: a socket's path has 107 bytes.
     with tempfile.TemporaryDirectory(prefix="amo-") as folder:
 
+        guard = Guard()  # a run that is killed leaves no server behind
+
         def start(*options: str) -> EmbeddedStore:
             server = EmbeddedStore(Path(folder) / str(len(started)), *options)
             started.append(server)
             server.start()
+            guard.watch(server.pid)
             return server
 
         try:
             yield start
         finally:
+            guard.close()
             for server in started:
                 server.stop()
 
