@@ -41,5 +41,17 @@ class StoreUnavailable(RelayError):
     """The store cannot take or give anything now. Try again later."""
 
 
+class AccountRefused(RelayError):
+    """amoCRM will not do this for us, however often it is asked: credentials, rights or the request are wrong."""
+
+
+class AccountUnavailable(RelayError):
+    """amoCRM cannot be asked now. Try again later: `after_ms` says when at the earliest, where that is known."""
+
+    def __init__(self, text: str, after_ms: int | None = None) -> None:
+        super().__init__(text)
+        self.after_ms = after_ms
+
+
 class LimitReached(RelayError):
     """There is as much of it as there may be. Something must be removed first."""

@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 import msgspec
@@ -15,6 +15,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
+_SHARED: Sequence[Processor] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
 _SECRETS = (
     (re.compile(r"(/hooks/[^/\s]+/)[^\s\"?]+"), r"\1***"),
     (re.compile(r"(\w+://[^:/@\s]*:)[^@/\s]+@"), r"\1***@"),
@@ -73,27 +78,34 @@ class _Lines:
         self._stream.flush()
 
 
+def configure_command() -> None:
+    """Set up logging for a command: for eyes, on stderr. What it prints on stdout may be read by a program."""
+    render = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(
+        processors=[*_SHARED, structlog.processors.format_exc_info, _mask_traceback, render],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+
+
 def configure(style: str) -> None:
     """Set up logging for this process. `style` is "json" or "console"."""
     render: Processor = structlog.processors.JSONRenderer(_json) if style == "json" else structlog.dev.ConsoleRenderer(
         colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
     )  # fmt: skip
     exceptions: list[Processor] = [structlog.processors.format_exc_info] if style == "json" else []
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
     lines = _Lines(sys.stdout)
     # Straight to the stream: the standard library's path costs three times as much a line.
     structlog.configure(
-        processors=[*shared, *exceptions, _mask_traceback, render],
+        processors=[*_SHARED, *exceptions, _mask_traceback, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
-    foreign: list[Processor] = [*shared, structlog.stdlib.add_logger_name]
+    foreign: list[Processor] = [*_SHARED, structlog.stdlib.add_logger_name]
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=foreign,

@@ -98,6 +98,16 @@ class NewDelivery(Record, frozen=True):
     content: bytes
     state: DeliveryState = DeliveryState.PENDING
     reason: str = ""
+    queue: str = ""  # where it waits before its sink's own: the account's, for a look-up
+
+
+class Moved(Record, frozen=True):
+    """A delivery whose look-up is answered: its content, or why there is nothing to send."""
+
+    delivery: "Delivery"
+    content: bytes
+    state: DeliveryState = DeliveryState.PENDING
+    reason: str = ""
 
 
 class RoutedEvent(Record, frozen=True, array_like=True):

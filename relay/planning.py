@@ -21,6 +21,7 @@ from relay.model import (
 )
 from relay.routing import Failure, Route, Template, delivery_id, match, once_id
 from relay.sinks.base import Sink
+from relay.store.keys import account_queue
 from relay.store.subscriptions import Subscription
 
 
@@ -30,6 +31,14 @@ class Considered(Record, frozen=True):
     route: Route
     failure: Failure | None
     deliveries: Sequence[NewDelivery] = ()
+
+
+class Made(Record, frozen=True):
+    """What there is to send, or why there is nothing."""
+
+    content: bytes = b""
+    state: DeliveryState = DeliveryState.PENDING
+    reason: str = ""
 
 
 SUBSCRIPTION = "subscription"
@@ -165,29 +174,42 @@ def _once_key(once: Template, context: Mapping[str, object]) -> str:
 
 
 def _delivery(event: Event, route: Route, sink: Sink, context: Mapping[str, object]) -> NewDelivery:
-    """Render one delivery. One that cannot be made is there all the same, with its reason."""
+    """Make one delivery. One that cannot be rendered is there all the same; one that needs a look-up waits for it."""
     id, once = delivery_id(event.id, route.name, sink.name), False
-    content, state, reason = b"", DeliveryState.PENDING, ""
     try:
         if route.once is not None:
             id, once = once_id(event.source, route.name, _once_key(route.once, context), sink.name), True
-        params = route.content.render(context)
-        assert isinstance(params, Mapping)  # a route's content is a mapping of its sink's keys
-        content = sink.content({**params, **{key: context[name] for key, name in sink.given.items()}})
-    except SkipDelivery as error:
-        state, reason = DeliveryState.SKIPPED, str(error)
-    except MissingValue as error:
-        skipped = error.place in sink.skip_without
-        state, reason = DeliveryState.SKIPPED if skipped else DeliveryState.DEAD, str(error)
-    except RejectDelivery as error:
-        state, reason = DeliveryState.DEAD, str(error)
+        made = _waiting(route) if route.fetch else Made(content=content_of(route, sink, context))
+    except UNMADE as error:
+        made = why_not(error, sink)
     return NewDelivery(
         id=id,
         event_id=event.id,
         route=route.name,
         sink=sink.name,
         once=once,
-        content=content,
-        state=state,
-        reason=reason,
+        content=made.content,
+        state=made.state,
+        reason=made.reason,
+        queue=account_queue(event.source) if route.fetch else "",
     )
+
+
+def _waiting(route: Route) -> Made:
+    return Made(reason=f"waits for a look-up of {', '.join(sorted(route.fetch))}")
+
+
+UNMADE = (SkipDelivery, MissingValue, RejectDelivery)
+
+
+def content_of(route: Route, sink: Sink, context: Mapping[str, object]) -> bytes:
+    """Render what a route gives a sink. Raises one of UNMADE."""
+    params = route.content.render(context)
+    assert isinstance(params, Mapping)  # a route's content is a mapping of its sink's keys
+    return sink.content({**params, **{key: context[name] for key, name in sink.given.items()}})
+
+
+def why_not(error: Exception, sink: Sink) -> Made:
+    """Say what becomes of a delivery that cannot be made: where there is nobody to deliver to it is skipped."""
+    nobody = isinstance(error, SkipDelivery) or (isinstance(error, MissingValue) and error.place in sink.skip_without)
+    return Made(state=DeliveryState.SKIPPED if nobody else DeliveryState.DEAD, reason=str(error))

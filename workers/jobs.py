@@ -2,12 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
 
 from relay.errors import StoreUnavailable
 from relay.live import Live
 from relay.logs import log
 from relay.store.store import Job, Store
+
+Work: TypeAlias = Callable[[Job], Awaitable[int | None]]
+"""Does a job; returns in how many milliseconds it is due again, or None where it is done."""
 
 LEASE_MS = 60_000
 RETENTION_EVERY_MS = 60_000
@@ -18,14 +22,16 @@ FAILED_AGAIN_MS = 60_000
 class JobRunner:
     """Runs jobs one after another on the loop. A job of an unknown kind waits for a worker that knows it."""
 
-    def __init__(self, live: Live, store: Store, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, live: Live, store: Store, stopping: Callable[[], bool], kinds: Mapping[str, Work] | None = None
+    ) -> None:
         self._live = live
         self._store = store
         self._stopping = stopping
         self._task: asyncio.Task[None] | None = None
         self._again = False
         self._claims = 0
-        self._kinds: dict[str, Callable[[Job], Awaitable[int | None]]] = {"retention": self._retention}
+        self._kinds: Mapping[str, Work] = {"retention": self._retention, **(kinds or {})}
 
     def start(self) -> None:
         """Do what is due."""

@@ -5,12 +5,14 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 import uvloop
 from celery import Celery
 
+from relay.accounts.account import open_account
+from relay.accounts.client import AccountClient
 from relay.bells import Ringer
 from relay.config.environment import Settings
 from relay.errors import StoreUnavailable
@@ -21,13 +23,15 @@ from relay.sinks.subscriber import is_subscriber
 from relay.sinks.tools import Tools
 from relay.sinks.transport import open_session
 from relay.store.connect import connect
-from relay.store.keys import INBOX, JOBS
+from relay.store.keys import ACCOUNT, INBOX, JOBS
 from relay.store.notes import Notes
 from relay.store.store import Store
 from workers.drainer import Drainer
+from workers.fetcher import Fetcher
 from workers.jobs import JobRunner
 from workers.router import Router
 from workers.ticker import Ticker
+from workers.watchman import CATCH_UP, LISTEN, Watchman
 
 GRACE_SECONDS = 18.0  # from SIGTERM until calls are cut; Heroku kills at 30
 ANSWER_SECONDS = 10.0
@@ -48,6 +52,9 @@ class WorkerProcess:
         self._stopping = threading.Event()
         self._stop_by = 0.0
         self._drainers: dict[str, Drainer] = {}
+        self._fetchers: dict[str, Fetcher] = {}
+        self._ringing: set[asyncio.Task[list[str]]] = set()
+        self._secret_key = settings.secret_key
 
     def start(self) -> None:
         """Start the loop and its ticker. Raises ConfigError, StoreUnavailable."""
@@ -58,13 +65,15 @@ class WorkerProcess:
 
     async def _compose(self) -> None:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
-        self._ringer = Ringer(self._app, self._store)
         notes = Notes(self._store.client, self._namespace)
+        self._ringer = Ringer(self._app, self._store)
         self._tools = Tools(session=open_session(), notes=notes, now=time.time)
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
         self._tools_outside = Tools(session=guarded, notes=notes, now=time.time)
         self._router = Router(self._live, self._store, self._ringer, self.run, self._stopping.is_set)
-        self._jobs = JobRunner(self._live, self._store, self._stopping.is_set)
+        watchman = Watchman(lambda: self._live.config, self._store, self._account, self._ring)
+        kinds = {LISTEN: watchman.listen, CATCH_UP: watchman.catch_up}
+        self._jobs = JobRunner(self._live, self._store, self._stopping.is_set, kinds)
         ticker = Ticker(self._live, self._store, self._ringer, self._begin)
         self._ticking = asyncio.create_task(ticker.run(self._stopping.is_set))
 
@@ -114,8 +123,11 @@ class WorkerProcess:
             self._drain(queue)
 
     def _drain(self, queue: str) -> None:
-        sink = queue.partition(":")[2]
+        kind, _, sink = queue.partition(":")
         if self._stopping.is_set():
+            return
+        if kind == ACCOUNT:
+            self._fetch(sink)
             return
         outside = is_subscriber(sink)
         if not outside and sink not in self._live.sinks:
@@ -126,6 +138,27 @@ class WorkerProcess:
             tools = self._tools_outside if outside else self._tools
             self._drainers[sink] = Drainer(sink, self._live, self._store, tools, self._name, self._stopping.is_set)
         self._drainers[sink].start()
+
+    def _fetch(self, source: str) -> None:
+        if source not in self._live.config.sources:
+            log.warning("source.unknown", source=source, config=self._live.config.version)
+            return
+        if source not in self._fetchers:
+            self._fetchers[source] = Fetcher(
+                source, self._live, self._store, self._account, self._ring, self._name, self._stopping.is_set
+            )
+        self._fetchers[source].start()
+
+    def _account(self, source: str) -> AccountClient:
+        """Give the client of a source's account, by today's configuration. Raises ConfigError."""
+        found = self._live.config.sources[source]
+        return open_account(found, self._tools.notes, self._tools.session, self._secret_key)
+
+    def _ring(self, queues: Iterable[str]) -> None:
+        """Publish bells beside whatever else the loop does."""
+        task = asyncio.create_task(self._ringer.ring(queues))
+        self._ringing.add(task)
+        task.add_done_callback(self._ringing.discard)
 
     def stop_claiming(self) -> None:
         """Take nothing more; what is in flight goes on. A second signal does not prolong it."""
@@ -142,7 +175,9 @@ class WorkerProcess:
         log.info("worker.stopped", worker=self._name)
 
     async def _finish(self) -> None:
-        await asyncio.gather(*[drainer.finish(self._stop_by) for drainer in self._drainers.values()])
+        busy: list[Drainer | Fetcher] = [*self._drainers.values(), *self._fetchers.values()]
+        await asyncio.gather(*[one.finish(self._stop_by) for one in busy])
+        await asyncio.gather(*self._ringing)
         await self._ticking
         await self._tools.session.close()
         await self._tools_outside.session.close()

@@ -9,6 +9,7 @@ from relay.errors import StoreUnavailable
 from relay.live import Live
 from relay.logs import log
 from relay.store.store import Store
+from workers.watchman import LISTEN, arguments
 
 TICK_SECONDS = 0.5
 
@@ -45,6 +46,9 @@ class Ticker:
         if self._registered != self._live.version:
             await self._store.register(self._live.sink_types())
             await self._store.enqueue("retention", "retention")
+            for source in self._live.config.sources.values():
+                if source.api is not None:
+                    await self._store.enqueue(f"{LISTEN}:{source.name}", LISTEN, arguments(source.name))
             self._registered = self._live.version
         for queue in await self._ringer.ring(await self._store.ring()):
             self._begin(queue)

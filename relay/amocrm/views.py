@@ -58,6 +58,11 @@ def views(event: Event) -> dict[str, View]:
     return {name: View(data, _READINGS[name]), "event": View(_event(event)), "account": View(_account(event))}
 
 
+def fetched(kind: str, data: _Data) -> View:
+    """Give the view of a contact, company or responsible user that was looked up, shaped as a hook would carry it."""
+    return View(data, _READINGS.get(kind, {}))
+
+
 def primary(event_name: str) -> str:
     """Name the view that conditions on an event look at: "lead" for status_lead, "note" for note_lead.
 
@@ -178,6 +183,7 @@ _SENT = {
         entity_type element_id element_type name text type category action source source_uid source_data data
         message_type attachment author origin rate is_in_work is_read accept_result decline_result date_create
         date_modify created_by modified_by modified_user_id deleted created_at updated_at""",
+    "responsible": "id name email phone lang",
     "event": "name id source entity action entity_id receipt_id received_at",
     "account": "id subdomain",
 }
@@ -191,3 +197,8 @@ def _known(view: str) -> frozenset[str]:
 
 FIELDS: Mapping[str, frozenset[str]] = MappingProxyType({view: _known(view) for view in _SENT})
 """The fields each view knows. `entity` is open: it shows any field of the data, and lists those that are known."""
+
+FETCHED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"contacts": ("contact", "contacts"), "company": ("company",), "responsible": ("responsible",)}
+)
+"""What a route may fetch of a lead -> the views that gives it. `contacts` is a list, the main one first."""

@@ -6,10 +6,13 @@ from typing import Any
 import typer
 
 from relay.cli import (
+    accounts,
+    catching_up,
     check,
     decisions,
     deliveries,
     demo,
+    doctor,
     events,
     explain,
     processes,
@@ -19,6 +22,7 @@ from relay.cli import (
     subscriptions,
 )
 from relay.errors import RelayError, StoreUnavailable
+from relay.logs import configure_command
 
 STORE_UNAVAILABLE = 2
 
@@ -42,6 +46,7 @@ app = CommandLine(
     add_completion=False,
     pretty_exceptions_enable=False,  # it prints local variables, and these hold secrets
 )
+app.callback()(configure_command)
 app.command()(demo.demo)
 app.command()(processes.dev)
 app.command()(processes.web)
@@ -51,6 +56,10 @@ app.command()(check.schema)
 app.command()(explain.explain)
 app.command()(send.send)
 app.command()(stats.stats)
+app.command()(accounts.connect)
+app.command()(accounts.names)
+app.command()(catching_up.catch_up)
+app.command()(doctor.doctor)
 app.add_typer(events.app)
 deliveries.app.command()(decisions.confirm)
 deliveries.app.command()(decisions.resend)

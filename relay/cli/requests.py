@@ -15,7 +15,7 @@ def described(config: Config, sink: str, content: bytes) -> Json:
     if sink not in sinks:
         return f"not shown: sink {sink} is not in the configuration"
     if not content:
-        return "nothing: it could not be rendered"
+        return "nothing: it waits for a look-up, or could not be rendered"
     return sinks[sink].describe(content)
 
 

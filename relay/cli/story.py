@@ -74,7 +74,8 @@ def told(story: Story) -> Iterator[str]:
     receipt = story.receipt
     yield f"receipt {receipt.id}"
     sender = f", {receipt.user_agent}" if receipt.user_agent else ""
-    yield f"  {shown(receipt.received_at)}  arrived from {receipt.source}, {receipt.size} bytes{sender}"
+    how = "recovered, as no hook had told it, for" if receipt.recovered else "arrived from"
+    yield f"  {shown(receipt.received_at)}  {how} {receipt.source}, {receipt.size} bytes{sender}"
     if receipt.duplicates:
         yield f"  {shown(receipt.last_duplicate_at)}  came again, {receipt.duplicates} time(s) in all: not routed again"
     version = f" under configuration {receipt.config}" if receipt.config else ""

@@ -3,25 +3,33 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from relay.amocrm.events import EVENTS
-from relay.amocrm.views import FIELDS, primary
+from relay.amocrm.views import FETCHED, FIELDS, primary
+from relay.config.account_names import AccountNames
 from relay.config.content import Content
 from relay.config.findings import Path, did_you_mean
+from relay.config.naming import with_ids
 from relay.config.reading import Reading
 from relay.config.schema import RouteKeys, SinkTypes
 from relay.config.sections import Sections
 from relay.rendering import Known, TemplateErrors, Tree, compile_tree
 from relay.rendering.slots import is_template
-from relay.routing import Condition, ConditionErrors, Route, compile_condition
+from relay.routing import Condition, ConditionErrors, Route, compile_condition, mentions
 
 _NAMED = "body"  # the content key that may name a template
 _ALWAYS = ("event", "account")  # the views that every event has beside its own
 _OPEN = "entity"  # the view that shows any field
 
 
-def compile_routes(sections: Sections, reading: Reading, sink_types: SinkTypes) -> tuple[Route, ...]:
+def compile_routes(
+    sections: Sections, reading: Reading, sink_types: SinkTypes, names: Mapping[str, AccountNames]
+) -> tuple[Route, ...]:
     """Compile every route. What is wrong is noted; then what is returned is of no use."""
     _note_repeated_names(sections.routes, reading)
-    return tuple(_Checked(at, keys, sections, reading, sink_types).route() for at, keys in sections.routes.items())
+    return tuple(
+        _Checked(at, own, sections, reading, sink_types).route()
+        for at, keys in sections.routes.items()
+        for own in with_ids(at, keys, sections.source_names, names, reading)
+    )
 
 
 def _note_repeated_names(routes: Mapping[int, RouteKeys], reading: Reading) -> None:
@@ -47,6 +55,7 @@ class _Checked:
         self._reading = reading
         self._sink_types = sink_types
         self._tables = {name: table.root for name, table in sections.tables.items()}
+        self._fetched = tuple(view for what in keys.fetch for view in FETCHED[what])
         self._views: dict[str, str] = {}  # each view that conditions and templates will meet -> an event that has it
         for event in keys.on:
             if event in EVENTS:
@@ -59,14 +68,18 @@ class _Checked:
         self._note_unknown("on", "event", keys.on, EVENTS)
         self._note_unknown("to", "sink", keys.to, self._sections.sink_types)
         self._note_content_keys()
+        self._note_fetch()
+        where, then = self._conditions()
         return Route(
             name=keys.name,
             on=frozenset(keys.on),
             sinks=tuple(dict.fromkeys(keys.to)),
             content=Content(dict(self._contents())),
             sources=frozenset(sources) or None,
-            where=self._condition(),
+            where=where,
             once=self._tree("once", keys.once, self._path) if keys.once else None,
+            fetch=frozenset(keys.fetch),
+            then=then,
         )
 
     def _note_unknown(self, key: str, what: str, names: Iterable[str], known: Iterable[str]) -> None:
@@ -93,14 +106,46 @@ class _Checked:
             if len(keys & given) > 1:
                 self._reading.key_error(self._path, f"give only one of {' and '.join(sorted(keys & given))}")
 
-    def _condition(self) -> Condition | None:
+    def _note_fetch(self) -> None:
+        if not self._keys.fetch:
+            return
+        path: Path = (*self._path, "fetch")
+        for event in self._keys.on:
+            if event in EVENTS and EVENTS[event].entity != "lead":
+                self._reading.key_error(path, f"fetch looks up who stands behind a lead, and {event} is about none")
+        for name, source in self._sections.sources.items():
+            if self._keys.source in (None, name) and source.api is None:
+                self._reading.key_error(path, f"fetch asks the account, and source {name} has no api: write it there")
+
+    def _conditions(self) -> tuple[Condition | None, Condition | None]:
+        """Compile `where`: what the hook alone can answer, and what needs the look-up."""
+        where = self._keys.where
         if "where" not in self._keys.model_fields_set:
-            return None
-        if self._keys.where is None:
+            return None, None
+        if where is None:
             self._reading.key_error((*self._path, "where"), "where is empty: write a condition, or remove the key")
-            return None
+            return None, None
+        if self._note_unfetched(where):
+            return None, None
+        if not self._fetched or not isinstance(where, Mapping):
+            return self._condition(where), None
+        later = {key: value for key, value in where.items() if mentions({key: value}, self._fetched)}
+        at_once = {key: value for key, value in where.items() if key not in later}
+        return (
+            self._condition(at_once) if at_once or not where else None,
+            self._condition(later) if later else None,
+        )
+
+    def _note_unfetched(self, where: object) -> bool:
+        missing = {view: what for what, views in FETCHED.items() for view in views if view not in self._fetched}
+        named = [view for view in missing if _OPEN not in self._views and mentions(where, (view,))]
+        for view in named:
+            self._reading.key_error((*self._path, "where"), f"where looks at {view}: write fetch: {missing[view]}, too")
+        return bool(named)
+
+    def _condition(self, tree: object) -> Condition | None:
         try:
-            condition = compile_condition(self._keys.where)
+            condition = compile_condition(tree, fetched=self._fetched)
         except ConditionErrors as found:
             for path, message in found.errors:
                 self._reading.key_error((*self._path, *path), message)
@@ -110,6 +155,12 @@ class _Checked:
         return condition
 
     def _note_field(self, path: Path, field: str) -> None:
+        owner, _, own = field.partition(".")
+        if owner in self._fetched:
+            if own not in _fields_of(owner):
+                meant = did_you_mean(own, _fields_of(owner))
+                self._reading.key_error((*self._path, *path), f"{owner} has no field {own}, {meant}")
+            return
         for view, event in self._views.items():
             if view == _OPEN or field in FIELDS[view]:
                 continue
@@ -140,9 +191,11 @@ class _Checked:
     def _tree(self, key: str, value: object, parent: Path, written: str = "") -> Tree | None:
         """Compile a content for every view it will meet; `written` is its key in the file where that is another."""
         compiled: Tree | None = None
+        # `once` is the delivery's identity: it is known before the look-up.
+        fetched = {} if key == "once" else {name: FIELDS.get(name, frozenset()) for name in self._fetched}
         for view, event in self._views.items():
             try:
-                compiled = compile_tree(value, key, _known(view), self._tables)
+                compiled = compile_tree(value, key, {**_known(view), **fetched}, self._tables)
             except TemplateErrors as found:
                 who = f"{event}: " if len(self._views) > 1 else ""
                 for path, message in found.errors:
@@ -153,3 +206,8 @@ class _Checked:
 def _known(view: str) -> Known:
     own: frozenset[str] = frozenset() if view == _OPEN else FIELDS[view]  # none named: all are possible
     return {view: own, **{name: FIELDS[name] for name in _ALWAYS}}
+
+
+def _fields_of(fetched: str) -> frozenset[str]:
+    """Give the fields of a view that is looked up; of several contacts each has those of one."""
+    return FIELDS["contact" if fetched == "contacts" else fetched]

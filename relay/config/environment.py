@@ -9,6 +9,7 @@
 | `RELAY_NAMESPACE` | prefix of every key, so that two relays can share one server | relay |
 | `PORT`, `WEB_CONCURRENCY` | the web process | 8000, 1 |
 | `RELAY_ADMIN_TOKEN` | opens the operator's pages | none: they stay closed |
+| `RELAY_SECRET_KEY` | encrypts amoCRM's OAuth tokens in the store; 32 characters or more | none: no OAuth |
 | `RELAY_DURABILITY` | `strict` refuses a store that may lose what it confirmed, `warn` says so | warn |
 | `RELAY_LOG` | `console` or `json` | console on a terminal |
 | `RELAY_SANDBOX_PORT` | the fake vendors of `relay dev` and `relay demo` | a free one |
@@ -28,6 +29,8 @@ from relay.config.findings import did_you_mean, shown
 from relay.errors import ConfigError
 
 _STORE = re.compile(r"(rediss?|unix)://\S+")
+SECRET_KEY = "RELAY_SECRET_KEY"
+_SHORTEST_KEY = 32
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
@@ -47,6 +50,7 @@ class Settings:
     port: int
     web_concurrency: int
     admin_token: SecretStr | None
+    secret_key: SecretStr | None
     durability: Literal["warn", "strict"]
     log: Literal["console", "json"]
     sandbox_port: int | None
@@ -70,6 +74,7 @@ class Settings:
             port=read.number("PORT", 65535) or 8000,
             web_concurrency=read.number("WEB_CONCURRENCY", 256) or 1,
             admin_token=SecretStr(admin_token) if admin_token else None,
+            secret_key=read.key(SECRET_KEY),
             durability=cast(Literal["warn", "strict"], read.word("RELAY_DURABILITY", ("warn", "strict"), "warn")),
             log=cast(
                 Literal["console", "json"],
@@ -91,6 +96,14 @@ class _Reader:
 
     def text(self, name: str) -> str | None:
         return self._environ.get(name, "").strip() or None
+
+    def key(self, name: str) -> SecretStr | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        if len(text) < _SHORTEST_KEY:  # the value is a secret: it is not shown
+            self.problems.append(f"{name}: {len(text)} characters are too few: openssl rand -base64 32")
+        return SecretStr(text)
 
     def number(self, name: str, most: int) -> int | None:
         text = self.text(name)

@@ -15,7 +15,6 @@ from relay.config.yaml import Document
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_LATER = frozenset({"api", "fetch"})  # in the contract, not in this version
 _KINDS: Mapping[str, str] = {
     "string_type": "must be a text",
     "string_too_short": "must not be empty",
@@ -66,12 +65,9 @@ class Reading:
             return None
 
     def unknown_key(self, path: Path, known: Iterable[str]) -> None:
-        """Note a key that means nothing here, or nothing yet."""
+        """Note a key that means nothing here."""
         name = str(path[-1])
-        if name in _LATER:
-            self.key_error(path, f"{name} is not supported in this version: remove it")
-        else:
-            self.key_error(path, f"unknown key {name}, {did_you_mean(name, known)}")
+        self.key_error(path, f"unknown key {name}, {did_you_mean(name, known)}")
 
     def _note(self, model: type[BaseModel], kind: str, loc: Path, detail: Mapping[str, Any], prefix: Path) -> None:
         path = self._place(prefix, loc)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from relay.config.account_names import names_files
 from relay.config.load import Config
 from relay.errors import ConfigError
 from relay.logs import log
@@ -47,7 +48,9 @@ class Watcher:
         return config
 
     def _digest(self) -> bytes | None:
+        """Give a digest of the file and of the accounts' names beside it."""
+        files = [self._path, *names_files(str(self._path))]
         try:
-            return hashlib.blake2b(self._path.read_bytes()).digest()
+            return hashlib.blake2b(b"\0".join(file.read_bytes() for file in files)).digest()
         except OSError:  # being replaced, or gone: `load` says so if it stays away
             return None

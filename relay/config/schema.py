@@ -2,11 +2,22 @@
 
 import re
 from collections.abc import Mapping, Sequence, Set
-from typing import Annotated, Any, Literal, Protocol, TypeAlias
+from typing import Annotated, Any, Literal, Protocol, Self, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, SecretStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
 
+from relay.config.api import ApiKeys, api_of
 from relay.config.findings import did_you_mean, shown
 from relay.config.scalars import Duration, Trusted
 from relay.config.sink import SinkSettings, Timeout
@@ -87,6 +98,11 @@ Names: TypeAlias = Annotated[
 ]
 
 
+Fetched: TypeAlias = Annotated[
+    tuple[Literal["contacts", "company", "responsible"], ...], BeforeValidator(_one_or_many), Field(min_length=1)
+]
+
+
 class Section(BaseModel):
     """A part of the file. What it does not know is an error, never ignored."""
 
@@ -108,6 +124,13 @@ class SourceKeys(Section):
     account: AccountKeys = Field(default_factory=AccountKeys)
     ignore_users: frozenset[Text] = Field(frozenset(), description="Whose changes are not routed: breaks echo loops")
     timezone: Timezone = "UTC"
+    api: ApiKeys | None = Field(None, description="The account's own API: for connect, names, fetch and catch-up")
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.api is not None:
+            api_of("", self.api, self.account.subdomain)
+        return self
 
 
 class ApiUserKeys(Section):
@@ -132,6 +155,7 @@ class RouteKeys(BaseModel):
     source: str | None = Field(None, description="Default: every source")
     on: Names = Field(description="The events' names")
     where: Any = Field(None, description="Conditions on the event's fields; default: always")
+    fetch: Fetched = Field((), description="What of a lead is looked up in the account first")
     once: str | None = Field(None, min_length=1, description="A template: at most one delivery for each of its values")
     to: Names = Field(description="One sink, or several of one type")
 

@@ -1,6 +1,6 @@
 """Decide which routes an event takes, and say why not (pure)."""
 
-from relay.routing.conditions import Condition, ConditionErrors, compile_condition
+from relay.routing.conditions import Condition, ConditionErrors, compile_condition, mentions
 from relay.routing.failures import Failure, Path, View
 from relay.routing.identity import delivery_id, once_id
 from relay.routing.routes import Route, Template, match
@@ -16,5 +16,6 @@ __all__ = [
     "compile_condition",
     "delivery_id",
     "match",
+    "mentions",
     "once_id",
 ]

@@ -69,7 +69,7 @@ def _clause(subject: Subject, operator: str, value: object, path: Path, errors: 
 
 def _changed(subject: Subject, value: object, path: Path, errors: list[Finding]) -> Node:
     if not subject.has_old:
-        return wrong(errors, path, "can never hold: the hook carries no old values of custom fields")
+        return wrong(errors, path, "can never hold: there are no old values of custom and of looked up fields")
     if not isinstance(value, bool):
         return wrong(errors, path, "needs true or false")
     return Changed(path=path, field=subject.name, old=f"old_{subject.name}", expected=value)

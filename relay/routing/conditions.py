@@ -1,6 +1,7 @@
 """`where` of a route: a tree of the YAML, compiled once, checked for every event."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 from relay.errors import RelayError
 from relay.model import Record
@@ -8,6 +9,7 @@ from relay.routing.clauses import Finding, Subject, compile_field, wrong
 from relay.routing.failures import Failure, Path, View
 from relay.routing.nodes import All, AnyOf, Node, Not
 
+_TREES = ("all", "any", "not")
 _EMPTY = "is empty: write at least one condition, or leave it out"
 
 
@@ -32,24 +34,39 @@ class Condition(Record, frozen=True):
     def fields(self) -> Iterable[tuple[Path, str]]:
         """List the fields of the view that it looks at, each with its path.
 
-        A custom field counts as `custom`, and `changed` on a field as its `old_<field>` too.
+        A custom field counts as `custom`, `changed` on a field as its `old_<field>` too, and a field of a view that
+        is looked up as `contact.email`.
         """
         return self.used
 
 
-def compile_condition(tree: object, path: str = "where") -> Condition:
-    """Compile a mapping of the YAML, or raise ConditionErrors with everything that is wrong with it."""
-    reader = _Reader()
+def compile_condition(tree: object, path: str = "where", fetched: Collection[str] = ()) -> Condition:
+    """Compile a mapping of the YAML, or raise ConditionErrors with everything that is wrong with it.
+
+    `fetched` names the views that are looked up: `contact: {email: {exists: true}}`. The view that is checked gives
+    each under its name: a view, a list of views, or None.
+    """
+    reader = _Reader(fetched)
     root = reader.all_of(tree, (path,))
     if reader.errors:
         raise ConditionErrors(reader.errors)
     return Condition(root=root, used=tuple(reader.used))
 
 
+def mentions(tree: object, names: Collection[str]) -> bool:
+    """Tell whether a condition looks at any of these fields, however deep in `all`, `any` and `not`."""
+    if isinstance(tree, list):
+        return any(mentions(branch, names) for branch in tree)
+    if not isinstance(tree, Mapping):
+        return False
+    return any(key in names or (key in _TREES and mentions(value, names)) for key, value in tree.items())
+
+
 class _Reader:
     """Walks the tree and collects what is wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, fetched: Collection[str]) -> None:
+        self.fetched = fetched
         self.errors: list[Finding] = []
         self.used: list[Finding] = []
 
@@ -75,6 +92,8 @@ class _Reader:
             return self.custom(value, path)
         if not isinstance(key, str):
             return self.wrong(path, f"{key} is no field: a field is a name")
+        if key in self.fetched:
+            return self.of_fetched(key, value, path)
         self.used.append((path, key))
         if isinstance(value, Mapping) and "changed" in value:
             self.used.append(((*path, "changed"), f"old_{key}"))
@@ -88,12 +107,25 @@ class _Reader:
             return tuple(self.entry(key, value, (*path, key)) for key, value in tree.items())
         return (self.wrong(path, "needs a list of conditions" if tree else _EMPTY),)
 
-    def custom(self, tree: object, path: Path) -> Node:
+    def custom(self, tree: object, path: Path, owner: str = "") -> Node:
         if not isinstance(tree, Mapping) or not tree:
             return self.wrong(path, 'needs a mapping of custom fields, by name, id or code: {"Город": Москва}')
-        self.used.append((path, "custom"))
-        parts = [compile_field(_custom(str(key)), value, (*path, key), self.errors) for key, value in tree.items()]
+        self.used.append((path, f"{owner}.custom" if owner else "custom"))
+        subjects = {key: _custom_of(owner, str(key)) if owner else _custom(str(key)) for key in tree}
+        parts = [compile_field(subjects[key], value, (*path, key), self.errors) for key, value in tree.items()]
         return parts[0] if len(parts) == 1 else All(parts=tuple(parts))
+
+    def of_fetched(self, view: str, tree: object, path: Path) -> Node:
+        if not isinstance(tree, Mapping) or not tree:
+            return self.wrong(path, f"needs a mapping of the {view}'s fields: {{email: {{exists: true}}}}")
+        parts = [self.field_of_fetched(view, str(key), value, (*path, key)) for key, value in tree.items()]
+        return parts[0] if len(parts) == 1 else All(parts=tuple(parts))
+
+    def field_of_fetched(self, view: str, field: str, value: object, path: Path) -> Node:
+        if field == "custom":
+            return self.custom(value, path, view)
+        self.used.append((path, f"{view}.{field}"))
+        return compile_field(_of(view, field, lambda one: one.get(field)), value, path, self.errors)
 
 
 def _plain(name: str) -> Subject:
@@ -102,3 +134,20 @@ def _plain(name: str) -> Subject:
 
 def _custom(key: str) -> Subject:
     return Subject(name=f'custom "{key}"', read=lambda view: view.custom.get(key), has_old=False)
+
+
+def _custom_of(view: str, key: str) -> Subject:
+    return _of(view, f'custom "{key}"', lambda one: one.custom.get(key))
+
+
+def _of(view: str, field: str, read: Callable[[View], object]) -> Subject:
+    """Make the subject of a looked up view's field: of several views, what each of them has."""
+
+    def seen(whole: View) -> object:
+        found: Any = whole.get(view)
+        if not isinstance(found, list):
+            return None if found is None else read(found)
+        values = [value for one in found if (value := read(one)) is not None]
+        return [text for value in values for text in (value if isinstance(value, list) else [value])]
+
+    return Subject(name=f"{view} {field}", read=seen, has_old=False)

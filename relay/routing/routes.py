@@ -25,6 +25,8 @@ class Route(Record, frozen=True):
     sources: frozenset[str] | None = None  # None: every source
     where: Condition | None = None
     once: Template | None = None  # its result is the key of the only delivery
+    fetch: frozenset[str] = frozenset()  # what is looked up in the account before the content is made
+    then: Condition | None = None  # the part of `where` that looks at what was looked up
 
 
 class _Membership(Record, frozen=True):

@@ -1,7 +1,8 @@
 """The fakes as one application: each vendor under its own path, and what tests and the demo ask and tell them.
 
 `GET /__sandbox__/requests?vendor=&since=&limit=` what arrived, `DELETE` forgets it; `POST /__sandbox__/faults` puts a
-fault in force (see `relay.sandbox.faults.Fault`), `GET` lists them, `DELETE` takes them back.
+fault in force (see `relay.sandbox.faults.Fault`), `GET` lists them, `DELETE` takes them back. Under `/amocrm` is a fake
+account (see `relay.sandbox.amocrm`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,9 +12,10 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
+from relay.sandbox.amocrm import app as amocrm
 from relay.sandbox.arrivals import Arrivals
 from relay.sandbox.faults import Fault, Faults
 from relay.sandbox.misbehaving import misbehave, rendered
@@ -99,6 +101,7 @@ def create(shut: Callable[[float], Awaitable[None]]) -> Starlette:
         routes=[
             Route("/__sandbox__/requests", sandbox.requests, methods=["GET", "DELETE"]),
             Route("/__sandbox__/faults", sandbox.faults, methods=["GET", "POST", "DELETE"]),
+            Mount("/amocrm", amocrm.create()),  # it has controls of its own
             Route("/{vendor}", sandbox),
             Route("/{vendor}{path:path}", sandbox),
         ]

@@ -81,6 +81,12 @@ class Keys:
 
 INBOX = "inbox"
 JOBS = "jobs"
+ACCOUNT = "account"
+
+
+def account_queue(source: str) -> str:
+    """Name the queue of the deliveries that wait for a look-up in a source's account."""
+    return f"{ACCOUNT}:{source}"
 
 
 def sink_queue(sink: str) -> str:

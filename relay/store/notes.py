@@ -1,6 +1,6 @@
 """The small memory that sinks share over all workers: tokens, stop lists, counted caps."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -46,6 +46,18 @@ class Notes:
     async def put(self, key: str, value: bytes, ttl_ms: int) -> None:
         """Write a note, in place of what was there."""
         await _do(self._client.set(self._keys.note(key), value, px=ttl_ms))
+
+    async def get_all(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Read notes by key; those that are not there are left out."""
+        found = await _do(self._client.mget([self._keys.note(key) for key in keys])) if keys else []
+        return {key: value for key, value in zip(keys, found, strict=True) if value is not None}
+
+    async def put_all(self, values: Mapping[str, bytes], ttl_ms: int) -> None:
+        """Write notes by key."""
+        async with self._client.pipeline(transaction=False) as pipe:
+            for key, value in values.items():
+                pipe.set(self._keys.note(key), value, px=ttl_ms)
+            await _do(pipe.execute())
 
     async def delete(self, key: str) -> None:
         """Remove a note."""

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from relay.model import Attempt, DeliveryState, Receipt, ReceiptState, Record, RoutedEvent
 from relay.store.body import unpack
-from relay.store.keys import INBOX, JOBS, Keys, sink_queue
+from relay.store.keys import INBOX, JOBS, Keys, account_queue, sink_queue
 from relay.store.scripts import unavailable
 
 PAGE = 100  # records read in one round trip
@@ -33,6 +33,7 @@ class KeptReceipt(Record, frozen=True):
     last_duplicate_at: int | None
     events: Sequence[RoutedEvent]
     deliveries: dict[str, int]  # id -> index of the event that it is of, here
+    recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
 
 
 class KeptDelivery(Record, frozen=True):
@@ -106,17 +107,17 @@ class Reader:
 
     async def raw(self, id: str) -> Receipt | None:
         """Read a receipt as it arrived."""
+        return (await self.raws([id])).get(id)
+
+    async def raws(self, ids: Sequence[str]) -> dict[str, Receipt]:
+        """Read receipts as they arrived; those that are gone are left out."""
         async with self.client.pipeline(transaction=False) as pipe:
-            pipe.hgetall(self.keys.receipt(id))
-            pipe.get(self.keys.body(id))
-            record, body = await self._do(pipe.execute())
-        if not record or body is None:
-            return None
-        text = {name.decode(): value.decode() for name, value in record.items() if name in _TELLING}
-        return Receipt(
-            id=id, source=text["src"], received_at=int(text["at"]), body=unpack(body) if b"z" in record else body,
-            content_type=text["ct"], user_agent=text["ua"], request_id=text["rq"],
-        )  # fmt: skip
+            for id in ids:
+                pipe.hmget(self.keys.receipt(id), *_TELLING, "z")
+                pipe.get(self.keys.body(id))
+            found = await self._do(pipe.execute()) if ids else []
+        pairs = zip(ids, found[::2], found[1::2], strict=True)
+        return {id: _raw(id, record, body) for id, record, body in pairs if record[0] is not None and body is not None}
 
     async def deliveries(self, ids: Sequence[str]) -> list[KeptDelivery]:
         """Read deliveries; those that are gone are left out."""
@@ -126,7 +127,7 @@ class Reader:
             records = await self._do(pipe.execute())
             found = [(id, record) for id, record in zip(ids, records, strict=True) if record]
             for id, record in found:
-                queue = sink_queue(record[b"sink"].decode())
+                queue = _queue(record)
                 pipe.zscore(self.keys.due(queue), id)
                 pipe.zscore(self.keys.leased(queue), id)
             scores = await self._do(pipe.execute()) if found else []
@@ -180,6 +181,27 @@ class Reader:
         """Count the jobs that wait for their time, and those being done."""
         return await self._depths(JOBS)
 
+    async def unrouted(self, most: int) -> list[str]:
+        """Give the ids of receipts that are not routed yet, at most so many of those that wait and of those in work."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for key in (self.keys.due(INBOX), self.keys.leased(INBOX)):
+                pipe.zrange(key, 0, most - 1)
+            return [id.decode() for ids in await self._do(pipe.execute()) for id in ids]
+
+    async def oldest_unrouted(self, now: int) -> int | None:
+        """Give for how many milliseconds the oldest waiting receipt has been due; None where none waits."""
+        found = await self._do(self.client.zrange(self.keys.due(INBOX), 0, 0, withscores=True))
+        return max(now - int(found[0][1]), 0) if found else None
+
+    async def received(self, source: str) -> int:
+        """Count the hooks that a source has sent, repeated ones too."""
+        fields = [f"receipt|{source}|accepted", f"receipt|{source}|duplicate"]
+        return sum(int(n) for n in await self._do(self.client.hmget(self.keys.stats, fields)) if n is not None)
+
+    async def account(self, source: str) -> tuple[int, int]:
+        """Count the deliveries that wait for a look-up in a source's account, and those being looked up."""
+        return await self._depths(account_queue(source))
+
     async def _depths(self, queue: str) -> tuple[int, int]:
         async with self.client.pipeline(transaction=False) as pipe:
             pipe.zcard(self.keys.due(queue))
@@ -199,7 +221,15 @@ class Reader:
             raise unavailable(error) from error
 
 
-_TELLING = (b"src", b"at", b"ct", b"ua", b"rq")
+_TELLING = ("src", "at", "ct", "ua", "rq")
+
+
+def _raw(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
+    source, at, content_type, user_agent, request_id = ((value or b"").decode() for value in record[: len(_TELLING)])
+    return Receipt(
+        id=id, source=source, received_at=int(at), body=unpack(body) if record[-1] else body,
+        content_type=content_type, user_agent=user_agent, request_id=request_id,
+    )  # fmt: skip
 
 
 def _receipt(id: str, record: dict[bytes, bytes]) -> KeptReceipt:
@@ -215,6 +245,7 @@ def _receipt(id: str, record: dict[bytes, bytes]) -> KeptReceipt:
         content_type=text["ct"],
         user_agent=text["ua"],
         request_id=text["rq"],
+        recovered="rec" in text,
         config=text.get("cfg", ""),
         duplicates=int(text.get("dups", 0)),
         last_duplicate_at=int(text["dup_at"]) if "dup_at" in text else None,
@@ -226,6 +257,11 @@ def _receipt(id: str, record: dict[bytes, bytes]) -> KeptReceipt:
 def _event(index: int, packed: str) -> RoutedEvent:
     name, entity, entity_id, state, reason = _EVENT.decode(packed)
     return RoutedEvent(index=index, name=name, entity=entity, entity_id=entity_id, state=state, reason=reason)
+
+
+def _queue(record: dict[bytes, bytes]) -> str:
+    """Give the queue in which a pending delivery is: an account's while it waits for a look-up."""
+    return record[b"q"].decode() if b"q" in record else sink_queue(record[b"sink"].decode())
 
 
 def _delivery(id: str, record: dict[bytes, bytes], due: float | None, leased: float | None) -> KeptDelivery:

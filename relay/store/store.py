@@ -7,7 +7,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from relay.model import Decision, Delivery, Limit, Outcome, Receipt, Record, Routed
+from relay.model import Decision, Delivery, DeliveryState, Limit, Moved, Outcome, Receipt, Record, Routed
 from relay.store.body import pack, unpack
 from relay.store.deciding import decide
 from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
@@ -21,7 +21,7 @@ _SENDING, _RELEASE, _ENQUEUE, _FINISH_JOB = (
     Script("enqueue"),
     Script("finish_job"),
 )
-_RETIRE, _RING = Script("retire"), Script("ring")
+_RETIRE, _RING, _MOVE = Script("retire"), Script("ring"), Script("move")
 
 T = TypeVar("T")
 
@@ -37,6 +37,7 @@ class Hook(Record, frozen=True):
     content_type: str
     user_agent: str
     body: bytes = msgspec.field(default=b"")
+    recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
 
 
 class Accepted(Record, frozen=True):
@@ -79,6 +80,7 @@ class Store:
 
     def __init__(self, client: Redis, namespace: str = "relay") -> None:
         self.client = client
+        self.namespace = namespace
         self.keys = Keys(namespace)
         self.subscriptions = Subscriptions(client, namespace)
         self._call = Caller(client, self.keys.prefix)
@@ -116,7 +118,23 @@ class Store:
 
         `batch` (n, m): where at least m are due, take up to n of them for one call, under one grant.
         """
-        request = _claim(sink_queue(sink), "d", token, max, lease_ms)
+        return await self._claim_deliveries(sink_queue(sink), token, max, lease_ms, concurrency, limits, batch)
+
+    async def claim_waiting(self, queue: str, token: str, max: int, lease_ms: int) -> Claim[Delivery]:
+        """Take deliveries that wait for a look-up, as the account's gate allows. Who asks the account has its limit."""
+        return await self._claim_deliveries(queue, token, max, lease_ms, 0, (), (0, 0))
+
+    async def _claim_deliveries(
+        self,
+        queue: str,
+        token: str,
+        max: int,
+        lease_ms: int,
+        concurrency: int,
+        limits: Sequence[Limit],
+        batch: tuple[int, int],
+    ) -> Claim[Delivery]:
+        request = _claim(queue, "d", token, max, lease_ms)
         request["concurrency"] = concurrency
         request["limits"] = [(limit.key, limit.count, limit.per_ms) for limit in limits]
         request["batch"], request["batch_from"] = batch
@@ -124,7 +142,7 @@ class Store:
         deliveries = [
             Delivery(id=i[0], deaths=int(i[1]), event_id=i[2], source=i[3], route=i[4], accepted_at=int(i[5]),
                      created_at=int(i[6]), attempts=int(i[7]), sending=bool(i[8]), sent_at=int(i[8]) if i[8] else None,
-                     sends=int(i[10] or 0), sink=sink, content=blob, token=token)
+                     sends=int(i[10] or 0), sink=i[11], content=blob, token=token)
             for i, blob in zip(items, blobs, strict=True)
         ]  # fmt: skip
         return Claim(token=token, items=deliveries, buried=buried, wait_ms=wait, batched=batched)
@@ -149,13 +167,27 @@ class Store:
 
     async def settle(self, sink: str, items: Sequence[Settlement], counts: dict[str, int]) -> list[str]:
         """Write what attempts came to. Answers "settled", "stale" (a newer lease decides) or "gone" for each."""
+        return await self._settle(sink_queue(sink), sink, items, counts)
+
+    async def put_off(self, queue: str, items: Sequence[Settlement]) -> list[str]:
+        """Write that look-ups failed: each waits, under the queue's own name in the counters. Answers as `settle`."""
+        assert all(item.decision.state is DeliveryState.PENDING for item in items)
+        return await self._settle(queue, queue, items, {})
+
+    async def _settle(self, queue: str, counted: str, items: Sequence[Settlement], counts: dict[str, int]) -> list[str]:
         request = {
-            "queue": sink_queue(sink),
-            "sink": sink,
+            "queue": queue,
+            "sink": counted,
             "items": [_settlement(item) for item in items],
             "counts": list(counts.items()),
         }
         return _STRINGS.decode(await self._call(_SETTLE, request, *[item.attempt for item in items]))
+
+    async def move(self, queue: str, items: Sequence[Moved]) -> tuple[list[str], list[str]]:
+        """Move deliveries on whose look-up is answered. Returns the queues whose bells it set, and those not ours."""
+        moved = [(item.delivery.id, item.delivery.token, item.state, item.reason) for item in items]
+        reply = await self._call(_MOVE, {"queue": queue, "items": moved}, *[item.content for item in items])
+        return _ROUTED.decode(reply)
 
     async def mark_sending(self, delivery: Delivery) -> bool:
         """Mark that the bytes are about to leave. False: the lease is lost, and nothing may leave."""
@@ -242,7 +274,8 @@ def _part(part: Routed, blobs: list[bytes]) -> dict[str, object]:
     for d in part.deliveries:
         blobs.append(d.content)
         index = int(d.event_id.rpartition(".")[2])
-        deliveries.append((d.id, index, d.sink, d.route, d.once, d.state, d.reason, len(blobs)))
+        queue = d.queue or sink_queue(d.sink)
+        deliveries.append((d.id, index, d.sink, d.route, d.once, d.state, d.reason, len(blobs), queue))
     return {
         "id": part.receipt.id,
         "last": part.last,
@@ -272,7 +305,7 @@ def _settlement(item: Settlement) -> tuple[object, ...]:
     )
 
 
-_HOOK_FIELDS = ("id", "source", "digest", "timed", "request_id", "content_type", "user_agent")
+_HOOK_FIELDS = ("id", "source", "digest", "timed", "request_id", "content_type", "user_agent", "recovered")
 _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
 _CLAIMED = msgspec.msgpack.Decoder(tuple[int, list[str], list[list[str]], bool], strict=False)
 _ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])

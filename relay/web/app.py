@@ -18,6 +18,7 @@ from relay.live import Live, settle_memory
 from relay.logs import configure, log
 from relay.store.access import Access
 from relay.store.connect import connect
+from relay.store.notes import Notes
 from relay.store.reading import Reader
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
@@ -40,12 +41,12 @@ def create() -> Router:
     reader = Reader(connect(settings.redis_url, answer_seconds=5), settings.namespace)
     celery = Celery("relay")
     celery.conf.update(broker_settings(settings.broker_url, settings.namespace))
-    watch = StoreWatch(reader.client, reader.keys, live)
+    watch = StoreWatch(reader.client, reader.keys, Notes(reader.client, settings.namespace), live)
     commit = GroupCommit(store, Ringer(celery, store), watch.full)
 
     async def metrics(_: Request) -> Response:
         try:
-            text, content_type = await exposition(reader, live.config.version)
+            text, content_type = await exposition(reader, live.config.version, watch.sources)
         except StoreUnavailable as error:
             return JSONResponse({"error": str(error)}, 503)
         return Response(text, media_type=content_type)

@@ -8,11 +8,13 @@ from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from relay.accounts.silence import Heard, load
 from relay.errors import StoreUnavailable
 from relay.live import Live
 from relay.logs import log
 from relay.store.health import Durability, Room, durability, room
 from relay.store.keys import Keys
+from relay.store.notes import Notes
 
 LOOK_SECONDS = 0.5
 DURABILITY_SECONDS = 30.0
@@ -21,13 +23,15 @@ DURABILITY_SECONDS = 30.0
 class StoreWatch:
     """Looks at the store in the background, so that no hook has to: how full it is, and what it survives."""
 
-    def __init__(self, client: Redis, keys: Keys, live: Live) -> None:
+    def __init__(self, client: Redis, keys: Keys, notes: Notes, live: Live) -> None:
         self._client = client
+        self._notes = notes
         self._probe_key = keys.prefix + "probe"
         self._live = live
         self._graded_at = float("-inf")
         self.room: Room | None = None
         self.durability: Durability | None = None
+        self.sources: dict[str, Heard] = {}
         self.problem: str | None = "not looked at yet"
 
     def full(self) -> bool:
@@ -48,6 +52,7 @@ class StoreWatch:
             self.room = await room(self._client)
             if self.durability is None or time.monotonic() - self._graded_at > DURABILITY_SECONDS:
                 self.durability, self._graded_at = await durability(self._client, self._probe_key), time.monotonic()
+                self.sources = await self._heard()
             self.problem = None
         except StoreUnavailable as error:
             if self.problem is None:
@@ -55,6 +60,21 @@ class StoreWatch:
             self.problem, self.durability = str(error), None
         if self.full() and not was_full:
             log.error("store.full", used=self.room and self.room.used, limit=self.room and self.room.limit)
+
+    async def _heard(self) -> dict[str, Heard]:
+        found = {name: await load(self._notes, name) for name, one in self._live.config.sources.items() if one.api}
+        return {name: heard for name, heard in found.items() if heard is not None}
+
+
+def _source(heard: Heard) -> dict[str, object]:
+    return {
+        "hook": heard.hook,
+        "silent": heard.silent,
+        "last_received_at": heard.last_at,
+        "patience_ms": heard.patience_ms,
+        "checked_at": heard.checked_at,
+        "problem": heard.problem or None,
+    }
 
 
 def healthz(_: Request) -> JSONResponse:
@@ -82,6 +102,7 @@ def readyz(watch: StoreWatch, live: Live, strict: bool) -> Callable[[Request], J
                 "used_bytes": watch.room.used if watch.room else None,
                 "limit_bytes": watch.room.limit if watch.room else None,
             },
+            "sources": {name: _source(heard) for name, heard in watch.sources.items()},
             "config": {"version": live.config.version, "error": live.error},
         }
         return JSONResponse(body, 503 if problems else 200)

@@ -3,7 +3,6 @@
 import hmac
 import time
 from collections.abc import Callable, Iterable
-from hashlib import blake2b
 
 import uuid_utils
 from starlette.types import Receive, Scope, Send
@@ -12,6 +11,7 @@ from relay.amocrm.events import carries_change_time
 from relay.config.load import Config
 from relay.errors import StoreUnavailable
 from relay.logs import log
+from relay.store.body import digest
 from relay.store.store import Hook
 from relay.web.commit import GroupCommit
 from relay.web.respond import respond
@@ -115,7 +115,7 @@ def _hook(source: str, headers: dict[str, str], body: bytes) -> Hook:
     return Hook(
         id=str(uuid_utils.uuid7()),
         source=source,
-        digest=blake2b(body, digest_size=16).hexdigest(),
+        digest=digest(body),
         timed=carries_change_time(body),
         request_id=headers.get("x-amocrm-requestid", "").replace(" ", ""),
         content_type=headers.get("content-type", ""),

@@ -1,12 +1,14 @@
 """Tell Prometheus: everything is counted in the store, so any web process can tell the whole."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from relay.accounts.silence import Heard
+from relay.store.keys import account_queue
 from relay.store.measures import ATTEMPT, BUCKETS, END_TO_END
 from relay.store.reading import Reader, SinkState
 
@@ -26,12 +28,13 @@ _HISTOGRAMS = {
 }
 
 
-async def exposition(reader: Reader, config: str) -> tuple[bytes, str]:
+async def exposition(reader: Reader, config: str, sources: Mapping[str, Heard]) -> tuple[bytes, str]:
     """Give the metrics as Prometheus text, and its content type. Raises StoreUnavailable."""
     families = [
         *_counted(await reader.counters()),
         *_gauges(await reader.sinks(), await reader.now()),
-        *_queues(inbox=await reader.inbox(), jobs=await reader.jobs()),
+        *_queues({"inbox": await reader.inbox(), "jobs": await reader.jobs(), **await _accounts(reader, sources)}),
+        *_heard(sources),
     ]
     info = GaugeMetricFamily("relay_config_info", "The configuration in force", labels=["version"])
     info.add_metric([config], 1)
@@ -88,7 +91,25 @@ def _gauges(sinks: Iterable[SinkState], now: int) -> Iterator[Metric]:
     yield from (waiting, in_flight, held, dead, oldest, closed)
 
 
-def _queues(**depths: tuple[int, int]) -> Iterator[Metric]:
+async def _accounts(reader: Reader, sources: Mapping[str, Heard]) -> dict[str, tuple[int, int]]:
+    return {account_queue(name): await reader.account(name) for name in sources}
+
+
+def _heard(sources: Mapping[str, Heard]) -> Iterator[Metric]:
+    silent = GaugeMetricFamily(
+        "relay_source_silent", "1 while a source is silent against its rhythm", labels=["source"]
+    )
+    disabled = GaugeMetricFamily("relay_source_hook_disabled", "1 while amoCRM sends nothing", labels=["source"])
+    last = GaugeMetricFamily("relay_source_last_received_seconds", "When it last sent, epoch", labels=["source"])
+    for name, heard in sources.items():
+        silent.add_metric([name], int(heard.silent))
+        disabled.add_metric([name], int(heard.hook == "disabled"))
+        if heard.last_at is not None:
+            last.add_metric([name], heard.last_at / 1000)
+    yield from (silent, disabled, last)
+
+
+def _queues(depths: Mapping[str, tuple[int, int]]) -> Iterator[Metric]:
     family = GaugeMetricFamily("relay_queue_depth", "What waits and what is in work", labels=["queue", "state"])
     for queue, (waiting, leased) in depths.items():
         family.add_metric([queue, "waiting"], waiting)

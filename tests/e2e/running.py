@@ -112,10 +112,11 @@ def stored_leads(processes: Processes, vendor: str | None = None) -> Counter[int
     )
 
 
-def ask(url: str, body: Mapping[str, Any] | None = None, method: str | None = None) -> Any:
+def ask(url: str, body: Any = None, method: str | None = None, headers: Mapping[str, str] | None = None) -> Any:
     """Ask a local server for JSON."""
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=20) as answer:
+    request = urllib.request.Request(url, data, dict(headers or {}), method=method)
+    with urllib.request.urlopen(request, timeout=20) as answer:
         said = answer.read()
     return json.loads(said) if said else None
 

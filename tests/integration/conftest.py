@@ -28,7 +28,6 @@ def start_server() -> Iterator[Callable[..., EmbeddedStore]]:
     started: list[EmbeddedStore] = []
     # Short: a socket's path has 107 bytes.
     with tempfile.TemporaryDirectory(prefix="amo-") as folder:
-
         guard = Guard()  # a run that is killed leaves no server behind
 
         def start(*options: str) -> EmbeddedStore:

@@ -12,6 +12,7 @@ from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.sinks.transport import open_session
 from relay.store.notes import Notes
+from relay.web.commit import GROUP_HOOKS
 from workers.drainer import Drainer
 
 from .store.shapes import hook, routed
@@ -69,7 +70,8 @@ def _scripted(script) -> Result:
 def put(run, store, contents: Sequence[bytes], sink: str = "books", first: int = 0) -> list[str]:
     """Make deliveries with these contents wait for a sink."""
     ids = [f"r{n:05}" for n in range(first, first + len(contents))]
-    run(store.accept([hook(id, id.encode()) for id in ids]))
+    for at in range(0, len(ids), GROUP_HOOKS):
+        run(store.accept([hook(id, id.encode()) for id in ids[at : at + GROUP_HOOKS]]))
     by_receipt = dict(zip(ids, contents, strict=True))
     while taken := run(store.claim_receipts("router", 100, 60_000)).items:
         parts = [

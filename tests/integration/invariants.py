@@ -102,7 +102,7 @@ def _receipts(seen: Seen) -> Iterator[str]:
 def _deliveries(seen: Seen) -> Iterator[str]:
     for id, delivery in seen.deliveries.items():
         state, sink = delivery["state"], delivery["sink"]
-        places = seen.places(sink_queue(sink), id)
+        places = seen.places(delivery.get("q", sink_queue(sink)), id)
         if len(places) != (state == "pending"):
             yield f"delivery {id} is {state} and in {places} of its queue"
         if places == ["leased"] and "tok" not in delivery:

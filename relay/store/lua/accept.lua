@@ -1,5 +1,5 @@
 -- Stores a group of hooks, each whole or as a duplicate of one that is stored. Body, inbox, and the duplicate mark last.
--- req: {mark_ms, items = {{id, source, digest, timed, request_id, content_type, user_agent}…}, late = {id…}}; blobs: bodies.
+-- req: {mark_ms, items = {{id, source, digest, timed, request_id, content_type, user_agent, recovered}…}, late = {id…}}; blobs: bodies.
 -- Answers {bell, {{id, duplicate}…}}. No allow-oom: a full store must refuse here.
 local MARKS = 8  -- identical bodies without a time that one mark remembers
 
@@ -25,11 +25,12 @@ local function store(item, body, mark, marks)
   call('SET', P .. 'b:' .. item.id, body)
   call('HSET', P .. 'r:' .. item.id, 'src', item.source, 'at', now, 'size', #body, 'state', 'accepted', 'open', 1, 'ct', item.content_type,
     'ua', item.user_agent, 'rq', item.request_id)
+  if item.recovered then call('HSET', P .. 'r:' .. item.id, 'rec', 1) end
   inbox[#inbox + 1] = now
   inbox[#inbox + 1] = item.id
   if not fresh[mark] then marked[#marked + 1] = mark end
   fresh[mark] = item.id .. ' ' .. item.request_id .. '\n' .. keep_newest(marks)
-  count('receipt|' .. item.source .. '|accepted')
+  count('receipt|' .. item.source .. (item.recovered and '|recovered' or '|accepted'))
   count('bytes|' .. item.source, #body)
 end
 

@@ -8,7 +8,7 @@ local queue, kind = req.queue, req.kind
 local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue
 local FIELDS = {
   r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z'},
-  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends'},
+  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends', 'sink'},
   j = {'died', 'kind', 'args'},
 }
 local buried = {}

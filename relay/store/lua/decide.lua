@@ -3,9 +3,10 @@
 -- held or finished once more, with all its attempts. req: {id, verdict, reason}; blob: the decision as the story tells it.
 -- Answers {done, state}; state "" where there is no such delivery, "empty" where nothing was ever rendered.
 local own = P .. 'd:' .. req.id
-local state, sink, event, content = unpack(call('HMGET', own, 'state', 'sink', 'ev', 'c'))
+local state, sink, event, content, waits = unpack(call('HMGET', own, 'state', 'sink', 'ev', 'c', 'q'))
 if not state then return cmsgpack.pack({false, ''}) end
-local queue, record = 'sink:' .. sink, P .. 'r:' .. receipt_of(event)
+-- One that was buried at its look-up has no content yet: it waits for that again.
+local queue, record = waits or 'sink:' .. sink, P .. 'r:' .. receipt_of(event)
 
 local function tell(outcome) call('RPUSH', P .. 'a:' .. req.id, '1|' .. outcome .. '|' .. ARGV[2]) end
 
@@ -41,7 +42,7 @@ local finished = state == 'dead' or state == 'cancelled' or state == 'skipped'
 if req.verdict == 'confirm' and state == 'held' then
   confirm()
 elseif req.verdict == 'resend' and (state == 'held' or finished) then
-  if call('STRLEN', P .. 'c:' .. content) == 0 then return cmsgpack.pack({false, 'empty'}) end
+  if not waits and call('STRLEN', P .. 'c:' .. content) == 0 then return cmsgpack.pack({false, 'empty'}) end
   resend()
 else
   return cmsgpack.pack({false, state})

@@ -2,7 +2,7 @@
 -- Writes what became of receipts: their events and deliveries. A receipt leaves the inbox with its last part; ids are
 -- deterministic, so a repeated part changes nothing. Under a stale token nothing is written: the newer lease does it.
 -- req: {token, receipts = {{id, last, state, reason, config, body, events = {{n, name, entity, entity_id, state, reason}…},
---   deliveries = {{id, n, sink, route, once, state, reason, content}…}}…}}; body (0: keep) and content number the blobs.
+--   deliveries = {{id, n, sink, route, once, state, reason, content, queue}…}}…}}; queue: where it waits first; body (0: keep) and content number the blobs.
 -- Answers {{queues whose bell this call set…}, {stale receipts…}}.
 local queues = {}
 
@@ -17,7 +17,7 @@ local function existing(id, once, event)
 end
 
 local function create(receipt, source, accepted, delivery)
-  local id, n, sink, route, once, state, reason, content = unpack(delivery)
+  local id, n, sink, route, once, state, reason, content, queue = unpack(delivery)
   local event, record, own = receipt.id .. '.' .. n, P .. 'r:' .. receipt.id, P .. 'd:' .. id
   if existing(id, once, event) then
     call('HSETNX', record, 'd:' .. id, n)
@@ -35,8 +35,9 @@ local function create(receipt, source, accepted, delivery)
   call('HINCRBY', record, 'open', 1)
   count('delivery|' .. sink .. '|created')
   if state == 'pending' then
-    call('ZADD', P .. 'due:sink:' .. sink, now, id)
-    queues['sink:' .. sink] = true
+    if queue ~= 'sink:' .. sink then call('HSET', own, 'q', queue, 'reason', reason) end
+    call('ZADD', P .. 'due:' .. queue, now, id)
+    queues[queue] = true
   else
     call('HSET', own, 'reason', reason, 'done', now)
     delivery_closed(id, sink, event, state)

@@ -31,7 +31,7 @@ Load = Callable[..., object]
         ("name: one, on: add_lead, to: books, were: {}", "11:40: unknown key were, did you mean where?"),
         (
             "name: one, on: add_lead, to: books, fetch: [contacts]",
-            "11:40: fetch is not supported in this version: remove it",
+            "11:40: fetch asks the account, and source acme has no api: write it there",
         ),
         ("name: one, on: add_lead, to: sms, phone: '1'", "11:3: text is missing: a sink of type text needs it"),
         ("name: one, on: add_lead, to: books, body: {}, form: {}", "11:3: give only one of body and form"),

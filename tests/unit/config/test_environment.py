@@ -19,6 +19,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         port=8000,
         web_concurrency=1,
         admin_token=None,
+        secret_key=None,
         durability="warn",
         log="json",
         sandbox_port=None,
@@ -34,6 +35,7 @@ def test_everything_can_be_set() -> None:
         PORT="5000",
         WEB_CONCURRENCY="4",
         RELAY_ADMIN_TOKEN="open sesame",
+        RELAY_SECRET_KEY="0123456789abcdef0123456789abcdef",
         RELAY_DURABILITY="strict",
         RELAY_LOG="console",
         RELAY_SANDBOX_PORT="8701",
@@ -46,6 +48,8 @@ def test_everything_can_be_set() -> None:
     assert (told.namespace, told.port, told.web_concurrency) == ("test-7", 5000, 4)
     assert told.admin_token
     assert told.admin_token.get_secret_value() == "open sesame"
+    assert told.secret_key
+    assert told.secret_key.get_secret_value() == "0123456789abcdef0123456789abcdef"
     assert (told.durability, told.log, told.sandbox_port) == ("strict", "console", 8701)
 
 
@@ -72,6 +76,7 @@ def test_people_at_a_terminal_get_the_console_log() -> None:
         ("RELAY_LOG", "jsno", "RELAY_LOG: 'jsno' is unknown, did you mean json?"),
         ("RELAY_DURABILITY", "yes", "RELAY_DURABILITY: 'yes' is unknown, known: strict, warn"),
         ("RELAY_NAMESPACE", "A:B", "RELAY_NAMESPACE: 'A:B' must be a-z, 0-9, - and _, at most 32 characters"),
+        ("RELAY_SECRET_KEY", "hush", "RELAY_SECRET_KEY: 4 characters are too few: openssl rand -base64 32"),
         ("REDIS_URL", "localhost:6379", "REDIS_URL: not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
     ],
 )  # fmt: skip

@@ -63,10 +63,6 @@ def test_the_sections_themselves(told: Told, text: str, findings: list[str]) -> 
             "2:54: timezone: '../passwd' is no time zone, write it as Europe/Moscow or UTC",
         ),
         (
-            "acme: {type: amocrm, token: long-enough, api: {token: x}}",
-            "2:44: api is not supported in this version: remove it",
-        ),
-        (
             "Acme: {type: amocrm, token: long-enough}",
             "2:3: 'Acme' cannot be a name: use a-z, 0-9, - and _, at most 63 characters",
         ),

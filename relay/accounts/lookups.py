@@ -1,0 +1,84 @@
+"""Look up who stands behind leads: a hook of a lead carries no contact, no address and no phone."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from relay.accounts.answers import Item
+from relay.accounts.client import AccountClient, Params, listed
+from relay.accounts.shapes import Data, hook_shaped
+from relay.model import Record
+
+CONTACTS, COMPANY, RESPONSIBLE = "contacts", "company", "responsible"
+BATCH: Final = 50  # ids in one request: an address of some kilobytes
+
+
+class People(Record, frozen=True):
+    """Who stands behind one lead, shaped as hooks are. What was not asked for, or is not there, is None or empty."""
+
+    contact: Data | None = None  # the main one
+    contacts: Sequence[Data] = ()  # the main one first
+    company: Data | None = None
+    responsible: Data | None = None
+
+
+async def fetch_people(client: AccountClient, lead_ids: Collection[str], what: Collection[str]) -> dict[str, People]:
+    """Fetch the `contacts`, `company` and `responsible` of leads, in few requests; a lead that is gone is left out.
+
+    Raises AccountRefused, AccountUnavailable, StoreUnavailable.
+    """
+    params = {"with": "contacts"} if CONTACTS in what else {}
+    leads = await fetch(client, "leads", lead_ids, params)
+    contacts = await _entities(client, "contacts", leads, CONTACTS in what)
+    companies = await _entities(client, "companies", leads, COMPANY in what)
+    users = await fetch_users(client) if RESPONSIBLE in what and leads else {}
+    return {id: _people(lead, contacts, companies, users) for id, lead in leads.items()}
+
+
+async def fetch(
+    client: AccountClient, entities: str, ids: Iterable[str], params: Mapping[str, str] | None = None
+) -> dict[str, Item]:
+    """Fetch leads, contacts or companies by their ids, as API v4 has them; one that is gone is left out."""
+    found: dict[str, Item] = {}
+    for batch in _batches(sorted(set(ids))):
+        query: Params = {**(params or {}), "filter[id][]": batch, "limit": BATCH}
+        answer = await client.get(f"/api/v4/{entities}", query)
+        found |= {str(item["id"]): item for item in listed(answer, entities) if "id" in item}
+    return found
+
+
+async def fetch_users(client: AccountClient) -> dict[str, Data]:
+    """Fetch the account's users by id: there are few, and they cannot be asked for by several ids."""
+    users: dict[str, Data] = {}
+    async for page in client.pages("/api/v4/users", "users", {"with": "phone_number"}):
+        users |= {str(user["id"]): hook_shaped("user", user) for user in page if "id" in user}
+    return users
+
+
+async def _entities(client: AccountClient, entities: str, leads: Mapping[str, Item], wanted: bool) -> dict[str, Data]:
+    if not wanted:
+        return {}
+    ids = {id for lead in leads.values() for id in _linked(lead, entities)}
+    found = await fetch(client, entities, ids)
+    return {id: hook_shaped("company" if entities == "companies" else "contact", item) for id, item in found.items()}
+
+
+def _people(
+    lead: Item, contacts: Mapping[str, Data], companies: Mapping[str, Data], users: Mapping[str, Data]
+) -> People:
+    own = [contacts[id] for id in _linked(lead, "contacts") if id in contacts]
+    return People(
+        contact=next(iter(own), None),
+        contacts=own,
+        company=next((companies[id] for id in _linked(lead, "companies") if id in companies), None),
+        responsible=users.get(str(lead.get("responsible_user_id"))),
+    )
+
+
+def _linked(lead: Item, entities: str) -> list[str]:
+    """Give the ids of what is linked to a lead, the main one first."""
+    items = [item for item in (lead.get("_embedded") or {}).get(entities) or [] if "id" in item]
+    return [str(item["id"]) for item in sorted(items, key=lambda item: not item.get("is_main"))]
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[at : at + BATCH] for at in range(0, len(ids), BATCH))

@@ -1,0 +1,151 @@
+"""OAuth: whoever finds the tokens expired renews them, once for all workers.
+
+A refresh token works once. If amoCRM has taken it and the new pair did not reach the store (the process was killed
+between the two, the answer was lost), only a person can authorise the integration again: so the pair is saved before
+anything else happens, and the store is waited for.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+
+import aiohttp
+import msgspec
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from yarl import URL
+
+from relay.accounts.answers import Item, read
+from relay.accounts.tokens import Pair, PairStore, digest
+from relay.config.api import OAuthKeys
+from relay.errors import AccountRefused, AccountUnavailable, StoreUnavailable
+from relay.logs import log
+from relay.model import Record
+from relay.sinks.transport import Request, TransportFailure, call, timeouts
+from relay.store.notes import Notes
+
+EARLY_MS = 60_000  # a token that ends so soon is renewed before it is used
+CALL_MS, SAVE_SECONDS = 15_000, 30.0
+LOCK_MS = 60_000  # longer than a call and a save
+REFUSED_MS = 60_000  # for so long nobody else tries a refresh token that was refused
+_LOOK_SECONDS = 0.1
+
+
+class _Given(Record, frozen=True):
+    access_token: str
+    refresh_token: str
+    expires_in: int  # seconds
+
+
+class OAuthTokens:
+    """The tokens of one source's integration."""
+
+    def __init__(
+        self, source: str, url: str, keys: OAuthKeys, pairs: PairStore, notes: Notes, session: aiohttp.ClientSession
+    ) -> None:
+        self._source = source
+        self._url = url
+        self._keys = keys
+        self._pairs = pairs
+        self._notes = notes
+        self._session = session
+        self._lock = f"account:{source}:renewing"
+        self._pair: Pair | None = None
+
+    async def current(self) -> str:
+        """Give the access token, renewed where it has expired."""
+        if self._pair is None or not self._pair.lasts(EARLY_MS):
+            self._pair = await self._renewed("")
+        return self._pair.access
+
+    async def renewed(self, refused: str, /) -> str:
+        """Give another access token than the one that was refused: a new one, or what another worker got meanwhile."""
+        self._pair = await self._renewed(refused)
+        return self._pair.access
+
+    async def _renewed(self, refused: str) -> Pair:
+        """Load the newest pair, and renew it unless somebody else has, or is about to."""
+        owner = secrets.token_hex(8)
+        end = time.monotonic() + LOCK_MS / 1000
+        while not _good(pair := await self._pairs.load(), refused):
+            if await self._notes.lock(self._lock, owner, LOCK_MS):
+                return await self._renew_locked(owner, refused)
+            if time.monotonic() > end:
+                raise AccountUnavailable(f"{self._source}: another worker has been renewing the token for a minute")
+            await asyncio.sleep(_LOOK_SECONDS)
+        return pair
+
+    async def _renew_locked(self, owner: str, refused: str) -> Pair:
+        try:
+            pair = await self._pairs.load()  # it may have been renewed just before the lock was ours
+            return pair if _good(pair, refused) else await self._renew(pair.refresh)
+        finally:
+            with contextlib.suppress(StoreUnavailable):  # then it runs out by itself
+                await self._notes.unlock(self._lock, owner)
+
+    async def _renew(self, refresh: str) -> Pair:
+        known = f"account:{self._source}:refused:{digest(refresh)}"
+        if reason := await self._notes.get(known):
+            raise AccountRefused(reason.decode())
+        try:
+            pair = _pair(await self._ask(refresh))
+        except AccountRefused as error:
+            text = (
+                f"{error}. The refresh token of {self._source} was used before, has expired or was revoked: authorise "
+                f"the integration again and write its new sources.{self._source}.api.oauth.refresh_token"
+            )
+            await self._notes.put(known, text.encode(), REFUSED_MS)
+            raise AccountRefused(text) from None
+        await self._save(pair)
+        log.info("account.token_renewed", source=self._source)
+        return pair
+
+    async def _ask(self, refresh: str) -> Item | None:
+        what = f"renewing the token of {self._source}"
+        body = {
+            "client_id": self._keys.client_id,
+            "client_secret": self._keys.client_secret.get_secret_value(),
+            "grant_type": "refresh_token",
+            "refresh_token": refresh,
+            "redirect_uri": self._keys.redirect_uri,
+        }
+        request = Request(
+            method="POST",
+            url=URL(f"{self._url}/oauth2/access_token"),
+            headers={"Content-Type": "application/json"},
+            body=msgspec.json.encode(body),
+            timeout=timeouts(CALL_MS),
+        )
+        answer = await call(self._session, request)
+        if isinstance(answer, TransportFailure):
+            raise AccountUnavailable(f"{what}: {answer.reason}")
+        if answer.status in (403, 429):  # of the account, not of the token
+            raise AccountUnavailable(f"{what}: amoCRM answers {answer.status}")
+        return read(what, answer)
+
+    async def _save(self, pair: Pair) -> None:
+        waiting = AsyncRetrying(
+            retry=retry_if_exception_type(StoreUnavailable),
+            wait=wait_random_exponential(multiplier=0.1, max=2),
+            stop=stop_after_delay(SAVE_SECONDS),
+            reraise=True,
+        )
+        try:
+            await waiting(self._pairs.save, pair)
+        except StoreUnavailable:
+            log.error("account.token_unsaved", source=self._source)  # this process still has it, no other ever will
+            raise
+
+
+def _good(pair: Pair, refused: str) -> bool:
+    """Tell whether a pair is one to ask with. One that was just refused is not; without any, one that lasts is."""
+    return pair.access not in ("", refused) and pair.lasts(EARLY_MS if not refused else 0)
+
+
+def _pair(answer: Item | None) -> Pair:
+    try:
+        given = msgspec.convert(answer, _Given)
+    except msgspec.ValidationError as error:
+        raise AccountUnavailable(f"amoCRM's answer holds no new tokens: {error}") from None
+    expires_at = time.time_ns() // 1_000_000 + given.expires_in * 1000
+    return Pair(access=given.access_token, refresh=given.refresh_token, expires_at=expires_at)

@@ -1,0 +1,126 @@
+"""Complete deliveries whose look-up is answered: the rest of their conditions, then their content. Pure."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from relay.accounts.lookups import People
+from relay.amocrm.custom import Custom
+from relay.amocrm.events import read
+from relay.amocrm.views import FETCHED, View, fetched, primary, views
+from relay.config.load import Config
+from relay.errors import MissingValue
+from relay.model import Delivery, DeliveryState, Event, Moved, Receipt, Record
+from relay.planning import UNMADE, Made, content_of, why_not
+from relay.routing import Route
+from relay.sinks.base import Sink
+
+
+class Waiting(Record, frozen=True):
+    """A delivery that waits for what is known of a lead, with all else that it is made of."""
+
+    delivery: Delivery
+    event: Event
+    route: Route
+    sink: Sink
+    timezone: str
+
+    @property
+    def lead(self) -> str:
+        """Give the id of the lead that is looked up."""
+        return self.event.entity_id
+
+
+def waiting(
+    deliveries: Iterable[Delivery], receipts: Mapping[str, Receipt], config: Config, sinks: Mapping[str, Sink]
+) -> tuple[list[Waiting], list[Delivery]]:
+    """Put together what deliveries are made of; second, those whose route, sink or source is not in this configuration.
+
+    `receipts` has those that the deliveries' events are of, by id.
+    """
+    routes = {route.name: route for route in config.routes}
+    known, unknown = [], []
+    for delivery in deliveries:
+        route, sink, source = routes.get(delivery.route), sinks.get(delivery.sink), config.sources.get(delivery.source)
+        if route is None or sink is None or source is None:
+            unknown.append(delivery)
+        else:
+            event = _event(delivery, receipts)
+            known.append(Waiting(delivery=delivery, event=event, route=route, sink=sink, timezone=source.timezone))
+    return known, unknown
+
+
+def wanted(deliveries: Iterable[Waiting]) -> tuple[set[str], set[str]]:
+    """Give the ids of the leads, and what is to be fetched of them."""
+    found = list(deliveries)
+    return {one.lead for one in found if one.lead}, {what for one in found for what in one.route.fetch}
+
+
+def _event(delivery: Delivery, receipts: Mapping[str, Receipt]) -> Event:
+    receipt_id, _, index = delivery.event_id.partition(".")
+    return read(receipts[receipt_id])[1][int(index)]
+
+
+def complete(one: Waiting, people: People | None) -> Moved:
+    """Decide what becomes of a delivery by what was found of its lead; None: it is not in the account."""
+    if people is None:
+        reason = (
+            f"lead {one.lead} is not in the account" if one.lead else "the hook does not say which lead it is about"
+        )
+        made = Made(state=DeliveryState.SKIPPED, reason=reason)
+    else:
+        made = _made(one, _found(people, one.route.fetch))
+    return Moved(delivery=one.delivery, content=made.content, state=made.state, reason=made.reason)
+
+
+def _found(people: People, fetch: Collection[str]) -> dict[str, View | Sequence[View] | None]:
+    own: dict[str, View | Sequence[View] | None] = {
+        "contact": None if people.contact is None else fetched("contact", people.contact),
+        "contacts": [fetched("contact", data) for data in people.contacts],
+        "company": None if people.company is None else fetched("company", people.company),
+        "responsible": None if people.responsible is None else fetched("responsible", people.responsible),
+    }
+    return {view: own[view] for what in fetch for view in FETCHED[what]}
+
+
+def _made(one: Waiting, found: Mapping[str, View | Sequence[View] | None]) -> Made:
+    seen = views(one.event)
+    if one.route.then is not None:
+        failure = one.route.then.check(_Whole(seen[primary(one.event.name)], found))
+        if failure is not None:
+            return Made(state=DeliveryState.SKIPPED, reason=f"where: {_path(failure.path)} did not hold")
+    there = {name: view for name, view in found.items() if view is not None}
+    try:
+        return Made(content=content_of(one.route, one.sink, {**seen, **there, "timezone": one.timezone}))
+    except UNMADE as error:
+        return _nobody(error, one, found) or why_not(error, one.sink)
+
+
+def _nobody(error: Exception, one: Waiting, found: Mapping[str, object]) -> Made | None:
+    """Skip where what was looked up is not there: nothing is wrong with the route."""
+    named = re.match(r"\w+", error.what) if isinstance(error, MissingValue) else None
+    if not isinstance(error, MissingValue) or named is None or named[0] not in found:
+        return None
+    name = named[0]
+    why = f"{error.what}, nor in the account" if found[name] else f"lead {one.lead} has no {name.removesuffix('s')}"
+    return Made(state=DeliveryState.SKIPPED, reason=f"{error.place}: {why}")
+
+
+def _path(path: Sequence[str | int]) -> str:
+    return ".".join(map(str, path[1:])) or "a condition"
+
+
+class _Whole:
+    """The event's own view, with what was looked up beside its fields."""
+
+    def __init__(self, own: View, found: Mapping[str, object]) -> None:
+        self._own = own
+        self._found = found
+
+    @property
+    def custom(self) -> Custom:
+        """Give the custom fields of the event's own view."""
+        return self._own.custom
+
+    def get(self, field: str) -> object:
+        """Give what was looked up, or a field of the event's own view."""
+        return self._found[field] if field in self._found else self._own.get(field)

@@ -1,0 +1,148 @@
+"""The fake account: its leads, contacts and companies as API v4 has them, what happened to them, and who listens."""
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from relay.sandbox.amocrm import shapes
+from relay.sandbox.amocrm.shapes import Fact, Item
+
+ID: Final = 7039099
+SUBDOMAIN: Final = "acme"
+WON, LOST = 142, 143
+SINGULAR: Final = {"leads": "lead", "contacts": "contact", "companies": "company"}
+Records: TypeAlias = dict[int, dict[str, Any]]
+
+USERS: Final[Mapping[int, Item]] = {
+    102525: {"id": 102525, "name": "Анна Смирнова", "email": "anna@acme.example", "phone_number": "+79161234567"},
+    504141: {"id": 504141, "name": "Интеграция", "email": "robot@acme.example"},
+    938348: {"id": 938348, "name": "Пётр Иванов", "email": "petr@acme.example"},
+}
+_ENDS: Final[Mapping[int, str]] = {WON: "Успешно реализовано", LOST: "Закрыто и не реализовано"}
+PIPELINES: Final[Mapping[int, tuple[str, Mapping[int, str]]]] = {
+    2116: ("Продажи", {10216995: "Новый", 10216998: "Переговоры", **_ENDS}),
+    3340: ("Опт", {20030001: "Новый", 20030002: "Отгрузка", **_ENDS}),
+}
+FIELDS: Final[Mapping[str, Mapping[int, tuple[str, str, str]]]] = {  # name, code, type
+    "leads": {427183: ("Город", "", "select"), 427271: ("Дата отгрузки", "", "date")},
+    "contacts": {
+        159945: ("Телефон", "PHONE", "multitext"),
+        159947: ("Email", "EMAIL", "multitext"),
+        427185: ("Город", "", "text"),
+    },
+    "companies": {159945: ("Телефон", "PHONE", "multitext"), 159951: ("Адрес", "ADDRESS", "textarea")},
+}
+_KINDS_OF_CHANGE: Final = {  # what is changed -> the kind of event that the account remembers
+    "status_id": "lead_status_changed",
+    "responsible_user_id": "entity_responsible_changed",
+    "price": "sale_field_changed",
+    "name": "name_field_changed",
+}
+
+
+@dataclass
+class Hook:
+    """A webhook of the account."""
+
+    id: int
+    destination: str
+    settings: list[str]
+    created_at: int
+    updated_at: int
+    disabled: bool = False
+
+    def told(self) -> Item:
+        """Give it as API v4 does."""
+        return {**self.__dict__, "account_id": ID, "created_by": 504141, "sort": 1}
+
+
+@dataclass
+class Account:
+    """What the account holds. A change is remembered as an event whether or not a hook tells of it."""
+
+    records: dict[str, Records] = field(default_factory=lambda: {entities: {} for entities in SINGULAR})
+    hooks: dict[str, Hook] = field(default_factory=dict)
+    events: list[Item] = field(default_factory=list)
+    _ids: Iterator[int] = field(default_factory=lambda: itertools.count(31926521))
+
+    def create(self, entities: str, given: Mapping[str, Any]) -> tuple[int, list[Fact]]:
+        """Make a lead, contact or company; `contacts` and `company` of a lead are made, or linked by their id."""
+        facts: list[Fact] = []
+        given = dict(given)
+        embedded: dict[str, list[dict[str, Any]]] = {"tags": given.pop("tags", [])}
+        if entities != "companies" and "company" in given:
+            embedded["companies"] = [{"id": self._linked("companies", given.pop("company"), facts)}]
+        people = [self._linked("contacts", contact, facts) for contact in given.pop("contacts", [])]
+        if entities == "leads":
+            embedded["contacts"] = [{"id": id, "is_main": at == 0} for at, id in enumerate(people)]
+        id, now = next(self._ids), int(time.time())
+        fields = shapes.fields(FIELDS[entities], given)
+        item = {**shapes.blank(entities, id, now, ID), **given, "custom_fields_values": fields, "_embedded": embedded}
+        self.records[entities][id] = item
+        for person in people:
+            self.records["contacts"][person]["_embedded"].setdefault("leads", []).append({"id": id})
+        self._remember(f"{SINGULAR[entities]}_added", entities, item, [], [])
+        return id, [*facts, *shapes.created(entities, item)]
+
+    def change(self, entities: str, id: int, given: Mapping[str, Any]) -> list[Fact]:
+        """Change fields of a record. Raises KeyError where there is none."""
+        item = self.records[entities][id]
+        before, given = dict(item), dict(given)
+        fields = shapes.fields(FIELDS[entities], given)
+        kept = [own for own in item["custom_fields_values"] or [] if own["field_id"] not in _ids_of(fields)]
+        item.update(given, updated_at=max(int(time.time()), item["updated_at"] + 1))
+        item["custom_fields_values"] = [*kept, *(fields or [])] or None
+        for name in given:
+            kind = _KINDS_OF_CHANGE.get(name)
+            if kind and before.get(name) != item[name]:
+                self._remember(kind, entities, item, shapes.remembered(name, before), shapes.remembered(name, item))
+        for own in fields or []:
+            kind = f"custom_field_{own['field_id']}_value_changed"
+            self._remember(kind, entities, item, [], [{"custom_field_value": {"text": own["values"][0]["value"]}}])
+        return shapes.changed(entities, before, item)
+
+    def delete(self, entities: str, id: int) -> list[Fact]:
+        """Remove a record. Raises KeyError where there is none."""
+        item = self.records[entities].pop(id)
+        self._remember(f"{SINGULAR[entities]}_deleted", entities, item, [], [])
+        return shapes.deleted(entities, item)
+
+    def subscribe(self, destination: str, settings: list[str]) -> Hook:
+        """Make a webhook, or set the events of one that is there: a disabled one stays disabled."""
+        now = int(time.time())
+        hook = self.hooks.setdefault(destination, Hook(next(self._ids), destination, [], now, now))
+        hook.settings, hook.updated_at = settings, now
+        return hook
+
+    def listeners(self, event: str) -> list[str]:
+        """Give the addresses that are told of an event."""
+        return [hook.destination for hook in self.hooks.values() if event in hook.settings and not hook.disabled]
+
+    def _linked(self, entities: str, given: int | Mapping[str, Any], facts: list[Fact]) -> int:
+        if isinstance(given, int):
+            return given
+        id, made = self.create(entities, given)
+        facts += made
+        return id
+
+    def _remember(self, kind: str, entities: str, item: Item, before: list[Item], after: list[Item]) -> None:
+        self.events.append(
+            {
+                "id": f"01{len(self.events):024}",
+                "type": kind,
+                "entity_id": item["id"],
+                "entity_type": SINGULAR[entities],
+                "created_by": item["updated_by"],
+                "created_at": int(time.time()),
+                "value_before": before,
+                "value_after": after,
+                "account_id": ID,
+                "_embedded": {"entity": {"id": item["id"]}},
+            }
+        )
+
+
+def _ids_of(fields: list[dict[str, Any]] | None) -> set[int]:
+    return {own["field_id"] for own in fields or []}

@@ -1,0 +1,57 @@
+"""Send hooks as amoCRM does: a bracketed form for each listener, answered within two seconds, or it has failed."""
+
+import asyncio
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import aiohttp
+
+from relay.amocrm.form import encode
+from relay.model import Record, Value
+from relay.sandbox.amocrm.account import ID, SUBDOMAIN
+from relay.sandbox.amocrm.shapes import Fact
+
+_SECONDS: Final = 2.0
+_AT_ONCE: Final = 20
+
+
+class Told(Record, frozen=True):
+    """One hook that was sent. `status` is None where no answer came in time."""
+
+    event: str
+    destination: str
+    status: int | None
+
+
+async def tell(letters: Iterable[tuple[str, Fact]]) -> Sequence[Told]:
+    """Send facts to destinations, several at a time, and give what came of each. None is sent again."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(session: aiohttp.ClientSession, destination: str, fact: Fact) -> Told:
+        async with slots:
+            return Told(event=fact.event, destination=destination, status=await _send(session, destination, fact))
+
+    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        return await asyncio.gather(*(one(session, destination, fact) for destination, fact in letters))
+
+
+def body(fact: Fact) -> bytes:
+    """Write a fact as amoCRM does: its account first."""
+    own = f"https://{SUBDOMAIN}.amocrm.ru"
+    account: dict[str, Value] = {"subdomain": SUBDOMAIN, "id": str(ID), "_links": {"self": own}}
+    return encode({"account": account, fact.entity: {fact.action: [fact.data]}})
+
+
+async def _send(session: aiohttp.ClientSession, destination: str, fact: Fact) -> int | None:
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "User-Agent": "amoCRM-Webhooks/3.0",
+        "X-Amocrm-Requestid": str(uuid.uuid4()),
+    }
+    try:
+        async with session.post(destination, data=body(fact), headers=headers, allow_redirects=False) as answer:
+            return answer.status
+    except (aiohttp.ClientError, TimeoutError):
+        return None

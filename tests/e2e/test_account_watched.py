@@ -1,0 +1,60 @@
+"""A whole relay notices what its account says of its hook, and catches up what no hook told."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from relay.sandbox.supervisor import Processes
+from tests.e2e.account import FakeAccount
+from tests.e2e.running import ask, running, until
+from tests.e2e.test_fetch import CONFIG, invoices, won
+
+SPAN = ("--since", "1h", "--until", "0s")
+
+
+def relay(processes: Processes, *arguments: str, status: int = 0) -> Any:
+    """Run a command, and give what it prints as JSON."""
+    command = [sys.executable, "-m", "relay", *arguments, "--json"]
+    done = subprocess.run(command, env=dict(processes.environ), capture_output=True, check=False, timeout=60)
+    assert done.returncode == status, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def test_what_a_disabled_hook_did_not_tell_arrives_by_catching_up_once(tmp_path: Path) -> None:
+    with running(tmp_path, CONFIG) as processes:
+        fake = FakeAccount(processes)
+        fake.connect(["add_lead"])
+        told = fake.create("leads", won(0))["ids"]
+        until(lambda: invoices(processes).keys() == set(told), what="the invoice of the lead that was told")
+        fake.switch("disable")
+        missed = fake.create("leads", [won(number) for number in range(1, 6)])["ids"]
+
+        counted = relay(processes, "catch-up", "acme", *SPAN, "--dry-run")
+        assert (counted["told"], counted["recovered"]) == (1, 5)
+        assert relay(processes, "catch-up", "acme", *SPAN)["recovered"] == 5
+        found = until(lambda: len(seen := invoices(processes)) == 6 and seen, what="what was missed")
+        assert found.keys() == {*told, *missed}
+        assert relay(processes, "catch-up", "acme", *SPAN)["recovered"] == 0
+
+
+def test_a_disabled_hook_is_seen_by_readyz_metrics_and_the_doctor(tmp_path: Path) -> None:
+    with running(tmp_path, CONFIG) as processes:
+        fake = FakeAccount(processes)
+        fake.connect(["add_lead"])
+        fake.switch("disable")
+        processes.restart("worker")  # it listens when it begins, and then every minute
+
+        def seen() -> Any:
+            found = ask(f"{processes.url}/readyz")["sources"].get("acme")
+            return found if found and found["hook"] == "disabled" else None
+
+        assert until(seen, seconds=150, what="the disabled hook")["problem"] is None
+        with urllib.request.urlopen(f"{processes.url}/metrics", timeout=5) as answer:
+            assert 'relay_source_hook_disabled{source="acme"} 1.0' in answer.read().decode()
+        findings = {one["about"]: one for one in relay(processes, "doctor", status=1)}
+        assert findings["source acme"]["grade"] == "bad"
+        assert "relay connect acme" in findings["source acme"]["advice"]
+        assert findings["what the store survives"]["grade"] == "good"

@@ -1,0 +1,127 @@
+"""A delivery that waits for a look-up moves on with what came of it; until then it is the account's queue's."""
+
+import pytest
+
+from relay.model import DeliveryState, Moved, Outcome
+from relay.store.keys import account_queue, sink_queue
+
+from .shapes import new, routed, settlement
+
+QUEUE = account_queue("acme")
+LEASE = 60_000
+
+
+@pytest.fixture
+def waiting(run, store, given):
+    """Make a receipt whose deliveries wait for a look-up."""
+
+    def make(*sinks: str) -> list[str]:
+        (receipt,) = given.taken()
+        made = [new(f"{receipt.id}-{sink}", receipt.id, sink=sink, content=b"", queue=QUEUE) for sink in sinks]
+        run(store.route("router", [routed(receipt, *made)]))
+        return [delivery.id for delivery in made]
+
+    return make
+
+
+@pytest.fixture
+def claim(run, store):
+    return lambda token="f1", max=50: run(store.claim_waiting(QUEUE, token, max, LEASE))
+
+
+@pytest.fixture
+def move(run, store):
+    def move(*moved: Moved):
+        return run(store.move(QUEUE, moved))
+
+    return move
+
+
+def test_it_waits_in_the_account_s_queue_and_in_no_sink_s(run, reader, waiting, claim, given, look):
+    (id,) = waiting("books")
+    assert given.claim().items == []
+    assert run(reader.account("acme")) == (1, 0)
+    assert look(id).due_at is not None
+    (delivery,) = claim().items
+    assert (delivery.id, delivery.sink, delivery.source) == (id, "books", "acme")
+    assert look(id).in_flight
+
+
+def test_it_moves_on_with_its_content(run, reader, waiting, claim, move, given):
+    waiting("books", "ledger")
+    bells, stale = move(*[Moved(delivery=d, content=d.sink.encode()) for d in claim().items])
+    assert (sorted(bells), stale) == ([sink_queue("books"), sink_queue("ledger")], [])
+    assert run(reader.account("acme")) == (0, 0)
+    for sink in ("books", "ledger"):
+        (sent,) = given.claim(sink=sink).items
+        assert (sent.content, sent.attempts, sent.deaths) == (sink.encode(), 0, 0)
+
+
+@pytest.mark.parametrize("state", [DeliveryState.SKIPPED, DeliveryState.DEAD])
+def test_it_may_end_there(run, store, reader, waiting, claim, move, look, state):
+    (id,) = waiting("books")
+    (delivery,) = claim().items
+    move(Moved(delivery=delivery, content=b"", state=state, reason="lead 1 has no contact"))
+    found = look(id)
+    assert (found.state, found.reason, found.finished_at is not None) == (state, "lead 1 has no contact", True)
+    assert run(reader.counters())["delivery", "books", state] == 1
+    finished = run(store.client.zcard(store.keys.prefix + ("finished" if state == "skipped" else "finished:dead")))
+    assert finished == 1
+
+
+def test_a_stale_token_moves_nothing(run, store, waiting, claim, move, look):
+    (id,) = waiting("books")
+    (old,) = claim("f1").items
+    run(store.client.zadd(store.keys.leased(QUEUE), {id: 1}))
+    (fresh,) = claim("f2").items
+    assert move(Moved(delivery=old, content=b"old")) == ([], [id])
+    assert look(id).in_flight
+    assert move(Moved(delivery=fresh, content=b"new")) == ([sink_queue("books")], [])
+    assert move(Moved(delivery=fresh, content=b"again")) == ([], [id])
+
+
+def test_a_failed_look_up_is_put_off_and_consumes_no_attempt(run, store, reader, waiting, claim, look):
+    (id,) = waiting("books")
+    (delivery,) = claim().items
+    item = settlement(delivery, Outcome.THROTTLED, reason="429", delay_ms=LEASE)
+    assert run(store.put_off(QUEUE, [item])) == ["settled"]
+    found = look(id)
+    assert (found.state, found.reason, found.attempts, found.in_flight) == (DeliveryState.PENDING, "429", 0, False)
+    assert claim().items == []
+    assert [attempt.outcome for attempt in run(reader.story(id))] == [Outcome.THROTTLED]
+    assert run(reader.counters())["attempt", QUEUE, "throttled"] == 1
+
+
+def test_a_refusal_closes_the_account_s_gate_alone_and_an_answer_opens_it(run, store, waiting, claim, move, given):
+    for _ in range(2):
+        waiting("books")
+    given.pending()
+    run(store.put_off(QUEUE, [settlement(claim(max=1).items[0], Outcome.BLOCKED, gate_ms=LEASE)]))
+    assert claim().items == []
+    assert len(given.claim().items) == 1
+    gate = store.keys.gate(QUEUE)
+    run(store.client.hset(gate, "until", 1))
+    (probe,) = claim().items
+    move(Moved(delivery=probe, content=b"x"))
+    assert run(store.client.exists(gate)) == 0
+    assert len(claim().items) == 1
+
+
+def test_the_fifth_death_buries_it_at_its_sink(run, store, waiting, claim, look):
+    (id,) = waiting("books")
+    for n in range(5):
+        assert len(claim(f"f{n}").items) == 1
+        run(store.client.zadd(store.keys.leased(QUEUE), {id: 1}))
+    assert claim("last").buried == [id]
+    assert look(id).state is DeliveryState.DEAD
+    assert run(store.resend(id, "anna")) is None
+    (again,) = claim("anew").items
+    assert (again.id, again.deaths) == (id, 0)
+
+
+def test_a_script_repeated_by_the_router_makes_no_second(run, store, given, claim):
+    (receipt,) = given.taken()
+    part = routed(receipt, new("d", receipt.id, content=b"", queue=QUEUE), last=False)
+    run(store.route("router", [part]))
+    run(store.route("router", [routed(receipt, new("d", receipt.id, content=b"", queue=QUEUE))]))
+    assert len(claim().items) == 1

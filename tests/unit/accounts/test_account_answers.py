@@ -1,0 +1,96 @@
+"""What each of amoCRM's answers means."""
+
+import json
+
+import pytest
+from multidict import CIMultiDict
+
+from relay.accounts.answers import SHUT_OUT_MS, Pause, pause, read
+from relay.errors import AccountRefused, AccountUnavailable
+from relay.sinks.transport import Response
+
+NOW = 1_790_000_000_000
+WHAT = "acme: GET /api/v4/leads"
+INVALID = {"title": "Bad Request", "validation-errors": [{"errors": [{"path": "settings", "detail": "no"}]}]}
+JSON, PROBLEM, HTML = "application/hal+json", "application/problem+json", "text/html; charset=utf-8"
+
+
+def answer(status: int, body: object = b"", kind: str = JSON, **headers: str) -> Response:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    told = CIMultiDict({"Content-Type": kind, **{name.replace("_", "-"): value for name, value in headers.items()}})
+    return Response(status=status, headers=told, body=raw)
+
+
+@pytest.mark.parametrize(
+    ("said", "tried", "ms"),
+    [
+        (answer(429), 0, 1_000),
+        (answer(429), 2, 4_000),  # 1 s, doubled twice
+        (answer(429), 20, 60_000),  # and never more than a minute
+        (answer(429, retry_after="7"), 3, 7_000),
+        (answer(429, retry_after="0"), 0, 1),
+        (answer(403, b"<html>", HTML), 0, SHUT_OUT_MS),
+        (answer(403, b"<html>", HTML, retry_after="60"), 0, 60_000),
+    ],
+)
+def test_too_many_requests_are_answered_with_a_pause(said: Response, tried: int, ms: int) -> None:
+    found = pause(said, tried, NOW)
+    assert isinstance(found, Pause)
+    assert found.ms == ms
+
+
+@pytest.mark.parametrize(
+    "said", [answer(200), answer(401), answer(403, {}, PROBLEM), answer(500), answer(503, retry_after="5")]
+)
+def test_nothing_else_is_a_pause_for_everybody(said: Response) -> None:
+    assert pause(said, 0, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (answer(200, {"id": 1}), {"id": 1}),
+        (answer(201, {"id": 1}), {"id": 1}),
+        (answer(200), None),
+        (answer(204), None),
+        (answer(404, {"title": "Not Found"}, PROBLEM), None),
+    ],
+)
+def test_what_an_answer_holds(said: Response, found: object) -> None:
+    assert read(WHAT, said) == found
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (answer(400, INVALID, PROBLEM), "amoCRM refuses with 400: Bad Request; settings: no"),
+        (answer(401, b"", PROBLEM), "amoCRM refuses with 401: our token is not accepted"),
+        (answer(402, b"x", HTML), "amoCRM refuses with 402: the account is not paid for"),
+        (answer(403, {"detail": "no rights"}, PROBLEM), "amoCRM refuses with 403: no rights"),
+        (answer(404, b"<html>", HTML), "nothing of amoCRM's is at this address (404): is api.url right?"),
+        (answer(301, location="https://x.kommo.com/?b=c"), "amoCRM sends us on to x.kommo.com: is api.url right?"),
+        (answer(302, location="https://["), "amoCRM sends us on to nowhere: is api.url right?"),
+        (answer(418), "amoCRM refuses with 418"),
+    ],
+)  # fmt: skip
+def test_what_will_never_work_is_refused_with_its_reason(said: Response, text: str) -> None:
+    with pytest.raises(AccountRefused) as caught:
+        read(WHAT, said)
+    assert str(caught.value) == f"{WHAT}: {text}"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        answer(500),
+        answer(503),
+        answer(408),
+        answer(200, b"<html>", HTML),
+        answer(200, b"[]"),
+        answer(200, b"[" * 100_000),
+        Response(status=200, headers={}, body=b'{"id": 1}', truncated=True),
+    ],
+)
+def test_what_may_work_later_is_unavailable(said: Response) -> None:
+    with pytest.raises(AccountUnavailable):
+        read(WHAT, said)

@@ -1,0 +1,197 @@
+"""Names of statuses, pipelines and users in conditions, and ids that an account does not have."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from relay.config.account_names import AccountNames, parse_names
+from relay.config.load import Config, load, load_file
+from relay.config.reload import Watcher
+from relay.errors import ConfigError
+from relay.sinks import TYPES
+
+ACME = """\
+pipelines:
+  "2116": {name: Продажи, statuses: {"101": Новый, "102": Переговоры, "142": Успешно реализовано}}
+  "3340": {name: Опт, statuses: {"201": Новый, "142": Успешно реализовано}}
+users: {"7": Анна Смирнова, "8": Пётр Иванов, "9": Пётр Иванов}
+fields:
+  lead: {"427183": {name: Город}}
+  contact: {"159947": {name: Почта, code: EMAIL}}
+  company: {}
+"""
+BRANCH = 'pipelines: {"5": {name: Продажи, statuses: {"501": Новый}}}'
+NAMES = {"acme": parse_names(ACME, "acme.yaml"), "branch": parse_names(BRANCH, "branch.yaml")}
+ONE = "sources: {acme: {type: amocrm, token: long-enough}}"
+TWO = "sources: {acme: {type: amocrm, token: long-enough}, branch: {type: amocrm, token: long-enough}}"
+
+NEW = "(run `relay names` again if it is new)"
+
+Names = Mapping[str, AccountNames]
+
+
+def loaded(where: str, on: str = "status_lead", sources: str = ONE, names: Names = NAMES, more: str = "") -> Config:
+    text = f"""\
+{sources}
+sinks: {{sms: {{type: log}}}}
+routes:
+  - {{name: r, on: {on}, {more}to: sms,
+where: {where}}}
+"""
+    return load(text, file="f", environ={}, sink_types=TYPES, names=names)
+
+
+def told(where: str, **more: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        loaded(where, **more)
+    return [line.split(": ", 1)[1] for line in str(caught.value).splitlines()]
+
+
+def conditions(config: Config) -> list[tuple[list[str] | None, str]]:
+    return [
+        (sorted(route.sources) if route.sources else None, str(route.where.root))
+        for route in config.routes
+        if route.where
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "condition"),
+    [
+        ("{status: Успешно реализовано}", 'status_id eq "142"'),
+        ("{status: успешно реализовано}", 'status_id eq "142"'),
+        ("{status: [Переговоры, 142]}", 'status_id in ["102", 142]'),
+        ("{status: {ne: Переговоры}}", 'status_id ne "102"'),
+        ("{pipeline: Опт, status: Новый}", 'pipeline_id eq "3340" and status_id eq "201"'),
+        ("{pipeline_id: 2116, status: {in: [Новый]}}", 'pipeline_id eq 2116 and status_id in ["101"]'),
+        ("{pipeline: Опт, not: {status: Новый}}", 'pipeline_id eq "3340" and not status_id eq "201"'),
+        ("{any: {status: Переговоры, price: 5}}", '(status_id eq "102" or price eq 5)'),
+        (
+            "{any: [{pipeline: Опт, status: Новый}, {price: 5}]}",
+            '((pipeline_id eq "3340" and status_id eq "201") or price eq 5)',
+        ),
+        ("{responsible: Анна Смирнова}", 'responsible_user_id eq "7"'),
+        ("{status: {changed: true}}", "status_id changed true"),
+    ],
+)
+def test_a_name_becomes_its_id(where: str, condition: str) -> None:
+    ((sources, seen),) = conditions(loaded(where))
+    assert sources == ["acme"]
+    assert _plain(seen) == _plain(condition)
+
+
+def _plain(text: str) -> list[str]:
+    return text.replace("(", " ").replace(")", " ").replace('"', "").replace("all of", "").split()
+
+
+@pytest.mark.parametrize(
+    ("where", "finding"),
+    [
+        (
+            "{status: Успешна реализовано}",
+            f"no status 'Успешна реализовано' in acme {NEW}, did you mean Успешно реализовано?",
+        ),
+        (
+            "{status: Новый}",
+            "status 'Новый' is several in acme: 101 (Продажи), 201 (Опт): write pipeline: beside it, or the number",
+        ),
+        ("{responsible: Пётр Иванов}", "responsible 'Пётр Иванов' is several in acme: 8, 9: write the number"),
+        ("{status_id: 143}", f"no status 143 in acme {NEW}, did you mean 142?"),
+        ("{status: 143}", f"no status 143 in acme {NEW}, did you mean 142?"),
+        ("{pipeline_id: {in: [2116, 3341]}}", f"no pipeline 3341 in acme {NEW}, did you mean 3340?"),
+        ("{pipeline_id: 2116, status_id: 201}", f"no status 201 in acme {NEW}, did you mean 101?"),
+        ("{responsible_user_id: 10}", f"no responsible 10 in acme {NEW}, known: 7, 8, 9"),
+        ("{status: {gt: Новый}}", "a name can be compared with eq, ne and in only"),
+        ("{status: Переговоры, status_id: 102}", "status and status_id mean the same: write one of them"),
+        ('{custom: {"Горд": Москва}}', f"no custom field 'Горд' in acme {NEW}, did you mean Город?"),
+    ],
+)
+def test_what_the_account_does_not_have_is_an_error(where: str, finding: str) -> None:
+    assert finding in told(where)
+
+
+@pytest.mark.parametrize(
+    ("where", "on"),
+    [
+        ("{responsible_user_id: 0}", "status_lead"),  # nobody
+        ('{custom: {"EMAIL": {exists: true}}}', "add_contact"),
+        ('{custom: {"427183": Москва}}', "add_lead"),
+        ("{status: 1}", "update_task"),  # a task has a status of its own
+        ("{status_id: 77}", "update_customer"),  # and a customer's statuses are others
+        ("{responsible: Анна Смирнова}", "add_contact"),
+        ("{responsible: Анна Смирнова}", "[add_task, add_lead]"),
+        ("{status: Успешно реализовано}", "[status_lead, add_unsorted]"),
+    ],
+)
+def test_what_is_none_of_its_business_is_left_alone(where: str, on: str) -> None:
+    assert loaded(where, on=on).routes[0].where
+
+
+@pytest.mark.parametrize(
+    ("on", "finding"),
+    [
+        ("add_contact", "add_contact has no field status"),
+        ("[status_lead, add_contact]", "add_contact has no field status_id"),
+        ("[status_lead, add_customer]", "add_customer has no field status"),
+    ],
+)
+def test_whose_statuses_are_no_lead_s_is_told_as_ever(on: str, finding: str) -> None:
+    assert told("{status: Успешно реализовано}", on=on)[0].split(",")[0] == finding
+
+
+def test_who_has_no_names_is_told_how_to_get_them() -> None:
+    assert told("{status: Новый}", names={}) == [
+        "the names of acme are not known: run `relay names acme`, or write status_id"
+    ]
+    assert loaded("{status_id: 99}", names={}).routes[0].where
+
+
+def test_a_route_for_several_sources_has_the_ids_of_each() -> None:
+    config = loaded("{pipeline: Продажи, status: Новый}", sources=TWO)
+    assert [(route.name, sorted(route.sources or ())) for route in config.routes] == [
+        ("r", ["acme"]),
+        ("r", ["branch"]),
+    ]
+    assert [_plain(condition) for _, condition in conditions(config)] == [
+        _plain("pipeline_id eq 2116 and status_id eq 101"),
+        _plain("pipeline_id eq 5 and status_id eq 501"),
+    ]
+    (route,) = config.routes_for("branch", frozenset({"status_lead"}))
+    assert route.sources == {"branch"}
+
+
+def test_a_number_is_known_where_one_of_the_sources_has_it() -> None:
+    assert len(loaded("{status_id: [101, 501]}", sources=TWO).routes) == 1
+    assert told("{status_id: 999}", sources=TWO) == [
+        f"no status 999 in acme, branch {NEW}, known: 101, 102, 142, 201, 501"
+    ]
+    assert loaded("{status_id: 999}", sources=TWO, names={"acme": NAMES["acme"]}).routes
+
+
+def test_the_version_follows_from_the_names_too() -> None:
+    def version(names: Names) -> str:
+        return loaded("{price: 1}", names=names).version
+
+    assert version(NAMES) == version(dict(reversed(NAMES.items()))) != version({})
+
+
+def test_a_broken_file_of_names_is_told_by_its_place() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_names("users: {7: Анна}\npipelins: {}", "names/acme.yaml")
+    assert str(caught.value) == "names/acme.yaml:2:1: unknown key pipelins, did you mean pipelines?"
+
+
+def test_new_names_are_a_new_configuration(tmp_path: Path) -> None:
+    """`relay names` while the relay runs: what a route means follows."""
+    path = tmp_path / "relay.yaml"
+    path.write_text(f"{ONE}\nsinks: {{sms: {{type: log}}}}\nroutes:\n  - {{name: r, on: add_lead, to: sms, "
+                    'where: {status_id: 101}}\n')  # fmt: skip
+    reload: Callable[[], Config] = lambda: load_file(str(path), environ={}, sink_types=TYPES)  # noqa: E731
+    watcher = Watcher(str(path), reload)
+    (tmp_path / "names").mkdir()
+    (tmp_path / "names" / "acme.yaml").write_text(ACME)
+    before = watcher.current.version
+    assert watcher.poll() is None
+    assert (config := watcher.poll())
+    assert config.version != before

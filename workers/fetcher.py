@@ -1,0 +1,203 @@
+"""Fetch what waiting deliveries need from a source's account, and move them on.
+
+Look-ups are shared: whatever waits when the account may be asked is looked up together, and while that is on its way
+the next ones gather. A look-up harms nobody, so a worker that dies at it leaves no more than a lease that runs out.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from relay.accounts.client import AccountClient
+from relay.accounts.lookups import People
+from relay.accounts.people import people_of
+from relay.completing import Waiting, complete, waiting, wanted
+from relay.errors import AccountUnavailable, RelayError, StoreUnavailable
+from relay.live import Live
+from relay.logs import log
+from relay.model import Attempt, Delivery, DeliveryState, Moved, Outcome, Result
+from relay.retrying import Policy, decide
+from relay.store.keys import account_queue
+from relay.store.notes import Notes
+from relay.store.reading import Reader
+from relay.store.store import Settlement, Store
+
+BATCH = 200  # deliveries looked up together
+LOOK_UP_SECONDS = 20.0
+MOVED_AT_ONCE, MOVED_BYTES = 100, 1 << 20  # a script blocks the store while it runs
+POLICY = Policy(throttled_ms=10_000)  # the account is asked again, for days if need be: nothing is wrong with the event
+
+_json = msgspec.json.Encoder().encode
+
+
+class Fetcher:
+    """At most one for each source in a process. A bell for one that runs makes it look once more."""
+
+    def __init__(
+        self,
+        source: str,
+        live: Live,
+        store: Store,
+        account: Callable[[str], AccountClient],
+        ring: Callable[[Sequence[str]], object],
+        worker: str,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._source = source
+        self._queue = account_queue(source)
+        self._live = live
+        self._store = store
+        self._reader = Reader(store.client, store.namespace)
+        self._notes = Notes(store.client, store.namespace)
+        self._account = account
+        self._ring = ring
+        self._worker = worker
+        self._stopping = stopping
+        self._again = False
+        self._task: asyncio.Task[None] | None = None
+        self._claims = 0
+        self._most = BATCH
+
+    def start(self) -> None:
+        """Fetch until nothing waits."""
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while self._again:
+            self._again = False
+            try:
+                while not self._stopping() and await self._batch():
+                    pass
+            except StoreUnavailable as error:
+                log.warning("account.paused", source=self._source, reason=str(error))  # the ticker rings again
+            except Exception:  # noqa: BLE001  a fetcher that dies silently leaves its deliveries to nobody
+                log.exception("account.failed", source=self._source)
+
+    async def _batch(self) -> bool:
+        """Take what waits and move it on. Returns whether there was any."""
+        self._claims += 1
+        token = f"{self._worker}:f{self._claims}"
+        lease_ms = round(LOOK_UP_SECONDS * 1000) + self._live.config.worker.lease_margin
+        claim = await self._store.claim_waiting(self._queue, token, self._most, lease_ms)
+        for id in claim.buried:
+            log.error("delivery.buried", delivery_id=id, queue=self._queue, reason="the worker died five times")
+        if claim.items:
+            await self._fetch(claim.items)
+        return bool(claim.items)
+
+    async def _fetch(self, deliveries: Sequence[Delivery]) -> None:
+        receipts = await self._reader.raws(sorted({one.event_id.partition(".")[0] for one in deliveries}))
+        config, sinks = self._live.config, self._live.sinks
+        known, unknown = await asyncio.to_thread(waiting, deliveries, receipts, config, sinks)
+        await self._put_off(
+            unknown, Result(outcome=Outcome.THROTTLED, reason=_unknown(config.version), after_ms=60_000)
+        )
+        try:
+            people = await self._look_up(known)
+        except StoreUnavailable:
+            raise
+        except TimeoutError:
+            # So slow an account answers fewer at a time.
+            self._most = max(len(deliveries) // 2, 1)
+            reason = f"the look-up took longer than {LOOK_UP_SECONDS:.0f} s"
+            await self._put_off([one.delivery for one in known], Result(outcome=Outcome.THROTTLED, reason=reason))
+        except RelayError as error:
+            await self._put_off([one.delivery for one in known], _failed(error))
+        else:
+            self._most = min(self._most * 2, BATCH)
+            await self._move(await asyncio.to_thread(_completed, known, people))
+
+    async def _look_up(self, known: Sequence[Waiting]) -> Mapping[str, People]:
+        leads, what = wanted(known)
+        if not leads:
+            return {}
+        began = time.monotonic()
+        async with asyncio.timeout(LOOK_UP_SECONDS):
+            found = await people_of(self._account(self._source), self._notes, sorted(leads), sorted(what))
+        log.info(
+            "leads.looked_up", source=self._source, deliveries=len(known), leads=len(leads), asked=found.asked,
+            found=len(found.people), ms=round((time.monotonic() - began) * 1000),
+        )  # fmt: skip
+        return found.people
+
+    async def _move(self, moved: Sequence[Moved]) -> None:
+        for part in _parts(moved):
+            rung, stale = await self._store.move(self._queue, part)
+            for id in stale:
+                log.warning("delivery.late", delivery_id=id, queue=self._queue)
+            self._ring(rung)
+
+    async def _put_off(self, deliveries: Sequence[Delivery], result: Result) -> None:
+        """Let deliveries wait: the account cannot be asked, or will not answer. No attempt is consumed."""
+        if not deliveries:
+            return
+        log.warning("account.unanswered", source=self._source, deliveries=len(deliveries), reason=result.reason)
+        for at in range(0, len(deliveries), MOVED_AT_ONCE):
+            part = deliveries[at : at + MOVED_AT_ONCE]
+            await self._store.put_off(self._queue, [self._settlement(one, result) for one in part])
+
+    def _settlement(self, delivery: Delivery, result: Result) -> Settlement:
+        at = time.time_ns() // 1_000_000
+        decision = decide(
+            result, attempts=delivery.attempts, age_ms=at - delivery.accepted_at, policy=POLICY, jitter=random.random()
+        )
+        attempt = Attempt(
+            number=delivery.attempts + 1,
+            at=at,
+            took_ms=0,
+            outcome=result.outcome,
+            reason=f"look-up: {result.reason}",
+            decision=decision.kind,
+            next_at=at + decision.delay_ms,
+            worker=self._worker,
+        )
+        return Settlement(delivery=delivery, outcome=result.outcome, decision=decision, attempt=_json(attempt))
+
+    async def finish(self, deadline: float) -> None:
+        """Let what is on its way end; at `deadline` (monotonic seconds) leave it to its leases."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task], timeout=max(deadline - time.monotonic(), 0))
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+
+def _completed(known: Sequence[Waiting], people: Mapping[str, People]) -> list[Moved]:
+    return [_complete(one, people.get(one.lead)) for one in known]
+
+
+def _complete(one: Waiting, people: People | None) -> Moved:
+    try:
+        return complete(one, people)
+    except Exception as error:  # noqa: BLE001  a defect of ours: this delivery is put aside, the others go on
+        log.exception("delivery.failed", delivery_id=one.delivery.id, route=one.route.name)
+        reason = f"the relay failed on it: {type(error).__name__}"
+        return Moved(delivery=one.delivery, content=b"", state=DeliveryState.DEAD, reason=reason)
+
+
+def _failed(error: RelayError) -> Result:
+    """Say what a failed look-up means: later again; or the account will have none of us, and its gate closes."""
+    if isinstance(error, AccountUnavailable):
+        return Result(outcome=Outcome.THROTTLED, reason=str(error), after_ms=error.after_ms)
+    return Result(outcome=Outcome.BLOCKED, reason=str(error))
+
+
+def _unknown(version: str) -> str:
+    return f"its route or sink is not in configuration {version}: bring it back, or cancel this delivery"
+
+
+def _parts(moved: Sequence[Moved]) -> list[list[Moved]]:
+    """Put what is moved into parts for one script call each."""
+    parts: list[list[Moved]] = []
+    size = 0
+    for one in moved:
+        size += len(one.content)
+        if not parts or len(parts[-1]) >= MOVED_AT_ONCE or size > MOVED_BYTES:
+            parts.append([])
+            size = len(one.content)
+        parts[-1].append(one)
+    return parts
