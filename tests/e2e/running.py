@@ -130,9 +130,9 @@ def pause(processes: Processes, at: str, **where: str) -> None:
     fault(processes, fault="pause", at=at, **where)
 
 
-def held(processes: Processes) -> dict[str, str]:
-    """Give by vendor at which point the sandbox holds a request."""
-    return {one["vendor"]: one["at"] for one in ask(f"{processes.sandbox_url}/__sandbox__/held")}
+def held(processes: Processes) -> list[tuple[str, str, str]]:
+    """Give vendor, path and point of every request that the sandbox holds."""
+    return [(one["vendor"], one["path"], one["at"]) for one in ask(f"{processes.sandbox_url}/__sandbox__/held")]
 
 
 def release(processes: Processes) -> None:
