@@ -155,8 +155,8 @@ class _Show:
         yield f"{len(self._sent)} hooks, all settled. What each sink got:"
         for name, sink in self._sinks.items():
             made = [delivery for delivery in self._seen.deliveries.values() if delivery.sink == name]
-            states = Counter(delivery.state for delivery in made)
-            yield f"  {name} ({sink.type}): {', '.join(f'{n} {state}' for state, n in states.items()) or 'nothing'}"
+            states = sorted(Counter(delivery.state for delivery in made).items())
+            yield f"  {name} ({sink.type}): {', '.join(f'{n} {state}' for state, n in states) or 'nothing'}"
             for delivery in made:
                 title = self._titles.get(delivery.event_id.partition(".")[0], "a hook from outside")
                 yield f"    {title} → {delivery.route}: {delivery.state} {delivery.reason}".rstrip()

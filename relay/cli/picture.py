@@ -22,9 +22,8 @@ from relay.store.reading import KeptDelivery, KeptReceipt
 
 NEWEST = 12
 BODY_CHARACTERS = 160
-_SECRETS: Final = frozenset(
-    {"api_key", "apikey", "api_id", "login", "psw"}
-)  # the fields in which vendors are told them
+_SECRETS: Final = frozenset({"api_key", "apikey", "api_id", "login", "psw"})
+"""The fields of forms in which vendors are told who asks."""
 _WIDTHS = {"time": 12, "became": 9, "answer": 6}  # the others share the rest
 _COLORS = {"delivered": "green", "routed": "green", "dead": "red", "held": "red", "malformed": "red"}
 

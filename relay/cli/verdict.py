@@ -83,7 +83,7 @@ def _not_arrived(planned: Sequence[NewDelivery], stored: Sequence[Arrival]) -> I
             times = len(marked[delivery.id])
             yield f"{delivery.route} → {delivery.sink}: must have arrived once, and did {times} times"
     elif len(stored) < len(planned):
-        yield f"{planned[0].sink}: {len(planned)} deliveries must have arrived, and {len(stored)} did"
+        yield f"{planned[0].sink}: {len(planned)} must have arrived, and {len(stored)} did"
 
 
 def _bears(arrival: Arrival, id: str) -> bool:

@@ -1,4 +1,4 @@
-"""The worker is killed at every point of a call, for every sink that people pay for: nothing is stored twice."""
+"""The worker is killed at every point of a call, for every sink that people pay for: nothing is lost or made twice."""
 
 import asyncio
 import os
