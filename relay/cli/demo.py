@@ -13,11 +13,11 @@ import uuid_utils
 
 from relay.cli.opening import ANSWER_SECONDS
 from relay.cli.output import print_lines
-from relay.cli.picture import Lines, Picture, lines, picture
+from relay.cli.picture import Lines, Picture, lines, picture, request_line
 from relay.cli.posting import post
 from relay.cli.processes import addresses, checked_config, local, until_interrupted
 from relay.cli.sources import hook_path
-from relay.cli.verdict import Seen, Sent, lacking
+from relay.cli.verdict import Seen, Sent, lacking, place_of, stored_at
 from relay.config.load import Config
 from relay.errors import RelayError
 from relay.live import make_sinks
@@ -120,7 +120,7 @@ class _Show:
             await self._look(drawn)
 
     def _lacking(self) -> Sequence[str]:
-        return lacking(self._sent, self._seen, self._sinks, self._processes.sandbox_url)
+        return lacking(self._sent, self._seen, self._config.sinks, self._processes.sandbox_url)
 
     async def follow(self) -> None:
         """Tell whatever else comes, until interrupted."""
@@ -155,7 +155,11 @@ class _Show:
         yield f"{len(self._sent)} hooks, all settled. What each sink got:"
         for name, sink in self._sinks.items():
             made = [delivery for delivery in self._seen.deliveries.values() if delivery.sink == name]
-            states = Counter(delivery.state for delivery in made)
-            yield f"  {name} ({sink.type}): {', '.join(f'{n} {state}' for state, n in states.items()) or 'nothing'}"
+            states = sorted(Counter(delivery.state for delivery in made).items())
+            yield f"  {name} ({sink.type}): {', '.join(f'{n} {state}' for state, n in states) or 'nothing'}"
             for delivery in made:
-                yield f"    {delivery.state} {delivery.route} {delivery.reason}".rstrip()
+                title = self._titles.get(delivery.event_id.partition(".")[0], "a hook from outside")
+                yield f"    {title} → {delivery.route}: {delivery.state} {delivery.reason}".rstrip()
+            place = place_of(self._config.sinks[name], self._processes.sandbox_url)
+            for arrival in stored_at(place, self._arrivals) if place else ():
+                yield f"    they got {request_line(arrival)}"

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
+from urllib.parse import parse_qsl
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -20,7 +21,9 @@ from relay.sandbox.arrivals import Arrival
 from relay.store.reading import KeptDelivery, KeptReceipt
 
 NEWEST = 12
-BODY_CHARACTERS = 110
+BODY_CHARACTERS = 160
+_SECRETS: Final = frozenset({"api_key", "apikey", "api_id", "login", "psw"})
+"""The fields of forms in which vendors are told who asks."""
 _WIDTHS = {"time": 12, "became": 9, "answer": 6}  # the others share the rest
 _COLORS = {"delivered": "green", "routed": "green", "dead": "red", "held": "red", "malformed": "red"}
 
@@ -64,7 +67,7 @@ def lines(seen: Seen, titles: Mapping[str, str]) -> Iterator[str]:
         if delivery.finished_at is not None:
             yield f"{delivery.state:<9} {delivery.id}  {delivery.route} → {delivery.sink}  {delivery.reason}".rstrip()
     for arrival in seen.arrivals:
-        yield f"arrived   #{arrival.seq} {_request(arrival)}"
+        yield f"arrived   #{arrival.seq} {request_line(arrival)}"
 
 
 class LivePicture:
@@ -114,7 +117,7 @@ def _arrived(arrivals: Sequence[Arrival]) -> Table:
     table = _table("relay → vendors", "time", "answer", "request")
     for arrival in arrivals[-NEWEST:]:
         answer = f"{arrival.status or arrival.fault}{' (repeat)' if arrival.repeat else ''}"
-        table.add_row(shown(arrival.at)[11:], answer, Text(mask(_request(arrival))))
+        table.add_row(shown(arrival.at)[11:], answer, Text(mask(request_line(arrival))))
     return table
 
 
@@ -127,9 +130,16 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _request(arrival: Arrival) -> str:
-    body = arrival.body if len(arrival.body) <= BODY_CHARACTERS else arrival.body[:BODY_CHARACTERS] + "…"
-    return f"{arrival.method} /{arrival.vendor}{arrival.path} {body}"
+def request_line(arrival: Arrival) -> str:
+    """Write what arrived in a line, a form decoded and without who we are."""
+    body = _form(arrival.body) if "form-urlencoded" in arrival.headers.get("content-type", "") else arrival.body
+    shown = body if len(body) <= BODY_CHARACTERS else body[:BODY_CHARACTERS] + "…"
+    return f"{arrival.method} /{arrival.vendor}{arrival.path} {shown}"
+
+
+def _form(body: str) -> str:
+    fields = parse_qsl(body, keep_blank_values=True)
+    return "&".join(f"{name}={value}" for name, value in fields if name not in _SECRETS)
 
 
 def _oldest_first(seen: Seen) -> list[KeptReceipt]:

@@ -1,11 +1,13 @@
 """The fakes as one application: each vendor under its own path, and what tests and the demo ask and tell them.
 
 `GET /__sandbox__/requests?vendor=&since=&limit=` what arrived, `DELETE` forgets it; `POST /__sandbox__/faults` puts a
-fault in force (see `relay.sandbox.faults.Fault`), `GET` lists them, `DELETE` takes them back. Under `/amocrm` is a fake
-account (see `relay.sandbox.amocrm`).
+fault in force (see `relay.sandbox.faults.Fault`), `GET` lists them, `DELETE` takes them back. `GET /__sandbox__/held`
+lists the requests that a pause holds, `POST /__sandbox__/release` lets them go on. Under `/amocrm` is a fake account
+(see `relay.sandbox.amocrm`).
 """
 
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import msgspec
 from starlette.applications import Starlette
@@ -17,13 +19,16 @@ from starlette.types import Receive, Scope, Send
 
 from relay.sandbox.amocrm import app as amocrm
 from relay.sandbox.arrivals import Arrivals
-from relay.sandbox.faults import Fault, Faults
+from relay.sandbox.faults import Fault, Faults, Point
 from relay.sandbox.misbehaving import misbehave, rendered
+from relay.sandbox.pauses import Held, Pauses
 from relay.sandbox.vendors import make
 from relay.sandbox.vendors.base import Answer, Arrived, Vendor
+from relay.sandbox.wire import Connection
 
 PAGE = 1000
 REFUSED_SECONDS = 5.0
+Reached: TypeAlias = Callable[[Point], Awaitable[None]]
 _NOTHING = Answer(content={"ok": False}, stored=False)
 
 
@@ -35,10 +40,22 @@ class Sandbox:
         self._vendors: dict[str, Vendor] = {}
         self._arrivals = Arrivals()
         self._faults = Faults()
+        self._pauses = Pauses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request to a vendor."""
-        arrived = _arrived(scope, await _body(receive))
+        vendor, path = _place(scope)
+
+        async def point(at: Point) -> None:
+            if pause := self._faults.take(vendor, path, at):
+                await self._pauses.hold(pause, Held(vendor=vendor, path=path, at=at), Connection(scope, receive))
+
+        await point("before-read")
+        body = await _body(receive)
+        if body is not None:
+            await self._take(_arrived(scope, body), point, scope, receive, send)
+
+    async def _take(self, arrived: Arrived, point: Reached, scope: Scope, receive: Receive, send: Send) -> None:
         fault = self._faults.take(arrived.vendor, arrived.path)
         if fault is not None and not fault.stores:
             self._arrivals.add(arrived, None, fault.answers, fault.fault)
@@ -47,9 +64,12 @@ class Sandbox:
         vendor = self._vendor(arrived.vendor)
         answer = vendor.answer(arrived)
         try:
+            await point("stored")
             if fault is None:
                 self._arrivals.add(arrived, answer, answer.status, "")
+                await point("before-answer")
                 await rendered(answer)(scope, receive, send)
+                await point("answered")
             else:
                 self._arrivals.add(arrived, answer, fault.answers, fault.fault)
                 await misbehave(fault, answer, scope, receive, send)
@@ -73,6 +93,15 @@ class Sandbox:
         except ValueError:
             return _json({"error": "since and limit are whole numbers"}, 422)
         return _json(self._arrivals.page(since, max(limit, 0), query.get("vendor")))
+
+    async def held(self, _: Request) -> Response:
+        """List the requests that a pause holds."""
+        return _json(self._pauses.list())
+
+    async def release(self, _: Request) -> Response:
+        """Let what is held go on."""
+        self._pauses.release()
+        return Response(status_code=204)
 
     async def faults(self, request: Request) -> Response:
         """Put a fault in force, list them, or take all of them back."""
@@ -102,6 +131,8 @@ def create(shut: Callable[[float], Awaitable[None]]) -> Starlette:
             Route("/__sandbox__/requests", sandbox.requests, methods=["GET", "DELETE"]),
             Route("/__sandbox__/faults", sandbox.faults, methods=["GET", "POST", "DELETE"]),
             Mount("/amocrm", amocrm.create()),  # it has controls of its own
+            Route("/__sandbox__/held", sandbox.held, methods=["GET"]),
+            Route("/__sandbox__/release", sandbox.release, methods=["POST"]),
             Route("/{vendor}", sandbox),
             Route("/{vendor}{path:path}", sandbox),
         ]
@@ -112,21 +143,29 @@ def _json(content: object, status: int = 200, background: BackgroundTask | None 
     return Response(msgspec.json.encode(content), status, media_type="application/json", background=background)
 
 
-async def _body(receive: Receive) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False):
+async def _body(receive: Receive) -> bytes | None:
+    """Read a body; None where the client left before all of it was read."""
+    body, more = b"", True
+    while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body += message.get("body", b"")
+        more = message.get("more_body", False)
     return body
 
 
-def _arrived(scope: Scope, body: bytes) -> Arrived:
+def _place(scope: Scope) -> tuple[str, str]:
     _, vendor, *rest = scope["path"].split("/", 2)
+    return vendor, "/" + "".join(rest)
+
+
+def _arrived(scope: Scope, body: bytes) -> Arrived:
+    vendor, path = _place(scope)
     return Arrived(
         vendor=vendor,
         method=scope["method"],
-        path="/" + "".join(rest),
+        path=path,
         query=scope["query_string"].decode("latin-1"),
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
         body=body,

@@ -1,4 +1,4 @@
-"""Faults that the sandbox was asked to show: which request gets which."""
+"""Faults that the sandbox was asked to show: which request gets which, and at which point of it."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
@@ -7,7 +7,8 @@ import msgspec
 
 from relay.model import Record
 
-Kind: TypeAlias = Literal["hang", "status", "reset", "refuse", "slow_headers", "html", "truncated", "throttle"]
+Kind: TypeAlias = Literal["hang", "status", "reset", "refuse", "slow_headers", "html", "truncated", "throttle", "pause"]
+Point: TypeAlias = Literal["before-read", "stored", "before-answer", "answered"]
 
 
 class Fault(Record, frozen=True, forbid_unknown_fields=True):
@@ -16,10 +17,12 @@ class Fault(Record, frozen=True, forbid_unknown_fields=True):
     `after_storing`: the vendor does what was asked, and only then it goes wrong. `slow_headers` and `truncated` spoil
     the vendor's own answer, so they always come after storing. `times` -1: until it is cleared. `seconds`: how long
     `hang` is silent before it hangs up (default: until the client does), over how long `slow_headers` come, for how
-    long `refuse` lasts. `refuse` closes the port, for all vendors and at once: a refused connection has no path.
+    long `refuse` or a `pause` lasts. `refuse` closes the port, for all vendors and at once: a refused connection has no
+    path. `pause` holds a request `at` a point until it is released; nothing else goes wrong with it by that.
     """
 
     fault: Kind
+    at: Point | None = None
     vendor: str | None = None
     path: str = ""
     status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 500
@@ -27,6 +30,10 @@ class Fault(Record, frozen=True, forbid_unknown_fields=True):
     after_storing: bool = False
     times: Annotated[int, msgspec.Meta(ge=-1)] = 1
     seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.fault == "pause") != (self.at is not None):
+            raise ValueError("a pause, and nothing else, says `at` which point")
 
     @property
     def stores(self) -> bool:
@@ -38,9 +45,9 @@ class Fault(Record, frozen=True, forbid_unknown_fields=True):
         """Give the status that the client sees, None where it sees none."""
         return {"status": self.status, "throttle": 429, "html": 200}.get(self.fault)
 
-    def hits(self, vendor: str, path: str) -> bool:
-        """Tell whether a request gets it. `path` is below the vendor's own."""
-        return self.vendor in (None, vendor) and path.startswith(self.path)
+    def hits(self, vendor: str, path: str, at: Point | None) -> bool:
+        """Tell whether a request gets it: at a point, or (None) as its answer. `path` is below the vendor's own."""
+        return self.at == at and self.vendor in (None, vendor) and path.startswith(self.path)
 
 
 class Faults:
@@ -62,13 +69,13 @@ class Faults:
         """Give those in force, `times` being what is left of them."""
         return [msgspec.structs.replace(fault, times=left) for fault, left in self._faults]
 
-    def take(self, vendor: str, path: str) -> Fault | None:
+    def take(self, vendor: str, path: str, at: Point | None = None) -> Fault | None:
         """Give the fault that a request gets, and count it."""
-        for at, (fault, left) in enumerate(self._faults):
-            if fault.hits(vendor, path):
+        for place, (fault, left) in enumerate(self._faults):
+            if fault.hits(vendor, path, at):
                 if left == 1:
-                    del self._faults[at]
+                    del self._faults[place]
                 elif left > 1:
-                    self._faults[at] = fault, left - 1
+                    self._faults[place] = fault, left - 1
                 return fault
         return None

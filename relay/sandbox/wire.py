@@ -54,6 +54,11 @@ class Connection:
         self._transport.abort()
         await self.gone(_CLOSED_SECONDS)
 
+    @property
+    def ended(self) -> bool:
+        """Tell whether either side has ended it. Reads nothing of the request."""
+        return self._transport.is_closing()
+
     async def gone(self, seconds: float | None) -> bool:
         """Wait until it has ended, for at most so long. Returns whether it has."""
         with contextlib.suppress(TimeoutError):

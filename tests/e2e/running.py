@@ -126,6 +126,21 @@ def fault(processes: Processes, **fault: Any) -> None:
     ask(f"{processes.sandbox_url}/__sandbox__/faults", fault)
 
 
+def pause(processes: Processes, at: str, **where: str) -> None:
+    """Have the sandbox hold the next request at a point."""
+    fault(processes, fault="pause", at=at, **where)
+
+
+def held(processes: Processes) -> list[tuple[str, str, str]]:
+    """Give vendor, path and point of every request that the sandbox holds."""
+    return [(one["vendor"], one["path"], one["at"]) for one in ask(f"{processes.sandbox_url}/__sandbox__/held")]
+
+
+def release(processes: Processes) -> None:
+    """Let what the sandbox holds go on."""
+    ask(f"{processes.sandbox_url}/__sandbox__/release", method="POST")
+
+
 @contextmanager
 def reading(processes: Processes) -> Iterator[Reader]:
     """Read the store of a running relay."""

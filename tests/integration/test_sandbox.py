@@ -225,6 +225,40 @@ def test_refuse_closes_the_port_and_opens_it_again(client: Client) -> None:
     until(lambda: ask(client.port, "/archive"))
 
 
+def held_at(client: Client) -> list[str]:
+    return [held["at"] for held in client.call("GET", "/__sandbox__/held")[1]]
+
+
+def test_a_request_is_announced_at_each_point_and_held_there_until_it_is_released(client: Client) -> None:
+    points = ["before-read", "stored", "before-answer", "answered"]
+    for point in points:
+        client.fault(fault="pause", at=point, vendor="archive")
+    with client.raw() as connection:
+        for number, point in enumerate(points):
+            until(lambda point=point: held_at(client) == [point])
+            assert len(client.requests()) == (number > 1)  # the log is written between "stored" and "before-answer"
+            client.call("POST", "/__sandbox__/release")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        until(lambda: held_at(client) == [])
+
+
+@pytest.mark.parametrize(("point", "arrives"), [("before-read", False), ("stored", True), ("before-answer", True)])
+def test_who_leaves_is_held_no_longer_and_unread_if_he_left_before_that(
+    client: Client, point: str, arrives: bool
+) -> None:
+    client.fault(fault="pause", at=point)
+    with client.raw():
+        until(lambda: held_at(client) == [point])
+    until(lambda: held_at(client) == [])
+    client.call("POST", "/archive/invoices", BODY)
+    assert len(client.requests()) == 1 + arrives
+
+
+def test_a_pause_for_some_time_ends_by_itself(client: Client) -> None:
+    client.fault(fault="pause", at="before-answer", seconds=0.05)
+    assert client.call("POST", "/archive/invoices", BODY)[0] == 200
+
+
 def test_a_fault_is_for_its_vendor_path_and_times(client: Client) -> None:
     client.fault(fault="status", vendor="archive", path="/invoices", times=2)
     asked = ["/sms/invoices", "/archive/orders", "/archive/invoices", "/archive/invoices/7", "/archive/invoices"]

@@ -21,7 +21,10 @@ from .draining import drain, put
 
 PHONE = "+79161234567"
 TEXT = "Заказ готов"
-ACCOUNTS = {"smsc": {"login": "acme", "password": "s3cret-psw"}, "smsru": {"api_id": "the-api-id"}}
+ACCOUNTS = {
+    "smsc": {"login": "acme", "password": "s3cret-psw", "found_within": "1ms"},
+    "smsru": {"api_id": "the-api-id"},
+}
 VENDORS = {"smsc": Smsc, "smsru": Smsru}
 
 
@@ -85,7 +88,6 @@ async def served(gateway: Gateway):
 def _found_at_once(monkeypatch):
     """A fake finds a text as soon as it has it."""
     monkeypatch.setattr(sms_sink.SmsSink, "lookup_after_ms", 1)
-    monkeypatch.setattr(sms_sink, "FOUND_BY_MS", 1)
 
 
 @pytest.fixture

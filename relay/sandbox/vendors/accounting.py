@@ -19,7 +19,7 @@ from relay.model import Json, Record
 from relay.sandbox.vendors.base import Answer, Arrived, Vendor
 
 CLIENT: Final = ("relay", "sandbox-secret")
-STATIC_TOKEN: Final = "books-token"
+STATIC_TOKEN: Final = "demo-books-token"
 SIGNING_SECRET: Final = "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldA=="
 TOKEN_SECONDS: Final = 3600
 _OLDEST_SECONDS: Final = 300  # Standard Webhooks: an older signature is a replay

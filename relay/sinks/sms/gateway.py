@@ -40,6 +40,8 @@ class Gateway(ABC):
     Settings: ClassVar[Settings]
     longest: ClassVar[int] = 2000
     """Characters of a text."""
+    found_within_ms: int = 65_000
+    """After so long a text that was taken can be found: then "not found" may be believed, and it is sent once more."""
 
     def __init__(self, settings: SmsSettings) -> None:
         self._timeout = timeouts(settings.timeout)

@@ -18,9 +18,6 @@ from relay.sinks.sms.segments import segments
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
 
-FOUND_BY_MS: Final = 65_000
-"""After so long a text that was taken can be found: then "not found" may be believed, and it is sent once more."""
-
 _REMEMBERED_MS: Final = 7 * UNITS_MS["d"]
 _UNSURE_MS: Final = UNITS_MS["d"]
 
@@ -102,7 +99,7 @@ class SmsSink(Sink):
         found = await self._gateway.lookup(message, tools)
         if found is not None:
             return found
-        left_ms = (delivery.sent_at or 0) + FOUND_BY_MS - int(tools.now() * 1000)
+        left_ms = (delivery.sent_at or 0) + self._gateway.found_within_ms - int(tools.now() * 1000)
         if left_ms > 0:
             return Result(outcome=Outcome.THROTTLED, reason="not found yet", after_ms=left_ms)
         resent = self._note("resent", delivery)

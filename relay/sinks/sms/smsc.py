@@ -5,8 +5,9 @@ from hashlib import blake2b
 from typing import Annotated, Any, Final
 
 import msgspec
-from pydantic import AfterValidator, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from relay.config.scalars import Duration
 from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.model import Outcome, Result
@@ -46,12 +47,16 @@ _ERRORS: Final[Mapping[int, tuple[Outcome, str]]] = {
 
 
 class SmscSettings(SmsSettings):
-    """An account: `login` and `password`, or `apikey`. `url` is for smsc.kz and for trying out."""
+    """An account: `login` and `password`, or `apikey`. `url` is for smsc.kz and for trying out.
+
+    `found_within`: only so long after a text may have left is "not found" believed, and the text sent once more.
+    """
 
     url: Annotated[str, AfterValidator(check_address)] = "https://smsc.ru"
     login: str | None = None
     password: SecretStr | None = None
     apikey: SecretStr | None = None
+    found_within: Duration = Field(65_000, json_schema_extra={"default": "65s"})
 
     @model_validator(mode="after")
     def _one_way_in(self) -> "SmscSettings":
@@ -90,6 +95,7 @@ class Smsc(Gateway):
         super().__init__(settings)
         self._credentials = settings.credentials()
         self._url = settings.url.rstrip("/")
+        self.found_within_ms = settings.found_within
         account = blake2b(repr(self._credentials).encode(), digest_size=8).hexdigest()
         self._denials = f"sms:smsc:{account}:denials"
 

@@ -19,16 +19,18 @@ sources:
   acme: {{type: amocrm, token: a-token-of-ours}}
 sinks:
   books: {{type: http, url: {SANDBOX}/books}}
+  list: {{type: unisender, url: {SANDBOX}/unisender, api_key: a-key, list_ids: [20547], double_optin: 3}}
 routes:
   - {{name: invoice, on: add_lead, to: books, body: {{id: "{{{{ lead.id }}}}"}}}}
   - {{name: text, on: add_lead, to: books, body: {{price: "{{{{ lead.price | decimal }}}}"}}}}
+  - {{name: joined, on: add_lead, to: list, fields: {{email: vera@example.com}}}}
 """
 CONFIG = load(YAML, file="relay.yaml", environ={}, sink_types=TYPES)
-SINKS = make_sinks(CONFIG)
+SINKS = CONFIG.sinks
 RECEIPT = Receipt(id="r1", source="acme", received_at=1, body=b"leads[add][0][id]=7")
-PLANNED = plan(RECEIPT, CONFIG, SINKS)
+PLANNED = plan(RECEIPT, CONFIG, make_sinks(CONFIG))
 SENT = Sent(title="a deal", posted=Posted(receipt="r1", duplicate=False), planned=PLANNED)
-INVOICE, TEXT = PLANNED.deliveries  # the second cannot be rendered: there is no price
+INVOICE, TEXT, JOINED = PLANNED.deliveries  # the second cannot be rendered: there is no price
 
 
 def receipt(state: ReceiptState = ReceiptState.ROUTED) -> KeptReceipt:
@@ -54,13 +56,15 @@ def arrival(key: str, **changes: object) -> Arrival:
     return msgspec.structs.replace(made, **changes)
 
 
+SUBSCRIBED = arrival("", vendor="unisender", path="/en/api/subscribe")
 ALL = Seen(
     receipts={"r1": receipt()},
     deliveries={
         INVOICE.id: delivery(INVOICE.id, DeliveryState.DELIVERED),
         TEXT.id: delivery(TEXT.id, DeliveryState.DEAD),
+        JOINED.id: delivery(JOINED.id, DeliveryState.DELIVERED),
     },
-    arrivals=[arrival(INVOICE.id)],
+    arrivals=[arrival(INVOICE.id), SUBSCRIBED],
 )
 
 
@@ -78,11 +82,13 @@ def test_nothing_is_lacking_where_all_is_as_planned() -> None:
     [
         (replaced(receipts={}), ["a deal: the receipt must be routed, and is not in the store"]),
         (replaced(receipts={"r1": receipt(ReceiptState.ACCEPTED)}), ["and is accepted"]),
-        (replaced(deliveries={}), ["invoice → books: must be delivered", "text → books: must be dead"]),
-        (replaced(arrivals=[]), ["invoice → books: must have arrived once, and did 0 times"]),
-        (replaced(arrivals=[arrival(INVOICE.id)] * 2), ["and did 2 times"]),
-        (replaced(arrivals=[arrival(INVOICE.id, stored=False)]), ["and did 0 times"]),
-        (replaced(arrivals=[arrival(INVOICE.id), arrival(INVOICE.id, stored=False, repeat=True)]), []),
+        (replaced(deliveries={}), ["invoice → books: must be", "text → books: must be dead", "joined → list"]),
+        (replaced(arrivals=[SUBSCRIBED]), ["books: 1 must have arrived, and 0 did"]),
+        (replaced(arrivals=[arrival(INVOICE.id)]), ["list: 1 must have arrived, and 0 did"]),
+        (replaced(arrivals=[arrival(INVOICE.id)] * 2 + [SUBSCRIBED]), ["must have arrived once, and did 2 times"]),
+        (replaced(arrivals=[arrival(INVOICE.id, stored=False), SUBSCRIBED]), ["books: 1 must have arrived"]),
+        (replaced(arrivals=[arrival("", body=f"id={INVOICE.id}"), SUBSCRIBED]), []),
+        (replaced(arrivals=[*ALL.arrivals, arrival(INVOICE.id, stored=False, repeat=True)]), []),
     ],
 )
 def test_what_is_lacking_is_said(seen: Seen, told: list[str]) -> None:

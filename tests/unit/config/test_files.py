@@ -43,19 +43,19 @@ def test_the_default_needs_no_variable() -> None:
     ]
 
 
-def test_the_default_is_strict_about_nothing_but_its_token() -> None:
-    assert [finding.text for finding in load(DEFAULT).findings] == [
-        "token is a default that everybody can read: set DEMO_HOOK_TOKEN"
-    ]
-    assert load(DEFAULT, DEMO_HOOK_TOKEN="a-token-of-our-own").findings == ()
+def test_the_default_is_strict_about_nothing_but_its_secrets() -> None:
+    secrets = ["DEMO_HOOK_TOKEN", "BOOKS_TOKEN", "UNISENDER_API_KEY", "SMSC_PASSWORD"]
+    found = [finding.text for finding in load(DEFAULT).findings]
+    assert [text.partition(" is a default that everybody can read: set ")[2] for text in found] == secrets
+    assert load(DEFAULT, **dict.fromkeys(secrets, "a-secret-of-our-own")).findings == ()
 
 
 def test_the_default_sends_to_the_sandbox_wherever_it_is() -> None:
     sinks = load(DEFAULT, RELAY_SANDBOX_URL="http://127.0.0.1:9999").sinks
     assert {name: settings.model_dump().get("url") for name, settings in sinks.items()} == {
-        "accounting": "http://127.0.0.1:9999/accounting",
-        "newsletter": "http://127.0.0.1:9999/mailing",
-        "sms": "http://127.0.0.1:9999/sms",
+        "accounting": "http://127.0.0.1:9999/books",
+        "newsletter": "http://127.0.0.1:9999/unisender",
+        "sms": "http://127.0.0.1:9999/smsc",
         "console": None,
     }
 

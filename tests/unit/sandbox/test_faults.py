@@ -1,5 +1,6 @@
 """Which request gets which fault, and how often."""
 
+import msgspec
 import pytest
 
 from relay.sandbox.faults import Fault, Faults
@@ -19,6 +20,20 @@ def test_a_fault_is_for_its_vendor_and_path(fault: Fault, vendor: str, path: str
     faults = Faults()
     faults.add(fault)
     assert (faults.take(vendor, path) is not None) is hit
+
+
+def test_a_pause_is_for_its_point_and_nobodys_answer() -> None:
+    faults = Faults()
+    faults.add(Fault(fault="pause", at="stored"))
+    assert faults.take("sms", "/") is None
+    assert faults.take("sms", "/", "answered") is None
+    assert faults.take("sms", "/", "stored") is not None
+
+
+@pytest.mark.parametrize("given", [{"fault": "pause"}, {"fault": "hang", "at": "stored"}])
+def test_a_pause_alone_names_a_point(given: dict[str, str]) -> None:
+    with pytest.raises(msgspec.ValidationError, match="which point"):
+        msgspec.convert(given, Fault)
 
 
 @pytest.mark.parametrize(("times", "taken"), [(0, 0), (1, 1), (3, 3), (-1, 5)])
