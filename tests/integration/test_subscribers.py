@@ -281,7 +281,7 @@ def test_101_failing_calls_disable_and_enabling_begins_a_new_count(relay, listen
     relay.make_due(subscription.sink)
     relay.drain(subscription.sink)
     assert relay.record(subscription).disabled
-    assert len(listener.came) == 102  # what was on its way at the 101st is counted, but changes nothing
+    assert len(listener.came) in (101, 102)  # the last may have been on its way at the 101st: it changes nothing
     relay.run(relay.store.subscriptions.enable(subscription.id))
     relay.make_due(subscription.sink)
     relay.drain(subscription.sink)
