@@ -88,12 +88,19 @@ def _table(found: dict[str, object]) -> None:
         result = found.get(part)
         if not isinstance(result, dict):
             continue
-        widths = (12, 13, 7, 8, 13, 12)
-        heads = ("per second", "CPU µs each", "busy", "rounds", "relay, rate", "relay, CPU")
+        widths = (12, 13, 7, 13, 13, 12)
+        heads = ("per second", "CPU µs each", "busy", "idle rounds", "relay, rate", "relay, CPU")
         out.write(f"\n{part:<18}" + "".join(f"{head:>{w}}" for head, w in zip(heads, widths, strict=True)) + "\n")
         for name, row in result["contenders"].items():
             to = result["relay_to"].get(name, {"rate": "", "cpu": ""})
-            cells = [row["per_second"], row["cpu_us_each"], row["busy"], row["rounds"], to["rate"], to["cpu"]]
+            cells = [
+                row["per_second"],
+                row["cpu_us_each"],
+                row["busy"],
+                f"{row['idle_rounds']}/{row['rounds']}",
+                to["rate"],
+                to["cpu"],
+            ]
             out.write(f"{name:<18}" + "".join(f"{cell!s:>{w}}" for cell, w in zip(cells, widths, strict=True)) + "\n")
         each = {k: v for k, v in result.items() if k.startswith("store_commands")}
         for name, counted in each.items():

@@ -61,21 +61,18 @@ def until(condition, seconds: float = 60.0, every: float = 0.02):
 
 @dataclass
 class Series:
-    """The rounds of one contender."""
+    """The rounds of one contender. Those in which it was not busy are told: then something else was the limit."""
 
     rate: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
-    refused: int = 0  # rounds that did not count
+    idle_rounds: int = 0
 
     def add(self, n: int, seconds: float, cpu: float, *, needs_busy: bool = True) -> None:
-        busy = cpu / seconds
-        if needs_busy and busy < BUSY:
-            self.refused += 1
-            return
         self.rate.append(n / seconds)
         self.cpu_us.append(cpu / n * 1e6)
-        self.busy.append(busy)
+        self.busy.append(cpu / seconds)
+        self.idle_rounds += needs_busy and cpu / seconds < BUSY
 
     def row(self) -> dict[str, object]:
         def middle(values):
@@ -83,7 +80,7 @@ class Series:
 
         return {
             "rounds": len(self.rate),
-            "refused_rounds": self.refused,
+            "idle_rounds": self.idle_rounds,
             "per_second": middle(self.rate),
             "cpu_us_each": middle(self.cpu_us),
             "busy": middle(self.busy),
