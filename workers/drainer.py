@@ -21,6 +21,7 @@ from relay.sinks.tools import Tools
 from relay.store.measures import ATTEMPT, END_TO_END, observe
 from relay.store.store import Claim, Settlement, Store
 from workers.attempt import Came, attempt
+from workers.errand import Errand
 
 CLAIM_AT_ONCE = 100  # a script blocks the store while it runs
 LINGER_MS = 2000  # for so short a wait it does not pay to leave and be rung for again
@@ -46,8 +47,7 @@ class Drainer:
         self._tools = tools
         self._worker = worker
         self._stopping = stopping
-        self._again = False
-        self._task: asyncio.Task[None] | None = None
+        self._draining = Errand(self._drain, "sink", sink=sink)
         self._sending: set[asyncio.Task[None]] = set()
         self._finished: list[Settlement] = []
         self._counts: dict[str, int] = {}
@@ -56,20 +56,8 @@ class Drainer:
 
     def start(self) -> None:
         """Drain until nothing may be taken."""
-        self._again = True
         self._progress.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
-
-    async def _run(self) -> None:
-        while self._again:
-            self._again = False
-            try:
-                await self._drain()
-            except StoreUnavailable as error:
-                log.warning("sink.paused", sink=self._name, reason=str(error))  # the ticker rings again
-            except Exception:  # noqa: BLE001  a drainer that dies silently leaves its sink to nobody
-                log.exception("sink.failed", sink=self._name)
+        self._draining.start()
 
     async def _drain(self) -> None:
         while True:
@@ -195,8 +183,7 @@ class Drainer:
         if self._sending:
             await asyncio.wait(self._sending)
         self._progress.set()
-        if self._task is not None:
-            await self._task
+        await self._draining.ended()
         await self._settle()
 
 

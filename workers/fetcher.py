@@ -24,6 +24,7 @@ from relay.store.keys import account_queue
 from relay.store.notes import Notes
 from relay.store.reading import Reader
 from relay.store.store import Settlement, Store
+from workers.errand import Errand
 
 BATCH = 200  # deliveries looked up together
 LOOK_UP_SECONDS = 20.0
@@ -56,27 +57,17 @@ class Fetcher:
         self._ring = ring
         self._worker = worker
         self._stopping = stopping
-        self._again = False
-        self._task: asyncio.Task[None] | None = None
+        self._fetching = Errand(self._work_off, "account", source=source)
         self._claims = 0
         self._most = BATCH
 
     def start(self) -> None:
         """Fetch until nothing waits."""
-        self._again = True
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+        self._fetching.start()
 
-    async def _run(self) -> None:
-        while self._again:
-            self._again = False
-            try:
-                while not self._stopping() and await self._batch():
-                    pass
-            except StoreUnavailable as error:
-                log.warning("account.paused", source=self._source, reason=str(error))  # the ticker rings again
-            except Exception:  # noqa: BLE001  a fetcher that dies silently leaves its deliveries to nobody
-                log.exception("account.failed", source=self._source)
+    async def _work_off(self) -> None:
+        while not self._stopping() and await self._batch():
+            pass
 
     async def _batch(self) -> bool:
         """Take what waits and move it on. Returns whether there was any."""
@@ -160,10 +151,7 @@ class Fetcher:
 
     async def finish(self, deadline: float) -> None:
         """Let what is on its way end; at `deadline` (monotonic seconds) leave it to its leases."""
-        if self._task is not None and not self._task.done():
-            await asyncio.wait([self._task], timeout=max(deadline - time.monotonic(), 0))
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._fetching.ended_by(deadline)
 
 
 def _completed(known: Sequence[Waiting], people: Mapping[str, People]) -> list[Moved]:

@@ -1,6 +1,5 @@
 """Do background work: rows in the store, claimed by any worker."""
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
@@ -9,6 +8,7 @@ from relay.errors import StoreUnavailable
 from relay.live import Live
 from relay.logs import log
 from relay.store.store import Job, Store
+from workers.errand import Errand
 
 Work: TypeAlias = Callable[[Job], Awaitable[int | None]]
 """Does a job; returns in how many milliseconds it is due again, or None where it is done."""
@@ -28,25 +28,17 @@ class JobRunner:
         self._live = live
         self._store = store
         self._stopping = stopping
-        self._task: asyncio.Task[None] | None = None
-        self._again = False
+        self._working = Errand(self._work_off, "jobs")
         self._claims = 0
         self._kinds: Mapping[str, Work] = {"retention": self._retention, **(kinds or {})}
 
     def start(self) -> None:
         """Do what is due."""
-        self._again = True
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+        self._working.start()
 
-    async def _run(self) -> None:
-        while self._again and not self._stopping():
-            self._again = False
-            try:
-                while await self._one():
-                    pass
-            except StoreUnavailable as error:
-                log.warning("jobs.paused", reason=str(error))  # the ticker rings again
+    async def _work_off(self) -> None:
+        while not self._stopping() and await self._one():
+            pass
 
     async def _one(self) -> bool:
         self._claims += 1

@@ -72,7 +72,7 @@ class Work:
         async def work() -> None:
             fetcher = Fetcher("acme", self.live, self.store, lambda _: self.client, lambda _: None, "w", lambda: False)
             fetcher.start()
-            await fetcher._task
+            await fetcher._fetching.ended()
 
         self.run(work())
 
