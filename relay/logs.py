@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import msgspec
@@ -20,6 +20,7 @@ _SHARED: Sequence[Processor] = (
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
+_EACH = "each"
 _SECRETS = (
     (re.compile(r"(/hooks/[^/\s]+/)[^\s\"?]+"), r"\1***"),
     (re.compile(r"(\w+://[^:/@\s]*:)[^@/\s]+@"), r"\1***@"),
@@ -45,6 +46,22 @@ def _mask_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     if "exception" in event:
         event["exception"] = mask(event["exception"])
     return event
+
+
+def log_each(event: str, items: Sequence[Mapping[str, object]], **shared: object) -> None:
+    """Log a line for every item. Time, level and what they share are found once for all of them."""
+    if items:
+        log.info(event, **{_EACH: items}, **shared)
+
+
+def _for_each(render: Processor) -> Processor:
+    """Render a line for every item of an event that has some."""
+
+    def rendered(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        items: Sequence[Mapping[str, object]] = event.pop(_EACH, ({},))
+        return "\n".join([str(render(logger, method, {**event, **item})) for item in items])
+
+    return rendered
 
 
 def _json(event: Any, default: Callable[[Any], Any], **_: object) -> str:
@@ -84,7 +101,7 @@ def configure_command() -> None:
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
     structlog.configure(
-        processors=[*_SHARED, structlog.processors.format_exc_info, _mask_traceback, render],
+        processors=[*_SHARED, structlog.processors.format_exc_info, _mask_traceback, _for_each(render)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
@@ -99,7 +116,7 @@ def configure(style: str) -> None:
     lines = _Lines(sys.stdout)
     # Straight to the stream: the standard library's path costs three times as much a line.
     structlog.configure(
-        processors=[*_SHARED, *exceptions, _mask_traceback, render],
+        processors=[*_SHARED, *exceptions, _mask_traceback, _for_each(render)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,

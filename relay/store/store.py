@@ -36,7 +36,7 @@ class Hook(Record, frozen=True):
     request_id: str
     content_type: str
     user_agent: str
-    body: bytes = msgspec.field(default=b"")
+    body: bytes = b""
     recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
 
 
@@ -87,8 +87,10 @@ class Store:
 
     async def accept(self, hooks: Sequence[Hook], late: Sequence[str] = ()) -> Accepted:
         """Store hooks, all in one write. `late`: receipts whose answer left too late."""
-        items = [{field: getattr(hook, field) for field in _HOOK_FIELDS} for hook in hooks]
-        request = {"mark_ms": MARK_MS, "items": items, "late": list(late)}
+        items = [
+            (h.id, h.source, h.digest, h.timed, h.request_id, h.content_type, h.user_agent, h.recovered) for h in hooks
+        ]
+        request = {"mark_ms": MARK_MS, "hooks": items, "late": late}
         reply = await self._call(_ACCEPT, request, *[hook.body for hook in hooks])
         rang, answers = _ACCEPTED.decode(reply)
         return Accepted(rang=rang, answers=answers)
@@ -305,7 +307,6 @@ def _settlement(item: Settlement) -> tuple[object, ...]:
     )
 
 
-_HOOK_FIELDS = ("id", "source", "digest", "timed", "request_id", "content_type", "user_agent", "recovered")
 _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
 _CLAIMED = msgspec.msgpack.Decoder(tuple[int, list[str], list[list[str]], bool], strict=False)
 _ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])

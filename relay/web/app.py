@@ -23,9 +23,9 @@ from relay.store.reading import Reader
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
 from relay.web import subscriptions
-from relay.web.commit import GroupCommit
+from relay.web.commit import GROUPS_IN_FLIGHT, PATIENCE_SECONDS, GroupCommit
 from relay.web.health import StoreWatch, healthz, readyz
-from relay.web.ingress import PATIENCE_SECONDS, Ingress
+from relay.web.ingress import Ingress
 from relay.web.metrics import exposition
 
 
@@ -36,8 +36,9 @@ def create() -> Router:
     if settings.redis_url is None or settings.broker_url is None:
         raise ConfigError("REDIS_URL is not set: the web process needs the store's address; `relay dev` brings its own")
     live = Live(settings)
-    # One connection for the one writer; it gives up in time for an honest 503.
-    store = Store(connect(settings.redis_url, answer_seconds=PATIENCE_SECONDS - 0.3, connections=2), settings.namespace)
+    # A connection for each group on its way and one for bells; they give up in time for an honest 503.
+    writing = connect(settings.redis_url, answer_seconds=PATIENCE_SECONDS - 0.3, connections=GROUPS_IN_FLIGHT + 1)
+    store = Store(writing, settings.namespace)
     reader = Reader(connect(settings.redis_url, answer_seconds=5), settings.namespace)
     celery = Celery("relay")
     celery.conf.update(broker_settings(settings.broker_url, settings.namespace))

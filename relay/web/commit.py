@@ -3,23 +3,35 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from relay.bells import Ringer
 from relay.errors import StoreUnavailable
-from relay.logs import log
+from relay.logs import log, log_each
+from relay.model import Record
 from relay.store.keys import INBOX
 from relay.store.store import Hook, Store
+from relay.web.patience import Patience
 
+PATIENCE_SECONDS = 2.0  # how long amoCRM waits for an answer
 GROUP_HOOKS = 100  # a script blocks the store while it runs
 GROUP_BYTES = 1 << 20
+GROUPS_IN_FLIGHT = 2  # while the store writes one to its disk it can take the next
 BYTES_IN_FLIGHT = 64 << 20
 
-_Waiting = tuple[Hook, "asyncio.Future[tuple[str, bool]]"]
+Stored = tuple[str, bool]
+"""The receipt's id, and whether the hook is a duplicate of that one."""
+
+
+class _Waiting(Record, frozen=True):
+    hook: Hook
+    began: float  # monotonic seconds
+    answer: "asyncio.Future[Stored]"
 
 
 class GroupCommit:
-    """The one writer of a web process. `full` tells whether the store is over its headroom mark."""
+    """The writer of a web process. `full` tells whether the store is over its headroom mark."""
 
     def __init__(self, store: Store, ringer: Ringer, full: Callable[[], bool]) -> None:
         self._store = store
@@ -28,27 +40,25 @@ class GroupCommit:
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._late: list[str] = []
+        self._patience: Patience[Stored] = Patience()
         self._work = asyncio.Event()
-        self._ringing: set[asyncio.Task[object]] = set()
+        self._in_flight = 0
+        self._tasks: set[asyncio.Task[object]] = set()
 
-    async def put(self, hook: Hook, deadline: float) -> tuple[str, bool]:
-        """Store a hook; return the receipt's id and whether it is a duplicate of that one.
+    async def put(self, hook: Hook, began: float) -> Stored:
+        """Store a hook whose request began at `began` (monotonic seconds).
 
-        Raises StoreUnavailable where it is not certain, by `deadline` (monotonic seconds), that it is stored.
+        Raises StoreUnavailable where it is not certain, while amoCRM still waits, that it is stored.
         """
         if self._full():
             raise StoreUnavailable("the store is nearly full")
         if self._bytes + len(hook.body) > BYTES_IN_FLIGHT:
             raise StoreUnavailable("too many bodies wait for the store")
-        answer: asyncio.Future[tuple[str, bool]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((hook, answer))
+        answer = self._patience.answer(began + PATIENCE_SECONDS)
+        self._waiting.append(_Waiting(hook=hook, began=began, answer=answer))
         self._bytes += len(hook.body)
         self._work.set()
-        timer = asyncio.get_running_loop().call_later(deadline - time.monotonic(), _give_up, answer)
-        try:
-            return await answer
-        finally:
-            timer.cancel()
+        return await answer
 
     def answered_late(self, id: str) -> None:
         """Remember that this answer came too late: amoCRM sends the hook again, and that is a duplicate."""
@@ -60,9 +70,21 @@ class GroupCommit:
         while True:
             await self._work.wait()
             self._work.clear()
-            while self._waiting or self._late:
-                if not await self._write(self._next_group()) and not self._waiting:
-                    break  # what is left to say about late answers goes with the next group
+            while self._may_write():
+                self._in_flight += 1
+                self._begin(self._write(self._next_group()))
+
+    def _begin(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _may_write(self) -> bool:
+        """Tell whether a group may leave: beside another one only a whole one, so that few writes carry many hooks."""
+        if not self._in_flight:
+            return bool(self._waiting or self._late)
+        whole = len(self._waiting) >= GROUP_HOOKS or self._bytes >= GROUP_BYTES
+        return whole and self._in_flight < GROUPS_IN_FLIGHT
 
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -70,41 +92,47 @@ class GroupCommit:
         while (
             self._waiting
             and len(group) < GROUP_HOOKS
-            and (not group or size + len(self._waiting[0][0].body) <= GROUP_BYTES)
+            and (not group or size + len(self._waiting[0].hook.body) <= GROUP_BYTES)
         ):
-            hook, answer = self._waiting.popleft()
-            self._bytes -= len(hook.body)
-            if not answer.done():  # nobody waits for it any more, and it was refused
-                group.append((hook, answer))
-                size += len(hook.body)
+            one = self._waiting.popleft()
+            self._bytes -= len(one.hook.body)
+            if not one.answer.done():  # nobody waits for it any more, and it was refused
+                group.append(one)
+                size += len(one.hook.body)
         return group
 
-    async def _write(self, group: list[_Waiting]) -> bool:
+    async def _write(self, group: list[_Waiting]) -> None:
         late, self._late = self._late[:GROUP_HOOKS], self._late[GROUP_HOOKS:]
         try:
-            accepted = await self._store.accept([hook for hook, _ in group], late)
+            accepted = await self._store.accept([one.hook for one in group], late)
         except Exception as error:  # noqa: BLE001  a defect here must refuse hooks, not hang them
             if not isinstance(error, StoreUnavailable):
                 log.exception("commit.failed", hooks=len(group))
-            for _, answer in group:
-                if not answer.done():
-                    answer.set_exception(StoreUnavailable(str(error)))
-            self._late = late + self._late
-            return False
-        for (_, answer), (id, duplicate) in zip(group, accepted.answers, strict=True):
-            if answer.done():
+            for one in group:
+                if not one.answer.done():
+                    one.answer.set_exception(StoreUnavailable(str(error)))
+            self._late = late + self._late  # to be said with the next group
+        else:
+            self._answer(group, accepted.answers)
+            if accepted.rang:
+                # Published beside the next group: an answer never waits for a bell.
+                self._begin(self._ringer.ring([INBOX]))
+        self._in_flight -= 1
+        if self._waiting:
+            self._work.set()
+
+    def _answer(self, group: Sequence[_Waiting], answers: Sequence[Stored]) -> None:
+        now = time.monotonic()
+        stored: dict[bool, list[dict[str, object]]] = {False: [], True: []}
+        for one, (id, duplicate) in zip(group, answers, strict=True):
+            hook = one.hook
+            took = round((now - one.began) * 1000, 1)
+            stored[duplicate].append({"receipt_id": id, "source": hook.source, "bytes": len(hook.body), "ms": took})
+            if one.answer.done():
                 # Stored, but refused for its lateness: its repetition must count as a duplicate.
-                self._late.append(id)
+                self.answered_late(id)
             else:
-                answer.set_result((id, duplicate))
-        if accepted.rang:
-            # Published beside the next group: an answer never waits for a bell.
-            task = asyncio.create_task(self._ringer.ring([INBOX]))
-            self._ringing.add(task)
-            task.add_done_callback(self._ringing.discard)
-        return True
-
-
-def _give_up(answer: "asyncio.Future[tuple[str, bool]]") -> None:
-    if not answer.done():
-        answer.set_exception(StoreUnavailable("the store gave no answer in time"))
+                one.answer.set_result((id, duplicate))
+        self._patience.forget_given()
+        log_each("receipt.accepted", stored[False])
+        log_each("receipt.duplicate", stored[True])

@@ -13,10 +13,9 @@ from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.store.body import digest
 from relay.store.store import Hook
-from relay.web.commit import GroupCommit
+from relay.web.commit import PATIENCE_SECONDS, GroupCommit
 from relay.web.respond import respond
 
-PATIENCE_SECONDS = 2.0  # how long amoCRM waits for an answer
 HEADER_CHARACTERS = 200  # what is kept of a telling header
 _NO_TOKEN = b"\0" * 32
 
@@ -61,19 +60,14 @@ class Ingress:
 
     async def _store(self, send: Send, hook: Hook, began: float) -> None:
         try:
-            id, duplicate = await self._commit.put(hook, began + PATIENCE_SECONDS)
+            id, duplicate = await self._commit.put(hook, began)
         except StoreUnavailable as error:
             log.error("receipt.refused", source=hook.source, reason=str(error), bytes=len(hook.body))
             await respond(send, 503, {"error": "the store cannot take it now; send it again"}, {"retry-after": "5"})
             return
         await respond(send, 202, {"receipt": id, "duplicate": duplicate})
-        took = time.monotonic() - began
-        if took > PATIENCE_SECONDS:
+        if time.monotonic() - began > PATIENCE_SECONDS:
             self._commit.answered_late(id)
-        log.info(
-            "receipt.duplicate" if duplicate else "receipt.accepted",
-            receipt_id=id, source=hook.source, bytes=len(hook.body), ms=round(took * 1000, 1),
-        )  # fmt: skip
 
 
 def _token_fits(config: Config, source: str, token: str) -> bool:

@@ -19,10 +19,11 @@ local function write_counts()
   for field, n in pairs(counts) do call('HINCRBY', P .. 'stats', field, n) end
 end
 
--- Says that there is work in a queue at `at`; rings only where nobody has yet. Returns whether this call set the bell.
+-- Says that there is work in a queue at `at`. Rings where that is news: of a queue that had work already somebody was
+-- told, or a ticker will tell. Returns whether this call set the bell.
 local function wake(queue, at)
-  call('ZADD', P .. 'wake', 'LT', at, queue)
-  return at <= now and call('SET', P .. 'bell:' .. queue, '1', 'NX', 'PX', BELL_MS) and true or false
+  local news = call('ZADD', P .. 'wake', 'LT', 'CH', at, queue) == 1
+  return news and at <= now and call('SET', P .. 'bell:' .. queue, '1', 'NX', 'PX', BELL_MS) and true or false
 end
 
 local function first_score(key)

@@ -1,13 +1,13 @@
 -- Stores a group of hooks, each whole or as a duplicate of one that is stored. Body, inbox, and the duplicate mark last.
--- req: {mark_ms, items = {{id, source, digest, timed, request_id, content_type, user_agent, recovered}…}, late = {id…}}; blobs: bodies.
+-- req: {mark_ms, hooks = {{id, source, digest, timed, request_id, content_type, user_agent, recovered}…}, late = {id…}}; blobs: bodies.
 -- Answers {bell, {{id, duplicate}…}}. No allow-oom: a full store must refuse here.
 local MARKS = 8  -- identical bodies without a time that one mark remembers
 
--- The receipt that this hook repeats. A mark counts only while its receipt is there, and for its time from that one's arrival.
-local function first_with_same_body(item, marks)
+-- The receipt that a hook repeats. A mark counts only while its receipt is there, and for its time from that one's arrival.
+local function first_with_same_body(timed, request_id, marks)
   for id, request in string.gmatch(marks, '(%S+) ([^\n]*)\n') do
     local at, late = unpack(call('HMGET', P .. 'r:' .. id, 'at', 'late'))
-    if at and now - at < req.mark_ms and (item.timed or late or (request ~= '' and request == item.request_id)) then return id end
+    if at and now - at < req.mark_ms and (timed or late or (request ~= '' and request == request_id)) then return id end
   end
 end
 
@@ -21,34 +21,37 @@ local function keep_newest(marks)
 end
 
 local fresh, inbox, marked = {}, {}, {}  -- of this group: marks by key, ids with their scores, keys in order
-local function store(item, body, mark, marks)
-  call('SET', P .. 'b:' .. item.id, body)
-  call('HSET', P .. 'r:' .. item.id, 'src', item.source, 'at', now, 'size', #body, 'state', 'accepted', 'open', 1, 'ct', item.content_type,
-    'ua', item.user_agent, 'rq', item.request_id)
-  if item.recovered then call('HSET', P .. 'r:' .. item.id, 'rec', 1) end
+local function store(hook, body, mark, marks)
+  local id, source, _, _, request_id, content_type, user_agent, recovered = unpack(hook)
+  local record = P .. 'r:' .. id
+  call('SET', P .. 'b:' .. id, body)
+  call('HSET', record, 'src', source, 'at', now, 'size', #body, 'state', 'accepted', 'open', 1, 'ct', content_type,
+    'ua', user_agent, 'rq', request_id)
+  if recovered then call('HSET', record, 'rec', 1) end
   inbox[#inbox + 1] = now
-  inbox[#inbox + 1] = item.id
+  inbox[#inbox + 1] = id
   if not fresh[mark] then marked[#marked + 1] = mark end
-  fresh[mark] = item.id .. ' ' .. item.request_id .. '\n' .. keep_newest(marks)
-  count('receipt|' .. item.source .. (item.recovered and '|recovered' or '|accepted'))
-  count('bytes|' .. item.source, #body)
+  fresh[mark] = id .. ' ' .. request_id .. '\n' .. keep_newest(marks)
+  count('receipt|' .. source .. (recovered and '|recovered' or '|accepted'))
+  count('bytes|' .. source, #body)
 end
 
-if #req.items ~= #ARGV - 1 then return redis.error_reply('ERR accept: as many bodies as items') end
+if #req.hooks ~= #ARGV - 1 then return redis.error_reply('ERR accept: as many bodies as hooks') end
 local answers = {}
-for i, item in ipairs(req.items) do
-  local known = call('EXISTS', P .. 'r:' .. item.id) == 1  -- an earlier call's answer was lost on its way
-  local mark = P .. 'dup:' .. item.source .. ':' .. item.digest
+for i, hook in ipairs(req.hooks) do
+  local id, source, digest, timed, request_id = unpack(hook)
+  local known = call('EXISTS', P .. 'r:' .. id) == 1  -- an earlier call's answer was lost on its way
+  local mark = P .. 'dup:' .. source .. ':' .. digest
   local marks = not known and (fresh[mark] or call('GET', mark)) or ''
-  local first = first_with_same_body(item, marks)
+  local first = first_with_same_body(timed, request_id, marks)
   if first then
     call('HINCRBY', P .. 'r:' .. first, 'dups', 1)
     call('HSET', P .. 'r:' .. first, 'dup_at', now)
-    count('receipt|' .. item.source .. '|duplicate')
+    count('receipt|' .. source .. '|duplicate')
   elseif not known then
-    store(item, ARGV[i + 1], mark, marks)
+    store(hook, ARGV[i + 1], mark, marks)
   end
-  answers[i] = {first or item.id, first ~= nil}
+  answers[i] = {first or id, first ~= nil}
 end
 if #inbox > 0 then
   call('ZADD', P .. 'receipts', unpack(inbox))
