@@ -189,7 +189,7 @@ class Decision(Record, frozen=True):
     keeps_mark: bool = False  # its bytes may have arrived: look up before they leave again
 
 
-class Limit(Record, frozen=True):
+class Limit(Record, frozen=True, array_like=True):
     """At most `count` grants in any window of `per_ms`, counted under `key` over all workers."""
 
     key: str

@@ -1,4 +1,7 @@
-"""One attempt: look up what may have arrived before, mark that bytes are about to leave, send."""
+"""One attempt: look up what may have arrived before, mark that bytes are about to leave, send.
+
+Who makes attempts watches over their time, with one timer for many: one that is overdue is cancelled with `OVERDUE`.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -13,8 +16,14 @@ from relay.store.store import Store
 
 OVERTIME_SECONDS = 2.0  # beyond a sink's own timeout: only for sinks that do not keep it
 CUT = "cut off when the worker stopped"
+OVERDUE = "no end within the sink's timeout"
 
 T = TypeVar("T")
+
+
+def longest_seconds(sink: Sink) -> float:
+    """Say how long an attempt may take before it is overdue."""
+    return sink.lease_ms / 1000 + OVERTIME_SECONDS
 
 
 class Came(Record, frozen=True):
@@ -33,7 +42,7 @@ async def attempt(deliveries: Sequence[Delivery], sink: Sink, store: Store, tool
     if len(deliveries) == 1:
         came = await _attempt_one(deliveries[0], sink, store, tools)
         return [came] if came else []
-    results = await _bounded(sink, sink.send_batch(deliveries, tools))
+    results = await _sent(sink, sink.send_batch(deliveries, tools))
     if isinstance(results, Result):
         results = [results] * len(deliveries)
     return [Came(delivery=d, result=result) for d, result in zip(deliveries, results, strict=True)]
@@ -49,7 +58,7 @@ async def _attempt_one(delivery: Delivery, sink: Sink, store: Store, tools: Tool
     if sink.unsafe and not await store.mark_sending(delivery):
         log.warning("delivery.lost_lease", delivery_id=delivery.id, sink=sink.name)
         return None
-    return Came(delivery=delivery, result=await _bounded(sink, sink.send(delivery, tools)))
+    return Came(delivery=delivery, result=await _sent(sink, sink.send(delivery, tools)))
 
 
 async def _admit(delivery: Delivery, sink: Sink, tools: Tools) -> Result | None:
@@ -68,12 +77,9 @@ async def _look_up(delivery: Delivery, sink: Sink, tools: Tools) -> Result:
     if sink.policy.on_unknown != "lookup" or not sink.looks_up:
         return Result(outcome=Outcome.UNKNOWN, reason="the worker died while it was sending this")
     try:
-        async with asyncio.timeout(sink.timeout_ms / 1000 + OVERTIME_SECONDS):
-            return await sink.lookup(delivery, tools)
-    except TimeoutError:
-        return Result(outcome=Outcome.THROTTLED, reason="no end of the look-up within the sink's timeout")
-    except asyncio.CancelledError:
-        return Result(outcome=Outcome.THROTTLED, reason=CUT, after_ms=0)
+        return await sink.lookup(delivery, tools)
+    except asyncio.CancelledError as cut:
+        return Result(outcome=Outcome.THROTTLED, reason=_why(cut), after_ms=0 if _why(cut) == CUT else None)
     except StoreUnavailable:
         raise
     except Exception as error:  # noqa: BLE001  a defect in one sink must not stop it, nor hide
@@ -81,17 +87,18 @@ async def _look_up(delivery: Delivery, sink: Sink, tools: Tools) -> Result:
         return Result(outcome=Outcome.UNKNOWN, reason=f"the relay failed while looking up: {type(error).__name__}")
 
 
-async def _bounded(sink: Sink, sending: Awaitable[T]) -> T | Result:
+async def _sent(sink: Sink, sending: Awaitable[T]) -> T | Result:
     """Give what sending came to, or why there is no telling."""
     try:
-        async with asyncio.timeout(sink.longest_ms / 1000 + OVERTIME_SECONDS):
-            return await sending
-    except TimeoutError:
-        return Result(outcome=Outcome.UNKNOWN, reason="no end within the sink's timeout")
-    except asyncio.CancelledError:
-        return Result(outcome=Outcome.UNKNOWN, reason=CUT)
+        return await sending
+    except asyncio.CancelledError as cut:
+        return Result(outcome=Outcome.UNKNOWN, reason=_why(cut))
     except StoreUnavailable as error:  # a sink lets it through only while nothing has left
         return Result(outcome=Outcome.RETRY, reason=str(error))
     except Exception as error:  # noqa: BLE001  a defect in one sink must not stop it, nor hide
         log.exception("sink.failed", sink=sink.name)
         return Result(outcome=Outcome.UNKNOWN, reason=f"the relay failed while sending: {type(error).__name__}")
+
+
+def _why(cut: asyncio.CancelledError) -> str:
+    return OVERDUE if OVERDUE in cut.args else CUT

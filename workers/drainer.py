@@ -1,29 +1,29 @@
 """Drain one sink: claim deliveries, send them, decide by what came of it, settle.
 
-Everything happens on the loop. Results settle together with whatever else finished while the store was busy: that
-is the whole batching, there is no timer in it.
+Everything happens on the loop. Results settle together with whatever else finished while the store was busy, and the
+same call claims for the slots which that made free: that is the whole batching, there is no timer in it.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from relay.errors import StoreUnavailable
 from relay.live import Live
-from relay.logs import log
+from relay.logs import log, log_each
 from relay.model import Attempt, Delivery, Outcome
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.measures import ATTEMPT, END_TO_END, observe
 from relay.store.store import Claim, Settlement, Store
-from workers.attempt import Came, attempt
+from workers.attempt import OVERDUE, Came, attempt, longest_seconds
 from workers.errand import Errand
 
-CLAIM_AT_ONCE = 100  # a script blocks the store while it runs
+AT_ONCE = 100  # a script blocks the store while it runs
 LINGER_MS = 2000  # for so short a wait it does not pay to leave and be rung for again
 
 _json = msgspec.json.Encoder().encode
@@ -48,8 +48,9 @@ class Drainer:
         self._worker = worker
         self._stopping = stopping
         self._draining = Errand(self._drain, "sink", sink=sink)
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], float] = {}  # -> when it is overdue, monotonic seconds
         self._finished: list[Settlement] = []
+        self._lines: list[Mapping[str, object]] = []
         self._counts: dict[str, int] = {}
         self._progress = asyncio.Event()
         self._claims = 0
@@ -62,40 +63,66 @@ class Drainer:
     async def _drain(self) -> None:
         while True:
             self._progress.clear()
-            # Side by side: both wait for the store's disk, and may share its write.
-            settling = asyncio.create_task(self._settle())
-            claiming = asyncio.create_task(self._claim())
-            settled = await settling
-            wait_ms = await claiming
-            if settled:
-                continue  # the claim may have been answered before the slots were given back
+            try:
+                wait_ms = await self._turn()
+            except StoreUnavailable as error:
+                if not self._sending and not self._finished:
+                    raise
+                log.warning("sink.paused", sink=self._name, reason=str(error))
+                wait_ms = LINGER_MS
             if not self._sending and not self._finished and not 0 <= wait_ms <= LINGER_MS:
                 return
             await self._progress_within(wait_ms)
 
     async def _progress_within(self, wait_ms: int) -> None:
-        """Wait until something finished, a bell rang, or more may be taken."""
+        """Wait until something finished, a bell rang, more may be taken, or an attempt is overdue."""
         if self._finished:
             return
-        timer = asyncio.get_running_loop().call_later(wait_ms / 1000, self._progress.set) if wait_ms >= 0 else None
+        waits = [wait_ms / 1000] if wait_ms >= 0 else []
+        if self._sending:
+            # In the order in which they began, and of one sink all may take as long.
+            waits.append(next(iter(self._sending.values())) - time.monotonic())
+        timer = asyncio.get_running_loop().call_later(max(min(waits), 0), self._progress.set) if waits else None
         await self._progress.wait()
         if timer is not None:
             timer.cancel()
+        self._cut_overdue()
 
-    async def _claim(self) -> int:
-        """Claim what the free slots allow and start it. Returns in how many milliseconds more may be taken, or -1."""
+    def _cut_overdue(self) -> None:
+        now = time.monotonic()
+        for task, overdue in self._sending.items():
+            if overdue > now:
+                break
+            task.cancel(OVERDUE)
+
+    async def _turn(self) -> int:
+        """Settle what finished and start what may be taken. Returns in how many milliseconds more may be, or -1."""
+        done, self._finished = self._finished[:AT_ONCE], self._finished[AT_ONCE:]
+        counts, self._counts = self._counts, {}
+        lines, self._lines = self._lines, []
+        log_each("delivery.attempted", lines, sink=self._name)
+        try:
+            return await self._exchange(done, counts)
+        except StoreUnavailable:
+            # What was claimed by a call whose answer was lost, its lease gives back.
+            await self._settle(done, counts)
+            raise
+
+    async def _exchange(self, done: Sequence[Settlement], counts: Mapping[str, int]) -> int:
         sink = await self._live.sink_of(self._name, self._store.subscriptions)
-        if sink is None or self._stopping():
-            return -1
-        free = min(sink.concurrency - len(self._sending), CLAIM_AT_ONCE)
-        if free <= 0:
+        free = 0 if sink is None or self._stopping() else min(sink.concurrency - len(self._sending), AT_ONCE)
+        if sink is None or free <= 0:
+            await self._settle(done, counts)
             return -1
         self._claims += 1
         token = f"{self._worker}:{self._claims}"
         lease_ms = sink.lease_ms + self._live.config.worker.lease_margin
-        claim = await self._store.claim_deliveries(
-            self._name, token, free, lease_ms, sink.concurrency, sink.limits, (sink.batch, sink.batch_from)
-        )
+        wanted = (token, free, lease_ms, sink.concurrency, sink.limits, (sink.batch, sink.batch_from))
+        if done:
+            answers, claim = await self._store.turn(self._name, done, counts, *wanted)
+            self._tell_late(done, answers)
+        else:
+            claim = await self._store.claim_deliveries(self._name, *wanted)
         self._begin(claim, sink)
         return claim.wait_ms
 
@@ -103,10 +130,14 @@ class Drainer:
         for id in claim.buried:
             log.error("delivery.buried", delivery_id=id, sink=self._name, reason="the worker died five times")
         calls = [claim.items] if claim.batched and claim.items else [[delivery] for delivery in claim.items]
+        overdue = time.monotonic() + longest_seconds(sink)
         for deliveries in calls:
             task = asyncio.create_task(self._attempt(deliveries, sink))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            self._sending[task] = overdue
+            task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._sending.pop(task, None)
 
     async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink) -> None:
         at, began = time.time(), time.monotonic()
@@ -118,6 +149,9 @@ class Drainer:
             came = []  # nothing has left; the lease runs out
         for one in came:
             self._finish(one, sink, at, time.monotonic() - began)
+        # Before anybody looks for free slots: a task's end is told a turn of the loop later.
+        if (task := asyncio.current_task()) is not None:
+            self._forget(task)
         self._progress.set()
 
     def _finish(self, came: Came, sink: Sink, at: float, took: float) -> None:
@@ -147,32 +181,29 @@ class Drainer:
         observe(self._counts, ATTEMPT, self._name, took)
         if result.outcome is Outcome.DELIVERED:
             observe(self._counts, END_TO_END, self._name, age_ms / 1000 + took)
-        log.info(
-            "delivery.attempted", delivery_id=delivery.id, event_id=delivery.event_id, sink=self._name,
-            route=delivery.route, attempt=told.number, outcome=result.outcome, decision=decision.kind,
-            status=result.status, ms=told.took_ms, reason=result.reason,
-        )  # fmt: skip
+        self._lines.append({
+            "delivery_id": delivery.id, "event_id": delivery.event_id, "route": delivery.route, "attempt": told.number,
+            "outcome": result.outcome, "decision": decision.kind, "status": result.status, "ms": told.took_ms,
+            "reason": result.reason,
+        })  # fmt: skip
 
-    async def _settle(self) -> bool:
-        """Write what finished, and tell whether there was any.
+    async def _settle(self, done: Sequence[Settlement], counts: Mapping[str, int]) -> None:
+        """Write what finished. While the store is away it is tried again, for as long as a lease may last."""
+        if not done:
+            return
+        try:
+            async for attempt in _until_store_is_back():
+                with attempt:
+                    answers = await self._store.settle(self._name, done, counts)
+        except RetryError:
+            log.error("delivery.unsettled", sink=self._name, deliveries=[item.delivery.id for item in done])
+        else:
+            self._tell_late(done, answers)
 
-        While the store is away it is kept and tried again, for as long as a lease may last.
-        """
-        any_finished = bool(self._finished)
-        while self._finished:
-            batch, self._finished = self._finished[:CLAIM_AT_ONCE], self._finished[CLAIM_AT_ONCE:]
-            counts, self._counts = self._counts, {}
-            try:
-                async for attempt in _until_store_is_back():
-                    with attempt:
-                        answers = await self._store.settle(self._name, batch, counts)
-            except RetryError:
-                log.error("delivery.unsettled", sink=self._name, deliveries=[item.delivery.id for item in batch])
-                continue
-            for item, answer in zip(batch, answers, strict=True):
-                if answer != "settled":
-                    log.warning("delivery.late", delivery_id=item.delivery.id, sink=self._name, answer=answer)
-        return any_finished
+    def _tell_late(self, done: Sequence[Settlement], answers: Sequence[str]) -> None:
+        for item, answer in zip(done, answers, strict=True):
+            if answer != "settled":
+                log.warning("delivery.late", delivery_id=item.delivery.id, sink=self._name, answer=answer)
 
     async def finish(self, deadline: float) -> None:
         """Let what is in flight end, cut it at `deadline` (monotonic seconds), and settle."""
@@ -184,7 +215,8 @@ class Drainer:
             await asyncio.wait(self._sending)
         self._progress.set()
         await self._draining.ended()
-        await self._settle()
+        while self._finished:
+            await self._turn()
 
 
 def _until_store_is_back() -> AsyncRetrying:

@@ -43,7 +43,7 @@ class Fetcher:
         live: Live,
         store: Store,
         account: Callable[[str], AccountClient],
-        ring: Callable[[Sequence[str]], object],
+        begin: Callable[[Sequence[str]], object],
         worker: str,
         stopping: Callable[[], bool],
     ) -> None:
@@ -54,7 +54,7 @@ class Fetcher:
         self._reader = Reader(store.client, store.namespace)
         self._notes = Notes(store.client, store.namespace)
         self._account = account
-        self._ring = ring
+        self._begin = begin
         self._worker = worker
         self._stopping = stopping
         self._fetching = Errand(self._work_off, "account", source=source)
@@ -118,10 +118,10 @@ class Fetcher:
 
     async def _move(self, moved: Sequence[Moved]) -> None:
         for part in _parts(moved):
-            rung, stale = await self._store.move(self._queue, part)
+            queues, stale = await self._store.move(self._queue, part)
             for id in stale:
                 log.warning("delivery.late", delivery_id=id, queue=self._queue)
-            self._ring(rung)
+            self._begin(queues)
 
     async def _put_off(self, deliveries: Sequence[Delivery], result: Result) -> None:
         """Let deliveries wait: the account cannot be asked, or will not answer. No attempt is consumed."""

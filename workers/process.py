@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 import uvloop
@@ -70,7 +70,7 @@ class WorkerProcess:
         self._tools = Tools(session=open_session(), notes=notes, now=time.time)
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
         self._tools_outside = Tools(session=guarded, notes=notes, now=time.time)
-        self._router = Router(self._live, self._store, self._ringer, self.run, self._stopping.is_set)
+        self._router = Router(self._live, self._store, self._begin_soon, self.run, self._stopping.is_set)
         watchman = Watchman(lambda: self._live.config, self._store, self._account, self._ring)
         kinds = {LISTEN: watchman.listen, CATCH_UP: watchman.catch_up}
         self._jobs = JobRunner(self._live, self._store, self._stopping.is_set, kinds)
@@ -113,8 +113,16 @@ class WorkerProcess:
         except StoreUnavailable as error:
             log.warning("bell.stuck", queue=queue, reason=str(error))
 
+    def _begin_soon(self, queues: Sequence[str]) -> None:
+        """Start work on queues, from another thread: what this process has just made, it need not be rung for."""
+        self._loop.call_soon_threadsafe(self._begin_all, queues)
+
+    def _begin_all(self, queues: Sequence[str]) -> None:
+        for queue in queues:
+            self._begin(queue)
+
     def _begin(self, queue: str) -> None:
-        """Start work on a queue without Celery: on the loop, when no bell can be published."""
+        """Start work on a queue without Celery, on the loop."""
         if queue == INBOX:
             self._loop.run_in_executor(None, self._router.route)
         elif queue == JOBS:
@@ -145,7 +153,7 @@ class WorkerProcess:
             return
         if source not in self._fetchers:
             self._fetchers[source] = Fetcher(
-                source, self._live, self._store, self._account, self._ring, self._name, self._stopping.is_set
+                source, self._live, self._store, self._account, self._begin_all, self._name, self._stopping.is_set
             )
         self._fetchers[source].start()
 

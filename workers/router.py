@@ -1,20 +1,19 @@
-"""Route receipts: claim them, plan what becomes of each, write it, ring for the sinks.
+"""Route receipts: claim them, plan what becomes of each, write it, have the sinks drained.
 
 Runs in Celery's threads: decoding, matching and rendering must not hold up the loop that sends.
 """
 
 import os
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from relay.bells import Ringer
 from relay.config.schema import Worker
 from relay.errors import StoreUnavailable
 from relay.live import Live
-from relay.logs import log
+from relay.logs import log, log_each
 from relay.model import Receipt, ReceiptState, Routed
 from relay.planning import plan
 from relay.store.store import Claim, Store
@@ -25,19 +24,22 @@ T = TypeVar("T")
 
 
 class Router:
-    """At most one at work in a process: a second thread would only wait for the first one's interpreter lock."""
+    """At most one at work in a process: a second thread would only wait for the first one's interpreter lock.
+
+    `begin` starts the work on queues in this process, from any thread.
+    """
 
     def __init__(
         self,
         live: Live,
         store: Store,
-        ringer: Ringer,
+        begin: Callable[[Sequence[str]], object],
         run: Callable[[Coroutine[Any, Any, Any]], Any],
         stopping: Callable[[], bool],
     ) -> None:
         self._live = live
         self._store = store
-        self._ringer = ringer
+        self._begin = begin
         self._run = run
         self._stopping = stopping
         self._lock = threading.Lock()
@@ -97,20 +99,27 @@ class Router:
             routed = Routed(
                 receipt=receipt, state=state, reason=reason, config=config.version, events=(), deliveries=()
             )
-        log.info(
-            "receipt.routed", receipt_id=receipt.id, source=receipt.source, state=routed.state, reason=routed.reason,
-            events=len(routed.events), deliveries=len(routed.deliveries),
-        )  # fmt: skip
         return routed
 
     def _write(self, token: str, planned: list[Routed]) -> None:
-        rung: dict[str, None] = {}
+        """Write what was planned. Its deliveries are begun right here; where they are many, tickers call for help."""
         for parts in _groups(part for routed in planned for part in split(routed)):
-            bells, stale = self._run(self._store.route(token, parts))
-            rung.update(dict.fromkeys(bells))
+            queues, stale = self._run(self._store.route(token, parts))
+            self._begin(queues)
             for id in stale:
                 log.warning("receipt.late", receipt_id=id)  # a newer lease routes it
-        self._run(self._ringer.ring(rung))
+        log_each("receipt.routed", [_line(routed) for routed in planned])
+
+
+def _line(routed: Routed) -> dict[str, object]:
+    return {
+        "receipt_id": routed.receipt.id,
+        "source": routed.receipt.source,
+        "state": routed.state,
+        "reason": routed.reason,
+        "events": len(routed.events),
+        "deliveries": len(routed.deliveries),
+    }
 
 
 def split(routed: Routed) -> Iterator[Routed]:

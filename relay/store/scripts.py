@@ -11,19 +11,23 @@ from redis.asyncio import Redis
 from relay.errors import StoreUnavailable
 
 _FOLDER = files("relay.store") / "lua"
-_PRELUDE = (_FOLDER / "_prelude.lua").read_text()
 
 
 class Script:
-    """One script of the folder `lua`, by name."""
+    """One script of the folder `lua`, by name, with what it shares with others: the prelude and any of its `parts`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *parts: str) -> None:
         self.name = name
-        text = (_FOLDER / f"{name}.lua").read_text()
+        text = _read(name)
         # The engine reads flags from the first line only, so it stays first.
         shebang, rest = text.split("\n", 1) if text.startswith("#!") else ("", text)
-        self.text = f"{shebang}\n{_PRELUDE}\n{rest}" if shebang else f"{_PRELUDE}\n{rest}"
+        shared = [_read(part) for part in ("_prelude", *parts)]
+        self.text = "\n".join([*([shebang] if shebang else []), *shared, rest])
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / f"{name}.lua").read_text()
 
 
 class Caller:

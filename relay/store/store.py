@@ -1,7 +1,7 @@
 """The store: every change of state is one atomic script, named after the transition."""
 
 from collections.abc import Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
@@ -14,13 +14,10 @@ from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
 from relay.store.scripts import Caller, Script, unavailable
 from relay.store.subscriptions import Subscriptions
 
-_ACCEPT, _CLAIM, _ROUTE, _SETTLE = Script("accept"), Script("claim"), Script("route"), Script("settle")
-_SENDING, _RELEASE, _ENQUEUE, _FINISH_JOB = (
-    Script("sending"),
-    Script("release"),
-    Script("enqueue"),
-    Script("finish_job"),
-)
+_ACCEPT, _ROUTE = Script("accept"), Script("route")
+_CLAIM, _SETTLE = Script("claim", "_claiming"), Script("settle", "_settling")
+_TURN = Script("turn", "_settling", "_claiming")
+_SENDING, _ENQUEUE, _FINISH_JOB = Script("sending"), Script("enqueue"), Script("finish_job")
 _RETIRE, _RING, _MOVE = Script("retire"), Script("ring"), Script("move")
 
 T = TypeVar("T")
@@ -97,14 +94,13 @@ class Store:
 
     async def claim_receipts(self, token: str, max: int, lease_ms: int) -> Claim[Receipt]:
         """Take receipts from the inbox."""
-        request = _claim(INBOX, "r", token, max, lease_ms)
-        wait, buried, items, _, blobs = await self._claimed(request)
+        claimed, blobs = await self._claimed(_Wanted(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms))
         receipts = [
             Receipt(id=i[0], source=i[2], received_at=int(i[3]), content_type=i[4], user_agent=i[5], request_id=i[6],
                     body=unpack(blob) if i[7] else blob)
-            for i, blob in zip(items, blobs, strict=True)
+            for i, blob in zip(claimed.items, blobs, strict=True)
         ]  # fmt: skip
-        return Claim(token=token, items=receipts, buried=buried, wait_ms=wait)
+        return Claim(token=token, items=receipts, buried=claimed.buried, wait_ms=claimed.wait_ms)
 
     async def claim_deliveries(
         self,
@@ -120,54 +116,51 @@ class Store:
 
         `batch` (n, m): where at least m are due, take up to n of them for one call, under one grant.
         """
-        return await self._claim_deliveries(sink_queue(sink), token, max, lease_ms, concurrency, limits, batch)
+        wanted = _of_sink(sink, token, max, lease_ms, concurrency, limits, batch)
+        return _deliveries(token, *await self._claimed(wanted))
 
     async def claim_waiting(self, queue: str, token: str, max: int, lease_ms: int) -> Claim[Delivery]:
         """Take deliveries that wait for a look-up, as the account's gate allows. Who asks the account has its limit."""
-        return await self._claim_deliveries(queue, token, max, lease_ms, 0, (), (0, 0))
-
-    async def _claim_deliveries(
-        self,
-        queue: str,
-        token: str,
-        max: int,
-        lease_ms: int,
-        concurrency: int,
-        limits: Sequence[Limit],
-        batch: tuple[int, int],
-    ) -> Claim[Delivery]:
-        request = _claim(queue, "d", token, max, lease_ms)
-        request["concurrency"] = concurrency
-        request["limits"] = [(limit.key, limit.count, limit.per_ms) for limit in limits]
-        request["batch"], request["batch_from"] = batch
-        wait, buried, items, batched, blobs = await self._claimed(request)
-        deliveries = [
-            Delivery(id=i[0], deaths=int(i[1]), event_id=i[2], source=i[3], route=i[4], accepted_at=int(i[5]),
-                     created_at=int(i[6]), attempts=int(i[7]), sending=bool(i[8]), sent_at=int(i[8]) if i[8] else None,
-                     sends=int(i[10] or 0), sink=i[11], content=blob, token=token)
-            for i, blob in zip(items, blobs, strict=True)
-        ]  # fmt: skip
-        return Claim(token=token, items=deliveries, buried=buried, wait_ms=wait, batched=batched)
+        wanted = _Wanted(queue=queue, kind="d", token=token, max=max, lease_ms=lease_ms)
+        return _deliveries(token, *await self._claimed(wanted))
 
     async def claim_jobs(self, token: str, max: int, lease_ms: int) -> Claim[Job]:
         """Take background work."""
-        wait, buried, items, *_ = await self._claimed(_claim(JOBS, "j", token, max, lease_ms))
-        jobs = [Job(id=i[0], kind=i[2], args=i[3].encode(), token=token) for i in items]
-        return Claim(token=token, items=jobs, buried=buried, wait_ms=wait)
+        claimed, _ = await self._claimed(_Wanted(queue=JOBS, kind="j", token=token, max=max, lease_ms=lease_ms))
+        jobs = [Job(id=i[0], kind=i[2], args=i[3].encode(), token=token) for i in claimed.items]
+        return Claim(token=token, items=jobs, buried=claimed.buried, wait_ms=claimed.wait_ms)
 
-    async def _claimed(self, request: dict[str, object]) -> tuple[int, list[str], list[list[str]], bool, list[bytes]]:
-        meta, *blobs = await self._call(_CLAIM, request)
-        wait, buried, items, batched = _CLAIMED.decode(meta)
-        return wait, buried, items, batched, blobs
+    async def _claimed(self, wanted: "_Wanted") -> "tuple[_Claimed, list[bytes]]":
+        meta, *blobs = await self._call(_CLAIM, wanted)
+        return _CLAIMED.decode(meta), blobs
 
     async def route(self, token: str, parts: Sequence[Routed]) -> tuple[list[str], list[str]]:
-        """Write what became of receipts. Returns the queues whose bells it set, and the receipts not ours any more."""
+        """Write what became of receipts. Returns the queues that have work now, and the receipts not ours any more."""
         blobs: list[bytes] = []
         receipts = [_part(part, blobs) for part in parts]
         reply = await self._call(_ROUTE, {"token": token, "receipts": receipts}, *blobs)
         return _ROUTED.decode(reply)
 
-    async def settle(self, sink: str, items: Sequence[Settlement], counts: dict[str, int]) -> list[str]:
+    async def turn(
+        self,
+        sink: str,
+        items: Sequence[Settlement],
+        counts: Mapping[str, int],
+        token: str,
+        max: int,
+        lease_ms: int,
+        concurrency: int,
+        limits: Sequence[Limit],
+        batch: tuple[int, int] = (0, 0),
+    ) -> tuple[list[str], Claim[Delivery]]:
+        """Settle, then claim for the slots which that made free: `settle` and `claim_deliveries` in one round trip."""
+        wanted = _of_sink(sink, token, max, lease_ms, concurrency, limits, batch)
+        request = {"came": _came(sink_queue(sink), sink, items, counts), "wanted": wanted}
+        meta, *blobs = await self._call(_TURN, request, *[item.attempt for item in items])
+        answers, claimed = _TURNED.decode(meta)
+        return answers, _deliveries(token, claimed, blobs)
+
+    async def settle(self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> list[str]:
         """Write what attempts came to. Answers "settled", "stale" (a newer lease decides) or "gone" for each."""
         return await self._settle(sink_queue(sink), sink, items, counts)
 
@@ -176,17 +169,14 @@ class Store:
         assert all(item.decision.state is DeliveryState.PENDING for item in items)
         return await self._settle(queue, queue, items, {})
 
-    async def _settle(self, queue: str, counted: str, items: Sequence[Settlement], counts: dict[str, int]) -> list[str]:
-        request = {
-            "queue": queue,
-            "sink": counted,
-            "items": [_settlement(item) for item in items],
-            "counts": list(counts.items()),
-        }
-        return _STRINGS.decode(await self._call(_SETTLE, request, *[item.attempt for item in items]))
+    async def _settle(
+        self, queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int]
+    ) -> list[str]:
+        came = _came(queue, counted, items, counts)
+        return _STRINGS.decode(await self._call(_SETTLE, came, *[item.attempt for item in items]))
 
     async def move(self, queue: str, items: Sequence[Moved]) -> tuple[list[str], list[str]]:
-        """Move deliveries on whose look-up is answered. Returns the queues whose bells it set, and those not ours."""
+        """Move deliveries on whose look-up is answered. Returns the queues that have work now, and those not ours."""
         moved = [(item.delivery.id, item.delivery.token, item.state, item.reason) for item in items]
         reply = await self._call(_MOVE, {"queue": queue, "items": moved}, *[item.content for item in items])
         return _ROUTED.decode(reply)
@@ -205,11 +195,6 @@ class Store:
         No bell is set: a ticker will find it.
         """
         return await decide(self._call, id, "resend", by)
-
-    async def release(self, queue: str, kind: str, token: str, ids: Sequence[str]) -> int:
-        """Give back what was claimed and not begun."""
-        request = {"queue": queue, "kind": kind, "token": token, "ids": list(ids)}
-        return _INT.decode(await self._call(_RELEASE, request))
 
     async def enqueue(self, id: str, kind: str, args: bytes = b"{}", delay_ms: int = 0) -> bool:
         """Make a job unless it is there. Returns whether its bell wants publishing."""
@@ -252,18 +237,64 @@ class Store:
             raise unavailable(error) from error
 
 
-def _claim(queue: str, kind: str, token: str, max: int, lease_ms: int) -> dict[str, object]:
-    return {
-        "queue": queue,
-        "kind": kind,
-        "token": token,
-        "max": max,
-        "lease_ms": lease_ms,
-        "concurrency": 0,
-        "limits": [],
-        "batch": 0,
-        "batch_from": 0,
-    }
+class _Wanted(Record, frozen=True):
+    """What a claim is to take, as its script has it."""
+
+    queue: str
+    kind: Literal["r", "d", "j"]
+    token: str
+    max: int
+    lease_ms: int
+    concurrency: int = 0
+    limits: Sequence[Limit] = ()
+    batch: int = 0
+    batch_from: int = 0
+
+
+class _Claimed(Record, frozen=True, array_like=True):
+    """What a claim took, as its script tells it; the blobs stand beside it."""
+
+    wait_ms: int
+    buried: list[str]
+    items: list[list[str]]
+    batched: bool
+
+
+def _of_sink(
+    sink: str,
+    token: str,
+    max: int,
+    lease_ms: int,
+    concurrency: int,
+    limits: Sequence[Limit],
+    batch: tuple[int, int],
+) -> _Wanted:
+    at_once, batch_from = batch
+    return _Wanted(
+        queue=sink_queue(sink),
+        kind="d",
+        token=token,
+        max=max,
+        lease_ms=lease_ms,
+        concurrency=concurrency,
+        limits=limits,
+        batch=at_once,
+        batch_from=batch_from,
+    )
+
+
+def _deliveries(token: str, claimed: _Claimed, blobs: Sequence[bytes]) -> Claim[Delivery]:
+    items = [
+        Delivery(id=i[0], deaths=int(i[1]), event_id=i[2], source=i[3], route=i[4], accepted_at=int(i[5]),
+                 created_at=int(i[6]), attempts=int(i[7]), sending=bool(i[8]), sent_at=int(i[8]) if i[8] else None,
+                 sends=int(i[10] or 0), sink=i[11], content=blob, token=token)
+        for i, blob in zip(claimed.items, blobs, strict=True)
+    ]  # fmt: skip
+    return Claim(token=token, items=items, buried=claimed.buried, wait_ms=claimed.wait_ms, batched=claimed.batched)
+
+
+def _came(queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> dict[str, object]:
+    return {"queue": queue, "sink": counted, "items": list(map(_settlement, items)), "counts": list(counts.items())}
 
 
 def _part(part: Routed, blobs: list[bytes]) -> dict[str, object]:
@@ -308,7 +339,8 @@ def _settlement(item: Settlement) -> tuple[object, ...]:
 
 
 _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
-_CLAIMED = msgspec.msgpack.Decoder(tuple[int, list[str], list[list[str]], bool], strict=False)
+_CLAIMED = msgspec.msgpack.Decoder(_Claimed, strict=False)
+_TURNED = msgspec.msgpack.Decoder(tuple[list[str], _Claimed], strict=False)
 _ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 _STRINGS = msgspec.msgpack.Decoder(list[str])
 _BOOL = msgspec.msgpack.Decoder(bool)

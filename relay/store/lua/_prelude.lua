@@ -7,23 +7,31 @@ local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local BELL_MS = 5000
-local EXPIRED_AT_ONCE = 100
-local ALONE_AFTER, BURIED_AFTER = 2, 5
-local DIED = 'the worker died five times'
 
 local counts = {}
 local function count(field, n)
   counts[field] = (counts[field] or 0) + (n or 1)
 end
-local function write_counts()
+
+-- Receipts of which nothing is open any more, and those of them with something dead in them: {score, id…}.
+local finished, finished_dead = {}, {}
+
+-- Writes what was collected for one command each. Every script ends with it.
+local function write_collected()
   for field, n in pairs(counts) do call('HINCRBY', P .. 'stats', field, n) end
+  if #finished > 0 then call('ZADD', P .. 'finished', unpack(finished)) end
+  if #finished_dead > 0 then call('ZADD', P .. 'finished:dead', unpack(finished_dead)) end
 end
 
--- Says that there is work in a queue at `at`. Rings where that is news: of a queue that had work already somebody was
--- told, or a ticker will tell. Returns whether this call set the bell.
+-- Says that there is work in a queue at `at`. Returns whether that is news: of a queue that had work already somebody was
+-- told, or a ticker will tell.
 local function wake(queue, at)
-  local news = call('ZADD', P .. 'wake', 'LT', 'CH', at, queue) == 1
-  return news and at <= now and call('SET', P .. 'bell:' .. queue, '1', 'NX', 'PX', BELL_MS) and true or false
+  return call('ZADD', P .. 'wake', 'LT', 'CH', at, queue) == 1
+end
+
+-- Sets the bell of a queue. Returns whether it was silent: whoever set it publishes it.
+local function ring(queue)
+  return call('SET', P .. 'bell:' .. queue, '1', 'NX', 'PX', BELL_MS) and true or false
 end
 
 local function first_score(key)
@@ -40,24 +48,32 @@ local function rewake(queue, not_before)
   return at
 end
 
--- Whatever of a receipt is unfinished counts as open: its routing, and each delivery. With the last of it closed,
--- retention may remove the receipt, later where something in it is dead.
-local function close_one_of(receipt)
-  local record = P .. 'r:' .. receipt
-  if call('HINCRBY', record, 'open', -1) <= 0 then
-    call('ZADD', P .. (call('HEXISTS', record, 'dead') == 1 and 'finished:dead' or 'finished'), now, receipt)
-  end
-end
-
 local function receipt_of(event) return string.match(event, '^[^.]*') end
 
-local function delivery_closed(id, sink, event, state)
+-- Whatever of a receipt is unfinished counts as open: its routing, and each delivery. With the last of it closed,
+-- retention may remove the receipt, later where something in it is dead.
+local function finish_receipt(receipt)
+  local list = call('HEXISTS', P .. 'r:' .. receipt, 'dead') == 1 and finished_dead or finished
+  list[#list + 1] = now
+  list[#list + 1] = receipt
+end
+
+local function close_one_of(receipt)
+  if call('HINCRBY', P .. 'r:' .. receipt, 'open', -1) <= 0 then finish_receipt(receipt) end
+end
+
+-- Counts a delivery that ended, and lists it where it is dead.
+local function note_end(id, sink, receipt, state)
   count('delivery|' .. sink .. '|' .. state)
-  if state == 'dead' then
-    call('ZADD', P .. 'dead:' .. sink, now, id)
-    call('HINCRBY', P .. 'r:' .. receipt_of(event), 'dead', 1)
-  end
-  close_one_of(receipt_of(event))
+  if state ~= 'dead' then return end
+  call('ZADD', P .. 'dead:' .. sink, now, id)
+  call('HINCRBY', P .. 'r:' .. receipt, 'dead', 1)
+end
+
+local function delivery_closed(id, sink, event, state)
+  local receipt = receipt_of(event)
+  note_end(id, sink, receipt, state)
+  close_one_of(receipt)
 end
 
 -- The queue of a subscription. While it is disabled nothing leaves it, and nobody looks at it.

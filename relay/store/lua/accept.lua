@@ -62,5 +62,5 @@ for _, mark in ipairs(marked) do call('SET', mark, fresh[mark], 'PX', req.mark_m
 for _, id in ipairs(req.late) do
   if call('EXISTS', P .. 'r:' .. id) == 1 then call('HSET', P .. 'r:' .. id, 'late', '1') end
 end
-write_counts()
-return cmsgpack.pack({#inbox > 0 and wake('inbox', now), answers})
+write_collected()
+return cmsgpack.pack({#inbox > 0 and wake('inbox', now) and ring('inbox'), answers})

@@ -47,5 +47,5 @@ elseif req.verdict == 'resend' and (state == 'held' or finished) then
 else
   return cmsgpack.pack({false, state})
 end
-write_counts()
+write_collected()
 return cmsgpack.pack({true, state})

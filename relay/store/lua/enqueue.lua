@@ -3,4 +3,4 @@ local record = P .. 'j:' .. req.id
 if call('EXISTS', record) == 1 then return cmsgpack.pack({false, false}) end
 call('HSET', record, 'kind', req.kind, 'args', req.args)
 call('ZADD', P .. 'due:jobs', now + req.delay_ms, req.id)
-return cmsgpack.pack({wake('jobs', now + req.delay_ms), true})
+return cmsgpack.pack({wake('jobs', now + req.delay_ms) and req.delay_ms <= 0 and ring('jobs'), true})

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Moves deliveries on whose look-up is answered: to their sinks' queues with the content that was made, or to their end.
 -- A stale token moves nothing: the newer lease does it.
--- req: {queue, items = {{id, token, state, reason}…}}; blobs: contents. Answers {{queues whose bell this call set…}, {stale…}}.
+-- req: {queue, items = {{id, token, state, reason}…}}; blobs: contents. Answers {{queues that have work now…}, {stale…}}.
+-- No bell: who looked up begins with them at once.
 local due, leased, gate = P .. 'due:' .. req.queue, P .. 'leased:' .. req.queue, P .. 'gate:' .. req.queue
 local queues, stale = {}, {}
 
@@ -38,9 +39,10 @@ end
 local till = tonumber(call('HGET', gate, 'until') or math.huge)
 if #stale < #req.items and till <= now then call('HDEL', gate, 'until', 'reason', 'since') end
 rewake(req.queue)
-local rung = {}
+local begun = {}
 for queue in pairs(queues) do
-  if wake(queue, now) then rung[#rung + 1] = queue end
+  wake(queue, now)
+  begun[#begun + 1] = queue
 end
-write_counts()
-return cmsgpack.pack({rung, stale})
+write_collected()
+return cmsgpack.pack({begun, stale})

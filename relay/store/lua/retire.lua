@@ -42,5 +42,5 @@ end
 retire(P .. 'finished', req.finished_ms, req.count)
 retire(P .. 'finished:dead', req.dead_ms, req.count)
 count('retired', removed)
-write_counts()
+write_collected()
 return cmsgpack.pack(removed)

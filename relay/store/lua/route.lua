@@ -3,84 +3,119 @@
 -- deterministic, so a repeated part changes nothing. Under a stale token nothing is written: the newer lease does it.
 -- req: {token, receipts = {{id, last, state, reason, config, body, events = {{n, name, entity, entity_id, state, reason}…},
 --   deliveries = {{id, n, sink, route, once, state, reason, content, queue}…}}…}}; queue: where it waits first; body (0: keep) and content number the blobs.
--- Answers {{queues whose bell this call set…}, {stale receipts…}}.
-local queues = {}
+-- Answers {{queues that have work now…}, {stale receipts…}}. No bell: who routes begins with them at once.
+local queues, due, gone = {}, {}, {}
 
--- Whether this delivery is there already. One that was skipped had nobody to deliver to: a later event may take its place.
-local function existing(id, once, event)
-  local state, by, content = unpack(call('HMGET', P .. 'd:' .. id, 'state', 'ev', 'c'))
-  if not state then return once and call('HEXISTS', P .. 'once:' .. string.sub(id, 1, 3), id) == 1 end
-  if not once or state ~= 'skipped' or by == event then return true end
+local function append(list, ...)
+  for i = 1, select('#', ...) do list[#list + 1] = select(i, ...) end
+end
+
+-- Whether a `once` delivery is there already. One that was skipped had nobody to deliver to: a later event may take its place.
+local function once_exists(id, event)
+  local own = P .. 'd:' .. id
+  local state, by, content = unpack(call('HMGET', own, 'state', 'ev', 'c'))
+  if not state then return call('HEXISTS', P .. 'once:' .. string.sub(id, 1, 3), id) == 1 end
+  if state ~= 'skipped' or by == event then return true end
   -- Its content may be shared: it goes with the receipt that it came from.
   call('HSET', P .. 'r:' .. receipt_of(by), 'c:' .. content, '')
+  call('DEL', own)
   return false
 end
 
+-- Makes a delivery. Returns whether it is open.
 local function create(receipt, source, accepted, delivery)
   local id, n, sink, route, once, state, reason, content, queue = unpack(delivery)
-  local event, record, own = receipt.id .. '.' .. n, P .. 'r:' .. receipt.id, P .. 'd:' .. id
-  if existing(id, once, event) then
-    call('HSETNX', record, 'd:' .. id, n)
-    return
-  end
   -- Sinks of one route and event share their content.
   local blob = ARGV[content + 1]
   local content_id = receipt.id .. ':' .. string.sub(redis.sha1hex(blob), 1, 12)
   call('SET', P .. 'c:' .. content_id, blob)
-  call('DEL', own)
-  call('HSET', own, 'ev', event, 'src', source, 'route', route, 'sink', sink, 'acc', accepted, 'at', now, 'att', 0,
-    'state', state, 'cfg', receipt.config, 'c', content_id)
-  if once then call('HSET', own, 'once', 1) end
-  call('HSET', record, 'd:' .. id, n)
-  call('HINCRBY', record, 'open', 1)
+  local fields = {'ev', receipt.id .. '.' .. n, 'src', source, 'route', route, 'sink', sink, 'acc', accepted, 'at', now,
+    'att', 0, 'state', state, 'cfg', receipt.config, 'c', content_id}
+  if once then append(fields, 'once', 1) end
   count('delivery|' .. sink .. '|created')
-  if state == 'pending' then
-    if queue ~= 'sink:' .. sink then call('HSET', own, 'q', queue, 'reason', reason) end
-    call('ZADD', P .. 'due:' .. queue, now, id)
-    queues[queue] = true
+  if state ~= 'pending' then
+    append(fields, 'reason', reason, 'done', now)
+    note_end(id, sink, receipt.id, state)
   else
-    call('HSET', own, 'reason', reason, 'done', now)
-    delivery_closed(id, sink, event, state)
+    if queue ~= 'sink:' .. sink then append(fields, 'q', queue, 'reason', reason) end
+    queues[queue] = queues[queue] or {}
+    append(queues[queue], now, id)
   end
+  call('HSET', P .. 'd:' .. id, unpack(fields))
+  return state == 'pending'
 end
 
-local function index(receipt, source)
-  for _, event in ipairs(receipt.events) do
-    local n, name, entity, entity_id = unpack(event)
-    local added = call('HSET', P .. 'r:' .. receipt.id, 'e:' .. n, cjson.encode({name, entity, entity_id, event[5], event[6]}))
+-- What is known of a receipt, in one read: its lease and past, then which of these events and deliveries it has already.
+local function read(receipt)
+  local fields = {'tok', 'src', 'at', 'open'}
+  for _, event in ipairs(receipt.events) do append(fields, 'e:' .. event[1]) end
+  for _, delivery in ipairs(receipt.deliveries) do append(fields, 'd:' .. delivery[1]) end
+  return call('HMGET', P .. 'r:' .. receipt.id, unpack(fields))
+end
+
+local function list_events(receipt, source, known, fields)
+  for i, event in ipairs(receipt.events) do
+    local n, name, entity, entity_id, state, reason = unpack(event)
+    append(fields, 'e:' .. n, cjson.encode({name, entity, entity_id, state, reason}))
     if entity_id ~= '' then call('SADD', P .. 'of:' .. source .. ':' .. entity .. ':' .. entity_id, receipt.id .. '.' .. n) end
-    if added == 1 then count('event|' .. source .. '|' .. name) end
+    if not known[4 + i] then count('event|' .. source .. '|' .. name) end
   end
 end
 
-local function leave_inbox(receipt, source)
-  call('HSET', P .. 'r:' .. receipt.id, 'state', receipt.state, 'reason', receipt.reason, 'cfg', receipt.config)
+-- Makes the deliveries that are not there yet. Returns how many of them are open.
+local function create_new(receipt, source, accepted, known, fields)
+  local open, first, seen = 0, 4 + #receipt.events, {}
+  for i, delivery in ipairs(receipt.deliveries) do
+    local id, n, once = delivery[1], delivery[2], delivery[5]
+    if not known[first + i] and not seen[id] then  -- two events of one receipt may have one `once` key
+      seen[id] = true
+      append(fields, 'd:' .. id, n)
+      if not (once and once_exists(id, receipt.id .. '.' .. n)) and create(receipt, source, accepted, delivery) then
+        open = open + 1
+      end
+    end
+  end
+  return open
+end
+
+local function leave_inbox(receipt, source, fields)
+  append(fields, 'state', receipt.state, 'reason', receipt.reason, 'cfg', receipt.config)
   if receipt.body > 0 then
     call('SET', P .. 'b:' .. receipt.id, ARGV[receipt.body + 1])
-    call('HSET', P .. 'r:' .. receipt.id, 'z', 1)
+    append(fields, 'z', 1)
   end
   -- Kept as long as a dead letter is.
   if receipt.state == 'quarantined' then call('HINCRBY', P .. 'r:' .. receipt.id, 'dead', 1) end
-  call('ZREM', P .. 'leased:inbox', receipt.id)
+  gone[#gone + 1] = receipt.id
   count('receipt|' .. source .. '|' .. receipt.state)
-  close_one_of(receipt.id)
 end
 
-local stale = {}
-for _, receipt in ipairs(req.receipts) do
-  local token, source, accepted = unpack(call('HMGET', P .. 'r:' .. receipt.id, 'tok', 'src', 'at'))
-  if token == req.token and call('ZSCORE', P .. 'leased:inbox', receipt.id) then
-    index(receipt, source)
-    for _, delivery in ipairs(receipt.deliveries) do create(receipt, source, accepted, delivery) end
-    if receipt.last then leave_inbox(receipt, source) end
-  else
-    stale[#stale + 1] = receipt.id
+local function route(receipt, known)
+  local _, source, accepted, open = unpack(known)
+  local fields = {}
+  list_events(receipt, source, known, fields)
+  open = open + create_new(receipt, source, accepted, known, fields)
+  if receipt.last then
+    leave_inbox(receipt, source, fields)
+    open = open - 1
   end
+  call('HSET', P .. 'r:' .. receipt.id, 'open', open, unpack(fields))
+  if open <= 0 then finish_receipt(receipt.id) end
 end
+
+local ids, stale, begun = {}, {}, {}
+for i, receipt in ipairs(req.receipts) do ids[i] = receipt.id end
+local leases = call('ZMSCORE', P .. 'leased:inbox', unpack(ids))
+for i, receipt in ipairs(req.receipts) do
+  local known = leases[i] and read(receipt)
+  if known and known[1] == req.token then route(receipt, known) else stale[#stale + 1] = receipt.id end
+end
+if #gone > 0 then call('ZREM', P .. 'leased:inbox', unpack(gone)) end
 rewake('inbox')
-local rung = {}
-for queue in pairs(queues) do
-  if wake(queue, now) then rung[#rung + 1] = queue end
+for queue, waiting in pairs(queues) do
+  call('ZADD', P .. 'due:' .. queue, unpack(waiting))
+  wake(queue, now)
+  begun[#begun + 1] = queue
 end
-write_counts()
-return cmsgpack.pack({rung, stale})
+write_collected()
+return cmsgpack.pack({begun, stale})
