@@ -61,6 +61,7 @@ class Receipt(Record, frozen=True):
     content_type: str = ""
     user_agent: str = ""
     request_id: str = ""
+    deaths: int = 0  # leases that ran out: workers that died holding it
 
 
 class Account(Record, frozen=True):
@@ -131,6 +132,7 @@ class Routed(Record, frozen=True):
     events: Sequence[RoutedEvent]
     deliveries: Sequence[NewDelivery]
     last: bool = True
+    packed: bytes | None = None  # the body as it is kept from now on; None: as it is
 
 
 class Delivery(Record, frozen=True):

@@ -70,7 +70,7 @@ class WorkerProcess:
         self._tools = Tools(session=open_session(), notes=notes, now=time.time)
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
         self._tools_outside = Tools(session=guarded, notes=notes, now=time.time)
-        self._router = Router(self._live, self._store, self._begin_soon, self.run, self._stopping.is_set)
+        self._router = Router(self._live, self._store, self._begin_all, self._stopping.is_set)
         watchman = Watchman(lambda: self._live.config, self._store, self._account, self._ring)
         kinds = {LISTEN: watchman.listen, CATCH_UP: watchman.catch_up}
         self._jobs = JobRunner(self._live, self._store, self._stopping.is_set, kinds)
@@ -92,9 +92,9 @@ class WorkerProcess:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def route(self) -> None:
-        """Hear the inbox's bell: in the calling thread, route until the inbox is empty."""
+        """Hear the inbox's bell."""
         self._silence(INBOX)
-        self._router.route()
+        self._loop.call_soon_threadsafe(self._router.start)
 
     def drain(self, queue: str) -> None:
         """Hear a sink's bell."""
@@ -113,18 +113,15 @@ class WorkerProcess:
         except StoreUnavailable as error:
             log.warning("bell.stuck", queue=queue, reason=str(error))
 
-    def _begin_soon(self, queues: Sequence[str]) -> None:
-        """Start work on queues, from another thread: what this process has just made, it need not be rung for."""
-        self._loop.call_soon_threadsafe(self._begin_all, queues)
-
     def _begin_all(self, queues: Sequence[str]) -> None:
+        """Start work on queues: what this process has just made, it need not be rung for."""
         for queue in queues:
             self._begin(queue)
 
     def _begin(self, queue: str) -> None:
         """Start work on a queue without Celery, on the loop."""
         if queue == INBOX:
-            self._loop.run_in_executor(None, self._router.route)
+            self._router.start()
         elif queue == JOBS:
             self._jobs.start()
         else:
@@ -183,6 +180,8 @@ class WorkerProcess:
         log.info("worker.stopped", worker=self._name)
 
     async def _finish(self) -> None:
+        # First, so that what it routes does not begin with a drainer that has ended.
+        await self._router.finish(self._stop_by)
         busy: list[Drainer | Fetcher] = [*self._drainers.values(), *self._fetchers.values()]
         await asyncio.gather(*[one.finish(self._stop_by) for one in busy])
         await asyncio.gather(*self._ringing)

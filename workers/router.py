@@ -1,32 +1,33 @@
 """Route receipts: claim them, plan what becomes of each, write it, have the sinks drained.
 
-Runs in Celery's threads: decoding, matching and rendering must not hold up the loop that sends.
+Decoding, matching and rendering would hold up the loop that sends: they have a thread. While it plans one batch, the
+one before is written and the next is claimed, so that it never waits for the store.
 """
 
+import asyncio
 import os
-import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from relay.config.schema import Worker
-from relay.errors import StoreUnavailable
 from relay.live import Live
 from relay.logs import log, log_each
-from relay.model import Receipt, ReceiptState, Routed
+from relay.model import NewDelivery, Receipt, ReceiptState, Routed, RoutedEvent
 from relay.planning import plan
+from relay.store.body import pack
 from relay.store.store import Claim, Store
+from workers.errand import Errand
 
 PART_ITEMS = 100  # a script blocks the store while it runs
 PART_BYTES = 1 << 20
-T = TypeVar("T")
+_NOTHING: Claim[Receipt] = Claim(token="", items=[], buried=[], wait_ms=-1)
 
 
 class Router:
-    """At most one at work in a process: a second thread would only wait for the first one's interpreter lock.
+    """At most one at work in a process, with one thread: a second would only wait for the first one's interpreter lock.
 
-    `begin` starts the work on queues in this process, from any thread.
+    `begin` starts the work on queues in this process.
     """
 
     def __init__(
@@ -34,59 +35,54 @@ class Router:
         live: Live,
         store: Store,
         begin: Callable[[Sequence[str]], object],
-        run: Callable[[Coroutine[Any, Any, Any]], Any],
         stopping: Callable[[], bool],
     ) -> None:
         self._live = live
         self._store = store
         self._begin = begin
-        self._run = run
         self._stopping = stopping
-        self._lock = threading.Lock()
-        self._active = self._again = False
+        self._routing = Errand(self._route, "router")
+        self._planner = ThreadPoolExecutor(1, "planner")
         self._claims = 0
 
-    def route(self) -> None:
+    def start(self) -> None:
         """Route until the inbox is empty. Where that is being done already, have it look once more."""
-        with self._lock:
-            self._again = True
-            if self._active:
-                return
-            self._active = True
+        self._routing.start()
+
+    async def _route(self) -> None:
+        claim, writing = await self._claim(), None
         try:
-            while self._look_again():
-                self._route_all()
-        except StoreUnavailable as error:
-            log.warning("router.paused", reason=str(error))  # the ticker rings again
+            while claim.items:
+                # What may kill the worker is alone when it is planned: nothing else shall be in its hands then.
+                suspect = any(receipt.deaths for receipt in claim.items)
+                if suspect and writing is not None:
+                    await writing
+                next_claim = None if suspect else asyncio.create_task(self._claim())
+                planned = await asyncio.get_running_loop().run_in_executor(self._planner, self._plan_all, claim.items)
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(self._write(claim.token, planned))
+                claim = await (next_claim or self._claim())
         finally:
-            with self._lock:
-                self._active = False
+            if writing is not None:
+                await writing
 
-    def _look_again(self) -> bool:
-        with self._lock:
-            again, self._again = self._again, False
-            if not again:
-                self._active = False
-            return again
-
-    def _route_all(self) -> None:
-        settings = self._live.config.worker
-        while not self._stopping():
-            self._claims += 1
-            token = f"{os.getpid()}:{self._claims}:{os.urandom(4).hex()}"
-            claim = self._run(self._claim(token, settings))
-            for id in claim.buried:
-                log.error("receipt.quarantined", receipt_id=id, reason="the worker died five times")
-            if not claim.items:
-                return
-            self._write(token, [self._plan(receipt) for receipt in claim.items])
-
-    async def _claim(self, token: str, settings: Worker) -> Claim[Receipt]:
+    async def _claim(self) -> Claim[Receipt]:
         """Claim receipts; who subscribed before they arrived is known by then."""
+        if self._stopping():
+            return _NOTHING
+        settings = self._live.config.worker
+        self._claims += 1
+        token = f"{os.getpid()}:{self._claims}:{os.urandom(4).hex()}"
         claim = await self._store.claim_receipts(token, settings.batch, settings.inbox_lease)
+        for id in claim.buried:
+            log.error("receipt.quarantined", receipt_id=id, reason="the worker died five times")
         if claim.items:
             await self._live.follow(self._store.subscriptions)
         return claim
+
+    def _plan_all(self, receipts: Sequence[Receipt]) -> list[Routed]:
+        return [self._plan(receipt) for receipt in receipts]
 
     def _plan(self, receipt: Receipt) -> Routed:
         config = self._live.config
@@ -99,16 +95,21 @@ class Router:
             routed = Routed(
                 receipt=receipt, state=state, reason=reason, config=config.version, events=(), deliveries=()
             )
-        return routed
+        return msgspec.structs.replace(routed, packed=pack(receipt.body))
 
-    def _write(self, token: str, planned: list[Routed]) -> None:
+    async def _write(self, token: str, planned: Sequence[Routed]) -> None:
         """Write what was planned. Its deliveries are begun right here; where they are many, tickers call for help."""
         for parts in _groups(part for routed in planned for part in split(routed)):
-            queues, stale = self._run(self._store.route(token, parts))
+            queues, stale = await self._store.route(token, parts)
             self._begin(queues)
             for id in stale:
                 log.warning("receipt.late", receipt_id=id)  # a newer lease routes it
         log_each("receipt.routed", [_line(routed) for routed in planned])
+
+    async def finish(self, deadline: float) -> None:
+        """Let what is planned be written; at `deadline` (monotonic seconds) leave it to its leases."""
+        await self._routing.ended_by(deadline)
+        self._planner.shutdown(wait=False, cancel_futures=True)
 
 
 def _line(routed: Routed) -> dict[str, object]:
@@ -124,10 +125,11 @@ def _line(routed: Routed) -> dict[str, object]:
 
 def split(routed: Routed) -> Iterator[Routed]:
     """Split what a large receipt became into parts for one script call each; the last takes it out of the inbox."""
+    if _fits(routed.deliveries, routed.events):
+        yield routed
+        return
     deliveries, events = list(routed.deliveries), list(routed.events)
-    while (
-        len(deliveries) > PART_ITEMS or len(events) > PART_ITEMS or sum(len(d.content) for d in deliveries) > PART_BYTES
-    ):
+    while not _fits(deliveries, events):
         n, size = 0, 0
         while n < min(len(deliveries), PART_ITEMS) and (n == 0 or size + len(deliveries[n].content) <= PART_BYTES):
             size += len(deliveries[n].content)
@@ -136,6 +138,11 @@ def split(routed: Routed) -> Iterator[Routed]:
         listed, events = events[:PART_ITEMS], events[PART_ITEMS:]
         yield msgspec.structs.replace(routed, deliveries=part, events=listed, last=False)
     yield msgspec.structs.replace(routed, deliveries=deliveries, events=events)
+
+
+def _fits(deliveries: Sequence[NewDelivery], events: Sequence[RoutedEvent]) -> bool:
+    few = len(deliveries) <= PART_ITEMS and len(events) <= PART_ITEMS
+    return few and sum(len(d.content) for d in deliveries) <= PART_BYTES
 
 
 def _groups(parts: Iterable[Routed]) -> Iterator[list[Routed]]:

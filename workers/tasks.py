@@ -6,7 +6,7 @@ from workers.app import app, process
 
 @app.task(name=ROUTE)
 def route() -> None:
-    """Route what is in the inbox."""
+    """Have what is in the inbox routed. Returns at once."""
     process.route()
 
 

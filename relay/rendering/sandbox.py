@@ -116,6 +116,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             value = getattr(obj, attribute)
         except AttributeError:
             return self.getitem(obj, attribute, expression)
+        if type(value) is str and attribute[0] != "_" and type(obj) not in _METHODS:
+            return value  # a field of a view, as nearly all are
         return value if self.is_safe_attribute(obj, attribute, value) else self.unsafe_undefined(obj, attribute)
 
     def getitem(self, obj: Any, argument: object, expression: str = "") -> object:
@@ -135,7 +137,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if methods is not None:
             return attr in methods
         # Texts and lists are what a view is made of; anything else goes through Jinja's own checks.
-        return isinstance(value, str | list) or super().is_safe_attribute(obj, attr, value)
+        return isinstance(value, (str, list)) or super().is_safe_attribute(obj, attr, value)
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:  # noqa: ARG002
         """Compute with numbers only: `lead.price * 2` of a text would repeat it."""

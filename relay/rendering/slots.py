@@ -20,17 +20,23 @@ Variables: TypeAlias = dict[str, Any]
 _UNFIT = (TemplateSyntaxError, SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
 
 
+def context_of(variables: Variables) -> Context:
+    """Make the context of a delivery's templates. Making it costs more than what most of them do with it."""
+    return Context(SANDBOX, variables, None, {})
+
+
 class Slot(Record, frozen=True):
     """A compiled template."""
 
     place: str
     root: Callable[[Context], Iterator[object]]
     typed: bool  # exactly one expression: its value keeps its type
+    sets: bool  # names of its own, which the others must not see
 
-    def fill(self, variables: Variables, meter: Meter) -> object:
+    def fill(self, context: Context, meter: Meter) -> object:
         """Return a JSON-able value or OMIT; every error names the place."""
         try:
-            return self._filled(Context(SANDBOX, variables, None, {}), meter)
+            return self._filled(context_of(context.parent) if self.sets else context, meter)
         except NobodyError as error:
             raise SkipDelivery(f"{self.place}: {error}") from error
         except UnusableError as error:
@@ -66,11 +72,12 @@ def compile_slot(
         errors.extend((path, finding) for finding in findings)
         if findings:
             return None
+        sets = tree.find(nodes.Assign) is not None
         root = SANDBOX.from_string(tree).root_render_func
     except _UNFIT as error:
         errors.append((path, _syntax(error, source)))
         return None
-    return Slot(place=".".join(map(str, path)), root=root, typed=whole is not None)
+    return Slot(place=".".join(map(str, path)), root=root, typed=whole is not None, sets=sets)
 
 
 def _only_expression(tree: nodes.Template) -> nodes.Expr | None:

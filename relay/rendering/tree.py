@@ -3,21 +3,24 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
+from jinja2.runtime import Context
+
 from relay.model import Record
 from relay.rendering.checking import Finding, Known, Path, Tables, TemplateErrors
 from relay.rendering.filters import TABLES
-from relay.rendering.slots import SANDBOX, Variables, compile_slot, is_template
+from relay.rendering.slots import SANDBOX, compile_slot, context_of, is_template
 from relay.rendering.values import OMIT, Meter
 
 CAP: Final = 64 * 1024  # bytes that the templates of one delivery put out
 
-Part: TypeAlias = Callable[[Variables, Meter], object]
+Part: TypeAlias = Callable[[Context, Meter], object]
 
 
 class Tree(Record, frozen=True):
-    """A compiled content. Parts without templates are given out as they are: take what it renders as read-only."""
+    """A compiled content. What has no templates is given out as it is: take what it renders as read-only."""
 
-    part: Part
+    value: object  # as it was written
+    part: Part | None  # what fills its templates, where it has some
     tables: Tables
 
     def render(self, context: Mapping[str, object], cap: int = CAP) -> object:
@@ -27,7 +30,9 @@ class Tree(Record, frozen=True):
         not carry, SkipDelivery where there is nobody to deliver to, RejectDelivery where a value cannot be used or
         the templates put out more than `cap` bytes of UTF-8.
         """
-        return self.part({**SANDBOX.globals, **context, TABLES: self.tables}, Meter(cap))
+        if self.part is None:
+            return self.value
+        return self.part(context_of({**SANDBOX.globals, **context, TABLES: self.tables}), Meter(cap))
 
 
 def compile_tree(value: object, path: str, known: Known, tables: Tables) -> Tree:
@@ -39,7 +44,7 @@ def compile_tree(value: object, path: str, known: Known, tables: Tables) -> Tree
     part = compiler.part(value, (path,), droppable=False)
     if compiler.errors:
         raise TemplateErrors(compiler.errors)
-    return Tree(part=part or (lambda _variables, _meter: value), tables=tables)
+    return Tree(value=value, part=part, tables=tables)
 
 
 class _Compiler:
@@ -65,10 +70,10 @@ class _Compiler:
             return None
         constant = dict(value)
 
-        def filled(variables: Variables, meter: Meter) -> object:
+        def filled(context: Context, meter: Meter) -> object:
             content = constant.copy()  # keeps the order of the keys
             for key, part in parts:
-                content[key] = part(variables, meter)
+                content[key] = part(context, meter)
                 if content[key] is OMIT:
                     del content[key]
             return content
@@ -81,8 +86,8 @@ class _Compiler:
             return None
         pairs = list(zip(value, parts, strict=True))
 
-        def filled(variables: Variables, meter: Meter) -> object:
-            content = [part(variables, meter) if part else inner for inner, part in pairs]
+        def filled(context: Context, meter: Meter) -> object:
+            content = [part(context, meter) if part else inner for inner, part in pairs]
             return [element for element in content if element is not OMIT]
 
         return filled

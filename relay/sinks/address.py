@@ -11,6 +11,7 @@ from relay.errors import RejectDelivery
 
 _ESCAPED = re.compile(r"(%[0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PLAIN = re.compile(r"(/[A-Za-z0-9_~-]+)+/?")  # what every path but a few is
 
 
 def check_address(text: str) -> str:
@@ -40,8 +41,8 @@ def join(address: str, path: str = "", query: str = "") -> URL:
 
 def safe_path(path: str) -> str:
     """Quote a rendered path. Raise RejectDelivery where it would lead out of the sink's address or misses a value."""
-    if not path:
-        return ""
+    if not path or _PLAIN.fullmatch(path):
+        return path
     rooted = path if path.startswith("/") else f"/{path}"
     plain = unquote(rooted)
     if _CONTROL.search(plain) or "\\" in plain:
@@ -59,7 +60,7 @@ def safe_path(path: str) -> str:
 
 def encode_pairs(place: str, values: Mapping[str, object]) -> str:
     """Encode a mapping as a query or form. A list repeats its name, a null is left out. Raise RejectDelivery."""
-    return urlencode(list(_pairs(place, values)))
+    return urlencode(list(_pairs(place, values))) if values else ""
 
 
 def _pairs(place: str, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from relay.model import Limit, Outcome, Result
 from relay.sinks.tools import Tools
 from relay.sinks.transport import Request, Response, TransportFailure, call, timeouts
 
+_NOTHING_MS = 10  # of the time spent: the first call has it all
 _LEAST = 1 / 3  # of the timeout: a call begun with less would be cut before an honest server can answer
 
 
@@ -43,10 +44,13 @@ class Calls:
         """Call within the time that is left. `limited`: it counts against the sink's limits. Raise AttemptOver."""
         if limited:
             await self._grant()
-        if self._left_ms < self._timeout_ms * _LEAST:
+        left_ms = self._left_ms
+        if left_ms < self._timeout_ms * _LEAST:
             reason = "the calls before it took all the time"
             return TransportFailure(kind="timeout_before_write", reason=reason, sent=False)
-        return await call(self.tools.session, msgspec.structs.replace(request, timeout=timeouts(self._left_ms)))
+        if left_ms < self._timeout_ms - _NOTHING_MS:
+            request = msgspec.structs.replace(request, timeout=timeouts(left_ms))
+        return await call(self.tools.session, request)
 
     async def _grant(self) -> None:
         if self._granted or not self._limits:

@@ -36,6 +36,7 @@ class _Values(Record, frozen=True):
     needs: dict[str, dict[str, Plain]] = msgspec.field(default_factory=dict)
 
 
+_NO_VALUES = _Values()
 _decode_head = msgspec.json.Decoder(Head).decode
 
 
@@ -76,7 +77,9 @@ def _body(params: Mapping[str, object]) -> tuple[Encoding, bytes]:
 
 
 def _values(params: Mapping[str, object]) -> _Values:
-    given = {key: _mapping(key, params) for key in ("lookup", "needs")}
+    given = {key: _mapping(key, params) for key in ("lookup", "needs") if key in params}
+    if not given:
+        return _NO_VALUES
     try:
         # By way of JSON, so that a decimal is the text that it is sent as.
         return msgspec.json.decode(msgspec.json.encode(given), type=_Values)

@@ -120,19 +120,17 @@ async def _exchange(session: aiohttp.ClientSession, request: Request) -> Respons
 
 async def _read(answer: aiohttp.ClientResponse) -> Response:
     """Read the body up to the cap. The status has been said: a body that breaks off does not take it back."""
-    whole = bytearray()
+    content, whole = answer.content, b""
     truncated = False
     try:
-        async for chunk in answer.content.iter_any():
-            whole += chunk
-            if len(whole) > RESPONSE_CAP:
-                truncated = True
-                break
+        while not content.at_eof() and not truncated:
+            whole += await content.readany()
+            truncated = len(whole) > RESPONSE_CAP
     except (aiohttp.ClientError, OSError):
         truncated = True
     if truncated:
         answer.close()  # else its unread rest would be taken for the next answer
-    return Response(status=answer.status, headers=answer.headers, body=bytes(whole[:RESPONSE_CAP]), truncated=truncated)
+    return Response(status=answer.status, headers=answer.headers, body=whole[:RESPONSE_CAP], truncated=truncated)
 
 
 _BEFORE_SENDING: tuple[tuple[type[Exception], FailureKind], ...] = (

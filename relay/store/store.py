@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from relay.model import Decision, Delivery, DeliveryState, Limit, Moved, Outcome, Receipt, Record, Routed
-from relay.store.body import pack, unpack
+from relay.store.body import unpack
 from relay.store.deciding import decide
 from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
 from relay.store.scripts import Caller, Script, unavailable
@@ -96,7 +96,7 @@ class Store:
         """Take receipts from the inbox."""
         claimed, blobs = await self._claimed(_Wanted(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms))
         receipts = [
-            Receipt(id=i[0], source=i[2], received_at=int(i[3]), content_type=i[4], user_agent=i[5], request_id=i[6],
+            Receipt(id=i[0], deaths=int(i[1]), source=i[2], received_at=int(i[3]), content_type=i[4], user_agent=i[5], request_id=i[6],
                     body=unpack(blob) if i[7] else blob)
             for i, blob in zip(claimed.items, blobs, strict=True)
         ]  # fmt: skip
@@ -300,8 +300,8 @@ def _came(queue: str, counted: str, items: Sequence[Settlement], counts: Mapping
 def _part(part: Routed, blobs: list[bytes]) -> dict[str, object]:
     """Put what a script needs of a part into a request, its bodies into `blobs`."""
     body = 0
-    if part.last and (packed := pack(part.receipt.body)) is not None:
-        blobs.append(packed)
+    if part.last and part.packed is not None:
+        blobs.append(part.packed)
         body = len(blobs)
     deliveries = []
     for d in part.deliveries:
