@@ -24,6 +24,7 @@ from workers.attempt import OVERDUE, Came, attempt, longest_seconds
 from workers.errand import Errand
 
 AT_ONCE = 100  # a script blocks the store while it runs
+HOPS = 3
 LINGER_MS = 2000  # for so short a wait it does not pay to leave and be rung for again
 
 _json = msgspec.json.Encoder().encode
@@ -73,6 +74,8 @@ class Drainer:
             if not self._sending and not self._finished and not 0 <= wait_ms <= LINGER_MS:
                 return
             await self._progress_within(wait_ms)
+            for _ in range(HOPS):
+                await asyncio.sleep(0)  # whatever else has arrived by now settles with it
 
     async def _progress_within(self, wait_ms: int) -> None:
         """Wait until something finished, a bell rang, more may be taken, or an attempt is overdue."""

@@ -19,7 +19,7 @@ from relay.store.body import pack
 from relay.store.store import Claim, Store
 from workers.errand import Errand
 
-PART_ITEMS = 100  # a script blocks the store while it runs
+PART_ITEMS, CALL_ITEMS = 100, 200  # a script blocks the store while it runs
 PART_BYTES = 1 << 20
 _NOTHING: Claim[Receipt] = Claim(token="", items=[], buried=[], wait_ms=-1)
 
@@ -151,7 +151,7 @@ def _groups(parts: Iterable[Routed]) -> Iterator[list[Routed]]:
     items = size = 0
     for part in parts:
         n, bytes_ = 1 + len(part.deliveries), sum(len(d.content) for d in part.deliveries)
-        if group and (items + n > PART_ITEMS or size + bytes_ > PART_BYTES):
+        if group and (items + n > CALL_ITEMS or size + bytes_ > PART_BYTES):
             yield group
             group, items, size = [], 0, 0
         group.append(part)
