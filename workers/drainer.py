@@ -24,7 +24,7 @@ from workers.attempt import OVERDUE, Came, attempt, longest_seconds
 from workers.errand import Errand
 
 AT_ONCE = 100  # a script blocks the store while it runs
-HOPS = 3
+TURNS = 3  # of the loop, from an answer that has arrived to its settlement
 LINGER_MS = 2000  # for so short a wait it does not pay to leave and be rung for again
 
 _json = msgspec.json.Encoder().encode
@@ -74,7 +74,7 @@ class Drainer:
             if not self._sending and not self._finished and not 0 <= wait_ms <= LINGER_MS:
                 return
             await self._progress_within(wait_ms)
-            for _ in range(HOPS):
+            for _ in range(TURNS):
                 await asyncio.sleep(0)  # whatever else has arrived by now settles with it
 
     async def _progress_within(self, wait_ms: int) -> None:
@@ -100,16 +100,21 @@ class Drainer:
 
     async def _turn(self) -> int:
         """Settle what finished and start what may be taken. Returns in how many milliseconds more may be, or -1."""
-        done, self._finished = self._finished[:AT_ONCE], self._finished[AT_ONCE:]
-        counts, self._counts = self._counts, {}
-        lines, self._lines = self._lines, []
-        log_each("delivery.attempted", lines, sink=self._name)
+        done, counts = self._take_finished()
         try:
             return await self._exchange(done, counts)
         except StoreUnavailable:
             # What was claimed by a call whose answer was lost, its lease gives back.
             await self._settle(done, counts)
             raise
+
+    def _take_finished(self) -> tuple[list[Settlement], dict[str, int]]:
+        """Take what is to be settled now, and say it in the log."""
+        done, self._finished = self._finished[:AT_ONCE], self._finished[AT_ONCE:]
+        counts, self._counts = self._counts, {}
+        lines, self._lines = self._lines, []
+        log_each("delivery.attempted", lines, sink=self._name)
+        return done, counts
 
     async def _exchange(self, done: Sequence[Settlement], counts: Mapping[str, int]) -> int:
         sink = await self._live.sink_of(self._name, self._store.subscriptions)
@@ -137,25 +142,19 @@ class Drainer:
         for deliveries in calls:
             task = asyncio.create_task(self._attempt(deliveries, sink))
             self._sending[task] = overdue
-            task.add_done_callback(self._forget)
-
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self._sending.pop(task, None)
 
     async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink) -> None:
         at, began = time.time(), time.monotonic()
         try:
-            came = await attempt(deliveries, sink, self._store, self._tools)
-        except StoreUnavailable as error:
+            for one in await attempt(deliveries, sink, self._store, self._tools):
+                self._finish(one, sink, at, time.monotonic() - began)
+        except StoreUnavailable as error:  # nothing has left; the lease runs out
             ids = [delivery.id for delivery in deliveries]
             log.warning("delivery.left", deliveries=ids, sink=self._name, reason=str(error))
-            came = []  # nothing has left; the lease runs out
-        for one in came:
-            self._finish(one, sink, at, time.monotonic() - began)
-        # Before anybody looks for free slots: a task's end is told a turn of the loop later.
-        if (task := asyncio.current_task()) is not None:
-            self._forget(task)
-        self._progress.set()
+        finally:
+            if (task := asyncio.current_task()) is not None:
+                self._sending.pop(task, None)
+            self._progress.set()
 
     def _finish(self, came: Came, sink: Sink, at: float, took: float) -> None:
         delivery, result = came.delivery, came.result
@@ -211,15 +210,16 @@ class Drainer:
     async def finish(self, deadline: float) -> None:
         """Let what is in flight end, cut it at `deadline` (monotonic seconds), and settle."""
         if self._sending:
-            await asyncio.wait(self._sending, timeout=max(deadline - time.monotonic(), 0))
+            await asyncio.wait(list(self._sending), timeout=max(deadline - time.monotonic(), 0))
         for task in list(self._sending):
             task.cancel()
         if self._sending:
-            await asyncio.wait(self._sending)
+            await asyncio.wait(list(self._sending))
+        self._sending.clear()  # of those that were cancelled before they began
         self._progress.set()
         await self._draining.ended()
         while self._finished:
-            await self._turn()
+            await self._settle(*self._take_finished())
 
 
 def _until_store_is_back() -> AsyncRetrying:

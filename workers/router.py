@@ -50,22 +50,21 @@ class Router:
         self._routing.start()
 
     async def _route(self) -> None:
-        claim, writing = await self._claim(), None
+        claim = await self._claim()
+        writing: list[asyncio.Task[None]] = []
         try:
             while claim.items:
                 # What may kill the worker is alone when it is planned: nothing else shall be in its hands then.
                 suspect = any(receipt.deaths for receipt in claim.items)
-                if suspect and writing is not None:
-                    await writing
+                while writing and (suspect or len(writing) >= 2):
+                    await writing.pop(0)
                 next_claim = None if suspect else asyncio.create_task(self._claim())
                 planned = await asyncio.get_running_loop().run_in_executor(self._planner, self._plan_all, claim.items)
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(self._write(claim.token, planned))
+                writing.append(asyncio.create_task(self._write(claim.token, planned)))
                 claim = await (next_claim or self._claim())
         finally:
-            if writing is not None:
-                await writing
+            while writing:
+                await writing.pop(0)
 
     async def _claim(self) -> Claim[Receipt]:
         """Claim receipts; who subscribed before they arrived is known by then."""

@@ -96,8 +96,8 @@ class Store:
         """Take receipts from the inbox."""
         claimed, blobs = await self._claimed(_Wanted(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms))
         receipts = [
-            Receipt(id=i[0], deaths=int(i[1]), source=i[2], received_at=int(i[3]), content_type=i[4], user_agent=i[5], request_id=i[6],
-                    body=unpack(blob) if i[7] else blob)
+            Receipt(id=i[0], deaths=int(i[1]), source=i[2], received_at=int(i[3]), content_type=i[4], user_agent=i[5],
+                    request_id=i[6], body=unpack(blob) if i[7] else blob)
             for i, blob in zip(claimed.items, blobs, strict=True)
         ]  # fmt: skip
         return Claim(token=token, items=receipts, buried=claimed.buried, wait_ms=claimed.wait_ms)
