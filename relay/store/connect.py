@@ -1,6 +1,10 @@
 """Open connections to the store."""
 
+from typing import Any
+
+import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -25,4 +29,16 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
         health_check_interval=0,
         retry=Retry(NoBackoff(), 0),
     )
+    pool.connection_class = _packing(pool.connection_class)
     return Redis.from_pool(pool)
+
+
+def _packing(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """Have hiredis write commands too: redis-py does it in Python, at a microsecond and more an argument."""
+
+    class Packing(kind):  # type: ignore[misc,valid-type]
+        def pack_command(self, *args: Any) -> list[bytes]:
+            name, *rest = args
+            return [hiredis.pack_command((*name.split(), *rest))]
+
+    return Packing

@@ -14,10 +14,12 @@ from relay.logs import log
 from relay.store.body import digest
 from relay.store.store import Hook
 from relay.web.commit import PATIENCE_SECONDS, GroupCommit
-from relay.web.respond import respond
+from relay.web.respond import respond, send_json
 
 HEADER_CHARACTERS = 200  # what is kept of a telling header
+_TELLING = {name.encode(): name for name in ("content-type", "content-length", "user-agent", "x-amocrm-requestid")}
 _NO_TOKEN = b"\0" * 32
+_JSON = {False: b"false", True: b"true"}
 
 
 class BodyTooLargeError(Exception):
@@ -65,7 +67,7 @@ class Ingress:
             log.error("receipt.refused", source=hook.source, reason=str(error), bytes=len(hook.body))
             await respond(send, 503, {"error": "the store cannot take it now; send it again"}, {"retry-after": "5"})
             return
-        await respond(send, 202, {"receipt": id, "duplicate": duplicate})
+        await send_json(send, 202, b'{"receipt":"%b","duplicate":%b}' % (id.encode(), _JSON[duplicate]))
         if time.monotonic() - began > PATIENCE_SECONDS:
             self._commit.answered_late(id)
 
@@ -78,8 +80,7 @@ def _token_fits(config: Config, source: str, token: str) -> bool:
 
 
 def _telling(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    wanted = (b"content-type", b"content-length", b"user-agent", b"x-amocrm-requestid")
-    return {name.decode(): value.decode("latin-1")[:HEADER_CHARACTERS] for name, value in headers if name in wanted}
+    return {_TELLING[name]: value.decode("latin-1")[:HEADER_CHARACTERS] for name, value in headers if name in _TELLING}
 
 
 async def _read(receive: Receive, limit: int, announced: str) -> bytes:
