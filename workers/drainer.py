@@ -18,7 +18,7 @@ from relay.logs import log, log_each
 from relay.model import Attempt, Delivery, Outcome
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
-from relay.store.measures import ATTEMPT, END_TO_END, observe
+from relay.store.measures import ATTEMPT, END_TO_END, Timing
 from relay.store.store import Claim, Settlement, Store
 from workers.attempt import OVERDUE, Came, attempt, longest_seconds
 from workers.errand import Errand
@@ -49,10 +49,11 @@ class Drainer:
         self._worker = worker
         self._stopping = stopping
         self._draining = Errand(self._drain, "sink", sink=sink)
-        self._sending: dict[asyncio.Task[None], float] = {}  # -> when it is overdue, monotonic seconds
+        self._sending: dict[int, tuple[float, asyncio.Task[None]]] = {}  # each with when it is overdue, monotonic
+        self._begun = 0
         self._finished: list[Settlement] = []
         self._lines: list[Mapping[str, object]] = []
-        self._counts: dict[str, int] = {}
+        self._took, self._end_to_end = Timing(ATTEMPT, sink), Timing(END_TO_END, sink)
         self._progress = asyncio.Event()
         self._claims = 0
 
@@ -84,7 +85,7 @@ class Drainer:
         waits = [wait_ms / 1000] if wait_ms >= 0 else []
         if self._sending:
             # In the order in which they began, and of one sink all may take as long.
-            waits.append(next(iter(self._sending.values())) - time.monotonic())
+            waits.append(next(iter(self._sending.values()))[0] - time.monotonic())
         timer = asyncio.get_running_loop().call_later(max(min(waits), 0), self._progress.set) if waits else None
         await self._progress.wait()
         if timer is not None:
@@ -93,7 +94,7 @@ class Drainer:
 
     def _cut_overdue(self) -> None:
         now = time.monotonic()
-        for task, overdue in self._sending.items():
+        for overdue, task in self._sending.values():
             if overdue > now:
                 break
             task.cancel(OVERDUE)
@@ -111,7 +112,7 @@ class Drainer:
     def _take_finished(self) -> tuple[list[Settlement], dict[str, int]]:
         """Take what is to be settled now, and say it in the log."""
         done, self._finished = self._finished[:AT_ONCE], self._finished[AT_ONCE:]
-        counts, self._counts = self._counts, {}
+        counts = {**self._took.take(), **self._end_to_end.take()}
         lines, self._lines = self._lines, []
         log_each("delivery.attempted", lines, sink=self._name)
         return done, counts
@@ -140,10 +141,10 @@ class Drainer:
         calls = [claim.items] if claim.batched and claim.items else [[delivery] for delivery in claim.items]
         overdue = time.monotonic() + longest_seconds(sink)
         for deliveries in calls:
-            task = asyncio.create_task(self._attempt(deliveries, sink))
-            self._sending[task] = overdue
+            self._begun += 1
+            self._sending[self._begun] = overdue, asyncio.create_task(self._attempt(self._begun, deliveries, sink))
 
-    async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink) -> None:
+    async def _attempt(self, number: int, deliveries: Sequence[Delivery], sink: Sink) -> None:
         at, began = time.time(), time.monotonic()
         try:
             for one in await attempt(deliveries, sink, self._store, self._tools):
@@ -152,8 +153,7 @@ class Drainer:
             ids = [delivery.id for delivery in deliveries]
             log.warning("delivery.left", deliveries=ids, sink=self._name, reason=str(error))
         finally:
-            if (task := asyncio.current_task()) is not None:
-                self._sending.pop(task, None)
+            self._sending.pop(number, None)
             self._progress.set()
 
     def _finish(self, came: Came, sink: Sink, at: float, took: float) -> None:
@@ -180,9 +180,9 @@ class Drainer:
         self._finished.append(
             Settlement(delivery=delivery, outcome=result.outcome, decision=decision, attempt=_json(told))
         )
-        observe(self._counts, ATTEMPT, self._name, took)
+        self._took.observe(took)
         if result.outcome is Outcome.DELIVERED:
-            observe(self._counts, END_TO_END, self._name, age_ms / 1000 + took)
+            self._end_to_end.observe(age_ms / 1000 + took)
         self._lines.append({
             "delivery_id": delivery.id, "event_id": delivery.event_id, "route": delivery.route, "attempt": told.number,
             "outcome": result.outcome, "decision": decision.kind, "status": result.status, "ms": told.took_ms,
@@ -209,12 +209,13 @@ class Drainer:
 
     async def finish(self, deadline: float) -> None:
         """Let what is in flight end, cut it at `deadline` (monotonic seconds), and settle."""
-        if self._sending:
-            await asyncio.wait(list(self._sending), timeout=max(deadline - time.monotonic(), 0))
-        for task in list(self._sending):
+        tasks = [task for _, task in self._sending.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=max(deadline - time.monotonic(), 0))
+        for task in tasks:
             task.cancel()
-        if self._sending:
-            await asyncio.wait(list(self._sending))
+        if tasks:
+            await asyncio.wait(tasks)
         self._sending.clear()  # of those that were cancelled before they began
         self._progress.set()
         await self._draining.ended()

@@ -43,6 +43,7 @@ _ADVICE: Final = {
     409: "they say it conflicts: set the sink's on_409 if that means it is already there",
     410: "the address is gone: ask for the new one",
 }
+_NAMES: Final = {int(status): f"{int(status)} {name}".strip() for status, name in responses.items()}
 _REPEATABLE_METHODS: Final = frozenset({"GET", "PUT", "DELETE"})  # RFC 9110, 9.2.2
 
 
@@ -61,7 +62,7 @@ def meaning(settings: HttpSettings, answer: Response) -> Meaning:
 
 def said(answer: Response) -> str:
     """Name a status."""
-    return f"{answer.status} {responses.get(answer.status, '')}".strip()
+    return _NAMES.get(answer.status) or str(answer.status)
 
 
 def reason_of(answer: Response) -> str:
@@ -88,17 +89,18 @@ class Reader:
     def read(self, request: Request, answer: Answer, now: int) -> Result:
         """Say what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates."""
         if isinstance(answer, TransportFailure):
-            return Result(outcome=self._of_failure(request, answer), reason=self._masked(answer.reason))
+            return Result(outcome=self._of_failure(request, answer), reason=_masked(answer.reason, self._secrets()))
         outcome, reason = self._mean(answer)
         if outcome is Outcome.UNKNOWN and self._repeatable(request):
             outcome = Outcome.RETRY
+        secrets = tuple(self._secrets())
         return Result(
             outcome=outcome,
-            reason=self._masked(reason),
+            reason=_masked(reason, secrets),
             status=answer.status,
             after_ms=self._asked_wait(answer, now),
             scope=self._scope(request, answer.status),
-            response=without_people(self._masked(_beginning(answer)))[:RESPONSE_SHOWN],
+            response=without_people(_masked(_beginning(answer), secrets))[:RESPONSE_SHOWN],
             provider_id=self._id(answer) if outcome is Outcome.DELIVERED else "",
         )
 
@@ -129,10 +131,11 @@ class Reader:
     def _id(self, answer: Response) -> str:
         return text_at(json_of(answer.body), self._settings.id_path) if self._settings.id_path else ""
 
-    def _masked(self, text: str) -> str:
-        for secret in self._secrets():
-            text = text.replace(secret, "***")
-        return text
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
 
 
 def _beginning(answer: Response) -> str:

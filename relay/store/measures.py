@@ -23,9 +23,23 @@ BUCKETS = (
 ATTEMPT, END_TO_END = "took", "e2e"  # of one attempt; from the hook's arrival to its delivery
 
 
-def observe(counts: dict[str, int], measure: str, sink: str, seconds: float) -> None:
-    """Add one observation to counters that a script will add up: its bucket by number, and the sum in milliseconds."""
-    bucket = f"{measure}|{sink}|{bisect_left(BUCKETS, seconds)}"
-    total = f"{measure}_ms|{sink}"
-    counts[bucket] = counts.get(bucket, 0) + 1
-    counts[total] = counts.get(total, 0) + round(seconds * 1000)
+class Timing:
+    """Observations of one measure of one sink, counted until they are taken for a script to add up."""
+
+    def __init__(self, measure: str, sink: str) -> None:
+        self._names = [f"{measure}|{sink}|{number}" for number in range(len(BUCKETS) + 1)]
+        self._total = f"{measure}_ms|{sink}"
+        self._counts = [0] * len(self._names)
+        self._ms = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count how long something took."""
+        self._counts[bisect_left(BUCKETS, seconds)] += 1
+        self._ms += seconds * 1000
+
+    def take(self) -> dict[str, int]:
+        """Give the counters that rose, by name: buckets by number, and the sum in milliseconds. Begin anew."""
+        counts, self._counts = self._counts, [0] * len(self._names)
+        ms, self._ms = round(self._ms), 0.0
+        rose = {name: n for name, n in zip(self._names, counts, strict=True) if n}
+        return {**rose, self._total: ms} if rose else {}
