@@ -75,6 +75,7 @@ class Drainer:
             if not self._sending and not self._finished and not 0 <= wait_ms <= LINGER_MS:
                 return
             await self._progress_within(wait_ms)
+            self._cut_overdue()
             for _ in range(TURNS):
                 await asyncio.sleep(0)  # whatever else has arrived by now settles with it
 
@@ -90,7 +91,6 @@ class Drainer:
         await self._progress.wait()
         if timer is not None:
             timer.cancel()
-        self._cut_overdue()
 
     def _cut_overdue(self) -> None:
         now = time.monotonic()

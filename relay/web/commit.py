@@ -112,13 +112,15 @@ class GroupCommit:
                 if not one.answer.done():
                     one.answer.set_exception(StoreUnavailable(str(error)))
             self._late = late + self._late  # to be said with the next group
+            more = bool(self._waiting)
         else:
             self._answer(group, accepted.answers)
             if accepted.rang:
                 # Published beside the next group: an answer never waits for a bell.
                 self._begin(self._ringer.ring([INBOX]))
+            more = bool(self._waiting or self._late)
         self._in_flight -= 1
-        if self._waiting:
+        if more:
             self._work.set()
 
     def _answer(self, group: Sequence[_Waiting], answers: Sequence[Stored]) -> None:
