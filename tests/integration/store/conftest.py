@@ -9,7 +9,7 @@ from relay.model import Delivery, Limit, Outcome, Receipt
 from relay.store.keys import sink_queue
 from relay.store.store import Claim, Settlement
 
-from .shapes import hook, new, routed, settlement
+from .shapes import give_back, hook, new, routed, settlement
 
 
 class Given:
@@ -54,10 +54,10 @@ class Given:
         """Claim of a sink."""
         return self._run(self._store.claim_deliveries(sink, token, max, lease_ms, concurrency, limits))
 
-    def release(self, token: str, *deliveries: Delivery) -> int:
-        """Give deliveries of one sink back."""
-        ids = [delivery.id for delivery in deliveries]
-        return self._run(self._store.release(sink_queue(deliveries[0].sink), "d", token, ids))
+    def given_back(self, *deliveries: Delivery) -> None:
+        """Deliveries of one sink that wait again, though a drainer held them."""
+        queue, ids = sink_queue(deliveries[0].sink), [delivery.id for delivery in deliveries]
+        self._run(give_back(self._store, queue, "d", ids))
 
     def settle(self, *items: Settlement, **counts: int) -> list[str]:
         """Settle attempts of one sink."""
