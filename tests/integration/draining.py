@@ -33,7 +33,8 @@ class Scripted(Sink):
     lookup_after_ms = 1
 
     def __init__(self, *, sends=(), finds=(), **settings) -> None:
-        super().__init__("books", ScriptedSettings(type="scripted", blocked_for="1ms", retry=["1ms"], **settings))
+        fields = {"blocked_for": "1ms", "retry": ["1ms"], **settings}
+        super().__init__("books", ScriptedSettings(type="scripted", **fields))
         self._sends, self._finds = iter(sends), iter(finds)
         self.calls: list[str] = []
         self.seen = []

@@ -115,7 +115,7 @@ def test_a_sink_that_was_blocked_is_tried_with_one_delivery(run, store):
 
 def test_a_batch_that_fails_as_a_whole_is_tried_again(run, store, namespace, reader):
     ids = put(run, store, [b"{}"] * 20)
-    sink = Batching(sends=[DEFECT], on_unknown="retry")
+    sink = Batching(sends=[DEFECT], on_unknown="retry", retry=["0ms"])  # all of them are due again at one moment
     run(drain(store, namespace, sink))
     assert [len(batch) for batch in sink.batches] == [20, 20]
     assert {found.state for found in run(reader.deliveries(ids))} == {DeliveryState.DELIVERED}
