@@ -63,6 +63,13 @@ class Given:
         """Settle attempts of one sink."""
         return self._run(self._store.settle(items[0].delivery.sink, items, counts))
 
+    def turn(
+        self, token: str, *items: Settlement, sink: str = "books", max: int = 100, lease_ms: int = 60_000,
+        concurrency: int = 0, limits: Sequence[Limit] = (), batch: tuple[int, int] = (0, 0), **counts: int,
+    ) -> tuple[list[str], Claim[Delivery]]:  # fmt: skip
+        """Settle attempts of a sink, and claim of it under a token."""
+        return self._run(self._store.turn(sink, items, counts, token, max, lease_ms, concurrency, limits, batch))
+
     def settled(self, delivery: Delivery, outcome: Outcome, number: int = 1, **decision) -> str:
         """Settle one attempt."""
         (answer,) = self.settle(settlement(delivery, outcome, number, **decision))
