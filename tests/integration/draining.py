@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -33,7 +34,8 @@ class Scripted(Sink):
     lookup_after_ms = 1
 
     def __init__(self, *, sends=(), finds=(), **settings) -> None:
-        super().__init__("books", ScriptedSettings(type="scripted", blocked_for="1ms", retry=["1ms"], **settings))
+        fields = {"blocked_for": "1ms", "retry": ["1ms"], **settings}
+        super().__init__("books", ScriptedSettings(type="scripted", **fields))
         self._sends, self._finds = iter(sends), iter(finds)
         self.calls: list[str] = []
         self.seen = []
@@ -98,21 +100,22 @@ class OneSink:
         return self._sink
 
 
+def make_drainer(sink: Sink, store, tools: Tools, worker: str = "w0", stopping: Callable[[], bool] = lambda: False):
+    """Make what drains a sink in a worker."""
+    return Drainer(sink.name, OneSink(sink), store, tools, worker, stopping)
+
+
+@asynccontextmanager
+async def open_tools(store, namespace: str) -> AsyncIterator[Tools]:
+    """Give what sinks send with."""
+    async with open_session() as session:
+        yield Tools(session=session, notes=Notes(store.client, namespace), now=time.time)
+
+
 async def drain(store, namespace: str, *sinks: Sink) -> None:
     """Have each of these drained by a worker of its own until nothing may be taken; one sink may be there twice."""
-    async with open_session() as session:
-        tools = Tools(session=session, notes=Notes(store.client, namespace), now=time.time)
-        drainers = [
-            Drainer(
-                sink.name,
-                OneSink(sink),
-                store,
-                tools,
-                f"w{n}",
-                lambda: False,
-            )
-            for n, sink in enumerate(sinks)
-        ]  # fmt: skip
+    async with open_tools(store, namespace) as tools:
+        drainers = [make_drainer(sink, store, tools, f"w{n}") for n, sink in enumerate(sinks)]
         for drainer in drainers:
             drainer.start()
         await asyncio.gather(*[drainer.finish(time.monotonic() + 60) for drainer in drainers])

@@ -105,7 +105,7 @@ def _deliveries(seen: Seen) -> Iterator[str]:
         places = seen.places(delivery.get("q", sink_queue(sink)), id)
         if len(places) != (state == "pending"):
             yield f"delivery {id} is {state} and in {places} of its queue"
-        if places == ["leased"] and "tok" not in delivery:
+        if places == ["leased"] and not delivery.get("tok"):
             yield f"delivery {id} is leased to nobody"
         for kind in ("held", "dead"):
             if (id in seen.members(f"{kind}:{sink}")) != (state == kind):

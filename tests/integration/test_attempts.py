@@ -1,12 +1,16 @@
 """What a worker does with one delivery after another: it looks up what may have arrived, and batches what waits."""
 
+import asyncio
+import time
+
 import pytest
 
 from relay.errors import StoreUnavailable
 from relay.model import DeliveryState, Limit, Outcome, Result
 from relay.store.keys import sink_queue
+from relay.store.store import Store
 
-from .draining import Scripted, drain, put
+from .draining import Scripted, drain, make_drainer, open_tools, put
 
 UNKNOWN, RETRY, DELIVERED = Outcome.UNKNOWN, Outcome.RETRY, Outcome.DELIVERED
 LOST = Result(outcome=UNKNOWN, reason="no answer in time")  # then it is looked up after the sink's own time
@@ -115,7 +119,7 @@ def test_a_sink_that_was_blocked_is_tried_with_one_delivery(run, store):
 
 def test_a_batch_that_fails_as_a_whole_is_tried_again(run, store, namespace, reader):
     ids = put(run, store, [b"{}"] * 20)
-    sink = Batching(sends=[DEFECT], on_unknown="retry")
+    sink = Batching(sends=[DEFECT], on_unknown="retry", retry=["0ms"])  # all of them are due again at one moment
     run(drain(store, namespace, sink))
     assert [len(batch) for batch in sink.batches] == [20, 20]
     assert {found.state for found in run(reader.deliveries(ids))} == {DeliveryState.DELIVERED}
@@ -147,3 +151,151 @@ def test_what_a_sinks_own_policy_refuses_was_not_sent(waiting, drained, refusal)
 def test_a_policy_that_cannot_reach_the_store_leaves_the_delivery_to_its_lease(waiting, drained):
     sink = Admitting(StoreUnavailable("away"), on_unknown="lookup")
     assert (drained(sink).state, sink.calls) == (DeliveryState.PENDING, [])
+
+
+class Hanging(Batching):
+    """Never ends what it is asked to do at one point, and is to be given up on soon."""
+
+    def __init__(self, at, **settings) -> None:
+        super().__init__(timeout="1ms", **settings)
+        self._at = at
+        self.hung = asyncio.Event()
+
+    async def _may_hang(self, point) -> None:
+        if point == self._at:
+            self.hung.set()
+            await asyncio.get_running_loop().create_future()
+
+    async def admit(self, delivery, tools):
+        await self._may_hang("admit")
+
+    async def send(self, delivery, tools):
+        await self._may_hang("send")
+        return await super().send(delivery, tools)
+
+    async def lookup(self, delivery, tools):
+        self.calls.append("lookup")
+        await self._may_hang("lookup")
+
+    async def send_batch(self, deliveries, tools):
+        self.batches.append([delivery.id for delivery in deliveries])
+        await self._may_hang("batch")
+
+
+class TestOverdue:
+    """What does not keep its sink's timeout is cut off by who watches over all attempts."""
+
+    @pytest.fixture(autouse=True)
+    def no_overtime(self, monkeypatch):
+        monkeypatch.setattr("workers.attempt.OVERTIME_SECONDS", 0)
+
+    @pytest.fixture
+    def told(self, run, reader):
+        """Read why each attempt at the first delivery came to nothing."""
+        return lambda: [(attempt.outcome, attempt.reason) for attempt in run(reader.story("d00000"))]
+
+    def test_of_what_hangs_while_it_is_sent_there_is_no_telling(self, waiting, drained, told):
+        found = drained(Hanging("send", on_unknown="hold"))
+        assert found.state is DeliveryState.HELD
+        assert told() == [(UNKNOWN, "no end within the sink's timeout")]
+
+    def test_a_look_up_that_hangs_is_made_again_later(self, waiting, drained, told, run, reader):
+        found = drained(Hanging("lookup", sends=[LOST], on_unknown="lookup"))
+        assert (found.state, found.attempts) == (DeliveryState.PENDING, 1)
+        assert told() == [(UNKNOWN, LOST.reason), (Outcome.THROTTLED, "no end within the sink's timeout")]
+        assert found.due_at > run(reader.now())  # not at once
+
+    def test_of_a_batch_that_hangs_all_are_tried_again(self, run, store, namespace, reader, told):
+        ids = put(run, store, [b"{}"] * 20)
+        sink = Hanging("batch", on_unknown="retry", retry=["1h"])
+        run(drain(store, namespace, sink))
+        assert [sorted(batch) for batch in sink.batches] == [ids]
+        found = run(reader.deliveries(ids))
+        assert {(one.state, one.attempts) for one in found} == {(DeliveryState.PENDING, 1)}
+        assert told() == [(UNKNOWN, "no end within the sink's timeout")]
+
+    def test_what_hangs_before_anything_left_is_left_to_its_lease(self, waiting, drained, told):
+        sink = Hanging("admit", on_unknown="hold")
+        found = drained(sink)
+        assert (found.state, found.in_flight, sink.calls, told()) == (DeliveryState.PENDING, True, [], [])
+
+    def test_the_others_go_on_beside_it(self, run, store, namespace, reader):
+        ids = put(run, store, [b"{}"] * 9)
+
+        class FirstHangs(Hanging):
+            async def send(self, delivery, tools):
+                self._at = "send" if delivery.id == ids[0] else None
+                return await super().send(delivery, tools)
+
+        run(drain(store, namespace, FirstHangs("send", on_unknown="hold", concurrency=2)))
+        assert [one.state for one in run(reader.deliveries(ids))] == ["held"] + ["delivered"] * 8
+
+    def test_it_is_cut_however_busy_the_others_keep_the_drainer(self, run, store, namespace):
+        """Whenever the store has answered, another attempt has ended: the drainer never has to wait."""
+        hanging, *_ = put(run, store, [b"{}"] * 3)
+        sink = Busy(hanging)
+
+        class WhileAsked(Store):
+            async def turn(self, *args, **more):
+                answered = await super().turn(*args, **more)
+                await sink.another_ended()
+                return answered
+
+        run(drain(WhileAsked(store.client, namespace), namespace, sink))
+        assert sink.cut
+        assert sink.turns_overdue < Busy.ENOUGH
+
+    def test_what_is_in_flight_when_the_worker_stops_is_cut_off_as_that(self, run, store, namespace, reader, told):
+        put(run, store, [b"{}"])
+        sink = Hanging("send", on_unknown="hold")
+        sink.timeout_ms = 60_000  # it has time, but the worker has none
+
+        async def stop_while_it_hangs() -> None:
+            stopping = asyncio.Event()
+            async with open_tools(store, namespace) as tools:
+                drainer = make_drainer(sink, store, tools, stopping=stopping.is_set)
+                drainer.start()
+                await sink.hung.wait()
+                stopping.set()
+                await drainer.finish(time.monotonic())
+
+        run(stop_while_it_hangs())
+        assert run(reader.deliveries(["d00000"]))[0].state is DeliveryState.HELD
+        assert told() == [(UNKNOWN, "cut off when the worker stopped")]
+
+
+class Busy(Scripted):
+    """One attempt hangs; the others end one by one, each while the store is asked, and come again."""
+
+    ENOUGH = 100  # turns of the drainer after which what is overdue should long be cut
+
+    def __init__(self, hanging: str) -> None:
+        super().__init__(timeout="50ms", on_unknown="retry", concurrency=3, retry=["0ms"], attempts=1_000_000)
+        self._hanging, self._overdue, self._begun = hanging, float("inf"), False
+        self._ends: list[asyncio.Future[None]] = []
+        self.cut, self.turns_overdue = False, 0
+
+    @property
+    def _over(self) -> bool:
+        return self.cut or self.turns_overdue >= self.ENOUGH
+
+    async def another_ended(self) -> None:
+        self.turns_overdue += time.monotonic() > self._overdue and not self.cut
+        if self._ends:
+            self._ends.pop(0).set_result(None)
+        for _ in range(10):
+            await asyncio.sleep(0)  # until it is told to the drainer
+
+    async def send(self, delivery, tools):
+        loop = asyncio.get_running_loop()
+        if delivery.id == self._hanging and not self.cut:
+            self._overdue = time.monotonic() + self.lease_ms / 1000
+            try:
+                await loop.create_future()
+            finally:
+                self.cut = True
+        if self._begun and not self._over:
+            self._ends.append(loop.create_future())
+            await self._ends[-1]
+        self._begun = True
+        return Result(outcome=DELIVERED if self._over else RETRY, reason="so it was")

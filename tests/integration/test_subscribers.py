@@ -1,6 +1,5 @@
 """From a hook to applications that subscribed: a real store, the workers' own parts, a listener on this machine."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -73,13 +72,6 @@ def listener():
     listener.close()
 
 
-class Bells:
-    """Nobody is there to hear them."""
-
-    async def ring(self, queues):
-        return []
-
-
 class Relay:
     """One worker's router and drainers over a store; time stands where a test puts it."""
 
@@ -114,12 +106,9 @@ class Relay:
         return self.run(self.reader.deliveries(list(receipt.deliveries)))
 
     async def _route(self):
-        loop = asyncio.get_running_loop()
-        router = Router(
-            self.live, self.store, Bells(),
-            lambda work: asyncio.run_coroutine_threadsafe(work, loop).result(), lambda: False,
-        )  # fmt: skip
-        await asyncio.to_thread(router.route)
+        router = Router(self.live, self.store, lambda queues: None, lambda: False)
+        router.start()
+        await router.finish(time.monotonic() + 10)
 
     def drain(self, sink):
         """Send what is due."""

@@ -112,9 +112,17 @@ class Recording(Store):
     async def claim_deliveries(self, *args, **more):
         async with self._one_at_a_time:
             claim = await super().claim_deliveries(*args, **more)
-            n = len(claim.items)
-            self.granted += [int(at) for at in await self.client.lrange(self._log, -n, -1)] if n else []
+            await self._record(len(claim.items))
         return claim
+
+    async def turn(self, *args, **more):
+        async with self._one_at_a_time:
+            answers, claim = await super().turn(*args, **more)
+            await self._record(len(claim.items))
+        return answers, claim
+
+    async def _record(self, n: int) -> None:
+        self.granted += [int(at) for at in await self.client.lrange(self._log, -n, -1)] if n else []
 
 
 def test_workers_and_sinks_of_one_key_never_exceed_its_limit_in_any_window(run, store, namespace, house, deliver):

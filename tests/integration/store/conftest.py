@@ -9,7 +9,7 @@ from relay.model import Delivery, Limit, Outcome, Receipt
 from relay.store.keys import sink_queue
 from relay.store.store import Claim, Settlement
 
-from .shapes import hook, new, routed, settlement
+from .shapes import give_back, hook, new, routed, settlement
 
 
 class Given:
@@ -54,14 +54,21 @@ class Given:
         """Claim of a sink."""
         return self._run(self._store.claim_deliveries(sink, token, max, lease_ms, concurrency, limits))
 
-    def release(self, token: str, *deliveries: Delivery) -> int:
-        """Give deliveries of one sink back."""
-        ids = [delivery.id for delivery in deliveries]
-        return self._run(self._store.release(sink_queue(deliveries[0].sink), "d", token, ids))
+    def given_back(self, *deliveries: Delivery) -> None:
+        """Deliveries of one sink that wait again, though a drainer held them."""
+        queue, ids = sink_queue(deliveries[0].sink), [delivery.id for delivery in deliveries]
+        self._run(give_back(self._store, queue, "d", ids))
 
     def settle(self, *items: Settlement, **counts: int) -> list[str]:
         """Settle attempts of one sink."""
         return self._run(self._store.settle(items[0].delivery.sink, items, counts))
+
+    def turn(
+        self, token: str, *items: Settlement, sink: str = "books", max: int = 100, lease_ms: int = 60_000,
+        concurrency: int = 0, limits: Sequence[Limit] = (), batch: tuple[int, int] = (0, 0), **counts: int,
+    ) -> tuple[list[str], Claim[Delivery]]:  # fmt: skip
+        """Settle attempts of a sink, and claim of it under a token."""
+        return self._run(self._store.turn(sink, items, counts, token, max, lease_ms, concurrency, limits, batch))
 
     def settled(self, delivery: Delivery, outcome: Outcome, number: int = 1, **decision) -> str:
         """Settle one attempt."""

@@ -1,6 +1,8 @@
 """Records as the ingress, the router and the drainer hand them to the store."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Literal
 
 import msgspec
 
@@ -17,7 +19,7 @@ from relay.model import (
     Routed,
     RoutedEvent,
 )
-from relay.store.store import Hook, Settlement
+from relay.store.store import Hook, Settlement, Store
 
 DECIDED = {
     Outcome.DELIVERED: (DecisionKind.SETTLE, DeliveryState.DELIVERED),
@@ -76,3 +78,14 @@ def settlement(delivery: Delivery, outcome: Outcome, number: int = 1, **decision
         decision=Decision(**{**fields, **decision}),
         attempt=attempt(outcome, number),
     )
+
+
+async def give_back(store: Store, queue: str, kind: Literal["r", "d", "j"], ids: Sequence[str]) -> None:
+    """Have what is in flight of a queue due again, under nobody's token. `kind` is that of its records' keys."""
+    seconds, microseconds = await store.client.time()
+    now = seconds * 1000 + microseconds // 1000
+    for id in ids:
+        if await store.client.zrem(store.keys.leased(queue), id):
+            await store.client.hdel(f"{store.keys.prefix}{kind}:{id}", "tok")
+            await store.client.zadd(store.keys.due(queue), {id: now})
+            await store.client.zadd(store.keys.wake, {queue: now}, lt=True)

@@ -7,6 +7,7 @@ from relay.errors import StoreUnavailable
 from relay.model import Outcome, ReceiptState
 from relay.store.connect import connect
 from relay.store.health import room
+from relay.store.keys import INBOX
 from relay.store.reading import Reader
 from relay.store.scripts import Caller, Script
 from relay.store.store import Store
@@ -36,16 +37,32 @@ def test_a_hook_is_stored_as_it_came(run, store, reader, look_at_receipt):
     assert run(reader.inbox()) == (1, 0)
 
 
-def test_the_first_hook_rings_and_those_that_follow_find_the_bell_set(run, store):
+def test_the_first_hook_rings_and_those_that_follow_find_the_inbox_at_work(run, store):
     assert run(store.accept([hook("r1", b"1"), hook("r2", b"2")])).rang
     assert not run(store.accept([hook("r3", b"3")])).rang
-    run(store.silence("inbox"))
+    run(store.silence(INBOX))
+    assert not run(store.accept([hook("r4", b"4")])).rang  # who heard the bell finds this one too
+
+
+def test_a_hook_rings_again_once_all_before_it_was_taken(run, store):
+    run(store.accept([hook("r1", b"1"), hook("r2", b"2")]))
+    run(store.silence(INBOX))
+    run(store.claim_receipts("router", 1, 60_000))
+    assert not run(store.accept([hook("r3", b"3")])).rang  # one is left: who took the other comes again
+    run(store.claim_receipts("router", 9, 60_000))
     assert run(store.accept([hook("r4", b"4")])).rang
+
+
+def test_a_bell_that_is_still_on_its_way_is_not_set_twice(run, store):
+    assert run(store.accept([hook("r1", b"1")])).rang
+    run(store.claim_receipts("router", 9, 60_000))  # by one who was not rung for
+    assert not run(store.accept([hook("r2", b"2")])).rang
 
 
 def test_a_duplicate_alone_rings_nothing(run, store):
     run(store.accept([hook("r1", timed=True)]))
-    run(store.silence("inbox"))
+    run(store.silence(INBOX))
+    run(store.claim_receipts("router", 9, 60_000))
     assert not run(store.accept([hook("r2", timed=True)])).rang
 
 
@@ -154,9 +171,9 @@ def test_a_late_answer_of_a_receipt_that_is_gone_leaves_nothing_behind(accept, r
 
 def test_a_call_of_the_wrong_shape_is_refused_before_its_first_write(run, store, reader):
     call = Caller(store.client, store.keys.prefix)
-    item = {"id": "r1", "source": "acme", "digest": "1", "request_id": "", "content_type": "", "user_agent": ""}
-    with pytest.raises(redis.exceptions.ResponseError, match="as many bodies as items"):
-        run(call(Script("accept"), {"mark_ms": 1000, "late": [], "items": [item, {**item, "id": "r2"}]}, b"one"))
+    hooks = [(id, "acme", "1", False, "", "", "", False) for id in ("r1", "r2")]
+    with pytest.raises(redis.exceptions.ResponseError, match="as many bodies as hooks"):
+        run(call(Script("accept"), {"mark_ms": 1000, "late": [], "hooks": hooks}, b"one"))
     assert run(store.client.keys(store.keys.prefix + "*")) == []
 
 

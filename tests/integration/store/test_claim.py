@@ -6,9 +6,10 @@ import random
 import pytest
 
 from relay.model import DeliveryState, Limit, Outcome, ReceiptState
-from relay.store.keys import sink_queue
+from relay.store.body import pack
+from relay.store.keys import INBOX, sink_queue
 
-from .shapes import BODY, hook, new, routed, settlement
+from .shapes import BODY, give_back, hook, new, routed, settlement
 
 
 def ids(claim):
@@ -45,7 +46,7 @@ class TestItems:
         body = BODY * 100
         run(store.accept([hook("r1", body)]))
         (receipt,) = run(store.claim_receipts("router", 1, 60_000)).items
-        run(store.route("router", [routed(receipt)]))
+        run(store.route("router", [routed(receipt, packed=pack(body))]))
         assert run(store.client.strlen(store.keys.body("r1"))) < len(body) / 2
         run(store.client.zadd(store.keys.due("inbox"), {"r1": 1}))
         (again,) = run(store.claim_receipts("router", 1, 60_000)).items
@@ -248,6 +249,12 @@ class TestDeath:
         (again,) = until(lambda: given.claim("w2").items)
         assert (again.deaths, again.token) == (1, "w2")
 
+    def test_a_receipt_comes_with_the_deaths_it_has_seen(self, run, store, given, until):
+        (id,) = given.accepted()
+        (first,) = run(store.claim_receipts("dying", 1, 1)).items
+        (again,) = until(lambda: run(store.claim_receipts("w2", 1, 60_000)).items)
+        assert (first.id, first.deaths, again.id, again.deaths) == (id, 0, id, 1)
+
     def test_a_lease_that_has_not_run_out_does_not_come_back(self, given):
         given.claimed(1, lease_ms=60_000)
         assert given.claim("w2").items == []
@@ -257,7 +264,7 @@ class TestDeath:
         kill(2)
         (again,) = until(lambda: given.claim("w1").items)
         assert again.deaths == 2
-        given.release("w1", again)
+        given.given_back(again)
         others = given.pending(3)
         assert ids(given.claim()) == [deadly]
         assert ids(given.claim()) == others
@@ -298,7 +305,7 @@ class TestDeath:
     def test_a_buried_receipt_keeps_its_deliveries_of_earlier_parts_going(self, run, store, given, until):
         (receipt,) = given.taken()
         run(store.route("router", [routed(receipt, new("d1", receipt.id), last=False)]))
-        run(store.release("inbox", "r", "router", [receipt.id]))
+        run(give_back(store, INBOX, "r", [receipt.id]))
         for _ in range(5):
             until(lambda: run(store.claim_receipts("dying", 1, 1)).items)
         until(lambda: run(store.claim_receipts("w", 1, 1)).buried)
@@ -436,7 +443,7 @@ class TestRouteGate:
         given.settled(one, Outcome.BLOCKED, gate_ms=60_000, gate_scope="route", delay_ms=60_000)
         gate = run(store.client.hgetall(store.keys.gate(sink_queue("books"))))
         assert list(gate) == ["route:wrong: счета".encode()]
-        run(store.release(sink_queue("books"), "d", "w", wrong + right))
+        run(give_back(store, sink_queue("books"), "d", wrong + right))
         assert ids(given.claim()) == right
         assert [look(id).due_at for id in wrong[1:]] == [int(gate["route:wrong: счета".encode()])] * 2
 

@@ -12,8 +12,9 @@ from relay.model import Limit, Outcome
 
 from .shapes import hook, new, routed, settlement
 
+LIMITS = (Limit(key="books", count=1000, per_ms=1000),)
 GROUP = 50  # hooks, receipts and deliveries of one call
-FIXED = 25  # commands that a call may cost whatever its size: clock, gate, limits, wake, bell, counters. Under GROUP,
+FIXED = 20  # commands that a call may cost whatever its size: clock, gate, limits, wake, bell, counters. Under GROUP,
 # so that one more command an item is seen.
 
 
@@ -48,7 +49,8 @@ def assert_cost(spent: tuple[int, int], calls: int, commands_each: int) -> None:
 def known_scripts(run, store, given) -> None:
     """Have the server know all scripts, so that their loading is not counted."""
     (first,) = given.claimed(1)
-    given.settle(settlement(first, Outcome.DELIVERED))
+    given.settle(settlement(first, Outcome.RETRY))
+    given.turn("w1", settlement(*given.claim().items, Outcome.DELIVERED, 2))
 
 
 def test_an_accepted_hook_costs_five_commands_and_its_group_one_call(run, store, spent) -> None:
@@ -59,21 +61,30 @@ def test_an_accepted_hook_costs_five_commands_and_its_group_one_call(run, store,
     assert_cost(spent(), calls=1, commands_each=5)
 
 
-def test_a_routed_event_with_a_delivery_costs_seventeen_commands_and_its_group_two_calls(
-    run, store, given, spent
-) -> None:
+def test_a_routed_event_with_a_delivery_costs_eight_commands_and_its_group_two_calls(run, store, given, spent) -> None:
     given.accepted(GROUP)
     spent()
     receipts = run(store.claim_receipts("router", 100, 60_000)).items
     run(store.route("router", [routed(r, new(f"n{r.id}", r.id)) for r in receipts]))
-    assert_cost(spent(), calls=2, commands_each=17)
+    assert_cost(spent(), calls=2, commands_each=8)
 
 
-def test_a_settled_delivery_costs_fourteen_commands_and_its_group_two_calls(given, spent) -> None:
+def test_a_settled_delivery_costs_eight_commands_and_its_group_two_calls(given, spent) -> None:
     """Claimed under gate, limits and a token, then settled with its story and its counters."""
     given.pending(GROUP)
     spent()
-    deliveries = given.claim(concurrency=GROUP, limits=[Limit(key="books", count=1000, per_ms=1000)]).items
+    deliveries = given.claim(concurrency=GROUP, limits=LIMITS).items
     assert len(deliveries) == GROUP
     given.settle(*[settlement(delivery, Outcome.DELIVERED) for delivery in deliveries])
-    assert_cost(spent(), calls=2, commands_each=14)
+    assert_cost(spent(), calls=2, commands_each=8)
+
+
+def test_a_delivery_of_a_turn_costs_eight_commands_and_settling_and_claiming_a_group_one_call(given, spent) -> None:
+    """What a busy drainer does again and again: as many commands as in two calls, in one."""
+    given.pending(2 * GROUP)
+    flying = given.claim(max=GROUP, concurrency=GROUP, limits=LIMITS).items
+    done = [settlement(delivery, Outcome.DELIVERED) for delivery in flying]
+    spent()
+    answers, claim = given.turn("w2", *done, concurrency=GROUP, limits=LIMITS)
+    assert (answers, len(claim.items)) == (["settled"] * GROUP, GROUP)
+    assert_cost(spent(), calls=1, commands_each=8)

@@ -29,6 +29,19 @@ def test_a_job_that_is_there_is_not_made_again(run, store, reader, claim):
     assert run(reader.jobs()) == (0, 1)
 
 
+def test_the_first_job_rings_and_those_that_follow_find_others_waiting(run, store, claim):
+    assert run(store.enqueue("j1", "replay"))
+    run(store.silence(JOBS))
+    assert not run(store.enqueue("j2", "replay"))  # who heard the bell finds this one too
+    claim()
+    assert run(store.enqueue("j3", "replay"))
+
+
+def test_a_job_rings_though_another_waits_for_its_time(run, store):
+    assert not run(store.enqueue("later", "retention", delay_ms=60_000))
+    assert run(store.enqueue("now", "replay"))
+
+
 def test_a_job_may_wait_for_its_time(run, store, reader, claim, until):
     assert not run(store.enqueue("later", "retention", delay_ms=60_000))
     claimed = claim()

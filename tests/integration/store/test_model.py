@@ -68,23 +68,35 @@ class Life:
     def claim_of(self, sink, token, max=9, concurrency=0):
         return self.run(self.store.claim_deliveries(sink, token, max, LEASE, concurrency, []))
 
-    def settle(self):
+    def outcome(self):
+        """An attempt that ended."""
         delivery, outcome = self.pick(self.sending), self.dice.choice(list(Outcome))
         gate_ms = LEASE if outcome is Outcome.BLOCKED and self.dice.random() < 0.3 else 0
-        item = settlement(delivery, outcome, number=next(self.numbers), gate_ms=gate_ms)
-        (answer,) = self.run(self.store.settle(delivery.sink, [item], {}))
-        late = self.newest[delivery.id] != delivery.token
-        assert answer in ("stale", "gone") or not late or outcome is Outcome.DELIVERED
+        return settlement(delivery, outcome, number=next(self.numbers), gate_ms=gate_ms)
+
+    def settle(self):
+        item = self.outcome()
+        (answer,) = self.run(self.store.settle(item.delivery.sink, [item], {}))
+        self.check_answer(item, answer)
+
+    def turn(self):
+        item, token = self.outcome(), self.name("t")
+        most, concurrency = self.dice.randint(1, 4), self.dice.randint(0, 4)
+        (answer,), claim = self.run(
+            self.store.turn(item.delivery.sink, [item], {}, token, most, LEASE, concurrency, [])
+        )
+        self.check_answer(item, answer)
+        self.sending += claim.items
+        self.newest |= {delivery.id: token for delivery in claim.items}
+
+    def check_answer(self, item, answer):
+        late = self.newest[item.delivery.id] != item.delivery.token
+        assert answer in ("stale", "gone") or not late or item.outcome is Outcome.DELIVERED
 
     def mark_sending(self):
         delivery = self.pick(self.sending)
         may = self.run(self.store.mark_sending(delivery))
         assert not may or self.newest[delivery.id] == delivery.token
-
-    def release(self):
-        delivery = self.pick(self.sending)
-        given = self.run(self.store.release(sink_queue(delivery.sink), "d", delivery.token, [delivery.id]))
-        assert not given or self.newest[delivery.id] == delivery.token
 
     def leases_run_out(self, queue=None):
         queue = queue or self.dice.choice([INBOX, *map(sink_queue, SINKS)])
@@ -121,7 +133,7 @@ class Life:
         if self.routing:
             weights[self.route] = 4
         if self.sending:
-            weights |= {self.settle: 6, self.mark_sending: 1, self.release: 1}
+            weights |= {self.settle: 3, self.turn: 4, self.mark_sending: 1}
         (action,) = self.dice.choices(list(weights), list(weights.values()))
         self.story.append(action.__name__)
         action()

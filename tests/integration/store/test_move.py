@@ -49,12 +49,22 @@ def test_it_waits_in_the_account_s_queue_and_in_no_sink_s(run, reader, waiting, 
 
 def test_it_moves_on_with_its_content(run, reader, waiting, claim, move, given):
     waiting("books", "ledger")
-    bells, stale = move(*[Moved(delivery=d, content=d.sink.encode()) for d in claim().items])
-    assert (sorted(bells), stale) == ([sink_queue("books"), sink_queue("ledger")], [])
+    queues, stale = move(*[Moved(delivery=d, content=d.sink.encode()) for d in claim().items])
+    assert (sorted(queues), stale) == ([sink_queue("books"), sink_queue("ledger")], [])
     assert run(reader.account("acme")) == (0, 0)
     for sink in ("books", "ledger"):
         (sent,) = given.claim(sink=sink).items
         assert (sent.content, sent.attempts, sent.deaths) == (sink.encode(), 0, 0)
+
+
+def test_no_bell_is_set_and_who_looked_up_is_told_each_time(run, store, waiting, claim, move):
+    """It begins with them itself; of what it does not begin with, a ticker tells others."""
+    for _ in range(2):
+        waiting("books")
+        (delivery,) = claim().items
+        assert move(Moved(delivery=delivery, content=b"x")) == ([sink_queue("books")], [])
+        assert run(store.client.exists(store.keys.bell(sink_queue("books")))) == 0
+    assert sink_queue("books") in run(store.ring())
 
 
 @pytest.mark.parametrize("state", [DeliveryState.SKIPPED, DeliveryState.DEAD])

@@ -5,7 +5,7 @@ import pytest
 from relay.errors import StoreUnavailable
 from relay.model import Outcome
 from relay.store.connect import connect
-from relay.store.keys import sink_queue
+from relay.store.keys import INBOX, sink_queue
 from relay.store.reading import Reader
 from relay.store.store import Store
 
@@ -140,7 +140,9 @@ def test_two_relays_on_one_server_do_not_meet(run, store, server, given):
     reader = Reader(store.client, "other")
     assert run(reader.inbox()) == (1, 0)
     assert run(other.claim_deliveries("books", "w", 9, 60_000, 0, [])).items == []
-    assert run(store.ring()) == []
+    assert run(store.ring()) == [sink_queue("books")]
+    run(store.silence(INBOX))
+    assert run(other.ring()) == []  # its bell is set, whoever heard the other one's
     run(store.client.delete(*run(store.client.keys("{other}:*"))))
 
 

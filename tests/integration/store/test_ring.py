@@ -36,6 +36,21 @@ def test_a_lost_bell_is_rung_again_once(given, ring, silence):
     assert ring() == []
 
 
+def test_what_came_while_the_bell_was_lost_is_rung_for_too(run, store, given, ring, silence):
+    """Who set that bell was told, so nobody sets one for what follows it."""
+    given.accepted()
+    silence(INBOX)
+    given.accepted()
+    assert run(store.client.exists(store.keys.bell(INBOX))) == 0
+    assert ring() == [INBOX]
+    assert len(run(store.claim_receipts("router", 9, 60_000)).items) == 2
+
+
+def test_what_was_made_for_a_sink_without_a_bell_is_rung_for(given, ring):
+    given.pending()
+    assert ring() == [QUEUE]
+
+
 def test_a_bell_falls_silent_by_itself(run, store, given):
     given.accepted()
     assert 0 < run(store.client.pttl(store.keys.bell(INBOX))) <= 5000

@@ -3,14 +3,15 @@
 import pytest
 
 from relay.model import DeliveryState, Outcome, ReceiptState
-from relay.store.keys import sink_queue
+from relay.store.body import pack
+from relay.store.keys import INBOX
 
-from .shapes import event, hook, new, routed
+from .shapes import event, give_back, hook, new, routed
 
 
 @pytest.fixture
 def route(run, store):
-    """Route under the token "router"; give the bells and what was stale."""
+    """Route under the token "router"; give the queues that have work now and what was stale."""
     return lambda *parts, token="router": run(store.route(token, parts))
 
 
@@ -25,8 +26,8 @@ class TestOneCall:
 
     def test_it_leaves_the_inbox_and_its_deliveries_are_due(self, run, reader, given, route, look, look_at_receipt):
         (receipt,) = given.taken()
-        bells, stale = route(routed(receipt, new("d1", receipt.id), new("d2", receipt.id, sink="ledger")))
-        assert (sorted(bells), stale) == (["sink:books", "sink:ledger"], [])
+        queues, stale = route(routed(receipt, new("d1", receipt.id), new("d2", receipt.id, sink="ledger")))
+        assert (sorted(queues), stale) == (["sink:books", "sink:ledger"], [])
         assert run(reader.inbox()) == (0, 0)
         kept = look_at_receipt(receipt.id)
         assert (kept.state, kept.config, kept.deliveries) == (ReceiptState.ROUTED, "v1", {"d1": 0, "d2": 0})
@@ -37,10 +38,18 @@ class TestOneCall:
         assert found.accepted_at == receipt.received_at
         assert found.due_at == found.created_at
 
-    def test_a_bell_that_is_set_is_not_set_again(self, given, route):
+    def test_a_queue_is_told_once_a_call_however_many_were_made_for_it(self, given, route):
         first, second = given.taken(2)
-        assert route(routed(first, new("d1", first.id)))[0] == ["sink:books"]
-        assert route(routed(second, new("d2", second.id)))[0] == []
+        parts = [routed(first, new("d1", first.id), new("d2", first.id)), routed(second, new("d3", second.id))]
+        assert route(*parts) == (["sink:books"], [])
+
+    def test_no_bell_is_set_and_who_routes_is_told_each_time(self, run, store, given, route):
+        """It begins with them itself; of what it does not begin with, a ticker tells others."""
+        first, second = given.taken(2)
+        for receipt in (first, second):
+            assert route(routed(receipt, new(f"of {receipt.id}", receipt.id)))[0] == ["sink:books"]
+            assert run(store.client.exists(store.keys.bell("sink:books"))) == 0
+        assert run(store.ring()) == ["sink:books"]
 
     def test_events_are_kept_in_order_and_found_by_their_entity(self, run, reader, given, route, look_at_receipt):
         (receipt,) = given.taken()
@@ -75,7 +84,7 @@ class TestOneCall:
         run(store.accept([hook("r1", b"leads%5B" * (size // 8 + 1))]))
         (receipt,) = run(store.claim_receipts("router", 1, 60_000)).items
         before = run(reader.raw("r1"))
-        route(routed(receipt))
+        route(routed(receipt, packed=pack(receipt.body)))
         assert run(reader.raw("r1")) == before
         kept = run(store.client.strlen(store.keys.body("r1")))
         assert kept < len(receipt.body) / 10 if size > 1000 else kept == len(receipt.body)
@@ -83,8 +92,8 @@ class TestOneCall:
     @pytest.mark.parametrize("state", [DeliveryState.SKIPPED, DeliveryState.DEAD, DeliveryState.SHADOWED])
     def test_a_delivery_may_be_finished_as_it_is_made(self, run, store, reader, given, route, look, open_of, state):
         (receipt,) = given.taken()
-        bells, _ = route(routed(receipt, new("d1", receipt.id, state=state, reason="no phone", content=b"")))
-        assert bells == []
+        queues, _ = route(routed(receipt, new("d1", receipt.id, state=state, reason="no phone", content=b"")))
+        assert queues == []
         found = look("d1")
         assert (found.state, found.reason, found.due_at, found.in_flight) == (state, "no phone", None, False)
         assert found.finished_at >= found.created_at
@@ -155,7 +164,7 @@ class TestParts:
         flying = {d.id: d for d in given.claim().items}
         given.settled(flying["d1"], Outcome.DELIVERED)
         given.settled(flying["o1"], Outcome.SKIPPED)
-        run(store.release("inbox", "r", "router", [receipt.id]))
+        run(give_back(store, INBOX, "r", [receipt.id]))
         run(store.claim_receipts("second", 1, 60_000))
         assert route(routed(receipt, *deliveries), token="second") == ([], [])
         assert [look(d.id).state for d in deliveries] == ["delivered", "pending", "skipped", "skipped"]
@@ -188,7 +197,7 @@ class TestStale:
 
     def test_a_lease_that_was_given_back_writes_nothing(self, run, store, reader, given, route):
         (receipt,) = given.taken()
-        run(store.release("inbox", "r", "router", [receipt.id]))
+        run(give_back(store, INBOX, "r", [receipt.id]))
         assert route(routed(receipt, new("d1", receipt.id))) == ([], [receipt.id])
         assert run(reader.inbox()) == (1, 0)
 
@@ -201,7 +210,7 @@ class TestStale:
 
     def test_the_others_of_the_call_are_written(self, run, store, given, route, look):
         first, second = given.taken(2)
-        run(store.release("inbox", "r", "router", [first.id]))
+        run(give_back(store, INBOX, "r", [first.id]))
         parts = [routed(first, new("d1", first.id)), routed(second, new("d2", second.id))]
         assert route(*parts) == (["sink:books"], [first.id])
         assert look("d2").state is DeliveryState.PENDING
@@ -259,9 +268,8 @@ class TestOnce:
             given.settled(given.claim().items[0], Outcome.SKIPPED)
         else:
             route(routed(first, new("o1", first.id, once=True, content=b"", state=DeliveryState.SKIPPED)))
-        run(reader.client.delete(reader.keys.bell(sink_queue("books"))))
-        bells, _ = route(routed(second, new("o1", second.id, once=True, content=b"somebody")))
-        assert bells == ["sink:books"]
+        queues, _ = route(routed(second, new("o1", second.id, once=True, content=b"somebody")))
+        assert queues == ["sink:books"]
         found = look("o1")
         assert (found.state, found.event_id, found.finished_at, found.reason) == (
             DeliveryState.PENDING, f"{second.id}.0", None, "",

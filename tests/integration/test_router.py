@@ -1,0 +1,189 @@
+"""What a worker does with what arrived: it claims, plans in a thread, writes, and begins with what it made."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from relay.amocrm.form import encode
+from relay.config.environment import Settings
+from relay.live import Live
+from relay.model import DeliveryState, ReceiptState
+from relay.planning import plan
+from workers.router import Router
+
+from .store.shapes import hook
+
+CONFIG = """
+sources:
+  acme: {type: amocrm, token: long-enough}
+sinks:
+  console: {type: log}
+routes:
+  - {name: leads, on: add_lead, to: console, text: "{{ lead.id }}"}
+worker: {batch: 1}
+"""
+
+
+def leads(*ids: int) -> bytes:
+    return encode({"leads": {"add": [{"id": str(id), "name": "Сделка №1"} for id in ids]}})
+
+
+class Worker:
+    """A router over a store, what it has begun with, and what it planned with how much in the inbox."""
+
+    def __init__(self, run, store, reader, folder, monkeypatch) -> None:
+        path = folder / "relay.yaml"
+        path.write_text(CONFIG)
+        self.run, self.store, self.reader = run, store, reader
+        self.live = Live(Settings.from_environ({"RELAY_CONFIG": str(path)}))
+        self.begun: list[list[str]] = []
+        self.planned: list[tuple[str, str]] = []  # each receipt, and the thread that planned it
+        self.while_planning = lambda receipt: None
+        self.stopping = False
+        monkeypatch.setattr("workers.router.plan", self._plan)
+
+    def _plan(self, receipt, *more):
+        self.planned.append((receipt.id, threading.current_thread().name))
+        self.while_planning(receipt)
+        return plan(receipt, *more)
+
+    def accept(self, *ids: int, body: bytes | None = None) -> list[str]:
+        """Take a hook in for each of these leads."""
+        hooks = [hook(f"r{id}", body or leads(id)) for id in ids]
+        self.run(self.store.accept(hooks))
+        return [hook.id for hook in hooks]
+
+    def route(self, until: Callable[[], object] = lambda: None, within: float = 60) -> None:
+        """Have what is in the inbox routed by a process that waits for something, then has so many seconds left."""
+
+        async def go() -> None:
+            self.loop = asyncio.get_running_loop()
+            router = Router(self.live, self.store, self.begun.append, lambda: self.stopping)
+            router.start()
+            await asyncio.to_thread(until)
+            await router.finish(time.monotonic() + within)
+
+        self.run(go())
+
+    def inbox(self) -> tuple[int, int]:
+        """Give how many wait and how many are in work, asked from the planner's thread."""
+        return asyncio.run_coroutine_threadsafe(self.reader.inbox(), self.loop).result(10)
+
+    def receipt(self, id: str):
+        (found,) = self.run(self.reader.receipts([id]))
+        return found
+
+    def deliveries(self, id: str):
+        return self.run(self.reader.deliveries(list(self.receipt(id).deliveries)))
+
+
+@pytest.fixture
+def worker(run, store, reader, tmp_path, monkeypatch) -> Worker:
+    return Worker(run, store, reader, tmp_path, monkeypatch)
+
+
+def test_all_that_arrived_is_routed_batch_after_batch_by_one_thread(worker):
+    ids = worker.accept(*range(7))
+    worker.route()
+    assert sorted(id for id, _ in worker.planned) == ids
+    assert {thread for _, thread in worker.planned} == {"planner_0"}
+    assert worker.run(worker.reader.inbox()) == (0, 0)
+    assert {one.state for id in ids for one in worker.deliveries(id)} == {DeliveryState.PENDING}
+    assert [worker.receipt(id).state for id in ids] == [ReceiptState.ROUTED] * 7
+
+
+def test_it_begins_with_the_queues_that_it_wrote_to_and_sets_no_bell(worker):
+    worker.accept(1, 2)
+    worker.accept(3, body=b"contacts[add][0][id]=3")  # no route takes it
+    worker.route()
+    assert sorted(worker.begun) == [[], ["sink:console"], ["sink:console"]]
+    assert worker.run(worker.store.client.exists(worker.store.keys.bell("sink:console"))) == 0
+
+
+def test_a_body_is_kept_small_and_reads_as_it_came(worker):
+    body = leads(*range(100, 160))
+    (id,) = worker.accept(1, body=body)
+    worker.route()
+    assert worker.run(worker.store.client.strlen(worker.store.keys.body(id))) < len(body) / 2
+    assert worker.run(worker.reader.raw(id)).body == body
+    assert len(worker.deliveries(id)) == 60
+
+
+def test_a_body_that_would_not_get_smaller_is_kept_as_it_came(worker):
+    (id,) = worker.accept(1, body=b"leads[add][0][id]=1")
+    worker.route()
+    assert worker.run(worker.store.client.get(worker.store.keys.body(id))) == b"leads[add][0][id]=1"
+    assert worker.run(worker.reader.raw(id)).body == b"leads[add][0][id]=1"
+
+
+def test_one_that_cannot_be_planned_is_put_aside_and_the_others_go_on(worker):
+    def fail(receipt):
+        if receipt.id == "r2":
+            raise ValueError("a defect of ours")
+
+    worker.while_planning = fail
+    worker.accept(1, 2, 3)
+    worker.route()
+    states = {id: worker.receipt(id).state for id in ("r1", "r2", "r3")}
+    assert states == {"r1": "routed", "r2": "quarantined", "r3": "routed"}
+    assert worker.receipt("r2").reason == "the relay failed on it: ValueError"
+    assert worker.run(worker.reader.raw("r2")).body == leads(2)
+
+
+def test_while_one_batch_is_planned_the_next_is_claimed(worker, until):
+    seen = []
+    worker.while_planning = lambda _: seen or seen.append(until(lambda: worker.inbox() == (1, 2)))
+    worker.accept(1, 2, 3)
+    worker.route()
+    assert seen == [True]
+
+
+def test_what_may_kill_the_worker_is_planned_while_nothing_else_is_in_its_hands(run, store, worker):
+    """Whatever it holds when it dies, of that a death is counted."""
+    ids = worker.accept(*range(6))
+    suspects = ids[1::2]
+    for id in suspects:
+        run(store.client.hset(store.keys.receipt(id), "died", 1))
+    held: dict[str, int] = {}
+
+    def look(receipt):
+        if receipt.id in suspects:
+            held[receipt.id] = worker.inbox()[1]
+
+    worker.while_planning = look
+    worker.route()
+    assert held == dict.fromkeys(suspects, 1)
+    assert worker.run(worker.reader.inbox()) == (0, 0)
+
+
+def test_a_worker_that_stops_takes_nothing_more_and_writes_what_it_has(worker):
+    def stop(_):
+        worker.stopping = True
+
+    worker.while_planning = stop
+    worker.accept(*range(9))
+    worker.route()
+    waiting, in_work = worker.run(worker.reader.inbox())
+    assert in_work == 0
+    assert waiting == 9 - len(worker.planned)
+    assert 1 <= len(worker.planned) <= 2  # one may have been claimed already when it was told to stop
+
+
+def test_a_plan_that_takes_too_long_is_left_to_its_lease(worker):
+    planning, ended = threading.Event(), threading.Event()
+
+    def hang(_):
+        planning.set()
+        ended.wait()
+
+    worker.while_planning = hang
+    worker.accept(1)
+    try:
+        worker.route(until=planning.wait, within=0)
+    finally:
+        ended.set()
+    assert worker.run(worker.reader.inbox()) == (0, 1)
+    assert (worker.begun, worker.receipt("r1").state) == ([], ReceiptState.ACCEPTED)

@@ -1,0 +1,58 @@
+"""One line for every item, in each of the formats. In a process of its own: logging is set up once for all of one."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+from relay.logs import configure, configure_command, log, log_each
+from relay.model import Outcome
+
+{configured}
+log.info("before", n=1)
+items = [{{"id": "d1", "outcome": Outcome.DELIVERED, "reason": "счёт 'два'\\nтри"}}, {{"id": "d2", "ms": 12}}, {{}}]
+log_each("delivery.attempted", items, sink="books", tries=1)
+log_each("nothing.happened", [], sink="books")
+log.info("after", n=2)
+"""
+CONFIGURED = ['configure("json")', 'configure("console")', "configure_command()"]
+
+
+def said(configured: str) -> list[str]:
+    """Give the lines that were logged by a process that is set up so."""
+    command = [sys.executable, "-X", "utf8", "-c", PROGRAM.format(configured=configured)]
+    done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
+    assert not (done.stdout and done.stderr)
+    return (done.stdout or done.stderr).splitlines()
+
+
+@pytest.mark.parametrize("configured", CONFIGURED)
+def test_every_item_has_a_line_and_none_make_none(configured):
+    before, *each, after = said(configured)
+    assert ("before" in before, "after" in after) == (True, True)
+    assert ["delivery.attempted" in line for line in each] == [True] * 3
+
+
+def test_as_json_a_line_holds_its_item_and_what_all_share():
+    before, first, second, empty, after = map(json.loads, said('configure("json")'))
+    shared = {"event": "delivery.attempted", "level": "info", "sink": "books", "tries": 1}
+    shared |= {"timestamp": first["timestamp"]}
+    assert first == {**shared, "id": "d1", "outcome": "delivered", "reason": "счёт 'два'\nтри"}
+    assert second == {**shared, "id": "d2", "ms": 12}
+    assert empty == shared
+    assert (before["n"], after["n"]) == (1, 2)
+    assert before["timestamp"] <= first["timestamp"] <= after["timestamp"]
+
+
+@pytest.mark.parametrize("configured", CONFIGURED[1:])
+def test_for_eyes_a_line_shows_its_item_and_what_all_share(configured):
+    _, first, second, empty, _ = said(configured)
+    assert all("sink=books" in line and "tries=1" in line for line in (first, second, empty))
+    assert ("id=d1" in first, "outcome=delivered" in first, "счёт" in first) == (True, True, True)
+    assert ("id=d2" in second, "ms=12" in second) == (True, True)
+    assert "id=" not in empty
+    assert "id=d2" not in first
+    assert "id=d1" not in second
+    assert len({line.split()[0] for line in (first, second, empty)}) == 1  # one time for all of them

@@ -1,0 +1,313 @@
+"""Hooks are stored in groups: few writes carry many, every hook gets its answer, and amoCRM never waits in vain."""
+
+import asyncio
+import itertools
+import time
+
+import pytest
+
+from relay.errors import StoreUnavailable
+from relay.store.keys import INBOX
+from relay.store.store import Accepted, Hook
+from relay.web import commit
+from relay.web.commit import GROUP_BYTES, GROUP_HOOKS, GroupCommit
+
+HOUR = 3600.0
+
+
+class Group:
+    """Hooks on their way into the store, until a test says what becomes of them."""
+
+    def __init__(self, hooks, late) -> None:
+        self.ids = [hook.id for hook in hooks]
+        self.late = list(late)
+        self.accepted: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+
+    def write(self, rang: bool = False, duplicates: dict[str, str] | None = None) -> None:
+        """Have them stored; some as duplicates of others."""
+        first = duplicates or {}
+        answers = [(first.get(id, id), id in first) for id in self.ids]
+        self.accepted.set_result(Accepted(rang=rang, answers=answers))
+
+    def fail(self, error: Exception) -> None:
+        self.accepted.set_exception(error)
+
+
+class HeldStore:
+    """A store that writes when it is told to."""
+
+    def __init__(self) -> None:
+        self.groups: list[Group] = []
+
+    async def accept(self, hooks, late=()) -> Accepted:
+        group = Group(hooks, late)
+        self.groups.append(group)
+        return await group.accepted
+
+
+class HeldBells:
+    """Bells that nobody ever hears."""
+
+    def __init__(self) -> None:
+        self.rung: list[list[str]] = []
+
+    async def ring(self, queues) -> list[str]:
+        self.rung.append(list(queues))
+        return await asyncio.get_running_loop().create_future()
+
+
+class Web:
+    """The writer of a web process. Whatever a test does, the loop goes on until nothing moves by itself."""
+
+    def __init__(self, run) -> None:
+        self._run = run
+        self._numbers = itertools.count()
+        self._store = HeldStore()
+        self.bells = HeldBells()
+        self.full = False
+        self.commit = GroupCommit(self._store, self.bells, lambda: self.full)
+        self._writing = run(self._begin(self.commit.run()))
+
+    async def _begin(self, work) -> asyncio.Task:
+        return asyncio.create_task(work)
+
+    async def _until_quiet(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)  # a turn of the loop; no time passes
+
+    def go_on(self) -> None:
+        self._run(self._until_quiet())
+
+    def put(self, n: int = 1, body: bytes = b"x", waited: float = 0.0) -> list[asyncio.Task]:
+        """Have so many hooks come; their requests began `waited` seconds ago."""
+        hooks = [
+            Hook(id=f"r{next(self._numbers):04}", source="acme", digest="d", timed=False, request_id="",
+                 content_type="", user_agent="", body=body)
+            for _ in range(n)
+        ]  # fmt: skip
+        began = time.monotonic() - waited
+        tasks = [self._run(self._begin(self.commit.put(hook, began))) for hook in hooks]
+        self.go_on()
+        return tasks
+
+    @property
+    def groups(self) -> list[int]:
+        """How many hooks each group had that went to the store."""
+        return [len(group.ids) for group in self._store.groups]
+
+    @property
+    def late(self) -> list[list[str]]:
+        """Which hooks were said to be answered late, with each group."""
+        return [group.late for group in self._store.groups]
+
+    def write(self, group: int, **said) -> None:
+        """Have a group stored."""
+        self._store.groups[group].write(**said)
+        self.go_on()
+
+    def fail(self, group: int, error: Exception) -> None:
+        """Have the store refuse a group."""
+        self._store.groups[group].fail(error)
+        self.go_on()
+
+    def answered_late(self, id: str) -> None:
+        self.commit.answered_late(id)
+        self.go_on()
+
+
+@pytest.fixture
+def web(monkeypatch) -> Web:
+    """Give a web process whose hooks wait for long, where a test does not say otherwise."""
+    monkeypatch.setattr(commit, "PATIENCE_SECONDS", HOUR)
+    with asyncio.Runner() as runner:
+        yield Web(runner.run)
+
+
+def answers(tasks):
+    return [task.result() for task in tasks]
+
+
+def assert_refused(tasks, why: str) -> None:
+    for task in tasks:
+        with pytest.raises(StoreUnavailable, match=why):
+            task.result()
+
+
+class TestGroups:
+    """What leaves together, and when."""
+
+    def test_the_first_leaves_at_once_alone(self, web):
+        web.put()
+        assert web.groups == [1]
+
+    def test_what_comes_while_it_is_on_its_way_leaves_together_after_it(self, web):
+        web.put()
+        web.put(2)
+        web.put(3)
+        assert web.groups == [1]
+        web.write(0)
+        assert web.groups == [1, 5]
+
+    def test_a_second_leaves_beside_it_only_when_it_is_whole(self, web):
+        web.put()
+        web.put(GROUP_HOOKS - 1)
+        assert web.groups == [1]
+        web.put()
+        assert web.groups == [1, GROUP_HOOKS]
+
+    def test_few_are_whole_where_they_are_large(self, web):
+        web.put()
+        web.put(3, body=b"x" * (GROUP_BYTES // 4))
+        assert web.groups == [1]
+        web.put(body=b"x" * (GROUP_BYTES // 4))
+        assert web.groups == [1, 4]
+
+    def test_a_group_is_no_larger_than_a_script_may_be(self, web):
+        web.put()
+        web.put(5, body=b"x" * (GROUP_BYTES // 2))
+        assert web.groups == [1, 2]
+        web.write(0)
+        web.write(1)
+        web.write(2)
+        assert web.groups == [1, 2, 2, 1]
+
+    def test_one_that_is_larger_than_a_group_leaves_alone(self, web):
+        web.put(2, body=b"x" * (GROUP_BYTES + 1))
+        assert web.groups == [1, 1]
+
+    def test_at_most_two_are_on_their_way(self, web):
+        web.put(4 * GROUP_HOOKS)
+        assert web.groups == [1, GROUP_HOOKS]
+        web.write(1)
+        assert web.groups == [1, GROUP_HOOKS, GROUP_HOOKS]
+        web.write(0)
+        assert web.groups == [1, GROUP_HOOKS, GROUP_HOOKS, GROUP_HOOKS]
+        web.write(2)
+        assert web.groups == [1, GROUP_HOOKS, GROUP_HOOKS, GROUP_HOOKS]  # what is left is not whole
+
+    def test_what_is_not_whole_waits_for_both(self, web):
+        web.put()
+        web.put(GROUP_HOOKS + 50)
+        web.write(0)
+        assert web.groups == [1, GROUP_HOOKS]
+        web.write(1)
+        assert web.groups == [1, GROUP_HOOKS, 50]
+
+    def test_one_that_nobody_waits_for_any_more_does_not_leave(self, web):
+        web.put()
+        waiting = web.put()
+        gone = web.put(waited=HOUR)
+        assert_refused(gone, "no answer in time")
+        (hung_up,) = web.put()
+        hung_up.cancel()
+        web.go_on()
+        web.write(0)
+        assert web.groups == [1, 1]
+        web.write(1)
+        assert answers(waiting) == [("r0001", False)]
+
+
+class TestAnswers:
+    """Every hook gets its own."""
+
+    def test_each_gets_what_the_store_said_of_it(self, web):
+        web.put()
+        many = web.put(3)
+        web.write(0)
+        web.write(1, duplicates={"r0002": "r0000"})
+        assert answers(many) == [("r0001", False), ("r0000", True), ("r0003", False)]
+
+    def test_also_where_the_second_group_is_written_first(self, web):
+        first, second = web.put(), web.put(GROUP_HOOKS)
+        web.write(1)
+        assert answers(second) == [(f"r{n:04}", False) for n in range(1, GROUP_HOOKS + 1)]
+        assert not first[0].done()
+        web.write(0)
+        assert answers(first) == [("r0000", False)]
+
+    def test_however_many_there_are(self, web):
+        many = web.put(7 * GROUP_HOOKS + 7)
+        for group in itertools.count():
+            if group == len(web.groups):
+                break
+            web.write(group)
+        assert answers(many) == [(f"r{n:04}", False) for n in range(len(many))]
+
+    def test_none_waits_for_a_bell(self, web):
+        first = web.put()
+        web.write(0, rang=True)
+        assert answers(first) == [("r0000", False)]
+        web.put()
+        web.write(1)
+        assert web.bells.rung == [[INBOX]]
+
+    @pytest.mark.parametrize("error", [StoreUnavailable("it is away"), ValueError("a defect")])
+    def test_a_store_that_fails_refuses_all_of_the_group(self, web, error):
+        first, second = web.put(), web.put(GROUP_HOOKS)
+        web.fail(1, error)
+        assert_refused(second, str(error))
+        web.write(0)
+        assert answers(first) == [("r0000", False)]
+
+    def test_a_store_that_is_away_refuses_all_and_one_that_is_back_takes_what_comes(self, web):
+        early, more = web.put(), web.put(GROUP_HOOKS + 3)
+        for group in range(3):
+            web.fail(group, StoreUnavailable("it is away"))
+        assert web.groups == [1, GROUP_HOOKS, 3]
+        assert_refused([*early, *more], "it is away")
+        late = web.put(2)
+        web.write(3)
+        web.write(4)
+        assert len(answers(late)) == 2
+
+    def test_those_that_the_store_is_too_slow_for_are_refused(self, web):
+        assert_refused(web.put(waited=HOUR), "no answer in time")
+
+    def test_a_store_that_is_nearly_full_is_not_asked(self, web):
+        web.full = True
+        assert_refused(web.put(), "nearly full")
+        assert web.groups == []
+
+    def test_only_so_many_bytes_may_wait(self, web, monkeypatch):
+        monkeypatch.setattr(commit, "BYTES_IN_FLIGHT", 10)
+        web.put()
+        web.put(body=b"x" * 9)
+        assert_refused(web.put(body=b"xx"), "too many bodies wait")
+        web.write(0)
+        web.write(1)
+        assert not web.put(body=b"x" * 10)[0].done()
+
+
+class TestLate:
+    """What was stored, but answered too late, comes again: the store must know it as a duplicate."""
+
+    def test_what_was_refused_and_then_stored_is_said(self, web):
+        (late,) = web.put(waited=HOUR)
+        assert late.done()
+        assert web.late == [[]]
+        web.write(0)
+        assert web.late == [[], ["r0000"]]
+
+    def test_what_is_found_late_after_its_answer_is_said_at_once(self, web):
+        web.put()
+        web.write(0)
+        web.answered_late("r0000")
+        assert web.late == [[], ["r0000"]]
+
+    def test_what_is_found_late_while_another_is_on_its_way_is_said_after_it(self, web):
+        """Not with the next hook: that may be the very repetition, and it would be stored as new."""
+        web.put()
+        web.write(0)
+        web.put()
+        web.answered_late("r0000")
+        web.write(1)
+        assert web.late == [[], [], ["r0000"]]
+
+    def test_what_the_store_was_away_for_is_said_with_the_next(self, web):
+        web.put()
+        web.write(0)
+        web.answered_late("r0000")
+        web.fail(1, StoreUnavailable("it is away"))
+        assert web.late == [[], ["r0000"]]  # it is not asked again and again
+        web.put()
+        assert web.late == [[], ["r0000"], ["r0000"]]
