@@ -20,7 +20,7 @@ from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.measures import ATTEMPT, END_TO_END, Timing
 from relay.store.store import Claim, Settlement, Store
-from workers.attempt import OVERDUE, Came, attempt, longest_seconds
+from workers.attempt import OVERDUE, OVERTIME_SECONDS, Came, attempt, longest_seconds
 from workers.errand import Errand
 
 AT_ONCE = 100  # a script blocks the store while it runs
@@ -94,10 +94,13 @@ class Drainer:
 
     def _cut_overdue(self) -> None:
         now = time.monotonic()
-        for overdue, task in self._sending.values():
+        while self._sending:
+            number, (overdue, task) = next(iter(self._sending.items()))
             if overdue > now:
                 break
             task.cancel(OVERDUE)
+            del self._sending[number]
+            self._sending[number] = now + OVERTIME_SECONDS, task  # for its end; then once more
 
     async def _turn(self) -> int:
         """Settle what finished and start what may be taken. Returns in how many milliseconds more may be, or -1."""

@@ -48,7 +48,7 @@ class Calls:
         if left_ms < self._timeout_ms * _LEAST:
             reason = "the calls before it took all the time"
             return TransportFailure(kind="timeout_before_write", reason=reason, sent=False)
-        if left_ms < self._timeout_ms - _NOTHING_MS:
+        if left_ms < self._timeout_ms - _NOTHING_MS or request.timeout.total != self._timeout_ms / 1000:
             request = msgspec.structs.replace(request, timeout=timeouts(left_ms))
         return await call(self.tools.session, request)
 
