@@ -104,6 +104,15 @@ class TestStates:
         given.settled(delivery, Outcome.RETRY)
         assert not given.claim().items[0].sending
 
+    @pytest.mark.parametrize("outcome", list(Outcome))
+    def test_it_is_nobody_s_any_more_and_what_waits_has_seen_no_death(self, run, store, given, until, outcome):
+        given.leased(token="dying", lease_ms=1)
+        (delivery,) = until(lambda: given.claim("w1").items)
+        given.settled(delivery, outcome, delay_ms=60_000)
+        state, token, died = run(store.client.hmget(store.keys.delivery(delivery.id), "state", "tok", "died"))
+        assert token == b""
+        assert died == (b"0" if state == b"pending" else b"1")
+
     def test_a_batch_settles_each_by_itself(self, given, look):
         gone, *held = given.claimed(4)
         outcomes = [Outcome.DELIVERED, Outcome.RETRY, Outcome.REJECTED]

@@ -323,6 +323,12 @@ def test_a_token_is_fetched_once(vendor, authorized):
     assert first.headers["Authorization"] == second.headers["Authorization"] == "Bearer t-1"
 
 
+def test_every_call_of_an_attempt_has_what_is_left_of_the_sink_s_time(vendor, authorized):
+    authorized((200, {"access_token": "t-1"}), (401, b""), (200, {"access_token": "t-2"}), (201, {}))
+    assert [request.url.path for request in vendor.asked].count("/token") == 2
+    assert [request.timeout.total > 5 for request in vendor.asked] == [True] * 4  # a third of it, at the very least
+
+
 def test_another_worker_uses_the_token_that_one_fetched(vendor, delivery, authorized):
     authorized((200, {"access_token": "t-1", "expires_in": 3600}), (201, {}))
     other = sink(auth=OAUTH)
