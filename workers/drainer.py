@@ -19,7 +19,8 @@ from relay.model import Attempt, Delivery, Outcome
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.measures import ATTEMPT, END_TO_END, Timing
-from relay.store.store import Claim, Settlement, Store
+from relay.store.records import Claim, Settlement
+from relay.store.store import Store
 from workers.attempt import OVERDUE, OVERTIME_SECONDS, Came, attempt, longest_seconds
 from workers.errand import Errand
 

@@ -23,7 +23,8 @@ from relay.retrying import Policy, decide
 from relay.store.keys import account_queue
 from relay.store.notes import Notes
 from relay.store.reading import Reader
-from relay.store.store import Settlement, Store
+from relay.store.records import Settlement
+from relay.store.store import Store
 from workers.errand import Errand
 
 BATCH = 200  # deliveries looked up together

@@ -7,7 +7,8 @@ from typing import TypeAlias
 from relay.errors import StoreUnavailable
 from relay.live import Live
 from relay.logs import log
-from relay.store.store import Job, Store
+from relay.store.records import Job
+from relay.store.store import Store
 from workers.errand import Errand
 
 Work: TypeAlias = Callable[[Job], Awaitable[int | None]]

@@ -16,7 +16,8 @@ from relay.logs import log, log_each
 from relay.model import NewDelivery, Receipt, ReceiptState, Routed, RoutedEvent
 from relay.planning import plan
 from relay.store.body import pack
-from relay.store.store import Claim, Store
+from relay.store.records import Claim
+from relay.store.store import Store
 from workers.errand import Errand
 
 PART_ITEMS, CALL_ITEMS = 100, 200  # a script blocks the store while it runs

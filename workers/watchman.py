@@ -16,7 +16,8 @@ from relay.model import Record
 from relay.store.keys import INBOX
 from relay.store.notes import Notes
 from relay.store.reading import Reader
-from relay.store.store import Job, Store
+from relay.store.records import Job
+from relay.store.store import Store
 
 LISTEN, CATCH_UP = "listen", "catch-up"
 LISTEN_EVERY_MS = 60_000

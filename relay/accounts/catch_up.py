@@ -20,7 +20,8 @@ from relay.store.body import digest
 from relay.store.health import room
 from relay.store.notes import Notes
 from relay.store.reading import Reader
-from relay.store.store import Hook, Store
+from relay.store.records import Hook
+from relay.store.store import Store
 
 LATEST_MS: Final = 120_000  # hooks of what is younger may be on their way
 USER_AGENT: Final = "amo-relay catch-up"

@@ -1,18 +1,18 @@
 """The store: every change of state is one atomic script, named after the transition."""
 
 from collections.abc import Mapping, Sequence
-from typing import Generic, Literal, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from relay.model import Decision, Delivery, DeliveryState, Limit, Moved, Outcome, Receipt, Record, Routed
-from relay.store.body import unpack
+from relay.model import Delivery, DeliveryState, Limit, Moved, Receipt, Routed
 from relay.store.deciding import decide
 from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
+from relay.store.records import Accepted, Claim, Hook, Job, Settlement
 from relay.store.scripts import Caller, Script, unavailable
 from relay.store.subscriptions import Subscriptions
+from relay.store.wire import Claimed, Wanted, came, deliveries_of, hook_of, of_sink, part_of, receipts_of
 
 _ACCEPT, _ROUTE = Script("accept"), Script("route")
 _CLAIM, _SETTLE = Script("claim", "_claiming"), Script("settle", "_settling")
@@ -20,56 +20,14 @@ _TURN = Script("turn", "_settling", "_claiming")
 _SENDING, _ENQUEUE, _FINISH_JOB = Script("sending"), Script("enqueue"), Script("finish_job")
 _RETIRE, _RING, _MOVE = Script("retire"), Script("ring"), Script("move")
 
-T = TypeVar("T")
-
-
-class Hook(Record, frozen=True):
-    """A POST that the ingress wants stored."""
-
-    id: str
-    source: str
-    digest: str  # of the body, for the duplicate rule
-    timed: bool  # the body carries a change time
-    request_id: str
-    content_type: str
-    user_agent: str
-    body: bytes = b""
-    recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
-
-
-class Accepted(Record, frozen=True):
-    """What became of a group of hooks: for each the receipt's id and whether it is a duplicate of that one."""
-
-    rang: bool  # this call set the inbox's bell: publish it
-    answers: list[tuple[str, bool]]
-
-
-class Claim(Record, Generic[T], frozen=True):
-    """What may be worked on now, under `token`."""
-
-    token: str
-    items: list[T]
-    buried: list[str]  # given up on now: they killed their worker five times
-    wait_ms: int  # until more may be taken; -1: nothing to wait for
-    batched: bool = False  # the items are for one call
-
-
-class Settlement(Record, frozen=True):
-    """What an attempt came to, and what is to be done."""
-
-    delivery: Delivery
-    outcome: Outcome
-    decision: Decision
-    attempt: bytes  # as JSON, for the story
-
-
-class Job(Record, frozen=True):
-    """A piece of background work, as a worker holds it."""
-
-    id: str
-    kind: str
-    args: bytes
-    token: str
+_ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
+_CLAIMED = msgspec.msgpack.Decoder(Claimed, strict=False)
+_TURNED = msgspec.msgpack.Decoder(tuple[list[str], Claimed], strict=False)
+_ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
+_STRINGS = msgspec.msgpack.Decoder(list[str])
+_BOOL = msgspec.msgpack.Decoder(bool)
+_BOOLS = msgspec.msgpack.Decoder(tuple[bool, bool])
+_INT = msgspec.msgpack.Decoder(int)
 
 
 class Store:
@@ -84,23 +42,15 @@ class Store:
 
     async def accept(self, hooks: Sequence[Hook], late: Sequence[str] = ()) -> Accepted:
         """Store hooks, all in one write. `late`: receipts whose answer left too late."""
-        items = [
-            (h.id, h.source, h.digest, h.timed, h.request_id, h.content_type, h.user_agent, h.recovered) for h in hooks
-        ]
-        request = {"mark_ms": MARK_MS, "hooks": items, "late": late}
+        request = {"mark_ms": MARK_MS, "hooks": list(map(hook_of, hooks)), "late": late}
         reply = await self._call(_ACCEPT, request, *[hook.body for hook in hooks])
         rang, answers = _ACCEPTED.decode(reply)
         return Accepted(rang=rang, answers=answers)
 
     async def claim_receipts(self, token: str, max: int, lease_ms: int) -> Claim[Receipt]:
         """Take receipts from the inbox."""
-        claimed, blobs = await self._claimed(_Wanted(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms))
-        receipts = [
-            Receipt(id=i[0], deaths=int(i[1]), source=i[2], received_at=int(i[3]), content_type=i[4], user_agent=i[5],
-                    request_id=i[6], body=unpack(blob) if i[7] else blob)
-            for i, blob in zip(claimed.items, blobs, strict=True)
-        ]  # fmt: skip
-        return Claim(token=token, items=receipts, buried=claimed.buried, wait_ms=claimed.wait_ms)
+        claimed, blobs = await self._claimed(Wanted(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms))
+        return receipts_of(claimed, token, blobs)
 
     async def claim_deliveries(
         self,
@@ -116,28 +66,30 @@ class Store:
 
         `batch` (n, m): where at least m are due, take up to n of them for one call, under one grant.
         """
-        wanted = _of_sink(sink, token, max, lease_ms, concurrency, limits, batch)
-        return _deliveries(token, *await self._claimed(wanted))
+        wanted = of_sink(sink, token, max, lease_ms, concurrency, limits, batch)
+        claimed, blobs = await self._claimed(wanted)
+        return deliveries_of(claimed, token, blobs)
 
     async def claim_waiting(self, queue: str, token: str, max: int, lease_ms: int) -> Claim[Delivery]:
         """Take deliveries that wait for a look-up, as the account's gate allows. Who asks the account has its limit."""
-        wanted = _Wanted(queue=queue, kind="d", token=token, max=max, lease_ms=lease_ms)
-        return _deliveries(token, *await self._claimed(wanted))
+        wanted = Wanted(queue=queue, kind="d", token=token, max=max, lease_ms=lease_ms)
+        claimed, blobs = await self._claimed(wanted)
+        return deliveries_of(claimed, token, blobs)
 
     async def claim_jobs(self, token: str, max: int, lease_ms: int) -> Claim[Job]:
         """Take background work."""
-        claimed, _ = await self._claimed(_Wanted(queue=JOBS, kind="j", token=token, max=max, lease_ms=lease_ms))
+        claimed, _ = await self._claimed(Wanted(queue=JOBS, kind="j", token=token, max=max, lease_ms=lease_ms))
         jobs = [Job(id=i[0], kind=i[2], args=i[3].encode(), token=token) for i in claimed.items]
         return Claim(token=token, items=jobs, buried=claimed.buried, wait_ms=claimed.wait_ms)
 
-    async def _claimed(self, wanted: "_Wanted") -> "tuple[_Claimed, list[bytes]]":
+    async def _claimed(self, wanted: Wanted) -> tuple[Claimed, list[bytes]]:
         meta, *blobs = await self._call(_CLAIM, wanted)
         return _CLAIMED.decode(meta), blobs
 
     async def route(self, token: str, parts: Sequence[Routed]) -> tuple[list[str], list[str]]:
         """Write what became of receipts. Returns the queues that have work now, and the receipts not ours any more."""
         blobs: list[bytes] = []
-        receipts = [_part(part, blobs) for part in parts]
+        receipts = [part_of(part, blobs) for part in parts]
         reply = await self._call(_ROUTE, {"token": token, "receipts": receipts}, *blobs)
         return _ROUTED.decode(reply)
 
@@ -154,11 +106,11 @@ class Store:
         batch: tuple[int, int] = (0, 0),
     ) -> tuple[list[str], Claim[Delivery]]:
         """Settle, then claim for the slots which that made free: `settle` and `claim_deliveries` in one round trip."""
-        wanted = _of_sink(sink, token, max, lease_ms, concurrency, limits, batch)
-        request = {"came": _came(sink_queue(sink), sink, items, counts), "wanted": wanted}
+        wanted = of_sink(sink, token, max, lease_ms, concurrency, limits, batch)
+        request = {"came": came(sink_queue(sink), sink, items, counts), "wanted": wanted}
         meta, *blobs = await self._call(_TURN, request, *[item.attempt for item in items])
         answers, claimed = _TURNED.decode(meta)
-        return answers, _deliveries(token, claimed, blobs)
+        return answers, deliveries_of(claimed, token, blobs)
 
     async def settle(self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> list[str]:
         """Write what attempts came to. Answers "settled", "stale" (a newer lease decides) or "gone" for each."""
@@ -172,8 +124,8 @@ class Store:
     async def _settle(
         self, queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int]
     ) -> list[str]:
-        came = _came(queue, counted, items, counts)
-        return _STRINGS.decode(await self._call(_SETTLE, came, *[item.attempt for item in items]))
+        settled = came(queue, counted, items, counts)
+        return _STRINGS.decode(await self._call(_SETTLE, settled, *[item.attempt for item in items]))
 
     async def move(self, queue: str, items: Sequence[Moved]) -> tuple[list[str], list[str]]:
         """Move deliveries on whose look-up is answered. Returns the queues that have work now, and those not ours."""
@@ -235,114 +187,3 @@ class Store:
             await self.client.delete(self.keys.bell(queue))
         except RedisError as error:
             raise unavailable(error) from error
-
-
-class _Wanted(Record, frozen=True):
-    """What a claim is to take, as its script has it."""
-
-    queue: str
-    kind: Literal["r", "d", "j"]
-    token: str
-    max: int
-    lease_ms: int
-    concurrency: int = 0
-    limits: Sequence[Limit] = ()
-    batch: int = 0
-    batch_from: int = 0
-
-
-class _Claimed(Record, frozen=True, array_like=True):
-    """What a claim took, as its script tells it; the blobs stand beside it."""
-
-    wait_ms: int
-    buried: list[str]
-    items: list[list[str]]
-    batched: bool
-
-
-def _of_sink(
-    sink: str,
-    token: str,
-    max: int,
-    lease_ms: int,
-    concurrency: int,
-    limits: Sequence[Limit],
-    batch: tuple[int, int],
-) -> _Wanted:
-    at_once, batch_from = batch
-    return _Wanted(
-        queue=sink_queue(sink),
-        kind="d",
-        token=token,
-        max=max,
-        lease_ms=lease_ms,
-        concurrency=concurrency,
-        limits=limits,
-        batch=at_once,
-        batch_from=batch_from,
-    )
-
-
-def _deliveries(token: str, claimed: _Claimed, blobs: Sequence[bytes]) -> Claim[Delivery]:
-    items = [
-        Delivery(id=i[0], deaths=int(i[1]), event_id=i[2], source=i[3], route=i[4], accepted_at=int(i[5]),
-                 created_at=int(i[6]), attempts=int(i[7]), sending=bool(i[8]), sent_at=int(i[8]) if i[8] else None,
-                 sends=int(i[10] or 0), sink=i[11], content=blob, token=token)
-        for i, blob in zip(claimed.items, blobs, strict=True)
-    ]  # fmt: skip
-    return Claim(token=token, items=items, buried=claimed.buried, wait_ms=claimed.wait_ms, batched=claimed.batched)
-
-
-def _came(queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> dict[str, object]:
-    return {"queue": queue, "sink": counted, "items": list(map(_settlement, items)), "counts": list(counts.items())}
-
-
-def _part(part: Routed, blobs: list[bytes]) -> dict[str, object]:
-    """Put what a script needs of a part into a request, its bodies into `blobs`."""
-    body = 0
-    if part.last and part.packed is not None:
-        blobs.append(part.packed)
-        body = len(blobs)
-    deliveries = []
-    for d in part.deliveries:
-        blobs.append(d.content)
-        index = int(d.event_id.rpartition(".")[2])
-        queue = d.queue or sink_queue(d.sink)
-        deliveries.append((d.id, index, d.sink, d.route, d.once, d.state, d.reason, len(blobs), queue))
-    return {
-        "id": part.receipt.id,
-        "last": part.last,
-        "state": part.state,
-        "reason": part.reason,
-        "config": part.config,
-        "body": body,
-        "events": part.events,
-        "deliveries": deliveries,
-    }
-
-
-def _settlement(item: Settlement) -> tuple[object, ...]:
-    decision = item.decision
-    route = item.delivery.route if decision.gate_scope == "route" else ""
-    return (
-        item.delivery.id,
-        item.delivery.token,
-        item.outcome,
-        decision.state,
-        decision.reason,
-        decision.delay_ms,
-        decision.consumed,
-        decision.gate_ms,
-        route,
-        decision.keeps_mark,
-    )
-
-
-_ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
-_CLAIMED = msgspec.msgpack.Decoder(_Claimed, strict=False)
-_TURNED = msgspec.msgpack.Decoder(tuple[list[str], _Claimed], strict=False)
-_ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
-_STRINGS = msgspec.msgpack.Decoder(list[str])
-_BOOL = msgspec.msgpack.Decoder(bool)
-_BOOLS = msgspec.msgpack.Decoder(tuple[bool, bool])
-_INT = msgspec.msgpack.Decoder(int)

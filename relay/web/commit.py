@@ -11,7 +11,8 @@ from relay.errors import StoreUnavailable
 from relay.logs import log, log_each
 from relay.model import Record
 from relay.store.keys import INBOX
-from relay.store.store import Hook, Store
+from relay.store.records import Hook
+from relay.store.store import Store
 from relay.web.patience import Patience
 
 PATIENCE_SECONDS = 2.0  # how long amoCRM waits for an answer

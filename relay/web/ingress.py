@@ -12,7 +12,7 @@ from relay.config.load import Config
 from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.store.body import digest
-from relay.store.store import Hook
+from relay.store.records import Hook
 from relay.web.commit import PATIENCE_SECONDS, GroupCommit
 from relay.web.respond import respond, send_json
 

@@ -14,7 +14,8 @@ from redis.asyncio import Redis
 
 from relay.sandbox.server import EmbeddedStore
 from relay.store.connect import connect
-from relay.store.store import Hook, Store
+from relay.store.records import Hook
+from relay.store.store import Store
 from tests.bench.measuring import OTHERS
 
 HERE = Path(__file__).parent

@@ -20,7 +20,8 @@ from relay.sinks.tools import Tools
 from relay.store.connect import connect
 from relay.store.keys import sink_queue
 from relay.store.reading import Reader
-from relay.store.store import Hook, Store
+from relay.store.records import Hook
+from relay.store.store import Store
 from workers.drainer import Drainer
 from workers.router import Router
 

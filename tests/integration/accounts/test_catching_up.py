@@ -23,7 +23,7 @@ from relay.sinks import TYPES
 from relay.store.body import digest
 from relay.store.keys import JOBS
 from relay.store.notes import Notes
-from relay.store.store import Hook, Job
+from relay.store.records import Hook, Job
 from workers.watchman import LISTEN_EVERY_MS, Watchman, arguments
 
 MINUTE, HOUR = 60_000, 3_600_000

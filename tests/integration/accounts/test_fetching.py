@@ -14,7 +14,7 @@ from relay.sandbox.amocrm.telling import body
 from relay.sinks import TYPES
 from relay.store.body import digest
 from relay.store.keys import account_queue
-from relay.store.store import Hook
+from relay.store.records import Hook
 from workers.fetcher import Fetcher
 
 CONFIG = f"""

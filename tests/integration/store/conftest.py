@@ -7,7 +7,7 @@ import pytest
 
 from relay.model import Delivery, Limit, Outcome, Receipt
 from relay.store.keys import sink_queue
-from relay.store.store import Claim, Settlement
+from relay.store.records import Claim, Settlement
 
 from .shapes import give_back, hook, new, routed, settlement
 

@@ -19,7 +19,8 @@ from relay.model import (
     Routed,
     RoutedEvent,
 )
-from relay.store.store import Hook, Settlement, Store
+from relay.store.records import Hook, Settlement
+from relay.store.store import Store
 
 DECIDED = {
     Outcome.DELIVERED: (DecisionKind.SETTLE, DeliveryState.DELIVERED),

@@ -8,7 +8,7 @@ import pytest
 
 from relay.errors import StoreUnavailable
 from relay.store.keys import INBOX
-from relay.store.store import Accepted, Hook
+from relay.store.records import Accepted, Hook
 from relay.web import commit
 from relay.web.commit import GROUP_BYTES, GROUP_HOOKS, GroupCommit
 

@@ -1,0 +1,56 @@
+"""What the store is given and gives, where that is no part of the relay's own language (`relay.model`)."""
+
+from typing import Generic, TypeVar
+
+from relay.model import Decision, Delivery, Outcome, Record
+
+T = TypeVar("T")
+
+
+class Hook(Record, frozen=True):
+    """A POST that the ingress wants stored."""
+
+    id: str
+    source: str
+    digest: str  # of the body, for the duplicate rule
+    timed: bool  # the body carries a change time
+    request_id: str
+    content_type: str
+    user_agent: str
+    body: bytes = b""
+    recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
+
+
+class Accepted(Record, frozen=True):
+    """What became of a group of hooks: for each the receipt's id and whether it is a duplicate of that one."""
+
+    rang: bool  # this call set the inbox's bell: publish it
+    answers: list[tuple[str, bool]]
+
+
+class Claim(Record, Generic[T], frozen=True):
+    """What may be worked on now, under `token`."""
+
+    token: str
+    items: list[T]
+    buried: list[str]  # given up on now: they killed their worker five times
+    wait_ms: int  # until more may be taken; -1: nothing to wait for
+    batched: bool = False  # the items are for one call
+
+
+class Settlement(Record, frozen=True):
+    """What an attempt came to, and what is to be done."""
+
+    delivery: Delivery
+    outcome: Outcome
+    decision: Decision
+    attempt: bytes  # as JSON, for the story
+
+
+class Job(Record, frozen=True):
+    """A piece of background work, as a worker holds it."""
+
+    id: str
+    kind: str
+    args: bytes
+    token: str

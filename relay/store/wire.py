@@ -1,0 +1,137 @@
+"""What the scripts are asked, and how their answers read. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from relay.model import Delivery, Limit, Receipt, Record, Routed
+from relay.store.body import unpack
+from relay.store.keys import sink_queue
+from relay.store.records import Claim, Hook, Settlement
+
+
+class Wanted(Record, frozen=True):
+    """What a claim is to take, as its script has it."""
+
+    queue: str
+    kind: Literal["r", "d", "j"]
+    token: str
+    max: int
+    lease_ms: int
+    concurrency: int = 0
+    limits: Sequence[Limit] = ()
+    batch: int = 0
+    batch_from: int = 0
+
+
+class Claimed(Record, frozen=True, array_like=True):
+    """What a claim took, as its script tells it; the blobs stand beside it."""
+
+    wait_ms: int
+    buried: list[str]
+    items: list[list[str]]
+    batched: bool
+
+
+def hook_of(hook: Hook) -> tuple[object, ...]:
+    """Put a hook into a request, all but its body."""
+    return (
+        hook.id,
+        hook.source,
+        hook.digest,
+        hook.timed,
+        hook.request_id,
+        hook.content_type,
+        hook.user_agent,
+        hook.recovered,
+    )
+
+
+def of_sink(
+    sink: str,
+    token: str,
+    max: int,
+    lease_ms: int,
+    concurrency: int,
+    limits: Sequence[Limit],
+    batch: tuple[int, int],
+) -> Wanted:
+    """Say what is wanted of a sink's queue."""
+    at_once, batch_from = batch
+    return Wanted(
+        queue=sink_queue(sink),
+        kind="d",
+        token=token,
+        max=max,
+        lease_ms=lease_ms,
+        concurrency=concurrency,
+        limits=limits,
+        batch=at_once,
+        batch_from=batch_from,
+    )
+
+
+def receipts_of(claimed: Claimed, token: str, blobs: Sequence[bytes]) -> Claim[Receipt]:
+    """Read what was taken of the inbox."""
+    items = [
+        Receipt(id=i[0], deaths=int(i[1]), source=i[2], received_at=int(i[3]), content_type=i[4], user_agent=i[5],
+                request_id=i[6], body=unpack(blob) if i[7] else blob)
+        for i, blob in zip(claimed.items, blobs, strict=True)
+    ]  # fmt: skip
+    return Claim(token=token, items=items, buried=claimed.buried, wait_ms=claimed.wait_ms)
+
+
+def deliveries_of(claimed: Claimed, token: str, blobs: Sequence[bytes]) -> Claim[Delivery]:
+    """Read what was taken of a queue of deliveries."""
+    items = [
+        Delivery(id=i[0], deaths=int(i[1]), event_id=i[2], source=i[3], route=i[4], accepted_at=int(i[5]),
+                 created_at=int(i[6]), attempts=int(i[7]), sending=bool(i[8]), sent_at=int(i[8]) if i[8] else None,
+                 sends=int(i[10] or 0), sink=i[11], content=blob, token=token)
+        for i, blob in zip(claimed.items, blobs, strict=True)
+    ]  # fmt: skip
+    return Claim(token=token, items=items, buried=claimed.buried, wait_ms=claimed.wait_ms, batched=claimed.batched)
+
+
+def came(queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> dict[str, object]:
+    """Put what attempts came to into a request."""
+    return {"queue": queue, "sink": counted, "items": list(map(_settlement, items)), "counts": list(counts.items())}
+
+
+def part_of(part: Routed, blobs: list[bytes]) -> dict[str, object]:
+    """Put what a script needs of a part into a request, its bodies into `blobs`."""
+    body = 0
+    if part.last and part.packed is not None:
+        blobs.append(part.packed)
+        body = len(blobs)
+    deliveries = []
+    for d in part.deliveries:
+        blobs.append(d.content)
+        index = int(d.event_id.rpartition(".")[2])
+        queue = d.queue or sink_queue(d.sink)
+        deliveries.append((d.id, index, d.sink, d.route, d.once, d.state, d.reason, len(blobs), queue))
+    return {
+        "id": part.receipt.id,
+        "last": part.last,
+        "state": part.state,
+        "reason": part.reason,
+        "config": part.config,
+        "body": body,
+        "events": part.events,
+        "deliveries": deliveries,
+    }
+
+
+def _settlement(item: Settlement) -> tuple[object, ...]:
+    decision = item.decision
+    route = item.delivery.route if decision.gate_scope == "route" else ""
+    return (
+        item.delivery.id,
+        item.delivery.token,
+        item.outcome,
+        decision.state,
+        decision.reason,
+        decision.delay_ms,
+        decision.consumed,
+        decision.gate_ms,
+        route,
+        decision.keeps_mark,
+    )
