@@ -8,9 +8,9 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
-from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from relay.errors import StoreUnavailable
 from relay.live import Live
@@ -23,6 +23,7 @@ from relay.store.records import Claim, Settlement
 from relay.store.store import Store
 from workers.attempt import OVERDUE, OVERTIME_SECONDS, Came, attempt, longest_seconds
 from workers.errand import Errand
+from workers.insisting import insist
 
 AT_ONCE = 100  # a script blocks the store while it runs
 TURNS = 3  # of the loop, from an answer that has arrived to its settlement
@@ -198,10 +199,8 @@ class Drainer:
         if not done:
             return
         try:
-            async for attempt in _until_store_is_back():
-                with attempt:
-                    answers = await self._store.settle(self._name, done, counts)
-        except RetryError:
+            answers = await insist(partial(self._store.settle, self._name, done, counts))
+        except StoreUnavailable:
             log.error("delivery.unsettled", sink=self._name, deliveries=[item.delivery.id for item in done])
         else:
             self._tell_late(done, answers)
@@ -225,11 +224,3 @@ class Drainer:
         await self._draining.ended()
         while self._finished:
             await self._settle(*self._take_finished())
-
-
-def _until_store_is_back() -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception_type(StoreUnavailable),
-        wait=wait_random_exponential(multiplier=0.05, max=1),
-        stop=stop_after_delay(60),
-    )

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from relay.errors import StoreUnavailable
 from relay.logs import log
 
+CUT_SECONDS = 1.0  # for what was cut off to end: a client library may swallow the cancellation
+
 
 class Errand:
     """Runs `work` on the loop; told to start while it runs, it runs it once more: no bell is ever missed.
@@ -47,4 +49,4 @@ class Errand:
         if self._task is not None and not self._task.done():
             await asyncio.wait([self._task], timeout=max(deadline - time.monotonic(), 0))
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=CUT_SECONDS)

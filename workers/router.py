@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import msgspec
 
@@ -19,6 +20,7 @@ from relay.store.body import pack
 from relay.store.records import Claim
 from relay.store.store import Store
 from workers.errand import Errand
+from workers.insisting import insist
 
 PART_ITEMS, CALL_ITEMS = 100, 200  # a script blocks the store while it runs
 PART_BYTES = 1 << 20
@@ -100,7 +102,7 @@ class Router:
     async def _write(self, token: str, planned: Sequence[Routed]) -> None:
         """Write what was planned. Its deliveries are begun right here; where they are many, tickers call for help."""
         for parts in _groups(part for routed in planned for part in split(routed)):
-            queues, stale = await self._store.route(token, parts)
+            queues, stale = await insist(partial(self._store.route, token, parts))
             self._begin(queues)
             for id in stale:
                 log.warning("receipt.late", receipt_id=id)  # a newer lease routes it

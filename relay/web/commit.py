@@ -106,6 +106,7 @@ class GroupCommit:
         late, self._late = self._late[:GROUP_HOOKS], self._late[GROUP_HOOKS:]
         try:
             accepted = await self._store.accept([one.hook for one in group], late)
+            self._answer(group, accepted.answers)
         except Exception as error:  # noqa: BLE001  a defect here must refuse hooks, not hang them
             if not isinstance(error, StoreUnavailable):
                 log.exception("commit.failed", hooks=len(group))
@@ -115,7 +116,6 @@ class GroupCommit:
             self._late = late + self._late  # to be said with the next group
             more = bool(self._waiting)
         else:
-            self._answer(group, accepted.answers)
             if accepted.rang:
                 # Published beside the next group: an answer never waits for a bell.
                 self._begin(self._ringer.ring([INBOX]))

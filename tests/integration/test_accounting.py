@@ -199,13 +199,19 @@ class Shop:
             self.drain()
             (found,) = self.run(self.reader.deliveries(self.ids))
             if found.state is DeliveryState.HELD:
-                decide = self.store.confirm if self.stored() else self.store.resend
-                self.run(decide(self.ids[0], "a person"))
+                self.decide()
             elif found.state is not DeliveryState.PENDING:
                 return found
             self.pass_time()
             time.sleep(0.02)
         raise AssertionError(f"it does not end: {found}")
+
+    def decide(self) -> None:
+        """A person decides: what is held they look for first, what is dead they send again."""
+        (found,) = self.run(self.reader.deliveries(self.ids))
+        arrived = found.state is DeliveryState.HELD and self.stored()
+        decide = self.store.confirm if arrived else self.store.resend
+        self.run(decide(self.ids[0], "a person"))
 
     def pass_time(self) -> None:
         """As if it had passed: what waits is due, the gate opens, the limits are free."""
@@ -268,7 +274,7 @@ def test_however_often_anything_repeats_there_is_one_invoice(shop, case):
                 case "die":
                     here.die()
                 case "resend":
-                    here.run(here.store.resend(here.ids[0], "a person"))
+                    here.decide()
                 case number:
                     here.fault(**FAULTS[number])
         assert here.finish().state is DeliveryState.DELIVERED

@@ -37,6 +37,10 @@ local function store(hook, body, mark, marks)
 end
 
 if #req.hooks ~= #ARGV - 1 then return redis.error_reply('ERR accept: as many bodies as hooks') end
+-- Their answer left too late: amoCRM sends them again, maybe in this very group, and that is a duplicate.
+for _, id in ipairs(req.late) do
+  if call('EXISTS', P .. 'r:' .. id) == 1 then call('HSET', P .. 'r:' .. id, 'late', '1') end
+end
 local answers = {}
 for i, hook in ipairs(req.hooks) do
   local id, source, digest, timed, request_id = unpack(hook)
@@ -58,9 +62,5 @@ if #inbox > 0 then
   call('ZADD', P .. 'due:inbox', unpack(inbox))
 end
 for _, mark in ipairs(marked) do call('SET', mark, fresh[mark], 'PX', req.mark_ms) end
--- Their answer left too late: amoCRM will send them again, and that will be a duplicate.
-for _, id in ipairs(req.late) do
-  if call('EXISTS', P .. 'r:' .. id) == 1 then call('HSET', P .. 'r:' .. id, 'late', '1') end
-end
 write_collected()
 return cmsgpack.pack({#inbox > 0 and wake('inbox', now) and ring('inbox'), answers})

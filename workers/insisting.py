@@ -1,0 +1,22 @@
+"""Write to the store although it is away for a moment: what is known here would otherwise be known to nobody."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from relay.errors import StoreUnavailable
+
+T = TypeVar("T")
+INSIST_SECONDS = 60.0  # about a lease: then another worker has it
+
+
+async def insist(write: Callable[[], Awaitable[T]]) -> T:
+    """Make a write that is harmless to repeat, again and again. Raises StoreUnavailable when that went on too long."""
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(StoreUnavailable),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        stop=stop_after_delay(INSIST_SECONDS),
+        reraise=True,
+    )
+    return await retrying(write)
