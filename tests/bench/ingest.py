@@ -13,7 +13,7 @@ from relay.sandbox.server import EmbeddedStore
 from tests.bench.measuring import MEASURED, OTHERS, Series, cpu_seconds, free_port, process, until
 from tests.bench.stack import BODY, HERE, TOKEN, commands, environment, run, web_command
 
-CONNECTIONS = 384  # enough that the process always has something to do while the store writes
+CONNECTIONS = 512  # enough that the process always has something to do while the store writes
 WRK_LIMIT = 0.9  # of its core: beyond it the load would be the limit
 
 
