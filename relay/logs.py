@@ -74,12 +74,14 @@ class _Lines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lines: deque[str] = deque()  # safe to append to from any thread
+        self._to_be_flushed = False
         atexit.register(self._flush)
 
     def msg(self, line: str) -> None:
         """Write a line: at once, or where a loop runs in this thread at the end of its turn."""
         self._lines.append(line)
-        if len(self._lines) == 1:
+        if not self._to_be_flushed:
+            self._to_be_flushed = True
             try:
                 asyncio.get_running_loop().call_soon(self._flush)
             except RuntimeError:
@@ -88,6 +90,7 @@ class _Lines:
     log = debug = info = warning = error = critical = exception = msg
 
     def _flush(self) -> None:
+        self._to_be_flushed = False  # first: what comes from now on is flushed anew
         lines = []
         while self._lines:
             lines.append(self._lines.popleft() + "\n")

@@ -14,16 +14,10 @@ from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.store import Store
 
-OVERTIME_SECONDS = 2.0  # beyond a sink's own timeout: only for sinks that do not keep it
 CUT = "cut off when the worker stopped"
 OVERDUE = "no end within the sink's timeout"
 
 T = TypeVar("T")
-
-
-def longest_seconds(sink: Sink) -> float:
-    """Say how long an attempt may take before it is overdue."""
-    return sink.lease_ms / 1000 + OVERTIME_SECONDS
 
 
 class Came(Record, frozen=True):

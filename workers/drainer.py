@@ -21,8 +21,8 @@ from relay.sinks.tools import Tools
 from relay.store.measures import ATTEMPT, END_TO_END, Timing
 from relay.store.records import Claim, Settlement
 from relay.store.store import Store
-from workers.attempt import OVERDUE, OVERTIME_SECONDS, Came, attempt, longest_seconds
-from workers.errand import Errand
+from workers.attempt import OVERDUE, Came, attempt
+from workers.errand import CUT_SECONDS, Errand
 from workers.insisting import insist
 
 AT_ONCE = 100  # a script blocks the store while it runs
@@ -87,22 +87,19 @@ class Drainer:
             return
         waits = [wait_ms / 1000] if wait_ms >= 0 else []
         if self._sending:
-            # In the order in which they began, and of one sink all may take as long.
-            waits.append(next(iter(self._sending.values()))[0] - time.monotonic())
+            waits.append(min(overdue for overdue, _ in self._sending.values()) - time.monotonic())
         timer = asyncio.get_running_loop().call_later(max(min(waits), 0), self._progress.set) if waits else None
         await self._progress.wait()
         if timer is not None:
             timer.cancel()
 
     def _cut_overdue(self) -> None:
+        """Cut off what takes too long: only sinks that do not keep their own timeout come to that."""
         now = time.monotonic()
-        while self._sending:
-            number, (overdue, task) = next(iter(self._sending.items()))
-            if overdue > now:
-                break
-            task.cancel(OVERDUE)
-            del self._sending[number]
-            self._sending[number] = now + OVERTIME_SECONDS, task  # for its end; then once more
+        for number, (overdue, task) in self._sending.items():
+            if overdue <= now:
+                task.cancel(OVERDUE)
+                self._sending[number] = now + CUT_SECONDS, task  # for its end; then once more
 
     async def _turn(self) -> int:
         """Settle what finished and start what may be taken. Returns in how many milliseconds more may be, or -1."""
@@ -130,21 +127,23 @@ class Drainer:
             return -1
         self._claims += 1
         token = f"{self._worker}:{self._claims}"
-        lease_ms = sink.lease_ms + self._live.config.worker.lease_margin
+        margin_ms = self._live.config.worker.lease_margin
+        lease_ms = sink.lease_ms + margin_ms
+        # The first half of the margin is for what the store is asked before the call, the other for writing its end.
+        overdue = time.monotonic() + (sink.lease_ms + margin_ms / 2) / 1000
         wanted = (token, free, lease_ms, sink.concurrency, sink.limits, (sink.batch, sink.batch_from))
         if done:
             answers, claim = await self._store.turn(self._name, done, counts, *wanted)
             self._tell_late(done, answers)
         else:
             claim = await self._store.claim_deliveries(self._name, *wanted)
-        self._begin(claim, sink)
+        self._begin(claim, sink, overdue)
         return claim.wait_ms
 
-    def _begin(self, claim: Claim[Delivery], sink: Sink) -> None:
+    def _begin(self, claim: Claim[Delivery], sink: Sink, overdue: float) -> None:
         for id in claim.buried:
             log.error("delivery.buried", delivery_id=id, sink=self._name, reason="the worker died five times")
         calls = [claim.items] if claim.batched and claim.items else [[delivery] for delivery in claim.items]
-        overdue = time.monotonic() + longest_seconds(sink)
         for deliveries in calls:
             self._begun += 1
             self._sending[self._begun] = overdue, asyncio.create_task(self._attempt(self._begun, deliveries, sink))
@@ -210,16 +209,20 @@ class Drainer:
             if answer != "settled":
                 log.warning("delivery.late", delivery_id=item.delivery.id, sink=self._name, answer=answer)
 
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [task for _, task in self._sending.values()]
+
     async def finish(self, deadline: float) -> None:
         """Let what is in flight end, cut it at `deadline` (monotonic seconds), and settle."""
-        tasks = [task for _, task in self._sending.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=max(deadline - time.monotonic(), 0))
-        for task in tasks:
+        if self._sending:
+            await asyncio.wait(self._tasks(), timeout=max(deadline - time.monotonic(), 0))
+        cut = dict(self._sending)  # as it is now: a claim that was on its way may have begun more
+        for _, task in cut.values():
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        self._sending.clear()  # of those that were cancelled before they began
+        if cut:
+            await asyncio.wait(self._tasks(), timeout=CUT_SECONDS)
+        for number in cut:
+            self._sending.pop(number, None)
         self._progress.set()
         await self._draining.ended()
         while self._finished:

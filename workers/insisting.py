@@ -1,4 +1,4 @@
-"""Write to the store although it is away for a moment: what is known here would otherwise be known to nobody."""
+"""Write to the store although it is away for a moment: what was planned or came back is not thrown away for that."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -8,7 +8,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from relay.errors import StoreUnavailable
 
 T = TypeVar("T")
-INSIST_SECONDS = 60.0  # about a lease: then another worker has it
+INSIST_SECONDS = 60.0  # most leases have run out by then, and another worker has it
 
 
 async def insist(write: Callable[[], Awaitable[T]]) -> T:

@@ -1,4 +1,4 @@
-"""Compose a worker process: one asyncio loop does all sending; Celery's threads do the thinking."""
+"""Compose a worker process: one asyncio loop does the work, Celery's threads hear the bells."""
 
 import asyncio
 import os
@@ -180,9 +180,7 @@ class WorkerProcess:
         log.info("worker.stopped", worker=self._name)
 
     async def _finish(self) -> None:
-        # First, so that what it routes does not begin with a drainer that has ended.
-        await self._router.finish(self._stop_by)
-        busy: list[Drainer | Fetcher] = [*self._drainers.values(), *self._fetchers.values()]
+        busy: list[Drainer | Fetcher | Router] = [self._router, *self._drainers.values(), *self._fetchers.values()]
         await asyncio.gather(*[one.finish(self._stop_by) for one in busy])
         await asyncio.gather(*self._ringing)
         await self._ticking

@@ -6,16 +6,18 @@ one before is written and the next is claimed, so that it never waits for the st
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import msgspec
 
+from relay.config.load import Config
 from relay.live import Live
 from relay.logs import log, log_each
 from relay.model import NewDelivery, Receipt, ReceiptState, Routed, RoutedEvent
-from relay.planning import plan
+from relay.planning import Subscribed, plan
+from relay.sinks.base import Sink
 from relay.store.body import pack
 from relay.store.records import Claim
 from relay.store.store import Store
@@ -24,6 +26,8 @@ from workers.insisting import insist
 
 PART_ITEMS, CALL_ITEMS = 100, 200  # a script blocks the store while it runs
 PART_BYTES = 1 << 20
+WRITES = 2  # on their way at a time
+AHEAD_BYTES = 8 << 20  # of bodies: beyond them the next batch is not claimed before this one is planned
 _NOTHING: Claim[Receipt] = Claim(token="", items=[], buried=[], wait_ms=-1)
 
 
@@ -53,21 +57,23 @@ class Router:
         self._routing.start()
 
     async def _route(self) -> None:
-        claim = await self._claim()
         writing: list[asyncio.Task[None]] = []
+        next_claim: asyncio.Task[Claim[Receipt]] | None = None
         try:
+            claim = await self._claim()
             while claim.items:
-                # What may kill the worker is alone when it is planned: nothing else shall be in its hands then.
-                suspect = any(receipt.deaths for receipt in claim.items)
-                while writing and (suspect or len(writing) >= 2):
+                alone = _alone(claim.items)
+                while len(writing) >= (1 if alone else WRITES):
                     await writing.pop(0)
-                next_claim = None if suspect else asyncio.create_task(self._claim())
-                planned = await asyncio.get_running_loop().run_in_executor(self._planner, self._plan_all, claim.items)
+                next_claim = None if alone else asyncio.create_task(self._claim())
+                planned = await self._planned(claim.items)
                 writing.append(asyncio.create_task(self._write(claim.token, planned)))
                 claim = await (next_claim or self._claim())
         finally:
-            while writing:
-                await writing.pop(0)
+            ended = await asyncio.gather(*writing, *([next_claim] if next_claim else []), return_exceptions=True)
+        for failed in ended:
+            if isinstance(failed, BaseException):
+                raise failed
 
     async def _claim(self) -> Claim[Receipt]:
         """Claim receipts; who subscribed before they arrived is known by then."""
@@ -83,21 +89,11 @@ class Router:
             await self._live.follow(self._store.subscriptions)
         return claim
 
-    def _plan_all(self, receipts: Sequence[Receipt]) -> list[Routed]:
-        return [self._plan(receipt) for receipt in receipts]
-
-    def _plan(self, receipt: Receipt) -> Routed:
-        config = self._live.config
-        try:
-            routed = plan(receipt, config, self._live.sinks, self._live.subscribed)
-        except Exception as error:  # noqa: BLE001  a defect of ours: this receipt waits for its mending, the others go on
-            log.exception("receipt.quarantined", receipt_id=receipt.id)
-            reason = f"the relay failed on it: {type(error).__name__}"
-            state = ReceiptState.QUARANTINED
-            routed = Routed(
-                receipt=receipt, state=state, reason=reason, config=config.version, events=(), deliveries=()
-            )
-        return msgspec.structs.replace(routed, packed=pack(receipt.body))
+    async def _planned(self, receipts: Sequence[Receipt]) -> list[Routed]:
+        """Plan a batch in the thread, by what is in force now."""
+        live = self._live
+        plan_one = partial(_plan, config=live.config, sinks=live.sinks, subscribed=live.subscribed)
+        return await asyncio.get_running_loop().run_in_executor(self._planner, _plan_all, plan_one, receipts)
 
     async def _write(self, token: str, planned: Sequence[Routed]) -> None:
         """Write what was planned. Its deliveries are begun right here; where they are many, tickers call for help."""
@@ -105,13 +101,36 @@ class Router:
             queues, stale = await insist(partial(self._store.route, token, parts))
             self._begin(queues)
             for id in stale:
-                log.warning("receipt.late", receipt_id=id)  # a newer lease routes it
-        log_each("receipt.routed", [_line(routed) for routed in planned])
+                log.warning("receipt.late", receipt_id=id)  # a newer lease has it, or an earlier try's answer was lost
+            log_each("receipt.routed", [_line(part) for part in parts if part.last])
 
     async def finish(self, deadline: float) -> None:
         """Let what is planned be written; at `deadline` (monotonic seconds) leave it to its leases."""
         await self._routing.ended_by(deadline)
         self._planner.shutdown(wait=False, cancel_futures=True)
+
+
+def _alone(receipts: Sequence[Receipt]) -> bool:
+    """Tell whether nothing else shall be in this worker's hands while these are planned.
+
+    They may kill it, or be so large that a second batch beside them is too much.
+    """
+    return any(receipt.deaths for receipt in receipts) or sum(len(one.body) for one in receipts) > AHEAD_BYTES
+
+
+def _plan_all(plan_one: Callable[[Receipt], Routed], receipts: Sequence[Receipt]) -> list[Routed]:
+    return [plan_one(receipt) for receipt in receipts]
+
+
+def _plan(receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed) -> Routed:
+    try:
+        routed = plan(receipt, config, sinks, subscribed)
+    except Exception as error:  # noqa: BLE001  a defect of ours: this receipt waits for its mending, the others go on
+        log.exception("receipt.quarantined", receipt_id=receipt.id)
+        reason = f"the relay failed on it: {type(error).__name__}"
+        state = ReceiptState.QUARANTINED
+        routed = Routed(receipt=receipt, state=state, reason=reason, config=config.version, events=(), deliveries=())
+    return msgspec.structs.replace(routed, packed=pack(receipt.body))
 
 
 def _line(routed: Routed) -> dict[str, object]:

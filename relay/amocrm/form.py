@@ -213,7 +213,8 @@ def _unescape(escapes: re.Match[str]) -> str:
     return bytes.fromhex(escapes[0].replace("%", "")).decode()
 
 
-# Names of custom fields, tags and choices are the same in hook after hook.
+# Names of custom fields, tags and choices are the same in hook after hook. Whatever else is short and escaped comes in
+# too, until newer texts push it out.
 _known = lru_cache(maxsize=4096)(partial(_ESCAPES.sub, _unescape))
 
 

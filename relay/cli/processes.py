@@ -41,7 +41,7 @@ def web() -> None:
 
 
 def worker(
-    concurrency: Annotated[int, typer.Option(min=1, help="Threads that route; sending needs none.")] = 4,
+    concurrency: Annotated[int, typer.Option(min=1, help="Threads that hear bells; the work is done beside them.")] = 4,
 ) -> None:
     """Run a worker: Celery with threads. Any number of them may run."""
     _checked()

@@ -17,7 +17,7 @@ from relay.errors import RelayError
 _SOCKET_PATH_LIMIT = 107  # bytes, of the kernel's sockaddr_un
 # Scripts make and drop thousands of small values a second. Kept at hand by size instead of being merged and searched
 # for, they cost this server a fifth less. Only glibc reads it.
-_ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_max=4096:glibc.malloc.tcache_count=10000:glibc.malloc.mxfast=0"}
+_ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=10000:glibc.malloc.mxfast=0"}
 
 
 class EmbeddedStore:

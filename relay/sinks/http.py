@@ -68,8 +68,7 @@ class HttpSink(Sink):
         self, delivery: Delivery, now: int, needed: Mapping[str, Json] | None = None, token: str = ""
     ) -> Request:
         """Build the request of a delivery. `now` (epoch milliseconds) goes into the signature only. Pure."""
-        head, body = http_content.split(delivery.content)
-        return self._requests.delivering(head, body, self.key(delivery), now, needed or {}, token)
+        return self._requests.delivering(delivery.content, self.key(delivery), now, needed or {}, token)
 
     def read(self, request: Request, answer: Answer, now: int) -> Result:
         """Say what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates. Pure."""
@@ -120,14 +119,9 @@ class HttpSink(Sink):
             found = await self._look_up(delivery, calls)
             if found.outcome is not Outcome.RETRY:
                 return _nothing_sent(found)
-        head, body = http_content.split(delivery.content)
+        head, _ = http_content.split(delivery.content)
         needed = {name: await self._needed(name, values, calls) for name, values in head.needs.items()}
-        key = self.key(delivery)
-
-        def build(token: str) -> Request:
-            return self._requests.delivering(head, body, key, calls.now, needed, token)
-
-        request, answer = await self._exchange(build, calls)
+        request, answer = await self._exchange(lambda token: self.request(delivery, calls.now, needed, token), calls)
         result = self.read(request, answer, calls.now)
         if isinstance(answer, Response) and self.conflicts(answer):
             return await self._resolve(delivery, result, calls)

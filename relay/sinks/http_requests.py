@@ -35,10 +35,9 @@ class Requests:
         own = {header: value.get_secret_value() for header, value in settings.headers.items()}
         self._headers = {encoding: _headers(encoding, own, self._credentials) for encoding in get_args(Encoding)}
 
-    def delivering(
-        self, head: Head, body: bytes, key: str, now: int, needed: Mapping[str, Json], token: str
-    ) -> Request:
+    def delivering(self, content: bytes, key: str, now: int, needed: Mapping[str, Json], token: str) -> Request:
         """Build the request of a stored content. `now` (epoch milliseconds) goes into the signature only."""
+        head, body = http_content.split(content)
         if head.encoding == "json":
             body = fill_body(body, {**needed, KEY: key})
         headers = self._signed(self._authorized(self._headers_of(head), token), key, now, body)

@@ -82,7 +82,7 @@ class Notes:
 
         Returns in how many milliseconds to ask again; 0: granted.
         """
-        return _INT.decode(await self._call(_GRANT, {"limits": [(own.key, own.count, own.per_ms) for own in limits]}))
+        return _INT.decode(await self._call(_GRANT, {"limits": limits}))
 
 
 async def _do(answer: Awaitable[Any]) -> Any:

@@ -61,7 +61,7 @@ def create() -> Router:
         yield
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=1)  # the store's client may swallow a cancellation
         await store.client.aclose()
         await reader.client.aclose()
 

@@ -128,14 +128,13 @@ class GroupCommit:
         now = time.monotonic()
         stored: dict[bool, list[dict[str, object]]] = {False: [], True: []}
         for one, (id, duplicate) in zip(group, answers, strict=True):
-            hook = one.hook
-            took = round((now - one.began) * 1000, 1)
-            stored[duplicate].append({"receipt_id": id, "source": hook.source, "bytes": len(hook.body), "ms": took})
             if one.answer.done():
                 # Stored, but refused for its lateness: its repetition must count as a duplicate.
                 self.answered_late(id)
-            else:
-                one.answer.set_result((id, duplicate))
+                continue
+            one.answer.set_result((id, duplicate))
+            hook, took = one.hook, round((now - one.began) * 1000, 1)
+            stored[duplicate].append({"receipt_id": id, "source": hook.source, "bytes": len(hook.body), "ms": took})
         self._patience.forget_given()
         log_each("receipt.accepted", stored[False])
         log_each("receipt.duplicate", stored[True])

@@ -42,7 +42,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", default=["ingest", "deliver", "latency", "memory"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of load in a round of ingest")
-    parser.add_argument("--deliveries", type=int, default=10_000, help="in a round of deliver")
+    parser.add_argument("--deliveries", type=int, default=20_000, help="in a round of deliver")
     parser.add_argument("--receipts", type=int, default=100_000, help="for memory")
     return parser.parse_args()
 

@@ -42,6 +42,9 @@ class Receiver:
             return False
         return True
 
+    def wait_for_first(self) -> None:
+        until(lambda: self.ask("count")["count"] > 0, every=0.005)
+
     def wait_for(self, count: int) -> dict[str, float]:
         return until(lambda: (seen := self.ask("count"))["count"] >= count and seen, seconds=120, every=0.05)
 
@@ -73,8 +76,10 @@ def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[st
             receiver.ask("reset")
             worker.send_signal(signal.SIGSTOP)
             run(fill(server.url, "bench-deliver", count, first=number * count + 1))
-            before, cpu = run(commands(server.url)), cpu_seconds(worker.pid)
+            before = run(commands(server.url))
             worker.send_signal(signal.SIGCONT)
+            receiver.wait_for_first()
+            cpu = cpu_seconds(worker.pid)
             seen = receiver.wait_for(count)
             used = cpu_seconds(worker.pid) - cpu
             after = run(commands(server.url))
@@ -92,7 +97,7 @@ def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[st
                 str(body),
             ]
             with process(command, MEASURED, logs / "bare.log") as bare:
-                until(lambda: receiver.ask("count")["count"] > 0, every=0.005)
+                receiver.wait_for_first()
                 cpu = cpu_seconds(bare.pid)
                 start = receiver.ask("count")
                 began = time.time()
@@ -106,8 +111,9 @@ def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[st
             usual_worker.send_signal(signal.SIGSTOP)
             for _ in range(few):
                 usual.send_task("usual.deliver", args=(receiver.url, body.read_text()))
-            cpu = cpu_seconds(usual_worker.pid)
             usual_worker.send_signal(signal.SIGCONT)
+            receiver.wait_for_first()
+            cpu = cpu_seconds(usual_worker.pid)
             seen = receiver.wait_for(few)
             if number:
                 used = cpu_seconds(usual_worker.pid) - cpu  # its threads wait for the broker and each other

@@ -10,7 +10,7 @@ from relay.model import DeliveryState, Limit, Outcome, Result
 from relay.store.keys import sink_queue
 from relay.store.store import Store
 
-from .draining import Scripted, drain, make_drainer, open_tools, put
+from .draining import OneSink, Scripted, drain, make_drainer, open_tools, put
 
 UNKNOWN, RETRY, DELIVERED = Outcome.UNKNOWN, Outcome.RETRY, Outcome.DELIVERED
 LOST = Result(outcome=UNKNOWN, reason="no answer in time")  # then it is looked up after the sink's own time
@@ -186,8 +186,8 @@ class TestOverdue:
     """What does not keep its sink's timeout is cut off by who watches over all attempts."""
 
     @pytest.fixture(autouse=True)
-    def no_overtime(self, monkeypatch):
-        monkeypatch.setattr("workers.attempt.OVERTIME_SECONDS", 0)
+    def short_margin(self, monkeypatch):
+        monkeypatch.setattr(OneSink.config.worker, "lease_margin", 1000)
 
     @pytest.fixture
     def told(self, run, reader):
@@ -214,7 +214,8 @@ class TestOverdue:
         assert {(one.state, one.attempts) for one in found} == {(DeliveryState.PENDING, 1)}
         assert told() == [(UNKNOWN, "no end within the sink's timeout")]
 
-    def test_what_hangs_before_anything_left_is_left_to_its_lease(self, waiting, drained, told):
+    def test_what_hangs_before_anything_left_is_left_to_its_lease(self, waiting, drained, told, monkeypatch):
+        monkeypatch.setattr("workers.drainer.LINGER_MS", 0)  # else the drainer is still there when the lease runs out
         sink = Hanging("admit", on_unknown="hold")
         found = drained(sink)
         assert (found.state, found.in_flight, sink.calls, told()) == (DeliveryState.PENDING, True, [], [])
@@ -263,6 +264,37 @@ class TestOverdue:
         assert run(reader.deliveries(["d00000"]))[0].state is DeliveryState.HELD
         assert told() == [(UNKNOWN, "cut off when the worker stopped")]
 
+    def test_what_a_claim_on_its_way_begins_while_the_worker_stops_is_cut_off_too(self, run, store, namespace, reader):
+        ids = put(run, store, [b"{}"] * 2)
+        sink = Hanging("send", on_unknown="hold", concurrency=2)
+        sink.timeout_ms = 60_000
+
+        class OneByOne(Store):
+            """The second claim is answered only when the worker is stopping."""
+
+            claims, asked, answered = 0, asyncio.Event(), asyncio.Event()
+
+            async def claim_deliveries(self, sink, token, max, *more):
+                claim = await super().claim_deliveries(sink, token, 1, *more)
+                self.claims += 1
+                if self.claims == 2:
+                    self.asked.set()
+                    await self.answered.wait()
+                return claim
+
+        async def stop_between() -> None:
+            slow = OneByOne(store.client, namespace)
+            async with open_tools(store, namespace) as tools:
+                drainer = make_drainer(sink, slow, tools)
+                drainer.start()
+                await slow.asked.wait()
+                await sink.hung.wait()
+                asyncio.get_running_loop().call_soon(slow.answered.set)
+                await drainer.finish(time.monotonic() + 0.2)
+
+        run(stop_between())
+        assert [one.state for one in run(reader.deliveries(ids))] == ["held", "held"]
+
 
 class Busy(Scripted):
     """One attempt hangs; the others end one by one, each while the store is asked, and come again."""
@@ -289,7 +321,7 @@ class Busy(Scripted):
     async def send(self, delivery, tools):
         loop = asyncio.get_running_loop()
         if delivery.id == self._hanging and not self.cut:
-            self._overdue = time.monotonic() + self.lease_ms / 1000
+            self._overdue = time.monotonic() + self.lease_ms / 1000 + 1  # its whole lease
             try:
                 await loop.create_future()
             finally:

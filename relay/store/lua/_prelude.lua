@@ -16,7 +16,7 @@ end
 -- Receipts of which nothing is open any more, and those of them with something dead in them: {score, id…}.
 local finished, finished_dead = {}, {}
 
--- Writes what was collected for one command each. Every script ends with it.
+-- Writes what was collected for one command each. Every script that counts or closes ends with it.
 local function write_collected()
   for field, n in pairs(counts) do call('HINCRBY', P .. 'stats', field, n) end
   if #finished > 0 then call('ZADD', P .. 'finished', unpack(finished)) end

@@ -69,7 +69,7 @@ end
 local function settle(came, first)
   local due, leased, gate = P .. 'due:' .. came.queue, P .. 'leased:' .. came.queue, P .. 'gate:' .. came.queue
   local till = tonumber(call('HGET', gate, 'until') or math.huge)
-  local released, again, told = {}, {}, false
+  local released, waits, told = {}, {}, false  -- waits: what is due again -> when
 
   local function settle_one(item, attempt)
     local id, token, outcome, state = item[1], item[2], item[3], item[4]
@@ -85,13 +85,11 @@ local function settle(came, first)
       apply(came.sink, item, known)
       till = move_gate(gate, came.sink, item, till)
       released[#released + 1] = id
-      if state == 'pending' then
-        again[#again + 1] = now + item[6]
-        again[#again + 1] = id
-      end
+      if state == 'pending' then waits[id] = now + item[6] end
       return 'settled'
     end
-    if outcome == 'delivered' and pending and call('ZREM', due, id) == 1 then
+    if outcome == 'delivered' and pending and (waits[id] or call('ZREM', due, id) == 1) then
+      waits[id] = nil
       end_late(came.sink, item, known[3])
       return 'settled'
     end
@@ -102,6 +100,11 @@ local function settle(came, first)
   for i, item in ipairs(came.items) do answers[i] = settle_one(item, ARGV[first + i - 1]) end
   if #released > 0 and call('ZREM', leased, unpack(released)) < #released then
     call('ZREM', due, unpack(released))  -- of some the lease ran out, and nobody has taken them since: they are due
+  end
+  local again = {}
+  for id, at in pairs(waits) do
+    again[#again + 1] = at
+    again[#again + 1] = id
   end
   if #again > 0 then call('ZADD', due, unpack(again)) end
   if told then

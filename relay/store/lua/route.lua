@@ -67,13 +67,13 @@ local function create_new(receipt, source, accepted, known, fields)
   local open, first, seen = 0, 4 + #receipt.events, {}
   for i, delivery in ipairs(receipt.deliveries) do
     local id, n, once = delivery[1], delivery[2], delivery[5]
-    if not known[first + i] and not seen[id] then  -- two events of one receipt may have one `once` key
-      seen[id] = true
-      append(fields, 'd:' .. id, n)
-      if not (once and once_exists(id, receipt.id .. '.' .. n)) and create(receipt, source, accepted, delivery) then
-        open = open + 1
-      end
-    end
+    -- Two events of one receipt may have one `once` key: then the later one may take the place of a skipped one.
+    local listed = known[first + i] or seen[id]
+    local exists = listed
+    if once then exists = once_exists(id, receipt.id .. '.' .. n) end
+    if not (exists and listed) then append(fields, 'd:' .. id, n) end
+    seen[id] = true
+    if not exists and create(receipt, source, accepted, delivery) then open = open + 1 end
   end
   return open
 end

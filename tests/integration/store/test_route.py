@@ -239,6 +239,25 @@ class TestOnce:
         assert len(given.claim().items) == 1
         assert open_of(receipt.id) == 1
 
+    @pytest.mark.parametrize("parts", [1, 2])
+    def test_of_two_events_of_one_receipt_the_later_takes_over_what_the_earlier_had_nobody_for(
+        self, given, route, look, open_of, parts
+    ):
+        (receipt,) = given.taken()
+        nobody = new("o1", receipt.id, 0, once=True, content=b"", state=DeliveryState.SKIPPED)
+        somebody = new("o1", receipt.id, 1, once=True, content=b"second")
+        if parts == 1:
+            route(routed(receipt, nobody, somebody, events=[event(0), event(1)]))
+        else:
+            route(routed(receipt, nobody, events=[event(0), event(1)], last=False))
+            route(routed(receipt, somebody, events=[]))
+        assert (look("o1").state, look("o1").event_id) == (DeliveryState.PENDING, f"{receipt.id}.1")
+        assert open_of(receipt.id) == 1
+        (delivery,) = given.claim().items
+        assert delivery.content == b"second"
+        given.settled(delivery, Outcome.DELIVERED)
+        assert open_of(receipt.id) == 0
+
     @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED])
     def test_it_is_once_for_good_also_after_its_receipt_is_gone(self, run, store, reader, given, route, outcome):
         first = given.taken()[0]

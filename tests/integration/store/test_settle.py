@@ -213,6 +213,15 @@ class TestLate:
         assert counters()["attempt", "books", str(outcome)] == 1
         assert given.settled(newer, Outcome.RETRY, 2) == "settled"
 
+    def test_delivered_wins_in_the_very_call_that_has_it_wait_again(self, given, look):
+        earlier = given.leased()
+        given.given_back(earlier)
+        (later,) = given.claim("w2").items
+        answers = given.settle(settlement(later, Outcome.RETRY, 2), settlement(earlier, Outcome.DELIVERED))
+        assert answers == ["settled", "settled"]
+        assert look(earlier.id).state is DeliveryState.DELIVERED
+        assert given.claim().items == []
+
     def test_delivered_wins_while_it_waits_to_be_sent_again(self, given, look, story, overtaken):
         old, newer = overtaken()
         given.settled(newer, Outcome.RETRY, delay_ms=60_000)
