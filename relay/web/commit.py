@@ -18,7 +18,7 @@ from relay.web.patience import Patience
 PATIENCE_SECONDS = 2.0  # how long amoCRM waits for an answer
 GROUP_HOOKS = 100  # a script blocks the store while it runs
 GROUP_BYTES = 1 << 20
-GROUPS_IN_FLIGHT = 2  # while the store writes one to its disk it can take the next
+GROUPS_IN_FLIGHT = 3  # one on its way there, one being written, one whose answer is on its way back
 BYTES_IN_FLIGHT = 64 << 20
 
 Stored = tuple[str, bool]

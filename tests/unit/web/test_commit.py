@@ -10,7 +10,7 @@ from relay.errors import StoreUnavailable
 from relay.store.keys import INBOX
 from relay.store.records import Accepted, Hook
 from relay.web import commit
-from relay.web.commit import GROUP_BYTES, GROUP_HOOKS, GroupCommit
+from relay.web.commit import GROUP_BYTES, GROUP_HOOKS, GROUPS_IN_FLIGHT, GroupCommit
 
 HOUR = 3600.0
 
@@ -175,15 +175,16 @@ class TestGroups:
         web.put(2, body=b"x" * (GROUP_BYTES + 1))
         assert web.groups == [1, 1]
 
-    def test_at_most_two_are_on_their_way(self, web):
-        web.put(4 * GROUP_HOOKS)
-        assert web.groups == [1, GROUP_HOOKS]
+    def test_no_more_than_the_limit_are_on_their_way(self, web):
+        web.put((GROUPS_IN_FLIGHT + 2) * GROUP_HOOKS)
+        full = [1, *[GROUP_HOOKS] * (GROUPS_IN_FLIGHT - 1)]
+        assert web.groups == full
         web.write(1)
-        assert web.groups == [1, GROUP_HOOKS, GROUP_HOOKS]
+        assert web.groups == [*full, GROUP_HOOKS]
         web.write(0)
-        assert web.groups == [1, GROUP_HOOKS, GROUP_HOOKS, GROUP_HOOKS]
+        assert web.groups == [*full, GROUP_HOOKS, GROUP_HOOKS]
         web.write(2)
-        assert web.groups == [1, GROUP_HOOKS, GROUP_HOOKS, GROUP_HOOKS]  # what is left is not whole
+        assert web.groups == [*full, GROUP_HOOKS, GROUP_HOOKS]  # what is left is not whole
 
     def test_what_is_not_whole_waits_for_both(self, web):
         web.put()
