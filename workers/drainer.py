@@ -21,6 +21,7 @@ from relay.sinks.tools import Tools
 from relay.store.measures import ATTEMPT, END_TO_END, Timing
 from relay.store.records import Claim, Settlement
 from relay.store.store import Store
+from relay.store.wire import of_sink
 from workers.attempt import OVERDUE, Came, attempt
 from workers.errand import CUT_SECONDS, Errand
 from workers.insisting import insist
@@ -131,12 +132,13 @@ class Drainer:
         lease_ms = sink.lease_ms + margin_ms
         # The first half of the margin is for what the store is asked before the call, the other for writing its end.
         overdue = time.monotonic() + (sink.lease_ms + margin_ms / 2) / 1000
-        wanted = (token, free, lease_ms, sink.concurrency, sink.limits, (sink.batch, sink.batch_from))
+        batch = (sink.batch, sink.batch_from)
+        wanted = of_sink(self._name, token, free, lease_ms, sink.concurrency, sink.limits, batch)
         if done:
-            answers, claim = await self._store.turn(self._name, done, counts, *wanted)
+            answers, claim = await self._store.turn(self._name, done, counts, wanted)
             self._tell_late(done, answers)
         else:
-            claim = await self._store.claim_deliveries(self._name, *wanted)
+            claim = await self._store.claim_deliveries(wanted)
         self._begin(claim, sink, overdue)
         return claim.wait_ms
 

@@ -6,13 +6,13 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from relay.model import Delivery, DeliveryState, Limit, Moved, Receipt, Routed
+from relay.model import Delivery, DeliveryState, Moved, Receipt, Routed
 from relay.store.deciding import decide
 from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
 from relay.store.records import Accepted, Claim, Hook, Job, Settlement
 from relay.store.scripts import Caller, Script, unavailable
 from relay.store.subscriptions import Subscriptions
-from relay.store.wire import Claimed, Wanted, came, deliveries_of, hook_of, of_sink, part_of, receipts_of
+from relay.store.wire import Claimed, Wanted, came, deliveries_of, hook_of, part_of, receipts_of
 
 _ACCEPT, _ROUTE = Script("accept"), Script("route")
 _CLAIM, _SETTLE = Script("claim", "_claiming"), Script("settle", "_settling")
@@ -52,23 +52,10 @@ class Store:
         claimed, blobs = await self._claimed(Wanted(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms))
         return receipts_of(claimed, token, blobs)
 
-    async def claim_deliveries(
-        self,
-        sink: str,
-        token: str,
-        max: int,
-        lease_ms: int,
-        concurrency: int,
-        limits: Sequence[Limit],
-        batch: tuple[int, int] = (0, 0),
-    ) -> Claim[Delivery]:
-        """Take what a sink may be sent now: free slots, rate and gate allowing.
-
-        `batch` (n, m): where at least m are due, take up to n of them for one call, under one grant.
-        """
-        wanted = of_sink(sink, token, max, lease_ms, concurrency, limits, batch)
+    async def claim_deliveries(self, wanted: Wanted) -> Claim[Delivery]:
+        """Take what a sink may be sent now (`of_sink`): free slots, rate and gate allowing."""
         claimed, blobs = await self._claimed(wanted)
-        return deliveries_of(claimed, token, blobs)
+        return deliveries_of(claimed, wanted.token, blobs)
 
     async def claim_waiting(self, queue: str, token: str, max: int, lease_ms: int) -> Claim[Delivery]:
         """Take deliveries that wait for a look-up, as the account's gate allows. Who asks the account has its limit."""
@@ -94,23 +81,13 @@ class Store:
         return _ROUTED.decode(reply)
 
     async def turn(
-        self,
-        sink: str,
-        items: Sequence[Settlement],
-        counts: Mapping[str, int],
-        token: str,
-        max: int,
-        lease_ms: int,
-        concurrency: int,
-        limits: Sequence[Limit],
-        batch: tuple[int, int] = (0, 0),
+        self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int], wanted: Wanted
     ) -> tuple[list[str], Claim[Delivery]]:
         """Settle, then claim for the slots which that made free: `settle` and `claim_deliveries` in one round trip."""
-        wanted = of_sink(sink, token, max, lease_ms, concurrency, limits, batch)
         request = {"came": came(sink_queue(sink), sink, items, counts), "wanted": wanted}
         meta, *blobs = await self._call(_TURN, request, *[item.attempt for item in items])
         answers, claimed = _TURNED.decode(meta)
-        return answers, deliveries_of(claimed, token, blobs)
+        return answers, deliveries_of(claimed, wanted.token, blobs)
 
     async def settle(self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> list[str]:
         """Write what attempts came to. Answers "settled", "stale" (a newer lease decides) or "gone" for each."""

@@ -53,9 +53,9 @@ def of_sink(
     lease_ms: int,
     concurrency: int,
     limits: Sequence[Limit],
-    batch: tuple[int, int],
+    batch: tuple[int, int] = (0, 0),
 ) -> Wanted:
-    """Say what is wanted of a sink's queue."""
+    """Say what is wanted of a sink. `batch` (n, m): from m due, up to n of them for one call, under one grant."""
     at_once, batch_from = batch
     return Wanted(
         queue=sink_queue(sink),

@@ -24,6 +24,7 @@ from relay.sinks.tools import Tools
 from relay.sinks.transport import open_session
 from relay.store.keys import sink_queue
 from relay.store.notes import Notes
+from relay.store.wire import of_sink
 
 from .draining import drain
 from .store.shapes import hook
@@ -178,7 +179,7 @@ class Shop:
 
         async def attempt() -> None:
             sink, token = self.sink, "dying"
-            claim = await self.store.claim_deliveries(sink.name, token, 1, 60_000, 8, ())
+            claim = await self.store.claim_deliveries(of_sink(sink.name, token, 1, 60_000, 8, ()))
             for delivery in claim.items:
                 if not sink.unsafe or (not delivery.sending and await self.store.mark_sending(delivery)):
                     await self._send(delivery)

@@ -15,6 +15,7 @@ from relay.sinks import TYPES
 from relay.store.body import digest
 from relay.store.keys import account_queue
 from relay.store.records import Hook
+from relay.store.wire import of_sink
 from workers.fetcher import Fetcher
 
 CONFIG = f"""
@@ -104,7 +105,7 @@ def test_the_buyer_is_in_what_goes_out(work):
     assert made["second"].reason == ""
     assert work.text(made["buyer"]) == "anna@x.example Ромашка Анна Смирнова"
     assert work.text(made["second"]) == "Анна, Пётр"
-    claimed = work.run(work.store.claim_deliveries("console", "d", 9, 60_000, 0, []))
+    claimed = work.run(work.store.claim_deliveries(of_sink("console", "d", 9, 60_000, 0, [])))
     assert {one.id for one in claimed.items} == {one.id for one in made.values()}
 
 

@@ -11,6 +11,7 @@ from relay.store.keys import INBOX
 from relay.store.reading import Reader
 from relay.store.scripts import Caller, Script
 from relay.store.store import Store
+from relay.store.wire import of_sink
 
 from ..invariants import broken
 from .shapes import hook, new, routed, settlement
@@ -208,7 +209,7 @@ class TestFull:
         assert stored > 10
         assert run(room(full.client)).full
         assert run(reader.inbox()) == (stored, 0)
-        (delivery,) = run(full.claim_deliveries("books", "w", 1, 60_000, 1, [])).items
+        (delivery,) = run(full.claim_deliveries(of_sink("books", "w", 1, 60_000, 1, []))).items
         assert run(full.mark_sending(delivery))
         assert run(full.settle("books", [settlement(delivery, Outcome.DELIVERED)], {})) == ["settled"]
         (receipt,) = run(full.claim_receipts("router", 1, 60_000)).items

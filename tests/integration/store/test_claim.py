@@ -8,6 +8,7 @@ import pytest
 from relay.model import DeliveryState, Limit, Outcome, ReceiptState
 from relay.store.body import pack
 from relay.store.keys import INBOX, sink_queue
+from relay.store.wire import of_sink
 
 from .shapes import BODY, give_back, hook, new, routed, settlement
 
@@ -138,7 +139,9 @@ class TestConcurrency:
         given.pending(20)
 
         async def claim_at_once():
-            return await asyncio.gather(*(store.claim_deliveries("books", f"w{n}", 4, 60_000, 7, []) for n in range(6)))
+            return await asyncio.gather(
+                *(store.claim_deliveries(of_sink("books", f"w{n}", 4, 60_000, 7, [])) for n in range(6))
+            )
 
         claims = run(claim_at_once())
         taken = [delivery.id for claim in claims for delivery in claim.items]

@@ -7,6 +7,7 @@ import pytest
 
 from relay.model import DeliveryState, Outcome
 from relay.store.keys import INBOX, sink_queue
+from relay.store.wire import of_sink
 
 from ..invariants import broken_in, see
 from .shapes import hook, new, routed, settlement
@@ -66,7 +67,7 @@ class Life:
         self.newest |= {delivery.id: claim.token for delivery in claim.items}
 
     def claim_of(self, sink, token, max=9, concurrency=0):
-        return self.run(self.store.claim_deliveries(sink, token, max, LEASE, concurrency, []))
+        return self.run(self.store.claim_deliveries(of_sink(sink, token, max, LEASE, concurrency, [])))
 
     def outcome(self):
         """An attempt that ended."""
@@ -83,7 +84,9 @@ class Life:
         item, token = self.outcome(), self.name("t")
         most, concurrency = self.dice.randint(1, 4), self.dice.randint(0, 4)
         (answer,), claim = self.run(
-            self.store.turn(item.delivery.sink, [item], {}, token, most, LEASE, concurrency, [])
+            self.store.turn(
+                item.delivery.sink, [item], {}, of_sink(item.delivery.sink, token, most, LEASE, concurrency, [])
+            )
         )
         self.check_answer(item, answer)
         self.sending += claim.items

@@ -4,6 +4,7 @@ import pytest
 
 from relay.model import Limit
 from relay.store.notes import Cap, Notes, Refusal
+from relay.store.wire import of_sink
 
 HOUR = 3_600_000
 
@@ -59,5 +60,5 @@ def test_a_further_call_takes_a_grant_of_every_limit_or_of_none(run, notes, stor
     assert 0 < run(notes.grant([wide, narrow])) <= HOUR
     assert [run(notes.grant([wide])) for _ in range(2)] == [0, 0]
     assert run(notes.grant([wide])) > 0
-    claim = run(store.claim_deliveries("books", "w1", 8, 60_000, 8, [wide]))
+    claim = run(store.claim_deliveries(of_sink("books", "w1", 8, 60_000, 8, [wide])))
     assert claim.items == []

@@ -8,6 +8,7 @@ from relay.store.connect import connect
 from relay.store.keys import INBOX, sink_queue
 from relay.store.reading import Reader
 from relay.store.store import Store
+from relay.store.wire import of_sink
 
 from .shapes import hook
 
@@ -139,7 +140,7 @@ def test_two_relays_on_one_server_do_not_meet(run, store, server, given):
     run(other.accept([hook("r0000", b"0000")]))
     reader = Reader(store.client, "other")
     assert run(reader.inbox()) == (1, 0)
-    assert run(other.claim_deliveries("books", "w", 9, 60_000, 0, [])).items == []
+    assert run(other.claim_deliveries(of_sink("books", "w", 9, 60_000, 0, []))).items == []
     assert run(store.ring()) == [sink_queue("books")]
     run(store.silence(INBOX))
     assert run(other.ring()) == []  # its bell is set, whoever heard the other one's
