@@ -21,11 +21,11 @@ from relay.logs import log
 from relay.sinks.guard import open_guarded_session
 from relay.sinks.subscriber import is_subscriber
 from relay.sinks.tools import Tools
-from relay.sinks.transport import open_session
 from relay.store.connect import connect
 from relay.store.keys import ACCOUNT, INBOX, JOBS
 from relay.store.notes import Notes
 from relay.store.store import Store
+from relay.transport import Session
 from workers.drainer import Drainer
 from workers.fetcher import Fetcher
 from workers.jobs import JobRunner
@@ -67,7 +67,7 @@ class WorkerProcess:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
         notes = Notes(self._store.client, self._namespace)
         self._ringer = Ringer(self._app, self._store)
-        self._tools = Tools(session=open_session(), notes=notes, now=time.time)
+        self._tools = Tools(session=Session(), notes=notes, now=time.time)
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
         self._tools_outside = Tools(session=guarded, notes=notes, now=time.time)
         self._router = Router(self._live, self._store, self._begin_all, self._stopping.is_set)

@@ -1,6 +1,5 @@
 """Put together what a source's account is asked through."""
 
-import aiohttp
 from pydantic import SecretStr
 
 from relay.accounts.client import AccountClient
@@ -12,11 +11,10 @@ from relay.config.api import OAuthKeys
 from relay.config.load import Source
 from relay.errors import ConfigError
 from relay.store.notes import Notes
+from relay.transport import Session
 
 
-def open_account(
-    source: Source, notes: Notes, session: aiohttp.ClientSession, secret_key: SecretStr | None
-) -> AccountClient:
+def open_account(source: Source, notes: Notes, session: Session, secret_key: SecretStr | None) -> AccountClient:
     """Give the client of a source's account. Raises ConfigError where the configuration does not say how."""
     api = source.api
     if api is None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from relay.errors import AccountRefused, AccountUnavailable
 from relay.model import Record
 from relay.sinks.retry_after import retry_after
-from relay.sinks.transport import Response
+from relay.transport import Response
 
 Item: TypeAlias = Mapping[str, Any]
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TypeAlias
 
-import aiohttp
 import msgspec
 from yarl import URL
 
@@ -15,7 +14,7 @@ from relay.accounts.tokens import Tokens
 from relay.errors import AccountRefused, AccountUnavailable
 from relay.logs import log, mask
 from relay.model import Json
-from relay.sinks.transport import Request, Response, TransportFailure, call, timeouts
+from relay.transport import Request, Response, Session, TransportFailure, call
 
 Params: TypeAlias = Mapping[str, str | int | Sequence[str]]
 """A query; a sequence repeats its name, as in filter[id][]."""
@@ -29,7 +28,7 @@ _MOST_PAGES = 10_000
 class AccountClient:
     """Asks one account. Every method raises AccountRefused, AccountUnavailable, StoreUnavailable; none has secrets."""
 
-    def __init__(self, source: str, url: str, tokens: Tokens, limiter: Limiter, session: aiohttp.ClientSession) -> None:
+    def __init__(self, source: str, url: str, tokens: Tokens, limiter: Limiter, session: Session) -> None:
         self.source = source
         self._url = url
         self._tokens = tokens
@@ -105,7 +104,7 @@ class AccountClient:
             url=URL(self._url + path).with_query(params),
             headers={**headers, "Content-Type": "application/json"} if body else headers,
             body=body,
-            timeout=timeouts(CALL_MS),
+            timeout_ms=CALL_MS,
         )
 
 

@@ -10,7 +10,6 @@ import contextlib
 import secrets
 import time
 
-import aiohttp
 import msgspec
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from yarl import URL
@@ -21,8 +20,8 @@ from relay.config.api import OAuthKeys
 from relay.errors import AccountRefused, AccountUnavailable, StoreUnavailable
 from relay.logs import log
 from relay.model import Record
-from relay.sinks.transport import Request, TransportFailure, call, timeouts
 from relay.store.notes import Notes
+from relay.transport import Request, Session, TransportFailure, call
 
 EARLY_MS = 60_000  # a token that ends so soon is renewed before it is used
 CALL_MS, SAVE_SECONDS = 15_000, 30.0
@@ -41,7 +40,7 @@ class OAuthTokens:
     """The tokens of one source's integration."""
 
     def __init__(
-        self, source: str, url: str, keys: OAuthKeys, pairs: PairStore, notes: Notes, session: aiohttp.ClientSession
+        self, source: str, url: str, keys: OAuthKeys, pairs: PairStore, notes: Notes, session: Session
     ) -> None:
         self._source = source
         self._url = url
@@ -114,7 +113,7 @@ class OAuthTokens:
             url=URL(f"{self._url}/oauth2/access_token"),
             headers={"Content-Type": "application/json"},
             body=msgspec.json.encode(body),
-            timeout=timeouts(CALL_MS),
+            timeout_ms=CALL_MS,
         )
         answer = await call(self._session, request)
         if isinstance(answer, TransportFailure):

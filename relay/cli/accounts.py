@@ -25,9 +25,9 @@ from relay.config.load import Config, Source, load_sources
 from relay.errors import ConfigError
 from relay.logs import mask
 from relay.model import Record
-from relay.sinks.transport import open_session
 from relay.store.connect import connect as connect_store
 from relay.store.notes import Notes
+from relay.transport import Session
 
 T = TypeVar("T")
 SourceName: TypeAlias = Annotated[str, typer.Argument(metavar="SOURCE", help="A source with an api.")]
@@ -96,7 +96,7 @@ async def _with_client(source: Source, found: Settings, work: Callable[[AccountC
             "REDIS_URL is not set, and no `relay dev` runs in this folder: the account's limit is kept in the store"
         )
     store = connect_store(found.redis_url, answer_seconds=ANSWER_SECONDS)
-    session = open_session()
+    session = Session()
     try:
         return await work(open_account(source, Notes(store, found.namespace), session, found.secret_key))
     finally:

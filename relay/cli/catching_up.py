@@ -18,11 +18,11 @@ from relay.cli.sources import source_of
 from relay.config.environment import Settings
 from relay.config.load import Config, Source
 from relay.errors import ConfigError
-from relay.sinks.transport import open_session
 from relay.store.connect import connect
 from relay.store.keys import INBOX
 from relay.store.notes import Notes
 from relay.store.store import Store
+from relay.transport import Session
 
 
 def catch_up(
@@ -56,7 +56,7 @@ async def _caught_up(
     if ours.redis_url is None:
         raise ConfigError("REDIS_URL is not set, and no `relay dev` runs in this folder: which store is meant?")
     store = Store(connect(ours.redis_url, answer_seconds=ANSWER_SECONDS), ours.namespace)
-    session = open_session()
+    session = Session()
     try:
         client = open_account(source, Notes(store.client, ours.namespace), session, ours.secret_key)
         work = CatchUp(source, found, client, store)

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Final
 
-import aiohttp
 import msgspec
 import typer
 import uuid_utils
+from yarl import URL
 
 from relay.cli.opening import ANSWER_SECONDS
 from relay.cli.output import print_lines
@@ -28,10 +28,12 @@ from relay.sandbox.samples import Sample, samples
 from relay.sandbox.supervisor import Processes
 from relay.store.connect import connect
 from relay.store.reading import PAGE, Reader
+from relay.transport import Request, Session, TransportFailure
 
 LIMIT_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.1
 _IDLE_SECONDS: Final = 0.5
+_ANSWER_MS: Final = 10_000
 
 
 def demo(
@@ -54,7 +56,7 @@ async def _run(processes: Processes, config: Config, once: bool) -> None:
         connect(processes.environ["REDIS_URL"], answer_seconds=ANSWER_SECONDS),
         processes.environ.get("RELAY_NAMESPACE", "relay"),
     )
-    async with aiohttp.ClientSession() as session:
+    async with Session() as session:
         show = _Show(processes, config, reader, session, await reader.now())
         try:
             with picture() as drawn:
@@ -80,9 +82,7 @@ def _source(config: Config) -> str:
 class _Show:
     """One run: what was sent, and what is there."""
 
-    def __init__(
-        self, processes: Processes, config: Config, reader: Reader, session: aiohttp.ClientSession, began: int
-    ) -> None:
+    def __init__(self, processes: Processes, config: Config, reader: Reader, session: Session, began: int) -> None:
         self._processes = processes
         self._config = config
         self._sinks = make_sinks(config)
@@ -143,9 +143,12 @@ class _Show:
         drawn.update(self._seen, self._titles)
 
     async def _read_arrivals(self) -> None:
-        url = f"{self._processes.sandbox_url}/__sandbox__/requests"
-        async with self._session.get(url, params={"since": self._since}) as answer:
-            page = msgspec.json.decode(await answer.read(), type=Page)
+        url = URL(f"{self._processes.sandbox_url}/__sandbox__/requests?limit=100&since={self._since}")
+        request = Request(method="GET", url=url, headers={}, body=b"", timeout_ms=_ANSWER_MS)
+        answer = await self._session.exchange(request)
+        if isinstance(answer, TransportFailure):
+            raise RelayError(f"the sandbox gives no answer: {answer.reason}")
+        page = msgspec.json.decode(answer.body, type=Page)
         self._arrivals += page.requests
         self._since = page.next
 

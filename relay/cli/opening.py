@@ -13,11 +13,11 @@ from relay.errors import ConfigError
 from relay.sandbox.folder import FOLDER, running
 from relay.sinks import TYPES
 from relay.sinks.tools import Tools
-from relay.sinks.transport import open_session
 from relay.store.connect import connect
 from relay.store.notes import Notes
 from relay.store.reading import Reader
 from relay.store.store import Store
+from relay.transport import Session
 
 ANSWER_SECONDS = 10.0
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def with_tools(work: Callable[[Tools], Awaitable[T]]) -> T:
     """Do something with what sinks work with. Raises ConfigError, StoreUnavailable."""
 
     async def equipped(client: Redis, namespace: str) -> T:
-        async with open_session() as session:
+        async with Session() as session:
             return await work(Tools(session=session, notes=Notes(client, namespace), now=time.time))
 
     return _connected(equipped)

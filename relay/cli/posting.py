@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-import aiohttp
 import msgspec
+from yarl import URL
 
 from relay.errors import RelayError, StoreUnavailable
 from relay.model import Record
+from relay.transport import Request, Session, TransportFailure
 
-POST_SECONDS = 10.0
+POST_MS = 10_000
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
 
@@ -22,18 +23,16 @@ class Posted(Record, frozen=True):
 async def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Posted:
     """Post a body to a hook's address. Raises RelayError where it is not taken, StoreUnavailable where not now."""
     content_type = _JSON if body.lstrip().startswith((b"{", b"[")) else _FORM
-    timeout = aiohttp.ClientTimeout(total=POST_SECONDS)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.post(url, data=body, headers={"Content-Type": content_type, **(headers or {})}) as answer,
-        ):
-            status, text = answer.status, await answer.text()
-    except (aiohttp.ClientError, TimeoutError) as error:
+    sent = {"Content-Type": content_type, **(headers or {})}
+    request = Request(method="POST", url=URL(url), headers=sent, body=body, timeout_ms=POST_MS)
+    async with Session() as session:
+        answer = await session.exchange(request)
+    if isinstance(answer, TransportFailure):
         host = url.partition("/hooks/")[0]
-        raise RelayError(f"{host} gives no answer ({type(error).__name__}): is the relay running there?") from error
-    if status == 503:
+        raise RelayError(f"{host} gives no answer ({answer.reason}): is the relay running there?")
+    text = answer.body.decode(errors="replace")
+    if answer.status == 503:
         raise StoreUnavailable(f"the relay answered 503: {text}")
-    if status != 202:
-        raise RelayError(f"the relay answered {status}: {text[:300]}")
-    return msgspec.json.decode(text, type=Posted)
+    if answer.status != 202:
+        raise RelayError(f"the relay answered {answer.status}: {text[:300]}")
+    return msgspec.json.decode(answer.body, type=Posted)

@@ -7,7 +7,7 @@ import msgspec
 
 from relay.model import Limit, Outcome, Result
 from relay.sinks.tools import Tools
-from relay.sinks.transport import Request, Response, TransportFailure, call, timeouts
+from relay.transport import Request, Response, TransportFailure, call
 
 _NOTHING_MS = 10  # of the time spent: the first call has it all
 _LEAST = 1 / 3  # of the timeout: a call begun with less would be cut before an honest server can answer
@@ -48,8 +48,8 @@ class Calls:
         if left_ms < self._timeout_ms * _LEAST:
             reason = "the calls before it took all the time"
             return TransportFailure(kind="timeout_before_write", reason=reason, sent=False)
-        if left_ms < self._timeout_ms - _NOTHING_MS or request.timeout.total != self._timeout_ms / 1000:
-            request = msgspec.structs.replace(request, timeout=timeouts(left_ms))
+        if left_ms < self._timeout_ms - _NOTHING_MS or request.timeout_ms != self._timeout_ms:
+            request = msgspec.structs.replace(request, timeout_ms=left_ms)
         return await call(self.tools.session, request)
 
     async def _grant(self) -> None:

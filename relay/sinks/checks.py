@@ -18,7 +18,7 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from relay.model import Json, Outcome
-from relay.sinks.transport import Response
+from relay.transport import Response
 
 Holds: TypeAlias = Callable[["Answered"], bool]
 

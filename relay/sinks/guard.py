@@ -2,7 +2,7 @@
 
 Three walls. `check_url` refuses what an address itself says: at subscribing, and again before every attempt. At every
 connection the name is resolved once, each answer is checked, and the connection goes to the addresses that passed: a
-name that answers otherwise a moment later changes nothing. Redirects are not followed (`relay.sinks.transport`).
+name that answers otherwise a moment later changes nothing. Redirects are not followed (`relay.transport`).
 """
 
 import asyncio
@@ -15,12 +15,10 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from relay.config.scalars import Trusted
-from relay.sinks.transport import open_session
+from relay.transport import Session
 
 PORTS = frozenset({80, 443, 8080, 8443})
 """Where web servers of applications are; any other may be a database. What is allowed by name may have any port."""
@@ -119,7 +117,7 @@ def look_up(name: str) -> list[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
 
 
-class CheckedResolver(AbstractResolver):
+class CheckedResolver:
     """Resolve names to addresses that passed the check, and to no others.
 
     In threads of its own: those that the process shares must not wait for somebody's name servers.
@@ -130,12 +128,7 @@ class CheckedResolver(AbstractResolver):
         self._look_up = look_up
         self._threads = ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="outside-names")
 
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002  aiohttp's
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str) -> list[str]:
         """Give the checked addresses of a name. Raises OSError, saying why none of its addresses may be called."""
         loop, allow = asyncio.get_running_loop(), self._allow()
         found = [ip_address(text) for text in await loop.run_in_executor(self._threads, self._look_up, host)]
@@ -143,23 +136,16 @@ class CheckedResolver(AbstractResolver):
         passed = [address for address in found if not refused.get(address)]
         if not passed:
             raise OSError(errno.EACCES, "; ".join(map(str, refused.values())) or "the name has no address")
-        return [_resolved(host, address, port) for address in passed]
+        return list(map(str, passed))
 
     async def close(self) -> None:
         """Give the threads back."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _resolved(host: str, address: IPv4Address | IPv6Address, port: int) -> ResolveResult:
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    return ResolveResult(
-        hostname=host, host=str(address), port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
-    )
-
-
-def open_guarded_session(allow: Callable[[], Collection[Trusted]], look_up: Lookup = look_up) -> aiohttp.ClientSession:
+def open_guarded_session(allow: Callable[[], Collection[Trusted]], look_up: Lookup = look_up) -> Session:
     """Open the session for addresses from outside. To be called inside the running loop, and closed there.
 
     A written IP address never comes to a resolver: `check_url` must have passed before.
     """
-    return open_session(CheckedResolver(allow, look_up))
+    return Session(CheckedResolver(allow, look_up))

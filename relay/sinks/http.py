@@ -19,7 +19,7 @@ from relay.sinks.needing import Needing
 from relay.sinks.oauth2 import Tokens
 from relay.sinks.references import given, marker
 from relay.sinks.tools import Tools
-from relay.sinks.transport import Request, Response
+from relay.transport import Request, Response
 
 _READABLE = (Outcome.DELIVERED, Outcome.UNKNOWN)  # of a 2xx: success_if is about deliveries, a probe need not hold it
 

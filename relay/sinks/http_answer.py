@@ -10,7 +10,7 @@ from relay.sinks.checks import json_of, text_at
 from relay.sinks.http_settings import HttpSettings
 from relay.sinks.masking import without_people
 from relay.sinks.retry_after import LONGEST_MS, retry_after
-from relay.sinks.transport import Request, Response, TransportFailure
+from relay.transport import Request, Response, TransportFailure
 
 Answer: TypeAlias = Response | TransportFailure
 Meaning: TypeAlias = tuple[Outcome, str]

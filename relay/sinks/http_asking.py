@@ -16,7 +16,7 @@ from relay.sinks.checks import Answered, AnyOf, JsonPath, compile_checks, pick, 
 from relay.sinks.http_auth import Part
 from relay.sinks.http_content import Method
 from relay.sinks.references import fill, fill_path, fill_text, given, names
-from relay.sinks.transport import Response, TransportFailure
+from relay.transport import Response, TransportFailure
 
 KEY = "key"
 """The reference that is always there: what a repetition is recognised by."""

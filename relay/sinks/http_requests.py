@@ -14,7 +14,7 @@ from relay.sinks.http_content import Encoding, Head
 from relay.sinks.http_settings import HttpSettings, is_secret
 from relay.sinks.references import fill_body
 from relay.sinks.signing import secret_key, signed
-from relay.sinks.transport import Request, timeouts
+from relay.transport import Request
 
 _CONTENT_TYPES: Final[Mapping[Encoding, str]] = {
     "json": "application/json",
@@ -28,7 +28,6 @@ class Requests:
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
-        self._timeout = timeouts(settings.timeout)
         self._tls = settings.client_certificate.context if settings.client_certificate else None
         self._signing_keys = [secret_key(secret) for secret in settings.signing_secrets]
         self._credentials = settings.auth.as_headers() if settings.auth else {}
@@ -77,7 +76,8 @@ class Requests:
 
     def _request(self, method: str, path: str, query: str, headers: CIMultiDict[str], body: bytes) -> Request:
         url = join(self._settings.url, path, query)
-        return Request(method=method, url=url, headers=headers, body=body, timeout=self._timeout, tls=self._tls)
+        timeout_ms = self._settings.timeout
+        return Request(method=method, url=url, headers=headers, body=body, timeout_ms=timeout_ms, tls=self._tls)
 
     def _headers_of(self, head: Head) -> CIMultiDict[str]:
         headers = self._headers[head.encoding].copy()

@@ -21,7 +21,7 @@ from relay.sinks.http_answer import Meaning, meaning, said
 from relay.sinks.http_auth import Address
 from relay.sinks.http_settings import HttpSettings
 from relay.sinks.moysklad_invoice import invoice
-from relay.sinks.transport import Response
+from relay.transport import Response
 
 URL: Final = "https://api.moysklad.ru/api/remap/1.2"
 PARALLEL: Final = 5  # calls of one user at a time

@@ -15,7 +15,7 @@ from relay.model import Json, Outcome, Result
 from relay.sinks.calling import AttemptOver, Calls
 from relay.sinks.checks import json_of, pick
 from relay.sinks.http_asking import KEY, Ask, Found, Make, Need, can_ask
-from relay.sinks.transport import Response, TransportFailure
+from relay.transport import Response, TransportFailure
 
 REMEMBERED_MS = 35 * 24 * 3600 * 1000  # longer than a dead letter is kept
 LOCK_MS = 25_000  # longer than any sink's timeout

@@ -13,7 +13,7 @@ from relay.model import Outcome, Record, Result
 from relay.sinks.calling import AttemptOver, Calls
 from relay.sinks.http_auth import OAuth2, basic
 from relay.sinks.retry_after import retry_after
-from relay.sinks.transport import Request, Response, TransportFailure, timeouts
+from relay.transport import Request, Response, TransportFailure
 
 MARGIN_MS = 30_000  # a token that ends while its request is on the way is refused there
 UNSTATED_MS = 3600_000  # RFC 6749, 5.1: where they do not say how long; a 401 ends it sooner
@@ -113,7 +113,7 @@ class Tokens:
             url=URL(self._settings.token_url, encoded=True),
             headers=headers,
             body=urlencode(form).encode(),
-            timeout=timeouts(1),  # what is left of the attempt's goes in its place
+            timeout_ms=1,  # what is left of the attempt's goes in its place
         )
 
     def _read(self, answer: Response, now: int) -> _Granted:

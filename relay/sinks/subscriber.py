@@ -18,8 +18,8 @@ from relay.sinks.base import Sink
 from relay.sinks.guard import check_url
 from relay.sinks.subscriber_retries import ACCEPTED, NO_ANSWER
 from relay.sinks.tools import Tools
-from relay.sinks.transport import Request, Response, TransportFailure, call, timeouts
 from relay.store.subscriptions import Subscription, Subscriptions
+from relay.transport import Request, Response, TransportFailure, call
 
 _GONE = 410
 
@@ -64,7 +64,6 @@ class SubscriberSink(_Subscriber):
         self._subscription = subscription
         self._subscriptions = subscriptions
         self._allow = settings.allow
-        self._timeout = timeouts(settings.timeout)
 
     async def send(self, delivery: Delivery, tools: Tools) -> Result:
         """Make one attempt; one that failed counts towards disabling."""
@@ -87,7 +86,7 @@ class SubscriberSink(_Subscriber):
                 "X-Amocrm-Requestid": delivery.id,
             },
             body=delivery.content,
-            timeout=self._timeout,
+            timeout_ms=self.timeout_ms,
         )
 
     def read(self, answer: Response | TransportFailure) -> Result:

@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import aiohttp
-
 from relay.store.notes import Notes
+from relay.transport import Session
 
 
 @dataclass(frozen=True)
 class Tools:
     """The session that all sinks share, their memory over all workers, and the clock (unix seconds)."""
 
-    session: aiohttp.ClientSession
+    session: Session
     notes: Notes
     now: Callable[[], float]

@@ -20,8 +20,8 @@ from relay.sandbox.ports import free_port
 from relay.sinks.guard import open_guarded_session
 from relay.sinks.subscriber import SubscriberSink
 from relay.sinks.tools import Tools
-from relay.sinks.transport import Request, Response, call, timeouts
 from relay.store.subscriptions import Subscription
+from relay.transport import Request, Response, call
 
 pytestmark = pytest.mark.skipif(
     shutil.which("php") is None and not os.environ.get("CI"), reason="needs php-cli: apt-get install php-cli php-curl"
@@ -103,9 +103,7 @@ def send_itself(url, hook):
         session = open_guarded_session(lambda: ALLOW.allow)
         headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "amoCRM-Webhooks/3.0"}
         body = (HOOKS / f"{hook}.form").read_bytes()
-        answer = await call(
-            session, Request(method="POST", url=URL(url), headers=headers, body=body, timeout=timeouts(5_000))
-        )
+        answer = await call(session, Request(method="POST", url=URL(url), headers=headers, body=body, timeout_ms=5_000))
         await session.close()
         assert isinstance(answer, Response)
         assert answer.status == 200

@@ -11,8 +11,8 @@ from relay.config.sink import SinkSettings
 from relay.model import NewDelivery, Outcome, Result
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
-from relay.sinks.transport import open_session
 from relay.store.notes import Notes
+from relay.transport import Session
 from relay.web.commit import GROUP_HOOKS
 from workers.drainer import Drainer
 
@@ -108,7 +108,7 @@ def make_drainer(sink: Sink, store, tools: Tools, worker: str = "w0", stopping: 
 @asynccontextmanager
 async def open_tools(store, namespace: str) -> AsyncIterator[Tools]:
     """Give what sinks send with."""
-    async with open_session() as session:
+    async with Session() as session:
         yield Tools(session=session, notes=Notes(store.client, namespace), now=time.time)
 
 

@@ -21,10 +21,10 @@ from relay.sandbox.vendors.accounting import CLIENT, SIGNING_SECRET, STATIC_TOKE
 from relay.sinks import TYPES
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
-from relay.sinks.transport import open_session
 from relay.store.keys import sink_queue
 from relay.store.notes import Notes
 from relay.store.wire import of_sink
+from relay.transport import Session
 
 from .draining import drain
 from .store.shapes import hook
@@ -188,7 +188,7 @@ class Shop:
         self.run(attempt())
 
     async def _send(self, delivery) -> None:
-        async with open_session() as session:
+        async with Session() as session:
             notes = Notes(self.store.client, self.namespace)
             await self.sink.send(delivery, Tools(session=session, notes=notes, now=time.time))
 
@@ -332,7 +332,7 @@ def test_the_probe_is_answered(run, configured, sink, store, namespace):
     _, sinks = configured("moysklad.yaml" if sink == "moysklad" else "accounting.yaml", sink)
 
     async def probe():
-        async with open_session() as session:
+        async with Session() as session:
             tools = Tools(session=session, notes=Notes(store.client, namespace), now=time.time)
             return await sinks[sink].probe(tools)
 

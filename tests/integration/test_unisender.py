@@ -11,12 +11,12 @@ from relay.model import DeliveryState, Limit, Outcome
 from relay.sandbox.vendors.base import Arrived
 from relay.sandbox.vendors.unisender import WITHOUT_LETTER, Unisender
 from relay.sinks.tools import Tools
-from relay.sinks.transport import open_session
 from relay.sinks.unisender import UnisenderSink
 from relay.sinks.unisender.settings import UnisenderSettings
 from relay.store.keys import sink_queue
 from relay.store.store import Store
 from relay.store.wire import of_sink
+from relay.transport import Session
 
 from .draining import drain, put
 
@@ -217,7 +217,7 @@ def test_the_story_names_their_id_of_the_contact(run, store, reader, house, deli
 )
 def test_a_probe_asks_for_nothing_that_costs(run, house, more, ok, told):
     async def go():
-        async with house.open() as url, open_session() as session:
+        async with house.open() as url, Session() as session:
             return await UnisenderSink("newsletter", settings(url=url, **more)).probe(
                 Tools(session=session, notes=None, now=time.time)
             )

@@ -5,14 +5,15 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import aiohttp
+from yarl import URL
 
 from relay.amocrm.form import encode
 from relay.model import Record, Value
 from relay.sandbox.amocrm.account import ID, SUBDOMAIN
 from relay.sandbox.amocrm.shapes import Fact
+from relay.transport import Request, Response, Session
 
-_SECONDS: Final = 2.0
+_ANSWER_MS: Final = 2_000
 _AT_ONCE: Final = 20
 
 
@@ -28,12 +29,11 @@ async def tell(letters: Iterable[tuple[str, Fact]]) -> Sequence[Told]:
     """Send facts to destinations, several at a time, and give what came of each. None is sent again."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(session: aiohttp.ClientSession, destination: str, fact: Fact) -> Told:
+    async def one(session: Session, destination: str, fact: Fact) -> Told:
         async with slots:
             return Told(event=fact.event, destination=destination, status=await _send(session, destination, fact))
 
-    timeout = aiohttp.ClientTimeout(total=_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with Session() as session:
         return await asyncio.gather(*(one(session, destination, fact) for destination, fact in letters))
 
 
@@ -44,14 +44,14 @@ def body(fact: Fact) -> bytes:
     return encode({"account": account, fact.entity: {fact.action: [fact.data]}})
 
 
-async def _send(session: aiohttp.ClientSession, destination: str, fact: Fact) -> int | None:
+async def _send(session: Session, destination: str, fact: Fact) -> int | None:
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",
         "User-Agent": "amoCRM-Webhooks/3.0",
         "X-Amocrm-Requestid": str(uuid.uuid4()),
     }
-    try:
-        async with session.post(destination, data=body(fact), headers=headers, allow_redirects=False) as answer:
-            return answer.status
-    except (aiohttp.ClientError, TimeoutError):
-        return None
+    url = URL(destination)
+    answer = await session.exchange(
+        Request(method="POST", url=url, headers=headers, body=body(fact), timeout_ms=_ANSWER_MS)
+    )
+    return answer.status if isinstance(answer, Response) else None

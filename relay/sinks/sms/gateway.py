@@ -21,7 +21,7 @@ from relay.sinks.sms.message import Message
 from relay.sinks.sms.numbers import masked
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.sinks.transport import Request, Response, TransportFailure, call, timeouts
+from relay.transport import Request, Response, TransportFailure, call
 
 RESPONSE_SHOWN: Final = 500
 _TELLING: Final = 8  # characters: "OK" is in every answer, and says nothing of anybody
@@ -44,7 +44,7 @@ class Gateway(ABC):
     """After so long a text that was taken can be found: then "not found" may be believed, and it is sent once more."""
 
     def __init__(self, settings: SmsSettings) -> None:
-        self._timeout = timeouts(settings.timeout)
+        self._timeout_ms = settings.timeout
 
     @abstractmethod
     async def send(self, message: Message, tools: Tools) -> Result:
@@ -73,8 +73,8 @@ class Gateway(ABC):
         return await call(tools.session, self.request("POST", url, headers, body))
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Request:
-        """Build a request with the sink's timeouts."""
-        return Request(method=method, url=URL(url), headers=headers, body=body, timeout=self._timeout)
+        """Build a request with the sink's timeout."""
+        return Request(method=method, url=URL(url), headers=headers, body=body, timeout_ms=self._timeout_ms)
 
     def result(self, outcome: Outcome, reason: str, message: Message, answer: Response, **more: Any) -> Result:
         """Make the result of an answer that was read. What they said of the recipient is masked."""

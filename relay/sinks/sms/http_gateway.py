@@ -18,7 +18,7 @@ from relay.sinks.sms.message import Message
 from relay.sinks.sms.segments import is_gsm
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.sinks.transport import Request, Response, TransportFailure, call
+from relay.transport import Request, Response, TransportFailure, call
 
 FIELDS = frozenset({"phone", "digits", "text", "sender", "id", "segments", "encoding"})
 """What templates know as `sms`: `digits` is the phone without its +, `encoding` is gsm or ucs2."""

@@ -18,8 +18,8 @@ from relay.sinks.sms.gateway import Answer, Gateway, amount, fields_of, not_well
 from relay.sinks.sms.message import Message
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.sinks.transport import Response, TransportFailure
 from relay.store.notes import Cap
+from relay.transport import Response, TransportFailure
 
 _ADDRESS_BLOCKED_MS: Final = 15 * UNITS_MS["m"]
 _BUSY_MS: Final = 5_000

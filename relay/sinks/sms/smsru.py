@@ -14,7 +14,7 @@ from relay.sinks.sms.gateway import Answer, Gateway, amount, fields_of, not_well
 from relay.sinks.sms.message import Message
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.sinks.transport import TransportFailure
+from relay.transport import TransportFailure
 
 _THEIR_DAY: Final = ZoneInfo("Europe/Moscow")
 _TOMORROW: Final = 206

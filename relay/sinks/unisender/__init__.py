@@ -9,13 +9,13 @@ from relay.model import Delivery, Json, Outcome, Result
 from relay.sinks.base import Probe, Sink
 from relay.sinks.calling import Calls
 from relay.sinks.tools import Tools
-from relay.sinks.transport import call
 from relay.sinks.unisender.asking import found, probed
 from relay.sinks.unisender.contact import Contact, contact_of
 from relay.sinks.unisender.importing import IMPORTED_AT_ONCE, Importing, Member
 from relay.sinks.unisender.reading import Said, meaning, read
 from relay.sinks.unisender.requests import Call, Requests
 from relay.sinks.unisender.settings import UnisenderSettings
+from relay.transport import call
 
 _contact = msgspec.json.Decoder(Contact).decode
 

@@ -7,8 +7,8 @@ import msgspec
 
 from relay.model import Outcome, Record, Result
 from relay.sinks.masking import without_people
-from relay.sinks.transport import Response, TransportFailure
 from relay.sinks.unisender.contact import Action, Contact
+from relay.transport import Response, TransportFailure
 
 THROTTLED_MS = 60_000  # they count by the minute and send no Retry-After
 MOST_TRIES = 3  # of what they cannot explain

@@ -5,9 +5,9 @@ from urllib.parse import urlencode
 
 from relay.model import Json, Record
 from relay.sinks.address import join
-from relay.sinks.transport import Request, timeouts
 from relay.sinks.unisender.contact import Contact
 from relay.sinks.unisender.settings import UnisenderSettings
+from relay.transport import Request
 
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -25,7 +25,6 @@ class Requests:
     def __init__(self, settings: UnisenderSettings) -> None:
         self._settings = settings
         self._key = settings.api_key.get_secret_value()
-        self._timeout = timeouts(settings.timeout)
 
     def build(self, call: Call) -> Request:
         """Build a request. All of it is in the body: they refuse what comes in two places."""
@@ -35,7 +34,7 @@ class Requests:
             url=join(self._url(call)),
             headers=_HEADERS,
             body=urlencode(whole).encode(),
-            timeout=self._timeout,
+            timeout_ms=self._settings.timeout,
         )
 
     def shown(self, call: Call) -> Mapping[str, Json]:

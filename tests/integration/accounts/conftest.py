@@ -15,9 +15,9 @@ from relay.config.load import Source
 from relay.model import Account, Limit
 from relay.sandbox.amocrm.app import Amocrm
 from relay.sandbox.amocrm.door import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
-from relay.sinks.transport import open_session
 from relay.store.connect import connect
 from relay.store.notes import Notes
+from relay.transport import Session
 
 SECRET_KEY = "0123456789abcdef0123456789abcdef"
 
@@ -80,7 +80,7 @@ def client(server, namespace, run, source) -> Iterator[Callable[..., AccountClie
     opened = []
 
     async def open_one(secret_key: str, **more) -> AccountClient:
-        store, session = connect(server.url, answer_seconds=10), open_session()
+        store, session = connect(server.url, answer_seconds=10), Session()
         opened.extend([store.aclose, session.close])
         return open_account(source(**more), Notes(store, namespace), session, SecretStr(secret_key))
 

@@ -7,7 +7,7 @@ from multidict import CIMultiDict
 
 from relay.accounts.answers import SHUT_OUT_MS, Pause, pause, read
 from relay.errors import AccountRefused, AccountUnavailable
-from relay.sinks.transport import Response
+from relay.transport import Response
 
 NOW = 1_790_000_000_000
 WHAT = "acme: GET /api/v4/leads"

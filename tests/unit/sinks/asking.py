@@ -8,7 +8,7 @@ from multidict import CIMultiDict
 
 from relay.sinks import calling
 from relay.sinks.tools import Tools
-from relay.sinks.transport import Response
+from relay.transport import Response
 
 NOW = 1_790_000_123.456
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from relay.model import Outcome
 from relay.sinks.checks import Answered, Check, Checks, compile_checks, pick, text_at
-from relay.sinks.transport import Response
+from relay.transport import Response
 
 BODY = {
     "status": "ok",

@@ -6,12 +6,12 @@ import subprocess
 from contextlib import asynccontextmanager
 from ipaddress import ip_address, ip_network
 
-import aiohttp
 import pytest
 from yarl import URL
 
 from relay.sinks.guard import PORTS, CheckedResolver, check_address, check_url, look_up, open_guarded_session
-from relay.sinks.transport import Request, Response, TransportFailure, call, timeouts
+from relay.transport import Request, Response, TransportFailure, call
+from relay.transport import session as transport_session
 
 HERE = (ip_network("127.0.0.1/32"),)
 
@@ -215,7 +215,7 @@ async def exchange(url, names, allow=HERE, times=1):
     try:
         for _ in range(times):
             request = Request(
-                method="POST", url=URL(url), headers={"Connection": "close"}, body=b"a=1", timeout=timeouts(5_000)
+                method="POST", url=URL(url), headers={"Connection": "close"}, body=b"a=1", timeout_ms=5_000
             )
             answer = await call(session, request)
         return answer
@@ -330,7 +330,7 @@ def test_a_look_up_that_hangs_does_not_outlive_the_time_to_answer():
             return []
 
         session = open_guarded_session(lambda: HERE, hang)
-        request = Request(method="POST", url=URL("http://crm.example/"), headers={}, body=b"a=1", timeout=timeouts(50))
+        request = Request(method="POST", url=URL("http://crm.example/"), headers={}, body=b"a=1", timeout_ms=50)
         try:
             return await call(session, request)
         finally:
@@ -349,11 +349,7 @@ def test_the_system_is_asked_for_addresses_of_both_kinds():
 
 def test_an_ipv6_answer_is_called_as_such():
     resolver = CheckedResolver(lambda: (), Names(crm_example=[["2a02:6b8::1", "8.8.8.8"]]))
-    found = asyncio.run(resolver.resolve("crm.example", 443))
-    assert [(result["host"], result["port"], result["hostname"]) for result in found] == [
-        ("2a02:6b8::1", 443, "crm.example"),
-        ("8.8.8.8", 443, "crm.example"),
-    ]
+    assert asyncio.run(resolver.resolve("crm.example")) == ["2a02:6b8::1", "8.8.8.8"]
     asyncio.run(resolver.close())
 
 
@@ -385,7 +381,7 @@ def test_the_certificate_must_be_for_the_host_that_was_subscribed(certificate, m
     serving.load_cert_chain(cert, key)
     asked = []
     serving.sni_callback = lambda _, server_name, __: asked.append(server_name)
-    monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", ssl.create_default_context(cafile=str(cert)))
+    monkeypatch.setattr(transport_session, "_default_tls", lambda: ssl.create_default_context(cafile=str(cert)))
 
     async def scenario():
         names = Names(crm_example=[["127.0.0.1"]], other_example=[["127.0.0.1"]])

@@ -20,7 +20,7 @@ from relay.sinks import TYPES
 from relay.sinks.http import HttpSink
 from relay.sinks.http_answer import RESPONSE_SHOWN
 from relay.sinks.tools import Tools
-from relay.sinks.transport import Response, TransportFailure, open_session
+from relay.transport import Response, Session, TransportFailure
 
 NOW = 1_790_000_123_456
 URL_ = "https://books.example.com/api"
@@ -481,7 +481,7 @@ def test_a_delivery_arrives_and_its_answer_is_read(delivery):
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         http = sink(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api")
         held = delivery(http.content({"path": "/invoices", "body": {"amount": "1.00"}}))
-        async with server, open_session() as session:
+        async with server, Session() as session:
             tools = Tools(session=session, notes=None, now=time.time)
             return [await http.send(held, tools) for _ in range(2)]
 

@@ -13,8 +13,8 @@ from relay.model import DecisionKind, DeliveryState, Outcome, Result
 from relay.sinks import TYPES, subscriber
 from relay.sinks.subscriber import SubscriberSink, Unsubscribed, is_subscriber
 from relay.sinks.tools import Tools
-from relay.sinks.transport import Response, TransportFailure
 from relay.store.subscriptions import Subscription
+from relay.transport import Response, TransportFailure
 
 BODY = b"account%5Bid%5D=9&leads%5Bstatus%5D%5B0%5D%5Bid%5D=7"
 
@@ -91,7 +91,7 @@ def test_it_is_called_as_amocrm_calls(delivery, answering):
         "Content-Type": "application/x-www-form-urlencoded",
         "X-Amocrm-Requestid": delivery().id,
     }
-    assert request.timeout.total == 2
+    assert request.timeout_ms == 2_000
     assert [r.body for r in requests] == [BODY, BODY]
 
 

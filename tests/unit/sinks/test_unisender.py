@@ -16,7 +16,6 @@ from relay import sinks
 from relay.errors import RejectDelivery, SkipDelivery
 from relay.model import Outcome, Result
 from relay.sinks.base import Probe
-from relay.sinks.transport import Response, TransportFailure
 from relay.sinks.unisender import UnisenderSink
 from relay.sinks.unisender import importing as importing_module
 from relay.sinks.unisender.asking import found, probed
@@ -25,6 +24,7 @@ from relay.sinks.unisender.importing import Importing, Member
 from relay.sinks.unisender.reading import Complaint, imported, meaning, read
 from relay.sinks.unisender.requests import Requests
 from relay.sinks.unisender.settings import UnisenderSettings
+from relay.transport import Response, TransportFailure
 
 KEY = "a-key-of-the-account"
 ANNA = {"fields": {"email": "anna@example.com", "Name": "Анна"}}

@@ -7,8 +7,8 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from relay.sinks.sms.message import Message
-from relay.sinks.transport import Response
 from relay.store.notes import Cap, Refusal
+from relay.transport import Response
 
 NOW = 1_790_000_000.0  # Mon 2026-09-21 14:13:20 UTC, 17:13:20 in Moscow
 

@@ -13,7 +13,7 @@ from relay.model import Outcome
 from relay.sinks import TYPES
 from relay.sinks.base import Probe
 from relay.sinks.sms.http_gateway import HttpGateway, HttpGatewaySettings
-from relay.sinks.transport import TransportFailure
+from relay.transport import TransportFailure
 
 NOW = 1_790_000_000.0
 SECRETS = {

@@ -10,7 +10,7 @@ from relay.errors import StoreUnavailable
 from relay.model import Outcome
 from relay.sinks.base import Probe
 from relay.sinks.sms.smsc import Smsc, SmscSettings
-from relay.sinks.transport import TransportFailure
+from relay.transport import TransportFailure
 
 NOW = 1_790_000_000.0
 LOST = TransportFailure(kind="timeout", reason="no answer in time", sent=True)

@@ -7,7 +7,7 @@ import pytest
 from relay.model import Outcome
 from relay.sinks.base import Probe
 from relay.sinks.sms.smsru import Smsru, SmsruSettings
-from relay.sinks.transport import TransportFailure
+from relay.transport import TransportFailure
 
 NOW = 1_790_000_000.0  # 17:13:20 in Moscow
 LOST = TransportFailure(kind="reset", reason="reset", sent=True)

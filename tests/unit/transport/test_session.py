@@ -3,24 +3,22 @@
 import asyncio
 import gzip
 import socket
-import ssl
 import struct
+import zlib
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from types import SimpleNamespace
 
-import aiohttp
 import pytest
 from yarl import URL
 
-from relay.sinks import transport
-from relay.sinks.transport import RESPONSE_CAP, Request, Response, TransportFailure, call, open_session, timeouts
+from relay.transport import Request, Response, Session, TransportFailure, call, session
+from relay.transport.reading import HEAD_CAP, RESPONSE_CAP
 
 BODY = b'{"amount":"150000.00"}'
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def request(url: str, *, method: str = "POST", body: bytes = BODY, timeout_ms: int = 5_000, **headers: str) -> Request:
-    return Request(method=method, url=URL(url), headers=headers, body=body, timeout=timeouts(timeout_ms))
+    return Request(method=method, url=URL(url), headers=headers, body=body, timeout_ms=timeout_ms)
 
 
 class Server:
@@ -86,8 +84,8 @@ def exchange(behave, *, times: int = 1, **more):
     """Make `times` calls in turn over one session. Return the answers and the server."""
 
     async def run():
-        async with running(behave) as server, open_session() as session:
-            return [await call(session, request(server.url, **more)) for _ in range(times)], server
+        async with running(behave) as server, Session() as calls:
+            return [await call(calls, request(server.url, **more)) for _ in range(times)], server
 
     answers, server = asyncio.run(run())
     return answers, server
@@ -188,14 +186,11 @@ def test_a_request_on_a_kept_connection_that_ends_may_have_been_applied(end):
 
 def test_a_connection_closed_while_idle_is_not_used_again():
     async def run():
-        async with running(says(OK, then_close=True)) as server, open_session() as session:
+        async with running(says(OK, then_close=True)) as server, Session() as calls:
             answers = []
             for _ in range(3):
-                answers.append(await call(session, request(server.url)))
-                while session.connector._conns and any(  # noqa: ASYNC110  aiohttp tells nobody
-                    proto.is_connected() for pool in session.connector._conns.values() for proto, _ in pool
-                ):
-                    await asyncio.sleep(0)  # until their close has arrived
+                answers.append(await call(calls, request(server.url)))
+                await asyncio.wait([connection.lost for connection in calls._open])  # until their close has arrived
             return answers, server
 
     answers, server = asyncio.run(run())
@@ -203,24 +198,109 @@ def test_a_connection_closed_while_idle_is_not_used_again():
     assert server.connections == 3
 
 
-def test_a_kept_connection_that_ended_before_the_body_left_is_replaced():
+def test_what_nobody_asked_for_ends_a_connection():
+    """A server that closes what is idle may say so first; it must not be read as the next answer."""
+
+    async def behave(reader, writer):
+        writer.write(OK)
+        await writer.drain()
+        writer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+
     async def run():
-        async with running(says(OK)) as server, open_session() as session:
-            first = await call(session, request(server.url))
-
-            async def end_it(*_):
-                for connection in session.connector._acquired:
-                    connection.transport.close()
-
-            hooks = aiohttp.TraceConfig()
-            hooks.on_connection_reuseconn.append(end_it)
-            hooks.freeze()
-            session._trace_configs.append(hooks)
-            return first, await call(session, request(server.url)), server
+        async with running(behave) as server, Session() as calls:
+            first = await call(calls, request(server.url))
+            await asyncio.wait([connection.lost for connection in calls._open])
+            return first, await call(calls, request(server.url)), server
 
     first, second, server = asyncio.run(run())
-    assert (first.status, second.status) == (200, 200)
-    assert (server.connections, len(server.requests)) == (2, 2)
+    assert (first.status, second.status, server.connections) == (200, 200, 2)
+
+
+def test_two_answers_at_once_are_one_answer_and_the_end_of_the_connection():
+    (first, second), server = exchange(says(OK + b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"), times=2)
+    assert (first.status, second.status, server.connections) == (200, 200, 2)
+
+
+def test_a_connection_idle_for_too_long_is_closed(monkeypatch):
+    monkeypatch.setattr(session, "KEPT_S", 0.01)
+
+    async def run():
+        async with running(says(OK)) as server, Session() as calls:
+            await call(calls, request(server.url))
+            await asyncio.wait([connection.lost for connection in calls._open], timeout=10)
+            assert not calls._open
+            assert not calls._idle
+            return await call(calls, request(server.url)), server
+
+    answer, server = asyncio.run(run())
+    assert (answer.status, server.connections) == (200, 2)
+
+
+def test_calls_at_the_same_time_have_connections_of_their_own():
+    async def run():
+        async with running(says(OK)) as server, Session() as calls:
+            answers = await asyncio.gather(*[call(calls, request(server.url)) for _ in range(5)])
+            again = await asyncio.gather(*[call(calls, request(server.url)) for _ in range(5)])
+            return [*answers, *again], server
+
+    answers, server = asyncio.run(run())
+    assert [answer.status for answer in answers] == [200] * 10
+    assert server.connections == 5
+
+
+def test_what_is_announced_is_not_the_answer():
+    (first, second), server = exchange(
+        says(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\n" + OK), times=2
+    )
+    assert (first.status, first.body, "A" in first.headers) == (200, b"ok", False)
+    assert first == second
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("name", ["Connection: close", "Connection: Close\r\nX: y"])
+def test_a_server_that_closes_is_taken_at_its_word(name):
+    (first, second), server = exchange(
+        says(f"HTTP/1.1 200 OK\r\n{name}\r\nContent-Length: 2\r\n\r\nok".encode()), times=2
+    )
+    assert (first.body, second.body, server.connections) == (b"ok", b"ok", 2)
+
+
+def test_an_answer_may_come_byte_by_byte():
+    whole = b"HTTP/1.1 201 Created\r\nX-Id: 7\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n1\r\n!\r\n0\r\n\r\n"
+
+    async def behave(reader, writer):
+        for byte in whole:
+            writer.write(bytes([byte]))
+            await writer.drain()
+
+    (answer,), _ = exchange(behave)
+    assert (answer.status, answer.body, answer.headers["x-id"], answer.truncated) == (201, b"ok!", "7", False)
+
+
+def test_headers_without_end_are_no_answer():
+    (answer,), _ = exchange(says(b"HTTP/1.1 200 OK\r\nX: " + b"x" * (HEAD_CAP + 1) * 2))
+    assert (answer.kind, answer.sent) == ("protocol", True)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_compressed_answer_is_read(encoding):
+    packed = gzip.compress(b"ok") if encoding == "gzip" else zlib.compress(b"ok")
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
+    (answer,), _ = exchange(says(head + packed))
+    assert (answer.body, answer.truncated) == (b"ok", False)
+
+
+def test_a_compressed_answer_that_is_broken_is_only_its_beginning():
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
+    (answer,), _ = exchange(says(head + b"oops"))
+    assert (answer.status, answer.body, answer.truncated) == (200, b"", True)
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Injected: 1", "a\nb", "a\rb", "a\0b", "\ud800"])
+def test_a_header_cannot_say_more_than_one(value):
+    (answer,), server = exchange(says(OK), **{"X-Name": value})
+    assert (answer.kind, answer.sent) == ("protocol", False)
+    assert server.connections == 0
 
 
 def test_redirects_are_not_followed():
@@ -284,8 +364,8 @@ def test_an_answer_before_the_body_was_read_is_taken():
         await reader.read()
 
     async def run():
-        async with listening(refuse) as url, open_session() as session:
-            return await call(session, request(url, body=b"x" * 1_000_000))
+        async with listening(refuse) as url, Session() as calls:
+            return await call(calls, request(url, body=b"x" * 1_000_000))
 
     assert asyncio.run(run()).status == 413
 
@@ -303,11 +383,11 @@ def url_of(sock: socket.socket) -> str:
 
 
 def test_a_refused_connection_sent_nothing(closed_port, monkeypatch):
-    monkeypatch.setattr(transport, "RECONNECT_PAUSE_S", 0)
+    monkeypatch.setattr(session, "RECONNECT_PAUSE_S", 0)
 
     async def run():
-        async with open_session() as session:
-            return await call(session, request(url_of(closed_port)))
+        async with Session() as calls:
+            return await call(calls, request(url_of(closed_port)))
 
     answer = asyncio.run(run())
     assert (answer.kind, answer.sent) == ("connect", False)
@@ -322,13 +402,13 @@ def test_a_connection_that_failed_at_once_is_tried_a_second_time(closed_port, mo
         async with AsyncExitStack() as stack:
 
             async def pause(seconds):
-                if seconds == transport.RECONNECT_PAUSE_S:
+                if seconds == session.RECONNECT_PAUSE_S:
                     await stack.enter_async_context(listening(server.serve, sock=closed_port))
                 await real_sleep(0)
 
             monkeypatch.setattr(asyncio, "sleep", pause)
-            async with open_session() as session:
-                return await call(session, request(url_of(closed_port)))
+            async with Session() as calls:
+                return await call(calls, request(url_of(closed_port)))
 
     assert asyncio.run(run()).status == 200
     assert len(server.requests) == 1
@@ -340,8 +420,8 @@ def test_tls_to_a_server_without_it_sent_nothing():
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     async def run():
-        async with listening(plain) as url, open_session() as session:
-            return await call(session, request(url.replace("http:", "https:"), timeout_ms=2_000))
+        async with listening(plain) as url, Session() as calls:
+            return await call(calls, request(url.replace("http:", "https:"), timeout_ms=2_000))
 
     answer = asyncio.run(run())
     assert (answer.kind, answer.sent) == ("tls", False)
@@ -355,8 +435,8 @@ def test_a_cancelled_call_is_cancelled():
             arrived.set()
             await reader.read()
 
-        async with running(notice) as server, open_session() as session:
-            task = asyncio.create_task(call(session, request(server.url)))
+        async with running(notice) as server, Session() as calls:
+            task = asyncio.create_task(call(calls, request(server.url)))
             await arrived.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -365,49 +445,67 @@ def test_a_cancelled_call_is_cancelled():
     asyncio.run(run())
 
 
-KEY = SimpleNamespace(host="books.example.com", port=443, ssl=True, is_ssl=True)
+class Asked:
+    """A resolver that answers as told."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    async def resolve(self, host):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return await self.answer() if callable(self.answer) else self.answer
+
+    async def close(self):
+        pass
+
+
+async def never():
+    await asyncio.Event().wait()
 
 
 @pytest.mark.parametrize(
-    ("error", "kind"),
+    ("answer", "kind"),
     [
-        (aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "Name or service not known")), "dns"),
-        (aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError("expired")), "tls"),
-        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "wrong version")), "tls"),
-        (aiohttp.ServerFingerprintMismatch(b"a", b"b", "books.example.com", 443), "tls"),
-        (aiohttp.ClientConnectorError(KEY, OSError(113, "No route to host")), "connect"),
-        (aiohttp.ConnectionTimeoutError("Connection timeout"), "timeout_before_write"),
-        (TimeoutError(), "timeout_before_write"),
-        (aiohttp.ClientConnectionResetError("Cannot write to closing transport"), "reset"),
+        (OSError(-2, "Name or service not known"), "dns"),
+        (UnicodeError("label empty or too long"), "dns"),
+        (never, "timeout_before_write"),
+        (["127.0.0.1"], "connect"),
+        (["255.255.255.255"], "connect"),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
+    ids=["no such name", "no name at all", "no answer", "nobody listens", "no way there"],
 )
-def test_a_failure_before_the_body_left_sent_nothing(error, kind, monkeypatch):
-    monkeypatch.setattr(transport, "RECONNECT_PAUSE_S", 0)
-    answer = asyncio.run(call(Failing(error), request("https://books.example.com/")))
-    assert (answer.kind, answer.sent) == (kind, False)
-    assert answer.reason
+def test_a_failure_before_the_request_left_sent_nothing(answer, kind, monkeypatch, closed_port):
+    monkeypatch.setattr(session, "RECONNECT_PAUSE_S", 0)
+
+    async def run():
+        async with Session(Asked(answer)) as calls:
+            port = closed_port.getsockname()[1]
+            return await call(calls, request(f"http://books.example.com:{port}/", timeout_ms=100))
+
+    failure = asyncio.run(run())
+    assert (failure.kind, failure.sent) == (kind, False)
+    assert failure.reason
 
 
-class Failing:
-    """A session whose every exchange ends in one error, before the body is touched."""
+def test_of_several_addresses_the_next_one_is_tried():
+    async def run():
+        async with running(says(OK)) as server, Session(Asked(["::1", "127.0.0.1"])) as calls:
+            port = server.url.rsplit(":")[-1]
+            return await call(calls, request(f"http://books.example.com:{port}"))
 
-    def __init__(self, error):
-        self.error = error
-
-    def request(self, *_, **__):
-        return self
-
-    async def __aenter__(self):
-        raise self.error
-
-    async def __aexit__(self, *_):
-        raise AssertionError("never entered")
+    assert asyncio.run(run()).status == 200
 
 
-def test_the_timeouts_bound_connecting_and_everything():
-    assert (timeouts(15_000).total, timeouts(15_000).connect) == (15, 5)
-    assert (timeouts(2_000).total, timeouts(2_000).connect) == (2, 2)
+def test_connecting_may_take_a_part_of_the_time_only(monkeypatch):
+    monkeypatch.setattr(session, "CONNECT_TIMEOUT_S", 0.05)
+
+    async def run():
+        async with Session(Asked(never)) as calls:
+            return await call(calls, request("http://books.example.com/", timeout_ms=60_000))
+
+    failure = asyncio.run(run())
+    assert (failure.kind, failure.sent) == ("timeout_before_write", False)
 
 
 def test_the_repr_of_a_request_keeps_secrets():
