@@ -117,6 +117,8 @@ class Checks(BaseModel):
 
     def outcome(self, answer: Response) -> tuple[CheckName, Outcome] | None:
         """Give the first check that holds, and what it means; None where none does."""
+        if not self._compiled:
+            return None
         answered = Answered(answer)
         return next(((name, ORDER[name]) for name, holds in self._compiled if holds(answered)), None)
 

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
+from multidict import CIMultiDict
 from yarl import URL
 
 import relay
@@ -51,18 +52,15 @@ def to_wire(request: Request) -> bytes:
 
     No cookies and no Accept-Encoding: answers are small, and a sink that must ask for gzip does so in its headers.
     """
-    given = {name.lower() for name in request.headers}
-    lines = [f"{request.method} {request.url.raw_path_qs} HTTP/1.1"]
-    if "host" not in given:
-        lines.append(f"Host: {request.url.host_port_subcomponent}")
-    lines += [f"{name}: {value}" for name, value in request.headers.items()]
-    if "user-agent" not in given:
-        lines.append(f"User-Agent: {_USER_AGENT}")
-    if "accept" not in given:
-        lines.append("Accept: */*")
+    url, headers = request.url, CIMultiDict(request.headers)
+    headers.setdefault("Host", url.host_port_subcomponent or "")
+    headers.setdefault("User-Agent", _USER_AGENT)
+    headers.setdefault("Accept", "*/*")
     if request.body or request.method in _WITH_A_BODY:
-        lines.append(f"Content-Length: {len(request.body)}")
-    head = "\r\n".join(lines)
-    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:
+        headers["Content-Length"] = str(len(request.body))
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    head = f"{request.method} {url.raw_path_qs} HTTP/1.1\r\n{''.join(lines)}\r\n"
+    ends = len(lines) + 2
+    if head.count("\n") != ends or head.count("\r") != ends or "\0" in head:
         raise ValueError("a header with a line break in it cannot be sent")
-    return b"".join((head.encode(), b"\r\n\r\n", request.body))
+    return head.encode() + request.body
