@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from relay.sinks.address import check_address
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -18,6 +19,8 @@ def header_name(name: str) -> str:
     """Return a header's name. Raise ValueError where HTTP forbids it."""
     if not _TOKEN.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a header's name: use letters, digits and -")
+    if name.lower() in _FRAMING:
+        raise ValueError(f"{name} is written by the relay itself: a wrong one would end the request elsewhere")
     return name
 
 
