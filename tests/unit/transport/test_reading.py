@@ -12,7 +12,7 @@ from relay.transport.reading import AnswerReader
 PACKED = gzip.compress(b'{"ok": true}' * 9)
 WHOLE = {
     "with its length": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX: y\r\n\r\nyes",
-    "chunked": b"HTTP/1.1 201 Made\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nye\r\n1;a=b\r\ns\r\n0\r\nTrailer: t\r\n\r\n",
+    "chunked": b"HTTP/1.1 201 A\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nye\r\n1;a=b\r\ns\r\n0\r\nTrailer: t\r\n\r\n",
     "announced": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
     "compressed": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(PACKED), PACKED),
     "closing": b"HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
