@@ -167,9 +167,10 @@ def _nested(keys: tuple[str, ...], limits: Limits) -> _Root:
     return root
 
 
+@lru_cache(maxsize=2048)  # most keys of a new layout are known from others
 def _path(key: str) -> tuple[tuple[str, ...], str]:
     """Split `a[b][c]`, percent-encoded or not, into its parents (a, b) and the last key."""
-    name, bracket, rest = _unescaped(key).partition("[")
+    name, bracket, rest = _ESCAPES.sub(_unescape, key).partition("[")
     keys = rest[:-1].split("][") if bracket else []
     paired = rest.endswith("]") if bracket else True
     if not name or not paired or "]" in name or any("[" in part or "]" in part for part in keys):
