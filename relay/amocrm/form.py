@@ -49,14 +49,16 @@ def decode(body: bytes, limits: Limits = LIMITS) -> dict[str, Value]:
 
     Raises Malformed.
     """
-    fields = _fields(body, limits)
-    if not any(fields):
-        return {}
-    keys, equals, values = zip(*[field.partition("=") for field in fields if field], strict=True)
-    if "" in equals:
-        cut = equals.index("")
-        raise Malformed(f"{_field(cut, keys[cut])}: no '=' after it, the body was cut in the middle of a key")
-    layout = _layout(keys, limits) if len(keys) <= _CACHED_FIELDS else _laid_out(keys, limits)
+    keys: list[str] = []
+    values: list[str] = []
+    for field in _fields(body, limits):
+        key, equals, value = field.partition("=")
+        if equals:
+            keys.append(key)
+            values.append(value)
+        elif field:
+            raise Malformed(f"{_field(len(keys), key)}: no '=' after it, the body was cut in the middle of a key")
+    layout = (_layout if len(keys) <= _CACHED_FIELDS else _laid_out)(tuple(keys), limits)
     try:
         texts = [value if "%" not in value else _unescaped(value) for value in values]
     except UnicodeDecodeError:
@@ -93,8 +95,8 @@ def encode(values: Mapping[str, Value]) -> bytes:
 
 def _fields(body: bytes, limits: Limits) -> list[str]:
     _check_size(body, limits)
-    fields = body.count(b"&") + 1
-    if fields > limits.fields:
+    # Only a body of so many bytes can have as many fields: most need no counting.
+    if len(body) >= limits.fields and (fields := body.count(b"&") + 1) > limits.fields:
         raise Malformed(f"body: {_over(fields, limits.fields, 'fields')}")
     try:
         text = body.decode()
