@@ -152,8 +152,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         methods = _METHODS.get(type(obj))
         if methods is not None:
             return attr in methods
-        # Texts and lists are what a view is made of; anything else goes through Jinja's own checks.
-        return isinstance(value, (str, list)) or super().is_safe_attribute(obj, attr, value)
+        # Texts, lists and mappings are what a view is made of; anything else goes through Jinja's own checks.
+        return isinstance(value, (str, list, Mapping)) or super().is_safe_attribute(obj, attr, value)
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:  # noqa: ARG002
         """Compute with numbers only: `lead.price * 2` of a text would repeat it."""
