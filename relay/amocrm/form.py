@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import count, islice
 from operator import eq
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote_plus, unquote
 
 import msgspec
@@ -18,8 +18,8 @@ from relay.errors import Malformed
 from relay.model import Record, Value
 
 _Map = dict[str, Value]
-_Place: TypeAlias = "int | list[_Place] | dict[str, _Place]"
-_Layout: TypeAlias = "dict[str, _Place]"
+_Nested: TypeAlias = "int | list[_Nested] | dict[str, _Nested]"
+_Root: TypeAlias = "dict[str, _Nested]"
 _CACHED_FIELDS = 128  # of a body whose layout is remembered: 256 of them stay within some megabytes
 _CACHED_TEXT = 256  # characters of an escaped text that is remembered: likewise
 _T = TypeVar("_T")
@@ -49,14 +49,16 @@ def decode(body: bytes, limits: Limits = LIMITS) -> dict[str, Value]:
 
     Raises Malformed.
     """
-    fields = _fields(body, limits)
-    if not any(fields):
-        return {}
-    keys, equals, values = zip(*[field.partition("=") for field in fields if field], strict=True)
-    if "" in equals:
-        cut = equals.index("")
-        raise Malformed(f"{_field(cut, keys[cut])}: no '=' after it, the body was cut in the middle of a key")
-    layout = _layout(keys, limits) if len(keys) <= _CACHED_FIELDS else _laid_out(keys, limits)
+    keys: list[str] = []
+    values: list[str] = []
+    for field in _fields(body, limits):
+        key, equals, value = field.partition("=")
+        if equals:
+            keys.append(key)
+            values.append(value)
+        elif field:
+            raise Malformed(f"{_field(len(keys), key)}: no '=' after it, the body was cut in the middle of a key")
+    layout = (_layout if len(keys) <= _CACHED_FIELDS else _laid_out)(tuple(keys), limits)
     try:
         texts = [value if "%" not in value else _unescaped(value) for value in values]
     except UnicodeDecodeError:
@@ -93,8 +95,8 @@ def encode(values: Mapping[str, Value]) -> bytes:
 
 def _fields(body: bytes, limits: Limits) -> list[str]:
     _check_size(body, limits)
-    fields = body.count(b"&") + 1
-    if fields > limits.fields:
+    # Only a body of so many bytes can have as many fields: most need no counting.
+    if len(body) >= limits.fields and (fields := body.count(b"&") + 1) > limits.fields:
         raise Malformed(f"body: {_over(fields, limits.fields, 'fields')}")
     try:
         text = body.decode()
@@ -114,9 +116,44 @@ def _field(position: int, key: str) -> str:
     return f"field {position + 1} ({_shown(key)})"
 
 
+class _Layout(Record, frozen=True):
+    """How texts become nested values. A value has a number: a text its position, a container one after all texts."""
+
+    empty: list[_Map | list[None]]  # the containers, the whole first; a list has its length already
+    places: list[tuple[int, str | int, int]]  # into which container, under what key or at which position, which value
+
+
 def _laid_out(keys: tuple[str, ...], limits: Limits) -> _Layout:
+    """Work out the nesting that keys describe."""
+    layout = _Layout(empty=[], places=[])
+    _lay(_nested(keys, limits), layout, len(keys))
+    return layout
+
+
+# Hooks of one kind have the same keys in the same order: their nesting is worked out once, for each hook only filled.
+_layout = lru_cache(maxsize=256)(_laid_out)
+
+
+def _lay(node: "_Root | list[_Nested]", layout: _Layout, texts: int) -> int:
+    """Add a container, and what is in it, to a layout. Return its number."""
+    number = texts + len(layout.empty)
+    layout.empty.append({} if isinstance(node, dict) else [None] * len(node))
+    for key, inner in node.items() if isinstance(node, dict) else enumerate(node):
+        layout.places.append((number, key, inner if isinstance(inner, int) else _lay(inner, layout, texts)))
+    return number
+
+
+def _filled(layout: _Layout, texts: list[str]) -> _Map:
+    values: list[Any] = [*texts, *[container.copy() for container in layout.empty]]
+    for container, key, value in layout.places:
+        values[container][key] = values[value]
+    whole: _Map = values[len(texts)]
+    return whole
+
+
+def _nested(keys: tuple[str, ...], limits: Limits) -> _Root:
     """Build the nesting that keys describe, with the position of each value in place of it."""
-    root: _Layout = {}
+    root: _Root = {}
     appended: dict[int, tuple[int, int]] = {}
     for position, key in enumerate(keys):
         if len(key) > limits.key_length:
@@ -132,23 +169,10 @@ def _laid_out(keys: tuple[str, ...], limits: Limits) -> _Layout:
     return root
 
 
-# Hooks of one kind have the same keys in the same order: their nesting is worked out once, for each hook only filled.
-_layout = lru_cache(maxsize=256)(_laid_out)
-
-
-def _filled(layout: _Layout, texts: Sequence[str]) -> _Map:
-    return {key: texts[at] if type(at) is int else _inner(at, texts) for key, at in layout.items()}
-
-
-def _inner(layout: _Place, texts: Sequence[str]) -> Value:
-    if isinstance(layout, dict):
-        return _filled(layout, texts)
-    return [_inner(at, texts) for at in layout] if isinstance(layout, list) else texts[layout]
-
-
+@lru_cache(maxsize=2048)  # most keys of a new layout are known from others
 def _path(key: str) -> tuple[tuple[str, ...], str]:
     """Split `a[b][c]`, percent-encoded or not, into its parents (a, b) and the last key."""
-    name, bracket, rest = _unescaped(key).partition("[")
+    name, bracket, rest = _ESCAPES.sub(_unescape, key).partition("[")
     keys = rest[:-1].split("][") if bracket else []
     paired = rest.endswith("]") if bracket else True
     if not name or not paired or "]" in name or any("[" in part or "]" in part for part in keys):
@@ -157,9 +181,7 @@ def _path(key: str) -> tuple[tuple[str, ...], str]:
     return path[:-1], path[-1]
 
 
-def _put(
-    root: _Layout, parents: tuple[str, ...], last: str, position: int, appended: dict[int, tuple[int, int]]
-) -> None:
+def _put(root: _Root, parents: tuple[str, ...], last: str, position: int, appended: dict[int, tuple[int, int]]) -> None:
     node = root
     for key in parents:
         if key == _APPEND:
@@ -174,7 +196,7 @@ def _put(
         node[last] = position
 
 
-def _next_index(node: _Layout, appended: dict[int, tuple[int, int]]) -> str:
+def _next_index(node: _Root, appended: dict[int, tuple[int, int]]) -> str:
     """One more than the highest index in a map. Looks only at keys newer than its last call, so it stays linear."""
     seen, index = appended.get(id(node), (0, 0))
     newer = islice(reversed(node), len(node) - seen)
@@ -188,7 +210,7 @@ def is_index(key: str) -> bool:
     return key.isascii() and key.isdigit() and (key[0] != "0" or key == "0")
 
 
-def _settle(node: _Layout) -> None:
+def _settle(node: _Root) -> None:
     """Turn the maps inside that count 0, 1, 2… into lists."""
     for key, value in node.items():
         if isinstance(value, dict):

@@ -64,6 +64,21 @@ def expression_of(node: nodes.Node) -> str:
     return "(…)"
 
 
+class _Attributes(dict[type, frozenset[str] | None]):
+    """What the objects of a type have as attributes; anything else is a key. None where each may have its own.
+
+    To find it out by trying costs an exception: five times what looking a field up does.
+    """
+
+    def __missing__(self, kind: type) -> frozenset[str] | None:
+        own = None if kind.__dictoffset__ else frozenset(name for base in kind.__mro__ for name in vars(base))
+        self[kind] = own
+        return own
+
+
+_ATTRIBUTES = _Attributes()
+
+
 class _Generator(NativeCodeGenerator):
     """Compiles outputs to the values themselves, and tells the environment which expression it looks up."""
 
@@ -112,12 +127,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Look up an attribute, else a key; missing where there is neither."""
         if isinstance(obj, Missing):
             return obj.within(expression)
+        own = _ATTRIBUTES[type(obj)]
+        if own is not None and attribute not in own:  # a field of a view, as nearly all are
+            return self.getitem(obj, attribute, expression)
         try:
             value = getattr(obj, attribute)
         except AttributeError:
             return self.getitem(obj, attribute, expression)
-        if type(value) is str and attribute[0] != "_" and type(obj) not in _METHODS:
-            return value  # a field of a view, as nearly all are
         return value if self.is_safe_attribute(obj, attribute, value) else self.unsafe_undefined(obj, attribute)
 
     def getitem(self, obj: Any, argument: object, expression: str = "") -> object:
@@ -136,8 +152,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         methods = _METHODS.get(type(obj))
         if methods is not None:
             return attr in methods
-        # Texts and lists are what a view is made of; anything else goes through Jinja's own checks.
-        return isinstance(value, (str, list)) or super().is_safe_attribute(obj, attr, value)
+        # Texts, lists and mappings are what a view is made of; anything else goes through Jinja's own checks.
+        return isinstance(value, (str, list, Mapping)) or super().is_safe_attribute(obj, attr, value)
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:  # noqa: ARG002
         """Compute with numbers only: `lead.price * 2` of a text would repeat it."""

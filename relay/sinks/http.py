@@ -44,9 +44,8 @@ class HttpSink(Sink):
 
     def content(self, params: Mapping[str, object]) -> bytes:
         """Make the content: a line of JSON that says where and how, then the body. Raise RejectDelivery."""
-        content = http_content.make(params)
-        head, body = http_content.split(content)
-        for name in sorted(self._settings.lookup_refers):
+        head, body = http_content.make(params)
+        for name in sorted(self._settings.lookup_refers) if self._settings.lookup else ():
             if not given(f"<{name}>", head.lookup):
                 raise RejectDelivery(f"lookup.{name}: has no value, and the sink's lookup refers to it")
         for name in head.needs.keys() - self._needs.keys():
@@ -54,7 +53,7 @@ class HttpSink(Sink):
         for name in self._needs.keys() - head.needs.keys():
             if marker(name) in body:
                 raise RejectDelivery(f"needs.{name}: is missing, and the body refers to it")
-        return content
+        return http_content.join(head, body)
 
     def describe(self, content: bytes) -> Mapping[str, Json]:
         """Show the request as it would be sent today, secrets masked."""

@@ -40,8 +40,8 @@ _NO_VALUES = _Values()
 _decode_head = msgspec.json.Decoder(Head).decode
 
 
-def make(params: Mapping[str, object]) -> bytes:
-    """Make the content of a route's rendered keys. Raise RejectDelivery with the place of what cannot be sent."""
+def make(params: Mapping[str, object]) -> tuple[Head, bytes]:
+    """Make head and body of a route's rendered keys. Raise RejectDelivery with the place of what cannot be sent."""
     encoding, body = _body(params)
     if len(body) > LONGEST_BODY:
         raise RejectDelivery(f"body: {len(body)} bytes, and at most {LONGEST_BODY} are sent")
@@ -50,11 +50,16 @@ def make(params: Mapping[str, object]) -> bytes:
         method=_method(params.get("method")),
         path=safe_path(str(params.get("path") or "")),
         query=encode_pairs("query", _mapping("query", params)),
-        headers=dict(_header(*header) for header in _mapping("headers", params).items()),
+        headers=dict([_header(*header) for header in _mapping("headers", params).items()]),
         encoding=encoding,
         lookup=values.lookup,
         needs=values.needs,
     )
+    return head, body
+
+
+def join(head: Head, body: bytes) -> bytes:
+    """Give the content that is stored."""
     return msgspec.json.encode(head) + b"\n" + body
 
 
