@@ -105,9 +105,8 @@ def part_of(part: Routed, blobs: list[bytes]) -> dict[str, object]:
     deliveries = []
     for d in part.deliveries:
         blobs.append(d.content)
-        index = int(d.event_id.rpartition(".")[2])
         queue = d.queue or sink_queue(d.sink)
-        deliveries.append((d.id, index, d.sink, d.route, d.once, d.state, d.reason, len(blobs), queue))
+        deliveries.append((d.id, d.event_id, d.sink, d.route, d.once, d.state, d.reason, len(blobs), queue))
     return {
         "id": part.receipt.id,
         "last": part.last,

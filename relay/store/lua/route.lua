@@ -2,12 +2,14 @@
 -- Writes what became of receipts: their events and deliveries. A receipt leaves the inbox with its last part; ids are
 -- deterministic, so a repeated part changes nothing. Under a stale token nothing is written: the newer lease does it.
 -- req: {token, receipts = {{id, last, state, reason, config, body, events = {{n, name, entity, entity_id, state, reason}…},
---   deliveries = {{id, n, sink, route, once, state, reason, content, queue}…}}…}}; queue: where it waits first; body (0: keep) and content number the blobs.
+--   deliveries = {{id, event, sink, route, once, state, reason, content, queue}…}}…}}; queue: where it waits first; body (0: keep) and content number the blobs.
 -- Answers {{queues that have work now…}, {stale receipts…}}. No bell: who routes begins with them at once.
-local queues, due, gone = {}, {}, {}
+local queues, gone = {}, {}
+local blobs = {}  -- bodies and contents, written with one command for all: {key, blob…}
 
-local function append(list, ...)
-  for i = 1, select('#', ...) do list[#list + 1] = select(i, ...) end
+local function add(list, name, value)
+  local n = #list
+  list[n + 1], list[n + 2] = name, value
 end
 
 -- Whether a `once` delivery is there already. One that was skipped had nobody to deliver to: a later event may take its place.
@@ -24,54 +26,58 @@ end
 
 -- Makes a delivery. Returns whether it is open.
 local function create(receipt, source, accepted, delivery)
-  local id, n, sink, route, once, state, reason, content, queue = unpack(delivery)
+  local id, event, sink, route, once, state, reason, content, queue = unpack(delivery)
   -- Sinks of one route and event share their content.
   local blob = ARGV[content + 1]
   local content_id = receipt.id .. ':' .. string.sub(redis.sha1hex(blob), 1, 12)
-  call('SET', P .. 'c:' .. content_id, blob)
-  local fields = {'ev', receipt.id .. '.' .. n, 'src', source, 'route', route, 'sink', sink, 'acc', accepted, 'at', now,
+  add(blobs, P .. 'c:' .. content_id, blob)
+  local fields = {'ev', event, 'src', source, 'route', route, 'sink', sink, 'acc', accepted, 'at', now,
     'att', 0, 'state', state, 'cfg', receipt.config, 'c', content_id}
-  if once then append(fields, 'once', 1) end
+  if once then add(fields, 'once', 1) end
   count('delivery|' .. sink .. '|created')
   if state ~= 'pending' then
-    append(fields, 'reason', reason, 'done', now)
+    add(fields, 'reason', reason)
+    add(fields, 'done', now)
     note_end(id, sink, receipt.id, state)
   else
-    if queue ~= 'sink:' .. sink then append(fields, 'q', queue, 'reason', reason) end
+    if queue ~= 'sink:' .. sink then
+      add(fields, 'q', queue)
+      add(fields, 'reason', reason)
+    end
     queues[queue] = queues[queue] or {}
-    append(queues[queue], now, id)
+    add(queues[queue], now, id)
   end
   call('HSET', P .. 'd:' .. id, unpack(fields))
   return state == 'pending'
 end
 
--- What is known of a receipt, in one read: its lease and past, then which of these events and deliveries it has already.
-local function read(receipt)
-  local fields = {'tok', 'src', 'at', 'open'}
-  for _, event in ipairs(receipt.events) do append(fields, 'e:' .. event[1]) end
-  for _, delivery in ipairs(receipt.deliveries) do append(fields, 'd:' .. delivery[1]) end
-  return call('HMGET', P .. 'r:' .. receipt.id, unpack(fields))
+-- What one read asks of a receipt's record: its lease and past, then which of these events and deliveries it has already.
+local function names_of(receipt)
+  local names = {'tok', 'src', 'at', 'open'}
+  for _, event in ipairs(receipt.events) do names[#names + 1] = 'e:' .. event[1] end
+  for _, delivery in ipairs(receipt.deliveries) do names[#names + 1] = 'd:' .. delivery[1] end
+  return names
 end
 
-local function list_events(receipt, source, known, fields)
+local function list_events(receipt, source, names, known, fields)
   for i, event in ipairs(receipt.events) do
     local n, name, entity, entity_id, state, reason = unpack(event)
-    append(fields, 'e:' .. n, cjson.encode({name, entity, entity_id, state, reason}))
+    add(fields, names[4 + i], cjson.encode({name, entity, entity_id, state, reason}))
     if entity_id ~= '' then call('SADD', P .. 'of:' .. source .. ':' .. entity .. ':' .. entity_id, receipt.id .. '.' .. n) end
     if not known[4 + i] then count('event|' .. source .. '|' .. name) end
   end
 end
 
 -- Makes the deliveries that are not there yet. Returns how many of them are open.
-local function create_new(receipt, source, accepted, known, fields)
+local function create_new(receipt, source, accepted, names, known, fields)
   local open, first, seen = 0, 4 + #receipt.events, {}
   for i, delivery in ipairs(receipt.deliveries) do
-    local id, n, once = delivery[1], delivery[2], delivery[5]
+    local id, event, once = delivery[1], delivery[2], delivery[5]
     -- Two events of one receipt may have one `once` key: then the later one may take the place of a skipped one.
     local listed = known[first + i] or seen[id]
     local exists = listed
-    if once then exists = once_exists(id, receipt.id .. '.' .. n) end
-    if not (exists and listed) then append(fields, 'd:' .. id, n) end
+    if once then exists = once_exists(id, event) end
+    if not (exists and listed) then add(fields, names[first + i], string.sub(event, #receipt.id + 2)) end
     seen[id] = true
     if not exists and create(receipt, source, accepted, delivery) then open = open + 1 end
   end
@@ -79,10 +85,12 @@ local function create_new(receipt, source, accepted, known, fields)
 end
 
 local function leave_inbox(receipt, source, fields)
-  append(fields, 'state', receipt.state, 'reason', receipt.reason, 'cfg', receipt.config)
+  add(fields, 'state', receipt.state)
+  add(fields, 'reason', receipt.reason)
+  add(fields, 'cfg', receipt.config)
   if receipt.body > 0 then
-    call('SET', P .. 'b:' .. receipt.id, ARGV[receipt.body + 1])
-    append(fields, 'z', 1)
+    add(blobs, P .. 'b:' .. receipt.id, ARGV[receipt.body + 1])
+    add(fields, 'z', 1)
   end
   -- Kept as long as a dead letter is.
   if receipt.state == 'quarantined' then call('HINCRBY', P .. 'r:' .. receipt.id, 'dead', 1) end
@@ -90,11 +98,11 @@ local function leave_inbox(receipt, source, fields)
   count('receipt|' .. source .. '|' .. receipt.state)
 end
 
-local function route(receipt, known)
+local function route(receipt, names, known)
   local _, source, accepted, open = unpack(known)
   local fields = {}
-  list_events(receipt, source, known, fields)
-  open = open + create_new(receipt, source, accepted, known, fields)
+  list_events(receipt, source, names, known, fields)
+  open = open + create_new(receipt, source, accepted, names, known, fields)
   if receipt.last then
     leave_inbox(receipt, source, fields)
     open = open - 1
@@ -107,9 +115,11 @@ local ids, stale, begun = {}, {}, {}
 for i, receipt in ipairs(req.receipts) do ids[i] = receipt.id end
 local leases = call('ZMSCORE', P .. 'leased:inbox', unpack(ids))
 for i, receipt in ipairs(req.receipts) do
-  local known = leases[i] and read(receipt)
-  if known and known[1] == req.token then route(receipt, known) else stale[#stale + 1] = receipt.id end
+  local names = names_of(receipt)
+  local known = leases[i] and call('HMGET', P .. 'r:' .. receipt.id, unpack(names))
+  if known and known[1] == req.token then route(receipt, names, known) else stale[#stale + 1] = receipt.id end
 end
+if #blobs > 0 then call('MSET', unpack(blobs)) end
 if #gone > 0 then call('ZREM', P .. 'leased:inbox', unpack(gone)) end
 rewake('inbox')
 for queue, waiting in pairs(queues) do

@@ -61,12 +61,12 @@ def test_an_accepted_hook_costs_five_commands_and_its_group_one_call(run, store,
     assert_cost(spent(), calls=1, commands_each=5)
 
 
-def test_a_routed_event_with_a_delivery_costs_eight_commands_and_its_group_two_calls(run, store, given, spent) -> None:
+def test_a_routed_event_with_a_delivery_costs_seven_commands_and_its_group_two_calls(run, store, given, spent) -> None:
     given.accepted(GROUP)
     spent()
     receipts = run(store.claim_receipts("router", 100, 60_000)).items
     run(store.route("router", [routed(r, new(f"n{r.id}", r.id)) for r in receipts]))
-    assert_cost(spent(), calls=2, commands_each=8)
+    assert_cost(spent(), calls=2, commands_each=7)
 
 
 def test_a_settled_delivery_costs_eight_commands_and_its_group_two_calls(given, spent) -> None:
