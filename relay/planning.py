@@ -149,6 +149,8 @@ def consider(
 
 def to_subscribers(event: Event, subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
     """Make the deliveries of an event to those who subscribed to one of its names, as amoCRM would send it."""
+    if not subscriptions:
+        return []
     names_ = names(event)
     wanted = [s for s in subscriptions if not s.disabled and not s.events.isdisjoint(names_)]
     content = to_form(event) if wanted else b""
