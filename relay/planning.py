@@ -92,7 +92,7 @@ def _listed(event: Event, state: ReceiptState, reason: str) -> RoutedEvent:
 
 def _sum_up(events: Sequence[RoutedEvent]) -> tuple[ReceiptState, str]:
     """Tell a receipt's state from its events': routed where any was, else what the first one says."""
-    states = [event.state for event in events]
+    states = {event.state for event in events}
     for state in (ReceiptState.ROUTED, ReceiptState.UNROUTED):
         if state in states:
             return state, "" if state is ReceiptState.ROUTED else "no route matched"
