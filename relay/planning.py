@@ -92,7 +92,7 @@ def _listed(event: Event, state: ReceiptState, reason: str) -> RoutedEvent:
 
 def _sum_up(events: Sequence[RoutedEvent]) -> tuple[ReceiptState, str]:
     """Tell a receipt's state from its events': routed where any was, else what the first one says."""
-    states = [event.state for event in events]
+    states = {event.state for event in events}
     for state in (ReceiptState.ROUTED, ReceiptState.UNROUTED):
         if state in states:
             return state, "" if state is ReceiptState.ROUTED else "no route matched"
@@ -149,6 +149,8 @@ def consider(
 
 def to_subscribers(event: Event, subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
     """Make the deliveries of an event to those who subscribed to one of its names, as amoCRM would send it."""
+    if not subscriptions:
+        return []
     names_ = names(event)
     wanted = [s for s in subscriptions if not s.disabled and not s.events.isdisjoint(names_)]
     content = to_form(event) if wanted else b""

@@ -34,6 +34,7 @@ from relay.rendering.values import (
 TABLES: Final = "the tables"  # the context variable that lookup reads; no template can spell it
 _NO_BREAK = "\u00a0"
 _PLACES = 6
+_UNITS = [Decimal(1).scaleb(-places) for places in range(_PLACES + 1)]
 _EXACT = Precision(prec=60)  # more digits than a plain number has, so nothing is rounded but what is meant to be
 _plain_number = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?").fullmatch
 
@@ -183,7 +184,7 @@ def _absent(value: object) -> bool:
 def _number(name: str, value: object) -> Decimal | Missing:
     if value is None or value == "":
         return Missing(f"{name} needs a number, saw an empty value", exc=UnusableError)
-    spelled = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    spelled = str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
     if not _plain_number(spelled):
         raise RejectDelivery(f"{name} needs a number like 1500.50, saw {shown(value)}")
     return Decimal(spelled)
@@ -202,7 +203,7 @@ def _read(name: str, value: object, default: object, kind: type[int] | type[floa
 
 
 def _rounded(amount: Decimal, places: int) -> Decimal:
-    return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _EXACT)
+    return amount.quantize(_UNITS[places], ROUND_HALF_UP, _EXACT)
 
 
 def _checked(places: int) -> int:

@@ -36,7 +36,11 @@ class Slot(Record, frozen=True):
     def fill(self, context: Context, meter: Meter) -> object:
         """Return a JSON-able value or OMIT; every error names the place."""
         try:
-            return self._filled(context_of(context.parent) if self.sets else context, meter)
+            chunks = self.root(context_of(context.parent) if self.sets else context)
+            if not self.typed:
+                return "".join([meter.take(text(chunk)) for chunk in chunks])
+            value = next(chunks)
+            return OMIT if value is OMIT else plain(value, meter)
         except NobodyError as error:
             raise SkipDelivery(f"{self.place}: {error}") from error
         except UnusableError as error:
@@ -47,13 +51,6 @@ class Slot(Record, frozen=True):
             raise type(error)(f"{self.place}: {error}") from error
         except Exception as error:  # whatever Python says about values that do not fit together
             raise RejectDelivery(f"{self.place}: {error}") from error
-
-    def _filled(self, context: Context, meter: Meter) -> object:
-        chunks = self.root(context)
-        if not self.typed:
-            return "".join([meter.take(text(chunk)) for chunk in chunks])
-        value = next(chunks)
-        return OMIT if value is OMIT else plain(value, meter)
 
 
 def is_template(source: str) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.amocrm import views
 from relay.errors import MissingValue, RejectDelivery, RelayError, SkipDelivery, TemplateError
 from relay.rendering import TemplateErrors, Tree, compile_tree
 
@@ -480,6 +481,16 @@ def test_what_a_template_may_name_is_accepted(source: str) -> None:
 def test_omit_needs_something_to_be_left_out_of() -> None:
     with pytest.raises(TemplateErrors, match="omit leaves a key or list element out"):
         tree("{{ lead.id | omit }}", "phone")
+
+
+def test_a_view_shows_its_fields_and_beside_them_only_what_it_is_made_of() -> None:
+    fields = {"get": "a hook's", "items": "its own", "custom_fields": [{"name": "Город", "values": ["Москва"]}]}
+    view = views.View({"id": "7", **fields})
+    source = "{{ entity.id }} {{ entity.items }} {{ entity.get('get') }} {{ entity.custom.get('Город') }}"
+    assert rendered(source, entity=view) == "7 its own a hook's Москва"
+    assert rendered("{{ entity.custom['Город'] }} {{ entity.custom.Город }}", entity=view) == "Москва Москва"
+    with pytest.raises(MissingValue, match=r"entity\.nothing is not in this hook"):
+        rendered("{{ entity.nothing }}", entity=view)
 
 
 def test_every_error_is_reported_at_once_with_its_own_place() -> None:

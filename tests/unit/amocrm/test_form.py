@@ -100,6 +100,15 @@ class TestMeaning:
         assert list(decoded) == ["z", "a"]
         assert list(decoded["z"]) == ["3", "1"]
 
+    def test_bodies_with_the_same_keys_have_no_values_in_common(self) -> None:
+        body = b"a[0][b]=1&a[1][b]=2&c[d]=3&a[0][b]=4"
+        decoded = decode(body)
+        assert decoded == {"a": [{"b": "4"}, {"b": "2"}], "c": {"d": "3"}}
+        decoded["a"].append("5")
+        decoded["a"][0].clear()
+        decoded["c"].clear()
+        assert decode(body) == {"a": [{"b": "4"}, {"b": "2"}], "c": {"d": "3"}}
+
 
 class TestRefusal:
     @pytest.mark.parametrize(
@@ -140,6 +149,7 @@ class TestRefusal:
             (Limits(size=8), b"a=123456", b"a=1234567", "9 bytes, at most 8"),
             (Limits(fields=2), b"a=1&b=2", b"a=1&b=2&c=3", "3 fields, at most 2"),
             (Limits(fields=2), b"a=1&", b"a=1&&", "3 fields, at most 2"),
+            (Limits(fields=2), b"a=&", b"&&", "3 fields, at most 2"),  # no body of two bytes has more
             (Limits(depth=3), b"a[b][c]=1", b"a[b][c][d]=1", r"'a\[b\]\[c\]\[d\]'.*4 levels, at most 3"),
             (Limits(key_length=4), b"a[b]=12345", b"a[bc]=1", r"'a\[bc\]'.*5 characters, at most 4"),
         ],
