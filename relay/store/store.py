@@ -66,7 +66,8 @@ class Store:
     async def claim_jobs(self, token: str, max: int, lease_ms: int) -> Claim[Job]:
         """Take background work."""
         claimed, _ = await self._claimed(Wanted(queue=JOBS, kind="j", token=token, max=max, lease_ms=lease_ms))
-        jobs = [Job(id=i[0], kind=i[2], args=i[3].encode(), token=token) for i in claimed.items]
+        records = zip(claimed.ids, claimed.records, strict=True)
+        jobs = [Job(id=id, kind=kind, args=args.encode(), token=token) for id, (_, kind, args) in records]
         return Claim(token=token, items=jobs, buried=claimed.buried, wait_ms=claimed.wait_ms)
 
     async def _claimed(self, wanted: Wanted) -> tuple[Claimed, list[bytes]]:

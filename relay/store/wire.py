@@ -24,11 +24,12 @@ class Wanted(Record, frozen=True):
 
 
 class Claimed(Record, frozen=True, array_like=True):
-    """What a claim took, as its script tells it; the blobs stand beside it."""
+    """What a claim took, as its script tells it: ids, and the fields of each. The blobs stand beside it."""
 
     wait_ms: int
     buried: list[str]
-    items: list[list[str]]
+    ids: list[str]
+    records: list[list[str]]
     batched: bool
 
 
@@ -73,9 +74,9 @@ def of_sink(
 def receipts_of(claimed: Claimed, token: str, blobs: Sequence[bytes]) -> Claim[Receipt]:
     """Read what was taken of the inbox."""
     items = [
-        Receipt(id=i[0], deaths=int(i[1]), source=i[2], received_at=int(i[3]), content_type=i[4], user_agent=i[5],
-                request_id=i[6], body=unpack(blob) if i[7] else blob)
-        for i, blob in zip(claimed.items, blobs, strict=True)
+        Receipt(id=id, deaths=int(r[0] or 0), source=r[1], received_at=int(r[2]), content_type=r[3], user_agent=r[4],
+                request_id=r[5], body=unpack(blob) if r[6] else blob)
+        for id, r, blob in zip(claimed.ids, claimed.records, blobs, strict=True)
     ]  # fmt: skip
     return Claim(token=token, items=items, buried=claimed.buried, wait_ms=claimed.wait_ms)
 
@@ -83,10 +84,10 @@ def receipts_of(claimed: Claimed, token: str, blobs: Sequence[bytes]) -> Claim[R
 def deliveries_of(claimed: Claimed, token: str, blobs: Sequence[bytes]) -> Claim[Delivery]:
     """Read what was taken of a queue of deliveries."""
     items = [
-        Delivery(id=i[0], deaths=int(i[1]), event_id=i[2], source=i[3], route=i[4], accepted_at=int(i[5]),
-                 created_at=int(i[6]), attempts=int(i[7]), sending=bool(i[8]), sent_at=int(i[8]) if i[8] else None,
-                 sends=int(i[10] or 0), sink=i[11], content=blob, token=token)
-        for i, blob in zip(claimed.items, blobs, strict=True)
+        Delivery(id=id, deaths=int(r[0] or 0), event_id=r[1], source=r[2], route=r[3], accepted_at=int(r[4]),
+                 created_at=int(r[5]), attempts=int(r[6]), sending=bool(r[7]), sent_at=int(r[7]) if r[7] else None,
+                 sends=int(r[9] or 0), sink=r[10], content=blob, token=token)
+        for id, r, blob in zip(claimed.ids, claimed.records, blobs, strict=True)
     ]  # fmt: skip
     return Claim(token=token, items=items, buried=claimed.buried, wait_ms=claimed.wait_ms, batched=claimed.batched)
 

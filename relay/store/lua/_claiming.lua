@@ -51,10 +51,11 @@ end
 -- Half from the oldest, half from the newest: a mountain of stale work never starves what is fresh, nor the other way round.
 -- The odd one is for either: a busy sink frees one slot at a time.
 local function candidates(due, n)
-  if call('ZCOUNT', due, '-inf', now) <= n then return call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, n) end
+  local ids = call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, n + 1)
+  if #ids <= n then return ids end
   local old = math.floor((n + now % 2) / 2)
-  local ids = call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, old)
-  for _, id in ipairs(call('ZREVRANGEBYSCORE', due, now, '-inf', 'LIMIT', 0, n - old)) do ids[#ids + 1] = id end
+  for i, id in ipairs(call('ZREVRANGEBYSCORE', due, now, '-inf', 'LIMIT', 0, n - old)) do ids[old + i] = id end
+  ids[n + 1] = nil
   return ids
 end
 
@@ -93,44 +94,49 @@ local function slots_of(wanted, gate, leased)
   return slots, nil
 end
 
-local function read_item(kind, id)
-  local record = call('HMGET', P .. kind .. ':' .. id, unpack(FIELDS[kind]))
-  if not record[2] then return nil end
-  local blob
-  if kind == 'r' then blob = call('GET', P .. 'b:' .. id) elseif kind == 'd' then blob = call('GET', P .. 'c:' .. record[9]) end
-  record[1] = record[1] or '0'
-  return record, blob or ''
+-- The key of what goes out with an item; a job has nothing beside its record.
+local function blob_key(kind, id, record)
+  if kind == 'r' then return P .. 'b:' .. id end
+  if kind == 'd' then return P .. 'c:' .. record[9] end
 end
 
--- Takes up to `slots` of what is due. Returns {{id, fields…}…} and the blobs.
+local function read_blobs(keys)
+  if #keys == 0 then return {} end
+  local blobs = call('MGET', unpack(keys))
+  for i = 1, #keys do blobs[i] = blobs[i] or '' end
+  return blobs
+end
+
+-- Takes up to `slots` of what is due. Returns their ids, {{fields…}…} and the blobs.
 local function take(wanted, slots, routes_closed, due, leased)
-  local kind = wanted.kind
-  local items, blobs, moved, leases = {}, {}, {}, {}
+  local kind, names, till = wanted.kind, FIELDS[wanted.kind], now + wanted.lease_ms
+  local ids, records, blob_keys, leases = {}, {}, {}, {}
   for _, id in ipairs(candidates(due, slots)) do
-    local record, blob = read_item(kind, id)
-    local closed = record and kind == 'd' and routes_closed[record[4]]
-    if not record then
+    local own = P .. kind .. ':' .. id
+    local record = call('HMGET', own, unpack(names))
+    local closed = kind == 'd' and routes_closed[record[4]]
+    local alone = tonumber(record[1] or 0) >= ALONE_AFTER
+    if not record[2] then
       call('ZREM', due, id)
     elseif closed then
       call('ZADD', due, closed, id)
-    elseif tonumber(record[1]) < ALONE_AFTER or #items == 0 then
-      call('HSET', P .. kind .. ':' .. id, 'tok', wanted.token)
-      for i = 1, #FIELDS[kind] do record[i] = record[i] or '' end
-      table.insert(record, 1, id)
-      items[#items + 1], blobs[#blobs + 1], moved[#moved + 1] = record, blob, id
-      leases[#leases + 1] = now + wanted.lease_ms
-      leases[#leases + 1] = id
-      if tonumber(record[2]) >= ALONE_AFTER then break end
+    elseif not alone or #ids == 0 then
+      call('HSET', own, 'tok', wanted.token)
+      for i = 1, #names do record[i] = record[i] or '' end
+      local n = #ids + 1
+      ids[n], records[n], blob_keys[n] = id, record, blob_key(kind, id, record)
+      leases[2 * n - 1], leases[2 * n] = till, id
+      if alone then break end
     end
   end
-  if #moved > 0 then
-    call('ZREM', due, unpack(moved))
+  if #ids > 0 then
+    call('ZREM', due, unpack(ids))
     call('ZADD', leased, unpack(leases))
   end
-  return items, blobs
+  return ids, records, read_blobs(blob_keys)
 end
 
--- Returns wait_ms (-1: nothing to wait for), {buried…}, {{id, fields…}…}, whether they are for one call, and the blobs.
+-- Returns {wait_ms (-1: nothing to wait for), {buried…}, {id…}, {{fields…}…}, whether they are for one call} and the blobs.
 local function claim(wanted)
   local queue = wanted.queue
   local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue
@@ -138,21 +144,21 @@ local function claim(wanted)
   local gate, routes_closed = read_gate(queue)
   if gate.paused then
     call('ZREM', P .. 'wake', queue)
-    return -1, buried, {}, false, {}
+    return {-1, buried, {}, {}, false}, {}
   end
   local slots, ask_at = slots_of(wanted, gate, leased)
   if slots <= 0 then
     -- With an hour to ask at, wake then; without one every slot is taken, and the settle of one will wake.
     local at = rewake(queue, ask_at or math.huge)
-    return at and ask_at and math.max(ask_at - now, 0) or -1, buried, {}, false, {}
+    return {at and ask_at and math.max(ask_at - now, 0) or -1, buried, {}, {}, false}, {}
   end
   -- A batch is one call, so it takes one slot and one grant. While it is out nothing else is: leases are counted one by one.
   local batched = wanted.batch > 1 and not gate['until'] and call('ZCOUNT', due, '-inf', now) >= wanted.batch_from
-  local items, blobs = take(wanted, batched and wanted.batch or slots, routes_closed, due, leased)
-  if #items > 0 then
-    for _, limit in ipairs(wanted.limits) do grant(limit, batched and 1 or #items) end
+  local ids, records, blobs = take(wanted, batched and wanted.batch or slots, routes_closed, due, leased)
+  if #ids > 0 then
+    for _, limit in ipairs(wanted.limits) do grant(limit, batched and 1 or #ids) end
   end
   -- What is still due may be taken at once, or when the limits allow: the drainer asks again by itself.
   local at = rewake(queue, 0)
-  return at and math.max(at - now, 0) or -1, buried, items, batched, blobs
+  return {at and math.max(at - now, 0) or -1, buried, ids, records, batched}, blobs
 end

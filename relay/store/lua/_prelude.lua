@@ -106,7 +106,6 @@ local function grant(limit, n)
   local log = P .. 'grants:' .. limit[1]
   local times = {}
   for i = 1, n do times[i] = now end
-  call('RPUSH', log, unpack(times))
-  call('LTRIM', log, -limit[2], -1)
+  if call('RPUSH', log, unpack(times)) > limit[2] then call('LTRIM', log, -limit[2], -1) end
   call('PEXPIRE', log, limit[3])
 end

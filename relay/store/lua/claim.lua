@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Claims. req: what `claim` wants. Answers {wait_ms, {buried…}, {{id, fields…}…}, batched} and the blobs, one an item.
-local wait_ms, buried, items, batched, blobs = claim(req)
+-- Claims. req: what `claim` wants. Answers what was claimed, and the blobs, one an item.
+local claimed, blobs = claim(req)
 write_collected()
-return {cmsgpack.pack({wait_ms, buried, items, batched}), unpack(blobs)}
+return {cmsgpack.pack(claimed), unpack(blobs)}

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- A drainer's turn: settles what came back, and claims for the slots which that made free.
--- req: {came, wanted}, as `settle` and `claim` have them. Answers {{"settled" | "stale" | "gone"…}, {wait_ms, {buried…},
---   {{id, fields…}…}, batched}} and the blobs, one a delivery.
+-- req: {came, wanted}, as `settle` and `claim` have them. Answers {{"settled" | "stale" | "gone"…}, what was claimed}
+-- and the blobs, one a delivery.
 local answers = settle(req.came, 2)
-local wait_ms, buried, items, batched, blobs = claim(req.wanted)
+local claimed, blobs = claim(req.wanted)
 write_collected()
-return {cmsgpack.pack({answers, {wait_ms, buried, items, batched}}), unpack(blobs)}
+return {cmsgpack.pack({answers, claimed}), unpack(blobs)}

@@ -61,25 +61,25 @@ def test_an_accepted_hook_costs_five_commands_and_its_group_one_call(run, store,
     assert_cost(spent(), calls=1, commands_each=5)
 
 
-def test_a_routed_event_with_a_delivery_costs_seven_commands_and_its_group_two_calls(run, store, given, spent) -> None:
+def test_a_routed_event_with_a_delivery_costs_six_commands_and_its_group_two_calls(run, store, given, spent) -> None:
     given.accepted(GROUP)
     spent()
     receipts = run(store.claim_receipts("router", 100, 60_000)).items
     run(store.route("router", [routed(r, new(f"n{r.id}", r.id)) for r in receipts]))
-    assert_cost(spent(), calls=2, commands_each=7)
+    assert_cost(spent(), calls=2, commands_each=6)
 
 
-def test_a_settled_delivery_costs_eight_commands_and_its_group_two_calls(given, spent) -> None:
+def test_a_settled_delivery_costs_seven_commands_and_its_group_two_calls(given, spent) -> None:
     """Claimed under gate, limits and a token, then settled with its story and its counters."""
     given.pending(GROUP)
     spent()
     deliveries = given.claim(concurrency=GROUP, limits=LIMITS).items
     assert len(deliveries) == GROUP
     given.settle(*[settlement(delivery, Outcome.DELIVERED) for delivery in deliveries])
-    assert_cost(spent(), calls=2, commands_each=8)
+    assert_cost(spent(), calls=2, commands_each=7)
 
 
-def test_a_delivery_of_a_turn_costs_eight_commands_and_settling_and_claiming_a_group_one_call(given, spent) -> None:
+def test_a_delivery_of_a_turn_costs_seven_commands_and_settling_and_claiming_a_group_one_call(given, spent) -> None:
     """What a busy drainer does again and again: as many commands as in two calls, in one."""
     given.pending(2 * GROUP)
     flying = given.claim(max=GROUP, concurrency=GROUP, limits=LIMITS).items
@@ -87,4 +87,4 @@ def test_a_delivery_of_a_turn_costs_eight_commands_and_settling_and_claiming_a_g
     spent()
     answers, claim = given.turn("w2", *done, concurrency=GROUP, limits=LIMITS)
     assert (answers, len(claim.items)) == (["settled"] * GROUP, GROUP)
-    assert_cost(spent(), calls=1, commands_each=8)
+    assert_cost(spent(), calls=1, commands_each=7)
