@@ -1,11 +1,12 @@
 """Route receipts: claim them, plan what becomes of each, write it, have the sinks drained.
 
-Decoding, matching and rendering would hold up the loop that sends: they have a thread. While it plans one batch, the
-one before is written and the next is claimed, so that it never waits for the store.
+Decoding, matching and rendering would hold up the loop that sends: they have a thread. While it plans one batch, those
+before are written and the next are claimed, so that it does not wait for the store, which has others to serve.
 """
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,6 +27,7 @@ from workers.insisting import insist
 
 PART_ITEMS, CALL_ITEMS = 100, 200  # a script blocks the store while it runs
 PART_BYTES = 1 << 20
+CLAIMS = 2  # batches in hand or on their way, beside the one that is planned
 WRITES = 2  # on their way at a time
 AHEAD_BYTES = 8 << 20  # of bodies: beyond them the next batch is not claimed before this one is planned
 _NOTHING: Claim[Receipt] = Claim(token="", items=[], buried=[], wait_ms=-1)
@@ -57,26 +59,31 @@ class Router:
         self._routing.start()
 
     async def _route(self) -> None:
-        writing: list[asyncio.Task[None]] = []
-        next_claim: asyncio.Task[Claim[Receipt]] | None = None
+        claims = deque([asyncio.create_task(self._claim())])
+        writes: deque[asyncio.Task[None]] = deque()
         try:
-            claim = await self._claim()
-            while claim.items:
+            while (claim := await claims.popleft()).items:
                 alone = _alone(claim.items)
-                while len(writing) >= (1 if alone else WRITES):
-                    await writing.pop(0)
-                next_claim = None if alone else asyncio.create_task(self._claim())
+                while len(writes) >= (1 if alone else WRITES):
+                    await writes.popleft()
+                while not alone and len(claims) < CLAIMS:
+                    claims.append(asyncio.create_task(self._claim(claims[-1] if claims else None)))
                 planned = await self._planned(claim.items)
-                writing.append(asyncio.create_task(self._write(claim.token, planned)))
-                claim = await (next_claim or self._claim())
+                writes.append(asyncio.create_task(self._write(claim.token, planned)))
+                if alone:  # those behind it took nothing
+                    claims = deque([asyncio.create_task(self._claim())])
         finally:
-            ended = await asyncio.gather(*writing, *([next_claim] if next_claim else []), return_exceptions=True)
+            ended = await asyncio.gather(*claims, *writes, return_exceptions=True)
         for failed in ended:
             if isinstance(failed, BaseException):
                 raise failed
 
-    async def _claim(self) -> Claim[Receipt]:
-        """Claim receipts; who subscribed before they arrived is known by then."""
+    async def _claim(self, behind: "asyncio.Task[Claim[Receipt]] | None" = None) -> Claim[Receipt]:
+        """Claim receipts; who subscribed before they arrived is known by then. Nothing behind what must be alone."""
+        if behind is not None:
+            before = await behind
+            if not before.items or _alone(before.items):
+                return _NOTHING
         if self._stopping():
             return _NOTHING
         settings = self._live.config.worker
