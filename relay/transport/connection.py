@@ -35,13 +35,17 @@ class Connection(asyncio.Protocol):
         timer = self._loop.call_at(deadline, self._give_up)
         self._transport.write(message)
         try:
-            return await self._answer
+            answer = await self._answer
+        except BaseException:
+            self._transport.abort()
+            raise
         finally:
             timer.cancel()
             self._answer = None
-            # They may answer before they have read all of it, and go on reading.
-            if not self._reader.reusable or self._transport.get_write_buffer_size():
-                self._transport.abort()
+        # They may answer before they have read all of it, and go on reading.
+        if not self._reader.reusable or self._transport.get_write_buffer_size():
+            self._transport.abort()
+        return answer
 
     def abort(self) -> None:
         """Close it now."""

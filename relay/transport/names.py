@@ -57,6 +57,8 @@ async def places(host: str, port: int, resolver: Resolver) -> list[Place]:
         addresses = [str(ip_address(host))]
     except ValueError:
         addresses = list(await resolver.resolve(host))
+    if not addresses:
+        raise OSError(f"{host} has no address")
     return [_place(address, port) for address in addresses]
 
 

@@ -87,7 +87,7 @@ class Session:
                 stage = "connect"
                 sock = await start_connection(found, happy_eyeballs_delay=_OTHER_ADDRESS_S, interleave=1)
                 context = None if url.scheme == "http" else request.tls or _default_tls()
-                name = None if context is None else url.raw_host
+                name = None if context is None else (url.raw_host or "").rstrip(".")
                 _, connection = await self._loop.create_connection(
                     Connection, sock=sock, ssl=context, server_hostname=name
                 )

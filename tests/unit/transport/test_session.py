@@ -469,11 +469,12 @@ async def never():
     [
         (OSError(-2, "Name or service not known"), "dns"),
         (UnicodeError("label empty or too long"), "dns"),
+        ([], "dns"),
         (never, "timeout_before_write"),
         (["127.0.0.1"], "connect"),
         (["255.255.255.255"], "connect"),
     ],
-    ids=["no such name", "no name at all", "no answer", "nobody listens", "no way there"],
+    ids=["no such name", "no name at all", "no address", "no answer", "nobody listens", "no way there"],
 )
 def test_a_failure_before_the_request_left_sent_nothing(answer, kind, monkeypatch, closed_port):
     monkeypatch.setattr(session, "RECONNECT_PAUSE_S", 0)
@@ -495,6 +496,24 @@ def test_of_several_addresses_the_next_one_is_tried():
             return await call(calls, request(f"http://books.example.com:{port}"))
 
     assert asyncio.run(run()).status == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("name", ["books.example.com", None])
+def test_addresses_of_both_kinds_are_called(host, name):
+    if host == "::1" and not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    server = Server(says(OK))
+
+    async def run():
+        async with listening(server.serve, host=host, port=0) as url, Session(Asked([host])) as calls:
+            shown = name or (f"[{host}]" if ":" in host else host)
+            port = url.rstrip("/").rsplit(":")[-1]
+            return await call(calls, request(f"http://{shown}:{port}/")), f"Host: {shown}:{port}".encode()
+
+    answer, said = asyncio.run(run())
+    assert answer.status == 200
+    assert said in server.requests[0]
 
 
 def test_connecting_may_take_a_part_of_the_time_only(monkeypatch):
