@@ -269,7 +269,7 @@ def test_no_rendered_path_ever_leaves_the_address(path):
         ({"headers": ["a"]}, "headers: takes a mapping"),
         ({"headers": {"X-Name": "a\r\nHost: b"}}, r"headers\.X-Name: .* one line"),
         ({"headers": {"X Name": "a"}}, r"headers\.X Name: .* cannot be a header's name"),
-        ({"headers": {"Content-length": "5"}}, r"headers\.Content-length: .* is written by the relay itself"),
+        ({"headers": {"Content-length": "5"}}, r"headers\.Content-length: is written by the relay itself"),
         ({"method": "TRACE"}, "TRACE.* is not one of GET, POST"),
         ({"body": "x" * 1_048_577}, "1048577 bytes"),
     ],
