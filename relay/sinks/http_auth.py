@@ -20,7 +20,7 @@ def header_name(name: str) -> str:
     if not _TOKEN.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a header's name: use letters, digits and -")
     if name.lower() in _FRAMING:
-        raise ValueError("is written by the relay itself, and a wrong one would end the request elsewhere: leave it out")
+        raise ValueError("is written by the relay itself, a wrong one would end the request elsewhere: leave it out")
     return name
 
 
