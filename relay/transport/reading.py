@@ -3,7 +3,7 @@
 import zlib
 from typing import Final
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from multidict import CIMultiDict
 
 from relay.transport.messages import Response
@@ -40,6 +40,8 @@ class AnswerReader:
         """Read some more. Raises HttpParserError where it is no HTTP; what follows a whole answer is not wanted."""
         try:
             self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            raise HttpParserError("101: they switch to another protocol, and nobody asked for that") from None
         except HttpParserError:
             self.reusable = False
             if self.response is None:

@@ -17,7 +17,7 @@ from relay.transport.names import Resolver, SystemResolver, places
 
 CONNECT_TIMEOUT_S = 5.0
 RECONNECT_PAUSE_S = 0.1  # a restarting server is back by then, or not for long
-KEPT_S = 15.0  # an idle connection: most servers keep one for longer
+KEPT_S = 15.0  # an idle connection; one that they close before is not used again
 _OTHER_ADDRESS_S = 0.25  # for so long one address is tried alone (RFC 8305)
 
 _Origin: TypeAlias = tuple[str, str | None, int | None, ssl.SSLContext | None]

@@ -248,6 +248,14 @@ def test_calls_at_the_same_time_have_connections_of_their_own():
     assert server.connections == 5
 
 
+def test_a_protocol_that_nobody_asked_for_is_no_answer_but_may_be_announced():
+    (switched,), _ = exchange(says(b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"))
+    assert (switched.kind, switched.sent) == ("protocol", True)
+    announced = b"HTTP/1.1 200 OK\r\nUpgrade: h2,h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nok"
+    (first, second), server = exchange(says(announced), times=2)
+    assert (first.body, second.body, server.connections) == (b"ok", b"ok", 1)
+
+
 def test_what_is_announced_is_not_the_answer():
     (first, second), server = exchange(
         says(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\n" + OK), times=2
