@@ -53,7 +53,7 @@ end
 local function candidates(due, n)
   local ids = call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, n + 1)
   if #ids <= n then return ids end
-  local old = math.floor((n + now % 2) / 2)
+  local old = math.floor((n + time[2] % 2) / 2)  -- microseconds: who claims in step with milliseconds would get one end only
   for i, id in ipairs(call('ZREVRANGEBYSCORE', due, now, '-inf', 'LIMIT', 0, n - old)) do ids[old + i] = id end
   ids[n + 1] = nil
   return ids
