@@ -33,7 +33,8 @@ class Connection(asyncio.Protocol):
         self._reader.begin()
         self._answer = self._loop.create_future()
         timer = self._loop.call_at(deadline, self._give_up)
-        self._transport.write(message)
+        # Behind whatever else begins in this turn of the loop: many requests in a row wake those who read them once.
+        self._loop.call_soon(self._write, message)
         try:
             answer = await self._answer
         except BaseException:
@@ -50,6 +51,10 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close it now."""
         self._transport.abort()
+
+    def _write(self, message: bytes) -> None:
+        if self.usable:
+            self._transport.write(message)
 
     def _give_up(self) -> None:
         self._end(self._reader.stop(ended=False), TimeoutError("no answer in time"))
