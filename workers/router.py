@@ -1,12 +1,11 @@
 """Route receipts: claim them, plan what becomes of each, write it, have the sinks drained.
 
 Decoding, matching and rendering would hold up the loop that sends: they have a thread. While it plans one batch, those
-before are written and the next are claimed, so that it does not wait for the store, which has others to serve.
+before are written and the next is claimed, so that it does not wait for the store, which has others to serve.
 """
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -27,9 +26,8 @@ from workers.insisting import insist
 
 PART_ITEMS, CALL_ITEMS = 100, 200  # a script blocks the store while it runs
 PART_BYTES = 1 << 20
-CLAIMS = 2  # batches in hand or on their way, beside the one that is planned
-WRITES = 2  # on their way at a time
-AHEAD_BYTES = 8 << 20  # of bodies: beyond them the next batch is not claimed before this one is planned
+BATCHES = 3  # that are planned or written at a time; one more may be claimed
+AHEAD_BYTES = 8 << 20  # of bodies: beyond them nothing else is in hand
 _NOTHING: Claim[Receipt] = Claim(token="", items=[], buried=[], wait_ms=-1)
 
 
@@ -59,31 +57,24 @@ class Router:
         self._routing.start()
 
     async def _route(self) -> None:
-        claims = deque([asyncio.create_task(self._claim())])
-        writes: deque[asyncio.Task[None]] = deque()
+        in_hand: set[asyncio.Task[None]] = set()
         try:
-            while (claim := await claims.popleft()).items:
+            while (claim := await self._claim()).items:
                 alone = _alone(claim.items)
-                while len(writes) >= (1 if alone else WRITES):
-                    await writes.popleft()
-                while not alone and len(claims) < CLAIMS:
-                    claims.append(asyncio.create_task(self._claim(claims[-1] if claims else None)))
-                planned = await self._planned(claim.items)
-                writes.append(asyncio.create_task(self._write(claim.token, planned)))
-                if alone:  # those behind it took nothing
-                    claims = deque([asyncio.create_task(self._claim())])
+                await _until_at_most(0 if alone else BATCHES - 1, in_hand)
+                in_hand.add(asyncio.create_task(self._plan_and_write(claim)))
+                if alone:  # nothing is claimed behind it
+                    await _until_at_most(0, in_hand)
+            await _until_at_most(0, in_hand)
+        except asyncio.CancelledError:
+            for task in in_hand:
+                task.cancel()
+            raise
         finally:
-            ended = await asyncio.gather(*claims, *writes, return_exceptions=True)
-        for failed in ended:
-            if isinstance(failed, BaseException):
-                raise failed
+            await asyncio.gather(*in_hand, return_exceptions=True)
 
-    async def _claim(self, behind: "asyncio.Task[Claim[Receipt]] | None" = None) -> Claim[Receipt]:
-        """Claim receipts; who subscribed before they arrived is known by then. Nothing behind what must be alone."""
-        if behind is not None:
-            before = await behind
-            if not before.items or _alone(before.items):
-                return _NOTHING
+    async def _claim(self) -> Claim[Receipt]:
+        """Claim receipts; who subscribed before they arrived is known by then."""
         if self._stopping():
             return _NOTHING
         settings = self._live.config.worker
@@ -95,6 +86,9 @@ class Router:
         if claim.items:
             await self._live.follow(self._store.subscriptions)
         return claim
+
+    async def _plan_and_write(self, claim: Claim[Receipt]) -> None:
+        await self._write(claim.token, await self._planned(claim.items))
 
     async def _planned(self, receipts: Sequence[Receipt]) -> list[Routed]:
         """Plan a batch in the thread, by what is in force now."""
@@ -115,6 +109,15 @@ class Router:
         """Let what is planned be written; at `deadline` (monotonic seconds) leave it to its leases."""
         await self._routing.ended_by(deadline)
         self._planner.shutdown(wait=False, cancel_futures=True)
+
+
+async def _until_at_most(most: int, in_hand: set[asyncio.Task[None]]) -> None:
+    """Wait until so few are left; raise what one of them raised."""
+    while len(in_hand) > most:
+        done, _ = await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
+        in_hand -= done
+        for task in done:
+            task.result()
 
 
 def _alone(receipts: Sequence[Receipt]) -> bool:

@@ -190,7 +190,7 @@ class Worker(Section):
 
     inbox_lease: Duration = _lasting("30s", "A receipt that is not routed by then is taken again")
     lease_margin: Duration = _lasting("15s", "A delivery's lease is its sink's timeout and this")
-    batch: int = Field(100, ge=1, le=1_000, description="Receipts or deliveries that one call to the store takes")
+    batch: int = Field(200, ge=1, le=1_000, description="Receipts that one call to the store takes")
 
 
 class Subscribers(Section):
