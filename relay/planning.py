@@ -1,6 +1,11 @@
-"""Plan what becomes of a receipt: its events, the routes they match, and the deliveries that makes. Pure."""
+"""Plan what becomes of receipts: their events, the routes they match, and the deliveries that makes. Pure.
+
+Each step is done for a whole batch before the next one: its code stays in the processor's cache, and planning takes
+two thirds of the time.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -41,6 +46,43 @@ class Made(Record, frozen=True):
     reason: str = ""
 
 
+class _Understood(Record, frozen=True):
+    """What a receipt says: events, or why nobody can read it. `refusal`: why they are none of ours."""
+
+    receipt: Receipt
+    source: Source | None = None
+    events: Sequence[Event] = ()
+    refusal: str = ""
+    malformed: str = ""
+
+
+class _Wanted(Record, frozen=True):
+    """A delivery to be made: an event, a route that it matched, one of the route's sinks."""
+
+    event: Event
+    route: Route
+    sink: Sink
+    context: Mapping[str, object]
+
+
+class _Chosen(Record, frozen=True):
+    """What shall come of an event, and what to say of it where nothing does."""
+
+    event: Event
+    wanted: Sequence[_Wanted] = ()
+    subscriptions: Sequence[Subscription] = ()
+    state: ReceiptState = ReceiptState.UNROUTED
+    reason: str = "no route matched"
+
+
+class _Filled(Record, frozen=True):
+    """What a route's templates came to: the key of `once`, then what it gives its sink; or the error in the way."""
+
+    key: str | None = None
+    params: Mapping[str, object] | None = None
+    error: Exception | None = None
+
+
 SUBSCRIPTION = "subscription"
 """What stands in the place of a route's name where an application subscribed to the event."""
 
@@ -52,51 +94,29 @@ NOBODY: Subscribed = MappingProxyType({})
 
 def plan(receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed = NOBODY) -> Routed:
     """Decide what becomes of a receipt. Same receipt, configuration and subscriptions: same deliveries, same ids."""
+    return plan_all([receipt], config, sinks, subscribed)[0]
+
+
+def plan_all(
+    receipts: Sequence[Receipt], config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed = NOBODY
+) -> list[Routed]:
+    """Decide what becomes of each receipt, as `plan` does."""
+    understood = [_understand(receipt, config) for receipt in receipts]
+    chosen = [_choose(event, one, config, sinks, subscribed) for one in understood for event in one.events]
+    wanted = [delivery for one in chosen for delivery in one.wanted]
+    filled = [_fill(delivery) for delivery in wanted]
+    made = iter([_make(*both) for both in zip(wanted, filled, strict=True)])
+    ends = iter([_end(one, list(islice(made, len(one.wanted)))) for one in chosen])
+    return [_routed(one, list(islice(ends, len(one.events))), config) for one in understood]
+
+
+def _understand(receipt: Receipt, config: Config) -> _Understood:
     try:
         account, events = read(receipt)
     except Malformed as error:
-        return _routed(receipt, config, ReceiptState.MALFORMED, str(error))
+        return _Understood(receipt=receipt, malformed=str(error))
     source = config.sources.get(receipt.source)
-    if reason := _refusal(account, source):
-        return _routed(
-            receipt, config, ReceiptState.REFUSED, reason, [_listed(e, ReceiptState.REFUSED, reason) for e in events]
-        )
-    listed: list[RoutedEvent] = []
-    deliveries: list[NewDelivery] = []
-    for event in events:
-        state, reason, made = _plan_event(event, source, config, sinks, subscribed.get(event.source, ()))
-        listed.append(_listed(event, state, reason))
-        deliveries += made
-    state, reason = _sum_up(listed)
-    return _routed(receipt, config, state, reason, listed, deliveries)
-
-
-def _routed(
-    receipt: Receipt,
-    config: Config,
-    state: ReceiptState,
-    reason: str,
-    events: Sequence[RoutedEvent] = (),
-    deliveries: Sequence[NewDelivery] = (),
-) -> Routed:
-    return Routed(
-        receipt=receipt, state=state, reason=reason, config=config.version, events=events, deliveries=deliveries
-    )
-
-
-def _listed(event: Event, state: ReceiptState, reason: str) -> RoutedEvent:
-    return RoutedEvent(
-        index=event.index, name=event.name, entity=event.entity, entity_id=event.entity_id, state=state, reason=reason
-    )
-
-
-def _sum_up(events: Sequence[RoutedEvent]) -> tuple[ReceiptState, str]:
-    """Tell a receipt's state from its events': routed where any was, else what the first one says."""
-    states = {event.state for event in events}
-    for state in (ReceiptState.ROUTED, ReceiptState.UNROUTED):
-        if state in states:
-            return state, "" if state is ReceiptState.ROUTED else "no route matched"
-    return events[0].state, events[0].reason
+    return _Understood(receipt=receipt, source=source, events=events, refusal=_refusal(account, source))
 
 
 def _refusal(account: Account, source: Source | None) -> str:
@@ -111,29 +131,26 @@ def _refusal(account: Account, source: Source | None) -> str:
     return ""
 
 
-def _plan_event(
-    event: Event,
-    source: Source | None,
-    config: Config,
-    sinks: Mapping[str, Sink],
-    subscriptions: Sequence[Subscription],
-) -> tuple[ReceiptState, str, list[NewDelivery]]:
-    if source is None:
-        return ReceiptState.UNROUTED, f"source {event.source!r} is not in the configuration", []
+def _choose(
+    event: Event, one: _Understood, config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed
+) -> _Chosen:
+    if one.refusal:
+        return _Chosen(event=event, state=ReceiptState.REFUSED, reason=one.refusal)
+    if one.source is None:
+        return _Chosen(event=event, reason=f"source {event.source!r} is not in the configuration")
     user = event.data.get("modified_user_id")
-    if isinstance(user, str) and user in source.ignore_users:
-        return ReceiptState.REFUSED, f"changed by user {user}, whom this source ignores", []
-    made = [d for considered in consider(event, source, config, sinks, all_routes=False) for d in considered.deliveries]
-    made += to_subscribers(event, subscriptions)
-    if made:
-        return ReceiptState.ROUTED, "", made
-    return ReceiptState.UNROUTED, "no route matched", []
+    if isinstance(user, str) and user in one.source.ignore_users:
+        reason = f"changed by user {user}, whom this source ignores"
+        return _Chosen(event=event, state=ReceiptState.REFUSED, reason=reason)
+    held = _hold(event, one.source, config, sinks, all_routes=False)
+    wanted = [delivery for _, _, found in held for delivery in found]
+    return _Chosen(event=event, wanted=wanted, subscriptions=subscribed.get(event.source, ()))
 
 
-def consider(
+def _hold(
     event: Event, source: Source, config: Config, sinks: Mapping[str, Sink], *, all_routes: bool
-) -> Iterator[Considered]:
-    """Hold routes against an event: those its source and name select, or for an explanation all of them."""
+) -> Iterator[tuple[Route, Failure | None, list[_Wanted]]]:
+    """Hold routes against an event: those its source and name select, or all of them. What each wants, or why not."""
     names_ = names(event)
     routes = config.routes if all_routes else config.routes_for(event.source, names_)
     if not routes:
@@ -143,11 +160,90 @@ def consider(
     view: View = seen[primary(event.name)]
     for route in routes:
         failure = match(route, event, names_, view)
-        deliveries = () if failure else [_delivery(event, route, sinks[sink], context) for sink in route.sinks]
-        yield Considered(route=route, failure=failure, deliveries=deliveries)
+        to = () if failure else route.sinks
+        yield route, failure, [_Wanted(event=event, route=route, sink=sinks[name], context=context) for name in to]
 
 
-def to_subscribers(event: Event, subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
+def consider(event: Event, source: Source, config: Config, sinks: Mapping[str, Sink]) -> Iterator[Considered]:
+    """Hold every route against an event, for an explanation."""
+    for route, failure, wanted in _hold(event, source, config, sinks, all_routes=True):
+        made = [_make(delivery, _fill(delivery)) for delivery in wanted]
+        yield Considered(route=route, failure=failure, deliveries=made)
+
+
+UNMADE = (SkipDelivery, MissingValue, RejectDelivery)
+
+
+def _fill(wanted: _Wanted) -> _Filled:
+    route, key, params = wanted.route, None, None
+    try:
+        if route.once is not None:
+            key = _once_key(route.once, wanted.context)
+        if not route.fetch:  # else it waits for that
+            params = _params_of(route, wanted.sink, wanted.context)
+    except UNMADE as error:
+        return _Filled(key=key, error=error)
+    return _Filled(key=key, params=params)
+
+
+def _once_key(once: Template, context: Mapping[str, object]) -> str:
+    key = once.render(context)
+    if key is None or key == "":
+        # All events without a value would be taken for one and the same.
+        raise RejectDelivery("once: its value is empty for this event; add a condition that the field exists")
+    return str(key)
+
+
+def _params_of(route: Route, sink: Sink, context: Mapping[str, object]) -> Mapping[str, object]:
+    params = route.content.render(context)
+    assert isinstance(params, Mapping)  # a route's content is a mapping of its sink's keys
+    return {**params, **{key: context[name] for key, name in sink.given.items()}}
+
+
+def content_of(route: Route, sink: Sink, context: Mapping[str, object]) -> bytes:
+    """Render what a route gives a sink. Raises one of UNMADE."""
+    return sink.content(_params_of(route, sink, context))
+
+
+def _make(wanted: _Wanted, filled: _Filled) -> NewDelivery:
+    """Make a delivery. One that cannot be rendered is there all the same; one that needs a look-up waits for it."""
+    event, route, sink = wanted.event, wanted.route, wanted.sink
+    if filled.key is None:
+        id = delivery_id(event.id, route.name, sink.name)
+    else:
+        id = once_id(event.source, route.name, filled.key, sink.name)
+    made = _made(wanted, filled)
+    return NewDelivery(
+        id=id,
+        event_id=event.id,
+        route=route.name,
+        sink=sink.name,
+        once=filled.key is not None,
+        content=made.content,
+        state=made.state,
+        reason=made.reason,
+        queue=account_queue(event.source) if route.fetch else "",
+    )
+
+
+def _made(wanted: _Wanted, filled: _Filled) -> Made:
+    if filled.error is not None:
+        return why_not(filled.error, wanted.sink)
+    if filled.params is None:
+        return Made(reason=f"waits for a look-up of {', '.join(sorted(wanted.route.fetch))}")
+    try:
+        return Made(content=wanted.sink.content(filled.params))
+    except UNMADE as error:
+        return why_not(error, wanted.sink)
+
+
+def why_not(error: Exception, sink: Sink) -> Made:
+    """Say what becomes of a delivery that cannot be made: where there is nobody to deliver to it is skipped."""
+    nobody = isinstance(error, SkipDelivery) or (isinstance(error, MissingValue) and error.place in sink.skip_without)
+    return Made(state=DeliveryState.SKIPPED if nobody else DeliveryState.DEAD, reason=str(error))
+
+
+def _to_subscribers(event: Event, subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
     """Make the deliveries of an event to those who subscribed to one of its names, as amoCRM would send it."""
     if not subscriptions:
         return []
@@ -167,51 +263,33 @@ def to_subscribers(event: Event, subscriptions: Sequence[Subscription]) -> list[
     ]
 
 
-def _once_key(once: Template, context: Mapping[str, object]) -> str:
-    key = once.render(context)
-    if key is None or key == "":
-        # All events without a value would be taken for one and the same.
-        raise RejectDelivery("once: its value is empty for this event; add a condition that the field exists")
-    return str(key)
+def _end(chosen: _Chosen, made: list[NewDelivery]) -> tuple[RoutedEvent, list[NewDelivery]]:
+    """Say what became of an event."""
+    event, deliveries = chosen.event, made + _to_subscribers(chosen.event, chosen.subscriptions)
+    state, reason = (ReceiptState.ROUTED, "") if deliveries else (chosen.state, chosen.reason)
+    listed = RoutedEvent(
+        index=event.index, name=event.name, entity=event.entity, entity_id=event.entity_id, state=state, reason=reason
+    )
+    return listed, deliveries
 
 
-def _delivery(event: Event, route: Route, sink: Sink, context: Mapping[str, object]) -> NewDelivery:
-    """Make one delivery. One that cannot be rendered is there all the same; one that needs a look-up waits for it."""
-    id, once = delivery_id(event.id, route.name, sink.name), False
-    try:
-        if route.once is not None:
-            id, once = once_id(event.source, route.name, _once_key(route.once, context), sink.name), True
-        made = _waiting(route) if route.fetch else Made(content=content_of(route, sink, context))
-    except UNMADE as error:
-        made = why_not(error, sink)
-    return NewDelivery(
-        id=id,
-        event_id=event.id,
-        route=route.name,
-        sink=sink.name,
-        once=once,
-        content=made.content,
-        state=made.state,
-        reason=made.reason,
-        queue=account_queue(event.source) if route.fetch else "",
+def _routed(one: _Understood, ends: Sequence[tuple[RoutedEvent, list[NewDelivery]]], config: Config) -> Routed:
+    events = [event for event, _ in ends]
+    state, reason = (ReceiptState.MALFORMED, one.malformed) if one.malformed else _sum_up(events)
+    return Routed(
+        receipt=one.receipt,
+        state=state,
+        reason=reason,
+        config=config.version,
+        events=events,
+        deliveries=[delivery for _, made in ends for delivery in made],
     )
 
 
-def _waiting(route: Route) -> Made:
-    return Made(reason=f"waits for a look-up of {', '.join(sorted(route.fetch))}")
-
-
-UNMADE = (SkipDelivery, MissingValue, RejectDelivery)
-
-
-def content_of(route: Route, sink: Sink, context: Mapping[str, object]) -> bytes:
-    """Render what a route gives a sink. Raises one of UNMADE."""
-    params = route.content.render(context)
-    assert isinstance(params, Mapping)  # a route's content is a mapping of its sink's keys
-    return sink.content({**params, **{key: context[name] for key, name in sink.given.items()}})
-
-
-def why_not(error: Exception, sink: Sink) -> Made:
-    """Say what becomes of a delivery that cannot be made: where there is nobody to deliver to it is skipped."""
-    nobody = isinstance(error, SkipDelivery) or (isinstance(error, MissingValue) and error.place in sink.skip_without)
-    return Made(state=DeliveryState.SKIPPED if nobody else DeliveryState.DEAD, reason=str(error))
+def _sum_up(events: Sequence[RoutedEvent]) -> tuple[ReceiptState, str]:
+    """Tell a receipt's state from its events': routed where any was, else what the first one says."""
+    states = {event.state for event in events}
+    for state in (ReceiptState.ROUTED, ReceiptState.UNROUTED):
+        if state in states:
+            return state, "" if state is ReceiptState.ROUTED else "no route matched"
+    return events[0].state, events[0].reason

@@ -16,7 +16,7 @@ from relay.config.load import Config
 from relay.live import Live
 from relay.logs import log, log_each
 from relay.model import NewDelivery, Receipt, ReceiptState, Routed, RoutedEvent
-from relay.planning import Subscribed, plan
+from relay.planning import Subscribed, plan, plan_all
 from relay.sinks.base import Sink
 from relay.store.body import pack
 from relay.store.records import Claim
@@ -93,8 +93,8 @@ class Router:
     async def _planned(self, receipts: Sequence[Receipt]) -> list[Routed]:
         """Plan a batch in the thread, by what is in force now."""
         live = self._live
-        plan_one = partial(_plan, config=live.config, sinks=live.sinks, subscribed=live.subscribed)
-        return await asyncio.get_running_loop().run_in_executor(self._planner, _plan_all, plan_one, receipts)
+        in_force = live.config, live.sinks, live.subscribed
+        return await asyncio.get_running_loop().run_in_executor(self._planner, _plan, receipts, *in_force)
 
     async def _write(self, token: str, planned: Sequence[Routed]) -> None:
         """Write what was planned. Its deliveries are begun right here; where they are many, tickers call for help."""
@@ -128,19 +128,25 @@ def _alone(receipts: Sequence[Receipt]) -> bool:
     return any(receipt.deaths for receipt in receipts) or sum(len(one.body) for one in receipts) > AHEAD_BYTES
 
 
-def _plan_all(plan_one: Callable[[Receipt], Routed], receipts: Sequence[Receipt]) -> list[Routed]:
-    return [plan_one(receipt) for receipt in receipts]
-
-
-def _plan(receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed) -> Routed:
+def _plan(
+    receipts: Sequence[Receipt], config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed
+) -> list[Routed]:
     try:
-        routed = plan(receipt, config, sinks, subscribed)
-    except Exception as error:  # noqa: BLE001  a defect of ours: this receipt waits for its mending, the others go on
+        planned = plan_all(receipts, config, sinks, subscribed)
+    except Exception:  # noqa: BLE001  a defect of ours, in one of them: each for itself
+        planned = [_plan_alone(receipt, config, sinks, subscribed) for receipt in receipts]
+    packed = [pack(receipt.body) for receipt in receipts]
+    return [msgspec.structs.replace(one, packed=small) for one, small in zip(planned, packed, strict=True)]
+
+
+def _plan_alone(receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed) -> Routed:
+    try:
+        return plan(receipt, config, sinks, subscribed)
+    except Exception as error:  # noqa: BLE001  this receipt waits for the mending, the others go on
         log.exception("receipt.quarantined", receipt_id=receipt.id)
         reason = f"the relay failed on it: {type(error).__name__}"
         state = ReceiptState.QUARANTINED
-        routed = Routed(receipt=receipt, state=state, reason=reason, config=config.version, events=(), deliveries=())
-    return msgspec.structs.replace(routed, packed=pack(receipt.body))
+        return Routed(receipt=receipt, state=state, reason=reason, config=config.version, events=(), deliveries=())
 
 
 def _line(routed: Routed) -> dict[str, object]:

@@ -110,9 +110,7 @@ def explained(receipt: Receipt, config: Config, index: str | None) -> Explanatio
             entity_id=event.entity_id,
             state=listed.state,
             reason=listed.reason,
-            routes=[_verdict(c, sinks) for c in consider(event, source, config, sinks, all_routes=True)]
-            if source
-            else [],
+            routes=[_verdict(c, sinks) for c in consider(event, source, config, sinks)] if source else [],
         )
         for event, listed in zip(events, routed.events, strict=True)
         if index in (None, str(event.index))

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from relay.amocrm.events import read
 from relay.amocrm.form import encode
 from relay.config.environment import Settings
 from relay.live import Live
 from relay.model import DeliveryState, ReceiptState
-from relay.planning import plan
 from workers.router import Router
 
 from .store.shapes import hook
@@ -23,7 +23,7 @@ sinks:
   console: {type: log}
 routes:
   - {name: leads, on: add_lead, to: console, text: "{{ lead.id }}"}
-worker: {batch: 1}
+worker: {batch: %d}
 """
 
 
@@ -35,20 +35,24 @@ class Worker:
     """A router over a store, what it has begun with, and what it planned with how much in the inbox."""
 
     def __init__(self, run, store, reader, folder, monkeypatch) -> None:
-        path = folder / "relay.yaml"
-        path.write_text(CONFIG)
         self.run, self.store, self.reader = run, store, reader
-        self.live = Live(Settings.from_environ({"RELAY_CONFIG": str(path)}))
+        self._config = folder / "relay.yaml"
+        self.take(batch=1)
         self.begun: list[list[str]] = []
         self.planned: list[tuple[str, str]] = []  # each receipt, and the thread that planned it
         self.while_planning = lambda receipt: None
         self.stopping = False
-        monkeypatch.setattr("workers.router.plan", self._plan)
+        monkeypatch.setattr("relay.planning.read", self._read)
 
-    def _plan(self, receipt, *more):
+    def take(self, batch: int) -> None:
+        """Have it claim so many at a time."""
+        self._config.write_text(CONFIG % batch)
+        self.live = Live(Settings.from_environ({"RELAY_CONFIG": str(self._config)}))
+
+    def _read(self, receipt):
         self.planned.append((receipt.id, threading.current_thread().name))
         self.while_planning(receipt)
-        return plan(receipt, *more)
+        return read(receipt)
 
     def accept(self, *ids: int, body: bytes | None = None) -> list[str]:
         """Take a hook in for each of these leads."""
@@ -131,6 +135,20 @@ def test_one_that_cannot_be_planned_is_put_aside_and_the_others_go_on(worker):
     assert states == {"r1": "routed", "r2": "quarantined", "r3": "routed"}
     assert worker.receipt("r2").reason == "the relay failed on it: ValueError"
     assert worker.run(worker.reader.raw("r2")).body == leads(2)
+
+
+def test_one_of_a_batch_that_cannot_be_planned_leaves_the_others_theirs(worker):
+    def fail(receipt):
+        if receipt.id == "r2":
+            raise ValueError("a defect of ours")
+
+    worker.take(batch=3)
+    worker.while_planning = fail
+    worker.accept(1, 2, 3)
+    worker.route()
+    states = {id: worker.receipt(id).state for id in ("r1", "r2", "r3")}
+    assert states == {"r1": "routed", "r2": "quarantined", "r3": "routed"}
+    assert [one.state for one in worker.deliveries("r3")] == [DeliveryState.PENDING]
 
 
 def test_while_one_batch_is_planned_the_next_three_are_claimed(worker, until):
