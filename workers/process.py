@@ -36,7 +36,7 @@ from workers.watchman import CATCH_UP, LISTEN, Watchman
 
 GRACE_SECONDS = 18.0  # from SIGTERM until calls are cut; Heroku kills at 30
 ANSWER_SECONDS = 10.0
-SWITCH_SECONDS = 0.001  # for so long the planning thread holds up the loop: the default of five is an answer late
+SWITCH_SECONDS = 0.001  # the loop waits no longer for the planning thread; Python's own are five of them
 T = TypeVar("T")
 
 
