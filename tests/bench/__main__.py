@@ -12,12 +12,12 @@ from pathlib import Path
 
 from tests.bench import deliver, ingest, latency, memory
 from tests.bench.measuring import MEASURED, OTHERS, Series, ratio
-from tests.bench.stack import store
+from tests.bench.stack import JEMALLOC, store
 
 
 def main() -> None:
     asked = _arguments()
-    _have_wrk()
+    _install()
     found: dict[str, object] = {"machine": _machine(), "pinning": _pinning()}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         logs = Path(folder)
@@ -47,10 +47,12 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _have_wrk() -> None:
-    if shutil.which("wrk"):
+def _install() -> None:
+    """Have the load generator, and the allocator of the store."""
+    libraries = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
+    if shutil.which("wrk") and JEMALLOC in libraries:
         return
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "wrk"]):
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "wrk", "libjemalloc2"]):
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -89,7 +91,7 @@ def _table(found: dict[str, object]) -> None:
         if not isinstance(result, dict):
             continue
         widths = (12, 13, 7, 13, 13, 12)
-        heads = ("per second", "CPU µs each", "busy", "idle rounds", "relay, rate", "relay, CPU")
+        heads = ("per second", "CPU µs each", "busy", "counted", "relay, rate", "relay, CPU")
         out.write(f"\n{part:<18}" + "".join(f"{head:>{w}}" for head, w in zip(heads, widths, strict=True)) + "\n")
         for name, row in result["contenders"].items():
             to = result["relay_to"].get(name, {"rate": "", "cpu": ""})
@@ -97,7 +99,7 @@ def _table(found: dict[str, object]) -> None:
                 row["per_second"],
                 row["cpu_us_each"],
                 row["busy"],
-                f"{row['idle_rounds']}/{row['rounds']}",
+                f"{row['counted']}/{row['rounds']}",
                 to["rate"],
                 to["cpu"],
             ]

@@ -14,7 +14,7 @@ from relay.sandbox.server import EmbeddedStore
 from tests.bench.measuring import MEASURED, OTHERS, Series, cpu_seconds, free_port, process, until
 from tests.bench.stack import BIN, HERE, commands, environment, fill, run, worker_command
 
-CONCURRENCY = 128  # as in relay.yaml
+CONCURRENCY = 256  # as in relay.yaml
 CONTENT = {"lead": "31926521", "title": "Поставка кофемашин", "amount": "184500.00", "city": "Москва"}
 
 
@@ -42,11 +42,16 @@ class Receiver:
             return False
         return True
 
-    def wait_for_first(self) -> None:
-        until(lambda: self.ask("count")["count"] > 0, every=0.005)
+    def wait_for(self, count: int) -> None:
+        until(lambda: self.ask("count")["count"] >= count, seconds=120)
 
-    def wait_for(self, count: int) -> dict[str, float]:
-        return until(lambda: (seen := self.ask("count"))["count"] >= count and seen, seconds=120, every=0.05)
+    def measure(self, pid: int, count: int) -> tuple[int, float, float]:
+        """Give deliveries, seconds and CPU seconds of the sender, from the first of so many to the 95th percent."""
+        until(lambda: self.ask("count")["count"] > 0, every=0.005)
+        cpu, start, began = cpu_seconds(pid), self.ask("count"), time.monotonic()
+        self.wait_for(count * 95 // 100)
+        used, seen, ended = cpu_seconds(pid) - cpu, self.ask("count"), time.monotonic()
+        return seen["count"] - start["count"], ended - began, used
 
 
 def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[str, object]:
@@ -78,13 +83,11 @@ def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[st
             run(fill(server.url, "bench-deliver", count, first=number * count + 1))
             before = run(commands(server.url))
             worker.send_signal(signal.SIGCONT)
-            receiver.wait_for_first()
-            cpu = cpu_seconds(worker.pid)
-            seen = receiver.wait_for(count)
-            used = cpu_seconds(worker.pid) - cpu
+            measured = receiver.measure(worker.pid, count)
+            receiver.wait_for(count)
             after = run(commands(server.url))
             if number:
-                series["relay"].add(count, seen["last"] - seen["first"], used)
+                series["relay"].add(number, *measured)
                 commands_each = {name: (n - before.get(name, 0)) / count for name, n in after.items()}
 
             receiver.ask("reset")
@@ -97,14 +100,9 @@ def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[st
                 str(body),
             ]
             with process(command, MEASURED, logs / "bare.log") as bare:
-                receiver.wait_for_first()
-                cpu = cpu_seconds(bare.pid)
-                start = receiver.ask("count")
-                began = time.time()
-                until(lambda: receiver.ask("count")["count"] >= count * 0.95, every=0.02)
-                used, seen = cpu_seconds(bare.pid) - cpu, receiver.ask("count")
+                measured = receiver.measure(bare.pid, count)
                 if number:
-                    series["bare_aiohttp"].add(seen["count"] - start["count"], time.time() - began, used)
+                    series["bare_aiohttp"].add(number, *measured)
 
             receiver.ask("reset")
             few = count // 10
@@ -112,10 +110,8 @@ def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[st
             for _ in range(few):
                 usual.send_task("usual.deliver", args=(receiver.url, body.read_text()))
             usual_worker.send_signal(signal.SIGCONT)
-            receiver.wait_for_first()
-            cpu = cpu_seconds(usual_worker.pid)
-            seen = receiver.wait_for(few)
-            if number:
-                used = cpu_seconds(usual_worker.pid) - cpu  # its threads wait for the broker and each other
-                series["celery_requests"].add(few, seen["last"] - seen["first"], used, needs_busy=False)
+            measured = receiver.measure(usual_worker.pid, few)
+            receiver.wait_for(few)
+            if number:  # its threads wait for the broker and each other
+                series["celery_requests"].add(number, *measured, needs_busy=False)
     return {"series": series, "store_commands_per_delivery": commands_each}

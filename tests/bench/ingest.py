@@ -84,7 +84,8 @@ def bench(server: EmbeddedStore, rounds: int, seconds: float, logs: Path) -> dic
                 used = cpu_seconds(contender.process.pid) - cpu
                 if number and not seen["refused"] and seen["wrk_busy"] < WRK_LIMIT:
                     waits = contender.name == "fastapi_celery"  # for the broker, in its only thread: it cannot be busy
-                    series[contender.name].add(seen["answers"], seen["seconds"], used, needs_busy=not waits)
+                    measured = seen["answers"], seen["seconds"], used
+                    series[contender.name].add(number, *measured, needs_busy=not waits)
                 if number and contender.name == "relay":
                     after = run(commands(server.url))
                     commands_each = {n: (c - before.get(n, 0)) / seen["answers"] for n, c in after.items()}

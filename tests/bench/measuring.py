@@ -5,9 +5,10 @@ import socket
 import statistics
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 TICKS = os.sysconf("SC_CLK_TCK")
 MEASURED, OTHERS = (
@@ -59,41 +60,49 @@ def until(condition, seconds: float = 60.0, every: float = 0.02):
     return value
 
 
-@dataclass
+class Round(NamedTuple):
+    """What one contender did in one round. It counts where the contender was the limit, and not what surrounds it."""
+
+    rate: float
+    cpu_us: float
+    busy: float
+    counts: bool
+
+
 class Series:
-    """The rounds of one contender. Those in which it was not busy are told: then something else was the limit."""
+    """The rounds of one contender, by number. Where none of them counts, all are told, and that none does."""
 
-    rate: list[float] = field(default_factory=list)
-    cpu_us: list[float] = field(default_factory=list)
-    busy: list[float] = field(default_factory=list)
-    idle_rounds: int = 0
+    def __init__(self) -> None:
+        self.rounds: dict[int, Round] = {}
 
-    def add(self, n: int, seconds: float, cpu: float, *, needs_busy: bool = True) -> None:
-        self.rate.append(n / seconds)
-        self.cpu_us.append(cpu / n * 1e6)
-        self.busy.append(cpu / seconds)
-        self.idle_rounds += needs_busy and cpu / seconds < BUSY
+    def add(self, number: int, n: int, seconds: float, cpu: float, *, needs_busy: bool = True) -> None:
+        busy = cpu / seconds
+        counts = busy >= BUSY or not needs_busy
+        self.rounds[number] = Round(rate=n / seconds, cpu_us=cpu / n * 1e6, busy=busy, counts=counts)
+
+    @property
+    def chosen(self) -> dict[int, Round]:
+        return {n: one for n, one in self.rounds.items() if one.counts} or self.rounds
 
     def row(self) -> dict[str, object]:
-        def middle(values):
-            return round(statistics.median(values), 2) if values else None
+        def middle(of: Callable[[Round], float]) -> float | None:
+            return round(statistics.median(map(of, self.chosen.values())), 2) if self.rounds else None
 
         return {
-            "rounds": len(self.rate),
-            "idle_rounds": self.idle_rounds,
-            "per_second": middle(self.rate),
-            "cpu_us_each": middle(self.cpu_us),
-            "busy": middle(self.busy),
+            "rounds": len(self.rounds),
+            "counted": sum(one.counts for one in self.rounds.values()),
+            "per_second": middle(lambda one: one.rate),
+            "cpu_us_each": middle(lambda one: one.cpu_us),
+            "busy": middle(lambda one: one.busy),
         }
 
 
 def ratio(ours: Series, theirs: Series) -> dict[str, float | None]:
     """Compare round by round, so that a machine that drifts does not matter."""
-    if not ours.rate or not theirs.rate:
+    pairs = [(one, theirs.rounds[n]) for n, one in ours.chosen.items() if n in theirs.rounds]
+    if not pairs:
         return {"rate": None, "cpu": None}
-    pairs = list(zip(ours.rate, theirs.rate, strict=False))
-    cpus = list(zip(ours.cpu_us, theirs.cpu_us, strict=False))
     return {
-        "rate": round(statistics.median(a / b for a, b in pairs), 3),
-        "cpu": round(statistics.median(a / b for a, b in cpus), 3),
+        "rate": round(statistics.median(a.rate / b.rate for a, b in pairs), 3),
+        "cpu": round(statistics.median(a.cpu_us / b.cpu_us for a, b in pairs), 3),
     }

@@ -1,6 +1,6 @@
 """A receiver that is never the limit: HTTP/1.1 keep-alive by hand, one fixed answer, and a count of what came.
 
-Usage: receiver.py PORT. `GET /count` answers {"count", "first", "last"} (seconds), `GET /reset` forgets,
+Usage: receiver.py PORT. `GET /count` answers {"count"}, `GET /reset` forgets,
 `GET /times` the arrival of each lead id found in a body.
 """
 
@@ -20,7 +20,6 @@ _LEAD = re.compile(rb'"lead": ?"(\d+)"')
 
 class Log:
     count = 0
-    first = last = 0.0
     times: ClassVar[dict[str, float]] = {}
 
 
@@ -42,18 +41,15 @@ class Receiver(asyncio.Protocol):
 
 def received(body):
     Log.count += 1
-    Log.last = time.time()
-    Log.first = Log.first or Log.last
     if found := _LEAD.search(body):
-        Log.times[found[1].decode()] = Log.last
+        Log.times[found[1].decode()] = time.time()
     return True
 
 
 def answer(head):
-    counted = {"count": Log.count, "first": Log.first, "last": Log.last}
-    said = Log.times if head.startswith(b"GET /times") else counted
+    said = Log.times if head.startswith(b"GET /times") else {"count": Log.count}
     if head.startswith(b"GET /reset"):
-        Log.count, Log.first, Log.last, Log.times = 0, 0.0, 0.0, {}
+        Log.count, Log.times = 0, {}
     body = json.dumps(said).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
