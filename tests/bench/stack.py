@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 BODY = HERE.parent / "fixtures" / "amocrm" / "lead_won.form"
 CONFIG = HERE / "relay.yaml"
 TOKEN = "bench-token"
+JEMALLOC = "libjemalloc.so.2"
 BIN = Path(sys.executable).parent
 _LEAD = re.compile(rb"(%5B0%5D%5Bid%5D=)\d+")
 
@@ -31,13 +32,24 @@ def store(folder: Path):
     # It rewrites its file whenever that has doubled: from nothing to gigabytes within seconds that is all the time, on
     # the core that the load needs. No process is measured by that, so it is left out.
     server = EmbeddedStore(folder, "--auto-aof-rewrite-percentage", "0")
-    server.start()
+    with _allocator_of_servers():
+        server.start()
     # Every thread of it: its log-writing ones too.
     subprocess.run(["taskset", "-a", "-cp", str(OTHERS), str(server.pid)], check=True, stdout=subprocess.DEVNULL)
     try:
         yield server
     finally:
         server.kill()
+
+
+@contextmanager
+def _allocator_of_servers():
+    """Have what is started use jemalloc, as every packaged Redis and Valkey does; the wheel's was built without it."""
+    os.environ["LD_PRELOAD"] = JEMALLOC
+    try:
+        yield
+    finally:
+        del os.environ["LD_PRELOAD"]
 
 
 def environment(server: EmbeddedStore, namespace: str, **more: str) -> dict[str, str]:
