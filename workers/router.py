@@ -28,6 +28,7 @@ PART_ITEMS, CALL_ITEMS = 100, 200  # a script blocks the store while it runs
 PART_BYTES = 1 << 20
 BATCHES = 3  # that are planned or written at a time; one more may be claimed
 AHEAD_BYTES = 8 << 20  # of bodies: beyond them nothing else is in hand
+PLAN_BYTES = 1 << 20  # of bodies that are planned in one go: decoded they are several times as large
 _NOTHING: Claim[Receipt] = Claim(token="", items=[], buried=[], wait_ms=-1)
 
 
@@ -131,12 +132,26 @@ def _alone(receipts: Sequence[Receipt]) -> bool:
 def _plan(
     receipts: Sequence[Receipt], config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed
 ) -> list[Routed]:
-    try:
-        planned = plan_all(receipts, config, sinks, subscribed)
-    except Exception:  # noqa: BLE001  a defect of ours, in one of them: each for itself
-        planned = [_plan_alone(receipt, config, sinks, subscribed) for receipt in receipts]
+    planned: list[Routed] = []
+    for some in _slices(receipts):
+        try:
+            planned += plan_all(some, config, sinks, subscribed)
+        except Exception:  # noqa: BLE001  a defect of ours, in one of them: each for itself
+            planned += [_plan_alone(receipt, config, sinks, subscribed) for receipt in some]
     packed = [pack(receipt.body) for receipt in receipts]
     return [msgspec.structs.replace(one, packed=small) for one, small in zip(planned, packed, strict=True)]
+
+
+def _slices(receipts: Sequence[Receipt]) -> Iterator[list[Receipt]]:
+    some: list[Receipt] = []
+    size = 0
+    for receipt in receipts:
+        if some and size + len(receipt.body) > PLAN_BYTES:
+            yield some
+            some, size = [], 0
+        some.append(receipt)
+        size += len(receipt.body)
+    yield some
 
 
 def _plan_alone(receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed) -> Routed:

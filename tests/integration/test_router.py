@@ -12,6 +12,7 @@ from relay.amocrm.form import encode
 from relay.config.environment import Settings
 from relay.live import Live
 from relay.model import DeliveryState, ReceiptState
+from relay.planning import plan_all
 from workers.router import Router
 
 from .store.shapes import hook
@@ -149,6 +150,19 @@ def test_one_of_a_batch_that_cannot_be_planned_leaves_the_others_theirs(worker):
     states = {id: worker.receipt(id).state for id in ("r1", "r2", "r3")}
     assert states == {"r1": "routed", "r2": "quarantined", "r3": "routed"}
     assert [one.state for one in worker.deliveries("r3")] == [DeliveryState.PENDING]
+
+
+def test_what_is_large_is_decoded_a_piece_at_a_time(worker, monkeypatch):
+    monkeypatch.setattr("workers.router.PLAN_BYTES", 100)
+    sizes = []
+    monkeypatch.setattr("workers.router.plan_all", lambda some, *more: sizes.append(len(some)) or plan_all(some, *more))
+    worker.take(batch=9)
+    worker.accept(*range(10, 16), body=b"leads[add][0][id]=1&leads[add][0][name]=x")  # of 41 bytes
+    worker.accept(16, body=leads(*range(9)))
+    worker.accept(17)
+    worker.route()
+    assert sizes == [2, 2, 2, 1, 1]
+    assert [len(worker.deliveries(id)) for id in ("r10", "r15", "r16", "r17")] == [1, 1, 9, 1]
 
 
 def test_while_one_batch_is_planned_the_next_three_are_claimed(worker, until):
