@@ -3,8 +3,6 @@
 import zlib
 from hashlib import blake2b
 
-from isal import isal_zlib
-
 
 def digest(body: bytes) -> str:
     """Name a body, for the duplicate rule."""
@@ -12,8 +10,8 @@ def digest(body: bytes) -> str:
 
 
 def pack(body: bytes) -> bytes | None:
-    """Compress a body (RFC 1950), or None where that would not save a third."""
-    packed = isal_zlib.compress(body, 0)
+    """Compress a body, or None where that would not save a third."""
+    packed = zlib.compress(body, 1)
     return packed if len(packed) * 3 < len(body) * 2 else None
 
 
