@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Coroutine, Iterable, Sequence
@@ -36,7 +35,6 @@ from workers.watchman import CATCH_UP, LISTEN, Watchman
 
 GRACE_SECONDS = 18.0  # from SIGTERM until calls are cut; Heroku kills at 30
 ANSWER_SECONDS = 10.0
-SWITCH_SECONDS = 0.001  # the loop waits no longer for the planning thread; Python's own are five of them
 T = TypeVar("T")
 
 
@@ -60,7 +58,6 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Start the loop and its ticker. Raises ConfigError, StoreUnavailable."""
-        sys.setswitchinterval(SWITCH_SECONDS)
         threading.Thread(target=self._run_loop, name="loop", daemon=True).start()
         self.run(self._compose())
         settle_memory()
