@@ -2,10 +2,11 @@
 
 import json
 import signal
+import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from celery import Celery
@@ -15,6 +16,7 @@ from tests.bench.measuring import MEASURED, OTHERS, Series, cpu_seconds, free_po
 from tests.bench.stack import BIN, HERE, commands, environment, fill, run, worker_command
 
 CONCURRENCY = 256  # as in relay.yaml
+USUAL_WORKER = [str(BIN / "celery"), "--app", "tests.bench.rivals.usual_deliver:celery", "worker"]
 CONTENT = {"lead": "31926521", "title": "Поставка кофемашин", "amount": "184500.00", "city": "Москва"}
 
 
@@ -54,64 +56,68 @@ class Receiver:
         return seen["count"] - start["count"], ended - began, used
 
 
-def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[str, object]:
-    series = {"relay": Series(), "bare_aiohttp": Series(), "celery_requests": Series()}
-    commands_each: dict[str, float] = {}
-    with ExitStack() as stack:
-        receiver = Receiver(stack, logs)
-        relay = environment(server, "bench-deliver", BENCH_RECEIVER=receiver.url)
+class Rounds:
+    """The rounds of the three, each with the core for itself: who is not measured is stopped."""
+
+    def __init__(self, stack: ExitStack, server: EmbeddedStore, count: int, logs: Path) -> None:
+        self.server, self.count, self.logs = server, count, logs
+        self.receiver = Receiver(stack, logs)
+        self.series = {"relay": Series(), "bare_aiohttp": Series(), "celery_requests": Series()}
+        self.commands_each: dict[str, float] = {}
         broker = server.url.replace("unix://", "redis+socket://")
-        usual = Celery("usual", broker=broker)
-        body = logs / "content.json"
-        body.write_text(json.dumps(CONTENT, ensure_ascii=False))
-        worker = stack.enter_context(process(worker_command(), MEASURED, logs / "worker.log", **relay))
-        usual_worker = stack.enter_context(
-            process(
-                [
-                    *(str(BIN / "celery"), "--app", "tests.bench.rivals.usual_deliver:celery", "worker"),
-                    *("--pool", "threads", "--concurrency", "16", "--without-gossip", "--without-mingle"),
-                ],
-                MEASURED,
-                logs / "usual_worker.log",
-                USUAL_BROKER=broker,
-            )
-        )
+        self._broker = Celery("usual", broker=broker)
+        relay = environment(server, "bench-deliver", BENCH_RECEIVER=self.receiver.url)
+        self._relay = stack.enter_context(process(worker_command(), MEASURED, logs / "worker.log", **relay))
+        usual = [*USUAL_WORKER, "--pool", "threads", "--concurrency", "16", "--without-gossip", "--without-mingle"]
+        self._usual = stack.enter_context(process(usual, MEASURED, logs / "usual.log", USUAL_BROKER=broker))
         time.sleep(4)  # both have started; the first round warms them up and is not counted
-        for number in range(rounds + 1):
-            receiver.ask("reset")
+        for worker in (self._relay, self._usual):
             worker.send_signal(signal.SIGSTOP)
-            run(fill(server.url, "bench-deliver", count, first=number * count + 1))
-            before = run(commands(server.url))
-            worker.send_signal(signal.SIGCONT)
-            measured = receiver.measure(worker.pid, count)
-            receiver.wait_for(count)
-            after = run(commands(server.url))
-            if number:
-                series["relay"].add(number, *measured)
-                commands_each = {name: (n - before.get(name, 0)) / count for name, n in after.items()}
 
-            receiver.ask("reset")
-            command = [
-                sys.executable,
-                str(HERE / "rivals" / "bare_deliver.py"),
-                receiver.url,
-                str(CONCURRENCY),
-                str(count),
-                str(body),
-            ]
-            with process(command, MEASURED, logs / "bare.log") as bare:
-                measured = receiver.measure(bare.pid, count)
-                if number:
-                    series["bare_aiohttp"].add(number, *measured)
+    def relay(self, number: int) -> None:
+        run(fill(self.server.url, "bench-deliver", self.count, first=number * self.count + 1))
+        before = run(commands(self.server.url))
+        with self._at_work(self._relay):
+            self._measure("relay", number, self._relay.pid, self.count)
+        after = run(commands(self.server.url))
+        self.commands_each = {name: (n - before.get(name, 0)) / self.count for name, n in after.items()}
 
-            receiver.ask("reset")
-            few = count // 10
-            usual_worker.send_signal(signal.SIGSTOP)
-            for _ in range(few):
-                usual.send_task("usual.deliver", args=(receiver.url, body.read_text()))
-            usual_worker.send_signal(signal.SIGCONT)
-            measured = receiver.measure(usual_worker.pid, few)
-            receiver.wait_for(few)
-            if number:  # its threads wait for the broker and each other
-                series["celery_requests"].add(number, *measured, needs_busy=False)
-    return {"series": series, "store_commands_per_delivery": commands_each}
+    def bare(self, number: int) -> None:
+        body = self.logs / "content.json"
+        body.write_text(json.dumps(CONTENT, ensure_ascii=False))
+        asked = [self.receiver.url, str(CONCURRENCY), str(self.count), str(body)]
+        command = [sys.executable, str(HERE / "rivals" / "bare_deliver.py"), *asked]
+        with process(command, MEASURED, self.logs / "bare.log") as bare:
+            self._measure("bare_aiohttp", number, bare.pid, self.count)
+
+    def usual(self, number: int) -> None:
+        few = self.count // 10
+        for _ in range(few):
+            content = json.dumps(CONTENT, ensure_ascii=False)
+            self._broker.send_task("usual.deliver", args=(self.receiver.url, content))
+        with self._at_work(self._usual):  # its threads wait for the broker and each other
+            self._measure("celery_requests", number, self._usual.pid, few, needs_busy=False)
+
+    def _measure(self, name: str, number: int, pid: int, count: int, *, needs_busy: bool = True) -> None:
+        measured = self.receiver.measure(pid, count)
+        self.receiver.wait_for(count)
+        self.receiver.ask("reset")
+        if number:
+            self.series[name].add(number, *measured, needs_busy=needs_busy)
+
+    @contextmanager
+    def _at_work(self, worker: "subprocess.Popen[bytes]"):
+        worker.send_signal(signal.SIGCONT)
+        yield
+        time.sleep(0.5)  # it settles its last ones
+        worker.send_signal(signal.SIGSTOP)
+
+
+def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[str, object]:
+    with ExitStack() as stack:
+        contest = Rounds(stack, server, count, logs)
+        for number in range(rounds + 1):
+            contest.relay(number)
+            contest.bare(number)
+            contest.usual(number)
+    return {"series": contest.series, "store_commands_per_delivery": contest.commands_each}

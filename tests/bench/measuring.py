@@ -1,6 +1,7 @@
 """Start processes on cores of their own, and read what they used."""
 
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -33,6 +34,7 @@ def process(command: list[str], core: int, log: Path, **environment: str):
     try:
         yield started
     finally:
+        started.send_signal(signal.SIGCONT)  # one that was stopped would not hear the next
         started.terminate()
         try:
             started.wait(25)
