@@ -116,8 +116,8 @@ async def _until_at_most(most: int, in_hand: set[asyncio.Task[None]]) -> None:
     """Wait until so few are left; raise what one of them raised."""
     while len(in_hand) > most:
         done, _ = await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
-        in_hand -= done
         for task in done:
+            in_hand.discard(task)
             task.result()
 
 
