@@ -14,6 +14,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.idle_until = 0.0  # by the loop's clock
+        self.wrote = False  # whether anything of the last request has left
         self._reader = AnswerReader()
         self._answer: asyncio.Future[Response] | None = None
         self._loop = asyncio.get_running_loop()
@@ -31,6 +32,7 @@ class Connection(asyncio.Protocol):
         exchange may follow on it; otherwise, and where this is cancelled, it is closed.
         """
         self._reader.begin()
+        self.wrote = False
         self._answer = self._loop.create_future()
         timer = self._loop.call_at(deadline, self._give_up)
         # Behind whatever else begins in this turn of the loop: many requests in a row wake those who read them once.
@@ -53,8 +55,13 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _write(self, message: bytes) -> None:
-        if self.usable:
+        if not self.usable or self._answer is None or self._answer.done():  # it has ended before it began
+            return
+        try:
             self._transport.write(message)
+            self.wrote = True
+        except Exception as error:  # noqa: BLE001  who waits for the answer is told, not the loop
+            self._end(None, error)
 
     def _give_up(self) -> None:
         self._end(self._reader.stop(ended=False), TimeoutError("no answer in time"))
@@ -75,7 +82,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read a piece of the answer. What nobody asked for ends the connection: a server says so that it closes."""
-        if self._answer is None or self._answer.done():
+        if self._answer is None or self._answer.done() or not self.wrote:
             self._transport.abort()
             return
         try:

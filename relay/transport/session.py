@@ -72,7 +72,7 @@ class Session:
         try:
             answer = await connection.exchange(message, deadline)
         except (OSError, HttpParserError) as error:
-            return _unanswered(error)
+            return _unanswered(error, connection.wrote)
         if connection.usable:
             self._keep(origin, connection)
         return answer
@@ -144,13 +144,13 @@ async def call(session: Session, request: Request) -> Response | TransportFailur
     return answer
 
 
-def _unanswered(error: Exception) -> TransportFailure:
-    """Name what ended an exchange: by then some of the request may have left."""
+def _unanswered(error: Exception, sent: bool) -> TransportFailure:
+    """Name what ended an exchange."""
     if isinstance(error, TimeoutError):
-        return TransportFailure(kind="timeout", reason="no answer in time", sent=True)
+        return TransportFailure(kind="timeout", reason="no answer in time", sent=sent)
     kind: FailureKind = "reset" if isinstance(error, OSError) else "protocol"
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return TransportFailure(kind=kind, reason=reason, sent=True)
+    return TransportFailure(kind=kind, reason=reason, sent=sent)
 
 
 def _why(error: Exception, url: URL) -> str:

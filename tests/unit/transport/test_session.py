@@ -8,9 +8,11 @@ import zlib
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
+import uvloop
 from yarl import URL
 
 from relay.transport import Request, Response, Session, TransportFailure, call, session
+from relay.transport.connection import Connection
 from relay.transport.reading import HEAD_CAP, RESPONSE_CAP
 
 BODY = b'{"amount":"150000.00"}'
@@ -214,6 +216,67 @@ def test_what_nobody_asked_for_ends_a_connection():
 
     first, second, server = asyncio.run(run())
     assert (first.status, second.status, server.connections) == (200, 200, 2)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("end", ["abort", "bytes"])
+def test_a_connection_that_ends_before_the_request_is_written_is_replaced(loop, end, monkeypatch):
+    """Requests of one turn of the loop are written behind it: by then the connection may be gone, and nothing left."""
+    monkeypatch.setattr(session, "RECONNECT_PAUSE_S", 0)
+
+    async def run():
+        async with running(says(OK)) as server, Session() as calls:
+            await call(calls, request(server.url))
+            (connection,) = calls._open
+            again = asyncio.create_task(call(calls, request(server.url)))
+            await asyncio.sleep(0)  # it has taken the connection
+            assert not connection.wrote
+            if end == "abort":
+                connection.abort()
+            else:
+                connection.data_received(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+            return await again, server
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        answer, server = runner.run(run())
+    assert (answer.status, server.connections, len(server.requests)) == (200, 2, 2)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_call_cancelled_before_its_request_is_written_sends_nothing(loop):
+    async def run():
+        async with running(says(OK)) as server, Session() as calls:
+            await call(calls, request(server.url))
+            again = asyncio.create_task(call(calls, request(server.url)))
+            await asyncio.sleep(0)
+            again.cancel()
+            await asyncio.wait([again])
+            last = await call(calls, request(server.url))
+            return again.cancelled(), last, server
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        cancelled, last, server = runner.run(run())
+    assert (cancelled, last.status, server.connections, len(server.requests)) == (True, 200, 2, 2)
+
+
+def test_a_write_that_fails_ends_its_call_at_once(monkeypatch):
+    class Broken:
+        def is_closing(self) -> bool:
+            return False
+
+        def abort(self) -> None:
+            pass
+
+        def write(self, message: bytes) -> None:
+            raise RuntimeError("a defect")
+
+    async def run():
+        connection = Connection()
+        connection.connection_made(Broken())
+        return await connection.exchange(b"POST / HTTP/1.1", asyncio.get_running_loop().time() + 60)
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        asyncio.run(run())
 
 
 def test_two_answers_at_once_are_one_answer_and_the_end_of_the_connection():
