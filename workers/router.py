@@ -27,7 +27,6 @@ from workers.insisting import insist
 PART_ITEMS, CALL_ITEMS = 100, 200  # a script blocks the store while it runs
 PART_BYTES = 1 << 20
 BATCHES = 3  # that are planned or written at a time; one more may be claimed
-AHEAD_BYTES = 8 << 20  # of bodies: beyond them nothing else is in hand
 PLAN_BYTES = 1 << 20  # of bodies that are planned in one go: decoded they are several times as large
 _NOTHING: Claim[Receipt] = Claim(token="", items=[], buried=[], wait_ms=-1)
 
@@ -72,7 +71,9 @@ class Router:
                 task.cancel()
             raise
         finally:
-            await asyncio.gather(*in_hand, return_exceptions=True)
+            for ended in await asyncio.gather(*in_hand, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    log.error("router.failed", reason=f"{type(ended).__name__}: {ended}")
 
     async def _claim(self) -> Claim[Receipt]:
         """Claim receipts; who subscribed before they arrived is known by then."""
@@ -122,11 +123,8 @@ async def _until_at_most(most: int, in_hand: set[asyncio.Task[None]]) -> None:
 
 
 def _alone(receipts: Sequence[Receipt]) -> bool:
-    """Tell whether nothing else shall be in this worker's hands while these are planned.
-
-    They may kill it, or be so large that a second batch beside them is too much.
-    """
-    return any(receipt.deaths for receipt in receipts) or sum(len(one.body) for one in receipts) > AHEAD_BYTES
+    """Tell whether nothing else shall be in this worker's hands while these are planned: they may kill it."""
+    return any(receipt.deaths for receipt in receipts)
 
 
 def _plan(

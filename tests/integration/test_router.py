@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from relay.amocrm.events import read
 from relay.amocrm.form import encode
 from relay.config.environment import Settings
+from relay.errors import StoreUnavailable
 from relay.live import Live
 from relay.model import DeliveryState, ReceiptState
 from relay.planning import plan_all
@@ -192,6 +194,33 @@ def test_what_may_kill_the_worker_is_planned_while_nothing_else_is_in_its_hands(
     worker.route()
     assert held == dict.fromkeys(suspects, 1)
     assert worker.run(worker.reader.inbox()) == (0, 0)
+
+
+def test_what_is_in_hand_when_the_store_goes_away_is_written_or_its_defect_told(worker, monkeypatch):
+    claim, write = worker.store.claim_receipts, worker.store.route
+    claimed = []
+
+    async def claim_two(*wanted):
+        if len(claimed) == 2:
+            raise StoreUnavailable("away")
+        claimed.append(await claim(*wanted))
+        return claimed[-1]
+
+    async def write_one(token, parts):
+        if parts[0].receipt.id == claimed[0].items[0].id:
+            raise ValueError("a defect of ours")
+        return await write(token, parts)
+
+    monkeypatch.setattr(worker.store, "claim_receipts", claim_two)
+    monkeypatch.setattr(worker.store, "route", write_one)
+    worker.accept(1, 2, 3)
+    with capture_logs() as lines:
+        worker.route()
+    said = {line["event"]: line for line in lines}
+    assert said["router.paused"]["reason"] == "away"
+    assert said["router.failed"]["reason"] == "ValueError: a defect of ours"
+    assert worker.receipt(claimed[1].items[0].id).state == ReceiptState.ROUTED
+    assert worker.run(worker.reader.inbox()) == (1, 1)
 
 
 def test_a_worker_that_stops_takes_nothing_more_and_writes_what_it_has(worker):

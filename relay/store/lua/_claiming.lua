@@ -3,10 +3,11 @@
 -- wanted: {queue, kind = 'r' | 'd' | 'j', token, max, lease_ms, concurrency (0: no bound), limits = {{key, count, per_ms}…},
 --   batch, batch_from (from so many due up to `batch` are taken for one call; 0: never)}
 local EXPIRED_AT_ONCE = 100
+local MOST_BYTES = 4 * 1024 * 1024  -- of bodies in one claim
 local ALONE_AFTER, BURIED_AFTER = 2, 5
 local DIED = 'the worker died five times'
 local FIELDS = {
-  r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z'},
+  r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size'},
   d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends', 'sink'},
   j = {'died', 'kind', 'args'},
 }
@@ -110,7 +111,7 @@ end
 -- Takes up to `slots` of what is due. Returns their ids, {{fields…}…} and the blobs.
 local function take(wanted, slots, routes_closed, due, leased)
   local kind, names, till = wanted.kind, FIELDS[wanted.kind], now + wanted.lease_ms
-  local ids, records, blob_keys, leases = {}, {}, {}, {}
+  local ids, records, blob_keys, leases, bytes = {}, {}, {}, {}, 0
   for _, id in ipairs(candidates(due, slots)) do
     local own = P .. kind .. ':' .. id
     local record = call('HMGET', own, unpack(names))
@@ -121,6 +122,8 @@ local function take(wanted, slots, routes_closed, due, leased)
     elseif closed then
       call('ZADD', due, closed, id)
     elseif not alone or #ids == 0 then
+      bytes = bytes + (kind == 'r' and record[8] or 0)
+      if #ids > 0 and bytes > MOST_BYTES then break end
       call('HSET', own, 'tok', wanted.token)
       for i = 1, #names do record[i] = record[i] or '' end
       local n = #ids + 1
