@@ -8,16 +8,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from ctypes.util import find_library
 from pathlib import Path
 
 from tests.bench import deliver, ingest, latency, memory
 from tests.bench.measuring import MEASURED, OTHERS, Series, ratio
-from tests.bench.stack import JEMALLOC, store
+from tests.bench.stack import store
 
 
 def main() -> None:
     asked = _arguments()
     _install()
+    os.sched_setaffinity(0, {OTHERS})
     found: dict[str, object] = {"machine": _machine(), "pinning": _pinning()}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         logs = Path(folder)
@@ -49,8 +51,7 @@ def _arguments() -> argparse.Namespace:
 
 def _install() -> None:
     """Have the load generator, and the allocator of the store."""
-    libraries = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
-    if shutil.which("wrk") and JEMALLOC in libraries:
+    if shutil.which("wrk") and find_library("jemalloc"):
         return
     for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "wrk", "libjemalloc2"]):
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -90,11 +91,11 @@ def _table(found: dict[str, object]) -> None:
         result = found.get(part)
         if not isinstance(result, dict):
             continue
-        widths = (12, 13, 7, 13, 13, 12)
-        heads = ("per second", "CPU µs each", "busy", "counted", "relay, rate", "relay, CPU")
+        widths = (12, 13, 7, 13, 13, 12, 11)
+        heads = ("per second", "CPU µs each", "busy", "counted", "relay, rate", "relay, CPU", "in rounds")
         out.write(f"\n{part:<18}" + "".join(f"{head:>{w}}" for head, w in zip(heads, widths, strict=True)) + "\n")
         for name, row in result["contenders"].items():
-            to = result["relay_to"].get(name, {"rate": "", "cpu": ""})
+            to = result["relay_to"].get(name, {"rate": "", "cpu": "", "counted": ""})
             cells = [
                 row["per_second"],
                 row["cpu_us_each"],
@@ -102,6 +103,7 @@ def _table(found: dict[str, object]) -> None:
                 f"{row['counted']}/{row['rounds']}",
                 to["rate"],
                 to["cpu"],
+                to["counted"],
             ]
             out.write(f"{name:<18}" + "".join(f"{cell!s:>{w}}" for cell, w in zip(cells, widths, strict=True)) + "\n")
         each = {k: v for k, v in result.items() if k.startswith("store_commands")}

@@ -17,7 +17,7 @@ from tests.bench.stack import BIN, HERE, commands, environment, fill, run, worke
 
 CONCURRENCY = 256  # as in relay.yaml
 USUAL_WORKER = [str(BIN / "celery"), "--app", "tests.bench.rivals.usual_deliver:celery", "worker"]
-CONTENT = {"lead": "31926521", "title": "Поставка кофемашин", "amount": "184500.00", "city": "Москва"}
+CONTENT = '{"lead":"31926521","title":"Поставка кофемашин","amount":"184500.00","city":"Москва"}'
 
 
 class Receiver:
@@ -51,13 +51,17 @@ class Receiver:
         """Give deliveries, seconds and CPU seconds of the sender, from the first of so many to the 95th percent."""
         until(lambda: self.ask("count")["count"] > 0, every=0.005)
         cpu, start, began = cpu_seconds(pid), self.ask("count"), time.monotonic()
+        assert start["count"] < count / 2, "too few for a measurement"
         self.wait_for(count * 95 // 100)
         used, seen, ended = cpu_seconds(pid) - cpu, self.ask("count"), time.monotonic()
         return seen["count"] - start["count"], ended - began, used
 
 
 class Rounds:
-    """The rounds of the three, each with the core for itself: who is not measured is stopped."""
+    """The rounds of the three, each with the core for itself: who is not measured is stopped.
+
+    A round begins by forgetting what has come: the one before has been stopped by then.
+    """
 
     def __init__(self, stack: ExitStack, server: EmbeddedStore, count: int, logs: Path) -> None:
         self.server, self.count, self.logs = server, count, logs
@@ -66,15 +70,16 @@ class Rounds:
         self.commands_each: dict[str, float] = {}
         broker = server.url.replace("unix://", "redis+socket://")
         self._broker = Celery("usual", broker=broker)
-        relay = environment(server, "bench-deliver", BENCH_RECEIVER=self.receiver.url)
-        self._relay = stack.enter_context(process(worker_command(), MEASURED, logs / "worker.log", **relay))
+        variables = environment(server, "bench-deliver", BENCH_RECEIVER=self.receiver.url)
+        self._relay = stack.enter_context(process(worker_command(), MEASURED, logs / "worker.log", **variables))
         usual = [*USUAL_WORKER, "--pool", "threads", "--concurrency", "16", "--without-gossip", "--without-mingle"]
         self._usual = stack.enter_context(process(usual, MEASURED, logs / "usual.log", USUAL_BROKER=broker))
         time.sleep(4)  # both have started; the first round warms them up and is not counted
         for worker in (self._relay, self._usual):
             worker.send_signal(signal.SIGSTOP)
 
-    def relay(self, number: int) -> None:
+    def relay_round(self, number: int) -> None:
+        self.receiver.ask("reset")
         run(fill(self.server.url, "bench-deliver", self.count, first=number * self.count + 1))
         before = run(commands(self.server.url))
         with self._at_work(self._relay):
@@ -82,26 +87,26 @@ class Rounds:
         after = run(commands(self.server.url))
         self.commands_each = {name: (n - before.get(name, 0)) / self.count for name, n in after.items()}
 
-    def bare(self, number: int) -> None:
+    def bare_round(self, number: int) -> None:
+        self.receiver.ask("reset")
         body = self.logs / "content.json"
-        body.write_text(json.dumps(CONTENT, ensure_ascii=False))
+        body.write_text(CONTENT)
         asked = [self.receiver.url, str(CONCURRENCY), str(self.count), str(body)]
         command = [sys.executable, str(HERE / "rivals" / "bare_deliver.py"), *asked]
         with process(command, MEASURED, self.logs / "bare.log") as bare:
             self._measure("bare_aiohttp", number, bare.pid, self.count)
 
-    def usual(self, number: int) -> None:
+    def usual_round(self, number: int) -> None:
+        self.receiver.ask("reset")
         few = self.count // 10
         for _ in range(few):
-            content = json.dumps(CONTENT, ensure_ascii=False)
-            self._broker.send_task("usual.deliver", args=(self.receiver.url, content))
+            self._broker.send_task("usual.deliver", args=(self.receiver.url, CONTENT))
         with self._at_work(self._usual):  # its threads wait for the broker and each other
             self._measure("celery_requests", number, self._usual.pid, few, needs_busy=False)
 
     def _measure(self, name: str, number: int, pid: int, count: int, *, needs_busy: bool = True) -> None:
         measured = self.receiver.measure(pid, count)
         self.receiver.wait_for(count)
-        self.receiver.ask("reset")
         if number:
             self.series[name].add(number, *measured, needs_busy=needs_busy)
 
@@ -117,7 +122,7 @@ def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[st
     with ExitStack() as stack:
         contest = Rounds(stack, server, count, logs)
         for number in range(rounds + 1):
-            contest.relay(number)
-            contest.bare(number)
-            contest.usual(number)
+            contest.relay_round(number)
+            contest.bare_round(number)
+            contest.usual_round(number)
     return {"series": contest.series, "store_commands_per_delivery": contest.commands_each}

@@ -99,12 +99,15 @@ class Series:
         }
 
 
-def ratio(ours: Series, theirs: Series) -> dict[str, float | None]:
-    """Compare round by round, so that a machine that drifts does not matter."""
-    pairs = [(one, theirs.rounds[n]) for n, one in ours.chosen.items() if n in theirs.rounds]
+def ratio(ours: Series, theirs: Series) -> dict[str, float | int | None]:
+    """Compare round by round, as machines drift: by the rounds that count for both, or by all where there is none."""
+    rounds = [(one, theirs.rounds[n]) for n, one in ours.rounds.items() if n in theirs.rounds]
+    counted = [both for both in rounds if all(one.counts for one in both)]
+    pairs = counted or rounds
     if not pairs:
-        return {"rate": None, "cpu": None}
+        return {"rate": None, "cpu": None, "counted": 0}
     return {
         "rate": round(statistics.median(a.rate / b.rate for a, b in pairs), 3),
         "cpu": round(statistics.median(a.cpu_us / b.cpu_us for a, b in pairs), 3),
+        "counted": len(counted),
     }

@@ -34,6 +34,7 @@ def store(folder: Path):
     server = EmbeddedStore(folder, "--auto-aof-rewrite-percentage", "0")
     with _allocator_of_servers():
         server.start()
+    assert JEMALLOC in Path(f"/proc/{server.pid}/maps").read_text()
     # Every thread of it: its log-writing ones too.
     subprocess.run(["taskset", "-a", "-cp", str(OTHERS), str(server.pid)], check=True, stdout=subprocess.DEVNULL)
     try:
@@ -45,11 +46,14 @@ def store(folder: Path):
 @contextmanager
 def _allocator_of_servers():
     """Have what is started use jemalloc, as every packaged Redis and Valkey does; the wheel's was built without it."""
+    before = os.environ.get("LD_PRELOAD")
     os.environ["LD_PRELOAD"] = JEMALLOC
     try:
         yield
     finally:
         del os.environ["LD_PRELOAD"]
+        if before is not None:
+            os.environ["LD_PRELOAD"] = before
 
 
 def environment(server: EmbeddedStore, namespace: str, **more: str) -> dict[str, str]:
