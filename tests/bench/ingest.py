@@ -2,11 +2,12 @@
 
 import os
 import re
+import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from relay.sandbox.server import EmbeddedStore
@@ -26,6 +27,14 @@ class Server:
         command = web_command(self.port, application, *options)
         self.process = stack.enter_context(process(command, MEASURED, logs / f"{name}.log", **variables))
         until(self._answers)
+        self.process.send_signal(signal.SIGSTOP)
+
+    @contextmanager
+    def at_work(self):
+        """Let it run: who is not measured is stopped, so that the core is for one."""
+        self.process.send_signal(signal.SIGCONT)
+        yield
+        self.process.send_signal(signal.SIGSTOP)
 
     @property
     def url(self) -> str:
@@ -80,7 +89,8 @@ def bench(server: EmbeddedStore, rounds: int, seconds: float, logs: Path) -> dic
         for number in range(rounds + 1):  # the first one warms up
             for contender in contenders:
                 before, cpu = run(commands(server.url)), cpu_seconds(contender.process.pid)
-                seen = load(contender.url, seconds if number else 1, CONNECTIONS)
+                with contender.at_work():
+                    seen = load(contender.url, seconds if number else 1, CONNECTIONS)
                 used = cpu_seconds(contender.process.pid) - cpu
                 if number and not seen["refused"] and seen["wrk_busy"] < WRK_LIMIT:
                     waits = contender.name == "fastapi_celery"  # for the broker, in its only thread: it cannot be busy
@@ -89,7 +99,8 @@ def bench(server: EmbeddedStore, rounds: int, seconds: float, logs: Path) -> dic
                 if number and contender.name == "relay":
                     after = run(commands(server.url))
                     commands_each = {n: (c - before.get(n, 0)) / seen["answers"] for n, c in after.items()}
-        half = _half_load(contenders[0], series["relay"], seconds)
+        with contenders[0].at_work():
+            half = _half_load(contenders[0], series["relay"], seconds)
     return {"series": series, "store_commands_per_hook": commands_each, "half_load": half}
 
 
