@@ -19,7 +19,7 @@ WRK_LIMIT = 0.9  # of its core: beyond it the load would be the limit
 
 
 class Server:
-    """One of the three contenders, answering."""
+    """One of the contenders: up, and stopped unless it is at work."""
 
     def __init__(self, stack: ExitStack, name: str, application: str, options: list[str], logs: Path, **variables: str):
         self.name = name
@@ -31,7 +31,7 @@ class Server:
 
     @contextmanager
     def at_work(self):
-        """Let it run: who is not measured is stopped, so that the core is for one."""
+        """Let it run: whoever is not measured is stopped, so that the core is for one."""
         self.process.send_signal(signal.SIGCONT)
         yield
         self.process.send_signal(signal.SIGSTOP)
