@@ -34,10 +34,10 @@ def store(folder: Path):
     server = EmbeddedStore(folder, "--auto-aof-rewrite-percentage", "0")
     with _allocator_of_servers():
         server.start()
-    assert JEMALLOC in Path(f"/proc/{server.pid}/maps").read_text()
-    # Every thread of it: its log-writing ones too.
-    subprocess.run(["taskset", "-a", "-cp", str(OTHERS), str(server.pid)], check=True, stdout=subprocess.DEVNULL)
     try:
+        assert JEMALLOC in Path(f"/proc/{server.pid}/maps").read_text()
+        # Every thread of it: its log-writing ones too.
+        subprocess.run(["taskset", "-a", "-cp", str(OTHERS), str(server.pid)], check=True, stdout=subprocess.DEVNULL)
         yield server
     finally:
         server.kill()
