@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from relay.amocrm.form import LIMITS, decode, decode_json, encode, is_index
+from relay.amocrm.form import decode, encode, is_index
+from relay.amocrm.json_body import decode_json
+from relay.amocrm.limits import LIMITS
 from relay.errors import Malformed
 from relay.model import Account, Event, Receipt, Record, Value
 

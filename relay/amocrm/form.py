@@ -10,10 +10,9 @@ from functools import lru_cache, partial
 from itertools import count, islice
 from operator import eq
 from typing import Any, TypeAlias, TypeVar
-from urllib.parse import quote_plus, unquote
+from urllib.parse import quote_plus
 
-import msgspec
-
+from relay.amocrm.limits import LIMITS, Limits, check_size, over, shown
 from relay.errors import Malformed
 from relay.model import Record, Value
 
@@ -24,19 +23,6 @@ _CACHED_FIELDS = 128  # of a body whose layout is remembered: 256 of them stay w
 _CACHED_TEXT = 256  # characters of an escaped text that is remembered: likewise
 _T = TypeVar("_T")
 _APPEND = ""  # the key of `[]`
-_SHOWN = 60  # characters of a key that an error shows
-
-
-class Limits(Record, frozen=True):
-    """What a body may cost. Beyond any of them it is Malformed; amoCRM's largest seen is 7 KB, 8 levels deep."""
-
-    size: int = 1 << 20  # bytes
-    fields: int = 10_000
-    depth: int = 16  # keys on the way to a value
-    key_length: int = 512  # characters as sent, percent signs and all
-
-
-LIMITS = Limits()
 
 
 def decode(body: bytes, limits: Limits = LIMITS) -> dict[str, Value]:
@@ -66,24 +52,6 @@ def decode(body: bytes, limits: Limits = LIMITS) -> dict[str, Value]:
     return _filled(layout, texts)
 
 
-def decode_json(body: bytes, limits: Limits = LIMITS) -> dict[str, Value]:
-    """Read a JSON object into the values that decode gives for the same data sent as a form.
-
-    Numbers keep the text they were sent as, true is "1", false "0", null "". Empty lists and objects vanish, as they do
-    in a form. Raises Malformed, also for a name that a form cannot carry (empty, or with brackets).
-    """
-    _check_size(body, limits)
-    try:
-        data = _JSON.decode(body)
-    except (ValueError, RecursionError) as error:
-        raise Malformed(f"body: not JSON, {error}") from error
-    if not isinstance(data, dict):
-        raise Malformed(f"body: a JSON {type(data).__name__}, an object is expected")
-    budget = count(1)
-    root = {key: _from_json(key, value, 1, budget, limits) for key, value in _named("", data, limits)}
-    return {key: value for key, value in root.items() if value is not None}
-
-
 def encode(values: Mapping[str, Value]) -> bytes:
     """Write nested values as amoCRM sends them: brackets percent-encoded, a space as `+`, UTF-8.
 
@@ -94,10 +62,10 @@ def encode(values: Mapping[str, Value]) -> bytes:
 
 
 def _fields(body: bytes, limits: Limits) -> list[str]:
-    _check_size(body, limits)
+    check_size(body, limits)
     # Only a body of so many bytes can have as many fields: most need no counting.
     if len(body) >= limits.fields and (fields := body.count(b"&") + 1) > limits.fields:
-        raise Malformed(f"body: {_over(fields, limits.fields, 'fields')}")
+        raise Malformed(f"body: {over(fields, limits.fields, 'fields')}")
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -107,13 +75,8 @@ def _fields(body: bytes, limits: Limits) -> list[str]:
     return text.rstrip("\r\n").replace("+", " ").split("&")
 
 
-def _check_size(body: bytes, limits: Limits) -> None:
-    if len(body) > limits.size:
-        raise Malformed(f"body: {_over(len(body), limits.size, 'bytes')}")
-
-
 def _field(position: int, key: str) -> str:
-    return f"field {position + 1} ({_shown(key)})"
+    return f"field {position + 1} ({shown(key)})"
 
 
 class _Layout(Record, frozen=True):
@@ -157,13 +120,13 @@ def _nested(keys: tuple[str, ...], limits: Limits) -> _Root:
     appended: dict[int, tuple[int, int]] = {}
     for position, key in enumerate(keys):
         if len(key) > limits.key_length:
-            raise Malformed(f"{_field(position, key)}: {_over(len(key), limits.key_length, 'characters')}")
+            raise Malformed(f"{_field(position, key)}: {over(len(key), limits.key_length, 'characters')}")
         try:
             parents, last = _path(key)
         except UnicodeDecodeError as error:
             raise Malformed(f"{_field(position, key)}: not UTF-8, {_bad_byte(error)}") from error
         if len(parents) >= limits.depth:
-            raise Malformed(f"{_field(position, key)}: {_over(len(parents) + 1, limits.depth, 'levels')}")
+            raise Malformed(f"{_field(position, key)}: {over(len(parents) + 1, limits.depth, 'levels')}")
         _put(root, parents, last, position, appended)
     _settle(root)
     return root
@@ -176,7 +139,7 @@ def _path(key: str) -> tuple[tuple[str, ...], str]:
     keys = rest[:-1].split("][") if bracket else []
     paired = rest.endswith("]") if bracket else True
     if not name or not paired or "]" in name or any("[" in part or "]" in part for part in keys):
-        raise Malformed(f"key {_shown(key)}: its brackets do not pair up, name[key][key] is expected")
+        raise Malformed(f"key {shown(key)}: its brackets do not pair up, name[key][key] is expected")
     path = (name, *keys)
     return path[:-1], path[-1]
 
@@ -215,10 +178,11 @@ def _settle(node: _Root) -> None:
     for key, value in node.items():
         if isinstance(value, dict):
             _settle(value)
-            node[key] = _listed(value)
+            node[key] = listed(value)
 
 
-def _listed(node: dict[str, _T]) -> list[_T] | dict[str, _T]:
+def listed(node: dict[str, _T]) -> list[_T] | dict[str, _T]:
+    """Turn a map whose keys count 0, 1, 2… into a list."""
     counts = "0" in node and all(map(eq, node, map(str, count())))  # most maps are told by the cheap look
     return list(node.values()) if counts else node
 
@@ -261,51 +225,6 @@ def _pairs(key: str, value: Value) -> Iterator[str]:
 
 def _quoted(text: str) -> str:
     return quote_plus(text).replace("~", "%7E")  # PHP encodes the tilde, Python does not
-
-
-_JSON: msgspec.json.Decoder[object] = msgspec.json.Decoder(float_hook=str)
-
-
-def _from_json(place: str, value: object, depth: int, budget: Iterator[int], limits: Limits) -> "Value | None":
-    """Give a JSON value as a form would; None for a container with nothing in it."""
-    if next(budget) > limits.fields:
-        raise Malformed(f"{_shown(place)}: {_over(limits.fields + 1, limits.fields, 'values')}")
-    if not isinstance(value, list | dict):
-        return _scalar(value)
-    if depth >= limits.depth:
-        raise Malformed(f"{_shown(place)}: {_over(depth + 1, limits.depth, 'levels')}")
-    node: _Map = {}
-    for key, item in _named(place, value, limits):
-        inner = _from_json(f"{place}[{key}]", item, depth + 1, budget, limits)
-        if inner is not None:
-            node[key] = inner
-    return _listed(node) if node else None
-
-
-def _named(place: str, container: list[object] | dict[str, object], limits: Limits) -> Iterator[tuple[str, object]]:
-    if isinstance(container, list):
-        yield from zip(map(str, count()), container, strict=False)
-        return
-    for key, value in container.items():
-        if not key or "[" in key or "]" in key:
-            raise Malformed(f"{_shown(place) if place else 'body'}: a form cannot carry the name {_shown(key)}")
-        if len(key) > limits.key_length:
-            raise Malformed(f"name {_shown(key)}: {_over(len(key), limits.key_length, 'characters')}")
-        yield key, value
-
-
-def _scalar(value: object) -> str:
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    return "" if value is None else str(value)
-
-
-def _shown(key: str) -> str:
-    return repr(unquote(key, errors="replace")[:_SHOWN])
-
-
-def _over(seen: int, limit: int, unit: str) -> str:
-    return f"{seen:,} {unit}, at most {limit:,}"
 
 
 def _bad_byte(error: UnicodeDecodeError) -> str:

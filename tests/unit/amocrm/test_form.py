@@ -11,7 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.amocrm import form
-from relay.amocrm.form import Limits, decode, decode_json, encode, is_index
+from relay.amocrm.form import decode, encode, is_index
+from relay.amocrm.json_body import decode_json
+from relay.amocrm.limits import Limits
 from relay.errors import Malformed
 from relay.model import Receipt, Value
 

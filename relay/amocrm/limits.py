@@ -1,0 +1,36 @@
+"""What a body may cost, and how an error says that it is over that."""
+
+from urllib.parse import unquote
+
+from relay.errors import Malformed
+from relay.model import Record
+
+_SHOWN = 60  # characters of a key that an error shows
+
+
+class Limits(Record, frozen=True):
+    """What a body may cost. Beyond any of them it is Malformed; amoCRM's largest seen is 7 KB, 8 levels deep."""
+
+    size: int = 1 << 20  # bytes
+    fields: int = 10_000
+    depth: int = 16  # keys on the way to a value
+    key_length: int = 512  # characters as sent, percent signs and all
+
+
+LIMITS = Limits()
+
+
+def check_size(body: bytes, limits: Limits) -> None:
+    """Raise Malformed where a body is larger."""
+    if len(body) > limits.size:
+        raise Malformed(f"body: {over(len(body), limits.size, 'bytes')}")
+
+
+def shown(key: str) -> str:
+    """Give the beginning of a key as an error shows it."""
+    return repr(unquote(key, errors="replace")[:_SHOWN])
+
+
+def over(seen: int, limit: int, unit: str) -> str:
+    """Say how much there was, and how much there may be."""
+    return f"{seen:,} {unit}, at most {limit:,}"
