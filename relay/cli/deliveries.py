@@ -11,7 +11,8 @@ from relay.cli.requests import described, lines_of
 from relay.cli.story import Story, of_delivery, record, told
 from relay.errors import ConfigError
 from relay.model import DeliveryState, Json
-from relay.store.reading import KeptDelivery, Reader
+from relay.store.kept import KeptDelivery
+from relay.store.reading import Reader
 
 app = typer.Typer(name="deliveries", help="What goes out.", no_args_is_help=True)
 COLUMNS = ("arrived", "delivery id", "sink", "state", "tries", "next try", "route", "reason")

@@ -8,7 +8,7 @@ from relay.cli.moments import shown, span
 from relay.config.load import Config
 from relay.model import Record
 from relay.store.health import Durability, Room
-from relay.store.reading import SinkState
+from relay.store.kept import SinkState
 
 SKEW_MS = 2_000
 LATE_MS = 60_000

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from relay.model import DeliveryState, Record, RoutedEvent
-from relay.store.reading import PAGE, KeptDelivery, KeptReceipt, Reader
+from relay.store.kept import KeptDelivery, KeptReceipt
+from relay.store.reading import PAGE, Reader
 
 _QUEUED = frozenset({DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.DEAD})
 

@@ -18,7 +18,7 @@ from relay.cli.output import console, print_lines
 from relay.cli.verdict import Seen
 from relay.model import DeliveryState
 from relay.sandbox.arrivals import Arrival
-from relay.store.reading import KeptDelivery, KeptReceipt
+from relay.store.kept import KeptDelivery, KeptReceipt
 
 NEWEST = 12
 BODY_CHARACTERS = 160

@@ -11,8 +11,9 @@ from relay.cli.moments import shown, span
 from relay.cli.opening import reading
 from relay.cli.output import print_json, print_lines, print_table
 from relay.model import Record
+from relay.store.kept import SinkState
 from relay.store.measures import ATTEMPT, BUCKETS, END_TO_END
-from relay.store.reading import Reader, SinkState
+from relay.store.reading import Reader
 
 Counters: TypeAlias = Mapping[tuple[str, ...], int]
 

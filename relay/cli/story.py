@@ -7,7 +7,8 @@ import msgspec
 from relay.cli.moments import shown
 from relay.errors import RelayError
 from relay.model import Attempt, DeliveryState, Record, RoutedEvent
-from relay.store.reading import KeptDelivery, KeptReceipt, Reader
+from relay.store.kept import KeptDelivery, KeptReceipt
+from relay.store.reading import Reader
 
 
 class DeliveryStory(Record, frozen=True):

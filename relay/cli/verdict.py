@@ -7,7 +7,7 @@ from relay.cli.posting import Posted
 from relay.config.sink import SinkSettings
 from relay.model import DeliveryState, NewDelivery, Record, Routed
 from relay.sandbox.arrivals import Arrival
-from relay.store.reading import KeptDelivery, KeptReceipt
+from relay.store.kept import KeptDelivery, KeptReceipt
 
 
 class Sent(Record, frozen=True):

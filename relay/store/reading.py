@@ -1,75 +1,28 @@
 """Read the store for people: receipts, events, deliveries with their stories, and the state of the sinks."""
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from relay.model import Attempt, DeliveryState, Receipt, ReceiptState, Record, RoutedEvent
-from relay.store.body import unpack
+from relay.model import Attempt, Receipt
+from relay.store.kept import (
+    RAW,
+    KeptDelivery,
+    KeptReceipt,
+    SinkState,
+    queue_of,
+    to_attempt,
+    to_delivery,
+    to_raw,
+    to_receipt,
+    to_sink,
+)
 from relay.store.keys import INBOX, JOBS, Keys, account_queue, sink_queue
 from relay.store.scripts import unavailable
 
 PAGE = 100  # records read in one round trip
-
-
-class KeptReceipt(Record, frozen=True):
-    """A receipt with what became of it."""
-
-    id: str
-    source: str
-    received_at: int
-    size: int
-    state: ReceiptState
-    reason: str
-    content_type: str
-    user_agent: str
-    request_id: str
-    config: str
-    duplicates: int
-    last_duplicate_at: int | None
-    events: Sequence[RoutedEvent]
-    deliveries: dict[str, int]  # id -> index of the event that it is of, here
-    recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
-
-
-class KeptDelivery(Record, frozen=True):
-    """A delivery as it stands."""
-
-    id: str
-    event_id: str
-    source: str
-    route: str
-    sink: str
-    state: DeliveryState
-    reason: str
-    accepted_at: int
-    created_at: int
-    finished_at: int | None
-    due_at: int | None  # when it may next be taken; None where it is in flight or finished
-    in_flight: bool
-    attempts: int
-    deaths: int
-    once: bool
-    config: str
-    content_id: str
-
-
-@dataclass
-class SinkState:
-    """How a sink's queue stands."""
-
-    name: str
-    type: str
-    waiting: int = 0
-    in_flight: int = 0
-    held: int = 0
-    dead: int = 0
-    oldest_due_ms: int | None = None  # how long the oldest has been due
-    gate: dict[str, str] = field(default_factory=dict)
 
 
 class Reader:
@@ -103,7 +56,7 @@ class Reader:
             for id in ids:
                 pipe.hgetall(self.keys.receipt(id))
             records = await self._do(pipe.execute())
-        return [_receipt(id, record) for id, record in zip(ids, records, strict=True) if record]
+        return [to_receipt(id, record) for id, record in zip(ids, records, strict=True) if record]
 
     async def raw(self, id: str) -> Receipt | None:
         """Read a receipt as it arrived."""
@@ -113,11 +66,13 @@ class Reader:
         """Read receipts as they arrived; those that are gone are left out."""
         async with self.client.pipeline(transaction=False) as pipe:
             for id in ids:
-                pipe.hmget(self.keys.receipt(id), *_TELLING, "z")
+                pipe.hmget(self.keys.receipt(id), *RAW, "z")
                 pipe.get(self.keys.body(id))
             found = await self._do(pipe.execute()) if ids else []
         pairs = zip(ids, found[::2], found[1::2], strict=True)
-        return {id: _raw(id, record, body) for id, record, body in pairs if record[0] is not None and body is not None}
+        return {
+            id: to_raw(id, record, body) for id, record, body in pairs if record[0] is not None and body is not None
+        }
 
     async def deliveries(self, ids: Sequence[str]) -> list[KeptDelivery]:
         """Read deliveries; those that are gone are left out."""
@@ -127,11 +82,11 @@ class Reader:
             records = await self._do(pipe.execute())
             found = [(id, record) for id, record in zip(ids, records, strict=True) if record]
             for id, record in found:
-                queue = _queue(record)
+                queue = queue_of(record)
                 pipe.zscore(self.keys.due(queue), id)
                 pipe.zscore(self.keys.leased(queue), id)
             scores = await self._do(pipe.execute()) if found else []
-        return [_delivery(id, record, scores[2 * n], scores[2 * n + 1]) for n, (id, record) in enumerate(found)]
+        return [to_delivery(id, record, scores[2 * n], scores[2 * n + 1]) for n, (id, record) in enumerate(found)]
 
     async def content(self, delivery: KeptDelivery) -> bytes:
         """Read what a delivery sends."""
@@ -139,7 +94,7 @@ class Reader:
 
     async def story(self, delivery_id: str) -> list[Attempt]:
         """Read a delivery's attempts in order."""
-        return [_attempt(entry) for entry in await self._do(self.client.lrange(self.keys.story(delivery_id), 0, -1))]
+        return [to_attempt(entry) for entry in await self._do(self.client.lrange(self.keys.story(delivery_id), 0, -1))]
 
     async def events_of(self, source: str, entity: str, id: str) -> list[str]:
         """Give the ids of the events of one lead, contact…, oldest first."""
@@ -171,7 +126,7 @@ class Reader:
                 pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
                 pipe.hgetall(self.keys.gate(queue))
             found = await self._do(pipe.execute()) if types else []
-        return [_sink(name, kind, found[6 * n : 6 * n + 6], now) for n, (name, kind) in enumerate(types.items())]
+        return [to_sink(name, kind, found[6 * n : 6 * n + 6], now) for n, (name, kind) in enumerate(types.items())]
 
     async def inbox(self) -> tuple[int, int]:
         """Count the receipts that wait for routing, and those being routed."""
@@ -219,93 +174,3 @@ class Reader:
             return await answer
         except RedisError as error:
             raise unavailable(error) from error
-
-
-_TELLING = ("src", "at", "ct", "ua", "rq")
-
-
-def _raw(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
-    source, at, content_type, user_agent, request_id = ((value or b"").decode() for value in record[: len(_TELLING)])
-    return Receipt(
-        id=id, source=source, received_at=int(at), body=unpack(body) if record[-1] else body,
-        content_type=content_type, user_agent=user_agent, request_id=request_id,
-    )  # fmt: skip
-
-
-def _receipt(id: str, record: dict[bytes, bytes]) -> KeptReceipt:
-    text = {name.decode(): value.decode() for name, value in record.items()}
-    events = [_event(int(name[2:]), value) for name, value in text.items() if name.startswith("e:")]
-    return KeptReceipt(
-        id=id,
-        source=text["src"],
-        received_at=int(text["at"]),
-        size=int(text["size"]),
-        state=ReceiptState(text["state"]),
-        reason=text.get("reason", ""),
-        content_type=text["ct"],
-        user_agent=text["ua"],
-        request_id=text["rq"],
-        recovered="rec" in text,
-        config=text.get("cfg", ""),
-        duplicates=int(text.get("dups", 0)),
-        last_duplicate_at=int(text["dup_at"]) if "dup_at" in text else None,
-        events=sorted(events, key=lambda event: event.index),
-        deliveries={name[2:]: int(value) for name, value in text.items() if name.startswith("d:")},
-    )
-
-
-def _event(index: int, packed: str) -> RoutedEvent:
-    name, entity, entity_id, state, reason = _EVENT.decode(packed)
-    return RoutedEvent(index=index, name=name, entity=entity, entity_id=entity_id, state=state, reason=reason)
-
-
-def _queue(record: dict[bytes, bytes]) -> str:
-    """Give the queue in which a pending delivery is: an account's while it waits for a look-up."""
-    return record[b"q"].decode() if b"q" in record else sink_queue(record[b"sink"].decode())
-
-
-def _delivery(id: str, record: dict[bytes, bytes], due: float | None, leased: float | None) -> KeptDelivery:
-    text = {name.decode(): value.decode() for name, value in record.items()}
-    return KeptDelivery(
-        id=id,
-        event_id=text["ev"],
-        source=text["src"],
-        route=text["route"],
-        sink=text["sink"],
-        state=DeliveryState(text["state"]),
-        reason=text.get("reason", ""),
-        accepted_at=int(text["acc"]),
-        created_at=int(text["at"]),
-        finished_at=int(text["done"]) if "done" in text else None,
-        due_at=None if due is None else int(due),
-        in_flight=leased is not None,
-        attempts=int(text["att"]),
-        deaths=int(text.get("died", 0)),
-        once="once" in text,
-        config=text["cfg"],
-        content_id=text["c"],
-    )
-
-
-def _attempt(entry: bytes) -> Attempt:
-    times, _, rest = entry.partition(b"|")
-    attempt = _ATTEMPT.decode(rest.partition(b"|")[2])
-    return msgspec.structs.replace(attempt, times=int(times))
-
-
-def _sink(name: str, kind: str, found: Sequence[Any], now: int) -> SinkState:
-    waiting, in_flight, held, dead, oldest, gate = found
-    return SinkState(
-        name=name,
-        type=kind,
-        waiting=waiting,
-        in_flight=in_flight,
-        held=held,
-        dead=dead,
-        oldest_due_ms=max(now - int(oldest[0][1]), 0) if oldest else None,
-        gate={field.decode(): value.decode() for field, value in gate.items()},
-    )
-
-
-_ATTEMPT = msgspec.json.Decoder(Attempt)
-_EVENT = msgspec.json.Decoder(tuple[str, str, str, ReceiptState, str])

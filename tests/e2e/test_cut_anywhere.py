@@ -13,8 +13,8 @@ import redis
 
 from relay.model import DeliveryState
 from relay.sandbox.supervisor import Processes
+from relay.store.kept import KeptDelivery
 from relay.store.keys import Keys, sink_queue
-from relay.store.reading import KeptDelivery
 
 from .running import Amo, arrivals, held, lead_hook, pause, reading, release, running, until
 

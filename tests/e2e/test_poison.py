@@ -6,7 +6,7 @@ from pathlib import Path
 from relay.errors import RelayError
 from relay.model import ReceiptState
 from relay.sandbox.supervisor import Processes
-from relay.store.reading import KeptReceipt
+from relay.store.kept import KeptReceipt
 from tests.e2e.running import Amo, lead_hook, reading, running, stored_leads, until
 from tests.e2e.test_nothing_lost import CONFIG
 

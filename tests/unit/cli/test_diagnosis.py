@@ -5,7 +5,7 @@ import pytest
 from relay.accounts.silence import Heard
 from relay.cli.diagnosis import Examined, of_sinks, of_sources, of_store
 from relay.store.health import Durability, Room
-from relay.store.reading import SinkState
+from relay.store.kept import SinkState
 
 HOUR = 3_600_000
 GOOD = {

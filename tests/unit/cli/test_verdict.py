@@ -11,7 +11,7 @@ from relay.model import DeliveryState, Receipt, ReceiptState
 from relay.planning import plan
 from relay.sandbox.arrivals import Arrival
 from relay.sinks import TYPES
-from relay.store.reading import KeptDelivery, KeptReceipt
+from relay.store.kept import KeptDelivery, KeptReceipt
 
 SANDBOX = "http://127.0.0.1:8701"
 YAML = f"""
