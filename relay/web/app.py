@@ -8,12 +8,12 @@ from celery import Celery
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, Router
 
 from relay.bells import Ringer, broker_settings
 from relay.config.environment import Settings, environ
-from relay.errors import ConfigError, StoreUnavailable
+from relay.errors import ConfigError
 from relay.live import Live, settle_memory
 from relay.logs import configure, log
 from relay.store.access import Access
@@ -26,7 +26,7 @@ from relay.web import subscriptions
 from relay.web.commit import GROUPS_IN_FLIGHT, PATIENCE_SECONDS, GroupCommit
 from relay.web.health import StoreWatch, healthz, readyz
 from relay.web.ingress import Ingress
-from relay.web.metrics import exposition
+from relay.web.metrics import metrics
 
 
 def create() -> Router:
@@ -45,13 +45,6 @@ def create() -> Router:
     watch = StoreWatch(reader.client, reader.keys, Notes(reader.client, settings.namespace), live)
     commit = GroupCommit(store, Ringer(celery, store), watch.full)
 
-    async def metrics(_: Request) -> Response:
-        try:
-            text, content_type = await exposition(reader, live.config.version, watch.sources)
-        except StoreUnavailable as error:
-            return JSONResponse({"error": str(error)}, 503)
-        return Response(text, media_type=content_type)
-
     @contextlib.asynccontextmanager
     async def lifespan(_: Router) -> AsyncIterator[None]:
         await watch.look()
@@ -69,7 +62,7 @@ def create() -> Router:
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz(watch, live, settings.durability == "strict")),
-            Route("/metrics", metrics),
+            Route("/metrics", metrics(reader, live, watch)),
             *subscriptions.routes(
                 lambda: live.config,
                 Subscriptions(reader.client, settings.namespace),

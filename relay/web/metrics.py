@@ -1,16 +1,22 @@
 """Tell Prometheus: everything is counted in the store, so any web process can tell the whole."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from relay.accounts.silence import Heard
+from relay.errors import StoreUnavailable
+from relay.live import Live
+from relay.store.kept import SinkState
 from relay.store.keys import account_queue
 from relay.store.measures import ATTEMPT, BUCKETS, END_TO_END
-from relay.store.reading import Reader, SinkState
+from relay.store.reading import Reader
+from relay.web.health import StoreWatch
 
 Counters = dict[tuple[str, ...], int]
 
@@ -28,8 +34,20 @@ _HISTOGRAMS = {
 }
 
 
-async def exposition(reader: Reader, config: str, sources: Mapping[str, Heard]) -> tuple[bytes, str]:
-    """Give the metrics as Prometheus text, and its content type. Raises StoreUnavailable."""
+def metrics(reader: Reader, live: Live, watch: StoreWatch) -> Callable[[Request], Awaitable[Response]]:
+    """Make the endpoint that answers with the metrics as Prometheus text, 503 while the store is away."""
+
+    async def answer(_: Request) -> Response:
+        try:
+            text = await _exposition(reader, live.config.version, watch.sources)
+        except StoreUnavailable as error:
+            return JSONResponse({"error": str(error)}, 503)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    return answer
+
+
+async def _exposition(reader: Reader, config: str, sources: Mapping[str, Heard]) -> bytes:
     families = [
         *_counted(await reader.counters()),
         *_gauges(await reader.sinks(), await reader.now()),
@@ -40,7 +58,7 @@ async def exposition(reader: Reader, config: str, sources: Mapping[str, Heard]) 
     info.add_metric([config], 1)
     registry = CollectorRegistry()
     registry.register(_Once([*families, info]))
-    return generate_latest(registry), CONTENT_TYPE_LATEST
+    return generate_latest(registry)
 
 
 class _Once(Collector):
