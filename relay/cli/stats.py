@@ -12,7 +12,7 @@ from relay.cli.opening import reading
 from relay.cli.output import print_json, print_lines, print_table
 from relay.model import Record
 from relay.store.kept import SinkState
-from relay.store.measures import ATTEMPT, BUCKETS, END_TO_END
+from relay.store.measures import ATTEMPT, BUCKETS, END_TO_END, per_bucket
 from relay.store.reading import Reader
 
 Counters: TypeAlias = Mapping[tuple[str, ...], int]
@@ -98,7 +98,7 @@ def rates(before: Counters, after: Counters, seconds: float) -> dict[str, float]
 
 def latency(counters: Counters, measure: str, sink: str) -> Latency:
     """Estimate how long things take at a sink."""
-    counts = [counters.get((measure, sink, str(number)), 0) for number in range(len(BUCKETS) + 1)]
+    counts = per_bucket(counters, measure, sink)
     return Latency(p50=quantile(counts, 0.5), p99=quantile(counts, 0.99))
 
 

@@ -14,7 +14,7 @@ from relay.errors import StoreUnavailable
 from relay.live import Live
 from relay.store.kept import SinkState
 from relay.store.keys import account_queue
-from relay.store.measures import ATTEMPT, BUCKETS, END_TO_END
+from relay.store.measures import ATTEMPT, BUCKETS, END_TO_END, per_bucket
 from relay.store.reading import Reader
 from relay.web.health import StoreWatch
 
@@ -84,9 +84,9 @@ def _histogram(counters: Counters, measure: str, name: str, text: str) -> Histog
     family = HistogramMetricFamily(name, text, labels=["sink"])
     for sink in sorted({key[1] for key in counters if key[0] == measure}):
         buckets, total = [], 0
-        for number, end in enumerate([*BUCKETS, float("inf")]):
-            total += counters.get((measure, sink, str(number)), 0)
-            buckets.append(("+Inf" if end == float("inf") else str(end), total))
+        for end, count in zip([*map(str, BUCKETS), "+Inf"], per_bucket(counters, measure, sink), strict=True):
+            total += count
+            buckets.append((end, total))
         family.add_metric([sink], buckets, counters.get((f"{measure}_ms", sink), 0) / 1000)
     return family
 

@@ -24,7 +24,7 @@ def counts(**at: int) -> list[int]:
         (counts(b1=100), 0.99, 10),  # 5 + 5 * 0.99 ms
         (counts(b0=50, b4=50), 0.5, 5),  # exactly at the end of the first
         (counts(b0=98, b9=2), 0.99, 3750),  # half of 2.5 to 5 s
-        (counts(b16=3), 0.5, 86_400_000),  # beyond the last end: that end
+        (counts(b27=3), 0.5, 259_200_000),  # beyond the last end: that end
     ],
 )
 def test_a_quantile_lies_within_its_bucket(filled: list[int], q: float, ms: int | None) -> None:
