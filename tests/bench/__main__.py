@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,11 +19,12 @@ from tests.bench.stack import store
 
 def main() -> None:
     asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended on the way out
     _install()
     os.sched_setaffinity(0, {OTHERS})
-    found: dict[str, object] = {"machine": _machine(), "pinning": _pinning()}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         logs = Path(folder)
+        found: dict[str, object] = {"machine": _machine(logs), "pinning": _pinning()}
         if "ingest" in asked.parts:
             with store(logs / "ingest") as server:
                 found["ingest"] = _compared(ingest.bench(server, asked.rounds, asked.seconds, logs))
@@ -57,20 +59,25 @@ def _install() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def _machine() -> dict[str, object]:
+def _machine(folder: Path) -> dict[str, object]:
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "unknown")
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    commit = _said("git", "describe", "--always", "--dirty", "--exclude", "*")
     return {
         "cpu": cpu.partition(":")[2].strip(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "commit": commit.stdout.strip(),
+        "commit": commit,
+        "store_on": _said("stat", "-f", "-c", "%T", str(folder)),  # on tmpfs nothing would be on disk
     }
 
 
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def _pinning() -> str:
-    return f"core {MEASURED}: the measured process alone; core {OTHERS}: store, wrk or receiver"
+    return f"core {MEASURED}: the measured process (end to end: web and worker); core {OTHERS}: store, wrk or receiver"
 
 
 def _compared(result: dict[str, object]) -> dict[str, object]:
@@ -91,19 +98,26 @@ def _table(found: dict[str, object]) -> None:
         result = found.get(part)
         if not isinstance(result, dict):
             continue
-        widths = (12, 13, 7, 13, 13, 12, 11)
-        heads = ("per second", "CPU µs each", "busy", "counted", "relay, rate", "relay, CPU", "in rounds")
+        widths = (12, 13, 7, 10, 13, 12, 11, 14)
+        heads = (
+            "per second",
+            "CPU µs each",
+            "busy",
+            "counted",
+            "relay, rate",
+            "relay, CPU",
+            "in rounds",
+            "rate of all",
+        )
         out.write(f"\n{part:<18}" + "".join(f"{head:>{w}}" for head, w in zip(heads, widths, strict=True)) + "\n")
         for name, row in result["contenders"].items():
-            to = result["relay_to"].get(name, {"rate": "", "cpu": "", "counted": ""})
+            to = result["relay_to"].get(name, {})
             cells = [
                 row["per_second"],
                 row["cpu_us_each"],
                 row["busy"],
                 f"{row['counted']}/{row['rounds']}",
-                to["rate"],
-                to["cpu"],
-                to["counted"],
+                *(to.get(key, "") for key in ("rate", "cpu", "counted", "rate_of_all")),
             ]
             out.write(f"{name:<18}" + "".join(f"{cell!s:>{w}}" for cell, w in zip(cells, widths, strict=True)) + "\n")
         each = {k: v for k, v in result.items() if k.startswith("store_commands")}
@@ -114,9 +128,9 @@ def _table(found: dict[str, object]) -> None:
     for part in ("end_to_end", "memory"):
         if part in found:
             out.write(f"\n{part}: {found[part]}\n")
-    half = found.get("ingest")
-    if isinstance(half, dict):
-        out.write(f"\nunder half load: {half['half_load']}\n")
+    taken = found.get("ingest")
+    if isinstance(taken, dict):
+        out.write(f"\nlatency of a hook: {taken['latency']}\n")
 
 
 if __name__ == "__main__":

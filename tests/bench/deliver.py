@@ -1,6 +1,7 @@
 """Deliver: stored receipts to a local keep-alive receiver, everything on; against a bare loop and the usual way."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -58,7 +59,7 @@ class Receiver:
 
 
 class Rounds:
-    """The rounds of the three, each with the core for itself: who is not measured is stopped.
+    """The rounds of all, each with the core for itself: who is not measured is stopped.
 
     A round begins by forgetting what has come: the one before has been stopped by then.
     """
@@ -66,7 +67,7 @@ class Rounds:
     def __init__(self, stack: ExitStack, server: EmbeddedStore, count: int, logs: Path) -> None:
         self.server, self.count, self.logs = server, count, logs
         self.receiver = Receiver(stack, logs)
-        self.series = {"relay": Series(), "bare_aiohttp": Series(), "celery_requests": Series()}
+        self.series = {name: Series() for name in ("relay", "bare_aiohttp", "bare_transport", "celery_requests")}
         self.commands_each: dict[str, float] = {}
         broker = server.url.replace("unix://", "redis+socket://")
         self._broker = Celery("usual", broker=broker)
@@ -88,19 +89,25 @@ class Rounds:
         self.commands_each = {name: (n - before.get(name, 0)) / self.count for name, n in after.items()}
 
     def bare_round(self, number: int) -> None:
+        self._bare(number, "bare_aiohttp", self.count)
+
+    def transport_round(self, number: int) -> None:
+        self._bare(number, "bare_transport", 5 * self.count)  # else it is over before it is measured
+
+    def _bare(self, number: int, name: str, count: int) -> None:
         self.receiver.ask("reset")
         body = self.logs / "content.json"
         body.write_text(CONTENT)
-        asked = [self.receiver.url, str(CONCURRENCY), str(self.count), str(body)]
-        command = [sys.executable, str(HERE / "rivals" / "bare_deliver.py"), *asked]
-        with process(command, MEASURED, self.logs / "bare.log") as bare:
-            self._measure("bare_aiohttp", number, bare.pid, self.count)
+        asked = [f"{self.receiver.url}/invoices", str(CONCURRENCY), str(count), str(body)]
+        command = [sys.executable, str(HERE / "rivals" / f"{name}.py"), *asked]
+        with process(command, MEASURED, self.logs / f"{name}.log", PYTHONPATH=os.getcwd()) as bare:
+            self._measure(name, number, bare.pid, count)
 
     def usual_round(self, number: int) -> None:
         self.receiver.ask("reset")
         few = self.count // 10
         for _ in range(few):
-            self._broker.send_task("usual.deliver", args=(self.receiver.url, CONTENT))
+            self._broker.send_task("usual.deliver", args=(f"{self.receiver.url}/invoices", CONTENT))
         with self._at_work(self._usual):  # its threads wait for the broker and each other
             self._measure("celery_requests", number, self._usual.pid, few, needs_busy=False)
 
@@ -121,8 +128,9 @@ class Rounds:
 def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[str, object]:
     with ExitStack() as stack:
         contest = Rounds(stack, server, count, logs)
+        parts = [contest.relay_round, contest.bare_round, contest.transport_round, contest.usual_round]
         for number in range(rounds + 1):
-            contest.relay_round(number)
-            contest.bare_round(number)
-            contest.usual_round(number)
+            for measure in parts:
+                measure(number)
+            parts.append(parts.pop(0))  # nobody always comes first
     return {"series": contest.series, "store_commands_per_delivery": contest.commands_each}

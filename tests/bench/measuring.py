@@ -12,10 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 TICKS = os.sysconf("SC_CLK_TCK")
-MEASURED, OTHERS = (
-    0,
-    1,
-)  # cores: what is measured has one for itself; the store, the load and the receiver share the other
+MEASURED, OTHERS = 0, 1  # cores: one for what is measured; the store, the load and the receiver share the other
 BUSY = 0.9  # a round counts only if what is measured used so much of its core
 
 
@@ -63,7 +60,7 @@ def until(condition, seconds: float = 60.0, every: float = 0.02):
 
 
 class Round(NamedTuple):
-    """What one contender did in one round. It counts where the contender was the limit, and not what surrounds it."""
+    """What one contender did in one round. It counts where the contender was the limit, and not the load."""
 
     rate: float
     cpu_us: float
@@ -77,9 +74,12 @@ class Series:
     def __init__(self) -> None:
         self.rounds: dict[int, Round] = {}
 
-    def add(self, number: int, n: int, seconds: float, cpu: float, *, needs_busy: bool = True) -> None:
+    def add(
+        self, number: int, n: int, seconds: float, cpu: float, *, needs_busy: bool = True, limited: bool = False
+    ) -> None:
+        """Note a round: so many done, in which time, with how much CPU, and whether the load was the limit."""
         busy = cpu / seconds
-        counts = busy >= BUSY or not needs_busy
+        counts = (busy >= BUSY or not needs_busy) and not limited
         self.rounds[number] = Round(rate=n / seconds, cpu_us=cpu / n * 1e6, busy=busy, counts=counts)
 
     @property
@@ -96,18 +96,30 @@ class Series:
             "per_second": middle(lambda one: one.rate),
             "cpu_us_each": middle(lambda one: one.cpu_us),
             "busy": middle(lambda one: one.busy),
+            "each_round": {n: _rounded(one) for n, one in self.rounds.items()},
         }
 
 
+def _rounded(one: Round) -> dict[str, float | bool]:
+    rate, cpu, busy = round(one.rate), round(one.cpu_us, 1), round(one.busy, 3)
+    return {"per_second": rate, "cpu_us_each": cpu, "busy": busy, "counts": one.counts}
+
+
 def ratio(ours: Series, theirs: Series) -> dict[str, float | int | None]:
-    """Compare round by round, as machines drift: by the rounds that count for both, or by all where there is none."""
+    """Compare round by round, as machines drift: by the rounds that count for both, or by all where there is none.
+
+    The comparison by all rounds stands beside it, so that leaving rounds out cannot flatter anybody unseen.
+    """
     rounds = [(one, theirs.rounds[n]) for n, one in ours.rounds.items() if n in theirs.rounds]
     counted = [both for both in rounds if all(one.counts for one in both)]
-    pairs = counted or rounds
+    rate, cpu = _medians(counted or rounds)
+    all_rate, all_cpu = _medians(rounds)
+    return {"rate": rate, "cpu": cpu, "counted": len(counted), "rate_of_all": all_rate, "cpu_of_all": all_cpu}
+
+
+def _medians(pairs: list[tuple[Round, Round]]) -> tuple[float | None, float | None]:
     if not pairs:
-        return {"rate": None, "cpu": None, "counted": 0}
-    return {
-        "rate": round(statistics.median(a.rate / b.rate for a, b in pairs), 3),
-        "cpu": round(statistics.median(a.cpu_us / b.cpu_us for a, b in pairs), 3),
-        "counted": len(counted),
-    }
+        return None, None
+    rate = statistics.median(a.rate / b.rate for a, b in pairs)
+    cpu = statistics.median(a.cpu_us / b.cpu_us for a, b in pairs)
+    return round(rate, 3), round(cpu, 3)

@@ -37,10 +37,13 @@ def bench(server: EmbeddedStore, count: int, logs: Path) -> dict[str, float]:
         while receiver.ask("count")["count"] < count:
             peak = max(peak, memory_bytes(worker.pid))
             time.sleep(0.5)
+        until(lambda: client.zcard(waiting) + client.zcard(f"{{{NAMESPACE}}}:leased:sink:receiver") == 0)
+        delivered = run(used_memory(server.url))
     return {
         "receipts": count,
         "bytes_per_stored_receipt": round((stored - empty) / count),
         "bytes_per_event_with_waiting_delivery": round((routed - empty) / count),
+        "bytes_per_delivered_event": round((delivered - empty) / count),
         "worker_mb_before_draining": round(before / 1e6, 1),
         "worker_mb_peak_while_draining": round(peak / 1e6, 1),
     }

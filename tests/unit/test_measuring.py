@@ -25,13 +25,25 @@ def test_who_cannot_be_busy_counts_all_the_same():
     assert series((600, 0.1), needs_busy=False).row()["counted"] == 1
 
 
+def test_a_round_in_which_the_load_was_the_limit_is_told_and_does_not_count():
+    made = series((600, 0.95))
+    made.add(1, 900, 1.0, 0.95, limited=True)
+    row = made.row()
+    assert (row["rounds"], row["counted"], row["per_second"]) == (2, 1, 600)
+    assert [one["counts"] for one in row["each_round"].values()] == [True, False]
+
+
 def test_the_ratio_is_that_of_the_rounds_that_count_for_both():
     ours = series((6000, 0.95), (4000, 0.8), (6000, 0.95))
     theirs = series((9000, 0.95), (9000, 0.95), (5000, 0.5))
-    assert ratio(ours, theirs) == {"rate": 0.667, "cpu": 1.5, "counted": 1}
+    assert ratio(ours, theirs) == {
+        "rate": 0.667, "cpu": 1.5, "counted": 1, "rate_of_all": 0.667, "cpu_of_all": 1.583,
+    }  # fmt: skip
 
 
 def test_without_such_a_round_the_ratio_is_of_all_that_both_have():
     ours, theirs = series((4000, 0.8), (5000, 0.8), (1, 0.8)), series((8000, 0.95), (10000, 0.95))
-    assert ratio(ours, theirs) == {"rate": 0.5, "cpu": 1.684, "counted": 0}
-    assert ratio(ours, Series()) == {"rate": None, "cpu": None, "counted": 0}
+    assert ratio(ours, theirs) == {
+        "rate": 0.5, "cpu": 1.684, "counted": 0, "rate_of_all": 0.5, "cpu_of_all": 1.684,
+    }  # fmt: skip
+    assert ratio(ours, Series())["rate"] is None

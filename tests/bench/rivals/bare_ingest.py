@@ -1,4 +1,4 @@
-"""Rival (a): an endpoint that reads the body, forgets it and answers 204. Nothing can be faster on this server."""
+"""Rival (a): an endpoint that reads the body, forgets it and answers 204, as anybody writes it."""
 
 from starlette.applications import Starlette
 from starlette.requests import Request
