@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -73,6 +74,28 @@ def store(server, namespace, run) -> Iterator[Store]:
         assert run(broken(store)) == []
     finally:
         run(leave(store))
+
+
+@pytest.fixture
+def spent(run, store) -> Callable[[], tuple[int, int]]:
+    """Give what was spent since it was last asked: script calls, and commands in them."""
+
+    async def read() -> Counter[str]:
+        stats = await store.client.info("commandstats")
+        return Counter({name.removeprefix("cmdstat_"): int(said["calls"]) for name, said in stats.items()})
+
+    before = run(read())
+
+    def since() -> tuple[int, int]:
+        nonlocal before
+        now = run(read())
+        used, before = now - before, now
+        calls = used.pop("evalsha", 0) + used.pop("eval", 0)
+        for own in ("info", "client|setinfo", "hello", "auth", "select"):
+            used.pop(own, None)
+        return calls, sum(used.values())
+
+    return since
 
 
 async def leave(store: Store) -> None:

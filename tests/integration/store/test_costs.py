@@ -3,9 +3,6 @@
 The figures are counts of commands, read from the server itself. One that falls may be lowered here.
 """
 
-from collections import Counter
-from collections.abc import Callable
-
 import pytest
 
 from relay.model import Limit, Outcome
@@ -16,28 +13,6 @@ LIMITS = (Limit(key="books", count=1000, per_ms=1000),)
 GROUP = 50  # hooks, receipts and deliveries of one call
 FIXED = 20  # commands that a call may cost whatever its size: clock, gate, limits, wake, bell, counters. Under GROUP,
 # so that one more command an item is seen.
-
-
-@pytest.fixture
-def spent(run, store) -> Callable[[], tuple[int, int]]:
-    """Give what was spent since it was last asked: script calls, and commands in them."""
-
-    async def read() -> Counter[str]:
-        stats = await store.client.info("commandstats")
-        return Counter({name.removeprefix("cmdstat_"): int(said["calls"]) for name, said in stats.items()})
-
-    before = run(read())
-
-    def since() -> tuple[int, int]:
-        nonlocal before
-        now = run(read())
-        used, before = now - before, now
-        calls = used.pop("evalsha", 0) + used.pop("eval", 0)
-        for own in ("info", "client|setinfo", "hello", "auth", "select"):
-            used.pop(own, None)
-        return calls, sum(used.values())
-
-    return since
 
 
 def assert_cost(spent: tuple[int, int], calls: int, commands_each: int) -> None:

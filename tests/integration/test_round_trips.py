@@ -1,0 +1,62 @@
+"""How often a worker asks the store for all it does, whatever the machine: by the batch, and not by the event.
+
+What one call costs is in store/test_costs.py; how hooks are gathered into one call, in tests/unit/web/test_commit.py.
+"""
+
+import time
+
+import pytest
+
+from relay.amocrm.form import encode
+from relay.config.environment import Settings
+from relay.live import Live
+from relay.web.commit import GROUP_HOOKS
+from workers.router import Router
+
+from .draining import Scripted, drain, put
+from .store.shapes import hook
+
+MANY = 1000
+CONFIG = """
+sources:
+  acme: {type: amocrm, token: long-enough}
+sinks:
+  console: {type: log}
+routes:
+  - {name: leads, on: add_lead, to: console, text: "{{ lead.id }}"}
+"""
+
+
+@pytest.fixture
+def router(store, tmp_path) -> Router:
+    """Make a router as it is configured unless somebody says otherwise."""
+    path = tmp_path / "relay.yaml"
+    path.write_text(CONFIG)
+    live = Live(Settings.from_environ({"RELAY_CONFIG": str(path)}))
+    return Router(live, store, lambda queues: None, lambda: False)
+
+
+def test_a_thousand_events_are_routed_in_a_few_calls(run, store, reader, router, spent):
+    hooks = [hook(f"r{n:05}", encode({"leads": {"add": [{"id": str(n)}]}})) for n in range(MANY)]
+    for at in range(0, MANY, GROUP_HOOKS):
+        run(store.accept(hooks[at : at + GROUP_HOOKS]))
+    spent()
+
+    async def route() -> None:
+        router.start()
+        await router.finish(time.monotonic() + 60)
+
+    run(route())
+    calls, _ = spent()
+    assert calls <= 20
+    assert len(run(reader.in_queue("console"))) == MANY
+
+
+def test_a_thousand_deliveries_are_made_in_a_few_calls(run, store, namespace, reader, spent):
+    put(run, store, [b"{}"] * MANY)
+    sink = Scripted(concurrency=256, on_unknown="retry")
+    spent()
+    run(drain(store, namespace, sink))
+    calls, _ = spent()
+    assert calls <= 14
+    assert len(sink.calls) == MANY
