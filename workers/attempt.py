@@ -12,7 +12,7 @@ from relay.logs import log
 from relay.model import Delivery, Outcome, Record, Result
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
-from relay.store.store import Store
+from workers.marking import Marks
 
 CUT = "cut off when the worker stopped"
 OVERDUE = "no end within the sink's timeout"
@@ -28,13 +28,13 @@ class Came(Record, frozen=True):
     looked_up: bool = False
 
 
-async def attempt(deliveries: Sequence[Delivery], sink: Sink, store: Store, tools: Tools) -> list[Came]:
+async def attempt(deliveries: Sequence[Delivery], sink: Sink, marks: Marks, tools: Tools) -> list[Came]:
     """Make one attempt at what was claimed for one call; whose lease is lost is left out, and nothing of it was sent.
 
     Raises StoreUnavailable where nothing has left.
     """
     if len(deliveries) == 1:
-        came = await _attempt_one(deliveries[0], sink, store, tools)
+        came = await _attempt_one(deliveries[0], sink, marks, tools)
         return [came] if came else []
     results = await _sent(sink, sink.send_batch(deliveries, tools))
     if isinstance(results, Result):
@@ -42,14 +42,14 @@ async def attempt(deliveries: Sequence[Delivery], sink: Sink, store: Store, tool
     return [Came(delivery=d, result=result) for d, result in zip(deliveries, results, strict=True)]
 
 
-async def _attempt_one(delivery: Delivery, sink: Sink, store: Store, tools: Tools) -> Came | None:
+async def _attempt_one(delivery: Delivery, sink: Sink, marks: Marks, tools: Tools) -> Came | None:
     if sink.unsafe and delivery.sending:
         found = await _look_up(delivery, sink, tools)
         if found.outcome is not Outcome.RETRY or delivery.attempts >= sink.policy.attempts:
             return Came(delivery=delivery, result=found, looked_up=True)
     if refused := await _admit(delivery, sink, tools):
         return Came(delivery=delivery, result=refused)
-    if sink.unsafe and not await store.mark_sending(delivery):
+    if sink.unsafe and not await marks.mark(delivery):
         log.warning("delivery.lost_lease", delivery_id=delivery.id, sink=sink.name)
         return None
     return Came(delivery=delivery, result=await _sent(sink, sink.send(delivery, tools)))

@@ -25,6 +25,7 @@ from relay.store.wire import of_sink
 from workers.attempt import OVERDUE, Came, attempt
 from workers.errand import CUT_SECONDS, Errand
 from workers.insisting import insist
+from workers.marking import Marks
 
 AT_ONCE = 100  # a script blocks the store while it runs
 TURNS = 3  # of the loop, from an answer that has arrived to its settlement
@@ -48,6 +49,7 @@ class Drainer:
         self._name = sink
         self._live = live
         self._store = store
+        self._marks = Marks(store)
         self._tools = tools
         self._worker = worker
         self._stopping = stopping
@@ -153,7 +155,7 @@ class Drainer:
     async def _attempt(self, number: int, deliveries: Sequence[Delivery], sink: Sink) -> None:
         at, began = time.time(), time.monotonic()
         try:
-            for one in await attempt(deliveries, sink, self._store, self._tools):
+            for one in await attempt(deliveries, sink, self._marks, self._tools):
                 self._finish(one, sink, at, time.monotonic() - began)
         except StoreUnavailable as error:  # nothing has left; the lease runs out
             ids = [delivery.id for delivery in deliveries]

@@ -27,6 +27,7 @@ _ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 _STRINGS = msgspec.msgpack.Decoder(list[str])
 _BOOL = msgspec.msgpack.Decoder(bool)
 _BOOLS = msgspec.msgpack.Decoder(tuple[bool, bool])
+_MARKED = msgspec.msgpack.Decoder(list[bool])
 _INT = msgspec.msgpack.Decoder(int)
 
 
@@ -111,9 +112,10 @@ class Store:
         reply = await self._call(_MOVE, {"queue": queue, "items": moved}, *[item.content for item in items])
         return _ROUTED.decode(reply)
 
-    async def mark_sending(self, delivery: Delivery) -> bool:
-        """Mark that the bytes are about to leave. False: the lease is lost, and nothing may leave."""
-        return _BOOL.decode(await self._call(_SENDING, {"id": delivery.id, "token": delivery.token}))
+    async def mark_sending(self, deliveries: Sequence[Delivery]) -> list[bool]:
+        """Mark that the bytes of each are about to leave. False: its lease is lost, and nothing may leave."""
+        items = [(delivery.id, delivery.token) for delivery in deliveries]
+        return _MARKED.decode(await self._call(_SENDING, {"items": items}))
 
     async def confirm(self, id: str, by: str) -> str | None:
         """Settle a held delivery as delivered: `by` saw that it arrived. Returns why not, where it was not done."""

@@ -181,7 +181,7 @@ class Shop:
             sink, token = self.sink, "dying"
             claim = await self.store.claim_deliveries(of_sink(sink.name, token, 1, 60_000, 8, ()))
             for delivery in claim.items:
-                if not sink.unsafe or (not delivery.sending and await self.store.mark_sending(delivery)):
+                if not sink.unsafe or (not delivery.sending and await self.store.mark_sending([delivery]) == [True]):
                     await self._send(delivery)
                 await self.store.client.zadd(self.store.keys.leased(sink_queue(sink.name)), {delivery.id: 1})
 

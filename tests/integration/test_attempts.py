@@ -77,7 +77,7 @@ def test_a_sink_knows_how_often_the_bytes_left(waiting, drained):
 )
 def test_what_a_dead_worker_was_sending_is_not_just_sent_again(run, store, waiting, drained, on_unknown, calls, state):
     (dying,) = run(store.claim_deliveries(of_sink("books", "dead", 1, 60_000, 8, ()))).items
-    assert run(store.mark_sending(dying))
+    assert run(store.mark_sending([dying])) == [True]
     run(store.client.zadd(store.keys.leased(sink_queue("books")), {dying.id: 1}))  # as if its lease had run out
     sink = Scripted(on_unknown=on_unknown)
     assert (drained(sink).state, sink.calls) == (state, calls)

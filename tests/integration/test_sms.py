@@ -185,7 +185,7 @@ def test_what_a_dead_worker_was_sending_is_looked_up(run, store, wait_for, drain
     gateway = Gateway("smsc")
     ids = wait_for(gateway, (PHONE, TEXT))
     (dying,) = run(store.claim_deliveries(of_sink("sms", "dead", 1, 60_000, 8, ()))).items
-    assert run(store.mark_sending(dying))
+    assert run(store.mark_sending([dying])) == [True]
     gateway.vendor.texts.append(Text(id=dying.id, phone=PHONE, text=TEXT, sender=""))  # its bytes had left
     run(store.client.zadd(store.keys.leased(sink_queue("sms")), {dying.id: 1}))  # its lease ran out
     (found,) = drained(gateway, ids)

@@ -154,7 +154,7 @@ def test_a_lost_answer_never_means_a_second_letter(run, store, reader, house, de
 def test_a_request_that_was_lost_on_its_way_is_sent_again(run, store, reader, house, deliver, optin):
     (id,) = put(run, store, contents("anna@example.com"), "newsletter")
     (dying,) = run(store.claim_deliveries(of_sink("newsletter", "dead", 1, 60_000, 8, ()))).items
-    run(store.mark_sending(dying))
+    run(store.mark_sending([dying]))
     run(store.client.zadd(store.keys.leased(sink_queue("newsletter")), {id: 1}))  # as if its lease had run out
     deliver(("newsletter", {"double_optin": optin}))
     assert house.calls == ["getContact", "subscribe"]

@@ -210,7 +210,7 @@ class TestFull:
         assert run(room(full.client)).full
         assert run(reader.inbox()) == (stored, 0)
         (delivery,) = run(full.claim_deliveries(of_sink("books", "w", 1, 60_000, 1, []))).items
-        assert run(full.mark_sending(delivery))
+        assert run(full.mark_sending([delivery])) == [True]
         assert run(full.settle("books", [settlement(delivery, Outcome.DELIVERED)], {})) == ["settled"]
         (receipt,) = run(full.claim_receipts("router", 1, 60_000)).items
         assert run(full.route("router", [routed(receipt, new("d1", receipt.id))]))[1] == []

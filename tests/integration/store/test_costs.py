@@ -24,6 +24,7 @@ def assert_cost(spent: tuple[int, int], calls: int, commands_each: int) -> None:
 def known_scripts(run, store, given) -> None:
     """Have the server know all scripts, so that their loading is not counted."""
     (first,) = given.claimed(1)
+    run(store.mark_sending([first]))
     given.settle(settlement(first, Outcome.RETRY))
     given.turn("w1", settlement(*given.claim().items, Outcome.DELIVERED, 2))
 
@@ -42,6 +43,14 @@ def test_a_routed_event_with_a_delivery_costs_six_commands_and_its_group_two_cal
     receipts = run(store.claim_receipts("router", 100, 60_000)).items
     run(store.route("router", [routed(r, new(f"n{r.id}", r.id)) for r in receipts]))
     assert_cost(spent(), calls=2, commands_each=6)
+
+
+def test_a_delivery_marked_as_being_sent_costs_three_commands_and_its_group_one_call(run, store, given, spent) -> None:
+    given.pending(GROUP)
+    deliveries = given.claim(concurrency=GROUP).items
+    spent()
+    assert run(store.mark_sending(deliveries)) == [True] * GROUP
+    assert_cost(spent(), calls=1, commands_each=3)
 
 
 def test_a_settled_delivery_costs_seven_commands_and_its_group_two_calls(given, spent) -> None:

@@ -25,7 +25,7 @@ def after(given, run, store):
 
     def bring(outcome) -> str:
         delivery = given.leased()
-        run(store.mark_sending(delivery))
+        run(store.mark_sending([delivery]))
         given.settled(delivery, outcome, keeps_mark=outcome is Outcome.UNKNOWN)
         return delivery.id
 

@@ -98,7 +98,7 @@ class Life:
 
     def mark_sending(self):
         delivery = self.pick(self.sending)
-        may = self.run(self.store.mark_sending(delivery))
+        (may,) = self.run(self.store.mark_sending([delivery]))
         assert not may or self.newest[delivery.id] == delivery.token
 
     def leases_run_out(self, queue=None):

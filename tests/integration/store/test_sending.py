@@ -9,11 +9,18 @@ from relay.store.keys import sink_queue
 @pytest.fixture
 def mark(run, store):
     """Mark a delivery as being sent."""
-    return lambda delivery: run(store.mark_sending(delivery))
+    return lambda delivery: run(store.mark_sending([delivery])) == [True]
 
 
 def test_who_holds_the_lease_may_send(mark, given):
     assert mark(given.leased())
+
+
+def test_each_of_several_is_judged_for_itself(run, store, given, until, look):
+    old = given.leased(lease_ms=1)
+    until(lambda: given.claim("w2").items)
+    first, last = given.leased(), given.leased()
+    assert run(store.mark_sending([first, old, last])) == [True, False, True]
 
 
 def test_saying_it_again_is_harmless(mark, given):

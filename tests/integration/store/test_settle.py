@@ -88,7 +88,7 @@ class TestStates:
 
     def test_held_for_a_person(self, run, store, reader, given, look, counters):
         delivery = given.leased()
-        run(store.mark_sending(delivery))
+        run(store.mark_sending([delivery]))
         given.settled(delivery, Outcome.UNKNOWN, reason="the connection broke after the bytes had left")
         found = look(delivery.id)
         assert (found.state, found.due_at, found.in_flight, found.finished_at) == (
@@ -100,7 +100,7 @@ class TestStates:
     def test_a_retry_clears_the_mark_of_sending(self, run, store, given):
         """Its attempt came to an end: who repeats it has nothing to look up."""
         delivery = given.leased()
-        run(store.mark_sending(delivery))
+        run(store.mark_sending([delivery]))
         given.settled(delivery, Outcome.RETRY)
         assert not given.claim().items[0].sending
 

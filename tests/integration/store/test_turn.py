@@ -178,7 +178,7 @@ class TestAgain:
 
     def test_its_mark_of_sending_is_seen_where_it_stays(self, run, store, given):
         delivery = given.leased()
-        run(store.mark_sending(delivery))
+        run(store.mark_sending([delivery]))
         (item,) = done(delivery, outcome=Outcome.UNKNOWN, state=DeliveryState.PENDING, keeps_mark=True)
         _, claim = given.turn("w2", item)
         assert [(again.sending, again.sends) for again in claim.items] == [(True, 1)]
