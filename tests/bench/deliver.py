@@ -67,26 +67,39 @@ class Rounds:
     def __init__(self, stack: ExitStack, server: EmbeddedStore, count: int, logs: Path) -> None:
         self.server, self.count, self.logs = server, count, logs
         self.receiver = Receiver(stack, logs)
-        self.series = {name: Series() for name in ("relay", "bare_aiohttp", "bare_transport", "celery_requests")}
-        self.commands_each: dict[str, float] = {}
+        names = ("relay", "relay_marking", "bare_aiohttp", "bare_transport", "celery_requests")
+        self.series = {name: Series() for name in names}
+        self.commands_each: dict[str, float] = {}  # of the relay
         broker = server.url.replace("unix://", "redis+socket://")
         self._broker = Celery("usual", broker=broker)
-        variables = environment(server, "bench-deliver", BENCH_RECEIVER=self.receiver.url)
-        self._relay = stack.enter_context(process(worker_command(), MEASURED, logs / "worker.log", **variables))
+        self._workers = {}
+        for name, on_unknown in (("relay", "retry"), ("relay_marking", "hold")):
+            variables = environment(server, name, BENCH_RECEIVER=self.receiver.url, BENCH_ON_UNKNOWN=on_unknown)
+            worker = process(worker_command(), MEASURED, logs / f"{name}.log", **variables)
+            self._workers[name] = stack.enter_context(worker)
         usual = [*USUAL_WORKER, "--pool", "threads", "--concurrency", "16", "--without-gossip", "--without-mingle"]
         self._usual = stack.enter_context(process(usual, MEASURED, logs / "usual.log", USUAL_BROKER=broker))
         time.sleep(4)  # both have started; the first round warms them up and is not counted
-        for worker in (self._relay, self._usual):
+        for worker in (*self._workers.values(), self._usual):
             worker.send_signal(signal.SIGSTOP)
 
     def relay_round(self, number: int) -> None:
-        self.receiver.ask("reset")
-        run(fill(self.server.url, "bench-deliver", self.count, first=number * self.count + 1))
-        before = run(commands(self.server.url))
-        with self._at_work(self._relay):
-            self._measure("relay", number, self._relay.pid, self.count)
+        before = self._relay("relay", number)
         after = run(commands(self.server.url))
         self.commands_each = {name: (n - before.get(name, 0)) / self.count for name, n in after.items()}
+
+    def marking_round(self, number: int) -> None:
+        """To a sink that knows no idempotency key: what is about to leave is marked on the disk first."""
+        self._relay("relay_marking", number)
+
+    def _relay(self, name: str, number: int) -> dict[str, int]:
+        """Give the store's commands before the round."""
+        self.receiver.ask("reset")
+        run(fill(self.server.url, name, self.count, first=number * self.count + 1))
+        before = run(commands(self.server.url))
+        with self._at_work(self._workers[name]):
+            self._measure(name, number, self._workers[name].pid, self.count)
+        return before
 
     def bare_round(self, number: int) -> None:
         self._bare(number, "bare_aiohttp", self.count)
@@ -128,7 +141,10 @@ class Rounds:
 def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[str, object]:
     with ExitStack() as stack:
         contest = Rounds(stack, server, count, logs)
-        parts = [contest.relay_round, contest.bare_round, contest.transport_round, contest.usual_round]
+        parts = [
+            *(contest.relay_round, contest.bare_round, contest.usual_round),
+            *(contest.marking_round, contest.transport_round),
+        ]
         for number in range(rounds + 1):
             for measure in parts:
                 measure(number)
