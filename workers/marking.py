@@ -9,7 +9,7 @@ MARKED_AT_ONCE = 100  # a script blocks the store while it runs
 
 
 class Marks:
-    """The marks of a process's deliveries. There is no timer in it: who is alone is marked alone, at once."""
+    """The marks of a sink's deliveries in a process. There is no timer in it: who is alone is marked alone, at once."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

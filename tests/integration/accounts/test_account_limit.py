@@ -77,17 +77,19 @@ def test_an_account_that_is_shut_is_left_alone_by_everybody(client, run, served)
     assert served.amocrm.api.asked[f"GET {USERS}"] == 1
 
 
-def test_a_closed_account_opens_by_itself(server, namespace, run):
-    async def take() -> None:
+def test_a_closed_account_opens_by_itself_and_not_before(server, namespace, run):
+    async def take() -> float:
         store = connect(server.url, answer_seconds=10)
         try:
             limiter = Limiter(Notes(store, namespace), Limit(key="account:acme", count=7, per_ms=1000))
+            began = time.monotonic()
             await limiter.close(Pause(ms=50, reason="r"))
             await limiter.take()
+            return time.monotonic() - began
         finally:
             await store.aclose()
 
-    run(take())
+    assert run(take()) > 0.045  # the clock of the pause counts whole milliseconds
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def test_who_holds_the_lease_may_send(mark, given):
     assert mark(given.leased())
 
 
-def test_each_of_several_is_judged_for_itself(run, store, given, until, look):
+def test_each_of_several_is_judged_for_itself(run, store, given, until):
     old = given.leased(lease_ms=1)
     until(lambda: given.claim("w2").items)
     first, last = given.leased(), given.leased()

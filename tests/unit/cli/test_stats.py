@@ -1,9 +1,13 @@
 """Quantiles from buckets, rates from two counts, gates in words."""
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relay.cli.stats import gate, quantile, rates
-from relay.store.measures import BUCKETS
+from relay.store.measures import BUCKETS, Timing, per_bucket
 
 NOW = 1_795_443_326_526
 
@@ -29,6 +33,21 @@ def counts(**at: int) -> list[int]:
 )
 def test_a_quantile_lies_within_its_bucket(filled: list[int], q: float, ms: int | None) -> None:
     assert quantile(filled, q) == ms
+
+
+def test_no_bucket_is_more_than_two_and_a_half_times_as_far_as_the_one_before_it() -> None:
+    """So far at most a percentile is off, says docs/operations.md."""
+    assert all(0 < before < end <= 2.5 * before for before, end in pairwise(BUCKETS))
+
+
+@given(st.floats(0, 400_000))
+def test_what_was_observed_is_in_its_bucket(seconds: float) -> None:
+    timing = Timing("took", "books")
+    timing.observe(seconds)
+    counted = per_bucket({tuple(name.split("|")): n for name, n in timing.take().items()}, "took", "books")
+    (bucket,) = [number for number, count in enumerate(counted) if count]
+    ends = [0.0, *BUCKETS, float("inf")]
+    assert ends[bucket] <= seconds <= ends[bucket + 1]
 
 
 def test_rates_are_what_was_added_a_second() -> None:

@@ -110,4 +110,4 @@ def test_two_routes_cannot_have_one_name(told_of_routes: Told) -> None:
     ],
 )
 def test_what_is_right_is_not_told(loaded_routes: Load, route: str) -> None:
-    loaded_routes(f"- {{name: one, {route}}}")
+    assert [one.name for one in loaded_routes(f"- {{name: one, {route}}}").routes] == ["one"]

@@ -59,7 +59,8 @@ def test_every_source_that_the_route_is_for_needs_an_api(told: Told) -> None:
 
 def test_a_source_that_the_route_is_not_for_needs_none(loaded: Load) -> None:
     other = HEAD.replace("sinks:", "  beta: {type: amocrm, token: long-enough}\nsinks:")
-    loaded(other + "  - {name: one, source: acme, on: add_lead, fetch: contacts, to: books}\n")
+    config = loaded(other + "  - {name: one, source: acme, on: add_lead, fetch: contacts, to: books}\n")
+    assert [one.name for one in config.routes] == ["one"]
 
 
 @pytest.mark.parametrize(
