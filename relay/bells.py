@@ -85,6 +85,6 @@ class Ringer:
 
     async def _silence(self, queue: str) -> None:
         try:
-            await self._store.silence(queue)
+            await self._store.clear_bell(queue)
         except StoreUnavailable:
             log.warning("bell.stuck", queue=queue)  # it falls silent by itself in seconds

@@ -9,13 +9,13 @@ from relay.amocrm.events import read
 from relay.amocrm.views import FETCHED, View, fetched, primary, views
 from relay.config.load import Config
 from relay.errors import MissingValue
-from relay.model import Delivery, DeliveryState, Event, Moved, Receipt, Record
-from relay.planning import UNMADE, Made, content_of, why_not
+from relay.model import CompletedLookup, Delivery, DeliveryState, Event, Receipt, Record
+from relay.planning import RENDER_ERRORS, RenderedContent, render_content, unsendable
 from relay.routing import Route
 from relay.sinks.base import Sink
 
 
-class Waiting(Record, frozen=True):
+class PendingLookup(Record, frozen=True):
     """A delivery that waits for what is known of a lead, with all else that it is made of."""
 
     delivery: Delivery
@@ -30,9 +30,9 @@ class Waiting(Record, frozen=True):
         return self.event.entity_id
 
 
-def waiting(
+def pending_lookups(
     deliveries: Iterable[Delivery], receipts: Mapping[str, Receipt], config: Config, sinks: Mapping[str, Sink]
-) -> tuple[list[Waiting], list[Delivery]]:
+) -> tuple[list[PendingLookup], list[Delivery]]:
     """Put together what deliveries are made of; second, those whose route, sink or source is not in this configuration.
 
     `receipts` has those that the deliveries' events are of, by id.
@@ -45,11 +45,13 @@ def waiting(
             unknown.append(delivery)
         else:
             event = _event(delivery, receipts)
-            known.append(Waiting(delivery=delivery, event=event, route=route, sink=sink, timezone=source.timezone))
+            known.append(
+                PendingLookup(delivery=delivery, event=event, route=route, sink=sink, timezone=source.timezone)
+            )
     return known, unknown
 
 
-def wanted(deliveries: Iterable[Waiting]) -> tuple[set[str], set[str]]:
+def what_to_fetch(deliveries: Iterable[PendingLookup]) -> tuple[set[str], set[str]]:
     """Give the ids of the leads, and what is to be fetched of them."""
     found = list(deliveries)
     return {one.lead for one in found if one.lead}, {what for one in found for what in one.route.fetch}
@@ -60,16 +62,16 @@ def _event(delivery: Delivery, receipts: Mapping[str, Receipt]) -> Event:
     return read(receipts[receipt_id])[1][int(index)]
 
 
-def complete(one: Waiting, people: People | None) -> Moved:
+def complete_lookup(one: PendingLookup, people: People | None) -> CompletedLookup:
     """Decide what becomes of a delivery by what was found of its lead; None: it is not in the account."""
     if people is None:
         reason = (
             f"lead {one.lead} is not in the account" if one.lead else "the hook does not say which lead it is about"
         )
-        made = Made(state=DeliveryState.SKIPPED, reason=reason)
+        made = RenderedContent(state=DeliveryState.SKIPPED, reason=reason)
     else:
-        made = _made(one, _found(people, one.route.fetch))
-    return Moved(delivery=one.delivery, content=made.content, state=made.state, reason=made.reason)
+        made = _render(one, _found(people, one.route.fetch))
+    return CompletedLookup(delivery=one.delivery, content=made.content, state=made.state, reason=made.reason)
 
 
 def _found(people: People, fetch: Collection[str]) -> dict[str, View | Sequence[View] | None]:
@@ -82,34 +84,34 @@ def _found(people: People, fetch: Collection[str]) -> dict[str, View | Sequence[
     return {view: own[view] for what in fetch for view in FETCHED[what]}
 
 
-def _made(one: Waiting, found: Mapping[str, View | Sequence[View] | None]) -> Made:
+def _render(one: PendingLookup, found: Mapping[str, View | Sequence[View] | None]) -> RenderedContent:
     seen = views(one.event)
     if one.route.then is not None:
-        failure = one.route.then.check(_Whole(seen[primary(one.event.name)], found))
+        failure = one.route.then.check(_ViewWithFetched(seen[primary(one.event.name)], found))
         if failure is not None:
-            return Made(state=DeliveryState.SKIPPED, reason=f"where: {_path(failure.path)} did not hold")
+            return RenderedContent(state=DeliveryState.SKIPPED, reason=f"where: {_path(failure.path)} did not hold")
     there = {name: view for name, view in found.items() if view is not None}
     try:
-        return Made(content=content_of(one.route, one.sink, {**seen, **there, "timezone": one.timezone}))
-    except UNMADE as error:
-        return _nobody(error, one, found) or why_not(error, one.sink)
+        return RenderedContent(content=render_content(one.route, one.sink, {**seen, **there, "timezone": one.timezone}))
+    except RENDER_ERRORS as error:
+        return _skip_missing_person(error, one, found) or unsendable(error, one.sink)
 
 
-def _nobody(error: Exception, one: Waiting, found: Mapping[str, object]) -> Made | None:
+def _skip_missing_person(error: Exception, one: PendingLookup, found: Mapping[str, object]) -> RenderedContent | None:
     """Skip where what was looked up is not there: nothing is wrong with the route."""
     named = re.match(r"\w+", error.what) if isinstance(error, MissingValue) else None
     if not isinstance(error, MissingValue) or named is None or named[0] not in found:
         return None
     name = named[0]
     why = f"{error.what}, nor in the account" if found[name] else f"lead {one.lead} has no {name.removesuffix('s')}"
-    return Made(state=DeliveryState.SKIPPED, reason=f"{error.place}: {why}")
+    return RenderedContent(state=DeliveryState.SKIPPED, reason=f"{error.place}: {why}")
 
 
 def _path(path: Sequence[str | int]) -> str:
     return ".".join(map(str, path[1:])) or "a condition"
 
 
-class _Whole:
+class _ViewWithFetched:
     """The event's own view, with what was looked up beside its fields."""
 
     def __init__(self, own: View, found: Mapping[str, object]) -> None:

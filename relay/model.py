@@ -102,7 +102,7 @@ class NewDelivery(Record, frozen=True):
     queue: str = ""  # where it waits before its sink's own: the account's, for a look-up
 
 
-class Moved(Record, frozen=True):
+class CompletedLookup(Record, frozen=True):
     """A delivery whose look-up is answered: its content, or why there is nothing to send."""
 
     delivery: "Delivery"
@@ -122,7 +122,7 @@ class RoutedEvent(Record, frozen=True, array_like=True):
     reason: str
 
 
-class Routed(Record, frozen=True):
+class RoutedReceipt(Record, frozen=True):
     """What became of a receipt, or of a part of it. The last part takes it out of the inbox."""
 
     receipt: Receipt

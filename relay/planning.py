@@ -21,8 +21,8 @@ from relay.model import (
     Receipt,
     ReceiptState,
     Record,
-    Routed,
     RoutedEvent,
+    RoutedReceipt,
 )
 from relay.routing import Failure, Route, Template, delivery_id, match, once_id
 from relay.sinks.base import Sink
@@ -30,7 +30,7 @@ from relay.store.keys import account_queue
 from relay.store.subscriptions import Subscription
 
 
-class Considered(Record, frozen=True):
+class RouteEvaluation(Record, frozen=True):
     """A route held against an event: why it did not match, or the deliveries it made."""
 
     route: Route
@@ -38,7 +38,7 @@ class Considered(Record, frozen=True):
     deliveries: Sequence[NewDelivery] = ()
 
 
-class Made(Record, frozen=True):
+class RenderedContent(Record, frozen=True):
     """What there is to send, or why there is nothing."""
 
     content: bytes = b""
@@ -46,7 +46,7 @@ class Made(Record, frozen=True):
     reason: str = ""
 
 
-class _Understood(Record, frozen=True):
+class _DecodedReceipt(Record, frozen=True):
     """What a receipt says: events, or why nobody can read it. `refusal`: why they are none of ours."""
 
     receipt: Receipt
@@ -56,7 +56,7 @@ class _Understood(Record, frozen=True):
     malformed: str = ""
 
 
-class _Wanted(Record, frozen=True):
+class _PlannedDelivery(Record, frozen=True):
     """A delivery to be made: an event, a route that it matched, one of the route's sinks."""
 
     event: Event
@@ -65,17 +65,17 @@ class _Wanted(Record, frozen=True):
     context: Mapping[str, object]
 
 
-class _Chosen(Record, frozen=True):
+class _MatchedEvent(Record, frozen=True):
     """What shall come of an event, and what to say of it where nothing does."""
 
     event: Event
-    wanted: Sequence[_Wanted] = ()
+    wanted: Sequence[_PlannedDelivery] = ()
     subscriptions: Sequence[Subscription] = ()
     state: ReceiptState = ReceiptState.UNROUTED
     reason: str = "no route matched"
 
 
-class _Filled(Record, frozen=True):
+class _RenderedParams(Record, frozen=True):
     """What a route's templates came to: the key of `once`, then what it gives its sink; or the error in the way."""
 
     key: str | None = None
@@ -86,37 +86,42 @@ class _Filled(Record, frozen=True):
 SUBSCRIPTION = "subscription"
 """What stands in the place of a route's name where an application subscribed to the event."""
 
-Subscribed: TypeAlias = Mapping[str, Sequence[Subscription]]
+SubscriptionsBySource: TypeAlias = Mapping[str, Sequence[Subscription]]
 """The subscriptions to each source."""
 
-NOBODY: Subscribed = MappingProxyType({})
+NO_SUBSCRIPTIONS: SubscriptionsBySource = MappingProxyType({})
 
 
-def plan(receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed = NOBODY) -> Routed:
+def plan_receipt(
+    receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: SubscriptionsBySource = NO_SUBSCRIPTIONS
+) -> RoutedReceipt:
     """Decide what becomes of a receipt. Same receipt, configuration and subscriptions: same deliveries, same ids."""
-    return plan_all([receipt], config, sinks, subscribed)[0]
+    return plan_receipts([receipt], config, sinks, subscribed)[0]
 
 
-def plan_all(
-    receipts: Sequence[Receipt], config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed = NOBODY
-) -> list[Routed]:
+def plan_receipts(
+    receipts: Sequence[Receipt],
+    config: Config,
+    sinks: Mapping[str, Sink],
+    subscribed: SubscriptionsBySource = NO_SUBSCRIPTIONS,
+) -> list[RoutedReceipt]:
     """Decide what becomes of each receipt, as `plan` does."""
-    understood = [_understand(receipt, config) for receipt in receipts]
-    chosen = [_choose(event, one, config, sinks, subscribed) for one in understood for event in one.events]
+    understood = [_decode(receipt, config) for receipt in receipts]
+    chosen = [_match_event(event, one, config, sinks, subscribed) for one in understood for event in one.events]
     wanted = [delivery for one in chosen for delivery in one.wanted]
-    filled = [_fill(delivery) for delivery in wanted]
-    made = iter([_make(*both) for both in zip(wanted, filled, strict=True)])
-    ends = iter([_end(one, list(islice(made, len(one.wanted)))) for one in chosen])
-    return [_routed(one, list(islice(ends, len(one.events))), config) for one in understood]
+    filled = [_render_params(delivery) for delivery in wanted]
+    made = iter([_new_delivery(*both) for both in zip(wanted, filled, strict=True)])
+    ends = iter([_route_event(one, list(islice(made, len(one.wanted)))) for one in chosen])
+    return [_routed_receipt(one, list(islice(ends, len(one.events))), config) for one in understood]
 
 
-def _understand(receipt: Receipt, config: Config) -> _Understood:
+def _decode(receipt: Receipt, config: Config) -> _DecodedReceipt:
     try:
         account, events = read(receipt)
     except Malformed as error:
-        return _Understood(receipt=receipt, malformed=str(error))
+        return _DecodedReceipt(receipt=receipt, malformed=str(error))
     source = config.sources.get(receipt.source)
-    return _Understood(receipt=receipt, source=source, events=events, refusal=_refusal(account, source))
+    return _DecodedReceipt(receipt=receipt, source=source, events=events, refusal=_refusal(account, source))
 
 
 def _refusal(account: Account, source: Source | None) -> str:
@@ -131,25 +136,25 @@ def _refusal(account: Account, source: Source | None) -> str:
     return ""
 
 
-def _choose(
-    event: Event, one: _Understood, config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed
-) -> _Chosen:
+def _match_event(
+    event: Event, one: _DecodedReceipt, config: Config, sinks: Mapping[str, Sink], subscribed: SubscriptionsBySource
+) -> _MatchedEvent:
     if one.refusal:
-        return _Chosen(event=event, state=ReceiptState.REFUSED, reason=one.refusal)
+        return _MatchedEvent(event=event, state=ReceiptState.REFUSED, reason=one.refusal)
     if one.source is None:
-        return _Chosen(event=event, reason=f"source {event.source!r} is not in the configuration")
+        return _MatchedEvent(event=event, reason=f"source {event.source!r} is not in the configuration")
     user = event.data.get("modified_user_id")
     if isinstance(user, str) and user in one.source.ignore_users:
         reason = f"changed by user {user}, whom this source ignores"
-        return _Chosen(event=event, state=ReceiptState.REFUSED, reason=reason)
-    held = _hold(event, one.source, config, sinks, all_routes=False)
+        return _MatchedEvent(event=event, state=ReceiptState.REFUSED, reason=reason)
+    held = _match_routes(event, one.source, config, sinks, all_routes=False)
     wanted = [delivery for _, _, found in held for delivery in found]
-    return _Chosen(event=event, wanted=wanted, subscriptions=subscribed.get(event.source, ()))
+    return _MatchedEvent(event=event, wanted=wanted, subscriptions=subscribed.get(event.source, ()))
 
 
-def _hold(
+def _match_routes(
     event: Event, source: Source, config: Config, sinks: Mapping[str, Sink], *, all_routes: bool
-) -> Iterator[tuple[Route, Failure | None, list[_Wanted]]]:
+) -> Iterator[tuple[Route, Failure | None, list[_PlannedDelivery]]]:
     """Hold routes against an event: those its source and name select, or all of them. What each wants, or why not."""
     names_ = names(event)
     routes = config.routes if all_routes else config.routes_for(event.source, names_)
@@ -161,29 +166,35 @@ def _hold(
     for route in routes:
         failure = match(route, event, names_, view)
         to = () if failure else route.sinks
-        yield route, failure, [_Wanted(event=event, route=route, sink=sinks[name], context=context) for name in to]
+        yield (
+            route,
+            failure,
+            [_PlannedDelivery(event=event, route=route, sink=sinks[name], context=context) for name in to],
+        )
 
 
-def consider(event: Event, source: Source, config: Config, sinks: Mapping[str, Sink]) -> Iterator[Considered]:
+def evaluate_routes(
+    event: Event, source: Source, config: Config, sinks: Mapping[str, Sink]
+) -> Iterator[RouteEvaluation]:
     """Hold every route against an event, for an explanation."""
-    for route, failure, wanted in _hold(event, source, config, sinks, all_routes=True):
-        made = [_make(delivery, _fill(delivery)) for delivery in wanted]
-        yield Considered(route=route, failure=failure, deliveries=made)
+    for route, failure, wanted in _match_routes(event, source, config, sinks, all_routes=True):
+        made = [_new_delivery(delivery, _render_params(delivery)) for delivery in wanted]
+        yield RouteEvaluation(route=route, failure=failure, deliveries=made)
 
 
-UNMADE = (SkipDelivery, MissingValue, RejectDelivery)
+RENDER_ERRORS = (SkipDelivery, MissingValue, RejectDelivery)
 
 
-def _fill(wanted: _Wanted) -> _Filled:
+def _render_params(wanted: _PlannedDelivery) -> _RenderedParams:
     route, key, params = wanted.route, None, None
     try:
         if route.once is not None:
             key = _once_key(route.once, wanted.context)
         if not route.fetch:  # else it waits for that
-            params = _params_of(route, wanted.sink, wanted.context)
-    except UNMADE as error:
-        return _Filled(key=key, error=error)
-    return _Filled(key=key, params=params)
+            params = _sink_params(route, wanted.sink, wanted.context)
+    except RENDER_ERRORS as error:
+        return _RenderedParams(key=key, error=error)
+    return _RenderedParams(key=key, params=params)
 
 
 def _once_key(once: Template, context: Mapping[str, object]) -> str:
@@ -194,25 +205,25 @@ def _once_key(once: Template, context: Mapping[str, object]) -> str:
     return str(key)
 
 
-def _params_of(route: Route, sink: Sink, context: Mapping[str, object]) -> Mapping[str, object]:
+def _sink_params(route: Route, sink: Sink, context: Mapping[str, object]) -> Mapping[str, object]:
     params = route.content.render(context)
     assert isinstance(params, Mapping)  # a route's content is a mapping of its sink's keys
     return {**params, **{key: context[name] for key, name in sink.given.items()}}
 
 
-def content_of(route: Route, sink: Sink, context: Mapping[str, object]) -> bytes:
+def render_content(route: Route, sink: Sink, context: Mapping[str, object]) -> bytes:
     """Render what a route gives a sink. Raises one of UNMADE."""
-    return sink.content(_params_of(route, sink, context))
+    return sink.content(_sink_params(route, sink, context))
 
 
-def _make(wanted: _Wanted, filled: _Filled) -> NewDelivery:
+def _new_delivery(wanted: _PlannedDelivery, filled: _RenderedParams) -> NewDelivery:
     """Make a delivery. One that cannot be rendered is there all the same; one that needs a look-up waits for it."""
     event, route, sink = wanted.event, wanted.route, wanted.sink
     if filled.key is None:
         id = delivery_id(event.id, route.name, sink.name)
     else:
         id = once_id(event.source, route.name, filled.key, sink.name)
-    made = _made(wanted, filled)
+    made = _planned_content(wanted, filled)
     return NewDelivery(
         id=id,
         event_id=event.id,
@@ -226,21 +237,21 @@ def _make(wanted: _Wanted, filled: _Filled) -> NewDelivery:
     )
 
 
-def _made(wanted: _Wanted, filled: _Filled) -> Made:
+def _planned_content(wanted: _PlannedDelivery, filled: _RenderedParams) -> RenderedContent:
     if filled.error is not None:
-        return why_not(filled.error, wanted.sink)
+        return unsendable(filled.error, wanted.sink)
     if filled.params is None:
-        return Made(reason=f"waits for a look-up of {', '.join(sorted(wanted.route.fetch))}")
+        return RenderedContent(reason=f"waits for a look-up of {', '.join(sorted(wanted.route.fetch))}")
     try:
-        return Made(content=wanted.sink.content(filled.params))
-    except UNMADE as error:
-        return why_not(error, wanted.sink)
+        return RenderedContent(content=wanted.sink.content(filled.params))
+    except RENDER_ERRORS as error:
+        return unsendable(error, wanted.sink)
 
 
-def why_not(error: Exception, sink: Sink) -> Made:
+def unsendable(error: Exception, sink: Sink) -> RenderedContent:
     """Say what becomes of a delivery that cannot be made: where there is nobody to deliver to it is skipped."""
     nobody = isinstance(error, SkipDelivery) or (isinstance(error, MissingValue) and error.place in sink.skip_without)
-    return Made(state=DeliveryState.SKIPPED if nobody else DeliveryState.DEAD, reason=str(error))
+    return RenderedContent(state=DeliveryState.SKIPPED if nobody else DeliveryState.DEAD, reason=str(error))
 
 
 def _to_subscribers(event: Event, subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
@@ -263,7 +274,7 @@ def _to_subscribers(event: Event, subscriptions: Sequence[Subscription]) -> list
     ]
 
 
-def _end(chosen: _Chosen, made: list[NewDelivery]) -> tuple[RoutedEvent, list[NewDelivery]]:
+def _route_event(chosen: _MatchedEvent, made: list[NewDelivery]) -> tuple[RoutedEvent, list[NewDelivery]]:
     """Say what became of an event."""
     event, deliveries = chosen.event, made + _to_subscribers(chosen.event, chosen.subscriptions)
     state, reason = (ReceiptState.ROUTED, "") if deliveries else (chosen.state, chosen.reason)
@@ -273,10 +284,12 @@ def _end(chosen: _Chosen, made: list[NewDelivery]) -> tuple[RoutedEvent, list[Ne
     return listed, deliveries
 
 
-def _routed(one: _Understood, ends: Sequence[tuple[RoutedEvent, list[NewDelivery]]], config: Config) -> Routed:
+def _routed_receipt(
+    one: _DecodedReceipt, ends: Sequence[tuple[RoutedEvent, list[NewDelivery]]], config: Config
+) -> RoutedReceipt:
     events = [event for event, _ in ends]
-    state, reason = (ReceiptState.MALFORMED, one.malformed) if one.malformed else _sum_up(events)
-    return Routed(
+    state, reason = (ReceiptState.MALFORMED, one.malformed) if one.malformed else _receipt_state(events)
+    return RoutedReceipt(
         receipt=one.receipt,
         state=state,
         reason=reason,
@@ -286,7 +299,7 @@ def _routed(one: _Understood, ends: Sequence[tuple[RoutedEvent, list[NewDelivery
     )
 
 
-def _sum_up(events: Sequence[RoutedEvent]) -> tuple[ReceiptState, str]:
+def _receipt_state(events: Sequence[RoutedEvent]) -> tuple[ReceiptState, str]:
     """Tell a receipt's state from its events': routed where any was, else what the first one says."""
     states = {event.state for event in events}
     for state in (ReceiptState.ROUTED, ReceiptState.UNROUTED):

@@ -13,19 +13,19 @@ from functools import partial
 import msgspec
 
 from relay.errors import StoreUnavailable
-from relay.live import Live
+from relay.live_config import LiveConfig
 from relay.logs import log, log_each
 from relay.model import Attempt, Delivery, Outcome
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
-from relay.store.measures import ATTEMPT, END_TO_END, Timing
+from relay.store.histograms import ATTEMPT, END_TO_END, Histogram
 from relay.store.records import Claim, Settlement
 from relay.store.store import Store
-from relay.store.wire import of_sink
-from workers.attempt import OVERDUE, Came, attempt
-from workers.errand import CUT_SECONDS, Errand
-from workers.insisting import insist
-from workers.marking import Marks
+from relay.store.wire import sink_claim_request
+from workers.attempts import OVERDUE, AttemptResult, attempt
+from workers.sending_marks import SendingMarks
+from workers.single_flight import CUT_SECONDS, SingleFlight
+from workers.store_writes import retry_store_write
 
 AT_ONCE = 100  # a script blocks the store while it runs
 TURNS = 3  # of the loop, from an answer that has arrived to its settlement
@@ -40,7 +40,7 @@ class Drainer:
     def __init__(
         self,
         sink: str,
-        live: Live,
+        live: LiveConfig,
         store: Store,
         tools: Tools,
         worker: str,
@@ -49,16 +49,16 @@ class Drainer:
         self._name = sink
         self._live = live
         self._store = store
-        self._marks = Marks(store)
+        self._marks = SendingMarks(store)
         self._tools = tools
         self._worker = worker
         self._stopping = stopping
-        self._draining = Errand(self._drain, "sink", sink=sink)
+        self._draining = SingleFlight(self._drain, "sink", sink=sink)
         self._sending: dict[int, tuple[float, asyncio.Task[None]]] = {}  # each with when it is overdue, monotonic
         self._begun = 0
         self._finished: list[Settlement] = []
         self._lines: list[Mapping[str, object]] = []
-        self._took, self._end_to_end = Timing(ATTEMPT, sink), Timing(END_TO_END, sink)
+        self._took, self._end_to_end = Histogram(ATTEMPT, sink), Histogram(END_TO_END, sink)
         self._progress = asyncio.Event()
         self._claims = 0
 
@@ -135,9 +135,9 @@ class Drainer:
         # The first half of the margin is for what the store is asked before the call, the other for writing its end.
         overdue = time.monotonic() + (sink.lease_ms + margin_ms / 2) / 1000
         batch = (sink.batch, sink.batch_from)
-        wanted = of_sink(self._name, token, free, lease_ms, sink.concurrency, sink.limits, batch)
+        wanted = sink_claim_request(self._name, token, free, lease_ms, sink.concurrency, sink.limits, batch)
         if done:
-            answers, claim = await self._store.turn(self._name, done, counts, wanted)
+            answers, claim = await self._store.settle_and_claim(self._name, done, counts, wanted)
             self._tell_late(done, answers)
         else:
             claim = await self._store.claim_deliveries(wanted)
@@ -145,7 +145,7 @@ class Drainer:
         return claim.wait_ms
 
     def _begin(self, claim: Claim[Delivery], sink: Sink, overdue: float) -> None:
-        for id in claim.buried:
+        for id in claim.poisoned:
             log.error("delivery.buried", delivery_id=id, sink=self._name, reason="the worker died five times")
         calls = [claim.items] if claim.batched and claim.items else [[delivery] for delivery in claim.items]
         for deliveries in calls:
@@ -164,7 +164,7 @@ class Drainer:
             self._sending.pop(number, None)
             self._progress.set()
 
-    def _finish(self, came: Came, sink: Sink, at: float, took: float) -> None:
+    def _finish(self, came: AttemptResult, sink: Sink, at: float, took: float) -> None:
         delivery, result = came.delivery, came.result
         age_ms = round(at * 1000) - delivery.accepted_at
         decision = sink.decide(
@@ -202,7 +202,7 @@ class Drainer:
         if not done:
             return
         try:
-            answers = await insist(partial(self._store.settle, self._name, done, counts))
+            answers = await retry_store_write(partial(self._store.settle, self._name, done, counts))
         except StoreUnavailable:
             log.error("delivery.unsettled", sink=self._name, deliveries=[item.delivery.id for item in done])
         else:

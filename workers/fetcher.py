@@ -13,19 +13,19 @@ import msgspec
 
 from relay.accounts.client import AccountClient
 from relay.accounts.lookups import People
-from relay.accounts.people import people_of
-from relay.completing import Waiting, complete, waiting, wanted
+from relay.accounts.people_cache import people_of
+from relay.completing import PendingLookup, complete_lookup, pending_lookups, what_to_fetch
 from relay.errors import AccountUnavailable, RelayError, StoreUnavailable
-from relay.live import Live
+from relay.live_config import LiveConfig
 from relay.logs import log
-from relay.model import Attempt, Delivery, DeliveryState, Moved, Outcome, Result
+from relay.model import Attempt, CompletedLookup, Delivery, DeliveryState, Outcome, Result
 from relay.retrying import Policy, decide
 from relay.store.keys import account_queue
-from relay.store.notes import Notes
-from relay.store.reading import Reader
+from relay.store.reader import Reader
 from relay.store.records import Settlement
+from relay.store.shared_state import SharedState
 from relay.store.store import Store
-from workers.errand import Errand
+from workers.single_flight import SingleFlight
 
 BATCH = 200  # deliveries looked up together
 LOOK_UP_SECONDS = 20.0
@@ -41,7 +41,7 @@ class Fetcher:
     def __init__(
         self,
         source: str,
-        live: Live,
+        live: LiveConfig,
         store: Store,
         account: Callable[[str], AccountClient],
         begin: Callable[[Sequence[str]], object],
@@ -53,12 +53,12 @@ class Fetcher:
         self._live = live
         self._store = store
         self._reader = Reader(store.client, store.namespace)
-        self._notes = Notes(store.client, store.namespace)
+        self._notes = SharedState(store.client, store.namespace)
         self._account = account
         self._begin = begin
         self._worker = worker
         self._stopping = stopping
-        self._fetching = Errand(self._work_off, "account", source=source)
+        self._fetching = SingleFlight(self._work_off, "account", source=source)
         self._claims = 0
         self._most = BATCH
 
@@ -75,17 +75,17 @@ class Fetcher:
         self._claims += 1
         token = f"{self._worker}:f{self._claims}"
         lease_ms = round(LOOK_UP_SECONDS * 1000) + self._live.config.worker.lease_margin
-        claim = await self._store.claim_waiting(self._queue, token, self._most, lease_ms)
-        for id in claim.buried:
+        claim = await self._store.claim_lookups(self._queue, token, self._most, lease_ms)
+        for id in claim.poisoned:
             log.error("delivery.buried", delivery_id=id, queue=self._queue, reason="the worker died five times")
         if claim.items:
             await self._fetch(claim.items)
         return bool(claim.items)
 
     async def _fetch(self, deliveries: Sequence[Delivery]) -> None:
-        receipts = await self._reader.raws(sorted({one.event_id.partition(".")[0] for one in deliveries}))
+        receipts = await self._reader.raw_receipts(sorted({one.event_id.partition(".")[0] for one in deliveries}))
         config, sinks = self._live.config, self._live.sinks
-        known, unknown = await asyncio.to_thread(waiting, deliveries, receipts, config, sinks)
+        known, unknown = await asyncio.to_thread(pending_lookups, deliveries, receipts, config, sinks)
         await self._put_off(
             unknown, Result(outcome=Outcome.THROTTLED, reason=_unknown(config.version), after_ms=60_000)
         )
@@ -104,8 +104,8 @@ class Fetcher:
             self._most = min(self._most * 2, BATCH)
             await self._move(await asyncio.to_thread(_completed, known, people))
 
-    async def _look_up(self, known: Sequence[Waiting]) -> Mapping[str, People]:
-        leads, what = wanted(known)
+    async def _look_up(self, known: Sequence[PendingLookup]) -> Mapping[str, People]:
+        leads, what = what_to_fetch(known)
         if not leads:
             return {}
         began = time.monotonic()
@@ -117,7 +117,7 @@ class Fetcher:
         )  # fmt: skip
         return found.people
 
-    async def _move(self, moved: Sequence[Moved]) -> None:
+    async def _move(self, moved: Sequence[CompletedLookup]) -> None:
         for part in _parts(moved):
             queues, stale = await self._store.move(self._queue, part)
             for id in stale:
@@ -131,7 +131,7 @@ class Fetcher:
         log.warning("account.unanswered", source=self._source, deliveries=len(deliveries), reason=result.reason)
         for at in range(0, len(deliveries), MOVED_AT_ONCE):
             part = deliveries[at : at + MOVED_AT_ONCE]
-            await self._store.put_off(self._queue, [self._settlement(one, result) for one in part])
+            await self._store.postpone_lookups(self._queue, [self._settlement(one, result) for one in part])
 
     def _settlement(self, delivery: Delivery, result: Result) -> Settlement:
         at = time.time_ns() // 1_000_000
@@ -155,17 +155,17 @@ class Fetcher:
         await self._fetching.ended_by(deadline)
 
 
-def _completed(known: Sequence[Waiting], people: Mapping[str, People]) -> list[Moved]:
+def _completed(known: Sequence[PendingLookup], people: Mapping[str, People]) -> list[CompletedLookup]:
     return [_complete(one, people.get(one.lead)) for one in known]
 
 
-def _complete(one: Waiting, people: People | None) -> Moved:
+def _complete(one: PendingLookup, people: People | None) -> CompletedLookup:
     try:
-        return complete(one, people)
+        return complete_lookup(one, people)
     except Exception as error:  # noqa: BLE001  a defect of ours: this delivery is put aside, the others go on
         log.exception("delivery.failed", delivery_id=one.delivery.id, route=one.route.name)
         reason = f"the relay failed on it: {type(error).__name__}"
-        return Moved(delivery=one.delivery, content=b"", state=DeliveryState.DEAD, reason=reason)
+        return CompletedLookup(delivery=one.delivery, content=b"", state=DeliveryState.DEAD, reason=reason)
 
 
 def _failed(error: RelayError) -> Result:
@@ -179,9 +179,9 @@ def _unknown(version: str) -> str:
     return f"its route or sink is not in configuration {version}: bring it back, or cancel this delivery"
 
 
-def _parts(moved: Sequence[Moved]) -> list[list[Moved]]:
+def _parts(moved: Sequence[CompletedLookup]) -> list[list[CompletedLookup]]:
     """Put what is moved into parts for one script call each."""
-    parts: list[list[Moved]] = []
+    parts: list[list[CompletedLookup]] = []
     size = 0
     for one in moved:
         size += len(one.content)

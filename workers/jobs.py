@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from relay.errors import StoreUnavailable
-from relay.live import Live
+from relay.live_config import LiveConfig
 from relay.logs import log
 from relay.store.records import Job
 from relay.store.store import Store
-from workers.errand import Errand
+from workers.single_flight import SingleFlight
 
 Work: TypeAlias = Callable[[Job], Awaitable[int | None]]
 """Does a job; returns in how many milliseconds it is due again, or None where it is done."""
@@ -24,12 +24,12 @@ class JobRunner:
     """Runs jobs one after another on the loop. A job of an unknown kind waits for a worker that knows it."""
 
     def __init__(
-        self, live: Live, store: Store, stopping: Callable[[], bool], kinds: Mapping[str, Work] | None = None
+        self, live: LiveConfig, store: Store, stopping: Callable[[], bool], kinds: Mapping[str, Work] | None = None
     ) -> None:
         self._live = live
         self._store = store
         self._stopping = stopping
-        self._working = Errand(self._work_off, "jobs")
+        self._working = SingleFlight(self._work_off, "jobs")
         self._claims = 0
         self._kinds: Mapping[str, Work] = {"retention": self._retention, **(kinds or {})}
 

@@ -16,22 +16,22 @@ from relay.accounts.client import AccountClient
 from relay.bells import Ringer
 from relay.config.environment import Settings
 from relay.errors import StoreUnavailable
-from relay.live import Live, settle_memory
+from relay.live_config import LiveConfig, freeze_startup_objects
 from relay.logs import log
-from relay.sinks.guard import open_guarded_session
-from relay.sinks.subscriber import is_subscriber
+from relay.sinks.address_guard import open_guarded_session
+from relay.sinks.subscriber.sink import is_subscriber
 from relay.sinks.tools import Tools
 from relay.store.connect import connect
 from relay.store.keys import ACCOUNT, INBOX, JOBS
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.transport import Session
 from workers.drainer import Drainer
 from workers.fetcher import Fetcher
 from workers.jobs import JobRunner
 from workers.router import Router
+from workers.source_monitor import CATCH_UP, LISTEN, SourceMonitor
 from workers.ticker import Ticker
-from workers.watchman import CATCH_UP, LISTEN, Watchman
 
 GRACE_SECONDS = 18.0  # from SIGTERM until calls are cut; Heroku kills at 30
 ANSWER_SECONDS = 10.0
@@ -46,7 +46,7 @@ class WorkerProcess:
         self._redis_url = settings.redis_url
         self._namespace = settings.namespace
         self._app = app
-        self._live = Live(settings)
+        self._live = LiveConfig(settings)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._stopping = threading.Event()
@@ -60,18 +60,18 @@ class WorkerProcess:
         """Start the loop and its ticker. Raises ConfigError, StoreUnavailable."""
         threading.Thread(target=self._run_loop, name="loop", daemon=True).start()
         self.run(self._compose())
-        settle_memory()
+        freeze_startup_objects()
         log.info("worker.started", worker=self._name, config=self._live.config.version, sinks=len(self._live.sinks))
 
     async def _compose(self) -> None:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
-        notes = Notes(self._store.client, self._namespace)
+        notes = SharedState(self._store.client, self._namespace)
         self._ringer = Ringer(self._app, self._store)
         self._tools = Tools(session=Session(), notes=notes, now=time.time)
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
         self._tools_outside = Tools(session=guarded, notes=notes, now=time.time)
         self._router = Router(self._live, self._store, self._begin_all, self._stopping.is_set)
-        watchman = Watchman(lambda: self._live.config, self._store, self._account, self._ring)
+        watchman = SourceMonitor(lambda: self._live.config, self._store, self._account, self._ring)
         kinds = {LISTEN: watchman.listen, CATCH_UP: watchman.catch_up}
         self._jobs = JobRunner(self._live, self._store, self._stopping.is_set, kinds)
         ticker = Ticker(self._live, self._store, self._ringer, self._begin)
@@ -109,7 +109,7 @@ class WorkerProcess:
     def _silence(self, queue: str) -> None:
         # First: what arrives from now on rings anew.
         try:
-            self.run(self._store.silence(queue))
+            self.run(self._store.clear_bell(queue))
         except StoreUnavailable as error:
             log.warning("bell.stuck", queue=queue, reason=str(error))
 

@@ -13,22 +13,22 @@ from functools import partial
 import msgspec
 
 from relay.config.load import Config
-from relay.live import Live
+from relay.live_config import LiveConfig
 from relay.logs import log, log_each
-from relay.model import NewDelivery, Receipt, ReceiptState, Routed, RoutedEvent
-from relay.planning import Subscribed, plan, plan_all
+from relay.model import NewDelivery, Receipt, ReceiptState, RoutedEvent, RoutedReceipt
+from relay.planning import SubscriptionsBySource, plan_receipt, plan_receipts
 from relay.sinks.base import Sink
 from relay.store.body import pack
 from relay.store.records import Claim
 from relay.store.store import Store
-from workers.errand import Errand
-from workers.insisting import insist
+from workers.single_flight import SingleFlight
+from workers.store_writes import retry_store_write
 
 PART_ITEMS, CALL_ITEMS = 100, 200  # a script blocks the store while it runs
 PART_BYTES = 1 << 20
 BATCHES = 3  # that are planned or written at a time; one more may be claimed
 PLAN_BYTES = 1 << 20  # of bodies that are planned in one go: decoded they are several times as large
-_NOTHING: Claim[Receipt] = Claim(token="", items=[], buried=[], wait_ms=-1)
+_NOTHING: Claim[Receipt] = Claim(token="", items=[], poisoned=[], wait_ms=-1)
 
 
 class Router:
@@ -39,7 +39,7 @@ class Router:
 
     def __init__(
         self,
-        live: Live,
+        live: LiveConfig,
         store: Store,
         begin: Callable[[Sequence[str]], object],
         stopping: Callable[[], bool],
@@ -48,7 +48,7 @@ class Router:
         self._store = store
         self._begin = begin
         self._stopping = stopping
-        self._routing = Errand(self._route, "router")
+        self._routing = SingleFlight(self._route, "router")
         self._planner = ThreadPoolExecutor(1, "planner")
         self._claims = 0
 
@@ -83,7 +83,7 @@ class Router:
         self._claims += 1
         token = f"{os.getpid()}:{self._claims}:{os.urandom(4).hex()}"
         claim = await self._store.claim_receipts(token, settings.batch, settings.inbox_lease)
-        for id in claim.buried:
+        for id in claim.poisoned:
             log.error("receipt.quarantined", receipt_id=id, reason="the worker died five times")
         if claim.items:
             await self._live.follow(self._store.subscriptions)
@@ -92,16 +92,16 @@ class Router:
     async def _plan_and_write(self, claim: Claim[Receipt]) -> None:
         await self._write(claim.token, await self._planned(claim.items))
 
-    async def _planned(self, receipts: Sequence[Receipt]) -> list[Routed]:
+    async def _planned(self, receipts: Sequence[Receipt]) -> list[RoutedReceipt]:
         """Plan a batch in the thread, by what is in force now."""
         live = self._live
         in_force = live.config, live.sinks, live.subscribed
         return await asyncio.get_running_loop().run_in_executor(self._planner, _plan, receipts, *in_force)
 
-    async def _write(self, token: str, planned: Sequence[Routed]) -> None:
+    async def _write(self, token: str, planned: Sequence[RoutedReceipt]) -> None:
         """Write what was planned. Its deliveries are begun right here; where they are many, tickers call for help."""
         for parts in _groups(part for routed in planned for part in split(routed)):
-            queues, stale = await insist(partial(self._store.route, token, parts))
+            queues, stale = await retry_store_write(partial(self._store.route, token, parts))
             self._begin(queues)
             for id in stale:
                 log.warning("receipt.late", receipt_id=id)  # a newer lease has it, or an earlier try's answer was lost
@@ -128,12 +128,12 @@ def _alone(receipts: Sequence[Receipt]) -> bool:
 
 
 def _plan(
-    receipts: Sequence[Receipt], config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed
-) -> list[Routed]:
-    planned: list[Routed] = []
+    receipts: Sequence[Receipt], config: Config, sinks: Mapping[str, Sink], subscribed: SubscriptionsBySource
+) -> list[RoutedReceipt]:
+    planned: list[RoutedReceipt] = []
     for some in _slices(receipts):
         try:
-            planned += plan_all(some, config, sinks, subscribed)
+            planned += plan_receipts(some, config, sinks, subscribed)
         except Exception:  # noqa: BLE001  a defect of ours, in one of them: each for itself
             planned += [_plan_alone(receipt, config, sinks, subscribed) for receipt in some]
     packed = [pack(receipt.body) for receipt in receipts]
@@ -152,17 +152,21 @@ def _slices(receipts: Sequence[Receipt]) -> Iterator[list[Receipt]]:
     yield some
 
 
-def _plan_alone(receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: Subscribed) -> Routed:
+def _plan_alone(
+    receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: SubscriptionsBySource
+) -> RoutedReceipt:
     try:
-        return plan(receipt, config, sinks, subscribed)
+        return plan_receipt(receipt, config, sinks, subscribed)
     except Exception as error:  # noqa: BLE001  this receipt waits for the mending, the others go on
         log.exception("receipt.quarantined", receipt_id=receipt.id)
         reason = f"the relay failed on it: {type(error).__name__}"
         state = ReceiptState.QUARANTINED
-        return Routed(receipt=receipt, state=state, reason=reason, config=config.version, events=(), deliveries=())
+        return RoutedReceipt(
+            receipt=receipt, state=state, reason=reason, config=config.version, events=(), deliveries=()
+        )
 
 
-def _line(routed: Routed) -> dict[str, object]:
+def _line(routed: RoutedReceipt) -> dict[str, object]:
     return {
         "receipt_id": routed.receipt.id,
         "source": routed.receipt.source,
@@ -173,7 +177,7 @@ def _line(routed: Routed) -> dict[str, object]:
     }
 
 
-def split(routed: Routed) -> Iterator[Routed]:
+def split(routed: RoutedReceipt) -> Iterator[RoutedReceipt]:
     """Split what a large receipt became into parts for one script call each; the last takes it out of the inbox."""
     if _fits(routed.deliveries, routed.events):
         yield routed
@@ -195,9 +199,9 @@ def _fits(deliveries: Sequence[NewDelivery], events: Sequence[RoutedEvent]) -> b
     return few and sum(len(d.content) for d in deliveries) <= PART_BYTES
 
 
-def _groups(parts: Iterable[Routed]) -> Iterator[list[Routed]]:
+def _groups(parts: Iterable[RoutedReceipt]) -> Iterator[list[RoutedReceipt]]:
     """Put small parts together into script calls."""
-    group: list[Routed] = []
+    group: list[RoutedReceipt] = []
     items = size = 0
     for part in parts:
         n, bytes_ = 1 + len(part.deliveries), sum(len(d.content) for d in part.deliveries)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from relay.bells import Ringer
 from relay.errors import StoreUnavailable
-from relay.live import Live
+from relay.live_config import LiveConfig
 from relay.logs import log
 from relay.store.store import Store
-from workers.watchman import LISTEN, arguments
+from workers.source_monitor import LISTEN, arguments
 
 TICK_SECONDS = 0.5
 
@@ -17,7 +17,7 @@ TICK_SECONDS = 0.5
 class Ticker:
     """One in every worker process; more of them do no harm."""
 
-    def __init__(self, live: Live, store: Store, ringer: Ringer, begin: Callable[[str], None]) -> None:
+    def __init__(self, live: LiveConfig, store: Store, ringer: Ringer, begin: Callable[[str], None]) -> None:
         self._live = live
         self._store = store
         self._ringer = ringer

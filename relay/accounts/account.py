@@ -3,33 +3,33 @@
 from pydantic import SecretStr
 
 from relay.accounts.client import AccountClient
+from relay.accounts.encryption import Encrypter
 from relay.accounts.limiter import Limiter
 from relay.accounts.oauth import OAuthTokens
-from relay.accounts.tokens import LongLived, PairStore, Tokens
-from relay.accounts.vault import Vault
+from relay.accounts.tokens import LongLivedToken, TokenProvider, TokenStore
 from relay.config.api import OAuthKeys
 from relay.config.load import Source
 from relay.errors import ConfigError
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 from relay.transport import Session
 
 
-def open_account(source: Source, notes: Notes, session: Session, secret_key: SecretStr | None) -> AccountClient:
+def open_account(source: Source, notes: SharedState, session: Session, secret_key: SecretStr | None) -> AccountClient:
     """Give the client of a source's account. Raises ConfigError where the configuration does not say how."""
     api = source.api
     if api is None:
         raise ConfigError(
             f"sources.{source.name} has no api: write api: {{token: …}} there, with a long-lived token of the account"
         )
-    tokens: Tokens
+    tokens: TokenProvider
     if isinstance(api.credentials, OAuthKeys):
         if secret_key is None:
             raise ConfigError(
                 f"RELAY_SECRET_KEY is not set: the tokens of {source.name} are kept in the store, encrypted with it"
             )
         keys = api.credentials
-        pairs = PairStore(source.name, keys.refresh_token, notes, Vault(secret_key))
+        pairs = TokenStore(source.name, keys.refresh_token, notes, Encrypter(secret_key))
         tokens = OAuthTokens(source.name, api.url, keys, pairs, notes, session)
     else:
-        tokens = LongLived(source.name, api.credentials)
+        tokens = LongLivedToken(source.name, api.credentials)
     return AccountClient(source.name, api.url, tokens, Limiter(notes, api.limit), session)

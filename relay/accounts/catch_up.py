@@ -11,16 +11,16 @@ from relay.accounts.client import AccountClient, Params
 from relay.accounts.history import ENTITIES, Fact, event_of, facts, names_of
 from relay.accounts.lookups import fetch
 from relay.accounts.matching import Received, missing, received
-from relay.accounts.wanted import wanted_events
+from relay.accounts.needed_events import needed_events
 from relay.amocrm.events import carries_change_time, read, to_form
 from relay.config.load import Config, Source
 from relay.errors import ConfigError, Malformed, RelayError, StoreUnavailable
 from relay.model import Receipt, Record
 from relay.store.body import digest
-from relay.store.health import room
-from relay.store.notes import Notes
-from relay.store.reading import Reader
+from relay.store.health import read_memory_use
+from relay.store.reader import Reader
 from relay.store.records import Hook
+from relay.store.shared_state import SharedState
 from relay.store.store import Store
 
 LATEST_MS: Final = 120_000  # hooks of what is younger may be on their way
@@ -51,7 +51,7 @@ class CatchUp:
         self._client = client
         self._store = store
         self._reader = Reader(store.client, store.namespace)
-        self._notes = Notes(store.client, store.namespace)
+        self._notes = SharedState(store.client, store.namespace)
         link = source.api.url if source.api else ""
         self._account = msgspec.structs.replace(source.account, link=link)
         self._key = f"catch-up:{source.name}"
@@ -75,7 +75,7 @@ class CatchUp:
         """Do one page of the account's events; a repeated one changes nothing. Without `write` only count."""
         items = await self._items(progress)
         subscriptions = await self._store.subscriptions.list(self._source.name)
-        names = wanted_events(self._config, self._source.name, subscriptions)
+        names = needed_events(self._config, self._source.name, subscriptions)
         wanted = [fact for fact in facts(items) if names_of(fact) & names]
         missed = await self._missed(wanted)
         recovered = await self._recover(missed, write=write)
@@ -117,14 +117,14 @@ class CatchUp:
         unrouted = await self._reader.unrouted(_UNROUTED)
         if len(unrouted) >= _UNROUTED:
             raise RelayError("receipts wait to be routed: catch up when what has arrived is known")
-        receipts = await self._reader.raws(sorted(routed | set(unrouted)))
+        receipts = await self._reader.raw_receipts(sorted(routed | set(unrouted)))
         return await asyncio.to_thread(_told_by, [one for one in receipts.values() if one.source == self._source.name])
 
     async def _recover(self, missed: Sequence[Fact], *, write: bool) -> int:
         """Make receipts of what was missed. Returns of how many that was possible."""
         hooks = [hook for hook in await self._hooks(missed) if hook is not None]
         if write and hooks:
-            if (await room(self._store.client)).full:
+            if (await read_memory_use(self._store.client)).full:
                 raise StoreUnavailable("the store is nearly full")
             accepted = await self._store.accept(hooks)
             self.rang = self.rang or accepted.rang

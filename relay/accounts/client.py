@@ -10,7 +10,7 @@ from yarl import URL
 
 from relay.accounts.answers import Item, Pause, pause, read
 from relay.accounts.limiter import Limiter
-from relay.accounts.tokens import Tokens
+from relay.accounts.tokens import TokenProvider
 from relay.errors import AccountRefused, AccountUnavailable
 from relay.logs import log, mask
 from relay.model import Json
@@ -28,7 +28,7 @@ _MOST_PAGES = 10_000
 class AccountClient:
     """Asks one account. Every method raises AccountRefused, AccountUnavailable, StoreUnavailable; none has secrets."""
 
-    def __init__(self, source: str, url: str, tokens: Tokens, limiter: Limiter, session: Session) -> None:
+    def __init__(self, source: str, url: str, tokens: TokenProvider, limiter: Limiter, session: Session) -> None:
         self.source = source
         self._url = url
         self._tokens = tokens
@@ -60,7 +60,7 @@ class AccountClient:
         """
         for page in range(first, first + _MOST_PAGES):
             answer = await self.get(path, {**(params or {}), "page": page, "limit": limit})
-            items = listed(answer, name)
+            items = embedded_items(answer, name)
             if items:
                 yield items
             if not items or "next" not in ((answer or {}).get("_links") or {}):
@@ -108,7 +108,7 @@ class AccountClient:
         )
 
 
-def listed(answer: Item | None, name: str) -> Sequence[Item]:
+def embedded_items(answer: Item | None, name: str) -> Sequence[Item]:
     """Give the items of a list's page; none where there is none."""
     found = ((answer or {}).get("_embedded") or {}).get(name)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence, Set
 from urllib.parse import urlsplit
 
 from relay.accounts.answers import Item
-from relay.accounts.client import AccountClient, listed
+from relay.accounts.client import AccountClient, embedded_items
 from relay.amocrm.events import SUBSCRIBABLE
 from relay.errors import AccountRefused
 from relay.model import Record
@@ -38,7 +38,7 @@ class Change(Record, frozen=True):
 
 async def list_hooks(client: AccountClient) -> Sequence[AccountHook]:
     """List the account's webhooks: at most 100, on one page. Raises as the client does."""
-    return [_hook(item) for item in listed(await client.get(_PATH), "webhooks") if "destination" in item]
+    return [_hook(item) for item in embedded_items(await client.get(_PATH), "webhooks") if "destination" in item]
 
 
 async def set_hook(client: AccountClient, url: str, events: Set[str]) -> AccountHook:

@@ -8,7 +8,7 @@ import msgspec
 from relay.accounts.answers import Pause
 from relay.errors import AccountUnavailable
 from relay.model import Limit, Record
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 
 PATIENCE_MS = 10_000  # a longer pause is not waited for: whoever asked comes back
 _SHORTEST_MS = 10
@@ -22,7 +22,7 @@ class _Closed(Record, frozen=True):
 class Limiter:
     """Grants requests to one account. Every method raises StoreUnavailable."""
 
-    def __init__(self, notes: Notes, limit: Limit) -> None:
+    def __init__(self, notes: SharedState, limit: Limit) -> None:
         self._notes = notes
         self._limit = limit
         self._key = f"{limit.key}:closed"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from relay.accounts.answers import Item
-from relay.accounts.client import AccountClient, Params, listed
+from relay.accounts.client import AccountClient, Params, embedded_items
 from relay.accounts.shapes import Data, hook_shaped
 from relay.model import Record
 
@@ -42,7 +42,7 @@ async def fetch(
     for batch in _batches(sorted(set(ids))):
         query: Params = {**(params or {}), "filter[id][]": batch, "limit": BATCH}
         answer = await client.get(f"/api/v4/{entities}", query)
-        found |= {str(item["id"]): item for item in listed(answer, entities) if "id" in item}
+        found |= {str(item["id"]): item for item in embedded_items(answer, entities) if "id" in item}
     return found
 
 

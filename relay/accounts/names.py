@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from relay.accounts.answers import Item
-from relay.accounts.client import AccountClient, listed
+from relay.accounts.client import AccountClient, embedded_items
 from relay.config.account_names import AccountNames, Field, Pipeline
 
 _UNREADABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -25,9 +25,9 @@ async def _pipelines(client: AccountClient) -> dict[str, Pipeline]:
     answer = await client.get("/api/v4/leads/pipelines")
     return {
         str(item["id"]): Pipeline(
-            name=_name(item), statuses={str(status["id"]): _name(status) for status in listed(item, "statuses")}
+            name=_name(item), statuses={str(status["id"]): _name(status) for status in embedded_items(item, "statuses")}
         )
-        for item in listed(answer, "pipelines")
+        for item in embedded_items(answer, "pipelines")
     }
 
 

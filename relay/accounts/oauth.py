@@ -15,12 +15,12 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from yarl import URL
 
 from relay.accounts.answers import Item, read
-from relay.accounts.tokens import Pair, PairStore, digest
+from relay.accounts.tokens import TokenPair, TokenStore, digest
 from relay.config.api import OAuthKeys
 from relay.errors import AccountRefused, AccountUnavailable, StoreUnavailable
 from relay.logs import log
 from relay.model import Record
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 from relay.transport import Request, Session, TransportFailure, call
 
 EARLY_MS = 60_000  # a token that ends so soon is renewed before it is used
@@ -40,7 +40,7 @@ class OAuthTokens:
     """The tokens of one source's integration."""
 
     def __init__(
-        self, source: str, url: str, keys: OAuthKeys, pairs: PairStore, notes: Notes, session: Session
+        self, source: str, url: str, keys: OAuthKeys, pairs: TokenStore, notes: SharedState, session: Session
     ) -> None:
         self._source = source
         self._url = url
@@ -49,7 +49,7 @@ class OAuthTokens:
         self._notes = notes
         self._session = session
         self._lock = f"account:{source}:renewing"
-        self._pair: Pair | None = None
+        self._pair: TokenPair | None = None
 
     async def current(self) -> str:
         """Give the access token, renewed where it has expired."""
@@ -62,7 +62,7 @@ class OAuthTokens:
         self._pair = await self._renewed(refused)
         return self._pair.access
 
-    async def _renewed(self, refused: str) -> Pair:
+    async def _renewed(self, refused: str) -> TokenPair:
         """Load the newest pair, and renew it unless somebody else has, or is about to."""
         owner = secrets.token_hex(8)
         end = time.monotonic() + LOCK_MS / 1000
@@ -74,7 +74,7 @@ class OAuthTokens:
             await asyncio.sleep(_LOOK_SECONDS)
         return pair
 
-    async def _renew_locked(self, owner: str, refused: str) -> Pair:
+    async def _renew_locked(self, owner: str, refused: str) -> TokenPair:
         try:
             pair = await self._pairs.load()  # it may have been renewed just before the lock was ours
             return pair if _good(pair, refused) else await self._renew(pair.refresh)
@@ -82,7 +82,7 @@ class OAuthTokens:
             with contextlib.suppress(StoreUnavailable):  # then it runs out by itself
                 await self._notes.unlock(self._lock, owner)
 
-    async def _renew(self, refresh: str) -> Pair:
+    async def _renew(self, refresh: str) -> TokenPair:
         known = f"account:{self._source}:refused:{digest(refresh)}"
         if reason := await self._notes.get(known):
             raise AccountRefused(reason.decode())
@@ -122,7 +122,7 @@ class OAuthTokens:
             raise AccountUnavailable(f"{what}: amoCRM answers {answer.status}")
         return read(what, answer)
 
-    async def _save(self, pair: Pair) -> None:
+    async def _save(self, pair: TokenPair) -> None:
         waiting = AsyncRetrying(
             retry=retry_if_exception_type(StoreUnavailable),
             wait=wait_random_exponential(multiplier=0.1, max=2),
@@ -136,15 +136,15 @@ class OAuthTokens:
             raise
 
 
-def _good(pair: Pair, refused: str) -> bool:
+def _good(pair: TokenPair, refused: str) -> bool:
     """Tell whether a pair is one to ask with. One that was just refused is not; without any, one that lasts is."""
     return pair.access not in ("", refused) and pair.lasts(EARLY_MS if not refused else 0)
 
 
-def _pair(answer: Item | None) -> Pair:
+def _pair(answer: Item | None) -> TokenPair:
     try:
         given = msgspec.convert(answer, _Given)
     except msgspec.ValidationError as error:
         raise AccountUnavailable(f"amoCRM's answer holds no new tokens: {error}") from None
     expires_at = time.time_ns() // 1_000_000 + given.expires_in * 1000
-    return Pair(access=given.access_token, refresh=given.refresh_token, expires_at=expires_at)
+    return TokenPair(access=given.access_token, refresh=given.refresh_token, expires_at=expires_at)

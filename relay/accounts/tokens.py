@@ -7,15 +7,15 @@ from typing import Protocol
 import msgspec
 from pydantic import SecretStr
 
-from relay.accounts.vault import Vault
+from relay.accounts.encryption import Encrypter
 from relay.errors import AccountRefused
 from relay.model import Record
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 
 KEPT_MS = 120 * 24 * 3600 * 1000  # amoCRM takes a refresh token for three months
 
 
-class Tokens(Protocol):
+class TokenProvider(Protocol):
     """Where a client has its tokens from."""
 
     async def current(self) -> str:
@@ -25,7 +25,7 @@ class Tokens(Protocol):
         """Give another token than one that amoCRM answered 401. Raises as `current` does."""
 
 
-class LongLived:
+class LongLivedToken:
     """A token that a person made in amoCRM, and must make anew when it has expired."""
 
     def __init__(self, source: str, token: SecretStr) -> None:
@@ -44,7 +44,7 @@ class LongLived:
         )
 
 
-class Pair(Record, frozen=True):
+class TokenPair(Record, frozen=True):
     """The two tokens that amoCRM gives together. The refresh token works once."""
 
     access: str
@@ -59,14 +59,14 @@ class Pair(Record, frozen=True):
         return self.expires_at - time.time_ns() // 1_000_000 > ms
 
 
-class PairStore:
+class TokenStore:
     """The newest pair of one source: both tokens in one encrypted value, so that neither is ever there alone.
 
     A pair descends from the refresh token that is configured; where another one is written there, it counts no more.
     Every method raises StoreUnavailable.
     """
 
-    def __init__(self, source: str, first: SecretStr, notes: Notes, vault: Vault) -> None:
+    def __init__(self, source: str, first: SecretStr, notes: SharedState, vault: Encrypter) -> None:
         self._source = source
         self._first = first
         self._notes = notes
@@ -74,20 +74,20 @@ class PairStore:
         self._seed = digest(first.get_secret_value()).encode()
         self._key = f"account:{source}:tokens"
 
-    async def load(self) -> Pair:
+    async def load(self) -> TokenPair:
         """Give the newest pair; before the first renewal one whose access token is of no use. Raises AccountRefused."""
         seed, _, sealed = (await self._notes.get(self._key) or b"").partition(b":")
         if seed != self._seed:
-            return Pair(access="", refresh=self._first.get_secret_value(), expires_at=0)
+            return TokenPair(access="", refresh=self._first.get_secret_value(), expires_at=0)
         opened = self._vault.open(sealed)
         if opened is None:
             raise AccountRefused(
                 f"the tokens of {self._source} were encrypted with another RELAY_SECRET_KEY: set that one again, or "
                 f"authorise the integration anew and write its sources.{self._source}.api.oauth.refresh_token"
             )
-        return msgspec.json.decode(opened, type=Pair)
+        return msgspec.json.decode(opened, type=TokenPair)
 
-    async def save(self, pair: Pair) -> None:
+    async def save(self, pair: TokenPair) -> None:
         """Keep a new pair."""
         await self._notes.put(self._key, self._seed + b":" + self._vault.seal(msgspec.json.encode(pair)), KEPT_MS)
 

@@ -13,9 +13,9 @@ from relay.accounts.account import open_account
 from relay.accounts.client import AccountClient
 from relay.accounts.hooks import Change, change, enable_hook, list_hooks, set_hook
 from relay.accounts.names import fetch_names, to_yaml
-from relay.accounts.wanted import wanted_events
+from relay.accounts.needed_events import needed_events
 from relay.cli import options
-from relay.cli.opening import ANSWER_SECONDS, changing, config, settings, variables
+from relay.cli.context import ANSWER_SECONDS, config, settings, variables, with_store
 from relay.cli.output import print_json
 from relay.cli.sources import hook_path
 from relay.config.account_names import names_folder
@@ -26,7 +26,7 @@ from relay.errors import ConfigError
 from relay.logs import mask
 from relay.model import Record
 from relay.store.connect import connect as connect_store
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 from relay.transport import Session
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ def connect(
     if json:
         print_json(done, reveal=True)
     else:
-        for line in told(done, source, enable=enable, dry_run=dry_run):
+        for line in format_connected(done, source, enable=enable, dry_run=dry_run):
             typer.echo(line)
 
 
@@ -98,7 +98,7 @@ async def _with_client(source: Source, found: Settings, work: Callable[[AccountC
     store = connect_store(found.redis_url, answer_seconds=ANSWER_SECONDS)
     session = Session()
     try:
-        return await work(open_account(source, Notes(store, found.namespace), session, found.secret_key))
+        return await work(open_account(source, SharedState(store, found.namespace), session, found.secret_key))
     finally:
         await session.close()
         await store.aclose()
@@ -132,13 +132,13 @@ def hook_address(config: Config, source: str, url: str) -> str:
 
 
 def _events(config: Config, source: str) -> frozenset[str]:
-    events = wanted_events(config, source, changing(lambda store: store.subscriptions.list(source)))
+    events = needed_events(config, source, with_store(lambda store: store.subscriptions.list(source)))
     if not events:
         raise ConfigError(f"no route is for {source}, and nobody subscribes to it: its events are what is registered")
     return events
 
 
-def told(done: Connected, source: str, *, enable: bool, dry_run: bool) -> Iterator[str]:
+def format_connected(done: Connected, source: str, *, enable: bool, dry_run: bool) -> Iterator[str]:
     """Say what has changed, line by line."""
     found, would = done.change, "would be " if dry_run else ""
     yield f"{done.url} in the account of {source}"

@@ -11,16 +11,16 @@ from relay.accounts.account import open_account
 from relay.accounts.catch_up import CatchUp, Progress
 from relay.cli import options
 from relay.cli.accounts import SourceName
-from relay.cli.moments import moment, shown
-from relay.cli.opening import ANSWER_SECONDS, config, settings
+from relay.cli.context import ANSWER_SECONDS, config, settings
 from relay.cli.output import print_json, print_lines
 from relay.cli.sources import source_of
+from relay.cli.timefmt import format_time, parse_time
 from relay.config.environment import Settings
 from relay.config.load import Config, Source
 from relay.errors import ConfigError
 from relay.store.connect import connect
 from relay.store.keys import INBOX
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.transport import Session
 
@@ -40,14 +40,14 @@ def catch_up(
     found = config()
     account = found.sources[source_of(found, source)]
     try:
-        bounds = moment(since, now), None if until is None else moment(until, now)
+        bounds = parse_time(since, now), None if until is None else parse_time(until, now)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     done = asyncio.run(_caught_up(account, found, settings(), bounds, now, write=not dry_run))
     if json:
         print_json(done, reveal=True)
     else:
-        print_lines(_told(done, source, dry_run=dry_run), reveal=True)
+        print_lines(_format_progress(done, source, dry_run=dry_run), reveal=True)
 
 
 async def _caught_up(
@@ -58,21 +58,21 @@ async def _caught_up(
     store = Store(connect(ours.redis_url, answer_seconds=ANSWER_SECONDS), ours.namespace)
     session = Session()
     try:
-        client = open_account(source, Notes(store.client, ours.namespace), session, ours.secret_key)
+        client = open_account(source, SharedState(store.client, ours.namespace), session, ours.secret_key)
         work = CatchUp(source, found, client, store)
         progress = await work.begin(*bounds, now)
         while not progress.done:
             progress = await work.page(progress, write=write)
         if work.rang:
-            await store.silence(INBOX)  # nobody publishes bells here: a worker's ticker rings
+            await store.clear_bell(INBOX)  # nobody publishes bells here: a worker's ticker rings
         return progress
     finally:
         await session.close()
         await store.client.aclose()
 
 
-def _told(done: Progress, source: str, *, dry_run: bool) -> Iterator[str]:
-    yield f"{source}, from {shown(done.since)} to {shown(done.until)}: {done.told} told by hooks"
+def _format_progress(done: Progress, source: str, *, dry_run: bool) -> Iterator[str]:
+    yield f"{source}, from {format_time(done.since)} to {format_time(done.until)}: {done.told} told by hooks"
     yield f"{done.recovered} {'would be recovered' if dry_run else 'recovered'}"
     if done.gone:
         yield f"{done.gone} missed for good: their leads, contacts or companies are not there any more"

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from relay.cli.opening import changing
+from relay.cli.context import with_store
 from relay.store.store import Store
 
 Ids: TypeAlias = Annotated[list[str], typer.Argument(metavar="DELIVERY_ID…", show_default=False)]
@@ -30,7 +30,7 @@ def _decide(ids: list[str], by: str | None, done: str, verdict: Verdict) -> None
     async def all_of_them(store: Store) -> list[str | None]:
         return [await verdict(store, id, who) for id in ids]
 
-    refusals = changing(all_of_them)
+    refusals = with_store(all_of_them)
     for id, refusal in zip(ids, refusals, strict=True):
         typer.echo(f"{id}: {refusal or done}", err=refusal is not None)
     if any(refusals):

@@ -3,16 +3,16 @@
 import typer
 
 from relay.cli import options
-from relay.cli.finding import Wanted, find_deliveries
-from relay.cli.moments import shown
-from relay.cli.opening import config, reading
+from relay.cli.context import config, with_reader
 from relay.cli.output import print_json, print_lines, print_table
 from relay.cli.requests import described, lines_of
-from relay.cli.story import Story, of_delivery, record, told
+from relay.cli.search import EventFilter, find_deliveries
+from relay.cli.story import Story, format_story, of_delivery, record
+from relay.cli.timefmt import format_time
 from relay.errors import ConfigError
 from relay.model import DeliveryState, Json
-from relay.store.kept import KeptDelivery
-from relay.store.reading import Reader
+from relay.store.reader import Reader
+from relay.store.stored import StoredDelivery
 
 app = typer.Typer(name="deliveries", help="What goes out.", no_args_is_help=True)
 COLUMNS = ("arrived", "delivery id", "sink", "state", "tries", "next try", "route", "reason")
@@ -32,10 +32,10 @@ def list_deliveries(
     reveal: options.Reveal = False,
 ) -> None:
     """List deliveries, the newest first."""
-    wanted: Wanted = options.wanted(
+    wanted: EventFilter = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit
     )
-    found = reading(lambda reader: find_deliveries(reader, wanted))
+    found = with_reader(lambda reader: find_deliveries(reader, wanted))
     if json:
         print_json(found, reveal=reveal)
     else:
@@ -45,12 +45,12 @@ def list_deliveries(
 @app.command("show")
 def show_delivery(id: str, json: options.Json = False, reveal: options.Reveal = False) -> None:
     """Tell the whole story of a delivery, and show what it sends."""
-    story, content = reading(lambda reader: _read(reader, id))
+    story, content = with_reader(lambda reader: _read(reader, id))
     request = _request(story.deliveries[0].delivery.sink, content)
     if json:
         print_json({**record(story), "request": request}, reveal=reveal)
     else:
-        print_lines([*told(story), "request", *lines_of(request)], reveal=reveal)
+        print_lines([*format_story(story), "request", *lines_of(request)], reveal=reveal)
 
 
 async def _read(reader: Reader, id: str) -> tuple[Story, bytes]:
@@ -66,11 +66,11 @@ def _request(sink: str, content: bytes) -> Json:
         return f"not shown: {str(error).splitlines()[0]}"
 
 
-def _row(delivery: KeptDelivery) -> tuple[object, ...]:
-    next_try = "now" if delivery.in_flight else shown(delivery.due_at)
+def _row(delivery: StoredDelivery) -> tuple[object, ...]:
+    next_try = "now" if delivery.in_flight else format_time(delivery.due_at)
     waits = next_try if delivery.state is DeliveryState.PENDING else ""
     return (
-        shown(delivery.accepted_at),
+        format_time(delivery.accepted_at),
         delivery.id,
         delivery.sink,
         delivery.state,

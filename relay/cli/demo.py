@@ -11,23 +11,23 @@ import typer
 import uuid_utils
 from yarl import URL
 
-from relay.cli.opening import ANSWER_SECONDS
+from relay.cli.context import ANSWER_SECONDS
+from relay.cli.demo_check import Seen, Sent, missing_results, place_of, stored_at
 from relay.cli.output import print_lines
 from relay.cli.picture import Lines, Picture, lines, picture, request_line
 from relay.cli.posting import post
 from relay.cli.processes import addresses, checked_config, local, until_interrupted
 from relay.cli.sources import hook_path
-from relay.cli.verdict import Seen, Sent, lacking, place_of, stored_at
 from relay.config.load import Config
 from relay.errors import RelayError
-from relay.live import make_sinks
-from relay.planning import plan
+from relay.live_config import make_sinks
+from relay.planning import plan_receipt
+from relay.processes.folder import FOLDER
+from relay.processes.supervisor import Processes
 from relay.sandbox.arrivals import Arrival, Page
-from relay.sandbox.folder import FOLDER
 from relay.sandbox.samples import Sample, samples
-from relay.sandbox.supervisor import Processes
 from relay.store.connect import connect
-from relay.store.reading import PAGE, Reader
+from relay.store.reader import PAGE, Reader
 from relay.transport import Request, Session, TransportFailure
 
 LIMIT_SECONDS: Final = 30.0
@@ -106,8 +106,8 @@ class _Show:
         headers = {"User-Agent": "amoCRM-Webhooks/3.0", "X-Amocrm-Requestid": str(uuid_utils.uuid4())}
         posted = await post(url, sample.body, headers)
         self._titles.setdefault(posted.receipt, sample.title)
-        receipt = None if sample.again else await self._reader.raw(posted.receipt)
-        planned = plan(receipt, self._config, self._sinks) if receipt else None
+        receipt = None if sample.again else await self._reader.raw_receipt(posted.receipt)
+        planned = plan_receipt(receipt, self._config, self._sinks) if receipt else None
         return Sent(title=sample.title, posted=posted, planned=planned)
 
     async def until_settled(self, drawn: Picture) -> None:
@@ -120,7 +120,7 @@ class _Show:
             await self._look(drawn)
 
     def _lacking(self) -> Sequence[str]:
-        return lacking(self._sent, self._seen, self._config.sinks, self._processes.sandbox_url)
+        return missing_results(self._sent, self._seen, self._config.sinks, self._processes.sandbox_url)
 
     async def follow(self) -> None:
         """Tell whatever else comes, until interrupted."""

@@ -3,11 +3,11 @@
 import typer
 
 from relay.cli import options
-from relay.cli.finding import FoundEvent, Wanted, find_events
-from relay.cli.moments import shown
-from relay.cli.opening import reading
+from relay.cli.context import with_reader
 from relay.cli.output import print_json, print_lines, print_table
-from relay.cli.story import of_event, record, told
+from relay.cli.search import EventFilter, FoundEvent, find_events
+from relay.cli.story import format_story, of_event, record
+from relay.cli.timefmt import format_time
 
 app = typer.Typer(name="events", help="What came in.", no_args_is_help=True)
 COLUMNS = ("arrived", "event id", "source", "event", "entity", "state", "again", "reason")
@@ -27,10 +27,10 @@ def list_events(
     reveal: options.Reveal = False,
 ) -> None:
     """List events, the newest first. A hook that carried none is listed by its receipt."""
-    wanted: Wanted = options.wanted(
+    wanted: EventFilter = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit
     )
-    found = reading(lambda reader: find_events(reader, wanted))
+    found = with_reader(lambda reader: find_events(reader, wanted))
     if json:
         print_json([_record(one) for one in found], reveal=reveal)
     else:
@@ -40,11 +40,11 @@ def list_events(
 @app.command("show")
 def show_event(id: str, json: options.Json = False, reveal: options.Reveal = False) -> None:
     """Tell the whole story of an event, or of a receipt: where it went, every attempt, and why not elsewhere."""
-    story = reading(lambda reader: of_event(reader, id))
+    story = with_reader(lambda reader: of_event(reader, id))
     if json:
         print_json(record(story), reveal=reveal)
     else:
-        print_lines(told(story), reveal=reveal)
+        print_lines(format_story(story), reveal=reveal)
 
 
 def _record(found: FoundEvent) -> dict[str, object]:
@@ -68,4 +68,4 @@ def _row(found: FoundEvent) -> tuple[object, ...]:
     entity = f"{event.entity}:{event.entity_id}" if event and event.entity_id else ""
     name = event.name if event else "-"
     again = f"×{receipt.duplicates}" if receipt.duplicates else ""
-    return shown(receipt.received_at), found.id, receipt.source, name, entity, found.state, again, found.reason
+    return format_time(receipt.received_at), found.id, receipt.source, name, entity, found.state, again, found.reason

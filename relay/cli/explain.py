@@ -9,15 +9,15 @@ import uuid_utils
 
 from relay.amocrm.events import read
 from relay.cli import options
-from relay.cli.opening import config, reading
+from relay.cli.context import config, with_reader
 from relay.cli.output import print_json, print_lines
 from relay.cli.requests import lines_of
 from relay.cli.sources import source_of
 from relay.config.load import Config
 from relay.errors import Malformed, RelayError
-from relay.live import make_sinks
+from relay.live_config import make_sinks
 from relay.model import Json, Receipt, Record
-from relay.planning import Considered, consider, plan
+from relay.planning import RouteEvaluation, evaluate_routes, plan_receipt
 from relay.sinks.base import Sink
 
 
@@ -31,7 +31,7 @@ class Rendered(Record, frozen=True):
     request: Json
 
 
-class Verdict(Record, frozen=True):
+class RouteExplanation(Record, frozen=True):
     """What one route says of an event: why it does not match, or what it makes."""
 
     route: str
@@ -40,7 +40,7 @@ class Verdict(Record, frozen=True):
     deliveries: Sequence[Rendered]
 
 
-class Explained(Record, frozen=True):
+class EventExplanation(Record, frozen=True):
     """One event, and what every route says of it."""
 
     event: str
@@ -48,7 +48,7 @@ class Explained(Record, frozen=True):
     entity_id: str
     state: str
     reason: str
-    routes: Sequence[Verdict]
+    routes: Sequence[RouteExplanation]
 
 
 class Explanation(Record, frozen=True):
@@ -57,7 +57,7 @@ class Explanation(Record, frozen=True):
     source: str
     state: str
     reason: str
-    events: Sequence[Explained]
+    events: Sequence[EventExplanation]
 
 
 def explain(
@@ -71,14 +71,14 @@ def explain(
     path = Path(what)
     if path.is_file():
         receipt = from_body(path.read_bytes(), source_of(found, source))
-        explanation = explained(receipt, found, None)
+        explanation = explain_receipt(receipt, found, None)
     else:
         receipt_id, _, index = what.partition(".")
-        explanation = explained(_stored(receipt_id), found, index or None)
+        explanation = explain_receipt(_stored(receipt_id), found, index or None)
     if json:
         print_json(explanation, reveal=reveal)
     else:
-        print_lines(told(explanation), reveal=reveal)
+        print_lines(format_explanation(explanation), reveal=reveal)
 
 
 def from_body(body: bytes, source: str) -> Receipt:
@@ -88,29 +88,29 @@ def from_body(body: bytes, source: str) -> Receipt:
 
 
 def _stored(id: str) -> Receipt:
-    receipt = reading(lambda reader: reader.raw(id))
+    receipt = with_reader(lambda reader: reader.raw_receipt(id))
     if receipt is None:
         raise RelayError(f"{id} is neither a file nor an event or receipt in the store: give a path or a full id")
     return receipt
 
 
-def explained(receipt: Receipt, config: Config, index: str | None) -> Explanation:
+def explain_receipt(receipt: Receipt, config: Config, index: str | None) -> Explanation:
     """Explain a receipt, or its event of that index. Pure."""
     sinks = make_sinks(config)
-    routed = plan(receipt, config, sinks)
+    routed = plan_receipt(receipt, config, sinks)
     source = config.sources.get(receipt.source)
     try:
         _, events = read(receipt)
     except Malformed:
         events = ()  # the plan says why
     told = [
-        Explained(
+        EventExplanation(
             event=event.name,
             entity=event.entity,
             entity_id=event.entity_id,
             state=listed.state,
             reason=listed.reason,
-            routes=[_verdict(c, sinks) for c in consider(event, source, config, sinks)] if source else [],
+            routes=[_verdict(c, sinks) for c in evaluate_routes(event, source, config, sinks)] if source else [],
         )
         for event, listed in zip(events, routed.events, strict=True)
         if index in (None, str(event.index))
@@ -120,8 +120,8 @@ def explained(receipt: Receipt, config: Config, index: str | None) -> Explanatio
     return Explanation(source=receipt.source, state=routed.state, reason=routed.reason, events=told)
 
 
-def _verdict(considered: Considered, sinks: dict[str, Sink]) -> Verdict:
-    return Verdict(
+def _verdict(considered: RouteEvaluation, sinks: dict[str, Sink]) -> RouteExplanation:
+    return RouteExplanation(
         route=considered.route.name,
         matched=considered.failure is None,
         because=considered.failure.message if considered.failure else "",
@@ -138,7 +138,7 @@ def _verdict(considered: Considered, sinks: dict[str, Sink]) -> Verdict:
     )
 
 
-def told(explanation: Explanation) -> Iterator[str]:
+def format_explanation(explanation: Explanation) -> Iterator[str]:
     """Tell an explanation in lines."""
     yield f"source {explanation.source}: {explanation.state}{_because(explanation.reason)}"
     for event in explanation.events:

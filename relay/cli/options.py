@@ -5,8 +5,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from relay.cli.finding import Wanted
-from relay.cli.moments import moment
+from relay.cli.search import EventFilter
+from relay.cli.timefmt import parse_time
 from relay.model import DeliveryState, ReceiptState
 
 
@@ -14,7 +14,7 @@ def _moment(text: str | None, option: str) -> int | None:
     if text is None:
         return None
     try:
-        return moment(text, time.time_ns() // 1_000_000)
+        return parse_time(text, time.time_ns() // 1_000_000)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
 
@@ -39,7 +39,7 @@ Since: TypeAlias = Annotated[str | None, typer.Option(help="Arrived since: 2h (a
 Until: TypeAlias = Annotated[str | None, typer.Option(help="Arrived until.")]
 
 
-def wanted(
+def event_filter(
     *,
     source: str | None,
     event: str | None,
@@ -49,9 +49,9 @@ def wanted(
     since: str | None,
     until: str | None,
     limit: int,
-) -> Wanted:
+) -> EventFilter:
     """Read the filters as they were given. Raises BadParameter."""
-    return Wanted(
+    return EventFilter(
         source=source,
         event=event,
         entity=_entity(entity) if entity else None,

@@ -12,13 +12,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from relay.cli.demo_check import Seen
 from relay.cli.masking import mask
-from relay.cli.moments import shown
 from relay.cli.output import console, print_lines
-from relay.cli.verdict import Seen
+from relay.cli.timefmt import format_time
 from relay.model import DeliveryState
 from relay.sandbox.arrivals import Arrival
-from relay.store.kept import KeptDelivery, KeptReceipt
+from relay.store.stored import StoredDelivery, StoredReceipt
 
 NEWEST = 12
 BODY_CHARACTERS = 160
@@ -96,15 +96,15 @@ def _hooks(seen: Seen, titles: Mapping[str, str]) -> Table:
         made = [seen.deliveries[id] for id in receipt.deliveries if id in seen.deliveries]
         again = f" ×{receipt.duplicates + 1}" if receipt.duplicates else ""
         title = titles.get(receipt.id, "from outside") + again
-        table.add_row(shown(receipt.received_at)[11:], title, _state(receipt.state), _deliveries(made))
+        table.add_row(format_time(receipt.received_at)[11:], title, _state(receipt.state), _deliveries(made))
     return table
 
 
-def _deliveries(deliveries: Sequence[KeptDelivery]) -> RenderableType:
+def _deliveries(deliveries: Sequence[StoredDelivery]) -> RenderableType:
     return Text("\n").join(map(_delivery, deliveries))
 
 
-def _delivery(delivery: KeptDelivery) -> Text:
+def _delivery(delivery: StoredDelivery) -> Text:
     why = "" if delivery.state is DeliveryState.DELIVERED else mask(f" {delivery.reason}")
     return Text.assemble(f"→ {delivery.sink} ", _state(delivery.state), why)
 
@@ -117,7 +117,7 @@ def _arrived(arrivals: Sequence[Arrival]) -> Table:
     table = _table("relay → vendors", "time", "answer", "request")
     for arrival in arrivals[-NEWEST:]:
         answer = f"{arrival.status or arrival.fault}{' (repeat)' if arrival.repeat else ''}"
-        table.add_row(shown(arrival.at)[11:], answer, Text(mask(request_line(arrival))))
+        table.add_row(format_time(arrival.at)[11:], answer, Text(mask(request_line(arrival))))
     return table
 
 
@@ -142,7 +142,7 @@ def _form(body: str) -> str:
     return "&".join(f"{name}={value}" for name, value in fields if name not in _SECRETS)
 
 
-def _oldest_first(seen: Seen) -> list[KeptReceipt]:
+def _oldest_first(seen: Seen) -> list[StoredReceipt]:
     return sorted(seen.receipts.values(), key=lambda receipt: receipt.id)
 
 

@@ -18,8 +18,8 @@ from relay.cli.sources import hook_path
 from relay.config.environment import Settings, environ
 from relay.config.load import Config, load_file
 from relay.errors import ConfigError
-from relay.sandbox.folder import FOLDER
-from relay.sandbox.supervisor import Processes
+from relay.processes.folder import FOLDER
+from relay.processes.supervisor import Processes
 from relay.sinks import TYPES
 
 GRACE_SECONDS: Final = 15  # in which a web process answers what it has taken

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from relay.config.load import Config
-from relay.live import make_sinks
+from relay.live_config import make_sinks
 from relay.model import Json
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
-from relay.cli.opening import config, settings
+from relay.cli.context import config, settings
 from relay.cli.output import print_json
 from relay.cli.posting import post
 from relay.cli.sources import hook_path, source_of

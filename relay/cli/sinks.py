@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
-from relay.cli.opening import config, with_tools
+from relay.cli.context import config, with_tools
 from relay.cli.output import print_json, print_table
 from relay.config.findings import did_you_mean
 from relay.errors import ConfigError
-from relay.live import make_sinks
+from relay.live_config import make_sinks
 from relay.model import Record
 from relay.sinks.base import Probe, Sink
 from relay.sinks.tools import Tools

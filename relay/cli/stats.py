@@ -7,13 +7,13 @@ from typing import Annotated, TypeAlias
 import typer
 
 from relay.cli import options
-from relay.cli.moments import shown, span
-from relay.cli.opening import reading
+from relay.cli.context import with_reader
 from relay.cli.output import print_json, print_lines, print_table
+from relay.cli.timefmt import format_duration, format_time
 from relay.model import Record
-from relay.store.kept import SinkState
-from relay.store.measures import ATTEMPT, BUCKETS, END_TO_END, per_bucket
-from relay.store.reading import Reader
+from relay.store.histograms import ATTEMPT, BUCKETS, END_TO_END, bucket_counts
+from relay.store.reader import Reader
+from relay.store.stored import SinkState
 
 Counters: TypeAlias = Mapping[tuple[str, ...], int]
 
@@ -55,11 +55,11 @@ def stats(
     json: options.Json = False,
 ) -> None:
     """Show counts, rates, latencies, the oldest due of each sink, and closed gates."""
-    found = reading(lambda reader: _measure(reader, over))
+    found = with_reader(lambda reader: _measure(reader, over))
     if json:
         print_json(found, reveal=True)
         return
-    print_lines(_told(found), reveal=True)
+    print_lines(_format_stats(found), reveal=True)
     print_table(SINK_COLUMNS, (_row(sink, found.at) for sink in found.sinks), reveal=True)
 
 
@@ -98,7 +98,7 @@ def rates(before: Counters, after: Counters, seconds: float) -> dict[str, float]
 
 def latency(counters: Counters, measure: str, sink: str) -> Latency:
     """Estimate how long things take at a sink."""
-    counts = per_bucket(counters, measure, sink)
+    counts = bucket_counts(counters, measure, sink)
     return Latency(p50=quantile(counts, 0.5), p99=quantile(counts, 0.99))
 
 
@@ -119,7 +119,7 @@ def quantile(counts: Sequence[int], q: float) -> int | None:
     return round(start * 1000)
 
 
-def _told(found: Stats) -> Iterator[str]:
+def _format_stats(found: Stats) -> Iterator[str]:
     yield f"inbox: {found.inbox[0]} waiting, {found.inbox[1]} being routed; jobs: {found.jobs[0]} waiting"
     yield ", ".join(f"{name} {rate:g}/s" for name, rate in found.rates.items())
     yield ""
@@ -138,8 +138,8 @@ def _row(sink: SinkStats, now: int) -> tuple[object, ...]:
         state.in_flight,
         state.held,
         state.dead,
-        "" if state.oldest_due_ms is None else span(state.oldest_due_ms),
-        *("" if time is None else span(time) for time in times),
+        "" if state.oldest_due_ms is None else format_duration(state.oldest_due_ms),
+        *("" if time is None else format_duration(time) for time in times),
         gate(state.gate, now),
     )
 
@@ -149,7 +149,7 @@ def gate(fields: Mapping[str, str], now: int) -> str:
     if "paused" in fields:
         return "paused"
     routes = {name.removeprefix("route:"): int(until) for name, until in fields.items() if name.startswith("route:")}
-    closed = [f"{name} closed until {shown(until)}" for name, until in routes.items() if until > now]
+    closed = [f"{name} closed until {format_time(until)}" for name, until in routes.items() if until > now]
     until = int(fields.get("until", 0))
-    whole = f"closed until {shown(until)}: {fields.get('reason', '')}" if until > now else "open"
+    whole = f"closed until {format_time(until)}: {fields.get('reason', '')}" if until > now else "open"
     return "; ".join([whole, *closed])

@@ -4,24 +4,24 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from relay.cli.moments import shown
+from relay.cli.timefmt import format_time
 from relay.errors import RelayError
 from relay.model import Attempt, DeliveryState, Record, RoutedEvent
-from relay.store.kept import KeptDelivery, KeptReceipt
-from relay.store.reading import Reader
+from relay.store.reader import Reader
+from relay.store.stored import StoredDelivery, StoredReceipt
 
 
 class DeliveryStory(Record, frozen=True):
     """A delivery with its attempts, oldest first."""
 
-    delivery: KeptDelivery
+    delivery: StoredDelivery
     attempts: Sequence[Attempt]
 
 
 class Story(Record, frozen=True):
     """A receipt, one of its events or all of them, and the deliveries of these."""
 
-    receipt: KeptReceipt
+    receipt: StoredReceipt
     events: Sequence[RoutedEvent]
     deliveries: Sequence[DeliveryStory]
 
@@ -70,15 +70,16 @@ def _named(event: RoutedEvent) -> dict[str, object]:
     return msgspec.structs.asdict(event)
 
 
-def told(story: Story) -> Iterator[str]:
+def format_story(story: Story) -> Iterator[str]:
     """Tell a story in lines."""
     receipt = story.receipt
     yield f"receipt {receipt.id}"
     sender = f", {receipt.user_agent}" if receipt.user_agent else ""
     how = "recovered, as no hook had told it, for" if receipt.recovered else "arrived from"
-    yield f"  {shown(receipt.received_at)}  {how} {receipt.source}, {receipt.size} bytes{sender}"
+    yield f"  {format_time(receipt.received_at)}  {how} {receipt.source}, {receipt.size} bytes{sender}"
     if receipt.duplicates:
-        yield f"  {shown(receipt.last_duplicate_at)}  came again, {receipt.duplicates} time(s) in all: not routed again"
+        last = format_time(receipt.last_duplicate_at)
+        yield f"  {last}  came again, {receipt.duplicates} time(s) in all: not routed again"
     version = f" under configuration {receipt.config}" if receipt.config else ""
     yield f"  {_state(receipt.state, receipt.reason)}{version}"
     for event in story.events:
@@ -86,16 +87,16 @@ def told(story: Story) -> Iterator[str]:
         yield f"  {event.name} {event.entity} {event.entity_id}".rstrip()
         yield f"  {_state(event.state, event.reason)}"
     for one in story.deliveries:
-        yield from _told(one)
+        yield from _format_delivery(one)
 
 
-def _told(story: DeliveryStory) -> Iterator[str]:
+def _format_delivery(story: DeliveryStory) -> Iterator[str]:
     delivery = story.delivery
     yield f"delivery {delivery.id}"
     yield f"  {delivery.route} → {delivery.sink}{', once for good' if delivery.once else ''}"
-    yield f"  {shown(delivery.created_at)}  made"
+    yield f"  {format_time(delivery.created_at)}  made"
     for attempt in story.attempts:
-        yield f"  {shown(attempt.at)}  {_attempt(attempt)}"
+        yield f"  {format_time(attempt.at)}  {_attempt(attempt)}"
     if delivery.deaths:
         yield f"  {delivery.deaths} worker(s) died while they held it"
     yield f"  {_end(delivery)}"
@@ -104,19 +105,19 @@ def _told(story: DeliveryStory) -> Iterator[str]:
 def _attempt(attempt: Attempt) -> str:
     times = f" ({attempt.times} times, this is the last)" if attempt.times > 1 else ""
     status = f" {attempt.status}" if attempt.status is not None else ""
-    next_at = f", next try {shown(attempt.next_at)}" if attempt.next_at is not None else ""
+    next_at = f", next try {format_time(attempt.next_at)}" if attempt.next_at is not None else ""
     provider = f", their id {attempt.provider_id}" if attempt.provider_id else ""
     head = f"attempt {attempt.number}{times}: {attempt.outcome}{status} in {attempt.took_ms} ms"
     return f"{head}: {attempt.reason}{provider}; {attempt.decision}{next_at}"
 
 
-def _end(delivery: KeptDelivery) -> str:
+def _end(delivery: StoredDelivery) -> str:
     if delivery.state is not DeliveryState.PENDING:
-        when = f"{shown(delivery.finished_at)}  " if delivery.finished_at is not None else ""
+        when = f"{format_time(delivery.finished_at)}  " if delivery.finished_at is not None else ""
         return when + _state(delivery.state, delivery.reason)
     if delivery.in_flight:
         return "pending: it is being sent"
-    return f"pending: next try {shown(delivery.due_at)}"
+    return f"pending: next try {format_time(delivery.due_at)}"
 
 
 def _state(state: str, reason: str) -> str:

@@ -6,15 +6,15 @@ from typing import Annotated, TypeAlias, TypeVar
 import typer
 
 from relay.cli import options
-from relay.cli.moments import shown
-from relay.cli.opening import config, reading, settings
+from relay.cli.context import config, settings, with_reader
 from relay.cli.output import print_json, print_lines, print_table
 from relay.cli.sources import source_of
+from relay.cli.timefmt import format_time
 from relay.errors import RelayError
-from relay.store.reading import Reader
+from relay.store.reader import Reader
 from relay.store.subscriptions import Subscription, Subscriptions
-from relay.web.subscriptions.refused import told
-from relay.web.subscriptions.wanted import Wanted
+from relay.web.subscriptions.errors import format_faults
+from relay.web.subscriptions.requests import SubscriptionRequest
 
 app = typer.Typer(name="subscriptions", help="Applications that are sent events.", no_args_is_help=True)
 COLUMNS = ("id", "source", "state", "since", "by", "name", "url", "events")
@@ -49,9 +49,9 @@ def add_subscription(
     json: options.Json = False,
 ) -> None:
     """Send events to an address: further ones where it is subscribed, and again where it was disabled."""
-    wanted, configured = Wanted(url=url, events=event, name=name), config()
+    wanted, configured = SubscriptionRequest(url=url, events=event, name=name), config()
     if faults := [*wanted.url_faults(configured.subscribers.allow), *wanted.event_faults("--event")]:
-        raise RelayError(told(faults))
+        raise RelayError(format_faults(faults))
     whose = source_of(configured, source)
     made = _doing(lambda subscriptions: subscriptions.subscribe(whose, url, event, "", name))
     _tell(made, json)
@@ -61,8 +61,8 @@ def add_subscription(
 def remove_subscription(id: int, event: SomeEvents = None, json: options.Json = False) -> None:
     """Send no more events to an address, or with --event no more of those."""
     events = event or []
-    if faults := Wanted(url="", events=events).event_faults("--event"):
-        raise RelayError(told(faults))
+    if faults := SubscriptionRequest(url="", events=events).event_faults("--event"):
+        raise RelayError(format_faults(faults))
 
     async def remove(subscriptions: Subscriptions) -> Subscription | None:
         found = await _known(subscriptions, id)
@@ -91,10 +91,10 @@ def enable_subscription(id: int, json: options.Json = False) -> None:
 def _doing(work: Callable[[Subscriptions], Awaitable[T]]) -> T:
     namespace = settings().namespace
 
-    async def with_reader(reader: Reader) -> T:
+    async def with_subscriptions(reader: Reader) -> T:
         return await work(Subscriptions(reader.client, namespace))
 
-    return reading(with_reader)
+    return with_reader(with_subscriptions)
 
 
 async def _known(subscriptions: Subscriptions, id: int) -> Subscription:
@@ -113,4 +113,4 @@ def _tell(one: Subscription | None, json: bool) -> None:
 def _row(one: Subscription) -> list[object]:
     state = f"disabled: {one.disabled_reason}" if one.disabled else "on"
     by = one.created_by or "operator"
-    return [one.id, one.source, state, shown(one.created_at), by, one.name, one.url, " ".join(sorted(one.events))]
+    return [one.id, one.source, state, format_time(one.created_at), by, one.name, one.url, " ".join(sorted(one.events))]

@@ -7,12 +7,12 @@ import uvicorn
 import uvloop
 
 from relay.sandbox.app import create
-from relay.sandbox.wire import Door, Wire
+from relay.sandbox.wire import ListeningPort, Wire
 
 
 async def serve(port: int) -> None:
     """Serve until told to stop."""
-    door = Door()
+    door = ListeningPort()
     config = uvicorn.Config(
         create(door.shut),
         host="127.0.0.1",

@@ -19,8 +19,8 @@ from starlette.types import Receive, Scope, Send
 
 from relay.sandbox.amocrm import app as amocrm
 from relay.sandbox.arrivals import Arrivals
+from relay.sandbox.fault_responses import misbehave, rendered
 from relay.sandbox.faults import Fault, Faults, Point
-from relay.sandbox.misbehaving import misbehave, rendered
 from relay.sandbox.pauses import Held, Pauses
 from relay.sandbox.vendors import make
 from relay.sandbox.vendors.base import Answer, Arrived, Vendor

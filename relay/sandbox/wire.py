@@ -69,7 +69,7 @@ class Connection:
         return False
 
 
-class Door:
+class ListeningPort:
     """The port: open, or for a while closed, so that connections are refused."""
 
     def __init__(self) -> None:

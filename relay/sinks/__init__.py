@@ -3,11 +3,11 @@
 from importlib.metadata import entry_points
 
 from relay.sinks.base import Sink
-from relay.sinks.http import HttpSink
-from relay.sinks.log import LogSink
-from relay.sinks.moysklad import MoySkladSink
+from relay.sinks.http.sink import HttpSink
+from relay.sinks.log.sink import LogSink
+from relay.sinks.moysklad.sink import MoySkladSink
 from relay.sinks.sms import SINKS as SMS
-from relay.sinks.unisender import UnisenderSink
+from relay.sinks.unisender.sink import UnisenderSink
 
 
 def _all() -> list[type[Sink]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 from relay.transport import Session
 
 
@@ -12,5 +12,5 @@ class Tools:
     """The session that all sinks share, their memory over all workers, and the clock (unix seconds)."""
 
     session: Session
-    notes: Notes
+    notes: SharedState
     now: Callable[[], float]

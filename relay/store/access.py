@@ -25,7 +25,7 @@ class Access:
         self._keys = Keys(namespace)
         self._call = Caller(client, self._keys.prefix)
 
-    async def knock(self, kind: str, login: str, right: bool) -> tuple[int, int]:
+    async def check_login_rate(self, kind: str, login: str, right: bool) -> tuple[int, int]:
         """Count credentials if they were wrong. Answers for how long the login, and everybody, must wait (ms; 0: not).
 
         Everybody: who comes with credentials of this kind. `login` is empty where the credentials name none. Who must

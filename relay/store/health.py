@@ -15,7 +15,7 @@ _GRADES = {"always": "fsync", "everysec": "everysec"}  # by appendfsync; "no" le
 
 
 @dataclass(frozen=True)
-class Room:
+class MemoryUse:
     """How full the store is, in bytes. A limit of 0 is none."""
 
     used: int
@@ -39,16 +39,16 @@ class Durability:
         return self.grade + ("+replica" if self.replicas else "")
 
 
-async def room(client: Redis) -> Room:
+async def read_memory_use(client: Redis) -> MemoryUse:
     """Read how full the store is. Raises StoreUnavailable."""
     try:
         info = await client.info("memory")
     except RedisError as error:
         raise unavailable(error) from error
-    return Room(used=int(info.get("used_memory", 0)), limit=int(info.get("maxmemory", 0)))
+    return MemoryUse(used=int(info.get("used_memory", 0)), limit=int(info.get("maxmemory", 0)))
 
 
-async def durability(client: Redis, probe_key: str) -> Durability:
+async def read_durability(client: Redis, probe_key: str) -> Durability:
     """Grade the store by what it says of itself, or where it may not say, by timing a write to its place on disk.
 
     The timing is the lesser witness: Valkey 9.1 with everysec answers WAITAOF before it has synced.

@@ -33,7 +33,7 @@ class Claim(Record, Generic[T], frozen=True):
 
     token: str
     items: list[T]
-    buried: list[str]  # given up on now: they killed their worker five times
+    poisoned: list[str]  # given up on now: they killed their worker five times
     wait_ms: int  # until more may be taken; -1: nothing to wait for
     batched: bool = False  # the items are for one call
 

@@ -6,13 +6,21 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from relay.model import Delivery, DeliveryState, Moved, Receipt, Routed
-from relay.store.deciding import decide
+from relay.model import CompletedLookup, Delivery, DeliveryState, Receipt, RoutedReceipt
 from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
+from relay.store.operator_decision import apply_operator_decision
 from relay.store.records import Accepted, Claim, Hook, Job, Settlement
 from relay.store.scripts import Caller, Script, unavailable
 from relay.store.subscriptions import Subscriptions
-from relay.store.wire import Claimed, Wanted, came, deliveries_of, hook_of, part_of, receipts_of
+from relay.store.wire import (
+    ClaimReply,
+    ClaimRequest,
+    claimed_deliveries,
+    claimed_receipts,
+    hook_row,
+    route_request,
+    settle_request,
+)
 
 _ACCEPT, _ROUTE = Script("accept"), Script("route")
 _CLAIM, _SETTLE = Script("claim", "_claiming"), Script("settle", "_settling")
@@ -21,8 +29,8 @@ _SENDING, _ENQUEUE, _FINISH_JOB = Script("sending"), Script("enqueue"), Script("
 _RETIRE, _RING, _MOVE = Script("retire"), Script("ring"), Script("move")
 
 _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
-_CLAIMED = msgspec.msgpack.Decoder(Claimed, strict=False)
-_TURNED = msgspec.msgpack.Decoder(tuple[list[str], Claimed], strict=False)
+_CLAIMED = msgspec.msgpack.Decoder(ClaimReply, strict=False)
+_TURNED = msgspec.msgpack.Decoder(tuple[list[str], ClaimReply], strict=False)
 _ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 _STRINGS = msgspec.msgpack.Decoder(list[str])
 _BOOL = msgspec.msgpack.Decoder(bool)
@@ -43,59 +51,61 @@ class Store:
 
     async def accept(self, hooks: Sequence[Hook], late: Sequence[str] = ()) -> Accepted:
         """Store hooks, all in one write. `late`: receipts whose answer left too late."""
-        request = {"mark_ms": MARK_MS, "hooks": list(map(hook_of, hooks)), "late": late}
+        request = {"mark_ms": MARK_MS, "hooks": list(map(hook_row, hooks)), "late": late}
         reply = await self._call(_ACCEPT, request, *[hook.body for hook in hooks])
         rang, answers = _ACCEPTED.decode(reply)
         return Accepted(rang=rang, answers=answers)
 
     async def claim_receipts(self, token: str, max: int, lease_ms: int) -> Claim[Receipt]:
         """Take receipts from the inbox."""
-        claimed, blobs = await self._claimed(Wanted(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms))
-        return receipts_of(claimed, token, blobs)
+        claimed, blobs = await self._claimed(
+            ClaimRequest(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms)
+        )
+        return claimed_receipts(claimed, token, blobs)
 
-    async def claim_deliveries(self, wanted: Wanted) -> Claim[Delivery]:
+    async def claim_deliveries(self, wanted: ClaimRequest) -> Claim[Delivery]:
         """Take what a sink may be sent now (`of_sink`): free slots, rate and gate allowing."""
         claimed, blobs = await self._claimed(wanted)
-        return deliveries_of(claimed, wanted.token, blobs)
+        return claimed_deliveries(claimed, wanted.token, blobs)
 
-    async def claim_waiting(self, queue: str, token: str, max: int, lease_ms: int) -> Claim[Delivery]:
+    async def claim_lookups(self, queue: str, token: str, max: int, lease_ms: int) -> Claim[Delivery]:
         """Take deliveries that wait for a look-up, as the account's gate allows. Who asks the account has its limit."""
-        wanted = Wanted(queue=queue, kind="d", token=token, max=max, lease_ms=lease_ms)
+        wanted = ClaimRequest(queue=queue, kind="d", token=token, max=max, lease_ms=lease_ms)
         claimed, blobs = await self._claimed(wanted)
-        return deliveries_of(claimed, token, blobs)
+        return claimed_deliveries(claimed, token, blobs)
 
     async def claim_jobs(self, token: str, max: int, lease_ms: int) -> Claim[Job]:
         """Take background work."""
-        claimed, _ = await self._claimed(Wanted(queue=JOBS, kind="j", token=token, max=max, lease_ms=lease_ms))
+        claimed, _ = await self._claimed(ClaimRequest(queue=JOBS, kind="j", token=token, max=max, lease_ms=lease_ms))
         records = zip(claimed.ids, claimed.records, strict=True)
         jobs = [Job(id=id, kind=kind, args=args.encode(), token=token) for id, (_, kind, args) in records]
-        return Claim(token=token, items=jobs, buried=claimed.buried, wait_ms=claimed.wait_ms)
+        return Claim(token=token, items=jobs, poisoned=claimed.poisoned, wait_ms=claimed.wait_ms)
 
-    async def _claimed(self, wanted: Wanted) -> tuple[Claimed, list[bytes]]:
+    async def _claimed(self, wanted: ClaimRequest) -> tuple[ClaimReply, list[bytes]]:
         meta, *blobs = await self._call(_CLAIM, wanted)
         return _CLAIMED.decode(meta), blobs
 
-    async def route(self, token: str, parts: Sequence[Routed]) -> tuple[list[str], list[str]]:
+    async def route(self, token: str, parts: Sequence[RoutedReceipt]) -> tuple[list[str], list[str]]:
         """Write what became of receipts. Returns the queues that have work now, and the receipts not ours any more."""
         blobs: list[bytes] = []
-        receipts = [part_of(part, blobs) for part in parts]
+        receipts = [route_request(part, blobs) for part in parts]
         reply = await self._call(_ROUTE, {"token": token, "receipts": receipts}, *blobs)
         return _ROUTED.decode(reply)
 
-    async def turn(
-        self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int], wanted: Wanted
+    async def settle_and_claim(
+        self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int], wanted: ClaimRequest
     ) -> tuple[list[str], Claim[Delivery]]:
         """Settle, then claim for the slots which that made free: `settle` and `claim_deliveries` in one round trip."""
-        request = {"came": came(sink_queue(sink), sink, items, counts), "wanted": wanted}
+        request = {"came": settle_request(sink_queue(sink), sink, items, counts), "wanted": wanted}
         meta, *blobs = await self._call(_TURN, request, *[item.attempt for item in items])
         answers, claimed = _TURNED.decode(meta)
-        return answers, deliveries_of(claimed, wanted.token, blobs)
+        return answers, claimed_deliveries(claimed, wanted.token, blobs)
 
     async def settle(self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> list[str]:
         """Write what attempts came to. Answers "settled", "stale" (a newer lease decides) or "gone" for each."""
         return await self._settle(sink_queue(sink), sink, items, counts)
 
-    async def put_off(self, queue: str, items: Sequence[Settlement]) -> list[str]:
+    async def postpone_lookups(self, queue: str, items: Sequence[Settlement]) -> list[str]:
         """Write that look-ups failed: each waits, under the queue's own name in the counters. Answers as `settle`."""
         assert all(item.decision.state is DeliveryState.PENDING for item in items)
         return await self._settle(queue, queue, items, {})
@@ -103,10 +113,10 @@ class Store:
     async def _settle(
         self, queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int]
     ) -> list[str]:
-        settled = came(queue, counted, items, counts)
+        settled = settle_request(queue, counted, items, counts)
         return _STRINGS.decode(await self._call(_SETTLE, settled, *[item.attempt for item in items]))
 
-    async def move(self, queue: str, items: Sequence[Moved]) -> tuple[list[str], list[str]]:
+    async def move(self, queue: str, items: Sequence[CompletedLookup]) -> tuple[list[str], list[str]]:
         """Move deliveries on whose look-up is answered. Returns the queues that have work now, and those not ours."""
         moved = [(item.delivery.id, item.delivery.token, item.state, item.reason) for item in items]
         reply = await self._call(_MOVE, {"queue": queue, "items": moved}, *[item.content for item in items])
@@ -119,14 +129,14 @@ class Store:
 
     async def confirm(self, id: str, by: str) -> str | None:
         """Settle a held delivery as delivered: `by` saw that it arrived. Returns why not, where it was not done."""
-        return await decide(self._call, id, "confirm", by)
+        return await apply_operator_decision(self._call, id, "confirm", by)
 
     async def resend(self, id: str, by: str) -> str | None:
         """Send a held or finished delivery once more, with all its attempts. Returns why not, where it was not done.
 
         No bell is set: a ticker will find it.
         """
-        return await decide(self._call, id, "resend", by)
+        return await apply_operator_decision(self._call, id, "resend", by)
 
     async def enqueue(self, id: str, kind: str, args: bytes = b"{}", delay_ms: int = 0) -> bool:
         """Make a job unless it is there. Returns whether its bell wants publishing."""
@@ -161,7 +171,7 @@ class Store:
         except RedisError as error:
             raise unavailable(error) from error
 
-    async def silence(self, queue: str) -> None:
+    async def clear_bell(self, queue: str) -> None:
         """Delete a bell: its message was received, or could not be published."""
         try:
             await self.client.delete(self.keys.bell(queue))

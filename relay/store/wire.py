@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from relay.model import Delivery, Limit, Receipt, Record, Routed
+from relay.model import Delivery, Limit, Receipt, Record, RoutedReceipt
 from relay.store.body import unpack
 from relay.store.keys import sink_queue
 from relay.store.records import Claim, Hook, Settlement
 
 
-class Wanted(Record, frozen=True):
+class ClaimRequest(Record, frozen=True):
     """What a claim is to take, as its script has it."""
 
     queue: str
@@ -23,17 +23,17 @@ class Wanted(Record, frozen=True):
     batch_from: int = 0
 
 
-class Claimed(Record, frozen=True, array_like=True):
+class ClaimReply(Record, frozen=True, array_like=True):
     """What a claim took, as its script tells it: ids, and the fields of each. The blobs stand beside it."""
 
     wait_ms: int
-    buried: list[str]
+    poisoned: list[str]
     ids: list[str]
     records: list[list[str]]
     batched: bool
 
 
-def hook_of(hook: Hook) -> tuple[object, ...]:
+def hook_row(hook: Hook) -> tuple[object, ...]:
     """Put a hook into a request, all but its body."""
     return (
         hook.id,
@@ -47,7 +47,7 @@ def hook_of(hook: Hook) -> tuple[object, ...]:
     )
 
 
-def of_sink(
+def sink_claim_request(
     sink: str,
     token: str,
     max: int,
@@ -55,10 +55,10 @@ def of_sink(
     concurrency: int,
     limits: Sequence[Limit],
     batch: tuple[int, int] = (0, 0),
-) -> Wanted:
+) -> ClaimRequest:
     """Say what is wanted of a sink. `batch` (n, m): from m due, up to n of them for one call, under one grant."""
     at_once, batch_from = batch
-    return Wanted(
+    return ClaimRequest(
         queue=sink_queue(sink),
         kind="d",
         token=token,
@@ -71,17 +71,17 @@ def of_sink(
     )
 
 
-def receipts_of(claimed: Claimed, token: str, blobs: Sequence[bytes]) -> Claim[Receipt]:
+def claimed_receipts(claimed: ClaimReply, token: str, blobs: Sequence[bytes]) -> Claim[Receipt]:
     """Read what was taken of the inbox."""
     items = [
         Receipt(id=id, deaths=int(r[0] or 0), source=r[1], received_at=int(r[2]), content_type=r[3], user_agent=r[4],
                 request_id=r[5], body=unpack(blob) if r[6] else blob)
         for id, r, blob in zip(claimed.ids, claimed.records, blobs, strict=True)
     ]  # fmt: skip
-    return Claim(token=token, items=items, buried=claimed.buried, wait_ms=claimed.wait_ms)
+    return Claim(token=token, items=items, poisoned=claimed.poisoned, wait_ms=claimed.wait_ms)
 
 
-def deliveries_of(claimed: Claimed, token: str, blobs: Sequence[bytes]) -> Claim[Delivery]:
+def claimed_deliveries(claimed: ClaimReply, token: str, blobs: Sequence[bytes]) -> Claim[Delivery]:
     """Read what was taken of a queue of deliveries."""
     items = [
         Delivery(id=id, deaths=int(r[0] or 0), event_id=r[1], source=r[2], route=r[3], accepted_at=int(r[4]),
@@ -89,15 +89,17 @@ def deliveries_of(claimed: Claimed, token: str, blobs: Sequence[bytes]) -> Claim
                  sends=int(r[9] or 0), sink=r[10], content=blob, token=token)
         for id, r, blob in zip(claimed.ids, claimed.records, blobs, strict=True)
     ]  # fmt: skip
-    return Claim(token=token, items=items, buried=claimed.buried, wait_ms=claimed.wait_ms, batched=claimed.batched)
+    return Claim(token=token, items=items, poisoned=claimed.poisoned, wait_ms=claimed.wait_ms, batched=claimed.batched)
 
 
-def came(queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> dict[str, object]:
+def settle_request(
+    queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int]
+) -> dict[str, object]:
     """Put what attempts came to into a request."""
     return {"queue": queue, "sink": counted, "items": list(map(_settlement, items)), "counts": list(counts.items())}
 
 
-def part_of(part: Routed, blobs: list[bytes]) -> dict[str, object]:
+def route_request(part: RoutedReceipt, blobs: list[bytes]) -> dict[str, object]:
     """Put what a script needs of a part into a request, its bodies into `blobs`."""
     body = 0
     if part.last and part.packed is not None:

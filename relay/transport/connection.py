@@ -5,8 +5,8 @@ from typing import cast
 
 from httptools import HttpParserError
 
+from relay.transport.answer_reader import AnswerReader
 from relay.transport.messages import Response
-from relay.transport.reading import AnswerReader
 
 
 class Connection(asyncio.Protocol):

@@ -13,7 +13,7 @@ from yarl import URL
 
 from relay.transport.connection import Connection
 from relay.transport.messages import FailureKind, Request, Response, TransportFailure, to_wire
-from relay.transport.names import Resolver, SystemResolver, places
+from relay.transport.resolver import Resolver, SystemResolver, endpoints
 
 CONNECT_TIMEOUT_S = 5.0
 RECONNECT_PAUSE_S = 0.1  # a restarting server is back by then, or not for long
@@ -83,7 +83,7 @@ class Session:
         try:
             async with asyncio.timeout(seconds):
                 url = request.url
-                found = await places(url.raw_host or "", url.port or 0, self._resolver)
+                found = await endpoints(url.raw_host or "", url.port or 0, self._resolver)
                 stage = "connect"
                 sock = await start_connection(found, happy_eyeballs_delay=_OTHER_ADDRESS_S, interleave=1)
                 context = None if url.scheme == "http" else request.tls or _default_tls()

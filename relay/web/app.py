@@ -14,12 +14,12 @@ from starlette.routing import Mount, Route, Router
 from relay.bells import Ringer, broker_settings
 from relay.config.environment import Settings, environ
 from relay.errors import ConfigError
-from relay.live import Live, settle_memory
+from relay.live_config import LiveConfig, freeze_startup_objects
 from relay.logs import configure, log
 from relay.store.access import Access
 from relay.store.connect import connect
-from relay.store.notes import Notes
-from relay.store.reading import Reader
+from relay.store.reader import Reader
+from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
 from relay.web import subscriptions
@@ -35,21 +35,21 @@ def create() -> Router:
     configure(settings.log)
     if settings.redis_url is None or settings.broker_url is None:
         raise ConfigError("REDIS_URL is not set: the web process needs the store's address; `relay dev` brings its own")
-    live = Live(settings)
+    live = LiveConfig(settings)
     # A connection for each group on its way and one for bells; they give up in time for an honest 503.
     writing = connect(settings.redis_url, answer_seconds=PATIENCE_SECONDS - 0.3, connections=GROUPS_IN_FLIGHT + 1)
     store = Store(writing, settings.namespace)
     reader = Reader(connect(settings.redis_url, answer_seconds=5), settings.namespace)
     celery = Celery("relay")
     celery.conf.update(broker_settings(settings.broker_url, settings.namespace))
-    watch = StoreWatch(reader.client, reader.keys, Notes(reader.client, settings.namespace), live)
+    watch = StoreWatch(reader.client, reader.keys, SharedState(reader.client, settings.namespace), live)
     commit = GroupCommit(store, Ringer(celery, store), watch.full)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Router) -> AsyncIterator[None]:
         await watch.look()
         log.info("web.started", config=live.config.version, durability=str(watch.durability), problem=watch.problem)
-        settle_memory()
+        freeze_startup_objects()
         tasks = [asyncio.create_task(commit.run()), asyncio.create_task(watch.run())]
         yield
         for task in tasks:

@@ -13,7 +13,7 @@ from relay.model import Record
 from relay.store.keys import INBOX
 from relay.store.records import Hook
 from relay.store.store import Store
-from relay.web.patience import Patience
+from relay.web.deadlines import DeadlineQueue
 
 PATIENCE_SECONDS = 2.0  # how long amoCRM waits for an answer
 GROUP_HOOKS = 100  # a script blocks the store while it runs
@@ -41,7 +41,7 @@ class GroupCommit:
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._late: list[str] = []
-        self._patience: Patience[Stored] = Patience()
+        self._patience: DeadlineQueue[Stored] = DeadlineQueue()
         self._work = asyncio.Event()
         self._in_flight = 0
         self._tasks: set[asyncio.Task[object]] = set()

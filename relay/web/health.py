@@ -8,13 +8,13 @@ from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from relay.accounts.silence import Heard, load
+from relay.accounts.source_health import SourceHealth, load
 from relay.errors import StoreUnavailable
-from relay.live import Live
+from relay.live_config import LiveConfig
 from relay.logs import log
-from relay.store.health import Durability, Room, durability, room
+from relay.store.health import Durability, MemoryUse, read_durability, read_memory_use
 from relay.store.keys import Keys
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 
 LOOK_SECONDS = 0.5
 DURABILITY_SECONDS = 30.0
@@ -23,15 +23,15 @@ DURABILITY_SECONDS = 30.0
 class StoreWatch:
     """Looks at the store in the background, so that no hook has to: how full it is, and what it survives."""
 
-    def __init__(self, client: Redis, keys: Keys, notes: Notes, live: Live) -> None:
+    def __init__(self, client: Redis, keys: Keys, notes: SharedState, live: LiveConfig) -> None:
         self._client = client
         self._notes = notes
         self._probe_key = keys.prefix + "probe"
         self._live = live
         self._graded_at = float("-inf")
-        self.room: Room | None = None
+        self.room: MemoryUse | None = None
         self.durability: Durability | None = None
-        self.sources: dict[str, Heard] = {}
+        self.sources: dict[str, SourceHealth] = {}
         self.problem: str | None = "not looked at yet"
 
     def full(self) -> bool:
@@ -49,9 +49,12 @@ class StoreWatch:
         """Look once."""
         was_full = self.full()
         try:
-            self.room = await room(self._client)
+            self.room = await read_memory_use(self._client)
             if self.durability is None or time.monotonic() - self._graded_at > DURABILITY_SECONDS:
-                self.durability, self._graded_at = await durability(self._client, self._probe_key), time.monotonic()
+                self.durability, self._graded_at = (
+                    await read_durability(self._client, self._probe_key),
+                    time.monotonic(),
+                )
                 self.sources = await self._heard()
             self.problem = None
         except StoreUnavailable as error:
@@ -61,12 +64,12 @@ class StoreWatch:
         if self.full() and not was_full:
             log.error("store.full", used=self.room and self.room.used, limit=self.room and self.room.limit)
 
-    async def _heard(self) -> dict[str, Heard]:
+    async def _heard(self) -> dict[str, SourceHealth]:
         found = {name: await load(self._notes, name) for name, one in self._live.config.sources.items() if one.api}
         return {name: heard for name, heard in found.items() if heard is not None}
 
 
-def _source(heard: Heard) -> dict[str, object]:
+def _source(heard: SourceHealth) -> dict[str, object]:
     return {
         "hook": heard.hook,
         "silent": heard.silent,
@@ -82,7 +85,7 @@ def healthz(_: Request) -> JSONResponse:
     return JSONResponse({"status": "alive"})
 
 
-def readyz(watch: StoreWatch, live: Live, strict: bool) -> Callable[[Request], JSONResponse]:
+def readyz(watch: StoreWatch, live: LiveConfig, strict: bool) -> Callable[[Request], JSONResponse]:
     """Make the endpoint that answers 200 where hooks can be taken, else 503, with what stands in the way."""
 
     def answer(_: Request) -> JSONResponse:

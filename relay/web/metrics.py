@@ -9,13 +9,13 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from relay.accounts.silence import Heard
+from relay.accounts.source_health import SourceHealth
 from relay.errors import StoreUnavailable
-from relay.live import Live
-from relay.store.kept import SinkState
+from relay.live_config import LiveConfig
+from relay.store.histograms import ATTEMPT, BUCKETS, END_TO_END, bucket_counts
 from relay.store.keys import account_queue
-from relay.store.measures import ATTEMPT, BUCKETS, END_TO_END, per_bucket
-from relay.store.reading import Reader
+from relay.store.reader import Reader
+from relay.store.stored import SinkState
 from relay.web.health import StoreWatch
 
 Counters = dict[tuple[str, ...], int]
@@ -34,7 +34,7 @@ _HISTOGRAMS = {
 }
 
 
-def metrics(reader: Reader, live: Live, watch: StoreWatch) -> Callable[[Request], Awaitable[Response]]:
+def metrics(reader: Reader, live: LiveConfig, watch: StoreWatch) -> Callable[[Request], Awaitable[Response]]:
     """Make the endpoint that answers with the metrics as Prometheus text, 503 while the store is away."""
 
     async def answer(_: Request) -> Response:
@@ -47,7 +47,7 @@ def metrics(reader: Reader, live: Live, watch: StoreWatch) -> Callable[[Request]
     return answer
 
 
-async def _exposition(reader: Reader, config: str, sources: Mapping[str, Heard]) -> bytes:
+async def _exposition(reader: Reader, config: str, sources: Mapping[str, SourceHealth]) -> bytes:
     families = [
         *_counted(await reader.counters()),
         *_gauges(await reader.sinks(), await reader.now()),
@@ -84,7 +84,7 @@ def _histogram(counters: Counters, measure: str, name: str, text: str) -> Histog
     family = HistogramMetricFamily(name, text, labels=["sink"])
     for sink in sorted({key[1] for key in counters if key[0] == measure}):
         buckets, total = [], 0
-        for end, count in zip([*map(str, BUCKETS), "+Inf"], per_bucket(counters, measure, sink), strict=True):
+        for end, count in zip([*map(str, BUCKETS), "+Inf"], bucket_counts(counters, measure, sink), strict=True):
             total += count
             buckets.append((end, total))
         family.add_metric([sink], buckets, counters.get((f"{measure}_ms", sink), 0) / 1000)
@@ -109,11 +109,11 @@ def _gauges(sinks: Iterable[SinkState], now: int) -> Iterator[Metric]:
     yield from (waiting, in_flight, held, dead, oldest, closed)
 
 
-async def _accounts(reader: Reader, sources: Mapping[str, Heard]) -> dict[str, tuple[int, int]]:
+async def _accounts(reader: Reader, sources: Mapping[str, SourceHealth]) -> dict[str, tuple[int, int]]:
     return {account_queue(name): await reader.account(name) for name in sources}
 
 
-def _heard(sources: Mapping[str, Heard]) -> Iterator[Metric]:
+def _heard(sources: Mapping[str, SourceHealth]) -> Iterator[Metric]:
     silent = GaugeMetricFamily(
         "relay_source_silent", "1 while a source is silent against its rhythm", labels=["source"]
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from celery import Celery
 
-from relay.sandbox.server import EmbeddedStore
+from relay.embedded.server import EmbeddedStore
 from tests.bench.measuring import MEASURED, OTHERS, Series, cpu_seconds, free_port, process, until
 from tests.bench.stack import BIN, HERE, commands, environment, fill, run, worker_command
 

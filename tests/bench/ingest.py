@@ -11,7 +11,7 @@ import urllib.request
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from relay.sandbox.server import EmbeddedStore
+from relay.embedded.server import EmbeddedStore
 from tests.bench.measuring import MEASURED, OTHERS, Series, cpu_seconds, free_port, process, until
 from tests.bench.stack import BODY, HERE, TOKEN, commands, environment, run, web_command
 

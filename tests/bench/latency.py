@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from relay.sandbox.server import EmbeddedStore
+from relay.embedded.server import EmbeddedStore
 from tests.bench.deliver import Receiver
 from tests.bench.ingest import Server
 from tests.bench.measuring import MEASURED, process

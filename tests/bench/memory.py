@@ -6,7 +6,7 @@ from pathlib import Path
 
 import redis
 
-from relay.sandbox.server import EmbeddedStore
+from relay.embedded.server import EmbeddedStore
 from tests.bench.deliver import Receiver
 from tests.bench.measuring import MEASURED, memory_bytes, process, until
 from tests.bench.stack import environment, fill, run, used_memory, worker_command

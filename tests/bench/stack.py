@@ -12,7 +12,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from relay.sandbox.server import EmbeddedStore
+from relay.embedded.server import EmbeddedStore
 from relay.store.connect import connect
 from relay.store.records import Hook
 from relay.store.store import Store

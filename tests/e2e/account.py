@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from relay.sandbox.amocrm.door import LONG_LIVED
-from relay.sandbox.supervisor import Processes
+from relay.processes.supervisor import Processes
+from relay.sandbox.amocrm.access import LONG_LIVED
 from tests.e2e.running import TOKEN, ask
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from relay.config.environment import environ
-from relay.sandbox.supervisor import Processes
+from relay.processes.supervisor import Processes
 from relay.store.connect import connect
-from relay.store.reading import Reader
+from relay.store.reader import Reader
 
 T = TypeVar("T")
 TOKEN = "test-token"

@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from relay.sandbox.supervisor import Processes
+from relay.processes.supervisor import Processes
 from tests.e2e.account import FakeAccount
 from tests.e2e.running import ask, running, until
 from tests.e2e.test_fetch import CONFIG, invoices, won

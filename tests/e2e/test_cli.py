@@ -8,8 +8,8 @@ import pytest
 
 from relay.cli import app
 from relay.config.environment import environ
+from relay.processes.supervisor import Processes
 from relay.sandbox.samples import samples
-from relay.sandbox.supervisor import Processes
 
 from .running import until
 

@@ -12,9 +12,9 @@ import pytest
 import redis
 
 from relay.model import DeliveryState
-from relay.sandbox.supervisor import Processes
-from relay.store.kept import KeptDelivery
+from relay.processes.supervisor import Processes
 from relay.store.keys import Keys, sink_queue
+from relay.store.stored import StoredDelivery
 
 from .running import Amo, arrivals, held, lead_hook, pause, reading, release, running, until
 
@@ -120,10 +120,10 @@ def end_leases(relay: Processes) -> None:
             client.zadd(keys.wake, {queue: 1})
 
 
-def deliveries(relay: Processes, receipt: str) -> dict[str, KeptDelivery]:
+def deliveries(relay: Processes, receipt: str) -> dict[str, StoredDelivery]:
     """Read what became of a hook, by sink."""
 
-    async def read() -> dict[str, KeptDelivery]:
+    async def read() -> dict[str, StoredDelivery]:
         with reading(relay) as reader:
             (kept,) = await reader.receipts([receipt])
             found = {one.sink: one for one in await reader.deliveries(list(kept.deliveries))}
@@ -133,8 +133,8 @@ def deliveries(relay: Processes, receipt: str) -> dict[str, KeptDelivery]:
     return asyncio.run(read())
 
 
-def settled(relay: Processes, receipt: str) -> dict[str, KeptDelivery]:
-    def all_of_them() -> dict[str, KeptDelivery] | None:
+def settled(relay: Processes, receipt: str) -> dict[str, StoredDelivery]:
+    def all_of_them() -> dict[str, StoredDelivery] | None:
         found = deliveries(relay, receipt)
         return found if all(one.state is not DeliveryState.PENDING for one in found.values()) else None
 
@@ -149,7 +149,7 @@ def made(relay: Processes, lead: int) -> dict[str, int]:
     return {sink: counts[sink] for sink in MAKES}
 
 
-def decide(relay: Processes, verdict: str, delivery: KeptDelivery) -> None:
+def decide(relay: Processes, verdict: str, delivery: StoredDelivery) -> None:
     command = [sys.executable, "-m", "relay", "deliveries", verdict, delivery.id]
     subprocess.run(command, env=relay.environ, check=True, capture_output=True)
 

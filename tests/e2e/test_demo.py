@@ -13,8 +13,8 @@ import pytest
 
 from relay.config.environment import environ
 from relay.errors import RelayError
-from relay.sandbox.folder import Folder, running
-from relay.sandbox.supervisor import Processes
+from relay.processes.folder import Folder, running
+from relay.processes.supervisor import Processes
 
 CONFIG = Path(__file__).parents[2] / "config" / "relay.yaml"
 DEADLINE = 60.0

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from relay.sandbox.supervisor import Processes
+from relay.processes.supervisor import Processes
 from tests.e2e.running import Amo, arrivals, fault, lead_hook, running, until
 
 HEALTHY = [f"good-{n}" for n in range(20)]

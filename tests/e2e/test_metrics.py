@@ -7,7 +7,7 @@ from pathlib import Path
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from relay.sandbox.supervisor import Processes
+from relay.processes.supervisor import Processes
 from tests.e2e.running import Amo, lead_hook, running, until
 
 DOCS = Path(__file__).parents[2] / "docs" / "operations.md"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import redis
 
-from relay.sandbox.supervisor import Processes
+from relay.processes.supervisor import Processes
 from tests.e2e.running import Amo, lead_hook, reading, running, stored_leads, until
 
 HOOKS = 2000

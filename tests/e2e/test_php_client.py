@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.supervisor import Processes
+from relay.processes.supervisor import Processes
 from tests.e2e.running import running, until
 
 SCRIPT = Path(__file__).parent / "php" / "subscribe.php"

@@ -15,10 +15,10 @@ from yarl import URL
 from relay.config.load import load
 from relay.config.schema import Subscribers
 from relay.model import Delivery, Outcome, Receipt
-from relay.planning import plan
-from relay.sandbox.ports import free_port
-from relay.sinks.guard import open_guarded_session
-from relay.sinks.subscriber import SubscriberSink
+from relay.planning import plan_receipt
+from relay.processes.ports import free_port
+from relay.sinks.address_guard import open_guarded_session
+from relay.sinks.subscriber.sink import SubscriberSink
 from relay.sinks.tools import Tools
 from relay.store.subscriptions import Subscription
 from relay.transport import Request, Response, call
@@ -76,7 +76,7 @@ def send_on(url, *hooks):
                 id=1, source="acme", url=url, name="", events=names(receipt), disabled=False, disabled_reason="",
                 created_at=1, updated_at=1, created_by="", sort=0,
             )  # fmt: skip
-            for made in plan(receipt, CONFIG, {}, {"acme": [subscription]}).deliveries:
+            for made in plan_receipt(receipt, CONFIG, {}, {"acme": [subscription]}).deliveries:
                 sink = SubscriberSink(subscription, ALLOW, None)
                 result = await sink.send(claimed(made), Tools(session=session, notes=None, now=time.time))
                 assert result.outcome is Outcome.DELIVERED
@@ -86,7 +86,7 @@ def send_on(url, *hooks):
 
 
 def names(receipt):
-    return frozenset(event.name for event in plan(receipt, CONFIG, {}).events)
+    return frozenset(event.name for event in plan_receipt(receipt, CONFIG, {}).events)
 
 
 def claimed(made):

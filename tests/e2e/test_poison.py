@@ -5,8 +5,8 @@ from pathlib import Path
 
 from relay.errors import RelayError
 from relay.model import ReceiptState
-from relay.sandbox.supervisor import Processes
-from relay.store.kept import KeptReceipt
+from relay.processes.supervisor import Processes
+from relay.store.stored import StoredReceipt
 from tests.e2e.running import Amo, lead_hook, reading, running, stored_leads, until
 from tests.e2e.test_nothing_lost import CONFIG
 
@@ -14,8 +14,8 @@ POISON = Path(__file__).parent / "poison"
 LEADS = 30
 
 
-def receipt(processes: Processes, id: str) -> KeptReceipt:
-    async def read() -> KeptReceipt:
+def receipt(processes: Processes, id: str) -> StoredReceipt:
+    async def read() -> StoredReceipt:
         with reading(processes) as reader:
             (found,) = await reader.receipts([id])
             await reader.client.aclose()

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from relay.sandbox.guard import Guard
-from relay.sandbox.server import EmbeddedStore
+from relay.embedded.server import EmbeddedStore
+from relay.processes.orphan_guard import OrphanGuard
 from relay.store.connect import connect
-from relay.store.reading import Reader
+from relay.store.reader import Reader
 from relay.store.store import Store
 
 from .invariants import broken
@@ -29,7 +29,7 @@ def start_server() -> Iterator[Callable[..., EmbeddedStore]]:
     started: list[EmbeddedStore] = []
     # Short: a socket's path has 107 bytes.
     with tempfile.TemporaryDirectory(prefix="amo-") as folder:
-        guard = Guard()  # a run that is killed leaves no server behind
+        guard = OrphanGuard()  # a run that is killed leaves no server behind
 
         def start(*options: str) -> EmbeddedStore:
             server = EmbeddedStore(Path(folder) / str(len(started)), *options)

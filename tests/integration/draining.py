@@ -11,7 +11,7 @@ from relay.config.sink import SinkSettings
 from relay.model import NewDelivery, Outcome, Result
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 from relay.transport import Session
 from relay.web.commit import GROUP_HOOKS
 from workers.drainer import Drainer
@@ -109,7 +109,7 @@ def make_drainer(sink: Sink, store, tools: Tools, worker: str = "w0", stopping: 
 async def open_tools(store, namespace: str) -> AsyncIterator[Tools]:
     """Give what sinks send with."""
     async with Session() as session:
-        yield Tools(session=session, notes=Notes(store.client, namespace), now=time.time)
+        yield Tools(session=session, notes=SharedState(store.client, namespace), now=time.time)
 
 
 async def drain(store, namespace: str, *sinks: Sink) -> None:

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 
 from relay.config.load import load_file
 from relay.model import DeliveryState
-from relay.planning import plan
-from relay.sandbox.ports import ask, free_port
+from relay.planning import plan_receipt
+from relay.processes.ports import ask, free_port
 from relay.sandbox.vendors.accounting import CLIENT, SIGNING_SECRET, STATIC_TOKEN
 from relay.sinks import TYPES
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.keys import sink_queue
-from relay.store.notes import Notes
-from relay.store.wire import of_sink
+from relay.store.shared_state import SharedState
+from relay.store.wire import sink_claim_request
 from relay.transport import Session
 
 from .draining import drain
@@ -162,7 +162,7 @@ class Shop:
         body = won(1_790_000_000 + self._hooks, lead)
         self.run(self.store.accept([hook(f"r{self._hooks:05}", body)]))
         (receipt,) = self.run(self.store.claim_receipts("router", 1, 60_000)).items
-        routed = plan(receipt, self.config, self.sinks)
+        routed = plan_receipt(receipt, self.config, self.sinks)
         assert {one.sink for one in routed.deliveries} >= {self.sink_name}
         assert all(one.state is DeliveryState.PENDING for one in routed.deliveries), routed
         self.run(self.store.route("router", [routed]))
@@ -179,7 +179,7 @@ class Shop:
 
         async def attempt() -> None:
             sink, token = self.sink, "dying"
-            claim = await self.store.claim_deliveries(of_sink(sink.name, token, 1, 60_000, 8, ()))
+            claim = await self.store.claim_deliveries(sink_claim_request(sink.name, token, 1, 60_000, 8, ()))
             for delivery in claim.items:
                 if not sink.unsafe or (not delivery.sending and await self.store.mark_sending([delivery]) == [True]):
                     await self._send(delivery)
@@ -189,7 +189,7 @@ class Shop:
 
     async def _send(self, delivery) -> None:
         async with Session() as session:
-            notes = Notes(self.store.client, self.namespace)
+            notes = SharedState(self.store.client, self.namespace)
             await self.sink.send(delivery, Tools(session=session, notes=notes, now=time.time))
 
     def finish(self):
@@ -333,7 +333,7 @@ def test_the_probe_is_answered(run, configured, sink, store, namespace):
 
     async def probe():
         async with Session() as session:
-            tools = Tools(session=session, notes=Notes(store.client, namespace), now=time.time)
+            tools = Tools(session=session, notes=SharedState(store.client, namespace), now=time.time)
             return await sinks[sink].probe(tools)
 
     assert run(probe()).ok

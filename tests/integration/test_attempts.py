@@ -10,7 +10,7 @@ from relay.errors import StoreUnavailable
 from relay.model import DeliveryState, Limit, Outcome, Result
 from relay.store.keys import sink_queue
 from relay.store.store import Store
-from relay.store.wire import of_sink
+from relay.store.wire import sink_claim_request
 
 from .draining import OneSink, Scripted, drain, make_drainer, open_tools, put
 
@@ -76,7 +76,7 @@ def test_a_sink_knows_how_often_the_bytes_left(waiting, drained):
     [("lookup", ["lookup"], "delivered"), ("hold", [], "held"), ("retry", ["send"], "delivered")],
 )
 def test_what_a_dead_worker_was_sending_is_not_just_sent_again(run, store, waiting, drained, on_unknown, calls, state):
-    (dying,) = run(store.claim_deliveries(of_sink("books", "dead", 1, 60_000, 8, ()))).items
+    (dying,) = run(store.claim_deliveries(sink_claim_request("books", "dead", 1, 60_000, 8, ()))).items
     assert run(store.mark_sending([dying])) == [True]
     run(store.client.zadd(store.keys.leased(sink_queue("books")), {dying.id: 1}))  # as if its lease had run out
     sink = Scripted(on_unknown=on_unknown)
@@ -107,15 +107,15 @@ def test_what_waits_goes_in_batches_of_one_grant_each_and_the_rest_alone(run, st
 
 def test_while_a_batch_is_out_nothing_else_is(run, store):
     put(run, store, [b"{}"] * 60)
-    first = run(store.claim_deliveries(of_sink("books", "w1", 8, 60_000, 8, (), (50, 10))))
-    second = run(store.claim_deliveries(of_sink("books", "w2", 8, 60_000, 8, (), (50, 10))))
+    first = run(store.claim_deliveries(sink_claim_request("books", "w1", 8, 60_000, 8, (), (50, 10))))
+    second = run(store.claim_deliveries(sink_claim_request("books", "w2", 8, 60_000, 8, (), (50, 10))))
     assert (len(first.items), first.batched, second.items) == (50, True, [])
 
 
 def test_a_sink_that_was_blocked_is_tried_with_one_delivery(run, store):
     put(run, store, [b"{}"] * 60)
     run(store.client.hset(store.keys.gate(sink_queue("books")), "until", 1))
-    claim = run(store.claim_deliveries(of_sink("books", "w1", 8, 60_000, 8, (), (50, 10))))
+    claim = run(store.claim_deliveries(sink_claim_request("books", "w1", 8, 60_000, 8, (), (50, 10))))
     assert (len(claim.items), claim.batched) == (1, False)
 
 
@@ -239,8 +239,8 @@ class TestOverdue:
         sink = Busy(hanging)
 
         class WhileAsked(Store):
-            async def turn(self, *args, **more):
-                answered = await super().turn(*args, **more)
+            async def settle_and_claim(self, *args, **more):
+                answered = await super().settle_and_claim(*args, **more)
                 await sink.another_ended()
                 return answered
 

@@ -6,8 +6,8 @@ import pytest
 
 from relay.errors import StoreUnavailable
 from relay.store.records import Claim
-from relay.store.wire import of_sink
-from workers.marking import MARKED_AT_ONCE, Marks
+from relay.store.wire import sink_claim_request
+from workers.sending_marks import MARKED_AT_ONCE, SendingMarks
 
 from .draining import put
 
@@ -45,7 +45,7 @@ def taken(run, store):
         put(run, store, [b"{}"] * n)
         items = []
         for number in range(n // 100 + 1):
-            claim: Claim = run(store.claim_deliveries(of_sink("books", f"w{number}", 100, 60_000, 0, ())))
+            claim: Claim = run(store.claim_deliveries(sink_claim_request("books", f"w{number}", 100, 60_000, 0, ())))
             items += claim.items
         return items
 
@@ -70,7 +70,7 @@ def test_those_that_ask_together_are_marked_in_calls_of_a_hundred(run, watched, 
     deliveries = taken(MARKED_AT_ONCE + 3)
 
     async def go() -> list[bool]:
-        return await asyncio.gather(*mark(Marks(watched), deliveries))
+        return await asyncio.gather(*mark(SendingMarks(watched), deliveries))
 
     assert run(go()) == [True] * len(deliveries)
     assert [len(call) for call in watched.calls] == [MARKED_AT_ONCE, 3]
@@ -81,7 +81,7 @@ def test_who_asks_while_others_are_being_marked_does_not_wait_for_them(run, watc
     first, second = taken(2)
 
     async def go() -> list[bool]:
-        marks = Marks(watched)
+        marks = SendingMarks(watched)
         watched.may_go.clear()
         tasks = mark(marks, [first])
         await watched.began.get()
@@ -98,7 +98,7 @@ def test_one_that_is_cut_off_before_the_call_is_not_marked_and_the_others_are(ru
     deliveries = taken(3)
 
     async def go() -> list[object]:
-        tasks = mark(Marks(watched), deliveries)
+        tasks = mark(SendingMarks(watched), deliveries)
         await asyncio.sleep(0)  # all have asked
         tasks[1].cancel()
         return await asyncio.gather(*tasks, return_exceptions=True)
@@ -114,7 +114,7 @@ def test_one_that_is_cut_off_during_the_call_leaves_the_others_theirs(run, watch
 
     async def go() -> list[object]:
         watched.may_go.clear()
-        tasks = mark(Marks(watched), deliveries)
+        tasks = mark(SendingMarks(watched), deliveries)
         await watched.began.get()
         tasks[0].cancel()
         watched.may_go.set()
@@ -130,7 +130,7 @@ def test_a_call_that_fails_fails_for_all_that_asked_and_for_none_after_them(run,
     first, second, later = taken(3)
 
     async def go() -> list[object]:
-        marks = Marks(watched)
+        marks = SendingMarks(watched)
         watched.refusal = refusal
         failed = await asyncio.gather(*mark(marks, [first, second]), return_exceptions=True)
         watched.refusal = None

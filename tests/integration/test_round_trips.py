@@ -9,7 +9,7 @@ import pytest
 
 from relay.amocrm.form import encode
 from relay.config.environment import Settings
-from relay.live import Live
+from relay.live_config import LiveConfig
 from relay.web.commit import GROUP_HOOKS
 from workers.router import Router
 
@@ -32,7 +32,7 @@ def router(store, tmp_path) -> Router:
     """Make a router as it is configured unless somebody says otherwise."""
     path = tmp_path / "relay.yaml"
     path.write_text(CONFIG)
-    live = Live(Settings.from_environ({"RELAY_CONFIG": str(path)}))
+    live = LiveConfig(Settings.from_environ({"RELAY_CONFIG": str(path)}))
     return Router(live, store, lambda queues: None, lambda: False)
 
 

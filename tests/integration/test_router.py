@@ -12,9 +12,9 @@ from relay.amocrm.events import read
 from relay.amocrm.form import encode
 from relay.config.environment import Settings
 from relay.errors import StoreUnavailable
-from relay.live import Live
+from relay.live_config import LiveConfig
 from relay.model import DeliveryState, ReceiptState
-from relay.planning import plan_all
+from relay.planning import plan_receipts
 from workers.router import Router
 
 from .store.shapes import hook
@@ -50,7 +50,7 @@ class Worker:
     def take(self, batch: int) -> None:
         """Have it claim so many at a time."""
         self._config.write_text(CONFIG % batch)
-        self.live = Live(Settings.from_environ({"RELAY_CONFIG": str(self._config)}))
+        self.live = LiveConfig(Settings.from_environ({"RELAY_CONFIG": str(self._config)}))
 
     def _read(self, receipt):
         self.planned.append((receipt.id, threading.current_thread().name))
@@ -115,7 +115,7 @@ def test_a_body_is_kept_small_and_reads_as_it_came(worker):
     (id,) = worker.accept(1, body=body)
     worker.route()
     assert worker.run(worker.store.client.strlen(worker.store.keys.body(id))) < len(body) / 2
-    assert worker.run(worker.reader.raw(id)).body == body
+    assert worker.run(worker.reader.raw_receipt(id)).body == body
     assert len(worker.deliveries(id)) == 60
 
 
@@ -123,7 +123,7 @@ def test_a_body_that_would_not_get_smaller_is_kept_as_it_came(worker):
     (id,) = worker.accept(1, body=b"leads[add][0][id]=1")
     worker.route()
     assert worker.run(worker.store.client.get(worker.store.keys.body(id))) == b"leads[add][0][id]=1"
-    assert worker.run(worker.reader.raw(id)).body == b"leads[add][0][id]=1"
+    assert worker.run(worker.reader.raw_receipt(id)).body == b"leads[add][0][id]=1"
 
 
 def test_one_that_cannot_be_planned_is_put_aside_and_the_others_go_on(worker):
@@ -137,7 +137,7 @@ def test_one_that_cannot_be_planned_is_put_aside_and_the_others_go_on(worker):
     states = {id: worker.receipt(id).state for id in ("r1", "r2", "r3")}
     assert states == {"r1": "routed", "r2": "quarantined", "r3": "routed"}
     assert worker.receipt("r2").reason == "the relay failed on it: ValueError"
-    assert worker.run(worker.reader.raw("r2")).body == leads(2)
+    assert worker.run(worker.reader.raw_receipt("r2")).body == leads(2)
 
 
 def test_one_of_a_batch_that_cannot_be_planned_leaves_the_others_theirs(worker):
@@ -157,7 +157,9 @@ def test_one_of_a_batch_that_cannot_be_planned_leaves_the_others_theirs(worker):
 def test_what_is_large_is_decoded_a_piece_at_a_time(worker, monkeypatch):
     monkeypatch.setattr("workers.router.PLAN_BYTES", 100)
     sizes = []
-    monkeypatch.setattr("workers.router.plan_all", lambda some, *more: sizes.append(len(some)) or plan_all(some, *more))
+    monkeypatch.setattr(
+        "workers.router.plan_receipts", lambda some, *more: sizes.append(len(some)) or plan_receipts(some, *more)
+    )
     worker.take(batch=9)
     worker.accept(*range(10, 16), body=b"leads[add][0][id]=1&leads[add][0][name]=x")  # of 41 bytes
     worker.accept(16, body=leads(*range(9)))

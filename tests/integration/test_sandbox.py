@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.ports import ask, free_port
+from relay.processes.ports import ask, free_port
 
 DEADLINE = 20.0
 BODY = b'{"amount":"1500.00"}'

@@ -16,7 +16,7 @@ from relay.sandbox.vendors.smsru import Smsru
 from relay.sinks import TYPES
 from relay.sinks.sms import sink as sms_sink
 from relay.store.keys import sink_queue
-from relay.store.wire import of_sink
+from relay.store.wire import sink_claim_request
 
 from .draining import drain, put
 
@@ -184,7 +184,7 @@ def test_a_look_up_that_fails_is_asked_again_and_nothing_is_sent(wait_for, drain
 def test_what_a_dead_worker_was_sending_is_looked_up(run, store, wait_for, drained):
     gateway = Gateway("smsc")
     ids = wait_for(gateway, (PHONE, TEXT))
-    (dying,) = run(store.claim_deliveries(of_sink("sms", "dead", 1, 60_000, 8, ()))).items
+    (dying,) = run(store.claim_deliveries(sink_claim_request("sms", "dead", 1, 60_000, 8, ()))).items
     assert run(store.mark_sending([dying])) == [True]
     gateway.vendor.texts.append(Text(id=dying.id, phone=PHONE, text=TEXT, sender=""))  # its bytes had left
     run(store.client.zadd(store.keys.leased(sink_queue("sms")), {dying.id: 1}))  # its lease ran out

@@ -13,13 +13,13 @@ import pytest
 from relay.amocrm.events import read
 from relay.amocrm.form import encode
 from relay.config.environment import Settings
-from relay.live import Live
+from relay.live_config import LiveConfig
 from relay.model import DeliveryState, Receipt
-from relay.sinks.guard import open_guarded_session
+from relay.sinks.address_guard import open_guarded_session
 from relay.sinks.tools import Tools
 from relay.store.connect import connect
 from relay.store.keys import sink_queue
-from relay.store.reading import Reader
+from relay.store.reader import Reader
 from relay.store.records import Hook
 from relay.store.store import Store
 from workers.drainer import Drainer
@@ -81,7 +81,7 @@ class Relay:
         path.write_text(CONFIG)
         self.store = store
         self.reader = Reader(store.client, store.keys.prefix.strip("{}:"))
-        self.live = Live(Settings.from_environ({"RELAY_CONFIG": str(path)}))
+        self.live = LiveConfig(Settings.from_environ({"RELAY_CONFIG": str(path)}))
         self.run = run
         self._hooks = 0
 
@@ -142,7 +142,7 @@ class Relay:
         """Tell whether a ticker would ring for a sink now, all earlier bells heard."""
 
         async def rung():
-            await self.store.silence(sink_queue(sink))
+            await self.store.clear_bell(sink_queue(sink))
             return sink_queue(sink) in await self.store.ring()
 
         return self.run(rung())

@@ -11,11 +11,11 @@ from relay.model import DeliveryState, Limit, Outcome
 from relay.sandbox.vendors.base import Arrived
 from relay.sandbox.vendors.unisender import WITHOUT_LETTER, Unisender
 from relay.sinks.tools import Tools
-from relay.sinks.unisender import UnisenderSink
 from relay.sinks.unisender.settings import UnisenderSettings
+from relay.sinks.unisender.sink import UnisenderSink
 from relay.store.keys import sink_queue
 from relay.store.store import Store
-from relay.store.wire import of_sink
+from relay.store.wire import sink_claim_request
 from relay.transport import Session
 
 from .draining import drain, put
@@ -116,9 +116,9 @@ class Recording(Store):
             await self._record(len(claim.items))
         return claim
 
-    async def turn(self, *args, **more):
+    async def settle_and_claim(self, *args, **more):
         async with self._one_at_a_time:
-            answers, claim = await super().turn(*args, **more)
+            answers, claim = await super().settle_and_claim(*args, **more)
             await self._record(len(claim.items))
         return answers, claim
 
@@ -153,7 +153,7 @@ def test_a_lost_answer_never_means_a_second_letter(run, store, reader, house, de
 @pytest.mark.parametrize("optin", [0, 4])
 def test_a_request_that_was_lost_on_its_way_is_sent_again(run, store, reader, house, deliver, optin):
     (id,) = put(run, store, contents("anna@example.com"), "newsletter")
-    (dying,) = run(store.claim_deliveries(of_sink("newsletter", "dead", 1, 60_000, 8, ()))).items
+    (dying,) = run(store.claim_deliveries(sink_claim_request("newsletter", "dead", 1, 60_000, 8, ()))).items
     run(store.mark_sending([dying]))
     run(store.client.zadd(store.keys.leased(sink_queue("newsletter")), {id: 1}))  # as if its lease had run out
     deliver(("newsletter", {"double_optin": optin}))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from relay.config.load import load
 from relay.model import DeliveryState, Receipt, ReceiptState
-from relay.planning import plan, plan_all
+from relay.planning import plan_receipt, plan_receipts
 from relay.sinks import TYPES
 from relay.store.subscriptions import Subscription
 
@@ -61,12 +61,12 @@ def receipt(n: int, body: bytes, source: str) -> Receipt:
 @given(st.lists(st.tuples(st.sampled_from(BODIES), st.sampled_from(SOURCES)), max_size=12))
 def test_a_batch_comes_to_what_its_receipts_come_to_one_by_one(hooks):
     receipts = [receipt(n, *hook) for n, hook in enumerate(hooks)]
-    alone = [plan(one, CONFIG, SINKS, SUBSCRIBED) for one in receipts]
-    assert plan_all(receipts, CONFIG, SINKS, SUBSCRIBED) == alone
+    alone = [plan_receipt(one, CONFIG, SINKS, SUBSCRIBED) for one in receipts]
+    assert plan_receipts(receipts, CONFIG, SINKS, SUBSCRIBED) == alone
 
 
 def test_among_these_hooks_is_every_end_that_a_receipt_and_a_delivery_can_have():
-    planned = plan_all([receipt(n, body, "acme") for n, body in enumerate(BODIES)], CONFIG, SINKS, SUBSCRIBED)
+    planned = plan_receipts([receipt(n, body, "acme") for n, body in enumerate(BODIES)], CONFIG, SINKS, SUBSCRIBED)
     ends = {one.state for one in planned}
     assert ends == {ReceiptState.ROUTED, ReceiptState.UNROUTED, ReceiptState.REFUSED, ReceiptState.MALFORMED}
     made = [delivery for one in planned for delivery in one.deliveries]
@@ -83,7 +83,7 @@ def test_among_these_hooks_is_every_end_that_a_receipt_and_a_delivery_can_have()
     ],
 )
 def test_what_is_refused_is_listed_with_its_reason_and_goes_nowhere(body, reason):
-    routed = plan(receipt(1, body, "acme"), CONFIG, SINKS, SUBSCRIBED)
+    routed = plan_receipt(receipt(1, body, "acme"), CONFIG, SINKS, SUBSCRIBED)
     assert (routed.state, routed.reason, routed.deliveries) == (ReceiptState.REFUSED, reason, [])
     assert [(event.state, event.reason) for event in routed.events] == [(ReceiptState.REFUSED, reason)]
 
@@ -91,7 +91,7 @@ def test_what_is_refused_is_listed_with_its_reason_and_goes_nowhere(body, reason
 def test_one_whose_key_is_known_keeps_its_once_identity_though_nothing_can_be_rendered():
     body = b"leads[add][0][name]=x&account[subdomain]=acme"  # no id
     first, second = (
-        next(one for one in plan(receipt(n, body, "acme"), CONFIG, SINKS).deliveries if one.route == "once")
+        next(one for one in plan_receipt(receipt(n, body, "acme"), CONFIG, SINKS).deliveries if one.route == "once")
         for n in (1, 2)
     )
     assert (first.once, first.state, first.id) == (True, DeliveryState.DEAD, second.id)

@@ -9,7 +9,7 @@ from relay.amocrm.events import read
 from relay.amocrm.form import encode
 from relay.config.load import load
 from relay.model import Receipt, ReceiptState
-from relay.planning import plan
+from relay.planning import plan_receipt
 from relay.sinks import TYPES
 from relay.store.subscriptions import Subscription
 
@@ -46,7 +46,7 @@ def planned(body, *subscriptions, source="acme"):
     subscribed = {}
     for one in subscriptions:
         subscribed.setdefault(one.source, []).append(one)
-    return plan(receipt(body, source), CONFIG, SINKS, subscribed)
+    return plan_receipt(receipt(body, source), CONFIG, SINKS, subscribed)
 
 
 STATUS = "leads[status][0][id]=7&leads[status][0][status_id]=1&account[subdomain]=acme"
@@ -130,7 +130,7 @@ def test_what_is_sent_on_means_to_a_listener_what_amocrm_sent(path):
     original = Receipt(id="r1", source="other", received_at=5, body=path.read_bytes(), content_type="")
     account, events = read(original)
     everything = subscription(1, *(event.name for event in events), source="other")
-    routed = plan(original, CONFIG, SINKS, {"other": [everything]})
+    routed = plan_receipt(original, CONFIG, SINKS, {"other": [everything]})
     assert len(routed.deliveries) == len(events)
     for event, delivery in zip(events, routed.deliveries, strict=True):
         sent_on = Receipt(id="r1", source="other", received_at=5, body=delivery.content, content_type="")

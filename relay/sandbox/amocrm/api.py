@@ -12,8 +12,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from relay.amocrm.events import SUBSCRIBABLE
+from relay.sandbox.amocrm.access import IssuedTokens, RequestLimits
 from relay.sandbox.amocrm.account import FIELDS, PIPELINES, SUBDOMAIN, USERS, Account
-from relay.sandbox.amocrm.door import Limits, Tokens
 from relay.sandbox.amocrm.shapes import Item
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -26,7 +26,7 @@ _FORBIDDEN: Final = "<html><head><title>403 Forbidden</title></head><body><h1>40
 class Api:
     """The account's API, behind its limits and tokens. `asked` counts the requests by method and path."""
 
-    def __init__(self, account: Account, limits: Limits, tokens: Tokens) -> None:
+    def __init__(self, account: Account, limits: RequestLimits, tokens: IssuedTokens) -> None:
         self._account = account
         self._limits = limits
         self._tokens = tokens

@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from relay.sandbox.amocrm.access import IssuedTokens, RequestLimits
 from relay.sandbox.amocrm.account import SINGULAR, Account
 from relay.sandbox.amocrm.api import Api, problem
-from relay.sandbox.amocrm.door import Limits, Tokens
+from relay.sandbox.amocrm.hooks import send_hooks
 from relay.sandbox.amocrm.shapes import Fact
-from relay.sandbox.amocrm.telling import tell
 
 
 class Amocrm:
@@ -28,8 +28,8 @@ class Amocrm:
 
     def __init__(self) -> None:
         self.account = Account()
-        self.limits = Limits()
-        self.tokens = Tokens()
+        self.limits = RequestLimits()
+        self.tokens = IssuedTokens()
         self.api = Api(self.account, self.limits, self.tokens)
 
     def app(self) -> Starlette:
@@ -120,7 +120,7 @@ class Amocrm:
 
     async def _tell(self, facts: Sequence[Fact]) -> Any:
         letters = [(destination, fact) for fact in facts for destination in self.account.listeners(fact.event)]
-        return msgspec.to_builtins(await tell(letters))
+        return msgspec.to_builtins(await send_hooks(letters))
 
 
 class _Limits(msgspec.Struct, forbid_unknown_fields=True):

@@ -64,9 +64,9 @@ class MoySklad(Vendor):
         if not secret or secret.startswith("wrong"):
             return _error(401, 1056, "wrong name or password")
         match arrived.path.strip("/").rpartition("/")[::2]:
-            case "entity", "organization" if arrived.method == "GET":
+            case ["entity", "organization"] if arrived.method == "GET":
                 return _listed([{"name": "ACME"}])
-            case "entity", kind if kind in _MADE:
+            case ["entity", kind] if kind in _MADE:
                 return self._find(kind, arrived) if arrived.method == "GET" else self._make(kind, arrived)
         return _error(404, 1002, "there is nothing here")
 

@@ -11,7 +11,7 @@ from relay.rendering import TemplateErrors, Tree, compile_tree
 from relay.sinks.address import check_address, encode_pairs
 from relay.sinks.base import Probe
 from relay.sinks.checks import Checks, JsonPath, json_of, text_at
-from relay.sinks.http_auth import Auth, HeaderName, HeaderValue
+from relay.sinks.http.auth import Auth, HeaderName, HeaderValue
 from relay.sinks.retry_after import retry_after
 from relay.sinks.sms.gateway import Gateway, amount, failed, not_well
 from relay.sinks.sms.message import Message

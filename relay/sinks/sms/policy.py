@@ -19,7 +19,7 @@ from relay.model import Outcome, Record, Result
 from relay.retrying import UNITS_MS, show_duration
 from relay.sinks.sms.message import Message
 from relay.sinks.sms.numbers import masked
-from relay.store.notes import Cap, Refusal
+from relay.store.shared_state import Quota, QuotaExceeded
 
 _HOUR_MS: Final = UNITS_MS["h"]
 _DAY_MS: Final = UNITS_MS["d"]
@@ -78,28 +78,28 @@ class Policy(Record, frozen=True):
             return None
         return _later(wait_ms, f"it is {_clock(now, zone)} in {zone.key}, outside of the window")
 
-    def caps(self, message: Message, now: float) -> tuple[Cap, ...]:
+    def caps(self, message: Message, now: float) -> tuple[Quota, ...]:
         """List what a text spends. The first one is the delivery's own: refused, it has spent all of them already."""
         local = datetime.fromtimestamp(now, self._calendar)
         midnight = _ms(datetime.combine(local.date() + timedelta(days=1), time(), self._calendar))
         day, number = f"{local:%Y-%m-%d}", _digest(message.phone)
-        caps = [Cap(key=self._key("own", message.id), amount=1, limit=1, until_ms=int(now * 1000) + _DAY_MS)]
+        caps = [Quota(key=self._key("own", message.id), amount=1, limit=1, until_ms=int(now * 1000) + _DAY_MS)]
         if self.cooldown_ms:
             same = self._key("same", _digest(message.phone, message.text))
-            caps.append(Cap(key=same, amount=1, limit=1, until_ms=int(now * 1000) + self.cooldown_ms))
+            caps.append(Quota(key=same, amount=1, limit=1, until_ms=int(now * 1000) + self.cooldown_ms))
         if self.per_number is not None:
             key = self._key("number", f"{number}:{day}")
-            caps.append(Cap(key=key, amount=1, limit=self.per_number, until_ms=midnight))
+            caps.append(Quota(key=key, amount=1, limit=self.per_number, until_ms=midnight))
         if self.per_day is not None:
-            caps.append(Cap(key=self._key("day", day), amount=1, limit=self.per_day, until_ms=midnight))
+            caps.append(Quota(key=self._key("day", day), amount=1, limit=self.per_day, until_ms=midnight))
         if self.monthly_budget is not None:
             end = _ms(datetime.combine(_next_month(local.date()), time(), self._calendar))
             price = _units(self.segment_price * message.segments)
             key = self._key("month", f"{local:%Y-%m}")
-            caps.append(Cap(key=key, amount=price, limit=_units(self.monthly_budget), until_ms=end))
+            caps.append(Quota(key=key, amount=price, limit=_units(self.monthly_budget), until_ms=end))
         return tuple(caps)
 
-    def refused(self, refusal: Refusal, message: Message, now: float) -> Result | None:
+    def refused(self, refusal: QuotaExceeded, message: Message, now: float) -> Result | None:
         """Say what a cap that would not hold means; None: the delivery spent before, and may go."""
         shown = masked(message.phone)
         match refusal.key.removeprefix(self._key("", "")).partition(":")[0]:
@@ -118,7 +118,7 @@ class Policy(Record, frozen=True):
                 # Not until then: who raises the budget wants texts to go again.
                 return Result(outcome=Outcome.BLOCKED, reason=reason, after_ms=min(refusal.wait_ms, _HOUR_MS))
 
-    def correction(self, message: Message, cost: str | None, now: float) -> tuple[Cap, ...]:
+    def correction(self, message: Message, cost: str | None, now: float) -> tuple[Quota, ...]:
         """List what was spent too little, or too much, now that the cost is known."""
         caps = self.caps(message, now)
         if self.monthly_budget is None or cost is None:
@@ -134,7 +134,7 @@ class Policy(Record, frozen=True):
         return f"sms:{self.sink}:{kind}:{what}" if kind else f"sms:{self.sink}:"
 
 
-def given_back(caps: Sequence[Cap]) -> tuple[Cap, ...]:
+def given_back(caps: Sequence[Quota]) -> tuple[Quota, ...]:
     """List what was spent as what is spent the other way round."""
     return tuple(msgspec.structs.replace(cap, amount=-cap.amount) for cap in caps)
 

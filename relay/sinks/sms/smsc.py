@@ -18,7 +18,7 @@ from relay.sinks.sms.gateway import Answer, Gateway, amount, fields_of, not_well
 from relay.sinks.sms.message import Message
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.store.notes import Cap
+from relay.store.shared_state import Quota
 from relay.transport import Response, TransportFailure
 
 _ADDRESS_BLOCKED_MS: Final = 15 * UNITS_MS["m"]
@@ -140,7 +140,7 @@ class Smsc(Gateway):
             if result.outcome is Outcome.DELIVERED:
                 await tools.notes.delete(self._denials)
             elif result.reason.startswith("6:"):
-                denial = Cap(key=self._denials, amount=1, limit=_DENIED, until_ms=until_ms)
+                denial = Quota(key=self._denials, amount=1, limit=_DENIED, until_ms=until_ms)
                 if await tools.notes.spend([denial]) is not None:
                     reason = f"{result.reason}, and so were those before: is the sender registered with them?"
                     return msgspec.structs.replace(result, outcome=Outcome.BLOCKED, reason=reason)

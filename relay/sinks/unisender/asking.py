@@ -6,7 +6,7 @@ import msgspec
 
 from relay.model import Outcome, Record, Result
 from relay.sinks.base import Probe
-from relay.sinks.unisender.reading import THROTTLED_MS, Complaint, Said
+from relay.sinks.unisender.answers import THROTTLED_MS, Complaint, Said
 
 _LETTER_UNSEEN = "; whether each has the letter that asks to confirm shows with the first contact only"
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from relay.model import Delivery, Outcome, Record, Result
-from relay.sinks.calling import AttemptOver, Calls
+from relay.sinks.calls import AttemptOver, Calls
+from relay.sinks.unisender.answers import Complaint, Said, imported, meaning, read
 from relay.sinks.unisender.contact import Contact
-from relay.sinks.unisender.reading import Complaint, Said, imported, meaning, read
 from relay.sinks.unisender.requests import Call, Requests
 
 IMPORTED_AT_ONCE = 500

@@ -8,14 +8,14 @@ from relay.config.load import Config
 from relay.store.access import Access
 from relay.store.subscriptions import Subscriptions
 from relay.web.subscriptions import openapi, v1, v2, v4
-from relay.web.subscriptions.auth import Door
-from relay.web.subscriptions.desk import Desk
+from relay.web.subscriptions.auth import Authenticator
+from relay.web.subscriptions.service import SubscriptionService
 
 
 def routes(config: Callable[[], Config], subscriptions: Subscriptions, access: Access) -> list[BaseRoute]:
     """Give the routes of all generations and of their description."""
-    door = Door(lambda: config().api_users, access)
-    desk = Desk(subscriptions, lambda: config().subscribers.allow)
+    door = Authenticator(lambda: config().api_users, access)
+    desk = SubscriptionService(subscriptions, lambda: config().subscribers.allow)
     return [
         *v1.routes(door, desk),
         *v2.routes(door, desk),

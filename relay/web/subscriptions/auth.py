@@ -11,14 +11,14 @@ from starlette.requests import Request
 from relay.config.api_users import ApiUser
 from relay.logs import log
 from relay.store.access import Access
-from relay.web.subscriptions.refused import RefusedError
+from relay.web.subscriptions.errors import ApiError
 
 COOKIE = "session_id"
 WRONG, LOCKED = 110, 111  # v1's error codes
 _NOBODY = SecretStr("")
 
 
-class Door:
+class Authenticator:
     """Tells who asks. Nothing of what was said to prove it reaches a log."""
 
     def __init__(self, users: Callable[[], tuple[ApiUser, ...]], access: Access) -> None:
@@ -64,15 +64,15 @@ class Door:
         return user
 
     async def _admit(self, kind: str, login: str, user: ApiUser | None) -> ApiUser:
-        own, all = await self._access.knock(kind, login, user is not None)
+        own, all = await self._access.check_login_rate(kind, login, user is not None)
         if own or all:
             log.warning("access.locked", of="login" if own else kind, ms=own or all)
         if own:
-            raise RefusedError(
+            raise ApiError(
                 403, "too many wrong attempts for this login", code=LOCKED, headers={"Retry-After": _seconds(own)}
             )
         if all:
-            raise RefusedError(429, "too many wrong attempts", code=LOCKED, headers={"Retry-After": _seconds(all)})
+            raise ApiError(429, "too many wrong attempts", code=LOCKED, headers={"Retry-After": _seconds(all)})
         if user is None:
             log.warning("access.refused", kind=kind)
             raise _unknown("wrong login, hash or token")
@@ -100,8 +100,8 @@ def _secret(value: SecretStr) -> str:
     return value.get_secret_value()
 
 
-def _unknown(detail: str) -> RefusedError:
-    return RefusedError(401, detail, code=WRONG, headers={"WWW-Authenticate": "Bearer"})
+def _unknown(detail: str) -> ApiError:
+    return ApiError(401, detail, code=WRONG, headers={"WWW-Authenticate": "Bearer"})
 
 
 def _seconds(ms: int) -> str:

@@ -6,7 +6,7 @@ from starlette.requests import ClientDisconnect, Request
 from relay.amocrm.form import decode
 from relay.errors import Malformed
 from relay.model import Json
-from relay.web.subscriptions.refused import RefusedError
+from relay.web.subscriptions.errors import ApiError
 
 MAX_BYTES = 512 * 1024
 FORM = "application/x-www-form-urlencoded"
@@ -19,7 +19,7 @@ async def read_body(request: Request, *, forms: bool) -> Json:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     possible = f"{JSON} or {FORM}" if forms else JSON
     if kind and kind != JSON and not (forms and kind == FORM):
-        raise RefusedError(400, f"Content-Type is {kind[:100]}, possible is {possible}")
+        raise ApiError(400, f"Content-Type is {kind[:100]}, possible is {possible}")
     body = await _bytes(request)
     # PHP's cURL calls every text a form. No form begins with a brace.
     if kind == FORM and not body.lstrip().startswith(b"{"):
@@ -35,9 +35,9 @@ async def _bytes(request: Request) -> bytes:
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BYTES:
-                raise RefusedError(413, f"the body is over {MAX_BYTES} bytes", headers={"Connection": "close"})
+                raise ApiError(413, f"the body is over {MAX_BYTES} bytes", headers={"Connection": "close"})
     except ClientDisconnect as error:
-        raise RefusedError(400, "the body was cut off") from error
+        raise ApiError(400, "the body was cut off") from error
     return b"".join(chunks)
 
 
@@ -45,11 +45,11 @@ def _form(body: bytes) -> Json:
     try:
         return decode(body)
     except Malformed as error:
-        raise RefusedError(400, str(error)) from error
+        raise ApiError(400, str(error)) from error
 
 
 def _json(body: bytes) -> Json:
     try:
         return _JSON.decode(body)
     except (ValueError, RecursionError) as error:  # msgspec's DecodeError is a ValueError
-        raise RefusedError(400, f"the body is not JSON: {error}") from error
+        raise ApiError(400, f"the body is not JSON: {error}") from error

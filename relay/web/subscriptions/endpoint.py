@@ -10,12 +10,12 @@ from starlette.types import Receive, Scope, Send
 
 from relay.config.api_users import ApiUser
 from relay.errors import StoreUnavailable
-from relay.web.subscriptions.auth import Door
-from relay.web.subscriptions.refused import RefusedError
+from relay.web.subscriptions.auth import Authenticator
+from relay.web.subscriptions.errors import ApiError
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 UserHandler: TypeAlias = Callable[[Request, ApiUser], Awaitable[Response]]
-Refuse: TypeAlias = Callable[[RefusedError], Response]
+Refuse: TypeAlias = Callable[[ApiError], Response]
 
 
 class Endpoint:
@@ -33,10 +33,10 @@ class Endpoint:
     async def _answer(self, request: Request) -> Response:
         try:
             return await self._handler(request)(request)
-        except RefusedError as refused:
+        except ApiError as refused:
             return self._refuse(refused)
         except StoreUnavailable:
-            away = RefusedError(503, "the store cannot take it now: send it again", headers={"Retry-After": "5"})
+            away = ApiError(503, "the store cannot take it now: send it again", headers={"Retry-After": "5"})
             return self._refuse(away)
 
     def _handler(self, request: Request) -> Handler:
@@ -44,14 +44,12 @@ class Endpoint:
         if handler is not None:
             return handler
         if not self._handlers:
-            raise RefusedError(404, "there is no such address")
+            raise ApiError(404, "there is no such address")
         allowed = ", ".join(sorted(self._handlers))
-        raise RefusedError(
-            405, f"{request.method[:20]} is not possible here, only {allowed}", headers={"Allow": allowed}
-        )
+        raise ApiError(405, f"{request.method[:20]} is not possible here, only {allowed}", headers={"Allow": allowed})
 
 
-def for_users(door: Door, handler: UserHandler) -> Handler:
+def for_users(door: Authenticator, handler: UserHandler) -> Handler:
     """Let only API users reach a handler, and tell it which of them asks."""
 
     async def admitted(request: Request) -> Response:

@@ -6,13 +6,13 @@ from http import HTTPStatus
 import msgspec
 from starlette.responses import Response
 
-from relay.web.subscriptions.refused import RefusedError
+from relay.web.subscriptions.errors import ApiError
 
 MEDIA_TYPE = "application/problem+json"
 _NO_HEADERS: Mapping[str, str] = {}
 
 
-def problem(refused: RefusedError, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
+def problem(refused: ApiError, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
     """Write a refusal. The content type has no charset: clients compare it as a whole."""
     content = {
         "title": HTTPStatus(refused.status).phrase,

@@ -10,18 +10,18 @@ from starlette.routing import Route
 from relay.config.api_users import ApiUser
 from relay.model import Json
 from relay.store.access import SESSION_SECONDS
-from relay.web.subscriptions.auth import COOKIE, LOCKED, WRONG, Door
+from relay.web.subscriptions.auth import COOKIE, LOCKED, WRONG, Authenticator
 from relay.web.subscriptions.body import read_body
-from relay.web.subscriptions.desk import Desk
 from relay.web.subscriptions.endpoint import Endpoint, for_users, generation
-from relay.web.subscriptions.refused import RefusedError
-from relay.web.subscriptions.wanted import mapping, text, to_subscribe, to_unsubscribe
+from relay.web.subscriptions.errors import ApiError
+from relay.web.subscriptions.requests import mapping, text, to_subscribe, to_unsubscribe
+from relay.web.subscriptions.service import SubscriptionService
 
 ROOT = "/private/api/v2/json/webhooks"
 AUTH = "/private/api/auth.php"
 
 
-def routes(door: Door, desk: Desk) -> list[Route]:
+def routes(door: Authenticator, desk: SubscriptionService) -> list[Route]:
     """Give the routes of v1."""
 
     async def listed(_: Request, user: ApiUser) -> Response:
@@ -74,15 +74,15 @@ def _respond(response: Mapping[str, Json], status: int = 200, headers: Mapping[s
     return JSONResponse({"response": {**response, "server_time": int(time.time())}}, status, headers)
 
 
-def _refuse(refused: RefusedError) -> Response:
+def _refuse(refused: ApiError) -> Response:
     return _error(refused, {})
 
 
-def _refuse_login(refused: RefusedError) -> Response:
+def _refuse_login(refused: ApiError) -> Response:
     return _error(refused, {"auth": False})
 
 
-def _error(refused: RefusedError, more: Mapping[str, Json]) -> Response:
+def _error(refused: ApiError, more: Mapping[str, Json]) -> Response:
     """Write a refusal. v1 has one status for all that is wrong with a login, and tells it apart by its code."""
     status = 401 if refused.code in (WRONG, LOCKED) else refused.status
     return _respond({**more, "error": refused.detail, "error_code": refused.code}, status, refused.headers)

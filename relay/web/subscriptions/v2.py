@@ -9,19 +9,19 @@ from starlette.routing import Route
 
 from relay.config.api_users import ApiUser
 from relay.model import Json
-from relay.web.subscriptions.auth import Door
+from relay.web.subscriptions.auth import Authenticator
 from relay.web.subscriptions.body import read_body
-from relay.web.subscriptions.desk import Desk, Items
 from relay.web.subscriptions.endpoint import for_users, generation
+from relay.web.subscriptions.errors import ApiError
 from relay.web.subscriptions.problem import problem
-from relay.web.subscriptions.refused import RefusedError
-from relay.web.subscriptions.wanted import to_subscribe, to_unsubscribe
+from relay.web.subscriptions.requests import to_subscribe, to_unsubscribe
+from relay.web.subscriptions.service import Items, SubscriptionService
 
 ROOTS = ("/api/v2/webhooks", "/private/api/v2/webhooks")
 HAL = "application/hal+json"
 
 
-def routes(door: Door, desk: Desk) -> list[Route]:
+def routes(door: Authenticator, desk: SubscriptionService) -> list[Route]:
     """Give the routes of v2, in both spellings of its address."""
 
     async def listed(request: Request, user: ApiUser) -> Response:
@@ -52,7 +52,7 @@ def _respond(request: Request, items: Items) -> Response:
     return JSONResponse(content, headers=_runtime(), media_type=HAL)
 
 
-def _refuse(refused: RefusedError) -> Response:
+def _refuse(refused: ApiError) -> Response:
     return problem(refused, _runtime())
 
 

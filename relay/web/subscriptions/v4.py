@@ -13,18 +13,20 @@ from relay.errors import LimitReached
 from relay.logs import log
 from relay.model import Json
 from relay.store.subscriptions import Subscription, Subscriptions
-from relay.web.subscriptions.auth import Door
+from relay.web.subscriptions.auth import Authenticator
 from relay.web.subscriptions.body import read_body
 from relay.web.subscriptions.endpoint import for_users, generation
+from relay.web.subscriptions.errors import LIMIT, MISSING, ApiError, Fault, format_faults, wrong_shape
 from relay.web.subscriptions.problem import problem
-from relay.web.subscriptions.refused import LIMIT, MISSING, Fault, RefusedError, told, wrong_shape
-from relay.web.subscriptions.wanted import Wanted, mapping, name_in, number, text, texts
+from relay.web.subscriptions.requests import SubscriptionRequest, mapping, name_in, number, text, texts
 
 ROOT = "/api/v4/webhooks"
 MAX_SORT = 2**31 - 1
 
 
-def routes(door: Door, subscriptions: Subscriptions, trusted: Callable[[], Collection[Trusted]]) -> list[Route]:
+def routes(
+    door: Authenticator, subscriptions: Subscriptions, trusted: Callable[[], Collection[Trusted]]
+) -> list[Route]:
     """Give the routes of v4. `trusted`: what subscribers' addresses may be besides public ones."""
 
     async def listed(request: Request, user: ApiUser) -> Response:
@@ -35,24 +37,24 @@ def routes(door: Door, subscriptions: Subscriptions, trusted: Callable[[], Colle
 
     async def subscribe(request: Request, user: ApiUser) -> Response:
         body = mapping(await read_body(request, forms=False), "")
-        wanted = Wanted(url=_destination(body), events=texts(body, "settings"), name=name_in(body))
+        wanted = SubscriptionRequest(url=_destination(body), events=texts(body, "settings"), name=name_in(body))
         if not wanted.events:
             raise wrong_shape("settings", "is missing", MISSING)
         sort = number(body, "sort", MAX_SORT)
         if faults := [*wanted.url_faults(trusted(), "destination"), *wanted.event_faults("settings")]:
-            raise RefusedError(400, told(faults), faults=faults)
+            raise ApiError(400, format_faults(faults), faults=faults)
         try:
             made = await subscriptions.replace(user.source, wanted.url, wanted.events, user.login, wanted.name, sort)
         except LimitReached as limit:
             fault = Fault(code=LIMIT, path="destination", detail=str(limit))
-            raise RefusedError(422, str(limit), faults=[fault]) from limit
+            raise ApiError(422, str(limit), faults=[fault]) from limit
         log.info("subscription.made", source=user.source, subscription=made.id, events=len(made.events))
         return JSONResponse(_shown(made, user), 201)
 
     async def unsubscribe(request: Request, user: ApiUser) -> Response:
         body = mapping(await read_body(request, forms=False), "")
         if not await subscriptions.unsubscribe(user.source, _destination(body)):
-            raise RefusedError(404, "destination: is not subscribed")
+            raise ApiError(404, "destination: is not subscribed")
         log.info("subscription.removed", source=user.source, addresses=1, events="all")
         return Response(status_code=204)
 

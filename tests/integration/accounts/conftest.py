@@ -13,10 +13,10 @@ from relay.accounts.client import AccountClient
 from relay.config.api import Api, OAuthKeys
 from relay.config.load import Source
 from relay.model import Account, Limit
+from relay.sandbox.amocrm.access import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
 from relay.sandbox.amocrm.app import Amocrm
-from relay.sandbox.amocrm.door import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
 from relay.store.connect import connect
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 from relay.transport import Session
 
 SECRET_KEY = "0123456789abcdef0123456789abcdef"
@@ -82,7 +82,7 @@ def client(server, namespace, run, source) -> Iterator[Callable[..., AccountClie
     async def open_one(secret_key: str, **more) -> AccountClient:
         store, session = connect(server.url, answer_seconds=10), Session()
         opened.extend([store.aclose, session.close])
-        return open_account(source(**more), Notes(store, namespace), session, SecretStr(secret_key))
+        return open_account(source(**more), SharedState(store, namespace), session, SecretStr(secret_key))
 
     yield lambda secret_key=SECRET_KEY, **more: run(open_one(secret_key, **more))
     for close in opened:

@@ -10,7 +10,7 @@ from relay.accounts.limiter import Limiter
 from relay.errors import AccountRefused, AccountUnavailable
 from relay.model import Limit
 from relay.store.connect import connect
-from relay.store.notes import Notes
+from relay.store.shared_state import SharedState
 
 USERS, LEADS = "/api/v4/users", "/api/v4/leads"
 
@@ -22,7 +22,7 @@ def test_all_workers_together_have_the_grants_of_one(server, namespace, run):
     async def waits() -> list[int]:
         stores = [connect(server.url, answer_seconds=10) for _ in range(2)]
         try:
-            notes = [Notes(store, namespace) for store in stores]
+            notes = [SharedState(store, namespace) for store in stores]
             return await asyncio.gather(*(own.grant([limit]) for own in notes for _ in range(5)))
         finally:
             for store in stores:
@@ -81,7 +81,7 @@ def test_a_closed_account_opens_by_itself_and_not_before(server, namespace, run)
     async def take() -> float:
         store = connect(server.url, answer_seconds=10)
         try:
-            limiter = Limiter(Notes(store, namespace), Limit(key="account:acme", count=7, per_ms=1000))
+            limiter = Limiter(SharedState(store, namespace), Limit(key="account:acme", count=7, per_ms=1000))
             began = time.monotonic()
             await limiter.close(Pause(ms=50, reason="r"))
             await limiter.take()

@@ -8,23 +8,23 @@ from collections import Counter
 import pytest
 
 from relay.accounts.catch_up import CatchUp
-from relay.accounts.silence import load
+from relay.accounts.source_health import load
 from relay.amocrm.events import read as parsed
 from relay.cli.diagnosis import of_sources
 from relay.config.load import load as load_config
 from relay.errors import ConfigError
-from relay.live import make_sinks
+from relay.live_config import make_sinks
 from relay.model import Account
-from relay.planning import plan
+from relay.planning import plan_receipt
+from relay.sandbox.amocrm.access import LONG_LIVED
 from relay.sandbox.amocrm.account import WON
-from relay.sandbox.amocrm.door import LONG_LIVED
-from relay.sandbox.amocrm.telling import body
+from relay.sandbox.amocrm.hooks import body
 from relay.sinks import TYPES
 from relay.store.body import digest
 from relay.store.keys import JOBS
-from relay.store.notes import Notes
 from relay.store.records import Hook, Job
-from workers.watchman import LISTEN_EVERY_MS, Watchman, arguments
+from relay.store.shared_state import SharedState
+from workers.source_monitor import LISTEN_EVERY_MS, SourceMonitor, arguments
 
 MINUTE, HOUR = 60_000, 3_600_000
 TOKEN = "test-token"
@@ -57,7 +57,7 @@ class Life:
         self.client = client(rate=(100, 1000))
         served.amocrm.limits.rate = 200
         self.now = time.time_ns() // 1_000_000 - 4 * HOUR  # whatever the account does, it does now
-        self.watchman = Watchman(
+        self.watchman = SourceMonitor(
             lambda: self.config, store, lambda _: self.client, lambda _: None, now=lambda: self.now
         )
         self._numbers = itertools.count()
@@ -86,7 +86,7 @@ class Life:
         """Route what has arrived, as a worker does."""
         sinks = make_sinks(self.config)
         while claim := self.run(self._store.claim_receipts("router", 100, HOUR)).items:
-            self.run(self._store.route("router", [plan(receipt, self.config, sinks) for receipt in claim]))
+            self.run(self._store.route("router", [plan_receipt(receipt, self.config, sinks) for receipt in claim]))
 
     def delivered(self) -> Counter[tuple[str, str]]:
         """Count what was made for each route, by the id of its lead or contact."""
@@ -111,7 +111,7 @@ class Life:
             assert self.run(self.watchman.listen(job)) == LISTEN_EVERY_MS
 
     def heard(self):
-        return self.run(load(Notes(self._store.client, self._store.namespace), "acme"))
+        return self.run(load(SharedState(self._store.client, self._store.namespace), "acme"))
 
     def diagnosed(self) -> tuple[str, str]:
         """Give what the doctor says of the source."""
@@ -234,7 +234,7 @@ def test_what_is_recovered_says_so(run, life, reader):
 
     receipts = run(read())
     assert len(receipts) == 2
-    raws = run(reader.raws([receipt.id for receipt in receipts]))
+    raws = run(reader.raw_receipts([receipt.id for receipt in receipts]))
     assert {parsed(raw)[0] for raw in raws.values()} == {Account(id="7039099", subdomain="acme", link=life.url)}
     assert all(receipt.recovered and receipt.user_agent == "amo-relay catch-up" for receipt in receipts)
     assert run(reader.counters())["receipt", "acme", "recovered"] == 2

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from relay.cli import app
 from relay.config.load import load_file
 from relay.errors import ConfigError, RelayError
-from relay.sandbox.amocrm.door import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
+from relay.sandbox.amocrm.access import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
 from relay.sinks import TYPES
 
 RELAY = "https://relay.example"

@@ -6,16 +6,16 @@ from types import SimpleNamespace
 import pytest
 
 from relay.config.load import load as load_config
-from relay.live import make_sinks
+from relay.live_config import make_sinks
 from relay.model import DeliveryState
-from relay.planning import plan
-from relay.sandbox.amocrm.door import LONG_LIVED
-from relay.sandbox.amocrm.telling import body
+from relay.planning import plan_receipt
+from relay.sandbox.amocrm.access import LONG_LIVED
+from relay.sandbox.amocrm.hooks import body
 from relay.sinks import TYPES
 from relay.store.body import digest
 from relay.store.keys import account_queue
 from relay.store.records import Hook
-from relay.store.wire import of_sink
+from relay.store.wire import sink_claim_request
 from workers.fetcher import Fetcher
 
 CONFIG = f"""
@@ -64,7 +64,7 @@ class Work:
             self.run(self.store.accept([hook]))
             ids.append(id)
         receipts = self.run(self.store.claim_receipts("router", 100, 60_000)).items
-        self.run(self.store.route("router", [plan(one, self.live.config, self.live.sinks) for one in receipts]))
+        self.run(self.store.route("router", [plan_receipt(one, self.live.config, self.live.sinks) for one in receipts]))
         return ids
 
     def fetch(self) -> None:
@@ -105,7 +105,7 @@ def test_the_buyer_is_in_what_goes_out(work):
     assert made["second"].reason == ""
     assert work.text(made["buyer"]) == "anna@x.example Ромашка Анна Смирнова"
     assert work.text(made["second"]) == "Анна, Пётр"
-    claimed = work.run(work.store.claim_deliveries(of_sink("console", "d", 9, 60_000, 0, [])))
+    claimed = work.run(work.store.claim_deliveries(sink_claim_request("console", "d", 9, 60_000, 0, [])))
     assert {one.id for one in claimed.items} == {one.id for one in made.values()}
 
 

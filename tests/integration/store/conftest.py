@@ -8,7 +8,7 @@ import pytest
 from relay.model import Delivery, Limit, Outcome, Receipt
 from relay.store.keys import sink_queue
 from relay.store.records import Claim, Settlement
-from relay.store.wire import of_sink
+from relay.store.wire import sink_claim_request
 
 from .shapes import give_back, hook, new, routed, settlement
 
@@ -53,7 +53,9 @@ class Given:
         limits: Sequence[Limit] = (),
     ) -> Claim[Delivery]:  # fmt: skip
         """Claim of a sink."""
-        return self._run(self._store.claim_deliveries(of_sink(sink, token, max, lease_ms, concurrency, limits)))
+        return self._run(
+            self._store.claim_deliveries(sink_claim_request(sink, token, max, lease_ms, concurrency, limits))
+        )
 
     def given_back(self, *deliveries: Delivery) -> None:
         """Deliveries of one sink that wait again, though a drainer held them."""
@@ -64,13 +66,13 @@ class Given:
         """Settle attempts of one sink."""
         return self._run(self._store.settle(items[0].delivery.sink, items, counts))
 
-    def turn(
+    def settle_and_claim(
         self, token: str, *items: Settlement, sink: str = "books", max: int = 100, lease_ms: int = 60_000,
         concurrency: int = 0, limits: Sequence[Limit] = (), batch: tuple[int, int] = (0, 0), **counts: int,
     ) -> tuple[list[str], Claim[Delivery]]:  # fmt: skip
         """Settle attempts of a sink, and claim of it under a token."""
-        wanted = of_sink(sink, token, max, lease_ms, concurrency, limits, batch)
-        return self._run(self._store.turn(sink, items, counts, wanted))
+        wanted = sink_claim_request(sink, token, max, lease_ms, concurrency, limits, batch)
+        return self._run(self._store.settle_and_claim(sink, items, counts, wanted))
 
     def settled(self, delivery: Delivery, outcome: Outcome, number: int = 1, **decision) -> str:
         """Settle one attempt."""

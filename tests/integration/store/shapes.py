@@ -16,8 +16,8 @@ from relay.model import (
     Outcome,
     Receipt,
     ReceiptState,
-    Routed,
     RoutedEvent,
+    RoutedReceipt,
 )
 from relay.store.records import Hook, Settlement
 from relay.store.store import Store
@@ -54,10 +54,10 @@ def new(id: str, receipt: str, index: int = 0, **more) -> NewDelivery:
     return NewDelivery(id=id, event_id=f"{receipt}.{index}", **{**fields, **more})
 
 
-def routed(receipt: Receipt, *deliveries: NewDelivery, events=None, **more) -> Routed:
+def routed(receipt: Receipt, *deliveries: NewDelivery, events=None, **more) -> RoutedReceipt:
     """Make what routing says of a receipt."""
     fields = {"state": ReceiptState.ROUTED if deliveries else ReceiptState.UNROUTED, "reason": "", "config": "v1"}
-    return Routed(
+    return RoutedReceipt(
         receipt=receipt, events=[event()] if events is None else events, deliveries=deliveries, **{**fields, **more}
     )
 

@@ -6,12 +6,12 @@ import redis.exceptions
 from relay.errors import StoreUnavailable
 from relay.model import Outcome, ReceiptState
 from relay.store.connect import connect
-from relay.store.health import room
+from relay.store.health import read_memory_use
 from relay.store.keys import INBOX
-from relay.store.reading import Reader
+from relay.store.reader import Reader
 from relay.store.scripts import Caller, Script
 from relay.store.store import Store
-from relay.store.wire import of_sink
+from relay.store.wire import sink_claim_request
 
 from ..invariants import broken
 from .shapes import hook, new, routed, settlement
@@ -27,7 +27,7 @@ def test_a_hook_is_stored_as_it_came(run, store, reader, look_at_receipt):
     body = bytes(range(256))
     accepted = run(store.accept([hook("r1", body, request_id="q1", content_type="text/plain", user_agent="curl")]))
     assert accepted.answers == [("r1", False)]
-    raw = run(reader.raw("r1"))
+    raw = run(reader.raw_receipt("r1"))
     assert (raw.body, raw.source, raw.request_id, raw.content_type, raw.user_agent) == (
         body, "acme", "q1", "text/plain", "curl",
     )  # fmt: skip
@@ -41,13 +41,13 @@ def test_a_hook_is_stored_as_it_came(run, store, reader, look_at_receipt):
 def test_the_first_hook_rings_and_those_that_follow_find_the_inbox_at_work(run, store):
     assert run(store.accept([hook("r1", b"1"), hook("r2", b"2")])).rang
     assert not run(store.accept([hook("r3", b"3")])).rang
-    run(store.silence(INBOX))
+    run(store.clear_bell(INBOX))
     assert not run(store.accept([hook("r4", b"4")])).rang  # who heard the bell finds this one too
 
 
 def test_a_hook_rings_again_once_all_before_it_was_taken(run, store):
     run(store.accept([hook("r1", b"1"), hook("r2", b"2")]))
-    run(store.silence(INBOX))
+    run(store.clear_bell(INBOX))
     run(store.claim_receipts("router", 1, 60_000))
     assert not run(store.accept([hook("r3", b"3")])).rang  # one is left: who took the other comes again
     run(store.claim_receipts("router", 9, 60_000))
@@ -62,7 +62,7 @@ def test_a_bell_that_is_still_on_its_way_is_not_set_twice(run, store):
 
 def test_a_duplicate_alone_rings_nothing(run, store):
     run(store.accept([hook("r1", timed=True)]))
-    run(store.silence(INBOX))
+    run(store.clear_bell(INBOX))
     run(store.claim_receipts("router", 9, 60_000))
     assert not run(store.accept([hook("r2", timed=True)])).rang
 
@@ -207,9 +207,9 @@ class TestFull:
         stored, refusal = self.fill(run, full)
         assert "memory" in refusal
         assert stored > 10
-        assert run(room(full.client)).full
+        assert run(read_memory_use(full.client)).full
         assert run(reader.inbox()) == (stored, 0)
-        (delivery,) = run(full.claim_deliveries(of_sink("books", "w", 1, 60_000, 1, []))).items
+        (delivery,) = run(full.claim_deliveries(sink_claim_request("books", "w", 1, 60_000, 1, []))).items
         assert run(full.mark_sending([delivery])) == [True]
         assert run(full.settle("books", [settlement(delivery, Outcome.DELIVERED)], {})) == ["settled"]
         (receipt,) = run(full.claim_receipts("router", 1, 60_000)).items

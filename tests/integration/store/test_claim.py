@@ -8,7 +8,7 @@ import pytest
 from relay.model import DeliveryState, Limit, Outcome, ReceiptState
 from relay.store.body import pack
 from relay.store.keys import INBOX, sink_queue
-from relay.store.wire import of_sink
+from relay.store.wire import sink_claim_request
 
 from .shapes import BODY, give_back, hook, new, routed, settlement
 
@@ -63,7 +63,7 @@ class TestItems:
 
     def test_an_empty_queue_has_nothing_and_nothing_to_wait_for(self, given):
         claim = given.claim()
-        assert (claim.items, claim.buried, claim.wait_ms) == ([], [], -1)
+        assert (claim.items, claim.poisoned, claim.wait_ms) == ([], [], -1)
 
     def test_what_was_claimed_is_hidden(self, given, until):
         given.claimed(2)
@@ -147,7 +147,7 @@ class TestConcurrency:
 
         async def claim_at_once():
             return await asyncio.gather(
-                *(store.claim_deliveries(of_sink("books", f"w{n}", 4, 60_000, 7, [])) for n in range(6))
+                *(store.claim_deliveries(sink_claim_request("books", f"w{n}", 4, 60_000, 7, [])) for n in range(6))
             )
 
         claims = run(claim_at_once())
@@ -293,8 +293,8 @@ class TestDeath:
     def test_a_delivery_is_buried_at_the_fifth(self, run, reader, given, look, look_at_receipt, until, kill):
         (deadly,) = given.pending()
         kill(5)
-        claim = until(lambda: (c := given.claim()).buried and c)
-        assert (claim.buried, claim.items) == ([deadly], [])
+        claim = until(lambda: (c := given.claim()).poisoned and c)
+        assert (claim.poisoned, claim.items) == ([deadly], [])
         found = look(deadly)
         assert (found.state, found.reason, found.deaths) == (DeliveryState.DEAD, "the worker died five times", 5)
         assert found.finished_at >= found.created_at
@@ -305,8 +305,8 @@ class TestDeath:
         (deadly,) = given.accepted()
         for _ in range(5):
             until(lambda: run(store.claim_receipts("dying", 1, 1)).items)
-        claim = until(lambda: (c := run(store.claim_receipts("w", 1, 1))).buried and c)
-        assert (claim.buried, claim.items) == ([deadly], [])
+        claim = until(lambda: (c := run(store.claim_receipts("w", 1, 1))).poisoned and c)
+        assert (claim.poisoned, claim.items) == ([deadly], [])
         kept = look_at_receipt(deadly)
         assert (kept.state, kept.reason) == (ReceiptState.QUARANTINED, "the worker died five times")
         assert run(reader.inbox()) == (0, 0)
@@ -318,7 +318,7 @@ class TestDeath:
         run(give_back(store, INBOX, "r", [receipt.id]))
         for _ in range(5):
             until(lambda: run(store.claim_receipts("dying", 1, 1)).items)
-        until(lambda: run(store.claim_receipts("w", 1, 1)).buried)
+        until(lambda: run(store.claim_receipts("w", 1, 1)).poisoned)
         assert given.settled(given.claim().items[0], Outcome.DELIVERED) == "settled"
 
     def test_a_job_is_put_off_at_the_fifth(self, run, store, reader, until):
@@ -326,8 +326,8 @@ class TestDeath:
         for n in range(5):
             (job,) = until(lambda: run(store.claim_jobs("dying", 1, 1)).items)
             assert job.id == "j1", n
-        claim = until(lambda: (c := run(store.claim_jobs("w", 1, 1))).buried and c)
-        assert (claim.buried, claim.items) == (["j1"], [])
+        claim = until(lambda: (c := run(store.claim_jobs("w", 1, 1))).poisoned and c)
+        assert (claim.poisoned, claim.items) == (["j1"], [])
         assert 3_500_000 < claim.wait_ms <= 3_600_000
         assert run(reader.jobs()) == (1, 0)
 

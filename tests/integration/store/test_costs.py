@@ -26,7 +26,7 @@ def known_scripts(run, store, given) -> None:
     (first,) = given.claimed(1)
     run(store.mark_sending([first]))
     given.settle(settlement(first, Outcome.RETRY))
-    given.turn("w1", settlement(*given.claim().items, Outcome.DELIVERED, 2))
+    given.settle_and_claim("w1", settlement(*given.claim().items, Outcome.DELIVERED, 2))
 
 
 def test_an_accepted_hook_costs_five_commands_and_its_group_one_call(run, store, spent) -> None:
@@ -69,6 +69,6 @@ def test_a_delivery_of_a_turn_costs_seven_commands_and_settling_and_claiming_a_g
     flying = given.claim(max=GROUP, concurrency=GROUP, limits=LIMITS).items
     done = [settlement(delivery, Outcome.DELIVERED) for delivery in flying]
     spent()
-    answers, claim = given.turn("w2", *done, concurrency=GROUP, limits=LIMITS)
+    answers, claim = given.settle_and_claim("w2", *done, concurrency=GROUP, limits=LIMITS)
     assert (answers, len(claim.items)) == (["settled"] * GROUP, GROUP)
     assert_cost(spent(), calls=1, commands_each=7)

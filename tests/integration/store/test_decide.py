@@ -55,7 +55,7 @@ def test_what_is_sent_again_begins_anew(run, reader, given, after, resend, look,
 
 def test_somebody_looks_at_what_is_sent_again_without_a_bell(run, store, after, resend):
     id = after(Outcome.REJECTED)
-    run(store.silence("sink:books"))
+    run(store.clear_bell("sink:books"))
     assert "sink:books" not in run(store.ring())
     resend(id)
     assert "sink:books" in run(store.ring())

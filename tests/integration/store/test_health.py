@@ -4,7 +4,7 @@ import pytest
 
 from relay.errors import StoreUnavailable
 from relay.store.connect import connect
-from relay.store.health import Durability, Room, durability, room
+from relay.store.health import Durability, MemoryUse, read_durability, read_memory_use
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def client_of(run):
 )
 def test_the_grade_is_what_a_crash_would_show(run, start_server, client_of, options, grade):
     client = client_of(start_server(*options))
-    found = run(durability(client, "{relay}:probe"))
+    found = run(read_durability(client, "{relay}:probe"))
     assert (found.grade, found.policy, found.replicas, str(found)) == (grade, "noeviction", 0, grade)
 
 
@@ -48,23 +48,23 @@ def test_where_it_may_not_say_a_write_is_timed(run, start_server, client_of, opt
     """Managed servers forbid CONFIG."""
     client = client_of(start_server(*options))
     run(client.acl_setuser("default", enabled=True, nopass=True, commands=["+@all", "-config"], keys=["*"]))
-    assert run(durability(client, "{relay}:probe")).grade == grade
+    assert run(read_durability(client, "{relay}:probe")).grade == grade
 
 
 def test_what_it_evicts_is_told(run, start_server, client_of):
     client = client_of(start_server("--maxmemory-policy", "allkeys-lru"))
-    assert run(durability(client, "{relay}:probe")).policy == "allkeys-lru"
+    assert run(read_durability(client, "{relay}:probe")).policy == "allkeys-lru"
 
 
 def test_a_replica_is_no_store(run, server, start_server, client_of):
     client = client_of(start_server("--replicaof", "127.0.0.1", "1"))
     with pytest.raises(StoreUnavailable, match="replica: it takes no writes"):
-        run(durability(client, "{relay}:probe"))
+        run(read_durability(client, "{relay}:probe"))
 
 
 def test_the_probe_leaves_nothing_behind_for_long(run, store):
     key = store.keys.prefix + "probe"
-    run(durability(store.client, key))
+    run(read_durability(store.client, key))
     assert 0 < run(store.client.pttl(key)) <= 60_000
 
 
@@ -78,11 +78,11 @@ def test_a_replica_behind_it_is_told():
     [(850, 1000, True), (849, 1000, False), (2000, 1000, True), (10**12, 0, False)],
 )
 def test_full_begins_at_85_percent(used, limit, full):
-    assert Room(used=used, limit=limit).full is full
+    assert MemoryUse(used=used, limit=limit).full is full
 
 
 def test_room_is_read_from_the_server(run, start_server, client_of):
-    seen = run(room(client_of(start_server("--maxmemory", "50mb"))))
+    seen = run(read_memory_use(client_of(start_server("--maxmemory", "50mb"))))
     assert seen.limit == 50 * 1024 * 1024
     assert 0 < seen.used < seen.limit
     assert not seen.full
@@ -90,7 +90,7 @@ def test_room_is_read_from_the_server(run, start_server, client_of):
 
 def test_a_store_that_is_away_is_said_to_be_away(run, tmp_path):
     client = connect(f"unix://{tmp_path}/nobody.sock", answer_seconds=1)
-    for asked in (room(client), durability(client, "{relay}:probe")):
+    for asked in (read_memory_use(client), read_durability(client, "{relay}:probe")):
         with pytest.raises(StoreUnavailable, match="the store cannot take it"):
             run(asked)
     run(client.aclose())

@@ -20,7 +20,7 @@ def test_a_job_comes_as_it_was_made(run, store, claim):
 def test_a_job_that_is_there_is_not_made_again(run, store, reader, claim):
     """Every worker that starts makes the standing jobs."""
     run(store.enqueue("j1", "retention", b'{"n": 1}'))
-    run(store.silence(JOBS))
+    run(store.clear_bell(JOBS))
     assert not run(store.enqueue("j1", "retention", b'{"n": 2}'))
     assert run(reader.jobs()) == (1, 0)
     (job,) = claim().items
@@ -31,7 +31,7 @@ def test_a_job_that_is_there_is_not_made_again(run, store, reader, claim):
 
 def test_the_first_job_rings_and_those_that_follow_find_others_waiting(run, store, claim):
     assert run(store.enqueue("j1", "replay"))
-    run(store.silence(JOBS))
+    run(store.clear_bell(JOBS))
     assert not run(store.enqueue("j2", "replay"))  # who heard the bell finds this one too
     claim()
     assert run(store.enqueue("j3", "replay"))

@@ -7,7 +7,7 @@ import pytest
 
 from relay.model import DeliveryState, Outcome
 from relay.store.keys import INBOX, sink_queue
-from relay.store.wire import of_sink
+from relay.store.wire import sink_claim_request
 
 from ..invariants import broken_in, see
 from .shapes import hook, new, routed, settlement
@@ -67,7 +67,7 @@ class Life:
         self.newest |= {delivery.id: claim.token for delivery in claim.items}
 
     def claim_of(self, sink, token, max=9, concurrency=0):
-        return self.run(self.store.claim_deliveries(of_sink(sink, token, max, LEASE, concurrency, [])))
+        return self.run(self.store.claim_deliveries(sink_claim_request(sink, token, max, LEASE, concurrency, [])))
 
     def outcome(self):
         """An attempt that ended."""
@@ -80,12 +80,15 @@ class Life:
         (answer,) = self.run(self.store.settle(item.delivery.sink, [item], {}))
         self.check_answer(item, answer)
 
-    def turn(self):
+    def settle_and_claim(self):
         item, token = self.outcome(), self.name("t")
         most, concurrency = self.dice.randint(1, 4), self.dice.randint(0, 4)
         (answer,), claim = self.run(
-            self.store.turn(
-                item.delivery.sink, [item], {}, of_sink(item.delivery.sink, token, most, LEASE, concurrency, [])
+            self.store.settle_and_claim(
+                item.delivery.sink,
+                [item],
+                {},
+                sink_claim_request(item.delivery.sink, token, most, LEASE, concurrency, []),
             )
         )
         self.check_answer(item, answer)
@@ -136,7 +139,7 @@ class Life:
         if self.routing:
             weights[self.route] = 4
         if self.sending:
-            weights |= {self.settle: 3, self.turn: 4, self.mark_sending: 1}
+            weights |= {self.settle: 3, self.settle_and_claim: 4, self.mark_sending: 1}
         (action,) = self.dice.choices(list(weights), list(weights.values()))
         self.story.append(action.__name__)
         action()

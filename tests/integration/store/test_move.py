@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.model import DeliveryState, Moved, Outcome
+from relay.model import CompletedLookup, DeliveryState, Outcome
 from relay.store.keys import account_queue, sink_queue
 
 from .shapes import new, routed, settlement
@@ -26,12 +26,12 @@ def waiting(run, store, given):
 
 @pytest.fixture
 def claim(run, store):
-    return lambda token="f1", max=50: run(store.claim_waiting(QUEUE, token, max, LEASE))
+    return lambda token="f1", max=50: run(store.claim_lookups(QUEUE, token, max, LEASE))
 
 
 @pytest.fixture
 def move(run, store):
-    def move(*moved: Moved):
+    def move(*moved: CompletedLookup):
         return run(store.move(QUEUE, moved))
 
     return move
@@ -49,7 +49,7 @@ def test_it_waits_in_the_account_s_queue_and_in_no_sink_s(run, reader, waiting, 
 
 def test_it_moves_on_with_its_content(run, reader, waiting, claim, move, given):
     waiting("books", "ledger")
-    queues, stale = move(*[Moved(delivery=d, content=d.sink.encode()) for d in claim().items])
+    queues, stale = move(*[CompletedLookup(delivery=d, content=d.sink.encode()) for d in claim().items])
     assert (sorted(queues), stale) == ([sink_queue("books"), sink_queue("ledger")], [])
     assert run(reader.account("acme")) == (0, 0)
     for sink in ("books", "ledger"):
@@ -62,7 +62,7 @@ def test_no_bell_is_set_and_who_looked_up_is_told_each_time(run, store, waiting,
     for _ in range(2):
         waiting("books")
         (delivery,) = claim().items
-        assert move(Moved(delivery=delivery, content=b"x")) == ([sink_queue("books")], [])
+        assert move(CompletedLookup(delivery=delivery, content=b"x")) == ([sink_queue("books")], [])
         assert run(store.client.exists(store.keys.bell(sink_queue("books")))) == 0
     assert sink_queue("books") in run(store.ring())
 
@@ -71,7 +71,7 @@ def test_no_bell_is_set_and_who_looked_up_is_told_each_time(run, store, waiting,
 def test_it_may_end_there(run, store, reader, waiting, claim, move, look, state):
     (id,) = waiting("books")
     (delivery,) = claim().items
-    move(Moved(delivery=delivery, content=b"", state=state, reason="lead 1 has no contact"))
+    move(CompletedLookup(delivery=delivery, content=b"", state=state, reason="lead 1 has no contact"))
     found = look(id)
     assert (found.state, found.reason, found.finished_at is not None) == (state, "lead 1 has no contact", True)
     assert run(reader.counters())["delivery", "books", state] == 1
@@ -84,17 +84,17 @@ def test_a_stale_token_moves_nothing(run, store, waiting, claim, move, look):
     (old,) = claim("f1").items
     run(store.client.zadd(store.keys.leased(QUEUE), {id: 1}))
     (fresh,) = claim("f2").items
-    assert move(Moved(delivery=old, content=b"old")) == ([], [id])
+    assert move(CompletedLookup(delivery=old, content=b"old")) == ([], [id])
     assert look(id).in_flight
-    assert move(Moved(delivery=fresh, content=b"new")) == ([sink_queue("books")], [])
-    assert move(Moved(delivery=fresh, content=b"again")) == ([], [id])
+    assert move(CompletedLookup(delivery=fresh, content=b"new")) == ([sink_queue("books")], [])
+    assert move(CompletedLookup(delivery=fresh, content=b"again")) == ([], [id])
 
 
 def test_a_failed_look_up_is_put_off_and_consumes_no_attempt(run, store, reader, waiting, claim, look):
     (id,) = waiting("books")
     (delivery,) = claim().items
     item = settlement(delivery, Outcome.THROTTLED, reason="429", delay_ms=LEASE)
-    assert run(store.put_off(QUEUE, [item])) == ["settled"]
+    assert run(store.postpone_lookups(QUEUE, [item])) == ["settled"]
     found = look(id)
     assert (found.state, found.reason, found.attempts, found.in_flight) == (DeliveryState.PENDING, "429", 0, False)
     assert claim().items == []
@@ -106,13 +106,13 @@ def test_a_refusal_closes_the_account_s_gate_alone_and_an_answer_opens_it(run, s
     for _ in range(2):
         waiting("books")
     given.pending()
-    run(store.put_off(QUEUE, [settlement(claim(max=1).items[0], Outcome.BLOCKED, gate_ms=LEASE)]))
+    run(store.postpone_lookups(QUEUE, [settlement(claim(max=1).items[0], Outcome.BLOCKED, gate_ms=LEASE)]))
     assert claim().items == []
     assert len(given.claim().items) == 1
     gate = store.keys.gate(QUEUE)
     run(store.client.hset(gate, "until", 1))
     (probe,) = claim().items
-    move(Moved(delivery=probe, content=b"x"))
+    move(CompletedLookup(delivery=probe, content=b"x"))
     assert run(store.client.exists(gate)) == 0
     assert len(claim().items) == 1
 
@@ -122,7 +122,7 @@ def test_the_fifth_death_buries_it_at_its_sink(run, store, waiting, claim, look)
     for n in range(5):
         assert len(claim(f"f{n}").items) == 1
         run(store.client.zadd(store.keys.leased(QUEUE), {id: 1}))
-    assert claim("last").buried == [id]
+    assert claim("last").poisoned == [id]
     assert look(id).state is DeliveryState.DEAD
     assert run(store.resend(id, "anna")) is None
     (again,) = claim("anew").items

@@ -6,9 +6,9 @@ from relay.errors import StoreUnavailable
 from relay.model import Outcome
 from relay.store.connect import connect
 from relay.store.keys import INBOX, sink_queue
-from relay.store.reading import Reader
+from relay.store.reader import Reader
 from relay.store.store import Store
-from relay.store.wire import of_sink
+from relay.store.wire import sink_claim_request
 
 from .shapes import hook
 
@@ -44,7 +44,7 @@ class TestReceipts:
         (there,) = given.accepted()
         assert [receipt.id for receipt in run(reader.receipts(["gone", there]))] == [there]
         assert run(reader.receipts([])) == []
-        assert run(reader.raw("gone")) is None
+        assert run(reader.raw_receipt("gone")) is None
 
 
 class TestDeliveries:
@@ -140,9 +140,9 @@ def test_two_relays_on_one_server_do_not_meet(run, store, server, given):
     run(other.accept([hook("r0000", b"0000")]))
     reader = Reader(store.client, "other")
     assert run(reader.inbox()) == (1, 0)
-    assert run(other.claim_deliveries(of_sink("books", "w", 9, 60_000, 0, []))).items == []
+    assert run(other.claim_deliveries(sink_claim_request("books", "w", 9, 60_000, 0, []))).items == []
     assert run(store.ring()) == [sink_queue("books")]
-    run(store.silence(INBOX))
+    run(store.clear_bell(INBOX))
     assert run(other.ring()) == []  # its bell is set, whoever heard the other one's
     run(store.client.delete(*run(store.client.keys("{other}:*"))))
 
@@ -160,7 +160,8 @@ def test_reading_changes_nothing(run, store, reader, given):
     ids = collect(run, reader.receipt_ids())
     (seen,) = run(reader.deliveries([flying.id]))
     for reading in (
-        reader.receipts(ids), reader.raw(ids[0]), reader.content(seen), reader.story(seen.id), reader.in_queue("books"),
+        reader.receipts(ids), reader.raw_receipt(ids[0]),
+        reader.content(seen), reader.story(seen.id), reader.in_queue("books"),
         reader.sinks(), reader.inbox(), reader.jobs(), reader.counters(), reader.events_of("acme", "lead", "1"),
     ):  # fmt: skip
         run(reading)
@@ -173,7 +174,7 @@ def test_a_store_that_is_away_is_said_to_be_away(run, tmp_path):
     for asked in (
         reader.now(), reader.receipts(["r"]), reader.deliveries(["d"]), reader.sinks(), reader.story("d"),
         reader.counters(), reader.inbox(), store.accept([hook("r")]), store.ring(), store.register({"a": "http"}),
-        store.silence(sink_queue("a")),
+        store.clear_bell(sink_queue("a")),
     ):  # fmt: skip
         with pytest.raises(StoreUnavailable, match="the store cannot take it"):
             run(asked)

@@ -17,7 +17,7 @@ def ring(run, store):
 @pytest.fixture
 def silence(run, store):
     """Take bells away, as a worker that received them, or as time does."""
-    return lambda *queues: [run(store.silence(queue)) for queue in queues]
+    return lambda *queues: [run(store.clear_bell(queue)) for queue in queues]
 
 
 def test_nothing_to_do_rings_nothing(ring):

@@ -31,18 +31,18 @@ class TestBoth:
     def test_what_is_settled_frees_the_slots_that_are_claimed(self, given, look):
         made = given.pending(5)
         first, second = given.claim("w1", concurrency=2).items
-        answers, claim = given.turn("w2", *done(first), concurrency=2)
+        answers, claim = given.settle_and_claim("w2", *done(first), concurrency=2)
         assert (answers, len(claim.items)) == (["settled"], 1)
         assert look(first.id).state is DeliveryState.DELIVERED
         (third,) = claim.items
-        answers, claim = given.turn("w3", *done(second, third), concurrency=2)
+        answers, claim = given.settle_and_claim("w3", *done(second, third), concurrency=2)
         assert (answers, len(claim.items)) == (["settled"] * 2, 2)
         assert {first.id, second.id, third.id, *ids(claim)} == set(made)
 
     def test_what_is_claimed_is_held_under_the_new_token(self, given, look):
         first, second = given.pending(2)
         (flying,) = given.claim("w1", max=1, concurrency=1).items
-        _, claim = given.turn("w2", *done(flying), concurrency=1)
+        _, claim = given.settle_and_claim("w2", *done(flying), concurrency=1)
         (taken,) = claim.items
         assert {flying.id, taken.id} == {first, second}
         assert (claim.token, taken.token) == ("w2", "w2")
@@ -53,35 +53,35 @@ class TestBoth:
         """The attempts that went with the call are not taken for it."""
         flying = given.claimed(2)
         made = {given.pending(content=content)[0]: content for content in (b"one", "два".encode(), b"")}
-        _, claim = given.turn("w2", *done(*flying))
+        _, claim = given.settle_and_claim("w2", *done(*flying))
         assert {item.id: item.content for item in claim.items} == made
 
     def test_no_more_than_max_and_what_is_left_may_be_taken_at_once(self, given):
         given.pending(5)
         (flying,) = given.claim("w1", max=1).items
-        _, claim = given.turn("w2", *done(flying), max=3)
+        _, claim = given.settle_and_claim("w2", *done(flying), max=3)
         assert (len(claim.items), claim.wait_ms) == (3, 0)
 
     def test_with_nothing_left_there_is_nothing_to_wait_for(self, run, store, given):
-        answers, claim = given.turn("w2", *done(given.leased()))
-        assert (answers, claim.items, claim.buried, claim.wait_ms) == (["settled"], [], [], -1)
+        answers, claim = given.settle_and_claim("w2", *done(given.leased()))
+        assert (answers, claim.items, claim.poisoned, claim.wait_ms) == (["settled"], [], [], -1)
         assert run(store.client.zscore(store.keys.wake, QUEUE)) is None
 
     def test_what_still_flies_is_what_is_waited_for(self, given):
         first, _ = given.claimed(2)
-        _, claim = given.turn("w2", *done(first))
+        _, claim = given.settle_and_claim("w2", *done(first))
         assert claim.items == []
         assert 50_000 < claim.wait_ms <= 60_000
 
     def test_where_every_slot_is_taken_still_the_next_settle_is_waited_for(self, given):
         given.pending(5)
         first, *_ = given.claim("w1", max=3, concurrency=3).items
-        _, claim = given.turn("w2", *done(first), concurrency=2)  # the configuration changed
+        _, claim = given.settle_and_claim("w2", *done(first), concurrency=2)  # the configuration changed
         assert (claim.items, claim.wait_ms) == ([], -1)
 
     def test_another_sink_keeps_what_is_its_own(self, given):
         (other,) = given.pending(sink="ledger")
-        _, claim = given.turn("w2", *done(given.leased()))
+        _, claim = given.settle_and_claim("w2", *done(given.leased()))
         assert claim.items == []
         assert ids(given.claim(sink="ledger")) == [other]
 
@@ -89,24 +89,24 @@ class TestBoth:
         given.pending(6)
         limits = [Limit(key="k", count=3, per_ms=60_000)]
         flying = given.claim("w1", max=2, limits=limits).items
-        _, claim = given.turn("w2", *done(*flying), limits=limits)
+        _, claim = given.settle_and_claim("w2", *done(*flying), limits=limits)
         assert len(claim.items) == 1
         assert run(store.client.llen(f"{store.keys.prefix}grants:k")) == 3
-        _, claim = given.turn("w3", *done(*claim.items), limits=limits)
+        _, claim = given.settle_and_claim("w3", *done(*claim.items), limits=limits)
         assert claim.items == []
         assert 50_000 < claim.wait_ms <= 60_000
 
     def test_a_batch_is_claimed_for_one_call(self, given):
         flying = given.claimed(2)
         given.pending(12)
-        _, claim = given.turn("w2", *done(*flying), max=8, concurrency=8, batch=(10, 5))
+        _, claim = given.settle_and_claim("w2", *done(*flying), max=8, concurrency=8, batch=(10, 5))
         assert (claim.batched, len(claim.items)) == (True, 10)
 
     def test_a_batch_of_some_that_failed_comes_back_with_those_that_waited(self, given):
         given.pending(3)
         flying = given.claim().items
         fresh = given.pending(2)
-        _, claim = given.turn("w2", *done(*flying, outcome=Outcome.RETRY), batch=(10, 5))
+        _, claim = given.settle_and_claim("w2", *done(*flying, outcome=Outcome.RETRY), batch=(10, 5))
         assert claim.batched
         assert {item.id: item.attempts for item in claim.items} == {
             **{delivery.id: 1 for delivery in flying}, **dict.fromkeys(fresh, 0),
@@ -114,8 +114,8 @@ class TestBoth:
 
     def test_measures_are_added_up(self, given, counters):
         first, second = given.claimed(2)
-        given.turn("w2", *done(first), **{"took|books|3": 1, "took_ms|books": 80})
-        given.turn("w3", *done(second), **{"took|books|3": 1, "took_ms|books": 20})
+        given.settle_and_claim("w2", *done(first), **{"took|books|3": 1, "took_ms|books": 80})
+        given.settle_and_claim("w3", *done(second), **{"took|books|3": 1, "took_ms|books": 20})
         assert (counters()["took", "books", "3"], counters()["took_ms", "books"]) == (2, 100)
         assert counters()["delivery", "books", "delivered"] == 2
 
@@ -131,7 +131,7 @@ class TestAnswers:
         run(store.retire(0, 0, 0))
         first, last = given.claimed(2)
         given.pending(3)
-        answers, claim = given.turn("w2", *done(first, stale, gone, last, newer))
+        answers, claim = given.settle_and_claim("w2", *done(first, stale, gone, last, newer))
         assert answers == ["settled", "stale", "gone", "settled", "settled"]
         assert len(claim.items) == 3
 
@@ -140,7 +140,7 @@ class TestAnswers:
         (newer,) = until(lambda: given.claim("newer").items)
         given.pending(3)
         before = look(newer.id)
-        answers, claim = given.turn("w2", *done(old, outcome=Outcome.RETRY), concurrency=1)
+        answers, claim = given.settle_and_claim("w2", *done(old, outcome=Outcome.RETRY), concurrency=1)
         assert (answers, claim.items) == (["stale"], [])
         assert look(newer.id) == before
         assert [told.outcome for told in run(reader.story(old.id))] == [Outcome.RETRY]  # kept as evidence
@@ -151,8 +151,8 @@ class TestAnswers:
         given.pending(4)
         (flying,) = given.claim("w1", max=1).items
         item, counts = settlement(flying, Outcome.DELIVERED), {"took|books|3": 1}
-        _, lost = given.turn("w2", item, max=2, **counts)
-        answers, claim = given.turn("w3", item, max=2, **counts)
+        _, lost = given.settle_and_claim("w2", item, max=2, **counts)
+        answers, claim = given.settle_and_claim("w3", item, max=2, **counts)
         assert (answers, len(claim.items)) == (["settled"], 1)
         assert not set(ids(lost)) & set(ids(claim))
         assert all(look(id).in_flight for id in ids(lost))
@@ -166,13 +166,13 @@ class TestAgain:
     def test_at_once_it_is_claimed_by_the_same_call(self, given):
         given.pending()
         (flying,) = given.claim("w1", concurrency=1).items
-        answers, claim = given.turn("w2", *done(flying, outcome=Outcome.RETRY), concurrency=1)
+        answers, claim = given.settle_and_claim("w2", *done(flying, outcome=Outcome.RETRY), concurrency=1)
         assert answers == ["settled"]
         (again,) = claim.items
         assert (again.id, again.attempts, again.token, again.content) == (flying.id, 1, "w2", flying.content)
 
     def test_later_it_is_waited_for(self, given):
-        _, claim = given.turn("w2", *done(given.leased(), outcome=Outcome.RETRY, delay_ms=30_000))
+        _, claim = given.settle_and_claim("w2", *done(given.leased(), outcome=Outcome.RETRY, delay_ms=30_000))
         assert claim.items == []
         assert 20_000 < claim.wait_ms <= 30_000
 
@@ -180,7 +180,7 @@ class TestAgain:
         delivery = given.leased()
         run(store.mark_sending([delivery]))
         (item,) = done(delivery, outcome=Outcome.UNKNOWN, state=DeliveryState.PENDING, keeps_mark=True)
-        _, claim = given.turn("w2", item)
+        _, claim = given.settle_and_claim("w2", item)
         assert [(again.sending, again.sends) for again in claim.items] == [(True, 1)]
 
 
@@ -191,7 +191,7 @@ class TestGate:
         given.pending(5)
         first, second = given.claim("w1", max=2).items
         items = [settlement(first, Outcome.DELIVERED), settlement(second, Outcome.BLOCKED, gate_ms=60_000)]
-        answers, claim = given.turn("w2", *items)
+        answers, claim = given.settle_and_claim("w2", *items)
         assert (answers, claim.items) == (["settled"] * 2, [])
         assert 50_000 < claim.wait_ms <= 60_000
         assert run(store.client.zcard(store.keys.due(QUEUE))) == 4
@@ -200,7 +200,7 @@ class TestGate:
         given.pending(3, route="wrong")
         (one,) = given.claim("w1", max=1).items
         right = given.pending(2, route="right")
-        _, claim = given.turn("w2", *done(one, outcome=Outcome.BLOCKED, gate_ms=60_000, gate_scope="route"))
+        _, claim = given.settle_and_claim("w2", *done(one, outcome=Outcome.BLOCKED, gate_ms=60_000, gate_scope="route"))
         assert ids(claim) == right
 
     def test_what_comes_of_the_one_that_passed_opens_it_for_the_others(self, run, store, given, until):
@@ -208,7 +208,7 @@ class TestGate:
         (blocked,) = given.claim("w1", max=1).items
         given.settled(blocked, Outcome.BLOCKED, gate_ms=1)
         (probe,) = until(lambda: given.claim("probe").items)
-        answers, claim = given.turn("w2", *done(probe))
+        answers, claim = given.settle_and_claim("w2", *done(probe))
         assert (answers, len(claim.items)) == (["settled"], 3)
         assert run(store.client.exists(store.keys.gate(QUEUE))) == 0
 
@@ -217,14 +217,14 @@ class TestGate:
         (blocked,) = given.claim("w1", max=1).items
         given.settled(blocked, Outcome.BLOCKED, gate_ms=1)
         (probe,) = until(lambda: given.claim("probe").items)
-        _, claim = given.turn("w2", *done(probe, outcome=Outcome.THROTTLED, delay_ms=60_000))
+        _, claim = given.settle_and_claim("w2", *done(probe, outcome=Outcome.THROTTLED, delay_ms=60_000))
         assert len(claim.items) == 1
 
     def test_paused_it_settles_and_claims_nothing(self, run, store, given, look):
         given.pending(2)
         (flying,) = given.claim("w1", max=1).items
         run(store.client.hset(store.keys.gate(QUEUE), "paused", 1))
-        answers, claim = given.turn("w2", *done(flying))
+        answers, claim = given.settle_and_claim("w2", *done(flying))
         assert (answers, claim.items, claim.wait_ms) == (["settled"], [], -1)
         assert look(flying.id).state is DeliveryState.DELIVERED
 
@@ -237,21 +237,21 @@ class TestDeath:
         mine = given.leased(token="w1")
         run(store.client.hset(store.keys.delivery(deadly.id), "died", 4))
         run(store.client.zadd(store.keys.leased(QUEUE), {deadly.id: 1}))  # as if its lease had run out
-        answers, claim = given.turn("w2", *done(mine))
-        assert (answers, claim.buried, claim.items) == (["settled"], [deadly.id], [])
+        answers, claim = given.settle_and_claim("w2", *done(mine))
+        assert (answers, claim.poisoned, claim.items) == (["settled"], [deadly.id], [])
         assert look(deadly.id).state is DeliveryState.DEAD
 
     def test_a_lease_that_ran_out_comes_back_with_its_death_counted(self, run, store, given):
         dying = given.leased(token="dying")
         mine = given.leased(token="w1")
         run(store.client.zadd(store.keys.leased(QUEUE), {dying.id: 1}))  # as if its lease had run out
-        _, claim = given.turn("w2", *done(mine))
+        _, claim = given.settle_and_claim("w2", *done(mine))
         assert [(item.id, item.deaths) for item in claim.items] == [(dying.id, 1)]
 
     def test_what_nobody_overtook_is_settled_before_its_lease_is_taken_back(self, run, store, given, look):
         late = given.leased(token="w1")
         run(store.client.zadd(store.keys.leased(QUEUE), {late.id: 1}))  # as if its lease had run out
-        answers, claim = given.turn("w2", *done(late))
+        answers, claim = given.settle_and_claim("w2", *done(late))
         assert (answers, claim.items) == (["settled"], [])
         found = look(late.id)
         assert (found.state, found.deaths) == (DeliveryState.DELIVERED, 0)

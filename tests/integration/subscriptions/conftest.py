@@ -13,8 +13,8 @@ import pytest
 import redis
 import requests
 
-from relay.sandbox.ports import free_port
-from relay.sandbox.server import EmbeddedStore
+from relay.embedded.server import EmbeddedStore
+from relay.processes.ports import free_port
 
 NAMESPACE = "api"
 CONFIG = """

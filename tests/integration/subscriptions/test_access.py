@@ -9,8 +9,8 @@ from starlette.requests import Request
 from relay.config.api_users import ApiUser
 from relay.model import Account
 from relay.store.access import WRONG_OF_ALL, WRONG_PER_LOGIN, Access
-from relay.web.subscriptions.auth import Door
-from relay.web.subscriptions.refused import RefusedError
+from relay.web.subscriptions.auth import Authenticator
+from relay.web.subscriptions.errors import ApiError
 
 V1, V2, V4 = "/private/api/v2/json/webhooks/list", "/api/v2/webhooks", "/api/v4/webhooks"
 AUTH = "/private/api/auth.php?type=json"
@@ -98,28 +98,28 @@ def test_a_session_is_its_user_s(api):
 
 
 def test_a_session_ends_when_its_user_s_hash_changes(store, namespace, run):
-    def door(hash: str) -> Door:
+    def door(hash: str) -> Authenticator:
         user = ApiUser("a", SecretStr(hash), SecretStr("token"), "acme", Account(), "UTC")
-        return Door(lambda: (user,), Access(store.client, namespace))
+        return Authenticator(lambda: (user,), Access(store.client, namespace))
 
-    async def ask(at: Door, session: str) -> ApiUser:
+    async def ask(at: Authenticator, session: str) -> ApiUser:
         headers = [(b"cookie", f"session_id={session}".encode())]
         return await at.enter(Request({"type": "http", "headers": headers, "query_string": b""}))
 
     user = run(door("first").by_hash("a", "first"))
     session = run(door("first").open_session(user))
     assert run(ask(door("first"), session)) == user
-    with pytest.raises(RefusedError, match="over"):
+    with pytest.raises(ApiError, match="over"):
         run(ask(door("second"), session))
 
 
 def test_a_user_without_a_hash_or_token_cannot_be_guessed_empty(store, namespace, run):
     user = ApiUser("a", SecretStr(""), SecretStr(""), "acme", Account(), "UTC")
-    door = Door(lambda: (user,), Access(store.client, namespace))
-    with pytest.raises(RefusedError):
+    door = Authenticator(lambda: (user,), Access(store.client, namespace))
+    with pytest.raises(ApiError):
         run(door.by_hash("a", ""))
     scope = {"type": "http", "headers": [(b"authorization", b"Bearer ")], "query_string": b""}
-    with pytest.raises(RefusedError):
+    with pytest.raises(ApiError):
         run(door.enter(Request(scope)))
 
 

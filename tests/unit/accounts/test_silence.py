@@ -3,13 +3,13 @@
 import pytest
 
 from relay.accounts.hooks import AccountHook
-from relay.accounts.silence import LEAST_MS, Heard, hook_state, listen
+from relay.accounts.source_health import LEAST_MS, SourceHealth, hook_state, update_health
 
 MINUTE = 60_000
 
 
-def heard(**more) -> Heard:
-    return Heard(**{"received": 10, "checked_at": 0, "last_at": 0, "hook": "enabled", **more})
+def heard(**more) -> SourceHealth:
+    return SourceHealth(**{"received": 10, "checked_at": 0, "last_at": 0, "hook": "enabled", **more})
 
 
 @pytest.mark.parametrize(
@@ -40,28 +40,28 @@ def test_the_rhythm_is_of_the_times_between_what_was_heard():
     for n in range(120):
         now += MINUTE
         received += 3 if n % 2 else 0
-        state, _ = listen(state, received, "enabled", "", now)
+        state, _ = update_health(state, received, "enabled", "", now)
     assert state.gaps == [2 * MINUTE] * 50
     assert state.last_at == now
 
 
 def test_a_spell_of_silence_ends_with_the_first_hook_and_began_with_the_last():
     state = heard(gaps=[10 * MINUTE] * 5, last_at=5 * MINUTE)
-    state, ended = listen(state, 10, "enabled", "", 60 * MINUTE)
+    state, ended = update_health(state, 10, "enabled", "", 60 * MINUTE)
     assert (state.quiet, state.quiet_since, ended) == (True, 5 * MINUTE, None)
-    state, ended = listen(state, 10, "enabled", "", 80 * MINUTE)
+    state, ended = update_health(state, 10, "enabled", "", 80 * MINUTE)
     assert (state.quiet_since, ended) == (5 * MINUTE, None)
-    state, ended = listen(state, 11, "enabled", "", 90 * MINUTE)
+    state, ended = update_health(state, 11, "enabled", "", 90 * MINUTE)
     assert not state.quiet
     assert ended is not None
     assert (ended.since, ended.until) == (5 * MINUTE, 90 * MINUTE)
-    assert listen(state, 12, "enabled", "", 91 * MINUTE)[1] is None
+    assert update_health(state, 12, "enabled", "", 91 * MINUTE)[1] is None
 
 
 def test_a_disabled_hook_is_quiet_at_once_and_enabling_it_ends_that():
-    state, ended = listen(heard(last_at=2 * MINUTE), 10, "disabled", "", 3 * MINUTE)
+    state, ended = update_health(heard(last_at=2 * MINUTE), 10, "disabled", "", 3 * MINUTE)
     assert (state.quiet, state.quiet_since, ended) == (True, 2 * MINUTE, None)
-    state, ended = listen(state, 10, "enabled", "", 63 * MINUTE)
+    state, ended = update_health(state, 10, "enabled", "", 63 * MINUTE)
     assert not state.quiet
     assert ended is not None
     assert ended.since == 2 * MINUTE
@@ -70,7 +70,7 @@ def test_a_disabled_hook_is_quiet_at_once_and_enabling_it_ends_that():
 
 def test_what_the_account_does_not_say_ends_nothing_that_is_silent():
     state = heard(gaps=[MINUTE] * 5, quiet_since=1, checked_at=20 * MINUTE)
-    state, ended = listen(state, 10, "unknown", "429", 21 * MINUTE)
+    state, ended = update_health(state, 10, "unknown", "429", 21 * MINUTE)
     assert (state.quiet, state.problem, ended) == (True, "429", None)
 
 

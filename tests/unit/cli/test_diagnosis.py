@@ -2,15 +2,15 @@
 
 import pytest
 
-from relay.accounts.silence import Heard
-from relay.cli.diagnosis import Examined, of_sinks, of_sources, of_store
-from relay.store.health import Durability, Room
-from relay.store.kept import SinkState
+from relay.accounts.source_health import SourceHealth
+from relay.cli.diagnosis import Examination, of_sinks, of_sources, of_store
+from relay.store.health import Durability, MemoryUse
+from relay.store.stored import SinkState
 
 HOUR = 3_600_000
 GOOD = {
     "durability": Durability("fsync", 0, "noeviction"),
-    "room": Room(used=10, limit=1000),
+    "room": MemoryUse(used=10, limit=1000),
     "skew_ms": 0,
     "oldest_unrouted_ms": None,
     "sinks": (),
@@ -19,8 +19,8 @@ GOOD = {
 }
 
 
-def examined(**more) -> Examined:
-    return Examined(**{**GOOD, **more})
+def examined(**more) -> Examination:
+    return Examination(**{**GOOD, **more})
 
 
 def test_a_store_that_is_well_is_good_in_everything():
@@ -33,8 +33,8 @@ def test_a_store_that_is_well_is_good_in_everything():
         ({"durability": Durability("everysec", 0, "noeviction")}, "what the store survives", "warning"),
         ({"durability": Durability("memory", 0, "noeviction")}, "what the store survives", "bad"),
         ({"durability": Durability("fsync", 0, "allkeys-lru")}, "eviction", "bad"),
-        ({"room": Room(used=900, limit=1000)}, "headroom", "bad"),
-        ({"room": Room(used=900, limit=0)}, "headroom", "warning"),
+        ({"room": MemoryUse(used=900, limit=1000)}, "headroom", "bad"),
+        ({"room": MemoryUse(used=900, limit=0)}, "headroom", "warning"),
         ({"skew_ms": -5000}, "clock", "warning"),
         ({"oldest_unrouted_ms": 2 * HOUR}, "workers", "bad"),
     ],
@@ -63,8 +63,8 @@ def test_a_sink_that_is_closed_orphaned_or_has_given_up_is_told(sink, grades):
     assert [finding.grade for finding in found] == grades
 
 
-def heard(**more) -> Heard:
-    return Heard(**{"received": 1, "checked_at": HOUR, "last_at": HOUR, "hook": "enabled", **more})
+def heard(**more) -> SourceHealth:
+    return SourceHealth(**{"received": 1, "checked_at": HOUR, "last_at": HOUR, "hook": "enabled", **more})
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 import pytest
 
-from relay.cli.moments import moment, shown, span
+from relay.cli.timefmt import format_duration, format_time, parse_time
 
 NOW = 1_795_443_326_526
 
 
 @pytest.mark.parametrize(("text", "ago"), [("15m", 900_000), ("2h", 7_200_000), ("3d", 259_200_000), ("1s", 1_000)])
 def test_a_duration_is_so_long_ago(text: str, ago: int) -> None:
-    assert moment(text, NOW) == NOW - ago
+    assert parse_time(text, NOW) == NOW - ago
 
 
 @pytest.mark.parametrize(
@@ -17,17 +17,17 @@ def test_a_duration_is_so_long_ago(text: str, ago: int) -> None:
     [("2026-11-23T14:30:00+00:00", 1_795_444_200_000), ("2026-11-23T17:30+03:00", 1_795_444_200_000)],
 )
 def test_an_iso_time_is_that_time(text: str, ms: int) -> None:
-    assert moment(text, NOW) == ms
+    assert parse_time(text, NOW) == ms
 
 
 def test_what_is_shown_can_be_typed_in_again() -> None:
-    assert moment(shown(NOW), 0) == NOW
+    assert parse_time(format_time(NOW), 0) == NOW
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "2 hours", "23.11.2026"])
 def test_anything_else_says_what_would_be_right(text: str) -> None:
     with pytest.raises(ValueError, match="write 15m, 2h or 3d"):
-        moment(text, NOW)
+        parse_time(text, NOW)
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ def test_anything_else_says_what_would_be_right(text: str) -> None:
     [(0, "0ms"), (999, "999ms"), (1_500, "1.5s"), (61_000, "1m 1s"), (3_660_000, "1h 1m"), (90_000_000, "1d 1h")],
 )
 def test_a_span_is_told_in_its_two_largest_units(ms: int, text: str) -> None:
-    assert span(ms) == text
+    assert format_duration(ms) == text

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.cli.stats import gate, quantile, rates
-from relay.store.measures import BUCKETS, Timing, per_bucket
+from relay.store.histograms import BUCKETS, Histogram, bucket_counts
 
 NOW = 1_795_443_326_526
 
@@ -42,9 +42,9 @@ def test_no_bucket_is_more_than_two_and_a_half_times_as_far_as_the_one_before_it
 
 @given(st.floats(0, 400_000))
 def test_what_was_observed_is_in_its_bucket(seconds: float) -> None:
-    timing = Timing("took", "books")
+    timing = Histogram("took", "books")
     timing.observe(seconds)
-    counted = per_bucket({tuple(name.split("|")): n for name, n in timing.take().items()}, "took", "books")
+    counted = bucket_counts({tuple(name.split("|")): n for name, n in timing.take().items()}, "took", "books")
     (bucket,) = [number for number, count in enumerate(counted) if count]
     ends = [0.0, *BUCKETS, float("inf")]
     assert ends[bucket] <= seconds <= ends[bucket + 1]

@@ -3,15 +3,15 @@
 import msgspec
 import pytest
 
+from relay.cli.demo_check import Seen, Sent, missing_results
 from relay.cli.posting import Posted
-from relay.cli.verdict import Seen, Sent, lacking
 from relay.config.load import load
-from relay.live import make_sinks
+from relay.live_config import make_sinks
 from relay.model import DeliveryState, Receipt, ReceiptState
-from relay.planning import plan
+from relay.planning import plan_receipt
 from relay.sandbox.arrivals import Arrival
 from relay.sinks import TYPES
-from relay.store.kept import KeptDelivery, KeptReceipt
+from relay.store.stored import StoredDelivery, StoredReceipt
 
 SANDBOX = "http://127.0.0.1:8701"
 YAML = f"""
@@ -28,20 +28,20 @@ routes:
 CONFIG = load(YAML, file="relay.yaml", environ={}, sink_types=TYPES)
 SINKS = CONFIG.sinks
 RECEIPT = Receipt(id="r1", source="acme", received_at=1, body=b"leads[add][0][id]=7")
-PLANNED = plan(RECEIPT, CONFIG, make_sinks(CONFIG))
+PLANNED = plan_receipt(RECEIPT, CONFIG, make_sinks(CONFIG))
 SENT = Sent(title="a deal", posted=Posted(receipt="r1", duplicate=False), planned=PLANNED)
 INVOICE, TEXT, JOINED = PLANNED.deliveries  # the second cannot be rendered: there is no price
 
 
-def receipt(state: ReceiptState = ReceiptState.ROUTED) -> KeptReceipt:
-    return KeptReceipt(
+def receipt(state: ReceiptState = ReceiptState.ROUTED) -> StoredReceipt:
+    return StoredReceipt(
         id="r1", source="acme", received_at=1, size=1, state=state, reason="", content_type="", user_agent="",
         request_id="", config="c", duplicates=0, last_duplicate_at=None, events=(), deliveries={},
     )  # fmt: skip
 
 
-def delivery(id: str, state: DeliveryState) -> KeptDelivery:
-    return KeptDelivery(
+def delivery(id: str, state: DeliveryState) -> StoredDelivery:
+    return StoredDelivery(
         id=id, event_id="r1.0", source="acme", route="", sink="books", state=state, reason="", accepted_at=1,
         created_at=1, finished_at=1, due_at=None, in_flight=False, attempts=1, deaths=0, once=False, config="c",
         content_id="",
@@ -74,7 +74,7 @@ def replaced(**changes: object) -> Seen:
 
 def test_nothing_is_lacking_where_all_is_as_planned() -> None:
     assert TEXT.state is DeliveryState.DEAD
-    assert lacking([SENT], ALL, SINKS, SANDBOX) == []
+    assert missing_results([SENT], ALL, SINKS, SANDBOX) == []
 
 
 @pytest.mark.parametrize(
@@ -92,16 +92,16 @@ def test_nothing_is_lacking_where_all_is_as_planned() -> None:
     ],
 )
 def test_what_is_lacking_is_said(seen: Seen, told: list[str]) -> None:
-    found = lacking([SENT], seen, SINKS, SANDBOX)
+    found = missing_results([SENT], seen, SINKS, SANDBOX)
     assert len(found) == len(told)
     assert all(part in text for part, text in zip(told, found, strict=True))
 
 
 def test_a_sink_elsewhere_is_judged_by_the_store_alone() -> None:
-    assert lacking([SENT], replaced(arrivals=[]), SINKS, "http://127.0.0.1:9999") == []
+    assert missing_results([SENT], replaced(arrivals=[]), SINKS, "http://127.0.0.1:9999") == []
 
 
 @pytest.mark.parametrize(("duplicate", "lacks"), [(True, 0), (False, 1)])
 def test_a_repetition_must_be_recognised(duplicate: bool, lacks: int) -> None:
     again = Sent(title="a deal", posted=Posted(receipt="r1", duplicate=duplicate), planned=None)
-    assert len(lacking([again], ALL, SINKS, SANDBOX)) == lacks
+    assert len(missing_results([again], ALL, SINKS, SANDBOX)) == lacks

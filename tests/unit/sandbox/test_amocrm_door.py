@@ -1,11 +1,11 @@
 """The fake account's patience and its tokens: as strict as amoCRM's, or the tests against it would prove nothing."""
 
-from relay.sandbox.amocrm import door
-from relay.sandbox.amocrm.door import Limits, Tokens
+from relay.sandbox.amocrm import access
+from relay.sandbox.amocrm.access import IssuedTokens, RequestLimits
 
 
 def test_seven_in_any_second_are_let_in() -> None:
-    limits = Limits()
+    limits = RequestLimits()
     assert [limits.refusal(0.1 * n) for n in range(8)] == [None] * 7 + [429]
     assert limits.refusal(0.99) == 429
     assert limits.refusal(1.0) is None  # the first has left the second
@@ -13,7 +13,7 @@ def test_seven_in_any_second_are_let_in() -> None:
 
 
 def test_who_goes_on_and_on_is_shut_out_for_a_while() -> None:
-    limits = Limits(rate=0, shut_seconds=60)
+    limits = RequestLimits(rate=0, shut_seconds=60)
     refusals = [limits.refusal(0.1 * n) for n in range(26)]
     assert refusals == [429] * 25 + [403]
     assert limits.refusal(62.0) == 403
@@ -21,21 +21,21 @@ def test_who_goes_on_and_on_is_shut_out_for_a_while() -> None:
 
 
 def test_who_only_now_and_then_goes_too_far_is_not() -> None:
-    limits = Limits(rate=0)
+    limits = RequestLimits(rate=0)
     assert {limits.refusal(float(second)) for second in range(100)} == {429}
 
 
 RIGHT = {
-    "client_id": door.CLIENT_ID,
-    "client_secret": door.CLIENT_SECRET,
-    "redirect_uri": door.REDIRECT_URI,
+    "client_id": access.CLIENT_ID,
+    "client_secret": access.CLIENT_SECRET,
+    "redirect_uri": access.REDIRECT_URI,
     "grant_type": "refresh_token",
-    "refresh_token": door.FIRST_REFRESH,
+    "refresh_token": access.FIRST_REFRESH,
 }
 
 
 def test_a_refresh_token_works_once() -> None:
-    tokens = Tokens()
+    tokens = IssuedTokens()
     assert tokens.exchange({**RIGHT, "client_secret": "wrong"}, 0) is None
     given = tokens.exchange(RIGHT, 0)
     assert given
@@ -45,13 +45,13 @@ def test_a_refresh_token_works_once() -> None:
 
 
 def test_an_access_token_ends() -> None:
-    tokens = Tokens(lifetime=60)
+    tokens = IssuedTokens(lifetime=60)
     given = tokens.exchange(RIGHT, 1000)
     assert given
     bearer = f"Bearer {given['access_token']}"
     assert tokens.known(bearer, 1059)
     assert not tokens.known(bearer, 1060)
     assert not tokens.known(str(given["access_token"]), 1000)
-    assert tokens.known(f"Bearer {door.LONG_LIVED}", 9e9)
+    assert tokens.known(f"Bearer {access.LONG_LIVED}", 9e9)
     tokens.revoke()
-    assert not tokens.known(f"Bearer {door.LONG_LIVED}", 0)
+    assert not tokens.known(f"Bearer {access.LONG_LIVED}", 0)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from multidict import CIMultiDict
 
-from relay.sinks import calling
+from relay.sinks import calls
 from relay.sinks.tools import Tools
 from relay.transport import Response
 
@@ -48,7 +48,7 @@ class Vendor:
         self.answers = []
         self.notes = MemoryNotes()
         self.now = NOW
-        monkeypatch.setattr(calling, "call", self._call)
+        monkeypatch.setattr(calls, "call", self._call)
 
     async def _call(self, session, request):
         self.asked.append(request)

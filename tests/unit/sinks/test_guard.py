@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 from yarl import URL
 
-from relay.sinks.guard import PORTS, CheckedResolver, check_address, check_url, look_up, open_guarded_session
+from relay.sinks.address_guard import PORTS, CheckedResolver, check_address, check_url, look_up, open_guarded_session
 from relay.transport import Request, Response, TransportFailure, call
 from relay.transport import session as transport_session
 

@@ -17,8 +17,8 @@ from yarl import URL
 from relay.errors import RejectDelivery
 from relay.model import Outcome
 from relay.sinks import TYPES
-from relay.sinks.http import HttpSink
-from relay.sinks.http_answer import RESPONSE_SHOWN
+from relay.sinks.http.answers import RESPONSE_SHOWN
+from relay.sinks.http.sink import HttpSink
 from relay.sinks.tools import Tools
 from relay.transport import Response, Session, TransportFailure
 

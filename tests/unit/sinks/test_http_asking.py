@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from relay.errors import RejectDelivery
 from relay.model import Limit, Outcome
-from relay.sinks.http import HttpSink
+from relay.sinks.http.sink import HttpSink
 from relay.transport import TransportFailure
 
 URL = "https://books.example.com/api"

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from relay.model import Outcome
-from relay.sinks.log import LogSettings, LogSink
+from relay.sinks.log.sink import LogSettings, LogSink
 
 PARAMS = {"phone": "+79161234567", "text": "Сделка"}
 

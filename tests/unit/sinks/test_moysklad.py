@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from relay.errors import RejectDelivery
 from relay.model import Outcome
-from relay.sinks.moysklad import A_MINUTE, MoySkladSink, rate_at
+from relay.sinks.moysklad.sink import A_MINUTE, MoySkladSink, rate_at
 from relay.transport import TransportFailure
 
 ORGANIZATION = "5f0f2b1e-0000-4000-8000-000000000001"

@@ -10,8 +10,9 @@ from yarl import URL
 from relay.config.schema import Subscribers
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.model import DecisionKind, DeliveryState, Outcome, Result
-from relay.sinks import TYPES, subscriber
-from relay.sinks.subscriber import SubscriberSink, Unsubscribed, is_subscriber
+from relay.sinks import TYPES
+from relay.sinks.subscriber import sink as subscriber
+from relay.sinks.subscriber.sink import SubscriberSink, Unsubscribed, is_subscriber
 from relay.sinks.tools import Tools
 from relay.store.subscriptions import Subscription
 from relay.transport import Response, TransportFailure

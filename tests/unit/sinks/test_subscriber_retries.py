@@ -3,7 +3,7 @@
 import pytest
 
 from relay.model import DecisionKind, DeliveryState
-from relay.sinks.subscriber_retries import ACCEPTED, TABLE, decide
+from relay.sinks.subscriber.retries import ACCEPTED, TABLE, decide
 
 MINUTE = 60_000
 TWICE = [5 * MINUTE, 15 * MINUTE]

@@ -12,18 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from relay import sinks
 from relay.errors import RejectDelivery, SkipDelivery
 from relay.model import Outcome, Result
 from relay.sinks.base import Probe
-from relay.sinks.unisender import UnisenderSink
 from relay.sinks.unisender import importing as importing_module
+from relay.sinks.unisender import sink as unisender_sink
+from relay.sinks.unisender.answers import Complaint, imported, meaning, read
 from relay.sinks.unisender.asking import found, probed
 from relay.sinks.unisender.contact import Contact, contact_of
 from relay.sinks.unisender.importing import Importing, Member
-from relay.sinks.unisender.reading import Complaint, imported, meaning, read
 from relay.sinks.unisender.requests import Requests
 from relay.sinks.unisender.settings import UnisenderSettings
+from relay.sinks.unisender.sink import UnisenderSink
 from relay.transport import Response, TransportFailure
 
 KEY = "a-key-of-the-account"
@@ -336,7 +336,7 @@ async def _sent(unisender, held, answer) -> Result:
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sinks.unisender, "call", call)
+        patch.setattr(unisender_sink, "call", call)
         return await unisender.send(held, SimpleNamespace(session=None))
 
 

@@ -7,7 +7,7 @@ from httptools import HttpParserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.transport.reading import AnswerReader
+from relay.transport.answer_reader import AnswerReader
 
 PACKED = gzip.compress(b'{"ok": true}' * 9)
 WHOLE = {

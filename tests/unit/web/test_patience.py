@@ -8,7 +8,7 @@ import weakref
 import pytest
 
 from relay.errors import StoreUnavailable
-from relay.web.patience import Patience
+from relay.web.deadlines import DeadlineQueue
 
 SOON, LATER, NEVER = 0.001, 0.002, 3600.0
 
@@ -21,8 +21,8 @@ def run():
 
 
 @pytest.fixture
-def patience() -> Patience[str]:
-    return Patience()
+def patience() -> DeadlineQueue[str]:
+    return DeadlineQueue()
 
 
 @pytest.fixture

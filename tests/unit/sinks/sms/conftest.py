@@ -7,7 +7,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from relay.sinks.sms.message import Message
-from relay.store.notes import Cap, Refusal
+from relay.store.shared_state import Quota, QuotaExceeded
 from relay.transport import Response
 
 NOW = 1_790_000_000.0  # Mon 2026-09-21 14:13:20 UTC, 17:13:20 in Moscow
@@ -31,11 +31,11 @@ class Memory:
         self.values.pop(key, None)
         self.spent.pop(key, None)
 
-    async def spend(self, caps: list[Cap]) -> Refusal | None:
+    async def spend(self, caps: list[Quota]) -> QuotaExceeded | None:
         now_ms = int(self.now * 1000)
         for cap in caps:
             if self.count(cap.key) + cap.amount > cap.limit:
-                return Refusal(key=cap.key, wait_ms=max(cap.until_ms - now_ms, 0))
+                return QuotaExceeded(key=cap.key, wait_ms=max(cap.until_ms - now_ms, 0))
         for cap in caps:
             self.spent[cap.key] = (self.count(cap.key) + cap.amount, cap.until_ms)
         return None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.model import Outcome
 from relay.sinks.sms.policy import Policy, given_back, parse_window
-from relay.store.notes import Refusal
+from relay.store.shared_state import QuotaExceeded
 
 NOW = 1_790_000_000.0  # Mon 2026-09-21 14:13:20 UTC, 17:13:20 in Moscow
 HOUR = 3_600_000
@@ -137,7 +137,7 @@ def test_december_ends_with_the_year(message):
 def test_what_a_cap_that_does_not_hold_means(message, kind_, outcome, after_ms, reason):
     policy = full()
     (cap,) = [cap for cap in policy.caps(message(), NOW) if kind(cap.key) == kind_]
-    refusal = Refusal(key=cap.key, wait_ms=cap.until_ms - int(NOW * 1000))
+    refusal = QuotaExceeded(key=cap.key, wait_ms=cap.until_ms - int(NOW * 1000))
     result = policy.refused(refusal, message(), NOW)
     assert (result.outcome, result.after_ms, result.reason) == (outcome, after_ms, reason)
 
@@ -145,13 +145,13 @@ def test_what_a_cap_that_does_not_hold_means(message, kind_, outcome, after_ms, 
 def test_a_delivery_that_spent_before_may_go(message):
     policy = full()
     own = policy.caps(message(), NOW)[0]
-    assert policy.refused(Refusal(key=own.key, wait_ms=1), message(), NOW) is None
+    assert policy.refused(QuotaExceeded(key=own.key, wait_ms=1), message(), NOW) is None
 
 
 def test_a_sink_whose_name_is_like_a_cap_is_no_matter(message):
     policy = full(sink="own")
     same = policy.caps(message(), NOW)[1]
-    assert policy.refused(Refusal(key=same.key, wait_ms=1), message(), NOW).outcome is Outcome.SKIPPED
+    assert policy.refused(QuotaExceeded(key=same.key, wait_ms=1), message(), NOW).outcome is Outcome.SKIPPED
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,33 @@
+"""Times as people write and read them; inside they are epoch milliseconds (pure)."""
+
+from datetime import datetime
+
+from relay.retrying import parse_duration
+
+
+def parse_time(text: str, now: int) -> int:
+    """Read "2h" (so long before `now`), or an ISO date or time, local where it names no zone. Raises ValueError."""
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time: write 15m, 2h or 3d (ago), or 2026-11-23T14:30") from None
+
+
+def format_time(ms: int | None) -> str:
+    """Write a time in the local zone, to the millisecond."""
+    if ms is None:
+        return ""
+    return datetime.fromtimestamp(ms / 1000).isoformat(" ", "milliseconds")
+
+
+def format_duration(ms: int) -> str:
+    """Write how long something lasts in its largest two units."""
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
+        if ms >= size:
+            smaller, name = {"d": (3_600_000, "h"), "h": (60_000, "m"), "m": (1000, "s")}[unit]
+            return f"{ms // size}{unit} {ms % size // smaller}{name}"
+    return f"{ms / 1000:.1f}s" if ms >= 1000 else f"{ms}ms"

@@ -1,0 +1,209 @@
+"""Start and watch the processes of `relay dev`, `relay demo` and the tests: real ones, ready when they answer.
+
+Whatever happens, nothing is left behind: they are ended in order by whoever started them, or by a guard when that one
+was killed itself.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from relay.embedded.server import EmbeddedStore
+from relay.errors import RelayError
+from relay.processes.child import Child
+from relay.processes.folder import Folder
+from relay.processes.orphan_guard import OrphanGuard
+from relay.processes.ports import ask, free_port, is_free
+
+READY_SECONDS: Final = 60.0
+GRACE_SECONDS: Final = 25.0  # a worker lets what is in flight end
+_LOOK_SECONDS: Final = 0.03
+_STORE, _SANDBOX, _WEB, _WORKER = "store", "sandbox", "web", "worker"
+_REACHED_BY: Final = ("PORT", "REDIS_URL", "RELAY_SANDBOX_URL")
+_ENDING: Final = ((_WEB, _WORKER), (_SANDBOX,))  # who takes hooks goes first, who others need last
+
+
+class Processes:
+    """The processes of one relay in one folder: `store`, `sandbox`, `web`, `worker`, and more workers as `worker:2`.
+
+    `environ` is what they are given; REDIS_URL in it takes the place of the embedded store, PORT and RELAY_SANDBOX_PORT
+    that of free ports. To be used in a `with` block, whose end is theirs. Their logs are in `folder`/logs; with `show`
+    every line goes there too. Raises RelayError where one does not start, with the end of its log.
+    """
+
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], show: Callable[[str, str], None] | None = None
+    ) -> None:
+        self.folder = folder.resolve()
+        self._show = show
+        self._children: dict[str, Child] = {}
+        self._store_pid: int | None = None
+        self.store = None if environ.get("REDIS_URL") else EmbeddedStore(self.folder / "store")
+        self.port = _port(environ, "PORT")
+        self.sandbox_port = _port(environ, "RELAY_SANDBOX_PORT")
+        own = {"RELAY_SANDBOX_URL": self.sandbox_url, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        self.environ: Mapping[str, str] = {**environ, **own, **({"REDIS_URL": self.store.url} if self.store else {})}
+
+    @property
+    def url(self) -> str:
+        """The address of the web process."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def sandbox_url(self) -> str:
+        """The address of the fakes."""
+        return f"http://127.0.0.1:{self.sandbox_port}"
+
+    def __enter__(self) -> Self:
+        """Take the folder for this relay alone. Starts nothing."""
+        self._held = Folder(self.folder)
+        self._guard = OrphanGuard()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """End everything, in order."""
+        try:
+            self.end()
+        finally:
+            self._guard.close()  # it ends what is left, where we were told to hurry
+            self._held.leave()
+
+    def start(self, *names: str) -> None:
+        """Start processes, all of them by default, and wait until each is ready."""
+        wanted = names or (_STORE, _SANDBOX, _WEB, _WORKER)
+        if _STORE in wanted and self.store is not None:
+            self._start_store(self.store)
+        children = [self._spawn(name) for name in wanted if name != _STORE]
+        for child in children:
+            self._wait_until_ready(child)
+        self._held.note({name: self.environ[name] for name in _REACHED_BY})
+
+    def stop(self, name: str) -> None:
+        """End a process in order."""
+        if name == _STORE:
+            self._end_store(EmbeddedStore.stop)
+            return
+        self._children[name].terminate()
+        self._leave(name, lambda child: child.wait(GRACE_SECONDS))
+
+    def kill(self, name: str) -> None:
+        """End a process as a power cut would."""
+        if name == _STORE:
+            self._end_store(EmbeddedStore.kill)
+            return
+        self._leave(name, Child.kill)
+
+    def restart(self, name: str) -> None:
+        """End a process in order and start it again, under the same address."""
+        self.stop(name)
+        self.start(name)
+
+    def pid(self, name: str) -> int:
+        """Give a process's id."""
+        if name == _STORE and self._store_pid is not None:
+            return self._store_pid
+        return self._children[name].pid
+
+    def log(self, name: str) -> str:
+        """Give what a process said since it was started."""
+        return self._children[name].said()
+
+    def check(self) -> None:
+        """Raise RelayError, with the end of its log, where a process ended that nobody told to."""
+        for child in self._children.values():
+            if child.status is not None:
+                raise RelayError(_obituary(child))
+        if self.store is not None and self._store_pid is not None and not self.store.running:
+            raise RelayError(f"the store has ended by itself; its log is {self.store.folder / 'store.log'}")
+
+    def end(self) -> None:
+        """End all that run, in order."""
+        for kinds in _ENDING:
+            going = [name for name in self._children if _kind(name) in kinds]
+            for name in going:
+                self._children[name].terminate()
+            for name in going:
+                self._leave(name, lambda child: child.wait(GRACE_SECONDS))
+        self.stop(_STORE)
+
+    def _spawn(self, name: str) -> Child:
+        if name in self._children:
+            raise RelayError(f"{name} is running already")
+        commands: Mapping[str, Sequence[str]] = {
+            _SANDBOX: ("-m", "relay.sandbox", str(self.sandbox_port)),
+            _WEB: ("-m", "relay", "web"),
+            _WORKER: ("-m", "relay", "worker"),
+        }
+        log = self.folder / "logs" / f"{name.replace(':', '-')}.log"
+        command = [sys.executable, *commands[_kind(name)]]
+        child = Child(name, command, self.environ, log, self._shower(name))
+        self._guard.watch(child.pid)
+        self._children[name] = child
+        return child
+
+    def _shower(self, name: str) -> Callable[[str], None] | None:
+        show = self._show
+        return None if show is None else lambda line: show(name, line)
+
+    def _wait_until_ready(self, child: Child) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not self._ready(child):
+            if child.status is not None:
+                raise RelayError(_obituary(child))
+            if time.monotonic() > deadline:
+                raise RelayError(f"{child.name} is not ready after {READY_SECONDS:.0f} s; {_last_words(child)}")
+            time.sleep(_LOOK_SECONDS)
+
+    def _ready(self, child: Child) -> bool:
+        match _kind(child.name):
+            case "web":
+                answer = ask(self.port, "/readyz")
+            case "sandbox":
+                answer = ask(self.sandbox_port, "/__sandbox__/requests?limit=0")
+            case _:
+                return "worker.started" in child.said()
+        return answer is not None and answer[0] == 200
+
+    def _leave(self, name: str, end: Callable[[Child], int]) -> None:
+        child = self._children[name]
+        end(child)
+        self._guard.forget(child.pid)
+        del self._children[name]
+
+    def _start_store(self, store: EmbeddedStore) -> None:
+        store.start()
+        self._store_pid = store.pid
+        self._guard.watch(store.pid)
+
+    def _end_store(self, end: Callable[[EmbeddedStore], None]) -> None:
+        if self.store is None or self._store_pid is None:
+            return
+        end(self.store)
+        self._guard.forget(self._store_pid)
+        self._store_pid = None
+
+
+def _kind(name: str) -> str:
+    return name.partition(":")[0]
+
+
+def _port(environ: Mapping[str, str], name: str) -> int:
+    if not environ.get(name):
+        return free_port()
+    port = int(environ[name])
+    if not is_free(port):
+        raise RelayError(f"{name}={port}: something listens there already")
+    return port
+
+
+def _obituary(child: Child) -> str:
+    status = child.status
+    how = f"by signal {-status}" if status is not None and status < 0 else f"with exit status {status}"
+    return f"{child.name} ended {how}; {_last_words(child)}"
+
+
+def _last_words(child: Child) -> str:
+    return f"its log {child.log} ends:\n{child.last_words()}"

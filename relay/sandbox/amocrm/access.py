@@ -1,0 +1,99 @@
+"""Who is let in: a limit of requests a second that ends in being shut out, and tokens that expire."""
+
+import itertools
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+LONG_LIVED: Final = "sandbox-long-lived-token"
+CLIENT_ID: Final = "sandbox-integration"
+CLIENT_SECRET: Final = "sandbox-secret"
+REDIRECT_URI: Final = "https://relay.example/"
+FIRST_REFRESH: Final = "sandbox-refresh-0"
+
+_STRIKES, _STRIKES_SECONDS = 25, 10.0
+_DAY = 86_400
+
+
+@dataclass
+class RequestLimits:
+    """At most `rate` requests a second. Who is refused again and again is shut out for a while."""
+
+    rate: int = 7
+    retry_after: int | None = None  # what a 429 says
+    shut_seconds: float = 60.0
+    shut_until: float = 0.0
+    throttled: int = 0
+    _taken: deque[float] = field(default_factory=deque)
+    _strikes: deque[float] = field(default_factory=deque)
+
+    def refusal(self, now: float) -> int | None:
+        """Take a request at a moment (seconds); 429 or 403 where it is refused."""
+        if now < self.shut_until:
+            return 403
+        while self._taken and self._taken[0] <= now - 1:
+            self._taken.popleft()
+        if len(self._taken) < self.rate:
+            self._taken.append(now)
+            return None
+        self.throttled += 1
+        self._strikes.append(now)
+        while self._strikes[0] <= now - _STRIKES_SECONDS:
+            self._strikes.popleft()
+        if len(self._strikes) >= _STRIKES:
+            self.shut_until = now + self.shut_seconds
+        return 429
+
+
+@dataclass
+class IssuedTokens:
+    """The integration's tokens. A refresh token works once."""
+
+    lifetime: int = _DAY
+    refreshes: int = 0
+    refused: int = 0
+    long_lived: bool = True
+    _access: dict[str, float] = field(default_factory=dict)  # token -> when it expires
+    _refresh: str = FIRST_REFRESH
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def known(self, authorization: str, now: float) -> bool:
+        """Tell whether a request's Authorization is good."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme != "Bearer":
+            return False
+        return (token == LONG_LIVED and self.long_lived) or self._access.get(token, 0) > now
+
+    def exchange(self, given: Mapping[str, object], now: float) -> Mapping[str, object] | None:
+        """Give new tokens for a refresh token; None where anything about it is wrong, a second use too."""
+        right = {
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "redirect_uri": REDIRECT_URI,
+            "grant_type": "refresh_token",
+            "refresh_token": self._refresh,
+        }
+        if any(given.get(key) != value for key, value in right.items()):
+            self.refused += 1
+            return None
+        self.refreshes += 1
+        number = next(self._numbers)
+        access, self._refresh = f"sandbox-access-{number}", f"sandbox-refresh-{number}"
+        self._access[access] = now + self.lifetime
+        return {
+            "token_type": "Bearer",
+            "expires_in": self.lifetime,
+            "access_token": access,
+            "refresh_token": self._refresh,
+        }
+
+    def expire(self) -> None:
+        """End every access token at once, whatever it was said to last."""
+        self._access.clear()
+
+    def revoke(self) -> None:
+        """End everything, refresh token and long-lived token too."""
+        self.expire()
+        self.long_lived = False
+        self._refresh = f"revoked-{next(self._numbers)}"

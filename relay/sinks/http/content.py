@@ -1,0 +1,116 @@
+"""The content of an HTTP delivery: a line of JSON that says where and how, then the body as it will be sent. Pure."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias, get_args
+
+import msgspec
+
+from relay.errors import RejectDelivery
+from relay.model import Record
+from relay.sinks.address import encode_pairs, safe_path
+from relay.sinks.http.auth import header_name, header_value
+
+Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Encoding: TypeAlias = Literal["json", "form", "text", "none"]
+Plain: TypeAlias = str | int | float | bool | None
+
+LONGEST_BODY = 1024 * 1024
+
+
+class Head(Record, frozen=True, omit_defaults=True):
+    """The first line of a stored content; the body follows it as it will be sent. Empty means: as the sink says."""
+
+    method: str = ""
+    path: str = ""  # quoted, begins with /
+    query: str = ""  # encoded
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    encoding: Encoding = "json"
+    lookup: dict[str, Plain] = msgspec.field(default_factory=dict)  # what the sink's look-up refers to
+    needs: dict[str, dict[str, Plain]] = msgspec.field(default_factory=dict)  # what each of its needs refers to
+
+
+class _Values(Record, frozen=True):
+    """Texts and numbers by name, as references take them."""
+
+    lookup: dict[str, Plain] = msgspec.field(default_factory=dict)
+    needs: dict[str, dict[str, Plain]] = msgspec.field(default_factory=dict)
+
+
+_NO_VALUES = _Values()
+_decode_head = msgspec.json.Decoder(Head).decode
+
+
+def make_content(params: Mapping[str, object]) -> tuple[Head, bytes]:
+    """Make head and body of a route's rendered keys. Raise RejectDelivery with the place of what cannot be sent."""
+    encoding, body = _body(params)
+    if len(body) > LONGEST_BODY:
+        raise RejectDelivery(f"body: {len(body)} bytes, and at most {LONGEST_BODY} are sent")
+    values = _values(params)
+    head = Head(
+        method=_method(params.get("method")),
+        path=safe_path(str(params.get("path") or "")),
+        query=encode_pairs("query", _mapping("query", params)),
+        headers=dict([_header(*header) for header in _mapping("headers", params).items()]),
+        encoding=encoding,
+        lookup=values.lookup,
+        needs=values.needs,
+    )
+    return head, body
+
+
+def join_content(head: Head, body: bytes) -> bytes:
+    """Give the content that is stored."""
+    return msgspec.json.encode(head) + b"\n" + body
+
+
+def split_content(content: bytes) -> tuple[Head, bytes]:
+    """Give the head and the body of a stored content."""
+    line, _, body = content.partition(b"\n")
+    return _decode_head(line), body
+
+
+def _body(params: Mapping[str, object]) -> tuple[Encoding, bytes]:
+    """Encode the body once and for all: JSON, a form, or a text as it is (XML, say)."""
+    if "form" in params:
+        return "form", encode_pairs("form", _mapping("form", params)).encode()
+    body = params.get("body")
+    if body is None:
+        return "none", b""
+    if isinstance(body, str):
+        return "text", body.encode()
+    return "json", msgspec.json.encode(body)
+
+
+def _values(params: Mapping[str, object]) -> _Values:
+    given = {key: _mapping(key, params) for key in ("lookup", "needs") if key in params}
+    if not given:
+        return _NO_VALUES
+    try:
+        # By way of JSON, so that a decimal is the text that it is sent as.
+        return msgspec.json.decode(msgspec.json.encode(given), type=_Values)
+    except msgspec.ValidationError as error:
+        _, _, place = str(error).rpartition("$.")
+        raise RejectDelivery(f"{place.rstrip('`')}: takes names with a text or a number each") from None
+
+
+def _mapping(key: str, params: Mapping[str, object]) -> Mapping[str, object]:
+    value = params.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise RejectDelivery(f"{key}: takes a mapping of names to values, not {value!r:.60}")
+    return value
+
+
+def _method(value: object) -> str:
+    method = str(value or "").upper()
+    if method and method not in get_args(Method):
+        raise RejectDelivery(f"method: {value!r} is not one of {', '.join(get_args(Method))}")
+    return method
+
+
+def _header(name: str, value: object) -> tuple[str, str]:
+    try:
+        return header_name(name), header_value(str(value))
+    except ValueError as error:
+        raise RejectDelivery(f"headers.{name}: {error}") from None

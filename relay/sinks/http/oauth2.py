@@ -1,0 +1,151 @@
+"""OAuth2 client credentials (RFC 6749, 4.4): one token for all workers, fetched by one of them."""
+
+import asyncio
+import hashlib
+import uuid
+from typing import Annotated
+from urllib.parse import quote, urlencode
+
+import msgspec
+from yarl import URL
+
+from relay.model import Outcome, Record, Result
+from relay.sinks.calls import AttemptOver, Calls
+from relay.sinks.http.auth import OAuth2, basic
+from relay.sinks.retry_after import retry_after
+from relay.transport import Request, Response, TransportFailure
+
+MARGIN_MS = 30_000  # a token that ends while its request is on the way is refused there
+UNSTATED_MS = 3600_000  # RFC 6749, 5.1: where they do not say how long; a 401 ends it sooner
+LOCK_MS = 25_000  # longer than any sink's timeout
+_POLL_S = 0.1
+_POLLS = 50
+
+
+class _Granted(Record, frozen=True):
+    """What a token endpoint answers."""
+
+    access_token: Annotated[str, msgspec.Meta(min_length=1)]
+    expires_in: float | None = None
+
+
+class Token(Record, frozen=True, array_like=True):
+    """A token, and until when it is used (epoch milliseconds)."""
+
+    value: str
+    until: int
+
+
+_read_granted = msgspec.json.Decoder(_Granted, strict=False).decode  # some write expires_in as a text
+_read_token = msgspec.msgpack.Decoder(Token).decode
+_write_token = msgspec.msgpack.Encoder().encode
+
+
+class ClientTokens:
+    """The token of one client, held here and in the store."""
+
+    def __init__(self, settings: OAuth2) -> None:
+        self._settings = settings
+        self._secret = settings.client_secret.get_secret_value()
+        identity = "\0".join((settings.token_url, settings.client_id, self._secret, settings.scope))
+        self._note = f"oauth2:{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
+        self._held: Token | None = None
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Give what must be masked where they repeat it."""
+        return (self._held.value,) if self._held else ()
+
+    async def get(self, calls: Calls, refused: str = "") -> str:
+        """Give a token that is not the one they `refused`. Raise AttemptOver where there is none to be had now."""
+        if token := self._usable(self._held, calls.now, refused):
+            return token.value
+        if value := await self._kept(calls, refused):
+            return value
+        owner = uuid.uuid4().hex
+        for _ in range(_POLLS):
+            if await calls.tools.notes.lock(f"{self._note}:lock", owner, LOCK_MS):
+                try:
+                    return await self._kept(calls, refused) or await self._fetch(calls)
+                finally:
+                    await calls.tools.notes.unlock(f"{self._note}:lock", owner)
+            await asyncio.sleep(_POLL_S)
+            if value := await self._kept(calls, refused):
+                return value
+        raise AttemptOver(Result(outcome=Outcome.THROTTLED, reason="another worker is fetching a token", after_ms=1000))
+
+    async def _kept(self, calls: Calls, refused: str) -> str:
+        kept = await calls.tools.notes.get(self._note)
+        token = self._usable(_read_token(kept) if kept else None, calls.now, refused)
+        if token is None:
+            return ""
+        self._held = token
+        return token.value
+
+    def _usable(self, token: Token | None, now: int, refused: str) -> Token | None:
+        return token if token and token.value != refused and token.until > now else None
+
+    async def _fetch(self, calls: Calls) -> str:
+        answer = await calls.call(self._request(), limited=False)  # another server, not the one the rate is for
+        if isinstance(answer, TransportFailure):
+            outcome = Outcome.BLOCKED if answer.kind == "tls" else Outcome.RETRY
+            raise AttemptOver(Result(outcome=outcome, reason=f"no token: {answer.reason}"))
+        granted = self._read(answer, calls.now)
+        lasts_ms = UNSTATED_MS if granted.expires_in is None else int(granted.expires_in * 1000)
+        # One that lasts less than the margin is still good for this attempt.
+        until = calls.now + max(lasts_ms - MARGIN_MS, lasts_ms // 2, 1)
+        self._held = Token(value=granted.access_token, until=until)
+        await calls.tools.notes.put(self._note, _write_token(self._held), until - calls.now)
+        return granted.access_token
+
+    def _request(self) -> Request:
+        form = {"grant_type": "client_credentials"}
+        if self._settings.scope:
+            form["scope"] = self._settings.scope
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        if self._settings.client_auth == "header":
+            # RFC 6749, 2.3.1: both are form-encoded first.
+            headers["Authorization"] = basic(quote(self._settings.client_id, safe=""), quote(self._secret, safe=""))
+        else:
+            form |= {"client_id": self._settings.client_id, "client_secret": self._secret}
+        return Request(
+            method="POST",
+            url=URL(self._settings.token_url, encoded=True),
+            headers=headers,
+            body=urlencode(form).encode(),
+            timeout_ms=1,  # what is left of the attempt's goes in its place
+        )
+
+    def _read(self, answer: Response, now: int) -> _Granted:
+        after_ms = retry_after(answer.headers.get("Retry-After"), now)
+        if answer.status == 429:
+            raise _no_token(Outcome.THROTTLED, "too many requests for tokens", answer, after_ms)
+        if answer.status >= 500 or answer.status == 408:
+            raise _no_token(Outcome.RETRY, "the token endpoint is out of order", answer, after_ms)
+        if answer.status != 200:
+            advice = f"the token endpoint refuses us{_error(answer)}: check token_url, client_id, client_secret, scope"
+            raise _no_token(Outcome.BLOCKED, advice, answer, after_ms)
+        try:
+            return _read_granted(answer.body)
+        except msgspec.DecodeError:  # its text may quote the answer, and that is a token
+            advice = "the token endpoint answered no token: check token_url"
+            raise _no_token(Outcome.BLOCKED, advice, answer, after_ms) from None
+
+
+def _no_token(outcome: Outcome, reason: str, answer: Response, after_ms: int | None) -> AttemptOver:
+    return AttemptOver(
+        Result(outcome=outcome, reason=f"{answer.status}: {reason}", status=answer.status, after_ms=after_ms)
+    )
+
+
+class _Refusal(Record, frozen=True):
+    error: str = ""
+
+
+def _error(answer: Response) -> str:
+    """Give the error's code (RFC 6749, 5.2), which is no secret, unlike what else they may say."""
+    try:
+        code = msgspec.json.decode(answer.body, type=_Refusal).error
+    except msgspec.DecodeError:
+        return ""
+    return f" ({code})" if code.isidentifier() else ""

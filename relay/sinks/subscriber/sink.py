@@ -1,0 +1,142 @@
+"""An application that subscribed: it is sent events as amoCRM would send them. One sink for each subscription."""
+
+from collections.abc import Mapping
+from http.client import responses
+from typing import ClassVar
+
+from yarl import URL
+
+from relay.amocrm.form import decode
+from relay.config.schema import SUBSCRIBER, Subscribers
+from relay.config.sink import SinkSettings
+from relay.errors import RejectDelivery, StoreUnavailable
+from relay.logs import log
+from relay.model import Decision, Delivery, Json, Outcome, Result
+from relay.retrying import OnUnknown
+from relay.sinks.address_guard import check_url
+from relay.sinks.base import Sink
+from relay.sinks.subscriber import retries
+from relay.sinks.subscriber.retries import ACCEPTED, NO_ANSWER
+from relay.sinks.tools import Tools
+from relay.store.subscriptions import Subscription, Subscriptions
+from relay.transport import Request, Response, TransportFailure, call
+
+_GONE = 410
+
+
+def is_subscriber(sink: str) -> bool:
+    """Tell by its name whether a sink is a subscriber's."""
+    return sink.startswith(SUBSCRIBER)
+
+
+class SubscriberSettings(SinkSettings):
+    """What all subscribers share."""
+
+    type: str = "subscriber"
+
+    @property
+    def unknown(self) -> OnUnknown:
+        """Sent again, as amoCRM does."""
+        return "retry"
+
+
+class _Subscriber(Sink):
+    """What both have in common: no route sends to them."""
+
+    type = "subscriber"
+    Settings = SubscriberSettings
+    content_keys: ClassVar[Mapping[str, bool]] = {}
+
+    def content(self, params: Mapping[str, object]) -> bytes:  # noqa: ARG002  whatever they are
+        """Refuse: a subscriber's content is the event itself, as amoCRM writes it."""
+        raise RejectDelivery(f"{self.name}: a subscriber is sent events as they are, not what a route makes of them")
+
+
+class SubscriberSink(_Subscriber):
+    """Send an application the events that it subscribed to, and disable it where it fails too often.
+
+    Its session must be a guarded one (`open_guarded_session`): the address comes from outside.
+    """
+
+    def __init__(self, subscription: Subscription, settings: Subscribers, subscriptions: Subscriptions) -> None:
+        super().__init__(subscription.sink, SubscriberSettings())
+        self.timeout_ms, self.concurrency = settings.timeout, settings.concurrency
+        self._subscription = subscription
+        self._subscriptions = subscriptions
+        self._allow = settings.allow
+
+    async def send(self, delivery: Delivery, tools: Tools) -> Result:
+        """Make one attempt; one that failed counts towards disabling."""
+        if refused := check_url(self._subscription.url, self._allow):
+            result = Result(outcome=Outcome.RETRY, reason=f"the address is not allowed: {refused}")
+        else:
+            result = self.read(await call(tools.session, self.request(delivery)))
+        if result.outcome is not Outcome.DELIVERED:
+            await self._note(result)
+        return result
+
+    def request(self, delivery: Delivery) -> Request:
+        """Build the request as amoCRM sends it. Pure."""
+        return Request(
+            method="POST",
+            url=URL(self._subscription.url),
+            headers={
+                "User-Agent": "amoCRM-Webhooks/3.0",
+                "Content-Type": "application/x-www-form-urlencoded",
+                "X-Amocrm-Requestid": delivery.id,
+            },
+            body=delivery.content,
+            timeout_ms=self.timeout_ms,
+        )
+
+    def read(self, answer: Response | TransportFailure) -> Result:
+        """Say what an answer, or its absence, means. Its body is not kept: it may echo the event."""
+        if isinstance(answer, TransportFailure):
+            return Result(outcome=Outcome.RETRY, reason=answer.reason)
+        reason = f"{answer.status} {responses.get(answer.status, '')}".rstrip()
+        outcome = Outcome.DELIVERED if answer.status in ACCEPTED else Outcome.RETRY
+        return Result(outcome=outcome, reason=reason, status=answer.status)
+
+    def decide(self, result: Result, *, attempts: int, **_: object) -> Decision:
+        """Say what happens next by amoCRM's own table, which knows neither age nor jitter nor look-ups."""
+        return retries.decide(result.status or NO_ANSWER, attempts + 1, result.reason)
+
+    def describe(self, content: bytes) -> Mapping[str, Json]:
+        """Show the request, what its address may carry as a secret masked."""
+        url = URL(self._subscription.url)
+        return {
+            "method": "POST",
+            "url": str(url.with_query(None)) + ("?***" if url.raw_query_string else ""),
+            "body": decode(content),
+        }
+
+    async def _note(self, result: Result) -> None:
+        """Disable who is gone at once, and who failed too often."""
+        id, reason = self._subscription.id, result.reason
+        try:
+            if result.status == _GONE:
+                reason = "it answered 410 Gone"
+                disabled = await self._subscriptions.disable(id, reason)
+            else:
+                reason = f"more than 100 failures in 2 hours, the last: {reason}"
+                disabled = await self._subscriptions.failed(id, reason)
+        except StoreUnavailable as error:  # the result is kept until the store is back; this failure does not count
+            log.warning("subscription.uncounted", subscription=id, reason=str(error))
+            return
+        if disabled:
+            log.warning("subscription.disabled", subscription=id, source=self._subscription.source, reason=reason)
+
+
+class Unsubscribed(_Subscriber):
+    """Skip what was still waiting for an application when it unsubscribed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, SubscriberSettings())
+
+    async def send(self, delivery: Delivery, tools: Tools) -> Result:  # noqa: ARG002  nobody is called
+        """Skip it."""
+        return Result(outcome=Outcome.SKIPPED, reason="the application unsubscribed")
+
+    def describe(self, content: bytes) -> Mapping[str, Json]:
+        """Show what would have been sent."""
+        return {"body": decode(content)}
