@@ -23,7 +23,7 @@ PUBLISH_SECONDS = 3
 
 
 def broker_settings(url: str, namespace: str) -> dict[str, Any]:
-    """Give what web and workers must agree on to talk over the broker."""
+    """Return what web and workers must agree on to talk over the broker."""
     address, tls = broker_options(url)
     return {
         "broker_url": address,

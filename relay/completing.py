@@ -15,7 +15,7 @@ from relay.routing import Route
 from relay.sinks.base import Sink
 
 
-class PendingLookup(Record, frozen=True):
+class PendingLookup(Record):
     """A delivery that waits for what is known of a lead, with all else that it is made of."""
 
     delivery: Delivery
@@ -26,7 +26,7 @@ class PendingLookup(Record, frozen=True):
 
     @property
     def lead(self) -> str:
-        """Give the id of the lead that is looked up."""
+        """Return the id of the lead that is looked up."""
         return self.event.entity_id
 
 
@@ -52,7 +52,7 @@ def pending_lookups(
 
 
 def what_to_fetch(deliveries: Iterable[PendingLookup]) -> tuple[set[str], set[str]]:
-    """Give the ids of the leads, and what is to be fetched of them."""
+    """Return the ids of the leads, and what is to be fetched of them."""
     found = list(deliveries)
     return {one.lead for one in found if one.lead}, {what for one in found for what in one.route.fetch}
 
@@ -120,9 +120,9 @@ class _ViewWithFetched:
 
     @property
     def custom(self) -> Custom:
-        """Give the custom fields of the event's own view."""
+        """Return the custom fields of the event's own view."""
         return self._own.custom
 
     def get(self, field: str) -> object:
-        """Give what was looked up, or a field of the event's own view."""
+        """Return what was looked up, or a field of the event's own view."""
         return self._found[field] if field in self._found else self._own.get(field)

@@ -41,7 +41,7 @@ class LiveConfig:
         return self._subscribed
 
     def sink_types(self) -> dict[str, str]:
-        """Give the type of every sink by name, the subscribers' too."""
+        """Return the type of every sink by name, the subscribers' too."""
         outside = (subscription.sink for of_source in self._subscribed.values() for subscription in of_source)
         return {name: sink.type for name, sink in self._sinks.items()} | dict.fromkeys(outside, SubscriberSink.type)
 
@@ -71,7 +71,7 @@ class LiveConfig:
         self._subscriptions_version = version
 
     async def sink_of(self, name: str, subscriptions: Subscriptions) -> Sink | None:
-        """Give a sink, a subscriber's as its record is now; None: not in this file. Raises StoreUnavailable."""
+        """Return a sink, a subscriber's as its record is now; None: not in this file. Raises StoreUnavailable."""
         if not is_subscriber(name):
             return self._sinks.get(name)
         await self.follow(subscriptions)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias, dataclass_transform
 
 import msgspec
 
@@ -12,8 +12,16 @@ Value: TypeAlias = "str | list[Value] | dict[str, Value]"
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """The base of all records."""
+class _RecordMeta(msgspec.StructMeta):
+    """Return every record, however deep in the family, what msgspec takes from a class's own keywords only."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
+        return super().__new__(mcls, name, bases, namespace, **{"frozen": True, "kw_only": True, **options})
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
+class Record(msgspec.Struct, metaclass=_RecordMeta, frozen=True, kw_only=True):
+    """The base of all records: frozen, made with keywords only."""
 
 
 class ReceiptState(StrEnum):
@@ -51,7 +59,7 @@ class Outcome(StrEnum):
     BLOCKED = "blocked"  # the sink is broken, not the event; no attempt consumed
 
 
-class Receipt(Record, frozen=True):
+class Receipt(Record):
     """One POST as it arrived."""
 
     id: str
@@ -64,7 +72,7 @@ class Receipt(Record, frozen=True):
     deaths: int = 0  # leases that ran out: workers that died holding it
 
 
-class Account(Record, frozen=True):
+class Account(Record):
     """Who a body says it comes from. Empty where the body does not say."""
 
     id: str = ""
@@ -72,7 +80,7 @@ class Account(Record, frozen=True):
     link: str = ""  # its address as the body gives it: anybody can write one, so it is passed on and never called
 
 
-class Event(Record, frozen=True):
+class Event(Record):
     """One fact of a receipt, under amoCRM's own name (`status_lead`)."""
 
     id: str  # "<receipt id>.<index>"
@@ -88,7 +96,7 @@ class Event(Record, frozen=True):
     received_at: int  # when its receipt arrived
 
 
-class NewDelivery(Record, frozen=True):
+class NewDelivery(Record):
     """A delivery as routing makes it. Its id follows from event, route and sink, or from route and `once` key."""
 
     id: str
@@ -102,7 +110,7 @@ class NewDelivery(Record, frozen=True):
     queue: str = ""  # where it waits before its sink's own: the account's, for a look-up
 
 
-class CompletedLookup(Record, frozen=True):
+class CompletedLookup(Record):
     """A delivery whose look-up is answered: its content, or why there is nothing to send."""
 
     delivery: "Delivery"
@@ -111,7 +119,7 @@ class CompletedLookup(Record, frozen=True):
     reason: str = ""
 
 
-class RoutedEvent(Record, frozen=True, array_like=True):
+class RoutedEvent(Record, array_like=True):
     """An event as routing lists it under its receipt."""
 
     index: int
@@ -122,7 +130,7 @@ class RoutedEvent(Record, frozen=True, array_like=True):
     reason: str
 
 
-class RoutedReceipt(Record, frozen=True):
+class RoutedReceipt(Record):
     """What became of a receipt, or of a part of it. The last part takes it out of the inbox."""
 
     receipt: Receipt
@@ -135,7 +143,7 @@ class RoutedReceipt(Record, frozen=True):
     packed: bytes | None = None  # the body as it is kept from now on; None: as it is
 
 
-class Delivery(Record, frozen=True):
+class Delivery(Record):
     """A delivery as a worker holds it: claimed under a token, with its content."""
 
     id: str
@@ -154,7 +162,7 @@ class Delivery(Record, frozen=True):
     sends: int = 0  # how often its bytes were about to leave
 
 
-class Result(Record, frozen=True):
+class Result(Record):
     """What an attempt came to: the outcome, and what a person needs to understand it."""
 
     outcome: Outcome
@@ -178,7 +186,7 @@ class DecisionKind(StrEnum):
     WAIT = "wait"  # again later, no attempt consumed
 
 
-class Decision(Record, frozen=True):
+class Decision(Record):
     """What happens to a delivery next. A value; the store acts on it."""
 
     kind: DecisionKind
@@ -191,7 +199,7 @@ class Decision(Record, frozen=True):
     keeps_mark: bool = False  # its bytes may have arrived: look up before they leave again
 
 
-class Limit(Record, frozen=True, array_like=True):
+class Limit(Record, array_like=True):
     """At most `count` grants in any window of `per_ms`, counted under `key` over all workers."""
 
     key: str
@@ -199,7 +207,7 @@ class Limit(Record, frozen=True, array_like=True):
     per_ms: int
 
 
-class Attempt(Record, frozen=True):
+class Attempt(Record):
     """One try, as the story tells it."""
 
     number: int  # 0: what a person decided

@@ -30,7 +30,7 @@ from relay.store.keys import account_queue
 from relay.store.subscriptions import Subscription
 
 
-class RouteEvaluation(Record, frozen=True):
+class RouteEvaluation(Record):
     """A route held against an event: why it did not match, or the deliveries it made."""
 
     route: Route
@@ -38,7 +38,7 @@ class RouteEvaluation(Record, frozen=True):
     deliveries: Sequence[NewDelivery] = ()
 
 
-class RenderedContent(Record, frozen=True):
+class RenderedContent(Record):
     """What there is to send, or why there is nothing."""
 
     content: bytes = b""
@@ -46,7 +46,7 @@ class RenderedContent(Record, frozen=True):
     reason: str = ""
 
 
-class _DecodedReceipt(Record, frozen=True):
+class _DecodedReceipt(Record):
     """What a receipt says: events, or why nobody can read it. `refusal`: why they are none of ours."""
 
     receipt: Receipt
@@ -56,7 +56,7 @@ class _DecodedReceipt(Record, frozen=True):
     malformed: str = ""
 
 
-class _PlannedDelivery(Record, frozen=True):
+class _PlannedDelivery(Record):
     """A delivery to be made: an event, a route that it matched, one of the route's sinks."""
 
     event: Event
@@ -65,7 +65,7 @@ class _PlannedDelivery(Record, frozen=True):
     context: Mapping[str, object]
 
 
-class _MatchedEvent(Record, frozen=True):
+class _MatchedEvent(Record):
     """What shall come of an event, and what to say of it where nothing does."""
 
     event: Event
@@ -75,7 +75,7 @@ class _MatchedEvent(Record, frozen=True):
     reason: str = "no route matched"
 
 
-class _RenderedParams(Record, frozen=True):
+class _RenderedParams(Record):
     """What a route's templates came to: the key of `once`, then what it gives its sink; or the error in the way."""
 
     key: str | None = None
@@ -125,7 +125,7 @@ def _decode(receipt: Receipt, config: Config) -> _DecodedReceipt:
 
 
 def _refusal(account: Account, source: Source | None) -> str:
-    """Say why a receipt is not ours: another account's hook reached our address."""
+    """Return why a receipt is not ours: another account's hook reached our address."""
     if source is None:
         return ""  # gone from the configuration: no route is for it, and that is what will be said
     ours = source.account
@@ -249,7 +249,7 @@ def _planned_content(wanted: _PlannedDelivery, filled: _RenderedParams) -> Rende
 
 
 def unsendable(error: Exception, sink: Sink) -> RenderedContent:
-    """Say what becomes of a delivery that cannot be made: where there is nobody to deliver to it is skipped."""
+    """Return what becomes of a delivery that cannot be made: where there is nobody to deliver to it is skipped."""
     nobody = isinstance(error, SkipDelivery) or (isinstance(error, MissingValue) and error.place in sink.skip_without)
     return RenderedContent(state=DeliveryState.SKIPPED if nobody else DeliveryState.DEAD, reason=str(error))
 
@@ -275,7 +275,7 @@ def _to_subscribers(event: Event, subscriptions: Sequence[Subscription]) -> list
 
 
 def _route_event(chosen: _MatchedEvent, made: list[NewDelivery]) -> tuple[RoutedEvent, list[NewDelivery]]:
-    """Say what became of an event."""
+    """Return what became of an event."""
     event, deliveries = chosen.event, made + _to_subscribers(chosen.event, chosen.subscriptions)
     state, reason = (ReceiptState.ROUTED, "") if deliveries else (chosen.state, chosen.reason)
     listed = RoutedEvent(

@@ -33,7 +33,7 @@ _JITTER = 0.2  # deliveries that failed together must not come back together
 _NOT_CALLING = tenacity.Retrying()  # tenacity's waits ask for a call's state; ours lives in the store
 
 
-class Policy(Record, frozen=True):
+class Policy(Record):
     """How stubborn a sink's deliveries are: `attempts` counts the first, `max_age_ms` None is never too old."""
 
     attempts: int = DEFAULT_ATTEMPTS
@@ -48,7 +48,7 @@ class Policy(Record, frozen=True):
 def decide(
     result: Result, *, attempts: int, age_ms: int, policy: Policy, jitter: float, looked_up: bool = False
 ) -> Decision:
-    """Say what happens next to a delivery whose attempt came to `result`.
+    """Return what happens next to a delivery whose attempt came to `result`.
 
     `attempts` were consumed before this one, `age_ms` is since its receipt arrived, `jitter` is in [0, 1). `looked_up`:
     the result says what became of an earlier attempt, and nothing was sent.

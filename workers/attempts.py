@@ -20,7 +20,7 @@ OVERDUE = "no end within the sink's timeout"
 T = TypeVar("T")
 
 
-class AttemptResult(Record, frozen=True):
+class AttemptResult(Record):
     """What an attempt came to. `looked_up`: the result is about an earlier one, and nothing was sent."""
 
     delivery: Delivery
@@ -67,7 +67,7 @@ async def _admit(delivery: Delivery, sink: Sink, tools: Tools) -> Result | None:
 
 
 async def _look_up(delivery: Delivery, sink: Sink, tools: Tools) -> Result:
-    """Say what became of an attempt before this one. It waits for an answer rather than guess one."""
+    """Return what became of an attempt before this one. It waits for an answer rather than guess one."""
     if sink.policy.on_unknown != "lookup" or not sink.looks_up:
         return Result(outcome=Outcome.UNKNOWN, reason="the worker died while it was sending this")
     try:
@@ -82,7 +82,7 @@ async def _look_up(delivery: Delivery, sink: Sink, tools: Tools) -> Result:
 
 
 async def _sent(sink: Sink, sending: Awaitable[T]) -> T | Result:
-    """Give what sending came to, or why there is no telling."""
+    """Return what sending came to, or why there is no telling."""
     try:
         return await sending
     except asyncio.CancelledError as cut:

@@ -169,7 +169,7 @@ def _complete(one: PendingLookup, people: People | None) -> CompletedLookup:
 
 
 def _failed(error: RelayError) -> Result:
-    """Say what a failed look-up means: later again; or the account will have none of us, and its gate closes."""
+    """Return what a failed look-up means: later again; or the account will have none of us, and its gate closes."""
     if isinstance(error, AccountUnavailable):
         return Result(outcome=Outcome.THROTTLED, reason=str(error), after_ms=error.after_ms)
     return Result(outcome=Outcome.BLOCKED, reason=str(error))

@@ -155,7 +155,7 @@ class WorkerProcess:
         self._fetchers[source].start()
 
     def _account(self, source: str) -> AccountClient:
-        """Give the client of a source's account, by today's configuration. Raises ConfigError."""
+        """Return the client of a source's account, by today's configuration. Raises ConfigError."""
         found = self._live.config.sources[source]
         return open_account(found, self._tools.notes, self._tools.session, self._secret_key)
 

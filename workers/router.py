@@ -123,7 +123,7 @@ async def _until_at_most(most: int, in_hand: set[asyncio.Task[None]]) -> None:
 
 
 def _alone(receipts: Sequence[Receipt]) -> bool:
-    """Tell whether nothing else shall be in this worker's hands while these are planned: they may kill it."""
+    """Return whether nothing else shall be in this worker's hands while these are planned: they may kill it."""
     return any(receipt.deaths for receipt in receipts)
 
 

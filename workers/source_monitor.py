@@ -26,7 +26,7 @@ EARLIER_MS = 60_000  # than the last hook that was heard: checks are that far ap
 _PAGES = 5  # of the account's events in one run: other jobs wait
 
 
-class About(Record, frozen=True):
+class About(Record):
     """What a job is about."""
 
     source: str
@@ -114,7 +114,7 @@ class SourceMonitor:
 
 
 def arguments(source: str) -> bytes:
-    """Give the arguments of a source's `listen`."""
+    """Return the arguments of a source's `listen`."""
     return msgspec.json.encode(About(source=source))
 
 

@@ -15,7 +15,7 @@ from relay.transport import Session
 
 
 def open_account(source: Source, notes: SharedState, session: Session, secret_key: SecretStr | None) -> AccountClient:
-    """Give the client of a source's account. Raises ConfigError where the configuration does not say how."""
+    """Return the client of a source's account. Raises ConfigError where the configuration does not say how."""
     api = source.api
     if api is None:
         raise ConfigError(

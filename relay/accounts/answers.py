@@ -27,7 +27,7 @@ _ADVICE = {
 }
 
 
-class Pause(Record, frozen=True):
+class Pause(Record):
     """For how long nobody may ask the account, and why."""
 
     ms: int
@@ -50,7 +50,7 @@ def pause(answer: Response, tried: int, now: int) -> Pause | None:
 
 
 def read(what: str, answer: Response) -> Item | None:
-    """Give what an answer holds; None where there is nothing: 204, or 404 of something that was asked for.
+    """Return what an answer holds; None where there is nothing: 204, or 404 of something that was asked for.
 
     `what` names the request in messages. Raises AccountRefused, AccountUnavailable.
     """

@@ -30,7 +30,7 @@ _KEPT_MS: Final = 24 * 3600 * 1000
 _PAGE: Final = 100
 
 
-class Progress(Record, frozen=True):
+class Progress(Record):
     """How far a catch-up is. Times are epoch milliseconds; `page` is the next one of the account's events."""
 
     since: int

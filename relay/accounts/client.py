@@ -109,6 +109,6 @@ class AccountClient:
 
 
 def embedded_items(answer: Item | None, name: str) -> Sequence[Item]:
-    """Give the items of a list's page; none where there is none."""
+    """Return the items of a list's page; none where there is none."""
     found = ((answer or {}).get("_embedded") or {}).get(name)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

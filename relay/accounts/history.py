@@ -22,7 +22,7 @@ _ACTIONS = {"added": "add", "deleted": "delete", "restored": "restore"}
 _CHANGES = re.compile(r"(sale|name|custom)_field(_\d+|_value)?(_value)?_changed|entity_tag_(added|deleted)")
 
 
-class Fact(Record, frozen=True):
+class Fact(Record):
     """One thing that a hook should have told."""
 
     entity: str
@@ -34,11 +34,11 @@ class Fact(Record, frozen=True):
 
     @property
     def name(self) -> str:
-        """Give the event's name: status_lead."""
+        """Return the event's name: status_lead."""
         return f"{self.action}_{self.entity}"
 
     def receipt_id(self, source: str) -> str:
-        """Give the id of the receipt that tells it: always the same one, so that it is told once."""
+        """Return the id of the receipt that tells it: always the same one, so that it is told once."""
         seed = f"{source}|{self.name}|{self.entity_id}|{self.at}|{sorted(self.own.items())}".encode()
         digest = int.from_bytes(blake2b(seed, digest_size=16, person=b"relay.recovered").digest(), "big")
         # A version 7 UUID of that second, its random part the fact's own.
@@ -47,7 +47,7 @@ class Fact(Record, frozen=True):
 
 
 def facts(items: Iterable[Item]) -> list[Fact]:
-    """Give what hooks should have told of these events of the account, each fact once."""
+    """Return what hooks should have told of these events of the account, each fact once."""
     return list({_identity(fact): fact for item in items for fact in _facts(item)}.values())
 
 
@@ -119,7 +119,7 @@ def event_of(fact: Fact, source: str, account: Account, record: Item | None) -> 
 
 
 def names_of(fact: Fact) -> frozenset[str]:
-    """Give the names a fact may be routed under."""
+    """Return the names a fact may be routed under."""
     if fact.action == "update" and "old_responsible_user_id" in fact.own:
         return frozenset({fact.name, f"responsible_{fact.entity}"})
     return frozenset({fact.name})

@@ -12,7 +12,7 @@ from relay.model import Record
 _PATH = "/api/v4/webhooks"
 
 
-class AccountHook(Record, frozen=True):
+class AccountHook(Record):
     """A webhook of the account. A disabled one is sent nothing until somebody lifts that."""
 
     url: str
@@ -20,7 +20,7 @@ class AccountHook(Record, frozen=True):
     disabled: bool
 
 
-class Change(Record, frozen=True):
+class Change(Record):
     """What connecting changes. `new`: there was no such hook."""
 
     new: bool
@@ -32,7 +32,7 @@ class Change(Record, frozen=True):
 
     @property
     def needed(self) -> bool:
-        """Tell whether the hook's events are not what they should be."""
+        """Return whether the hook's events are not what they should be."""
         return self.new or bool(self.added or self.removed)
 
 
@@ -80,7 +80,7 @@ def change(hooks: Iterable[AccountHook], url: str, wanted: Set[str]) -> Change:
 
 
 def _leads_to(other: str, url: str) -> bool:
-    """Tell whether an address is ours but for its token: the path up to it is the same."""
+    """Return whether an address is ours but for its token: the path up to it is the same."""
     return urlsplit(other).path.rpartition("/")[0] == urlsplit(url).path.rpartition("/")[0]
 
 

@@ -14,7 +14,7 @@ PATIENCE_MS = 10_000  # a longer pause is not waited for: whoever asked comes ba
 _SHORTEST_MS = 10
 
 
-class _Closed(Record, frozen=True):
+class _Closed(Record):
     until: int  # epoch milliseconds; the note's own end counts where clocks differ
     reason: str
 

@@ -12,7 +12,7 @@ CONTACTS, COMPANY, RESPONSIBLE = "contacts", "company", "responsible"
 BATCH: Final = 50  # ids in one request: an address of some kilobytes
 
 
-class People(Record, frozen=True):
+class People(Record):
     """Who stands behind one lead, shaped as hooks are. What was not asked for, or is not there, is None or empty."""
 
     contact: Data | None = None  # the main one
@@ -75,7 +75,7 @@ def _people(
 
 
 def _linked(lead: Item, entities: str) -> list[str]:
-    """Give the ids of what is linked to a lead, the main one first."""
+    """Return the ids of what is linked to a lead, the main one first."""
     items = [item for item in (lead.get("_embedded") or {}).get(entities) or [] if "id" in item]
     return [str(item["id"]) for item in sorted(items, key=lambda item: not item.get("is_main"))]
 

@@ -11,7 +11,7 @@ LATEST_S = 2 * 3600  # after which a hook without a time comes no more: amoCRM r
 _TIMES = ("last_modified", "updated_at", "timestamp_x")
 
 
-class Received(Record, frozen=True):
+class Received(Record):
     """An event that a hook told."""
 
     id: str
@@ -22,7 +22,7 @@ class Received(Record, frozen=True):
     timed: bool
 
     def tells(self, fact: Fact) -> bool:
-        """Tell whether this may be what the hook of a fact told."""
+        """Return whether this may be what the hook of a fact told."""
         if self.name != fact.name or self.entity_id != fact.entity_id:
             return False
         if fact.action == "status" and self.status != fact.own.get("status_id", self.status):
@@ -32,7 +32,7 @@ class Received(Record, frozen=True):
 
 
 def received(event: Event) -> Received:
-    """Give what counts of an event."""
+    """Return what counts of an event."""
     time = next((text for name in _TIMES if isinstance(text := event.data.get(name), str) and text.isdigit()), "")
     status = event.data.get("status_id")
     return Received(
@@ -46,7 +46,7 @@ def received(event: Event) -> Received:
 
 
 def missing(facts: Sequence[Fact], events: Iterable[Received], used: set[str]) -> list[Fact]:
-    """Give the facts that no hook told. Each event tells one fact, the nearest in time; `used` has those that did."""
+    """Return the facts that no hook told. Each event tells one fact, the nearest in time; `used` has those that did."""
     by_entity: dict[str, list[Received]] = defaultdict(list)
     for event in events:
         by_entity[event.entity_id].append(event)

@@ -7,7 +7,7 @@ from relay.store.subscriptions import Subscription
 
 
 def needed_events(config: Config, source: str, subscriptions: Iterable[Subscription]) -> frozenset[str]:
-    """Give the names of the events that a source's routes use, and that its active subscriptions want."""
+    """Return the names of the events that a source's routes use, and that its active subscriptions want."""
     routed = {
         event for route in config.routes if route.sources is None or source in route.sources for event in route.on
     }

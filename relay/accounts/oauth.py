@@ -30,7 +30,7 @@ REFUSED_MS = 60_000  # for so long nobody else tries a refresh token that was re
 _LOOK_SECONDS = 0.1
 
 
-class _Given(Record, frozen=True):
+class _Given(Record):
     access_token: str
     refresh_token: str
     expires_in: int  # seconds
@@ -52,13 +52,13 @@ class OAuthTokens:
         self._pair: TokenPair | None = None
 
     async def current(self) -> str:
-        """Give the access token, renewed where it has expired."""
+        """Return the access token, renewed where it has expired."""
         if self._pair is None or not self._pair.lasts(EARLY_MS):
             self._pair = await self._renewed("")
         return self._pair.access
 
     async def renewed(self, refused: str, /) -> str:
-        """Give another access token than the one that was refused: a new one, or what another worker got meanwhile."""
+        """Return another access token than the one that was refused: a new one, or what another worker got meanwhile."""
         self._pair = await self._renewed(refused)
         return self._pair.access
 
@@ -137,7 +137,7 @@ class OAuthTokens:
 
 
 def _good(pair: TokenPair, refused: str) -> bool:
-    """Tell whether a pair is one to ask with. One that was just refused is not; without any, one that lasts is."""
+    """Return whether a pair is one to ask with. One that was just refused is not; without any, one that lasts is."""
     return pair.access not in ("", refused) and pair.lasts(EARLY_MS if not refused else 0)
 
 

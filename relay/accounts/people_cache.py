@@ -13,12 +13,12 @@ from relay.store.shared_state import SharedState
 KEPT_MS = 60_000  # a lead's hooks come together; what is older is asked for anew
 
 
-class _Known(Record, frozen=True):
+class _Known(Record):
     what: Sequence[str]  # that was asked for
     people: Mapping[str, Any] | None  # by the fields of People; None: there is no such lead
 
 
-class LookupReply(Record, frozen=True):
+class LookupReply(Record):
     """What is known of leads, by id, and how many of them the account was asked about."""
 
     people: dict[str, People]

@@ -21,7 +21,7 @@ _LEFT_OUT = frozenset({"_links", "_embedded", "custom_fields_values", "rights"})
 
 
 def hook_shaped(entity: str, item: Item) -> dict[str, Value]:
-    """Give a lead, contact, company or user of API v4 as a hook would carry it. What is null is left out."""
+    """Return a lead, contact, company or user of API v4 as a hook would carry it. What is null is left out."""
     data = {_RENAMED.get(key, key): text(value) for key, value in item.items() if _told(key, value)}
     if entity == "user":
         return data
@@ -53,7 +53,7 @@ def _told(key: str, value: object) -> bool:
 
 
 def _times(item: Item) -> dict[str, Value]:
-    """Give the times under their older names too: hooks have both."""
+    """Return the times under their older names too: hooks have both."""
     older = {"date_create": item.get("created_at"), "last_modified": item.get("updated_at")}
     return {name: str(value) for name, value in older.items() if value is not None}
 
@@ -85,7 +85,7 @@ def _value(value: Item) -> Value:
 
 
 def _pick(items: object, *keys: str) -> list[Value]:
-    """Give these fields of each item that has the first of them."""
+    """Return these fields of each item that has the first of them."""
     found = items if isinstance(items, list) else []
     return [
         {key: str(item[key]) for key in keys if item.get(key) is not None}

@@ -20,7 +20,7 @@ _KEPT_MS: Final = 14 * 24 * 3600 * 1000
 HookState: TypeAlias = Literal["enabled", "disabled", "missing", "unknown"]
 
 
-class SourceHealth(Record, frozen=True):
+class SourceHealth(Record):
     """What is known of a source: when it was last heard, its rhythm, its hook. Times are epoch milliseconds."""
 
     received: int  # how many hooks there were
@@ -33,22 +33,22 @@ class SourceHealth(Record, frozen=True):
 
     @property
     def patience_ms(self) -> int | None:
-        """Give for how long it may be silent; None where its rhythm is not known."""
+        """Return for how long it may be silent; None where its rhythm is not known."""
         return max(round(median(self.gaps) * TIMES), LEAST_MS) if len(self.gaps) >= FEWEST else None
 
     @property
     def silent(self) -> bool:
-        """Tell whether it has been silent for longer than its rhythm allows."""
+        """Return whether it has been silent for longer than its rhythm allows."""
         patience, last = self.patience_ms, self.last_at
         return patience is not None and last is not None and self.checked_at - last > patience
 
     @property
     def quiet(self) -> bool:
-        """Tell whether something is wrong: amoCRM has switched the hook off, or nothing comes."""
+        """Return whether something is wrong: amoCRM has switched the hook off, or nothing comes."""
         return self.hook == "disabled" or self.silent
 
 
-class SilentPeriod(Record, frozen=True):
+class SilentPeriod(Record):
     """A time of quiet that has ended: what was missed in it can be caught up."""
 
     since: int
@@ -79,7 +79,7 @@ def update_health(
 
 
 def hook_state(hooks: Iterable[AccountHook], path: str) -> HookState:
-    """Say how the account's hook that leads to our path stands."""
+    """Return how the account's hook that leads to our path stands."""
     ours = [hook for hook in hooks if urlsplit(hook.url).path.endswith(path)]
     if not ours:
         return "missing"

@@ -19,10 +19,10 @@ class TokenProvider(Protocol):
     """Where a client has its tokens from."""
 
     async def current(self) -> str:
-        """Give the token to ask with. Raises AccountRefused, AccountUnavailable, StoreUnavailable."""
+        """Return the token to ask with. Raises AccountRefused, AccountUnavailable, StoreUnavailable."""
 
     async def renewed(self, refused: str, /) -> str:
-        """Give another token than one that amoCRM answered 401. Raises as `current` does."""
+        """Return another token than one that amoCRM answered 401. Raises as `current` does."""
 
 
 class LongLivedToken:
@@ -33,7 +33,7 @@ class LongLivedToken:
         self._token = token
 
     async def current(self) -> str:
-        """Give the token."""
+        """Return the token."""
         return self._token.get_secret_value()
 
     async def renewed(self, _refused: str, /) -> str:
@@ -44,7 +44,7 @@ class LongLivedToken:
         )
 
 
-class TokenPair(Record, frozen=True):
+class TokenPair(Record):
     """The two tokens that amoCRM gives together. The refresh token works once."""
 
     access: str
@@ -55,7 +55,7 @@ class TokenPair(Record, frozen=True):
         return f"<Pair until {self.expires_at}>"
 
     def lasts(self, ms: int) -> bool:
-        """Tell whether the access token is good for so much longer."""
+        """Return whether the access token is good for so much longer."""
         return self.expires_at - time.time_ns() // 1_000_000 > ms
 
 
@@ -75,7 +75,7 @@ class TokenStore:
         self._key = f"account:{source}:tokens"
 
     async def load(self) -> TokenPair:
-        """Give the newest pair; before the first renewal one whose access token is of no use. Raises AccountRefused."""
+        """Return the newest pair; before the first renewal one whose access token is of no use. Raises AccountRefused."""
         seed, _, sealed = (await self._notes.get(self._key) or b"").partition(b":")
         if seed != self._seed:
             return TokenPair(access="", refresh=self._first.get_secret_value(), expires_at=0)
@@ -93,5 +93,5 @@ class TokenStore:
 
 
 def digest(token: str) -> str:
-    """Give a name for a token that tells nothing of it."""
+    """Return a name for a token that tells nothing of it."""
     return hashlib.blake2b(token.encode(), digest_size=16, person=b"amo-relay token").hexdigest()

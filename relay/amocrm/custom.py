@@ -46,7 +46,7 @@ def _value(field: Mapping[str, Value]) -> "str | list[str]":
 
 
 def coded(fields: "Value | None", code: str) -> list[str] | None:
-    """Give all values of the fields with a code (EMAIL), None where there is no such field."""
+    """Return all values of the fields with a code (EMAIL), None where there is no such field."""
     found = [field for field in maps(fields) if field.get("code") == code]
     return [text for field in found for text in texts(field.get("values"))] if found else None
 
@@ -59,7 +59,7 @@ def texts(values: "Value | None") -> list[str]:
 
 
 def entries(value: "Value | None") -> list[Value]:
-    """Give what a list holds. A sparse one arrives as a map of indexes; a list of one may be the bare text."""
+    """Return what a list holds. A sparse one arrives as a map of indexes; a list of one may be the bare text."""
     if isinstance(value, dict):
         return list(value.values())
     if isinstance(value, str):
@@ -68,7 +68,7 @@ def entries(value: "Value | None") -> list[Value]:
 
 
 def maps(value: "Value | None") -> list[dict[str, Value]]:
-    """Give the maps that a list holds."""
+    """Return the maps that a list holds."""
     return [item for item in entries(value) if isinstance(item, dict)]
 
 

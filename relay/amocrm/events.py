@@ -14,7 +14,7 @@ MAX_EVENTS = 1_000  # of one receipt; the store takes them in chunks
 _Map = dict[str, Value]
 
 
-class Kind(Record, frozen=True):
+class Kind(Record):
     """What an event's name says: which entity, and what happened to it."""
 
     entity: str
@@ -59,7 +59,7 @@ _REASSIGNED_BY_UPDATE = frozenset({"contact", "company", "customer", "task"})  #
 
 
 def read(receipt: Receipt) -> tuple[Account, tuple[Event, ...]]:
-    """Give the account a receipt speaks for and its events, in the order of the body.
+    """Return the account a receipt speaks for and its events, in the order of the body.
 
     An event's data is the fact as it was sent, freed of indexes and needless nesting; a company is told from a contact
     by its `type`. Raises Malformed, and nothing else on any bytes: also where there is no event, or more than 1,000.
@@ -92,7 +92,7 @@ def _event(receipt: Receipt, account: Account, index: int, entity: str, action: 
 
 
 def names(event: Event) -> frozenset[str]:
-    """Give the names an event may be routed under: its own, and responsible_… where an update handed it over.
+    """Return the names an event may be routed under: its own, and responsible_… where an update handed it over.
 
     amoCRM sends a new responsible user of a contact, company, customer or task as an update with
     `old_responsible_user_id`, which may also equal the current one.
@@ -173,7 +173,7 @@ def _entity_id(entity: str, action: str, data: _Map) -> str:
 
 
 def note_of(data: Mapping[str, Value]) -> Mapping[str, Value]:
-    """Give a note's own fields, which amoCRM nests under `note` beside the `type` of what it was written on."""
+    """Return a note's own fields, which amoCRM nests under `note` beside the `type` of what it was written on."""
     note = data.get("note")
     return note if isinstance(note, dict) else data
 
@@ -186,7 +186,7 @@ _CHANGE_TIMES = (b"last_modified", b"updated_at", b"timestamp_x")
 
 
 def carries_change_time(body: bytes) -> bool:
-    """Tell whether a raw body has a field that says when its fact changed, without decoding it.
+    """Return whether a raw body has a field that says when its fact changed, without decoding it.
 
     The field's name must stand as a key: what a value says does not count.
     """

@@ -79,7 +79,7 @@ def _field(position: int, key: str) -> str:
     return f"field {position + 1} ({shown(key)})"
 
 
-class _Layout(Record, frozen=True):
+class _Layout(Record):
     """How texts become nested values. A value has a number: a text its position, a container one after all texts."""
 
     empty: list[_Map | list[None]]  # the containers, the whole first; a list has its length already

@@ -32,7 +32,7 @@ def decode_json(body: bytes, limits: Limits = LIMITS) -> dict[str, Value]:
 
 
 def _from_json(place: str, value: object, depth: int, budget: Iterator[int], limits: Limits) -> "Value | None":
-    """Give a JSON value as a form would; None for a container with nothing in it."""
+    """Return a JSON value as a form would; None for a container with nothing in it."""
     if next(budget) > limits.fields:
         raise Malformed(f"{shown(place)}: {over(limits.fields + 1, limits.fields, 'values')}")
     if not isinstance(value, list | dict):

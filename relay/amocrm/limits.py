@@ -8,7 +8,7 @@ from relay.model import Record
 _SHOWN = 60  # characters of a key that an error shows
 
 
-class Limits(Record, frozen=True):
+class Limits(Record):
     """What a body may cost. Beyond any of them it is Malformed; amoCRM's largest seen is 7 KB, 8 levels deep."""
 
     size: int = 1 << 20  # bytes
@@ -27,10 +27,10 @@ def check_size(body: bytes, limits: Limits) -> None:
 
 
 def shown(key: str) -> str:
-    """Give the beginning of a key as an error shows it."""
+    """Return the beginning of a key as an error shows it."""
     return repr(unquote(key, errors="replace")[:_SHOWN])
 
 
 def over(seen: int, limit: int, unit: str) -> str:
-    """Say how much there was, and how much there may be."""
+    """Return how much there was, and how much there may be."""
     return f"{seen:,} {unit}, at most {limit:,}"

@@ -23,13 +23,13 @@ class View:
 
     @property
     def custom(self) -> Custom:
-        """Give the custom fields; none of them where the hook carries none."""
+        """Return the custom fields; none of them where the hook carries none."""
         if self._custom is None:
             self._custom = Custom(self._data.get("custom_fields"))
         return self._custom
 
     def get(self, field: str) -> object:
-        """Give a field's value, None where the hook did not carry it; an empty text stays an empty text."""
+        """Return a field's value, None where the hook did not carry it; an empty text stays an empty text."""
         if field == "custom":
             return self.custom
         reading = self._readings.get(field)
@@ -52,14 +52,14 @@ class View:
 
 
 def views(event: Event) -> dict[str, View]:
-    """Give the views of an event by name: its entity's (see primary), `event` and `account`."""
+    """Return the views of an event by name: its entity's (see primary), `event` and `account`."""
     name = primary(event.name)
     data = _note(event) if name == "note" else event.data
     return {name: View(data, _READINGS[name]), "event": View(_event(event)), "account": View(_account(event))}
 
 
 def fetched(kind: str, data: _Data) -> View:
-    """Give the view of a contact, company or responsible user that was looked up, shaped as a hook would carry it."""
+    """Return the view of a contact, company or responsible user that was looked up, shaped as a hook would carry it."""
     return View(data, _READINGS.get(kind, {}))
 
 

@@ -33,7 +33,7 @@ T = TypeVar("T")
 SourceName: TypeAlias = Annotated[str, typer.Argument(metavar="SOURCE", help="A source with an api.")]
 
 
-class Connected(Record, frozen=True):
+class Connected(Record):
     """What connecting a source changed, or would change."""
 
     url: str
@@ -124,7 +124,7 @@ async def connected(
 
 
 def hook_address(config: Config, source: str, url: str) -> str:
-    """Give the full address of a source's hook. Raises ConfigError where `url` is none."""
+    """Return the full address of a source's hook. Raises ConfigError where `url` is none."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ConfigError("--url: write the relay's address in full, such as https://relay.example.com")
@@ -139,7 +139,7 @@ def _events(config: Config, source: str) -> frozenset[str]:
 
 
 def format_connected(done: Connected, source: str, *, enable: bool, dry_run: bool) -> Iterator[str]:
-    """Say what has changed, line by line."""
+    """Return what has changed, line by line."""
     found, would = done.change, "would be " if dry_run else ""
     yield f"{done.url} in the account of {source}"
     yield from (f"  + {event}" for event in found.added)

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def variables() -> dict[str, str]:
-    """Give the environment, with what a `relay dev` or `relay demo` that runs in this folder adds to it."""
+    """Return the environment, with what a `relay dev` or `relay demo` that runs in this folder adds to it."""
     return {**running(FOLDER), **{name: value for name, value in environ().items() if value}}
 
 

@@ -15,7 +15,7 @@ Verdict: TypeAlias = Callable[[Store, str, str], Awaitable[str | None]]
 
 
 def confirm(ids: Ids, by: By = None) -> None:
-    """Say that held deliveries arrived: you have looked, and they are there."""
+    """Return that held deliveries arrived: you have looked, and they are there."""
     _decide(ids, by, "delivered", Store.confirm)
 
 

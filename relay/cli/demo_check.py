@@ -10,7 +10,7 @@ from relay.sandbox.arrivals import Arrival
 from relay.store.stored import StoredDelivery, StoredReceipt
 
 
-class Sent(Record, frozen=True):
+class Sent(Record):
     """A hook that was sent, what the relay answered, and what must become of it. None: it is a repetition."""
 
     title: str
@@ -18,7 +18,7 @@ class Sent(Record, frozen=True):
     planned: RoutedReceipt | None
 
 
-class Seen(Record, frozen=True):
+class Seen(Record):
     """What is there now: receipts and deliveries by id, and what arrived at the fake vendors."""
 
     receipts: Mapping[str, StoredReceipt]
@@ -27,7 +27,7 @@ class Seen(Record, frozen=True):
 
 
 def missing_results(sent: Sequence[Sent], seen: Seen, sinks: Mapping[str, SinkSettings], sandbox: str) -> list[str]:
-    """Say what is not as it must be, yet or at all. `sandbox` is the address of the fake vendors."""
+    """Return what is not as it must be, yet or at all. `sandbox` is the address of the fake vendors."""
     told = [text for one in sent for text in _lacking(one, seen)]
     leaving = [d for one in sent if one.planned for d in one.planned.deliveries if due(d) is DeliveryState.DELIVERED]
     for name, settings in sinks.items():
@@ -53,7 +53,7 @@ def _lacking(sent: Sent, seen: Seen) -> Iterator[str]:
 
 
 def due(planned: NewDelivery) -> DeliveryState:
-    """Give the state in which a delivery must end: what can be sent must be delivered."""
+    """Return the state in which a delivery must end: what can be sent must be delivered."""
     return DeliveryState.DELIVERED if planned.state is DeliveryState.PENDING else planned.state
 
 
@@ -64,7 +64,7 @@ def _undelivered(planned: NewDelivery, kept: StoredDelivery | None) -> Iterator[
 
 
 def place_of(settings: SinkSettings, sandbox: str) -> str | None:
-    """Give the path of the fake vendor that a sink sends to; None: it sends elsewhere."""
+    """Return the path of the fake vendor that a sink sends to; None: it sends elsewhere."""
     url = urlsplit(str(getattr(settings, "url", "")))
     return url.path if url.netloc == urlsplit(sandbox).netloc else None
 

@@ -16,7 +16,7 @@ LATE_MS = 60_000
 Grade: TypeAlias = Literal["good", "warning", "bad"]
 
 
-class Diagnosis(Record, frozen=True):
+class Diagnosis(Record):
     """One thing that was looked at: how it is, what that means, and what to do; the last two where it is not good."""
 
     about: str
@@ -26,7 +26,7 @@ class Diagnosis(Record, frozen=True):
     advice: str = ""
 
 
-class Examination(Record, frozen=True):
+class Examination(Record):
     """All that the doctor looked at. Times are epoch milliseconds."""
 
     durability: Durability
@@ -39,7 +39,7 @@ class Examination(Record, frozen=True):
 
 
 def of_config(found: Config) -> Iterator[Diagnosis]:
-    """Say what `relay check --strict` would refuse."""
+    """Return what `relay check --strict` would refuse."""
     about = f"configuration {found.version}"
     if not found.findings:
         yield Diagnosis(about=about, grade="good", found="valid, and fit for production")
@@ -51,7 +51,7 @@ def of_config(found: Config) -> Iterator[Diagnosis]:
 
 
 def of_store(examined: Examination) -> Iterator[Diagnosis]:
-    """Say what the store survives, how full it is, and whether its clock is right."""
+    """Return what the store survives, how full it is, and whether its clock is right."""
     yield _durability(examined.durability)
     yield _eviction(examined.durability.policy)
     yield _room(examined.room)
@@ -113,7 +113,7 @@ def _clock(skew_ms: int) -> Diagnosis:
 
 
 def of_sinks(examined: Examination, known: Container[str]) -> Iterator[Diagnosis]:
-    """Say which sinks are closed, orphaned, or have dead letters."""
+    """Return which sinks are closed, orphaned, or have dead letters."""
     for sink in examined.sinks:
         findings = list(_of_sink(sink, sink.name in known, examined.now))
         yield from findings or [Diagnosis(about=f"sink {sink.name}", grade="good", found=f"{sink.waiting} waiting")]
@@ -145,7 +145,7 @@ def _of_sink(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosis]:
 
 
 def of_sources(heard: Mapping[str, SourceHealth | None]) -> Iterator[Diagnosis]:
-    """Say which sources are silent, and whose hooks amoCRM has switched off."""
+    """Return which sources are silent, and whose hooks amoCRM has switched off."""
     for name, one in heard.items():
         yield _of_source(name, one)
 

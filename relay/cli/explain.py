@@ -21,7 +21,7 @@ from relay.planning import RouteEvaluation, evaluate_routes, plan_receipt
 from relay.sinks.base import Sink
 
 
-class Rendered(Record, frozen=True):
+class Rendered(Record):
     """A delivery that a route would make."""
 
     sink: str
@@ -31,7 +31,7 @@ class Rendered(Record, frozen=True):
     request: Json
 
 
-class RouteExplanation(Record, frozen=True):
+class RouteExplanation(Record):
     """What one route says of an event: why it does not match, or what it makes."""
 
     route: str
@@ -40,7 +40,7 @@ class RouteExplanation(Record, frozen=True):
     deliveries: Sequence[Rendered]
 
 
-class EventExplanation(Record, frozen=True):
+class EventExplanation(Record):
     """One event, and what every route says of it."""
 
     event: str
@@ -51,7 +51,7 @@ class EventExplanation(Record, frozen=True):
     routes: Sequence[RouteExplanation]
 
 
-class Explanation(Record, frozen=True):
+class Explanation(Record):
     """What a body would become."""
 
     source: str

@@ -13,7 +13,7 @@ POST_MS = 10_000
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
 
-class Posted(Record, frozen=True):
+class Posted(Record):
     """What the relay answered: the receipt, and whether it had come before."""
 
     receipt: str

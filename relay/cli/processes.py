@@ -53,7 +53,7 @@ def worker(
 
 
 def _checked() -> Settings:
-    """Say what is wrong before another program does it with a traceback. Raises ConfigError."""
+    """Return what is wrong before another program does it with a traceback. Raises ConfigError."""
     settings = Settings.from_environ(environ())
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set: give the store's address; `relay dev` brings its own")
@@ -87,7 +87,7 @@ def dev() -> None:
 
 
 def local(defaults: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment for processes on this machine."""
+    """Return the environment for processes on this machine."""
     return {**defaults, **{name: value for name, value in environ().items() if value}}
 
 

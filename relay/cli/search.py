@@ -9,7 +9,7 @@ from relay.store.stored import StoredDelivery, StoredReceipt
 _QUEUED = frozenset({DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.DEAD})
 
 
-class EventFilter(Record, frozen=True):
+class EventFilter(Record):
     """What is looked for. None means: any. Times bound when the receipt arrived."""
 
     source: str | None = None
@@ -22,17 +22,17 @@ class EventFilter(Record, frozen=True):
     limit: int = 20
 
     def fits_time(self, at: int) -> bool:
-        """Tell whether something arrived within the bounds."""
+        """Return whether something arrived within the bounds."""
         return (self.since is None or at >= self.since) and (self.until is None or at <= self.until)
 
     def fits_event(self, event: RoutedEvent | None) -> bool:
-        """Tell whether an event has the name and entity; what carried no event has neither."""
+        """Return whether an event has the name and entity; what carried no event has neither."""
         if event is None:
             return self.event is None and self.entity is None
         return self.event in (None, event.name) and self.entity in (None, (event.entity, event.entity_id))
 
 
-class FoundEvent(Record, frozen=True):
+class FoundEvent(Record):
     """An event with the receipt it came in; a receipt that carried none stands for itself."""
 
     receipt: StoredReceipt
@@ -100,7 +100,7 @@ def _fits(delivery: StoredDelivery, wanted: EventFilter) -> bool:
 
 
 async def _queued(reader: Reader, wanted: EventFilter) -> AsyncIterator[list[StoredDelivery]]:
-    """Give what the sinks hold unfinished, however long ago it came."""
+    """Return what the sinks hold unfinished, however long ago it came."""
     for sink in [wanted.sink] if wanted.sink else [sink.name for sink in await reader.sinks()]:
         ids = await reader.in_queue(sink)
         for start in range(0, len(ids), PAGE):
@@ -108,7 +108,7 @@ async def _queued(reader: Reader, wanted: EventFilter) -> AsyncIterator[list[Sto
 
 
 async def _made(reader: Reader, wanted: EventFilter) -> AsyncIterator[list[StoredDelivery]]:
-    """Give what receipts became."""
+    """Return what receipts became."""
     async for page in _receipts(reader, wanted):
         ids = [id for receipt in page for id in _of_fitting_events(receipt, wanted)]
         yield await reader.deliveries(ids)
@@ -120,13 +120,13 @@ def _of_fitting_events(receipt: StoredReceipt, wanted: EventFilter) -> Iterable[
 
 
 async def _sent_to(reader: Reader, receipts: Sequence[StoredReceipt], sink: str) -> set[str]:
-    """Give the ids of the events that have a delivery to a sink."""
+    """Return the ids of the events that have a delivery to a sink."""
     events = {id: f"{receipt.id}.{index}" for receipt in receipts for id, index in receipt.deliveries.items()}
     return {events[delivery.id] for delivery in await reader.deliveries(list(events)) if delivery.sink == sink}
 
 
 async def _receipts(reader: Reader, wanted: EventFilter) -> AsyncIterator[list[StoredReceipt]]:
-    """Give receipts in pages, by their entity's index where one is wanted."""
+    """Return receipts in pages, by their entity's index where one is wanted."""
     ids = (
         _ids_of(reader, wanted.entity) if wanted.entity else reader.receipt_ids(since=wanted.since, until=wanted.until)
     )

@@ -23,7 +23,7 @@ def _several() -> None:
     """Where deliveries go."""
 
 
-class Probed(Record, frozen=True):
+class Probed(Record):
     """What a free call to a sink came to. `ok` None: there is no such call."""
 
     sink: str

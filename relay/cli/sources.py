@@ -6,7 +6,7 @@ from relay.errors import ConfigError
 
 
 def source_of(config: Config, name: str | None) -> str:
-    """Give the source that was named, or the only one. Raises ConfigError."""
+    """Return the source that was named, or the only one. Raises ConfigError."""
     if name is None:
         if len(config.sources) == 1:
             return next(iter(config.sources))
@@ -17,5 +17,5 @@ def source_of(config: Config, name: str | None) -> str:
 
 
 def hook_path(config: Config, source: str) -> str:
-    """Give the path that a source's hooks are posted to. It holds the token."""
+    """Return the path that a source's hooks are posted to. It holds the token."""
     return f"/hooks/{source}/{config.hook_tokens[source].decode()}"

@@ -24,14 +24,14 @@ SINK_COLUMNS = (
 COUNTED = ("receipt", "event", "delivery", "attempt")
 
 
-class Latency(Record, frozen=True):
+class Latency(Record):
     """Milliseconds, estimated within the buckets that were counted. None: nothing was."""
 
     p50: int | None
     p99: int | None
 
 
-class SinkStats(Record, frozen=True):
+class SinkStats(Record):
     """How a sink stands, and how long things take there."""
 
     state: SinkState
@@ -39,7 +39,7 @@ class SinkStats(Record, frozen=True):
     end_to_end: Latency
 
 
-class Stats(Record, frozen=True):
+class Stats(Record):
     """Everything that is counted."""
 
     at: int
@@ -83,7 +83,7 @@ async def _measure(reader: Reader, over: float) -> Stats:
 
 
 def rates(before: Counters, after: Counters, seconds: float) -> dict[str, float]:
-    """Give how many receipts and attempts there were a second between two counts."""
+    """Return how many receipts and attempts there were a second between two counts."""
 
     def rate(kind: str, last: Sequence[str] | None) -> float:
         names = [name for name in after if name[0] == kind and (last is None or name[-1] in last)]
@@ -145,7 +145,7 @@ def _row(sink: SinkStats, now: int) -> tuple[object, ...]:
 
 
 def gate(fields: Mapping[str, str], now: int) -> str:
-    """Say whether a sink's gate is closed, until when and why; and which of its routes are."""
+    """Return whether a sink's gate is closed, until when and why; and which of its routes are."""
     if "paused" in fields:
         return "paused"
     routes = {name.removeprefix("route:"): int(until) for name, until in fields.items() if name.startswith("route:")}

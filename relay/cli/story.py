@@ -11,14 +11,14 @@ from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
 
 
-class DeliveryStory(Record, frozen=True):
+class DeliveryStory(Record):
     """A delivery with its attempts, oldest first."""
 
     delivery: StoredDelivery
     attempts: Sequence[Attempt]
 
 
-class Story(Record, frozen=True):
+class Story(Record):
     """A receipt, one of its events or all of them, and the deliveries of these."""
 
     receipt: StoredReceipt
@@ -61,7 +61,7 @@ async def _with_attempts(reader: Reader, ids: Sequence[str]) -> list[DeliverySto
 
 
 def record(story: Story) -> dict[str, object]:
-    """Give a story for programs: every field by its name."""
+    """Return a story for programs: every field by its name."""
     receipt = {**msgspec.structs.asdict(story.receipt), "events": [_named(event) for event in story.receipt.events]}
     return {"receipt": receipt, "events": [_named(event) for event in story.events], "deliveries": story.deliveries}
 

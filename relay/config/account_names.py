@@ -49,7 +49,7 @@ class AccountNames(_Part):
     fields: dict[str, dict[str, Field]] = {}  # of lead, contact, company
 
     def known(self, kind: str, pipelines: Set[str]) -> "Known":
-        """Give the ids of a `status`, `pipeline` or `responsible`; statuses of these pipelines, none: of all."""
+        """Return the ids of a `status`, `pipeline` or `responsible`; statuses of these pipelines, none: of all."""
         if kind == "pipeline":
             return Known([(id, pipeline.name, "") for id, pipeline in self.pipelines.items()])
         if kind == "responsible":
@@ -79,7 +79,7 @@ class Known:
                 self.places[id] = place
 
     def ids(self, name: str) -> Set[str]:
-        """Give the ids of a name: as it is written, else whatever its case."""
+        """Return the ids of a name: as it is written, else whatever its case."""
         exact = self.by_name.get(name)
         if exact is not None:
             return exact
@@ -88,7 +88,7 @@ class Known:
 
 
 def merged(names: Iterable[AccountNames]) -> AccountNames:
-    """Give the names of several accounts as if they were one: ids are amoCRM's own, no two accounts share any."""
+    """Return the names of several accounts as if they were one: ids are amoCRM's own, no two accounts share any."""
     every = list(names)
     kinds = {kind for own in every for kind in own.fields}
     return AccountNames(
@@ -99,7 +99,7 @@ def merged(names: Iterable[AccountNames]) -> AccountNames:
 
 
 def names_folder(config_path: str) -> Path:
-    """Give the folder of the names that go with a configuration file."""
+    """Return the folder of the names that go with a configuration file."""
     return Path(config_path).parent / FOLDER
 
 

@@ -20,7 +20,7 @@ _CERTIFICATES: Final[Mapping[str, ssl.VerifyMode]] = {
 
 
 def redis_options(url: str) -> tuple[str, dict[str, Any]]:
-    """Give the address and the keyword arguments for redis-py's `from_url`. Raises ConfigError."""
+    """Return the address and the keyword arguments for redis-py's `from_url`. Raises ConfigError."""
     address, tls = _split(url)
     if not address.startswith("rediss:"):
         return url, {}
@@ -28,7 +28,7 @@ def redis_options(url: str) -> tuple[str, dict[str, Any]]:
 
 
 def broker_options(url: str) -> tuple[str, dict[str, Any]]:
-    """Give Celery's `broker_url` and the settings that go with it. Raises ConfigError."""
+    """Return Celery's `broker_url` and the settings that go with it. Raises ConfigError."""
     address, tls = _split(url)
     parts = urlsplit(address)
     database = dict(parse_qsl(parts.query)).get("db")

@@ -79,7 +79,7 @@ class Api:
 
 
 def api_of(source: str, keys: ApiKeys, subdomain: str) -> Api:
-    """Give a source's API. Raise ValueError, with what would be right, where its address is not known."""
+    """Return a source's API. Raise ValueError, with what would be right, where its address is not known."""
     url = keys.url
     if url is None and not _SUBDOMAIN.fullmatch(subdomain):
         raise ValueError(

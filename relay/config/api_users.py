@@ -25,7 +25,7 @@ class ApiUser:
 
 
 def api_users(sections: Sections, reading: Reading) -> tuple[ApiUser, ...]:
-    """Give the API users. What is wrong is noted; then what is returned is of no use."""
+    """Return the API users. What is wrong is noted; then what is returned is of no use."""
     users = sections.api_users
     for at, user in users.items():
         if user.source not in sections.source_names:

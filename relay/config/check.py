@@ -209,5 +209,5 @@ def _known(view: str) -> Known:
 
 
 def _fields_of(fetched: str) -> frozenset[str]:
-    """Give the fields of a view that is looked up; of several contacts each has those of one."""
+    """Return the fields of a view that is looked up; of several contacts each has those of one."""
     return FIELDS["contact" if fetched == "contacts" else fetched]

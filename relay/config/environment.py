@@ -35,7 +35,7 @@ _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 def environ() -> dict[str, str]:
-    """Give a copy of the process's environment."""
+    """Return a copy of the process's environment."""
     return dict(os.environ)
 
 

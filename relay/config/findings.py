@@ -67,7 +67,7 @@ class Findings:
             raise self._refusal()
 
     def told_warnings(self) -> tuple[Finding, ...]:
-        """Give the warnings, sorted by place and masked."""
+        """Return the warnings, sorted by place and masked."""
         return tuple(self._ready(self.warnings))
 
     def _refusal(self) -> ConfigError:
@@ -83,7 +83,7 @@ class Findings:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Say what would be right instead of an unknown name: the nearest one, or some of them."""
+    """Return what would be right instead of an unknown name: the nearest one, or some of them."""
     names = sorted(known)
     if close := difflib.get_close_matches(name, names, n=1, cutoff=0.6):
         return f"did you mean {close[0]}?"
@@ -98,7 +98,7 @@ def shown(value: object) -> str:
 
 
 def discreet(text: str, hidden: Iterable[str]) -> str:
-    """Give a text about hidden values without them; without the text where pieces of them are left in it."""
+    """Return a text about hidden values without them; without the text where pieces of them are left in it."""
     for value in hidden:
         for form in (repr(value), value, repr(value)[1:-1]):
             text = text.replace(form, "***") if form else text

@@ -25,7 +25,7 @@ def json_schema(sink_types: SinkTypes) -> Schema:
 
 
 def _sink(name: str, sink_type: SinkType) -> Schema:
-    """Give the definitions of one type; those within it are named after it, two types may have the same."""
+    """Return the definitions of one type; those within it are named after it, two types may have the same."""
     settings = sink_type.Settings.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
     inner = settings.pop("$defs", {})
     settings["properties"]["type"] = {"const": name}

@@ -59,7 +59,7 @@ class Config:
     _by_event: Mapping[tuple[str, str], tuple[Route, ...]] = field(default_factory=dict, repr=False)
 
     def routes_for(self, source: str, names: Set[str]) -> tuple[Route, ...]:
-        """Give the routes for an event of a source under any of its names, in the file's order."""
+        """Return the routes for an event of a source under any of its names, in the file's order."""
         if len(names) == 1:
             (name,) = names
             return self._by_event.get((source, name), ())

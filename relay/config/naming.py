@@ -27,7 +27,7 @@ _ONE, _SEVERAL, _OTHER = ("eq", "ne"), ("in", "ne"), ("exists", "changed")
 def with_ids(
     at: int, keys: RouteKeys, sources: Iterable[str], names: Mapping[str, AccountNames], reading: Reading
 ) -> Iterator[RouteKeys]:
-    """Give a route with ids in place of names: itself, or where it uses names one for each of its sources.
+    """Return a route with ids in place of names: itself, or where it uses names one for each of its sources.
 
     `sources` are all there are. What is wrong is noted.
     """
@@ -46,13 +46,13 @@ def with_ids(
 
 
 def _means(name: str, keys: RouteKeys, views: set[str]) -> bool:
-    """Tell whether a name stands for an id: some event has that, none has a field of that name, nor is it fetched."""
+    """Return whether a name stands for an id: some event has that, none has a field of that name, nor is it fetched."""
     taken = name in keys.fetch or any(name in FIELDS[view] for view in views)
     return not taken and any(_IDS[name] in FIELDS[view] for view in views) and _kept(name, views)
 
 
 def _kept(kind: str, views: set[str]) -> bool:
-    """Tell whether we keep names of this kind: a customer's statuses are none of a lead's."""
+    """Return whether we keep names of this kind: a customer's statuses are none of a lead's."""
     return kind == "responsible" or ("lead" in views and "customer" not in views)
 
 
@@ -75,7 +75,7 @@ class _Naming:
     reading: Reading
 
     def tree(self, tree: Any, path: Path, pipelines: frozenset[str]) -> Any:
-        """Give a condition with ids. `pipelines` are those that the conditions around it allow; none: all."""
+        """Return a condition with ids. `pipelines` are those that the conditions around it allow; none: all."""
         if not isinstance(tree, Mapping):
             return tree
         pipelines = self._pipelines(tree) or pipelines
@@ -144,7 +144,7 @@ class _Naming:
         return min(ids, default=name)
 
     def _pipelines(self, tree: Mapping[Any, Any]) -> frozenset[str]:
-        """Give the ids of the pipelines that a mapping asks for outright."""
+        """Return the ids of the pipelines that a mapping asks for outright."""
         for key in ("pipeline", "pipeline_id"):
             value = tree.get(key)
             if isinstance(value, Mapping):

@@ -26,7 +26,7 @@ class Watcher:
         self.error: str | None = None
 
     def poll(self) -> Config | None:
-        """Give the new configuration once it is there and valid, else None. An invalid one is logged once."""
+        """Return the new configuration once it is there and valid, else None. An invalid one is logged once."""
         before, self._latest = self._latest, self._digest()
         if self._latest != before or self._latest == self._settled:
             return None
@@ -48,7 +48,7 @@ class Watcher:
         return config
 
     def _digest(self) -> bytes | None:
-        """Give a digest of the file and of the accounts' names beside it."""
+        """Return a digest of the file and of the accounts' names beside it."""
         files = [self._path, *names_files(str(self._path))]
         try:
             return hashlib.blake2b(b"\0".join(file.read_bytes() for file in files)).digest()

@@ -36,15 +36,15 @@ class SinkType(Protocol):
 
     @property
     def Settings(self) -> type[SinkSettings]:  # noqa: N802  a class within a class, named like one
-        """Give the model of its part of the file."""
+        """Return the model of its part of the file."""
 
     @property
     def content_keys(self) -> Mapping[str, bool]:
-        """Give the keys that a route may give it -> whether the route must."""
+        """Return the keys that a route may give it -> whether the route must."""
 
     @property
     def exclusive_keys(self) -> Sequence[Set[str]]:
-        """Give the sets of keys of which a route may give one."""
+        """Return the sets of keys of which a route may give one."""
 
 
 SinkTypes: TypeAlias = Mapping[str, SinkType]
@@ -161,7 +161,7 @@ class RouteKeys(BaseModel):
 
     @property
     def content(self) -> Mapping[str, Any]:
-        """Give the keys that belong to the sink: path, body, phone, text, fields."""
+        """Return the keys that belong to the sink: path, body, phone, text, fields."""
         return self.model_extra or {}
 
 

@@ -52,7 +52,7 @@ class SinkSettings(BaseModel):
 
     @property
     def looks_up(self) -> bool:
-        """Tell whether the sink can find out what became of an attempt with unknown outcome."""
+        """Return whether the sink can find out what became of an attempt with unknown outcome."""
         return False
 
     @property

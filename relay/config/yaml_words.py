@@ -46,7 +46,7 @@ _PHRASES: Sequence[_Phrase] = (
 
 
 def explain(error: Exception, text: str) -> tuple[Mark, str]:
-    """Say where and what a syntax error is: its place, and words with what would be right."""
+    """Return where and what a syntax error is: its place, and words with what would be right."""
     if isinstance(error, ReaderError):
         return _place(text, error.position), "a control character: remove it"
     if not isinstance(error, yaml.MarkedYAMLError):

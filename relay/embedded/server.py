@@ -53,7 +53,7 @@ class EmbeddedStore:
 
     @property
     def running(self) -> bool:
-        """Tell whether it runs, and has not ended by itself."""
+        """Return whether it runs, and has not ended by itself."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:

@@ -52,22 +52,22 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Give its process id, which is its group's too."""
+        """Return its process id, which is its group's too."""
         return self._process.pid
 
     @property
     def status(self) -> int | None:
-        """Give its exit status, negative for a signal; None while it runs."""
+        """Return its exit status, negative for a signal; None while it runs."""
         return self._process.poll()
 
     def said(self) -> str:
-        """Give all that it has said since it was started."""
+        """Return all that it has said since it was started."""
         with self.log.open("rb") as file:
             file.seek(self._began)
             return file.read().decode(errors="replace")
 
     def last_words(self) -> str:
-        """Give the end of what it said."""
+        """Return the end of what it said."""
         return "\n".join(self.said()[-_TAIL_BYTES:].splitlines()[-_TAIL_LINES:])
 
     def terminate(self) -> None:

@@ -28,14 +28,14 @@ class Folder:
         self._note.write_bytes(msgspec.json.encode(environ))
 
     def leave(self) -> None:
-        """Give the folder free."""
+        """Return the folder free."""
         self._note.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
 
 
 def running(path: Path) -> dict[str, str]:
-    """Give the variables by which the relay that runs in a folder is reached; none where none runs."""
+    """Return the variables by which the relay that runs in a folder is reached; none where none runs."""
     note = path / _NOTE
     if not note.exists():
         return {}

@@ -12,7 +12,7 @@ _taken: set[int] = set()
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on, and that this process has not been given before."""
+    """Return a port that nobody listens on, and that this process has not been given before."""
     while True:
         port = random.randrange(_FIRST, _LAST)
         if port not in _taken and is_free(port):
@@ -21,7 +21,7 @@ def free_port() -> int:
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Tell whether a port can be listened on."""
+    """Return whether a port can be listened on."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: what closed just now is free
         try:

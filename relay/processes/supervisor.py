@@ -102,13 +102,13 @@ class Processes:
         self.start(name)
 
     def pid(self, name: str) -> int:
-        """Give a process's id."""
+        """Return a process's id."""
         if name == _STORE and self._store_pid is not None:
             return self._store_pid
         return self._children[name].pid
 
     def log(self, name: str) -> str:
-        """Give what a process said since it was started."""
+        """Return what a process said since it was started."""
         return self._children[name].said()
 
     def check(self) -> None:

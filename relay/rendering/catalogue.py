@@ -14,7 +14,7 @@ Filter = Callable[..., Any]
 
 
 def _handing_on(filter_: Filter) -> Filter:
-    """Give a missing value on as it is, so that the end of the chain sees what is missing."""
+    """Return a missing value on as it is, so that the end of the chain sees what is missing."""
     position = 1 if hasattr(filter_, "jinja_pass_arg") else 0  # after the context or environment
 
     @wraps(filter_)

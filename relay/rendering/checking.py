@@ -33,7 +33,7 @@ class TemplateErrors(TemplateError):
         super().__init__("\n".join(f"{'.'.join(map(str, path))}: {message}" for path, message in self.errors))
 
 
-class Surroundings(Record, frozen=True):
+class Surroundings(Record):
     """What a template may name."""
 
     known: Known

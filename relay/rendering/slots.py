@@ -25,7 +25,7 @@ def context_of(variables: Variables) -> Context:
     return Context(SANDBOX, variables, None, {})
 
 
-class Slot(Record, frozen=True):
+class Slot(Record):
     """A compiled template."""
 
     place: str
@@ -54,7 +54,7 @@ class Slot(Record, frozen=True):
 
 
 def is_template(source: str) -> bool:
-    """Tell whether a text of the YAML is a template."""
+    """Return whether a text of the YAML is a template."""
     return "{{" in source or "{%" in source
 
 

@@ -16,7 +16,7 @@ CAP: Final = 64 * 1024  # bytes that the templates of one delivery put out
 Part: TypeAlias = Callable[[Context, Meter], object]
 
 
-class Tree(Record, frozen=True):
+class Tree(Record):
     """A compiled content. What has no templates is given out as it is: take what it renders as read-only."""
 
     value: object  # as it was written

@@ -16,7 +16,7 @@ _KNOWN = (*OPERATORS, "changed")
 _SYMBOLS = {"=": "eq", "==": "eq", "!=": "ne", "<>": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 
 
-class Subject(Record, frozen=True):
+class Subject(Record):
     """What a clause looks at."""
 
     name: str  # as a person writes it: price, custom "Город"

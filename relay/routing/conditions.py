@@ -21,7 +21,7 @@ class ConditionErrors(RelayError):
         super().__init__("\n".join(f"{'.'.join(map(str, path))}: {message}" for path, message in self.errors))
 
 
-class Condition(Record, frozen=True):
+class Condition(Record):
     """A compiled condition."""
 
     root: Node
@@ -54,7 +54,7 @@ def compile_condition(tree: object, path: str = "where", fetched: Collection[str
 
 
 def mentions(tree: object, names: Collection[str]) -> bool:
-    """Tell whether a condition looks at any of these fields, however deep in `all`, `any` and `not`."""
+    """Return whether a condition looks at any of these fields, however deep in `all`, `any` and `not`."""
     if isinstance(tree, list):
         return any(mentions(branch, names) for branch in tree)
     if not isinstance(tree, Mapping):

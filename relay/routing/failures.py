@@ -36,7 +36,7 @@ class Teller(Protocol):
         """Put the failure into plain words."""
 
 
-class Failure(Record, frozen=True):
+class Failure(Record):
     """One reason why a route was not taken.
 
     `seen` is None where the hook did not carry the value, and for `any` and `not`, which see none of their own;

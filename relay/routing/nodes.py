@@ -13,15 +13,15 @@ class Node(Protocol):
     """A part of a condition. Its text is the condition as a person reads it."""
 
     def holds(self, view: View, /) -> bool:
-        """Tell whether it holds. Never raises."""
+        """Return whether it holds. Never raises."""
 
     def failure(self, view: View, /) -> Failure:
-        """Give the reason why it does not hold. Only asked where it does not."""
+        """Return the reason why it does not hold. Only asked where it does not."""
 
     def __str__(self) -> str: ...
 
 
-class Clause(Record, frozen=True):
+class Clause(Record):
     """One operator on one field."""
 
     path: Path
@@ -36,11 +36,11 @@ class Clause(Record, frozen=True):
         return f"{self.field} {self.operator} {shown(self.expected)}"
 
     def holds(self, view: View) -> bool:
-        """Tell whether the value passes the test."""
+        """Return whether the value passes the test."""
         return self.test(self.read(view))
 
     def failure(self, view: View) -> Failure:
-        """Give the value that was seen."""
+        """Return the value that was seen."""
         return Failure(path=self.path, operator=self.operator, expected=self.expected, seen=self.read(view), about=self)
 
     def told(self, failure: Failure) -> str:
@@ -54,7 +54,7 @@ class Clause(Record, frozen=True):
         return f"{self}: saw {shown(failure.seen)}{odd}"
 
 
-class Changed(Record, frozen=True):
+class Changed(Record):
     """Whether a field differs from the old value that the hook carries beside it."""
 
     path: Path
@@ -66,12 +66,12 @@ class Changed(Record, frozen=True):
         return f"{self.field} changed {shown(self.expected)}"
 
     def holds(self, view: View) -> bool:
-        """Tell whether both values are there and differ (or do not, as expected)."""
+        """Return whether both values are there and differ (or do not, as expected)."""
         old = view.get(self.old)
         return old is not None and ((view.get(self.field) or "") != old) is self.expected
 
     def failure(self, view: View) -> Failure:
-        """Give the old value and the new one, or None where there is no old one."""
+        """Return the old value and the new one, or None where there is no old one."""
         old = view.get(self.old)
         seen = None if old is None else (old, view.get(self.field))
         return Failure(path=self.path, operator="changed", expected=self.expected, seen=seen, about=self)
@@ -84,7 +84,7 @@ class Changed(Record, frozen=True):
         return f"{self}: was {shown(old)}, is {shown(new)}"
 
 
-class All(Record, frozen=True):
+class All(Record):
     """Every part holds."""
 
     parts: tuple[Node, ...]
@@ -93,7 +93,7 @@ class All(Record, frozen=True):
         return " and ".join(map(str, self.parts))
 
     def holds(self, view: View) -> bool:
-        """Tell whether every part holds; the first that does not ends it."""
+        """Return whether every part holds; the first that does not ends it."""
         for part in self.parts:  # noqa: SIM110  all() with a generator costs three times as much
             if not part.holds(view):
                 return False
@@ -104,7 +104,7 @@ class All(Record, frozen=True):
         return next(part for part in self.parts if not part.holds(view)).failure(view)
 
 
-class AnyOf(Record, frozen=True):
+class AnyOf(Record):
     """At least one part holds."""
 
     path: Path
@@ -114,7 +114,7 @@ class AnyOf(Record, frozen=True):
         return f"({' or '.join(map(str, self.parts))})"
 
     def holds(self, view: View) -> bool:
-        """Tell whether a part holds; the first that does ends it."""
+        """Return whether a part holds; the first that does ends it."""
         return any(part.holds(view) for part in self.parts)
 
     def failure(self, view: View) -> Failure:
@@ -123,11 +123,11 @@ class AnyOf(Record, frozen=True):
         return Failure(path=self.path, operator="any", expected=None, seen=None, about=self, branches=branches)
 
     def told(self, failure: Failure) -> str:
-        """Say why each part failed."""
+        """Return why each part failed."""
         return f"none of them holds: {'; '.join(branch.message for branch in failure.branches)}"
 
 
-class Not(Record, frozen=True):
+class Not(Record):
     """The part does not hold."""
 
     path: Path
@@ -137,11 +137,11 @@ class Not(Record, frozen=True):
         return f"not ({self.part})"
 
     def holds(self, view: View) -> bool:
-        """Tell whether the part fails."""
+        """Return whether the part fails."""
         return not self.part.holds(view)
 
     def failure(self, _view: View) -> Failure:
-        """Say that the part holds."""
+        """Return that the part holds."""
         return Failure(path=self.path, operator="not", expected=None, seen=None, about=self)
 
     def told(self, _failure: Failure) -> str:

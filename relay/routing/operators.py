@@ -122,7 +122,7 @@ def _exists(value: object) -> Made:
 
 
 def there(value: object) -> bool:
-    """Tell whether a value exists: an empty text, or a list of nothing but such, does not."""
+    """Return whether a value exists: an empty text, or a list of nothing but such, does not."""
     return any(value) if isinstance(value, list) else value is not None and value != ""
 
 

@@ -15,7 +15,7 @@ class Template(Protocol):
         """Return a JSON-able value; raise MissingValue, SkipDelivery or RejectDelivery."""
 
 
-class Route(Record, frozen=True):
+class Route(Record):
     """A named rule: on which events of which sources, where what holds, to which sinks, with what content."""
 
     name: str
@@ -29,7 +29,7 @@ class Route(Record, frozen=True):
     then: Condition | None = None  # the part of `where` that looks at what was looked up
 
 
-class _Membership(Record, frozen=True):
+class _Membership(Record):
     """That the event's source or name is one of the route's."""
 
     what: str

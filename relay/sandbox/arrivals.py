@@ -11,7 +11,7 @@ KEPT: Final = 100_000
 _MASKED: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
-class Arrival(Record, frozen=True):
+class Arrival(Record):
     """One request as the log tells it. `status` is None where no answer was given."""
 
     seq: int
@@ -29,7 +29,7 @@ class Arrival(Record, frozen=True):
     fault: str
 
 
-class Page(Record, frozen=True):
+class Page(Record):
     """A part of the log. The next one begins `since` the number `next`."""
 
     requests: Sequence[Arrival]
@@ -68,7 +68,7 @@ class Arrivals:
         )
 
     def page(self, since: int, limit: int, vendor: str | None) -> Page:
-        """Give at most `limit` entries with numbers over `since`, of one vendor or of all."""
+        """Return at most `limit` entries with numbers over `since`, of one vendor or of all."""
         first = self._entries[0].seq if self._entries else self._seq + 1
         found: list[Arrival] = []
         for entry in self._entries[max(since + 1 - first, 0) :]:

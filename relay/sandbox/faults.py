@@ -11,7 +11,7 @@ Kind: TypeAlias = Literal["hang", "status", "reset", "refuse", "slow_headers", "
 Point: TypeAlias = Literal["before-read", "stored", "before-answer", "answered"]
 
 
-class Fault(Record, frozen=True, forbid_unknown_fields=True):
+class Fault(Record, forbid_unknown_fields=True):
     """How requests to a vendor go wrong.
 
     `after_storing`: the vendor does what was asked, and only then it goes wrong. `slow_headers` and `truncated` spoil
@@ -37,16 +37,16 @@ class Fault(Record, frozen=True, forbid_unknown_fields=True):
 
     @property
     def stores(self) -> bool:
-        """Tell whether the vendor does what was asked all the same."""
+        """Return whether the vendor does what was asked all the same."""
         return self.after_storing or self.fault in ("slow_headers", "truncated")
 
     @property
     def answers(self) -> int | None:
-        """Give the status that the client sees, None where it sees none."""
+        """Return the status that the client sees, None where it sees none."""
         return {"status": self.status, "throttle": 429, "html": 200}.get(self.fault)
 
     def hits(self, vendor: str, path: str, at: Point | None) -> bool:
-        """Tell whether a request gets it: at a point, or (None) as its answer. `path` is below the vendor's own."""
+        """Return whether a request gets it: at a point, or (None) as its answer. `path` is below the vendor's own."""
         return self.at == at and self.vendor in (None, vendor) and path.startswith(self.path)
 
 
@@ -66,11 +66,11 @@ class Faults:
         self._faults.clear()
 
     def list(self) -> Sequence[Fault]:
-        """Give those in force, `times` being what is left of them."""
+        """Return those in force, `times` being what is left of them."""
         return [msgspec.structs.replace(fault, times=left) for fault, left in self._faults]
 
     def take(self, vendor: str, path: str, at: Point | None = None) -> Fault | None:
-        """Give the fault that a request gets, and count it."""
+        """Return the fault that a request gets, and count it."""
         for place, (fault, left) in enumerate(self._faults):
             if fault.hits(vendor, path, at):
                 if left == 1:

@@ -12,7 +12,7 @@ from relay.sandbox.wire import Connection
 _LOOK_SECONDS: Final = 0.02
 
 
-class Held(Record, frozen=True):
+class Held(Record):
     """A request that waits at a point."""
 
     vendor: str
@@ -27,7 +27,7 @@ class Pauses:
         self._held: dict[asyncio.Event, Held] = {}
 
     def list(self) -> Sequence[Held]:
-        """Give those that wait, the longest first."""
+        """Return those that wait, the longest first."""
         return list(self._held.values())
 
     def release(self) -> None:

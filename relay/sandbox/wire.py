@@ -56,7 +56,7 @@ class Connection:
 
     @property
     def ended(self) -> bool:
-        """Tell whether either side has ended it. Reads nothing of the request."""
+        """Return whether either side has ended it. Reads nothing of the request."""
         return self._transport.is_closing()
 
     async def gone(self, seconds: float | None) -> bool:

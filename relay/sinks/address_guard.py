@@ -52,7 +52,7 @@ _UNICAST = IPv6Network("2000::/3")  # all that is given out of IPv6
 
 
 def check_url(url: str, allow: Collection[Trusted] = ()) -> str | None:
-    """Say why a subscriber's address is refused, by what it says itself; None where nothing speaks against it.
+    """Return why a subscriber's address is refused, by what it says itself; None where nothing speaks against it.
 
     `allow` holds networks and names that the operator trusts. A name is not resolved here. Pure.
     """
@@ -90,7 +90,7 @@ def _check_host(host: str, port: int | None, allow: Collection[Trusted]) -> str 
 
 
 def check_address(address: IPv4Address | IPv6Address, allow: Collection[Trusted] = ()) -> str | None:
-    """Say why nothing may be sent to an address; None where it is public, or the operator trusts it. Pure."""
+    """Return why nothing may be sent to an address; None where it is public, or the operator trusts it. Pure."""
     if _trusted(address, allow):
         return None
     for network, what in _FORBIDDEN:
@@ -129,7 +129,7 @@ class CheckedResolver:
         self._threads = ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="outside-names")
 
     async def resolve(self, host: str) -> list[str]:
-        """Give the checked addresses of a name. Raises OSError, saying why none of its addresses may be called."""
+        """Return the checked addresses of a name. Raises OSError, saying why none of its addresses may be called."""
         loop, allow = asyncio.get_running_loop(), self._allow()
         found = [ip_address(text) for text in await loop.run_in_executor(self._threads, self._look_up, host)]
         refused = {} if host.rstrip(".").lower() in allow else {a: check_address(a, allow) for a in found}
@@ -139,7 +139,7 @@ class CheckedResolver:
         return list(map(str, passed))
 
     async def close(self) -> None:
-        """Give the threads back."""
+        """Return the threads back."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

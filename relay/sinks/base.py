@@ -14,7 +14,7 @@ from relay.sinks.tools import Tools
 SettingsType: TypeAlias = type[SinkSettings]  # inside Sink `type` is the sink's own name
 
 
-class Probe(Record, frozen=True):
+class Probe(Record):
     """What a free call came to: `said` tells a person what is wrong, or that all is well."""
 
     ok: bool
@@ -53,12 +53,12 @@ class Sink(ABC):
 
     @property
     def unsafe(self) -> bool:
-        """Tell whether a repeat may double: then the delivery is marked as sending before its bytes leave."""
+        """Return whether a repeat may double: then the delivery is marked as sending before its bytes leave."""
         return self.policy.on_unknown != "retry"
 
     @property
     def looks_up(self) -> bool:
-        """Tell whether `lookup` can say what became of an earlier attempt."""
+        """Return whether `lookup` can say what became of an earlier attempt."""
         return self._looks_up
 
     @property
@@ -79,7 +79,7 @@ class Sink(ABC):
         """
 
     async def admit(self, _delivery: Delivery, _tools: Tools) -> Result | None:
-        """Say why a delivery must not be sent now, by a policy of our own; None: it may.
+        """Return why a delivery must not be sent now, by a policy of our own; None: it may.
 
         Asked before it is marked as sending. With a result nothing has left, and none of `send` follows.
         """
@@ -100,7 +100,7 @@ class Sink(ABC):
         return [await self.send(delivery, tools) for delivery in deliveries]
 
     async def lookup(self, _delivery: Delivery, _tools: Tools) -> Result:
-        """Say what became of an earlier attempt that may have been applied. For sinks that look up.
+        """Return what became of an earlier attempt that may have been applied. For sinks that look up.
 
         Delivered: it is there. Retry: it is not, so it is sent now. Throttled: ask again later. Unknown: there is no
         telling, a person must decide. Rejected and blocked as ever.
@@ -112,7 +112,7 @@ class Sink(ABC):
         return None
 
     def decide(self, result: Result, *, attempts: int, age_ms: int, jitter: float, looked_up: bool = False) -> Decision:
-        """Say what happens next, as `relay.retrying.decide` does by the sink's policy. Pure."""
+        """Return what happens next, as `relay.retrying.decide` does by the sink's policy. Pure."""
         policy = self.policy
         return decide(result, attempts=attempts, age_ms=age_ms, policy=policy, jitter=jitter, looked_up=looked_up)
 

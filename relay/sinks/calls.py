@@ -33,7 +33,7 @@ class Calls:
 
     @property
     def now(self) -> int:
-        """Give the time in epoch milliseconds."""
+        """Return the time in epoch milliseconds."""
         return int(self.tools.now() * 1000)
 
     @property

@@ -116,7 +116,7 @@ class Checks(BaseModel):
         return [(name, compile_checks(checks)) for name in ORDER if (checks := getattr(self, name))]
 
     def outcome(self, answer: Response) -> tuple[CheckName, Outcome] | None:
-        """Give the first check that holds, and what it means; None where none does."""
+        """Return the first check that holds, and what it means; None where none does."""
         if not self._compiled:
             return None
         answered = Answered(answer)
@@ -186,7 +186,7 @@ def json_of(body: bytes) -> Json:
 
 
 def pick(content: Json, path: str) -> list[Json]:
-    """Give the values at a path: none, one, or with `*` many. Null and "" are not there."""
+    """Return the values at a path: none, one, or with `*` many. Null and "" are not there."""
     found = [content]
     for part in path.split("."):
         found = [inner for value in found for inner in _step(value, part)]
@@ -194,7 +194,7 @@ def pick(content: Json, path: str) -> list[Json]:
 
 
 def text_at(content: Json, path: str | None) -> str:
-    """Give the first text or number at a path as text; "" where there is none."""
+    """Return the first text or number at a path as text; "" where there is none."""
     values = pick(content, path) if path else []
     return next((_text(value) for value in values if isinstance(value, str | int | float)), "")
 

@@ -47,7 +47,7 @@ class Access:
         await self._do(self._client.set(self._keys.session(_digest(id)), proof, ex=SESSION_SECONDS))
 
     async def session(self, id: str) -> str:
-        """Give the proof of a session; empty where there is none, or none any more."""
+        """Return the proof of a session; empty where there is none, or none any more."""
         return (await self._do(self._client.get(self._keys.session(_digest(id)))) or b"").decode()
 
     async def _do(self, answer: Awaitable[Any]) -> Any:

@@ -14,7 +14,7 @@ CONNECT_SECONDS = 1.5
 
 
 def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
-    """Give a client that waits `answer_seconds` for an answer and repeats nothing by itself.
+    """Return a client that waits `answer_seconds` for an answer and repeats nothing by itself.
 
     Scripts are harmless to repeat, but only the caller knows how long it may take.
     """

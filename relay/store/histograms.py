@@ -34,7 +34,7 @@ class Histogram:
         self._ms += seconds * 1000
 
     def take(self) -> dict[str, int]:
-        """Give the counters that rose, by name: buckets by their ends, and the sum in milliseconds. Begin anew."""
+        """Return the counters that rose, by name: buckets by their ends, and the sum in milliseconds. Begin anew."""
         counts, self._counts = self._counts, [0] * len(self._names)
         ms, self._ms = round(self._ms), 0.0
         rose = {name: n for name, n in zip(self._names, counts, strict=True) if n}

@@ -33,12 +33,12 @@ class Reader:
         self.keys = Keys(namespace)
 
     async def now(self) -> int:
-        """Give the store's time."""
+        """Return the store's time."""
         seconds, micros = await self._do(self.client.time())
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def receipt_ids(self, *, since: int | None = None, until: int | None = None) -> AsyncIterator[str]:
-        """Give ids of receipts, newest first, that arrived within the bounds."""
+        """Return ids of receipts, newest first, that arrived within the bounds."""
         high = "+inf" if until is None else str(until)
         low = "-inf" if since is None else str(since)
         start = 0
@@ -101,12 +101,12 @@ class Reader:
         ]
 
     async def events_of(self, source: str, entity: str, id: str) -> list[str]:
-        """Give the ids of the events of one lead, contact…, oldest first."""
+        """Return the ids of the events of one lead, contact…, oldest first."""
         found = await self._do(self.client.smembers(self.keys.events_of(source, entity, id)))
         return sorted(event.decode() for event in found)
 
     async def in_queue(self, sink: str) -> list[str]:
-        """Give the ids of a sink's unfinished deliveries and dead letters, oldest first in each."""
+        """Return the ids of a sink's unfinished deliveries and dead letters, oldest first in each."""
         queue = sink_queue(sink)
         async with self.client.pipeline(transaction=False) as pipe:
             for key in (self.keys.leased(queue), self.keys.due(queue), self.keys.held(sink), self.keys.dead(sink)):
@@ -143,14 +143,14 @@ class Reader:
         return await self._depths(JOBS)
 
     async def unrouted(self, most: int) -> list[str]:
-        """Give the ids of receipts that are not routed yet, at most so many of those that wait and of those in work."""
+        """Return the ids of receipts that are not routed yet, at most so many of those that wait and of those in work."""
         async with self.client.pipeline(transaction=False) as pipe:
             for key in (self.keys.due(INBOX), self.keys.leased(INBOX)):
                 pipe.zrange(key, 0, most - 1)
             return [id.decode() for ids in await self._do(pipe.execute()) for id in ids]
 
     async def oldest_unrouted(self, now: int) -> int | None:
-        """Give for how many milliseconds the oldest waiting receipt has been due; None where none waits."""
+        """Return for how many milliseconds the oldest waiting receipt has been due; None where none waits."""
         found = await self._do(self.client.zrange(self.keys.due(INBOX), 0, 0, withscores=True))
         return max(now - int(found[0][1]), 0) if found else None
 

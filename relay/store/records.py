@@ -7,7 +7,7 @@ from relay.model import Decision, Delivery, Outcome, Record
 T = TypeVar("T")
 
 
-class Hook(Record, frozen=True):
+class Hook(Record):
     """A POST that the ingress wants stored."""
 
     id: str
@@ -21,14 +21,14 @@ class Hook(Record, frozen=True):
     recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
 
 
-class Accepted(Record, frozen=True):
+class Accepted(Record):
     """What became of a group of hooks: for each the receipt's id and whether it is a duplicate of that one."""
 
     rang: bool  # this call set the inbox's bell: publish it
     answers: list[tuple[str, bool]]
 
 
-class Claim(Record, Generic[T], frozen=True):
+class Claim(Record, Generic[T]):
     """What may be worked on now, under `token`."""
 
     token: str
@@ -38,7 +38,7 @@ class Claim(Record, Generic[T], frozen=True):
     batched: bool = False  # the items are for one call
 
 
-class Settlement(Record, frozen=True):
+class Settlement(Record):
     """What an attempt came to, and what is to be done."""
 
     delivery: Delivery
@@ -47,7 +47,7 @@ class Settlement(Record, frozen=True):
     attempt: bytes  # as JSON, for the story
 
 
-class Job(Record, frozen=True):
+class Job(Record):
     """A piece of background work, as a worker holds it."""
 
     id: str

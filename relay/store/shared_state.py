@@ -14,7 +14,7 @@ from relay.store.scripts import Caller, Script, unavailable
 _SPEND, _GRANT, _UNLOCK = Script("spend"), Script("grant"), Script("unlock")
 
 
-class Quota(Record, frozen=True):
+class Quota(Record):
     """Spend `amount` of the `limit` that `key` has until a moment (epoch milliseconds), when it begins anew."""
 
     key: str
@@ -23,7 +23,7 @@ class Quota(Record, frozen=True):
     until_ms: int
 
 
-class QuotaExceeded(Record, frozen=True):
+class QuotaExceeded(Record):
     """The cap that would not hold, and in how many milliseconds it begins anew."""
 
     key: str
@@ -68,7 +68,7 @@ class SharedState:
         return bool(await _do(self._client.set(self._keys.note(key), owner, px=ttl_ms, nx=True)))
 
     async def unlock(self, key: str, owner: str) -> bool:
-        """Give a lock back. False: it ran out before, and may be another's."""
+        """Return a lock back. False: it ran out before, and may be another's."""
         return _BOOL.decode(await self._call(_UNLOCK, {"key": key, "owner": owner}))
 
     async def spend(self, caps: Sequence[Quota]) -> QuotaExceeded | None:

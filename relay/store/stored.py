@@ -15,7 +15,7 @@ _ATTEMPT = msgspec.json.Decoder(Attempt)
 _EVENT = msgspec.json.Decoder(tuple[str, str, str, ReceiptState, str])
 
 
-class StoredReceipt(Record, frozen=True):
+class StoredReceipt(Record):
     """A receipt with what became of it."""
 
     id: str
@@ -35,7 +35,7 @@ class StoredReceipt(Record, frozen=True):
     recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
 
 
-class StoredDelivery(Record, frozen=True):
+class StoredDelivery(Record):
     """A delivery as it stands."""
 
     id: str
@@ -72,7 +72,7 @@ class SinkState:
 
 
 def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
-    """Give a receipt as it arrived, from the fields RAW, whether its body is packed, and its body."""
+    """Return a receipt as it arrived, from the fields RAW, whether its body is packed, and its body."""
     source, at, content_type, user_agent, request_id = ((value or b"").decode() for value in record[: len(RAW_FIELDS)])
     return Receipt(
         id=id, source=source, received_at=int(at), body=unpack(body) if record[-1] else body,
@@ -81,7 +81,7 @@ def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Re
 
 
 def read_receipt(id: str, record: dict[bytes, bytes]) -> StoredReceipt:
-    """Give a receipt with what became of it, from its whole record."""
+    """Return a receipt with what became of it, from its whole record."""
     text = {name.decode(): value.decode() for name, value in record.items()}
     events = [_event(int(name[2:]), value) for name, value in text.items() if name.startswith("e:")]
     return StoredReceipt(
@@ -109,12 +109,12 @@ def _event(index: int, packed: str) -> RoutedEvent:
 
 
 def queue_of(record: dict[bytes, bytes]) -> str:
-    """Give the queue in which a pending delivery is: an account's while it waits for a look-up."""
+    """Return the queue in which a pending delivery is: an account's while it waits for a look-up."""
     return record[b"q"].decode() if b"q" in record else sink_queue(record[b"sink"].decode())
 
 
 def read_delivery(id: str, record: dict[bytes, bytes], due: float | None, leased: float | None) -> StoredDelivery:
-    """Give a delivery from its whole record and its places in its queue."""
+    """Return a delivery from its whole record and its places in its queue."""
     text = {name.decode(): value.decode() for name, value in record.items()}
     return StoredDelivery(
         id=id,
@@ -138,14 +138,14 @@ def read_delivery(id: str, record: dict[bytes, bytes], due: float | None, leased
 
 
 def read_attempt(entry: bytes) -> Attempt:
-    """Give an attempt from an entry of a story: how many in a row ended so, the outcome, the last of them."""
+    """Return an attempt from an entry of a story: how many in a row ended so, the outcome, the last of them."""
     times, _, rest = entry.partition(b"|")
     attempt = _ATTEMPT.decode(rest.partition(b"|")[2])
     return msgspec.structs.replace(attempt, times=int(times))
 
 
 def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int) -> SinkState:
-    """Give how a sink stands, from its counts, its oldest delivery and its gate."""
+    """Return how a sink stands, from its counts, its oldest delivery and its gate."""
     waiting, in_flight, held, dead, oldest, gate = found
     return SinkState(
         name=name,

@@ -23,7 +23,7 @@ _LIMITS = {
 }
 
 
-class Subscription(Record, frozen=True):
+class Subscription(Record):
     """An application's wish to be sent some events of a source. One for each source and address."""
 
     id: int
@@ -124,11 +124,11 @@ class Subscriptions:
         return not answer
 
     async def version(self) -> int:
-        """Give a number that every change of any subscription makes larger."""
+        """Return a number that every change of any subscription makes larger."""
         return int(await self._do(self.client.hget(self.keys.subscriptions, "version")) or 0)
 
     async def get(self, id: int) -> Subscription | None:
-        """Give one subscription, or None where it is gone."""
+        """Return one subscription, or None where it is gone."""
         place = await self._do(self.client.hget(self.keys.subscriptions, f"id:{id}"))
         if place is None:
             return None
@@ -139,7 +139,7 @@ class Subscriptions:
         return found if found and found.id == id else None
 
     async def list(self, source: str) -> tuple[Subscription, ...]:
-        """Give the subscriptions of a source in the order of `sort`, the oldest first."""
+        """Return the subscriptions of a source in the order of `sort`, the oldest first."""
         found = [_SUBSCRIPTION.decode(packed) for packed in await self._do(self.client.hvals(self._of(source)))]
         return tuple(sorted(found, key=lambda subscription: (subscription.sort, subscription.id)))
 

@@ -9,7 +9,7 @@ from relay.store.keys import sink_queue
 from relay.store.records import Claim, Hook, Settlement
 
 
-class ClaimRequest(Record, frozen=True):
+class ClaimRequest(Record):
     """What a claim is to take, as its script has it."""
 
     queue: str
@@ -23,7 +23,7 @@ class ClaimRequest(Record, frozen=True):
     batch_from: int = 0
 
 
-class ClaimReply(Record, frozen=True, array_like=True):
+class ClaimReply(Record, array_like=True):
     """What a claim took, as its script tells it: ids, and the fields of each. The blobs stand beside it."""
 
     wait_ms: int
@@ -56,7 +56,7 @@ def sink_claim_request(
     limits: Sequence[Limit],
     batch: tuple[int, int] = (0, 0),
 ) -> ClaimRequest:
-    """Say what is wanted of a sink. `batch` (n, m): from m due, up to n of them for one call, under one grant."""
+    """Return what is wanted of a sink. `batch` (n, m): from m due, up to n of them for one call, under one grant."""
     at_once, batch_from = batch
     return ClaimRequest(
         queue=sink_queue(sink),

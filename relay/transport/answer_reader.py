@@ -52,7 +52,7 @@ class AnswerReader:
                 raise HttpParserError(f"more than {HEAD_CAP} bytes of headers")
 
     def stop(self, *, ended: bool) -> Response | None:
-        """Give what can be said when nothing more comes. `ended`: the connection did, which ends some bodies.
+        """Return what can be said when nothing more comes. `ended`: the connection did, which ends some bodies.
 
         Where the status has been said, a body that breaks off does not take it back.
         """

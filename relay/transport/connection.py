@@ -22,7 +22,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Tell whether a request may be written to it."""
+        """Return whether a request may be written to it."""
         return not self._transport.is_closing()
 
     async def exchange(self, message: bytes, deadline: float) -> Response:

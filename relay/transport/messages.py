@@ -16,7 +16,7 @@ _USER_AGENT: Final = f"amo-relay/{relay.__version__}"
 _WITH_A_BODY: Final = frozenset({"POST", "PUT", "PATCH"})  # their length is said even where there is nothing in it
 
 
-class Request(Record, frozen=True):
+class Request(Record):
     """What to send, and how long all of it may take. Its repr names the target only: the rest has secrets in it."""
 
     method: str
@@ -30,7 +30,7 @@ class Request(Record, frozen=True):
         return f"<Request {self.method} {self.url.origin()}{self.url.raw_path} {len(self.body)} bytes>"
 
 
-class Response(Record, frozen=True):
+class Response(Record):
     """What they answered. `truncated`: the body is only the beginning, by our cap or because they stopped."""
 
     status: int
@@ -39,7 +39,7 @@ class Response(Record, frozen=True):
     truncated: bool = False
 
 
-class TransportFailure(Record, frozen=True):
+class TransportFailure(Record):
     """Why there is no answer. `sent`: some of the request may have reached them."""
 
     kind: FailureKind

@@ -16,10 +16,10 @@ class Resolver(Protocol):
     """Gives the addresses of a name."""
 
     async def resolve(self, host: str, /) -> Sequence[str]:
-        """Give the IP addresses of a name, the best first. Raises OSError."""
+        """Return the IP addresses of a name, the best first. Raises OSError."""
 
     async def close(self) -> None:
-        """Give back what it holds."""
+        """Return back what it holds."""
 
 
 class SystemResolver:
@@ -29,7 +29,7 @@ class SystemResolver:
         self._asked: dict[str, tuple[float, asyncio.Task[Sequence[str]]]] = {}
 
     async def resolve(self, host: str) -> Sequence[str]:
-        """Give the IP addresses of a name. Raises OSError."""
+        """Return the IP addresses of a name. Raises OSError."""
         now = asyncio.get_running_loop().time()
         until, asking = self._asked.get(host, (0.0, None))
         if asking is None or until <= now or (asking.done() and (asking.cancelled() or asking.exception())):
@@ -52,7 +52,7 @@ async def _ask(host: str) -> Sequence[str]:
 
 
 async def endpoints(host: str, port: int, resolver: Resolver) -> list[Place]:
-    """Give the places to connect to. A written address is its own. Raises OSError."""
+    """Return the places to connect to. A written address is its own. Raises OSError."""
     try:
         addresses = [str(ip_address(host))]
     except ValueError:

@@ -25,7 +25,7 @@ Stored = tuple[str, bool]
 """The receipt's id, and whether the hook is a duplicate of that one."""
 
 
-class _Waiting(Record, frozen=True):
+class _Waiting(Record):
     hook: Hook
     began: float  # monotonic seconds
     answer: "asyncio.Future[Stored]"
@@ -81,7 +81,7 @@ class GroupCommit:
         task.add_done_callback(self._tasks.discard)
 
     def _may_write(self) -> bool:
-        """Tell whether a group may leave: beside another one only a whole one, so that few writes carry many hooks."""
+        """Return whether a group may leave: beside another one only a whole one, so that few writes carry many hooks."""
         if not self._in_flight:
             return bool(self._waiting or self._late)
         whole = len(self._waiting) >= GROUP_HOOKS or self._bytes >= GROUP_BYTES

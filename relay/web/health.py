@@ -1,4 +1,4 @@
-"""Say whether this process lives, and whether it can do its work."""
+"""Return whether this process lives, and whether it can do its work."""
 
 import asyncio
 import time

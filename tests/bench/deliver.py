@@ -49,7 +49,7 @@ class Receiver:
         until(lambda: self.ask("count")["count"] >= count, seconds=120)
 
     def measure(self, pid: int, count: int) -> tuple[int, float, float]:
-        """Give deliveries, seconds and CPU seconds of the sender, from the first of so many to the 95th percent."""
+        """Return deliveries, seconds and CPU seconds of the sender, from the first of so many to the 95th percent."""
         until(lambda: self.ask("count")["count"] > 0, every=0.005)
         cpu, start, began = cpu_seconds(pid), self.ask("count"), time.monotonic()
         assert start["count"] < count / 2, "too few for a measurement"
@@ -93,7 +93,7 @@ class Rounds:
         self._relay("relay_marking", number)
 
     def _relay(self, name: str, number: int) -> dict[str, int]:
-        """Give the store's commands before the round."""
+        """Return the store's commands before the round."""
         self.receiver.ask("reset")
         run(fill(self.server.url, name, self.count, first=number * self.count + 1))
         before = run(commands(self.server.url))

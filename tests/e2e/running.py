@@ -132,7 +132,7 @@ def pause(processes: Processes, at: str, **where: str) -> None:
 
 
 def held(processes: Processes) -> list[tuple[str, str, str]]:
-    """Give vendor, path and point of every request that the sandbox holds."""
+    """Return vendor, path and point of every request that the sandbox holds."""
     return [(one["vendor"], one["path"], one["at"]) for one in ask(f"{processes.sandbox_url}/__sandbox__/held")]
 
 

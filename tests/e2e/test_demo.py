@@ -41,7 +41,7 @@ def relay(folder: Path, *arguments: str, **changes: str) -> "subprocess.Popen[st
 
 
 def alive() -> dict[int, int]:
-    """Give every process that runs, with its parent."""
+    """Return every process that runs, with its parent."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
     rows = [line.split() for line in listed.splitlines()]
     return {int(pid): int(parent) for pid, parent, stat in rows if not stat.startswith("Z")}

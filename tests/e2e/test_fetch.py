@@ -40,7 +40,7 @@ def won(number: int) -> dict[str, Any]:
 
 
 def invoices(processes: Processes) -> dict[int, dict[str, str]]:
-    """Give what arrived by lead; every body once."""
+    """Return what arrived by lead; every body once."""
     bodies = [json.loads(seen["body"]) for seen in arrivals(processes, "accounting") if seen["stored"]]
     assert len({body["lead"] for body in bodies}) == len(bodies)
     return {int(body["lead"]): body for body in bodies}

@@ -27,7 +27,7 @@ def scrape(processes: Processes) -> list[Metric]:
 
 
 def samples(families: list[Metric]) -> dict[tuple[str, ...], float]:
-    """Give every sample by its name and the values of its labels, in the order of the labels' names."""
+    """Return every sample by its name and the values of its labels, in the order of the labels' names."""
     return {
         (one.name, *(value for _, value in sorted(one.labels.items()))): one.value
         for family in families
@@ -36,7 +36,7 @@ def samples(families: list[Metric]) -> dict[tuple[str, ...], float]:
 
 
 def named_in_docs() -> set[str]:
-    """Give the metrics of the table, `_in_flight` after `relay_sink_waiting` for relay_sink_in_flight."""
+    """Return the metrics of the table, `_in_flight` after `relay_sink_waiting` for relay_sink_in_flight."""
     found: set[str] = set()
     for cell in re.findall(r"^\| (`relay_.*?) \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE):
         first, *others = re.findall("`(.*?)`", cell)

@@ -48,7 +48,7 @@ def start_server() -> Iterator[Callable[..., EmbeddedStore]]:
 
 @pytest.fixture(scope="session")
 def server(start_server) -> EmbeddedStore:
-    """Give the server that all tests of this process share."""
+    """Return the server that all tests of this process share."""
     return start_server()
 
 
@@ -67,7 +67,7 @@ def run() -> Iterator[Callable[[Coroutine[Any, Any, T]], T]]:
 
 @pytest.fixture
 def store(server, namespace, run) -> Iterator[Store]:
-    """Give an empty store, and see after the test that its invariants hold."""
+    """Return an empty store, and see after the test that its invariants hold."""
     store = Store(connect(server.url, answer_seconds=10), namespace)
     try:
         yield store
@@ -78,7 +78,7 @@ def store(server, namespace, run) -> Iterator[Store]:
 
 @pytest.fixture
 def spent(run, store) -> Callable[[], tuple[int, int]]:
-    """Give what was spent since it was last asked: script calls, and commands in them."""
+    """Return what was spent since it was last asked: script calls, and commands in them."""
 
     async def read() -> Counter[str]:
         stats = await store.client.info("commandstats")
@@ -107,7 +107,7 @@ async def leave(store: Store) -> None:
 
 @pytest.fixture
 def reader(store, namespace) -> Reader:
-    """Give the reader of the store."""
+    """Return the reader of the store."""
     return Reader(store.client, namespace)
 
 

@@ -107,7 +107,7 @@ def make_drainer(sink: Sink, store, tools: Tools, worker: str = "w0", stopping: 
 
 @asynccontextmanager
 async def open_tools(store, namespace: str) -> AsyncIterator[Tools]:
-    """Give what sinks send with."""
+    """Return what sinks send with."""
     async with Session() as session:
         yield Tools(session=session, notes=SharedState(store.client, namespace), now=time.time)
 

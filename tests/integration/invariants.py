@@ -26,7 +26,7 @@ class Seen:
     paused: set[str] = field(default_factory=set)
 
     def members(self, name: str) -> dict[str, float]:
-        """Give a sorted set, empty where it is not there."""
+        """Return a sorted set, empty where it is not there."""
         return self.sets.get(name, {})
 
     def places(self, queue: str, id: str) -> list[str]:

@@ -76,7 +76,7 @@ class Worker:
         self.run(go())
 
     def inbox(self) -> tuple[int, int]:
-        """Give how many wait and how many are in work, asked from the planner's thread."""
+        """Return how many wait and how many are in work, asked from the planner's thread."""
         return asyncio.run_coroutine_threadsafe(self.reader.inbox(), self.loop).result(10)
 
     def receipt(self, id: str):

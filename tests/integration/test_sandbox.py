@@ -81,7 +81,7 @@ def sandbox() -> Iterator[Client]:
 
 @pytest.fixture
 def client(sandbox: Client) -> Client:
-    """Give a sandbox that has seen nothing and does nothing wrong."""
+    """Return a sandbox that has seen nothing and does nothing wrong."""
     sandbox.call("DELETE", "/__sandbox__/faults")
     sandbox.call("DELETE", "/__sandbox__/requests")
     return sandbox

@@ -136,7 +136,7 @@ def outcomes(run, reader) -> Callable:
 
 @pytest.fixture
 def gate_of(run, store, reader) -> Callable:
-    """Give what stands at a sink's gate."""
+    """Return what stands at a sink's gate."""
     run(store.register({"sms": "smsc"}))
     return lambda name: next(state.gate for state in run(reader.sinks()) if state.name == name)
 

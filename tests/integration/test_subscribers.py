@@ -93,7 +93,7 @@ class Relay:
         self.run(self.store.accept([hook]))
 
     def tried(self, receipt):
-        """Give the delivery that a receipt made, once it was tried."""
+        """Return the delivery that a receipt made, once it was tried."""
         (kept,) = self.run(self.reader.receipts([receipt]))
         return next((d for d in self.run(self.reader.deliveries(list(kept.deliveries))) if d.attempts), None)
 
@@ -139,7 +139,7 @@ class Relay:
         self.run(make_due())
 
     def is_worth_a_look(self, sink):
-        """Tell whether a ticker would ring for a sink now, all earlier bells heard."""
+        """Return whether a ticker would ring for a sink now, all earlier bells heard."""
 
         async def rung():
             await self.store.clear_bell(sink_queue(sink))

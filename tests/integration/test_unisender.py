@@ -57,7 +57,7 @@ class House:
 
 @pytest.fixture
 def house() -> House:
-    """Give a fake with nobody on its lists."""
+    """Return a fake with nobody on its lists."""
     return House()
 
 

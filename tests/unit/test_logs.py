@@ -21,7 +21,7 @@ CONFIGURED = ['configure("json")', 'configure("console")', "configure_command()"
 
 
 def said(configured: str) -> list[str]:
-    """Give the lines that were logged by a process that is set up so."""
+    """Return the lines that were logged by a process that is set up so."""
     command = [sys.executable, "-X", "utf8", "-c", PROGRAM.format(configured=configured)]
     done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
     assert not (done.stdout and done.stderr)

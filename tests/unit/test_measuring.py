@@ -4,7 +4,7 @@ from tests.bench.measuring import Series, ratio
 
 
 def series(*rounds: tuple[int, float], needs_busy: bool = True) -> Series:
-    """Give rounds of a second each: so many done, and how busy the one who did them was."""
+    """Return rounds of a second each: so many done, and how busy the one who did them was."""
     made = Series()
     for number, (done, busy) in enumerate(rounds):
         made.add(number, done, 1.0, busy, needs_busy=needs_busy)

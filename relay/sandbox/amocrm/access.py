@@ -59,14 +59,14 @@ class IssuedTokens:
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def known(self, authorization: str, now: float) -> bool:
-        """Tell whether a request's Authorization is good."""
+        """Return whether a request's Authorization is good."""
         scheme, _, token = authorization.partition(" ")
         if scheme != "Bearer":
             return False
         return (token == LONG_LIVED and self.long_lived) or self._access.get(token, 0) > now
 
     def exchange(self, given: Mapping[str, object], now: float) -> Mapping[str, object] | None:
-        """Give new tokens for a refresh token; None where anything about it is wrong, a second use too."""
+        """Return new tokens for a refresh token; None where anything about it is wrong, a second use too."""
         right = {
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,

@@ -54,7 +54,7 @@ class Hook:
     disabled: bool = False
 
     def told(self) -> Item:
-        """Give it as API v4 does."""
+        """Return it as API v4 does."""
         return {**self.__dict__, "account_id": ID, "created_by": 504141, "sort": 1}
 
 
@@ -117,7 +117,7 @@ class Account:
         return hook
 
     def listeners(self, event: str) -> list[str]:
-        """Give the addresses that are told of an event."""
+        """Return the addresses that are told of an event."""
         return [hook.destination for hook in self.hooks.values() if event in hook.settings and not hook.disabled]
 
     def _linked(self, entities: str, given: int | Mapping[str, Any], facts: list[Fact]) -> int:

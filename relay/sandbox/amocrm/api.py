@@ -33,7 +33,7 @@ class Api:
         self.asked: Counter[str] = Counter()
 
     def routes(self) -> list[Route]:
-        """Give the routes."""
+        """Return the routes."""
         own: Mapping[tuple[str, str], Endpoint] = {
             ("/api/v4/webhooks", "GET"): self._hooks,
             ("/api/v4/webhooks", "POST"): self._subscribe,
@@ -146,7 +146,7 @@ class Api:
 def page(
     request: Request, name: str, items: Sequence[Item], *, total: bool = False, most: int = _MOST_ON_A_PAGE
 ) -> Response:
-    """Give a page of a list, with the address of the next; 204 where there is nothing on it."""
+    """Return a page of a list, with the address of the next; 204 where there is nothing on it."""
     query = request.query_params
     number, limit = int(query.get("page", 1)), min(int(query.get("limit", 50)), most)
     here = items[(number - 1) * limit : number * limit]
@@ -162,7 +162,7 @@ def page(
 
 
 def problem(status: int, title: str, headers: Mapping[str, str] | None = None, more: Item | None = None) -> Response:
-    """Give an error as amoCRM writes it."""
+    """Return an error as amoCRM writes it."""
     content = {
         "title": title,
         "type": "https://httpstatus.es/" + str(status),
@@ -174,7 +174,7 @@ def problem(status: int, title: str, headers: Mapping[str, str] | None = None, m
 
 
 def invalid(path: str, detail: str) -> Response:
-    """Give the error of one field."""
+    """Return the error of one field."""
     errors = [{"code": "InvalidValue", "path": path, "detail": detail}]
     return problem(400, "Bad Request", more={"validation-errors": [{"request_id": "0", "errors": errors}]})
 
@@ -196,7 +196,7 @@ def _many(request: Request, name: str) -> set[str]:
 
 
 def _shown(item: Item, request: Request) -> Item:
-    """Give a record with what `with` asks for: contacts and leads only then."""
+    """Return a record with what `with` asks for: contacts and leads only then."""
     asked = request.query_params.get("with", "").split(",")
     embedded = {k: v for k, v in item["_embedded"].items() if k not in ("contacts", "leads") or k in asked}
     return {**item, "_embedded": embedded}

@@ -17,7 +17,7 @@ _ANSWER_MS: Final = 2_000
 _AT_ONCE: Final = 20
 
 
-class SentHook(Record, frozen=True):
+class SentHook(Record):
     """One hook that was sent. `status` is None where no answer came in time."""
 
     event: str

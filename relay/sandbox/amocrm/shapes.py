@@ -15,7 +15,7 @@ _SINGULAR = {"leads": "lead", "contacts": "contact", "companies": "company"}
 _ENUMS = {"PHONE": 75965, "EMAIL": 75977}
 
 
-class Fact(Record, frozen=True):
+class Fact(Record):
     """One thing that a hook tells: entity[action][0][…]."""
 
     event: str  # status_lead
@@ -25,7 +25,7 @@ class Fact(Record, frozen=True):
 
 
 def blank(entities: str, id: int, now: int, account: int) -> dict[str, Any]:
-    """Give what every record has."""
+    """Return what every record has."""
     common = {
         "id": id,
         "name": "",
@@ -56,14 +56,14 @@ def fields(known: Mapping[int, tuple[str, str, str]], given: dict[str, Any]) -> 
 
 
 def created(entities: str, item: Item) -> list[Fact]:
-    """Give the facts of a new record. A person's first hook is empty: what is known of them comes as an update."""
+    """Return the facts of a new record. A person's first hook is empty: what is known of them comes as an update."""
     if entities == "leads" or not item["custom_fields_values"]:
         return [_fact("add", entities, item)]
     return [_fact("add", entities, {**item, "custom_fields_values": None}), _fact("update", entities, item)]
 
 
 def changed(entities: str, before: Item, item: Item) -> list[Fact]:
-    """Give the facts of a change: of a lead's stage or responsible user two, as amoCRM does."""
+    """Return the facts of a change: of a lead's stage or responsible user two, as amoCRM does."""
     own, facts = _fact("update", entities, item), []
     old_responsible = {"old_responsible_user_id": str(before["responsible_user_id"])}
     handed_over = before["responsible_user_id"] != item["responsible_user_id"]
@@ -79,7 +79,7 @@ def changed(entities: str, before: Item, item: Item) -> list[Fact]:
 
 
 def remembered(name: str, item: Item) -> list[Item]:
-    """Give a field's value as an event of the account remembers it."""
+    """Return a field's value as an event of the account remembers it."""
     if name == "status_id":
         return [{"lead_status": {"id": item["status_id"], "pipeline_id": item["pipeline_id"]}}]
     if name == "responsible_user_id":
@@ -88,7 +88,7 @@ def remembered(name: str, item: Item) -> list[Item]:
 
 
 def deleted(entities: str, item: Item) -> list[Fact]:
-    """Give the fact that a record is gone."""
+    """Return the fact that a record is gone."""
     data: dict[str, Value] = {"id": str(item["id"])}
     if entities == "leads":
         data |= {"status_id": str(item["status_id"]), "pipeline_id": str(item["pipeline_id"])}

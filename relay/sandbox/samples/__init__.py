@@ -20,7 +20,7 @@ ORDER: Final = (
 _FIRST_ID: Final = 30_000_000  # ids have eight digits; with the milliseconds of half a day none comes twice
 
 
-class Sample(Record, frozen=True):
+class Sample(Record):
     """One hook: what happened, the body, and whether it was sent before."""
 
     title: str

@@ -26,7 +26,7 @@ _OLDEST_SECONDS: Final = 300  # Standard Webhooks: an older signature is a repla
 _KINDS: Final = frozenset({"invoices", "customers"})
 
 
-class _Kept(Record, frozen=True):
+class _Kept(Record):
     """What came under an idempotency key, and what was said."""
 
     body: bytes

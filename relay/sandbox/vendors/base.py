@@ -8,7 +8,7 @@ import msgspec
 from relay.model import Json, Record
 
 
-class Arrived(Record, frozen=True):
+class Arrived(Record):
     """A request as it reached a vendor. `path` is below the vendor's own, header names are in lower case."""
 
     vendor: str
@@ -20,11 +20,11 @@ class Arrived(Record, frozen=True):
 
     @property
     def key(self) -> str:
-        """Give its idempotency key, "" where it has none."""
+        """Return its idempotency key, "" where it has none."""
         return self.headers.get("idempotency-key", "")
 
 
-class Answer(Record, frozen=True):
+class Answer(Record):
     """What a vendor says. `stored`: it did what was asked; `repeat`: it had done so already and says the same again."""
 
     content: "Json | msgspec.Raw"  # raw: the body as it is

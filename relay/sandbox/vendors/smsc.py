@@ -17,7 +17,7 @@ _SEGMENT: Final = 70
 _Form = Mapping[str, str]
 
 
-class Text(Record, frozen=True):
+class Text(Record):
     """A text that they took."""
 
     id: str

@@ -13,7 +13,7 @@ NO_WAY: Final = "0000"
 _PRICE: Final = 3.5
 
 
-class Text(Record, frozen=True):
+class Text(Record):
     """A text that they took."""
 
     id: str

@@ -73,7 +73,7 @@ class Unisender(Vendor):
         return Answer(content={"result": result}, stored=stored)
 
     def on_list(self, id: int) -> set[str]:
-        """Give the addresses on a list."""
+        """Return the addresses on a list."""
         return {address for address, known in self.contacts.items() if id in known.lists}
 
     def _call(self, method: str, arguments: Arguments) -> tuple[Json, bool]:

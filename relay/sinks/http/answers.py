@@ -48,7 +48,7 @@ _REPEATABLE_METHODS: Final = frozenset({"GET", "PUT", "DELETE"})  # RFC 9110, 9.
 
 
 def meaning(settings: HttpSettings, answer: Response) -> Meaning:
-    """Say what an answer means by itself; unknown where it leaves open whether the request was applied."""
+    """Return what an answer means by itself; unknown where it leaves open whether the request was applied."""
     if checked := settings.outcome(answer):
         check, outcome = checked
         return outcome, f"{said(answer)}: {check} holds"
@@ -87,7 +87,7 @@ class Reader:
         self._recognised = settings.recognised and settings.policy.on_unknown == "retry"
 
     def read(self, request: Request, answer: Answer, now: int) -> Result:
-        """Say what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates."""
+        """Return what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates."""
         if isinstance(answer, TransportFailure):
             return Result(outcome=self._of_failure(request, answer), reason=_masked(answer.reason, self._secrets()))
         outcome, reason = self._mean(answer)
@@ -110,11 +110,11 @@ class Reader:
         return Outcome.UNKNOWN if failure.sent and not self._repeatable(request) else Outcome.RETRY
 
     def _repeatable(self, request: Request) -> bool:
-        """Tell whether it may be sent again where it may have been applied."""
+        """Return whether it may be sent again where it may have been applied."""
         return self._recognised or request.method in _REPEATABLE_METHODS
 
     def _asked_wait(self, answer: Response, now: int) -> int | None:
-        """Give how long they ask us to wait: by a header of their own, else by Retry-After."""
+        """Return how long they ask us to wait: by a header of their own, else by Retry-After."""
         if answer.status < 300:
             return None
         own = self._settings.retry_header
@@ -124,7 +124,7 @@ class Reader:
         return retry_after(answer.headers.get("Retry-After"), now)
 
     def _scope(self, request: Request, status: int) -> str:
-        """Say what a block closes: an address that moved is the route's own where the route gave the path."""
+        """Return what a block closes: an address that moved is the route's own where the route gave the path."""
         own_address = status == 410 or status // 100 == 3
         return "route" if own_address and request.url.raw_path != self._own_path else "sink"
 

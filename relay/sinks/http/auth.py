@@ -140,5 +140,5 @@ class ClientCertificate(Part):
 
     @property
     def context(self) -> ssl.SSLContext:
-        """Give the TLS context that shows it. Made once: connections are kept by it."""
+        """Return the TLS context that shows it. Made once: connections are kept by it."""
         return self._context

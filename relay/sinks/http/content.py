@@ -17,7 +17,7 @@ Plain: TypeAlias = str | int | float | bool | None
 LONGEST_BODY = 1024 * 1024
 
 
-class Head(Record, frozen=True, omit_defaults=True):
+class Head(Record, omit_defaults=True):
     """The first line of a stored content; the body follows it as it will be sent. Empty means: as the sink says."""
 
     method: str = ""
@@ -29,7 +29,7 @@ class Head(Record, frozen=True, omit_defaults=True):
     needs: dict[str, dict[str, Plain]] = msgspec.field(default_factory=dict)  # what each of its needs refers to
 
 
-class _Values(Record, frozen=True):
+class _Values(Record):
     """Texts and numbers by name, as references take them."""
 
     lookup: dict[str, Plain] = msgspec.field(default_factory=dict)
@@ -59,12 +59,12 @@ def make_content(params: Mapping[str, object]) -> tuple[Head, bytes]:
 
 
 def join_content(head: Head, body: bytes) -> bytes:
-    """Give the content that is stored."""
+    """Return the content that is stored."""
     return msgspec.json.encode(head) + b"\n" + body
 
 
 def split_content(content: bytes) -> tuple[Head, bytes]:
-    """Give the head and the body of a stored content."""
+    """Return the head and the body of a stored content."""
     line, _, body = content.partition(b"\n")
     return _decode_head(line), body
 

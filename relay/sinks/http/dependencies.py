@@ -40,7 +40,7 @@ class DependencyResolver:
         return str(uuid.uuid5(_KEYS, hashlib.sha256(written).hexdigest()))
 
     async def get(self, values: Mapping[str, Json], calls: Calls, ask: Asking, make: Making) -> Json:
-        """Give what the content uses of it. Raise AttemptOver where that cannot be had now."""
+        """Return what the content uses of it. Raise AttemptOver where that cannot be had now."""
         key, notes = self._key(values), calls.tools.notes
         if (kept := await notes.get(f"need:{key}")) is not None:
             return _read(kept)

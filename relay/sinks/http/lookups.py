@@ -56,7 +56,7 @@ class Ask(Part):
 
     @property
     def refers(self) -> list[Json]:
-        """Give all in which references may stand."""
+        """Return all in which references may stand."""
         return [self.path, self.query, self.body]
 
 
@@ -71,7 +71,7 @@ class Make(Part):
 
     @property
     def refers(self) -> list[Json]:
-        """Give all in which references may stand."""
+        """Return all in which references may stand."""
         return [self.path, self.query, self.body]
 
 
@@ -96,7 +96,7 @@ class Need(Part):
 Needs: TypeAlias = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], Need]
 
 
-class Question(Record, frozen=True):
+class Question(Record):
     """A request to make, without address and credentials."""
 
     method: str
@@ -116,14 +116,14 @@ def question(ask: Ask | Make, values: Mapping[str, Json]) -> Question:
 
 
 def can_ask(ask: Ask, values: Mapping[str, Json]) -> bool:
-    """Tell whether there is all that a question refers to."""
+    """Return whether there is all that a question refers to."""
     return all(given(part, values) for part in ask.refers)
 
 
 State: TypeAlias = Literal["found", "missing", "several", "unclear"]
 
 
-class Found(Record, frozen=True):
+class Found(Record):
     """What a look-up came to. `unclear`: `result` says why, and what becomes of who asked."""
 
     state: State
@@ -132,7 +132,7 @@ class Found(Record, frozen=True):
 
 
 def read_found(ask: Ask, result: Result, answer: Response | TransportFailure) -> Found:
-    """Say what an answer to a look-up means; `result` is what the answer means by itself. Pure."""
+    """Return what an answer to a look-up means; `result` is what the answer means by itself. Pure."""
     if isinstance(answer, TransportFailure):
         return _unclear(result)
     if answer.status == 404 and any(names(ask.path)):
@@ -151,7 +151,7 @@ def read_found(ask: Ask, result: Result, answer: Response | TransportFailure) ->
 
 
 def _unclear(result: Result) -> Found:
-    """Say what a look-up's own trouble means: where time may mend it it is asked again, else somebody must look."""
+    """Return what a look-up's own trouble means: where time may mend it it is asked again, else somebody must look."""
     if result.outcome is Outcome.REJECTED:
         # An address that is not there is the sink's fault, whatever the delivery.
         outcome = Outcome.BLOCKED if result.status in (404, 405) else Outcome.UNKNOWN
@@ -162,7 +162,7 @@ def _unclear(result: Result) -> Found:
 
 
 def looked_up(found: Found) -> Result:
-    """Say what a look-up tells about the delivery: it is there, or it is not and may be sent."""
+    """Return what a look-up tells about the delivery: it is there, or it is not and may be sent."""
     match found.state:
         case "missing":
             return Result(outcome=Outcome.RETRY, reason="looked up: it is not there")

@@ -22,14 +22,14 @@ _POLL_S = 0.1
 _POLLS = 50
 
 
-class _Granted(Record, frozen=True):
+class _Granted(Record):
     """What a token endpoint answers."""
 
     access_token: Annotated[str, msgspec.Meta(min_length=1)]
     expires_in: float | None = None
 
 
-class Token(Record, frozen=True, array_like=True):
+class Token(Record, array_like=True):
     """A token, and until when it is used (epoch milliseconds)."""
 
     value: str
@@ -53,11 +53,11 @@ class ClientTokens:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """Give what must be masked where they repeat it."""
+        """Return what must be masked where they repeat it."""
         return (self._held.value,) if self._held else ()
 
     async def get(self, calls: Calls, refused: str = "") -> str:
-        """Give a token that is not the one they `refused`. Raise AttemptOver where there is none to be had now."""
+        """Return a token that is not the one they `refused`. Raise AttemptOver where there is none to be had now."""
         if token := self._usable(self._held, calls.now, refused):
             return token.value
         if value := await self._kept(calls, refused):
@@ -138,12 +138,12 @@ def _no_token(outcome: Outcome, reason: str, answer: Response, after_ms: int | N
     )
 
 
-class _Refusal(Record, frozen=True):
+class _Refusal(Record):
     error: str = ""
 
 
 def _error(answer: Response) -> str:
-    """Give the error's code (RFC 6749, 5.2), which is no secret, unlike what else they may say."""
+    """Return the error's code (RFC 6749, 5.2), which is no secret, unlike what else they may say."""
     try:
         code = msgspec.json.decode(answer.body, type=_Refusal).error
     except msgspec.DecodeError:

@@ -50,7 +50,7 @@ def fill(value: Json, values: Mapping[str, Json]) -> Json:
 
 
 def given(value: Json, values: Mapping[str, Json]) -> bool:
-    """Tell whether everything that a value refers to is there: an empty value would find what is not meant."""
+    """Return whether everything that a value refers to is there: an empty value would find what is not meant."""
     return all(values.get(name) not in (None, "") for name in names(value))
 
 

@@ -35,7 +35,7 @@ class RetryHeader(Part):
 
     @property
     def unit_ms(self) -> int:
-        """Give its unit in milliseconds."""
+        """Return its unit in milliseconds."""
         return {"ms": 1, "s": 1000}[self.unit]
 
 
@@ -48,7 +48,7 @@ class ProbeCall(Part):
 
     @property
     def question(self) -> Question:
-        """Give it as it is asked."""
+        """Return it as it is asked."""
         return Question(method=self.method, path=self.path, query=encode_pairs("query", self.query), body=b"")
 
 
@@ -87,12 +87,12 @@ class HttpSettings(SinkSettings, Checks):
 
     @property
     def looks_up(self) -> bool:
-        """Tell whether it says how to find what was delivered."""
+        """Return whether it says how to find what was delivered."""
         return self.lookup is not None
 
     @property
     def recognised(self) -> bool:
-        """Tell whether they recognise a repetition by its key."""
+        """Return whether they recognise a repetition by its key."""
         return bool(self.idempotency_key)
 
     @property

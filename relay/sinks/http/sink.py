@@ -60,7 +60,7 @@ class HttpSink(Sink):
         return self._requests.shown(content)
 
     def key(self, delivery: Delivery) -> str:
-        """Give what they recognise a repetition by."""
+        """Return what they recognise a repetition by."""
         return delivery.id
 
     def request(
@@ -70,15 +70,15 @@ class HttpSink(Sink):
         return self._requests.delivering(delivery.content, self.key(delivery), now, needed or {}, token)
 
     def read(self, request: Request, answer: Answer, now: int) -> Result:
-        """Say what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates. Pure."""
+        """Return what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates. Pure."""
         return self._reader.read(request, answer, now)
 
     def meaning(self, answer: Response) -> Meaning:
-        """Say what an answer means by itself. Pure."""
+        """Return what an answer means by itself. Pure."""
         return meaning(self._settings, answer)
 
     def conflicts(self, answer: Response) -> bool:
-        """Tell whether they say it is there, so that looking tells whether it is ours. Pure."""
+        """Return whether they say it is there, so that looking tells whether it is ours. Pure."""
         return answer.status == 409 and not self._settings.outcome(answer) and self._settings.conflict == "lookup"
 
     async def send(self, delivery: Delivery, tools: Tools) -> Result:
@@ -91,7 +91,7 @@ class HttpSink(Sink):
             return Result(outcome=Outcome.REJECTED, reason=str(error))
 
     async def lookup(self, delivery: Delivery, tools: Tools) -> Result:
-        """Say what became of an earlier attempt."""
+        """Return what became of an earlier attempt."""
         try:
             return await self._look_up(delivery, Calls(tools, self.timeout_ms, self.limits))
         except AttemptOver as over:

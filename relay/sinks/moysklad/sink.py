@@ -55,7 +55,7 @@ _STATUSES: Final = {405: Outcome.BLOCKED, 415: Outcome.BLOCKED}  # they concern 
 
 
 def rate_at(now: datetime) -> tuple[int, int]:
-    """Give how many requests in how many milliseconds they allow at a time.
+    """Return how many requests in how many milliseconds they allow at a time.
 
     It is asked when the configuration is read. A process that lives past such a day is told by 429s, which the limit of
     a minute keeps harmless.
@@ -181,11 +181,11 @@ class MoySkladSink(HttpSink):
         return super().content(invoice(params, self._own.url, str(self._own.organization)))
 
     def key(self, delivery: Delivery) -> str:
-        """Give the invoice's syncId."""
+        """Return the invoice's syncId."""
         return str(uuid.uuid5(_SYNC_IDS, delivery.id))
 
     def meaning(self, answer: Response) -> Meaning:
-        """Say what an answer means, by the codes of its errors, else by its status."""
+        """Return what an answer means, by the codes of its errors, else by its status."""
         for code in _codes(answer):
             if code in _CODES:
                 return _CODES[code], f"{said(answer)}: error {code} of MoySklad's"
@@ -194,7 +194,7 @@ class MoySkladSink(HttpSink):
         return meaning(self._settings, answer)
 
     def conflicts(self, answer: Response) -> bool:
-        """Tell whether something in it must be unique and is there already."""
+        """Return whether something in it must be unique and is there already."""
         return _NOT_UNIQUE in _codes(answer)
 
 

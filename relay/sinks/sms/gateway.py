@@ -51,7 +51,7 @@ class Gateway(ABC):
         """Send a text once and say what came of it. Never raise for what the other side or the network does."""
 
     async def lookup(self, _message: Message, _tools: Tools) -> Result | None:
-        """Say what became of a text that may have been taken; None: they do not have it.
+        """Return what became of a text that may have been taken; None: they do not have it.
 
         Asked only where the settings say `looks_up`. Throttled: ask again later.
         """
@@ -64,7 +64,7 @@ class Gateway(ABC):
     @property
     @abstractmethod
     def secrets(self) -> Sequence[str]:
-        """Give what must never be shown."""
+        """Return what must never be shown."""
 
     async def post(self, tools: Tools, url: str, form: Mapping[str, str]) -> Answer:
         """Post a form."""
@@ -89,7 +89,7 @@ class Gateway(ABC):
         )
 
     def unread(self, answer: Answer, message: Message, now: float) -> Result:
-        """Say what is meant by an answer that is not the gateway's own, or by none."""
+        """Return what is meant by an answer that is not the gateway's own, or by none."""
         if isinstance(answer, TransportFailure):
             return failed(answer, message, self.secrets)
         if answer.status == 429:
@@ -102,7 +102,7 @@ class Gateway(ABC):
 
 
 def failed(failure: TransportFailure, message: Message, secrets: Sequence[str] = ()) -> Result:
-    """Say what a missing answer means: may they have taken the text?"""
+    """Return what a missing answer means: may they have taken the text?"""
     kinds = {"tls": Outcome.BLOCKED}
     outcome = kinds.get(failure.kind) or (Outcome.UNKNOWN if failure.sent else Outcome.RETRY)
     return Result(outcome=outcome, reason=_Hidden(message, secrets)(failure.reason), segments=message.segments)
@@ -129,7 +129,7 @@ def amount(value: object) -> str | None:
 
 
 def not_well(answer: Answer) -> Probe:
-    """Say that a probe got no answer that could be read."""
+    """Return that a probe got no answer that could be read."""
     said = answer.reason if isinstance(answer, TransportFailure) else f"{answer.status}: not the gateway's answer"
     return Probe(ok=False, said=f"{said}: check the sink's url and the network")
 

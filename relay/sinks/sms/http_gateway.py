@@ -110,7 +110,7 @@ class HttpGateway(Gateway):
         return self.request(self._settings.method, self._settings.url, self._headers, body)
 
     def read(self, answer: Response | TransportFailure, message: Message, now: float) -> Result:
-        """Say what an answer means. Pure; `now` (unix seconds) is for Retry-After dates."""
+        """Return what an answer means. Pure; `now` (unix seconds) is for Retry-After dates."""
         if isinstance(answer, TransportFailure):
             return failed(answer, message, self.secrets)
         verdict = self._settings.outcome(answer)

@@ -15,7 +15,7 @@ _SENDER = re.compile(r"\+?[0-9]{3,15}|(?=.*[A-Za-z])[A-Za-z0-9 ._&-]{1,11}", re.
 _UTC: Final = ZoneInfo("UTC")
 
 
-class Content(Record, frozen=True, omit_defaults=True):
+class Content(Record, omit_defaults=True):
     """What is stored: no credentials. Empty means: as the sink says."""
 
     phone: str  # E.164
@@ -25,7 +25,7 @@ class Content(Record, frozen=True, omit_defaults=True):
     account_timezone: str = ""  # the source's
 
 
-class Message(Record, frozen=True, dict=True):
+class Message(Record, dict=True):
     """What a gateway sends. `id` is the delivery's, the same at every try."""
 
     id: str
@@ -43,11 +43,11 @@ class Message(Record, frozen=True, dict=True):
 
     @property
     def digits(self) -> str:
-        """Give the number without its +."""
+        """Return the number without its +."""
         return self.phone.removeprefix("+")
 
     def zone(self, sinks_own: ZoneInfo | None) -> ZoneInfo:
-        """Say where its hours are counted: the recipient's zone, the sink's, the account's."""
+        """Return where its hours are counted: the recipient's zone, the sink's, the account's."""
         if self.timezone:
             return ZoneInfo(self.timezone)
         return sinks_own or (ZoneInfo(self.account_timezone) if self.account_timezone else _UTC)

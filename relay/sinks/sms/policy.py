@@ -28,14 +28,14 @@ _NO_LIMIT: Final = 2**53
 _WINDOW = re.compile(r"([01]\d|2[0-4]):([0-5]\d)\s*-\s*([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
 
 
-class Window(Record, frozen=True):
+class Window(Record):
     """The hours in which people may be texted, in minutes of their day. It may go over midnight."""
 
     opens: int
     closes: int
 
     def wait_ms(self, now: float, zone: ZoneInfo) -> int:
-        """Say how long from `now` (unix seconds) until it is open in a zone; 0: it is."""
+        """Return how long from `now` (unix seconds) until it is open in a zone; 0: it is."""
         local = datetime.fromtimestamp(now, zone)
         minute = local.hour * 60 + local.minute
         over_midnight = self.opens > self.closes
@@ -55,7 +55,7 @@ def parse_window(text: object) -> Window:
     return Window(opens=opens, closes=closes)
 
 
-class Policy(Record, frozen=True):
+class Policy(Record):
     """What an operator allows a sink. Money is in the gateway's currency, `zone` is for the days and months of caps."""
 
     sink: str
@@ -69,7 +69,7 @@ class Policy(Record, frozen=True):
     segment_price: Decimal = Decimal(0)
 
     def standing(self, message: Message, now: float) -> Result | None:
-        """Say why a text may not go now, or ever, whatever was sent before; None: it may."""
+        """Return why a text may not go now, or ever, whatever was sent before; None: it may."""
         if message.phone in self.stop_list:
             return Result(outcome=Outcome.SKIPPED, reason=f"{masked(message.phone)} is on the stop list")
         zone = message.zone(self.zone)
@@ -100,7 +100,7 @@ class Policy(Record, frozen=True):
         return tuple(caps)
 
     def refused(self, refusal: QuotaExceeded, message: Message, now: float) -> Result | None:
-        """Say what a cap that would not hold means; None: the delivery spent before, and may go."""
+        """Return what a cap that would not hold means; None: the delivery spent before, and may go."""
         shown = masked(message.phone)
         match refusal.key.removeprefix(self._key("", "")).partition(":")[0]:
             case "own":

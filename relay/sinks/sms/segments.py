@@ -24,7 +24,7 @@ def segments(text: str) -> int:
 
 
 def is_gsm(text: str) -> bool:
-    """Tell whether GSM 03.38's alphabet has all of its characters."""
+    """Return whether GSM 03.38's alphabet has all of its characters."""
     return _ALPHABET.union(_EXTENDED).issuperset(text)
 
 

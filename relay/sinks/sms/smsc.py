@@ -76,7 +76,7 @@ class SmscSettings(SmsSettings):
         return self.on_unknown or "lookup"
 
     def credentials(self) -> dict[str, str]:
-        """Give the fields that say who we are."""
+        """Return the fields that say who we are."""
         if self.apikey is not None:
             return {"apikey": self.apikey.get_secret_value()}
         assert self.login is not None
@@ -113,7 +113,7 @@ class Smsc(Gateway):
         return await self._in_a_row(result, tools)
 
     def read(self, answer: Answer, message: Message, now: float) -> Result:
-        """Say what an answer to a text means. Pure; `now` (unix seconds) is for Retry-After dates."""
+        """Return what an answer to a text means. Pure; `now` (unix seconds) is for Retry-After dates."""
         fields = fields_of(answer)
         if fields is None or isinstance(answer, TransportFailure):
             return self.unread(answer, message, now)
@@ -163,7 +163,7 @@ class Smsc(Gateway):
         return found
 
     def read_status(self, answer: Answer, message: Message, now: float) -> Result | None:
-        """Say what an answer about a text means; None: they do not have it. Pure."""
+        """Return what an answer about a text means; None: they do not have it. Pure."""
         fields = fields_of(answer)
         if fields is None or isinstance(answer, TransportFailure):
             return _asked_again(self.unread(answer, message, now))

@@ -79,7 +79,7 @@ class Smsru(Gateway):
         return self.read(await self._ask(tools, "/sms/send", form), message, tools.now())
 
     def read(self, answer: Answer, message: Message, now: float) -> Result:
-        """Say what an answer to a text means: its own code, or the request's where the request was refused. Pure."""
+        """Return what an answer to a text means: its own code, or the request's where the request was refused. Pure."""
         fields = fields_of(answer)
         if fields is None or isinstance(answer, TransportFailure):
             return self.unread(answer, message, now)
@@ -116,7 +116,7 @@ class Smsru(Gateway):
 
 
 def _about_the_text(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give what they say of the number. An OK that names none says nothing of the text."""
+    """Return what they say of the number. An OK that names none says nothing of the text."""
     numbers = fields.get("sms")
     said = next(iter(numbers.values()), None) if isinstance(numbers, dict) else None
     if isinstance(said, dict):

@@ -21,7 +21,7 @@ _FAILED = (range(100), range(300, 1000))
 _SERVER_FAILED = (range(499, 500), range(500, 600))
 
 
-class Again(Record, frozen=True):
+class Again(Record):
     """One line of the table."""
 
     after: int  # this attempt
@@ -41,7 +41,7 @@ TABLE = tuple(
 
 
 def decide(code: int, attempt: int, reason: str) -> Decision:
-    """Say what happens next to a delivery whose attempt, counted from 1, was answered with `code`."""
+    """Return what happens next to a delivery whose attempt, counted from 1, was answered with `code`."""
     if code in ACCEPTED:
         return Decision(kind=DecisionKind.SETTLE, state=DeliveryState.DELIVERED, reason=reason)
     for again in TABLE:

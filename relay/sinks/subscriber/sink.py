@@ -90,7 +90,7 @@ class SubscriberSink(_Subscriber):
         )
 
     def read(self, answer: Response | TransportFailure) -> Result:
-        """Say what an answer, or its absence, means. Its body is not kept: it may echo the event."""
+        """Return what an answer, or its absence, means. Its body is not kept: it may echo the event."""
         if isinstance(answer, TransportFailure):
             return Result(outcome=Outcome.RETRY, reason=answer.reason)
         reason = f"{answer.status} {responses.get(answer.status, '')}".rstrip()
@@ -98,7 +98,7 @@ class SubscriberSink(_Subscriber):
         return Result(outcome=outcome, reason=reason, status=answer.status)
 
     def decide(self, result: Result, *, attempts: int, **_: object) -> Decision:
-        """Say what happens next by amoCRM's own table, which knows neither age nor jitter nor look-ups."""
+        """Return what happens next by amoCRM's own table, which knows neither age nor jitter nor look-ups."""
         return retries.decide(result.status or NO_ANSWER, attempts + 1, result.reason)
 
     def describe(self, content: bytes) -> Mapping[str, Json]:

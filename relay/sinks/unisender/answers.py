@@ -34,7 +34,7 @@ _OTHERS_PHONE = "already exist but owned by different subscribers"
 _NOT_FOUND = "not found"
 
 
-class Complaint(Record, frozen=True):
+class Complaint(Record):
     """The error of an answer, or of one contact of an import."""
 
     code: str
@@ -42,11 +42,11 @@ class Complaint(Record, frozen=True):
 
     @property
     def not_found(self) -> bool:
-        """Tell whether they do not know the contact."""
+        """Return whether they do not know the contact."""
         return self.message.startswith("Contact") and self.message.rstrip(".").endswith(_NOT_FOUND)
 
     def result(self, action: Action, tries: int) -> Result:
-        """Say what it means; `tries` were made before."""
+        """Return what it means; `tries` were made before."""
         said = without_people(f"{self.code}: {self.message}")[:300]
         outcome = _OUTCOMES.get(self.code)
         if outcome is not None:
@@ -99,7 +99,7 @@ def _unreadable(answer: Response) -> Result:
 
 
 def meaning(said: Said, contact: Contact, tries: int) -> Result:
-    """Say what an answer to a call means for the delivery of a contact; `tries` were made before."""
+    """Return what an answer to a call means for the delivery of a contact; `tries` were made before."""
     if isinstance(said, Complaint):
         result = said.result(contact.action, tries)
     elif isinstance(said, Result):
@@ -118,7 +118,7 @@ def _done(action: Action, said: Said) -> Result:
     return Result(outcome=Outcome.DELIVERED, reason=f"{action}d{letter}", status=200, provider_id=person)
 
 
-class Imported(Record, frozen=True):
+class Imported(Record):
     """What an import came to: the complaints by row, and whether every one found its row."""
 
     complaints: Mapping[int, Complaint]
@@ -138,13 +138,13 @@ def imported(result: Said, rows: int) -> Imported | None:
     return Imported(complaints=complaints, complete=placed and len(complaints) >= told.invalid)
 
 
-class _Line(Record, frozen=True):
+class _Line(Record):
     index: int
     code: str = "unspecified"
     message: str = ""
 
 
-class _Import(Record, frozen=True):
+class _Import(Record):
     total: int
     invalid: int = 0
     log: list[_Line] = msgspec.field(default_factory=list)

@@ -62,15 +62,15 @@ def probed(said: Said, list_ids: Sequence[int], *, letters: bool) -> Probe:
     return Probe(ok=True, said=f"the key is valid, contacts go to {names}{_LETTER_UNSEEN if letters else ''}")
 
 
-class _List(Record, frozen=True):
+class _List(Record):
     id: int
     title: str = ""
 
 
-class _Known(Record, frozen=True):
+class _Known(Record):
     status: str = ""
     lists: list[_List] = msgspec.field(default_factory=list)
 
 
-class _GetContact(Record, frozen=True):
+class _GetContact(Record):
     email: _Known

@@ -21,7 +21,7 @@ _PHONE = re.compile(r"\+?\d{7,15}")
 _BETWEEN_DIGITS = re.compile(r"[\s().-]")
 
 
-class Contact(Record, frozen=True, omit_defaults=True):
+class Contact(Record, omit_defaults=True):
     """The stored content. Lists and tags that a route does not give are the sink's own, as they are when it is sent."""
 
     action: Action = "subscribe"
@@ -33,7 +33,7 @@ class Contact(Record, frozen=True, omit_defaults=True):
 
     @property
     def known_by(self) -> tuple[str, str]:
-        """Give the kind of its address and the address."""
+        """Return the kind of its address and the address."""
         return ("email", self.email) if self.email else ("phone", self.phone)
 
     def masked(self, text: str) -> str:

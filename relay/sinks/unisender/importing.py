@@ -14,7 +14,7 @@ IMPORTED_AT_ONCE = 500
 _WAITING = (Outcome.THROTTLED, Outcome.BLOCKED)
 
 
-class Member(Record, frozen=True):
+class Member(Record):
     """A delivery with its contact."""
 
     delivery: Delivery
@@ -32,7 +32,7 @@ class Importing:
         self._over: Result | None = None  # from here on they want no further call
 
     async def run(self) -> list[Result]:
-        """Give what each came to, in their order."""
+        """Return what each came to, in their order."""
         for members in self._tables():
             await self._import(members)
         for member in self._members:
@@ -41,7 +41,7 @@ class Importing:
         return [self._results[member.delivery.id] for member in self._members]
 
     def _tables(self) -> Iterator[list[Member]]:
-        """Give what subscribes by its columns; within them by arrival, so that what is newer is written later."""
+        """Return what subscribes by its columns; within them by arrival, so that what is newer is written later."""
 
         def columns(member: Member) -> list[str]:
             return list(self._requests.row(member.contact))

@@ -12,7 +12,7 @@ from relay.transport import Request
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-class Call(Record, frozen=True):
+class Call(Record):
     """A method with its arguments, the key not among them."""
 
     method: str
@@ -87,7 +87,7 @@ class Requests:
         )
 
     def lists(self, contact: Contact) -> Sequence[int]:
-        """Give the lists of a contact: its route's, or the sink's."""
+        """Return the lists of a contact: its route's, or the sink's."""
         return self._settings.list_ids if contact.list_ids is None else contact.list_ids
 
     def _joined_lists(self, contact: Contact) -> str:

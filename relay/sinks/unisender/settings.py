@@ -73,7 +73,7 @@ class UnisenderSettings(SinkSettings):
 
     @property
     def batches(self) -> bool:
-        """Tell whether an import does what single calls would: it sends no letter and replaces what is sent."""
+        """Return whether an import does what single calls would: it sends no letter and replaces what is sent."""
         return (self.double_optin, self.overwrite, self.unknown) == (3, 2, "retry")
 
     def limits(self, name: str) -> tuple[Limit, ...]:

@@ -13,7 +13,7 @@ from relay.web.subscriptions.service import SubscriptionService
 
 
 def routes(config: Callable[[], Config], subscriptions: Subscriptions, access: Access) -> list[BaseRoute]:
-    """Give the routes of all generations and of their description."""
+    """Return the routes of all generations and of their description."""
     door = Authenticator(lambda: config().api_users, access)
     desk = SubscriptionService(subscriptions, lambda: config().subscribers.allow)
     return [

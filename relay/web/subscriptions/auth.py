@@ -26,7 +26,7 @@ class Authenticator:
         self._access = access
 
     async def enter(self, request: Request) -> ApiUser:
-        """Give the user who makes a request. The first proof counts that is there: token, then hash, then session.
+        """Return the user who makes a request. The first proof counts that is there: token, then hash, then session.
 
         Raises RefusedError: 401, or 403 and 429 after too many wrong attempts.
         """
@@ -44,7 +44,7 @@ class Authenticator:
         raise _unknown("no credentials: give USER_LOGIN and USER_HASH, the auth.php session, or a Bearer token")
 
     async def by_hash(self, login: str, hash: str) -> ApiUser:
-        """Give the user with this login and hash. Raises RefusedError."""
+        """Return the user with this login and hash. Raises RefusedError."""
         # Somebody is compared for every login: a wrong login takes the time of a wrong hash.
         user = next((user for user in self._users() if user.login == login), None)
         right = _same(_secret(user.hash if user else _NOBODY), hash)

@@ -15,7 +15,7 @@ _JSON: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
 
 
 async def read_body(request: Request, *, forms: bool) -> Json:
-    """Give a body's values; those of a form are all texts. Raises RefusedError, before it has read too much."""
+    """Return a body's values; those of a form are all texts. Raises RefusedError, before it has read too much."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     possible = f"{JSON} or {FORM}" if forms else JSON
     if kind and kind != JSON and not (forms and kind == FORM):

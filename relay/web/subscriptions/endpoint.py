@@ -59,6 +59,6 @@ def for_users(door: Authenticator, handler: UserHandler) -> Handler:
 
 
 def generation(refuse: Refuse, handlers: Mapping[str, Mapping[str, Handler]], root: str) -> list[Route]:
-    """Give the routes of one generation of the API, and one for all addresses below its root that there are not."""
+    """Return the routes of one generation of the API, and one for all addresses below its root that there are not."""
     routes = [Route(path, Endpoint(refuse, methods)) for path, methods in handlers.items()]
     return [*routes, Route(f"{root}/{{rest:path}}", Endpoint(refuse, {}))]

@@ -11,7 +11,7 @@ FORM = "InvalidFormat"
 LIMIT = "LimitReached"
 
 
-class Fault(Record, frozen=True):
+class Fault(Record):
     """One thing that is wrong with a request: a code of amoCRM's v4, the field, and what would be right."""
 
     code: str

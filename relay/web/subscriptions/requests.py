@@ -18,7 +18,7 @@ _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,200}")
 _KNOWN = frozenset(SUBSCRIBABLE)
 
 
-class SubscriptionRequest(Record, frozen=True):
+class SubscriptionRequest(Record):
     """One address and its events; empty where they were not said."""
 
     url: str
@@ -47,7 +47,7 @@ class SubscriptionRequest(Record, frozen=True):
 
 
 def to_subscribe(body: Json, *path: str) -> list[SubscriptionRequest]:
-    """Give the items of v1 and v2, each with url and events, in the list at `path`. Raises RefusedError."""
+    """Return the items of v1 and v2, each with url and events, in the list at `path`. Raises RefusedError."""
     found = _items(body, path)
     for at, item in found.items():
         for key, value in (("url", item.url), ("events", item.events)):
@@ -57,7 +57,7 @@ def to_subscribe(body: Json, *path: str) -> list[SubscriptionRequest]:
 
 
 def to_unsubscribe(body: Json, *path: str) -> list[SubscriptionRequest]:
-    """Give the items of v1 and v2, each with url, events or both, in the list at `path`. Raises RefusedError."""
+    """Return the items of v1 and v2, each with url, events or both, in the list at `path`. Raises RefusedError."""
     found = _items(body, path)
     for at, item in found.items():
         if not item.url and not item.events:
@@ -88,7 +88,7 @@ def _item(item: Json, at: str) -> SubscriptionRequest:
 
 
 def text(fields: Mapping[str, Json], key: str, at: str = "") -> str:
-    """Give a text; empty where it is not there. Raises RefusedError."""
+    """Return a text; empty where it is not there. Raises RefusedError."""
     value = fields.get(key)
     if value is None:
         return ""
@@ -98,7 +98,7 @@ def text(fields: Mapping[str, Json], key: str, at: str = "") -> str:
 
 
 def name_in(fields: Mapping[str, Json], at: str = "") -> str:
-    """Give the name that a subscription shall have; empty where it is not there. Raises RefusedError."""
+    """Return the name that a subscription shall have; empty where it is not there. Raises RefusedError."""
     name = text(fields, "name", at)
     if not _NAME.fullmatch(name):
         raise wrong_shape(f"{at}.name".lstrip("."), "must be at most 200 characters of one line")
@@ -106,7 +106,7 @@ def name_in(fields: Mapping[str, Json], at: str = "") -> str:
 
 
 def number(fields: Mapping[str, Json], key: str, most: int) -> int | None:
-    """Give a whole number from 0 on, or None where it is not there. Raises RefusedError."""
+    """Return a whole number from 0 on, or None where it is not there. Raises RefusedError."""
     value = fields.get(key)
     if value is None or (type(value) is int and 0 <= value <= most):
         return value
@@ -114,7 +114,7 @@ def number(fields: Mapping[str, Json], key: str, most: int) -> int | None:
 
 
 def texts(fields: Mapping[str, Json], key: str, at: str = "", *, indexed: bool = False) -> list[str]:
-    """Give a list of texts, each once; empty where it is not there. Raises RefusedError.
+    """Return a list of texts, each once; empty where it is not there. Raises RefusedError.
 
     `indexed` takes a mapping with indexes for keys too: a form with gaps in its numbering is one.
     """
@@ -134,7 +134,7 @@ def texts(fields: Mapping[str, Json], key: str, at: str = "", *, indexed: bool =
 
 
 def mapping(value: Json, at: str) -> Mapping[str, Json]:
-    """Give an object as it is. Raises RefusedError where it is none."""
+    """Return an object as it is. Raises RefusedError where it is none."""
     if isinstance(value, dict):
         return value
     raise wrong_shape(at, f"must be an object, not {_kind(value)}")

@@ -53,7 +53,7 @@ class SubscriptionService:
         return [_answer(item.url, nobody)]
 
     async def listed(self, user: ApiUser) -> Items:
-        """Give all subscriptions of the user's account."""
+        """Return all subscriptions of the user's account."""
         return [_listed(one) for one in await self._subscriptions.list(user.source)]
 
 

@@ -10,7 +10,7 @@ _PORT = re.compile(r"[1-9][0-9]{0,4}")
 
 
 def fault_in(url: str) -> str | None:
-    """Say what is wrong with a subscriber's address, or None. Whether it may be called is told at every delivery."""
+    """Return what is wrong with a subscriber's address, or None. Whether it may be called is told at every delivery."""
     if len(url) > MAX_CHARACTERS:
         return f"{len(url):,} characters, at most {MAX_CHARACTERS:,}"
     if strange := _CHARACTER.sub("", url):

@@ -22,7 +22,7 @@ AUTH = "/private/api/auth.php"
 
 
 def routes(door: Authenticator, desk: SubscriptionService) -> list[Route]:
-    """Give the routes of v1."""
+    """Return the routes of v1."""
 
     async def listed(_: Request, user: ApiUser) -> Response:
         return _respond({"webhooks": await desk.listed(user)})

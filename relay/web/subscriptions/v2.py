@@ -22,7 +22,7 @@ HAL = "application/hal+json"
 
 
 def routes(door: Authenticator, desk: SubscriptionService) -> list[Route]:
-    """Give the routes of v2, in both spellings of its address."""
+    """Return the routes of v2, in both spellings of its address."""
 
     async def listed(request: Request, user: ApiUser) -> Response:
         return _respond(request, await desk.listed(user))

@@ -27,7 +27,7 @@ MAX_SORT = 2**31 - 1
 def routes(
     door: Authenticator, subscriptions: Subscriptions, trusted: Callable[[], Collection[Trusted]]
 ) -> list[Route]:
-    """Give the routes of v4. `trusted`: what subscribers' addresses may be besides public ones."""
+    """Return the routes of v4. `trusted`: what subscribers' addresses may be besides public ones."""
 
     async def listed(request: Request, user: ApiUser) -> Response:
         destination = request.query_params.get("filter[destination]")

@@ -56,7 +56,7 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture
 def source(served) -> Callable[..., Source]:
-    """Give the source whose account the fake is: under a long-lived token, or OAuth."""
+    """Return the source whose account the fake is: under a long-lived token, or OAuth."""
 
     def make(*, oauth: bool = False, refresh: str = FIRST_REFRESH, rate: tuple[int, int] = (7, 1000)) -> Source:
         keys = OAuthKeys(
@@ -76,7 +76,7 @@ def source(served) -> Callable[..., Source]:
 
 @pytest.fixture
 def client(server, namespace, run, source) -> Iterator[Callable[..., AccountClient]]:
-    """Give clients, each as another worker has it."""
+    """Return clients, each as another worker has it."""
     opened = []
 
     async def open_one(secret_key: str, **more) -> AccountClient:

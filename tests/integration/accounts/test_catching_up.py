@@ -114,7 +114,7 @@ class Life:
         return self.run(load(SharedState(self._store.client, self._store.namespace), "acme"))
 
     def diagnosed(self) -> tuple[str, str]:
-        """Give what the doctor says of the source."""
+        """Return what the doctor says of the source."""
         (finding,) = of_sources({"acme": self.heard()})
         return finding.grade, finding.found.partition(",")[0]
 

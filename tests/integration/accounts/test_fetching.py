@@ -78,7 +78,7 @@ class Work:
         self.run(work())
 
     def deliveries(self, lead: int):
-        """Give what came of a lead, by route."""
+        """Return what came of a lead, by route."""
         (receipt,) = self.run(self.reader.receipts([f"r{lead}"]))
         return {one.route: one for one in self.run(self.reader.deliveries(list(receipt.deliveries)))}
 

@@ -194,7 +194,7 @@ class TestFull:
             run(store.client.aclose())
 
     def fill(self, run, store):
-        """Give how many hooks went in, and what was said to the first that did not."""
+        """Return how many hooks went in, and what was said to the first that did not."""
         for n in range(1, 1000):
             try:
                 run(store.accept([hook(f"r{n:03}", n.to_bytes(2, "big") * 16_384)]))

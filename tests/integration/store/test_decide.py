@@ -9,7 +9,7 @@ from .shapes import new, routed
 
 @pytest.fixture
 def confirm(run, store):
-    """Say that a delivery arrived."""
+    """Return that a delivery arrived."""
     return lambda id: run(store.confirm(id, "anna"))
 
 

@@ -11,7 +11,7 @@ HOUR = 3_600_000
 
 @pytest.fixture
 def notes(store, namespace):
-    """Give the notes of the store."""
+    """Return the notes of the store."""
     return SharedState(store.client, namespace)
 
 

@@ -34,7 +34,7 @@ def finished(given, run, store):
 
 @pytest.fixture
 def kept(run, reader):
-    """Give the ids of the receipts that are there."""
+    """Return the ids of the receipts that are there."""
 
     async def ids():
         return sorted([id async for id in reader.receipt_ids()])

@@ -47,11 +47,11 @@ class Api:
         return requests.request(method, self.url + path, headers=headers, timeout=10, **more)
 
     def records(self) -> list[dict[str, Any]]:
-        """Give what is subscribed, by v4."""
+        """Return what is subscribed, by v4."""
         return self("GET", "/api/v4/webhooks").json()["_embedded"]["webhooks"]
 
     def settings(self) -> dict[str, list[str]]:
-        """Give the events of each address."""
+        """Return the events of each address."""
         return {record["destination"]: record["settings"] for record in self.records()}
 
 
@@ -92,7 +92,7 @@ def _ready(api: Api, process: subprocess.Popen[bytes]) -> Api:
 
 @pytest.fixture
 def forget(server: EmbeddedStore) -> Any:
-    """Give a function that removes all subscriptions, sessions and counters of wrong attempts."""
+    """Return a function that removes all subscriptions, sessions and counters of wrong attempts."""
 
     def forget() -> None:
         with redis.Redis.from_url(server.url) as client:
@@ -104,6 +104,6 @@ def forget(server: EmbeddedStore) -> Any:
 
 @pytest.fixture
 def api(web: Api, forget: Any) -> Api:
-    """Give the API as crm@example.com, with nothing subscribed."""
+    """Return the API as crm@example.com, with nothing subscribed."""
     forget()
     return web

@@ -62,7 +62,7 @@ def test_requests_made_from_it_succeed_and_no_answer_is_a_surprise(api, forget, 
 
 
 def _prepared(api, case: Case) -> dict[str, str]:
-    """Give valid credentials, and make true what the operation needs to be there."""
+    """Return valid credentials, and make true what the operation needs to be there."""
     if case.operation.label == "DELETE /api/v4/webhooks":
         body = {"destination": "https://app.example.com/hook", "settings": ["add_lead"]}
         assert api("POST", "/api/v4/webhooks", json=body).status_code == 201

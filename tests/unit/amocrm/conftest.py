@@ -13,7 +13,7 @@ HOOKS = Path(__file__).parents[2] / "fixtures" / "amocrm"
 
 @pytest.fixture(scope="session")
 def hook() -> Callable[[str], Receipt]:
-    """Give a fixture as the receipt it would make."""
+    """Return a fixture as the receipt it would make."""
 
     def load(name: str) -> Receipt:
         return Receipt(
@@ -29,7 +29,7 @@ def hook() -> Callable[[str], Receipt]:
 
 @pytest.fixture(scope="session")
 def event(hook: Callable[[str], Receipt]) -> Callable[[str], Event]:
-    """Give the only event of a fixture."""
+    """Return the only event of a fixture."""
 
     def load(name: str) -> Event:
         (only,) = read(hook(name))[1]

@@ -21,7 +21,7 @@ LoadEvent = Callable[[str], Event]
 
 @pytest.fixture
 def view(event: LoadEvent) -> Callable[[str], View]:
-    """Give the view that conditions look at, of a fixture's only event."""
+    """Return the view that conditions look at, of a fixture's only event."""
 
     def load(name: str) -> View:
         only = event(name)

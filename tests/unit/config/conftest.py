@@ -63,7 +63,7 @@ def loaded() -> Load:
 
 @pytest.fixture
 def told(loaded: Load) -> Told:
-    """Give the findings that a text is refused for, without the file's name."""
+    """Return the findings that a text is refused for, without the file's name."""
 
     def told(text: str, **environ: str) -> list[str]:
         with pytest.raises(ConfigError) as caught:
@@ -75,7 +75,7 @@ def told(loaded: Load) -> Told:
 
 @pytest.fixture
 def told_of_routes(told: Told) -> Told:
-    """Give the findings of routes that begin on line 11, below a head that is right."""
+    """Return the findings of routes that begin on line 11, below a head that is right."""
 
     def told_of_routes(routes: str, **environ: str) -> list[str]:
         return told(HEAD + routes, **environ)

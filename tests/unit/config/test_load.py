@@ -179,7 +179,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, written: bytes | Non
 
 
 def refused(load: Load, text: str, **environ: str) -> str:
-    """Give what a text is refused for, nothing where it is not."""
+    """Return what a text is refused for, nothing where it is not."""
     try:
         load(text, **ENVIRON, **environ)
     except ConfigError as error:

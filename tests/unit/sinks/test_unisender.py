@@ -41,7 +41,7 @@ def sink(**more) -> UnisenderSink:
 
 
 def shown(params, **more) -> tuple[str, dict[str, str]]:
-    """Give the address and the arguments of the call that a content would make."""
+    """Return the address and the arguments of the call that a content would make."""
     unisender = sink(**more)
     call = unisender.describe(unisender.content(params))
     arguments = dict(call["body"])

@@ -117,7 +117,7 @@ class Web:
 
 @pytest.fixture
 def web(monkeypatch) -> Web:
-    """Give a web process whose hooks wait for long, where a test does not say otherwise."""
+    """Return a web process whose hooks wait for long, where a test does not say otherwise."""
     monkeypatch.setattr(commit, "PATIENCE_SECONDS", HOUR)
     with asyncio.Runner() as runner:
         yield Web(runner.run)
