@@ -58,7 +58,7 @@ class OAuthTokens:
         return self._pair.access
 
     async def renewed(self, refused: str, /) -> str:
-        """Return another access token than the one that was refused: a new one, or what another worker got meanwhile."""
+        """Return an access token other than the refused one: renewed here, or meanwhile by another worker."""
         self._pair = await self._renewed(refused)
         return self._pair.access
 

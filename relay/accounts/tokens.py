@@ -75,7 +75,7 @@ class TokenStore:
         self._key = f"account:{source}:tokens"
 
     async def load(self) -> TokenPair:
-        """Return the newest pair; before the first renewal one whose access token is of no use. Raises AccountRefused."""
+        """Return the newest pair; before the first renewal its access token is empty. Raises AccountRefused."""
         seed, _, sealed = (await self._notes.get(self._key) or b"").partition(b":")
         if seed != self._seed:
             return TokenPair(access="", refresh=self._first.get_secret_value(), expires_at=0)

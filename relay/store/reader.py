@@ -143,7 +143,7 @@ class Reader:
         return await self._depths(JOBS)
 
     async def unrouted(self, most: int) -> list[str]:
-        """Return the ids of receipts that are not routed yet, at most so many of those that wait and of those in work."""
+        """Return ids of receipts not routed yet: at most `most` that wait, and as many that are leased."""
         async with self.client.pipeline(transaction=False) as pipe:
             for key in (self.keys.due(INBOX), self.keys.leased(INBOX)):
                 pipe.zrange(key, 0, most - 1)

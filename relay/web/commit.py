@@ -81,7 +81,7 @@ class GroupCommit:
         task.add_done_callback(self._tasks.discard)
 
     def _may_write(self) -> bool:
-        """Return whether a group may leave: beside another one only a whole one, so that few writes carry many hooks."""
+        """Check whether a group may leave: beside another one only a whole one, so that few writes carry many hooks."""
         if not self._in_flight:
             return bool(self._waiting or self._late)
         whole = len(self._waiting) >= GROUP_HOOKS or self._bytes >= GROUP_BYTES
