@@ -135,18 +135,18 @@ class Drainer:
         # The first half of the margin is for what the store is asked before the call, the other for writing its end.
         overdue = time.monotonic() + (sink.lease_ms + margin_ms / 2) / 1000
         batch = (sink.batch, sink.batch_from)
-        wanted = sink_claim_request(self._name, token, free, lease_ms, sink.concurrency, sink.limits, batch)
+        request = sink_claim_request(self._name, token, free, lease_ms, sink.concurrency, sink.limits, batch)
         if done:
-            answers, claim = await self._store.settle_and_claim(self._name, done, counts, wanted)
+            answers, claim = await self._store.settle_and_claim(self._name, done, counts, request)
             self._tell_late(done, answers)
         else:
-            claim = await self._store.claim_deliveries(wanted)
+            claim = await self._store.claim_deliveries(request)
         self._begin(claim, sink, overdue)
         return claim.wait_ms
 
     def _begin(self, claim: Claim[Delivery], sink: Sink, overdue: float) -> None:
         for id in claim.poisoned:
-            log.error("delivery.buried", delivery_id=id, sink=self._name, reason="the worker died five times")
+            log.error("delivery.poisoned", delivery_id=id, sink=self._name, reason="the worker died five times")
         calls = [claim.items] if claim.batched and claim.items else [[delivery] for delivery in claim.items]
         for deliveries in calls:
             self._begun += 1

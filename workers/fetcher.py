@@ -53,7 +53,7 @@ class Fetcher:
         self._live = live
         self._store = store
         self._reader = Reader(store.client, store.namespace)
-        self._notes = SharedState(store.client, store.namespace)
+        self._shared = SharedState(store.client, store.namespace)
         self._account = account
         self._begin = begin
         self._worker = worker
@@ -77,7 +77,7 @@ class Fetcher:
         lease_ms = round(LOOK_UP_SECONDS * 1000) + self._live.config.worker.lease_margin
         claim = await self._store.claim_lookups(self._queue, token, self._most, lease_ms)
         for id in claim.poisoned:
-            log.error("delivery.buried", delivery_id=id, queue=self._queue, reason="the worker died five times")
+            log.error("delivery.poisoned", delivery_id=id, queue=self._queue, reason="the worker died five times")
         if claim.items:
             await self._fetch(claim.items)
         return bool(claim.items)
@@ -110,7 +110,7 @@ class Fetcher:
             return {}
         began = time.monotonic()
         async with asyncio.timeout(LOOK_UP_SECONDS):
-            found = await people_of(self._account(self._source), self._notes, sorted(leads), sorted(what))
+            found = await people_of(self._account(self._source), self._shared, sorted(leads), sorted(what))
         log.info(
             "leads.looked_up", source=self._source, deliveries=len(known), leads=len(leads), asked=found.asked,
             found=len(found.people), ms=round((time.monotonic() - began) * 1000),
@@ -119,7 +119,7 @@ class Fetcher:
 
     async def _move(self, moved: Sequence[CompletedLookup]) -> None:
         for part in _parts(moved):
-            queues, stale = await self._store.move(self._queue, part)
+            queues, stale = await self._store.complete_lookups(self._queue, part)
             for id in stale:
                 log.warning("delivery.late", delivery_id=id, queue=self._queue)
             self._begin(queues)

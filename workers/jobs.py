@@ -66,6 +66,6 @@ class JobRunner:
 
     async def _retention(self, _: Job) -> int:
         keep = self._live.config.retention
-        removed = await self._store.retire(keep.finished, keep.dead, keep.count, RETIRED_AT_ONCE)
+        removed = await self._store.apply_retention(keep.finished, keep.dead, keep.count, RETIRED_AT_ONCE)
         # A full batch means there is more; it goes on without holding up other jobs.
         return 0 if removed >= RETIRED_AT_ONCE else RETENTION_EVERY_MS

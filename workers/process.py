@@ -65,11 +65,11 @@ class WorkerProcess:
 
     async def _compose(self) -> None:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
-        notes = SharedState(self._store.client, self._namespace)
+        shared = SharedState(self._store.client, self._namespace)
         self._ringer = Ringer(self._app, self._store)
-        self._tools = Tools(session=Session(), notes=notes, now=time.time)
+        self._tools = Tools(session=Session(), shared=shared, now=time.time)
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
-        self._tools_outside = Tools(session=guarded, notes=notes, now=time.time)
+        self._tools_outside = Tools(session=guarded, shared=shared, now=time.time)
         self._router = Router(self._live, self._store, self._begin_all, self._stopping.is_set)
         watchman = SourceMonitor(lambda: self._live.config, self._store, self._account, self._ring)
         kinds = {LISTEN: watchman.listen, CATCH_UP: watchman.catch_up}
@@ -157,7 +157,7 @@ class WorkerProcess:
     def _account(self, source: str) -> AccountClient:
         """Return the client of a source's account, by today's configuration. Raises ConfigError."""
         found = self._live.config.sources[source]
-        return open_account(found, self._tools.notes, self._tools.session, self._secret_key)
+        return open_account(found, self._tools.shared, self._tools.session, self._secret_key)
 
     def _ring(self, queues: Iterable[str]) -> None:
         """Publish bells beside whatever else the loop does."""

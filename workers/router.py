@@ -101,7 +101,7 @@ class Router:
     async def _write(self, token: str, planned: Sequence[RoutedReceipt]) -> None:
         """Write what was planned. Its deliveries are begun right here; where they are many, tickers call for help."""
         for parts in _groups(part for routed in planned for part in split(routed)):
-            queues, stale = await retry_store_write(partial(self._store.route, token, parts))
+            queues, stale = await retry_store_write(partial(self._store.save_routed, token, parts))
             self._begin(queues)
             for id in stale:
                 log.warning("receipt.late", receipt_id=id)  # a newer lease has it, or an earlier try's answer was lost

@@ -48,7 +48,7 @@ class SourceMonitor:
         self._config = config
         self._store = store
         self._reader = Reader(store.client, store.namespace)
-        self._notes = SharedState(store.client, store.namespace)
+        self._shared = SharedState(store.client, store.namespace)
         self._account = account
         self._ring = ring
         self._now = now
@@ -59,10 +59,10 @@ class SourceMonitor:
         source = self._config().sources.get(name)
         if source is None or source.api is None:
             return None
-        before = await load(self._notes, name)
+        before = await load(self._shared, name)
         hook, problem = await self._hook(name)
         heard, ended = update_health(before, await self._reader.received(name), hook, problem, self._now())
-        await save(self._notes, name, heard)
+        await save(self._shared, name, heard)
         _tell(name, before, heard)
         if ended is not None:
             await self._plan_catch_up(name, ended)
@@ -81,7 +81,7 @@ class SourceMonitor:
         args = About(source=source, since=spell.since - EARLIER_MS, until=spell.until)
         log.warning("source.heard_again", source=source, quiet_since=spell.since)
         id = f"{CATCH_UP}:{source}:{spell.since}"
-        await self._store.enqueue(id, CATCH_UP, msgspec.json.encode(args), LATEST_MS)
+        await self._store.enqueue_job(id, CATCH_UP, msgspec.json.encode(args), LATEST_MS)
 
     async def catch_up(self, job: Job) -> int | None:
         """Catch up some pages."""
@@ -105,7 +105,7 @@ class SourceMonitor:
             log.warning("source.not_caught_up", source=args.source, reason=str(error))
             return AGAIN_MS
         finally:
-            if work.rang:
+            if work.bell_set:
                 self._ring([INBOX])
         if not progress.done:
             return 0

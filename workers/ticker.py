@@ -44,11 +44,11 @@ class Ticker:
         self._live.poll()
         await self._live.follow(self._store.subscriptions)
         if self._registered != self._live.version:
-            await self._store.register(self._live.sink_types())
-            await self._store.enqueue("retention", "retention")
+            await self._store.register_sinks(self._live.sink_types())
+            await self._store.enqueue_job("retention", "retention")
             for source in self._live.config.sources.values():
                 if source.api is not None:
-                    await self._store.enqueue(f"{LISTEN}:{source.name}", LISTEN, arguments(source.name))
+                    await self._store.enqueue_job(f"{LISTEN}:{source.name}", LISTEN, arguments(source.name))
             self._registered = self._live.version
-        for queue in await self._ringer.ring(await self._store.ring()):
+        for queue in await self._ringer.ring(await self._store.set_bells()):
             self._begin(queue)

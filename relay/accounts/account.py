@@ -14,7 +14,7 @@ from relay.store.shared_state import SharedState
 from relay.transport import Session
 
 
-def open_account(source: Source, notes: SharedState, session: Session, secret_key: SecretStr | None) -> AccountClient:
+def open_account(source: Source, shared: SharedState, session: Session, secret_key: SecretStr | None) -> AccountClient:
     """Return the client of a source's account. Raises ConfigError where the configuration does not say how."""
     api = source.api
     if api is None:
@@ -28,8 +28,8 @@ def open_account(source: Source, notes: SharedState, session: Session, secret_ke
                 f"RELAY_SECRET_KEY is not set: the tokens of {source.name} are kept in the store, encrypted with it"
             )
         keys = api.credentials
-        pairs = TokenStore(source.name, keys.refresh_token, notes, Encrypter(secret_key))
-        tokens = OAuthTokens(source.name, api.url, keys, pairs, notes, session)
+        pairs = TokenStore(source.name, keys.refresh_token, shared, Encrypter(secret_key))
+        tokens = OAuthTokens(source.name, api.url, keys, pairs, shared, session)
     else:
         tokens = LongLivedToken(source.name, api.credentials)
-    return AccountClient(source.name, api.url, tokens, Limiter(notes, api.limit), session)
+    return AccountClient(source.name, api.url, tokens, Limiter(shared, api.limit), session)

@@ -51,12 +51,12 @@ class CatchUp:
         self._client = client
         self._store = store
         self._reader = Reader(store.client, store.namespace)
-        self._notes = SharedState(store.client, store.namespace)
+        self._shared = SharedState(store.client, store.namespace)
         link = source.api.url if source.api else ""
         self._account = msgspec.structs.replace(source.account, link=link)
         self._key = f"catch-up:{source.name}"
         self._used: set[str] = set()
-        self.rang = False  # a receipt was stored, and its bell wants publishing
+        self.bell_set = False  # a receipt was stored, and its bell wants publishing
 
     async def begin(self, since: int, until: int | None, now: int) -> Progress:
         """Begin, or go on where the same catch-up was cut off."""
@@ -65,7 +65,7 @@ class CatchUp:
                 "that is longer ago than retention.finished: what has arrived since then is not known any more, and "
                 "would be delivered again; give a later --since"
             )
-        kept = await self._notes.get(self._key)
+        kept = await self._shared.get(self._key)
         before = None if kept is None else _PROGRESS.decode(kept)
         if before is not None and not before.done and before.since == since and until in (None, before.until):
             return before
@@ -88,7 +88,7 @@ class CatchUp:
             gone=progress.gone + len(missed) - recovered,
         )
         if write:
-            await self._notes.put(self._key, msgspec.json.encode(after), _KEPT_MS)
+            await self._shared.put(self._key, msgspec.json.encode(after), _KEPT_MS)
         return after
 
     async def _items(self, progress: Progress) -> Sequence[Item]:
@@ -127,7 +127,7 @@ class CatchUp:
             if (await read_memory_use(self._store.client)).full:
                 raise StoreUnavailable("the store is nearly full")
             accepted = await self._store.accept(hooks)
-            self.rang = self.rang or accepted.rang
+            self.bell_set = self.bell_set or accepted.bell_set
         return len(hooks)
 
     async def _hooks(self, missed: Sequence[Fact]) -> list[Hook | None]:

@@ -22,15 +22,15 @@ class _Closed(Record):
 class Limiter:
     """Grants requests to one account. Every method raises StoreUnavailable."""
 
-    def __init__(self, notes: SharedState, limit: Limit) -> None:
-        self._notes = notes
+    def __init__(self, shared: SharedState, limit: Limit) -> None:
+        self._shared = shared
         self._limit = limit
         self._key = f"{limit.key}:closed"
 
     async def take(self) -> None:
         """Wait for a grant. Raises AccountUnavailable where the account is closed for long."""
         while True:
-            wait_ms = await self._closed_ms() or await self._notes.grant([self._limit])
+            wait_ms = await self._closed_ms() or await self._shared.take_grant([self._limit])
             if not wait_ms:
                 return
             await asyncio.sleep(wait_ms / 1000)
@@ -38,10 +38,10 @@ class Limiter:
     async def close(self, pause: Pause) -> None:
         """Let nobody ask the account for a while."""
         closed = _Closed(until=_now() + pause.ms, reason=pause.reason)
-        await self._notes.put(self._key, msgspec.json.encode(closed), pause.ms)
+        await self._shared.put(self._key, msgspec.json.encode(closed), pause.ms)
 
     async def _closed_ms(self) -> int:
-        found = await self._notes.get(self._key)
+        found = await self._shared.get(self._key)
         if found is None:
             return 0
         closed = msgspec.json.decode(found, type=_Closed)

@@ -40,13 +40,13 @@ class OAuthTokens:
     """The tokens of one source's integration."""
 
     def __init__(
-        self, source: str, url: str, keys: OAuthKeys, pairs: TokenStore, notes: SharedState, session: Session
+        self, source: str, url: str, keys: OAuthKeys, pairs: TokenStore, shared: SharedState, session: Session
     ) -> None:
         self._source = source
         self._url = url
         self._keys = keys
         self._pairs = pairs
-        self._notes = notes
+        self._shared = shared
         self._session = session
         self._lock = f"account:{source}:renewing"
         self._pair: TokenPair | None = None
@@ -67,7 +67,7 @@ class OAuthTokens:
         owner = secrets.token_hex(8)
         end = time.monotonic() + LOCK_MS / 1000
         while not _good(pair := await self._pairs.load(), refused):
-            if await self._notes.lock(self._lock, owner, LOCK_MS):
+            if await self._shared.lock(self._lock, owner, LOCK_MS):
                 return await self._renew_locked(owner, refused)
             if time.monotonic() > end:
                 raise AccountUnavailable(f"{self._source}: another worker has been renewing the token for a minute")
@@ -80,11 +80,11 @@ class OAuthTokens:
             return pair if _good(pair, refused) else await self._renew(pair.refresh)
         finally:
             with contextlib.suppress(StoreUnavailable):  # then it runs out by itself
-                await self._notes.unlock(self._lock, owner)
+                await self._shared.unlock(self._lock, owner)
 
     async def _renew(self, refresh: str) -> TokenPair:
         known = f"account:{self._source}:refused:{digest(refresh)}"
-        if reason := await self._notes.get(known):
+        if reason := await self._shared.get(known):
             raise AccountRefused(reason.decode())
         try:
             pair = _pair(await self._ask(refresh))
@@ -93,7 +93,7 @@ class OAuthTokens:
                 f"{error}. The refresh token of {self._source} was used before, has expired or was revoked: authorise "
                 f"the integration again and write its new sources.{self._source}.api.oauth.refresh_token"
             )
-            await self._notes.put(known, text.encode(), REFUSED_MS)
+            await self._shared.put(known, text.encode(), REFUSED_MS)
             raise AccountRefused(text) from None
         await self._save(pair)
         log.info("account.token_renewed", source=self._source)

@@ -26,29 +26,29 @@ class LookupReply(Record):
 
 
 async def people_of(
-    client: AccountClient, notes: SharedState, leads: Collection[str], what: Collection[str]
+    client: AccountClient, shared: SharedState, leads: Collection[str], what: Collection[str]
 ) -> LookupReply:
     """Look leads up, those of the last minute in the store. Raises as the client does."""
-    known = await _known(notes, client.source, leads, what)
+    known = await _known(shared, client.source, leads, what)
     missing = [lead for lead in leads if lead not in known]
     fresh = await fetch_people(client, missing, what) if missing else {}
-    await _keep(notes, client.source, {lead: fresh.get(lead) for lead in missing}, what)
+    await _keep(shared, client.source, {lead: fresh.get(lead) for lead in missing}, what)
     kept = {lead: People(**one.people) for lead, one in known.items() if one.people is not None}
     return LookupReply(people=kept | fresh, asked=len(missing))
 
 
-async def _keep(notes: SharedState, source: str, found: Mapping[str, People | None], what: Collection[str]) -> None:
+async def _keep(shared: SharedState, source: str, found: Mapping[str, People | None], what: Collection[str]) -> None:
     known = {
         lead: _Known(what=sorted(what), people=None if people is None else msgspec.structs.asdict(people))
         for lead, people in found.items()
     }
     packed = {_key(source, lead): msgspec.msgpack.encode(one) for lead, one in known.items()}
-    await notes.put_all(packed, KEPT_MS)
+    await shared.put_all(packed, KEPT_MS)
 
 
-async def _known(notes: SharedState, source: str, leads: Collection[str], what: Collection[str]) -> dict[str, _Known]:
+async def _known(shared: SharedState, source: str, leads: Collection[str], what: Collection[str]) -> dict[str, _Known]:
     keys = {_key(source, lead): lead for lead in leads}
-    found = await notes.get_all(list(keys))
+    found = await shared.get_all(list(keys))
     known = {keys[key]: _DECODER.decode(value) for key, value in found.items()}
     return {lead: one for lead, one in known.items() if set(what) <= set(one.what)}
 

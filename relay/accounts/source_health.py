@@ -86,15 +86,15 @@ def hook_state(hooks: Iterable[AccountHook], path: str) -> HookState:
     return "disabled" if all(hook.disabled for hook in ours) else "enabled"
 
 
-async def load(notes: SharedState, source: str) -> SourceHealth | None:
+async def load(shared: SharedState, source: str) -> SourceHealth | None:
     """Read what is known of a source. Raises StoreUnavailable."""
-    found = await notes.get(_key(source))
+    found = await shared.get(_key(source))
     return None if found is None else _DECODER.decode(found)
 
 
-async def save(notes: SharedState, source: str, heard: SourceHealth) -> None:
+async def save(shared: SharedState, source: str, heard: SourceHealth) -> None:
     """Keep what is known of a source. Raises StoreUnavailable."""
-    await notes.put(_key(source), msgspec.json.encode(heard), _KEPT_MS)
+    await shared.put(_key(source), msgspec.json.encode(heard), _KEPT_MS)
 
 
 def _key(source: str) -> str:

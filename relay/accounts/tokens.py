@@ -66,17 +66,17 @@ class TokenStore:
     Every method raises StoreUnavailable.
     """
 
-    def __init__(self, source: str, first: SecretStr, notes: SharedState, vault: Encrypter) -> None:
+    def __init__(self, source: str, first: SecretStr, shared: SharedState, vault: Encrypter) -> None:
         self._source = source
         self._first = first
-        self._notes = notes
+        self._shared = shared
         self._vault = vault
         self._seed = digest(first.get_secret_value()).encode()
         self._key = f"account:{source}:tokens"
 
     async def load(self) -> TokenPair:
         """Return the newest pair; before the first renewal its access token is empty. Raises AccountRefused."""
-        seed, _, sealed = (await self._notes.get(self._key) or b"").partition(b":")
+        seed, _, sealed = (await self._shared.get(self._key) or b"").partition(b":")
         if seed != self._seed:
             return TokenPair(access="", refresh=self._first.get_secret_value(), expires_at=0)
         opened = self._vault.open(sealed)
@@ -89,7 +89,7 @@ class TokenStore:
 
     async def save(self, pair: TokenPair) -> None:
         """Keep a new pair."""
-        await self._notes.put(self._key, self._seed + b":" + self._vault.seal(msgspec.json.encode(pair)), KEPT_MS)
+        await self._shared.put(self._key, self._seed + b":" + self._vault.seal(msgspec.json.encode(pair)), KEPT_MS)
 
 
 def digest(token: str) -> str:

@@ -63,7 +63,7 @@ async def _caught_up(
         progress = await work.begin(*bounds, now)
         while not progress.done:
             progress = await work.page(progress, write=write)
-        if work.rang:
+        if work.bell_set:
             await store.clear_bell(INBOX)  # nobody publishes bells here: a worker's ticker rings
         return progress
     finally:

@@ -53,7 +53,7 @@ def with_tools(work: Callable[[Tools], Awaitable[T]]) -> T:
 
     async def equipped(client: Redis, namespace: str) -> T:
         async with Session() as session:
-            return await work(Tools(session=session, notes=SharedState(client, namespace), now=time.time))
+            return await work(Tools(session=session, shared=SharedState(client, namespace), now=time.time))
 
     return _connected(equipped)
 

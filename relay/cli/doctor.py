@@ -35,7 +35,7 @@ def doctor(
 
 
 async def _examine(reader: Reader, found: Config, namespace: str) -> Examination:
-    notes = SharedState(reader.client, namespace)
+    shared = SharedState(reader.client, namespace)
     asked = time.time_ns() // 1_000_000
     now = await reader.now()
     between = (asked + time.time_ns() // 1_000_000) // 2
@@ -45,7 +45,7 @@ async def _examine(reader: Reader, found: Config, namespace: str) -> Examination
         skew_ms=now - between,
         oldest_unrouted_ms=await reader.oldest_unrouted(now),
         sinks=await reader.sinks(),
-        heard={name: await load(notes, name) for name, source in found.sources.items() if source.api},
+        heard={name: await load(shared, name) for name, source in found.sources.items() if source.api},
         now=now,
     )
 

@@ -95,7 +95,7 @@ class Sink(ABC):
     async def send_batch(self, deliveries: Sequence[Delivery], tools: Tools) -> list[Result]:
         """Send deliveries that one claim took, and say what each came to, in their order. For sinks with a `batch`.
 
-        One call is granted; for each further one it asks `tools.notes.grant`.
+        One call is granted; for each further one it asks `tools.shared.grant`.
         """
         return [await self.send(delivery, tools) for delivery in deliveries]
 

@@ -56,7 +56,7 @@ class Calls:
         if self._granted or not self._limits:
             self._granted = False
             return
-        while wait_ms := await self.tools.notes.grant(self._limits):
+        while wait_ms := await self.tools.shared.take_grant(self._limits):
             if self._left_ms - wait_ms < self._timeout_ms * _LEAST:
                 reason = "the sink's rate leaves no room for a further call now"
                 raise AttemptOver(Result(outcome=Outcome.THROTTLED, reason=reason, after_ms=wait_ms))

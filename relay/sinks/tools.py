@@ -12,5 +12,5 @@ class Tools:
     """The session that all sinks share, their memory over all workers, and the clock (unix seconds)."""
 
     session: Session
-    notes: SharedState
+    shared: SharedState
     now: Callable[[], float]

@@ -14,7 +14,7 @@ from relay.store.scripts import Caller, Script, unavailable
 WRONG_PER_LOGIN, PER_LOGIN_MS = 10, 15 * 60 * 1000
 WRONG_OF_ALL, OF_ALL_MS = 300, 60 * 1000
 SESSION_SECONDS = 15 * 60
-_KNOCK = Script("knock")
+_CHECK_LOGIN_RATE = Script("check_login_rate")
 
 
 class Access:
@@ -40,7 +40,7 @@ class Access:
             "most_of_all": WRONG_OF_ALL,
             "ms_of_all": OF_ALL_MS,
         }
-        return _WAITS.decode(await self._call(_KNOCK, request))
+        return _WAITS.decode(await self._call(_CHECK_LOGIN_RATE, request))
 
     async def open_session(self, id: str, proof: str) -> None:
         """Keep what proves whose session this is for a quarter of an hour."""

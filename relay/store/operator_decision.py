@@ -10,7 +10,7 @@ from relay.store.scripts import Caller, Script
 
 OperatorDecision: TypeAlias = Literal["confirm", "resend"]
 
-_DECIDE = Script("decide")
+_APPLY = Script("apply_operator_decision")
 _TOLD = {
     "confirm": (Outcome.DELIVERED, DecisionKind.SETTLE, "says that it arrived"),
     "resend": (Outcome.RETRY, DecisionKind.RETRY, "had it sent again"),
@@ -33,7 +33,7 @@ async def apply_operator_decision(call: Caller, id: str, verdict: OperatorDecisi
         number=0, at=round(time.time() * 1000), took_ms=0, outcome=outcome, decision=decision, reason=f"{by} {reason}"
     )
     request = {"id": id, "verdict": verdict, "reason": told.reason}
-    done, state = _ANSWER.decode(await call(_DECIDE, request, msgspec.json.encode(told)))
+    done, state = _ANSWER.decode(await call(_APPLY, request, msgspec.json.encode(told)))
     if done:
         return None
     return _UNDECIDABLE.get(state) or f"it is {state}: {_DECIDABLE[verdict]}"

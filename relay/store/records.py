@@ -24,7 +24,7 @@ class Hook(Record):
 class Accepted(Record):
     """What became of a group of hooks: for each the receipt's id and whether it is a duplicate of that one."""
 
-    rang: bool  # this call set the inbox's bell: publish it
+    bell_set: bool  # this call set the inbox's bell: publish it
     answers: list[tuple[str, bool]]
 
 

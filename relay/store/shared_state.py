@@ -11,7 +11,7 @@ from relay.model import Limit, Record
 from relay.store.keys import Keys
 from relay.store.scripts import Caller, Script, unavailable
 
-_SPEND, _GRANT, _UNLOCK = Script("spend"), Script("grant"), Script("unlock")
+_SPEND_QUOTAS, _TAKE_GRANT, _UNLOCK = Script("spend_quotas"), Script("take_grant"), Script("unlock")
 
 
 class Quota(Record):
@@ -71,18 +71,18 @@ class SharedState:
         """Return a lock back. False: it ran out before, and may be another's."""
         return _BOOL.decode(await self._call(_UNLOCK, {"key": key, "owner": owner}))
 
-    async def spend(self, caps: Sequence[Quota]) -> QuotaExceeded | None:
+    async def spend_quotas(self, caps: Sequence[Quota]) -> QuotaExceeded | None:
         """Spend of all caps, or of none: then say which one would not hold."""
         request = {"caps": [(cap.key, cap.amount, cap.limit, cap.until_ms) for cap in caps]}
-        key, wait_ms = _REFUSED.decode(await self._call(_SPEND, request))
+        key, wait_ms = _REFUSED.decode(await self._call(_SPEND_QUOTAS, request))
         return QuotaExceeded(key=key, wait_ms=wait_ms) if key else None
 
-    async def grant(self, limits: Sequence[Limit]) -> int:
+    async def take_grant(self, limits: Sequence[Limit]) -> int:
         """Take one more grant of each limit: for a call beyond the one that the claim was granted.
 
         Returns in how many milliseconds to ask again; 0: granted.
         """
-        return _INT.decode(await self._call(_GRANT, {"limits": limits}))
+        return _INT.decode(await self._call(_TAKE_GRANT, {"limits": limits}))
 
 
 async def _do(answer: Awaitable[Any]) -> Any:

@@ -22,15 +22,16 @@ from relay.store.wire import (
     settle_request,
 )
 
-_ACCEPT, _ROUTE = Script("accept"), Script("route")
+_ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed")
 _CLAIM, _SETTLE = Script("claim", "_claiming"), Script("settle", "_settling")
-_TURN = Script("turn", "_settling", "_claiming")
-_SENDING, _ENQUEUE, _FINISH_JOB = Script("sending"), Script("enqueue"), Script("finish_job")
-_RETIRE, _RING, _MOVE = Script("retire"), Script("ring"), Script("move")
+_SETTLE_AND_CLAIM = Script("settle_and_claim", "_settling", "_claiming")
+_COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups"), Script("mark_sending")
+_ENQUEUE_JOB, _FINISH_JOB = Script("enqueue_job"), Script("finish_job")
+_APPLY_RETENTION, _SET_BELLS = Script("apply_retention"), Script("set_bells")
 
 _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
 _CLAIMED = msgspec.msgpack.Decoder(ClaimReply, strict=False)
-_TURNED = msgspec.msgpack.Decoder(tuple[list[str], ClaimReply], strict=False)
+_SETTLED_AND_CLAIMED = msgspec.msgpack.Decoder(tuple[list[str], ClaimReply], strict=False)
 _ROUTED = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 _STRINGS = msgspec.msgpack.Decoder(list[str])
 _BOOL = msgspec.msgpack.Decoder(bool)
@@ -53,8 +54,8 @@ class Store:
         """Store hooks, all in one write. `late`: receipts whose answer left too late."""
         request = {"mark_ms": MARK_MS, "hooks": list(map(hook_row, hooks)), "late": late}
         reply = await self._call(_ACCEPT, request, *[hook.body for hook in hooks])
-        rang, answers = _ACCEPTED.decode(reply)
-        return Accepted(rang=rang, answers=answers)
+        bell_set, answers = _ACCEPTED.decode(reply)
+        return Accepted(bell_set=bell_set, answers=answers)
 
     async def claim_receipts(self, token: str, max: int, lease_ms: int) -> Claim[Receipt]:
         """Take receipts from the inbox."""
@@ -63,15 +64,15 @@ class Store:
         )
         return claimed_receipts(claimed, token, blobs)
 
-    async def claim_deliveries(self, wanted: ClaimRequest) -> Claim[Delivery]:
+    async def claim_deliveries(self, request: ClaimRequest) -> Claim[Delivery]:
         """Take what a sink may be sent now (`of_sink`): free slots, rate and gate allowing."""
-        claimed, blobs = await self._claimed(wanted)
-        return claimed_deliveries(claimed, wanted.token, blobs)
+        claimed, blobs = await self._claimed(request)
+        return claimed_deliveries(claimed, request.token, blobs)
 
     async def claim_lookups(self, queue: str, token: str, max: int, lease_ms: int) -> Claim[Delivery]:
         """Take deliveries that wait for a look-up, as the account's gate allows. Who asks the account has its limit."""
-        wanted = ClaimRequest(queue=queue, kind="d", token=token, max=max, lease_ms=lease_ms)
-        claimed, blobs = await self._claimed(wanted)
+        request = ClaimRequest(queue=queue, kind="d", token=token, max=max, lease_ms=lease_ms)
+        claimed, blobs = await self._claimed(request)
         return claimed_deliveries(claimed, token, blobs)
 
     async def claim_jobs(self, token: str, max: int, lease_ms: int) -> Claim[Job]:
@@ -81,25 +82,25 @@ class Store:
         jobs = [Job(id=id, kind=kind, args=args.encode(), token=token) for id, (_, kind, args) in records]
         return Claim(token=token, items=jobs, poisoned=claimed.poisoned, wait_ms=claimed.wait_ms)
 
-    async def _claimed(self, wanted: ClaimRequest) -> tuple[ClaimReply, list[bytes]]:
-        meta, *blobs = await self._call(_CLAIM, wanted)
+    async def _claimed(self, request: ClaimRequest) -> tuple[ClaimReply, list[bytes]]:
+        meta, *blobs = await self._call(_CLAIM, request)
         return _CLAIMED.decode(meta), blobs
 
-    async def route(self, token: str, parts: Sequence[RoutedReceipt]) -> tuple[list[str], list[str]]:
+    async def save_routed(self, token: str, parts: Sequence[RoutedReceipt]) -> tuple[list[str], list[str]]:
         """Write what became of receipts. Returns the queues that have work now, and the receipts not ours any more."""
         blobs: list[bytes] = []
         receipts = [route_request(part, blobs) for part in parts]
-        reply = await self._call(_ROUTE, {"token": token, "receipts": receipts}, *blobs)
+        reply = await self._call(_SAVE_ROUTED, {"token": token, "receipts": receipts}, *blobs)
         return _ROUTED.decode(reply)
 
     async def settle_and_claim(
-        self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int], wanted: ClaimRequest
+        self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int], request: ClaimRequest
     ) -> tuple[list[str], Claim[Delivery]]:
         """Settle, then claim for the slots which that made free: `settle` and `claim_deliveries` in one round trip."""
-        request = {"came": settle_request(sink_queue(sink), sink, items, counts), "wanted": wanted}
-        meta, *blobs = await self._call(_TURN, request, *[item.attempt for item in items])
-        answers, claimed = _TURNED.decode(meta)
-        return answers, claimed_deliveries(claimed, wanted.token, blobs)
+        both = {"settle": settle_request(sink_queue(sink), sink, items, counts), "claim": request}
+        meta, *blobs = await self._call(_SETTLE_AND_CLAIM, both, *[item.attempt for item in items])
+        answers, claimed = _SETTLED_AND_CLAIMED.decode(meta)
+        return answers, claimed_deliveries(claimed, request.token, blobs)
 
     async def settle(self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> list[str]:
         """Write what attempts came to. Answers "settled", "stale" (a newer lease decides) or "gone" for each."""
@@ -116,16 +117,16 @@ class Store:
         settled = settle_request(queue, counted, items, counts)
         return _STRINGS.decode(await self._call(_SETTLE, settled, *[item.attempt for item in items]))
 
-    async def move(self, queue: str, items: Sequence[CompletedLookup]) -> tuple[list[str], list[str]]:
+    async def complete_lookups(self, queue: str, items: Sequence[CompletedLookup]) -> tuple[list[str], list[str]]:
         """Move deliveries on whose look-up is answered. Returns the queues that have work now, and those not ours."""
         moved = [(item.delivery.id, item.delivery.token, item.state, item.reason) for item in items]
-        reply = await self._call(_MOVE, {"queue": queue, "items": moved}, *[item.content for item in items])
+        reply = await self._call(_COMPLETE_LOOKUPS, {"queue": queue, "items": moved}, *[item.content for item in items])
         return _ROUTED.decode(reply)
 
     async def mark_sending(self, deliveries: Sequence[Delivery]) -> list[bool]:
         """Mark that the bytes of each are about to leave. False: its lease is lost, and nothing may leave."""
         items = [(delivery.id, delivery.token) for delivery in deliveries]
-        return _MARKED.decode(await self._call(_SENDING, {"items": items}))
+        return _MARKED.decode(await self._call(_MARK_SENDING, {"items": items}))
 
     async def confirm(self, id: str, by: str) -> str | None:
         """Settle a held delivery as delivered: `by` saw that it arrived. Returns why not, where it was not done."""
@@ -138,11 +139,11 @@ class Store:
         """
         return await apply_operator_decision(self._call, id, "resend", by)
 
-    async def enqueue(self, id: str, kind: str, args: bytes = b"{}", delay_ms: int = 0) -> bool:
+    async def enqueue_job(self, id: str, kind: str, args: bytes = b"{}", delay_ms: int = 0) -> bool:
         """Make a job unless it is there. Returns whether its bell wants publishing."""
         request = {"id": id, "kind": kind, "args": args.decode(), "delay_ms": delay_ms}
-        rang, _ = _BOOLS.decode(await self._call(_ENQUEUE, request))
-        return rang
+        bell_set, _ = _BOOLS.decode(await self._call(_ENQUEUE_JOB, request))
+        return bell_set
 
     async def finish_job(self, job: Job, again_ms: int | None, args: bytes | None = None) -> bool:
         """End a job's run: gone, or due again after `again_ms`. False: the lease was lost."""
@@ -154,16 +155,16 @@ class Store:
         }
         return _BOOL.decode(await self._call(_FINISH_JOB, request))
 
-    async def retire(self, finished_ms: int, dead_ms: int, count: int, max: int = 100) -> int:
+    async def apply_retention(self, finished_ms: int, dead_ms: int, count: int, max: int = 100) -> int:
         """Remove finished receipts over their age or over the count, oldest first. Returns how many, at most `max`."""
         request = {"finished_ms": finished_ms, "dead_ms": dead_ms, "count": count, "max": max}
-        return _INT.decode(await self._call(_RETIRE, request))
+        return _INT.decode(await self._call(_APPLY_RETENTION, request))
 
-    async def ring(self) -> list[str]:
+    async def set_bells(self) -> list[str]:
         """Set the bells of all queues that are worth a look now. Returns those whose bell this call set."""
-        return _STRINGS.decode(await self._call(_RING, {}))
+        return _STRINGS.decode(await self._call(_SET_BELLS, {}))
 
-    async def register(self, sinks: Mapping[str, str]) -> None:
+    async def register_sinks(self, sinks: Mapping[str, str]) -> None:
         """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan."""
         try:
             if sinks:

@@ -15,7 +15,11 @@ from relay.store.scripts import Caller, Script, unavailable
 
 MAX_ACTIVE = 100  # of one account, as in amoCRM
 MAX_KEPT = 1_000  # with the disabled ones, which would otherwise pile up
-_SUBSCRIBE, _UNSUBSCRIBE, _SWITCH = Script("subscribe"), Script("unsubscribe"), Script("switch")
+_SUBSCRIBE, _UNSUBSCRIBE, _SET_DISABLED = (
+    Script("subscribe"),
+    Script("unsubscribe"),
+    Script("set_subscription_disabled"),
+)
 MOST_FAILURES, FAILURES_WITHIN_MS = 100, 2 * 3600 * 1000  # "more than 100 failures in 2 hours and the last one failed"
 _LIMITS = {
     "active": f"the account has {MAX_ACTIVE} active webhooks, the most it may have: remove one that is not needed",
@@ -105,7 +109,7 @@ class Subscriptions:
         """Turn a disabled subscription on again. False: it is gone, or was on already. Raises LimitReached."""
         return await self._switch(id, False, "")
 
-    async def failed(self, id: int, reason: str) -> bool:
+    async def record_failure(self, id: int, reason: str) -> bool:
         """Note that a call to it failed. True: that was one of more than 100 in two hours, and now it is disabled."""
         return await self._switch(id, True, reason, over=MOST_FAILURES)
 
@@ -118,7 +122,7 @@ class Subscriptions:
             "over": over,
             "per_ms": FAILURES_WITHIN_MS,
         }
-        answer = _STRING.decode(await self._call(_SWITCH, request))
+        answer = _STRING.decode(await self._call(_SET_DISABLED, request))
         if answer in _LIMITS:
             raise LimitReached(_LIMITS[answer])
         return not answer

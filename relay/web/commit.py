@@ -116,7 +116,7 @@ class GroupCommit:
             self._late = late + self._late  # to be said with the next group
             more = bool(self._waiting)
         else:
-            if accepted.rang:
+            if accepted.bell_set:
                 # Published beside the next group: an answer never waits for a bell.
                 self._begin(self._ringer.ring([INBOX]))
             more = bool(self._waiting or self._late)

@@ -23,9 +23,9 @@ DURABILITY_SECONDS = 30.0
 class StoreWatch:
     """Looks at the store in the background, so that no hook has to: how full it is, and what it survives."""
 
-    def __init__(self, client: Redis, keys: Keys, notes: SharedState, live: LiveConfig) -> None:
+    def __init__(self, client: Redis, keys: Keys, shared: SharedState, live: LiveConfig) -> None:
         self._client = client
-        self._notes = notes
+        self._shared = shared
         self._probe_key = keys.prefix + "probe"
         self._live = live
         self._graded_at = float("-inf")
@@ -65,7 +65,7 @@ class StoreWatch:
             log.error("store.full", used=self.room and self.room.used, limit=self.room and self.room.limit)
 
     async def _heard(self) -> dict[str, SourceHealth]:
-        found = {name: await load(self._notes, name) for name, one in self._live.config.sources.items() if one.api}
+        found = {name: await load(self._shared, name) for name, one in self._live.config.sources.items() if one.api}
         return {name: heard for name, heard in found.items() if heard is not None}
 
 

@@ -78,7 +78,7 @@ def send_on(url, *hooks):
             )  # fmt: skip
             for made in plan_receipt(receipt, CONFIG, {}, {"acme": [subscription]}).deliveries:
                 sink = SubscriberSink(subscription, ALLOW, None)
-                result = await sink.send(claimed(made), Tools(session=session, notes=None, now=time.time))
+                result = await sink.send(claimed(made), Tools(session=session, shared=None, now=time.time))
                 assert result.outcome is Outcome.DELIVERED
         await session.close()
 

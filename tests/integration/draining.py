@@ -84,7 +84,7 @@ def put(run, store, contents: Sequence[bytes], sink: str = "books", first: int =
             )
             for r in taken
         ]  # fmt: skip
-        run(store.route("router", parts))
+        run(store.save_routed("router", parts))
     return [f"d{id[1:]}" for id in ids]
 
 
@@ -109,7 +109,7 @@ def make_drainer(sink: Sink, store, tools: Tools, worker: str = "w0", stopping: 
 async def open_tools(store, namespace: str) -> AsyncIterator[Tools]:
     """Return what sinks send with."""
     async with Session() as session:
-        yield Tools(session=session, notes=SharedState(store.client, namespace), now=time.time)
+        yield Tools(session=session, shared=SharedState(store.client, namespace), now=time.time)
 
 
 async def drain(store, namespace: str, *sinks: Sink) -> None:

@@ -165,7 +165,7 @@ class Shop:
         routed = plan_receipt(receipt, self.config, self.sinks)
         assert {one.sink for one in routed.deliveries} >= {self.sink_name}
         assert all(one.state is DeliveryState.PENDING for one in routed.deliveries), routed
-        self.run(self.store.route("router", [routed]))
+        self.run(self.store.save_routed("router", [routed]))
         self.ids = [one.id for one in routed.deliveries if one.sink == self.sink_name]
 
     def drain(self, workers: int = 1) -> None:
@@ -189,8 +189,8 @@ class Shop:
 
     async def _send(self, delivery) -> None:
         async with Session() as session:
-            notes = SharedState(self.store.client, self.namespace)
-            await self.sink.send(delivery, Tools(session=session, notes=notes, now=time.time))
+            shared = SharedState(self.store.client, self.namespace)
+            await self.sink.send(delivery, Tools(session=session, shared=shared, now=time.time))
 
     def finish(self):
         """Let it come to its end; what is held a person decides by looking."""
@@ -333,7 +333,7 @@ def test_the_probe_is_answered(run, configured, sink, store, namespace):
 
     async def probe():
         async with Session() as session:
-            tools = Tools(session=session, notes=SharedState(store.client, namespace), now=time.time)
+            tools = Tools(session=session, shared=SharedState(store.client, namespace), now=time.time)
             return await sinks[sink].probe(tools)
 
     assert run(probe()).ok

@@ -276,8 +276,8 @@ class TestOverdue:
 
             claims, asked, answered = 0, asyncio.Event(), asyncio.Event()
 
-            async def claim_deliveries(self, wanted):
-                claim = await super().claim_deliveries(msgspec.structs.replace(wanted, max=1))
+            async def claim_deliveries(self, request):
+                claim = await super().claim_deliveries(msgspec.structs.replace(request, max=1))
                 self.claims += 1
                 if self.claims == 2:
                     self.asked.set()

@@ -199,7 +199,7 @@ def test_what_may_kill_the_worker_is_planned_while_nothing_else_is_in_its_hands(
 
 
 def test_what_is_in_hand_when_the_store_goes_away_is_written_or_its_defect_told(worker, monkeypatch):
-    claim, write = worker.store.claim_receipts, worker.store.route
+    claim, write = worker.store.claim_receipts, worker.store.save_routed
     claimed = []
 
     async def claim_two(*wanted):
@@ -214,7 +214,7 @@ def test_what_is_in_hand_when_the_store_goes_away_is_written_or_its_defect_told(
         return await write(token, parts)
 
     monkeypatch.setattr(worker.store, "claim_receipts", claim_two)
-    monkeypatch.setattr(worker.store, "route", write_one)
+    monkeypatch.setattr(worker.store, "save_routed", write_one)
     worker.accept(1, 2, 3)
     with capture_logs() as lines:
         worker.route()

@@ -137,7 +137,7 @@ def outcomes(run, reader) -> Callable:
 @pytest.fixture
 def gate_of(run, store, reader) -> Callable:
     """Return what stands at a sink's gate."""
-    run(store.register({"sms": "smsc"}))
+    run(store.register_sinks({"sms": "smsc"}))
     return lambda name: next(state.gate for state in run(reader.sinks()) if state.name == name)
 
 

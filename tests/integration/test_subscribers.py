@@ -117,7 +117,7 @@ class Relay:
         async def drain():
             session = open_guarded_session(lambda: self.live.config.subscribers.allow)
             drainer = Drainer(
-                sink, self.live, self.store, Tools(session=session, notes=None, now=time.time), "w1", lambda: False
+                sink, self.live, self.store, Tools(session=session, shared=None, now=time.time), "w1", lambda: False
             )
             drainer.start()
             await drainer.finish(time.monotonic() + 10)
@@ -143,7 +143,7 @@ class Relay:
 
         async def rung():
             await self.store.clear_bell(sink_queue(sink))
-            return sink_queue(sink) in await self.store.ring()
+            return sink_queue(sink) in await self.store.set_bells()
 
         return self.run(rung())
 

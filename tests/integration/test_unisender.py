@@ -219,7 +219,7 @@ def test_a_probe_asks_for_nothing_that_costs(run, house, more, ok, told):
     async def go():
         async with house.open() as url, Session() as session:
             return await UnisenderSink("newsletter", settings(url=url, **more)).probe(
-                Tools(session=session, notes=None, now=time.time)
+                Tools(session=session, shared=None, now=time.time)
             )
 
     probe = run(go())

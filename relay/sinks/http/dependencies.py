@@ -41,22 +41,22 @@ class DependencyResolver:
 
     async def get(self, values: Mapping[str, Json], calls: Calls, ask: Asking, make: Making) -> Json:
         """Return what the content uses of it. Raise AttemptOver where that cannot be had now."""
-        key, notes = self._key(values), calls.tools.notes
-        if (kept := await notes.get(f"need:{key}")) is not None:
+        key, shared = self._key(values), calls.tools.shared
+        if (kept := await shared.get(f"need:{key}")) is not None:
             return _read(kept)
         owner = uuid.uuid4().hex
-        if not await notes.lock(f"need:{key}:lock", owner, LOCK_MS):
+        if not await shared.lock(f"need:{key}:lock", owner, LOCK_MS):
             raise self._over(Outcome.THROTTLED, "another delivery is looking it up just now", after_ms=1000)
         try:
             found = await self._find_or_make({**values, KEY: key}, ask, make)
-            await notes.put(f"need:{key}", msgspec.json.encode(found), REMEMBERED_MS)
+            await shared.put(f"need:{key}", msgspec.json.encode(found), REMEMBERED_MS)
         finally:
-            await notes.unlock(f"need:{key}:lock", owner)
+            await shared.unlock(f"need:{key}:lock", owner)
         return found
 
     async def forget(self, values: Mapping[str, Json], calls: Calls) -> None:
         """Look it up again next time: what was refused may refer to something that is gone there."""
-        await calls.tools.notes.delete(f"need:{self._key(values)}")
+        await calls.tools.shared.delete(f"need:{self._key(values)}")
 
     async def _find_or_make(self, values: Mapping[str, Json], ask: Asking, make: Making) -> Json:
         asked = [question for question in self._need.lookup if can_ask(question, values)]

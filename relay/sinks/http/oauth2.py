@@ -64,18 +64,18 @@ class ClientTokens:
             return value
         owner = uuid.uuid4().hex
         for _ in range(_POLLS):
-            if await calls.tools.notes.lock(f"{self._note}:lock", owner, LOCK_MS):
+            if await calls.tools.shared.lock(f"{self._note}:lock", owner, LOCK_MS):
                 try:
                     return await self._kept(calls, refused) or await self._fetch(calls)
                 finally:
-                    await calls.tools.notes.unlock(f"{self._note}:lock", owner)
+                    await calls.tools.shared.unlock(f"{self._note}:lock", owner)
             await asyncio.sleep(_POLL_S)
             if value := await self._kept(calls, refused):
                 return value
         raise AttemptOver(Result(outcome=Outcome.THROTTLED, reason="another worker is fetching a token", after_ms=1000))
 
     async def _kept(self, calls: Calls, refused: str) -> str:
-        kept = await calls.tools.notes.get(self._note)
+        kept = await calls.tools.shared.get(self._note)
         token = self._usable(_read_token(kept) if kept else None, calls.now, refused)
         if token is None:
             return ""
@@ -95,7 +95,7 @@ class ClientTokens:
         # One that lasts less than the margin is still good for this attempt.
         until = calls.now + max(lasts_ms - MARGIN_MS, lasts_ms // 2, 1)
         self._held = Token(value=granted.access_token, until=until)
-        await calls.tools.notes.put(self._note, _write_token(self._held), until - calls.now)
+        await calls.tools.shared.put(self._note, _write_token(self._held), until - calls.now)
         return granted.access_token
 
     def _request(self) -> Request:

@@ -63,17 +63,17 @@ class SmsSink(Sink):
         message, now = self._message(delivery), tools.now()
         if standing := self._policy.standing(message, now):
             return standing
-        refusal = await tools.notes.spend(self._policy.caps(message, now))
+        refusal = await tools.shared.spend_quotas(self._policy.caps(message, now))
         if refusal is None:
             return None
         refused = self._policy.refused(refusal, message, now)
         if refused is None:
-            await tools.notes.put(self._note("unsure", delivery), b"1", _UNSURE_MS)
+            await tools.shared.put(self._note("unsure", delivery), b"1", _UNSURE_MS)
         return refused
 
     async def send(self, delivery: Delivery, tools: Tools) -> Result:
         """Send the text, and settle what it counted for."""
-        again = await tools.notes.get(self._note("unsure", delivery)) is not None
+        again = await tools.shared.get(self._note("unsure", delivery)) is not None
         message, now = self._message(delivery, again=again), tools.now()
         result = await self._gateway.send(message, tools)
         try:
@@ -91,7 +91,7 @@ class SmsSink(Sink):
         else:
             changes = given_back(self._policy.caps(message, now))
         if changes:
-            await tools.notes.spend(changes)
+            await tools.shared.spend_quotas(changes)
 
     async def lookup(self, delivery: Delivery, tools: Tools) -> Result:
         """Look for a text that may have been taken; believe that it was not only in time, and send it once more."""
@@ -103,9 +103,9 @@ class SmsSink(Sink):
         if left_ms > 0:
             return Result(outcome=Outcome.THROTTLED, reason="not found yet", after_ms=left_ms)
         resent = self._note("resent", delivery)
-        if await tools.notes.get(resent) is not None:
+        if await tools.shared.get(resent) is not None:
             return Result(outcome=Outcome.UNKNOWN, reason="sent twice already, and the gateway finds neither")
-        await tools.notes.put(resent, b"1", _REMEMBERED_MS)
+        await tools.shared.put(resent, b"1", _REMEMBERED_MS)
         return Result(outcome=Outcome.RETRY, reason="the gateway does not have it")
 
     async def probe(self, tools: Tools) -> Probe | None:

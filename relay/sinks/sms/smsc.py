@@ -138,10 +138,10 @@ class Smsc(Gateway):
         until_ms = int(tools.now() * 1000) + _DENIED_MS
         try:
             if result.outcome is Outcome.DELIVERED:
-                await tools.notes.delete(self._denials)
+                await tools.shared.delete(self._denials)
             elif result.reason.startswith("6:"):
                 denial = Quota(key=self._denials, amount=1, limit=_DENIED, until_ms=until_ms)
-                if await tools.notes.spend([denial]) is not None:
+                if await tools.shared.spend_quotas([denial]) is not None:
                     reason = f"{result.reason}, and so were those before: is the sender registered with them?"
                     return msgspec.structs.replace(result, outcome=Outcome.BLOCKED, reason=reason)
         except StoreUnavailable as error:  # they have answered: that counts more than how often
@@ -157,9 +157,9 @@ class Smsc(Gateway):
             return found
         # It lies there unpaid for good. Once they let us in again it is sent anew.
         unpaid = f"sms:unpaid:{message.id}"
-        if await tools.notes.get(unpaid) is not None:
+        if await tools.shared.get(unpaid) is not None:
             return None
-        await tools.notes.put(unpaid, b"1", _UNPAID_MS)
+        await tools.shared.put(unpaid, b"1", _UNPAID_MS)
         return found
 
     def read_status(self, answer: Answer, message: Message, now: float) -> Result | None:

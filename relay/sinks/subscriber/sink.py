@@ -119,7 +119,7 @@ class SubscriberSink(_Subscriber):
                 disabled = await self._subscriptions.disable(id, reason)
             else:
                 reason = f"more than 100 failures in 2 hours, the last: {reason}"
-                disabled = await self._subscriptions.failed(id, reason)
+                disabled = await self._subscriptions.record_failure(id, reason)
         except StoreUnavailable as error:  # the result is kept until the store is back; this failure does not count
             log.warning("subscription.uncounted", subscription=id, reason=str(error))
             return

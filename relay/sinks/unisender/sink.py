@@ -60,7 +60,7 @@ class UnisenderSink(Sink):
         if not contact.email:
             return Result(outcome=Outcome.UNKNOWN, reason="they can be asked for an e-mail address only")
         # A grant of its own: the claim's is for sending, which may follow.
-        if wait_ms := await tools.notes.grant(self.limits):
+        if wait_ms := await tools.shared.take_grant(self.limits):
             return Result(outcome=Outcome.THROTTLED, reason="no call is free for looking up", after_ms=wait_ms)
         question = Call(method="getContact", arguments={"email": contact.email, "include_lists": "1"})
         said, lists = await self._ask(question, tools), self._requests.lists(contact)

@@ -22,8 +22,8 @@ def test_all_workers_together_have_the_grants_of_one(server, namespace, run):
     async def waits() -> list[int]:
         stores = [connect(server.url, answer_seconds=10) for _ in range(2)]
         try:
-            notes = [SharedState(store, namespace) for store in stores]
-            return await asyncio.gather(*(own.grant([limit]) for own in notes for _ in range(5)))
+            shared = [SharedState(store, namespace) for store in stores]
+            return await asyncio.gather(*(own.take_grant([limit]) for own in shared for _ in range(5)))
         finally:
             for store in stores:
                 await store.aclose()

@@ -52,7 +52,7 @@ def test_both_tokens_are_encrypted_in_the_store(client, run, server, namespace):
 
 
 async def _values(worker, namespace):
-    client = worker._limiter._notes._client
+    client = worker._limiter._shared._client
     return [await client.get(key) for key in await client.keys(f"{{{namespace}}}:note:*")]
 
 

@@ -86,7 +86,9 @@ class Life:
         """Route what has arrived, as a worker does."""
         sinks = make_sinks(self.config)
         while claim := self.run(self._store.claim_receipts("router", 100, HOUR)).items:
-            self.run(self._store.route("router", [plan_receipt(receipt, self.config, sinks) for receipt in claim]))
+            self.run(
+                self._store.save_routed("router", [plan_receipt(receipt, self.config, sinks) for receipt in claim])
+            )
 
     def delivered(self) -> Counter[tuple[str, str]]:
         """Count what was made for each route, by the id of its lead or contact."""

@@ -64,7 +64,9 @@ class Work:
             self.run(self.store.accept([hook]))
             ids.append(id)
         receipts = self.run(self.store.claim_receipts("router", 100, 60_000)).items
-        self.run(self.store.route("router", [plan_receipt(one, self.live.config, self.live.sinks) for one in receipts]))
+        self.run(
+            self.store.save_routed("router", [plan_receipt(one, self.live.config, self.live.sinks) for one in receipts])
+        )
         return ids
 
     def fetch(self) -> None:

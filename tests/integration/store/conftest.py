@@ -35,7 +35,7 @@ class Given:
     def pending(self, n: int = 1, **more) -> list[str]:
         """Deliveries, each of a receipt of its own."""
         parts = [routed(r, new(f"d{next(self._numbers):04}", r.id, **more)) for r in self.taken(n)]
-        self._run(self._store.route("router", parts))
+        self._run(self._store.save_routed("router", parts))
         return [delivery.id for part in parts for delivery in part.deliveries]
 
     def claimed(self, n: int = 1, token: str = "w1", lease_ms: int = 60_000) -> list[Delivery]:
@@ -71,8 +71,8 @@ class Given:
         concurrency: int = 0, limits: Sequence[Limit] = (), batch: tuple[int, int] = (0, 0), **counts: int,
     ) -> tuple[list[str], Claim[Delivery]]:  # fmt: skip
         """Settle attempts of a sink, and claim of it under a token."""
-        wanted = sink_claim_request(sink, token, max, lease_ms, concurrency, limits, batch)
-        return self._run(self._store.settle_and_claim(sink, items, counts, wanted))
+        request = sink_claim_request(sink, token, max, lease_ms, concurrency, limits, batch)
+        return self._run(self._store.settle_and_claim(sink, items, counts, request))
 
     def settled(self, delivery: Delivery, outcome: Outcome, number: int = 1, **decision) -> str:
         """Settle one attempt."""

@@ -39,32 +39,32 @@ def test_a_hook_is_stored_as_it_came(run, store, reader, look_at_receipt):
 
 
 def test_the_first_hook_rings_and_those_that_follow_find_the_inbox_at_work(run, store):
-    assert run(store.accept([hook("r1", b"1"), hook("r2", b"2")])).rang
-    assert not run(store.accept([hook("r3", b"3")])).rang
+    assert run(store.accept([hook("r1", b"1"), hook("r2", b"2")])).bell_set
+    assert not run(store.accept([hook("r3", b"3")])).bell_set
     run(store.clear_bell(INBOX))
-    assert not run(store.accept([hook("r4", b"4")])).rang  # who heard the bell finds this one too
+    assert not run(store.accept([hook("r4", b"4")])).bell_set  # who heard the bell finds this one too
 
 
 def test_a_hook_rings_again_once_all_before_it_was_taken(run, store):
     run(store.accept([hook("r1", b"1"), hook("r2", b"2")]))
     run(store.clear_bell(INBOX))
     run(store.claim_receipts("router", 1, 60_000))
-    assert not run(store.accept([hook("r3", b"3")])).rang  # one is left: who took the other comes again
+    assert not run(store.accept([hook("r3", b"3")])).bell_set  # one is left: who took the other comes again
     run(store.claim_receipts("router", 9, 60_000))
-    assert run(store.accept([hook("r4", b"4")])).rang
+    assert run(store.accept([hook("r4", b"4")])).bell_set
 
 
 def test_a_bell_that_is_still_on_its_way_is_not_set_twice(run, store):
-    assert run(store.accept([hook("r1", b"1")])).rang
+    assert run(store.accept([hook("r1", b"1")])).bell_set
     run(store.claim_receipts("router", 9, 60_000))  # by one who was not rung for
-    assert not run(store.accept([hook("r2", b"2")])).rang
+    assert not run(store.accept([hook("r2", b"2")])).bell_set
 
 
 def test_a_duplicate_alone_rings_nothing(run, store):
     run(store.accept([hook("r1", timed=True)]))
     run(store.clear_bell(INBOX))
     run(store.claim_receipts("router", 9, 60_000))
-    assert not run(store.accept([hook("r2", timed=True)])).rang
+    assert not run(store.accept([hook("r2", timed=True)])).bell_set
 
 
 def test_answers_come_in_the_order_of_the_hooks_and_so_do_receipts(run, store, accept):
@@ -160,8 +160,8 @@ def test_a_mark_ages_though_others_like_it_renew_it(accept, until, run, reader, 
 def test_a_mark_counts_only_while_its_receipt_is_there(accept, run, store):
     accept(hook("r1", timed=True))
     (receipt,) = run(store.claim_receipts("t", 1, 60_000)).items
-    run(store.route("t", [routed(receipt)]))
-    assert run(store.retire(0, 0, 0)) == 1
+    run(store.save_routed("t", [routed(receipt)]))
+    assert run(store.apply_retention(0, 0, 0)) == 1
     assert accept(hook("r2", timed=True)) == [("r2", False)]
 
 
@@ -187,7 +187,7 @@ class TestFull:
         store = Store(connect(start_server("--maxmemory", "6mb").url, answer_seconds=10))
         run(store.accept([hook("r0", b"first")]))
         (receipt,) = run(store.claim_receipts("router", 1, 60_000)).items
-        run(store.route("router", [routed(receipt, new("d0", "r0"))]))
+        run(store.save_routed("router", [routed(receipt, new("d0", "r0"))]))
         try:
             yield store
         finally:
@@ -213,6 +213,6 @@ class TestFull:
         assert run(full.mark_sending([delivery])) == [True]
         assert run(full.settle("books", [settlement(delivery, Outcome.DELIVERED)], {})) == ["settled"]
         (receipt,) = run(full.claim_receipts("router", 1, 60_000)).items
-        assert run(full.route("router", [routed(receipt, new("d1", receipt.id))]))[1] == []
-        assert run(full.retire(0, 0, 0)) == 1
+        assert run(full.save_routed("router", [routed(receipt, new("d1", receipt.id))]))[1] == []
+        assert run(full.apply_retention(0, 0, 0)) == 1
         assert run(broken(full)) == []

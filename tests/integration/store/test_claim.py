@@ -32,7 +32,7 @@ class TestItems:
     def test_a_delivery_comes_with_its_content_and_its_history(self, run, store, given, look):
         (receipt,) = given.taken()
         content = "Сделка".encode() + bytes(range(256))
-        run(store.route("router", [routed(receipt, new("d1", receipt.id, route="счета", content=content))]))
+        run(store.save_routed("router", [routed(receipt, new("d1", receipt.id, route="счета", content=content))]))
         (delivery,) = given.claim("w1").items
         assert (delivery.id, delivery.event_id, delivery.route, delivery.sink, delivery.source) == (
             "d1", f"{receipt.id}.0", "счета", "books", "acme",
@@ -47,7 +47,7 @@ class TestItems:
         body = BODY * 100
         run(store.accept([hook("r1", body)]))
         (receipt,) = run(store.claim_receipts("router", 1, 60_000)).items
-        run(store.route("router", [routed(receipt, packed=pack(body))]))
+        run(store.save_routed("router", [routed(receipt, packed=pack(body))]))
         assert run(store.client.strlen(store.keys.body("r1"))) < len(body) / 2
         run(store.client.zadd(store.keys.due("inbox"), {"r1": 1}))
         (again,) = run(store.claim_receipts("router", 1, 60_000)).items
@@ -314,7 +314,7 @@ class TestDeath:
 
     def test_a_buried_receipt_keeps_its_deliveries_of_earlier_parts_going(self, run, store, given, until):
         (receipt,) = given.taken()
-        run(store.route("router", [routed(receipt, new("d1", receipt.id), last=False)]))
+        run(store.save_routed("router", [routed(receipt, new("d1", receipt.id), last=False)]))
         run(give_back(store, INBOX, "r", [receipt.id]))
         for _ in range(5):
             until(lambda: run(store.claim_receipts("dying", 1, 1)).items)
@@ -322,7 +322,7 @@ class TestDeath:
         assert given.settled(given.claim().items[0], Outcome.DELIVERED) == "settled"
 
     def test_a_job_is_put_off_at_the_fifth(self, run, store, reader, until):
-        run(store.enqueue("j1", "retention"))
+        run(store.enqueue_job("j1", "retention"))
         for n in range(5):
             (job,) = until(lambda: run(store.claim_jobs("dying", 1, 1)).items)
             assert job.id == "j1", n

@@ -41,7 +41,7 @@ def test_a_routed_event_with_a_delivery_costs_six_commands_and_its_group_two_cal
     given.accepted(GROUP)
     spent()
     receipts = run(store.claim_receipts("router", 100, 60_000)).items
-    run(store.route("router", [routed(r, new(f"n{r.id}", r.id)) for r in receipts]))
+    run(store.save_routed("router", [routed(r, new(f"n{r.id}", r.id)) for r in receipts]))
     assert_cost(spent(), calls=2, commands_each=6)
 
 

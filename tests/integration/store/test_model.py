@@ -56,7 +56,7 @@ class Life:
                 sink=SINKS[n % 2], state=self.dice.choice(AS_MADE))
             for n in range(self.dice.randint(0, 3))
         ]  # fmt: skip
-        _, stale = self.run(self.store.route(token, [routed(receipt, *deliveries, last=last)]))
+        _, stale = self.run(self.store.save_routed(token, [routed(receipt, *deliveries, last=last)]))
         assert stale or self.newest[receipt.id] == token
         if not stale:
             self.made |= {delivery.id for delivery in deliveries}
@@ -118,7 +118,7 @@ class Life:
 
     def retire(self):
         before = self.run(see(self.store))
-        removed = self.run(self.store.retire(0, 0, 0, max=2))
+        removed = self.run(self.store.apply_retention(0, 0, 0, max=2))
         after = self.run(see(self.store))
         gone = before.receipts.keys() - after.receipts.keys()
         lost = before.deliveries.keys() - after.deliveries.keys()
@@ -160,7 +160,7 @@ class Life:
         """Let healthy workers finish what there is."""
         self.leases_run_out(INBOX)
         while (claim := self.run(self.store.claim_receipts("last", 9, LEASE))).wait_ms == 0 or claim.items:
-            self.run(self.store.route("last", [routed(receipt) for receipt in claim.items]))
+            self.run(self.store.save_routed("last", [routed(receipt) for receipt in claim.items]))
         for sink in SINKS:
             self.leases_run_out(sink_queue(sink))
             self.run(self.store.client.delete(self.store.keys.gate(sink_queue(sink))))

@@ -78,7 +78,7 @@ class TestSinks:
     """Sinks, and how their queues stand."""
 
     def test_registered_ones_are_shown_with_what_they_hold(self, run, store, reader, given):
-        run(store.register({"books": "http", "sms": "smsc"}))
+        run(store.register_sinks({"books": "http", "sms": "smsc"}))
         dead, held, _flying = given.claimed(3)
         given.pending(2)
         given.settled(held, Outcome.UNKNOWN)
@@ -90,7 +90,7 @@ class TestSinks:
         assert (sms.waiting, sms.in_flight, sms.held, sms.dead, sms.oldest_due_ms, sms.gate) == (0, 0, 0, 0, None, {})
 
     def test_the_gate_is_shown(self, run, store, reader, given):
-        run(store.register({"books": "http"}))
+        run(store.register_sinks({"books": "http"}))
         given.settled(given.leased(), Outcome.BLOCKED, gate_ms=60_000, delay_ms=60_000, reason="нет денег")
         (books,) = run(reader.sinks())
         assert books.gate["reason"] == "нет денег"
@@ -98,10 +98,10 @@ class TestSinks:
         assert books.oldest_due_ms == 0  # not due yet
 
     def test_one_that_left_the_configuration_is_still_shown(self, run, store, reader, given):
-        run(store.register({"books": "http"}))
+        run(store.register_sinks({"books": "http"}))
         given.pending()
-        run(store.register({"sms": "smsc"}))
-        run(store.register({}))
+        run(store.register_sinks({"sms": "smsc"}))
+        run(store.register_sinks({}))
         assert {sink.name: sink.waiting for sink in run(reader.sinks())} == {"books": 1, "sms": 0}
 
     def test_none_registered_are_none(self, run, reader):
@@ -115,7 +115,7 @@ class TestDepths:
         given.taken()
         given.accepted(2)
         for n in range(3):
-            run(store.enqueue(f"j{n}", "retention"))
+            run(store.enqueue_job(f"j{n}", "retention"))
         run(store.claim_jobs("w", 1, 60_000))
         assert run(reader.inbox()) == (2, 1)
         assert run(reader.jobs()) == (2, 1)
@@ -141,14 +141,14 @@ def test_two_relays_on_one_server_do_not_meet(run, store, server, given):
     reader = Reader(store.client, "other")
     assert run(reader.inbox()) == (1, 0)
     assert run(other.claim_deliveries(sink_claim_request("books", "w", 9, 60_000, 0, []))).items == []
-    assert run(store.ring()) == [sink_queue("books")]
+    assert run(store.set_bells()) == [sink_queue("books")]
     run(store.clear_bell(INBOX))
-    assert run(other.ring()) == []  # its bell is set, whoever heard the other one's
+    assert run(other.set_bells()) == []  # its bell is set, whoever heard the other one's
     run(store.client.delete(*run(store.client.keys("{other}:*"))))
 
 
 def test_reading_changes_nothing(run, store, reader, given):
-    run(store.register({"books": "http"}))
+    run(store.register_sinks({"books": "http"}))
     flying = given.leased()
     given.pending()
 
@@ -173,8 +173,8 @@ def test_a_store_that_is_away_is_said_to_be_away(run, tmp_path):
     reader, store = Reader(client), Store(client)
     for asked in (
         reader.now(), reader.receipts(["r"]), reader.deliveries(["d"]), reader.sinks(), reader.story("d"),
-        reader.counters(), reader.inbox(), store.accept([hook("r")]), store.ring(), store.register({"a": "http"}),
-        store.clear_bell(sink_queue("a")),
+        reader.counters(), reader.inbox(), store.accept([hook("r")]), store.set_bells(),
+        store.register_sinks({"a": "http"}), store.clear_bell(sink_queue("a")),
     ):  # fmt: skip
         with pytest.raises(StoreUnavailable, match="the store cannot take it"):
             run(asked)

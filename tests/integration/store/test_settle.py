@@ -124,7 +124,7 @@ class TestStates:
     def test_a_delivery_that_is_gone(self, run, store, given, counters):
         delivery = given.leased()
         given.settled(delivery, Outcome.DELIVERED)
-        run(store.retire(0, 0, 0))
+        run(store.apply_retention(0, 0, 0))
         before = counters()
         assert given.settled(delivery, Outcome.DELIVERED, number=2) == "gone"
         assert counters() == before

@@ -36,7 +36,7 @@ class MemoryNotes:
     async def unlock(self, key, owner):
         return self.kept.get(key) == owner and self.kept.pop(key) == owner
 
-    async def grant(self, limits):
+    async def take_grant(self, limits):
         return self.granted.pop(0) if self.granted else 0
 
 
@@ -46,7 +46,7 @@ class Vendor:
     def __init__(self, monkeypatch) -> None:
         self.asked = []
         self.answers = []
-        self.notes = MemoryNotes()
+        self.shared = MemoryNotes()
         self.now = NOW
         monkeypatch.setattr(calls, "call", self._call)
 
@@ -63,7 +63,7 @@ class Vendor:
     def run(self, doing, *answers):
         """Run `doing(tools)` against these answers, all of which must be used."""
         self.answers += answers
-        tools = Tools(session=SimpleNamespace(), notes=self.notes, now=lambda: self.now)
+        tools = Tools(session=SimpleNamespace(), shared=self.shared, now=lambda: self.now)
         result = asyncio.run(doing(tools))
         assert not self.answers
         return result

@@ -483,7 +483,7 @@ def test_a_delivery_arrives_and_its_answer_is_read(delivery):
         http = sink(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api")
         held = delivery(http.content({"path": "/invoices", "body": {"amount": "1.00"}}))
         async with server, Session() as session:
-            tools = Tools(session=session, notes=None, now=time.time)
+            tools = Tools(session=session, shared=None, now=time.time)
             return [await http.send(held, tools) for _ in range(2)]
 
     first, second = asyncio.run(run())

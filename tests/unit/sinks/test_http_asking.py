@@ -288,8 +288,8 @@ def test_a_delivery_that_was_refused_looks_again_next_time(vendor, needing):
 
 def test_two_that_need_the_same_do_not_both_make_it(vendor, needing):
     needing((200, ONE), (201, {}))
-    (key,) = vendor.notes.kept
-    vendor.notes.kept = {f"{key}:lock": "another"}
+    (key,) = vendor.shared.kept
+    vendor.shared.kept = {f"{key}:lock": "another"}
     assert needing().outcome is Outcome.THROTTLED
 
 
@@ -297,7 +297,7 @@ def test_further_calls_take_further_grants(vendor, delivery):
     http = sink(needs=NEED, rate="15/3s")
     assert http.limits == (Limit(key="books", count=15, per_ms=3000),)
     held = delivery(content(http, needs=GIVEN, body={"customer": "<customer>"}))
-    vendor.notes.granted = [12_000]
+    vendor.shared.granted = [12_000]
     result = vendor.run(lambda tools: http.send(held, tools), (200, ONE))
     assert (result.outcome, result.after_ms) == (Outcome.THROTTLED, 12_000)
     assert vendor.paths == ["GET /api/customers?code=c-1"]
@@ -350,7 +350,7 @@ def test_a_token_that_ends_soon_is_not_used(vendor, authorized, lasts, later, fe
     """Half a minute before its end, or at half of its life where that is short."""
     authorized((200, {"access_token": "t-1", "expires_in": lasts}), (201, {}))
     vendor.now += later
-    vendor.notes.kept.clear()
+    vendor.shared.kept.clear()
     authorized(*[(200, {"access_token": "t-2"})] * (fetched - 1), (201, {}))
     assert [request.url.path for request in vendor.asked].count("/token") == fetched
 

@@ -19,7 +19,7 @@ from relay.transport import Response, TransportFailure
 
 BODY = b"account%5Bid%5D=9&leads%5Bstatus%5D%5B0%5D%5Bid%5D=7"
 
-TOOLS = Tools(session=None, notes=None, now=lambda: 0.0)  # `call` is replaced: nobody is called
+TOOLS = Tools(session=None, shared=None, now=lambda: 0.0)  # `call` is replaced: nobody is called
 
 
 def subscription(url="https://crm.example.com/hooks?key=s3cret", **more):
@@ -37,8 +37,8 @@ class Records:
         self.calls = []
         self.answer = answer
 
-    async def failed(self, id, reason):
-        self.calls.append(("failed", id, reason))
+    async def record_failure(self, id, reason):
+        self.calls.append(("record_failure", id, reason))
         return self._answered()
 
     async def disable(self, id, reason):
@@ -120,10 +120,10 @@ def test_anything_else_is_a_failure_that_counts(delivery, answering, answer, tol
     result = send(delivery, records)
     assert (result.outcome, result.reason) == (Outcome.RETRY, told)
     assert result.response == ""
-    assert records.calls == [("failed", 7, f"more than 100 failures in 2 hours, the last: {told}")]
+    assert records.calls == [("record_failure", 7, f"more than 100 failures in 2 hours, the last: {told}")]
 
 
-@pytest.mark.parametrize(("answer", "call"), [(status(500), "failed"), (status(410), "disable")])
+@pytest.mark.parametrize(("answer", "call"), [(status(500), "record_failure"), (status(410), "disable")])
 def test_who_is_disabled_by_it_is_told_to_the_operator(delivery, answering, answer, call):
     answering(answer)
     records = Records(answer=True)
@@ -164,7 +164,7 @@ def test_a_forbidden_address_is_not_called_and_that_is_a_failure(delivery, answe
     records = Records()
     assert send(delivery, records, url=url) == Result(outcome=Outcome.RETRY, reason=reason)
     assert requests == []
-    assert [name for name, *_ in records.calls] == ["failed"]
+    assert [name for name, *_ in records.calls] == ["record_failure"]
 
 
 def test_unless_the_operator_trusts_it(delivery, answering):

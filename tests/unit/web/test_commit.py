@@ -23,11 +23,11 @@ class Group:
         self.late = list(late)
         self.accepted: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
 
-    def write(self, rang: bool = False, duplicates: dict[str, str] | None = None) -> None:
+    def write(self, bell_set: bool = False, duplicates: dict[str, str] | None = None) -> None:
         """Have them stored; some as duplicates of others."""
         first = duplicates or {}
         answers = [(first.get(id, id), id in first) for id in self.ids]
-        self.accepted.set_result(Accepted(rang=rang, answers=answers))
+        self.accepted.set_result(Accepted(bell_set=bell_set, answers=answers))
 
     def fail(self, error: Exception) -> None:
         self.accepted.set_exception(error)
@@ -236,7 +236,7 @@ class TestAnswers:
 
     def test_none_waits_for_a_bell(self, web):
         first = web.put()
-        web.write(0, rang=True)
+        web.write(0, bell_set=True)
         assert answers(first) == [("r0000", False)]
         web.put()
         web.write(1)

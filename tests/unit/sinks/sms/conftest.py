@@ -31,7 +31,7 @@ class Memory:
         self.values.pop(key, None)
         self.spent.pop(key, None)
 
-    async def spend(self, caps: list[Quota]) -> QuotaExceeded | None:
+    async def spend_quotas(self, caps: list[Quota]) -> QuotaExceeded | None:
         now_ms = int(self.now * 1000)
         for cap in caps:
             if self.count(cap.key) + cap.amount > cap.limit:
@@ -46,13 +46,13 @@ class Memory:
 
 
 @pytest.fixture
-def notes() -> Memory:
+def shared() -> Memory:
     return Memory()
 
 
 @pytest.fixture
-def tools(notes):
-    return SimpleNamespace(session=None, notes=notes, now=lambda: notes.now)
+def tools(shared):
+    return SimpleNamespace(session=None, shared=shared, now=lambda: shared.now)
 
 
 @pytest.fixture

@@ -156,32 +156,32 @@ def test_a_route_may_name_its_sender(made, delivery, tools):
 # What counts.
 
 
-def test_the_same_text_to_the_same_number_is_skipped_within_the_cooldown(made, text, tools, notes):
+def test_the_same_text_to_the_same_number_is_skipped_within_the_cooldown(made, text, tools, shared):
     sink = made()
     outcomes = [send(sink, text(sink, id), tools).outcome for id in ("d-1", "d-2")]
     assert outcomes == [Outcome.DELIVERED, Outcome.SKIPPED]
     assert send(sink, text(sink, "d-3", said="Заказ отменён"), tools).outcome is Outcome.DELIVERED
     assert send(sink, text(sink, "d-4", phone="+79261234567"), tools).outcome is Outcome.DELIVERED
-    notes.now += 600
+    shared.now += 600
     assert send(sink, text(sink, "d-5"), tools).outcome is Outcome.DELIVERED
 
 
-def test_caps_end_with_the_day(made, text, tools, notes):
+def test_caps_end_with_the_day(made, text, tools, shared):
     sink = made(per_number=2, cooldown="0s", timezone="Europe/Moscow")
     outcomes = [send(sink, text(sink, f"d-{n}"), tools).outcome for n in range(3)]
     assert outcomes == [Outcome.DELIVERED, Outcome.DELIVERED, Outcome.THROTTLED]
     assert send(sink, text(sink, "other", phone="+79261234567"), tools).outcome is Outcome.DELIVERED
-    notes.now += 7 * 3600  # past midnight in Moscow
+    shared.now += 7 * 3600  # past midnight in Moscow
     assert send(sink, text(sink, "d-2"), tools).outcome is Outcome.DELIVERED
 
 
 @pytest.mark.parametrize(
     "outcome", [Outcome.RETRY, Outcome.THROTTLED, Outcome.BLOCKED, Outcome.REJECTED, Outcome.SKIPPED]
 )
-def test_what_was_not_taken_is_given_back(made, text, tools, notes, outcome):
+def test_what_was_not_taken_is_given_back(made, text, tools, shared, outcome):
     sink = made(per_day=1)
     assert send(sink, text(sink), tools, result=Result(outcome=outcome, reason="no")).outcome is outcome
-    assert not any(amount for amount, _ in notes.spent.values())
+    assert not any(amount for amount, _ in shared.spent.values())
     assert send(sink, text(sink, "d-2"), tools).outcome is Outcome.DELIVERED
 
 
@@ -200,13 +200,13 @@ def test_only_a_try_after_one_that_may_have_arrived_is_one_again(made, text, too
     assert [message.again for message in sink._gateway.seen] == [False, False, True]
 
 
-def test_the_budget_is_a_fuse_that_knows_what_texts_did_cost(made, text, tools, notes):
+def test_the_budget_is_a_fuse_that_knows_what_texts_did_cost(made, text, tools, shared):
     sink = made(monthly_budget="10", segment_price="2.5", cooldown="0s")
     sent = [send(sink, text(sink, f"d-{n}"), tools) for n in range(4)]
     # 3 + 3 + 3 were charged for three, so a fourth at 2.50 is over 10.
     assert [result.outcome for result in sent] == [Outcome.DELIVERED] * 3 + [Outcome.BLOCKED]
     assert "the month's budget of 10 is used up until 2026-10-01" in sent[-1].reason
-    notes.now += 10 * 86_400
+    shared.now += 10 * 86_400
     assert send(sink, text(sink, "d-3"), tools).outcome is Outcome.DELIVERED
 
 
@@ -218,7 +218,7 @@ def test_a_store_that_is_away_takes_no_outcome_back(made, text, tools, monkeypat
     async def away(_):
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(tools.notes, "spend", away)
+    monkeypatch.setattr(tools.shared, "spend_quotas", away)
     sink._gateway.sends.append(Result(outcome=Outcome.REJECTED, reason="no"))
     assert asyncio.run(sink.send(one, tools)).outcome is Outcome.REJECTED
 
@@ -229,10 +229,10 @@ def test_the_stop_list_is_read_as_people_write_numbers(made, text, tools):
     assert sink._gateway.seen == []
 
 
-def test_before_the_window_opens_nothing_is_spent(made, text, tools, notes):
+def test_before_the_window_opens_nothing_is_spent(made, text, tools, shared):
     sink = made(window="10:00-12:00", timezone="Europe/Moscow")
     assert send(sink, text(sink), tools).outcome is Outcome.THROTTLED
-    assert notes.spent == {}
+    assert shared.spent == {}
 
 
 # What may have arrived.
@@ -242,16 +242,16 @@ def test_before_the_window_opens_nothing_is_spent(made, text, tools, notes):
     ("since_s", "outcome", "after_ms"),
     [(15, Outcome.THROTTLED, 50_000), (64, Outcome.THROTTLED, 1_000), (65, Outcome.RETRY, None)],
 )
-def test_not_found_is_believed_only_after_65_seconds(made, text, tools, notes, since_s, outcome, after_ms):
+def test_not_found_is_believed_only_after_65_seconds(made, text, tools, shared, since_s, outcome, after_ms):
     sink = made()
-    waiting = text(sink, sending=True, sends=1, sent_at=int(notes.now * 1000) - since_s * 1000)
+    waiting = text(sink, sending=True, sends=1, sent_at=int(shared.now * 1000) - since_s * 1000)
     result = asyncio.run(sink.lookup(waiting, tools))
     assert (result.outcome, result.after_ms) == (outcome, after_ms)
 
 
-def test_a_text_is_sent_once_more_and_never_a_third_time(made, text, tools, notes):
+def test_a_text_is_sent_once_more_and_never_a_third_time(made, text, tools, shared):
     sink = made()
-    waiting = text(sink, sending=True, sends=1, sent_at=int(notes.now * 1000) - 65_000)
+    waiting = text(sink, sending=True, sends=1, sent_at=int(shared.now * 1000) - 65_000)
     assert [asyncio.run(sink.lookup(waiting, tools)).outcome for _ in range(2)] == [Outcome.RETRY, Outcome.UNKNOWN]
 
 

@@ -151,8 +151,8 @@ def test_a_store_that_is_away_takes_no_answer_back(message, tools, answer, said,
     async def away(*_):
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(tools.notes, "spend", away)
-    monkeypatch.setattr(tools.notes, "delete", away)
+    monkeypatch.setattr(tools.shared, "spend_quotas", away)
+    monkeypatch.setattr(tools.shared, "delete", away)
     outcome = asyncio.run(Scripted(answer(said)).send(message(), tools)).outcome
     assert outcome is (Outcome.REJECTED if "error" in said else Outcome.DELIVERED)
 

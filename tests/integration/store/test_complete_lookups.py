@@ -18,7 +18,7 @@ def waiting(run, store, given):
     def make(*sinks: str) -> list[str]:
         (receipt,) = given.taken()
         made = [new(f"{receipt.id}-{sink}", receipt.id, sink=sink, content=b"", queue=QUEUE) for sink in sinks]
-        run(store.route("router", [routed(receipt, *made)]))
+        run(store.save_routed("router", [routed(receipt, *made)]))
         return [delivery.id for delivery in made]
 
     return make
@@ -32,7 +32,7 @@ def claim(run, store):
 @pytest.fixture
 def move(run, store):
     def move(*moved: CompletedLookup):
-        return run(store.move(QUEUE, moved))
+        return run(store.complete_lookups(QUEUE, moved))
 
     return move
 
@@ -64,7 +64,7 @@ def test_no_bell_is_set_and_who_looked_up_is_told_each_time(run, store, waiting,
         (delivery,) = claim().items
         assert move(CompletedLookup(delivery=delivery, content=b"x")) == ([sink_queue("books")], [])
         assert run(store.client.exists(store.keys.bell(sink_queue("books")))) == 0
-    assert sink_queue("books") in run(store.ring())
+    assert sink_queue("books") in run(store.set_bells())
 
 
 @pytest.mark.parametrize("state", [DeliveryState.SKIPPED, DeliveryState.DEAD])
@@ -132,6 +132,6 @@ def test_the_fifth_death_buries_it_at_its_sink(run, store, waiting, claim, look)
 def test_a_script_repeated_by_the_router_makes_no_second(run, store, given, claim):
     (receipt,) = given.taken()
     part = routed(receipt, new("d", receipt.id, content=b"", queue=QUEUE), last=False)
-    run(store.route("router", [part]))
-    run(store.route("router", [routed(receipt, new("d", receipt.id, content=b"", queue=QUEUE))]))
+    run(store.save_routed("router", [part]))
+    run(store.save_routed("router", [routed(receipt, new("d", receipt.id, content=b"", queue=QUEUE))]))
     assert len(claim().items) == 1

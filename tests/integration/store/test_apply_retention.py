@@ -14,7 +14,7 @@ def retire(run, store):
     """Retire by age, or over a count; give how many went."""
 
     def ask(finished_ms=DAY, dead_ms=DAY, count=1000, max=100):
-        return run(store.retire(finished_ms, dead_ms, count, max))
+        return run(store.apply_retention(finished_ms, dead_ms, count, max))
 
     return ask
 
@@ -26,7 +26,7 @@ def finished(given, run, store):
     def make(n: int = 1) -> list[str]:
         receipts = given.taken(n)
         for receipt in receipts:
-            run(store.route("router", [routed(receipt)]))
+            run(store.save_routed("router", [routed(receipt)]))
         return [receipt.id for receipt in receipts]
 
     return make
@@ -46,7 +46,7 @@ def test_nothing_is_left_of_a_receipt_but_the_counters(run, store, given, retire
     (receipt,) = given.taken()
     made = [new("d1", receipt.id), new("d2", receipt.id, state=DeliveryState.DEAD, content=b"2"),
             new("d3", receipt.id, state=DeliveryState.SKIPPED, content=b"3")]  # fmt: skip
-    run(store.route("router", [routed(receipt, *made, events=[event(0), event(1, "2"), event(2, "")])]))
+    run(store.save_routed("router", [routed(receipt, *made, events=[event(0), event(1, "2"), event(2, "")])]))
     given.settled(given.claim().items[0], Outcome.RETRY)
     given.settled(given.claim().items[0], Outcome.DELIVERED, 2)
     assert retire(0, 0) == 1
@@ -118,14 +118,14 @@ def test_what_is_unfinished_never_goes(run, store, given, retire, kept, how):
         given.settled(given.leased(), Outcome.UNKNOWN)
     else:
         (receipt,) = given.taken()
-        run(store.route("router", [routed(receipt, new("d1", receipt.id, state=DeliveryState.DEAD), last=False)]))
+        run(store.save_routed("router", [routed(receipt, new("d1", receipt.id, state=DeliveryState.DEAD), last=False)]))
     assert retire(0, 0, count=0) == 0
     assert len(kept()) == 1
 
 
 def test_one_delivery_of_two_keeps_the_whole(run, store, given, retire, kept):
     (receipt,) = given.taken()
-    run(store.route("router", [routed(receipt, new("d1", receipt.id), new("d2", receipt.id))]))
+    run(store.save_routed("router", [routed(receipt, new("d1", receipt.id), new("d2", receipt.id))]))
     first, second = given.claim().items
     given.settled(first, Outcome.DELIVERED)
     assert retire(0, 0, count=0) == 0
@@ -136,8 +136,8 @@ def test_one_delivery_of_two_keeps_the_whole(run, store, given, retire, kept):
 def test_a_delivery_of_another_receipt_stays(run, store, given, retire, look):
     """The second receipt's event met the `once` delivery of the first, which is still on its way."""
     first, second = given.taken(2)
-    run(store.route("router", [routed(first, new("o1", first.id, once=True))]))
-    run(store.route("router", [routed(second, new("o1", second.id, once=True))]))
+    run(store.save_routed("router", [routed(first, new("o1", first.id, once=True))]))
+    run(store.save_routed("router", [routed(second, new("o1", second.id, once=True))]))
     assert retire(0, 0) == 1
     assert look("o1").state is DeliveryState.PENDING
     assert given.claim().items[0].content == b'{"amount": 1}'
@@ -145,7 +145,7 @@ def test_a_delivery_of_another_receipt_stays(run, store, given, retire, look):
 
 def test_of_a_once_delivery_its_identity_stays(run, store, given, retire):
     (receipt,) = given.taken()
-    run(store.route("router", [routed(receipt, new("o1", receipt.id, once=True))]))
+    run(store.save_routed("router", [routed(receipt, new("o1", receipt.id, once=True))]))
     given.settled(given.claim().items[0], Outcome.DELIVERED)
     retire(0, 0)
     assert run(store.client.hgetall(store.keys.prefix + "once:o1")) == {b"o1": b"delivered"}
@@ -153,7 +153,7 @@ def test_of_a_once_delivery_its_identity_stays(run, store, given, retire):
 
 def test_an_entity_forgets_only_the_events_that_went(run, store, reader, given, retire):
     old, young = given.taken(2)
-    run(store.route("router", [routed(old, events=[event(0, "7")])]))
-    run(store.route("router", [routed(young, new("d1", young.id), events=[event(0, "7")])]))
+    run(store.save_routed("router", [routed(old, events=[event(0, "7")])]))
+    run(store.save_routed("router", [routed(young, new("d1", young.id), events=[event(0, "7")])]))
     assert retire(0, 0) == 1
     assert run(reader.events_of("acme", "lead", "7")) == [f"{young.id}.0"]

@@ -12,7 +12,7 @@ from .shapes import event, give_back, hook, new, routed
 @pytest.fixture
 def route(run, store):
     """Route under the token "router"; give the queues that have work now and what was stale."""
-    return lambda *parts, token="router": run(store.route(token, parts))
+    return lambda *parts, token="router": run(store.save_routed(token, parts))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ class TestOneCall:
         for receipt in (first, second):
             assert route(routed(receipt, new(f"of {receipt.id}", receipt.id)))[0] == ["sink:books"]
             assert run(store.client.exists(store.keys.bell("sink:books"))) == 0
-        assert run(store.ring()) == ["sink:books"]
+        assert run(store.set_bells()) == ["sink:books"]
 
     def test_events_are_kept_in_order_and_found_by_their_entity(self, run, reader, given, route, look_at_receipt):
         (receipt,) = given.taken()
@@ -76,8 +76,8 @@ class TestOneCall:
     def test_quarantined_is_kept_as_long_as_a_dead_letter(self, run, store, given, route):
         (receipt,) = given.taken()
         route(routed(receipt, state=ReceiptState.QUARANTINED, reason="it cannot be routed"))
-        assert run(store.retire(0, 60_000, 100)) == 0
-        assert run(store.retire(0, 0, 100)) == 1
+        assert run(store.apply_retention(0, 60_000, 100)) == 0
+        assert run(store.apply_retention(0, 0, 100)) == 1
 
     @pytest.mark.parametrize("size", [3, 40_000])
     def test_the_body_reads_the_same_before_and_after(self, run, store, reader, given, route, size):
@@ -137,7 +137,7 @@ class TestParts:
         route(routed(receipt, new("d1", receipt.id), last=False))
         given.settled(given.claim().items[0], Outcome.DELIVERED)
         assert open_of(receipt.id) == 1
-        assert run(store.retire(0, 0, 0)) == 0
+        assert run(store.apply_retention(0, 0, 0)) == 0
         route(routed(receipt))
         assert open_of(receipt.id) == 0
 
@@ -204,7 +204,7 @@ class TestStale:
     def test_a_receipt_that_is_gone_writes_nothing(self, run, store, reader, given, route):
         (receipt,) = given.taken()
         route(routed(receipt))
-        run(store.retire(0, 0, 0))
+        run(store.apply_retention(0, 0, 0))
         assert route(routed(receipt, new("d1", receipt.id))) == ([], [receipt.id])
         assert run(reader.receipts([receipt.id])) == []
 
@@ -263,7 +263,7 @@ class TestOnce:
         first = given.taken()[0]
         route(routed(first, new("o1", first.id, once=True)))
         given.settled(given.claim().items[0], outcome)
-        assert run(store.retire(0, 0, 0)) == 1
+        assert run(store.apply_retention(0, 0, 0)) == 1
         (second,) = given.taken()
         assert route(routed(second, new("o1", second.id, once=True))) == ([], [])
         assert run(reader.deliveries(["o1"])) == []
@@ -273,7 +273,7 @@ class TestOnce:
         first = given.taken()[0]
         route(routed(first, new("d1", first.id)))
         given.settled(given.claim().items[0], Outcome.DELIVERED)
-        run(store.retire(0, 0, 0))
+        run(store.apply_retention(0, 0, 0))
         assert run(store.client.keys(store.keys.prefix + "once:*")) == []
 
     @pytest.mark.parametrize("settled", [True, False], ids=["by its sink", "as it was made"])
@@ -306,14 +306,14 @@ class TestOnce:
         (sibling,) = given.claim(sink="ledger").items
         assert sibling.content == (b"nobody" if shared else b"else")
         given.settled(sibling, Outcome.DELIVERED)
-        assert run(store.retire(0, 0, 0)) == 1
+        assert run(store.apply_retention(0, 0, 0)) == 1
         assert len(run(store.client.keys(store.keys.content("*")))) == 1
         assert given.claim().items[0].content == b"somebody"
 
     def test_skipped_and_retired_it_may_come_again(self, run, store, given, route, look):
         (first,) = given.taken()
         route(routed(first, new("o1", first.id, once=True, state=DeliveryState.SKIPPED)))
-        run(store.retire(0, 0, 0))
+        run(store.apply_retention(0, 0, 0))
         (second,) = given.taken()
         route(routed(second, new("o1", second.id, once=True)))
         assert look("o1").state is DeliveryState.PENDING
@@ -330,7 +330,7 @@ def test_open_reaches_nothing_exactly_when_all_is_closed(run, store, given, rout
     for delivery, outcome, left in zip(given.claim().items, outcomes, [3, 3, 3, 2], strict=True):
         given.settled(delivery, outcome, delay_ms=0)
         assert open_of(receipt.id) == left, outcome
-        assert run(store.retire(0, 0, 0)) == 0
+        assert run(store.apply_retention(0, 0, 0)) == 0
     given.settled(given.claim().items[0], Outcome.DELIVERED)
     assert open_of(receipt.id) == 1  # one is held: a person must decide
-    assert run(store.retire(0, 0, 0)) == 0
+    assert run(store.apply_retention(0, 0, 0)) == 0

@@ -11,7 +11,7 @@ QUEUE = sink_queue("books")
 @pytest.fixture
 def ring(run, store):
     """Ring as the ticker does; give the queues, sorted."""
-    return lambda: sorted(run(store.ring()))
+    return lambda: sorted(run(store.set_bells()))
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_every_kind_of_queue_is_rung(run, store, given, ring, silence):
     given.pending()
     given.pending(sink="ledger")
     given.accepted()
-    run(store.enqueue("j1", "retention"))
+    run(store.enqueue_job("j1", "retention"))
     silence(INBOX, JOBS, QUEUE, sink_queue("ledger"))
     assert ring() == sorted([INBOX, JOBS, QUEUE, sink_queue("ledger")])
 
@@ -107,17 +107,17 @@ def test_a_paused_queue_rings_nothing(run, store, given, ring, silence):
 
 
 def test_a_job_rings_at_its_time(run, store, ring, until):
-    run(store.enqueue("later", "retention", delay_ms=60_000))
+    run(store.enqueue_job("later", "retention", delay_ms=60_000))
     assert ring() == []
-    run(store.enqueue("soon", "retention", delay_ms=1))
+    run(store.enqueue_job("soon", "retention", delay_ms=1))
     assert until(ring) == [JOBS]
 
 
 def test_what_comes_sooner_moves_the_time_forward_and_nothing_moves_it_back(run, store):
     wake = lambda: run(store.client.zscore(store.keys.wake, JOBS))  # noqa: E731
-    run(store.enqueue("j1", "retention", delay_ms=60_000))
+    run(store.enqueue_job("j1", "retention", delay_ms=60_000))
     first = wake()
-    run(store.enqueue("j2", "retention", delay_ms=90_000))
+    run(store.enqueue_job("j2", "retention", delay_ms=90_000))
     assert wake() == first
-    run(store.enqueue("j3", "retention", delay_ms=30_000))
+    run(store.enqueue_job("j3", "retention", delay_ms=30_000))
     assert wake() < first

@@ -56,9 +56,9 @@ def test_what_is_sent_again_begins_anew(run, reader, given, after, resend, look,
 def test_somebody_looks_at_what_is_sent_again_without_a_bell(run, store, after, resend):
     id = after(Outcome.REJECTED)
     run(store.clear_bell("sink:books"))
-    assert "sink:books" not in run(store.ring())
+    assert "sink:books" not in run(store.set_bells())
     resend(id)
-    assert "sink:books" in run(store.ring())
+    assert "sink:books" in run(store.set_bells())
 
 
 @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.SKIPPED, Outcome.RETRY])
@@ -84,7 +84,7 @@ def test_what_is_not_there_is_said_so(confirm, resend):
 def test_what_was_never_rendered_cannot_be_sent(run, store, given, resend, look):
     (receipt,) = given.taken()
     delivery = new("d", receipt.id, content=b"", state=DeliveryState.SKIPPED, reason="no phone")
-    run(store.route("router", [routed(receipt, delivery)]))
+    run(store.save_routed("router", [routed(receipt, delivery)]))
     assert "replay" in resend("d")
     assert look("d").state is DeliveryState.SKIPPED
 
