@@ -1,6 +1,6 @@
 """The Celery application of a worker: `celery --app workers.app worker --pool threads …`.
 
-Celery wakes; it carries nothing. Importing this module starts nothing: the process begins at `worker_ready`.
+Its messages only say that there is work. Importing this module starts nothing: the process starts at `worker_ready`.
 """
 
 from typing import Any
@@ -28,11 +28,11 @@ app = Celery("relay", include=["workers.tasks"])
 app.conf.update(
     broker_settings(settings.broker_url, settings.namespace),
     task_acks_late=False,  # a bell lost with its worker is rung again by another's ticker
-    worker_prefetch_multiplier=1,  # a bell held back is a bell another worker could have heard
-    worker_enable_remote_control=False,  # pidbox queues, and a way in
-    worker_hijack_root_logger=False,  # one format for all
+    worker_prefetch_multiplier=1,  # a bell that waits here could start another worker
+    worker_enable_remote_control=False,  # it needs further queues, and anybody in the broker could command workers
+    worker_hijack_root_logger=False,  # all logs have one format
     broker_connection_retry_on_startup=True,
-    broker_connection_max_retries=None,  # a store that is away comes back
+    broker_connection_max_retries=None,  # until the store is back
     worker_cancel_long_running_tasks_on_connection_loss=False,  # tasks are bounded and repeatable
 )
 process = WorkerProcess(settings, app)

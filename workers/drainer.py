@@ -1,7 +1,7 @@
-"""Drain one sink: claim deliveries, send them, decide by what came of it, settle.
+"""Drain one sink: claim deliveries, attempt them, decide by the result, settle.
 
-Everything happens on the loop. Results settle together with whatever else finished while the store was busy, and the
-same call claims for the slots which that made free: that is the whole batching, there is no timer in it.
+Everything runs on the loop. Results are settled together with those that finished while the store was busy, and the
+same call claims for the slots that became free. That is all the batching there is; no timer delays a result.
 """
 
 import asyncio
@@ -24,18 +24,17 @@ from relay.store.store import Store
 from relay.store.wire import sink_claim_request
 from workers.attempts import OVERDUE, AttemptResult, attempt
 from workers.sending_marks import SendingMarks
-from workers.single_flight import CUT_SECONDS, SingleFlight
-from workers.store_writes import retry_store_write
+from workers.single_flight import CANCEL_SECONDS, SingleFlight
+from workers.store_writes import CALL_ITEMS, retry_store_write
 
-AT_ONCE = 100  # a script blocks the store while it runs
-TURNS = 3  # of the loop, from an answer that has arrived to its settlement
-LINGER_MS = 2000  # for so short a wait it does not pay to leave and be rung for again
+SETTLE_TICKS = 3  # loop ticks from an answer's arrival to its settlement: what arrives meanwhile is settled with it
+SHORT_WAIT_MS = 2000  # for so short a wait the drainer stays, instead of ending and being started again
 
 _json = msgspec.json.Encoder().encode
 
 
 class Drainer:
-    """At most one for each sink in a process. A bell for one that runs makes it look once more."""
+    """At most one for each sink in a process. A bell for one that runs makes it claim once more."""
 
     def __init__(
         self,
@@ -54,16 +53,16 @@ class Drainer:
         self._worker = worker
         self._stopping = stopping
         self._draining = SingleFlight(self._drain, "sink", sink=sink)
-        self._sending: dict[int, tuple[float, asyncio.Task[None]]] = {}  # each with when it is overdue, monotonic
-        self._begun = 0
+        self._in_flight: dict[int, tuple[float, asyncio.Task[None]]] = {}  # each with its deadline, monotonic seconds
+        self._calls = 0
         self._finished: list[Settlement] = []
-        self._lines: list[Mapping[str, object]] = []
-        self._took, self._end_to_end = Histogram(ATTEMPT, sink), Histogram(END_TO_END, sink)
+        self._log_lines: list[Mapping[str, object]] = []
+        self._attempt_seconds, self._end_to_end_seconds = Histogram(ATTEMPT, sink), Histogram(END_TO_END, sink)
         self._progress = asyncio.Event()
         self._claims = 0
 
     def start(self) -> None:
-        """Drain until nothing may be taken."""
+        """Drain until nothing may be claimed."""
         self._progress.set()
         self._draining.start()
 
@@ -71,106 +70,108 @@ class Drainer:
         while True:
             self._progress.clear()
             try:
-                wait_ms = await self._turn()
+                wait_ms = await self._settle_and_claim()
             except StoreUnavailable as error:
-                if not self._sending and not self._finished:
+                if not self._in_flight and not self._finished:
                     raise
                 log.warning("sink.paused", sink=self._name, reason=str(error))
-                wait_ms = LINGER_MS
-            if not self._sending and not self._finished and not 0 <= wait_ms <= LINGER_MS:
+                wait_ms = SHORT_WAIT_MS
+            if not self._in_flight and not self._finished and not 0 <= wait_ms <= SHORT_WAIT_MS:
                 return
-            await self._progress_within(wait_ms)
-            self._cut_overdue()
-            for _ in range(TURNS):
-                await asyncio.sleep(0)  # whatever else has arrived by now settles with it
+            await self._wait_for_progress(wait_ms)
+            self._cancel_overdue()
+            for _ in range(SETTLE_TICKS):
+                await asyncio.sleep(0)
 
-    async def _progress_within(self, wait_ms: int) -> None:
-        """Wait until something finished, a bell rang, more may be taken, or an attempt is overdue."""
+    async def _wait_for_progress(self, wait_ms: int) -> None:
+        """Wait until an attempt finishes, a bell rings, more may be claimed, or an attempt is overdue."""
         if self._finished:
             return
         waits = [wait_ms / 1000] if wait_ms >= 0 else []
-        if self._sending:
-            waits.append(min(overdue for overdue, _ in self._sending.values()) - time.monotonic())
+        if self._in_flight:
+            waits.append(min(deadline for deadline, _ in self._in_flight.values()) - time.monotonic())
         timer = asyncio.get_running_loop().call_later(max(min(waits), 0), self._progress.set) if waits else None
         await self._progress.wait()
         if timer is not None:
             timer.cancel()
 
-    def _cut_overdue(self) -> None:
-        """Cut off what takes too long: only sinks that do not keep their own timeout come to that."""
+    def _cancel_overdue(self) -> None:
+        """Cancel attempts that are overdue: only a sink that does not keep its own timeout has any."""
         now = time.monotonic()
-        for number, (overdue, task) in self._sending.items():
-            if overdue <= now:
+        for number, (deadline, task) in self._in_flight.items():
+            if deadline <= now:
                 task.cancel(OVERDUE)
-                self._sending[number] = now + CUT_SECONDS, task  # for its end; then once more
+                self._in_flight[number] = now + CANCEL_SECONDS, task  # where it has not ended by then, cancel it again
 
-    async def _turn(self) -> int:
-        """Settle what finished and start what may be taken. Returns in how many milliseconds more may be, or -1."""
-        done, counts = self._take_finished()
+    async def _settle_and_claim(self) -> int:
+        """Settle what finished and start what may be sent. Returns in how many milliseconds more may be, or -1."""
+        finished, counts = self._take_finished()
         try:
-            return await self._exchange(done, counts)
+            return await self._call_store(finished, counts)
         except StoreUnavailable:
-            # What was claimed by a call whose answer was lost, its lease gives back.
-            await self._settle(done, counts)
+            # What the store claimed in a call whose answer was lost returns when its lease runs out.
+            await self._settle(finished, counts)
             raise
 
     def _take_finished(self) -> tuple[list[Settlement], dict[str, int]]:
-        """Take what is to be settled now, and say it in the log."""
-        done, self._finished = self._finished[:AT_ONCE], self._finished[AT_ONCE:]
-        counts = {**self._took.take(), **self._end_to_end.take()}
-        lines, self._lines = self._lines, []
+        """Take what one call settles, and write the log lines of all that finished."""
+        finished, self._finished = self._finished[:CALL_ITEMS], self._finished[CALL_ITEMS:]
+        counts = {**self._attempt_seconds.take(), **self._end_to_end_seconds.take()}
+        lines, self._log_lines = self._log_lines, []
         log_each("delivery.attempted", lines, sink=self._name)
-        return done, counts
+        return finished, counts
 
-    async def _exchange(self, done: Sequence[Settlement], counts: Mapping[str, int]) -> int:
+    async def _call_store(self, finished: Sequence[Settlement], counts: Mapping[str, int]) -> int:
         sink = await self._live.sink_of(self._name, self._store.subscriptions)
-        free = 0 if sink is None or self._stopping() else min(sink.concurrency - len(self._sending), AT_ONCE)
+        free = 0 if sink is None or self._stopping() else min(sink.concurrency - len(self._in_flight), CALL_ITEMS)
         if sink is None or free <= 0:
-            await self._settle(done, counts)
+            await self._settle(finished, counts)
             return -1
         self._claims += 1
         token = f"{self._worker}:{self._claims}"
         margin_ms = self._live.config.worker.lease_margin
         lease_ms = sink.lease_ms + margin_ms
-        # The first half of the margin is for what the store is asked before the call, the other for writing its end.
-        overdue = time.monotonic() + (sink.lease_ms + margin_ms / 2) / 1000
+        # The first half of the margin is for the store's calls before the attempt, the second for the settlement.
+        deadline = time.monotonic() + (sink.lease_ms + margin_ms / 2) / 1000
         batch = (sink.batch, sink.batch_from)
         request = sink_claim_request(self._name, token, free, lease_ms, sink.concurrency, sink.limits, batch)
-        if done:
-            answers, claim = await self._store.settle_and_claim(self._name, done, counts, request)
-            self._tell_late(done, answers)
+        if finished:
+            answers, claim = await self._store.settle_and_claim(self._name, finished, counts, request)
+            self._log_late(finished, answers)
         else:
             claim = await self._store.claim_deliveries(request)
-        self._begin(claim, sink, overdue)
+        self._start_attempts(claim, sink, deadline)
         return claim.wait_ms
 
-    def _begin(self, claim: Claim[Delivery], sink: Sink, overdue: float) -> None:
+    def _start_attempts(self, claim: Claim[Delivery], sink: Sink, deadline: float) -> None:
         for id in claim.poisoned:
             log.error("delivery.poisoned", delivery_id=id, sink=self._name, reason="the worker died five times")
         calls = [claim.items] if claim.batched and claim.items else [[delivery] for delivery in claim.items]
         for deliveries in calls:
-            self._begun += 1
-            self._sending[self._begun] = overdue, asyncio.create_task(self._attempt(self._begun, deliveries, sink))
+            self._calls += 1
+            task = asyncio.create_task(self._attempt(self._calls, deliveries, sink))
+            self._in_flight[self._calls] = deadline, task
 
     async def _attempt(self, number: int, deliveries: Sequence[Delivery], sink: Sink) -> None:
-        at, began = time.time(), time.monotonic()
+        at, started = time.time(), time.monotonic()
         try:
-            for one in await attempt(deliveries, sink, self._marks, self._tools):
-                self._finish(one, sink, at, time.monotonic() - began)
-        except StoreUnavailable as error:  # nothing has left; the lease runs out
+            for result in await attempt(deliveries, sink, self._marks, self._tools):
+                self._add_finished(result, sink, at, time.monotonic() - started)
+        except StoreUnavailable as error:  # nothing was sent; the lease runs out
             ids = [delivery.id for delivery in deliveries]
             log.warning("delivery.left", deliveries=ids, sink=self._name, reason=str(error))
         finally:
-            self._sending.pop(number, None)
+            self._in_flight.pop(number, None)
             self._progress.set()
 
-    def _finish(self, came: AttemptResult, sink: Sink, at: float, took: float) -> None:
-        delivery, result = came.delivery, came.result
+    def _add_finished(self, attempted: AttemptResult, sink: Sink, at: float, took: float) -> None:
+        """Decide by a result, and add the settlement, the log line and the measurements of it."""
+        delivery, result = attempted.delivery, attempted.result
         age_ms = round(at * 1000) - delivery.accepted_at
         decision = sink.decide(
-            result, attempts=delivery.attempts, age_ms=age_ms, jitter=random.random(), looked_up=came.looked_up
+            result, attempts=delivery.attempts, age_ms=age_ms, jitter=random.random(), looked_up=attempted.looked_up
         )
-        told = Attempt(
+        record = Attempt(
             number=delivery.attempts + 1,
             at=round(at * 1000),
             took_ms=round(took * 1000),
@@ -186,48 +187,48 @@ class Drainer:
             worker=self._worker,
         )
         self._finished.append(
-            Settlement(delivery=delivery, outcome=result.outcome, decision=decision, attempt=_json(told))
+            Settlement(delivery=delivery, outcome=result.outcome, decision=decision, attempt=_json(record))
         )
-        self._took.observe(took)
+        self._attempt_seconds.observe(took)
         if result.outcome is Outcome.DELIVERED:
-            self._end_to_end.observe(age_ms / 1000 + took)
-        self._lines.append({
-            "delivery_id": delivery.id, "event_id": delivery.event_id, "route": delivery.route, "attempt": told.number,
-            "outcome": result.outcome, "decision": decision.kind, "status": result.status, "ms": told.took_ms,
-            "reason": result.reason,
+            self._end_to_end_seconds.observe(age_ms / 1000 + took)
+        self._log_lines.append({
+            "delivery_id": delivery.id, "event_id": delivery.event_id, "route": delivery.route,
+            "attempt": record.number, "outcome": result.outcome, "decision": decision.kind, "status": result.status,
+            "ms": record.took_ms, "reason": result.reason,
         })  # fmt: skip
 
-    async def _settle(self, done: Sequence[Settlement], counts: Mapping[str, int]) -> None:
-        """Write what finished. While the store is away it is tried again, for as long as a lease may last."""
-        if not done:
+    async def _settle(self, finished: Sequence[Settlement], counts: Mapping[str, int]) -> None:
+        """Write what finished, repeatedly while the store is away, for as long as a lease may last."""
+        if not finished:
             return
         try:
-            answers = await retry_store_write(partial(self._store.settle, self._name, done, counts))
+            answers = await retry_store_write(partial(self._store.settle, self._name, finished, counts))
         except StoreUnavailable:
-            log.error("delivery.unsettled", sink=self._name, deliveries=[item.delivery.id for item in done])
+            log.error("delivery.unsettled", sink=self._name, deliveries=[item.delivery.id for item in finished])
         else:
-            self._tell_late(done, answers)
+            self._log_late(finished, answers)
 
-    def _tell_late(self, done: Sequence[Settlement], answers: Sequence[str]) -> None:
-        for item, answer in zip(done, answers, strict=True):
+    def _log_late(self, finished: Sequence[Settlement], answers: Sequence[str]) -> None:
+        for item, answer in zip(finished, answers, strict=True):
             if answer != "settled":
                 log.warning("delivery.late", delivery_id=item.delivery.id, sink=self._name, answer=answer)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [task for _, task in self._sending.values()]
+        return [task for _, task in self._in_flight.values()]
 
     async def finish(self, deadline: float) -> None:
-        """Let what is in flight end, cut it at `deadline` (monotonic seconds), and settle."""
-        if self._sending:
+        """Let the attempts in flight end, cancel the rest at `deadline` (monotonic seconds), and settle."""
+        if self._in_flight:
             await asyncio.wait(self._tasks(), timeout=max(deadline - time.monotonic(), 0))
-        cut = dict(self._sending)  # as it is now: a claim that was on its way may have begun more
-        for _, task in cut.values():
+        cancelled = dict(self._in_flight)  # as it is now: a claim that was on its way may have started more
+        for _, task in cancelled.values():
             task.cancel()
-        if cut:
-            await asyncio.wait(self._tasks(), timeout=CUT_SECONDS)
-        for number in cut:
-            self._sending.pop(number, None)
+        if cancelled:
+            await asyncio.wait(self._tasks(), timeout=CANCEL_SECONDS)
+        for number in cancelled:
+            self._in_flight.pop(number, None)
         self._progress.set()
-        await self._draining.ended()
+        await self._draining.wait()
         while self._finished:
             await self._settle(*self._take_finished())

@@ -1,4 +1,4 @@
-"""Do background work: rows in the store, claimed by any worker."""
+"""Run background jobs: records in the store, claimed by any worker."""
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,62 +10,62 @@ from relay.logs import log
 from relay.store.records import Job
 from relay.store.store import Store
 from workers.single_flight import SingleFlight
+from workers.store_writes import CALL_ITEMS
 
-Work: TypeAlias = Callable[[Job], Awaitable[int | None]]
-"""Does a job; returns in how many milliseconds it is due again, or None where it is done."""
+JobFunction: TypeAlias = Callable[[Job], Awaitable[int | None]]
+"""Runs a job; returns in how many milliseconds it is due again, or None where it is finished."""
 
 LEASE_MS = 60_000
 RETENTION_EVERY_MS = 60_000
-RETIRED_AT_ONCE = 100
-FAILED_AGAIN_MS = 60_000
+RETRY_MS = 60_000  # after a defect, or for a worker that knows the kind
 
 
 class JobRunner:
     """Runs jobs one after another on the loop. A job of an unknown kind waits for a worker that knows it."""
 
     def __init__(
-        self, live: LiveConfig, store: Store, stopping: Callable[[], bool], kinds: Mapping[str, Work] | None = None
+        self, live: LiveConfig, store: Store, stopping: Callable[[], bool], kinds: Mapping[str, JobFunction]
     ) -> None:
         self._live = live
         self._store = store
         self._stopping = stopping
-        self._working = SingleFlight(self._work_off, "jobs")
+        self._running = SingleFlight(self._run_due, "jobs")
         self._claims = 0
-        self._kinds: Mapping[str, Work] = {"retention": self._retention, **(kinds or {})}
+        self._kinds: Mapping[str, JobFunction] = {"retention": self._apply_retention, **kinds}
 
     def start(self) -> None:
-        """Do what is due."""
-        self._working.start()
+        """Run the jobs that are due."""
+        self._running.start()
 
-    async def _work_off(self) -> None:
-        while not self._stopping() and await self._one():
+    async def _run_due(self) -> None:
+        while not self._stopping() and await self._run_next():
             pass
 
-    async def _one(self) -> bool:
+    async def _run_next(self) -> bool:
+        """Claim and run one job. Returns whether there was one."""
         self._claims += 1
         claim = await self._store.claim_jobs(f"{os.getpid()}:{self._claims}:{os.urandom(4).hex()}", 1, LEASE_MS)
         for job in claim.items:
-            again = await self._do(job)
-            await self._store.finish_job(job, again)
-            log.info("job.done", job_id=job.id, kind=job.kind, again_ms=again)
+            again_ms = await self._run(job)
+            await self._store.finish_job(job, again_ms)
+            log.info("job.finished", job_id=job.id, kind=job.kind, again_ms=again_ms)
         return bool(claim.items)
 
-    async def _do(self, job: Job) -> int | None:
-        """Run a job; return in how many milliseconds it is due again, or None where it is done."""
-        work = self._kinds.get(job.kind)
-        if work is None:
+    async def _run(self, job: Job) -> int | None:
+        function = self._kinds.get(job.kind)
+        if function is None:
             log.warning("job.unknown", job_id=job.id, kind=job.kind)
-            return FAILED_AGAIN_MS
+            return RETRY_MS
         try:
-            return await work(job)
+            return await function(job)
         except StoreUnavailable:
             raise
         except Exception:  # noqa: BLE001  one job's defect must not stop the others
             log.exception("job.failed", job_id=job.id, kind=job.kind)
-            return FAILED_AGAIN_MS
+            return RETRY_MS
 
-    async def _retention(self, _: Job) -> int:
+    async def _apply_retention(self, _: Job) -> int:
         keep = self._live.config.retention
-        removed = await self._store.apply_retention(keep.finished, keep.dead, keep.count, RETIRED_AT_ONCE)
-        # A full batch means there is more; it goes on without holding up other jobs.
-        return 0 if removed >= RETIRED_AT_ONCE else RETENTION_EVERY_MS
+        removed = await self._store.apply_retention(keep.finished, keep.dead, keep.count, CALL_ITEMS)
+        # A full batch means that there is more; the job is due again at once, behind the other jobs.
+        return 0 if removed >= CALL_ITEMS else RETENTION_EVERY_MS

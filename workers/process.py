@@ -1,4 +1,4 @@
-"""Compose a worker process: one asyncio loop does the work, Celery's threads hear the bells."""
+"""Compose a worker process: one asyncio loop does the work, Celery's threads receive the bells."""
 
 import asyncio
 import os
@@ -30,10 +30,10 @@ from workers.drainer import Drainer
 from workers.fetcher import Fetcher
 from workers.jobs import JobRunner
 from workers.router import Router
-from workers.source_monitor import CATCH_UP, LISTEN, SourceMonitor
+from workers.source_monitor import CATCH_UP, CHECK_SOURCE, SourceMonitor
 from workers.ticker import Ticker
 
-GRACE_SECONDS = 18.0  # from SIGTERM until calls are cut; Heroku kills at 30
+GRACE_SECONDS = 18.0  # from SIGTERM until attempts are cancelled; Heroku kills at 30
 ANSWER_SECONDS = 10.0
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class WorkerProcess:
         self._stop_by = 0.0
         self._drainers: dict[str, Drainer] = {}
         self._fetchers: dict[str, Fetcher] = {}
-        self._ringing: set[asyncio.Task[list[str]]] = set()
+        self._publishing: set[asyncio.Task[list[str]]] = set()
         self._secret_key = settings.secret_key
 
     def start(self) -> None:
@@ -69,12 +69,12 @@ class WorkerProcess:
         self._ringer = Ringer(self._app, self._store)
         self._tools = Tools(session=Session(), shared=shared, now=time.time)
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
-        self._tools_outside = Tools(session=guarded, shared=shared, now=time.time)
-        self._router = Router(self._live, self._store, self._begin_all, self._stopping.is_set)
-        watchman = SourceMonitor(lambda: self._live.config, self._store, self._account, self._ring)
-        kinds = {LISTEN: watchman.listen, CATCH_UP: watchman.catch_up}
+        self._guarded_tools = Tools(session=guarded, shared=shared, now=time.time)
+        self._router = Router(self._live, self._store, self._start_queues, self._stopping.is_set)
+        monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
+        kinds = {CHECK_SOURCE: monitor.check_source, CATCH_UP: monitor.catch_up}
         self._jobs = JobRunner(self._live, self._store, self._stopping.is_set, kinds)
-        ticker = Ticker(self._live, self._store, self._ringer, self._begin)
+        ticker = Ticker(self._live, self._store, self._ringer, self._start_queue)
         self._ticking = asyncio.create_task(ticker.run(self._stopping.is_set))
 
     def _run_loop(self) -> None:
@@ -83,7 +83,7 @@ class WorkerProcess:
             self._loop.run_forever()
         finally:
             if not self._stopping.is_set():
-                # Without its loop a worker would hear bells and do nothing.
+                # Without its loop a worker would receive bells and do nothing.
                 log.critical("worker.loop_died", worker=self._name)
                 os._exit(70)
 
@@ -92,81 +92,80 @@ class WorkerProcess:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def route(self) -> None:
-        """Hear the inbox's bell."""
-        self._silence(INBOX)
+        """Handle the inbox's bell."""
+        self._clear_bell(INBOX)
         self._loop.call_soon_threadsafe(self._router.start)
 
     def drain(self, queue: str) -> None:
-        """Hear a sink's bell."""
-        self._silence(queue)
-        self._loop.call_soon_threadsafe(self._drain, queue)
+        """Handle the bell of a queue of deliveries."""
+        self._clear_bell(queue)
+        self._loop.call_soon_threadsafe(self._start_queue, queue)
 
     def run_jobs(self) -> None:
-        """Hear the bell of background work."""
-        self._silence(JOBS)
+        """Handle the bell of background jobs."""
+        self._clear_bell(JOBS)
         self._loop.call_soon_threadsafe(self._jobs.start)
 
-    def _silence(self, queue: str) -> None:
-        # First: what arrives from now on rings anew.
+    def _clear_bell(self, queue: str) -> None:
+        # Before the work starts: what arrives from now on must ring again.
         try:
             self.run(self._store.clear_bell(queue))
         except StoreUnavailable as error:
             log.warning("bell.stuck", queue=queue, reason=str(error))
 
-    def _begin_all(self, queues: Sequence[str]) -> None:
-        """Start work on queues: what this process has just made, it need not be rung for."""
+    def _start_queues(self, queues: Sequence[str]) -> None:
+        """Start work on the queues that this process has just added to: it needs no bell for them."""
         for queue in queues:
-            self._begin(queue)
+            self._start_queue(queue)
 
-    def _begin(self, queue: str) -> None:
-        """Start work on a queue without Celery, on the loop."""
+    def _start_queue(self, queue: str) -> None:
+        """Start work on a queue. Called on the loop."""
+        kind, _, name = queue.partition(":")
         if queue == INBOX:
             self._router.start()
         elif queue == JOBS:
             self._jobs.start()
+        elif self._stopping.is_set():
+            return
+        elif kind == ACCOUNT:
+            self._start_fetcher(name)
         else:
-            self._drain(queue)
+            self._start_drainer(name)
 
-    def _drain(self, queue: str) -> None:
-        kind, _, sink = queue.partition(":")
-        if self._stopping.is_set():
-            return
-        if kind == ACCOUNT:
-            self._fetch(sink)
-            return
+    def _start_drainer(self, sink: str) -> None:
         outside = is_subscriber(sink)
         if not outside and sink not in self._live.sinks:
-            # A newer configuration, or an orphan: whoever knows it will send it.
+            # Of a newer configuration, or one that was removed: a worker that knows it sends its deliveries.
             log.warning("sink.unknown", sink=sink, config=self._live.config.version)
             return
         if sink not in self._drainers:
-            tools = self._tools_outside if outside else self._tools
+            tools = self._guarded_tools if outside else self._tools
             self._drainers[sink] = Drainer(sink, self._live, self._store, tools, self._name, self._stopping.is_set)
         self._drainers[sink].start()
 
-    def _fetch(self, source: str) -> None:
+    def _start_fetcher(self, source: str) -> None:
         if source not in self._live.config.sources:
             log.warning("source.unknown", source=source, config=self._live.config.version)
             return
         if source not in self._fetchers:
             self._fetchers[source] = Fetcher(
-                source, self._live, self._store, self._account, self._begin_all, self._name, self._stopping.is_set
+                source, self._live, self._store, self._account, self._start_queues, self._name, self._stopping.is_set
             )
         self._fetchers[source].start()
 
     def _account(self, source: str) -> AccountClient:
-        """Return the client of a source's account, by today's configuration. Raises ConfigError."""
+        """Return the client of a source's account, by the configuration in force. Raises ConfigError."""
         found = self._live.config.sources[source]
         return open_account(found, self._tools.shared, self._tools.session, self._secret_key)
 
-    def _ring(self, queues: Iterable[str]) -> None:
-        """Publish bells beside whatever else the loop does."""
+    def _publish_bells(self, queues: Iterable[str]) -> None:
+        """Publish bells in the background."""
         task = asyncio.create_task(self._ringer.ring(queues))
-        self._ringing.add(task)
-        task.add_done_callback(self._ringing.discard)
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
 
     def stop_claiming(self) -> None:
-        """Take nothing more; what is in flight goes on. A second signal does not prolong it."""
+        """Claim nothing more; what is in flight goes on. A second signal does not extend the time."""
         if self._stopping.is_set():
             return
         self._stop_by = time.monotonic() + GRACE_SECONDS
@@ -174,16 +173,16 @@ class WorkerProcess:
         log.info("worker.stopping", worker=self._name)
 
     def stop(self) -> None:
-        """Wait for what is in flight, cut what takes too long, and settle it by what is known of it."""
+        """Wait for what is in flight, cancel what takes too long, and settle it by what is known."""
         self.stop_claiming()
         self.run(self._finish())
         log.info("worker.stopped", worker=self._name)
 
     async def _finish(self) -> None:
-        busy: list[Drainer | Fetcher | Router] = [self._router, *self._drainers.values(), *self._fetchers.values()]
-        await asyncio.gather(*[one.finish(self._stop_by) for one in busy])
-        await asyncio.gather(*self._ringing)
+        agents: list[Drainer | Fetcher | Router] = [self._router, *self._drainers.values(), *self._fetchers.values()]
+        await asyncio.gather(*[agent.finish(self._stop_by) for agent in agents])
+        await asyncio.gather(*self._publishing)
         await self._ticking
         await self._tools.session.close()
-        await self._tools_outside.session.close()
+        await self._guarded_tools.session.close()
         await self._store.client.aclose()

@@ -1,12 +1,12 @@
-"""Route receipts: claim them, plan what becomes of each, write it, have the sinks drained.
+"""Route receipts: claim them, plan what becomes of each, write it, and start draining the sinks.
 
-Decoding, matching and rendering would hold up the loop that sends: they have a thread. While it plans one batch, those
-before are written and the next is claimed, so that it does not wait for the store, which has others to serve.
+Decoding, matching and rendering would hold up the loop that sends, so they have a thread of their own. While it plans
+one batch, those before are written and the next one is claimed: the thread does not wait for the store.
 """
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -22,61 +22,60 @@ from relay.store.body import pack
 from relay.store.records import Claim
 from relay.store.store import Store
 from workers.single_flight import SingleFlight
-from workers.store_writes import retry_store_write
+from workers.store_writes import CALL_BYTES, CALL_ITEMS, group, retry_store_write
 
-PART_ITEMS, CALL_ITEMS = 100, 200  # a script blocks the store while it runs
-PART_BYTES = 1 << 20
-BATCHES = 3  # that are planned or written at a time; one more may be claimed
-PLAN_BYTES = 1 << 20  # of bodies that are planned in one go: decoded they are several times as large
+GROUP_ITEMS = 200  # receipts and deliveries in one call
+BATCHES = 3  # planned or written at a time; one more may be claimed
+PLAN_BYTES = 1 << 20  # bodies planned in one go: decoded they are several times as large
 _NOTHING: Claim[Receipt] = Claim(token="", items=[], poisoned=[], wait_ms=-1)
 
 
 class Router:
-    """At most one at work in a process, with one thread: a second would only wait for the first one's interpreter lock.
+    """At most one runs in a process, with one thread: a second would only wait for the interpreter lock.
 
-    `begin` starts the work on queues in this process.
+    `start_queues` starts the work on queues in this process.
     """
 
     def __init__(
         self,
         live: LiveConfig,
         store: Store,
-        begin: Callable[[Sequence[str]], object],
+        start_queues: Callable[[Sequence[str]], object],
         stopping: Callable[[], bool],
     ) -> None:
         self._live = live
         self._store = store
-        self._begin = begin
+        self._start_queues = start_queues
         self._stopping = stopping
         self._routing = SingleFlight(self._route, "router")
         self._planner = ThreadPoolExecutor(1, "planner")
         self._claims = 0
 
     def start(self) -> None:
-        """Route until the inbox is empty. Where that is being done already, have it look once more."""
+        """Route until the inbox is empty. Where it runs already, it claims once more afterwards."""
         self._routing.start()
 
     async def _route(self) -> None:
-        in_hand: set[asyncio.Task[None]] = set()
+        batches: set[asyncio.Task[None]] = set()
         try:
             while (claim := await self._claim()).items:
-                alone = _alone(claim.items)
-                await _until_at_most(0 if alone else BATCHES - 1, in_hand)
-                in_hand.add(asyncio.create_task(self._plan_and_write(claim)))
-                if alone:  # nothing is claimed behind it
-                    await _until_at_most(0, in_hand)
-            await _until_at_most(0, in_hand)
+                alone = _has_suspect(claim.items)
+                await _wait_until_at_most(0 if alone else BATCHES - 1, batches)
+                batches.add(asyncio.create_task(self._plan_and_write(claim)))
+                if alone:  # nothing is claimed until it is written
+                    await _wait_until_at_most(0, batches)
+            await _wait_until_at_most(0, batches)
         except asyncio.CancelledError:
-            for task in in_hand:
+            for task in batches:
                 task.cancel()
             raise
         finally:
-            for ended in await asyncio.gather(*in_hand, return_exceptions=True):
+            for ended in await asyncio.gather(*batches, return_exceptions=True):
                 if isinstance(ended, Exception):
                     log.error("router.failed", reason=f"{type(ended).__name__}: {ended}")
 
     async def _claim(self) -> Claim[Receipt]:
-        """Claim receipts; who subscribed before they arrived is known by then."""
+        """Claim receipts, then read the subscriptions: all that were made before the receipts arrived are known."""
         if self._stopping():
             return _NOTHING
         settings = self._live.config.worker
@@ -90,40 +89,41 @@ class Router:
         return claim
 
     async def _plan_and_write(self, claim: Claim[Receipt]) -> None:
-        await self._write(claim.token, await self._planned(claim.items))
+        await self._write(claim.token, await self._plan(claim.items))
 
-    async def _planned(self, receipts: Sequence[Receipt]) -> list[RoutedReceipt]:
-        """Plan a batch in the thread, by what is in force now."""
+    async def _plan(self, receipts: Sequence[Receipt]) -> list[RoutedReceipt]:
+        """Plan a batch in the thread, by the configuration in force now."""
         live = self._live
         in_force = live.config, live.sinks, live.subscribed
         return await asyncio.get_running_loop().run_in_executor(self._planner, _plan, receipts, *in_force)
 
     async def _write(self, token: str, planned: Sequence[RoutedReceipt]) -> None:
-        """Write what was planned. Its deliveries are begun right here; where they are many, tickers call for help."""
-        for parts in _groups(part for routed in planned for part in split(routed)):
-            queues, stale = await retry_store_write(partial(self._store.save_routed, token, parts))
-            self._begin(queues)
+        """Write what was planned, and start its deliveries here. Where they are many, tickers call other workers."""
+        parts = (part for routed in planned for part in split_receipt(routed))
+        for some in group(parts, count=_items, size=_content_bytes, max_count=GROUP_ITEMS):
+            queues, stale = await retry_store_write(partial(self._store.save_routed, token, some))
+            self._start_queues(queues)
             for id in stale:
-                log.warning("receipt.late", receipt_id=id)  # a newer lease has it, or an earlier try's answer was lost
-            log_each("receipt.routed", [_line(part) for part in parts if part.last])
+                log.warning("receipt.late", receipt_id=id)  # a newer lease has it, or an earlier call's answer was lost
+            log_each("receipt.routed", [_log_line(part) for part in some if part.last])
 
     async def finish(self, deadline: float) -> None:
         """Let what is planned be written; at `deadline` (monotonic seconds) leave it to its leases."""
-        await self._routing.ended_by(deadline)
+        await self._routing.wait_or_cancel(deadline)
         self._planner.shutdown(wait=False, cancel_futures=True)
 
 
-async def _until_at_most(most: int, in_hand: set[asyncio.Task[None]]) -> None:
-    """Wait until so few are left; raise what one of them raised."""
-    while len(in_hand) > most:
-        done, _ = await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
+async def _wait_until_at_most(limit: int, tasks: set[asyncio.Task[None]]) -> None:
+    """Wait until at most so many tasks are left; raise what one of them raised."""
+    while len(tasks) > limit:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            in_hand.discard(task)
+            tasks.discard(task)
             task.result()
 
 
-def _alone(receipts: Sequence[Receipt]) -> bool:
-    """Return whether nothing else shall be in this worker's hands while these are planned: they may kill it."""
+def _has_suspect(receipts: Sequence[Receipt]) -> bool:
+    """Return whether one may have killed a worker: then this worker holds nothing else while it is planned."""
     return any(receipt.deaths for receipt in receipts)
 
 
@@ -131,42 +131,30 @@ def _plan(
     receipts: Sequence[Receipt], config: Config, sinks: Mapping[str, Sink], subscribed: SubscriptionsBySource
 ) -> list[RoutedReceipt]:
     planned: list[RoutedReceipt] = []
-    for some in _slices(receipts):
+    for some in group(receipts, size=lambda receipt: len(receipt.body), max_count=len(receipts), max_size=PLAN_BYTES):
         try:
             planned += plan_receipts(some, config, sinks, subscribed)
-        except Exception:  # noqa: BLE001  a defect of ours, in one of them: each for itself
-            planned += [_plan_alone(receipt, config, sinks, subscribed) for receipt in some]
+        except Exception:  # noqa: BLE001  a defect of the relay in one of them: plan each by itself
+            planned += [_plan_or_quarantine(receipt, config, sinks, subscribed) for receipt in some]
     packed = [pack(receipt.body) for receipt in receipts]
     return [msgspec.structs.replace(one, packed=small) for one, small in zip(planned, packed, strict=True)]
 
 
-def _slices(receipts: Sequence[Receipt]) -> Iterator[list[Receipt]]:
-    some: list[Receipt] = []
-    size = 0
-    for receipt in receipts:
-        if some and size + len(receipt.body) > PLAN_BYTES:
-            yield some
-            some, size = [], 0
-        some.append(receipt)
-        size += len(receipt.body)
-    yield some
-
-
-def _plan_alone(
+def _plan_or_quarantine(
     receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: SubscriptionsBySource
 ) -> RoutedReceipt:
     try:
         return plan_receipt(receipt, config, sinks, subscribed)
-    except Exception as error:  # noqa: BLE001  this receipt waits for the mending, the others go on
+    except Exception as error:  # noqa: BLE001  this receipt waits for a new version, the others go on
         log.exception("receipt.quarantined", receipt_id=receipt.id)
-        reason = f"the relay failed on it: {type(error).__name__}"
+        reason = f"internal error: {type(error).__name__}"
         state = ReceiptState.QUARANTINED
         return RoutedReceipt(
             receipt=receipt, state=state, reason=reason, config=config.version, events=(), deliveries=()
         )
 
 
-def _line(routed: RoutedReceipt) -> dict[str, object]:
+def _log_line(routed: RoutedReceipt) -> dict[str, object]:
     return {
         "receipt_id": routed.receipt.id,
         "source": routed.receipt.source,
@@ -177,38 +165,28 @@ def _line(routed: RoutedReceipt) -> dict[str, object]:
     }
 
 
-def split(routed: RoutedReceipt) -> Iterator[RoutedReceipt]:
-    """Split what a large receipt became into parts for one script call each; the last takes it out of the inbox."""
-    if _fits(routed.deliveries, routed.events):
+def split_receipt(routed: RoutedReceipt) -> Iterator[RoutedReceipt]:
+    """Split a large receipt's result into parts of one call each; the last part takes it out of the inbox."""
+    if _fits_one_call(routed.deliveries, routed.events):
         yield routed
         return
     deliveries, events = list(routed.deliveries), list(routed.events)
-    while not _fits(deliveries, events):
-        n, size = 0, 0
-        while n < min(len(deliveries), PART_ITEMS) and (n == 0 or size + len(deliveries[n].content) <= PART_BYTES):
-            size += len(deliveries[n].content)
-            n += 1
-        part, deliveries = deliveries[:n], deliveries[n:]
-        listed, events = events[:PART_ITEMS], events[PART_ITEMS:]
-        yield msgspec.structs.replace(routed, deliveries=part, events=listed, last=False)
+    while not _fits_one_call(deliveries, events):
+        first = next(group(deliveries, size=lambda one: len(one.content)), [])
+        deliveries = deliveries[len(first) :]
+        some_events, events = events[:CALL_ITEMS], events[CALL_ITEMS:]
+        yield msgspec.structs.replace(routed, deliveries=first, events=some_events, last=False)
     yield msgspec.structs.replace(routed, deliveries=deliveries, events=events)
 
 
-def _fits(deliveries: Sequence[NewDelivery], events: Sequence[RoutedEvent]) -> bool:
-    few = len(deliveries) <= PART_ITEMS and len(events) <= PART_ITEMS
-    return few and sum(len(d.content) for d in deliveries) <= PART_BYTES
+def _fits_one_call(deliveries: Sequence[NewDelivery], events: Sequence[RoutedEvent]) -> bool:
+    few = len(deliveries) <= CALL_ITEMS and len(events) <= CALL_ITEMS
+    return few and sum(len(one.content) for one in deliveries) <= CALL_BYTES
 
 
-def _groups(parts: Iterable[RoutedReceipt]) -> Iterator[list[RoutedReceipt]]:
-    """Put small parts together into script calls."""
-    group: list[RoutedReceipt] = []
-    items = size = 0
-    for part in parts:
-        n, bytes_ = 1 + len(part.deliveries), sum(len(d.content) for d in part.deliveries)
-        if group and (items + n > CALL_ITEMS or size + bytes_ > PART_BYTES):
-            yield group
-            group, items, size = [], 0, 0
-        group.append(part)
-        items, size = items + n, size + bytes_
-    if group:
-        yield group
+def _items(part: RoutedReceipt) -> int:
+    return 1 + len(part.deliveries)
+
+
+def _content_bytes(part: RoutedReceipt) -> int:
+    return sum(len(delivery.content) for delivery in part.deliveries)

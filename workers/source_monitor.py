@@ -1,4 +1,4 @@
-"""Watch over the sources whose account can be asked: notice silence, and catch up when it has ended."""
+"""Monitor the sources whose account can be asked: notice silence, and catch up when it has ended."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import msgspec
 from relay.accounts.catch_up import LATEST_MS, CatchUp
 from relay.accounts.client import AccountClient
 from relay.accounts.hooks import list_hooks
-from relay.accounts.source_health import HookState, SilentPeriod, SourceHealth, hook_state, load, save, update_health
+from relay.accounts.source_health import HookState, SilentPeriod, hook_state, load, save, update_health
 from relay.config.load import Config
 from relay.errors import ConfigError, RelayError, StoreUnavailable
 from relay.logs import log
@@ -19,15 +19,15 @@ from relay.store.records import Job
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
 
-LISTEN, CATCH_UP = "listen", "catch-up"
-LISTEN_EVERY_MS = 60_000
-AGAIN_MS = 60_000
-EARLIER_MS = 60_000  # than the last hook that was heard: checks are that far apart
-_PAGES = 5  # of the account's events in one run: other jobs wait
+CHECK_SOURCE, CATCH_UP = "listen", "catch-up"  # kinds of jobs, as they are stored
+CHECK_EVERY_MS = 60_000
+RETRY_MS = 60_000
+OVERLAP_MS = 60_000  # catching up begins so long before the last hook: checks are that far apart
+_PAGES_PER_RUN = 5  # of the account's events: other jobs wait meanwhile
 
 
-class About(Record):
-    """What a job is about."""
+class JobArgs(Record):
+    """The arguments of both jobs."""
 
     source: str
     since: int = 0
@@ -35,7 +35,7 @@ class About(Record):
 
 
 class SourceMonitor:
-    """The jobs `listen` and `catch-up`. `now` gives epoch milliseconds."""
+    """The functions of two kinds of jobs: check a source, and catch up. `now` returns epoch milliseconds."""
 
     def __init__(
         self,
@@ -53,22 +53,24 @@ class SourceMonitor:
         self._ring = ring
         self._now = now
 
-    async def listen(self, job: Job) -> int | None:
-        """Look how a source does. A job of a source that has no API any more is done."""
+    async def check_source(self, job: Job) -> int | None:
+        """Update the health of a source. The job ends where the source has no API any more."""
         name = _ARGS.decode(job.args).source
         source = self._config().sources.get(name)
         if source is None or source.api is None:
             return None
         before = await load(self._shared, name)
-        hook, problem = await self._hook(name)
-        heard, ended = update_health(before, await self._reader.received(name), hook, problem, self._now())
-        await save(self._shared, name, heard)
-        _tell(name, before, heard)
+        hook, problem = await self._check_hook(name)
+        health, ended = update_health(before, await self._reader.received(name), hook, problem, self._now())
+        await save(self._shared, name, health)
+        if health.quiet and (before is None or not before.quiet):
+            log.error("source.silent", source=name, hook=health.hook, last_at=health.last_at, silent=health.silent)
         if ended is not None:
             await self._plan_catch_up(name, ended)
-        return LISTEN_EVERY_MS
+        return CHECK_EVERY_MS
 
-    async def _hook(self, source: str) -> tuple[HookState, str]:
+    async def _check_hook(self, source: str) -> tuple[HookState, str]:
+        """Return the state of our hook in the account, and why it is not known."""
         token = self._config().hook_tokens[source].decode()
         try:
             return hook_state(await list_hooks(self._account(source)), f"/hooks/{source}/{token}"), ""
@@ -77,14 +79,14 @@ class SourceMonitor:
         except RelayError as error:
             return "unknown", str(error)
 
-    async def _plan_catch_up(self, source: str, spell: SilentPeriod) -> None:
-        args = About(source=source, since=spell.since - EARLIER_MS, until=spell.until)
-        log.warning("source.heard_again", source=source, quiet_since=spell.since)
-        id = f"{CATCH_UP}:{source}:{spell.since}"
+    async def _plan_catch_up(self, source: str, silence: SilentPeriod) -> None:
+        args = JobArgs(source=source, since=silence.since - OVERLAP_MS, until=silence.until)
+        log.warning("source.resumed", source=source, silent_since=silence.since)
+        id = f"{CATCH_UP}:{source}:{silence.since}"
         await self._store.enqueue_job(id, CATCH_UP, msgspec.json.encode(args), LATEST_MS)
 
     async def catch_up(self, job: Job) -> int | None:
-        """Catch up some pages."""
+        """Read some pages of the account's events, and store a receipt for each that no hook reported."""
         args = _ARGS.decode(job.args)
         config = self._config()
         source = config.sources.get(args.source)
@@ -93,17 +95,17 @@ class SourceMonitor:
         work = CatchUp(source, config, self._account(args.source), self._store)
         try:
             progress = await work.begin(args.since, args.until, self._now())
-            for _ in range(_PAGES):
+            for _ in range(_PAGES_PER_RUN):
                 if not progress.done:
                     progress = await work.page(progress, write=True)
         except StoreUnavailable:
             raise
         except ConfigError as error:
-            log.error("source.not_caught_up", source=args.source, reason=str(error))
+            log.error("source.catch_up_failed", source=args.source, reason=str(error))
             return None
         except RelayError as error:
-            log.warning("source.not_caught_up", source=args.source, reason=str(error))
-            return AGAIN_MS
+            log.warning("source.catch_up_failed", source=args.source, reason=str(error))
+            return RETRY_MS
         finally:
             if work.bell_set:
                 self._ring([INBOX])
@@ -113,14 +115,9 @@ class SourceMonitor:
         return None
 
 
-def arguments(source: str) -> bytes:
-    """Return the arguments of a source's `listen`."""
-    return msgspec.json.encode(About(source=source))
+def check_source_args(source: str) -> bytes:
+    """Return the arguments of the job that checks a source."""
+    return msgspec.json.encode(JobArgs(source=source))
 
 
-def _tell(source: str, before: SourceHealth | None, heard: SourceHealth) -> None:
-    if heard.quiet and (before is None or not before.quiet):
-        log.error("source.quiet", source=source, hook=heard.hook, last_at=heard.last_at, silent=heard.silent)
-
-
-_ARGS = msgspec.json.Decoder(About)
+_ARGS = msgspec.json.Decoder(JobArgs)

@@ -1,4 +1,4 @@
-"""What Celery calls: shells. A task's arguments are names, never content; its name never changes."""
+"""The Celery tasks. Their arguments are names, never content; the tasks' own names never change."""
 
 from relay.bells import DRAIN, ROUTE, RUN_JOBS
 from workers.app import app, process
@@ -6,17 +6,17 @@ from workers.app import app, process
 
 @app.task(name=ROUTE)
 def route() -> None:
-    """Have what is in the inbox routed. Returns at once."""
+    """Start routing the inbox. Returns at once."""
     process.route()
 
 
 @app.task(name=DRAIN)
 def drain(queue: str) -> None:
-    """Have a sink's queue drained. Returns at once: a hanging sink must not take a thread from the others."""
+    """Start draining a queue. Returns at once: a hanging sink must not take a thread from the others."""
     process.drain(queue)
 
 
 @app.task(name=RUN_JOBS)
 def jobs() -> None:
-    """Have background work done. Returns at once."""
+    """Start the background jobs that are due. Returns at once."""
     process.run_jobs()

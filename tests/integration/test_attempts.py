@@ -199,12 +199,12 @@ class TestOverdue:
     def test_of_what_hangs_while_it_is_sent_there_is_no_telling(self, waiting, drained, told):
         found = drained(Hanging("send", on_unknown="hold"))
         assert found.state is DeliveryState.HELD
-        assert told() == [(UNKNOWN, "no end within the sink's timeout")]
+        assert told() == [(UNKNOWN, "not finished within the sink's timeout")]
 
     def test_a_look_up_that_hangs_is_made_again_later(self, waiting, drained, told, run, reader):
         found = drained(Hanging("lookup", sends=[LOST], on_unknown="lookup"))
         assert (found.state, found.attempts) == (DeliveryState.PENDING, 1)
-        assert told() == [(UNKNOWN, LOST.reason), (Outcome.THROTTLED, "no end within the sink's timeout")]
+        assert told() == [(UNKNOWN, LOST.reason), (Outcome.THROTTLED, "not finished within the sink's timeout")]
         assert found.due_at > run(reader.now())  # not at once
 
     def test_of_a_batch_that_hangs_all_are_tried_again(self, run, store, namespace, reader, told):
@@ -214,10 +214,12 @@ class TestOverdue:
         assert [sorted(batch) for batch in sink.batches] == [ids]
         found = run(reader.deliveries(ids))
         assert {(one.state, one.attempts) for one in found} == {(DeliveryState.PENDING, 1)}
-        assert told() == [(UNKNOWN, "no end within the sink's timeout")]
+        assert told() == [(UNKNOWN, "not finished within the sink's timeout")]
 
     def test_what_hangs_before_anything_left_is_left_to_its_lease(self, waiting, drained, told, monkeypatch):
-        monkeypatch.setattr("workers.drainer.LINGER_MS", 0)  # else the drainer is still there when the lease runs out
+        monkeypatch.setattr(
+            "workers.drainer.SHORT_WAIT_MS", 0
+        )  # else the drainer is still there when the lease runs out
         sink = Hanging("admit", on_unknown="hold")
         found = drained(sink)
         assert (found.state, found.in_flight, sink.calls, told()) == (DeliveryState.PENDING, True, [], [])
@@ -264,7 +266,7 @@ class TestOverdue:
 
         run(stop_while_it_hangs())
         assert run(reader.deliveries(["d00000"]))[0].state is DeliveryState.HELD
-        assert told() == [(UNKNOWN, "cut off when the worker stopped")]
+        assert told() == [(UNKNOWN, "interrupted because the worker stopped")]
 
     def test_what_a_claim_on_its_way_begins_while_the_worker_stops_is_cut_off_too(self, run, store, namespace, reader):
         ids = put(run, store, [b"{}"] * 2)

@@ -7,7 +7,8 @@ import pytest
 from relay.errors import StoreUnavailable
 from relay.store.records import Claim
 from relay.store.wire import sink_claim_request
-from workers.sending_marks import MARKED_AT_ONCE, SendingMarks
+from workers.sending_marks import SendingMarks
+from workers.store_writes import CALL_ITEMS
 
 from .draining import put
 
@@ -67,13 +68,13 @@ def sends(run, store):
 
 
 def test_those_that_ask_together_are_marked_in_calls_of_a_hundred(run, watched, taken, sends):
-    deliveries = taken(MARKED_AT_ONCE + 3)
+    deliveries = taken(CALL_ITEMS + 3)
 
     async def go() -> list[bool]:
         return await asyncio.gather(*mark(SendingMarks(watched), deliveries))
 
     assert run(go()) == [True] * len(deliveries)
-    assert [len(call) for call in watched.calls] == [MARKED_AT_ONCE, 3]
+    assert [len(call) for call in watched.calls] == [CALL_ITEMS, 3]
     assert sends(deliveries) == [b"1"] * len(deliveries)
 
 

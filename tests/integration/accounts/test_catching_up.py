@@ -24,7 +24,7 @@ from relay.store.body import digest
 from relay.store.keys import JOBS
 from relay.store.records import Hook, Job
 from relay.store.shared_state import SharedState
-from workers.source_monitor import LISTEN_EVERY_MS, SourceMonitor, arguments
+from workers.source_monitor import CHECK_EVERY_MS, SourceMonitor, check_source_args
 
 MINUTE, HOUR = 60_000, 3_600_000
 TOKEN = "test-token"
@@ -57,7 +57,7 @@ class Life:
         self.client = client(rate=(100, 1000))
         served.amocrm.limits.rate = 200
         self.now = time.time_ns() // 1_000_000 - 4 * HOUR  # whatever the account does, it does now
-        self.watchman = SourceMonitor(
+        self.monitor = SourceMonitor(
             lambda: self.config, store, lambda _: self.client, lambda _: None, now=lambda: self.now
         )
         self._numbers = itertools.count()
@@ -107,10 +107,10 @@ class Life:
 
     def listen(self, minutes: int = 1) -> None:
         """Let time pass, and the worker listen."""
-        job = Job(id="listen:acme", kind="listen", args=arguments("acme"), token="t")
+        job = Job(id="listen:acme", kind="listen", args=check_source_args("acme"), token="t")
         for _ in range(minutes):
             self.now += MINUTE
-            assert self.run(self.watchman.listen(job)) == LISTEN_EVERY_MS
+            assert self.run(self.monitor.check_source(job)) == CHECK_EVERY_MS
 
     def heard(self):
         return self.run(load(SharedState(self._store.client, self._store.namespace), "acme"))
@@ -172,7 +172,7 @@ def test_a_hook_switched_off_for_an_hour_is_noticed_and_healed(life):
     assert {lead for route, lead in life.delivered() if route == "won"}.isdisjoint(map(str, missed))
 
     (job,) = life.planned()
-    while life.run(life.watchman.catch_up(job)) is not None:
+    while life.run(life.monitor.catch_up(job)) is not None:
         pass
     life.route()
     assert life.delivered() == life.expected()

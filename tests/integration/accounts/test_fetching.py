@@ -1,6 +1,7 @@
 """What waits for a look-up becomes a delivery with the buyer in it, is skipped with the reason, or waits on."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -75,7 +76,7 @@ class Work:
         async def work() -> None:
             fetcher = Fetcher("acme", self.live, self.store, lambda _: self.client, lambda _: None, "w", lambda: False)
             fetcher.start()
-            await fetcher._fetching.ended()
+            await fetcher.finish(time.monotonic() + 60)
 
         self.run(work())
 

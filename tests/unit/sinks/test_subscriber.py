@@ -183,8 +183,8 @@ def test_unless_the_operator_trusts_it(delivery, answering):
         (Result(outcome=Outcome.RETRY, reason="404", status=404, after_ms=1), 1, 15),
         (Result(outcome=Outcome.RETRY, reason="404", status=404), 2, None),
         (Result(outcome=Outcome.RETRY, reason="503", status=503), 3, 60),
-        (Result(outcome=Outcome.UNKNOWN, reason="cut off when the worker stopped"), 0, 5),
-        (Result(outcome=Outcome.UNKNOWN, reason="cut off when the worker stopped"), 2, None),
+        (Result(outcome=Outcome.UNKNOWN, reason="interrupted because the worker stopped"), 0, 5),
+        (Result(outcome=Outcome.UNKNOWN, reason="interrupted because the worker stopped"), 2, None),
     ],
 )
 def test_what_comes_next_is_in_amocrm_s_table(result, attempts, minutes):
