@@ -5,9 +5,6 @@ between the two, the answer was lost), only a person can authorise the integrati
 anything else happens, and the store is waited for.
 """
 
-import asyncio
-import contextlib
-import secrets
 import time
 
 import msgspec
@@ -27,7 +24,6 @@ EARLY_MS = 60_000  # a token that ends so soon is renewed before it is used
 CALL_MS, SAVE_SECONDS = 15_000, 30.0
 LOCK_MS = 60_000  # longer than a call and a save
 REFUSED_MS = 60_000  # for so long nobody else tries a refresh token that was refused
-_LOOK_SECONDS = 0.1
 
 
 class _Given(Record):
@@ -48,7 +44,6 @@ class OAuthTokens:
         self._pairs = pairs
         self._shared = shared
         self._session = session
-        self._lock = f"account:{source}:renewing"
         self._pair: TokenPair | None = None
 
     async def current(self) -> str:
@@ -63,26 +58,21 @@ class OAuthTokens:
         return self._pair.access
 
     async def _renewed(self, refused: str) -> TokenPair:
-        """Load the newest pair, and renew it unless somebody else has, or is about to."""
-        owner = secrets.token_hex(8)
-        end = time.monotonic() + LOCK_MS / 1000
-        while not _good(pair := await self._pairs.load(), refused):
-            if await self._shared.lock(self._lock, owner, LOCK_MS):
-                return await self._renew_locked(owner, refused)
-            if time.monotonic() > end:
-                raise AccountUnavailable(f"{self._source}: another worker has been renewing the token for a minute")
-            await asyncio.sleep(_LOOK_SECONDS)
+        """Return the newest pair, renewed by one of all workers where it is not good to ask with."""
+
+        async def newest() -> TokenPair | None:
+            pair = await self._pairs.load()
+            return pair if _good(pair, refused) else None
+
+        pair = await self._shared.find_or_make(
+            newest, self._renew, lock=f"account:{self._source}:renewing", lock_ms=LOCK_MS, wait_ms=LOCK_MS
+        )
+        if pair is None:
+            raise AccountUnavailable(f"{self._source}: another worker has been renewing the token for a minute")
         return pair
 
-    async def _renew_locked(self, owner: str, refused: str) -> TokenPair:
-        try:
-            pair = await self._pairs.load()  # it may have been renewed just before the lock was ours
-            return pair if _good(pair, refused) else await self._renew(pair.refresh)
-        finally:
-            with contextlib.suppress(StoreUnavailable):  # then it runs out by itself
-                await self._shared.unlock(self._lock, owner)
-
-    async def _renew(self, refresh: str) -> TokenPair:
+    async def _renew(self) -> TokenPair:
+        refresh = (await self._pairs.load()).refresh
         known = f"account:{self._source}:refused:{digest(refresh)}"
         if reason := await self._shared.get(known):
             raise AccountRefused(reason.decode())

@@ -1,15 +1,13 @@
 """Who may enter: wrong credentials counted for all web processes together, and sessions that last a while."""
 
-from collections.abc import Awaitable
 from hashlib import sha256
-from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from relay.store.commands import run_command
 from relay.store.keys import Keys
-from relay.store.scripts import Caller, Script, unavailable
+from relay.store.scripts import Caller, Script
 
 WRONG_PER_LOGIN, PER_LOGIN_MS = 10, 15 * 60 * 1000
 WRONG_OF_ALL, OF_ALL_MS = 300, 60 * 1000
@@ -44,17 +42,11 @@ class Access:
 
     async def open_session(self, id: str, proof: str) -> None:
         """Keep what proves whose session this is for a quarter of an hour."""
-        await self._do(self._client.set(self._keys.session(_digest(id)), proof, ex=SESSION_SECONDS))
+        await run_command(self._client.set(self._keys.session(_digest(id)), proof, ex=SESSION_SECONDS))
 
     async def session(self, id: str) -> str:
         """Return the proof of a session; empty where there is none, or none any more."""
-        return (await self._do(self._client.get(self._keys.session(_digest(id)))) or b"").decode()
-
-    async def _do(self, answer: Awaitable[Any]) -> Any:
-        try:
-            return await answer
-        except RedisError as error:
-            raise unavailable(error) from error
+        return (await run_command(self._client.get(self._keys.session(_digest(id)))) or b"").decode()
 
 
 def _digest(text: str) -> str:

@@ -4,10 +4,10 @@ import time
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from relay.errors import StoreUnavailable
-from relay.store.scripts import unavailable
+from relay.store.commands import run_command
 
 FULL_AT = 0.85  # of maxmemory: what is inside must still be worked off
 _EVERYSEC_MS = 150  # a WAITAOF slower than this waited for the second to end
@@ -41,10 +41,7 @@ class Durability:
 
 async def read_memory_use(client: Redis) -> MemoryUse:
     """Read how full the store is. Raises StoreUnavailable."""
-    try:
-        info = await client.info("memory")
-    except RedisError as error:
-        raise unavailable(error) from error
+    info = await run_command(client.info("memory"))
     return MemoryUse(used=int(info.get("used_memory", 0)), limit=int(info.get("maxmemory", 0)))
 
 
@@ -54,13 +51,10 @@ async def read_durability(client: Redis, probe_key: str) -> Durability:
     The timing is the lesser witness: Valkey 9.1 with everysec answers WAITAOF before it has synced.
     Raises StoreUnavailable.
     """
-    try:
-        replication, memory = await client.info("replication"), await client.info("memory")
-        if replication.get("role") != "master":
-            raise StoreUnavailable("the store is a replica: it takes no writes; give REDIS_URL the master's address")
-        grade = await _grade(client, probe_key)
-    except RedisError as error:
-        raise unavailable(error) from error
+    replication, memory = await run_command(client.info("replication")), await run_command(client.info("memory"))
+    if replication.get("role") != "master":
+        raise StoreUnavailable("the store is a replica: it takes no writes; give REDIS_URL the master's address")
+    grade = await run_command(_grade(client, probe_key))
     return Durability(
         grade, int(replication.get("connected_slaves", 0)), str(memory.get("maxmemory_policy", "unknown"))
     )

@@ -58,8 +58,8 @@ class Keys:
         """String with a time to live: a bell for this queue is on its way."""
         return f"{self.prefix}bell:{queue}"
 
-    def note(self, key: str) -> str:
-        """String: what sinks remember together, each with a time to live."""
+    def shared(self, key: str) -> str:
+        """String with a time to live: what workers share (`SharedState`)."""
         return f"{self.prefix}note:{key}"
 
     def events_of(self, source: str, entity: str, id: str) -> str:

@@ -1,14 +1,12 @@
 """Read the store for people: receipts, events, deliveries with their stories, and the state of the sinks."""
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from relay.model import Attempt, Receipt
+from relay.store.commands import run_command
 from relay.store.keys import INBOX, JOBS, Keys, account_queue, sink_queue
-from relay.store.scripts import unavailable
 from relay.store.stored import (
     RAW_FIELDS,
     SinkState,
@@ -34,7 +32,7 @@ class Reader:
 
     async def now(self) -> int:
         """Return the store's time."""
-        seconds, micros = await self._do(self.client.time())
+        seconds, micros = await run_command(self.client.time())
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def receipt_ids(self, *, since: int | None = None, until: int | None = None) -> AsyncIterator[str]:
@@ -43,7 +41,7 @@ class Reader:
         low = "-inf" if since is None else str(since)
         start = 0
         while True:
-            page = await self._do(self.client.zrevrangebyscore(self.keys.receipts, high, low, start=start, num=PAGE))
+            page = await run_command(self.client.zrevrangebyscore(self.keys.receipts, high, low, start=start, num=PAGE))
             for id in page:
                 yield id.decode()
             if len(page) < PAGE:
@@ -55,7 +53,7 @@ class Reader:
         async with self.client.pipeline(transaction=False) as pipe:
             for id in ids:
                 pipe.hgetall(self.keys.receipt(id))
-            records = await self._do(pipe.execute())
+            records = await run_command(pipe.execute())
         return [read_receipt(id, record) for id, record in zip(ids, records, strict=True) if record]
 
     async def raw_receipt(self, id: str) -> Receipt | None:
@@ -68,7 +66,7 @@ class Reader:
             for id in ids:
                 pipe.hmget(self.keys.receipt(id), *RAW_FIELDS, "z")
                 pipe.get(self.keys.body(id))
-            found = await self._do(pipe.execute()) if ids else []
+            found = await run_command(pipe.execute()) if ids else []
         pairs = zip(ids, found[::2], found[1::2], strict=True)
         return {
             id: read_raw_receipt(id, record, body)
@@ -81,28 +79,28 @@ class Reader:
         async with self.client.pipeline(transaction=False) as pipe:
             for id in ids:
                 pipe.hgetall(self.keys.delivery(id))
-            records = await self._do(pipe.execute())
+            records = await run_command(pipe.execute())
             found = [(id, record) for id, record in zip(ids, records, strict=True) if record]
             for id, record in found:
                 queue = queue_of(record)
                 pipe.zscore(self.keys.due(queue), id)
                 pipe.zscore(self.keys.leased(queue), id)
-            scores = await self._do(pipe.execute()) if found else []
+            scores = await run_command(pipe.execute()) if found else []
         return [read_delivery(id, record, scores[2 * n], scores[2 * n + 1]) for n, (id, record) in enumerate(found)]
 
     async def content(self, delivery: StoredDelivery) -> bytes:
         """Read what a delivery sends."""
-        return await self._do(self.client.get(self.keys.content(delivery.content_id))) or b""
+        return await run_command(self.client.get(self.keys.content(delivery.content_id))) or b""
 
     async def story(self, delivery_id: str) -> list[Attempt]:
         """Read a delivery's attempts in order."""
         return [
-            read_attempt(entry) for entry in await self._do(self.client.lrange(self.keys.story(delivery_id), 0, -1))
+            read_attempt(entry) for entry in await run_command(self.client.lrange(self.keys.story(delivery_id), 0, -1))
         ]
 
     async def events_of(self, source: str, entity: str, id: str) -> list[str]:
         """Return the ids of the events of one lead, contact…, oldest first."""
-        found = await self._do(self.client.smembers(self.keys.events_of(source, entity, id)))
+        found = await run_command(self.client.smembers(self.keys.events_of(source, entity, id)))
         return sorted(event.decode() for event in found)
 
     async def in_queue(self, sink: str) -> list[str]:
@@ -111,13 +109,13 @@ class Reader:
         async with self.client.pipeline(transaction=False) as pipe:
             for key in (self.keys.leased(queue), self.keys.due(queue), self.keys.held(sink), self.keys.dead(sink)):
                 pipe.zrange(key, 0, -1)
-            return [id.decode() for ids in await self._do(pipe.execute()) for id in ids]
+            return [id.decode() for ids in await run_command(pipe.execute()) for id in ids]
 
     async def sinks(self) -> list[SinkState]:
         """Read how every sink that ever was registered stands."""
         types = {
             name.decode(): kind.decode()
-            for name, kind in (await self._do(self.client.hgetall(self.keys.sinks))).items()
+            for name, kind in (await run_command(self.client.hgetall(self.keys.sinks))).items()
         }
         now = await self.now()
         async with self.client.pipeline(transaction=False) as pipe:
@@ -129,7 +127,7 @@ class Reader:
                 pipe.zcard(self.keys.dead(name))
                 pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
                 pipe.hgetall(self.keys.gate(queue))
-            found = await self._do(pipe.execute()) if types else []
+            found = await run_command(pipe.execute()) if types else []
         return [
             read_sink_state(name, kind, found[6 * n : 6 * n + 6], now) for n, (name, kind) in enumerate(types.items())
         ]
@@ -147,17 +145,17 @@ class Reader:
         async with self.client.pipeline(transaction=False) as pipe:
             for key in (self.keys.due(INBOX), self.keys.leased(INBOX)):
                 pipe.zrange(key, 0, most - 1)
-            return [id.decode() for ids in await self._do(pipe.execute()) for id in ids]
+            return [id.decode() for ids in await run_command(pipe.execute()) for id in ids]
 
     async def oldest_unrouted(self, now: int) -> int | None:
         """Return for how many milliseconds the oldest waiting receipt has been due; None where none waits."""
-        found = await self._do(self.client.zrange(self.keys.due(INBOX), 0, 0, withscores=True))
+        found = await run_command(self.client.zrange(self.keys.due(INBOX), 0, 0, withscores=True))
         return max(now - int(found[0][1]), 0) if found else None
 
     async def received(self, source: str) -> int:
         """Count the hooks that a source has sent, repeated ones too."""
         fields = [f"receipt|{source}|accepted", f"receipt|{source}|duplicate"]
-        return sum(int(n) for n in await self._do(self.client.hmget(self.keys.stats, fields)) if n is not None)
+        return sum(int(n) for n in await run_command(self.client.hmget(self.keys.stats, fields)) if n is not None)
 
     async def account(self, source: str) -> tuple[int, int]:
         """Count the deliveries that wait for a look-up in a source's account, and those being looked up."""
@@ -167,16 +165,10 @@ class Reader:
         async with self.client.pipeline(transaction=False) as pipe:
             pipe.zcard(self.keys.due(queue))
             pipe.zcard(self.keys.leased(queue))
-            waiting, leased = await self._do(pipe.execute())
+            waiting, leased = await run_command(pipe.execute())
         return waiting, leased
 
     async def counters(self) -> dict[tuple[str, ...], int]:
         """Read all counters, their names split: ("attempt", sink, outcome) and so on."""
-        flat = await self._do(self.client.hgetall(self.keys.stats))
+        flat = await run_command(self.client.hgetall(self.keys.stats))
         return {tuple(name.decode().split("|")): int(n) for name, n in flat.items()}
-
-    async def _do(self, answer: Awaitable[Any]) -> Any:
-        try:
-            return await answer
-        except RedisError as error:
-            raise unavailable(error) from error

@@ -5,10 +5,10 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
-import redis.exceptions
 from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
 
-from relay.errors import StoreUnavailable
+from relay.store.commands import run_command
 
 _FOLDER = files("relay.store") / "lua"
 
@@ -31,7 +31,7 @@ def _read(name: str) -> str:
 
 
 class Caller:
-    """Runs scripts for one relay. Raises StoreUnavailable where the store does not answer or cannot take it."""
+    """Runs scripts for one relay."""
 
     def __init__(self, client: Redis, prefix: str) -> None:
         self._client = client
@@ -39,30 +39,11 @@ class Caller:
         self._encode = msgspec.msgpack.Encoder().encode
 
     async def __call__(self, script: Script, request: object, *blobs: bytes) -> Any:
-        """Return the script's own answer: msgpack, or a list of it and blobs."""
-        arguments: list[str | bytes] = [self._prefix, self._encode(request), *blobs]
+        """Return the script's own answer: msgpack, or a list of it and blobs. Raises StoreUnavailable."""
+        return await run_command(self._run(script, self._prefix, self._encode(request), *blobs))
+
+    async def _run(self, script: Script, *arguments: str | bytes) -> Any:
         try:
-            try:
-                return await self._client.evalsha(script.sha, 1, *arguments)
-            except redis.exceptions.NoScriptError:
-                return await self._client.eval(script.text, 1, *arguments)
-        except redis.exceptions.RedisError as error:
-            raise unavailable(error) from error
-
-
-def unavailable(error: redis.exceptions.RedisError) -> Exception:
-    """Tell what the client's error means for us: the store cannot take it; or a defect of ours, raised as it is."""
-    away = (
-        redis.exceptions.ConnectionError,  # includes BusyLoadingError
-        redis.exceptions.TimeoutError,
-        redis.exceptions.OutOfMemoryError,
-        redis.exceptions.ReadOnlyError,
-        redis.exceptions.ClusterDownError,
-        redis.exceptions.TryAgainError,
-    )
-    text = str(error)
-    if isinstance(error, away) or text.startswith(
-        ("MISCONF", "OOM", "MASTERDOWN", "NOREPLICAS", "LOADING", "READONLY", "BUSY")
-    ):
-        return StoreUnavailable(f"the store cannot take it: {text or type(error).__name__}")
-    return error
+            return await self._client.evalsha(script.sha, 1, *arguments)
+        except NoScriptError:
+            return await self._client.eval(script.text, 1, *arguments)

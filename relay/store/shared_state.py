@@ -1,17 +1,25 @@
-"""The small memory that sinks share over all workers: tokens, stop lists, counted caps."""
+"""What workers share beside deliveries: tokens, stop lists, counted quotas and locks, each with a time to live."""
 
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio.lock import Lock
+from redis.exceptions import LockError
 
+from relay.errors import StoreUnavailable
 from relay.model import Limit, Record
+from relay.store.commands import run_command
 from relay.store.keys import Keys
-from relay.store.scripts import Caller, Script, unavailable
+from relay.store.scripts import Caller, Script
 
-_SPEND_QUOTAS, _TAKE_GRANT, _UNLOCK = Script("spend_quotas"), Script("take_grant"), Script("unlock")
+T = TypeVar("T")
+LOOK_AGAIN_SECONDS = 0.1
+_SPEND_QUOTAS, _TAKE_GRANT = Script("spend_quotas"), Script("take_grant")
 
 
 class Quota(Record):
@@ -24,14 +32,14 @@ class Quota(Record):
 
 
 class QuotaExceeded(Record):
-    """The cap that would not hold, and in how many milliseconds it begins anew."""
+    """The quota that would have been exceeded, and in how many milliseconds it begins anew."""
 
     key: str
     wait_ms: int
 
 
 class SharedState:
-    """Notes by key; each forgets itself in time. Every method raises StoreUnavailable."""
+    """Values by key, each with a time to live. Every method raises StoreUnavailable."""
 
     def __init__(self, client: Redis, namespace: str = "relay") -> None:
         self._client = client
@@ -39,59 +47,82 @@ class SharedState:
         self._call = Caller(client, self._keys.prefix)
 
     async def get(self, key: str) -> bytes | None:
-        """Read a note."""
-        found: bytes | None = await _do(self._client.get(self._keys.note(key)))
+        """Read a value."""
+        found: bytes | None = await run_command(self._client.get(self._keys.shared(key)))
         return found
 
     async def put(self, key: str, value: bytes, ttl_ms: int) -> None:
-        """Write a note, in place of what was there."""
-        await _do(self._client.set(self._keys.note(key), value, px=ttl_ms))
+        """Write a value, in place of what was there."""
+        await run_command(self._client.set(self._keys.shared(key), value, px=ttl_ms))
 
     async def get_all(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """Read notes by key; those that are not there are left out."""
-        found = await _do(self._client.mget([self._keys.note(key) for key in keys])) if keys else []
+        """Read values by key; those that are not there are left out."""
+        found = await run_command(self._client.mget([self._keys.shared(key) for key in keys])) if keys else []
         return {key: value for key, value in zip(keys, found, strict=True) if value is not None}
 
     async def put_all(self, values: Mapping[str, bytes], ttl_ms: int) -> None:
-        """Write notes by key."""
+        """Write values by key."""
         async with self._client.pipeline(transaction=False) as pipe:
             for key, value in values.items():
-                pipe.set(self._keys.note(key), value, px=ttl_ms)
-            await _do(pipe.execute())
+                pipe.set(self._keys.shared(key), value, px=ttl_ms)
+            await run_command(pipe.execute())
 
     async def delete(self, key: str) -> None:
-        """Remove a note."""
-        await _do(self._client.delete(self._keys.note(key)))
+        """Remove a value."""
+        await run_command(self._client.delete(self._keys.shared(key)))
 
-    async def lock(self, key: str, owner: str, ttl_ms: int) -> bool:
-        """Take a lock. False: somebody has it."""
-        return bool(await _do(self._client.set(self._keys.note(key), owner, px=ttl_ms, nx=True)))
+    async def find_or_make(
+        self,
+        find: Callable[[], Awaitable[T | None]],
+        make: Callable[[], Awaitable[T]],
+        *,
+        lock: str,
+        lock_ms: int,
+        wait_ms: int = 0,
+    ) -> T | None:
+        """Return what `find` finds; where that is None, have one of all workers make it, under a lock.
 
-    async def unlock(self, key: str, owner: str) -> bool:
-        """Return a lock back. False: it ran out before, and may be another's."""
-        return _BOOL.decode(await self._call(_UNLOCK, {"key": key, "owner": owner}))
+        While another one makes it, look again for `wait_ms`, then return None. `lock_ms` must be longer than `make`
+        takes: the lock of a worker that died is free after that time.
+        """
+        deadline = time.monotonic() + wait_ms / 1000
+        while (found := await find()) is None:
+            async with self.lock(lock, lock_ms) as acquired:
+                if acquired:
+                    # It may have been made between the look and the lock.
+                    found = await find()
+                    return await make() if found is None else found
+            if time.monotonic() >= deadline:
+                return None
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        return found
 
-    async def spend_quotas(self, caps: Sequence[Quota]) -> QuotaExceeded | None:
-        """Spend of all caps, or of none: then say which one would not hold."""
-        request = {"caps": [(cap.key, cap.amount, cap.limit, cap.until_ms) for cap in caps]}
-        key, wait_ms = _REFUSED.decode(await self._call(_SPEND_QUOTAS, request))
+    @asynccontextmanager
+    async def lock(self, key: str, ttl_ms: int) -> AsyncIterator[bool]:
+        """Hold a lock where it is free, and say whether it was."""
+        lock = Lock(self._client, self._keys.shared(key), timeout=ttl_ms / 1000, thread_local=False)
+        if not await run_command(lock.acquire(blocking=False)):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            with suppress(LockError, StoreUnavailable):  # it ran out meanwhile, or it will
+                await run_command(lock.release())
+
+    async def spend_quotas(self, quotas: Sequence[Quota]) -> QuotaExceeded | None:
+        """Spend of all quotas, or of none: then return the first one that would be exceeded."""
+        request = {"quotas": [(quota.key, quota.amount, quota.limit, quota.until_ms) for quota in quotas]}
+        key, wait_ms = _EXCEEDED.decode(await self._call(_SPEND_QUOTAS, request))
         return QuotaExceeded(key=key, wait_ms=wait_ms) if key else None
 
     async def take_grant(self, limits: Sequence[Limit]) -> int:
-        """Take one more grant of each limit: for a call beyond the one that the claim was granted.
+        """Take one more grant of each limit, or of none: for a call beyond the one that the claim was granted.
 
         Returns in how many milliseconds to ask again; 0: granted.
         """
         return _INT.decode(await self._call(_TAKE_GRANT, {"limits": limits}))
 
 
-async def _do(answer: Awaitable[Any]) -> Any:
-    try:
-        return await answer
-    except RedisError as error:
-        raise unavailable(error) from error
-
-
-_BOOL = msgspec.msgpack.Decoder(bool)
 _INT = msgspec.msgpack.Decoder(int)
-_REFUSED = msgspec.msgpack.Decoder(tuple[str, int])
+_EXCEEDED = msgspec.msgpack.Decoder(tuple[str, int])

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from relay.model import CompletedLookup, Delivery, DeliveryState, Receipt, RoutedReceipt
+from relay.store.commands import run_command
 from relay.store.keys import INBOX, JOBS, MARK_MS, Keys, sink_queue
 from relay.store.operator_decision import apply_operator_decision
 from relay.store.records import Accepted, Claim, Hook, Job, Settlement
-from relay.store.scripts import Caller, Script, unavailable
+from relay.store.scripts import Caller, Script
 from relay.store.subscriptions import Subscriptions
 from relay.store.wire import (
     ClaimReply,
@@ -166,15 +166,10 @@ class Store:
 
     async def register_sinks(self, sinks: Mapping[str, str]) -> None:
         """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan."""
-        try:
-            if sinks:
-                await self.client.hset(self.keys.sinks, items=[text for pair in sinks.items() for text in pair])
-        except RedisError as error:
-            raise unavailable(error) from error
+        if sinks:
+            items = [text for pair in sinks.items() for text in pair]
+            await run_command(self.client.hset(self.keys.sinks, items=items))
 
     async def clear_bell(self, queue: str) -> None:
         """Delete a bell: its message was received, or could not be published."""
-        try:
-            await self.client.delete(self.keys.bell(queue))
-        except RedisError as error:
-            raise unavailable(error) from error
+        await run_command(self.client.delete(self.keys.bell(queue)))

@@ -1,17 +1,16 @@
 """Who subscribed through the amoCRM-compatible API: durable records of each source, changed by one script each."""
 
-from collections.abc import Awaitable, Collection
-from typing import Any
+from collections.abc import Collection
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from relay.config.schema import SUBSCRIBER
 from relay.errors import LimitReached
 from relay.model import Record
+from relay.store.commands import run_command
 from relay.store.keys import Keys
-from relay.store.scripts import Caller, Script, unavailable
+from relay.store.scripts import Caller, Script
 
 MAX_ACTIVE = 100  # of one account, as in amoCRM
 MAX_KEPT = 1_000  # with the disabled ones, which would otherwise pile up
@@ -129,37 +128,31 @@ class Subscriptions:
 
     async def version(self) -> int:
         """Return a number that every change of any subscription makes larger."""
-        return int(await self._do(self.client.hget(self.keys.subscriptions, "version")) or 0)
+        return int(await run_command(self.client.hget(self.keys.subscriptions, "version")) or 0)
 
     async def get(self, id: int) -> Subscription | None:
         """Return one subscription, or None where it is gone."""
-        place = await self._do(self.client.hget(self.keys.subscriptions, f"id:{id}"))
+        place = await run_command(self.client.hget(self.keys.subscriptions, f"id:{id}"))
         if place is None:
             return None
         source, _, url = place.decode().partition(" ")
-        packed = await self._do(self.client.hget(self.keys.subscriptions_of(source), url))
+        packed = await run_command(self.client.hget(self.keys.subscriptions_of(source), url))
         # Between the two calls it may have gone, or been made anew under another id.
         found = _SUBSCRIPTION.decode(packed) if packed else None
         return found if found and found.id == id else None
 
     async def list(self, source: str) -> tuple[Subscription, ...]:
         """Return the subscriptions of a source in the order of `sort`, the oldest first."""
-        found = [_SUBSCRIPTION.decode(packed) for packed in await self._do(self.client.hvals(self._of(source)))]
+        found = [_SUBSCRIPTION.decode(packed) for packed in await run_command(self.client.hvals(self._of(source)))]
         return tuple(sorted(found, key=lambda subscription: (subscription.sort, subscription.id)))
 
     async def sources(self) -> tuple[str, ...]:
         """Name the sources that have subscriptions, those that left the configuration too."""
-        index = await self._do(self.client.hgetall(self.keys.subscriptions))
+        index = await run_command(self.client.hgetall(self.keys.subscriptions))
         return tuple(sorted({place.decode().partition(" ")[0] for n, place in index.items() if n.startswith(b"id:")}))
 
     def _of(self, source: str) -> str:
         return self.keys.subscriptions_of(source)
-
-    async def _do(self, answer: Awaitable[Any]) -> Any:
-        try:
-            return await answer
-        except RedisError as error:
-            raise unavailable(error) from error
 
 
 _SUBSCRIPTION = msgspec.msgpack.Decoder(Subscription)

@@ -291,7 +291,7 @@ def test_a_token_is_fetched_once_for_all_workers_and_again_where_it_is_refused(s
     here.drain(workers=2)
     tokens = [one for one in here.sandbox.arrived("books") if one["path"] == "/oauth/token"]
     assert len(tokens) == 1
-    pattern = here.store.keys.note("oauth2:*")
+    pattern = here.store.keys.shared("oauth2:*")
     (kept,) = here.run(here.store.client.keys(pattern))
     _, token = msgspec.msgpack.decode(here.run(here.store.client.get(kept)))[::-1]
     here.sandbox.call("POST", "/books/oauth/revoke", urllib.parse.urlencode({"token": token}).encode())

@@ -42,23 +42,24 @@ class DependencyResolver:
     async def get(self, values: Mapping[str, Json], calls: Calls, ask: Asking, make: Making) -> Json:
         """Return what the content uses of it. Raise AttemptOver where that cannot be had now."""
         key, shared = self._key(values), calls.tools.shared
-        if (kept := await shared.get(f"need:{key}")) is not None:
-            return _read(kept)
-        owner = uuid.uuid4().hex
-        if not await shared.lock(f"need:{key}:lock", owner, LOCK_MS):
+
+        async def look_up_or_make() -> bytes:
+            found = msgspec.json.encode(await self._look_up_or_make({**values, KEY: key}, ask, make))
+            await shared.put(f"need:{key}", found, REMEMBERED_MS)
+            return found
+
+        found = await shared.find_or_make(
+            lambda: shared.get(f"need:{key}"), look_up_or_make, lock=f"need:{key}:lock", lock_ms=LOCK_MS
+        )
+        if found is None:
             raise self._over(Outcome.THROTTLED, "another delivery is looking it up just now", after_ms=1000)
-        try:
-            found = await self._find_or_make({**values, KEY: key}, ask, make)
-            await shared.put(f"need:{key}", msgspec.json.encode(found), REMEMBERED_MS)
-        finally:
-            await shared.unlock(f"need:{key}:lock", owner)
-        return found
+        return _read(found)
 
     async def forget(self, values: Mapping[str, Json], calls: Calls) -> None:
         """Look it up again next time: what was refused may refer to something that is gone there."""
         await calls.tools.shared.delete(f"need:{self._key(values)}")
 
-    async def _find_or_make(self, values: Mapping[str, Json], ask: Asking, make: Making) -> Json:
+    async def _look_up_or_make(self, values: Mapping[str, Json], ask: Asking, make: Making) -> Json:
         asked = [question for question in self._need.lookup if can_ask(question, values)]
         if not asked:
             raise self._over(Outcome.REJECTED, "this delivery has nothing to look it up by")
@@ -95,6 +96,6 @@ class DependencyResolver:
         return AttemptOver(msgspec.structs.replace(result, reason=f"needs.{self._name}: {result.reason}"))
 
 
-def _read(kept: bytes) -> Json:
-    value: Json = msgspec.json.decode(kept)
+def _read(stored: bytes) -> Json:
+    value: Json = msgspec.json.decode(stored)
     return value

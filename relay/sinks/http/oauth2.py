@@ -1,8 +1,6 @@
 """OAuth2 client credentials (RFC 6749, 4.4): one token for all workers, fetched by one of them."""
 
-import asyncio
 import hashlib
-import uuid
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -18,8 +16,7 @@ from relay.transport import Request, Response, TransportFailure
 MARGIN_MS = 30_000  # a token that ends while its request is on the way is refused there
 UNSTATED_MS = 3600_000  # RFC 6749, 5.1: where they do not say how long; a 401 ends it sooner
 LOCK_MS = 25_000  # longer than any sink's timeout
-_POLL_S = 0.1
-_POLLS = 50
+WAIT_MS = 5_000  # for a token that another worker is fetching
 
 
 class _Granted(Record):
@@ -48,7 +45,7 @@ class ClientTokens:
         self._settings = settings
         self._secret = settings.client_secret.get_secret_value()
         identity = "\0".join((settings.token_url, settings.client_id, self._secret, settings.scope))
-        self._note = f"oauth2:{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
+        self._key = f"oauth2:{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
         self._held: Token | None = None
 
     @property
@@ -60,32 +57,27 @@ class ClientTokens:
         """Return a token that is not the one they `refused`. Raise AttemptOver where there is none to be had now."""
         if token := self._usable(self._held, calls.now, refused):
             return token.value
-        if value := await self._kept(calls, refused):
-            return value
-        owner = uuid.uuid4().hex
-        for _ in range(_POLLS):
-            if await calls.tools.shared.lock(f"{self._note}:lock", owner, LOCK_MS):
-                try:
-                    return await self._kept(calls, refused) or await self._fetch(calls)
-                finally:
-                    await calls.tools.shared.unlock(f"{self._note}:lock", owner)
-            await asyncio.sleep(_POLL_S)
-            if value := await self._kept(calls, refused):
-                return value
-        raise AttemptOver(Result(outcome=Outcome.THROTTLED, reason="another worker is fetching a token", after_ms=1000))
-
-    async def _kept(self, calls: Calls, refused: str) -> str:
-        kept = await calls.tools.shared.get(self._note)
-        token = self._usable(_read_token(kept) if kept else None, calls.now, refused)
+        token = await calls.tools.shared.find_or_make(
+            lambda: self._stored(calls, refused),
+            lambda: self._fetch(calls),
+            lock=f"{self._key}:lock",
+            lock_ms=LOCK_MS,
+            wait_ms=WAIT_MS,
+        )
         if token is None:
-            return ""
+            reason = "another worker is fetching a token"
+            raise AttemptOver(Result(outcome=Outcome.THROTTLED, reason=reason, after_ms=1000))
         self._held = token
         return token.value
+
+    async def _stored(self, calls: Calls, refused: str) -> Token | None:
+        stored = await calls.tools.shared.get(self._key)
+        return self._usable(_read_token(stored) if stored else None, calls.now, refused)
 
     def _usable(self, token: Token | None, now: int, refused: str) -> Token | None:
         return token if token and token.value != refused and token.until > now else None
 
-    async def _fetch(self, calls: Calls) -> str:
+    async def _fetch(self, calls: Calls) -> Token:
         answer = await calls.call(self._request(), limited=False)  # another server, not the one the rate is for
         if isinstance(answer, TransportFailure):
             outcome = Outcome.BLOCKED if answer.kind == "tls" else Outcome.RETRY
@@ -94,9 +86,9 @@ class ClientTokens:
         lasts_ms = UNSTATED_MS if granted.expires_in is None else int(granted.expires_in * 1000)
         # One that lasts less than the margin is still good for this attempt.
         until = calls.now + max(lasts_ms - MARGIN_MS, lasts_ms // 2, 1)
-        self._held = Token(value=granted.access_token, until=until)
-        await calls.tools.shared.put(self._note, _write_token(self._held), until - calls.now)
-        return granted.access_token
+        token = Token(value=granted.access_token, until=until)
+        await calls.tools.shared.put(self._key, _write_token(token), until - calls.now)
+        return token
 
     def _request(self) -> Request:
         form = {"grant_type": "client_credentials"}

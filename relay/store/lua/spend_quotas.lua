@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
--- Spends of every cap, or of none. req: {caps = {{key, amount, limit, until_ms}…}}.
--- Answers {key, wait_ms} of the first cap that would not hold; key "": spent.
-local function note(key) return P .. 'note:' .. key end
-for _, cap in ipairs(req.caps) do
-  local key, amount, limit, until_ms = unpack(cap)
-  if tonumber(call('GET', note(key)) or 0) + amount > limit then
+-- Spends of every quota, or of none. req: {quotas = {{key, amount, limit, until_ms}…}}.
+-- Answers {key, wait_ms} of the first quota that would be exceeded; key '': all were spent of.
+local function counter(key) return P .. 'note:' .. key end
+
+for _, quota in ipairs(req.quotas) do
+  local key, amount, limit, until_ms = unpack(quota)
+  if tonumber(call('GET', counter(key)) or 0) + amount > limit then
     return cmsgpack.pack({key, math.max(until_ms - now, 0)})
   end
 end
-for _, cap in ipairs(req.caps) do
-  call('INCRBY', note(cap[1]), cap[2])
-  call('PEXPIREAT', note(cap[1]), cap[4])
+for _, quota in ipairs(req.quotas) do
+  local key, amount, _, until_ms = unpack(quota)
+  call('INCRBY', counter(key), amount)
+  call('PEXPIREAT', counter(key), until_ms)
 end
 return cmsgpack.pack({'', 0})

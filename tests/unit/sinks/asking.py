@@ -1,20 +1,22 @@
-"""A vendor by script, and notes in memory: for sinks that make several calls in one attempt."""
+"""A vendor by script, and shared state in memory: for sinks that make several calls in one attempt."""
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 from multidict import CIMultiDict
 
 from relay.sinks import calls
 from relay.sinks.tools import Tools
+from relay.store.shared_state import SharedState
 from relay.transport import Response
 
 NOW = 1_790_000_123.456
 
 
-class MemoryNotes:
-    """Notes as one process sees them."""
+class MemoryState(SharedState):
+    """Shared state as one process sees it."""
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes | str] = {}
@@ -30,11 +32,16 @@ class MemoryNotes:
     async def delete(self, key):
         self.kept.pop(key, None)
 
-    async def lock(self, key, owner, ttl_ms):
-        return self.kept.setdefault(key, owner) == owner
-
-    async def unlock(self, key, owner):
-        return self.kept.get(key) == owner and self.kept.pop(key) == owner
+    @asynccontextmanager
+    async def lock(self, key, ttl_ms):
+        acquired = key not in self.kept
+        if acquired:
+            self.kept[key] = b"locked"
+        try:
+            yield acquired
+        finally:
+            if acquired:
+                del self.kept[key]
 
     async def take_grant(self, limits):
         return self.granted.pop(0) if self.granted else 0
@@ -46,7 +53,7 @@ class Vendor:
     def __init__(self, monkeypatch) -> None:
         self.asked = []
         self.answers = []
-        self.shared = MemoryNotes()
+        self.shared = MemoryState()
         self.now = NOW
         monkeypatch.setattr(calls, "call", self._call)
 

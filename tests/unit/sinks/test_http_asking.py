@@ -289,7 +289,7 @@ def test_a_delivery_that_was_refused_looks_again_next_time(vendor, needing):
 def test_two_that_need_the_same_do_not_both_make_it(vendor, needing):
     needing((200, ONE), (201, {}))
     (key,) = vendor.shared.kept
-    vendor.shared.kept = {f"{key}:lock": "another"}
+    vendor.shared.kept = {f"{key}:lock": b"another"}
     assert needing().outcome is Outcome.THROTTLED
 
 

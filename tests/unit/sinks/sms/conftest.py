@@ -14,7 +14,7 @@ NOW = 1_790_000_000.0  # Mon 2026-09-21 14:13:20 UTC, 17:13:20 in Moscow
 
 
 class Memory:
-    """Notes without a store. The clock is the test's; what is refused is refused like by the script."""
+    """Shared state without a store. The clock is the test's; what is refused is refused like by the script."""
 
     def __init__(self) -> None:
         self.now = NOW
