@@ -3,9 +3,9 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from relay.accounts.lookups import People
 from relay.amocrm.custom import Custom
 from relay.amocrm.events import read
+from relay.amocrm.people import People
 from relay.amocrm.views import FETCHED, View, fetched, primary, views
 from relay.config.load import Config
 from relay.errors import MissingValue

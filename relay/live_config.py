@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from relay.config.environment import Settings, environ
 from relay.config.load import Config, load_file
 from relay.config.reload import Watcher
+from relay.model import Subscription
 from relay.sinks import TYPES
 from relay.sinks.base import Sink
 from relay.sinks.subscriber.sink import SubscriberSink, Unsubscribed, is_subscriber
-from relay.store.subscriptions import Subscription, Subscriptions
+from relay.store.subscriptions import Subscriptions
 
 
 class LiveConfig:

@@ -96,6 +96,31 @@ class Event(Record):
     received_at: int  # when its receipt arrived
 
 
+SUBSCRIBER = "sub-"
+"""What the names of subscribers' sinks begin with, followed by a number; no sink of the configuration is called so."""
+
+
+class Subscription(Record):
+    """Which events of a source an application asked to be sent, and where. One for each source and address."""
+
+    id: int
+    source: str
+    url: str
+    name: str
+    events: frozenset[str]
+    disabled: bool
+    disabled_reason: str
+    created_at: int
+    updated_at: int
+    created_by: str  # the login of the API user; "" where an operator made it
+    sort: int
+
+    @property
+    def sink(self) -> str:
+        """Return the name of the sink that its deliveries go to."""
+        return f"{SUBSCRIBER}{self.id}"
+
+
 class NewDelivery(Record):
     """A delivery as routing makes it. Its id follows from event, route and sink, or from route and `once` key."""
 
@@ -107,7 +132,7 @@ class NewDelivery(Record):
     content: bytes
     state: DeliveryState = DeliveryState.PENDING
     reason: str = ""
-    queue: str = ""  # where it waits before its sink's own: the account's, for a look-up
+    needs_lookup: bool = False  # waits for a look-up in the account before it enters its sink's queue
 
 
 class CompletedLookup(Record):

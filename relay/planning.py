@@ -23,11 +23,10 @@ from relay.model import (
     Record,
     RoutedEvent,
     RoutedReceipt,
+    Subscription,
 )
 from relay.routing import Failure, Route, Template, delivery_id, match, once_id
 from relay.sinks.base import Sink
-from relay.store.keys import account_queue
-from relay.store.subscriptions import Subscription
 
 
 class RouteEvaluation(Record):
@@ -233,7 +232,7 @@ def _new_delivery(wanted: _PlannedDelivery, filled: _RenderedParams) -> NewDeliv
         content=made.content,
         state=made.state,
         reason=made.reason,
-        queue=account_queue(event.source) if route.fetch else "",
+        needs_lookup=bool(route.fetch),
     )
 
 

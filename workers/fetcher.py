@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from relay.accounts.client import AccountClient
-from relay.accounts.lookups import People
 from relay.accounts.people_cache import people_of
+from relay.amocrm.people import People
 from relay.completing import PendingLookup, complete_lookup, pending_lookups, what_to_fetch
 from relay.errors import AccountUnavailable, RelayError, StoreUnavailable
 from relay.live_config import LiveConfig

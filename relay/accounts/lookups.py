@@ -6,19 +6,10 @@ from typing import Final
 from relay.accounts.answers import Item
 from relay.accounts.client import AccountClient, Params, embedded_items
 from relay.accounts.shapes import Data, hook_shaped
-from relay.model import Record
+from relay.amocrm.people import People
 
 CONTACTS, COMPANY, RESPONSIBLE = "contacts", "company", "responsible"
 BATCH: Final = 50  # ids in one request: an address of some kilobytes
-
-
-class People(Record):
-    """Who stands behind one lead, shaped as hooks are. What was not asked for, or is not there, is None or empty."""
-
-    contact: Data | None = None  # the main one
-    contacts: Sequence[Data] = ()  # the main one first
-    company: Data | None = None
-    responsible: Data | None = None
 
 
 async def fetch_people(client: AccountClient, lead_ids: Collection[str], what: Collection[str]) -> dict[str, People]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from relay.config.load import Config
-from relay.store.subscriptions import Subscription
+from relay.model import Subscription
 
 
 def needed_events(config: Config, source: str, subscriptions: Iterable[Subscription]) -> frozenset[str]:

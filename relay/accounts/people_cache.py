@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from relay.accounts.client import AccountClient
-from relay.accounts.lookups import People, fetch_people
+from relay.accounts.lookups import fetch_people
+from relay.amocrm.people import People
 from relay.model import Record
 from relay.store.shared_state import SharedState
 

@@ -11,8 +11,9 @@ from relay.cli.output import print_json, print_lines, print_table
 from relay.cli.sources import source_of
 from relay.cli.timefmt import format_time
 from relay.errors import RelayError
+from relay.model import Subscription
 from relay.store.reader import Reader
-from relay.store.subscriptions import Subscription, Subscriptions
+from relay.store.subscriptions import Subscriptions
 from relay.web.subscriptions.errors import format_faults
 from relay.web.subscriptions.requests import SubscriptionRequest
 

@@ -24,8 +24,6 @@ from relay.config.sink import SinkSettings, Timeout
 from relay.retrying import parse_duration
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-SUBSCRIBER = "sub-"
-"""What the names of subscribers' sinks begin with, followed by a number; no sink of the file is called so."""
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,256}")
 _SIZE = re.compile(r"(\d{1,9})\s*(B|KiB|MiB)?", re.ASCII)
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024, None: 1}

@@ -10,7 +10,6 @@ from relay.config.findings import Path, did_you_mean, shown
 from relay.config.reading import Reading
 from relay.config.schema import (
     NAME,
-    SUBSCRIBER,
     ApiUserKeys,
     File,
     Ingress,
@@ -24,6 +23,7 @@ from relay.config.schema import (
 )
 from relay.config.sink import SinkSettings
 from relay.config.yaml import Plain
+from relay.model import SUBSCRIBER
 
 Part = TypeVar("Part", bound=BaseModel)
 Section = dict[str, Plain]

@@ -5,9 +5,8 @@ from collections.abc import Collection
 import msgspec
 from redis.asyncio import Redis
 
-from relay.config.schema import SUBSCRIBER
 from relay.errors import LimitReached
-from relay.model import Record
+from relay.model import Subscription
 from relay.store.commands import run_command
 from relay.store.keys import Keys
 from relay.store.scripts import Caller, Script
@@ -24,27 +23,6 @@ _LIMITS = {
     "active": f"the account has {MAX_ACTIVE} active webhooks, the most it may have: remove one that is not needed",
     "total": f"the account has {MAX_KEPT:,} webhooks with the disabled ones: remove some of those",
 }
-
-
-class Subscription(Record):
-    """An application's wish to be sent some events of a source. One for each source and address."""
-
-    id: int
-    source: str
-    url: str
-    name: str
-    events: frozenset[str]
-    disabled: bool
-    disabled_reason: str
-    created_at: int
-    updated_at: int
-    created_by: str  # the login of the API user; "" where an operator made it
-    sort: int
-
-    @property
-    def sink(self) -> str:
-        """Name the sink that its deliveries go to."""
-        return f"{SUBSCRIBER}{self.id}"
 
 
 class Subscriptions:

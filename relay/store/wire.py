@@ -5,7 +5,7 @@ from typing import Literal
 
 from relay.model import Delivery, Limit, Receipt, Record, RoutedReceipt
 from relay.store.body import unpack
-from relay.store.keys import sink_queue
+from relay.store.keys import account_queue, sink_queue
 from relay.store.records import Claim, Hook, Settlement
 
 
@@ -108,7 +108,7 @@ def route_request(part: RoutedReceipt, blobs: list[bytes]) -> dict[str, object]:
     deliveries = []
     for d in part.deliveries:
         blobs.append(d.content)
-        queue = d.queue or sink_queue(d.sink)
+        queue = account_queue(part.receipt.source) if d.needs_lookup else sink_queue(d.sink)
         deliveries.append((d.id, d.event_id, d.sink, d.route, d.once, d.state, d.reason, len(blobs), queue))
     return {
         "id": part.receipt.id,

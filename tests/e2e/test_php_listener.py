@@ -14,13 +14,12 @@ from yarl import URL
 
 from relay.config.load import load
 from relay.config.schema import Subscribers
-from relay.model import Delivery, Outcome, Receipt
+from relay.model import Delivery, Outcome, Receipt, Subscription
 from relay.planning import plan_receipt
 from relay.processes.ports import free_port
 from relay.sinks.address_guard import open_guarded_session
 from relay.sinks.subscriber.sink import SubscriberSink
 from relay.sinks.tools import Tools
-from relay.store.subscriptions import Subscription
 from relay.transport import Request, Response, call
 
 pytestmark = pytest.mark.skipif(

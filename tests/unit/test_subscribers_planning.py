@@ -8,10 +8,9 @@ import pytest
 from relay.amocrm.events import read
 from relay.amocrm.form import encode
 from relay.config.load import load
-from relay.model import Receipt, ReceiptState
+from relay.model import Receipt, ReceiptState, Subscription
 from relay.planning import plan_receipt
 from relay.sinks import TYPES
-from relay.store.subscriptions import Subscription
 
 HOOKS = Path(__file__).parents[1] / "fixtures" / "amocrm"
 CONFIG = load(

@@ -7,18 +7,18 @@ from typing import ClassVar
 from yarl import URL
 
 from relay.amocrm.form import decode
-from relay.config.schema import SUBSCRIBER, Subscribers
+from relay.config.schema import Subscribers
 from relay.config.sink import SinkSettings
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.logs import log
-from relay.model import Decision, Delivery, Json, Outcome, Result
+from relay.model import SUBSCRIBER, Decision, Delivery, Json, Outcome, Result, Subscription
 from relay.retrying import OnUnknown
 from relay.sinks.address_guard import check_url
 from relay.sinks.base import Sink
 from relay.sinks.subscriber import retries
 from relay.sinks.subscriber.retries import ACCEPTED, NO_ANSWER
 from relay.sinks.tools import Tools
-from relay.store.subscriptions import Subscription, Subscriptions
+from relay.store.subscriptions import Subscriptions
 from relay.transport import Request, Response, TransportFailure, call
 
 _GONE = 410

@@ -6,8 +6,8 @@ from relay.config.api_users import ApiUser
 from relay.config.scalars import Trusted
 from relay.errors import LimitReached
 from relay.logs import log
-from relay.model import Json
-from relay.store.subscriptions import Subscription, Subscriptions
+from relay.model import Json, Subscription
+from relay.store.subscriptions import Subscriptions
 from relay.web.subscriptions.errors import format_faults
 from relay.web.subscriptions.requests import SubscriptionRequest
 

@@ -11,8 +11,8 @@ from relay.config.api_users import ApiUser
 from relay.config.scalars import Trusted
 from relay.errors import LimitReached
 from relay.logs import log
-from relay.model import Json
-from relay.store.subscriptions import Subscription, Subscriptions
+from relay.model import Json, Subscription
+from relay.store.subscriptions import Subscriptions
 from relay.web.subscriptions.auth import Authenticator
 from relay.web.subscriptions.body import read_body
 from relay.web.subscriptions.endpoint import for_users, generation

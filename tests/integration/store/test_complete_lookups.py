@@ -17,7 +17,7 @@ def waiting(run, store, given):
 
     def make(*sinks: str) -> list[str]:
         (receipt,) = given.taken()
-        made = [new(f"{receipt.id}-{sink}", receipt.id, sink=sink, content=b"", queue=QUEUE) for sink in sinks]
+        made = [new(f"{receipt.id}-{sink}", receipt.id, sink=sink, content=b"", needs_lookup=True) for sink in sinks]
         run(store.save_routed("router", [routed(receipt, *made)]))
         return [delivery.id for delivery in made]
 
@@ -131,7 +131,7 @@ def test_the_fifth_death_buries_it_at_its_sink(run, store, waiting, claim, look)
 
 def test_a_script_repeated_by_the_router_makes_no_second(run, store, given, claim):
     (receipt,) = given.taken()
-    part = routed(receipt, new("d", receipt.id, content=b"", queue=QUEUE), last=False)
+    part = routed(receipt, new("d", receipt.id, content=b"", needs_lookup=True), last=False)
     run(store.save_routed("router", [part]))
-    run(store.save_routed("router", [routed(receipt, new("d", receipt.id, content=b"", queue=QUEUE))]))
+    run(store.save_routed("router", [routed(receipt, new("d", receipt.id, content=b"", needs_lookup=True))]))
     assert len(claim().items) == 1

@@ -9,12 +9,11 @@ from yarl import URL
 
 from relay.config.schema import Subscribers
 from relay.errors import RejectDelivery, StoreUnavailable
-from relay.model import DecisionKind, DeliveryState, Outcome, Result
+from relay.model import DecisionKind, DeliveryState, Outcome, Result, Subscription
 from relay.sinks import TYPES
 from relay.sinks.subscriber import sink as subscriber
 from relay.sinks.subscriber.sink import SubscriberSink, Unsubscribed, is_subscriber
 from relay.sinks.tools import Tools
-from relay.store.subscriptions import Subscription
 from relay.transport import Response, TransportFailure
 
 BODY = b"account%5Bid%5D=9&leads%5Bstatus%5D%5B0%5D%5Bid%5D=7"
