@@ -1,4 +1,4 @@
-"""The command line: one file for each group of commands. Errors are for people: a message, no traceback."""
+"""The command line: each command in the file of its name, in the order of `relay --help`."""
 
 import sys
 from typing import Any
@@ -6,20 +6,23 @@ from typing import Any
 import typer
 
 from relay.cli import (
-    accounts,
-    catching_up,
+    catch_up,
     check,
-    decisions,
+    connect,
     deliveries,
     demo,
+    dev,
     doctor,
     events,
     explain,
-    processes,
+    names,
+    schema,
     send,
     sinks,
     stats,
     subscriptions,
+    web,
+    worker,
 )
 from relay.errors import RelayError, StoreUnavailable
 from relay.logs import configure_command
@@ -28,10 +31,10 @@ STORE_UNAVAILABLE = 2
 
 
 class CommandLine(typer.Typer):
-    """Typer, with the relay's own errors as messages: exit status 2 where the store is away, else 1."""
+    """Typer that shows the relay's own errors as messages, without a traceback."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command."""
+        """Run a command. Its exit status is 2 where the store is not available, 1 for the relay's other errors."""
         try:
             return super().__call__(*args, **kwargs)
         except RelayError as error:
@@ -41,28 +44,26 @@ class CommandLine(typer.Typer):
 
 app = CommandLine(
     name="relay",
-    help="amoCRM (Kommo) webhooks, delivered.",
+    help="Store amoCRM (Kommo) webhooks and deliver them: run the relay, and see what came in and what went out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # it prints local variables, and these hold secrets
 )
 app.callback()(configure_command)
 app.command()(demo.demo)
-app.command()(processes.dev)
-app.command()(processes.web)
-app.command()(processes.worker)
+app.command()(dev.dev)
+app.command()(web.web)
+app.command()(worker.worker)
 app.command()(check.check)
-app.command()(check.schema)
+app.command()(schema.schema)
 app.command()(explain.explain)
 app.command()(send.send)
 app.command()(stats.stats)
-app.command()(accounts.connect)
-app.command()(accounts.names)
-app.command()(catching_up.catch_up)
+app.command()(connect.connect)
+app.command()(names.names)
+app.command()(catch_up.catch_up)
 app.command()(doctor.doctor)
 app.add_typer(events.app)
-deliveries.app.command()(decisions.confirm)
-deliveries.app.command()(decisions.resend)
 app.add_typer(deliveries.app)
 app.add_typer(subscriptions.app)
 app.add_typer(sinks.app)

@@ -1,13 +1,11 @@
-"""`relay check` and `relay schema`: the configuration file, before it is used."""
+"""`relay check`: find the mistakes of the configuration file before it is used."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from relay.cli.output import print_json
 from relay.config.environment import Settings, environ
-from relay.config.json_schema import json_schema
 from relay.config.load import load_file
 from relay.errors import ConfigError
 from relay.sinks import TYPES
@@ -15,9 +13,11 @@ from relay.sinks import TYPES
 
 def check(
     file: Annotated[Path | None, typer.Argument(help="Default: RELAY_CONFIG, else config/relay.yaml.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse what is not fit for production too.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse also what is not fit for production, such as default secrets.")
+    ] = False,
 ) -> None:
-    """Check the configuration file: every mistake as file:line:column: what is wrong, and what would be right."""
+    """Check the configuration file. Shows where each mistake is (file:line:column) and what would be right."""
     path = str(file) if file else Settings.from_environ(environ()).config_path
     config = load_file(path, environ=environ(), sink_types=TYPES)
     findings = "\n".join(finding.told(path) for finding in config.findings)
@@ -27,8 +27,3 @@ def check(
         typer.echo(findings, err=True)
     counts = f"{len(config.sources)} source(s), {len(config.routes)} route(s), {len(config.sinks)} sink(s)"
     typer.echo(f"{path} is valid: {counts}, version {config.version}")
-
-
-def schema() -> None:
-    """Print the JSON Schema of the configuration file, for editors."""
-    print_json(json_schema(TYPES), reveal=True)

@@ -1,14 +1,17 @@
-"""Open what commands work on: the settings, the configuration, the store."""
+"""Open what commands work on: the environment, the configuration, the store, the sinks' tools, a source's account."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from redis.asyncio import Redis
 
+from relay.accounts.account import open_account
+from relay.accounts.client import AccountClient
 from relay.config.environment import Settings, environ
-from relay.config.load import Config, load_file
+from relay.config.findings import did_you_mean
+from relay.config.load import Config, Source, load_file
 from relay.errors import ConfigError
 from relay.processes.folder import FOLDER, running
 from relay.sinks import TYPES
@@ -23,46 +26,94 @@ ANSWER_SECONDS = 10.0
 T = TypeVar("T")
 
 
-def variables() -> dict[str, str]:
-    """Return the environment, with what a `relay dev` or `relay demo` that runs in this folder adds to it."""
-    return {**running(FOLDER), **{name: value for name, value in environ().items() if value}}
+def nonempty_environ() -> dict[str, str]:
+    """Return the environment without its empty variables, which count as not set."""
+    return {name: value for name, value in environ().items() if value}
 
 
-def settings() -> Settings:
+def command_environ() -> dict[str, str]:
+    """Return the environment with the addresses of the `relay dev` or `relay demo` that runs in this folder."""
+    return {**running(FOLDER), **nonempty_environ()}
+
+
+def load_settings() -> Settings:
     """Read the settings. Raises ConfigError."""
-    return Settings.from_environ(variables())
+    return Settings.from_environ(command_environ())
 
 
-def config() -> Config:
+def load_config() -> Config:
     """Load the configuration. Raises ConfigError."""
-    return load_file(settings().config_path, environ=variables(), sink_types=TYPES)
+    return load_config_of(command_environ())
+
+
+def load_config_of(variables: Mapping[str, str]) -> Config:
+    """Load the configuration as a process with this environment does. Raises ConfigError."""
+    return load_file(Settings.from_environ(variables).config_path, environ=variables, sink_types=TYPES)
+
+
+def check_environment() -> Settings:
+    """Return the settings of this process; first check them and the configuration, so that a mistake is a message.
+
+    Otherwise the program that follows would end with a traceback. Raises ConfigError.
+    """
+    settings = Settings.from_environ(environ())
+    if settings.redis_url is None:
+        raise ConfigError("REDIS_URL is not set: set it to the store's address; `relay dev` starts its own store")
+    load_config_of(environ())
+    return settings
+
+
+def choose_source(sources: Mapping[str, Source], name: str | None) -> Source:
+    """Return the source of a name, or where none is given the only one. Raises ConfigError."""
+    if name is None:
+        if len(sources) == 1:
+            return next(iter(sources.values()))
+        raise ConfigError(f"--source: there are several, name one of {', '.join(sorted(sources))}")
+    if name not in sources:
+        raise ConfigError(f"unknown source {name}, {did_you_mean(name, sources)}")
+    return sources[name]
 
 
 def with_reader(work: Callable[[Reader], Awaitable[T]]) -> T:
-    """Do something with a reader of the store. Raises ConfigError, StoreUnavailable."""
-    return _connected(lambda client, namespace: work(Reader(client, namespace)))
+    """Run something with a reader of the store. Raises ConfigError, StoreUnavailable."""
+    return _with_client(lambda client, namespace: work(Reader(client, namespace)))
 
 
 def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
-    """Do something to the store. Raises ConfigError, StoreUnavailable."""
-    return _connected(lambda client, namespace: work(Store(client, namespace)))
+    """Run something with the store. Raises ConfigError, StoreUnavailable."""
+    return _with_client(lambda client, namespace: work(Store(client, namespace)))
 
 
 def with_tools(work: Callable[[Tools], Awaitable[T]]) -> T:
-    """Do something with what sinks work with. Raises ConfigError, StoreUnavailable."""
+    """Run something with the tools of sinks. Raises ConfigError, StoreUnavailable."""
 
-    async def equipped(client: Redis, namespace: str) -> T:
+    async def run(client: Redis, namespace: str) -> T:
         async with Session() as session:
             return await work(Tools(session=session, shared=SharedState(client, namespace), now=time.time))
 
-    return _connected(equipped)
+    return _with_client(run)
 
 
-def _connected(work: Callable[[Redis, str], Awaitable[T]]) -> T:
-    found = settings()
-    if found.redis_url is None:
+def with_account(source: Source, work: Callable[[AccountClient, Store], Awaitable[T]]) -> T:
+    """Run something with the client of a source's account, and the store that has the account's limit and tokens.
+
+    Raises ConfigError, AccountRefused, AccountUnavailable, StoreUnavailable.
+    """
+    secret_key = load_settings().secret_key
+
+    async def run(client: Redis, namespace: str) -> T:
+        async with Session() as session:
+            account = open_account(source, SharedState(client, namespace), session, secret_key)
+            return await work(account, Store(client, namespace))
+
+    return _with_client(run)
+
+
+def _with_client(work: Callable[[Redis, str], Awaitable[T]]) -> T:
+    settings = load_settings()
+    if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set, and no `relay dev` runs in this folder: which store is meant?")
-    url, namespace = found.redis_url, found.namespace
+    url, namespace = settings.redis_url, settings.namespace
 
     async def run() -> T:
         client = connect(url, answer_seconds=ANSWER_SECONDS)

@@ -1,81 +1,125 @@
-"""`relay deliveries`: what went out, what waits, and what was given up."""
+"""`relay deliveries`: what goes out, what waits, what was given up, and what a person decides about it."""
+
+import getpass
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, TypeAlias
 
 import typer
 
 from relay.cli import options
-from relay.cli.context import config, with_reader
-from relay.cli.output import print_json, print_lines, print_table
-from relay.cli.requests import described, lines_of
-from relay.cli.search import EventFilter, find_deliveries
-from relay.cli.story import Story, format_story, of_delivery, record
-from relay.cli.timefmt import format_time
+from relay.cli.context import load_config, with_reader, with_store
+from relay.cli.display.output import print_json, print_lines, print_table
+from relay.cli.display.request import format_request
+from relay.cli.display.story import format_story
 from relay.errors import ConfigError
 from relay.model import DeliveryState, Json
+from relay.operations.request_description import describe_request
+from relay.operations.search import find_deliveries
+from relay.operations.story import Story, read_delivery_story, story_fields
 from relay.store.reader import Reader
+from relay.store.store import Store
 from relay.store.stored import StoredDelivery
+from relay.timefmt import format_time
 
-app = typer.Typer(name="deliveries", help="What goes out.", no_args_is_help=True)
-COLUMNS = ("arrived", "delivery id", "sink", "state", "tries", "next try", "route", "reason")
+app = typer.Typer(
+    name="deliveries", help="Show what goes out, and decide what only a person can.", no_args_is_help=True
+)
+COLUMNS = ("arrived", "delivery id", "sink", "state", "attempts", "next attempt", "route", "reason")
+
+DeliveryIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="DELIVERY_ID…", show_default=False)]
+ByOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Who decides; the delivery's story shows it.", show_default="your user name")
+]
 
 
 @app.command("list")
 def list_deliveries(
-    source: options.Source = None,
-    event: options.EventName = None,
-    entity: options.Entity = None,
-    sink: options.Sink = None,
-    state: options.StateOfDelivery = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    limit: options.Limit = 20,
-    json: options.Json = False,
-    reveal: options.Reveal = False,
+    source: options.SourceOption = None,
+    event: options.EventOption = None,
+    entity: options.EntityOption = None,
+    sink: options.SinkOption = None,
+    state: options.DeliveryStateOption = None,
+    since: options.SinceOption = None,
+    until: options.UntilOption = None,
+    limit: options.LimitOption = 20,
+    json: options.JsonOption = False,
+    reveal: options.RevealOption = False,
 ) -> None:
-    """List deliveries, the newest first."""
-    wanted: EventFilter = options.event_filter(
+    """List deliveries, newest first."""
+    filters = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit
     )
-    found = with_reader(lambda reader: find_deliveries(reader, wanted))
+    deliveries = with_reader(lambda reader: find_deliveries(reader, filters))
     if json:
-        print_json(found, reveal=reveal)
+        print_json(deliveries, reveal=reveal)
     else:
-        print_table(COLUMNS, map(_row, found), reveal=reveal)
+        print_table(COLUMNS, map(_row, deliveries), reveal=reveal)
 
 
 @app.command("show")
-def show_delivery(id: str, json: options.Json = False, reveal: options.Reveal = False) -> None:
-    """Tell the whole story of a delivery, and show what it sends."""
-    story, content = with_reader(lambda reader: _read(reader, id))
-    request = _request(story.deliveries[0].delivery.sink, content)
+def show_delivery(
+    id: options.DeliveryIdArgument, json: options.JsonOption = False, reveal: options.RevealOption = False
+) -> None:
+    """Show the whole story of a delivery, and the request that it sends."""
+    story, content = with_reader(lambda reader: _read_story_and_content(reader, id))
+    request = _describe(story.deliveries[0].delivery.sink, content)
     if json:
-        print_json({**record(story), "request": request}, reveal=reveal)
+        print_json({**story_fields(story), "request": request}, reveal=reveal)
     else:
-        print_lines([*format_story(story), "request", *lines_of(request)], reveal=reveal)
+        print_lines([*format_story(story), "request", *format_request(request)], reveal=reveal)
 
 
-async def _read(reader: Reader, id: str) -> tuple[Story, bytes]:
-    story = await of_delivery(reader, id)
+@app.command()
+def confirm(ids: DeliveryIds, by: ByOption = None) -> None:
+    """Settle held deliveries as delivered. Look first whether they have arrived."""
+    _decide(ids, by, "delivered", Store.confirm)
+
+
+@app.command()
+def resend(ids: DeliveryIds, by: ByOption = None) -> None:
+    """Send held, dead, cancelled or skipped deliveries again. Look first whether held ones have arrived."""
+    _decide(ids, by, "will be sent again", Store.resend)
+
+
+def _decide(
+    ids: Sequence[str], by: str | None, done: str, apply: Callable[[Store, str, str], Awaitable[str | None]]
+) -> None:
+    operator = by or getpass.getuser()
+
+    async def apply_all(store: Store) -> list[str | None]:
+        return [await apply(store, id, operator) for id in ids]
+
+    refusals = with_store(apply_all)
+    for id, refusal in zip(ids, refusals, strict=True):
+        typer.echo(f"{id}: {refusal or done}", err=refusal is not None)
+    if any(refusals):
+        raise typer.Exit(1)
+
+
+async def _read_story_and_content(reader: Reader, id: str) -> tuple[Story, bytes]:
+    story = await read_delivery_story(reader, id)
     return story, await reader.content(story.deliveries[0].delivery)
 
 
-def _request(sink: str, content: bytes) -> Json:
-    """Show the request by today's configuration, or say why that cannot be."""
+def _describe(sink: str, content: bytes) -> Json:
+    """Describe the request by the configuration in force, or say why that is not possible."""
     try:
-        return described(config(), sink, content)
+        return describe_request(load_config(), sink, content)
     except ConfigError as error:
         return f"not shown: {str(error).splitlines()[0]}"
 
 
 def _row(delivery: StoredDelivery) -> tuple[object, ...]:
-    next_try = "now" if delivery.in_flight else format_time(delivery.due_at)
-    waits = next_try if delivery.state is DeliveryState.PENDING else ""
+    next_attempt = ""
+    if delivery.state is DeliveryState.PENDING:
+        next_attempt = "now" if delivery.in_flight else format_time(delivery.due_at)
     return (
         format_time(delivery.accepted_at),
         delivery.id,
         delivery.sink,
         delivery.state,
         delivery.attempts,
-        waits,
+        next_attempt,
         delivery.route,
         delivery.reason,
     )

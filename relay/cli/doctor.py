@@ -1,59 +1,37 @@
-"""`relay doctor`: the store, the configuration, the sinks and the sources, looked at once."""
+"""`relay doctor`: what is wrong with the running relay, and what to do about it."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
 
-from relay.accounts.source_health import load
 from relay.cli import options
-from relay.cli.context import config, settings, with_reader
-from relay.cli.diagnosis import Diagnosis, Examination, of_config, of_sinks, of_sources, of_store
-from relay.cli.output import print_json, print_lines
-from relay.config.load import Config
-from relay.store.health import read_durability, read_memory_use
-from relay.store.reader import Reader
-from relay.store.shared_state import SharedState
+from relay.cli.context import load_config, load_settings, with_reader
+from relay.cli.display.output import print_json, print_lines
+from relay.operations.diagnosis import Diagnosis, diagnose
+from relay.operations.examination import examine
 
 
 def doctor(
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
-    json: options.Json = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with status 1 for warnings too.")] = False,
+    json: options.JsonOption = False,
 ) -> None:
-    """Look at the store, the configuration, the sinks and the sources. Exit status 1 where something is bad."""
-    found = config()
-    namespace = settings().namespace
-    examined = with_reader(lambda reader: _examine(reader, found, namespace))
-    findings = [*of_config(found), *of_store(examined), *of_sinks(examined, found.sinks), *of_sources(examined.heard)]
+    """Check the configuration, the store, the sinks and the sources. Exits with status 1 where something is bad."""
+    config, namespace = load_config(), load_settings().namespace
+    diagnoses = diagnose(with_reader(lambda reader: examine(reader, config, namespace)), config)
     if json:
-        print_json(findings)
+        print_json(diagnoses)
     else:
-        print_lines(_format_diagnoses(findings))
-    if any(finding.grade == "bad" or (strict and finding.grade == "warning") for finding in findings):
+        print_lines(_format_diagnoses(diagnoses))
+    failing = ("bad", "warning") if strict else ("bad",)
+    if any(diagnosis.grade in failing for diagnosis in diagnoses):
         raise typer.Exit(1)
 
 
-async def _examine(reader: Reader, found: Config, namespace: str) -> Examination:
-    shared = SharedState(reader.client, namespace)
-    asked = time.time_ns() // 1_000_000
-    now = await reader.now()
-    between = (asked + time.time_ns() // 1_000_000) // 2
-    return Examination(
-        durability=await read_durability(reader.client, reader.keys.prefix + "probe"),
-        room=await read_memory_use(reader.client),
-        skew_ms=now - between,
-        oldest_unrouted_ms=await reader.oldest_unrouted(now),
-        sinks=await reader.sinks(),
-        heard={name: await load(shared, name) for name, source in found.sources.items() if source.api},
-        now=now,
-    )
-
-
-def _format_diagnoses(findings: Sequence[Diagnosis]) -> Iterator[str]:
-    for finding in findings:
-        yield f"{finding.grade:<8}{finding.about}: {finding.found}"
-        if finding.means:
-            yield f"        means: {finding.means}"
-        if finding.advice:
-            yield f"        do:    {finding.advice}"
+def _format_diagnoses(diagnoses: Iterable[Diagnosis]) -> Iterator[str]:
+    for diagnosis in diagnoses:
+        yield f"{diagnosis.grade:<8}{diagnosis.about}: {diagnosis.found}"
+        if diagnosis.means:
+            yield f"        means: {diagnosis.means}"
+        if diagnosis.advice:
+            yield f"        do:    {diagnosis.advice}"

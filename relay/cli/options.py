@@ -1,42 +1,34 @@
-"""The options that several commands share, described once."""
+"""Options and arguments that several commands share."""
 
 import time
 from typing import Annotated, TypeAlias
 
 import typer
 
-from relay.cli.search import EventFilter
-from relay.cli.timefmt import parse_time
+from relay import timefmt
 from relay.model import DeliveryState, ReceiptState
+from relay.operations.search import EventFilter
 
-
-def _moment(text: str | None, option: str) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_time(text, time.time_ns() // 1_000_000)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
-
-
-def _entity(text: str) -> tuple[str, str]:
-    entity, colon, id = text.partition(":")
-    if not colon or not entity or not id:
-        raise typer.BadParameter(f"{text!r} is no entity: write lead:123 or contact:456", param_hint="--entity")
-    return entity, id
-
-
-Json: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
-Reveal: TypeAlias = Annotated[bool, typer.Option("--reveal", help="Show e-mail addresses and phone numbers.")]
-Source: TypeAlias = Annotated[str | None, typer.Option(help="Of this source only.")]
-EventName: TypeAlias = Annotated[str | None, typer.Option("--event", help="Of this name: status_lead, add_contact…")]
-Sink: TypeAlias = Annotated[str | None, typer.Option(help="With deliveries to this sink.")]
-EventState: TypeAlias = Annotated[ReceiptState | None, typer.Option("--state", help="In this state.")]
-StateOfDelivery: TypeAlias = Annotated[DeliveryState | None, typer.Option("--state", help="In this state.")]
-Limit: TypeAlias = Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")]
-Entity: TypeAlias = Annotated[str | None, typer.Option(help="About one lead, contact…: lead:123.", metavar="ENTITY:ID")]
-Since: TypeAlias = Annotated[str | None, typer.Option(help="Arrived since: 2h (ago), or 2026-11-23T14:30.")]
-Until: TypeAlias = Annotated[str | None, typer.Option(help="Arrived until.")]
+SourceArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SOURCE", help="A source that has an api.")]
+EventIdArgument: TypeAlias = Annotated[str, typer.Argument(metavar="EVENT_ID", help="An event's or a receipt's id.")]
+DeliveryIdArgument: TypeAlias = Annotated[str, typer.Argument(metavar="DELIVERY_ID", show_default=False)]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+RevealOption: TypeAlias = Annotated[
+    bool, typer.Option("--reveal", help="Show e-mail addresses and phone numbers unmasked.")
+]
+SourceOption: TypeAlias = Annotated[str | None, typer.Option(help="Only of this source.")]
+EventOption: TypeAlias = Annotated[str | None, typer.Option("--event", help="Only this one: status_lead, add_task…")]
+EntityOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Only about this lead, contact…: lead:123.", metavar="ENTITY:ID")
+]
+SinkOption: TypeAlias = Annotated[str | None, typer.Option(help="Only with deliveries to this sink.")]
+ReceiptStateOption: TypeAlias = Annotated[ReceiptState | None, typer.Option("--state", help="Only in this state.")]
+DeliveryStateOption: TypeAlias = Annotated[DeliveryState | None, typer.Option("--state", help="Only in this state.")]
+SinceOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Only what arrived since then: 2h (ago), or 2026-11-23T14:30.")
+]
+UntilOption: TypeAlias = Annotated[str | None, typer.Option(help="Only what arrived until then.")]
+LimitOption: TypeAlias = Annotated[int, typer.Option(min=1, help="At most so many.")]
 
 
 def event_filter(
@@ -50,14 +42,29 @@ def event_filter(
     until: str | None,
     limit: int,
 ) -> EventFilter:
-    """Read the filters as they were given. Raises BadParameter."""
+    """Return the filter that the options of a list describe. Raises BadParameter."""
     return EventFilter(
         source=source,
         event=event,
-        entity=_entity(entity) if entity else None,
+        entity=None if entity is None else _parse_entity(entity),
         sink=sink,
         state=state,
-        since=_moment(since, "--since"),
-        until=_moment(until, "--until"),
+        since=None if since is None else parse_time(since, "--since"),
+        until=None if until is None else parse_time(until, "--until"),
         limit=limit,
     )
+
+
+def parse_time(text: str, option: str) -> int:
+    """Return the time that an option means, in epoch milliseconds. Raises BadParameter."""
+    try:
+        return timefmt.parse_time(text, time.time_ns() // 1_000_000)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def _parse_entity(text: str) -> tuple[str, str]:
+    entity, colon, id = text.partition(":")
+    if not colon or not entity or not id:
+        raise typer.BadParameter(f"{text!r} is not an entity: write lead:123 or contact:456", param_hint="--entity")
+    return entity, id

@@ -7,23 +7,25 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
-from relay.cli.context import config, settings
-from relay.cli.output import print_json
-from relay.cli.posting import post
-from relay.cli.sources import hook_path, source_of
+from relay.cli.context import choose_source, load_config, load_settings
+from relay.cli.display.output import print_json
+from relay.operations.hook_address import hook_path
+from relay.operations.post_hook import post_hook
 
 
 def send(
-    body_file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The body, as it would arrive.")],
-    source: Annotated[str | None, typer.Option(help="As which source's hook; default: the only one.")] = None,
+    body_file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file with the body of a hook.")],
+    source: Annotated[str | None, typer.Option(help="The source of the hook; default: the only one.")] = None,
     url: Annotated[str | None, typer.Option(help="The relay's address; default: this machine, at PORT.")] = None,
-    json: options.Json = False,
+    json: options.JsonOption = False,
 ) -> None:
-    """Post a body to a running relay and print the receipt."""
-    found = config()
-    base = (url or f"http://127.0.0.1:{settings().port}").rstrip("/")
-    posted = asyncio.run(post(base + hook_path(found, source_of(found, source)), body_file.read_bytes()))
+    """Post the body of a hook to a running relay, as amoCRM would, and print its receipt."""
+    config = load_config()
+    path = hook_path(config, choose_source(config.sources, source).name)
+    base = (url or f"http://127.0.0.1:{load_settings().port}").rstrip("/")
+    accepted = asyncio.run(post_hook(base + path, body_file.read_bytes()))
     if json:
-        print_json(posted)
+        print_json(accepted)
     else:
-        typer.echo(f"receipt {posted.receipt}{' (a duplicate of it: not routed again)' if posted.duplicate else ''}")
+        duplicate = " (a duplicate of it: not routed again)" if accepted.duplicate else ""
+        typer.echo(f"receipt {accepted.receipt}{duplicate}")

@@ -1,13 +1,14 @@
-"""`relay sinks`: whether those that deliveries go to are as their settings say."""
+"""`relay sinks`: whether the sinks can be delivered to."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
+import msgspec
 import typer
 
 from relay.cli import options
-from relay.cli.context import config, with_tools
-from relay.cli.output import print_json, print_table
+from relay.cli.context import load_config, with_tools
+from relay.cli.display.output import print_json, print_table
 from relay.config.findings import did_you_mean
 from relay.errors import ConfigError
 from relay.live_config import make_sinks
@@ -15,40 +16,41 @@ from relay.model import Record
 from relay.sinks.base import Probe, Sink
 from relay.sinks.tools import Tools
 
-app = typer.Typer(name="sinks", help="Where deliveries go.", no_args_is_help=True)
+app = typer.Typer(name="sinks", help="Check where deliveries go.", no_args_is_help=True)
+COLUMNS = ("sink", "type", "", "answer")
 
 
 @app.callback()
-def _several() -> None:
-    """Where deliveries go."""
+def _keep_subcommands() -> None:  # without a callback Typer would make the only command the group itself
+    """Check where deliveries go."""
 
 
-class Probed(Record):
-    """What a free call to a sink came to. `ok` None: there is no such call."""
+class ProbedSink(Record):
+    """The answer of a sink to its free call. `ok` None: it has no such call."""
 
     sink: str
     type: str
     ok: bool | None
-    said: str
+    answer: str = msgspec.field(name="said")
 
 
 @app.command()
 def probe(
-    name: Annotated[str | None, typer.Argument(help="One sink; by default all.", show_default=False)] = None,
-    json: options.Json = False,
+    name: Annotated[str | None, typer.Argument(help="A sink; default: all of them.", show_default=False)] = None,
+    json: options.JsonOption = False,
 ) -> None:
-    """Make the free call that each sink has, and say in plain words what is wrong. Nothing is sent to anybody."""
-    sinks = _chosen(make_sinks(config()), name)
-    found = with_tools(lambda tools: _probe(sinks, tools))
+    """Check by a free call to each sink that key, money and settings are right. Nothing is delivered."""
+    sinks = _choose(make_sinks(load_config()), name)
+    probed = with_tools(lambda tools: _probe(sinks, tools))
     if json:
-        print_json(found)
+        print_json(probed)
     else:
-        print_table(("sink", "type", "", "what it says"), map(_row, found))
-    if any(probed.ok is False for probed in found):
+        print_table(COLUMNS, map(_row, probed))
+    if any(sink.ok is False for sink in probed):
         raise typer.Exit(1)
 
 
-def _chosen(sinks: Mapping[str, Sink], name: str | None) -> list[Sink]:
+def _choose(sinks: Mapping[str, Sink], name: str | None) -> list[Sink]:
     if name is None:
         return list(sinks.values())
     if name not in sinks:
@@ -56,16 +58,15 @@ def _chosen(sinks: Mapping[str, Sink], name: str | None) -> list[Sink]:
     return [sinks[name]]
 
 
-async def _probe(sinks: Iterable[Sink], tools: Tools) -> list[Probed]:
+async def _probe(sinks: Iterable[Sink], tools: Tools) -> list[ProbedSink]:
     return [_probed(sink, await sink.probe(tools)) for sink in sinks]
 
 
-def _probed(sink: Sink, answer: Probe | None) -> Probed:
-    if answer is None:
-        return Probed(sink=sink.name, type=sink.type, ok=None, said="it has no free call to ask by")
-    return Probed(sink=sink.name, type=sink.type, ok=answer.ok, said=answer.said)
+def _probed(sink: Sink, probe: Probe | None) -> ProbedSink:
+    if probe is None:
+        return ProbedSink(sink=sink.name, type=sink.type, ok=None, answer="it has no free call")
+    return ProbedSink(sink=sink.name, type=sink.type, ok=probe.ok, answer=probe.said)
 
 
-def _row(probed: Probed) -> tuple[object, ...]:
-    verdict = {True: "ok", False: "wrong", None: "not asked"}[probed.ok]
-    return probed.sink, probed.type, verdict, probed.said
+def _row(sink: ProbedSink) -> tuple[object, ...]:
+    return sink.sink, sink.type, {True: "ok", False: "wrong", None: "not asked"}[sink.ok], sink.answer

@@ -75,15 +75,15 @@ def test_the_demo_settles_and_tells_its_three_stories(tmp_path: Path) -> None:
     """A second time too: the store of the first run is kept, and its `once` keys must not stand in the way."""
     demo(tmp_path)
     said = demo(tmp_path)
-    summary = said.partition("What each sink got:")[2]
+    summary = said.partition("What each sink received:")[2]
     for line in (
         "accounting (http): 1 delivered",
         "A deal is won → invoice for a won deal: delivered",
-        "they got POST /books/invoices",
+        "received POST /books/invoices",
         "newsletter (unisender): 1 delivered",
-        "they got POST /unisender/en/api/subscribe",
+        "received POST /unisender/en/api/subscribe",
         "sms (smsc): 1 delivered, 1 skipped",
-        "they got POST /smsc/sys/send.php phones=+7***67&mes=Сделка",
+        "received POST /smsc/sys/send.php phones=+7***67&mes=Сделка",
         "console (log): 2 delivered",
     ):
         assert line in summary

@@ -25,7 +25,7 @@ routes: []
 
 @pytest.fixture
 def relay(server, namespace, monkeypatch, tmp_path):
-    """Run a command on the test's store; give its exit status and what it said."""
+    """Run a command on the test's store; return its exit status and what it printed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REDIS_URL", server.url)
     monkeypatch.setenv("RELAY_NAMESPACE", namespace)
@@ -41,7 +41,7 @@ def relay(server, namespace, monkeypatch, tmp_path):
 
 @pytest.fixture
 def held(run, store, namespace):
-    """Hold a delivery for a person to decide; give its id."""
+    """Hold a delivery for a person to decide; return its id."""
     (id,) = put(run, store, [b"{}"])
     run(drain(store, namespace, Scripted(sends=["unknown"], on_unknown="hold")))
     return id
@@ -81,14 +81,14 @@ def probe(run, relay, tmp_path):
     return go
 
 
-def test_a_probe_tells_of_each_sink_what_is_wrong(probe):
+def test_a_probe_says_of_each_sink_what_is_wrong(probe):
     status, said = probe("--json")
-    told = {one["sink"]: (one["ok"], one["said"]) for one in json.loads(said)}
+    answers = {sink["sink"]: (sink["ok"], sink["said"]) for sink in json.loads(said)}
     assert status == 1
-    assert told["newsletter"] == (True, "the key is valid, contacts go to 20547 (Newsletter)")
-    assert told["strangers"][0] is False
-    assert "the api_key is not valid" in told["strangers"][1]
-    assert told["console"] == (None, "it has no free call to ask by")
+    assert answers["newsletter"] == (True, "the key is valid, contacts go to 20547 (Newsletter)")
+    assert answers["strangers"][0] is False
+    assert "the api_key is not valid" in answers["strangers"][1]
+    assert answers["console"] == (None, "it has no free call")
 
 
 def test_one_sink_can_be_probed_alone(probe):

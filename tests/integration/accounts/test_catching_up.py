@@ -10,11 +10,11 @@ import pytest
 from relay.accounts.catch_up import CatchUp
 from relay.accounts.source_health import load
 from relay.amocrm.events import read as parsed
-from relay.cli.diagnosis import of_sources
 from relay.config.load import load as load_config
 from relay.errors import ConfigError
 from relay.live_config import make_sinks
 from relay.model import Account
+from relay.operations.diagnosis import diagnose_sources
 from relay.planning import plan_receipt
 from relay.sandbox.amocrm.access import LONG_LIVED
 from relay.sandbox.amocrm.account import WON
@@ -117,8 +117,8 @@ class Life:
 
     def diagnosed(self) -> tuple[str, str]:
         """Return what the doctor says of the source."""
-        (finding,) = of_sources({"acme": self.heard()})
-        return finding.grade, finding.found.partition(",")[0]
+        (diagnosis,) = diagnose_sources({"acme": self.heard()})
+        return diagnosis.grade, diagnosis.found.partition(",")[0]
 
     def planned(self):
         """Take the jobs that listening has made, as if their time had come."""

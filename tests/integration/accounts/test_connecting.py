@@ -114,15 +114,15 @@ def test_a_dry_run_changes_nothing_and_says_what_would(written, connect, served)
     assert not served.amocrm.account.hooks
 
 
-def test_a_disabled_hook_is_shown_and_lifted_when_told(written, connect, served):
+def test_a_disabled_hook_is_shown_and_enabled_on_request(written, connect, served):
     written("add_lead")
     connect()
     served.amocrm.account.hooks[HOOK].disabled = True
-    disabled = "amoCRM has DISABLED this hook after too many failures, and sends nothing: `--enable` lifts that"
+    disabled = "amoCRM has DISABLED this hook after too many failures, and sends nothing: enable it with `--enable`"
     assert connect()[1:] == ["nothing changes: 1 event(s)", disabled]
-    assert connect("--enable", "--dry-run")[-1] == "it was disabled: that would be lifted"
+    assert connect("--enable", "--dry-run")[-1] == "it was disabled: it would be enabled"
     assert served.amocrm.account.hooks[HOOK].disabled
-    assert connect("--enable")[-1] == "it was disabled: that is lifted"
+    assert connect("--enable")[-1] == "it was disabled, and is enabled again"
     assert not served.amocrm.account.hooks[HOOK].disabled
     assert settings_of(served) == ["add_lead"]
     assert connect("--enable")[1:] == ["nothing changes: 1 event(s)"]

@@ -1,13 +1,13 @@
-"""The demo is done when the store and the sandbox both say what the plan says; else what is lacking is said."""
+"""The demo is settled when the store and the fake vendors' log agree with the plan; else it says what is missing."""
 
 import msgspec
 import pytest
 
-from relay.cli.demo_check import Seen, Sent, missing_results
-from relay.cli.posting import Posted
 from relay.config.load import load
+from relay.demo.check import DemoState, SentHook, missing_results
 from relay.live_config import make_sinks
 from relay.model import DeliveryState, Receipt, ReceiptState
+from relay.operations.post_hook import AcceptedHook
 from relay.planning import plan_receipt
 from relay.sandbox.arrivals import Arrival
 from relay.sinks import TYPES
@@ -29,7 +29,7 @@ CONFIG = load(YAML, file="relay.yaml", environ={}, sink_types=TYPES)
 SINKS = CONFIG.sinks
 RECEIPT = Receipt(id="r1", source="acme", received_at=1, body=b"leads[add][0][id]=7")
 PLANNED = plan_receipt(RECEIPT, CONFIG, make_sinks(CONFIG))
-SENT = Sent(title="a deal", posted=Posted(receipt="r1", duplicate=False), planned=PLANNED)
+SENT = SentHook(title="a deal", accepted=AcceptedHook(receipt="r1", duplicate=False), planned=PLANNED)
 INVOICE, TEXT, JOINED = PLANNED.deliveries  # the second cannot be rendered: there is no price
 
 
@@ -57,7 +57,7 @@ def arrival(key: str, **changes: object) -> Arrival:
 
 
 SUBSCRIBED = arrival("", vendor="unisender", path="/en/api/subscribe")
-ALL = Seen(
+ALL = DemoState(
     receipts={"r1": receipt()},
     deliveries={
         INVOICE.id: delivery(INVOICE.id, DeliveryState.DELIVERED),
@@ -68,17 +68,17 @@ ALL = Seen(
 )
 
 
-def replaced(**changes: object) -> Seen:
+def replaced(**changes: object) -> DemoState:
     return msgspec.structs.replace(ALL, **changes)
 
 
-def test_nothing_is_lacking_where_all_is_as_planned() -> None:
+def test_nothing_is_missing_where_all_is_as_planned() -> None:
     assert TEXT.state is DeliveryState.DEAD
     assert missing_results([SENT], ALL, SINKS, SANDBOX) == []
 
 
 @pytest.mark.parametrize(
-    ("seen", "told"),
+    ("state", "expected"),
     [
         (replaced(receipts={}), ["a deal: the receipt must be routed, and is not in the store"]),
         (replaced(receipts={"r1": receipt(ReceiptState.ACCEPTED)}), ["and is accepted"]),
@@ -91,17 +91,17 @@ def test_nothing_is_lacking_where_all_is_as_planned() -> None:
         (replaced(arrivals=[*ALL.arrivals, arrival(INVOICE.id, stored=False, repeat=True)]), []),
     ],
 )
-def test_what_is_lacking_is_said(seen: Seen, told: list[str]) -> None:
-    found = missing_results([SENT], seen, SINKS, SANDBOX)
-    assert len(found) == len(told)
-    assert all(part in text for part, text in zip(told, found, strict=True))
+def test_what_is_missing_is_said(state: DemoState, expected: list[str]) -> None:
+    missing = missing_results([SENT], state, SINKS, SANDBOX)
+    assert len(missing) == len(expected)
+    assert all(part in text for part, text in zip(expected, missing, strict=True))
 
 
 def test_a_sink_elsewhere_is_judged_by_the_store_alone() -> None:
     assert missing_results([SENT], replaced(arrivals=[]), SINKS, "http://127.0.0.1:9999") == []
 
 
-@pytest.mark.parametrize(("duplicate", "lacks"), [(True, 0), (False, 1)])
-def test_a_repetition_must_be_recognised(duplicate: bool, lacks: int) -> None:
-    again = Sent(title="a deal", posted=Posted(receipt="r1", duplicate=duplicate), planned=None)
-    assert len(missing_results([again], ALL, SINKS, SANDBOX)) == lacks
+@pytest.mark.parametrize(("duplicate", "missing"), [(True, 0), (False, 1)])
+def test_a_repetition_must_be_recognised(duplicate: bool, missing: int) -> None:
+    again = SentHook(title="a deal", accepted=AcceptedHook(receipt="r1", duplicate=duplicate), planned=None)
+    assert len(missing_results([again], ALL, SINKS, SANDBOX)) == missing

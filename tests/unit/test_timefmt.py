@@ -1,14 +1,14 @@
-"""Times as people write them, and back."""
+"""Times are read as people write them, and written as people read them."""
 
 import pytest
 
-from relay.cli.timefmt import format_duration, format_time, parse_time
+from relay.timefmt import format_duration, format_time, parse_time
 
 NOW = 1_795_443_326_526
 
 
 @pytest.mark.parametrize(("text", "ago"), [("15m", 900_000), ("2h", 7_200_000), ("3d", 259_200_000), ("1s", 1_000)])
-def test_a_duration_is_so_long_ago(text: str, ago: int) -> None:
+def test_a_duration_is_that_long_ago(text: str, ago: int) -> None:
     assert parse_time(text, NOW) == NOW - ago
 
 
@@ -20,7 +20,7 @@ def test_an_iso_time_is_that_time(text: str, ms: int) -> None:
     assert parse_time(text, NOW) == ms
 
 
-def test_what_is_shown_can_be_typed_in_again() -> None:
+def test_a_time_that_was_printed_can_be_typed_in_again() -> None:
     assert parse_time(format_time(NOW), 0) == NOW
 
 
@@ -34,5 +34,5 @@ def test_anything_else_says_what_would_be_right(text: str) -> None:
     ("ms", "text"),
     [(0, "0ms"), (999, "999ms"), (1_500, "1.5s"), (61_000, "1m 1s"), (3_660_000, "1h 1m"), (90_000_000, "1d 1h")],
 )
-def test_a_span_is_told_in_its_two_largest_units(ms: int, text: str) -> None:
+def test_a_duration_is_written_in_its_two_largest_units(ms: int, text: str) -> None:
     assert format_duration(ms) == text

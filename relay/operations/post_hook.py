@@ -1,4 +1,4 @@
-"""Post a hook to a relay, as amoCRM does."""
+"""Post a hook to a running relay, as amoCRM does."""
 
 from collections.abc import Mapping
 
@@ -13,18 +13,26 @@ POST_MS = 10_000
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
 
-class Posted(Record):
-    """What the relay answered: the receipt, and whether it had come before."""
+class AcceptedHook(Record):
+    """The relay's answer to a hook: the id of its receipt, and whether that hook had arrived before."""
 
     receipt: str
     duplicate: bool
 
 
-async def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Posted:
-    """Post a body to a hook's address. Raises RelayError where it is not taken, StoreUnavailable where not now."""
+async def post_hook(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> AcceptedHook:
+    """Post a body to a hook's address.
+
+    Raises StoreUnavailable where the relay answers 503, RelayError where there is no answer or another refusal.
+    """
     content_type = _JSON if body.lstrip().startswith((b"{", b"[")) else _FORM
-    sent = {"Content-Type": content_type, **(headers or {})}
-    request = Request(method="POST", url=URL(url), headers=sent, body=body, timeout_ms=POST_MS)
+    request = Request(
+        method="POST",
+        url=URL(url),
+        headers={"Content-Type": content_type, **(headers or {})},
+        body=body,
+        timeout_ms=POST_MS,
+    )
     async with Session() as session:
         answer = await session.exchange(request)
     if isinstance(answer, TransportFailure):
@@ -35,4 +43,4 @@ async def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) 
         raise StoreUnavailable(f"the relay answered 503: {text}")
     if answer.status != 202:
         raise RelayError(f"the relay answered {answer.status}: {text[:300]}")
-    return msgspec.json.decode(answer.body, type=Posted)
+    return msgspec.json.decode(answer.body, type=AcceptedHook)

@@ -1,4 +1,4 @@
-"""Print: JSON for programs, tables and lines for people. Personal data is masked unless it is to be revealed."""
+"""Print JSON for programs, tables and lines for people. Personal data is masked unless it is to be revealed."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,11 +11,11 @@ from rich.table import Table
 from relay.cli.masking import mask, masked
 from relay.model import Json
 
-PIPED_WIDTH = 240  # a pipe has no width: lines must not break for `grep`
+PIPED_WIDTH = 240  # a pipe has no width of its own, and lines must not break for `grep`
 
 
 def console() -> Console:
-    """Make the console that prints to stdout."""
+    """Return a console on stdout."""
     return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
 
 
@@ -27,7 +27,7 @@ def print_json(value: object, *, reveal: bool = False) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, reveal: bool = False) -> None:
-    """Print rows; ids are never broken, the last column may be."""
+    """Print rows. Only the last column wraps: ids stay in one piece."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=column != columns[-1])
@@ -38,6 +38,6 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rev
 
 
 def print_lines(lines: Iterable[str], *, reveal: bool = False) -> None:
-    """Print lines as they are."""
+    """Print lines unwrapped."""
     for line in lines:
         console().print(line if reveal else mask(line), markup=False, soft_wrap=True)

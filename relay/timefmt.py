@@ -1,4 +1,4 @@
-"""Times as people write and read them; inside they are epoch milliseconds (pure)."""
+"""Read and write times as people do; inside the relay a time is epoch milliseconds. Pure."""
 
 from datetime import datetime
 
@@ -6,7 +6,10 @@ from relay.retrying import parse_duration
 
 
 def parse_time(text: str, now: int) -> int:
-    """Read "2h" (so long before `now`), or an ISO date or time, local where it names no zone. Raises ValueError."""
+    """Return the time that "2h" (before `now`) or an ISO date or time means; local where it names no time zone.
+
+    Raises ValueError with what would be right.
+    """
     try:
         return now - parse_duration(text)
     except ValueError:
@@ -14,18 +17,18 @@ def parse_time(text: str, now: int) -> int:
     try:
         return round(datetime.fromisoformat(text).timestamp() * 1000)
     except ValueError:
-        raise ValueError(f"{text!r} is no time: write 15m, 2h or 3d (ago), or 2026-11-23T14:30") from None
+        raise ValueError(f"{text!r} is not a time: write 15m, 2h or 3d (ago), or 2026-11-23T14:30") from None
 
 
 def format_time(ms: int | None) -> str:
-    """Write a time in the local zone, to the millisecond."""
+    """Format a time in the local time zone, to the millisecond; None is empty."""
     if ms is None:
         return ""
     return datetime.fromtimestamp(ms / 1000).isoformat(" ", "milliseconds")
 
 
 def format_duration(ms: int) -> str:
-    """Write how long something lasts in its largest two units."""
+    """Format a duration in its two largest units."""
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
         if ms >= size:
             smaller, name = {"d": (3_600_000, "h"), "h": (60_000, "m"), "m": (1000, "s")}[unit]

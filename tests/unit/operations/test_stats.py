@@ -1,4 +1,4 @@
-"""Quantiles from buckets, rates from two counts, gates in words."""
+"""Quantiles are estimated from buckets, rates from two readings of the counters."""
 
 from itertools import pairwise
 
@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.cli.stats import gate, quantile, rates
+from relay.operations.stats import quantile, rates
 from relay.store.histograms import BUCKETS, Histogram, bucket_counts
-
-NOW = 1_795_443_326_526
 
 
 def counts(**at: int) -> list[int]:
@@ -61,22 +59,3 @@ def test_rates_are_what_was_added_a_second() -> None:
         ("delivery", "books", "delivered"): 1,
     }
     assert rates(before, after, 2.0) == {"receipts": 11.0, "attempts": 2.0, "delivered": 0.5}
-
-
-@pytest.mark.parametrize(
-    ("fields", "text"),
-    [
-        ({}, "open"),
-        ({"paused": "1"}, "paused"),
-        ({"until": str(NOW - 1), "reason": "401"}, "open"),
-        ({"route:invoices": str(NOW - 1)}, "open"),
-    ],
-)
-def test_a_gate_is_told_in_words(fields: dict[str, str], text: str) -> None:
-    assert gate(fields, NOW) == text
-
-
-def test_a_closed_gate_says_why_and_which_routes() -> None:
-    told = gate({"until": str(NOW + 1000), "reason": "401 Unauthorized", "route:invoices": str(NOW + 1000)}, NOW)
-    assert "401 Unauthorized" in told
-    assert "invoices closed until" in told

@@ -1,0 +1,32 @@
+"""`relay dev`: a whole relay on this machine, its logs in the terminal."""
+
+import time
+from typing import Final
+
+from relay.cli.context import load_config_of, nonempty_environ
+from relay.cli.display.addresses import format_addresses
+from relay.cli.display.output import console, print_lines
+from relay.processes.folder import FOLDER
+from relay.processes.interrupt import until_interrupted
+from relay.processes.supervisor import Processes
+
+_CHECK_SECONDS: Final = 0.3
+_COLORS: Final = {"web": "cyan", "worker": "green", "sandbox": "magenta"}
+
+
+def dev() -> None:
+    """Run everything on this machine: web, a worker, fake vendors, and an embedded store unless REDIS_URL is set."""
+    variables = {"RELAY_LOG": "console", **nonempty_environ()}
+    with until_interrupted(), Processes(FOLDER, variables, _print_log_line) as processes:
+        config = load_config_of(processes.environ)
+        processes.start()
+        print_lines(format_addresses(processes, config), reveal=True)
+        while True:
+            processes.check()
+            time.sleep(_CHECK_SECONDS)
+
+
+def _print_log_line(process: str, line: str) -> None:
+    terminal = console()
+    terminal.print(f"{process:<8}│ ", style=_COLORS.get(process), end="")
+    terminal.print(line, markup=False, soft_wrap=True)

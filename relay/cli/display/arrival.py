@@ -1,0 +1,24 @@
+"""Format a request that arrived at a fake vendor. Pure."""
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+from relay.sandbox.arrivals import Arrival
+
+BODY_CHARACTERS: Final = 160
+_CREDENTIALS: Final = frozenset({"api_key", "apikey", "api_id", "login", "psw"})
+"""The fields of forms that hold the caller's credentials: they are left out."""
+
+
+def format_arrival(arrival: Arrival) -> str:
+    """Format a request in one line: a form decoded and without credentials, a long body cut."""
+    is_form = "form-urlencoded" in arrival.headers.get("content-type", "")
+    body = _format_form(arrival.body) if is_form else arrival.body
+    if len(body) > BODY_CHARACTERS:
+        body = body[:BODY_CHARACTERS] + "…"
+    return f"{arrival.method} /{arrival.vendor}{arrival.path} {body}"
+
+
+def _format_form(body: str) -> str:
+    fields = parse_qsl(body, keep_blank_values=True)
+    return "&".join(f"{name}={value}" for name, value in fields if name not in _CREDENTIALS)

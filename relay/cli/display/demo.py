@@ -1,0 +1,70 @@
+"""Show the demo while it runs: a live view on a terminal, a line for each thing that is new elsewhere."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Self
+
+from relay.cli.display.arrival import format_arrival
+from relay.cli.display.demo_live import LiveView
+from relay.cli.display.output import print_lines
+from relay.config.load import Config
+from relay.demo.check import DemoState, stored_arrivals, vendor_path
+from relay.demo.run import DemoRun
+
+
+def choose_view() -> "LineView | LiveView":
+    """Return the view that fits stdout."""
+    return LiveView() if sys.stdout.isatty() else LineView()
+
+
+class LineView:
+    """Prints a line for each thing that is new; the lines of `shown` are not."""
+
+    def __init__(self, shown: Iterable[str] = ()) -> None:
+        self._shown = set(shown)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """Leave what was printed."""
+
+    def update(self, state: DemoState, titles: Mapping[str, str]) -> None:
+        """Print what is new."""
+        for line in format_state(state, titles):
+            if line not in self._shown:
+                self._shown.add(line)
+                print_lines([line])
+
+
+def format_state(state: DemoState, titles: Mapping[str, str]) -> Iterator[str]:
+    """Format what there is: a line for each hook, each finished delivery, each request to a vendor."""
+    for receipt in state.receipts_by_arrival:
+        yield f"hook      {receipt.id}  {titles.get(receipt.id, 'from outside')}"
+        if receipt.duplicates:
+            yield f"hook      {receipt.id}  sent again, {receipt.duplicates} time(s): a duplicate, not routed"
+        if receipt.config:
+            yield f"{receipt.state:<9} {receipt.id}  {receipt.reason}".rstrip()
+    for delivery in state.deliveries.values():
+        if delivery.finished_at is not None:
+            yield f"{delivery.state:<9} {delivery.id}  {delivery.route} → {delivery.sink}  {delivery.reason}".rstrip()
+    for arrival in state.arrivals:
+        yield f"arrived   #{arrival.seq} {format_arrival(arrival)}"
+
+
+def format_summary(run: DemoRun, config: Config, sandbox_url: str) -> Iterator[str]:
+    """Format what each sink received, in lines."""
+    yield ""
+    yield f"{len(run.sent)} hooks, all settled. What each sink received:"
+    for name, sink in run.sinks.items():
+        deliveries = [delivery for delivery in run.state.deliveries.values() if delivery.sink == name]
+        states = sorted(Counter(delivery.state for delivery in deliveries).items())
+        yield f"  {name} ({sink.type}): {', '.join(f'{count} {state}' for state, count in states) or 'nothing'}"
+        for delivery in deliveries:
+            title = run.titles.get(delivery.event_id.partition(".")[0], "a hook from outside")
+            yield f"    {title} → {delivery.route}: {delivery.state} {delivery.reason}".rstrip()
+        path = vendor_path(config.sinks[name], sandbox_url)
+        for arrival in stored_arrivals(path, run.state.arrivals) if path else ():
+            yield f"    received {format_arrival(arrival)}"

@@ -1,0 +1,39 @@
+"""Format the explanation of a receipt in lines. Pure."""
+
+from collections.abc import Iterator
+
+from relay.cli.display.request import format_request
+from relay.operations.explanation import EventExplanation, ExplainedDelivery, Explanation, RouteExplanation
+
+
+def format_explanation(explanation: Explanation) -> Iterator[str]:
+    """Format an explanation in lines."""
+    yield f"source {explanation.source}: {_format_state(explanation.state, explanation.reason)}"
+    for event in explanation.events:
+        yield ""
+        yield from _format_event(event)
+
+
+def _format_event(event: EventExplanation) -> Iterator[str]:
+    yield f"{event.event} {event.entity} {event.entity_id}: {_format_state(event.state, event.reason)}"
+    for route in event.routes:
+        yield from _format_route(route)
+
+
+def _format_route(route: RouteExplanation) -> Iterator[str]:
+    if not route.matched:
+        yield f"  ✗ {route.route}: {route.because}"
+        return
+    yield f"  ✓ {route.route}"
+    for delivery in route.deliveries:
+        yield from _format_delivery(delivery)
+
+
+def _format_delivery(delivery: ExplainedDelivery) -> Iterator[str]:
+    yield f"      → {delivery.sink}: {_format_state(delivery.state, delivery.reason)}"
+    if delivery.request is not None:
+        yield from (f"      {line}" for line in format_request(delivery.request))
+
+
+def _format_state(state: str, reason: str) -> str:
+    return f"{state}, {reason}" if reason else state

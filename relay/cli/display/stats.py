@@ -1,0 +1,49 @@
+"""Format counts, rates and the state of the sinks. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from relay.operations.stats import SinkStats, Stats
+from relay.timefmt import format_duration, format_time
+
+SINK_COLUMNS = (
+    *("sink", "type", "waiting", "in flight", "held", "dead", "oldest due"),
+    *("attempt p50", "p99", "end to end p50", "p99", "gate"),
+)
+
+
+def format_stats(stats: Stats) -> Iterator[str]:
+    """Format the counts and rates in lines."""
+    yield f"inbox: {stats.inbox[0]} waiting, {stats.inbox[1]} being routed; jobs: {stats.jobs[0]} waiting"
+    yield ", ".join(f"{name} {rate:g}/s" for name, rate in stats.rates.items())
+    yield ""
+    for name, count in stats.counts.items():
+        yield f"{count:>10}  {name}"
+    yield ""
+
+
+def sink_row(sink: SinkStats, now: int) -> tuple[object, ...]:
+    """Return the table row of a sink, under SINK_COLUMNS."""
+    state = sink.state
+    latencies = (sink.attempt.p50, sink.attempt.p99, sink.end_to_end.p50, sink.end_to_end.p99)
+    return (
+        state.name,
+        state.type,
+        state.waiting,
+        state.in_flight,
+        state.held,
+        state.dead,
+        "" if state.oldest_due_ms is None else format_duration(state.oldest_due_ms),
+        *("" if ms is None else format_duration(ms) for ms in latencies),
+        format_gate(state.gate, now),
+    )
+
+
+def format_gate(fields: Mapping[str, str], now: int) -> str:
+    """Format a sink's gate: open, paused, or closed until when and why; then the routes that are closed alone."""
+    if "paused" in fields:
+        return "paused"
+    routes = {name.removeprefix("route:"): int(until) for name, until in fields.items() if name.startswith("route:")}
+    closed = [f"{name} closed until {format_time(until)}" for name, until in routes.items() if until > now]
+    until = int(fields.get("until", 0))
+    whole = f"closed until {format_time(until)}: {fields.get('reason', '')}" if until > now else "open"
+    return "; ".join([whole, *closed])

@@ -1,0 +1,67 @@
+"""Format the story of an event or a delivery in lines, in the order in which things happened. Pure."""
+
+from collections.abc import Iterator
+
+from relay.model import Attempt, DeliveryState
+from relay.operations.story import DeliveryStory, Story
+from relay.store.stored import StoredDelivery, StoredReceipt
+from relay.timefmt import format_time
+
+
+def format_story(story: Story) -> Iterator[str]:
+    """Format a story in lines."""
+    yield from _format_receipt(story.receipt)
+    for event in story.events:
+        yield f"event {story.receipt.id}.{event.index}"
+        yield f"  {event.name} {event.entity} {event.entity_id}".rstrip()
+        yield f"  {_format_state(event.state, event.reason)}"
+    for delivery_story in story.deliveries:
+        yield from _format_delivery(delivery_story)
+
+
+def _format_receipt(receipt: StoredReceipt) -> Iterator[str]:
+    yield f"receipt {receipt.id}"
+    origin = "recovered from the account's history for" if receipt.recovered else "arrived from"
+    sender = f", {receipt.user_agent}" if receipt.user_agent else ""
+    yield f"  {format_time(receipt.received_at)}  {origin} {receipt.source}, {receipt.size} bytes{sender}"
+    if receipt.duplicates:
+        last = format_time(receipt.last_duplicate_at)
+        yield f"  {last}  last of {receipt.duplicates} duplicate(s), not routed again"
+    version = f" under configuration {receipt.config}" if receipt.config else ""
+    yield f"  {_format_state(receipt.state, receipt.reason)}{version}"
+
+
+def _format_delivery(story: DeliveryStory) -> Iterator[str]:
+    delivery = story.delivery
+    yield f"delivery {delivery.id}"
+    yield f"  {delivery.route} → {delivery.sink}{', once per `once` key' if delivery.once else ''}"
+    yield f"  {format_time(delivery.created_at)}  created"
+    for attempt in story.attempts:
+        yield f"  {format_time(attempt.at)}  {_format_attempt(attempt)}"
+    if delivery.deaths:
+        yield f"  {delivery.deaths} worker(s) died while working on it"
+    yield f"  {_format_end(delivery)}"
+
+
+def _format_attempt(attempt: Attempt) -> str:
+    if attempt.number == 0:  # an operator's decision: its reason says what was decided, and by whom
+        return attempt.reason
+    times = f" ({attempt.times} times, this is the last)" if attempt.times > 1 else ""
+    status = f" {attempt.status}" if attempt.status is not None else ""
+    next_at = f", next attempt {format_time(attempt.next_at)}" if attempt.next_at is not None else ""
+    provider = f", their id {attempt.provider_id}" if attempt.provider_id else ""
+    head = f"attempt {attempt.number}{times}: {attempt.outcome}{status} in {attempt.took_ms} ms"
+    return f"{head}: {attempt.reason}{provider}; {attempt.decision}{next_at}"
+
+
+def _format_end(delivery: StoredDelivery) -> str:
+    if delivery.state is not DeliveryState.PENDING:
+        when = f"{format_time(delivery.finished_at)}  " if delivery.finished_at is not None else ""
+        return when + _format_state(delivery.state, delivery.reason)
+    if delivery.in_flight:
+        return "pending: it is being sent"
+    return f"pending: next attempt {format_time(delivery.due_at)}"
+
+
+def _format_state(state: str, reason: str) -> str:
+    return f"{state}: {reason}" if reason else state

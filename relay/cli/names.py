@@ -1,0 +1,34 @@
+"""`relay names`: save what an account's pipelines, statuses, users and custom fields are called."""
+
+from pathlib import Path
+
+import typer
+
+from relay.accounts.names import fetch_names, to_yaml
+from relay.cli import options
+from relay.cli.context import choose_source, command_environ, load_settings, with_account
+from relay.config.account_names import names_folder
+from relay.config.load import load_sources
+
+
+def names(source: options.SourceArgument) -> None:
+    """Save the account's names of pipelines, statuses, users and custom fields, for use in the configuration."""
+    config_path = load_settings().config_path
+    account = choose_source(load_sources(config_path, environ=command_environ()), source)
+    fetched = with_account(account, lambda client, _: fetch_names(client))
+    path = names_folder(config_path) / f"{source}.yaml"
+    changed = _write(path, to_yaml(source, fetched))
+    counts = f"{len(fetched.pipelines)} pipeline(s), {len(fetched.users)} user(s)"
+    fields = sum(len(fields) for fields in fetched.fields.values())
+    typer.echo(f"{path}: {counts}, {fields} custom field(s){'' if changed else '; nothing has changed'}")
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write a file, whole or not at all; return whether its text has changed."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".yaml.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+    return True

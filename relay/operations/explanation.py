@@ -1,0 +1,113 @@
+"""Explain a receipt: for each route whether it matches, or which condition fails on which value. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+import uuid_utils
+
+from relay.amocrm.events import read
+from relay.config.load import Config
+from relay.errors import Malformed, RelayError
+from relay.live_config import make_sinks
+from relay.model import Event, Json, NewDelivery, Receipt, Record
+from relay.planning import RouteEvaluation, evaluate_routes, plan_receipt
+from relay.sinks.base import Sink
+
+
+class ExplainedDelivery(Record):
+    """A delivery that a route would create, with the request that its sink would send."""
+
+    sink: str
+    id: str
+    state: str
+    reason: str
+    request: Json
+
+
+class RouteExplanation(Record):
+    """Why a route does not match an event, or the deliveries that it would create."""
+
+    route: str
+    matched: bool
+    because: str
+    deliveries: Sequence[ExplainedDelivery]
+
+
+class EventExplanation(Record):
+    """An event, and the explanation of every route."""
+
+    event: str
+    entity: str
+    entity_id: str
+    state: str
+    reason: str
+    routes: Sequence[RouteExplanation]
+
+
+class Explanation(Record):
+    """What would become of a receipt."""
+
+    source: str
+    state: str
+    reason: str
+    events: Sequence[EventExplanation]
+
+
+def receipt_from_body(body: bytes, source: str) -> Receipt:
+    """Return a receipt of a body, as if it had just arrived."""
+    id = uuid_utils.uuid7()
+    return Receipt(id=str(id), source=source, received_at=id.timestamp, body=body)
+
+
+def explain_receipt(receipt: Receipt, config: Config, index: str | None) -> Explanation:
+    """Explain a receipt, or only its event of that index. Raises RelayError where it has no such event."""
+    sinks = make_sinks(config)
+    planned = plan_receipt(receipt, config, sinks)
+    events = _decoded_events(receipt)
+    explained = [
+        EventExplanation(
+            event=event.name,
+            entity=event.entity,
+            entity_id=event.entity_id,
+            state=routed.state,
+            reason=routed.reason,
+            routes=_explain_routes(event, config, sinks),
+        )
+        for event, routed in zip(events, planned.events, strict=True)
+        if index in (None, str(event.index))
+    ]
+    if index is not None and not explained:
+        raise RelayError(f"receipt {receipt.id} has no event {index}: it has {len(events)}, counted from 0")
+    return Explanation(source=receipt.source, state=planned.state, reason=planned.reason, events=explained)
+
+
+def _decoded_events(receipt: Receipt) -> Sequence[Event]:
+    try:
+        return read(receipt)[1]
+    except Malformed:  # the plan has it as malformed, with the reason
+        return ()
+
+
+def _explain_routes(event: Event, config: Config, sinks: Mapping[str, Sink]) -> list[RouteExplanation]:
+    source = config.sources.get(event.source)
+    if source is None:
+        return []
+    return [_explain_route(evaluation, sinks) for evaluation in evaluate_routes(event, source, config, sinks)]
+
+
+def _explain_route(evaluation: RouteEvaluation, sinks: Mapping[str, Sink]) -> RouteExplanation:
+    return RouteExplanation(
+        route=evaluation.route.name,
+        matched=evaluation.failure is None,
+        because=evaluation.failure.message if evaluation.failure else "",
+        deliveries=[_explain_delivery(delivery, sinks) for delivery in evaluation.deliveries],
+    )
+
+
+def _explain_delivery(delivery: NewDelivery, sinks: Mapping[str, Sink]) -> ExplainedDelivery:
+    return ExplainedDelivery(
+        sink=delivery.sink,
+        id=delivery.id,
+        state=delivery.state,
+        reason=delivery.reason,
+        request=sinks[delivery.sink].describe(delivery.content) if delivery.content else None,
+    )

@@ -1,0 +1,40 @@
+"""Register the relay's address as a webhook of an amoCRM account."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from relay.accounts.client import AccountClient
+from relay.accounts.hooks import Change, change, enable_hook, list_hooks, set_hook
+from relay.logs import mask
+from relay.model import Record
+
+
+class HookRegistration(Record):
+    """What registering changed, or would change in a dry run. Tokens in its addresses are masked."""
+
+    url: str
+    events: Sequence[str]
+    change: Change
+    disabled: bool  # still disabled afterwards: amoCRM sends nothing
+
+
+async def register_hook(
+    client: AccountClient, address: str, events: frozenset[str], *, enable: bool, dry_run: bool
+) -> HookRegistration:
+    """Register an address for these events, and with `enable` enable it where amoCRM has disabled it.
+
+    Changes nothing where the account's webhook is as it should be. Raises as the client does.
+    """
+    needed = change(await list_hooks(client), address, events)
+    accepted = events - frozenset(needed.unknown)
+    if needed.disabled and enable and not dry_run:
+        await enable_hook(client, address, accepted)
+    elif needed.needed and not dry_run:
+        await set_hook(client, address, accepted)
+    return HookRegistration(
+        url=mask(address),
+        events=sorted(accepted),
+        change=msgspec.structs.replace(needed, strays=[mask(url) for url in needed.strays]),
+        disabled=needed.disabled and (dry_run or not enable),
+    )

@@ -1,0 +1,69 @@
+"""Read the story of an event or a delivery: its receipt, its events, its deliveries and every attempt."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from relay.errors import RelayError
+from relay.model import Attempt, Record, RoutedEvent
+from relay.store.reader import Reader
+from relay.store.stored import StoredDelivery, StoredReceipt
+
+
+class DeliveryStory(Record):
+    """A delivery with its attempts, oldest first."""
+
+    delivery: StoredDelivery
+    attempts: Sequence[Attempt]
+
+
+class Story(Record):
+    """A receipt, all its events or one of them, and their deliveries."""
+
+    receipt: StoredReceipt
+    events: Sequence[RoutedEvent]
+    deliveries: Sequence[DeliveryStory]
+
+
+async def read_event_story(reader: Reader, id: str) -> Story:
+    """Read the story of an event ("<receipt>.<index>") or of a whole receipt. Raises RelayError where there is none."""
+    receipt_id, _, index = id.partition(".")
+    receipts = await reader.receipts([receipt_id])
+    events = [event for receipt in receipts for event in receipt.events if index in ("", str(event.index))]
+    if not receipts or (index and not events):
+        raise _not_found("event", id, "relay events list")
+    indexes = {event.index for event in events}
+    ids = [delivery for delivery, event in receipts[0].deliveries.items() if event in indexes]
+    return Story(receipt=receipts[0], events=events, deliveries=await _with_attempts(reader, ids))
+
+
+async def read_delivery_story(reader: Reader, id: str) -> Story:
+    """Read the story of a delivery. Raises RelayError where there is none."""
+    deliveries = await _with_attempts(reader, [id])
+    if not deliveries:
+        raise _not_found("delivery", id, "relay deliveries list")
+    receipt_id, _, index = deliveries[0].delivery.event_id.partition(".")
+    receipt = (await reader.receipts([receipt_id]))[0]
+    events = [event for event in receipt.events if str(event.index) == index]
+    return Story(receipt=receipt, events=events, deliveries=deliveries)
+
+
+async def _with_attempts(reader: Reader, ids: Sequence[str]) -> list[DeliveryStory]:
+    return [
+        DeliveryStory(delivery=delivery, attempts=await reader.story(delivery.id))
+        for delivery in await reader.deliveries(ids)
+    ]
+
+
+def _not_found(kind: str, id: str, command: str) -> RelayError:
+    return RelayError(f"no {kind} {id}: give a full id, as `{command}` shows it; retention may have removed it")
+
+
+def story_fields(story: Story) -> dict[str, object]:
+    """Return a story for programs: events too have their fields by name, which are stored as arrays."""
+    receipt = {**msgspec.structs.asdict(story.receipt), "events": list(map(_event_fields, story.receipt.events))}
+    return {"receipt": receipt, "events": list(map(_event_fields, story.events)), "deliveries": story.deliveries}
+
+
+def _event_fields(event: RoutedEvent) -> dict[str, object]:
+    return msgspec.structs.asdict(event)

@@ -1,0 +1,34 @@
+"""An explanation is printed route by route: a tick and the request, or a cross and the condition that failed."""
+
+from relay.cli.display.explanation import format_explanation
+from relay.operations.explanation import EventExplanation, ExplainedDelivery, Explanation, RouteExplanation
+
+
+def test_a_matching_route_shows_its_request_and_another_the_failed_condition() -> None:
+    invoice = ExplainedDelivery(sink="books", id="d1", state="pending", reason="", request={"amount": "1500.00"})
+    unsent = ExplainedDelivery(sink="sms", id="d2", state="skipped", reason="no phone", request=None)
+    routes = [
+        RouteExplanation(route="invoice", matched=True, because="", deliveries=[invoice, unsent]),
+        RouteExplanation(route="contacts", matched=False, because='on: saw "status_lead"', deliveries=[]),
+    ]
+    event = EventExplanation(
+        event="status_lead", entity="lead", entity_id="77", state="routed", reason="", routes=routes
+    )
+    explanation = Explanation(source="acme", state="routed", reason="", events=[event])
+    assert list(format_explanation(explanation)) == [
+        "source acme: routed",
+        "",
+        "status_lead lead 77: routed",
+        "  ✓ invoice",
+        "      → books: pending",
+        "        {",
+        '          "amount": "1500.00"',
+        "        }",
+        "      → sms: skipped, no phone",
+        '  ✗ contacts: on: saw "status_lead"',
+    ]
+
+
+def test_a_receipt_without_events_shows_its_reason() -> None:
+    explanation = Explanation(source="acme", state="malformed", reason="not a form", events=[])
+    assert list(format_explanation(explanation)) == ["source acme: malformed, not a form"]

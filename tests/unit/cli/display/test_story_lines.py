@@ -1,0 +1,87 @@
+"""A story is printed in the order in which things happened, and an operator's decision as what it is."""
+
+import msgspec
+import pytest
+
+from relay.cli.display.story import format_story
+from relay.model import Attempt, DecisionKind, DeliveryState, Outcome, ReceiptState, RoutedEvent
+from relay.operations.story import DeliveryStory, Story
+from relay.store.stored import StoredDelivery, StoredReceipt
+from relay.timefmt import format_time
+
+AT = 1_795_443_326_526
+EVENT = RoutedEvent(index=0, name="add_lead", entity="lead", entity_id="7", state=ReceiptState.ROUTED, reason="")
+RECEIPT = StoredReceipt(
+    id="r1", source="acme", received_at=AT, size=20, state=ReceiptState.ROUTED, reason="", content_type="",
+    user_agent="amoCRM", request_id="", config="c1", duplicates=0, last_duplicate_at=None, events=[EVENT],
+    deliveries={"d1": 0},
+)  # fmt: skip
+DELIVERY = StoredDelivery(
+    id="d1", event_id="r1.0", source="acme", route="invoice", sink="books", state=DeliveryState.DELIVERED,
+    reason="201 Created", accepted_at=AT, created_at=AT, finished_at=AT, due_at=None, in_flight=False, attempts=1,
+    deaths=0, once=False, config="c1", content_id="d1",
+)  # fmt: skip
+DIED = Attempt(
+    number=1, at=AT, took_ms=5, outcome=Outcome.REJECTED, reason="422 no amount", decision=DecisionKind.DEAD, status=422
+)
+RESENT = Attempt(
+    number=0, at=AT, took_ms=0, outcome=Outcome.RETRY, reason="resent by anna", decision=DecisionKind.RETRY
+)
+
+
+def story(*attempts: Attempt, receipt: StoredReceipt = RECEIPT, **changes: object) -> list[str]:
+    delivery = msgspec.structs.replace(DELIVERY, **changes)
+    deliveries = [DeliveryStory(delivery=delivery, attempts=attempts)]
+    lines = format_story(Story(receipt=receipt, events=[EVENT], deliveries=deliveries))
+    return [line.replace(format_time(AT), "AT") for line in lines]
+
+
+def test_a_story_goes_from_the_receipt_to_the_last_attempt() -> None:
+    assert story(DIED, RESENT, once=True) == [
+        "receipt r1",
+        "  AT  arrived from acme, 20 bytes, amoCRM",
+        "  routed under configuration c1",
+        "event r1.0",
+        "  add_lead lead 7",
+        "  routed",
+        "delivery d1",
+        "  invoice → books, once per `once` key",
+        "  AT  created",
+        "  AT  attempt 1: rejected 422 in 5 ms: 422 no amount; dead",
+        "  AT  resent by anna",
+        "  AT  delivered: 201 Created",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"recovered": True}, "  AT  recovered from the account's history for acme, 20 bytes, amoCRM"),
+        ({"duplicates": 2, "last_duplicate_at": AT}, "  AT  last of 2 duplicate(s), not routed again"),
+    ],
+)
+def test_a_receipt_that_came_otherwise_says_how(changes: dict[str, object], line: str) -> None:
+    assert line in story(receipt=msgspec.structs.replace(RECEIPT, **changes))
+
+
+def test_attempts_that_were_put_off_in_a_row_are_one_line_with_the_next() -> None:
+    wait = Attempt(
+        number=1, at=AT, took_ms=5, outcome=Outcome.BLOCKED, reason="wrong key", decision=DecisionKind.WAIT, status=401,
+        times=3, next_at=AT,
+    )  # fmt: skip
+    assert (
+        "  AT  attempt 1 (3 times, this is the last): blocked 401 in 5 ms: wrong key; wait, next attempt AT"
+        in story(wait)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"state": DeliveryState.PENDING, "due_at": AT}, "  pending: next attempt AT"),
+        ({"state": DeliveryState.PENDING, "in_flight": True}, "  pending: it is being sent"),
+        ({"state": DeliveryState.HELD, "finished_at": None, "reason": "look there"}, "  held: look there"),
+    ],
+)
+def test_a_delivery_that_is_not_finished_ends_with_what_it_waits_for(changes: dict[str, object], line: str) -> None:
+    assert story(**changes)[-1] == line

@@ -1,0 +1,93 @@
+"""A diagnosis says what is wrong, what that means and what to do about it."""
+
+import pytest
+
+from relay.accounts.source_health import SourceHealth
+from relay.operations.diagnosis import diagnose_sinks, diagnose_sources, diagnose_store
+from relay.operations.examination import Examination
+from relay.store.health import Durability, MemoryUse
+from relay.store.stored import SinkState
+
+HOUR = 3_600_000
+GOOD = {
+    "durability": Durability("fsync", 0, "noeviction"),
+    "memory": MemoryUse(used=10, limit=1000),
+    "clock_skew_ms": 0,
+    "oldest_unrouted_ms": None,
+    "sinks": (),
+    "sources": {},
+    "now": HOUR,
+}
+
+
+def examination(**changes) -> Examination:
+    return Examination(**{**GOOD, **changes})
+
+
+def test_a_store_without_a_problem_is_good_in_everything():
+    assert {diagnosis.grade for diagnosis in diagnose_store(examination())} == {"good"}
+
+
+@pytest.mark.parametrize(
+    ("what", "about", "grade"),
+    [
+        ({"durability": Durability("everysec", 0, "noeviction")}, "what the store survives", "warning"),
+        ({"durability": Durability("memory", 0, "noeviction")}, "what the store survives", "bad"),
+        ({"durability": Durability("fsync", 0, "allkeys-lru")}, "eviction", "bad"),
+        ({"memory": MemoryUse(used=900, limit=1000)}, "headroom", "bad"),
+        ({"memory": MemoryUse(used=900, limit=0)}, "headroom", "warning"),
+        ({"clock_skew_ms": -5000}, "clock", "warning"),
+        ({"oldest_unrouted_ms": 2 * HOUR}, "workers", "bad"),
+    ],
+)
+def test_each_problem_of_the_store_is_found_with_a_remedy(what, about, grade):
+    (problem,) = [diagnosis for diagnosis in diagnose_store(examination(**what)) if diagnosis.grade != "good"]
+    assert (problem.about, problem.grade) == (about, grade)
+    assert problem.means
+    assert problem.advice
+
+
+@pytest.mark.parametrize(
+    ("sink", "grades"),
+    [
+        (SinkState("books", "http"), ["good"]),
+        (SinkState("gone", "http", waiting=2), ["bad"]),
+        (SinkState("gone", "http"), ["good"]),
+        (SinkState("sub-7", "subscriber", waiting=2), ["good"]),
+        (SinkState("sub-7", "subscriber", gate={"paused": "1", "reason": "410"}), ["warning"]),
+        (SinkState("books", "http", gate={"until": str(2 * HOUR), "reason": "401"}), ["bad"]),
+        (SinkState("books", "http", gate={"until": "1"}), ["good"]),
+        (SinkState("books", "http", held=1, dead=2), ["warning", "warning"]),
+    ],
+)
+def test_a_sink_that_is_closed_unknown_or_has_deliveries_for_a_person_is_found(sink, grades):
+    diagnoses = diagnose_sinks(examination(sinks=[sink]), {"books"})
+    assert [diagnosis.grade for diagnosis in diagnoses] == grades
+
+
+def test_a_paused_subscriber_comes_with_the_command_that_enables_it():
+    paused = SinkState("sub-7", "subscriber", gate={"paused": "1", "reason": "410"})
+    (diagnosis,) = diagnose_sinks(examination(sinks=[paused]), {})
+    assert (diagnosis.found, diagnosis.advice) == ("paused: 410", "relay subscriptions enable 7")
+
+
+def health(**changes) -> SourceHealth:
+    return SourceHealth(**{"received": 1, "checked_at": HOUR, "last_at": HOUR, "hook": "enabled", **changes})
+
+
+@pytest.mark.parametrize(
+    ("source", "grade", "found"),
+    [
+        (health(), "good", "its hook is enabled"),
+        (health(hook="disabled"), "bad", "disabled"),
+        (health(last_at=0, gaps=[60_000] * 5), "bad", "silent"),
+        (health(hook="missing"), "warning", "not registered"),
+        (health(hook="unknown", problem="429"), "warning", "last hook"),
+        (health(last_at=None), "good", "its hook is enabled, no hook yet"),
+        (None, "warning", "unknown"),
+    ],
+)
+def test_a_source_with_a_disabled_hook_or_without_hooks_is_found(source, grade, found):
+    (diagnosis,) = diagnose_sources({"acme": source})
+    assert diagnosis.grade == grade
+    assert diagnosis.found.startswith(found)
