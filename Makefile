@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint bench image-test lock clean
 
 demo: .venv/ready
 	$(BIN)/relay demo
@@ -20,6 +20,10 @@ lint: .venv/ready-dev
 bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
 	$(BIN)/python -m tests.bench
+
+# Builds deploy/Dockerfile and runs the image, without an engine. Wants Debian 12 and root.
+image-test: .venv/ready
+	$(BIN)/python -m tests.image
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -41,6 +45,10 @@ lock: .venv/ready-dev
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra bench \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --constraint requirements.txt \
 	  --output-file tests/bench/requirements.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	  --only-build-deps --build-deps-for wheel \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+	  --output-file deploy/build-requirements.txt pyproject.toml
 
 clean:
 	rm -rf .venv .relay
