@@ -13,7 +13,7 @@ from relay.config.environment import Settings, environ
 from relay.config.findings import did_you_mean
 from relay.config.load import Config, Source, load_file
 from relay.errors import ConfigError
-from relay.processes.folder import FOLDER, running
+from relay.processes.folder import FOLDER, running_environ
 from relay.sinks import TYPES
 from relay.sinks.tools import Tools
 from relay.store.connect import connect
@@ -33,7 +33,7 @@ def nonempty_environ() -> dict[str, str]:
 
 def command_environ() -> dict[str, str]:
     """Return the environment with the addresses of the `relay dev` or `relay demo` that runs in this folder."""
-    return {**running(FOLDER), **nonempty_environ()}
+    return {**running_environ(FOLDER), **nonempty_environ()}
 
 
 def load_settings() -> Settings:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from relay.config.sink import SinkSettings
 from relay.model import DeliveryState, NewDelivery, Record, RoutedReceipt
 from relay.operations.post_hook import AcceptedHook
-from relay.sandbox.arrivals import Arrival
+from relay.sandbox.request_log import LoggedRequest
 from relay.store.stored import StoredDelivery, StoredReceipt
 
 
@@ -23,7 +23,7 @@ class DemoState(Record):
 
     receipts: Mapping[str, StoredReceipt]
     deliveries: Mapping[str, StoredDelivery]
-    arrivals: Sequence[Arrival]
+    arrivals: Sequence[LoggedRequest]
 
     @property
     def receipts_by_arrival(self) -> list[StoredReceipt]:
@@ -81,12 +81,12 @@ def vendor_path(settings: SinkSettings, sandbox_url: str) -> str | None:
     return url.path if url.netloc == urlsplit(sandbox_url).netloc else None
 
 
-def stored_arrivals(path: str, arrivals: Sequence[Arrival]) -> list[Arrival]:
+def stored_arrivals(path: str, arrivals: Sequence[LoggedRequest]) -> list[LoggedRequest]:
     """Return the requests below a path that the fake vendor has carried out."""
     return [arrival for arrival in arrivals if arrival.stored and f"/{arrival.vendor}{arrival.path}".startswith(path)]
 
 
-def _missing_arrivals(planned: Sequence[NewDelivery], arrivals: Sequence[Arrival]) -> Iterator[str]:
+def _missing_arrivals(planned: Sequence[NewDelivery], arrivals: Sequence[LoggedRequest]) -> Iterator[str]:
     """Compare by the deliveries' ids where the vendor receives those, else by the number of requests."""
     counts = {delivery.id: sum(_has_id(arrival, delivery.id) for arrival in arrivals) for delivery in planned}
     if any(counts.values()):
@@ -97,5 +97,5 @@ def _missing_arrivals(planned: Sequence[NewDelivery], arrivals: Sequence[Arrival
         yield f"{planned[0].sink}: {len(planned)} must have arrived, and {len(arrivals)} did"
 
 
-def _has_id(arrival: Arrival, delivery_id: str) -> bool:
+def _has_id(arrival: LoggedRequest, delivery_id: str) -> bool:
     return arrival.idempotency_key == delivery_id or delivery_id in arrival.body

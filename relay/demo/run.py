@@ -17,7 +17,7 @@ from relay.operations.hook_address import hook_path
 from relay.operations.post_hook import post_hook
 from relay.planning import plan_receipt
 from relay.processes.supervisor import Processes
-from relay.sandbox.arrivals import Arrival, Page
+from relay.sandbox.request_log import LoggedRequest, Page
 from relay.sandbox.samples import Sample, samples
 from relay.store.reader import PAGE, Reader
 from relay.transport import Request, Session, TransportFailure
@@ -49,7 +49,7 @@ class DemoRun:
         self._reader = reader
         self._session = session
         self._began = began
-        self._arrivals: list[Arrival] = []
+        self._arrivals: list[LoggedRequest] = []
         self._last_arrival = 0
 
     @property
@@ -67,7 +67,7 @@ class DemoRun:
         headers = {"User-Agent": "amoCRM-Webhooks/3.0", "X-Amocrm-Requestid": str(uuid_utils.uuid4())}
         accepted = await post_hook(self.hook_url, sample.body, headers)
         self.titles.setdefault(accepted.receipt, sample.title)
-        receipt = None if sample.again else await self._reader.raw_receipt(accepted.receipt)
+        receipt = None if sample.repeated else await self._reader.raw_receipt(accepted.receipt)
         planned = plan_receipt(receipt, self._config, self.sinks) if receipt else None
         return SentHook(title=sample.title, accepted=accepted, planned=planned)
 

@@ -60,15 +60,15 @@ class Child:
         """Return its exit status, negative for a signal; None while it runs."""
         return self._process.poll()
 
-    def said(self) -> str:
+    def output(self) -> str:
         """Return all that it has said since it was started."""
         with self.log.open("rb") as file:
             file.seek(self._began)
             return file.read().decode(errors="replace")
 
-    def last_words(self) -> str:
+    def output_tail(self) -> str:
         """Return the end of what it said."""
-        return "\n".join(self.said()[-_TAIL_BYTES:].splitlines()[-_TAIL_LINES:])
+        return "\n".join(self.output()[-_TAIL_BYTES:].splitlines()[-_TAIL_LINES:])
 
     def terminate(self) -> None:
         """Ask it to end."""

@@ -13,7 +13,7 @@ FOLDER: Final = Path(".relay")
 _NOTE = "running.json"
 
 
-class Folder:
+class LockedFolder:
     """A folder held by this process. Raises RelayError where another one holds it."""
 
     def __init__(self, path: Path) -> None:
@@ -23,18 +23,18 @@ class Folder:
         if self._lock is None:
             raise RelayError(f"another relay runs in {path}: end that one, or use another folder")
 
-    def note(self, environ: Mapping[str, str]) -> None:
+    def write_environ(self, environ: Mapping[str, str]) -> None:
         """Tell other commands in this folder how to reach what runs."""
         self._note.write_bytes(msgspec.json.encode(environ))
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Return the folder free."""
         self._note.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
 
 
-def running(path: Path) -> dict[str, str]:
+def running_environ(path: Path) -> dict[str, str]:
     """Return the variables by which the relay that runs in a folder is reached; none where none runs."""
     note = path / _NOTE
     if not note.exists():

@@ -31,7 +31,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def ask(port: int, path: str) -> tuple[int, str] | None:
+def http_get(port: int, path: str) -> tuple[int, str] | None:
     """Get a path from a server on this machine: status and text, or None where nobody answers."""
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_ASK_SECONDS)) as connection:
         try:

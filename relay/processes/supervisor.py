@@ -14,9 +14,9 @@ from typing import Final, Self
 from relay.embedded.server import EmbeddedStore
 from relay.errors import RelayError
 from relay.processes.child import Child
-from relay.processes.folder import Folder
+from relay.processes.folder import LockedFolder
 from relay.processes.orphan_guard import OrphanGuard
-from relay.processes.ports import ask, free_port, is_free
+from relay.processes.ports import free_port, http_get, is_free
 
 READY_SECONDS: Final = 60.0
 GRACE_SECONDS: Final = 25.0  # a worker lets what is in flight end
@@ -59,7 +59,7 @@ class Processes:
 
     def __enter__(self) -> Self:
         """Take the folder for this relay alone. Starts nothing."""
-        self._held = Folder(self.folder)
+        self._held = LockedFolder(self.folder)
         self._guard = OrphanGuard()
         return self
 
@@ -69,7 +69,7 @@ class Processes:
             self.end()
         finally:
             self._guard.close()  # it ends what is left, where we were told to hurry
-            self._held.leave()
+            self._held.release()
 
     def start(self, *names: str) -> None:
         """Start processes, all of them by default, and wait until each is ready."""
@@ -79,7 +79,7 @@ class Processes:
         children = [self._spawn(name) for name in wanted if name != _STORE]
         for child in children:
             self._wait_until_ready(child)
-        self._held.note({name: self.environ[name] for name in _REACHED_BY})
+        self._held.write_environ({name: self.environ[name] for name in _REACHED_BY})
 
     def stop(self, name: str) -> None:
         """End a process in order."""
@@ -109,7 +109,7 @@ class Processes:
 
     def log(self, name: str) -> str:
         """Return what a process said since it was started."""
-        return self._children[name].said()
+        return self._children[name].output()
 
     def check(self) -> None:
         """Raise RelayError, with the end of its log, where a process ended that nobody told to."""
@@ -160,11 +160,11 @@ class Processes:
     def _ready(self, child: Child) -> bool:
         match _kind(child.name):
             case "web":
-                answer = ask(self.port, "/readyz")
+                answer = http_get(self.port, "/readyz")
             case "sandbox":
-                answer = ask(self.sandbox_port, "/__sandbox__/requests?limit=0")
+                answer = http_get(self.sandbox_port, "/__sandbox__/requests?limit=0")
             case _:
-                return "worker.started" in child.said()
+                return "worker.started" in child.output()
         return answer is not None and answer[0] == 200
 
     def _leave(self, name: str, end: Callable[[Child], int]) -> None:
@@ -206,4 +206,4 @@ def _obituary(child: Child) -> str:
 
 
 def _last_words(child: Child) -> str:
-    return f"its log {child.log} ends:\n{child.last_words()}"
+    return f"its log {child.log} ends:\n{child.output_tail()}"

@@ -18,17 +18,17 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from relay.sandbox.amocrm import app as amocrm
-from relay.sandbox.arrivals import Arrivals
-from relay.sandbox.fault_responses import misbehave, rendered
+from relay.sandbox.fault_responses import respond_with_fault, to_response
 from relay.sandbox.faults import Fault, Faults, Point
-from relay.sandbox.pauses import Held, Pauses
-from relay.sandbox.vendors import make
-from relay.sandbox.vendors.base import Answer, Arrived, Vendor
+from relay.sandbox.pauses import PausedRequest, Pauses
+from relay.sandbox.request_log import RequestLog
+from relay.sandbox.vendors import make_vendor
+from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
 from relay.sandbox.wire import Connection
 
 PAGE = 1000
 REFUSED_SECONDS = 5.0
-Reached: TypeAlias = Callable[[Point], Awaitable[None]]
+PointReached: TypeAlias = Callable[[Point], Awaitable[None]]
 _NOTHING = Answer(content={"ok": False}, stored=False)
 
 
@@ -38,7 +38,7 @@ class Sandbox:
     def __init__(self, shut: Callable[[float], Awaitable[None]]) -> None:
         self._shut = shut
         self._vendors: dict[str, Vendor] = {}
-        self._arrivals = Arrivals()
+        self._arrivals = RequestLog()
         self._faults = Faults()
         self._pauses = Pauses()
 
@@ -48,18 +48,22 @@ class Sandbox:
 
         async def point(at: Point) -> None:
             if pause := self._faults.take(vendor, path, at):
-                await self._pauses.hold(pause, Held(vendor=vendor, path=path, at=at), Connection(scope, receive))
+                await self._pauses.hold(
+                    pause, PausedRequest(vendor=vendor, path=path, at=at), Connection(scope, receive)
+                )
 
         await point("before-read")
         body = await _body(receive)
         if body is not None:
             await self._take(_arrived(scope, body), point, scope, receive, send)
 
-    async def _take(self, arrived: Arrived, point: Reached, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _take(
+        self, arrived: VendorRequest, point: PointReached, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         fault = self._faults.take(arrived.vendor, arrived.path)
         if fault is not None and not fault.stores:
             self._arrivals.add(arrived, None, fault.answers, fault.fault)
-            await misbehave(fault, _NOTHING, scope, receive, send)
+            await respond_with_fault(fault, _NOTHING, scope, receive, send)
             return
         vendor = self._vendor(arrived.vendor)
         answer = vendor.answer(arrived)
@@ -68,17 +72,17 @@ class Sandbox:
             if fault is None:
                 self._arrivals.add(arrived, answer, answer.status, "")
                 await point("before-answer")
-                await rendered(answer)(scope, receive, send)
+                await to_response(answer)(scope, receive, send)
                 await point("answered")
             else:
                 self._arrivals.add(arrived, answer, fault.answers, fault.fault)
-                await misbehave(fault, answer, scope, receive, send)
+                await respond_with_fault(fault, answer, scope, receive, send)
         finally:
-            vendor.left(arrived)
+            vendor.on_finished(arrived)
 
     def _vendor(self, name: str) -> Vendor:
         if name not in self._vendors:
-            self._vendors[name] = make(name)
+            self._vendors[name] = make_vendor(name)
         return self._vendors[name]
 
     async def requests(self, request: Request) -> Response:
@@ -160,9 +164,9 @@ def _place(scope: Scope) -> tuple[str, str]:
     return vendor, "/" + "".join(rest)
 
 
-def _arrived(scope: Scope, body: bytes) -> Arrived:
+def _arrived(scope: Scope, body: bytes) -> VendorRequest:
     vendor, path = _place(scope)
-    return Arrived(
+    return VendorRequest(
         vendor=vendor,
         method=scope["method"],
         path=path,

@@ -15,12 +15,12 @@ _HTML = "<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>W
 _SLOW_SECONDS = 30.0  # longer than any sink's timeout
 
 
-def rendered(answer: Answer) -> Response:
+def to_response(answer: Answer) -> Response:
     """Make the response of an answer."""
     return Response(msgspec.json.encode(answer.content), answer.status, answer.headers, "application/json")
 
 
-async def misbehave(fault: Fault, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+async def respond_with_fault(fault: Fault, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     """Show a fault. `answer` is what the vendor would have said."""
     connection = Connection(scope, receive)
     match fault.fault:
@@ -43,7 +43,7 @@ async def misbehave(fault: Fault, answer: Answer, scope: Scope, receive: Receive
 
 def _refusal(fault: Fault) -> Response:
     headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
-    return rendered(Answer(content={"ok": False, "error": "injected"}, status=fault.answers or 500, headers=headers))
+    return to_response(Answer(content={"ok": False, "error": "injected"}, status=fault.answers or 500, headers=headers))
 
 
 def _raw(answer: Answer) -> tuple[bytes, bytes]:

@@ -12,7 +12,7 @@ from relay.sandbox.wire import Connection
 _LOOK_SECONDS: Final = 0.02
 
 
-class Held(Record):
+class PausedRequest(Record):
     """A request that waits at a point."""
 
     vendor: str
@@ -24,9 +24,9 @@ class Pauses:
     """Who waits where. Being listed is the announcement: the request has come so far, and goes no further."""
 
     def __init__(self) -> None:
-        self._held: dict[asyncio.Event, Held] = {}
+        self._held: dict[asyncio.Event, PausedRequest] = {}
 
-    def list(self) -> Sequence[Held]:
+    def list(self) -> Sequence[PausedRequest]:
         """Return those that wait, the longest first."""
         return list(self._held.values())
 
@@ -35,7 +35,7 @@ class Pauses:
         for released in self._held:
             released.set()
 
-    async def hold(self, fault: Fault, held: Held, connection: Connection) -> None:
+    async def hold(self, fault: Fault, held: PausedRequest, connection: Connection) -> None:
         """Wait until released, the connection ends, or the time of the fault is over."""
         released = asyncio.Event()
         self._held[released] = held

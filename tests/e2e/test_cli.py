@@ -10,8 +10,7 @@ from relay.cli import app
 from relay.config.environment import environ
 from relay.processes.supervisor import Processes
 from relay.sandbox.samples import samples
-
-from .running import until
+from tests.e2e.harness import until
 
 CONFIG = Path(__file__).parents[2] / "config" / "relay.yaml"
 INHERITED = ("REDIS_URL", "CELERY_BROKER_URL", "PORT", "RELAY_SANDBOX_PORT", "RELAY_NAMESPACE")

@@ -13,7 +13,7 @@ import pytest
 
 from relay.config.environment import environ
 from relay.errors import RelayError
-from relay.processes.folder import Folder, running
+from relay.processes.folder import LockedFolder, running_environ
 from relay.processes.supervisor import Processes
 
 CONFIG = Path(__file__).parents[2] / "config" / "relay.yaml"
@@ -62,7 +62,7 @@ def demo(folder: Path) -> str:
 def dev(folder: Path) -> Iterator["subprocess.Popen[str]"]:
     with relay(folder, "dev") as process:
         try:
-            until(lambda: running(folder / ".relay") or process.poll() is not None)
+            until(lambda: running_environ(folder / ".relay") or process.poll() is not None)
             assert process.poll() is None, process.stdout.read()
             yield process
         finally:
@@ -93,7 +93,7 @@ def test_the_demo_settles_and_tells_its_three_stories(tmp_path: Path) -> None:
     assert '"amount":"154000.00"' in said
     assert "@example.com" in said
     assert "Vera." not in said  # personal data is masked
-    assert not running(tmp_path / ".relay")
+    assert not running_environ(tmp_path / ".relay")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -114,7 +114,7 @@ def test_nothing_is_left_when_dev_itself_is_killed(tmp_path: Path) -> None:
         process.kill()
         until(lambda: not started & alive().keys())
     assert len(started) == 5
-    assert running(tmp_path / ".relay") == {}  # what it noted is stale
+    assert running_environ(tmp_path / ".relay") == {}  # what it noted is stale
 
 
 def test_when_one_dies_dev_says_which_and_ends_the_others(tmp_path: Path) -> None:
@@ -148,10 +148,10 @@ def test_web_and_worker_say_what_they_miss(tmp_path: Path, command: str) -> None
 
 
 def test_one_folder_is_for_one_relay(tmp_path: Path) -> None:
-    held = Folder(tmp_path)
+    held = LockedFolder(tmp_path)
     with pytest.raises(RelayError, match="another relay runs"), Processes(tmp_path, own_environ()):
         pass
-    held.leave()
+    held.release()
     with Processes(tmp_path, own_environ()) as processes:
         assert processes.environ["PORT"] == str(processes.port)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from relay.processes.supervisor import Processes
 from relay.sandbox.amocrm.access import LONG_LIVED
-from tests.e2e.account import FakeAccount
-from tests.e2e.running import arrivals, running, until
+from tests.e2e.account_client import AccountClient
+from tests.e2e.harness import run_relay, sandbox_requests, until
 
 LEADS = 200
 WON = 142
@@ -41,14 +41,14 @@ def won(number: int) -> dict[str, Any]:
 
 def invoices(processes: Processes) -> dict[int, dict[str, str]]:
     """Return what arrived by lead; every body once."""
-    bodies = [json.loads(seen["body"]) for seen in arrivals(processes, "accounting") if seen["stored"]]
+    bodies = [json.loads(seen["body"]) for seen in sandbox_requests(processes, "accounting") if seen["stored"]]
     assert len({body["lead"] for body in bodies}) == len(bodies)
     return {int(body["lead"]): body for body in bodies}
 
 
 def test_a_burst_of_won_leads_becomes_invoices_with_the_buyers_addresses(tmp_path: Path) -> None:
-    with running(tmp_path, CONFIG) as processes:
-        fake = FakeAccount(processes)
+    with run_relay(tmp_path, CONFIG) as processes:
+        fake = AccountClient(processes)
         fake.connect(["add_lead", "status_lead"])
         fake.limit(rate=8)  # one more than ours: the request above was this test's
         made = fake.create("leads", [won(number) for number in range(LEADS)])
@@ -66,8 +66,8 @@ def test_a_burst_of_won_leads_becomes_invoices_with_the_buyers_addresses(tmp_pat
 
 
 def test_a_worker_killed_while_it_fetches_loses_nothing(tmp_path: Path) -> None:
-    with running(tmp_path, CONFIG) as processes:
-        fake = FakeAccount(processes)
+    with run_relay(tmp_path, CONFIG) as processes:
+        fake = AccountClient(processes)
         fake.connect(["add_lead"])
         fake.limit(rate=0)  # every look-up is refused: whoever asks is on his way for seconds
         made = fake.create("leads", [won(number) for number in range(20)])

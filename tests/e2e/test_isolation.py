@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from relay.processes.supervisor import Processes
-from tests.e2e.running import Amo, arrivals, fault, lead_hook, running, until
+from tests.e2e.harness import HookSender, inject_fault, lead_hook, run_relay, sandbox_requests, until
 
 HEALTHY = [f"good-{n}" for n in range(20)]
 HANGING = [f"hung-{n}" for n in range(20)]
@@ -29,15 +29,15 @@ routes:
 
 def rate(processes: Processes, first: int) -> float:
     """Send leads to the healthy sinks; give the slowest one's rate, by the receiving side's clock."""
-    amo = Amo(processes)
-    before = len(arrivals(processes))
+    amo = HookSender(processes)
+    before = len(sandbox_requests(processes))
     for lead in range(first, first + LEADS):
         amo.post_until_taken(lead_hook(lead))
     amo.close()
 
     def all_arrived() -> dict[str, list[int]] | None:
         times: dict[str, list[int]] = {name: [] for name in HEALTHY}
-        for seen in arrivals(processes)[before:]:
+        for seen in sandbox_requests(processes)[before:]:
             if seen["vendor"] in times:
                 times[seen["vendor"]].append(seen["at"])
         return times if all(len(at) == LEADS for at in times.values()) else None
@@ -48,15 +48,15 @@ def rate(processes: Processes, first: int) -> float:
 
 def test_twenty_hanging_sinks_leave_twenty_others_their_rate(tmp_path: Path) -> None:
     """The rate is the limiter's, not the machine's: so the ratio says what the neighbours cost."""
-    with running(tmp_path, config()) as processes:
+    with run_relay(tmp_path, config()) as processes:
         alone = rate(processes, first=1)
         for name in HANGING:
-            fault(processes, fault="hang", vendor=name, times=-1)
-        amo = Amo(processes)
+            inject_fault(processes, fault="hang", vendor=name, times=-1)
+        amo = HookSender(processes)
         for lead in range(10_000, 10_000 + LEADS):
             amo.post_until_taken(lead_hook(lead, "update"))
         amo.close()
-        hanging = lambda: sum(seen["fault"] == "hang" for seen in arrivals(processes))  # noqa: E731
+        hanging = lambda: sum(seen["fault"] == "hang" for seen in sandbox_requests(processes))  # noqa: E731
         until(lambda: hanging() >= 4 * len(HANGING), what="every hanging sink to hang with all its slots")
         beside = rate(processes, first=1000)
         print(f"slowest healthy sink: {alone:.1f}/s alone, {beside:.1f}/s beside twenty that hang")

@@ -8,7 +8,7 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from relay.processes.supervisor import Processes
-from tests.e2e.running import Amo, lead_hook, running, until
+from tests.e2e.harness import HookSender, lead_hook, run_relay, until
 
 DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
 CONFIG = """
@@ -46,8 +46,8 @@ def named_in_docs() -> set[str]:
 
 
 def test_what_is_told_is_what_happened_and_what_the_docs_name(tmp_path: Path) -> None:
-    with running(tmp_path, CONFIG) as processes:
-        amo = Amo(processes)
+    with run_relay(tmp_path, CONFIG) as processes:
+        amo = HookSender(processes)
         for lead in (1, 2):
             amo.post_until_taken(lead_hook(lead))
         amo.post_until_taken(lead_hook(2))  # again

@@ -8,7 +8,7 @@ from pathlib import Path
 import redis
 
 from relay.processes.supervisor import Processes
-from tests.e2e.running import Amo, lead_hook, reading, running, stored_leads, until
+from tests.e2e.harness import HookSender, lead_hook, open_reader, run_relay, stored_leads, until
 
 HOOKS = 2000
 SENDERS = 8
@@ -52,7 +52,7 @@ class Senders:
         assert self.failures == []
 
     def _send(self, number: int) -> None:
-        amo = Amo(self._processes)
+        amo = HookSender(self._processes)
         try:
             for lead in range(number, HOOKS, SENDERS):
                 amo.post_until_taken(lead_hook(lead))
@@ -73,7 +73,7 @@ def delete_celery_lists(processes: Processes) -> int:
 
 def test_every_acknowledged_hook_arrives_though_worker_store_and_bells_are_killed(tmp_path: Path) -> None:
     chance = random.Random(20261123)
-    with running(tmp_path, CONFIG) as processes:
+    with run_relay(tmp_path, CONFIG) as processes:
         senders = Senders(processes)
         senders.start()
         for kill in range(4):
@@ -103,7 +103,7 @@ def assert_cut(processes: Processes, doubled: set[int]) -> None:
 
     async def cut() -> set[int]:
         found = set()
-        with reading(processes) as reader:
+        with open_reader(processes) as reader:
             for lead in doubled:
                 events = await reader.events_of("acme", "lead", str(lead))
                 (receipt,) = await reader.receipts([events[0].partition(".")[0]])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from relay.processes.supervisor import Processes
-from tests.e2e.running import running, until
+from tests.e2e.harness import run_relay, until
 
 SCRIPT = Path(__file__).parent / "php" / "subscribe.php"
 HOOK = "https://app.example.com/hook.php?key=1&x=~"
@@ -28,7 +28,7 @@ api_users:
 
 @pytest.fixture(scope="module")
 def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    with running(tmp_path_factory.mktemp("php"), CONFIG) as processes:
+    with run_relay(tmp_path_factory.mktemp("php"), CONFIG) as processes:
         yield processes
 
 

@@ -7,7 +7,7 @@ from relay.errors import RelayError
 from relay.model import ReceiptState
 from relay.processes.supervisor import Processes
 from relay.store.stored import StoredReceipt
-from tests.e2e.running import Amo, lead_hook, reading, running, stored_leads, until
+from tests.e2e.harness import HookSender, lead_hook, open_reader, run_relay, stored_leads, until
 from tests.e2e.test_nothing_lost import CONFIG
 
 POISON = Path(__file__).parent / "poison"
@@ -16,7 +16,7 @@ LEADS = 30
 
 def receipt(processes: Processes, id: str) -> StoredReceipt:
     async def read() -> StoredReceipt:
-        with reading(processes) as reader:
+        with open_reader(processes) as reader:
             (found,) = await reader.receipts([id])
             await reader.client.aclose()
         return found
@@ -38,8 +38,8 @@ def revive(processes: Processes) -> None:
 
 def test_a_receipt_that_kills_its_worker_is_quarantined_and_the_rest_goes_on(tmp_path: Path) -> None:
     config = CONFIG.replace("inbox_lease: 2s", "inbox_lease: 1s")
-    with running(tmp_path, config, PYTHONPATH=f"{POISON}:{Path.cwd()}") as processes:
-        amo = Amo(processes)
+    with run_relay(tmp_path, config, PYTHONPATH=f"{POISON}:{Path.cwd()}") as processes:
+        amo = HookSender(processes)
         for lead in range(LEADS // 2):
             amo.post_until_taken(lead_hook(lead))
         poison = amo.post_until_taken(lead_hook(999, name="kill-the-worker"))["receipt"]

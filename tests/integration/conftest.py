@@ -16,8 +16,7 @@ from relay.processes.orphan_guard import OrphanGuard
 from relay.store.connect import connect
 from relay.store.reader import Reader
 from relay.store.store import Store
-
-from .invariants import broken
+from tests.integration.invariants import broken_invariants
 
 T = TypeVar("T")
 _numbers = itertools.count()
@@ -71,7 +70,7 @@ def store(server, namespace, run) -> Iterator[Store]:
     store = Store(connect(server.url, answer_seconds=10), namespace)
     try:
         yield store
-        assert run(broken(store)) == []
+        assert run(broken_invariants(store)) == []
     finally:
         run(leave(store))
 

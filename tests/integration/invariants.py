@@ -14,7 +14,7 @@ UNFINISHED = ("pending", "held")
 
 
 @dataclass
-class Seen:
+class StoreContents:
     """All of a store, each kind of key by the name that follows its kind."""
 
     receipts: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -34,19 +34,19 @@ class Seen:
         return [kind for kind in ("due", "leased") if id in self.members(f"{kind}:{queue}")]
 
 
-async def broken(store: Store) -> list[str]:
+async def broken_invariants(store: Store) -> list[str]:
     """Name every invariant that does not hold."""
-    return broken_in(await see(store))
+    return broken_invariants_of(await read_store(store))
 
 
-def broken_in(seen: Seen) -> list[str]:
+def broken_invariants_of(seen: StoreContents) -> list[str]:
     """Name every invariant that does not hold in what was seen."""
     return [*_receipts(seen), *_deliveries(seen), *_members(seen), *_wake(seen)]
 
 
-async def see(store: Store) -> Seen:
+async def read_store(store: Store) -> StoreContents:
     """Read all of a store, in two round trips."""
-    prefix, seen = store.keys.prefix, Seen()
+    prefix, seen = store.keys.prefix, StoreContents()
     names = [key.decode().removeprefix(prefix) for key in sorted(await store.client.keys(prefix + "*"))]
     async with store.client.pipeline(transaction=True) as pipe:
         read = [name for name in names if _ask(pipe, prefix, name)]
@@ -68,7 +68,7 @@ def _ask(pipe: Pipeline, prefix: str, name: str) -> bool:
     return True
 
 
-def _note(seen: Seen, name: str, answer: Any) -> None:
+def _note(seen: StoreContents, name: str, answer: Any) -> None:
     kind, _, rest = name.partition(":")
     if kind in ("due", "leased", "held", "dead", "finished", "wake"):
         seen.sets[f"{kind}:{rest}"] = {id.decode(): score for id, score in answer}
@@ -82,7 +82,7 @@ def _note(seen: Seen, name: str, answer: Any) -> None:
         {"r": seen.receipts, "d": seen.deliveries, "j": seen.jobs}[kind][rest] = record
 
 
-def _receipts(seen: Seen) -> Iterator[str]:
+def _receipts(seen: StoreContents) -> Iterator[str]:
     owned = Counter(d["ev"].partition(".")[0] for d in seen.deliveries.values() if d["state"] in UNFINISHED)
     for id, receipt in seen.receipts.items():
         waiting = seen.places(INBOX, id)
@@ -99,7 +99,7 @@ def _receipts(seen: Seen) -> Iterator[str]:
                 yield f"receipt {id} speaks of delivery {delivery}, which is not there"
 
 
-def _deliveries(seen: Seen) -> Iterator[str]:
+def _deliveries(seen: StoreContents) -> Iterator[str]:
     for id, delivery in seen.deliveries.items():
         state, sink = delivery["state"], delivery["sink"]
         places = seen.places(delivery.get("q", sink_queue(sink)), id)
@@ -119,7 +119,7 @@ def _deliveries(seen: Seen) -> Iterator[str]:
             yield f"content {content} is nobody's, for ever"
 
 
-def _members(seen: Seen) -> Iterator[str]:
+def _members(seen: StoreContents) -> Iterator[str]:
     for name, members in seen.sets.items():
         kind, _, queue = name.partition(":")
         if kind in ("due", "leased"):
@@ -127,7 +127,7 @@ def _members(seen: Seen) -> Iterator[str]:
             yield from (f"{name} holds {id}, of which there is no record" for id in members if id not in records)
 
 
-def _wake(seen: Seen) -> Iterator[str]:
+def _wake(seen: StoreContents) -> Iterator[str]:
     wake = seen.members("wake:")
     queues = {name.partition(":")[2] for name in seen.sets if name.startswith(("due:", "leased:"))}
     for queue in queues - seen.paused:

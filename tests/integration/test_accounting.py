@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from relay.config.load import load_file
 from relay.model import DeliveryState
 from relay.planning import plan_receipt
-from relay.processes.ports import ask, free_port
+from relay.processes.ports import free_port, http_get
 from relay.sandbox.vendors.accounting import CLIENT, SIGNING_SECRET, STATIC_TOKEN
 from relay.sinks import TYPES
 from relay.sinks.base import Sink
@@ -25,9 +25,8 @@ from relay.store.keys import sink_queue
 from relay.store.shared_state import SharedState
 from relay.store.wire import sink_claim_request
 from relay.transport import Session
-
-from .draining import drain
-from .store.shapes import hook
+from tests.integration.scripted_sink import drain
+from tests.integration.store.shapes import hook
 
 ROOT = Path(__file__).parents[2]
 ORGANIZATION = "5f0f2b1e-0000-4000-8000-000000000001"
@@ -66,7 +65,7 @@ def serving(until):
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, "-m", "relay.sandbox", str(port)], env=environ)
     try:
-        until(lambda: ask(port, "/__sandbox__/requests"))
+        until(lambda: http_get(port, "/__sandbox__/requests"))
         yield Sandbox(port)
     finally:
         process.terminate()

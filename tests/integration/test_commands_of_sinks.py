@@ -8,9 +8,8 @@ from typer.testing import CliRunner
 
 from relay.cli import app
 from relay.model import DeliveryState
-
-from .draining import Scripted, drain, put
-from .test_unisender import House
+from tests.integration.scripted_sink import ScriptedSink, drain, queue_deliveries
+from tests.integration.test_unisender import House
 
 YAML = """
 sources:
@@ -42,8 +41,8 @@ def relay(server, namespace, monkeypatch, tmp_path):
 @pytest.fixture
 def held(run, store, namespace):
     """Hold a delivery for a person to decide; return its id."""
-    (id,) = put(run, store, [b"{}"])
-    run(drain(store, namespace, Scripted(sends=["unknown"], on_unknown="hold")))
+    (id,) = queue_deliveries(run, store, [b"{}"])
+    run(drain(store, namespace, ScriptedSink(sends=["unknown"], on_unknown="hold")))
     return id
 
 

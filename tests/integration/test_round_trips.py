@@ -11,10 +11,9 @@ from relay.amocrm.form import encode
 from relay.config.environment import Settings
 from relay.live_config import LiveConfig
 from relay.web.commit import GROUP_HOOKS
+from tests.integration.scripted_sink import ScriptedSink, drain, queue_deliveries
+from tests.integration.store.shapes import hook
 from workers.router import Router
-
-from .draining import Scripted, drain, put
-from .store.shapes import hook
 
 MANY = 1000
 CONFIG = """
@@ -55,8 +54,8 @@ def test_a_thousand_events_are_routed_in_a_few_calls(run, store, reader, router,
 @pytest.mark.parametrize(("on_unknown", "most"), [("retry", 14), ("hold", 30)])
 def test_a_thousand_deliveries_are_made_in_a_few_calls(run, store, namespace, spent, on_unknown, most):
     """Where a repeat may double, the marks of those that leave together are one call more."""
-    put(run, store, [b"{}"] * MANY)
-    sink = Scripted(concurrency=256, on_unknown=on_unknown)
+    queue_deliveries(run, store, [b"{}"] * MANY)
+    sink = ScriptedSink(concurrency=256, on_unknown=on_unknown)
     spent()
     run(drain(store, namespace, sink))
     calls, _ = spent()

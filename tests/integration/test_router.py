@@ -15,9 +15,8 @@ from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.model import DeliveryState, ReceiptState
 from relay.planning import plan_receipts
+from tests.integration.store.shapes import hook
 from workers.router import Router
-
-from .store.shapes import hook
 
 CONFIG = """
 sources:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from relay.processes.ports import ask, free_port
+from relay.processes.ports import free_port, http_get
 
 DEADLINE = 20.0
 BODY = b'{"amount":"1500.00"}'
@@ -71,7 +71,7 @@ def sandbox() -> Iterator[Client]:
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "relay.sandbox", str(port)], start_new_session=True)
     try:
-        until(lambda: process.poll() is not None or ask(port, "/__sandbox__/requests?limit=0"))
+        until(lambda: process.poll() is not None or http_get(port, "/__sandbox__/requests?limit=0"))
         assert process.poll() is None
         yield Client(port)
     finally:
@@ -222,7 +222,7 @@ def test_refuse_closes_the_port_and_opens_it_again(client: Client) -> None:
     until(refused)
     with contextlib.closing(kept_alive):
         assert kept_alive.sock.recv(1) == b""
-    until(lambda: ask(client.port, "/archive"))
+    until(lambda: http_get(client.port, "/archive"))
 
 
 def held_at(client: Client) -> list[str]:

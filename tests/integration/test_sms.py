@@ -10,15 +10,14 @@ import pytest
 from aiohttp import web
 
 from relay.model import DeliveryState, Outcome
-from relay.sandbox.vendors.base import Arrived
+from relay.sandbox.vendors.base import VendorRequest
 from relay.sandbox.vendors.smsc import Smsc, Text
 from relay.sandbox.vendors.smsru import Smsru
 from relay.sinks import TYPES
 from relay.sinks.sms import sink as sms_sink
 from relay.store.keys import sink_queue
 from relay.store.wire import sink_claim_request
-
-from .draining import drain, put
+from tests.integration.scripted_sink import drain, queue_deliveries
 
 PHONE = "+79161234567"
 TEXT = "Заказ готов"
@@ -56,14 +55,14 @@ class Gateway:
                 return web.Response(text="<html>", content_type="text/html")
         return web.Response(status=500)
 
-    async def _arrived(self, request: web.Request) -> Arrived:
+    async def _arrived(self, request: web.Request) -> VendorRequest:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return Arrived(
+        return VendorRequest(
             vendor=self.vendor.name, method=request.method, path=request.path, query=request.query_string,
             headers=headers, body=await request.read(),
         )  # fmt: skip
 
-    def _answered(self, arrived: Arrived) -> web.Response:
+    def _answered(self, arrived: VendorRequest) -> web.Response:
         answer = self.vendor.answer(arrived)
         return web.Response(
             body=msgspec.json.encode(answer.content), status=answer.status, content_type="application/json"
@@ -109,7 +108,7 @@ def wait_for(run, store, made) -> Callable:
 
     def wait_for(gateway: Gateway, *said: tuple[str, str]) -> list[str]:
         contents = [made(gateway).content({"phone": phone, "text": text}) for phone, text in said]
-        return put(run, store, contents, "sms")
+        return queue_deliveries(run, store, contents, "sms")
 
     return wait_for
 

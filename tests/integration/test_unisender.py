@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from relay.model import DeliveryState, Limit, Outcome
-from relay.sandbox.vendors.base import Arrived
+from relay.sandbox.vendors.base import VendorRequest
 from relay.sandbox.vendors.unisender import WITHOUT_LETTER, Unisender
 from relay.sinks.tools import Tools
 from relay.sinks.unisender.settings import UnisenderSettings
@@ -17,8 +17,7 @@ from relay.store.keys import sink_queue
 from relay.store.store import Store
 from relay.store.wire import sink_claim_request
 from relay.transport import Session
-
-from .draining import drain, put
+from tests.integration.scripted_sink import drain, queue_deliveries
 
 LIST = 20547
 
@@ -32,8 +31,14 @@ class House:
         self.spoilt = 0
 
     async def answer(self, request: web.Request) -> web.Response:
-        arrived = Arrived(vendor="unisender", method=request.method, path=request.path, query=request.query_string,
-                          headers={}, body=await request.read())  # fmt: skip
+        arrived = VendorRequest(
+            vendor="unisender",
+            method=request.method,
+            path=request.path,
+            query=request.query_string,
+            headers={},
+            body=await request.read(),
+        )
         self.calls.append(request.path.rpartition("/")[2])
         answer = self.vendor.answer(arrived)
         if self.spoilt:
@@ -87,7 +92,7 @@ def contents(*emails: str, **more) -> list[bytes]:
 
 def test_five_thousand_that_wait_reach_the_list_in_ten_to_twelve_imports(run, store, reader, house, deliver):
     emails = [f"{n}@{'bad.invalid' if n % 700 == 5 else 'example.com'}" for n in range(5000)]
-    ids = put(run, store, contents(*emails), "newsletter")
+    ids = queue_deliveries(run, store, contents(*emails), "newsletter")
     deliver(*[("newsletter", {})] * 4)
     good = {email for email in emails if email.endswith("example.com")}
     assert house.vendor.on_list(LIST) == good
@@ -128,8 +133,8 @@ class Recording(Store):
 
 def test_workers_and_sinks_of_one_key_never_exceed_its_limit_in_any_window(run, store, namespace, house, deliver):
     count, per_ms = 25, 150
-    put(run, store, contents(*[f"{n}@example.com" for n in range(50)]), "newsletter")
-    put(run, store, contents(*[f"{n}@example.net" for n in range(50)]), "customers", first=50)
+    queue_deliveries(run, store, contents(*[f"{n}@example.com" for n in range(50)]), "newsletter")
+    queue_deliveries(run, store, contents(*[f"{n}@example.net" for n in range(50)]), "customers", first=50)
     recording = Recording(store, namespace, "shared")
     sinks = [("newsletter", {}), ("customers", {"list_ids": [20548]})] * 2
     deliver(*sinks, limits=(Limit(key="shared", count=count, per_ms=per_ms),), store=recording)
@@ -141,7 +146,7 @@ def test_workers_and_sinks_of_one_key_never_exceed_its_limit_in_any_window(run, 
 @pytest.mark.parametrize("optin", [0, 4])
 def test_a_lost_answer_never_means_a_second_letter(run, store, reader, house, deliver, optin):
     house.spoilt = 1
-    (id,) = put(run, store, contents("anna@example.com"), "newsletter")
+    (id,) = queue_deliveries(run, store, contents("anna@example.com"), "newsletter")
     deliver(("newsletter", {"double_optin": optin}))
     run(_make_due(store, id))
     deliver(("newsletter", {"double_optin": optin}))
@@ -152,7 +157,7 @@ def test_a_lost_answer_never_means_a_second_letter(run, store, reader, house, de
 
 @pytest.mark.parametrize("optin", [0, 4])
 def test_a_request_that_was_lost_on_its_way_is_sent_again(run, store, reader, house, deliver, optin):
-    (id,) = put(run, store, contents("anna@example.com"), "newsletter")
+    (id,) = queue_deliveries(run, store, contents("anna@example.com"), "newsletter")
     (dying,) = run(store.claim_deliveries(sink_claim_request("newsletter", "dead", 1, 60_000, 8, ()))).items
     run(store.mark_sending([dying]))
     run(store.client.zadd(store.keys.leased(sink_queue("newsletter")), {id: 1}))  # as if its lease had run out
@@ -163,17 +168,17 @@ def test_a_request_that_was_lost_on_its_way_is_sent_again(run, store, reader, ho
 
 def test_a_lost_answer_without_letters_is_simply_repeated(run, store, house, deliver):
     house.spoilt = 1
-    put(run, store, contents("anna@example.com"), "newsletter")
+    queue_deliveries(run, store, contents("anna@example.com"), "newsletter")
     deliver(("newsletter", {}))
     assert house.calls == ["subscribe", "subscribe"]
     assert house.vendor.on_list(LIST) == {"anna@example.com"}
 
 
 def test_who_leaves_is_on_the_list_no_more(run, store, reader, house, deliver):
-    put(run, store, contents("anna@example.com"), "newsletter")
+    queue_deliveries(run, store, contents("anna@example.com"), "newsletter")
     deliver(("newsletter", {}))
     emails = [f"{name}@example.com" for name in ("anna", "nobody")]
-    ids = put(run, store, contents(*emails, action="exclude"), "newsletter", first=1)
+    ids = queue_deliveries(run, store, contents(*emails, action="exclude"), "newsletter", first=1)
     deliver(("newsletter", {}))
     assert house.vendor.on_list(LIST) == set()
     assert {one.state for one in run(reader.deliveries(ids))} == {DeliveryState.DELIVERED}
@@ -189,7 +194,7 @@ def test_who_leaves_is_on_the_list_no_more(run, store, reader, house, deliver):
 def test_a_sink_that_is_set_wrong_waits_and_delivers_once_it_is_mended(
     run, store, reader, house, deliver, wrong, route, told
 ):
-    (id,) = put(run, store, contents("anna@example.com", **route), "newsletter")
+    (id,) = queue_deliveries(run, store, contents("anna@example.com", **route), "newsletter")
     deliver(("newsletter", {"blocked_for": "1h", **wrong}))
     (blocked,) = run(reader.deliveries([id]))
     assert (blocked.state, blocked.attempts) == (DeliveryState.PENDING, 0)
@@ -201,7 +206,7 @@ def test_a_sink_that_is_set_wrong_waits_and_delivers_once_it_is_mended(
 
 
 def test_the_story_names_their_id_of_the_contact(run, store, reader, house, deliver):
-    (id,) = put(run, store, contents("anna@example.com"), "newsletter")
+    (id,) = queue_deliveries(run, store, contents("anna@example.com"), "newsletter")
     deliver(("newsletter", {}))
     (attempt,) = run(reader.story(id))
     assert (attempt.outcome, attempt.provider_id) == (Outcome.DELIVERED, "2500000000")

@@ -3,14 +3,14 @@
 from typing import Final
 from urllib.parse import parse_qsl
 
-from relay.sandbox.arrivals import Arrival
+from relay.sandbox.request_log import LoggedRequest
 
 BODY_CHARACTERS: Final = 160
 _CREDENTIALS: Final = frozenset({"api_key", "apikey", "api_id", "login", "psw"})
 """The fields of forms that hold the caller's credentials: they are left out."""
 
 
-def format_arrival(arrival: Arrival) -> str:
+def format_arrival(arrival: LoggedRequest) -> str:
     """Format a request in one line: a form decoded and without credentials, a long body cut."""
     is_form = "form-urlencoded" in arrival.headers.get("content-type", "")
     body = _format_form(arrival.body) if is_form else arrival.body

@@ -15,7 +15,7 @@ from relay.cli.display.output import console
 from relay.cli.masking import mask
 from relay.demo.check import DemoState
 from relay.model import DeliveryState
-from relay.sandbox.arrivals import Arrival
+from relay.sandbox.request_log import LoggedRequest
 from relay.store.stored import StoredDelivery
 from relay.timefmt import format_time
 
@@ -67,7 +67,7 @@ def _state(state: str) -> Text:
     return Text(state, style=_COLORS.get(state, "yellow"))
 
 
-def _arrivals_table(arrivals: Sequence[Arrival]) -> Table:
+def _arrivals_table(arrivals: Sequence[LoggedRequest]) -> Table:
     table = _table("relay → vendors", "time", "answer", "request")
     for arrival in arrivals[-NEWEST:]:
         answer = f"{arrival.status or arrival.fault}{' (repeat)' if arrival.repeat else ''}"

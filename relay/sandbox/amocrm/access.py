@@ -22,15 +22,15 @@ class RequestLimits:
 
     rate: int = 7
     retry_after: int | None = None  # what a 429 says
-    shut_seconds: float = 60.0
-    shut_until: float = 0.0
+    block_seconds: float = 60.0
+    blocked_until: float = 0.0
     throttled: int = 0
     _taken: deque[float] = field(default_factory=deque)
     _strikes: deque[float] = field(default_factory=deque)
 
     def refusal(self, now: float) -> int | None:
         """Take a request at a moment (seconds); 429 or 403 where it is refused."""
-        if now < self.shut_until:
+        if now < self.blocked_until:
             return 403
         while self._taken and self._taken[0] <= now - 1:
             self._taken.popleft()
@@ -42,7 +42,7 @@ class RequestLimits:
         while self._strikes[0] <= now - _STRIKES_SECONDS:
             self._strikes.popleft()
         if len(self._strikes) >= _STRIKES:
-            self.shut_until = now + self.shut_seconds
+            self.blocked_until = now + self.block_seconds
         return 429
 
 

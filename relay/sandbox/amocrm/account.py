@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from relay.sandbox.amocrm import shapes
-from relay.sandbox.amocrm.shapes import Fact, Item
+from relay.sandbox.amocrm.shapes import HookEvent, Item
 
 ID: Final = 7039099
 SUBDOMAIN: Final = "acme"
@@ -43,7 +43,7 @@ _KINDS_OF_CHANGE: Final = {  # what is changed -> the kind of event that the acc
 
 
 @dataclass
-class Hook:
+class Webhook:
     """A webhook of the account."""
 
     id: int
@@ -53,23 +53,23 @@ class Hook:
     updated_at: int
     disabled: bool = False
 
-    def told(self) -> Item:
+    def to_json(self) -> Item:
         """Return it as API v4 does."""
         return {**self.__dict__, "account_id": ID, "created_by": 504141, "sort": 1}
 
 
 @dataclass
-class Account:
+class FakeAccount:
     """What the account holds. A change is remembered as an event whether or not a hook tells of it."""
 
     records: dict[str, Records] = field(default_factory=lambda: {entities: {} for entities in SINGULAR})
-    hooks: dict[str, Hook] = field(default_factory=dict)
+    hooks: dict[str, Webhook] = field(default_factory=dict)
     events: list[Item] = field(default_factory=list)
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(31926521))
 
-    def create(self, entities: str, given: Mapping[str, Any]) -> tuple[int, list[Fact]]:
+    def create(self, entities: str, given: Mapping[str, Any]) -> tuple[int, list[HookEvent]]:
         """Make a lead, contact or company; `contacts` and `company` of a lead are made, or linked by their id."""
-        facts: list[Fact] = []
+        facts: list[HookEvent] = []
         given = dict(given)
         embedded: dict[str, list[dict[str, Any]]] = {"tags": given.pop("tags", [])}
         if entities != "companies" and "company" in given:
@@ -86,7 +86,7 @@ class Account:
         self._remember(f"{SINGULAR[entities]}_added", entities, item, [], [])
         return id, [*facts, *shapes.created(entities, item)]
 
-    def change(self, entities: str, id: int, given: Mapping[str, Any]) -> list[Fact]:
+    def change(self, entities: str, id: int, given: Mapping[str, Any]) -> list[HookEvent]:
         """Change fields of a record. Raises KeyError where there is none."""
         item = self.records[entities][id]
         before, given = dict(item), dict(given)
@@ -103,16 +103,16 @@ class Account:
             self._remember(kind, entities, item, [], [{"custom_field_value": {"text": own["values"][0]["value"]}}])
         return shapes.changed(entities, before, item)
 
-    def delete(self, entities: str, id: int) -> list[Fact]:
+    def delete(self, entities: str, id: int) -> list[HookEvent]:
         """Remove a record. Raises KeyError where there is none."""
         item = self.records[entities].pop(id)
         self._remember(f"{SINGULAR[entities]}_deleted", entities, item, [], [])
         return shapes.deleted(entities, item)
 
-    def subscribe(self, destination: str, settings: list[str]) -> Hook:
+    def subscribe(self, destination: str, settings: list[str]) -> Webhook:
         """Make a webhook, or set the events of one that is there: a disabled one stays disabled."""
         now = int(time.time())
-        hook = self.hooks.setdefault(destination, Hook(next(self._ids), destination, [], now, now))
+        hook = self.hooks.setdefault(destination, Webhook(next(self._ids), destination, [], now, now))
         hook.settings, hook.updated_at = settings, now
         return hook
 
@@ -120,7 +120,7 @@ class Account:
         """Return the addresses that are told of an event."""
         return [hook.destination for hook in self.hooks.values() if event in hook.settings and not hook.disabled]
 
-    def _linked(self, entities: str, given: int | Mapping[str, Any], facts: list[Fact]) -> int:
+    def _linked(self, entities: str, given: int | Mapping[str, Any], facts: list[HookEvent]) -> int:
         if isinstance(given, int):
             return given
         id, made = self.create(entities, given)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from relay.amocrm.events import SUBSCRIBABLE
 from relay.sandbox.amocrm.access import IssuedTokens, RequestLimits
-from relay.sandbox.amocrm.account import FIELDS, PIPELINES, SUBDOMAIN, USERS, Account
+from relay.sandbox.amocrm.account import FIELDS, PIPELINES, SUBDOMAIN, USERS, FakeAccount
 from relay.sandbox.amocrm.shapes import Item
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -23,10 +23,10 @@ _MOST_ON_A_PAGE: Final = 250
 _FORBIDDEN: Final = "<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1></body></html>"
 
 
-class Api:
+class FakeApi:
     """The account's API, behind its limits and tokens. `asked` counts the requests by method and path."""
 
-    def __init__(self, account: Account, limits: RequestLimits, tokens: IssuedTokens) -> None:
+    def __init__(self, account: FakeAccount, limits: RequestLimits, tokens: IssuedTokens) -> None:
         self._account = account
         self._limits = limits
         self._tokens = tokens
@@ -74,7 +74,7 @@ class Api:
 
     async def _hooks(self, request: Request) -> Response:
         wanted = request.query_params.get("filter[destination]")
-        hooks = [hook.told() for hook in self._account.hooks.values() if wanted in (None, hook.destination)]
+        hooks = [hook.to_json() for hook in self._account.hooks.values() if wanted in (None, hook.destination)]
         return page(request, "webhooks", hooks, total=True)
 
     async def _subscribe(self, request: Request) -> Response:
@@ -86,7 +86,7 @@ class Api:
             return invalid("settings", "One or more of the given values is invalid.")
         if destination not in self._account.hooks and len(self._account.hooks) >= _MOST_HOOKS:
             return invalid("destination", "Webhooks limit exceeded.")
-        return _hal(self._account.subscribe(destination, settings).told(), 201)
+        return _hal(self._account.subscribe(destination, settings).to_json(), 201)
 
     async def _unsubscribe(self, request: Request) -> Response:
         given = await _json(request)

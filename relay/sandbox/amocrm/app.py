@@ -17,20 +17,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from relay.sandbox.amocrm.access import IssuedTokens, RequestLimits
-from relay.sandbox.amocrm.account import SINGULAR, Account
-from relay.sandbox.amocrm.api import Api, problem
+from relay.sandbox.amocrm.account import SINGULAR, FakeAccount
+from relay.sandbox.amocrm.api import FakeApi, problem
 from relay.sandbox.amocrm.hooks import send_hooks
-from relay.sandbox.amocrm.shapes import Fact
+from relay.sandbox.amocrm.shapes import HookEvent
 
 
-class Amocrm:
+class FakeAmocrm:
     """One account, and what it was told to do."""
 
     def __init__(self) -> None:
-        self.account = Account()
+        self.account = FakeAccount()
         self.limits = RequestLimits()
         self.tokens = IssuedTokens()
-        self.api = Api(self.account, self.limits, self.tokens)
+        self.api = FakeApi(self.account, self.limits, self.tokens)
 
     def app(self) -> Starlette:
         """Make the application."""
@@ -101,7 +101,7 @@ class Amocrm:
         if given.rate is not None:
             self.limits.rate = given.rate
         if given.shut is not None:
-            self.limits.shut_until = time.monotonic() + given.shut
+            self.limits.blocked_until = time.monotonic() + given.shut
         self.limits.retry_after = given.retry_after
         return Response(status_code=204)
 
@@ -113,12 +113,12 @@ class Amocrm:
                 "throttled": self.limits.throttled,
                 "refreshes": self.tokens.refreshes,
                 "refused": self.tokens.refused,
-                "hooks": [hook.told() for hook in self.account.hooks.values()],
+                "hooks": [hook.to_json() for hook in self.account.hooks.values()],
                 "events": len(self.account.events),
             }
         )
 
-    async def _tell(self, facts: Sequence[Fact]) -> Any:
+    async def _tell(self, facts: Sequence[HookEvent]) -> Any:
         letters = [(destination, fact) for fact in facts for destination in self.account.listeners(fact.event)]
         return msgspec.to_builtins(await send_hooks(letters))
 
@@ -131,4 +131,4 @@ class _Limits(msgspec.Struct, forbid_unknown_fields=True):
 
 def create() -> Starlette:
     """Make the application of a new account."""
-    return Amocrm().app()
+    return FakeAmocrm().app()

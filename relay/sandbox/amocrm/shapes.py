@@ -15,7 +15,7 @@ _SINGULAR = {"leads": "lead", "contacts": "contact", "companies": "company"}
 _ENUMS = {"PHONE": 75965, "EMAIL": 75977}
 
 
-class Fact(Record):
+class HookEvent(Record):
     """One thing that a hook tells: entity[action][0][…]."""
 
     event: str  # status_lead
@@ -55,14 +55,14 @@ def fields(known: Mapping[int, tuple[str, str, str]], given: dict[str, Any]) -> 
     return found or None
 
 
-def created(entities: str, item: Item) -> list[Fact]:
+def created(entities: str, item: Item) -> list[HookEvent]:
     """Return the facts of a new record. A person's first hook is empty: what is known of them comes as an update."""
     if entities == "leads" or not item["custom_fields_values"]:
         return [_fact("add", entities, item)]
     return [_fact("add", entities, {**item, "custom_fields_values": None}), _fact("update", entities, item)]
 
 
-def changed(entities: str, before: Item, item: Item) -> list[Fact]:
+def changed(entities: str, before: Item, item: Item) -> list[HookEvent]:
     """Return the facts of a change: of a lead's stage or responsible user two, as amoCRM does."""
     own, facts = _fact("update", entities, item), []
     old_responsible = {"old_responsible_user_id": str(before["responsible_user_id"])}
@@ -87,21 +87,23 @@ def remembered(name: str, item: Item) -> list[Item]:
     return [{f"{'sale' if name == 'price' else name}_field_value": {name: item[name]}}]
 
 
-def deleted(entities: str, item: Item) -> list[Fact]:
+def deleted(entities: str, item: Item) -> list[HookEvent]:
     """Return the fact that a record is gone."""
     data: dict[str, Value] = {"id": str(item["id"])}
     if entities == "leads":
         data |= {"status_id": str(item["status_id"]), "pipeline_id": str(item["pipeline_id"])}
     else:
         data["type"] = _SINGULAR[entities]
-    return [Fact(event=f"delete_{_SINGULAR[entities]}", entity=_WIRE[entities], action="delete", data=data)]
+    return [HookEvent(event=f"delete_{_SINGULAR[entities]}", entity=_WIRE[entities], action="delete", data=data)]
 
 
-def _fact(action: str, entities: str, item: Item, **old: str) -> Fact:
+def _fact(action: str, entities: str, item: Item, **old: str) -> HookEvent:
     data = (_lead if entities == "leads" else _person)(item)
     if entities == "companies":
         data["type"] = "company"
-    return Fact(event=f"{action}_{_SINGULAR[entities]}", entity=_WIRE[entities], action=action, data={**data, **old})
+    return HookEvent(
+        event=f"{action}_{_SINGULAR[entities]}", entity=_WIRE[entities], action=action, data={**data, **old}
+    )
 
 
 def _common(item: Item) -> dict[str, Value]:

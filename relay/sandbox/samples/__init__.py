@@ -25,7 +25,7 @@ class Sample(Record):
 
     title: str
     body: bytes
-    again: bool
+    repeated: bool
 
 
 def samples(now_ms: int) -> list[Sample]:
@@ -48,4 +48,4 @@ def _sample(name: str, values: dict[str, str], again: bool) -> Sample:
     text = (files(__name__) / f"{name}.form").read_text(encoding="utf-8")
     title, *lines = Template(text).substitute(values).splitlines()
     fields = [(key, value) for key, _, value in (line.partition("=") for line in lines)]
-    return Sample(title=title.removeprefix("# "), body=urlencode(fields).encode("ascii"), again=again)
+    return Sample(title=title.removeprefix("# "), body=urlencode(fields).encode("ascii"), repeated=again)

@@ -19,6 +19,6 @@ VENDORS: Mapping[str, type[Vendor]] = {
 }
 
 
-def make(name: str) -> Vendor:
+def make_vendor(name: str) -> Vendor:
     """Make the vendor of that name."""
     return VENDORS.get(name, Generic)(name)

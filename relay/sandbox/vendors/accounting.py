@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from relay.model import Json, Record
-from relay.sandbox.vendors.base import Answer, Arrived, Vendor
+from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
 
 CLIENT: Final = ("relay", "sandbox-secret")
 STATIC_TOKEN: Final = "demo-books-token"
@@ -26,7 +26,7 @@ _OLDEST_SECONDS: Final = 300  # Standard Webhooks: an older signature is a repla
 _KINDS: Final = frozenset({"invoices", "customers"})
 
 
-class _Kept(Record):
+class _StoredAnswer(Record):
     """What came under an idempotency key, and what was said."""
 
     body: bytes
@@ -41,10 +41,10 @@ class Accounting(Vendor):
         self._now = now
         self._made: dict[str, list[dict[str, Json]]] = {kind: [] for kind in _KINDS}
         self._tokens: dict[str, float] = {}
-        self._keys: dict[str, _Kept] = {}
+        self._keys: dict[str, _StoredAnswer] = {}
         self._working: set[str] = set()
 
-    def answer(self, arrived: Arrived) -> Answer:
+    def answer(self, arrived: VendorRequest) -> Answer:
         """Answer as a careful vendor would."""
         if arrived.path == "/oauth/token":
             return self._token(arrived)
@@ -60,11 +60,11 @@ class Accounting(Vendor):
             return _refused(404, "there is nothing here")
         return self._list(kind, arrived) if arrived.method == "GET" else self._make_once(kind, arrived)
 
-    def left(self, arrived: Arrived) -> None:
+    def on_finished(self, arrived: VendorRequest) -> None:
         """Hear that a request is over: its key is free for repetitions."""
         self._working.discard(arrived.key)
 
-    def _token(self, arrived: Arrived) -> Answer:
+    def _token(self, arrived: VendorRequest) -> Answer:
         form = dict(parse_qsl(arrived.body.decode(), keep_blank_values=True))
         given = _basic(arrived.headers.get("authorization", "")) or (form.get("client_id"), form.get("client_secret"))
         if given != CLIENT:
@@ -76,7 +76,7 @@ class Accounting(Vendor):
         content: Json = {"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_SECONDS}
         return Answer(content=content, stored=False)
 
-    def _refusal(self, arrived: Arrived) -> Answer | None:
+    def _refusal(self, arrived: VendorRequest) -> Answer | None:
         scheme, _, token = arrived.headers.get("authorization", "").partition(" ")
         live = token == STATIC_TOKEN or self._tokens.get(token, 0) > self._now()
         if scheme and not (scheme == "Bearer" and live):
@@ -85,7 +85,7 @@ class Accounting(Vendor):
             return _refused(401, "the signature is not ours")
         return None
 
-    def _is_signed(self, arrived: Arrived) -> bool:
+    def _is_signed(self, arrived: VendorRequest) -> bool:
         stamp, id = arrived.headers.get("webhook-timestamp", ""), arrived.headers.get("webhook-id", "")
         if not stamp.isdigit() or abs(self._now() - int(stamp)) > _OLDEST_SECONDS:
             return False
@@ -94,17 +94,17 @@ class Accounting(Vendor):
         ours = "v1," + base64.b64encode(digest).decode()
         return any(hmac.compare_digest(ours, theirs) for theirs in arrived.headers["webhook-signature"].split())
 
-    def _list(self, kind: str, arrived: Arrived) -> Answer:
+    def _list(self, kind: str, arrived: VendorRequest) -> Answer:
         wanted = dict(parse_qsl(arrived.query))
         items = [one for one in self._made[kind] if all(str(one.get(key)) == value for key, value in wanted.items())]
         return Answer(content={"items": items}, stored=False)
 
-    def _make_once(self, kind: str, arrived: Arrived) -> Answer:
+    def _make_once(self, kind: str, arrived: VendorRequest) -> Answer:
         kept = self._keys.get(arrived.key) if arrived.key else None
         if kept is None:
             answer = self._make(kind, arrived)
             if arrived.key and answer.stored:
-                self._keys[arrived.key] = _Kept(body=arrived.body, answer=answer)
+                self._keys[arrived.key] = _StoredAnswer(body=arrived.body, answer=answer)
                 self._working.add(arrived.key)
             return answer
         if kept.body != arrived.body:
@@ -113,7 +113,7 @@ class Accounting(Vendor):
             return _refused(409, "a request with this idempotency key is being worked on")
         return msgspec.structs.replace(kept.answer, stored=False, repeat=True)
 
-    def _make(self, kind: str, arrived: Arrived) -> Answer:
+    def _make(self, kind: str, arrived: VendorRequest) -> Answer:
         try:
             content = msgspec.json.decode(arrived.body, type=dict[str, str | int | None])
         except msgspec.DecodeError as error:

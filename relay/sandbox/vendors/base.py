@@ -8,7 +8,7 @@ import msgspec
 from relay.model import Json, Record
 
 
-class Arrived(Record):
+class VendorRequest(Record):
     """A request as it reached a vendor. `path` is below the vendor's own, header names are in lower case."""
 
     vendor: str
@@ -41,9 +41,9 @@ class Vendor(ABC):
         self.name = name
 
     @abstractmethod
-    def answer(self, arrived: Arrived) -> Answer:
+    def answer(self, arrived: VendorRequest) -> Answer:
         """Take a request as the vendor would, and answer it."""
 
-    def left(self, _arrived: Arrived) -> None:
+    def on_finished(self, _arrived: VendorRequest) -> None:
         """Hear that a request it answered is over: the answer is out, or nobody waits for it."""
         return

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from relay.model import Json
-from relay.sandbox.vendors.base import Answer, Arrived, Vendor
+from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
 
 REMEMBERED: Final = 100_000  # keys; a sandbox may be up for days
 
@@ -18,7 +18,7 @@ class Generic(Vendor):
         self._made = 0
         self._answers: dict[str, tuple[bytes, Answer]] = {}
 
-    def answer(self, arrived: Arrived) -> Answer:
+    def answer(self, arrived: VendorRequest) -> Answer:
         """Answer 200 with an id, the same again for a repeated key, 422 where its body differs."""
         if not arrived.key:
             return self._new()
@@ -37,7 +37,7 @@ class Generic(Vendor):
         self._made += 1
         return Answer(content={"ok": True, "id": f"{self.name}-{self._made}"})
 
-    def _remember(self, arrived: Arrived, answer: Answer) -> None:
+    def _remember(self, arrived: VendorRequest, answer: Answer) -> None:
         if len(self._answers) >= REMEMBERED:
             del self._answers[next(iter(self._answers))]
         self._answers[arrived.key] = arrived.body, answer

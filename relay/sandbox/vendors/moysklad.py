@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from relay.model import Json
-from relay.sandbox.vendors.base import Answer, Arrived, Vendor
+from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
 
 MOST, WITHIN_SECONDS = 15, 3.0
 PARALLEL: Final = 5
@@ -36,14 +36,14 @@ class MoySklad(Vendor):
         self._asked: deque[float] = deque()
         self._inside = 0
 
-    def answer(self, arrived: Arrived) -> Answer:
+    def answer(self, arrived: VendorRequest) -> Answer:
         """Answer as MoySklad would."""
         self._inside += 1
         if "gzip" not in arrived.headers.get("accept-encoding", ""):
             return Answer(content=msgspec.Raw(), status=415, stored=False)
         return _zipped(self._limited() or self._answered(arrived))
 
-    def left(self, _: Arrived) -> None:
+    def on_finished(self, _: VendorRequest) -> None:
         """Hear that a request is over."""
         self._inside -= 1
 
@@ -59,7 +59,7 @@ class MoySklad(Vendor):
         self._asked.append(now)
         return None
 
-    def _answered(self, arrived: Arrived) -> Answer:
+    def _answered(self, arrived: VendorRequest) -> Answer:
         secret = _secret(arrived.headers.get("authorization", ""))
         if not secret or secret.startswith("wrong"):
             return _error(401, 1056, "wrong name or password")
@@ -70,12 +70,12 @@ class MoySklad(Vendor):
                 return self._find(kind, arrived) if arrived.method == "GET" else self._make(kind, arrived)
         return _error(404, 1002, "there is nothing here")
 
-    def _find(self, kind: str, arrived: Arrived) -> Answer:
+    def _find(self, kind: str, arrived: VendorRequest) -> Answer:
         conditions = parse_qs(arrived.query).get("filter", [""])[0].split(";")
         wanted = dict(condition.split("=", 1) for condition in conditions if condition)
         return _listed([one for one in self._made[kind].values() if all(one.get(k) == v for k, v in wanted.items())])
 
-    def _make(self, kind: str, arrived: Arrived) -> Answer:
+    def _make(self, kind: str, arrived: VendorRequest) -> Answer:
         try:
             content = msgspec.json.decode(arrived.body, type=dict[str, msgspec.Raw])
             given: dict[str, Json] = {key: msgspec.json.decode(value) for key, value in content.items()}

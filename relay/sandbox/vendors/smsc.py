@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from relay.model import Json, Record
-from relay.sandbox.vendors.base import Answer, Arrived, Vendor
+from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
 
 GUARD_SECONDS: Final = 60.0
 LONGEST: Final = 1000
@@ -43,7 +43,7 @@ class Smsc(Vendor):
         self._spent = 0
         self._ids = 3217
 
-    def answer(self, arrived: Arrived) -> Answer:
+    def answer(self, arrived: VendorRequest) -> Answer:
         """Take a request by the name of its script."""
         form = _read(arrived.body)
         if refusal := self._refusal(form):

@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from relay.model import Json, Record
-from relay.sandbox.vendors.base import Answer, Arrived, Vendor
+from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
 
 REPEATED_SECONDS: Final = 60.0
 NO_WAY: Final = "0000"
@@ -36,7 +36,7 @@ class Smsru(Vendor):
         self._clock = clock
         self._last: dict[tuple[str, str], float] = {}
 
-    def answer(self, arrived: Arrived) -> Answer:
+    def answer(self, arrived: VendorRequest) -> Answer:
         """Take a request by its path."""
         form = dict(parse_qsl(arrived.body.decode(errors="replace")))
         if form.get("api_id", "wrong") == "wrong":

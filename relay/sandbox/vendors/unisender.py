@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from relay.model import Json
-from relay.sandbox.vendors.base import Answer, Arrived, Vendor
+from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
 
 LISTS: Final = {20547: "Newsletter", 20548: "Customers", 20549: "Without a letter"}
 WITHOUT_LETTER: Final = 20549
@@ -24,7 +24,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.(?!invalid$)[^@\s.]+")
 Arguments = Mapping[str, str]
 
 
-class Refused(Exception):
+class UnisenderError(Exception):
     """What they say instead of a result."""
 
     def __init__(self, message: str, code: str = "unspecified") -> None:
@@ -33,7 +33,7 @@ class Refused(Exception):
         self.code = code
 
 
-class Known:
+class UnisenderContact:
     """A contact: where it is, what is known of it, and how many letters it was sent."""
 
     def __init__(self, id: int) -> None:
@@ -50,7 +50,7 @@ class Unisender(Vendor):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.contacts: dict[str, Known] = {}
+        self.contacts: dict[str, UnisenderContact] = {}
         self.imports = 0
         self._calls: defaultdict[str, deque[float]] = defaultdict(deque)
         self._methods: Mapping[str, Callable[[Arguments], tuple[Json, bool]]] = {
@@ -63,12 +63,12 @@ class Unisender(Vendor):
             "getFields": self._get_fields,
         }
 
-    def answer(self, arrived: Arrived) -> Answer:
+    def answer(self, arrived: VendorRequest) -> Answer:
         """Do what a method is for, or complain inside 200."""
         try:
             method = arrived.path.rpartition("/")[2]
             result, stored = self._call(method, _arguments(arrived))
-        except Refused as refused:
+        except UnisenderError as refused:
             return Answer(content={"error": refused.message, "code": refused.code, "result": ""}, stored=False)
         return Answer(content={"result": result}, stored=stored)
 
@@ -79,9 +79,9 @@ class Unisender(Vendor):
     def _call(self, method: str, arguments: Arguments) -> tuple[Json, bool]:
         key = arguments.get("api_key", "")
         if not key or key.startswith("wrong"):
-            raise Refused("Specified api_key is not valid", "invalid_api_key")
+            raise UnisenderError("Specified api_key is not valid", "invalid_api_key")
         if method not in self._methods:
-            raise Refused(f"Unknown method {method}", "unknown_method")
+            raise UnisenderError(f"Unknown method {method}", "unknown_method")
         self._count(key, _ALL_CALLS)
         if method == "subscribe":
             self._count(f"{key} subscribe", _SUBSCRIPTIONS)
@@ -92,19 +92,19 @@ class Unisender(Vendor):
         while calls and calls[0] <= now - _MINUTE:
             calls.popleft()
         if len(calls) >= most:
-            raise Refused("Too many calls", "api_call_limit_exceeded_for_api_key")
+            raise UnisenderError("Too many calls", "api_call_limit_exceeded_for_api_key")
         calls.append(now)
 
     def _subscribe(self, arguments: Arguments) -> tuple[Json, bool]:
         fields = {name[7:-1]: value for name, value in arguments.items() if name.startswith("fields[")}
         lists, optin = _lists(arguments.get("list_ids", "")), arguments.get("double_optin", "0")
         if not lists:
-            raise Refused("list_ids is required", "invalid_arg")
+            raise UnisenderError("list_ids is required", "invalid_arg")
         address = self._address(fields)
         known = self.contacts.get(address)
         lettered = optin == "0" or (optin == "4" and (known is None or known.status != "active"))
         if lettered and WITHOUT_LETTER in lists:
-            raise Refused(f"List {WITHOUT_LETTER} has no confirmation letters")
+            raise UnisenderError(f"List {WITHOUT_LETTER} has no confirmation letters")
         known = self._known(address)
         if lettered:
             known.letters += 1
@@ -118,18 +118,18 @@ class Unisender(Vendor):
     def _address(self, fields: Mapping[str, str]) -> str:
         email, phone = fields.get("email", ""), fields.get("phone", "").lstrip("+")
         if not email and not phone:
-            raise Refused("Neither email nor phone is given", "invalid_arg")
+            raise UnisenderError("Neither email nor phone is given", "invalid_arg")
         if email and not _EMAIL.fullmatch(email):
-            raise Refused(f"E-mail {email} is not valid", "invalid_arg")
+            raise UnisenderError(f"E-mail {email} is not valid", "invalid_arg")
         for address, known in self.contacts.items() if email and phone else ():
             if address != email and known.fields.get("phone", "").lstrip("+") == phone:
-                raise Refused("Email and phone already exist but owned by different subscribers")
+                raise UnisenderError("Email and phone already exist but owned by different subscribers")
         return email or phone
 
-    def _known(self, address: str) -> Known:
-        return self.contacts.setdefault(address, Known(2_500_000_000 + len(self.contacts)))
+    def _known(self, address: str) -> UnisenderContact:
+        return self.contacts.setdefault(address, UnisenderContact(2_500_000_000 + len(self.contacts)))
 
-    def _write(self, known: Known, fields: Mapping[str, str], arguments: Arguments) -> bool:
+    def _write(self, known: UnisenderContact, fields: Mapping[str, str], arguments: Arguments) -> bool:
         before = dict(known.fields), set(known.tags)
         known.fields |= {n: v for n, v in fields.items() if arguments.get("overwrite") != "0" or n not in known.fields}
         known.tags |= set(filter(None, arguments.get("tags", "").split(",")))
@@ -138,7 +138,7 @@ class Unisender(Vendor):
     def _leave(self, arguments: Arguments) -> tuple[Json, bool]:
         address = arguments.get("contact", "").lstrip("+")
         if address not in self.contacts:
-            raise Refused(f'Contact "{address}" not found')
+            raise UnisenderError(f'Contact "{address}" not found')
         known, lists = self.contacts[address], _lists(arguments.get("list_ids", "")) or set(LISTS)
         stored = bool(known.lists & lists)
         known.lists -= lists
@@ -151,14 +151,14 @@ class Unisender(Vendor):
             if at := re.fullmatch(r"data\[(\d+)\]\[(\d+)\]", name):
                 rows[int(at[1])][columns[int(at[2])]] = value
         if not rows or len(rows) > _MOST_ROWS or len(columns) > _MOST_COLUMNS:
-            raise Refused(f"{len(rows)} rows of {len(columns)} columns cannot be imported", "invalid_arg")
+            raise UnisenderError(f"{len(rows)} rows of {len(columns)} columns cannot be imported", "invalid_arg")
         self.imports += 1
         log: list[Json] = []
         before = len(self.contacts)
         for row, fields in rows.items():
             try:
                 self._import_row(fields)
-            except Refused as refused:
+            except UnisenderError as refused:
                 log.append({"index": row, "code": refused.code, "message": refused.message})
         inserted, invalid = len(self.contacts) - before, len(log)
         counts = {"total": len(rows), "inserted": inserted, "updated": len(rows) - inserted - invalid, "deleted": 0}
@@ -174,7 +174,7 @@ class Unisender(Vendor):
     def _get_contact(self, arguments: Arguments) -> tuple[Json, bool]:
         email = arguments.get("email", "")
         if email not in self.contacts:
-            raise Refused(f'Contact "{email}" not found')
+            raise UnisenderError(f'Contact "{email}" not found')
         known = self.contacts[email]
         lists: list[Json] = [{"id": id, "title": LISTS[id]} for id in sorted(known.lists)]
         return {"email": {"email": email, "status": known.status, "lists": lists, "fields": known.fields}}, False
@@ -186,15 +186,15 @@ class Unisender(Vendor):
         return [{"id": 1, "name": "Name", "is_visible": 1, "view_pos": 1}], False
 
 
-def _arguments(arrived: Arrived) -> Arguments:
+def _arguments(arrived: VendorRequest) -> Arguments:
     body = dict(parse_qsl(arrived.body.decode(), keep_blank_values=True))
     if arrived.query and body:
-        raise Refused("Some arguments are in the query and some in the body: send all in one", "invalid_arg")
+        raise UnisenderError("Some arguments are in the query and some in the body: send all in one", "invalid_arg")
     return body or dict(parse_qsl(arrived.query, keep_blank_values=True))
 
 
 def _lists(text: str) -> set[int]:
     ids = {int(id) for id in text.split(",") if id.isdigit()}
     if ids - LISTS.keys():
-        raise Refused(f"There is no list {min(ids - LISTS.keys())}", "invalid_arg")
+        raise UnisenderError(f"There is no list {min(ids - LISTS.keys())}", "invalid_arg")
     return ids

@@ -14,7 +14,7 @@ from relay.config.api import Api, OAuthKeys
 from relay.config.load import Source
 from relay.model import Account, Limit
 from relay.sandbox.amocrm.access import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
-from relay.sandbox.amocrm.app import Amocrm
+from relay.sandbox.amocrm.app import FakeAmocrm
 from relay.store.connect import connect
 from relay.store.shared_state import SharedState
 from relay.transport import Session
@@ -26,7 +26,7 @@ class Served:
     """An account behind a port, in a thread of its own; `amocrm` is looked at and told what to do directly."""
 
     def __init__(self) -> None:
-        self.amocrm = Amocrm()
+        self.amocrm = FakeAmocrm()
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"

@@ -67,7 +67,7 @@ def test_an_account_with_less_patience_is_waited_for(client, run, served):
 
 
 def test_an_account_that_is_shut_is_left_alone_by_everybody(client, run, served):
-    served.amocrm.limits.shut_until = time.monotonic() + 3600
+    served.amocrm.limits.blocked_until = time.monotonic() + 3600
     first, second = client(), client()
     for worker in (first, second, first):
         with pytest.raises(AccountUnavailable, match="has shut the account's API for too many requests") as caught:

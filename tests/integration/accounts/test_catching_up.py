@@ -18,7 +18,7 @@ from relay.operations.diagnosis import diagnose_sources
 from relay.planning import plan_receipt
 from relay.sandbox.amocrm.access import LONG_LIVED
 from relay.sandbox.amocrm.account import WON
-from relay.sandbox.amocrm.hooks import body
+from relay.sandbox.amocrm.hooks import hook_body
 from relay.sinks import TYPES
 from relay.store.body import digest
 from relay.store.keys import JOBS
@@ -67,8 +67,8 @@ class Life:
         facts = what[1] if isinstance(what, tuple) else what
         hooks = [
             Hook(
-                id=f"h{next(self._numbers):05}", source="acme", digest=digest(body(fact)), timed=True, request_id="",
-                content_type="application/x-www-form-urlencoded", user_agent="", body=body(fact),
+                id=f"h{next(self._numbers):05}", source="acme", digest=digest(hook_body(fact)), timed=True,
+                request_id="", content_type="application/x-www-form-urlencoded", user_agent="", body=hook_body(fact),
             )
             for fact in facts
             if self.account.listeners(fact.event)

@@ -11,7 +11,7 @@ from relay.live_config import make_sinks
 from relay.model import DeliveryState
 from relay.planning import plan_receipt
 from relay.sandbox.amocrm.access import LONG_LIVED
-from relay.sandbox.amocrm.hooks import body
+from relay.sandbox.amocrm.hooks import hook_body
 from relay.sinks import TYPES
 from relay.store.body import digest
 from relay.store.keys import account_queue
@@ -59,7 +59,7 @@ class Work:
         ids = []
         for lead in leads:
             id, facts = self.account.create("leads", lead)
-            told = body(next(fact for fact in facts if fact.event == "add_lead"))
+            told = hook_body(next(fact for fact in facts if fact.event == "add_lead"))
             hook = Hook(id=f"r{id}", source="acme", digest=digest(told), timed=True, request_id="",
                         content_type="application/x-www-form-urlencoded", user_agent="", body=told)  # fmt: skip
             self.run(self.store.accept([hook]))

@@ -9,8 +9,7 @@ from relay.model import Delivery, Limit, Outcome, Receipt
 from relay.store.keys import sink_queue
 from relay.store.records import Claim, Settlement
 from relay.store.wire import sink_claim_request
-
-from .shapes import give_back, hook, new, routed, settlement
+from tests.integration.store.shapes import give_back, hook, new, routed, settlement
 
 
 class Given:

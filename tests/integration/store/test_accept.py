@@ -12,9 +12,8 @@ from relay.store.reader import Reader
 from relay.store.scripts import Caller, Script
 from relay.store.store import Store
 from relay.store.wire import sink_claim_request
-
-from ..invariants import broken
-from .shapes import hook, new, routed, settlement
+from tests.integration.invariants import broken_invariants
+from tests.integration.store.shapes import hook, new, routed, settlement
 
 
 @pytest.fixture
@@ -215,4 +214,4 @@ class TestFull:
         (receipt,) = run(full.claim_receipts("router", 1, 60_000)).items
         assert run(full.save_routed("router", [routed(receipt, new("d1", receipt.id))]))[1] == []
         assert run(full.apply_retention(0, 0, 0)) == 1
-        assert run(broken(full)) == []
+        assert run(broken_invariants(full)) == []

@@ -3,8 +3,7 @@
 import pytest
 
 from relay.model import DeliveryState, Outcome
-
-from .shapes import event, new, routed
+from tests.integration.store.shapes import event, new, routed
 
 DAY = 86_400_000
 

@@ -9,8 +9,7 @@ from relay.model import DeliveryState, Limit, Outcome, ReceiptState
 from relay.store.body import pack
 from relay.store.keys import INBOX, sink_queue
 from relay.store.wire import sink_claim_request
-
-from .shapes import BODY, give_back, hook, new, routed, settlement
+from tests.integration.store.shapes import BODY, give_back, hook, new, routed, settlement
 
 
 def ids(claim):

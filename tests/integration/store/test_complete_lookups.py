@@ -4,8 +4,7 @@ import pytest
 
 from relay.model import CompletedLookup, DeliveryState, Outcome
 from relay.store.keys import account_queue, sink_queue
-
-from .shapes import new, routed, settlement
+from tests.integration.store.shapes import new, routed, settlement
 
 QUEUE = account_queue("acme")
 LEASE = 60_000

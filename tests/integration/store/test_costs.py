@@ -6,8 +6,7 @@ The figures are counts of commands, read from the server itself. One that falls 
 import pytest
 
 from relay.model import Limit, Outcome
-
-from .shapes import hook, new, routed, settlement
+from tests.integration.store.shapes import hook, new, routed, settlement
 
 LIMITS = (Limit(key="books", count=1000, per_ms=1000),)
 GROUP = 50  # hooks, receipts and deliveries of one call

@@ -8,9 +8,8 @@ import pytest
 from relay.model import DeliveryState, Outcome
 from relay.store.keys import INBOX, sink_queue
 from relay.store.wire import sink_claim_request
-
-from ..invariants import broken_in, see
-from .shapes import hook, new, routed, settlement
+from tests.integration.invariants import broken_invariants_of, read_store
+from tests.integration.store.shapes import hook, new, routed, settlement
 
 SINKS = ("books", "ledger")
 LEASE = 60_000
@@ -117,9 +116,9 @@ class Life:
             self.run(self.store.client.hset(gate, "until", 1))
 
     def retire(self):
-        before = self.run(see(self.store))
+        before = self.run(read_store(self.store))
         removed = self.run(self.store.apply_retention(0, 0, 0, max=2))
-        after = self.run(see(self.store))
+        after = self.run(read_store(self.store))
         gone = before.receipts.keys() - after.receipts.keys()
         lost = before.deliveries.keys() - after.deliveries.keys()
         assert len(gone) == removed
@@ -146,8 +145,8 @@ class Life:
         self.check()
 
     def check(self):
-        seen = self.run(see(self.store))
-        assert broken_in(seen) == [], self.story
+        seen = self.run(read_store(self.store))
+        assert broken_invariants_of(seen) == [], self.story
         assert self.accepted <= seen.receipts.keys(), self.story
         assert self.made <= seen.deliveries.keys() | seen.once, self.story
         # What is decided stays so, but for a `once` delivery that was skipped: a later event may take its place.

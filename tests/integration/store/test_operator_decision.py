@@ -3,8 +3,7 @@
 import pytest
 
 from relay.model import DeliveryState, Outcome
-
-from .shapes import new, routed
+from tests.integration.store.shapes import new, routed
 
 
 @pytest.fixture

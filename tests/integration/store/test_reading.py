@@ -9,8 +9,7 @@ from relay.store.keys import INBOX, sink_queue
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.wire import sink_claim_request
-
-from .shapes import hook
+from tests.integration.store.shapes import hook
 
 
 def collect(run, ids):

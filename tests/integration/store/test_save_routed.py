@@ -5,8 +5,7 @@ import pytest
 from relay.model import DeliveryState, Outcome, ReceiptState
 from relay.store.body import pack
 from relay.store.keys import INBOX
-
-from .shapes import event, give_back, hook, new, routed
+from tests.integration.store.shapes import event, give_back, hook, new, routed
 
 
 @pytest.fixture

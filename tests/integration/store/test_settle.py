@@ -4,8 +4,7 @@ import pytest
 
 from relay.model import DecisionKind, DeliveryState, Outcome
 from relay.store.keys import sink_queue
-
-from .shapes import attempt, settlement
+from tests.integration.store.shapes import attempt, settlement
 
 QUEUE = sink_queue("books")
 

@@ -4,8 +4,7 @@ import pytest
 
 from relay.model import DeliveryState, Limit, Outcome
 from relay.store.keys import sink_queue
-
-from .shapes import settlement
+from tests.integration.store.shapes import settlement
 
 QUEUE = sink_queue("books")
 

@@ -9,7 +9,7 @@ from relay.live_config import make_sinks
 from relay.model import DeliveryState, Receipt, ReceiptState
 from relay.operations.post_hook import AcceptedHook
 from relay.planning import plan_receipt
-from relay.sandbox.arrivals import Arrival
+from relay.sandbox.request_log import LoggedRequest
 from relay.sinks import TYPES
 from relay.store.stored import StoredDelivery, StoredReceipt
 
@@ -48,8 +48,8 @@ def delivery(id: str, state: DeliveryState) -> StoredDelivery:
     )  # fmt: skip
 
 
-def arrival(key: str, **changes: object) -> Arrival:
-    made = Arrival(
+def arrival(key: str, **changes: object) -> LoggedRequest:
+    made = LoggedRequest(
         seq=1, at=1, vendor="books", method="POST", path="/", query="", headers={}, body="", idempotency_key=key,
         stored=True, repeat=False, status=200, fault="",
     )  # fmt: skip

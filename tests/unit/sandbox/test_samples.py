@@ -28,7 +28,7 @@ def test_all_that_the_demo_promises_is_among_them() -> None:
 
 
 def test_one_comes_twice_byte_for_byte_and_is_recognisable_as_a_repetition() -> None:
-    again = [sample for sample in samples(NOW) if sample.again]
+    again = [sample for sample in samples(NOW) if sample.repeated]
     assert len(again) == 1
     assert [sample.body for sample in samples(NOW)].count(again[0].body) == 2
     assert carries_change_time(again[0].body)

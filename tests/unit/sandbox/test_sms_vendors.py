@@ -5,8 +5,8 @@ from urllib.parse import quote_from_bytes, urlencode
 
 import pytest
 
-from relay.sandbox.vendors import make
-from relay.sandbox.vendors.base import Arrived
+from relay.sandbox.vendors import make_vendor
+from relay.sandbox.vendors.base import VendorRequest
 from relay.sandbox.vendors.smsc import GUARD_SECONDS, Smsc
 from relay.sandbox.vendors.smsru import REPEATED_SECONDS, Smsru
 
@@ -28,7 +28,7 @@ def clock() -> Clock:
 
 def said(vendor, path: str, body: bytes | None = None, **form):
     sent = urlencode(form).encode() if body is None else body
-    arrived = Arrived(vendor=vendor.name, method="POST", path=path, query="", headers={}, body=sent)
+    arrived = VendorRequest(vendor=vendor.name, method="POST", path=path, query="", headers={}, body=sent)
     return vendor.answer(arrived).content
 
 
@@ -131,5 +131,5 @@ def test_smsru_has_a_code_for_the_request_too(clock, path, form, code):
 
 
 def test_the_sandbox_has_them_under_their_names():
-    assert isinstance(make("smsc"), Smsc)
-    assert isinstance(make("smsru"), Smsru)
+    assert isinstance(make_vendor("smsc"), Smsc)
+    assert isinstance(make_vendor("smsru"), Smsru)

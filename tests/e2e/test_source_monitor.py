@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from relay.processes.supervisor import Processes
-from tests.e2e.account import FakeAccount
-from tests.e2e.running import ask, running, until
+from tests.e2e.account_client import AccountClient
+from tests.e2e.harness import request_json, run_relay, until
 from tests.e2e.test_fetch import CONFIG, invoices, won
 
 SPAN = ("--since", "1h", "--until", "0s")
@@ -24,8 +24,8 @@ def relay(processes: Processes, *arguments: str, status: int = 0) -> Any:
 
 
 def test_what_a_disabled_hook_did_not_tell_arrives_by_catching_up_once(tmp_path: Path) -> None:
-    with running(tmp_path, CONFIG) as processes:
-        fake = FakeAccount(processes)
+    with run_relay(tmp_path, CONFIG) as processes:
+        fake = AccountClient(processes)
         fake.connect(["add_lead"])
         told = fake.create("leads", won(0))["ids"]
         until(lambda: invoices(processes).keys() == set(told), what="the invoice of the lead that was told")
@@ -41,14 +41,14 @@ def test_what_a_disabled_hook_did_not_tell_arrives_by_catching_up_once(tmp_path:
 
 
 def test_a_disabled_hook_is_seen_by_readyz_metrics_and_the_doctor(tmp_path: Path) -> None:
-    with running(tmp_path, CONFIG) as processes:
-        fake = FakeAccount(processes)
+    with run_relay(tmp_path, CONFIG) as processes:
+        fake = AccountClient(processes)
         fake.connect(["add_lead"])
         fake.switch("disable")
         processes.restart("worker")  # it listens when it begins, and then every minute
 
         def seen() -> Any:
-            found = ask(f"{processes.url}/readyz")["sources"].get("acme")
+            found = request_json(f"{processes.url}/readyz")["sources"].get("acme")
             return found if found and found["hook"] == "disabled" else None
 
         assert until(seen, seconds=150, what="the disabled hook")["problem"] is None

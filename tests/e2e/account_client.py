@@ -4,10 +4,10 @@ from typing import Any
 
 from relay.processes.supervisor import Processes
 from relay.sandbox.amocrm.access import LONG_LIVED
-from tests.e2e.running import TOKEN, ask
+from tests.e2e.harness import TOKEN, request_json
 
 
-class FakeAccount:
+class AccountClient:
     """The account, reached by HTTP as amoCRM is."""
 
     def __init__(self, processes: Processes) -> None:
@@ -33,14 +33,14 @@ class FakeAccount:
         return dict(self.state()["asked"])
 
     def state(self) -> Any:
-        return ask(f"{self.url}/__sandbox__/state")
+        return request_json(f"{self.url}/__sandbox__/state")
 
     def connect(self, events: list[str], source: str = "acme") -> str:
         """Subscribe the relay's address, as `relay connect` does."""
         url = f"{self._processes.url}/hooks/{source}/{TOKEN}"
         body = {"destination": url, "settings": events}
-        ask(f"{self.url}/api/v4/webhooks", body, headers={"Authorization": f"Bearer {LONG_LIVED}"})
+        request_json(f"{self.url}/api/v4/webhooks", body, headers={"Authorization": f"Bearer {LONG_LIVED}"})
         return url
 
     def _tell(self, path: str, given: Any, method: str | None = None) -> Any:
-        return ask(f"{self.url}/__sandbox__/{path}", given, method)
+        return request_json(f"{self.url}/__sandbox__/{path}", given, method)

@@ -22,7 +22,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "amoC
 
 
 @contextmanager
-def running(folder: Path, config: str, **variables: str) -> Iterator[Processes]:
+def run_relay(folder: Path, config: str, **variables: str) -> Iterator[Processes]:
     """Run a relay with this configuration, each of its processes real."""
     path = folder / "relay.yaml"
     path.write_text(config)
@@ -54,7 +54,7 @@ def _quoted(value: str) -> str:
     return urllib.request.quote(value, safe="").replace("%20", "+")
 
 
-class Amo:
+class HookSender:
     """amoCRM's side: one connection that posts hooks, and again where they were not acknowledged."""
 
     def __init__(self, processes: Processes, source: str = "acme") -> None:
@@ -92,13 +92,13 @@ class Amo:
             self._connection = None
 
 
-def arrivals(processes: Processes, vendor: str | None = None) -> list[dict[str, Any]]:
+def sandbox_requests(processes: Processes, vendor: str | None = None) -> list[dict[str, Any]]:
     """Read the sandbox's own log of what arrived."""
     found: list[dict[str, Any]] = []
     since, more = 0, True
     while more:
         query = f"since={since}" + (f"&vendor={vendor}" if vendor else "")
-        page = ask(f"{processes.sandbox_url}/__sandbox__/requests?{query}")
+        page = request_json(f"{processes.sandbox_url}/__sandbox__/requests?{query}")
         found += page["requests"]
         since, more = page["next"], page["more"]
     return found
@@ -108,11 +108,15 @@ def stored_leads(processes: Processes, vendor: str | None = None) -> Counter[int
     """Count how often each lead reached a fake, by what the bodies say."""
     pattern = re.compile(r'"lead":"(\d+)"')
     return Counter(
-        int(found[1]) for seen in arrivals(processes, vendor) if (found := pattern.search(seen["body"])) is not None
+        int(found[1])
+        for seen in sandbox_requests(processes, vendor)
+        if (found := pattern.search(seen["body"])) is not None
     )
 
 
-def ask(url: str, body: Any = None, method: str | None = None, headers: Mapping[str, str] | None = None) -> Any:
+def request_json(
+    url: str, body: Any = None, method: str | None = None, headers: Mapping[str, str] | None = None
+) -> Any:
     """Ask a local server for JSON."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, dict(headers or {}), method=method)
@@ -121,31 +125,33 @@ def ask(url: str, body: Any = None, method: str | None = None, headers: Mapping[
     return json.loads(said) if said else None
 
 
-def fault(processes: Processes, **fault: Any) -> None:
+def inject_fault(processes: Processes, **fault: Any) -> None:
     """Put a fault in force."""
-    ask(f"{processes.sandbox_url}/__sandbox__/faults", fault)
+    request_json(f"{processes.sandbox_url}/__sandbox__/faults", fault)
 
 
-def pause(processes: Processes, at: str, **where: str) -> None:
+def pause_request(processes: Processes, at: str, **where: str) -> None:
     """Have the sandbox hold the next request at a point."""
-    fault(processes, fault="pause", at=at, **where)
+    inject_fault(processes, fault="pause", at=at, **where)
 
 
-def held(processes: Processes) -> list[tuple[str, str, str]]:
+def paused_requests(processes: Processes) -> list[tuple[str, str, str]]:
     """Return vendor, path and point of every request that the sandbox holds."""
-    return [(one["vendor"], one["path"], one["at"]) for one in ask(f"{processes.sandbox_url}/__sandbox__/held")]
+    return [
+        (one["vendor"], one["path"], one["at"]) for one in request_json(f"{processes.sandbox_url}/__sandbox__/held")
+    ]
 
 
-def release(processes: Processes) -> None:
+def release_requests(processes: Processes) -> None:
     """Let what the sandbox holds go on."""
-    ask(f"{processes.sandbox_url}/__sandbox__/release", method="POST")
+    request_json(f"{processes.sandbox_url}/__sandbox__/release", method="POST")
 
 
 @contextmanager
-def reading(processes: Processes) -> Iterator[Reader]:
+def open_reader(processes: Processes) -> Iterator[Reader]:
     """Read the store of a running relay."""
     yield Reader(connect(processes.environ["REDIS_URL"], answer_seconds=5))
 
 
-def ids(records: Sequence[Any]) -> set[str]:
+def ids_of(records: Sequence[Any]) -> set[str]:
     return {record.id for record in records}

@@ -13,7 +13,7 @@ def test_seven_in_any_second_are_let_in() -> None:
 
 
 def test_who_goes_on_and_on_is_shut_out_for_a_while() -> None:
-    limits = RequestLimits(rate=0, shut_seconds=60)
+    limits = RequestLimits(rate=0, block_seconds=60)
     refusals = [limits.refusal(0.1 * n) for n in range(26)]
     assert refusals == [429] * 25 + [403]
     assert limits.refusal(62.0) == 403

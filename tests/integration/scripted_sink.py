@@ -14,9 +14,8 @@ from relay.sinks.tools import Tools
 from relay.store.shared_state import SharedState
 from relay.transport import Session
 from relay.web.commit import GROUP_HOOKS
+from tests.integration.store.shapes import hook, routed
 from workers.drainer import Drainer
-
-from .store.shapes import hook, routed
 
 
 class ScriptedSettings(SinkSettings):
@@ -25,7 +24,7 @@ class ScriptedSettings(SinkSettings):
     looks_up: ClassVar[bool] = True
 
 
-class Scripted(Sink):
+class ScriptedSink(Sink):
     """Answers by a script, and remembers what it was asked."""
 
     type = "scripted"
@@ -50,26 +49,26 @@ class Scripted(Sink):
     async def send(self, delivery, tools):
         self.calls.append("send")
         self.seen.append(delivery)
-        return _scripted(self._sends)
+        return _next_result(self._sends)
 
     async def lookup(self, delivery, tools):
         self.calls.append("lookup")
-        return _scripted(self._finds)
+        return _next_result(self._finds)
 
     async def send_batch(self, deliveries, tools):
         self.batches.append([delivery.id for delivery in deliveries])
-        said = _scripted(self._sends)
+        said = _next_result(self._sends)
         return [said] * len(deliveries)
 
 
-def _scripted(script) -> Result:
+def _next_result(script) -> Result:
     said = next(script, Outcome.DELIVERED)
     if isinstance(said, Exception):
         raise said
     return said if isinstance(said, Result) else Result(outcome=said, reason="so it was", after_ms=1)
 
 
-def put(run, store, contents: Sequence[bytes], sink: str = "books", first: int = 0) -> list[str]:
+def queue_deliveries(run, store, contents: Sequence[bytes], sink: str = "books", first: int = 0) -> list[str]:
     """Make deliveries with these contents wait for a sink."""
     ids = [f"r{n:05}" for n in range(first, first + len(contents))]
     for at in range(0, len(ids), GROUP_HOOKS):
@@ -88,7 +87,7 @@ def put(run, store, contents: Sequence[bytes], sink: str = "books", first: int =
     return [f"d{id[1:]}" for id in ids]
 
 
-class OneSink:
+class SingleSinkConfig:
     """A configuration in force that has one sink."""
 
     config = SimpleNamespace(worker=SimpleNamespace(lease_margin=15_000))
@@ -102,7 +101,7 @@ class OneSink:
 
 def make_drainer(sink: Sink, store, tools: Tools, worker: str = "w0", stopping: Callable[[], bool] = lambda: False):
     """Make what drains a sink in a worker."""
-    return Drainer(sink.name, OneSink(sink), store, tools, worker, stopping)
+    return Drainer(sink.name, SingleSinkConfig(sink), store, tools, worker, stopping)
 
 
 @asynccontextmanager

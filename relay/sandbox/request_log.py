@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.model import Record
-from relay.sandbox.vendors.base import Answer, Arrived
+from relay.sandbox.vendors.base import Answer, VendorRequest
 
-KEPT: Final = 100_000
+MAX_ENTRIES: Final = 100_000
 _MASKED: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
-class Arrival(Record):
+class LoggedRequest(Record):
     """One request as the log tells it. `status` is None where no answer was given."""
 
     seq: int
@@ -32,25 +32,25 @@ class Arrival(Record):
 class Page(Record):
     """A part of the log. The next one begins `since` the number `next`."""
 
-    requests: Sequence[Arrival]
+    requests: Sequence[LoggedRequest]
     next: int
     more: bool
 
 
-class Arrivals:
+class RequestLog:
     """The log. Numbers go on where it is cleared, so that a reader misses nothing and sees nothing twice."""
 
     def __init__(self) -> None:
         self._seq = 0
-        self._entries: list[Arrival] = []
+        self._entries: list[LoggedRequest] = []
 
-    def add(self, arrived: Arrived, answer: Answer | None, status: int | None, fault: str) -> None:
+    def add(self, arrived: VendorRequest, answer: Answer | None, status: int | None, fault: str) -> None:
         """Note what arrived, what was done about it, and which fault answered in place of the vendor."""
         self._seq += 1
-        if len(self._entries) >= KEPT + KEPT // 10:
-            del self._entries[: KEPT // 10]
+        if len(self._entries) >= MAX_ENTRIES + MAX_ENTRIES // 10:
+            del self._entries[: MAX_ENTRIES // 10]
         self._entries.append(
-            Arrival(
+            LoggedRequest(
                 seq=self._seq,
                 at=time.time_ns() // 1_000_000,
                 vendor=arrived.vendor,
@@ -70,7 +70,7 @@ class Arrivals:
     def page(self, since: int, limit: int, vendor: str | None) -> Page:
         """Return at most `limit` entries with numbers over `since`, of one vendor or of all."""
         first = self._entries[0].seq if self._entries else self._seq + 1
-        found: list[Arrival] = []
+        found: list[LoggedRequest] = []
         for entry in self._entries[max(since + 1 - first, 0) :]:
             if vendor is None or entry.vendor == vendor:
                 if len(found) == limit:

@@ -11,8 +11,14 @@ from relay.model import DeliveryState, Limit, Outcome, Result
 from relay.store.keys import sink_queue
 from relay.store.store import Store
 from relay.store.wire import sink_claim_request
-
-from .draining import OneSink, Scripted, drain, make_drainer, open_tools, put
+from tests.integration.scripted_sink import (
+    ScriptedSink,
+    SingleSinkConfig,
+    drain,
+    make_drainer,
+    open_tools,
+    queue_deliveries,
+)
 
 UNKNOWN, RETRY, DELIVERED = Outcome.UNKNOWN, Outcome.RETRY, Outcome.DELIVERED
 LOST = Result(outcome=UNKNOWN, reason="no answer in time")  # then it is looked up after the sink's own time
@@ -34,7 +40,7 @@ def drained(run, store, namespace, reader):
 @pytest.fixture
 def waiting(run, store):
     """Make one delivery wait."""
-    put(run, store, [b"{}"])
+    queue_deliveries(run, store, [b"{}"])
 
 
 @pytest.mark.parametrize(
@@ -54,19 +60,19 @@ def waiting(run, store):
     ],
 )
 def test_what_may_have_arrived_is_looked_up_and_never_just_sent(waiting, drained, finds, sends, calls, state):
-    sink = Scripted(finds=finds, sends=sends, on_unknown="lookup", attempts=9)
+    sink = ScriptedSink(finds=finds, sends=sends, on_unknown="lookup", attempts=9)
     assert (drained(sink).state, sink.calls) == (state, calls)
 
 
 def test_it_is_looked_up_though_no_attempt_is_left_and_then_not_sent(waiting, drained):
-    sink = Scripted(finds=[RETRY], sends=[LOST], on_unknown="lookup", attempts=1)
+    sink = ScriptedSink(finds=[RETRY], sends=[LOST], on_unknown="lookup", attempts=1)
     found = drained(sink)
     assert (found.state, sink.calls) == (DeliveryState.DEAD, ["send", "lookup"])
     assert found.reason == "gave up after 1 attempt: so it was"
 
 
 def test_a_sink_knows_how_often_the_bytes_left(waiting, drained):
-    sink = Scripted(finds=[RETRY], sends=[LOST, RETRY, DELIVERED], on_unknown="lookup", attempts=9)
+    sink = ScriptedSink(finds=[RETRY], sends=[LOST, RETRY, DELIVERED], on_unknown="lookup", attempts=9)
     drained(sink)
     assert [(seen.sending, seen.sends) for seen in sink.seen] == [(False, 0), (True, 1), (False, 2)]
 
@@ -79,22 +85,22 @@ def test_what_a_dead_worker_was_sending_is_not_just_sent_again(run, store, waiti
     (dying,) = run(store.claim_deliveries(sink_claim_request("books", "dead", 1, 60_000, 8, ()))).items
     assert run(store.mark_sending([dying])) == [True]
     run(store.client.zadd(store.keys.leased(sink_queue("books")), {dying.id: 1}))  # as if its lease had run out
-    sink = Scripted(on_unknown=on_unknown)
+    sink = ScriptedSink(on_unknown=on_unknown)
     assert (drained(sink).state, sink.calls) == (state, calls)
 
 
 def test_a_sink_that_cannot_reach_the_store_has_sent_nothing(waiting, drained):
-    sink = Scripted(sends=[StoreUnavailable("away"), DELIVERED], on_unknown="hold")
+    sink = ScriptedSink(sends=[StoreUnavailable("away"), DELIVERED], on_unknown="hold")
     assert (drained(sink).state, sink.calls) == (DeliveryState.DELIVERED, ["send", "send"])
 
 
-class Batching(Scripted):
+class Batching(ScriptedSink):
     batch = 50
     batch_from = 10
 
 
 def test_what_waits_goes_in_batches_of_one_grant_each_and_the_rest_alone(run, store, namespace, reader):
-    ids = put(run, store, [b"{}"] * 105)
+    ids = queue_deliveries(run, store, [b"{}"] * 105)
     sink = Batching(on_unknown="retry")
     sink.limits = (Limit(key="shared", count=300, per_ms=60_000),)
     run(drain(store, namespace, sink, sink))
@@ -106,28 +112,28 @@ def test_what_waits_goes_in_batches_of_one_grant_each_and_the_rest_alone(run, st
 
 
 def test_while_a_batch_is_out_nothing_else_is(run, store):
-    put(run, store, [b"{}"] * 60)
+    queue_deliveries(run, store, [b"{}"] * 60)
     first = run(store.claim_deliveries(sink_claim_request("books", "w1", 8, 60_000, 8, (), (50, 10))))
     second = run(store.claim_deliveries(sink_claim_request("books", "w2", 8, 60_000, 8, (), (50, 10))))
     assert (len(first.items), first.batched, second.items) == (50, True, [])
 
 
 def test_a_sink_that_was_blocked_is_tried_with_one_delivery(run, store):
-    put(run, store, [b"{}"] * 60)
+    queue_deliveries(run, store, [b"{}"] * 60)
     run(store.client.hset(store.keys.gate(sink_queue("books")), "until", 1))
     claim = run(store.claim_deliveries(sink_claim_request("books", "w1", 8, 60_000, 8, (), (50, 10))))
     assert (len(claim.items), claim.batched) == (1, False)
 
 
 def test_a_batch_that_fails_as_a_whole_is_tried_again(run, store, namespace, reader):
-    ids = put(run, store, [b"{}"] * 20)
+    ids = queue_deliveries(run, store, [b"{}"] * 20)
     sink = Batching(sends=[DEFECT], on_unknown="retry", retry=["0ms"])  # all of them are due again at one moment
     run(drain(store, namespace, sink))
     assert [len(batch) for batch in sink.batches] == [20, 20]
     assert {found.state for found in run(reader.deliveries(ids))} == {DeliveryState.DELIVERED}
 
 
-class Admitting(Scripted):
+class Admitting(ScriptedSink):
     """Has a policy of its own: the first try is refused by it."""
 
     def __init__(self, refusal, **settings) -> None:
@@ -189,7 +195,7 @@ class TestOverdue:
 
     @pytest.fixture(autouse=True)
     def short_margin(self, monkeypatch):
-        monkeypatch.setattr(OneSink.config.worker, "lease_margin", 1000)
+        monkeypatch.setattr(SingleSinkConfig.config.worker, "lease_margin", 1000)
 
     @pytest.fixture
     def told(self, run, reader):
@@ -208,7 +214,7 @@ class TestOverdue:
         assert found.due_at > run(reader.now())  # not at once
 
     def test_of_a_batch_that_hangs_all_are_tried_again(self, run, store, namespace, reader, told):
-        ids = put(run, store, [b"{}"] * 20)
+        ids = queue_deliveries(run, store, [b"{}"] * 20)
         sink = Hanging("batch", on_unknown="retry", retry=["1h"])
         run(drain(store, namespace, sink))
         assert [sorted(batch) for batch in sink.batches] == [ids]
@@ -225,7 +231,7 @@ class TestOverdue:
         assert (found.state, found.in_flight, sink.calls, told()) == (DeliveryState.PENDING, True, [], [])
 
     def test_the_others_go_on_beside_it(self, run, store, namespace, reader):
-        ids = put(run, store, [b"{}"] * 9)
+        ids = queue_deliveries(run, store, [b"{}"] * 9)
 
         class FirstHangs(Hanging):
             async def send(self, delivery, tools):
@@ -237,7 +243,7 @@ class TestOverdue:
 
     def test_it_is_cut_however_busy_the_others_keep_the_drainer(self, run, store, namespace):
         """Whenever the store has answered, another attempt has ended: the drainer never has to wait."""
-        hanging, *_ = put(run, store, [b"{}"] * 3)
+        hanging, *_ = queue_deliveries(run, store, [b"{}"] * 3)
         sink = Busy(hanging)
 
         class WhileAsked(Store):
@@ -251,7 +257,7 @@ class TestOverdue:
         assert sink.turns_overdue < Busy.ENOUGH
 
     def test_what_is_in_flight_when_the_worker_stops_is_cut_off_as_that(self, run, store, namespace, reader, told):
-        put(run, store, [b"{}"])
+        queue_deliveries(run, store, [b"{}"])
         sink = Hanging("send", on_unknown="hold")
         sink.timeout_ms = 60_000  # it has time, but the worker has none
 
@@ -269,7 +275,7 @@ class TestOverdue:
         assert told() == [(UNKNOWN, "interrupted because the worker stopped")]
 
     def test_what_a_claim_on_its_way_begins_while_the_worker_stops_is_cut_off_too(self, run, store, namespace, reader):
-        ids = put(run, store, [b"{}"] * 2)
+        ids = queue_deliveries(run, store, [b"{}"] * 2)
         sink = Hanging("send", on_unknown="hold", concurrency=2)
         sink.timeout_ms = 60_000
 
@@ -300,7 +306,7 @@ class TestOverdue:
         assert [one.state for one in run(reader.deliveries(ids))] == ["held", "held"]
 
 
-class Busy(Scripted):
+class Busy(ScriptedSink):
     """One attempt hangs; the others end one by one, each while the store is asked, and come again."""
 
     ENOUGH = 100  # turns of the drainer after which what is overdue should long be cut

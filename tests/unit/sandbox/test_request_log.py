@@ -2,17 +2,17 @@
 
 import pytest
 
-from relay.sandbox import arrivals
-from relay.sandbox.arrivals import Arrivals
-from relay.sandbox.vendors.base import Answer, Arrived
+from relay.sandbox import request_log
+from relay.sandbox.request_log import RequestLog
+from relay.sandbox.vendors.base import Answer, VendorRequest
 
 
-def arrived(vendor: str = "books", **headers: str) -> Arrived:
-    return Arrived(vendor=vendor, method="POST", path="/x", query="", headers=headers, body=b"{}")
+def arrived(vendor: str = "books", **headers: str) -> VendorRequest:
+    return VendorRequest(vendor=vendor, method="POST", path="/x", query="", headers=headers, body=b"{}")
 
 
-def filled(*vendors: str) -> Arrivals:
-    log = Arrivals()
+def filled(*vendors: str) -> RequestLog:
+    log = RequestLog()
     for vendor in vendors:
         log.add(arrived(vendor), Answer(content={}), 200, "")
     return log
@@ -46,7 +46,7 @@ def test_numbers_go_on_after_clearing() -> None:
 
 
 def test_the_oldest_go_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrivals, "KEPT", 10)
+    monkeypatch.setattr(request_log, "MAX_ENTRIES", 10)
     log = filled(*["books"] * 30)
     kept = [entry.seq for entry in log.page(0, 100, None).requests]
     assert kept == list(range(kept[0], 31))
@@ -63,6 +63,6 @@ def test_the_oldest_go_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_credentials_are_masked(header: str, value: str, shown: str) -> None:
-    log = Arrivals()
+    log = RequestLog()
     log.add(arrived(**{header: value}), Answer(content={}), 200, "")
     assert log.page(0, 1, None).requests[0].headers[header] == shown

@@ -15,8 +15,17 @@ from relay.model import DeliveryState
 from relay.processes.supervisor import Processes
 from relay.store.keys import Keys, sink_queue
 from relay.store.stored import StoredDelivery
-
-from .running import Amo, arrivals, held, lead_hook, pause, reading, release, running, until
+from tests.e2e.harness import (
+    HookSender,
+    lead_hook,
+    open_reader,
+    pause_request,
+    paused_requests,
+    release_requests,
+    run_relay,
+    sandbox_requests,
+    until,
+)
 
 CONFIG = """
 sources:
@@ -70,12 +79,12 @@ LEADS = {"before-read": 31_000_001, "stored": 31_000_002, "before-answer": 31_00
 
 @pytest.fixture(scope="module")
 def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    with running(tmp_path_factory.mktemp("cut"), CONFIG) as processes:
+    with run_relay(tmp_path_factory.mktemp("cut"), CONFIG) as processes:
         yield processes
 
 
 def post(relay: Processes, lead: int) -> str:
-    amo = Amo(relay)
+    amo = HookSender(relay)
     receipt: str = amo.post_until_taken(lead_hook(lead))["receipt"]
     amo.close()
     return receipt
@@ -83,12 +92,12 @@ def post(relay: Processes, lead: int) -> str:
 
 def pause_all(relay: Processes, point: str) -> None:
     for vendor, path in MAKES.values():
-        pause(relay, point, vendor=vendor, path=path)
+        pause_request(relay, point, vendor=vendor, path=path)
 
 
 def wait_for_all(relay: Processes, point: str) -> None:
     places = sorted((*place, point) for place in MAKES.values())
-    until(lambda: sorted(held(relay)) == places, what=f"every vendor to announce {point}")
+    until(lambda: sorted(paused_requests(relay)) == places, what=f"every vendor to announce {point}")
 
 
 def cut(relay: Processes, point: str, lead: int) -> str:
@@ -100,11 +109,11 @@ def cut(relay: Processes, point: str, lead: int) -> str:
     if point == "answered":
         wait_for_all(relay, "before-answer")
         os.kill(relay.pid("worker"), signal.SIGSTOP)
-        release(relay)
+        release_requests(relay)
     wait_for_all(relay, point)
     relay.kill("worker")
-    release(relay)
-    until(lambda: not held(relay), what="the vendors to go on")
+    release_requests(relay)
+    until(lambda: not paused_requests(relay), what="the vendors to go on")
     end_leases(relay)
     relay.start("worker")
     return receipt
@@ -124,7 +133,7 @@ def deliveries(relay: Processes, receipt: str) -> dict[str, StoredDelivery]:
     """Read what became of a hook, by sink."""
 
     async def read() -> dict[str, StoredDelivery]:
-        with reading(relay) as reader:
+        with open_reader(relay) as reader:
             (kept,) = await reader.receipts([receipt])
             found = {one.sink: one for one in await reader.deliveries(list(kept.deliveries))}
             await reader.client.aclose()
@@ -144,7 +153,7 @@ def settled(relay: Processes, receipt: str) -> dict[str, StoredDelivery]:
 def made(relay: Processes, lead: int) -> dict[str, int]:
     """Count what the vendors made for a lead, by sink, after their own log."""
     sinks = {place: sink for sink, place in MAKES.items()}
-    seen = [one for one in arrivals(relay) if one["stored"] and str(lead) in one["body"]]
+    seen = [one for one in sandbox_requests(relay) if one["stored"] and str(lead) in one["body"]]
     counts = Counter(sinks.get((one["vendor"], one["path"])) for one in seen)
     return {sink: counts[sink] for sink in MAKES}
 

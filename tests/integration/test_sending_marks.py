@@ -7,10 +7,9 @@ import pytest
 from relay.errors import StoreUnavailable
 from relay.store.records import Claim
 from relay.store.wire import sink_claim_request
+from tests.integration.scripted_sink import queue_deliveries
 from workers.sending_marks import SendingMarks
 from workers.store_writes import CALL_ITEMS
-
-from .draining import put
 
 
 class Watched:
@@ -43,7 +42,7 @@ def taken(run, store):
     """Have a worker hold so many deliveries."""
 
     def take(n: int) -> list:
-        put(run, store, [b"{}"] * n)
+        queue_deliveries(run, store, [b"{}"] * n)
         items = []
         for number in range(n // 100 + 1):
             claim: Claim = run(store.claim_deliveries(sink_claim_request("books", f"w{number}", 100, 60_000, 0, ())))
