@@ -7,9 +7,9 @@ from relay.config.environment import Settings, environ
 from relay.config.load import Config, load_file
 from relay.config.reload import Watcher
 from relay.model import Subscription
-from relay.sinks import TYPES
 from relay.sinks.base import Sink
-from relay.sinks.subscriber.sink import SubscriberSink, Unsubscribed, is_subscriber
+from relay.sinks.registry import sink_types
+from relay.sinks.subscriber.sink import SubscriberSink, UnsubscribedSink, is_subscriber
 from relay.store.subscriptions import Subscriptions
 
 
@@ -21,7 +21,7 @@ class LiveConfig:
 
     def __init__(self, settings: Settings) -> None:
         path = settings.config_path
-        self._watcher = Watcher(path, lambda: load_file(path, environ=environ(), sink_types=TYPES))
+        self._watcher = Watcher(path, lambda: load_file(path, environ=environ(), sink_types=sink_types()))
         self._sinks: Mapping[str, Sink] = make_sinks(self.config)
         self._subscribed: Mapping[str, Sequence[Subscription]] = {}
         self._subscriptions_version = 0
@@ -79,13 +79,13 @@ class LiveConfig:
         found = (s for of_source in self._subscribed.values() for s in of_source if s.sink == name)
         subscription = next(found, None)
         if subscription is None:
-            return Unsubscribed(name)
+            return UnsubscribedSink(name)
         return SubscriberSink(subscription, self.config.subscribers, subscriptions)
 
 
 def make_sinks(config: Config) -> dict[str, Sink]:
     """Make the sinks of a configuration."""
-    return {name: TYPES[settings.type](name, settings) for name, settings in config.sinks.items()}
+    return {name: sink_types()[settings.type](name, settings) for name, settings in config.sinks.items()}
 
 
 def freeze_startup_objects() -> None:

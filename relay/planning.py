@@ -207,7 +207,7 @@ def _once_key(once: Template, context: Mapping[str, object]) -> str:
 def _sink_params(route: Route, sink: Sink, context: Mapping[str, object]) -> Mapping[str, object]:
     params = route.content.render(context)
     assert isinstance(params, Mapping)  # a route's content is a mapping of its sink's keys
-    return {**params, **{key: context[name] for key, name in sink.given.items()}}
+    return {**params, **{key: context[name] for key, name in sink.context_params.items()}}
 
 
 def render_content(route: Route, sink: Sink, context: Mapping[str, object]) -> bytes:
@@ -249,7 +249,9 @@ def _planned_content(wanted: _PlannedDelivery, filled: _RenderedParams) -> Rende
 
 def unsendable(error: Exception, sink: Sink) -> RenderedContent:
     """Return what becomes of a delivery that cannot be made: where there is nobody to deliver to it is skipped."""
-    nobody = isinstance(error, SkipDelivery) or (isinstance(error, MissingValue) and error.place in sink.skip_without)
+    nobody = isinstance(error, SkipDelivery) or (
+        isinstance(error, MissingValue) and error.place in sink.skip_if_missing
+    )
     return RenderedContent(state=DeliveryState.SKIPPED if nobody else DeliveryState.DEAD, reason=str(error))
 
 

@@ -44,13 +44,13 @@ async def attempt(deliveries: Sequence[Delivery], sink: Sink, marks: SendingMark
 
 
 async def _attempt_one(delivery: Delivery, sink: Sink, marks: SendingMarks, tools: Tools) -> AttemptResult | None:
-    if sink.unsafe and delivery.sending:
+    if sink.unsafe_to_repeat and delivery.sending:
         found = await _look_up(delivery, sink, tools)
         if found.outcome is not Outcome.RETRY or delivery.attempts >= sink.policy.attempts:
             return AttemptResult(delivery=delivery, result=found, looked_up=True)
     if refusal := await _check_admission(delivery, sink, tools):
         return AttemptResult(delivery=delivery, result=refusal)
-    if sink.unsafe and not await marks.mark(delivery):
+    if sink.unsafe_to_repeat and not await marks.mark(delivery):
         log.warning("delivery.lost_lease", delivery_id=delivery.id, sink=sink.name)
         return None
     return AttemptResult(delivery=delivery, result=await _send(sink, sink.send(delivery, tools)))

@@ -18,7 +18,7 @@ from relay.config.environment import Settings
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig, freeze_startup_objects
 from relay.logs import log
-from relay.sinks.address_guard import open_guarded_session
+from relay.sinks.ssrf_guard import open_guarded_session
 from relay.sinks.subscriber.sink import is_subscriber
 from relay.sinks.tools import Tools
 from relay.store.connect import connect

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from relay.errors import AccountRefused, AccountUnavailable
 from relay.model import Record
-from relay.sinks.retry_after import retry_after
+from relay.sinks.retry_after import parse_retry_after
 from relay.transport import Response
 
 Item: TypeAlias = Mapping[str, Any]
@@ -39,7 +39,7 @@ def pause(answer: Response, tried: int, now: int) -> Pause | None:
 
     `tried` counts the tries before this one, `now` (epoch milliseconds) is for Retry-After dates.
     """
-    asked = retry_after(answer.headers.get("Retry-After"), now)
+    asked = parse_retry_after(answer.headers.get("Retry-After"), now)
     if answer.status == 429:
         wait = min(FIRST_WAIT_MS * 2**tried, LONGEST_WAIT_MS) if asked is None else asked
         return Pause(ms=max(wait, 1), reason="amoCRM says that there are too many requests (429)")

@@ -8,7 +8,7 @@ import typer
 from relay.config.environment import Settings, environ
 from relay.config.load import load_file
 from relay.errors import ConfigError
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 
 
 def check(
@@ -19,7 +19,7 @@ def check(
 ) -> None:
     """Check the configuration file. Shows where each mistake is (file:line:column) and what would be right."""
     path = str(file) if file else Settings.from_environ(environ()).config_path
-    config = load_file(path, environ=environ(), sink_types=TYPES)
+    config = load_file(path, environ=environ(), sink_types=sink_types())
     findings = "\n".join(finding.told(path) for finding in config.findings)
     if findings and strict:
         raise ConfigError(findings)

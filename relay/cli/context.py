@@ -14,7 +14,7 @@ from relay.config.findings import did_you_mean
 from relay.config.load import Config, Source, load_file
 from relay.errors import ConfigError
 from relay.processes.folder import FOLDER, running_environ
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 from relay.sinks.tools import Tools
 from relay.store.connect import connect
 from relay.store.reader import Reader
@@ -48,7 +48,7 @@ def load_config() -> Config:
 
 def load_config_of(variables: Mapping[str, str]) -> Config:
     """Load the configuration as a process with this environment does. Raises ConfigError."""
-    return load_file(Settings.from_environ(variables).config_path, environ=variables, sink_types=TYPES)
+    return load_file(Settings.from_environ(variables).config_path, environ=variables, sink_types=sink_types())
 
 
 def check_environment() -> Settings:

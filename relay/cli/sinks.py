@@ -13,7 +13,7 @@ from relay.config.findings import did_you_mean
 from relay.errors import ConfigError
 from relay.live_config import make_sinks
 from relay.model import Record
-from relay.sinks.base import Probe, Sink
+from relay.sinks.base import ProbeResult, Sink
 from relay.sinks.tools import Tools
 
 app = typer.Typer(name="sinks", help="Check where deliveries go.", no_args_is_help=True)
@@ -62,10 +62,10 @@ async def _probe(sinks: Iterable[Sink], tools: Tools) -> list[ProbedSink]:
     return [_probed(sink, await sink.probe(tools)) for sink in sinks]
 
 
-def _probed(sink: Sink, probe: Probe | None) -> ProbedSink:
+def _probed(sink: Sink, probe: ProbeResult | None) -> ProbedSink:
     if probe is None:
         return ProbedSink(sink=sink.name, type=sink.type, ok=None, answer="it has no free call")
-    return ProbedSink(sink=sink.name, type=sink.type, ok=probe.ok, answer=probe.said)
+    return ProbedSink(sink=sink.name, type=sink.type, ok=probe.ok, answer=probe.message)
 
 
 def _row(sink: ProbedSink) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from relay.config.content import Content
 from relay.config.findings import Path, did_you_mean
 from relay.config.naming import with_ids
 from relay.config.reading import Reading
-from relay.config.schema import RouteKeys, SinkTypes
+from relay.config.schema import RouteKeys, SinkTypes, all_content_keys
 from relay.config.sections import Sections
 from relay.rendering import Known, TemplateErrors, Tree, compile_tree
 from relay.rendering.slots import is_template
@@ -97,8 +97,9 @@ class _Checked:
 
     def _note_keys_of(self, name: str) -> None:
         sink_type, given = self._sink_types[name], self._keys.content.keys()
-        for key in given - sink_type.content_keys.keys():
-            self._reading.unknown_key((*self._path, key), {*RouteKeys.model_fields, *sink_type.content_keys})
+        others = all_content_keys(self._sink_types) if sink_type.takes_all_keys else frozenset()
+        for key in given - sink_type.content_keys.keys() - others:
+            self._reading.unknown_key((*self._path, key), {*RouteKeys.model_fields, *sink_type.content_keys, *others})
         for key, required in sink_type.content_keys.items():
             if required and key not in given:
                 self._reading.key_error(self._path, f"{key} is missing: a sink of type {name} needs it")

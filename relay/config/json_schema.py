@@ -3,7 +3,7 @@
 from typing import Any, TypeAlias
 
 from relay.amocrm.events import EVENTS
-from relay.config.schema import NAME, File, RouteKeys, SinkType, SinkTypes
+from relay.config.schema import NAME, File, RouteKeys, SinkType, SinkTypes, all_content_keys
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -34,10 +34,10 @@ def _sink(name: str, sink_type: SinkType) -> Schema:
 
 def _route(keys: Schema, sink_types: SinkTypes) -> Schema:
     event = {"enum": sorted(EVENTS)}
-    content = {key for sink_type in sink_types.values() for key in sink_type.content_keys}
     keys["on"] |= {"anyOf": [event, {"type": "array", "items": event, "minItems": 1}]}
+    content = {key: {"description": "Content for the sink"} for key in sorted(all_content_keys(sink_types))}
     return {
-        "properties": keys | {key: {"description": "Content for the sink"} for key in sorted(content)},
+        "properties": keys | content,
         "additionalProperties": False,
     }
 

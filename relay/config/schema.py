@@ -41,11 +41,20 @@ class SinkType(Protocol):
         """Return the keys that a route may give it -> whether the route must."""
 
     @property
+    def takes_all_keys(self) -> bool:
+        """Return whether a route may also give it the keys of every other type."""
+
+    @property
     def exclusive_keys(self) -> Sequence[Set[str]]:
         """Return the sets of keys of which a route may give one."""
 
 
 SinkTypes: TypeAlias = Mapping[str, SinkType]
+
+
+def all_content_keys(sink_types: SinkTypes) -> frozenset[str]:
+    """Return the content keys of all types together."""
+    return frozenset(key for sink_type in sink_types.values() for key in sink_type.content_keys)
 
 
 def _text(value: object) -> object:

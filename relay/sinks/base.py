@@ -1,8 +1,8 @@
-"""What every sink is. A new sink is one file with one subclass, named once in `relay.sinks.TYPES`."""
+"""The interface of a sink. A new sink is a folder in `relay.sinks` with a subclass; docs/contributing.md shows how."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 import msgspec
 
@@ -11,37 +11,43 @@ from relay.model import Decision, Delivery, Json, Outcome, Record, Result
 from relay.retrying import decide
 from relay.sinks.tools import Tools
 
+MAX_RESPONSE: Final = 500
+"""How many characters of an answer are kept in `Result.response`."""
+
 SettingsType: TypeAlias = type[SinkSettings]  # inside Sink `type` is the sink's own name
 
 
-class Probe(Record):
-    """What a free call came to: `said` tells a person what is wrong, or that all is well."""
+class ProbeResult(Record):
+    """What a probe found. `message` tells a person what is wrong and what to do, or that all is well."""
 
     ok: bool
-    said: str
+    message: str
 
 
 class Sink(ABC):
-    """One configured sink. Made again when its configuration changes, so it may prepare whatever settings allow."""
+    """One configured sink. Created again when its configuration changes, so it may prepare what its settings allow."""
 
     type: ClassVar[str]
-    """Its name in the YAML."""
+    """Its `type` in the YAML."""
     Settings: ClassVar[SettingsType]
+    """The model of its part of the YAML."""
     content_keys: ClassVar[Mapping[str, bool]]
-    """The keys a route may give it -> whether the route must."""
+    """The content keys that a route may give it -> whether they are required."""
+    takes_all_keys: ClassVar[bool] = False
+    """Whether a route may also give it the content keys of every other type: for trying a route out."""
     exclusive_keys: ClassVar[tuple[frozenset[str], ...]] = ()
-    """Of each set a route may give one."""
-    given: ClassVar[Mapping[str, str]] = {}
-    """What `content` is given beside a route's keys: its name there -> the variable of the templates that it is."""
-    skip_without: ClassVar[frozenset[str]] = frozenset()
-    """Places whose missing value means nobody to deliver to (skipped), and no fault of the route (rejected)."""
+    """Sets of content keys of which a route may give only one."""
+    context_params: ClassVar[Mapping[str, str]] = {}
+    """Parameters of `content` that are template variables and not the route's keys: parameter -> variable."""
+    skip_if_missing: ClassVar[frozenset[str]] = frozenset()
+    """Content keys whose missing value means that there is nobody to deliver to: skipped instead of dead."""
 
     lookup_after_ms: ClassVar[int] = 15_000
-    """How long what they accepted may take to be found by `lookup`."""
+    """How long it may take until `lookup` finds what they accepted."""
     batch: int = 1
-    """How many deliveries one call may take: only for a sink that is harmless to repeat."""
+    """How many deliveries one call may take. More than one only for a sink that is safe to repeat."""
     batch_from: int = 2
-    """From how many that wait on it pays to send them in one call."""
+    """How many deliveries must wait before they are sent in one call."""
 
     def __init__(self, name: str, settings: SinkSettings) -> None:
         self.name = name
@@ -52,8 +58,8 @@ class Sink(ABC):
         self.timeout_ms = settings.timeout
 
     @property
-    def unsafe(self) -> bool:
-        """Return whether a repeat may double: then the delivery is marked as sending before its bytes leave."""
+    def unsafe_to_repeat(self) -> bool:
+        """Return whether a repetition may apply twice: then each delivery is marked durably before its bytes leave."""
         return self.policy.on_unknown != "retry"
 
     @property
@@ -62,60 +68,61 @@ class Sink(ABC):
         return self._looks_up
 
     @property
-    def longest_ms(self) -> int:
-        """How long `send` or `send_batch` may take. A batch may go in parts, the last one begun within the timeout."""
+    def send_timeout_ms(self) -> int:
+        """Return how long `send` or `send_batch` may take. The last part of a batch begins within the timeout."""
         return self.timeout_ms * 2 if self.batch > 1 else self.timeout_ms
 
     @property
     def lease_ms(self) -> int:
-        """How long all of an attempt may take."""
-        return self.longest_ms + self.timeout_ms if self.looks_up else self.longest_ms
+        """Return how long a whole attempt may take, its look-up included."""
+        return self.send_timeout_ms + self.timeout_ms if self.looks_up else self.send_timeout_ms
 
     @abstractmethod
     def content(self, params: Mapping[str, object]) -> bytes:
-        """Make the content to store from a route's rendered keys: no credentials, the very bytes of every attempt.
+        """Return the content to store for a route's rendered keys: what every attempt sends, without credentials.
 
-        Pure. Raise RejectDelivery or SkipDelivery where these values can never be delivered.
+        Pure. Raise RejectDelivery where these values can never be delivered, SkipDelivery where there is nobody to
+        deliver to.
         """
 
     async def admit(self, _delivery: Delivery, _tools: Tools) -> Result | None:
-        """Return why a delivery must not be sent now, by a policy of our own; None: it may.
+        """Return why a delivery must not be sent now by the sink's own rules, such as hours or quotas; None: it may.
 
-        Asked before it is marked as sending. With a result nothing has left, and none of `send` follows.
+        Called before the delivery is marked as sending. Where it returns a result, `send` is not called.
         """
         return None
 
     @abstractmethod
     async def send(self, delivery: Delivery, tools: Tools) -> Result:
-        """Make one attempt and say what it came to. Never raise for what the other side or the network does.
+        """Make one attempt and return its result. Never raise for what the other side or the network does.
 
-        StoreUnavailable may pass while nothing has left.
+        StoreUnavailable may be raised while nothing has been sent.
         """
 
     async def send_batch(self, deliveries: Sequence[Delivery], tools: Tools) -> list[Result]:
-        """Send deliveries that one claim took, and say what each came to, in their order. For sinks with a `batch`.
+        """Send the deliveries of one claim and return their results, in the same order. For sinks with a `batch`.
 
-        One call is granted; for each further one it asks `tools.shared.grant`.
+        One call is granted with the claim; every further one needs a grant (`relay.sinks.attempt_calls`).
         """
         return [await self.send(delivery, tools) for delivery in deliveries]
 
     async def lookup(self, _delivery: Delivery, _tools: Tools) -> Result:
         """Return what became of an earlier attempt that may have been applied. For sinks that look up.
 
-        Delivered: it is there. Retry: it is not, so it is sent now. Throttled: ask again later. Unknown: there is no
-        telling, a person must decide. Rejected and blocked as ever.
+        Delivered: it is there. Retry: it is not, so it is sent now. Throttled: ask again later. Unknown: they cannot
+        tell, so a person must decide. Rejected and blocked mean the same as in `send`.
         """
         return Result(outcome=Outcome.UNKNOWN, reason="this sink cannot look up what arrived")
 
-    async def probe(self, _tools: Tools) -> Probe | None:
-        """Find out by a free call whether all is well. None: there is no free call."""
+    async def probe(self, _tools: Tools) -> ProbeResult | None:
+        """Check address, credentials and settings by a call that is free and changes nothing. None: there is none."""
         return None
 
     def decide(self, result: Result, *, attempts: int, age_ms: int, jitter: float, looked_up: bool = False) -> Decision:
-        """Return what happens next, as `relay.retrying.decide` does by the sink's policy. Pure."""
+        """Return what happens next: by default what `relay.retrying.decide` says under the sink's policy. Pure."""
         policy = self.policy
         return decide(result, attempts=attempts, age_ms=age_ms, policy=policy, jitter=jitter, looked_up=looked_up)
 
     @abstractmethod
     def describe(self, content: bytes) -> Mapping[str, Json]:
-        """Show what would be sent, secrets masked."""
+        """Return what would be sent, for people to read, secrets masked."""

@@ -3,10 +3,10 @@
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-LONGEST_MS = 24 * 3600 * 1000  # nobody means "next year": look again tomorrow
+MAX_RETRY_AFTER_MS = 24 * 3600 * 1000  # nobody means "next year": look again tomorrow
 
 
-def retry_after(value: str | None, now: int) -> int | None:
+def parse_retry_after(value: str | None, now: int) -> int | None:
     """Read seconds or an HTTP date as milliseconds from `now` (epoch milliseconds), at most a day.
 
     None where the header is absent or says nothing readable. A date in the past is 0.
@@ -14,11 +14,11 @@ def retry_after(value: str | None, now: int) -> int | None:
     if not value:
         return None
     if value.strip().isascii() and value.strip().isdigit():
-        return min(int(value[:12]) * 1000, LONGEST_MS)
+        return min(int(value[:12]) * 1000, MAX_RETRY_AFTER_MS)
     try:
         date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:  # "-0000": no zone stated, and HTTP dates are always GMT
         date = date.replace(tzinfo=UTC)
-    return min(max(int(date.timestamp() * 1000) - now, 0), LONGEST_MS)
+    return min(max(int(date.timestamp() * 1000) - now, 0), MAX_RETRY_AFTER_MS)

@@ -1,4 +1,4 @@
-"""What a sink works with besides its own settings. One for a whole worker process."""
+"""What a worker process provides to its sinks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from relay.transport import Session
 
 @dataclass(frozen=True)
 class Tools:
-    """The session that all sinks share, their memory over all workers, and the clock (unix seconds)."""
+    """The HTTP session, the state that all workers share, and the clock (unix seconds). One for a whole process."""
 
     session: Session
     shared: SharedState

@@ -5,7 +5,7 @@ and says yes wherever that cannot be known. That is why the exchange is the rela
 client library says it, and those that nearly do cost several times as much.
 """
 
-from relay.transport.messages import Request, Response, TransportFailure
+from relay.transport.messages import Answer, Request, Response, TransportFailure
 from relay.transport.session import Session, call
 
-__all__ = ["Request", "Response", "Session", "TransportFailure", "call"]
+__all__ = ["Answer", "Request", "Response", "Session", "TransportFailure", "call"]

@@ -5,8 +5,8 @@ from typing import cast
 
 from httptools import HttpParserError
 
-from relay.transport.answer_reader import AnswerReader
 from relay.transport.messages import Response
+from relay.transport.response_parser import ResponseParser
 
 
 class Connection(asyncio.Protocol):
@@ -15,7 +15,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.idle_until = 0.0  # by the loop's clock
         self.wrote = False  # whether anything of the last request has left
-        self._reader = AnswerReader()
+        self._reader = ResponseParser()
         self._answer: asyncio.Future[Response] | None = None
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()

@@ -47,6 +47,10 @@ class TransportFailure(Record):
     sent: bool
 
 
+Answer: TypeAlias = Response | TransportFailure
+"""What a call returns."""
+
+
 def to_wire(request: Request) -> bytes:
     """Write a request. Raises ValueError for a header that would end its line, or that is no Unicode.
 

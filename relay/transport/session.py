@@ -12,7 +12,7 @@ from httptools import HttpParserError
 from yarl import URL
 
 from relay.transport.connection import Connection
-from relay.transport.messages import FailureKind, Request, Response, TransportFailure, to_wire
+from relay.transport.messages import Answer, FailureKind, Request, TransportFailure, to_wire
 from relay.transport.resolver import Resolver, SystemResolver, endpoints
 
 CONNECT_TIMEOUT_S = 5.0
@@ -55,7 +55,7 @@ class Session:
         await asyncio.gather(*lost)
         await self._resolver.close()
 
-    async def exchange(self, request: Request) -> Response | TransportFailure:
+    async def exchange(self, request: Request) -> Answer:
         """Send and read the answer, following no redirect. Never raise for what a network does."""
         deadline = self._loop.time() + request.timeout_ms / 1000
         try:
@@ -132,7 +132,7 @@ class Session:
         self._sweeping = self._loop.call_later(KEPT_S, self._sweep) if self._idle else None
 
 
-async def call(session: Session, request: Request) -> Response | TransportFailure:
+async def call(session: Session, request: Request) -> Answer:
     """Exchange, and where a connection failed at once before anything was sent, a second time.
 
     That is a keep-alive that ended, or one broken address of several. Timeouts are not: their time is spent.

@@ -17,7 +17,7 @@ from relay.config.schema import Subscribers
 from relay.model import Delivery, Outcome, Receipt, Subscription
 from relay.planning import plan_receipt
 from relay.processes.ports import free_port
-from relay.sinks.address_guard import open_guarded_session
+from relay.sinks.ssrf_guard import open_guarded_session
 from relay.sinks.subscriber.sink import SubscriberSink
 from relay.sinks.tools import Tools
 from relay.transport import Request, Response, call

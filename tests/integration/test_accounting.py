@@ -18,8 +18,8 @@ from relay.model import DeliveryState
 from relay.planning import plan_receipt
 from relay.processes.ports import free_port, http_get
 from relay.sandbox.vendors.accounting import CLIENT, SIGNING_SECRET, STATIC_TOKEN
-from relay.sinks import TYPES
 from relay.sinks.base import Sink
+from relay.sinks.registry import sink_types
 from relay.sinks.tools import Tools
 from relay.store.keys import sink_queue
 from relay.store.shared_state import SharedState
@@ -97,11 +97,11 @@ def configured(sandbox, monkeypatch):
             "LEDGER_URL": f"{sandbox.url}/books",
             "LEDGER_TOKEN": STATIC_TOKEN,
         }
-        config = load_file(str(ROOT / "config/examples" / example), environ=environ, sink_types=TYPES)
+        config = load_file(str(ROOT / "config/examples" / example), environ=environ, sink_types=sink_types())
         short = {"timeout": "600ms", "retry": ["1ms"], "attempts": 30, "blocked_for": "1ms"}
         sinks = {}
         for name, own in config.sinks.items():
-            cls = type(TYPES[own.type].__name__, (TYPES[own.type],), {"lookup_after_ms": 1})
+            cls = type(sink_types()[own.type].__name__, (sink_types()[own.type],), {"lookup_after_ms": 1})
             keys = own.model_dump(by_alias=True, exclude_unset=True) | short
             sinks[name] = cls(name, type(own).model_validate(keys | (changes if name == changed_sink else {})))
         return config, sinks
@@ -180,7 +180,9 @@ class Shop:
             sink, token = self.sink, "dying"
             claim = await self.store.claim_deliveries(sink_claim_request(sink.name, token, 1, 60_000, 8, ()))
             for delivery in claim.items:
-                if not sink.unsafe or (not delivery.sending and await self.store.mark_sending([delivery]) == [True]):
+                if not sink.unsafe_to_repeat or (
+                    not delivery.sending and await self.store.mark_sending([delivery]) == [True]
+                ):
                     await self._send(delivery)
                 await self.store.client.zadd(self.store.keys.leased(sink_queue(sink.name)), {delivery.id: 1})
 

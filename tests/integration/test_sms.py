@@ -13,7 +13,7 @@ from relay.model import DeliveryState, Outcome
 from relay.sandbox.vendors.base import VendorRequest
 from relay.sandbox.vendors.smsc import Smsc, Text
 from relay.sandbox.vendors.smsru import Smsru
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 from relay.sinks.sms import sink as sms_sink
 from relay.store.keys import sink_queue
 from relay.store.wire import sink_claim_request
@@ -95,7 +95,7 @@ def made() -> Callable:
     """Make the sink of a fake gateway at an address."""
 
     def made(gateway: Gateway, url: str = "http://127.0.0.1", **settings):
-        kind = TYPES[gateway.vendor.name]
+        kind = sink_types()[gateway.vendor.name]
         given = {"timeout": "400ms", "retry": ["1ms"] * 5, **ACCOUNTS[gateway.vendor.name], **settings}
         return kind("sms", kind.Settings(type=kind.type, url=url, **given))
 

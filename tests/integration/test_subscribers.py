@@ -15,7 +15,7 @@ from relay.amocrm.form import encode
 from relay.config.environment import Settings
 from relay.live_config import LiveConfig
 from relay.model import DeliveryState, Receipt
-from relay.sinks.address_guard import open_guarded_session
+from relay.sinks.ssrf_guard import open_guarded_session
 from relay.sinks.tools import Tools
 from relay.store.connect import connect
 from relay.store.keys import sink_queue

@@ -229,7 +229,7 @@ def test_a_probe_asks_for_nothing_that_costs(run, house, more, ok, told):
 
     probe = run(go())
     assert probe.ok is ok
-    assert told in probe.said
+    assert told in probe.message
     assert house.calls == ["getLists"]
 
 

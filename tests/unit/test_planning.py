@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from relay.config.load import load
 from relay.model import DeliveryState, Receipt, ReceiptState, Subscription
 from relay.planning import plan_receipt, plan_receipts
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 
 HOOKS = sorted((Path(__file__).parents[1] / "fixtures" / "amocrm").glob("*.form"))
 CONFIG = load(
@@ -29,9 +29,9 @@ routes:
 """,
     file="relay.yaml",
     environ={},
-    sink_types=TYPES,
+    sink_types=sink_types(),
 )
-SINKS = {name: TYPES[keys.type](name, keys) for name, keys in CONFIG.sinks.items()}
+SINKS = {name: sink_types()[keys.type](name, keys) for name, keys in CONFIG.sinks.items()}
 SUBSCRIBED = {
     "acme": [
         Subscription(

@@ -10,7 +10,7 @@ from relay.amocrm.form import encode
 from relay.config.load import load
 from relay.model import Receipt, ReceiptState, Subscription
 from relay.planning import plan_receipt
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 
 HOOKS = Path(__file__).parents[1] / "fixtures" / "amocrm"
 CONFIG = load(
@@ -25,9 +25,9 @@ routes:
 """,
     file="relay.yaml",
     environ={},
-    sink_types=TYPES,
+    sink_types=sink_types(),
 )
-SINKS = {name: TYPES[settings.type](name, settings) for name, settings in CONFIG.sinks.items()}
+SINKS = {name: sink_types()[settings.type](name, settings) for name, settings in CONFIG.sinks.items()}
 
 
 def receipt(body, source="acme"):

@@ -5,18 +5,17 @@ from http.client import responses
 from typing import Final, TypeAlias
 
 from relay.model import Outcome, Result
-from relay.sinks.address import join
-from relay.sinks.checks import json_of, text_at
+from relay.sinks.base import MAX_RESPONSE
+from relay.sinks.failures import failure_outcome
 from relay.sinks.http.settings import HttpSettings
+from relay.sinks.json_paths import parse_json, text_at
 from relay.sinks.masking import without_people
-from relay.sinks.retry_after import LONGEST_MS, retry_after
-from relay.transport import Request, Response, TransportFailure
+from relay.sinks.retry_after import MAX_RETRY_AFTER_MS, parse_retry_after
+from relay.sinks.urls import join_url
+from relay.transport import Answer, Request, Response, TransportFailure
 
-Answer: TypeAlias = Response | TransportFailure
-Meaning: TypeAlias = tuple[Outcome, str]
-"""An outcome, and why."""
-
-RESPONSE_SHOWN: Final = 500
+Interpretation: TypeAlias = tuple[Outcome, str]
+"""An outcome, and the reason for it."""
 
 _OUTCOMES: Final = {
     401: Outcome.BLOCKED,
@@ -43,54 +42,58 @@ _ADVICE: Final = {
     409: "they say it conflicts: set the sink's on_409 if that means it is already there",
     410: "the address is gone: ask for the new one",
 }
-_NAMES: Final = {int(status): f"{int(status)} {name}".strip() for status, name in responses.items()}
+_STATUS_TEXTS: Final = {int(status): f"{int(status)} {name}".strip() for status, name in responses.items()}
 _REPEATABLE_METHODS: Final = frozenset({"GET", "PUT", "DELETE"})  # RFC 9110, 9.2.2
 
 
-def meaning(settings: HttpSettings, answer: Response) -> Meaning:
+def interpret(settings: HttpSettings, answer: Response) -> Interpretation:
     """Return what an answer means by itself; unknown where it leaves open whether the request was applied."""
     if checked := settings.outcome(answer):
         check, outcome = checked
-        return outcome, f"{said(answer)}: {check} holds"
+        return outcome, f"{status_text(answer)}: {check} holds"
     if answer.status == 409:
         return _ON_409[settings.conflict], reason_of(answer)
     outcome = _OUTCOMES.get(answer.status) or _OUTCOMES_BY_CLASS.get(answer.status // 100, Outcome.UNKNOWN)
     if outcome is Outcome.DELIVERED and settings.success_if:
-        return Outcome.UNKNOWN, f"{said(answer)}, but success_if does not hold"
+        return Outcome.UNKNOWN, f"{status_text(answer)}, but success_if does not hold"
     return outcome, reason_of(answer)
 
 
-def said(answer: Response) -> str:
-    """Name a status."""
-    return _NAMES.get(answer.status) or str(answer.status)
+def status_text(answer: Response) -> str:
+    """Return the status with its name, such as "404 Not Found"."""
+    return _STATUS_TEXTS.get(answer.status) or str(answer.status)
 
 
 def reason_of(answer: Response) -> str:
-    """Say in a line what they answered and, where we know, what to do about it."""
+    """Return in a line what they answered and, where it is known, what to do about it."""
     if 300 <= answer.status < 400:
         target = answer.headers.get("Location", "nowhere").partition("?")[0]
-        told = "redirects are not followed, this one points to"
-        return f"{said(answer)}: {told} {target}: set the sink's url to the new address"
-    return f"{said(answer)}: {_ADVICE[answer.status]}" if answer.status in _ADVICE else said(answer)
+        where = f"redirects are not followed, this one points to {target}"
+        return f"{status_text(answer)}: {where}: set the sink's url to the new address"
+    return f"{status_text(answer)}: {_ADVICE[answer.status]}" if answer.status in _ADVICE else status_text(answer)
 
 
-class Reader:
-    """Reads answers by a sink's settings. `mean`: what an answer means by itself; `secrets`: what must not be shown."""
+class AnswerReader:
+    """Reads answers by a sink's settings. `interpret` says what an answer means by itself, `secrets` what to mask."""
 
     def __init__(
-        self, settings: HttpSettings, mean: Callable[[Response], Meaning], secrets: Callable[[], Iterable[str]]
+        self,
+        settings: HttpSettings,
+        interpret: Callable[[Response], Interpretation],
+        secrets: Callable[[], Iterable[str]],
     ) -> None:
         self._settings = settings
-        self._mean = mean
+        self._interpret = interpret
         self._secrets = secrets
-        self._own_path = join(settings.url).raw_path
+        self._own_path = join_url(settings.url).raw_path
         self._recognised = settings.recognised and settings.policy.on_unknown == "retry"
 
     def read(self, request: Request, answer: Answer, now: int) -> Result:
         """Return what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates."""
         if isinstance(answer, TransportFailure):
-            return Result(outcome=self._of_failure(request, answer), reason=_masked(answer.reason, self._secrets()))
-        outcome, reason = self._mean(answer)
+            outcome = failure_outcome(answer, repeatable=self._repeatable(request))
+            return Result(outcome=outcome, reason=_masked(answer.reason, self._secrets()))
+        outcome, reason = self._interpret(answer)
         if outcome is Outcome.UNKNOWN and self._repeatable(request):
             outcome = Outcome.RETRY
         secrets = tuple(self._secrets())
@@ -98,38 +101,33 @@ class Reader:
             outcome=outcome,
             reason=_masked(reason, secrets),
             status=answer.status,
-            after_ms=self._asked_wait(answer, now),
+            after_ms=self._requested_wait_ms(answer, now),
             scope=self._scope(request, answer.status),
-            response=without_people(_masked(_beginning(answer), secrets))[:RESPONSE_SHOWN],
-            provider_id=self._id(answer) if outcome is Outcome.DELIVERED else "",
+            response=without_people(_masked(_beginning(answer), secrets))[:MAX_RESPONSE],
+            provider_id=self._provider_id(answer) if outcome is Outcome.DELIVERED else "",
         )
 
-    def _of_failure(self, request: Request, failure: TransportFailure) -> Outcome:
-        if failure.kind == "tls":
-            return Outcome.BLOCKED
-        return Outcome.UNKNOWN if failure.sent and not self._repeatable(request) else Outcome.RETRY
-
     def _repeatable(self, request: Request) -> bool:
-        """Return whether it may be sent again where it may have been applied."""
+        """Return whether sending it again does no harm where it may have been applied."""
         return self._recognised or request.method in _REPEATABLE_METHODS
 
-    def _asked_wait(self, answer: Response, now: int) -> int | None:
+    def _requested_wait_ms(self, answer: Response, now: int) -> int | None:
         """Return how long they ask us to wait: by a header of their own, else by Retry-After."""
         if answer.status < 300:
             return None
         own = self._settings.retry_header
         value = answer.headers.get(own.name, "").strip() if own else ""
         if own and value.isascii() and value.isdigit():
-            return min(int(value[:15]) * own.unit_ms, LONGEST_MS)
-        return retry_after(answer.headers.get("Retry-After"), now)
+            return min(int(value[:15]) * own.unit_ms, MAX_RETRY_AFTER_MS)
+        return parse_retry_after(answer.headers.get("Retry-After"), now)
 
     def _scope(self, request: Request, status: int) -> str:
-        """Return what a block closes: an address that moved is the route's own where the route gave the path."""
+        """Return what a blocked outcome closes: the route alone where the address that moved is the route's path."""
         own_address = status == 410 or status // 100 == 3
         return "route" if own_address and request.url.raw_path != self._own_path else "sink"
 
-    def _id(self, answer: Response) -> str:
-        return text_at(json_of(answer.body), self._settings.id_path) if self._settings.id_path else ""
+    def _provider_id(self, answer: Response) -> str:
+        return text_at(parse_json(answer.body), self._settings.id_path) if self._settings.id_path else ""
 
 
 def _masked(text: str, secrets: Iterable[str]) -> str:
@@ -139,4 +137,4 @@ def _masked(text: str, secrets: Iterable[str]) -> str:
 
 
 def _beginning(answer: Response) -> str:
-    return answer.body[: 4 * RESPONSE_SHOWN].decode(errors="replace")
+    return answer.body[: 4 * MAX_RESPONSE].decode(errors="replace")

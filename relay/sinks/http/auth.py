@@ -4,18 +4,19 @@ import re
 import ssl
 from base64 import b64encode
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
-from relay.sinks.address import check_address
+from relay.config.schema import Section
+from relay.sinks.urls import check_url
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def header_name(name: str) -> str:
+def check_header_name(name: str) -> str:
     """Return a header's name. Raise ValueError where HTTP forbids it."""
     if not _TOKEN.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a header's name: use letters, digits and -")
@@ -24,7 +25,7 @@ def header_name(name: str) -> str:
     return name
 
 
-def header_value(value: str) -> str:
+def check_header_value(value: str) -> str:
     """Return a header's value. Raise ValueError where it would end the header."""
     if _CONTROL.search(value):
         raise ValueError("a header's value is one line without control characters")
@@ -32,36 +33,30 @@ def header_value(value: str) -> str:
 
 
 def _secret_header(value: SecretStr) -> SecretStr:
-    header_value(value.get_secret_value())
+    check_header_value(value.get_secret_value())
     return value
 
 
-HeaderName = Annotated[str, AfterValidator(header_name)]
+HeaderName = Annotated[str, AfterValidator(check_header_name)]
 HeaderValue = Annotated[SecretStr, AfterValidator(_secret_header)]
-Address = Annotated[str, AfterValidator(check_address)]
+Address = Annotated[str, AfterValidator(check_url)]
 
 
-class Part(BaseModel):
-    """A part of a sink's settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Basic(Part):
+class BasicAuth(Section):
     """A name and a password."""
 
     username: str = Field(pattern="^[^:]*$")  # RFC 7617: the colon ends it
     password: SecretStr
 
 
-class Header(Part):
+class HeaderAuth(Section):
     """A header of the vendor's own that carries a key."""
 
     name: HeaderName
     value: HeaderValue
 
 
-class OAuth2(Part):
+class OAuth2(Section):
     """Client credentials (RFC 6749, 4.4): a token fetched from `token_url`, shared by all workers.
 
     `client_auth`: whether id and secret go to it in a header (Basic) or in the form.
@@ -74,16 +69,16 @@ class OAuth2(Part):
     client_auth: Literal["header", "form"] = "header"
 
 
-class Auth(Part):
+class Auth(Section):
     """Who we are to them: exactly one of the four."""
 
     bearer: HeaderValue | None = None
-    basic: Basic | None = None
-    header: Header | None = None
+    basic: BasicAuth | None = None
+    header: HeaderAuth | None = None
     oauth2: OAuth2 | None = None
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> "Auth":
+    def _exactly_one(self) -> Self:
         if sum(way is not None for way in (self.bearer, self.basic, self.header, self.oauth2)) != 1:
             raise ValueError("give exactly one of bearer, basic, header and oauth2")
         return self
@@ -93,7 +88,7 @@ class Auth(Part):
         if self.bearer:
             return {"Authorization": f"Bearer {self.bearer.get_secret_value()}"}
         if self.basic:
-            return {"Authorization": basic(self.basic.username, self.basic.password.get_secret_value())}
+            return {"Authorization": basic_header(self.basic.username, self.basic.password.get_secret_value())}
         return {self.header.name: self.header.value.get_secret_value()} if self.header else {}
 
     def secrets(self) -> Iterator[str]:
@@ -108,12 +103,12 @@ class Auth(Part):
                 yield secret.get_secret_value()
 
 
-def basic(username: str, password: str) -> str:
+def basic_header(username: str, password: str) -> str:
     """Build the value of a Basic Authorization header."""
     return f"Basic {b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
-class ClientCertificate(Part):
+class ClientCertificate(Section):
     """A certificate that we show them, and its key: PEM files, read when the configuration is."""
 
     cert: str
@@ -122,7 +117,7 @@ class ClientCertificate(Part):
     _context: ssl.SSLContext = PrivateAttr()
 
     @model_validator(mode="after")
-    def _load(self) -> "ClientCertificate":
+    def _load(self) -> Self:
         context = ssl.create_default_context()
         for path in (self.cert, self.key):
             try:

@@ -7,17 +7,17 @@ import msgspec
 
 from relay.errors import RejectDelivery
 from relay.model import Record
-from relay.sinks.address import encode_pairs, safe_path
-from relay.sinks.http.auth import header_name, header_value
+from relay.sinks.http.auth import check_header_name, check_header_value
+from relay.sinks.urls import encode_pairs, safe_path
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Encoding: TypeAlias = Literal["json", "form", "text", "none"]
-Plain: TypeAlias = str | int | float | bool | None
+ScalarValue: TypeAlias = str | int | float | bool | None
 
-LONGEST_BODY = 1024 * 1024
+MAX_BODY = 1024 * 1024
 
 
-class Head(Record, omit_defaults=True):
+class ContentHead(Record, omit_defaults=True):
     """The first line of a stored content; the body follows it as it will be sent. Empty means: as the sink says."""
 
     method: str = ""
@@ -25,28 +25,28 @@ class Head(Record, omit_defaults=True):
     query: str = ""  # encoded
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     encoding: Encoding = "json"
-    lookup: dict[str, Plain] = msgspec.field(default_factory=dict)  # what the sink's look-up refers to
-    needs: dict[str, dict[str, Plain]] = msgspec.field(default_factory=dict)  # what each of its needs refers to
+    lookup: dict[str, ScalarValue] = msgspec.field(default_factory=dict)  # what the sink's look-up refers to
+    needs: dict[str, dict[str, ScalarValue]] = msgspec.field(default_factory=dict)  # what each of its needs refers to
 
 
 class _Values(Record):
     """Texts and numbers by name, as references take them."""
 
-    lookup: dict[str, Plain] = msgspec.field(default_factory=dict)
-    needs: dict[str, dict[str, Plain]] = msgspec.field(default_factory=dict)
+    lookup: dict[str, ScalarValue] = msgspec.field(default_factory=dict)
+    needs: dict[str, dict[str, ScalarValue]] = msgspec.field(default_factory=dict)
 
 
 _NO_VALUES = _Values()
-_decode_head = msgspec.json.Decoder(Head).decode
+_decode_head = msgspec.json.Decoder(ContentHead).decode
 
 
-def make_content(params: Mapping[str, object]) -> tuple[Head, bytes]:
+def make_content(params: Mapping[str, object]) -> tuple[ContentHead, bytes]:
     """Make head and body of a route's rendered keys. Raise RejectDelivery with the place of what cannot be sent."""
     encoding, body = _body(params)
-    if len(body) > LONGEST_BODY:
-        raise RejectDelivery(f"body: {len(body)} bytes, and at most {LONGEST_BODY} are sent")
+    if len(body) > MAX_BODY:
+        raise RejectDelivery(f"body: {len(body)} bytes, and at most {MAX_BODY} are sent")
     values = _values(params)
-    head = Head(
+    head = ContentHead(
         method=_method(params.get("method")),
         path=safe_path(str(params.get("path") or "")),
         query=encode_pairs("query", _mapping("query", params)),
@@ -58,12 +58,12 @@ def make_content(params: Mapping[str, object]) -> tuple[Head, bytes]:
     return head, body
 
 
-def join_content(head: Head, body: bytes) -> bytes:
+def join_content(head: ContentHead, body: bytes) -> bytes:
     """Return the content that is stored."""
     return msgspec.json.encode(head) + b"\n" + body
 
 
-def split_content(content: bytes) -> tuple[Head, bytes]:
+def split_content(content: bytes) -> tuple[ContentHead, bytes]:
     """Return the head and the body of a stored content."""
     line, _, body = content.partition(b"\n")
     return _decode_head(line), body
@@ -111,6 +111,6 @@ def _method(value: object) -> str:
 
 def _header(name: str, value: object) -> tuple[str, str]:
     try:
-        return header_name(name), header_value(str(value))
+        return check_header_name(name), check_header_value(str(value))
     except ValueError as error:
         raise RejectDelivery(f"headers.{name}: {error}") from None

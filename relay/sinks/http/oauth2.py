@@ -8,9 +8,9 @@ import msgspec
 from yarl import URL
 
 from relay.model import Outcome, Record, Result
-from relay.sinks.calls import AttemptOver, Calls
-from relay.sinks.http.auth import OAuth2, basic
-from relay.sinks.retry_after import retry_after
+from relay.sinks.attempt_calls import AttemptCalls, EndAttempt
+from relay.sinks.http.auth import OAuth2, basic_header
+from relay.sinks.retry_after import parse_retry_after
 from relay.transport import Request, Response, TransportFailure
 
 MARGIN_MS = 30_000  # a token that ends while its request is on the way is refused there
@@ -38,7 +38,7 @@ _read_token = msgspec.msgpack.Decoder(Token).decode
 _write_token = msgspec.msgpack.Encoder().encode
 
 
-class ClientTokens:
+class ClientToken:
     """The token of one client, held here and in the store."""
 
     def __init__(self, settings: OAuth2) -> None:
@@ -49,12 +49,12 @@ class ClientTokens:
         self._held: Token | None = None
 
     @property
-    def shown(self) -> tuple[str, ...]:
+    def secrets(self) -> tuple[str, ...]:
         """Return what must be masked where they repeat it."""
         return (self._held.value,) if self._held else ()
 
-    async def get(self, calls: Calls, refused: str = "") -> str:
-        """Return a token that is not the one they `refused`. Raise AttemptOver where there is none to be had now."""
+    async def get(self, calls: AttemptCalls, refused: str = "") -> str:
+        """Return a token that is not the one they `refused`. Raise EndAttempt where there is none to be had now."""
         if token := self._usable(self._held, calls.now, refused):
             return token.value
         token = await calls.tools.shared.find_or_make(
@@ -66,22 +66,22 @@ class ClientTokens:
         )
         if token is None:
             reason = "another worker is fetching a token"
-            raise AttemptOver(Result(outcome=Outcome.THROTTLED, reason=reason, after_ms=1000))
+            raise EndAttempt(Result(outcome=Outcome.THROTTLED, reason=reason, after_ms=1000))
         self._held = token
         return token.value
 
-    async def _stored(self, calls: Calls, refused: str) -> Token | None:
+    async def _stored(self, calls: AttemptCalls, refused: str) -> Token | None:
         stored = await calls.tools.shared.get(self._key)
         return self._usable(_read_token(stored) if stored else None, calls.now, refused)
 
     def _usable(self, token: Token | None, now: int, refused: str) -> Token | None:
         return token if token and token.value != refused and token.until > now else None
 
-    async def _fetch(self, calls: Calls) -> Token:
+    async def _fetch(self, calls: AttemptCalls) -> Token:
         answer = await calls.call(self._request(), limited=False)  # another server, not the one the rate is for
         if isinstance(answer, TransportFailure):
             outcome = Outcome.BLOCKED if answer.kind == "tls" else Outcome.RETRY
-            raise AttemptOver(Result(outcome=outcome, reason=f"no token: {answer.reason}"))
+            raise EndAttempt(Result(outcome=outcome, reason=f"no token: {answer.reason}"))
         granted = self._read(answer, calls.now)
         lasts_ms = UNSTATED_MS if granted.expires_in is None else int(granted.expires_in * 1000)
         # One that lasts less than the margin is still good for this attempt.
@@ -97,7 +97,9 @@ class ClientTokens:
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         if self._settings.client_auth == "header":
             # RFC 6749, 2.3.1: both are form-encoded first.
-            headers["Authorization"] = basic(quote(self._settings.client_id, safe=""), quote(self._secret, safe=""))
+            headers["Authorization"] = basic_header(
+                quote(self._settings.client_id, safe=""), quote(self._secret, safe="")
+            )
         else:
             form |= {"client_id": self._settings.client_id, "client_secret": self._secret}
         return Request(
@@ -109,7 +111,7 @@ class ClientTokens:
         )
 
     def _read(self, answer: Response, now: int) -> _Granted:
-        after_ms = retry_after(answer.headers.get("Retry-After"), now)
+        after_ms = parse_retry_after(answer.headers.get("Retry-After"), now)
         if answer.status == 429:
             raise _no_token(Outcome.THROTTLED, "too many requests for tokens", answer, after_ms)
         if answer.status >= 500 or answer.status == 408:
@@ -124,8 +126,8 @@ class ClientTokens:
             raise _no_token(Outcome.BLOCKED, advice, answer, after_ms) from None
 
 
-def _no_token(outcome: Outcome, reason: str, answer: Response, after_ms: int | None) -> AttemptOver:
-    return AttemptOver(
+def _no_token(outcome: Outcome, reason: str, answer: Response, after_ms: int | None) -> EndAttempt:
+    return EndAttempt(
         Result(outcome=outcome, reason=f"{answer.status}: {reason}", status=answer.status, after_ms=after_ms)
     )
 

@@ -15,16 +15,16 @@ from relay.model import Json
 _REFERENCE = re.compile(r"<([a-z][a-z0-9_]*)>")
 
 
-def names(value: Json) -> Iterator[str]:
+def reference_names(value: Json) -> Iterator[str]:
     """Find the names that a text, or the texts within a value, refer to."""
     if isinstance(value, str):
         yield from _REFERENCE.findall(value)
     elif isinstance(value, Mapping):
         for inner in value.values():
-            yield from names(inner)
+            yield from reference_names(inner)
     elif isinstance(value, (list, tuple)):
         for inner in value:
-            yield from names(inner)
+            yield from reference_names(inner)
 
 
 def fill_path(path: str, values: Mapping[str, Json]) -> str:
@@ -37,21 +37,21 @@ def fill_text(text: str, values: Mapping[str, Json]) -> str:
     return _REFERENCE.sub(lambda found: _text(found[1], values), text)
 
 
-def fill(value: Json, values: Mapping[str, Json]) -> Json:
+def fill_json(value: Json, values: Mapping[str, Json]) -> Json:
     """Fill the texts of a JSON value. One that is exactly a reference becomes the value; without one its key goes."""
     if isinstance(value, str):
         whole = _REFERENCE.fullmatch(value)
         return values[whole[1]] if whole else fill_text(value, values)
     if isinstance(value, Mapping):
-        return {key: fill(inner, values) for key, inner in value.items() if not _is_empty(inner, values)}
+        return {key: fill_json(inner, values) for key, inner in value.items() if not _is_empty(inner, values)}
     if isinstance(value, (list, tuple)):
-        return [fill(inner, values) for inner in value if not _is_empty(inner, values)]
+        return [fill_json(inner, values) for inner in value if not _is_empty(inner, values)]
     return value
 
 
-def given(value: Json, values: Mapping[str, Json]) -> bool:
+def has_all_values(value: Json, values: Mapping[str, Json]) -> bool:
     """Return whether everything that a value refers to is there: an empty value would find what is not meant."""
-    return all(values.get(name) not in (None, "") for name in names(value))
+    return all(values.get(name) not in (None, "") for name in reference_names(value))
 
 
 def fill_body(body: bytes, values: Mapping[str, Json]) -> bytes:
@@ -59,11 +59,11 @@ def fill_body(body: bytes, values: Mapping[str, Json]) -> bytes:
     if b'"<' not in body:
         return body
     for name, value in values.items():
-        body = body.replace(marker(name), msgspec.json.encode(value))
+        body = body.replace(json_reference(name), msgspec.json.encode(value))
     return body
 
 
-def marker(name: str) -> bytes:
+def json_reference(name: str) -> bytes:
     """Write a reference as it stands in a JSON body."""
     return b'"<%b>"' % name.encode()
 

@@ -1,4 +1,4 @@
-"""The requests of an HTTP sink: where they go, who they say we are, and what is shown of them. Pure."""
+"""The requests of an HTTP sink: deliveries, look-ups and creates, and how they are shown. Pure."""
 
 from collections.abc import Mapping
 from typing import Final, get_args
@@ -6,13 +6,12 @@ from typing import Final, get_args
 import msgspec
 from multidict import CIMultiDict
 
-from relay.model import Json
-from relay.sinks.address import join
-from relay.sinks.http.content import Encoding, Head, split_content
-from relay.sinks.http.lookups import KEY, Question
-from relay.sinks.http.references import fill_body
-from relay.sinks.http.settings import HttpSettings, is_secret
-from relay.sinks.http.signing import secret_key, signed
+from relay.model import Json, Record
+from relay.sinks.http.content import ContentHead, Encoding, split_content
+from relay.sinks.http.references import fill_body, fill_json, fill_path, fill_text
+from relay.sinks.http.settings import KEY, HttpSettings, ProbeSettings, ReferringRequest, is_secret_header
+from relay.sinks.http.signing import signature_headers, signing_key
+from relay.sinks.urls import encode_pairs, join_url, safe_path
 from relay.transport import Request
 
 _CONTENT_TYPES: Final[Mapping[Encoding, str]] = {
@@ -22,51 +21,78 @@ _CONTENT_TYPES: Final[Mapping[Encoding, str]] = {
 }
 
 
-class Requests:
+class RequestParts(Record):
+    """A request without address and credentials."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+
+
+def request_parts(settings: ReferringRequest, values: Mapping[str, Json]) -> RequestParts:
+    """Fill in the request of a look-up or a create. Raise RejectDelivery where a value cannot stand in a path."""
+    return RequestParts(
+        method=settings.method,
+        path=safe_path(fill_path(settings.path, values)),
+        query=encode_pairs("query", {name: fill_text(text, values) for name, text in settings.query.items()}),
+        body=b"" if settings.body is None else msgspec.json.encode(fill_json(settings.body, values)),
+    )
+
+
+def probe_parts(settings: ProbeSettings) -> RequestParts:
+    """Return the request of a probe."""
+    query = encode_pairs("query", settings.query)
+    return RequestParts(method=settings.method, path=settings.path, query=query, body=b"")
+
+
+class HttpRequests:
     """Builds requests by a sink's settings. `token`: of OAuth2, "" where there is none."""
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._tls = settings.client_certificate.context if settings.client_certificate else None
-        self._signing_keys = [secret_key(secret) for secret in settings.signing_secrets]
+        self._signing_keys = [signing_key(secret) for secret in settings.signing_secrets]
         self._credentials = settings.auth.as_headers() if settings.auth else {}
         own = {header: value.get_secret_value() for header, value in settings.headers.items()}
         self._headers = {encoding: _headers(encoding, own, self._credentials) for encoding in get_args(Encoding)}
 
-    def delivering(self, content: bytes, key: str, now: int, needed: Mapping[str, Json], token: str) -> Request:
+    def delivery_request(
+        self, content: bytes, key: str, now: int, dependencies: Mapping[str, Json], token: str
+    ) -> Request:
         """Build the request of a stored content. `now` (epoch milliseconds) goes into the signature only."""
         head, body = split_content(content)
         if head.encoding == "json":
-            body = fill_body(body, {**needed, KEY: key})
+            body = fill_body(body, {**dependencies, KEY: key})
         headers = self._signed(self._authorized(self._headers_of(head), token), key, now, body)
         return self._request(head.method or self._settings.method, head.path, head.query, headers, body)
 
-    def asking(self, asked: Question, token: str) -> Request:
-        """Build the request of a question."""
-        return self._request(asked.method, asked.path, asked.query, self._questioning(asked, token), asked.body)
+    def lookup_request(self, parts: RequestParts, token: str) -> Request:
+        """Build the request of a look-up or a probe."""
+        return self._request(parts.method, parts.path, parts.query, self._headers_of_parts(parts, token), parts.body)
 
-    def making(self, asked: Question, key: str, now: int, token: str) -> Request:
-        """Build the request that makes what was not found, recognised by its own key."""
-        headers = self._signed(self._questioning(asked, token), key, now, asked.body)
-        return self._request(asked.method, asked.path, asked.query, headers, asked.body)
+    def create_request(self, parts: RequestParts, key: str, now: int, token: str) -> Request:
+        """Build the request that creates what was not found. A repetition of it is recognised by its own key."""
+        headers = self._signed(self._headers_of_parts(parts, token), key, now, parts.body)
+        return self._request(parts.method, parts.path, parts.query, headers, parts.body)
 
-    def shown(self, content: bytes) -> Mapping[str, Json]:
-        """Show a request as it would be sent today, secrets masked."""
+    def describe(self, content: bytes) -> Mapping[str, Json]:
+        """Return a request as it would be sent today, secrets masked."""
         head, body = split_content(content)
         headers = self._authorized(self._headers_of(head), "fetched first" if self._fetches_token else "")
-        shown = {name: "***" if self._hides(name) else value for name, value in headers.items()}
+        masked = {name: "***" if self._hides(name) else value for name, value in headers.items()}
         if self._settings.idempotency_key:
-            shown[self._settings.idempotency_key] = "<the delivery's id>"
+            masked[self._settings.idempotency_key] = "<the delivery's id>"
         if self._signing_keys:
-            shown["webhook-signature"] = f"<made at every attempt, {len(self._signing_keys)} secret(s)>"
-        body_shown: Json = msgspec.json.decode(body) if head.encoding == "json" else body.decode()
+            masked["webhook-signature"] = f"<made at every attempt, {len(self._signing_keys)} secret(s)>"
+        readable_body: Json = msgspec.json.decode(body) if head.encoding == "json" else body.decode()
         return {
             **({"lookup": head.lookup} if head.lookup else {}),
             **({"needs": head.needs} if head.needs else {}),
             "method": head.method or self._settings.method,
-            "url": str(join(self._settings.url, head.path, head.query)),
-            "headers": shown,
-            "body": body_shown,
+            "url": str(join_url(self._settings.url, head.path, head.query)),
+            "headers": masked,
+            "body": readable_body,
         }
 
     @property
@@ -74,19 +100,19 @@ class Requests:
         return bool(self._settings.auth and self._settings.auth.oauth2)
 
     def _request(self, method: str, path: str, query: str, headers: CIMultiDict[str], body: bytes) -> Request:
-        url = join(self._settings.url, path, query)
+        url = join_url(self._settings.url, path, query)
         timeout_ms = self._settings.timeout
         return Request(method=method, url=url, headers=headers, body=body, timeout_ms=timeout_ms, tls=self._tls)
 
-    def _headers_of(self, head: Head) -> CIMultiDict[str]:
+    def _headers_of(self, head: ContentHead) -> CIMultiDict[str]:
         headers = self._headers[head.encoding].copy()
         if head.headers:
             headers.update(head.headers)
-            headers.update(self._credentials)  # a route may not speak for the sink
+            headers.update(self._credentials)  # a route cannot replace the sink's credentials
         return headers
 
-    def _questioning(self, asked: Question, token: str) -> CIMultiDict[str]:
-        return self._authorized(self._headers["json" if asked.body else "none"].copy(), token)
+    def _headers_of_parts(self, parts: RequestParts, token: str) -> CIMultiDict[str]:
+        return self._authorized(self._headers["json" if parts.body else "none"].copy(), token)
 
     def _authorized(self, headers: CIMultiDict[str], token: str) -> CIMultiDict[str]:
         if token:
@@ -97,11 +123,11 @@ class Requests:
         if self._settings.idempotency_key:
             headers[self._settings.idempotency_key] = key
         if self._signing_keys:
-            headers.update(signed(key, now, body, self._signing_keys))
+            headers.update(signature_headers(key, now, body, self._signing_keys))
         return headers
 
     def _hides(self, header: str) -> bool:
-        return is_secret(header) or header in self._credentials
+        return is_secret_header(header) or header in self._credentials
 
 
 def _headers(encoding: Encoding, *layers: Mapping[str, str]) -> CIMultiDict[str]:

@@ -2,32 +2,111 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, SecretStr, model_validator
 
+from relay.config.schema import Section
 from relay.config.sink import SinkSettings
+from relay.errors import RejectDelivery
+from relay.model import Json
 from relay.retrying import OnUnknown
-from relay.sinks.address import encode_pairs
-from relay.sinks.checks import Checks, JsonPath
-from relay.sinks.http.auth import Address, Auth, ClientCertificate, HeaderName, HeaderValue, Part
+from relay.sinks.answer_checks import AnswerChecks, AnyOf
+from relay.sinks.http.auth import Address, Auth, ClientCertificate, HeaderName, HeaderValue
 from relay.sinks.http.content import Method
-from relay.sinks.http.lookups import KEY, Ask, Needs, Question, SafePath
-from relay.sinks.http.references import names
-from relay.sinks.http.signing import secret_key
+from relay.sinks.http.references import fill_path, reference_names
+from relay.sinks.http.signing import signing_key
+from relay.sinks.json_paths import JsonPath
+from relay.sinks.urls import safe_path
 
 On409: TypeAlias = Literal["already", "retry", "rejected", "lookup"]
 
+KEY = "key"
+"""The reference that always has a value: the key by which they recognise a repetition."""
 
-def _secret_key(value: SecretStr) -> SecretStr:
-    secret_key(value.get_secret_value())
+
+def _check_path(path: str) -> str:
+    try:
+        return safe_path(path)
+    except RejectDelivery as error:
+        raise ValueError(str(error)) from None
+
+
+def _check_referring_path(path: str) -> str:
+    _check_path(fill_path(path, dict.fromkeys(reference_names(path), "x")))
+    return path
+
+
+def _check_signing_secret(value: SecretStr) -> SecretStr:
+    signing_key(value.get_secret_value())
     return value
 
 
-SigningSecret = Annotated[SecretStr, Field(min_length=1), AfterValidator(_secret_key)]
+SafePath: TypeAlias = Annotated[str, AfterValidator(_check_path)]
+ReferringPath: TypeAlias = Annotated[str, AfterValidator(_check_referring_path)]
+"""A path with references in it, such as `/customers/<email>`."""
+SigningSecret = Annotated[SecretStr, Field(min_length=1), AfterValidator(_check_signing_secret)]
 
 
-class RetryHeader(Part):
+class ReferringRequest(Section):
+    """A request whose path, query and body may refer to values of the route (`<email>`) and to `<key>`."""
+
+    method: Method
+    path: ReferringPath = ""
+    query: dict[str, str] = Field(default_factory=dict)
+    body: JsonValue = None
+
+    @property
+    def referring(self) -> list[Json]:
+        """Return all in which references may stand."""
+        return [self.path, self.query, self.body]
+
+
+class LookupSettings(ReferringRequest):
+    """How to ask whether something exists. It does where `found_if` holds (default: where `id_path` has a value)."""
+
+    method: Method = "GET"
+    found_if: AnyOf | None = None
+    id_path: JsonPath | None = None
+
+    @model_validator(mode="after")
+    def _has_criterion(self) -> Self:
+        if not (self.found_if or self.id_path):
+            raise ValueError("give found_if or id_path: else nobody can tell whether it was found")
+        return self
+
+
+class CreateSettings(ReferringRequest):
+    """How to create what was not found. `id_path`: where the answer has what the content uses."""
+
+    method: Method = "POST"
+    id_path: JsonPath
+
+
+class DependencySettings(Section):
+    """Something that must be there first, such as the customer of an invoice: looked up, else created.
+
+    Several look-ups are tried in turn; one that refers to a value which this delivery does not have is left out.
+    """
+
+    lookup: Annotated[
+        list[LookupSettings],
+        BeforeValidator(lambda value: value if isinstance(value, list) else [value]),
+        Field(min_length=1),
+    ]
+    create: CreateSettings | None = None
+
+    @model_validator(mode="after")
+    def _has_id_paths(self) -> Self:
+        if any(lookup.id_path is None for lookup in self.lookup):
+            raise ValueError("each lookup of a need has an id_path: what it leads to is what the content uses")
+        return self
+
+
+Dependencies: TypeAlias = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], DependencySettings]
+
+
+class RetryHeader(Section):
     """A header of the vendor's own that says how long to wait."""
 
     name: HeaderName
@@ -39,21 +118,16 @@ class RetryHeader(Part):
         return {"ms": 1, "s": 1000}[self.unit]
 
 
-class ProbeCall(Part):
-    """A free call that shows whether all is well."""
+class ProbeSettings(Section):
+    """A free call that shows whether address and credentials are right."""
 
     method: Literal["GET", "POST"] = "GET"
     path: SafePath = ""
     query: dict[str, str] = Field(default_factory=dict)
 
-    @property
-    def question(self) -> Question:
-        """Return it as it is asked."""
-        return Question(method=self.method, path=self.path, query=encode_pairs("query", self.query), body=b"")
 
-
-class HttpSettings(SinkSettings, Checks):
-    """An address, who we are to it, and what makes a repetition harmless.
+class HttpSettings(SinkSettings, AnswerChecks):
+    """An address, our credentials, and how a repetition is recognised.
 
     `idempotency_key` names the header that carries the delivery's id, the same at every attempt; false where they do
     not honour one. `signing_secret`: one or, in a rotation, several; `whsec_` and base64, or plain text. `lookup`: how
@@ -72,13 +146,13 @@ class HttpSettings(SinkSettings, Checks):
     on_409: On409 | None = None
     retry_header: RetryHeader | None = None
     id_path: JsonPath | None = None
-    lookup: Ask | None = None
+    lookup: LookupSettings | None = None
     lookup_first: bool = False
-    needs: Needs = Field(default_factory=dict)
-    probe: ProbeCall | None = None
+    needs: Dependencies = Field(default_factory=dict)
+    probe: ProbeSettings | None = None
 
     @model_validator(mode="after")
-    def _has_what_it_asks(self) -> "HttpSettings":
+    def _is_consistent(self) -> Self:
         if self.lookup is None and (self.lookup_first or self.on_409 == "lookup"):
             raise ValueError("lookup is missing: say how to find out what is there")
         if KEY in self.needs:
@@ -97,24 +171,24 @@ class HttpSettings(SinkSettings, Checks):
 
     @property
     def unknown(self) -> OnUnknown:
-        """With a key they recognise a repetition; without one it is looked up, or only a person can tell."""
+        """Repeat it where they recognise a repetition; else look it up, or hold it for a person."""
         return self.on_unknown or ("retry" if self.recognised else "lookup" if self.looks_up else "hold")
 
     @property
     def conflict(self) -> On409:
-        """What a 409 means."""
+        """Return what a 409 means."""
         return self.on_409 or ("lookup" if self.looks_up else "rejected")
 
     @property
-    def lookup_refers(self) -> frozenset[str]:
-        """The names that the look-up needs values for from the route."""
-        return frozenset(names(self.lookup.refers) if self.lookup else ()) - {KEY}
+    def lookup_references(self) -> frozenset[str]:
+        """Return the names for which the look-up needs values from the route."""
+        return frozenset(reference_names(self.lookup.referring) if self.lookup else ()) - {KEY}
 
     @property
     def signing_secrets(self) -> list[str]:
-        """The secrets to sign with, empty where none is set."""
-        given = self.signing_secret if isinstance(self.signing_secret, list) else [self.signing_secret]
-        return [secret.get_secret_value() for secret in given if secret]
+        """Return the secrets to sign with, none where none is set."""
+        secrets = self.signing_secret if isinstance(self.signing_secret, list) else [self.signing_secret]
+        return [secret.get_secret_value() for secret in secrets if secret]
 
     def secrets(self) -> Iterator[str]:
         """Yield what must never be shown."""
@@ -122,10 +196,10 @@ class HttpSettings(SinkSettings, Checks):
         if self.auth:
             yield from self.auth.secrets()
         for name, value in self.headers.items():
-            if is_secret(name):
+            if is_secret_header(name):
                 yield value.get_secret_value()
 
 
-def is_secret(header: str) -> bool:
+def is_secret_header(header: str) -> bool:
     """Tell by a header's name whether its value is a secret."""
     return bool(re.search(r"auth|token|secret|password|cookie|signature|api-?key", header, re.IGNORECASE))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 PREFIX = "whsec_"
 
 
-def secret_key(secret: str) -> bytes:
+def signing_key(secret: str) -> bytes:
     """Turn a written secret into its key: `whsec_` and base64, or any other text as it is. Raise ValueError."""
     if not secret.startswith(PREFIX):
         return secret.encode()
@@ -18,7 +18,7 @@ def secret_key(secret: str) -> bytes:
         raise ValueError(f"after {PREFIX} there must be base64: copy the secret as it was issued") from None
 
 
-def signed(message_id: str, now: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
+def signature_headers(message_id: str, now: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
     """Build the three headers of a message sent at `now` (epoch milliseconds), one signature per key.
 
     Several keys serve a rotation: the receiver accepts whichever it knows.

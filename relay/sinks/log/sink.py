@@ -4,38 +4,20 @@ from collections.abc import Mapping
 
 import msgspec
 
-from relay.config.sink import SinkSettings
 from relay.logs import log
 from relay.model import Delivery, Json, Outcome, Result
-from relay.retrying import OnUnknown
 from relay.sinks.base import Sink
+from relay.sinks.log.settings import LogSettings
 from relay.sinks.tools import Tools
 
 
-class LogSettings(SinkSettings):
-    """`show: true` writes the content itself, personal data included; otherwise only its keys and their sizes."""
-
-    show: bool = False
-
-    @property
-    def unknown(self) -> OnUnknown:
-        """A line too many harms nobody."""
-        return self.on_unknown or "retry"
-
-
 class LogSink(Sink):
-    """Write one line per delivery. It takes the keys of all sinks: trying out a route changes only its `to`."""
+    """Write one line per delivery. It takes every sink's content keys: trying out a route changes only its `to`."""
 
     type = "log"
     Settings = LogSettings
-    content_keys = dict.fromkeys(
-        (
-            *("path", "method", "headers", "query", "body", "form", "lookup", "needs"),
-            *("external_code", "counterparty", "positions", "number", "description", "moment"),
-            *("fields", "action", "list_ids", "tags", "phone", "text"),
-        ),
-        False,
-    )
+    content_keys = {}  # noqa: RUF012  Sink's ClassVar
+    takes_all_keys = True
 
     def __init__(self, name: str, settings: LogSettings) -> None:
         super().__init__(name, settings)
@@ -59,8 +41,8 @@ class LogSink(Sink):
 
     def describe(self, content: bytes) -> Mapping[str, Json]:
         """Show the keys as they are: this sink has no secrets."""
-        shown: dict[str, Json] = msgspec.json.decode(content)
-        return shown
+        keys: dict[str, Json] = msgspec.json.decode(content)
+        return keys
 
 
 def _sizes(content: bytes) -> dict[str, int]:

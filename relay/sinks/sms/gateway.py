@@ -14,22 +14,20 @@ import msgspec
 from yarl import URL
 
 from relay.model import Outcome, Result
-from relay.sinks.base import Probe
-from relay.sinks.checks import json_of
-from relay.sinks.retry_after import retry_after
-from relay.sinks.sms.message import Message
-from relay.sinks.sms.numbers import masked
+from relay.sinks.base import MAX_RESPONSE, ProbeResult
+from relay.sinks.json_paths import parse_json
+from relay.sinks.retry_after import parse_retry_after
+from relay.sinks.sms.content import Message
+from relay.sinks.sms.phone_numbers import masked
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.transport import Request, Response, TransportFailure, call
+from relay.transport import Answer, Request, Response, TransportFailure, call
 
-RESPONSE_SHOWN: Final = 500
 _TELLING: Final = 8  # characters: "OK" is in every answer, and says nothing of anybody
 _ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405, 407, 410})
 _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,12})?", re.ASCII)
 
 Settings: TypeAlias = type[SmsSettings]
-Answer: TypeAlias = Response | TransportFailure
 
 
 class Gateway(ABC):
@@ -58,7 +56,7 @@ class Gateway(ABC):
         return None
 
     @abstractmethod
-    async def probe(self, tools: Tools) -> Probe | None:
+    async def probe(self, tools: Tools) -> ProbeResult | None:
         """Find out by a free call whether key and money are in order. None: there is no free call."""
 
     @property
@@ -83,7 +81,7 @@ class Gateway(ABC):
             outcome=outcome,
             reason=hide(reason),
             status=answer.status,
-            response=hide(_readable(answer.body))[:RESPONSE_SHOWN],
+            response=hide(_readable(answer.body))[:MAX_RESPONSE],
             segments=more.pop("segments", None) or message.segments,
             **more,
         )
@@ -93,7 +91,7 @@ class Gateway(ABC):
         if isinstance(answer, TransportFailure):
             return failed(answer, message, self.secrets)
         if answer.status == 429:
-            after_ms = retry_after(answer.headers.get("Retry-After"), int(now * 1000))
+            after_ms = parse_retry_after(answer.headers.get("Retry-After"), int(now * 1000))
             return self.result(Outcome.THROTTLED, "429: too many requests", message, answer, after_ms=after_ms)
         if answer.status in _ELSEWHERE:
             reason = f"{answer.status}: this is not the gateway's answer, check the sink's url"
@@ -112,7 +110,7 @@ def fields_of(answer: Answer) -> Mapping[str, Any] | None:
     """Read the JSON object of an answer with status 200; None where it is anything else."""
     if isinstance(answer, TransportFailure) or answer.status != 200 or answer.truncated:
         return None
-    read = json_of(answer.body)
+    read = parse_json(answer.body)
     return read if isinstance(read, dict) else None
 
 
@@ -128,15 +126,15 @@ def amount(value: object) -> str | None:
     return format(Decimal(text).normalize(), "f") if _AMOUNT.fullmatch(text) else None
 
 
-def not_well(answer: Answer) -> Probe:
+def not_well(answer: Answer) -> ProbeResult:
     """Return that a probe got no answer that could be read."""
     said = answer.reason if isinstance(answer, TransportFailure) else f"{answer.status}: not the gateway's answer"
-    return Probe(ok=False, said=f"{said}: check the sink's url and the network")
+    return ProbeResult(ok=False, message=f"{said}: check the sink's url and the network")
 
 
 def _readable(body: bytes) -> str:
     """Write an answer without escapes, so that what is to be hidden in it is found."""
-    read = json_of(body)
+    read = parse_json(body)
     return body.decode(errors="replace") if read is None else msgspec.json.encode(read).decode()
 
 

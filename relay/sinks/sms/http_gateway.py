@@ -8,25 +8,26 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 
 from relay.model import Outcome, Result
 from relay.rendering import TemplateErrors, Tree, compile_tree
-from relay.sinks.address import check_address, encode_pairs
-from relay.sinks.base import Probe
-from relay.sinks.checks import Checks, JsonPath, json_of, text_at
+from relay.sinks.answer_checks import AnswerChecks
+from relay.sinks.base import ProbeResult
 from relay.sinks.http.auth import Auth, HeaderName, HeaderValue
-from relay.sinks.retry_after import retry_after
+from relay.sinks.json_paths import JsonPath, parse_json, text_at
+from relay.sinks.retry_after import parse_retry_after
+from relay.sinks.sms.content import Message
 from relay.sinks.sms.gateway import Gateway, amount, failed, not_well
-from relay.sinks.sms.message import Message
 from relay.sinks.sms.segments import is_gsm
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.transport import Request, Response, TransportFailure, call
+from relay.sinks.urls import check_url, encode_pairs
+from relay.transport import Answer, Request, TransportFailure, call
 
 FIELDS = frozenset({"phone", "digits", "text", "sender", "id", "segments", "encoding"})
 """What templates know as `sms`: `digits` is the phone without its +, `encoding` is gsm or ucs2."""
 
-Address = Annotated[str, AfterValidator(check_address)]
+Address = Annotated[str, AfterValidator(check_url)]
 
 
-class HttpGatewaySettings(SmsSettings, Checks):
+class HttpGatewaySettings(SmsSettings, AnswerChecks):
     """A request whose `form`, or JSON `body`, is made of templates over `sms` and `secret`, and what its answers mean.
 
     The first check that holds decides; where none does, nobody knows whether the text was taken. `id_path` and
@@ -109,7 +110,7 @@ class HttpGateway(Gateway):
             body = encode_pairs("form", rendered).encode()
         return self.request(self._settings.method, self._settings.url, self._headers, body)
 
-    def read(self, answer: Response | TransportFailure, message: Message, now: float) -> Result:
+    def read(self, answer: Answer, message: Message, now: float) -> Result:
         """Return what an answer means. Pure; `now` (unix seconds) is for Retry-After dates."""
         if isinstance(answer, TransportFailure):
             return failed(answer, message, self.secrets)
@@ -117,15 +118,15 @@ class HttpGateway(Gateway):
         if verdict is None:
             return self.result(Outcome.UNKNOWN, f"{answer.status}: no check holds for this answer", message, answer)
         check, outcome = verdict
-        content = json_of(answer.body)
+        content = parse_json(answer.body)
         return self.result(
             outcome, f"{answer.status}: {check} holds", message, answer,
             provider_id=text_at(content, self._settings.id_path),
             cost=amount(text_at(content, self._settings.cost_path)),
-            after_ms=retry_after(answer.headers.get("Retry-After"), int(now * 1000)),
+            after_ms=parse_retry_after(answer.headers.get("Retry-After"), int(now * 1000)),
         )  # fmt: skip
 
-    async def probe(self, tools: Tools) -> Probe | None:
+    async def probe(self, tools: Tools) -> ProbeResult | None:
         """Fetch the address that the YAML gives for it."""
         if self._settings.probe_url is None:
             return None
@@ -133,9 +134,9 @@ class HttpGateway(Gateway):
         if isinstance(answer, TransportFailure):
             return not_well(answer)
         if answer.status != 200:
-            return Probe(ok=False, said=f"{answer.status}: check the sink's auth and probe_url")
-        balance = text_at(json_of(answer.body), self._settings.balance_path)
-        return Probe(ok=True, said=f"the balance is {balance}" if balance else "they know us")
+            return ProbeResult(ok=False, message=f"{answer.status}: check the sink's auth and probe_url")
+        balance = text_at(parse_json(answer.body), self._settings.balance_path)
+        return ProbeResult(ok=True, message=f"the balance is {balance}" if balance else "they know us")
 
 
 def _view(message: Message) -> Mapping[str, object]:

@@ -11,9 +11,9 @@ from relay.config.schema import Timezone
 from relay.config.sink import SinkSettings
 from relay.errors import RejectDelivery, SkipDelivery
 from relay.retrying import parse_duration
-from relay.sinks.sms.message import sender_name
-from relay.sinks.sms.numbers import DEFAULT_REGIONS, e164
-from relay.sinks.sms.policy import Policy, parse_window
+from relay.sinks.sms.content import sender_name
+from relay.sinks.sms.phone_numbers import DEFAULT_REGIONS, e164
+from relay.sinks.sms.rules import SendingRules, parse_window
 
 
 def _region(name: str) -> str:
@@ -67,9 +67,9 @@ class SmsSettings(SinkSettings):
             raise ValueError("monthly_budget needs segment_price: what one message costs before the gateway has told")
         return self
 
-    def policy_of(self, sink: str) -> Policy:
+    def policy_of(self, sink: str) -> SendingRules:
         """Build the policy of the sink called so."""
-        return Policy(
+        return SendingRules(
             sink=sink,
             window=parse_window(self.window) if self.window else None,
             zone=ZoneInfo(self.timezone) if self.timezone else None,

@@ -9,11 +9,11 @@ from relay.errors import RejectDelivery, StoreUnavailable
 from relay.logs import log
 from relay.model import Delivery, Json, Outcome, Result
 from relay.retrying import UNITS_MS
-from relay.sinks.base import Probe, Sink
+from relay.sinks.base import ProbeResult, Sink
+from relay.sinks.sms.content import Content, Message, read_content, sender_name, zone_name
 from relay.sinks.sms.gateway import Gateway
-from relay.sinks.sms.message import Content, Message, read_content, sender_name, zone_name
-from relay.sinks.sms.numbers import e164
-from relay.sinks.sms.policy import given_back
+from relay.sinks.sms.phone_numbers import e164
+from relay.sinks.sms.rules import given_back
 from relay.sinks.sms.segments import segments
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
@@ -27,8 +27,8 @@ class SmsSink(Sink):
 
     gateway: ClassVar[type[Gateway]]
     content_keys = {"phone": True, "text": True, "sender": False, "timezone": False}  # noqa: RUF012  Sink's ClassVar
-    given = {"account_timezone": "timezone"}  # noqa: RUF012  Sink's ClassVar
-    skip_without = frozenset({"phone"})
+    context_params = {"account_timezone": "timezone"}  # noqa: RUF012  Sink's ClassVar
+    skip_if_missing = frozenset({"phone"})
 
     def __init__(self, name: str, settings: SmsSettings) -> None:
         super().__init__(name, settings)
@@ -108,7 +108,7 @@ class SmsSink(Sink):
         await tools.shared.put(resent, b"1", _REMEMBERED_MS)
         return Result(outcome=Outcome.RETRY, reason="the gateway does not have it")
 
-    async def probe(self, tools: Tools) -> Probe | None:
+    async def probe(self, tools: Tools) -> ProbeResult | None:
         """Ask for the balance."""
         return await self._gateway.probe(tools)
 
@@ -141,7 +141,7 @@ class SmsSink(Sink):
         return f"sms:{self.name}:{kind}:{delivery.id}"
 
 
-def sink_of(gateway: type[Gateway]) -> type[SmsSink]:
+def gateway_sink(gateway: type[Gateway]) -> type[SmsSink]:
     """Make the type of sink that sends through a gateway."""
     made = gateway
 

@@ -12,14 +12,14 @@ from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.model import Outcome, Result
 from relay.retrying import UNITS_MS, OnUnknown
-from relay.sinks.address import check_address
-from relay.sinks.base import Probe
-from relay.sinks.sms.gateway import Answer, Gateway, amount, fields_of, not_well, whole
-from relay.sinks.sms.message import Message
+from relay.sinks.base import ProbeResult
+from relay.sinks.sms.content import Message
+from relay.sinks.sms.gateway import Gateway, amount, fields_of, not_well, whole
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
+from relay.sinks.urls import check_url
 from relay.store.shared_state import Quota
-from relay.transport import Response, TransportFailure
+from relay.transport import Answer, Response, TransportFailure
 
 _ADDRESS_BLOCKED_MS: Final = 15 * UNITS_MS["m"]
 _BUSY_MS: Final = 5_000
@@ -52,7 +52,7 @@ class SmscSettings(SmsSettings):
     `found_within`: only so long after a text may have left is "not found" believed, and the text sent once more.
     """
 
-    url: Annotated[str, AfterValidator(check_address)] = "https://smsc.ru"
+    url: Annotated[str, AfterValidator(check_url)] = "https://smsc.ru"
     login: str | None = None
     password: SecretStr | None = None
     apikey: SecretStr | None = None
@@ -183,17 +183,17 @@ class Smsc(Gateway):
         reason = f"the look-up failed: {fields.get('error', 'a status that is not known')}"
         return self.result(Outcome.THROTTLED if code else Outcome.UNKNOWN, reason, message, answer, after_ms=after_ms)
 
-    async def probe(self, tools: Tools) -> Probe:
+    async def probe(self, tools: Tools) -> ProbeResult:
         """Ask for the balance."""
         answer = await self._ask(tools, "balance", {})
         fields = fields_of(answer)
         if fields is None:
             return not_well(answer)
         if "balance" in fields:
-            return Probe(ok=True, said=f"the balance is {fields['balance']}")
+            return ProbeResult(ok=True, message=f"the balance is {fields['balance']}")
         code = whole(fields.get("error_code"))
         _, meaning = _ERRORS.get(code or 0, (Outcome.UNKNOWN, "what this means is not known"))
-        return Probe(ok=False, said=f"{code}: {fields.get('error', '')}: {meaning}")
+        return ProbeResult(ok=False, message=f"{code}: {fields.get('error', '')}: {meaning}")
 
     async def _ask(self, tools: Tools, what: str, form: Mapping[str, str]) -> Answer:
         form = {**self._credentials, **form, "charset": "utf-8", "fmt": "3"}

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, SecretStr
 
 from relay.model import Outcome, Result
-from relay.sinks.address import check_address
-from relay.sinks.base import Probe
-from relay.sinks.sms.gateway import Answer, Gateway, amount, fields_of, not_well, whole
-from relay.sinks.sms.message import Message
+from relay.sinks.base import ProbeResult
+from relay.sinks.sms.content import Message
+from relay.sinks.sms.gateway import Gateway, amount, fields_of, not_well, whole
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.transport import TransportFailure
+from relay.sinks.urls import check_url
+from relay.transport import Answer, TransportFailure
 
 _THEIR_DAY: Final = ZoneInfo("Europe/Moscow")
 _TOMORROW: Final = 206
@@ -51,7 +51,7 @@ _CODES: Final[Mapping[int, tuple[Outcome, str]]] = {
 class SmsruSettings(SmsSettings):
     """An account's `api_id`. They cannot be asked for our id: what is unknown is held for a person by default."""
 
-    url: Annotated[str, AfterValidator(check_address)] = "https://sms.ru"
+    url: Annotated[str, AfterValidator(check_url)] = "https://sms.ru"
     api_id: SecretStr
 
 
@@ -99,17 +99,17 @@ class Smsru(Gateway):
             after_ms=_until_tomorrow_ms(now) if code == _TOMORROW else None,
         )  # fmt: skip
 
-    async def probe(self, tools: Tools) -> Probe:
+    async def probe(self, tools: Tools) -> ProbeResult:
         """Ask for the balance."""
         answer = await self._ask(tools, "/my/balance", {})
         fields = fields_of(answer)
         if fields is None:
             return not_well(answer)
         if "balance" in fields:
-            return Probe(ok=True, said=f"the balance is {fields['balance']}")
+            return ProbeResult(ok=True, message=f"the balance is {fields['balance']}")
         code = whole(fields.get("status_code"))
         _, meaning = _CODES.get(code or 0, (Outcome.UNKNOWN, str(fields.get("status_text", ""))))
-        return Probe(ok=False, said=f"{code}: {meaning}")
+        return ProbeResult(ok=False, message=f"{code}: {meaning}")
 
     async def _ask(self, tools: Tools, path: str, form: Mapping[str, str]) -> Answer:
         return await self.post(tools, self._url + path, {"api_id": self._api_id, "json": "1", **form})

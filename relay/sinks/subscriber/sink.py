@@ -8,18 +8,17 @@ from yarl import URL
 
 from relay.amocrm.form import decode
 from relay.config.schema import Subscribers
-from relay.config.sink import SinkSettings
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.logs import log
 from relay.model import SUBSCRIBER, Decision, Delivery, Json, Outcome, Result, Subscription
-from relay.retrying import OnUnknown
-from relay.sinks.address_guard import check_url
 from relay.sinks.base import Sink
-from relay.sinks.subscriber import retries
-from relay.sinks.subscriber.retries import ACCEPTED, NO_ANSWER
+from relay.sinks.ssrf_guard import url_refusal
+from relay.sinks.subscriber import retry_rules
+from relay.sinks.subscriber.retry_rules import ACCEPTED, NO_ANSWER
+from relay.sinks.subscriber.settings import SubscriberSettings
 from relay.sinks.tools import Tools
 from relay.store.subscriptions import Subscriptions
-from relay.transport import Request, Response, TransportFailure, call
+from relay.transport import Answer, Request, TransportFailure, call
 
 _GONE = 410
 
@@ -27,17 +26,6 @@ _GONE = 410
 def is_subscriber(sink: str) -> bool:
     """Tell by its name whether a sink is a subscriber's."""
     return sink.startswith(SUBSCRIBER)
-
-
-class SubscriberSettings(SinkSettings):
-    """What all subscribers share."""
-
-    type: str = "subscriber"
-
-    @property
-    def unknown(self) -> OnUnknown:
-        """Sent again, as amoCRM does."""
-        return "retry"
 
 
 class _Subscriber(Sink):
@@ -67,7 +55,7 @@ class SubscriberSink(_Subscriber):
 
     async def send(self, delivery: Delivery, tools: Tools) -> Result:
         """Make one attempt; one that failed counts towards disabling."""
-        if refused := check_url(self._subscription.url, self._allow):
+        if refused := url_refusal(self._subscription.url, self._allow):
             result = Result(outcome=Outcome.RETRY, reason=f"the address is not allowed: {refused}")
         else:
             result = self.read(await call(tools.session, self.request(delivery)))
@@ -89,7 +77,7 @@ class SubscriberSink(_Subscriber):
             timeout_ms=self.timeout_ms,
         )
 
-    def read(self, answer: Response | TransportFailure) -> Result:
+    def read(self, answer: Answer) -> Result:
         """Return what an answer, or its absence, means. Its body is not kept: it may echo the event."""
         if isinstance(answer, TransportFailure):
             return Result(outcome=Outcome.RETRY, reason=answer.reason)
@@ -99,7 +87,7 @@ class SubscriberSink(_Subscriber):
 
     def decide(self, result: Result, *, attempts: int, **_: object) -> Decision:
         """Return what happens next by amoCRM's own table, which knows neither age nor jitter nor look-ups."""
-        return retries.decide(result.status or NO_ANSWER, attempts + 1, result.reason)
+        return retry_rules.amocrm_decision(result.status or NO_ANSWER, attempts + 1, result.reason)
 
     def describe(self, content: bytes) -> Mapping[str, Json]:
         """Show the request, what its address may carry as a secret masked."""
@@ -127,7 +115,7 @@ class SubscriberSink(_Subscriber):
             log.warning("subscription.disabled", subscription=id, source=self._subscription.source, reason=reason)
 
 
-class Unsubscribed(_Subscriber):
+class UnsubscribedSink(_Subscriber):
     """Skip what was still waiting for an application when it unsubscribed."""
 
     def __init__(self, name: str) -> None:

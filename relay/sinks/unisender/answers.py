@@ -7,8 +7,8 @@ import msgspec
 
 from relay.model import Outcome, Record, Result
 from relay.sinks.masking import without_people
-from relay.sinks.unisender.contact import Action, Contact
-from relay.transport import Response, TransportFailure
+from relay.sinks.unisender.content import Action, Contact
+from relay.transport import Answer, Response, TransportFailure
 
 THROTTLED_MS = 60_000  # they count by the minute and send no Retry-After
 MOST_TRIES = 3  # of what they cannot explain
@@ -69,7 +69,7 @@ Said: TypeAlias = "Mapping[str, object] | list[object] | Complaint | Result"
 """The `result` of an answer, its complaint, or what it means where it says neither."""
 
 
-def read(answer: Response | TransportFailure) -> Said:
+def read(answer: Answer) -> Said:
     """Read an answer, or its absence."""
     if isinstance(answer, TransportFailure):
         outcome = Outcome.UNKNOWN if answer.sent else Outcome.RETRY

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from relay.model import Json, Record
-from relay.sinks.address import join
-from relay.sinks.unisender.contact import Contact
+from relay.sinks.unisender.content import Contact
 from relay.sinks.unisender.settings import UnisenderSettings
+from relay.sinks.urls import join_url
 from relay.transport import Request
 
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -31,13 +31,13 @@ class Requests:
         whole = {"api_key": self._key, "format": "json", **call.arguments}
         return Request(
             method="POST",
-            url=join(self._url(call)),
+            url=join_url(self._url(call)),
             headers=_HEADERS,
             body=urlencode(whole).encode(),
             timeout_ms=self._settings.timeout,
         )
 
-    def shown(self, call: Call) -> Mapping[str, Json]:
+    def describe(self, call: Call) -> Mapping[str, Json]:
         """Show a call as it would be made, the key masked."""
         return {
             "method": "POST",

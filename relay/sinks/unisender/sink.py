@@ -6,13 +6,13 @@ from typing import ClassVar
 import msgspec
 
 from relay.model import Delivery, Json, Outcome, Result
-from relay.sinks.base import Probe, Sink
-from relay.sinks.calls import Calls
+from relay.sinks.attempt_calls import AttemptCalls
+from relay.sinks.base import ProbeResult, Sink
 from relay.sinks.tools import Tools
 from relay.sinks.unisender.answers import Said, meaning, read
-from relay.sinks.unisender.asking import found, probed
-from relay.sinks.unisender.contact import Contact, contact_of
-from relay.sinks.unisender.importing import IMPORTED_AT_ONCE, Importing, Member
+from relay.sinks.unisender.content import Contact, contact_of
+from relay.sinks.unisender.imports import MAX_IMPORTED, ContactImport, Member
+from relay.sinks.unisender.lookups import found, probed
 from relay.sinks.unisender.requests import Call, Requests
 from relay.sinks.unisender.settings import UnisenderSettings
 from relay.transport import call
@@ -26,7 +26,7 @@ class UnisenderSink(Sink):
     type = "unisender"
     Settings = UnisenderSettings
     content_keys: ClassVar[Mapping[str, bool]] = {"fields": True, "action": False, "list_ids": False, "tags": False}
-    skip_without = frozenset({"fields.email", "fields.phone"})
+    skip_if_missing = frozenset({"fields.email", "fields.phone"})
     batch_from = 51
 
     def __init__(self, name: str, settings: UnisenderSettings) -> None:
@@ -34,7 +34,7 @@ class UnisenderSink(Sink):
         self._list_ids = settings.list_ids
         self._double_optin = settings.double_optin
         self._requests = Requests(settings)
-        self.batch = IMPORTED_AT_ONCE if settings.batches else 1
+        self.batch = MAX_IMPORTED if settings.batches else 1
 
     def content(self, params: Mapping[str, object]) -> bytes:
         """Make the content: the contact and what is to be done. Raise RejectDelivery or SkipDelivery."""
@@ -49,7 +49,7 @@ class UnisenderSink(Sink):
     async def send_batch(self, deliveries: Sequence[Delivery], tools: Tools) -> list[Result]:
         """Import what subscribes, as far as limits and time allow."""
         members = [Member(delivery=delivery, contact=_contact(delivery.content)) for delivery in deliveries]
-        importing = Importing(members, self._requests, Calls(tools, self.longest_ms, self.limits))
+        importing = ContactImport(members, self._requests, AttemptCalls(tools, self.send_timeout_ms, self.limits))
         return [self._masked(result) for result in await importing.run()]
 
     async def lookup(self, delivery: Delivery, tools: Tools) -> Result:
@@ -67,15 +67,15 @@ class UnisenderSink(Sink):
         result = self._masked(found(said, lists, knows_without_letter=self._double_optin == 4))
         return msgspec.structs.replace(result, reason=contact.masked(result.reason))
 
-    async def probe(self, tools: Tools) -> Probe:
+    async def probe(self, tools: Tools) -> ProbeResult:
         """Ask for the lists."""
         said = await self._ask(Call(method="getLists", arguments={}), tools)
         told = probed(said, self._list_ids, letters=self._double_optin != 3)
-        return Probe(ok=told.ok, said=self._requests.masked(told.said))
+        return ProbeResult(ok=told.ok, message=self._requests.masked(told.message))
 
     def describe(self, content: bytes) -> Mapping[str, Json]:
         """Show the call as it would be made today, the key masked."""
-        return self._requests.shown(self._requests.single(_contact(content)))
+        return self._requests.describe(self._requests.single(_contact(content)))
 
     async def _ask(self, method: Call, tools: Tools) -> Said:
         return read(await call(tools.session, self._requests.build(method)))

@@ -8,7 +8,7 @@ from relay.amocrm.form import is_index
 from relay.config.findings import did_you_mean
 from relay.config.scalars import Trusted
 from relay.model import Json, Record
-from relay.sinks.address_guard import check_url
+from relay.sinks.ssrf_guard import url_refusal
 from relay.web.subscriptions.errors import FORM, MISSING, UNKNOWN, Fault, wrong_shape
 from relay.web.subscriptions.url import fault_in
 
@@ -30,7 +30,7 @@ class SubscriptionRequest(Record):
 
         Where its name leads is checked at every delivery.
         """
-        fault = fault_in(self.url) or check_url(self.url, trusted)
+        fault = fault_in(self.url) or url_refusal(self.url, trusted)
         return [Fault(code=FORM, path=path, detail=fault)] if fault else []
 
     def event_faults(self, path: str = "events") -> list[Fault]:

@@ -19,7 +19,7 @@ from relay.planning import plan_receipt
 from relay.sandbox.amocrm.access import LONG_LIVED
 from relay.sandbox.amocrm.account import WON
 from relay.sandbox.amocrm.hooks import hook_body
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 from relay.store.body import digest
 from relay.store.keys import JOBS
 from relay.store.records import Hook, Job
@@ -52,7 +52,7 @@ class Life:
         self.run, self._store, self._reader = run, store, reader
         self.account, self.url = served.amocrm.account, served.url
         self.account.subscribe(URL, EVENTS)
-        self.config = load_config(CONFIG % served.url, file="f", environ={}, sink_types=TYPES)
+        self.config = load_config(CONFIG % served.url, file="f", environ={}, sink_types=sink_types())
         self.source = self.config.sources["acme"]
         self.client = client(rate=(100, 1000))
         served.amocrm.limits.rate = 200

@@ -9,7 +9,7 @@ from relay.cli import app
 from relay.config.load import load_file
 from relay.errors import ConfigError, RelayError
 from relay.sandbox.amocrm.access import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 
 RELAY = "https://relay.example"
 OAUTH = (
@@ -176,7 +176,7 @@ def test_names_are_written_and_check_knows_them(written, relay):
         relay("check")
     assert "names/acme.yaml: 2 pipeline(s), 3 user(s), 7 custom field(s)" in relay("names", "acme").replace("\n", "")
     assert "is valid" in relay("check").replace("\n", "")
-    (route,) = load_file(path, environ={}, sink_types=TYPES).routes
+    (route,) = load_file(path, environ={}, sink_types=sink_types()).routes
     assert "142" in str(route.where.root)
     assert "nothing has changed" in relay("names", "acme").replace("\n", " ")
 

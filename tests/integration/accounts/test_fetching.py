@@ -12,7 +12,7 @@ from relay.model import DeliveryState
 from relay.planning import plan_receipt
 from relay.sandbox.amocrm.access import LONG_LIVED
 from relay.sandbox.amocrm.hooks import hook_body
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 from relay.store.body import digest
 from relay.store.keys import account_queue
 from relay.store.records import Hook
@@ -51,7 +51,7 @@ class Work:
         self.client = client(rate=(100, 1000))
 
     def configure(self, text: str) -> None:
-        self.live.config = load_config(text % self.served.url, file="f", environ={}, sink_types=TYPES)
+        self.live.config = load_config(text % self.served.url, file="f", environ={}, sink_types=sink_types())
         self.live.sinks = make_sinks(self.live.config)
 
     def route(self, *leads: dict) -> list[int]:

@@ -31,6 +31,7 @@ class Kind:
     Settings: type[SinkSettings]
     content_keys: Mapping[str, bool]
     exclusive_keys: Sequence[Set[str]] = field(default=())
+    takes_all_keys: bool = False
 
 
 SINK_TYPES = {
@@ -87,3 +88,10 @@ def told_of_routes(told: Told) -> Told:
 def loaded_routes(loaded: Load) -> Load:
     """Load routes below the same head."""
     return lambda routes, **environ: loaded(HEAD + routes, **environ)
+
+
+@pytest.fixture
+def loaded_with_trial() -> Load:
+    """Load a text that may also have sinks of the type `trial`, which take the keys of every type."""
+    sink_types = {**SINK_TYPES, "trial": Kind(SinkSettings, {}, takes_all_keys=True)}
+    return lambda text: load(text, file="f", environ={}, sink_types=sink_types)

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.config.load import load_file
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 
 SECRETS = dict.fromkeys(
     [
@@ -18,4 +18,4 @@ IDS = dict.fromkeys(["MOYSKLAD_ORGANIZATION", "MOYSKLAD_SERVICE"], "5f0f2b1e-000
 @pytest.mark.parametrize("name", ["accounting", "moysklad"])
 def test_an_example_is_valid(name: str, pytestconfig: pytest.Config) -> None:
     path = pytestconfig.rootpath / "config" / "examples" / f"{name}.yaml"
-    assert load_file(str(path), environ={**SECRETS, **IDS}, sink_types=TYPES).findings == ()
+    assert load_file(str(path), environ={**SECRETS, **IDS}, sink_types=sink_types()).findings == ()

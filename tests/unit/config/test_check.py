@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from relay.errors import ConfigError
+
 Told = Callable[..., list[str]]
 Load = Callable[..., object]
 
@@ -111,3 +113,20 @@ def test_two_routes_cannot_have_one_name(told_of_routes: Told) -> None:
 )
 def test_what_is_right_is_not_told(loaded_routes: Load, route: str) -> None:
     assert [one.name for one in loaded_routes(f"- {{name: one, {route}}}").routes] == ["one"]
+
+
+TRIAL = """\
+sources: {acme: {type: amocrm, token: long-enough}}
+sinks: {console: {type: trial}}
+routes:
+  - {name: one, on: add_lead, to: console, %s}
+"""
+
+
+def test_a_sink_for_trying_out_takes_the_keys_of_every_other_type(loaded_with_trial: Load) -> None:
+    assert loaded_with_trial(TRIAL % "phone: '1', path: /x, body: '{{ lead.id }}'")
+
+
+def test_an_unknown_key_of_a_sink_for_trying_out_is_an_error_too(loaded_with_trial: Load) -> None:
+    with pytest.raises(ConfigError, match="4:44: unknown key phome, did you mean phone"):
+        loaded_with_trial(TRIAL % "phome: '1'")

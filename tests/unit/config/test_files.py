@@ -9,7 +9,7 @@ from relay.config.findings import Findings
 from relay.config.load import Config, load_file
 from relay.config.schema import ApiUserKeys, File, Ingress, Retention, RouteKeys, SourceKeys, Worker
 from relay.config.yaml import parse
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 
 DEFAULT = Path("config/relay.yaml")
 FULL = Path("config/examples/full.yaml")
@@ -31,7 +31,7 @@ def _in_the_project(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
 
 
 def load(path: Path, **environ: str) -> Config:
-    return load_file(str(path), environ=environ, sink_types=TYPES)
+    return load_file(str(path), environ=environ, sink_types=sink_types())
 
 
 def test_the_default_needs_no_variable() -> None:
@@ -82,6 +82,6 @@ def test_the_full_example_has_every_key() -> None:
         Ingress,
         Retention,
         Worker,
-        *(sink.Settings for sink in TYPES.values()),
+        *(sink.Settings for sink in sink_types().values()),
     ):
         assert set(model.model_fields) <= named

@@ -9,7 +9,7 @@ from relay.config.account_names import AccountNames, parse_names
 from relay.config.load import Config, load, load_file
 from relay.config.reload import Watcher
 from relay.errors import ConfigError
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 
 ACME = """\
 pipelines:
@@ -39,7 +39,7 @@ routes:
   - {{name: r, on: {on}, {more}to: sms,
 where: {where}}}
 """
-    return load(text, file="f", environ={}, sink_types=TYPES, names=names)
+    return load(text, file="f", environ={}, sink_types=sink_types(), names=names)
 
 
 def told(where: str, **more: str) -> list[str]:
@@ -187,7 +187,7 @@ def test_new_names_are_a_new_configuration(tmp_path: Path) -> None:
     path = tmp_path / "relay.yaml"
     path.write_text(f"{ONE}\nsinks: {{sms: {{type: log}}}}\nroutes:\n  - {{name: r, on: add_lead, to: sms, "
                     'where: {status_id: 101}}\n')  # fmt: skip
-    reload: Callable[[], Config] = lambda: load_file(str(path), environ={}, sink_types=TYPES)  # noqa: E731
+    reload: Callable[[], Config] = lambda: load_file(str(path), environ={}, sink_types=sink_types())  # noqa: E731
     watcher = Watcher(str(path), reload)
     (tmp_path / "names").mkdir()
     (tmp_path / "names" / "acme.yaml").write_text(ACME)

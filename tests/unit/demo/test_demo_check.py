@@ -10,7 +10,7 @@ from relay.model import DeliveryState, Receipt, ReceiptState
 from relay.operations.post_hook import AcceptedHook
 from relay.planning import plan_receipt
 from relay.sandbox.request_log import LoggedRequest
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 from relay.store.stored import StoredDelivery, StoredReceipt
 
 SANDBOX = "http://127.0.0.1:8701"
@@ -25,7 +25,7 @@ routes:
   - {{name: text, on: add_lead, to: books, body: {{price: "{{{{ lead.price | decimal }}}}"}}}}
   - {{name: joined, on: add_lead, to: list, fields: {{email: vera@example.com}}}}
 """
-CONFIG = load(YAML, file="relay.yaml", environ={}, sink_types=TYPES)
+CONFIG = load(YAML, file="relay.yaml", environ={}, sink_types=sink_types())
 SINKS = CONFIG.sinks
 RECEIPT = Receipt(id="r1", source="acme", received_at=1, body=b"leads[add][0][id]=7")
 PLANNED = plan_receipt(RECEIPT, CONFIG, make_sinks(CONFIG))

@@ -6,7 +6,7 @@ import pytest
 from relay.config.load import Config, load
 from relay.errors import RelayError
 from relay.operations.explanation import explain_receipt, receipt_from_body
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 
 YAML = """
 sources:
@@ -33,7 +33,7 @@ routes:
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return load(YAML, file="relay.yaml", environ={}, sink_types=TYPES)
+    return load(YAML, file="relay.yaml", environ={}, sink_types=sink_types())
 
 
 def body(price: str = "1500", account: str = "7039099") -> bytes:

@@ -12,8 +12,8 @@ import uvloop
 from yarl import URL
 
 from relay.transport import Request, Response, Session, TransportFailure, call, session
-from relay.transport.answer_reader import HEAD_CAP, RESPONSE_CAP
 from relay.transport.connection import Connection
+from relay.transport.response_parser import HEAD_CAP, RESPONSE_CAP
 
 BODY = b'{"amount":"150000.00"}'
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

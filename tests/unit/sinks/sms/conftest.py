@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from relay.sinks.sms.message import Message
+from relay.sinks.sms.content import Message
 from relay.store.shared_state import Quota, QuotaExceeded
 from relay.transport import Response
 

@@ -2,18 +2,17 @@
 
 import asyncio
 import json
-from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
 
 from relay.errors import RejectDelivery, SkipDelivery, StoreUnavailable
 from relay.model import Outcome, Result
-from relay.sinks import TYPES
-from relay.sinks.base import Probe
-from relay.sinks.sms import SINKS, sink_of
+from relay.sinks.base import ProbeResult
+from relay.sinks.registry import GATEWAYS, sink_types
 from relay.sinks.sms.gateway import Gateway
 from relay.sinks.sms.settings import SmsSettings
+from relay.sinks.sms.sink import SmsSink, gateway_sink
 
 PHONE = "+79161234567"
 DELIVERED = Result(outcome=Outcome.DELIVERED, reason="sent", cost="3")
@@ -53,7 +52,7 @@ class Scripted(Gateway):
         return self.finds.pop(0) if self.finds else None
 
     async def probe(self, tools):
-        return Probe(ok=True, said="the balance is 7")
+        return ProbeResult(ok=True, message="the balance is 7")
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def made():
     """Make a sink, with its gateway in reach."""
 
     def made(**settings):
-        kind = sink_of(Scripted)
+        kind = gateway_sink(Scripted)
         return kind("sms", kind.Settings(type="scripted", **settings))
 
     return made
@@ -263,7 +262,7 @@ def test_what_was_found_is_what_is_said(made, text, tools, found):
 
 
 def test_a_probe_is_the_gateways(made, tools):
-    assert asyncio.run(made().probe(tools)) == Probe(ok=True, said="the balance is 7")
+    assert asyncio.run(made().probe(tools)) == ProbeResult(ok=True, message="the balance is 7")
 
 
 # The YAML.
@@ -289,14 +288,6 @@ def test_a_mistake_is_told(given, why):
 
 
 def test_every_gateway_is_a_type_of_sink():
-    assert {sink.type for sink in SINKS} == {"smsc", "smsru", "sms"}
-    assert all(TYPES[sink.type] is sink for sink in SINKS)
-    assert all(sink.skip_without == {"phone"} for sink in SINKS)
-
-
-def test_a_third_partys_gateway_is_found_by_its_entry_point(monkeypatch):
-    import relay.sinks.sms as package
-
-    point = SimpleNamespace(load=lambda: Scripted)
-    monkeypatch.setattr(package, "entry_points", lambda group: [point] if group == "amo_relay.sms" else [])
-    assert Scripted in package._gateways()
+    assert {gateway.type for gateway in GATEWAYS} == {"smsc", "smsru", "sms"}
+    sinks = [sink_types()[gateway.type] for gateway in GATEWAYS]
+    assert all(issubclass(sink, SmsSink) and sink.skip_if_missing == {"phone"} for sink in sinks)

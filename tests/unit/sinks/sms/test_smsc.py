@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from relay.errors import StoreUnavailable
 from relay.model import Outcome
-from relay.sinks.base import Probe
+from relay.sinks.base import ProbeResult
 from relay.sinks.sms.smsc import Smsc, SmscSettings
 from relay.transport import TransportFailure
 
@@ -202,13 +202,18 @@ def test_a_text_that_lay_there_unpaid_blocks_once_and_is_then_sent_anew(look_up)
 @pytest.mark.parametrize(
     ("said", "probe"),
     [
-        ({"balance": "100.50"}, Probe(ok=True, said="the balance is 100.50")),
+        ({"balance": "100.50"}, ProbeResult(ok=True, message="the balance is 100.50")),
         (
             error(2, "authorise error"),
-            Probe(ok=False, said="2: authorise error: they do not know us: check login and password, or apikey"),
+            ProbeResult(
+                ok=False, message="2: authorise error: they do not know us: check login and password, or apikey"
+            ),
         ),
-        (b"<html>", Probe(ok=False, said="200: not the gateway's answer: check the sink's url and the network")),
-        (UNSENT, Probe(ok=False, said="refused: check the sink's url and the network")),
+        (
+            b"<html>",
+            ProbeResult(ok=False, message="200: not the gateway's answer: check the sink's url and the network"),
+        ),
+        (UNSENT, ProbeResult(ok=False, message="refused: check the sink's url and the network")),
     ],
 )
 def test_a_probe_tells_the_balance_or_what_is_wrong(tools, answer, said, probe):

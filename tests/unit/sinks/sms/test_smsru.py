@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from relay.model import Outcome
-from relay.sinks.base import Probe
+from relay.sinks.base import ProbeResult
 from relay.sinks.sms.smsru import Smsru, SmsruSettings
 from relay.transport import TransportFailure
 
@@ -118,12 +118,18 @@ def test_what_is_unknown_is_held_since_they_cannot_be_asked():
 @pytest.mark.parametrize(
     ("said", "probe"),
     [
-        ({"status": "OK", "status_code": 100, "balance": 4122.56}, Probe(ok=True, said="the balance is 4122.56")),
+        (
+            {"status": "OK", "status_code": 100, "balance": 4122.56},
+            ProbeResult(ok=True, message="the balance is 4122.56"),
+        ),
         (
             {"status": "ERROR", "status_code": 301},
-            Probe(ok=False, said="301: they do not know us: check the api_id"),
+            ProbeResult(ok=False, message="301: they do not know us: check the api_id"),
         ),
-        (b"<html>", Probe(ok=False, said="200: not the gateway's answer: check the sink's url and the network")),
+        (
+            b"<html>",
+            ProbeResult(ok=False, message="200: not the gateway's answer: check the sink's url and the network"),
+        ),
     ],
 )
 def test_a_probe_tells_the_balance_or_what_is_wrong(tools, answer, said, probe):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.errors import RejectDelivery, SkipDelivery
-from relay.sinks.sms.numbers import e164, masked
+from relay.sinks.sms.phone_numbers import e164, masked
 
 MOBILE = "+79161234567"
 

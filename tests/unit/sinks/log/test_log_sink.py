@@ -5,7 +5,8 @@ import asyncio
 import structlog
 
 from relay.model import Outcome
-from relay.sinks.log.sink import LogSettings, LogSink
+from relay.sinks.log.settings import LogSettings
+from relay.sinks.log.sink import LogSink
 
 PARAMS = {"phone": "+79161234567", "text": "Сделка"}
 
@@ -31,4 +32,4 @@ def test_it_shows_the_content_where_the_operator_asks(delivery):
 
 
 def test_it_is_safe_to_repeat():
-    assert not LogSink("tryout", LogSettings(type="log")).unsafe
+    assert not LogSink("tryout", LogSettings(type="log")).unsafe_to_repeat

@@ -51,7 +51,7 @@ _FORBIDDEN = [
 _UNICAST = IPv6Network("2000::/3")  # all that is given out of IPv6
 
 
-def check_url(url: str, allow: Collection[Trusted] = ()) -> str | None:
+def url_refusal(url: str, allow: Collection[Trusted] = ()) -> str | None:
     """Return why a subscriber's address is refused, by what it says itself; None where nothing speaks against it.
 
     `allow` holds networks and names that the operator trusts. A name is not resolved here. Pure.
@@ -76,7 +76,7 @@ def _check_host(host: str, port: int | None, allow: Collection[Trusted]) -> str 
     if (address := _written_address(host)) is not None:
         if _trusted(address, allow):
             return None
-        if reason := check_address(address, allow):
+        if reason := ip_refusal(address, allow):
             return reason
     elif "%" in host:
         return f"{host} is not a host name"
@@ -89,7 +89,7 @@ def _check_host(host: str, port: int | None, allow: Collection[Trusted]) -> str 
     return None
 
 
-def check_address(address: IPv4Address | IPv6Address, allow: Collection[Trusted] = ()) -> str | None:
+def ip_refusal(address: IPv4Address | IPv6Address, allow: Collection[Trusted] = ()) -> str | None:
     """Return why nothing may be sent to an address; None where it is public, or the operator trusts it. Pure."""
     if _trusted(address, allow):
         return None
@@ -132,7 +132,7 @@ class CheckedResolver:
         """Return the checked addresses of a name. Raises OSError, saying why none of its addresses may be called."""
         loop, allow = asyncio.get_running_loop(), self._allow()
         found = [ip_address(text) for text in await loop.run_in_executor(self._threads, self._look_up, host)]
-        refused = {} if host.rstrip(".").lower() in allow else {a: check_address(a, allow) for a in found}
+        refused = {} if host.rstrip(".").lower() in allow else {a: ip_refusal(a, allow) for a in found}
         passed = [address for address in found if not refused.get(address)]
         if not passed:
             raise OSError(errno.EACCES, "; ".join(map(str, refused.values())) or "the name has no address")

@@ -21,7 +21,7 @@ _FAILED = (range(100), range(300, 1000))
 _SERVER_FAILED = (range(499, 500), range(500, 600))
 
 
-class Again(Record):
+class RetryRule(Record):
     """One line of the table."""
 
     after: int  # this attempt
@@ -29,8 +29,8 @@ class Again(Record):
     codes: tuple[range, ...]
 
 
-TABLE = tuple(
-    Again(after=attempt, wait_ms=parse_duration(wait), codes=codes)
+RETRY_RULES = tuple(
+    RetryRule(after=attempt, wait_ms=parse_duration(wait), codes=codes)
     for attempt, wait, codes in (
         (1, "5m", _FAILED),
         (2, "15m", _FAILED),
@@ -40,11 +40,11 @@ TABLE = tuple(
 )
 
 
-def decide(code: int, attempt: int, reason: str) -> Decision:
+def amocrm_decision(code: int, attempt: int, reason: str) -> Decision:
     """Return what happens next to a delivery whose attempt, counted from 1, was answered with `code`."""
     if code in ACCEPTED:
         return Decision(kind=DecisionKind.SETTLE, state=DeliveryState.DELIVERED, reason=reason)
-    for again in TABLE:
+    for again in RETRY_RULES:
         if again.after == attempt and any(code in codes for codes in again.codes):
             told = f"{reason}; again in {show_duration(again.wait_ms)}"
             return Decision(kind=DecisionKind.RETRY, state=DeliveryState.PENDING, reason=told, delay_ms=again.wait_ms)

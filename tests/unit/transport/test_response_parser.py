@@ -7,7 +7,7 @@ from httptools import HttpParserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.transport.answer_reader import AnswerReader
+from relay.transport.response_parser import ResponseParser
 
 PACKED = gzip.compress(b'{"ok": true}' * 9)
 WHOLE = {
@@ -20,7 +20,7 @@ WHOLE = {
 
 
 def read(*pieces):
-    reader = AnswerReader()
+    reader = ResponseParser()
     for piece in pieces:
         reader.feed(piece)
     return reader
@@ -50,7 +50,7 @@ def test_a_beginning_is_no_whole_answer(answer, data):
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_answer_or_none_and_nothing_else(data):
-    reader = AnswerReader()
+    reader = ResponseParser()
     try:
         reader.feed(data)
     except HttpParserError:

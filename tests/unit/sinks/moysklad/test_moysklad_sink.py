@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from asking import Vendor, said
 from pydantic import ValidationError
+from scripted_vendor import Vendor, said
 
 from relay.errors import RejectDelivery
 from relay.model import Outcome
-from relay.sinks.moysklad.sink import A_MINUTE, MoySkladSink, rate_at
+from relay.sinks.moysklad.settings import MAX_PER_MINUTE, rate_at
+from relay.sinks.moysklad.sink import MoySkladSink
 from relay.transport import TransportFailure
 
 ORGANIZATION = "5f0f2b1e-0000-4000-8000-000000000001"
@@ -190,7 +191,7 @@ def test_the_limits_are_the_users_over_all_sinks():
     one, same, other = sink().limits, sink(rate="9/3s").limits, sink(token="another").limits
     assert [limit.key for limit in one] == [limit.key for limit in same]
     assert not {limit.key for limit in one} & {limit.key for limit in other}
-    assert (same[0].count, same[1].count, same[1].per_ms) == (9, A_MINUTE, 60_000)
+    assert (same[0].count, same[1].count, same[1].per_ms) == (9, MAX_PER_MINUTE, 60_000)
     assert "a-token" not in repr(one)
 
 

@@ -17,8 +17,8 @@ import msgspec
 
 from relay.model import Outcome, Record, Result
 from relay.retrying import UNITS_MS, show_duration
-from relay.sinks.sms.message import Message
-from relay.sinks.sms.numbers import masked
+from relay.sinks.sms.content import Message
+from relay.sinks.sms.phone_numbers import masked
 from relay.store.shared_state import Quota, QuotaExceeded
 
 _HOUR_MS: Final = UNITS_MS["h"]
@@ -55,7 +55,7 @@ def parse_window(text: object) -> Window:
     return Window(opens=opens, closes=closes)
 
 
-class Policy(Record):
+class SendingRules(Record):
     """What an operator allows a sink. Money is in the gateway's currency, `zone` is for the days and months of caps."""
 
     sink: str

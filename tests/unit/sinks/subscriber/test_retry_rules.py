@@ -3,7 +3,7 @@
 import pytest
 
 from relay.model import DecisionKind, DeliveryState
-from relay.sinks.subscriber.retries import ACCEPTED, TABLE, decide
+from relay.sinks.subscriber.retry_rules import ACCEPTED, RETRY_RULES, amocrm_decision
 
 MINUTE = 60_000
 TWICE = [5 * MINUTE, 15 * MINUTE]
@@ -30,7 +30,7 @@ def test_an_application_that_always_answers_one_code_is_called_at_these_times(co
         while True:
             called.append(clock)
             attempt += 1
-            decision = decide(code, attempt, "said so")
+            decision = amocrm_decision(code, attempt, "said so")
             if decision.kind is not DecisionKind.RETRY:
                 break
             assert (decision.state, decision.consumed, decision.gate_ms) == (DeliveryState.PENDING, True, 0)
@@ -56,7 +56,7 @@ def test_the_last_code_decides_how_it_goes_on(codes, called_after, end):
     clock, called = 0, []
     for attempt, code in enumerate(codes, 1):
         called.append(clock // MINUTE)
-        decision = decide(code, attempt, "said so")
+        decision = amocrm_decision(code, attempt, "said so")
         clock += decision.delay_ms
     assert called == called_after
     assert decision.state is end
@@ -64,9 +64,9 @@ def test_the_last_code_decides_how_it_goes_on(codes, called_after, end):
 
 
 def test_the_table_has_four_waits_and_so_five_attempts():
-    assert [(again.after, again.wait_ms // MINUTE) for again in TABLE] == [(1, 5), (2, 15), (3, 15), (4, 60)]
-    assert decide(500, 5, "500").kind is DecisionKind.DEAD
-    assert decide(500, 6, "500").kind is DecisionKind.DEAD
+    assert [(again.after, again.wait_ms // MINUTE) for again in RETRY_RULES] == [(1, 5), (2, 15), (3, 15), (4, 60)]
+    assert amocrm_decision(500, 5, "500").kind is DecisionKind.DEAD
+    assert amocrm_decision(500, 6, "500").kind is DecisionKind.DEAD
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_the_table_has_four_waits_and_so_five_attempts():
     ],
 )
 def test_the_reason_is_told_to_people(code, attempt, reason):
-    assert decide(code, attempt, "said so").reason == reason
+    assert amocrm_decision(code, attempt, "said so").reason == reason

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from relay.model import Delivery, Outcome, Record, Result
-from relay.sinks.calls import AttemptOver, Calls
+from relay.sinks.attempt_calls import AttemptCalls, EndAttempt
 from relay.sinks.unisender.answers import Complaint, Said, imported, meaning, read
-from relay.sinks.unisender.contact import Contact
+from relay.sinks.unisender.content import Contact
 from relay.sinks.unisender.requests import Call, Requests
 
-IMPORTED_AT_ONCE = 500
+MAX_IMPORTED = 500
 
 _WAITING = (Outcome.THROTTLED, Outcome.BLOCKED)
 
@@ -21,10 +21,10 @@ class Member(Record):
     contact: Contact
 
 
-class Importing:
+class ContactImport:
     """The deliveries of one claim: those that subscribe are imported, the others are called for one by one."""
 
-    def __init__(self, members: Sequence[Member], requests: Requests, calls: Calls) -> None:
+    def __init__(self, members: Sequence[Member], requests: Requests, calls: AttemptCalls) -> None:
         self._members = members
         self._requests = requests
         self._calls = calls
@@ -86,7 +86,7 @@ class Importing:
             return self._over
         try:
             return read(await self._calls.call(self._requests.build(call)))
-        except AttemptOver as over:
+        except EndAttempt as over:
             self._over = over.result
             return over.result
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from relay.model import Outcome, Record, Result
-from relay.sinks.base import Probe
+from relay.sinks.base import ProbeResult
 from relay.sinks.unisender.answers import THROTTLED_MS, Complaint, Said
 
 _LETTER_UNSEEN = "; whether each has the letter that asks to confirm shows with the first contact only"
@@ -44,22 +44,22 @@ def _refused(said: Complaint) -> Result:
     return Result(outcome=Outcome.THROTTLED, reason=f"the look-up was refused: {meant.reason}", after_ms=THROTTLED_MS)
 
 
-def probed(said: Said, list_ids: Sequence[int], *, letters: bool) -> Probe:
+def probed(said: Said, list_ids: Sequence[int], *, letters: bool) -> ProbeResult:
     """Say by an answer to getLists what is wrong with key and lists. `letters`: contacts are asked to confirm."""
     if isinstance(said, Complaint):
-        return Probe(ok=False, said=said.result("subscribe", 0).reason)
+        return ProbeResult(ok=False, message=said.result("subscribe", 0).reason)
     if isinstance(said, Result):
-        return Probe(ok=False, said=said.reason)
+        return ProbeResult(ok=False, message=said.reason)
     try:
         titles = {one.id: one.title for one in msgspec.convert(said, list[_List], strict=False)}
     except msgspec.ValidationError:
-        return Probe(ok=False, said="their answer cannot be read: check the sink's url")
+        return ProbeResult(ok=False, message="their answer cannot be read: check the sink's url")
     missing = [str(id) for id in list_ids if id not in titles]
     if missing:
         there = ", ".join(f"{id} ({title})" for id, title in titles.items()) or "none"
-        return Probe(ok=False, said=f"there is no list {', '.join(missing)}; these there are: {there}")
+        return ProbeResult(ok=False, message=f"there is no list {', '.join(missing)}; these there are: {there}")
     names = ", ".join(f"{id} ({titles[id]})" for id in list_ids)
-    return Probe(ok=True, said=f"the key is valid, contacts go to {names}{_LETTER_UNSEEN if letters else ''}")
+    return ProbeResult(ok=True, message=f"the key is valid, contacts go to {names}{_LETTER_UNSEEN if letters else ''}")
 
 
 class _List(Record):

@@ -10,9 +10,9 @@ from yarl import URL
 from relay.config.schema import Subscribers
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.model import DecisionKind, DeliveryState, Outcome, Result, Subscription
-from relay.sinks import TYPES
+from relay.sinks.registry import sink_types
 from relay.sinks.subscriber import sink as subscriber
-from relay.sinks.subscriber.sink import SubscriberSink, Unsubscribed, is_subscriber
+from relay.sinks.subscriber.sink import SubscriberSink, UnsubscribedSink, is_subscriber
 from relay.sinks.tools import Tools
 from relay.transport import Response, TransportFailure
 
@@ -195,13 +195,13 @@ def test_what_comes_next_is_in_amocrm_s_table(result, attempts, minutes):
 
 def test_it_is_harmless_to_repeat_and_named_after_its_subscription():
     sink = SubscriberSink(subscription(), Subscribers(concurrency=3), Records())
-    assert (sink.name, sink.unsafe, sink.concurrency, sink.timeout_ms) == ("sub-7", False, 3, 2_000)
+    assert (sink.name, sink.unsafe_to_repeat, sink.concurrency, sink.timeout_ms) == ("sub-7", False, 3, 2_000)
     assert is_subscriber(sink.name)
     assert not is_subscriber("accounting")
 
 
 def test_no_route_can_send_to_it():
-    assert "subscriber" not in TYPES
+    assert "subscriber" not in sink_types()
     with pytest.raises(RejectDelivery, match="sub-7: a subscriber is sent events as they are"):
         SubscriberSink(subscription(), Subscribers(), Records()).content({"body": "x"})
 
@@ -216,7 +216,7 @@ def test_it_is_shown_without_what_its_address_may_keep_secret():
 
 
 def test_what_waits_for_an_application_that_unsubscribed_is_skipped(delivery):
-    sink = Unsubscribed("sub-7")
+    sink = UnsubscribedSink("sub-7")
     result = asyncio.run(sink.send(delivery(BODY), TOOLS))
     assert result == Result(outcome=Outcome.SKIPPED, reason="the application unsubscribed")
     assert sink.decide(result, attempts=1, age_ms=0, jitter=0).state is DeliveryState.SKIPPED

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from multidict import CIMultiDict
 
-from relay.sinks import calls
+from relay.sinks import attempt_calls
 from relay.sinks.tools import Tools
 from relay.store.shared_state import SharedState
 from relay.transport import Response
@@ -55,7 +55,7 @@ class Vendor:
         self.answers = []
         self.shared = MemoryState()
         self.now = NOW
-        monkeypatch.setattr(calls, "call", self._call)
+        monkeypatch.setattr(attempt_calls, "call", self._call)
 
     async def _call(self, session, request):
         self.asked.append(request)

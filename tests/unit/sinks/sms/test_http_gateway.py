@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from relay.config.load import load_file
 from relay.model import Outcome
-from relay.sinks import TYPES
-from relay.sinks.base import Probe
+from relay.sinks.base import ProbeResult
+from relay.sinks.registry import sink_types
 from relay.sinks.sms.http_gateway import HttpGateway, HttpGatewaySettings
 from relay.transport import TransportFailure
 
@@ -39,7 +39,7 @@ def example(request):
 
     def example(name: str) -> HttpGateway:
         path = Path(request.config.rootpath) / "config" / "examples" / f"{name}.yaml"
-        config = load_file(str(path), environ=SECRETS, sink_types=TYPES)
+        config = load_file(str(path), environ=SECRETS, sink_types=sink_types())
         assert config.findings == ()
         return HttpGateway(config.sinks["sms"])
 
@@ -162,18 +162,18 @@ def test_a_description_that_cannot_work_is_refused(given, why):
     ("more", "said", "status", "probe"),
     [
         ({}, None, 0, None),
-        ({"probe_url": "https://sms.example.com/me"}, {}, 200, Probe(ok=True, said="they know us")),
+        ({"probe_url": "https://sms.example.com/me"}, {}, 200, ProbeResult(ok=True, message="they know us")),
         (
             {"probe_url": "https://sms.example.com/me", "balance_path": "data.balance"},
             {"data": {"balance": 12.5}},
             200,
-            Probe(ok=True, said="the balance is 12.5"),
+            ProbeResult(ok=True, message="the balance is 12.5"),
         ),
         (
             {"probe_url": "https://sms.example.com/me"},
             {},
             401,
-            Probe(ok=False, said="401: check the sink's auth and probe_url"),
+            ProbeResult(ok=False, message="401: check the sink's auth and probe_url"),
         ),
     ],
 )

@@ -7,7 +7,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import ValidationError
 
 from relay.model import Outcome
-from relay.sinks.checks import Answered, Check, Checks, compile_checks, pick, text_at
+from relay.sinks.answer_checks import AnswerCheck, AnswerChecks, ParsedAnswer, compile_checks
+from relay.sinks.json_paths import text_at, values_at
 from relay.transport import Response
 
 BODY = {
@@ -28,11 +29,11 @@ def answer(content=BODY, status=200, truncated=False, **headers):
 
 
 def answered(*args, **more):
-    return Answered(answer(*args, **more))
+    return ParsedAnswer(answer(*args, **more))
 
 
 def holds(check, answer):
-    return compile_checks([Check.model_validate(check)])(answer)
+    return compile_checks([AnswerCheck.model_validate(check)])(answer)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_the_beginning_of_a_body_says_nothing():
 
 
 def test_of_a_list_of_checks_one_is_enough():
-    checks = Checks.model_validate({"rejected_if": [{"status": 500}, {"json": {"code": 7}}]})
+    checks = AnswerChecks.model_validate({"rejected_if": [{"status": 500}, {"json": {"code": 7}}]})
     assert checks.outcome(answer()) == ("rejected_if", Outcome.REJECTED)
 
 
@@ -98,12 +99,12 @@ def test_of_a_list_of_checks_one_is_enough():
     ],
 )
 def test_the_first_that_holds_decides_whatever_their_order_in_the_file(given, outcome, check):
-    assert Checks.model_validate(given).outcome(answer()) == (check, outcome)
+    assert AnswerChecks.model_validate(given).outcome(answer()) == (check, outcome)
 
 
 def test_where_none_holds_nothing_is_said():
-    assert Checks.model_validate({"success_if": {"status": 500}}).outcome(answer()) is None
-    assert Checks().outcome(answer()) is None
+    assert AnswerChecks.model_validate({"success_if": {"status": 500}}).outcome(answer()) is None
+    assert AnswerChecks().outcome(answer()) is None
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_where_none_holds_nothing_is_said():
 )
 def test_a_check_that_cannot_be_meant_is_refused(check, why):
     with pytest.raises(ValidationError, match=why):
-        Check.model_validate(check)
+        AnswerCheck.model_validate(check)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_a_check_that_cannot_be_meant_is_refused(check, why):
     ],
 )
 def test_a_path_finds_what_is_there(path, found):
-    assert pick(BODY, path) == found
+    assert values_at(BODY, path) == found
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import json
 import subprocess
 
 import pytest
-from asking import Vendor, said
 from pydantic import ValidationError
+from scripted_vendor import Vendor, said
 
 from relay.errors import RejectDelivery
 from relay.model import Limit, Outcome
@@ -399,7 +399,7 @@ def test_the_form_carries_the_secret_where_they_want_it_there(vendor, delivery):
 def test_a_probe_is_a_free_call(vendor, answer, ok, told):
     http = sink(probe={"path": "/ping", "query": {"a": "1"}}, success_if={"json": {"id": {"exists": True}}})
     probe = vendor.run(http.probe, answer)
-    assert (probe.ok, told in probe.said, vendor.paths) == (ok, True, ["GET /api/ping?a=1"])
+    assert (probe.ok, told in probe.message, vendor.paths) == (ok, True, ["GET /api/ping?a=1"])
 
 
 def test_without_a_free_call_there_is_no_probe(vendor):

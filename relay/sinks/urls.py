@@ -14,7 +14,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLAIN = re.compile(r"(/[A-Za-z0-9_~-]+)+/?")  # what every path but a few is
 
 
-def check_address(text: str) -> str:
+def check_url(text: str) -> str:
     """Return the address in its encoded form. Raise ValueError saying what would be right."""
     url = URL(text)
     if url.scheme not in ("http", "https") or not url.raw_host:
@@ -31,7 +31,7 @@ def check_address(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def join(address: str, path: str = "", query: str = "") -> URL:
+def join_url(address: str, path: str = "", query: str = "") -> URL:
     """Join an address, a path made by `safe_path` and a query made by `encode_pairs`."""
     base, _, own_query = address.partition("?")
     queries = "&".join(part for part in (own_query, query) if part)

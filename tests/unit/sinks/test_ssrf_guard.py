@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 from yarl import URL
 
-from relay.sinks.address_guard import PORTS, CheckedResolver, check_address, check_url, look_up, open_guarded_session
+from relay.sinks.ssrf_guard import PORTS, CheckedResolver, ip_refusal, look_up, open_guarded_session, url_refusal
 from relay.transport import Request, Response, TransportFailure, call
 from relay.transport import session as transport_session
 
@@ -33,7 +33,7 @@ HERE = (ip_network("127.0.0.1/32"),)
     ],
 )
 def test_addresses_of_the_public_internet_are_not_refused_and_no_name_is_resolved(url):
-    assert check_url(url) is None
+    assert url_refusal(url) is None
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_addresses_of_the_public_internet_are_not_refused_and_no_name_is_resolve
     ],
 )
 def test_what_an_address_says_itself_is_refused(url, reason):
-    refused = check_url(url)
+    refused = url_refusal(url)
     assert refused is not None
     assert reason in refused
 
@@ -146,7 +146,7 @@ def test_what_an_address_says_itself_is_refused(url, reason):
     ],
 )
 def test_an_address_that_is_not_public_is_refused(address, what):
-    assert check_address(ip_address(address)) == f"{ip_address(address)} is {what}"
+    assert ip_refusal(ip_address(address)) == f"{ip_address(address)} is {what}"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_an_address_that_is_not_public_is_refused(address, what):
      "223.255.255.255", "192.167.255.255", "2a02:6b8::1", "2600:1f18::1", "2001:4860:4860::8888", "2003::1"],
 )  # fmt: skip
 def test_its_neighbours_are_not(address):
-    assert check_address(ip_address(address)) is None
+    assert ip_refusal(ip_address(address)) is None
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_its_neighbours_are_not(address):
     ],
 )
 def test_the_operator_may_trust_a_network_with_all_its_ports(url, allow, allowed):
-    assert (check_url(url, [ip_network(network) for network in allow]) is None) == allowed
+    assert (url_refusal(url, [ip_network(network) for network in allow]) is None) == allowed
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_the_operator_may_trust_a_network_with_all_its_ports(url, allow, allowed
     ],
 )
 def test_the_operator_may_trust_a_name(url, allowed):
-    assert (check_url(url, ["localhost"]) is None) == allowed
+    assert (url_refusal(url, ["localhost"]) is None) == allowed
 
 
 # Connections

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.model import Outcome
-from relay.sinks.sms.policy import Policy, given_back, parse_window
+from relay.sinks.sms.rules import SendingRules, given_back, parse_window
 from relay.store.shared_state import QuotaExceeded
 
 NOW = 1_790_000_000.0  # Mon 2026-09-21 14:13:20 UTC, 17:13:20 in Moscow
@@ -76,13 +76,13 @@ def test_a_window_that_opens_is_open_then(opens, closes, later):
     ],
 )
 def test_the_hours_are_the_recipients_else_the_sinks_else_the_accounts(message, recipients, sinks, accounts, open_):
-    policy = Policy(sink="sms", window=parse_window("10:00-20:00"), zone=ZoneInfo(sinks) if sinks else None)
+    policy = SendingRules(sink="sms", window=parse_window("10:00-20:00"), zone=ZoneInfo(sinks) if sinks else None)
     result = policy.standing(message(timezone=recipients, account_timezone=accounts), NOW)
     assert (result is None) is open_
 
 
 def test_outside_of_the_window_it_waits_without_an_attempt_and_looks_again_within_the_hour(message):
-    policy = Policy(sink="sms", window=parse_window("10:00-20:00"), zone=MOSCOW)
+    policy = SendingRules(sink="sms", window=parse_window("10:00-20:00"), zone=MOSCOW)
     result = policy.standing(message(), at("21:30"))
     assert (result.outcome, result.after_ms) == (Outcome.THROTTLED, HOUR)
     assert result.reason == "it is 21:30 in Europe/Moscow, outside of the window"
@@ -90,15 +90,15 @@ def test_outside_of_the_window_it_waits_without_an_attempt_and_looks_again_withi
 
 
 def test_who_wants_none_gets_none(message):
-    policy = Policy(sink="sms", stop_list=frozenset({"+79161234567"}))
+    policy = SendingRules(sink="sms", stop_list=frozenset({"+79161234567"}))
     result = policy.standing(message(), NOW)
     assert (result.outcome, result.reason) == (Outcome.SKIPPED, "+7***4567 is on the stop list")
     assert policy.standing(message(phone="+79261234567"), NOW) is None
 
 
-def full(**more) -> Policy:
+def full(**more) -> SendingRules:
     fields = {"cooldown_ms": 600_000, "per_number": 2, "per_day": 3, "monthly_budget": Decimal(10)}
-    return Policy(**{"sink": "sms", "zone": MOSCOW, "segment_price": Decimal("2.5"), **fields, **more})
+    return SendingRules(**{"sink": "sms", "zone": MOSCOW, "segment_price": Decimal("2.5"), **fields, **more})
 
 
 def kind(key: str) -> str:
@@ -116,7 +116,7 @@ def test_what_a_text_spends(message):
         "day": (1, 3, midnight),
         "month": (50_000, 100_000, month),  # 2 segments of 2.50, in ten-thousandths
     }
-    assert [kind(cap.key) for cap in Policy(sink="sms").caps(long, NOW)] == ["own"]
+    assert [kind(cap.key) for cap in SendingRules(sink="sms").caps(long, NOW)] == ["own"]
     assert "9161234567" not in repr(full().caps(long, NOW))
 
 

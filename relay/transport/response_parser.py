@@ -13,7 +13,7 @@ HEAD_CAP: Final = 64 * 1024  # bytes before it
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS  # whichever of the two it turns out to be
 
 
-class AnswerReader:
+class ResponseParser:
     """Reads the answers of one connection, one after another: `begin`, then `feed` until there is a `response`."""
 
     def __init__(self) -> None:

@@ -14,13 +14,13 @@ from pydantic import ValidationError
 
 from relay.errors import RejectDelivery, SkipDelivery
 from relay.model import Outcome, Result
-from relay.sinks.base import Probe
-from relay.sinks.unisender import importing as importing_module
+from relay.sinks.attempt_calls import EndAttempt
+from relay.sinks.base import ProbeResult
 from relay.sinks.unisender import sink as unisender_sink
 from relay.sinks.unisender.answers import Complaint, imported, meaning, read
-from relay.sinks.unisender.asking import found, probed
-from relay.sinks.unisender.contact import Contact, contact_of
-from relay.sinks.unisender.importing import Importing, Member
+from relay.sinks.unisender.content import Contact, contact_of
+from relay.sinks.unisender.imports import ContactImport, Member
+from relay.sinks.unisender.lookups import found, probed
 from relay.sinks.unisender.requests import Requests
 from relay.sinks.unisender.settings import UnisenderSettings
 from relay.sinks.unisender.sink import UnisenderSink
@@ -227,7 +227,7 @@ def test_whether_a_letter_is_sent_must_be_said():
 )
 def test_only_what_is_harmless_and_means_the_same_is_imported(more, batch, on_unknown):
     unisender = sink(**more)
-    assert (unisender.batch, unisender.policy.on_unknown, unisender.unsafe) == (
+    assert (unisender.batch, unisender.policy.on_unknown, unisender.unsafe_to_repeat) == (
         batch,
         on_unknown,
         on_unknown != "retry",
@@ -398,9 +398,9 @@ TITLES = [{"id": 20547, "title": "News"}, {"id": "5", "title": "Clients"}]
 )
 def test_a_probe_says_in_words_what_is_wrong(said, list_ids, letters, ok, told):
     probe = probed(said, list_ids, letters=letters)
-    assert isinstance(probe, Probe)
+    assert isinstance(probe, ProbeResult)
     assert probe.ok is ok
-    assert told in probe.said
+    assert told in probe.message
 
 
 # Imports.
@@ -421,7 +421,7 @@ class FakeCalls:
                 rows.setdefault(int(name[5:].partition("]")[0]), []).append(value)
         self.tables.append([rows[n] for n in sorted(rows)])
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(answer, importing_module.AttemptOver):
+        if isinstance(answer, EndAttempt):
             raise answer
         return answer(self.tables[-1]) if callable(answer) else answer
 
@@ -461,7 +461,7 @@ def import_all(delivery):
             )
             for n, c in enumerate(contents)
         ]
-        results = asyncio.run(Importing(members, Requests(settings(**more)), calls).run())
+        results = asyncio.run(ContactImport(members, Requests(settings(**more)), calls).run())
         assert unisender.batch == 500
         return results, calls.tables
 
@@ -487,7 +487,7 @@ def test_wherever_the_invalid_ones_stand(bad, house):
         )
         for n in range(40)
     ]  # fmt: skip
-    results = asyncio.run(Importing(members, Requests(settings()), FakeCalls(house)).run())
+    results = asyncio.run(ContactImport(members, Requests(settings()), FakeCalls(house)).run())
     assert {n for n, result in enumerate(results) if result.outcome is REJECTED} == bad
     assert {result.outcome for result in results} <= {REJECTED, DELIVERED}
 
@@ -548,7 +548,7 @@ def test_rows_carry_their_lists_and_tags_and_tables_have_one_set_of_columns(impo
     "answer",
     [
         complains("api_call_limit_exceeded_for_api_key"),
-        importing_module.AttemptOver(Result(outcome=THROTTLED, reason="no room", after_ms=7)),
+        EndAttempt(Result(outcome=THROTTLED, reason="no room", after_ms=7)),
     ],
 )
 def test_when_they_want_no_more_calls_the_rest_waits(import_all, answer):
@@ -564,7 +564,7 @@ def test_what_arrived_later_is_written_later(delivery):
         Member(delivery=delivery(id=name, accepted_at=at), contact=Contact(email=f"{name}@b.example"))
         for name, at in (("new", 9), ("old", 1))
     ]
-    asyncio.run(Importing(members, Requests(settings()), calls).run())
+    asyncio.run(ContactImport(members, Requests(settings()), calls).run())
     assert [row[0] for row in calls.tables[0]] == ["old@b.example", "new@b.example"]
 
 

@@ -1,0 +1,11 @@
+"""What it means for a delivery that a call was not answered. Pure."""
+
+from relay.model import Outcome
+from relay.transport import TransportFailure
+
+
+def failure_outcome(failure: TransportFailure, *, repeatable: bool = False) -> Outcome:
+    """Return the outcome of a call without an answer. `repeatable`: sending it again does no harm in any case."""
+    if failure.kind == "tls":
+        return Outcome.BLOCKED  # a wrong certificate does not pass by itself
+    return Outcome.UNKNOWN if failure.sent and not repeatable else Outcome.RETRY
