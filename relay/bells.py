@@ -12,7 +12,7 @@ from typing import Any
 from celery import Celery
 from kombu import Queue
 
-from relay.config.address import broker_options
+from relay.config.store_address import broker_options
 from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.store.keys import INBOX, JOBS

@@ -7,7 +7,7 @@ from relay.amocrm.custom import Custom
 from relay.amocrm.events import read
 from relay.amocrm.people import People
 from relay.amocrm.views import FETCHED, View, fetched, primary, views
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.errors import MissingValue
 from relay.model import CompletedLookup, Delivery, DeliveryState, Event, Receipt, Record
 from relay.planning import RENDER_ERRORS, RenderedContent, render_content, unsendable

@@ -3,9 +3,10 @@
 import gc
 from collections.abc import Mapping, Sequence
 
+from relay.config.config import Config
 from relay.config.environment import Settings, environ
-from relay.config.load import Config, load_file
-from relay.config.reload import Watcher
+from relay.config.load import load_file
+from relay.config.watcher import ConfigWatcher
 from relay.model import Subscription
 from relay.sinks.base import Sink
 from relay.sinks.registry import sink_types
@@ -21,7 +22,7 @@ class LiveConfig:
 
     def __init__(self, settings: Settings) -> None:
         path = settings.config_path
-        self._watcher = Watcher(path, lambda: load_file(path, environ=environ(), sink_types=sink_types()))
+        self._watcher = ConfigWatcher(path, lambda: load_file(path, environ=environ(), sink_types=sink_types()))
         self._sinks: Mapping[str, Sink] = make_sinks(self.config)
         self._subscribed: Mapping[str, Sequence[Subscription]] = {}
         self._subscriptions_version = 0
@@ -63,7 +64,7 @@ class LiveConfig:
         self._sinks = make_sinks(self.config)
         return True
 
-    async def follow(self, subscriptions: Subscriptions) -> None:
+    async def refresh_subscriptions(self, subscriptions: Subscriptions) -> None:
         """Read the subscriptions where they changed. Raises StoreUnavailable."""
         version = await subscriptions.version()
         if version == self._subscriptions_version:
@@ -71,11 +72,11 @@ class LiveConfig:
         self._subscribed = {source: await subscriptions.list(source) for source in await subscriptions.sources()}
         self._subscriptions_version = version
 
-    async def sink_of(self, name: str, subscriptions: Subscriptions) -> Sink | None:
+    async def find_sink(self, name: str, subscriptions: Subscriptions) -> Sink | None:
         """Return a sink, a subscriber's as its record is now; None: not in this file. Raises StoreUnavailable."""
         if not is_subscriber(name):
             return self._sinks.get(name)
-        await self.follow(subscriptions)
+        await self.refresh_subscriptions(subscriptions)
         found = (s for of_source in self._subscribed.values() for s in of_source if s.sink == name)
         subscription = next(found, None)
         if subscription is None:

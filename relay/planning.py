@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from relay.amocrm.events import names, read, to_form
 from relay.amocrm.views import View, primary, views
-from relay.config.load import Config, Source
+from relay.config.config import Config, Source
 from relay.errors import Malformed, MissingValue, RejectDelivery, SkipDelivery
 from relay.model import (
     Account,

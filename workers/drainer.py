@@ -122,7 +122,7 @@ class Drainer:
         return finished, counts
 
     async def _call_store(self, finished: Sequence[Settlement], counts: Mapping[str, int]) -> int:
-        sink = await self._live.sink_of(self._name, self._store.subscriptions)
+        sink = await self._live.find_sink(self._name, self._store.subscriptions)
         free = 0 if sink is None or self._stopping() else min(sink.concurrency - len(self._in_flight), CALL_ITEMS)
         if sink is None or free <= 0:
             await self._settle(finished, counts)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from relay.accounts.client import AccountClient
-from relay.accounts.people_cache import people_of
+from relay.accounts.people_cache import look_up_people
 from relay.amocrm.people import People
 from relay.completing import PendingLookup, complete_lookup, pending_lookups, what_to_fetch
 from relay.errors import AccountUnavailable, RelayError, StoreUnavailable
@@ -111,7 +111,7 @@ class Fetcher:
             return {}
         started = time.monotonic()
         async with asyncio.timeout(LOOK_UP_SECONDS):
-            found = await people_of(self._account(self._source), self._shared, sorted(leads), sorted(what))
+            found = await look_up_people(self._account(self._source), self._shared, sorted(leads), sorted(what))
         log.info(
             "lookup.completed", source=self._source, deliveries=len(lookups), leads=len(leads), asked=found.asked,
             found=len(found.people), ms=round((time.monotonic() - started) * 1000),

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import uvloop
 from celery import Celery
 
-from relay.accounts.account import open_account
 from relay.accounts.client import AccountClient
+from relay.accounts.client_factory import make_account_client
 from relay.bells import Ringer
 from relay.config.environment import Settings
 from relay.errors import StoreUnavailable
@@ -156,7 +156,7 @@ class WorkerProcess:
     def _account(self, source: str) -> AccountClient:
         """Return the client of a source's account, by the configuration in force. Raises ConfigError."""
         found = self._live.config.sources[source]
-        return open_account(found, self._tools.shared, self._tools.session, self._secret_key)
+        return make_account_client(found, self._tools.shared, self._tools.session, self._secret_key)
 
     def _publish_bells(self, queues: Iterable[str]) -> None:
         """Publish bells in the background."""

@@ -12,7 +12,7 @@ from functools import partial
 
 import msgspec
 
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.live_config import LiveConfig
 from relay.logs import log, log_each
 from relay.model import NewDelivery, Receipt, ReceiptState, RoutedEvent, RoutedReceipt
@@ -85,7 +85,7 @@ class Router:
         for id in claim.poisoned:
             log.error("receipt.quarantined", receipt_id=id, reason="the worker died five times")
         if claim.items:
-            await self._live.follow(self._store.subscriptions)
+            await self._live.refresh_subscriptions(self._store.subscriptions)
         return claim
 
     async def _plan_and_write(self, claim: Claim[Receipt]) -> None:

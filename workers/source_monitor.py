@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from relay.accounts.catch_up import LATEST_MS, CatchUp
+from relay.accounts.catch_up import MIN_AGE_MS, CatchUp
 from relay.accounts.client import AccountClient
 from relay.accounts.hooks import list_hooks
-from relay.accounts.source_health import HookState, SilentPeriod, hook_state, load, save, update_health
-from relay.config.load import Config
+from relay.accounts.source_health import HookState, Outage, hook_state, load_health, save_health, update_health
+from relay.config.config import Config
 from relay.errors import ConfigError, RelayError, StoreUnavailable
 from relay.logs import log
 from relay.model import Record
@@ -59,10 +59,10 @@ class SourceMonitor:
         source = self._config().sources.get(name)
         if source is None or source.api is None:
             return None
-        before = await load(self._shared, name)
+        before = await load_health(self._shared, name)
         hook, problem = await self._check_hook(name)
         health, ended = update_health(before, await self._reader.received(name), hook, problem, self._now())
-        await save(self._shared, name, health)
+        await save_health(self._shared, name, health)
         if health.quiet and (before is None or not before.quiet):
             log.error("source.silent", source=name, hook=health.hook, last_at=health.last_at, silent=health.silent)
         if ended is not None:
@@ -79,11 +79,11 @@ class SourceMonitor:
         except RelayError as error:
             return "unknown", str(error)
 
-    async def _plan_catch_up(self, source: str, silence: SilentPeriod) -> None:
+    async def _plan_catch_up(self, source: str, silence: Outage) -> None:
         args = JobArgs(source=source, since=silence.since - OVERLAP_MS, until=silence.until)
         log.warning("source.resumed", source=source, silent_since=silence.since)
         id = f"{CATCH_UP}:{source}:{silence.since}"
-        await self._store.enqueue_job(id, CATCH_UP, msgspec.json.encode(args), LATEST_MS)
+        await self._store.enqueue_job(id, CATCH_UP, msgspec.json.encode(args), MIN_AGE_MS)
 
     async def catch_up(self, job: Job) -> int | None:
         """Read some pages of the account's events, and store a receipt for each that no hook reported."""
@@ -94,10 +94,10 @@ class SourceMonitor:
             return None
         work = CatchUp(source, config, self._account(args.source), self._store)
         try:
-            progress = await work.begin(args.since, args.until, self._now())
+            progress = await work.start_or_resume(args.since, args.until, self._now())
             for _ in range(_PAGES_PER_RUN):
                 if not progress.done:
-                    progress = await work.page(progress, write=True)
+                    progress = await work.process_page(progress, write=True)
         except StoreUnavailable:
             raise
         except ConfigError as error:

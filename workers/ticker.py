@@ -42,7 +42,7 @@ class Ticker:
     async def tick(self) -> None:
         """Ring for every queue that has work. A bell that cannot be published starts the work in this process."""
         self._live.poll()
-        await self._live.follow(self._store.subscriptions)
+        await self._live.refresh_subscriptions(self._store.subscriptions)
         if self._registered != self._live.version:
             await self._register()
             self._registered = self._live.version

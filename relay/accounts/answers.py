@@ -14,9 +14,9 @@ from relay.model import Record
 from relay.sinks.retry_after import parse_retry_after
 from relay.transport import Response
 
-Item: TypeAlias = Mapping[str, Any]
+JsonObject: TypeAlias = Mapping[str, Any]
 
-SHUT_OUT_MS = 5 * 60_000
+LOCKOUT_MS = 5 * 60_000
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 1_000, 60_000
 _SHOWN = 300
 _ADVICE = {
@@ -34,7 +34,7 @@ class Pause(Record):
     reason: str
 
 
-def pause(answer: Response, tried: int, now: int) -> Pause | None:
+def required_pause(answer: Response, tried: int, now: int) -> Pause | None:
     """Say for how long an answer tells us to stay away, None where it does not.
 
     `tried` counts the tries before this one, `now` (epoch milliseconds) is for Retry-After dates.
@@ -45,11 +45,11 @@ def pause(answer: Response, tried: int, now: int) -> Pause | None:
         return Pause(ms=max(wait, 1), reason="amoCRM says that there are too many requests (429)")
     if answer.status == 403 and not _is_json(answer):
         reason = "amoCRM has shut the account's API for too many requests (403 and a page instead of data)"
-        return Pause(ms=asked or SHUT_OUT_MS, reason=reason)
+        return Pause(ms=asked or LOCKOUT_MS, reason=reason)
     return None
 
 
-def read(what: str, answer: Response) -> Item | None:
+def parse_answer(what: str, answer: Response) -> JsonObject | None:
     """Return what an answer holds; None where there is nothing: 204, or 404 of something that was asked for.
 
     `what` names the request in messages. Raises AccountRefused, AccountUnavailable.
@@ -69,7 +69,7 @@ def read(what: str, answer: Response) -> Item | None:
     raise AccountRefused(f"{what}: amoCRM refuses with {status}" + (f": {said[:_SHOWN]}" if said else ""))
 
 
-def _content(what: str, answer: Response) -> Item | None:
+def _content(what: str, answer: Response) -> JsonObject | None:
     if not answer.body and not answer.truncated:
         return None
     found = None if answer.truncated else _decoded(answer)

@@ -6,14 +6,14 @@ from typing import Final
 
 import msgspec
 
-from relay.accounts.answers import Item
+from relay.accounts.answers import JsonObject
 from relay.accounts.client import AccountClient, Params
-from relay.accounts.history import ENTITIES, Fact, event_of, facts, names_of
-from relay.accounts.lookups import fetch
-from relay.accounts.matching import Received, missing, received
+from relay.accounts.history import ENTITIES, AccountChange, changes_from_events, event_from_change, event_names
+from relay.accounts.lookups import fetch_entities
+from relay.accounts.matching import ReceivedEvent, find_missing, received_event
 from relay.accounts.needed_events import needed_events
 from relay.amocrm.events import carries_change_time, read, to_form
-from relay.config.load import Config, Source
+from relay.config.config import Config, Source
 from relay.errors import ConfigError, Malformed, RelayError, StoreUnavailable
 from relay.model import Receipt, Record
 from relay.store.body import digest
@@ -23,7 +23,7 @@ from relay.store.records import Hook
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
 
-LATEST_MS: Final = 120_000  # hooks of what is younger may be on their way
+MIN_AGE_MS: Final = 120_000  # hooks of what is younger may be on their way
 USER_AGENT: Final = "amo-relay catch-up"
 _UNROUTED: Final = 1000
 _KEPT_MS: Final = 24 * 3600 * 1000
@@ -58,7 +58,7 @@ class CatchUp:
         self._used: set[str] = set()
         self.bell_set = False  # a receipt was stored, and its bell wants publishing
 
-    async def begin(self, since: int, until: int | None, now: int) -> Progress:
+    async def start_or_resume(self, since: int, until: int | None, now: int) -> Progress:
         """Begin, or go on where the same catch-up was cut off."""
         if since < now - self._config.retention.finished:
             raise ConfigError(
@@ -69,14 +69,14 @@ class CatchUp:
         before = None if kept is None else _PROGRESS.decode(kept)
         if before is not None and not before.done and before.since == since and until in (None, before.until):
             return before
-        return Progress(since=since, until=now - LATEST_MS if until is None else until)
+        return Progress(since=since, until=now - MIN_AGE_MS if until is None else until)
 
-    async def page(self, progress: Progress, *, write: bool) -> Progress:
+    async def process_page(self, progress: Progress, *, write: bool) -> Progress:
         """Do one page of the account's events; a repeated one changes nothing. Without `write` only count."""
         items = await self._items(progress)
         subscriptions = await self._store.subscriptions.list(self._source.name)
         names = needed_events(self._config, self._source.name, subscriptions)
-        wanted = [fact for fact in facts(items) if names_of(fact) & names]
+        wanted = [fact for fact in changes_from_events(items) if event_names(fact) & names]
         missed = await self._missed(wanted)
         recovered = await self._recover(missed, write=write)
         after = msgspec.structs.replace(
@@ -91,7 +91,7 @@ class CatchUp:
             await self._shared.put(self._key, msgspec.json.encode(after), _KEPT_MS)
         return after
 
-    async def _items(self, progress: Progress) -> Sequence[Item]:
+    async def _items(self, progress: Progress) -> Sequence[JsonObject]:
         params: Params = {
             "filter[created_at][from]": progress.since // 1000,
             "filter[created_at][to]": progress.until // 1000,
@@ -102,15 +102,15 @@ class CatchUp:
             return items
         return []
 
-    async def _missed(self, wanted: Sequence[Fact]) -> list[Fact]:
+    async def _missed(self, wanted: Sequence[AccountChange]) -> list[AccountChange]:
         """Leave out what was received, and what an earlier catch-up has made a receipt of."""
         known = await self._received(wanted)
-        missed = missing(wanted, known, self._used)
+        missed = find_missing(wanted, known, self._used)
         ids = [fact.receipt_id(self._source.name) for fact in missed]
         there = {receipt.id for receipt in await self._reader.receipts(ids)} if ids else set()
         return [fact for fact, id in zip(missed, ids, strict=True) if id not in there]
 
-    async def _received(self, wanted: Sequence[Fact]) -> list[Received]:
+    async def _received(self, wanted: Sequence[AccountChange]) -> list[ReceivedEvent]:
         pairs = sorted({(fact.entity, fact.entity_id) for fact in wanted})
         found = await asyncio.gather(*[self._reader.events_of(self._source.name, *pair) for pair in pairs])
         routed = {id.partition(".")[0] for ids in found for id in ids}
@@ -120,7 +120,7 @@ class CatchUp:
         receipts = await self._reader.raw_receipts(sorted(routed | set(unrouted)))
         return await asyncio.to_thread(_told_by, [one for one in receipts.values() if one.source == self._source.name])
 
-    async def _recover(self, missed: Sequence[Fact], *, write: bool) -> int:
+    async def _recover(self, missed: Sequence[AccountChange], *, write: bool) -> int:
         """Make receipts of what was missed. Returns of how many that was possible."""
         hooks = [hook for hook in await self._hooks(missed) if hook is not None]
         if write and hooks:
@@ -130,15 +130,15 @@ class CatchUp:
             self.bell_set = self.bell_set or accepted.bell_set
         return len(hooks)
 
-    async def _hooks(self, missed: Sequence[Fact]) -> list[Hook | None]:
-        records: dict[str, Mapping[str, Item]] = {}
+    async def _hooks(self, missed: Sequence[AccountChange]) -> list[Hook | None]:
+        records: dict[str, Mapping[str, JsonObject]] = {}
         for entity, entities in ENTITIES.items():
             ids = {fact.entity_id for fact in missed if fact.entity == entity and fact.action != "delete"}
-            records[entity] = await fetch(self._client, entities, ids) if ids else {}
+            records[entity] = await fetch_entities(self._client, entities, ids) if ids else {}
         return [self._hook(fact, records[fact.entity].get(fact.entity_id)) for fact in missed]
 
-    def _hook(self, fact: Fact, record: Item | None) -> Hook | None:
-        event = event_of(fact, self._source.name, self._account, record)
+    def _hook(self, fact: AccountChange, record: JsonObject | None) -> Hook | None:
+        event = event_from_change(fact, self._source.name, self._account, record)
         if event is None:
             return None
         body = to_form(event)
@@ -155,11 +155,11 @@ class CatchUp:
         )
 
 
-def _told_by(receipts: Sequence[Receipt]) -> list[Received]:
+def _told_by(receipts: Sequence[Receipt]) -> list[ReceivedEvent]:
     told = []
     for receipt in receipts:
         try:
-            told += [received(event) for event in read(receipt)[1]]
+            told += [received_event(event) for event in read(receipt)[1]]
         except Malformed:
             continue  # it told nothing
     return told

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 from yarl import URL
 
-from relay.accounts.answers import Item, Pause, pause, read
+from relay.accounts.answers import JsonObject, Pause, parse_answer, required_pause
 from relay.accounts.limiter import Limiter
 from relay.accounts.tokens import TokenProvider
 from relay.errors import AccountRefused, AccountUnavailable
@@ -35,25 +35,21 @@ class AccountClient:
         self._limiter = limiter
         self._session = session
 
-    async def get(self, path: str, params: Params | None = None) -> Item | None:
+    async def get(self, path: str, params: Params | None = None) -> JsonObject | None:
         """Read something; None where there is nothing (204, or 404 of what was asked for)."""
         return await self._ask("GET", path, params or {}, b"")
 
-    async def post(self, path: str, body: Json) -> Item | None:
+    async def post(self, path: str, body: Json) -> JsonObject | None:
         """Make or set something."""
         return await self._ask("POST", path, {}, msgspec.json.encode(body))
 
-    async def patch(self, path: str, body: Json) -> Item | None:
-        """Change something."""
-        return await self._ask("PATCH", path, {}, msgspec.json.encode(body))
-
-    async def delete(self, path: str, body: Json = None) -> Item | None:
+    async def delete(self, path: str, body: Json = None) -> JsonObject | None:
         """Remove something; amoCRM wants to be told in a body what."""
         return await self._ask("DELETE", path, {}, b"" if body is None else msgspec.json.encode(body))
 
     async def pages(
         self, path: str, name: str, params: Params | None = None, *, first: int = 1, limit: int = PAGE
-    ) -> AsyncIterator[Sequence[Item]]:
+    ) -> AsyncIterator[Sequence[JsonObject]]:
         """Read a list page by page; `name` is what `_embedded` calls it, `first` the page to begin with.
 
         The next page is asked for by its number: an address that an answer names is never called.
@@ -66,16 +62,16 @@ class AccountClient:
             if not items or "next" not in ((answer or {}).get("_links") or {}):
                 return
 
-    async def _ask(self, method: str, path: str, params: Params, body: bytes) -> Item | None:
+    async def _ask(self, method: str, path: str, params: Params, body: bytes) -> JsonObject | None:
         what = f"{self.source}: {method} {path}"
-        token, renewed = await self._tokens.current(), False
+        token, renewed = await self._tokens.current_token(), False
         paused: Pause | None = None
         for tried in range(TRIES):
             answer = await self._call(what, self._request(method, path, params, body, token))
             if answer.status == 401 and not renewed:
-                token, renewed = await self._tokens.renewed(token), True
+                token, renewed = await self._tokens.renew(token), True
                 answer = await self._call(what, self._request(method, path, params, body, token))
-            paused = pause(answer, tried, time.time_ns() // 1_000_000)
+            paused = required_pause(answer, tried, time.time_ns() // 1_000_000)
             if paused is None:
                 return self._read(what, answer)
             paused = msgspec.structs.replace(paused, ms=paused.ms + random.randrange(paused.ms // 4 + 1))
@@ -90,9 +86,9 @@ class AccountClient:
             raise AccountUnavailable(f"{what}: {answer.reason}")
         return answer
 
-    def _read(self, what: str, answer: Response) -> Item | None:
+    def _read(self, what: str, answer: Response) -> JsonObject | None:
         try:
-            return read(what, answer)
+            return parse_answer(what, answer)
         except AccountRefused as error:
             raise AccountRefused(mask(str(error))) from None  # it may repeat our hook's address, which holds a token
 
@@ -108,7 +104,7 @@ class AccountClient:
         )
 
 
-def embedded_items(answer: Item | None, name: str) -> Sequence[Item]:
+def embedded_items(answer: JsonObject | None, name: str) -> Sequence[JsonObject]:
     """Return the items of a list's page; none where there is none."""
     found = ((answer or {}).get("_embedded") or {}).get(name)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -15,11 +15,11 @@ class Encrypter:
         key = hashlib.blake2b(secret_key.get_secret_value().encode(), digest_size=32, person=b"amo-relay vault")
         self._fernet = Fernet(base64.urlsafe_b64encode(key.digest()))
 
-    def seal(self, secret: bytes) -> bytes:
+    def encrypt(self, secret: bytes) -> bytes:
         """Encrypt and sign."""
         return self._fernet.encrypt(secret)
 
-    def open(self, sealed: bytes) -> bytes | None:
+    def decrypt(self, sealed: bytes) -> bytes | None:
         """Decrypt; None where it was sealed with another key, or changed since."""
         try:
             return self._fernet.decrypt(sealed)

@@ -10,8 +10,8 @@ from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
 
-from relay.accounts.answers import Item
-from relay.accounts.shapes import Data, hook_shaped
+from relay.accounts.answers import JsonObject
+from relay.accounts.shapes import HookData, to_hook_shape
 from relay.model import Account, Event, Record, Value
 
 ENTITIES: Final[Mapping[str, str]] = {"lead": "leads", "contact": "contacts", "company": "companies"}
@@ -22,7 +22,7 @@ _ACTIONS = {"added": "add", "deleted": "delete", "restored": "restore"}
 _CHANGES = re.compile(r"(sale|name|custom)_field(_\d+|_value)?(_value)?_changed|entity_tag_(added|deleted)")
 
 
-class Fact(Record):
+class AccountChange(Record):
     """One thing that a hook should have told."""
 
     entity: str
@@ -30,7 +30,7 @@ class Fact(Record):
     entity_id: str
     at: int  # seconds, as amoCRM counts
     by: str  # the user who did it
-    own: Data  # what is known of it beside the record: the new stage, the old user
+    own: HookData  # what is known of it beside the record: the new stage, the old user
 
     @property
     def name(self) -> str:
@@ -46,16 +46,16 @@ class Fact(Record):
         return str(UUID(int=value))
 
 
-def facts(items: Iterable[Item]) -> list[Fact]:
+def changes_from_events(items: Iterable[JsonObject]) -> list[AccountChange]:
     """Return what hooks should have told of these events of the account, each fact once."""
     return list({_identity(fact): fact for item in items for fact in _facts(item)}.values())
 
 
-def _identity(fact: Fact) -> tuple[str, str, int, str]:
+def _identity(fact: AccountChange) -> tuple[str, str, int, str]:
     return fact.name, fact.entity_id, fact.at, str(sorted(fact.own.items()))
 
 
-def _facts(item: Item) -> Iterator[Fact]:
+def _facts(item: JsonObject) -> Iterator[AccountChange]:
     kind, entity = str(item.get("type")), str(item.get("entity_type"))
     if entity not in ENTITIES or "entity_id" not in item or "created_at" not in item:
         return
@@ -66,7 +66,7 @@ def _facts(item: Item) -> Iterator[Fact]:
         yield _fact(item, "lead", "update", {})
     elif kind == "entity_responsible_changed":
         old = _values(item, "value_before", "responsible_user").get("id")
-        own: Data = {} if old is None else {"old_responsible_user_id": str(old)}
+        own: HookData = {} if old is None else {"old_responsible_user_id": str(old)}
         if entity == "lead":
             yield _fact(item, entity, "responsible", own)
         yield _fact(item, entity, "update", {} if entity == "lead" else own)
@@ -74,14 +74,14 @@ def _facts(item: Item) -> Iterator[Fact]:
         yield _fact(item, entity, "update", {})
 
 
-def _fact(item: Item, entity: str, action: str, own: Data) -> Fact:
+def _fact(item: JsonObject, entity: str, action: str, own: HookData) -> AccountChange:
     by = str(item.get("created_by") or 0)
-    return Fact(
+    return AccountChange(
         entity=entity, action=action, entity_id=str(item["entity_id"]), at=int(item["created_at"]), by=by, own=own
     )
 
 
-def _stage(item: Item) -> Data:
+def _stage(item: JsonObject) -> HookData:
     before, after = (_values(item, side, "lead_status") for side in ("value_before", "value_after"))
     known = {
         "status_id": after.get("id"),
@@ -92,7 +92,7 @@ def _stage(item: Item) -> Data:
     return {key: str(value) for key, value in known.items() if value is not None}
 
 
-def _values(item: Item, side: str, name: str) -> Mapping[str, Any]:
+def _values(item: JsonObject, side: str, name: str) -> Mapping[str, Any]:
     found = item.get(side)
     for value in found if isinstance(found, list) else []:
         if isinstance(value, dict) and isinstance(value.get(name), dict):
@@ -101,13 +101,13 @@ def _values(item: Item, side: str, name: str) -> Mapping[str, Any]:
     return {}
 
 
-def event_of(fact: Fact, source: str, account: Account, record: Item | None) -> Event | None:
+def event_from_change(fact: AccountChange, source: str, account: Account, record: JsonObject | None) -> Event | None:
     """Make the event of a fact, with the record as it is now; None where that is needed and gone."""
     told: dict[str, Value] = {"id": fact.entity_id, "modified_user_id": fact.by}
     if fact.action != "delete":
         if record is None:
             return None
-        told = hook_shaped(fact.entity, record) | {"modified_user_id": fact.by}
+        told = to_hook_shape(fact.entity, record) | {"modified_user_id": fact.by}
         told |= {"last_modified": str(fact.at), "updated_at": str(fact.at)}
     elif fact.entity != "lead":
         told["type"] = fact.entity
@@ -118,7 +118,7 @@ def event_of(fact: Fact, source: str, account: Account, record: Item | None) -> 
     )  # fmt: skip
 
 
-def names_of(fact: Fact) -> frozenset[str]:
+def event_names(fact: AccountChange) -> frozenset[str]:
     """Return the names a fact may be routed under."""
     if fact.action == "update" and "old_responsible_user_id" in fact.own:
         return frozenset({fact.name, f"responsible_{fact.entity}"})

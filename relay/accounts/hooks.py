@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence, Set
 from urllib.parse import urlsplit
 
-from relay.accounts.answers import Item
+from relay.accounts.answers import JsonObject
 from relay.accounts.client import AccountClient, embedded_items
 from relay.amocrm.events import SUBSCRIBABLE
 from relay.errors import AccountRefused
@@ -20,7 +20,7 @@ class AccountHook(Record):
     disabled: bool
 
 
-class Change(Record):
+class HookDiff(Record):
     """What connecting changes. `new`: there was no such hook."""
 
     new: bool
@@ -64,12 +64,12 @@ async def enable_hook(client: AccountClient, url: str, events: Set[str]) -> None
         raise AccountRefused("amoCRM leaves the hook disabled: turn it on in the account, under Settings, Integrations")
 
 
-def change(hooks: Iterable[AccountHook], url: str, wanted: Set[str]) -> Change:
+def diff_hooks(hooks: Iterable[AccountHook], url: str, wanted: Set[str]) -> HookDiff:
     """Compare the account's hooks with what is wanted of ours. Pure."""
     known = frozenset(SUBSCRIBABLE)
     ours = next((hook for hook in hooks if hook.url == url), None)
     events = ours.events if ours else frozenset()
-    return Change(
+    return HookDiff(
         new=ours is None,
         added=sorted((wanted & known) - events),
         removed=sorted(events - wanted),
@@ -84,7 +84,7 @@ def _leads_to(other: str, url: str) -> bool:
     return urlsplit(other).path.rpartition("/")[0] == urlsplit(url).path.rpartition("/")[0]
 
 
-def _hook(item: Item) -> AccountHook:
+def _hook(item: JsonObject) -> AccountHook:
     return AccountHook(
         url=str(item["destination"]),
         events=frozenset(str(event) for event in item.get("settings") or ()),

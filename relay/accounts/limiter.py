@@ -10,7 +10,7 @@ from relay.errors import AccountUnavailable
 from relay.model import Limit, Record
 from relay.store.shared_state import SharedState
 
-PATIENCE_MS = 10_000  # a longer pause is not waited for: whoever asked comes back
+MAX_WAIT_MS = 10_000  # a longer pause is not waited for: whoever asked comes back
 _SHORTEST_MS = 10
 
 
@@ -46,7 +46,7 @@ class Limiter:
             return 0
         closed = msgspec.json.decode(found, type=_Closed)
         left = max(closed.until - _now(), _SHORTEST_MS)
-        if left > PATIENCE_MS:
+        if left > MAX_WAIT_MS:
             raise AccountUnavailable(f"{closed.reason}: nobody asks it for another {left / 1000:.0f} s", left)
         return left
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from relay.accounts.answers import Item
+from relay.accounts.answers import JsonObject
 from relay.accounts.client import AccountClient, Params, embedded_items
-from relay.accounts.shapes import Data, hook_shaped
+from relay.accounts.shapes import HookData, to_hook_shape
 from relay.amocrm.people import People
 
 CONTACTS, COMPANY, RESPONSIBLE = "contacts", "company", "responsible"
@@ -18,18 +18,18 @@ async def fetch_people(client: AccountClient, lead_ids: Collection[str], what: C
     Raises AccountRefused, AccountUnavailable, StoreUnavailable.
     """
     params = {"with": "contacts"} if CONTACTS in what else {}
-    leads = await fetch(client, "leads", lead_ids, params)
+    leads = await fetch_entities(client, "leads", lead_ids, params)
     contacts = await _entities(client, "contacts", leads, CONTACTS in what)
     companies = await _entities(client, "companies", leads, COMPANY in what)
     users = await fetch_users(client) if RESPONSIBLE in what and leads else {}
     return {id: _people(lead, contacts, companies, users) for id, lead in leads.items()}
 
 
-async def fetch(
+async def fetch_entities(
     client: AccountClient, entities: str, ids: Iterable[str], params: Mapping[str, str] | None = None
-) -> dict[str, Item]:
+) -> dict[str, JsonObject]:
     """Fetch leads, contacts or companies by their ids, as API v4 has them; one that is gone is left out."""
-    found: dict[str, Item] = {}
+    found: dict[str, JsonObject] = {}
     for batch in _batches(sorted(set(ids))):
         query: Params = {**(params or {}), "filter[id][]": batch, "limit": BATCH}
         answer = await client.get(f"/api/v4/{entities}", query)
@@ -37,24 +37,26 @@ async def fetch(
     return found
 
 
-async def fetch_users(client: AccountClient) -> dict[str, Data]:
+async def fetch_users(client: AccountClient) -> dict[str, HookData]:
     """Fetch the account's users by id: there are few, and they cannot be asked for by several ids."""
-    users: dict[str, Data] = {}
+    users: dict[str, HookData] = {}
     async for page in client.pages("/api/v4/users", "users", {"with": "phone_number"}):
-        users |= {str(user["id"]): hook_shaped("user", user) for user in page if "id" in user}
+        users |= {str(user["id"]): to_hook_shape("user", user) for user in page if "id" in user}
     return users
 
 
-async def _entities(client: AccountClient, entities: str, leads: Mapping[str, Item], wanted: bool) -> dict[str, Data]:
+async def _entities(
+    client: AccountClient, entities: str, leads: Mapping[str, JsonObject], wanted: bool
+) -> dict[str, HookData]:
     if not wanted:
         return {}
     ids = {id for lead in leads.values() for id in _linked(lead, entities)}
-    found = await fetch(client, entities, ids)
-    return {id: hook_shaped("company" if entities == "companies" else "contact", item) for id, item in found.items()}
+    found = await fetch_entities(client, entities, ids)
+    return {id: to_hook_shape("company" if entities == "companies" else "contact", item) for id, item in found.items()}
 
 
 def _people(
-    lead: Item, contacts: Mapping[str, Data], companies: Mapping[str, Data], users: Mapping[str, Data]
+    lead: JsonObject, contacts: Mapping[str, HookData], companies: Mapping[str, HookData], users: Mapping[str, HookData]
 ) -> People:
     own = [contacts[id] for id in _linked(lead, "contacts") if id in contacts]
     return People(
@@ -65,7 +67,7 @@ def _people(
     )
 
 
-def _linked(lead: Item, entities: str) -> list[str]:
+def _linked(lead: JsonObject, entities: str) -> list[str]:
     """Return the ids of what is linked to a lead, the main one first."""
     items = [item for item in (lead.get("_embedded") or {}).get(entities) or [] if "id" in item]
     return [str(item["id"]) for item in sorted(items, key=lambda item: not item.get("is_main"))]

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from relay.accounts.answers import Item
+from relay.accounts.answers import JsonObject
 from relay.accounts.client import AccountClient, embedded_items
 from relay.config.account_names import AccountNames, Field, Pipeline
 
@@ -45,7 +45,7 @@ async def _fields(client: AccountClient, entities: str) -> dict[str, Field]:
     }
 
 
-def _name(item: Item) -> str:
+def _name(item: JsonObject) -> str:
     return str(item.get("name") or "")
 
 

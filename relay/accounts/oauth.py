@@ -11,9 +11,9 @@ import msgspec
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from yarl import URL
 
-from relay.accounts.answers import Item, read
-from relay.accounts.tokens import TokenPair, TokenStore, digest
-from relay.config.api import OAuthKeys
+from relay.accounts.answers import JsonObject, parse_answer
+from relay.accounts.tokens import TokenPair, TokenStore, token_digest
+from relay.config.api import OAuthSettings
 from relay.errors import AccountRefused, AccountUnavailable, StoreUnavailable
 from relay.logs import log
 from relay.model import Record
@@ -36,7 +36,7 @@ class OAuthTokens:
     """The tokens of one source's integration."""
 
     def __init__(
-        self, source: str, url: str, keys: OAuthKeys, pairs: TokenStore, shared: SharedState, session: Session
+        self, source: str, url: str, keys: OAuthSettings, pairs: TokenStore, shared: SharedState, session: Session
     ) -> None:
         self._source = source
         self._url = url
@@ -46,13 +46,13 @@ class OAuthTokens:
         self._session = session
         self._pair: TokenPair | None = None
 
-    async def current(self) -> str:
+    async def current_token(self) -> str:
         """Return the access token, renewed where it has expired."""
-        if self._pair is None or not self._pair.lasts(EARLY_MS):
+        if self._pair is None or not self._pair.is_valid_for(EARLY_MS):
             self._pair = await self._renewed("")
         return self._pair.access
 
-    async def renewed(self, refused: str, /) -> str:
+    async def renew(self, refused: str, /) -> str:
         """Return an access token other than the refused one: renewed here, or meanwhile by another worker."""
         self._pair = await self._renewed(refused)
         return self._pair.access
@@ -73,7 +73,7 @@ class OAuthTokens:
 
     async def _renew(self) -> TokenPair:
         refresh = (await self._pairs.load()).refresh
-        known = f"account:{self._source}:refused:{digest(refresh)}"
+        known = f"account:{self._source}:refused:{token_digest(refresh)}"
         if reason := await self._shared.get(known):
             raise AccountRefused(reason.decode())
         try:
@@ -89,7 +89,7 @@ class OAuthTokens:
         log.info("account.token_renewed", source=self._source)
         return pair
 
-    async def _ask(self, refresh: str) -> Item | None:
+    async def _ask(self, refresh: str) -> JsonObject | None:
         what = f"renewing the token of {self._source}"
         body = {
             "client_id": self._keys.client_id,
@@ -110,7 +110,7 @@ class OAuthTokens:
             raise AccountUnavailable(f"{what}: {answer.reason}")
         if answer.status in (403, 429):  # of the account, not of the token
             raise AccountUnavailable(f"{what}: amoCRM answers {answer.status}")
-        return read(what, answer)
+        return parse_answer(what, answer)
 
     async def _save(self, pair: TokenPair) -> None:
         waiting = AsyncRetrying(
@@ -128,10 +128,10 @@ class OAuthTokens:
 
 def _good(pair: TokenPair, refused: str) -> bool:
     """Return whether a pair is one to ask with. One that was just refused is not; without any, one that lasts is."""
-    return pair.access not in ("", refused) and pair.lasts(EARLY_MS if not refused else 0)
+    return pair.access not in ("", refused) and pair.is_valid_for(EARLY_MS if not refused else 0)
 
 
-def _pair(answer: Item | None) -> TokenPair:
+def _pair(answer: JsonObject | None) -> TokenPair:
     try:
         given = msgspec.convert(answer, _Given)
     except msgspec.ValidationError as error:

@@ -19,23 +19,23 @@ class _Known(Record):
     people: Mapping[str, Any] | None  # by the fields of People; None: there is no such lead
 
 
-class LookupReply(Record):
+class LookupResult(Record):
     """What is known of leads, by id, and how many of them the account was asked about."""
 
     people: dict[str, People]
     asked: int
 
 
-async def people_of(
+async def look_up_people(
     client: AccountClient, shared: SharedState, leads: Collection[str], what: Collection[str]
-) -> LookupReply:
+) -> LookupResult:
     """Look leads up, those of the last minute in the store. Raises as the client does."""
     known = await _known(shared, client.source, leads, what)
     missing = [lead for lead in leads if lead not in known]
     fresh = await fetch_people(client, missing, what) if missing else {}
     await _keep(shared, client.source, {lead: fresh.get(lead) for lead in missing}, what)
     kept = {lead: People(**one.people) for lead, one in known.items() if one.people is not None}
-    return LookupReply(people=kept | fresh, asked=len(missing))
+    return LookupResult(people=kept | fresh, asked=len(missing))
 
 
 async def _keep(shared: SharedState, source: str, found: Mapping[str, People | None], what: Collection[str]) -> None:

@@ -6,10 +6,10 @@ Two names of one thing: `custom_fields_values[].field_code` there, `custom_field
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from relay.accounts.answers import Item
+from relay.accounts.answers import JsonObject
 from relay.model import Value
 
-Data: TypeAlias = Mapping[str, Value]
+HookData: TypeAlias = Mapping[str, Value]
 """What an event of a hook holds: every scalar is a text."""
 
 _RENAMED = {
@@ -20,9 +20,9 @@ _RENAMED = {
 _LEFT_OUT = frozenset({"_links", "_embedded", "custom_fields_values", "rights"})
 
 
-def hook_shaped(entity: str, item: Item) -> dict[str, Value]:
+def to_hook_shape(entity: str, item: JsonObject) -> dict[str, Value]:
     """Return a lead, contact, company or user of API v4 as a hook would carry it. What is null is left out."""
-    data = {_RENAMED.get(key, key): text(value) for key, value in item.items() if _told(key, value)}
+    data = {_RENAMED.get(key, key): to_form_value(value) for key, value in item.items() if _told(key, value)}
     if entity == "user":
         return data
     embedded = item.get("_embedded") or {}
@@ -37,14 +37,14 @@ def hook_shaped(entity: str, item: Item) -> dict[str, Value]:
     return data
 
 
-def text(value: Any) -> Value:
+def to_form_value(value: Any) -> Value:
     """Write a value as a form does: true is 1, and a map keeps its keys."""
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, Mapping):
-        return {str(key): text(item) for key, item in value.items() if item is not None}
+        return {str(key): to_form_value(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [text(item) for item in value if item is not None]
+        return [to_form_value(item) for item in value if item is not None]
     return str(value)
 
 
@@ -52,13 +52,13 @@ def _told(key: str, value: object) -> bool:
     return value is not None and key not in _LEFT_OUT
 
 
-def _times(item: Item) -> dict[str, Value]:
+def _times(item: JsonObject) -> dict[str, Value]:
     """Return the times under their older names too: hooks have both."""
     older = {"date_create": item.get("created_at"), "last_modified": item.get("updated_at")}
     return {name: str(value) for name, value in older.items() if value is not None}
 
 
-def _linked(embedded: Item) -> dict[str, Value]:
+def _linked(embedded: JsonObject) -> dict[str, Value]:
     data: dict[str, Value] = {}
     if leads := _pick(embedded.get("leads"), "id"):
         data["linked_leads_id"] = {str(lead["id"]): {"ID": lead["id"]} for lead in leads if isinstance(lead, dict)}
@@ -77,8 +77,8 @@ def _fields(values: object) -> Iterator[Value]:
         yield {**own, "values": [_value(value) for value in field.get("values") or []]}
 
 
-def _value(value: Item) -> Value:
-    own: dict[str, Value] = {"value": text(value.get("value", ""))}
+def _value(value: JsonObject) -> Value:
+    own: dict[str, Value] = {"value": to_form_value(value.get("value", ""))}
     if value.get("enum_id") is not None:
         own["enum"] = str(value["enum_id"])
     return own

@@ -18,10 +18,10 @@ KEPT_MS = 120 * 24 * 3600 * 1000  # amoCRM takes a refresh token for three month
 class TokenProvider(Protocol):
     """Where a client has its tokens from."""
 
-    async def current(self) -> str:
+    async def current_token(self) -> str:
         """Return the token to ask with. Raises AccountRefused, AccountUnavailable, StoreUnavailable."""
 
-    async def renewed(self, refused: str, /) -> str:
+    async def renew(self, refused: str, /) -> str:
         """Return another token than one that amoCRM answered 401. Raises as `current` does."""
 
 
@@ -32,11 +32,11 @@ class LongLivedToken:
         self._source = source
         self._token = token
 
-    async def current(self) -> str:
+    async def current_token(self) -> str:
         """Return the token."""
         return self._token.get_secret_value()
 
-    async def renewed(self, _refused: str, /) -> str:
+    async def renew(self, _refused: str, /) -> str:
         """Raise AccountRefused: nobody but a person can renew it."""
         raise AccountRefused(
             f"amoCRM does not accept the token of {self._source} any more: it has expired or was revoked. "
@@ -54,7 +54,7 @@ class TokenPair(Record):
     def __repr__(self) -> str:
         return f"<Pair until {self.expires_at}>"
 
-    def lasts(self, ms: int) -> bool:
+    def is_valid_for(self, ms: int) -> bool:
         """Return whether the access token is good for so much longer."""
         return self.expires_at - time.time_ns() // 1_000_000 > ms
 
@@ -71,7 +71,7 @@ class TokenStore:
         self._first = first
         self._shared = shared
         self._vault = vault
-        self._seed = digest(first.get_secret_value()).encode()
+        self._seed = token_digest(first.get_secret_value()).encode()
         self._key = f"account:{source}:tokens"
 
     async def load(self) -> TokenPair:
@@ -79,7 +79,7 @@ class TokenStore:
         seed, _, sealed = (await self._shared.get(self._key) or b"").partition(b":")
         if seed != self._seed:
             return TokenPair(access="", refresh=self._first.get_secret_value(), expires_at=0)
-        opened = self._vault.open(sealed)
+        opened = self._vault.decrypt(sealed)
         if opened is None:
             raise AccountRefused(
                 f"the tokens of {self._source} were encrypted with another RELAY_SECRET_KEY: set that one again, or "
@@ -89,9 +89,9 @@ class TokenStore:
 
     async def save(self, pair: TokenPair) -> None:
         """Keep a new pair."""
-        await self._shared.put(self._key, self._seed + b":" + self._vault.seal(msgspec.json.encode(pair)), KEPT_MS)
+        await self._shared.put(self._key, self._seed + b":" + self._vault.encrypt(msgspec.json.encode(pair)), KEPT_MS)
 
 
-def digest(token: str) -> str:
+def token_digest(token: str) -> str:
     """Return a name for a token that tells nothing of it."""
     return hashlib.blake2b(token.encode(), digest_size=16, person=b"amo-relay token").hexdigest()

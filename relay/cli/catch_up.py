@@ -43,9 +43,9 @@ def catch_up(
 
 
 async def _catch_up(work: CatchUp, store: Store, bounds: tuple[int, int | None], *, write: bool) -> Progress:
-    progress = await work.begin(*bounds, time.time_ns() // 1_000_000)
+    progress = await work.start_or_resume(*bounds, time.time_ns() // 1_000_000)
     while not progress.done:
-        progress = await work.page(progress, write=write)
+        progress = await work.process_page(progress, write=write)
     if work.bell_set:
         await store.clear_bell(INBOX)  # a command does not publish bells: a worker's ticker will ring
     return progress

@@ -10,7 +10,7 @@ from relay.accounts.needed_events import needed_events
 from relay.cli import options
 from relay.cli.context import choose_source, load_config, with_account
 from relay.cli.display.output import print_json, print_lines
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.errors import ConfigError
 from relay.operations.hook_address import hook_address
 from relay.operations.hook_registration import HookRegistration, register_hook

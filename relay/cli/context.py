@@ -7,11 +7,12 @@ from typing import TypeVar
 
 from redis.asyncio import Redis
 
-from relay.accounts.account import open_account
 from relay.accounts.client import AccountClient
+from relay.accounts.client_factory import make_account_client
+from relay.config.config import Config, Source
 from relay.config.environment import Settings, environ
 from relay.config.findings import did_you_mean
-from relay.config.load import Config, Source, load_file
+from relay.config.load import load_file
 from relay.errors import ConfigError
 from relay.processes.folder import FOLDER, running_environ
 from relay.sinks.registry import sink_types
@@ -103,7 +104,7 @@ def with_account(source: Source, work: Callable[[AccountClient, Store], Awaitabl
 
     async def run(client: Redis, namespace: str) -> T:
         async with Session() as session:
-            account = open_account(source, SharedState(client, namespace), session, secret_key)
+            account = make_account_client(source, SharedState(client, namespace), session, secret_key)
             return await work(account, Store(client, namespace))
 
     return _with_client(run)

@@ -10,7 +10,7 @@ from relay.cli.context import ANSWER_SECONDS, load_config_of, nonempty_environ
 from relay.cli.display.addresses import format_addresses
 from relay.cli.display.demo import LineView, choose_view, format_state, format_summary
 from relay.cli.display.output import print_lines
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.demo.run import DemoRun
 from relay.processes.folder import FOLDER
 from relay.processes.interrupt import until_interrupted

@@ -48,13 +48,13 @@ class AccountNames(_Part):
     users: dict[str, Name] = {}
     fields: dict[str, dict[str, Field]] = {}  # of lead, contact, company
 
-    def known(self, kind: str, pipelines: Set[str]) -> "Known":
+    def known(self, kind: str, pipelines: Set[str]) -> "NameIndex":
         """Return the ids of a `status`, `pipeline` or `responsible`; statuses of these pipelines, none: of all."""
         if kind == "pipeline":
-            return Known([(id, pipeline.name, "") for id, pipeline in self.pipelines.items()])
+            return NameIndex([(id, pipeline.name, "") for id, pipeline in self.pipelines.items()])
         if kind == "responsible":
-            return Known([(NOBODY, "", ""), *((id, name, "") for id, name in self.users.items())])
-        return Known(
+            return NameIndex([(NOBODY, "", ""), *((id, name, "") for id, name in self.users.items())])
+        return NameIndex(
             [
                 (id, name, pipeline.name)
                 for pipeline_id, pipeline in self.pipelines.items()
@@ -64,7 +64,7 @@ class AccountNames(_Part):
         )
 
 
-class Known:
+class NameIndex:
     """What there is of one kind: ids by name, and where each is. 142 and 143 are in every pipeline."""
 
     def __init__(self, told: Iterable[tuple[str, str, str]]) -> None:
@@ -87,7 +87,7 @@ class Known:
         return {id for own, ids in self.by_name.items() if own.strip().casefold() == folded for id in ids}
 
 
-def merged(names: Iterable[AccountNames]) -> AccountNames:
+def merge_names(names: Iterable[AccountNames]) -> AccountNames:
     """Return the names of several accounts as if they were one: ids are amoCRM's own, no two accounts share any."""
     every = list(names)
     kinds = {kind for own in every for kind in own.fields}

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from relay.config.findings import shown
+from relay.config.findings import format_value
 from relay.config.scalars import Rate
 from relay.model import Limit
 
@@ -27,9 +27,9 @@ def _address(text: str) -> str:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"{shown(text)} is not an address: {error}") from error
+        raise ValueError(f"{format_value(text)} is not an address: {error}") from error
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(f"{shown(text)} is not an address: write it in full, such as https://acme.amocrm.ru")
+        raise ValueError(f"{format_value(text)} is not an address: write it in full, such as https://acme.amocrm.ru")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("only scheme, host and path belong here, such as https://acme.amocrm.ru")
     if parts.scheme == "http" and host not in _HERE:
@@ -45,7 +45,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class OAuthKeys(_Section):
+class OAuthSettings(_Section):
     """An integration's credentials. The refresh token is the first one: the newest is kept in the store."""
 
     client_id: str = Field(min_length=1)
@@ -54,12 +54,12 @@ class OAuthKeys(_Section):
     refresh_token: Credential = Field(description="Used once; a new one written here wins over the store's")
 
 
-class ApiKeys(_Section):
+class ApiSettings(_Section):
     """How the account itself is asked: connect, names, fetch, catch-up."""
 
     url: Address | None = Field(None, description="Default: https://<account.subdomain>.amocrm.ru")
     token: Credential | None = Field(None, description="A long-lived token")
-    oauth: OAuthKeys | None = None
+    oauth: OAuthSettings | None = None
     rate: Rate = Field((7, 1000), description="amoCRM allows 7 requests a second", json_schema_extra={"default": "7/s"})
 
     @model_validator(mode="after")
@@ -70,15 +70,15 @@ class ApiKeys(_Section):
 
 
 @dataclass(frozen=True)
-class Api:
+class AccountApi:
     """A source's API, ready to be asked."""
 
     url: str
-    credentials: SecretStr | OAuthKeys
+    credentials: SecretStr | OAuthSettings
     limit: Limit
 
 
-def api_of(source: str, keys: ApiKeys, subdomain: str) -> Api:
+def make_account_api(source: str, keys: ApiSettings, subdomain: str) -> AccountApi:
     """Return a source's API. Raise ValueError, with what would be right, where its address is not known."""
     url = keys.url
     if url is None and not _SUBDOMAIN.fullmatch(subdomain):
@@ -88,7 +88,7 @@ def api_of(source: str, keys: ApiKeys, subdomain: str) -> Api:
     credentials = keys.oauth if keys.oauth is not None else keys.token
     assert credentials is not None  # the model has seen to it
     count, per_ms = keys.rate
-    return Api(
+    return AccountApi(
         url=url or f"https://{subdomain}.amocrm.ru",
         credentials=credentials,
         limit=Limit(key=f"account:{source}", count=count, per_ms=per_ms),

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from relay.config.findings import Path, did_you_mean
+from relay.config.findings import YamlPath, did_you_mean
 from relay.config.reading import Reading
-from relay.config.schema import ApiUserKeys, SourceKeys
+from relay.config.schema import ApiUserSettings, SourceSettings
 from relay.config.sections import Sections
 from relay.model import Account
 
@@ -24,7 +24,7 @@ class ApiUser:
     timezone: str
 
 
-def api_users(sections: Sections, reading: Reading) -> tuple[ApiUser, ...]:
+def build_api_users(sections: Sections, reading: Reading) -> tuple[ApiUser, ...]:
     """Return the API users. What is wrong is noted; then what is returned is of no use."""
     users = sections.api_users
     for at, user in users.items():
@@ -38,15 +38,15 @@ def api_users(sections: Sections, reading: Reading) -> tuple[ApiUser, ...]:
     )
 
 
-def _user(keys: ApiUserKeys, source: SourceKeys) -> ApiUser:
+def _user(keys: ApiUserSettings, source: SourceSettings) -> ApiUser:
     account = Account(id=source.account.id, subdomain=source.account.subdomain)
     return ApiUser(keys.login, keys.hash, keys.token, keys.source, account, source.timezone)
 
 
 def _note_repeated(key: str, values: Mapping[int, str], reading: Reading) -> None:
-    first: dict[str, Path] = {}
+    first: dict[str, YamlPath] = {}
     for at, value in values.items():
-        path: Path = ("api_users", at, key)
+        path: YamlPath = ("api_users", at, key)
         if value and value in first:
             line, column = reading.document.mark(first[value])
             reading.error(path, f"this {key} is here twice, first at {line}:{column}: give each user its own")

@@ -7,7 +7,7 @@ from relay.rendering import Tree
 
 
 @dataclass(frozen=True)
-class Content:
+class RouteContent:
     """What a route gives its sink: each content key with its compiled template."""
 
     parts: Mapping[str, Tree]

@@ -24,8 +24,8 @@ from typing import Literal, Self, cast
 
 from pydantic import SecretStr
 
-from relay.config.address import accept_any_certificate
-from relay.config.findings import did_you_mean, shown
+from relay.config.findings import did_you_mean, format_value
+from relay.config.store_address import accept_any_certificate
 from relay.errors import ConfigError
 
 _STORE = re.compile(r"(rediss?|unix)://\S+")
@@ -111,13 +111,13 @@ class _Reader:
             return None
         if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most:
             return int(text)
-        self.problems.append(f"{name}: {shown(text)} is not a number from 1 to {most}")
+        self.problems.append(f"{name}: {format_value(text)} is not a number from 1 to {most}")
         return None
 
     def word(self, name: str, known: tuple[str, ...], default: str) -> str:
         text = self.text(name) or default
         if text not in known:
-            self.problems.append(f"{name}: {shown(text)} is unknown, {did_you_mean(text, known)}")
+            self.problems.append(f"{name}: {format_value(text)} is unknown, {did_you_mean(text, known)}")
         return text
 
     def address(self, name: str, insecure: bool) -> str | None:
@@ -130,5 +130,5 @@ class _Reader:
     def namespace(self, name: str, default: str) -> str:
         text = self.text(name) or default
         if not _NAMESPACE.fullmatch(text):
-            self.problems.append(f"{name}: {shown(text)} must be a-z, 0-9, - and _, at most 32 characters")
+            self.problems.append(f"{name}: {format_value(text)} must be a-z, 0-9, - and _, at most 32 characters")
         return text

@@ -7,10 +7,10 @@ from typing import NoReturn, TypeAlias
 
 from relay.errors import ConfigError
 
-Path: TypeAlias = tuple[str | int, ...]
+YamlPath: TypeAlias = tuple[str | int, ...]
 """Where a value stands: keys and list indexes from the top of the file."""
 
-Mark: TypeAlias = tuple[int, int]
+Position: TypeAlias = tuple[int, int]
 """Line and column, both counted from 1."""
 
 _SHOWN = 60
@@ -42,15 +42,15 @@ class Findings:
     warnings: list[Finding] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
 
-    def error(self, mark: Mark, text: str) -> None:
+    def error(self, mark: Position, text: str) -> None:
         """Note what makes the file unusable."""
         self.errors.append(Finding(*mark, text))
 
-    def warn(self, mark: Mark, text: str) -> None:
+    def warn(self, mark: Position, text: str) -> None:
         """Note what works, but is not fit for production."""
         self.warnings.append(Finding(*mark, text))
 
-    def fail(self, mark: Mark, text: str) -> NoReturn:
+    def fail(self, mark: Position, text: str) -> NoReturn:
         """Raise ConfigError with every error so far and this one, after which nothing can be read."""
         self.error(mark, text)
         raise self._refusal()
@@ -91,7 +91,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names[:_NAMED])}{more}" if names else "there is none"
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """Quote a value that was seen, cut to a length that fits a line."""
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -3,24 +3,24 @@
 from typing import Any, TypeAlias
 
 from relay.amocrm.events import EVENTS
-from relay.config.schema import NAME, File, RouteKeys, SinkType, SinkTypes, all_content_keys
+from relay.config.schema import NAME_PATTERN, ConfigFile, RouteSettings, SinkType, SinkTypes, all_content_keys
 
 Schema: TypeAlias = dict[str, Any]
 
 _VARIABLE: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
-_NAMES: Schema = {"pattern": f"^{NAME.pattern}$"}
+_NAMES: Schema = {"pattern": f"^{NAME_PATTERN.pattern}$"}
 
 
 def json_schema(sink_types: SinkTypes) -> Schema:
     """Build the schema (draft 2020-12) of the whole file: every type's settings, content keys and event names."""
-    schema = File.model_json_schema()
+    schema = ConfigFile.model_json_schema()
     definitions, sections = schema["$defs"], schema["properties"]
     for name, sink_type in sorted(sink_types.items()):
         definitions.update(_sink(name, sink_type))
     sinks = [{"$ref": f"#/$defs/{name}"} for name in sorted(sink_types)]
     sections["sinks"] |= {"additionalProperties": {"oneOf": sinks}, "propertyNames": _NAMES}
     sections["sources"]["propertyNames"] = _NAMES
-    definitions[RouteKeys.__name__] |= _route(definitions[RouteKeys.__name__]["properties"], sink_types)
+    definitions[RouteSettings.__name__] |= _route(definitions[RouteSettings.__name__]["properties"], sink_types)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_or_variables(schema)}
 
 

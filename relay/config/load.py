@@ -1,7 +1,7 @@
 """A configuration file becomes a `Config`: read, checked, compiled, once. Or every mistake in it is told."""
 
-from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path as FilePath
 from types import MappingProxyType
@@ -9,61 +9,22 @@ from types import MappingProxyType
 from pydantic import SecretStr
 
 from relay.config.account_names import AccountNames, read_names
-from relay.config.api import Api, api_of
-from relay.config.api_users import ApiUser, api_users
-from relay.config.check import compile_routes
+from relay.config.api import make_account_api
+from relay.config.api_users import build_api_users
+from relay.config.config import Config, Source
 from relay.config.environment import SECRET_KEY
-from relay.config.findings import Finding, Findings, Path
+from relay.config.findings import Findings, YamlPath
 from relay.config.reading import Reading, secrets
-from relay.config.schema import Ingress, Retention, SinkTypes, SourceKeys, Subscribers, Worker
+from relay.config.route_compiler import compile_routes
+from relay.config.schema import SinkTypes, SourceSettings
 from relay.config.sections import Sections, read_sections
-from relay.config.sink import SinkSettings
-from relay.config.unused import warn_of_unused
-from relay.config.variables import Filled, fill
+from relay.config.unused import warn_about_unused
+from relay.config.variables import SubstitutedDocument, substitute_variables
 from relay.config.yaml import parse
 from relay.errors import ConfigError
 from relay.model import Account
-from relay.routing import Route
 
 _SHORT_TOKEN = 8
-
-
-@dataclass(frozen=True)
-class Source:
-    """An amoCRM account that sends to us. An empty account accepts every account's hooks."""
-
-    name: str
-    token: SecretStr
-    account: Account
-    ignore_users: frozenset[str]
-    timezone: str
-    api: Api | None = None
-
-
-@dataclass(frozen=True)
-class Config:
-    """A valid configuration, ready to use. `version` follows from the files alone: secrets are not in it."""
-
-    version: str
-    sources: Mapping[str, Source]
-    sinks: Mapping[str, SinkSettings]
-    routes: tuple[Route, ...]
-    tables: Mapping[str, Mapping[str, str]]
-    ingress: Ingress
-    retention: Retention
-    worker: Worker
-    subscribers: Subscribers
-    api_users: tuple[ApiUser, ...] = ()
-    findings: tuple[Finding, ...] = ()  # what `check --strict` refuses
-    hook_tokens: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # of each source
-    _by_event: Mapping[tuple[str, str], tuple[Route, ...]] = field(default_factory=dict, repr=False)
-
-    def routes_for(self, source: str, names: Set[str]) -> tuple[Route, ...]:
-        """Return the routes for an event of a source under any of its names, in the file's order."""
-        if len(names) == 1:
-            (name,) = names
-            return self._by_event.get((source, name), ())
-        return tuple(route for route in self.routes if _concerns(route, source) and not route.on.isdisjoint(names))
 
 
 def load_file(path: str, *, environ: Mapping[str, str], sink_types: SinkTypes) -> Config:
@@ -80,7 +41,7 @@ def load_sources(path: str, *, environ: Mapping[str, str]) -> Mapping[str, Sourc
     document = parse(_read(path), findings)
     whole = document.value if isinstance(document.value, dict) else {}
     document = replace(document, value={"sources": whole.get("sources")})
-    filled = fill(document, environ, findings)
+    filled = substitute_variables(document, environ, findings)
     sections = read_sections(filled.value, Reading(document, findings, filled.given), {})
     findings.hide(secret.get_secret_value() for _, secret in _secrets(sections))
     findings.raise_errors()
@@ -101,14 +62,14 @@ def load(
     """
     findings = Findings(file)
     document = parse(text, findings)
-    filled = fill(document, environ, findings)
+    filled = substitute_variables(document, environ, findings)
     reading = Reading(document, findings, filled.given)
     sections = read_sections(filled.value, reading, sink_types)
     findings.hide(secret.get_secret_value() for _, secret in _secrets(sections))
     routes = compile_routes(sections, reading, sink_types, names)
-    users = api_users(sections, reading)
+    users = build_api_users(sections, reading)
     findings.raise_errors()
-    warn_of_unused(sections, reading)
+    warn_about_unused(sections, reading)
     _warn_of_weak_secrets(sections, filled, reading)
     _warn_of_open_tokens(sections, environ, reading)
     return Config(
@@ -123,12 +84,6 @@ def load(
         subscribers=sections.subscribers,
         api_users=users,
         findings=findings.told_warnings(),
-        hook_tokens={name: keys.token.get_secret_value().encode() for name, keys in sections.sources.items()},
-        _by_event={
-            (source, name): tuple(route for route in routes if _concerns(route, source) and name in route.on)
-            for source in sections.sources
-            for name in {name for route in routes for name in route.on}
-        },
     )
 
 
@@ -146,23 +101,19 @@ def _version(text: str, names: Mapping[str, AccountNames]) -> str:
     return blake2b((text + told).encode(), digest_size=6).hexdigest()
 
 
-def _source(name: str, keys: SourceKeys) -> Source:
+def _source(name: str, keys: SourceSettings) -> Source:
     account = Account(id=keys.account.id, subdomain=keys.account.subdomain)
-    api = None if keys.api is None else api_of(name, keys.api, keys.account.subdomain)
+    api = None if keys.api is None else make_account_api(name, keys.api, keys.account.subdomain)
     return Source(name, keys.token, account, keys.ignore_users, keys.timezone, api)
 
 
-def _concerns(route: Route, source: str) -> bool:
-    return route.sources is None or source in route.sources
-
-
-def _secrets(sections: Sections) -> Iterator[tuple[Path, SecretStr]]:
+def _secrets(sections: Sections) -> Iterator[tuple[YamlPath, SecretStr]]:
     yield from secrets(dict(sections.sources), ("sources",))
     yield from secrets(dict(sections.sinks), ("sinks",))
     yield from secrets(dict(sections.api_users), ("api_users",))
 
 
-def _warn_of_weak_secrets(sections: Sections, filled: Filled, reading: Reading) -> None:
+def _warn_of_weak_secrets(sections: Sections, filled: SubstitutedDocument, reading: Reading) -> None:
     for path, secret in _secrets(sections):
         if path in filled.defaulted:
             reading.warn(path, f"{path[-1]} is a default that everybody can read: set {filled.defaulted[path]}")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from relay.config.findings import Findings, Path, did_you_mean, discreet, shown
+from relay.config.findings import Findings, YamlPath, did_you_mean, discreet, format_value
 from relay.config.yaml import Document
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -41,21 +41,21 @@ class Reading:
 
     document: Document
     findings: Findings
-    given: Mapping[Path, str]
+    given: Mapping[YamlPath, str]
 
-    def error(self, path: Path, text: str) -> None:
+    def error(self, path: YamlPath, text: str) -> None:
         """Note an error at a value."""
         self.findings.error(self.document.mark(path), self._discreet(path, text))
 
-    def key_error(self, path: Path, text: str) -> None:
+    def key_error(self, path: YamlPath, text: str) -> None:
         """Note an error at a key: it is unknown, or what it holds is incomplete."""
         self.findings.error(self.document.key(path), self._discreet(path, text))
 
-    def warn(self, path: Path, text: str) -> None:
+    def warn(self, path: YamlPath, text: str) -> None:
         """Note a warning at a key."""
         self.findings.warn(self.document.key(path), text)
 
-    def validate(self, model: type[Model], value: object, path: Path) -> Model | None:
+    def validate(self, model: type[Model], value: object, path: YamlPath) -> Model | None:
         """Read one value by its model; None where it has errors, which are noted."""
         try:
             return model.model_validate(value)
@@ -64,12 +64,14 @@ class Reading:
                 self._note(model, detail["type"], detail["loc"], detail, path)
             return None
 
-    def unknown_key(self, path: Path, known: Iterable[str]) -> None:
+    def unknown_key(self, path: YamlPath, known: Iterable[str]) -> None:
         """Note a key that means nothing here."""
         name = str(path[-1])
         self.key_error(path, f"unknown key {name}, {did_you_mean(name, known)}")
 
-    def _note(self, model: type[BaseModel], kind: str, loc: Path, detail: Mapping[str, Any], prefix: Path) -> None:
+    def _note(
+        self, model: type[BaseModel], kind: str, loc: YamlPath, detail: Mapping[str, Any], prefix: YamlPath
+    ) -> None:
         path = self._place(prefix, loc)
         name = str(loc[-1]) if loc else ""
         if kind == "missing":
@@ -80,10 +82,10 @@ class Reading:
             words = _words(kind, detail)
             self.error(path, f"{path[-1]}: {words}" if isinstance(path[-1], str) else words)
 
-    def _discreet(self, path: Path, text: str) -> str:
+    def _discreet(self, path: YamlPath, text: str) -> str:
         return discreet(text, [value for place, value in self.given.items() if place[: len(path)] == path])
 
-    def _place(self, path: Path, loc: Path) -> Path:
+    def _place(self, path: YamlPath, loc: YamlPath) -> YamlPath:
         """Find the way through the document: pydantic also names a union's members, which are not there."""
         for part in loc:
             if (*path, part) in self.document.values:
@@ -101,13 +103,15 @@ def _words(kind: str, detail: Mapping[str, Any]) -> str:
         expected = detail["ctx"]["expected"]
         known = re.findall(r"'([^']*)'", expected)
         return (
-            f"{shown(value)} is unknown, {did_you_mean(str(value), known)}" if known else f"must be {expected.lower()}"
+            f"{format_value(value)} is unknown, {did_you_mean(str(value), known)}"
+            if known
+            else f"must be {expected.lower()}"
         )
     words = _KINDS.get(kind) or str(detail["msg"]).replace("Input should", "must")
     return words + (": quote it" if kind == "string_type" and isinstance(value, int | float) else "")
 
 
-def keys_of(model: type[BaseModel], path: Path) -> list[str]:
+def keys_of(model: type[BaseModel], path: YamlPath) -> list[str]:
     """List the keys that are possible at a path within a model."""
     models = [model]
     for part in path:
@@ -122,7 +126,7 @@ def keys_of(model: type[BaseModel], path: Path) -> list[str]:
     return sorted({field.alias or name for found in models for name, field in found.model_fields.items()})
 
 
-def secrets(value: object, path: Path = ()) -> Iterator[tuple[Path, SecretStr]]:
+def secrets(value: object, path: YamlPath = ()) -> Iterator[tuple[YamlPath, SecretStr]]:
     """Find every secret within a model that was read, and where it stands."""
     if isinstance(value, SecretStr):
         yield path, value

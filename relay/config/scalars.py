@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from relay.retrying import parse_duration, parse_rate, show_duration
 
 
-def show_rate(rate: tuple[int, int]) -> str:
+def format_rate(rate: tuple[int, int]) -> str:
     """Write a rate as the YAML does."""
     count, per_ms = rate
     return f"{count}/{show_duration(per_ms)}"
@@ -26,7 +26,7 @@ Duration = Annotated[
 Rate = Annotated[
     tuple[int, int],
     BeforeValidator(parse_rate),
-    PlainSerializer(show_rate),
+    PlainSerializer(format_rate),
     WithJsonSchema({"type": "string", "pattern": r"^\d+/\d*(ms|s|m|h|d)$", "examples": ["4/s", "15/3s", "300/1m"]}),
 ]
 """(count, per milliseconds), written "4/s", "15/3s", "300/1m"."""
@@ -36,7 +36,7 @@ _HOST = re.compile(
 )
 
 
-def parse_trusted(value: object) -> IPv4Network | IPv6Network | str:
+def parse_trusted_host(value: object) -> IPv4Network | IPv6Network | str:
     """Read a network ("10.1.0.0/16", "127.0.0.1") or a host's name. Raise ValueError saying what would be right."""
     if isinstance(value, IPv4Network | IPv6Network):
         return value
@@ -51,9 +51,9 @@ def parse_trusted(value: object) -> IPv4Network | IPv6Network | str:
     return text
 
 
-Trusted: TypeAlias = Annotated[
+TrustedHost: TypeAlias = Annotated[
     IPv4Network | IPv6Network | str,
-    BeforeValidator(parse_trusted),
+    BeforeValidator(parse_trusted_host),
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "examples": ["127.0.0.1/32", "app.internal"]}),
 ]

@@ -17,13 +17,13 @@ from pydantic import (
     model_validator,
 )
 
-from relay.config.api import ApiKeys, api_of
-from relay.config.findings import did_you_mean, shown
-from relay.config.scalars import Duration, Trusted
+from relay.config.api import ApiSettings, make_account_api
+from relay.config.findings import did_you_mean, format_value
+from relay.config.scalars import Duration, TrustedHost
 from relay.config.sink import SinkSettings, Timeout
 from relay.retrying import parse_duration
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,256}")
 _SIZE = re.compile(r"(\d{1,9})\s*(B|KiB|MiB)?", re.ASCII)
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024, None: 1}
@@ -76,7 +76,7 @@ def _timezone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:  # OSError: a folder of zones, such as Europe
-        raise ValueError(f"{shown(name)} is no time zone, {_nearest_zone(name)}") from error
+        raise ValueError(f"{format_value(name)} is no time zone, {_nearest_zone(name)}") from error
     return name
 
 
@@ -88,7 +88,7 @@ def _nearest_zone(name: str) -> str:
 def _size(value: object) -> int:
     found = _SIZE.fullmatch(str(value).strip())
     if isinstance(value, bool) or not found:
-        raise ValueError(f"{shown(value)} is not a size: write a whole number and B, KiB or MiB, such as 1MiB")
+        raise ValueError(f"{format_value(value)} is not a size: write a whole number and B, KiB or MiB, such as 1MiB")
     return int(found[1]) * _SIZES[found[2]]
 
 
@@ -116,31 +116,31 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class AccountKeys(Section):
+class AccountSettings(Section):
     """The amoCRM account that a source is. Another account's hook is kept, marked refused, and not routed."""
 
     subdomain: str = ""
     id: Text = ""
 
 
-class SourceKeys(Section):
+class SourceSettings(Section):
     """An amoCRM account that sends to us, at POST /hooks/<name>/<token>."""
 
     type: Literal["amocrm"]
     token: Annotated[SecretStr, AfterValidator(_token)] = Field(description="The secret part of the hook's address")
-    account: AccountKeys = Field(default_factory=AccountKeys)
+    account: AccountSettings = Field(default_factory=AccountSettings)
     ignore_users: frozenset[Text] = Field(frozenset(), description="Whose changes are not routed: breaks echo loops")
     timezone: Timezone = "UTC"
-    api: ApiKeys | None = Field(None, description="The account's own API: for connect, names, fetch and catch-up")
+    api: ApiSettings | None = Field(None, description="The account's own API: for connect, names, fetch and catch-up")
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         if self.api is not None:
-            api_of("", self.api, self.account.subdomain)
+            make_account_api("", self.api, self.account.subdomain)
         return self
 
 
-class ApiUserKeys(Section):
+class ApiUserSettings(Section):
     """An application, or whoever runs it, that may subscribe through the amoCRM-compatible API."""
 
     login: str = Field(min_length=1, max_length=200, description="USER_LOGIN: as a rule an e-mail address")
@@ -153,7 +153,7 @@ class Table(RootModel[dict[str, Text]]):
     """A table for the filter lookup('name'). Keys are compared as text, values are texts."""
 
 
-class RouteKeys(BaseModel):
+class RouteSettings(BaseModel):
     """A rule: on which events, where which conditions hold, to which sinks. Its other keys are the sink's content."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -176,7 +176,7 @@ def _lasting(default: str, description: str) -> Any:
     return Field(parse_duration(default), ge=1_000, description=description, json_schema_extra={"default": default})
 
 
-class Ingress(Section):
+class IngressSection(Section):
     """How hooks are received."""
 
     max_body: Annotated[Size, Field(ge=1024, le=16 * 1024 * 1024)] = Field(
@@ -184,7 +184,7 @@ class Ingress(Section):
     )
 
 
-class Retention(Section):
+class RetentionSection(Section):
     """How long the past is kept. Nothing that is still to be delivered is ever removed."""
 
     finished: Duration = _lasting("7d", "Delivered, skipped, unrouted, refused…")
@@ -192,7 +192,7 @@ class Retention(Section):
     count: int = Field(200_000, ge=1, description="At most so many receipts: the oldest finished ones go first")
 
 
-class Worker(Section):
+class WorkerSection(Section):
     """How workers take work."""
 
     inbox_lease: Duration = _lasting("30s", "A receipt that is not routed by then is taken again")
@@ -200,26 +200,26 @@ class Worker(Section):
     batch: int = Field(200, ge=1, le=1_000, description="Receipts that one call to the store takes")
 
 
-class Subscribers(Section):
+class SubscribersSection(Section):
     """Applications that subscribed through the API. Their addresses come from outside."""
 
-    allow: tuple[Trusted, ...] = Field(
+    allow: tuple[TrustedHost, ...] = Field(
         (), description="Networks and hosts, not public, that may be sent to all the same"
     )
     timeout: Timeout = Field(2_000, description="amoCRM's own two seconds", json_schema_extra={"default": "2s"})
     concurrency: int = Field(4, ge=1, le=1_000, description="Calls at a time, of one subscriber")
 
 
-class File(Section):
+class ConfigFile(Section):
     """The whole file. `sinks` are checked by their types, and `routes` with them."""
 
-    sources: dict[str, SourceKeys] = Field(min_length=1)
+    sources: dict[str, SourceSettings] = Field(min_length=1)
     sinks: dict[str, dict[str, Any]] = {}
     tables: dict[str, Table] = {}
     templates: dict[str, Any] = Field({}, description="Bodies that routes refer to by name")
-    routes: list[RouteKeys] = []
-    api_users: list[ApiUserKeys] = Field([], description="Who may subscribe through the amoCRM-compatible API")
-    ingress: Ingress = Field(default_factory=Ingress)
-    retention: Retention = Field(default_factory=Retention)
-    worker: Worker = Field(default_factory=Worker)
-    subscribers: Subscribers = Field(default_factory=Subscribers)
+    routes: list[RouteSettings] = []
+    api_users: list[ApiUserSettings] = Field([], description="Who may subscribe through the amoCRM-compatible API")
+    ingress: IngressSection = Field(default_factory=IngressSection)
+    retention: RetentionSection = Field(default_factory=RetentionSection)
+    worker: WorkerSection = Field(default_factory=WorkerSection)
+    subscribers: SubscribersSection = Field(default_factory=SubscribersSection)

@@ -6,20 +6,20 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from relay.config.findings import Path, did_you_mean, shown
+from relay.config.findings import YamlPath, did_you_mean, format_value
 from relay.config.reading import Reading
 from relay.config.schema import (
-    NAME,
-    ApiUserKeys,
-    File,
-    Ingress,
-    Retention,
-    RouteKeys,
+    NAME_PATTERN,
+    ApiUserSettings,
+    ConfigFile,
+    IngressSection,
+    RetentionSection,
+    RouteSettings,
     SinkTypes,
-    SourceKeys,
-    Subscribers,
+    SourceSettings,
+    SubscribersSection,
     Table,
-    Worker,
+    WorkerSection,
 )
 from relay.config.sink import SinkSettings
 from relay.config.yaml import Plain
@@ -33,16 +33,16 @@ Section = dict[str, Plain]
 class Sections:
     """What could be read, and the names of all that is there: who refers to a broken sink makes no second mistake."""
 
-    sources: Mapping[str, SourceKeys]
+    sources: Mapping[str, SourceSettings]
     sinks: Mapping[str, SinkSettings]
     tables: Mapping[str, Table]
     templates: Mapping[str, Plain]
-    routes: Mapping[int, RouteKeys]  # by their position
-    api_users: Mapping[int, ApiUserKeys]  # by their position
-    ingress: Ingress
-    retention: Retention
-    worker: Worker
-    subscribers: Subscribers
+    routes: Mapping[int, RouteSettings]  # by their position
+    api_users: Mapping[int, ApiUserSettings]  # by their position
+    ingress: IngressSection
+    retention: RetentionSection
+    worker: WorkerSection
+    subscribers: SubscribersSection
     source_names: frozenset[str]
     table_names: frozenset[str]
     sink_types: Mapping[str, str | None]  # of every sink; None where its type is not known
@@ -55,16 +55,16 @@ def read_sections(value: Plain, reading: Reading, sink_types: SinkTypes) -> Sect
     if not sources:
         reading.key_error(("sources",), "sources is missing: name at least one, with its type and token")
     return Sections(
-        sources=file.each("sources", sources, SourceKeys),
+        sources=file.each("sources", sources, SourceSettings),
         sinks=_sinks(sinks, reading, sink_types),
         tables=file.each("tables", tables, Table),
         templates=file.mapping("templates"),
-        routes=file.listed("routes", RouteKeys, "each route begins with - name:"),
-        api_users=file.listed("api_users", ApiUserKeys, "each user begins with - login:"),
-        ingress=file.one("ingress", Ingress),
-        retention=file.one("retention", Retention),
-        worker=file.one("worker", Worker),
-        subscribers=file.one("subscribers", Subscribers),
+        routes=file.listed("routes", RouteSettings, "each route begins with - name:"),
+        api_users=file.listed("api_users", ApiUserSettings, "each user begins with - login:"),
+        ingress=file.one("ingress", IngressSection),
+        retention=file.one("retention", RetentionSection),
+        worker=file.one("worker", WorkerSection),
+        subscribers=file.one("subscribers", SubscribersSection),
         source_names=frozenset(sources),
         table_names=frozenset(tables),
         sink_types={name: _type(sink, sink_types) for name, sink in sinks.items()},
@@ -78,9 +78,9 @@ class _File:
         self._reading = reading
         self._value: Section = value if isinstance(value, dict) else {}
         if value is not None and not isinstance(value, dict):
-            reading.error((), f"the file must be a mapping with the keys {', '.join(File.model_fields)}")
-        for key in self._value.keys() - File.model_fields.keys():
-            reading.unknown_key((key,), File.model_fields)
+            reading.error((), f"the file must be a mapping with the keys {', '.join(ConfigFile.model_fields)}")
+        for key in self._value.keys() - ConfigFile.model_fields.keys():
+            reading.unknown_key((key,), ConfigFile.model_fields)
 
     def mapping(self, section: str) -> Section:
         value = self._value.get(section)
@@ -92,9 +92,10 @@ class _File:
     def named(self, section: str) -> Section:
         found = self.mapping(section)
         for name in found:
-            if not NAME.fullmatch(name):
+            if not NAME_PATTERN.fullmatch(name):
                 self._reading.key_error(
-                    (section, name), f"{shown(name)} cannot be a name: use a-z, 0-9, - and _, at most 63 characters"
+                    (section, name),
+                    f"{format_value(name)} cannot be a name: use a-z, 0-9, - and _, at most 63 characters",
                 )
         return found
 
@@ -119,10 +120,10 @@ class _File:
 def _sinks(sinks: Section, reading: Reading, sink_types: SinkTypes) -> dict[str, SinkSettings]:
     read: dict[str, SinkSettings] = {}
     for name, value in sinks.items():
-        path: Path = ("sinks", name)
+        path: YamlPath = ("sinks", name)
         if name.startswith(SUBSCRIBER):
             reading.key_error(
-                path, f"{shown(name)} is the name of a subscriber's sink: begin it with anything but sub-"
+                path, f"{format_value(name)} is the name of a subscriber's sink: begin it with anything but sub-"
             )
         sink_type = _type(value, sink_types)
         if sink_type is None:
@@ -137,11 +138,11 @@ def _type(sink: Plain, sink_types: SinkTypes) -> str | None:
     return found if isinstance(found, str) and found in sink_types else None
 
 
-def _wrong_type(sink: Plain, path: Path, reading: Reading, sink_types: SinkTypes) -> None:
+def _wrong_type(sink: Plain, path: YamlPath, reading: Reading, sink_types: SinkTypes) -> None:
     if not isinstance(sink, dict):
         reading.error(path, f"{path[-1]}: must be a mapping (key: value)")
     elif "type" not in sink:
         reading.key_error(path, f"type is missing, known: {', '.join(sorted(sink_types))}")
     else:
         name = str(sink["type"])
-        reading.error((*path, "type"), f"unknown type {shown(name)}, {did_you_mean(name, sink_types)}")
+        reading.error((*path, "type"), f"unknown type {format_value(name)}, {did_you_mean(name, sink_types)}")

@@ -6,7 +6,7 @@ from relay.config.reading import Reading
 from relay.config.sections import Sections
 
 
-def warn_of_unused(sections: Sections, reading: Reading) -> None:
+def warn_about_unused(sections: Sections, reading: Reading) -> None:
     """Warn of sinks, templates and tables that no route uses."""
     routes = list(sections.routes.values())
     contents = [dict(keys.content) for keys in routes]

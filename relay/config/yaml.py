@@ -13,8 +13,8 @@ from typing import TypeAlias
 import yaml
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from relay.config.findings import Findings, Mark, Path
-from relay.config.yaml_words import explain
+from relay.config.findings import Findings, Position, YamlPath
+from relay.config.yaml_errors import explain_syntax_error
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
@@ -37,14 +37,14 @@ class Document:
 
     name: str
     value: Plain
-    values: Mapping[Path, Mark]
-    keys: Mapping[Path, Mark]
+    values: Mapping[YamlPath, Position]
+    keys: Mapping[YamlPath, Position]
 
-    def mark(self, path: Path) -> Mark:
+    def mark(self, path: YamlPath) -> Position:
         """Find the value at a path, or the nearest parent that exists."""
         return _nearest(path, self.values)
 
-    def key(self, path: Path) -> Mark:
+    def key(self, path: YamlPath) -> Position:
         """Find the key at a path (of a list item: the item), or the nearest parent's."""
         while path and path not in self.keys and path not in self.values:
             path = path[:-1]
@@ -64,7 +64,7 @@ def parse(text: str, findings: Findings) -> Document:
     except _RefusedError as refused:
         findings.fail(refused.mark, refused.text)
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # \U and %YAML with absurd numbers are not YAMLErrors
-        findings.fail(*explain(error, text))
+        findings.fail(*explain_syntax_error(error, text))
     for mark in loader.unused_anchors():
         findings.error(mark, "a text that starts with & is read as an anchor, and nothing refers to it: quote it")
     return Document(findings.file, value, builder.values, builder.keys)
@@ -73,7 +73,7 @@ def parse(text: str, findings: Findings) -> Document:
 class _RefusedError(Exception):
     """What is YAML and still not read."""
 
-    def __init__(self, mark: Mark, text: str) -> None:
+    def __init__(self, mark: Position, text: str) -> None:
         super().__init__(text)
         self.mark = mark
         self.text = text
@@ -85,7 +85,7 @@ class _Loader(yaml.SafeLoader):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._depth = 0
-        self._anchored: dict[str, Mark] = {}
+        self._anchored: dict[str, Position] = {}
         self._used: set[str] = set()
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
@@ -97,7 +97,7 @@ class _Loader(yaml.SafeLoader):
         finally:
             self._depth -= 1
 
-    def unused_anchors(self) -> list[Mark]:
+    def unused_anchors(self) -> list[Position]:
         return [mark for anchor, mark in self._anchored.items() if anchor not in self._used]
 
     def _inspect(self, event: yaml.NodeEvent) -> None:
@@ -115,13 +115,13 @@ class _Builder:
     """Turn nodes into plain values and note their places."""
 
     def __init__(self, text: str, findings: Findings) -> None:
-        self.values: dict[Path, Mark] = {}
-        self.keys: dict[Path, Mark] = {}
+        self.values: dict[YamlPath, Position] = {}
+        self.keys: dict[YamlPath, Position] = {}
         self._text = text
         self._findings = findings
         self._open: list[Node] = []
 
-    def build(self, node: Node, path: Path) -> Plain:
+    def build(self, node: Node, path: YamlPath) -> Plain:
         self.values[path] = _mark(node)
         if len(self.values) > _VALUES:
             raise _RefusedError(_mark(node), f"more than {_VALUES} values, aliases counted each time")
@@ -129,7 +129,7 @@ class _Builder:
             return self._collection(node, path)
         return self._scalar(node)
 
-    def _collection(self, node: CollectionNode, path: Path) -> Plain:
+    def _collection(self, node: CollectionNode, path: YamlPath) -> Plain:
         if node in self._open:
             raise _RefusedError(_mark(node), "an anchor that contains itself")
         self._open.append(node)
@@ -155,7 +155,7 @@ class _Builder:
             return text
         return _plain(text)
 
-    def _mapping(self, node: CollectionNode, path: Path) -> Plain:
+    def _mapping(self, node: CollectionNode, path: YamlPath) -> Plain:
         if _is_template(node):
             source = self._text[node.start_mark.index : node.end_mark.index]
             self._findings.error(_mark(node), "{{ … }} without quotes is read as a mapping: quote it")
@@ -177,7 +177,7 @@ class _Builder:
             return str(node.value)
         return None
 
-    def _is_new(self, name: str, node: Node, path: Path) -> bool:
+    def _is_new(self, name: str, node: Node, path: YamlPath) -> bool:
         first = self.keys.get((*path, name))
         if first:
             self._findings.error(_mark(node), f"{name} is here twice, first at {first[0]}:{first[1]}: keep one")
@@ -201,12 +201,12 @@ def _is_template(node: CollectionNode) -> bool:
     return bool(node.flow_style) and len(node.value) == 1 and isinstance(node.value[0][0], MappingNode)
 
 
-def _mark(place: Node | yaml.Event) -> Mark:
+def _mark(place: Node | yaml.Event) -> Position:
     mark = place.start_mark
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
-def _nearest(path: Path, marks: Mapping[Path, Mark]) -> Mark:
+def _nearest(path: YamlPath, marks: Mapping[YamlPath, Position]) -> Position:
     while path and path not in marks:
         path = path[:-1]
     return marks.get(path, (1, 1))

@@ -9,7 +9,7 @@ import msgspec
 import uuid_utils
 from yarl import URL
 
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.demo.check import DemoState, SentHook, missing_results
 from relay.errors import RelayError
 from relay.live_config import make_sinks

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Literal, TypeAlias
 
 from relay.accounts.source_health import SourceHealth
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.model import SUBSCRIBER, Record
 from relay.operations.examination import Examination
 from relay.sinks.subscriber.sink import is_subscriber
@@ -167,7 +167,7 @@ def _diagnose_source(name: str, health: SourceHealth | None) -> Diagnosis:
         means = "amoCRM has disabled the hook after too many failures, and sends nothing"
         return Diagnosis(about=about, grade="bad", found=f"disabled, {last}", means=means, advice=reconnect)
     if health.silent:
-        means = f"by its rhythm a hook should have come within {format_duration(health.patience_ms or 0)}"
+        means = f"by its rhythm a hook should have come within {format_duration(health.max_silence_ms or 0)}"
         advice = f"is the address right? {reconnect}"
         return Diagnosis(about=about, grade="bad", found=f"silent, {last}", means=means, advice=advice)
     if health.hook == "missing":

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from relay.accounts.source_health import SourceHealth, load
-from relay.config.load import Config
+from relay.accounts.source_health import SourceHealth, load_health
+from relay.config.config import Config
 from relay.model import Record
 from relay.store.health import Durability, MemoryUse, read_durability, read_memory_use
 from relay.store.reader import Reader
@@ -36,6 +36,6 @@ async def examine(reader: Reader, config: Config, namespace: str) -> Examination
         clock_skew_ms=now - (before + after) // 2,
         oldest_unrouted_ms=await reader.oldest_unrouted(now),
         sinks=await reader.sinks(),
-        sources={name: await load(shared, name) for name, source in config.sources.items() if source.api},
+        sources={name: await load_health(shared, name) for name, source in config.sources.items() if source.api},
         now=now,
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import uuid_utils
 
 from relay.amocrm.events import read
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.errors import Malformed, RelayError
 from relay.live_config import make_sinks
 from relay.model import Event, Json, NewDelivery, Receipt, Record

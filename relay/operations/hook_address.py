@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.errors import ConfigError
 
 

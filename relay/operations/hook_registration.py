@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from relay.accounts.client import AccountClient
-from relay.accounts.hooks import Change, change, enable_hook, list_hooks, set_hook
+from relay.accounts.hooks import HookDiff, diff_hooks, enable_hook, list_hooks, set_hook
 from relay.logs import mask
 from relay.model import Record
 
@@ -15,7 +15,7 @@ class HookRegistration(Record):
 
     url: str
     events: Sequence[str]
-    change: Change
+    change: HookDiff
     disabled: bool  # still disabled afterwards: amoCRM sends nothing
 
 
@@ -26,7 +26,7 @@ async def register_hook(
 
     Changes nothing where the account's webhook is as it should be. Raises as the client does.
     """
-    needed = change(await list_hooks(client), address, events)
+    needed = diff_hooks(await list_hooks(client), address, events)
     accepted = events - frozenset(needed.unknown)
     if needed.disabled and enable and not dry_run:
         await enable_hook(client, address, accepted)

@@ -1,6 +1,6 @@
 """Describe the request that a delivery sends, as its sink describes it: secrets masked. Pure."""
 
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.live_config import make_sinks
 from relay.model import Json
 

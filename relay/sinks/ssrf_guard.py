@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
-from relay.config.scalars import Trusted
+from relay.config.scalars import TrustedHost
 from relay.transport import Session
 
 PORTS = frozenset({80, 443, 8080, 8443})
@@ -51,7 +51,7 @@ _FORBIDDEN = [
 _UNICAST = IPv6Network("2000::/3")  # all that is given out of IPv6
 
 
-def url_refusal(url: str, allow: Collection[Trusted] = ()) -> str | None:
+def url_refusal(url: str, allow: Collection[TrustedHost] = ()) -> str | None:
     """Return why a subscriber's address is refused, by what it says itself; None where nothing speaks against it.
 
     `allow` holds networks and names that the operator trusts. A name is not resolved here. Pure.
@@ -72,7 +72,7 @@ def url_refusal(url: str, allow: Collection[Trusted] = ()) -> str | None:
     return None if host in allow else _check_host(host, parsed.port, allow)
 
 
-def _check_host(host: str, port: int | None, allow: Collection[Trusted]) -> str | None:
+def _check_host(host: str, port: int | None, allow: Collection[TrustedHost]) -> str | None:
     if (address := _written_address(host)) is not None:
         if _trusted(address, allow):
             return None
@@ -89,7 +89,7 @@ def _check_host(host: str, port: int | None, allow: Collection[Trusted]) -> str 
     return None
 
 
-def ip_refusal(address: IPv4Address | IPv6Address, allow: Collection[Trusted] = ()) -> str | None:
+def ip_refusal(address: IPv4Address | IPv6Address, allow: Collection[TrustedHost] = ()) -> str | None:
     """Return why nothing may be sent to an address; None where it is public, or the operator trusts it. Pure."""
     if _trusted(address, allow):
         return None
@@ -101,7 +101,7 @@ def ip_refusal(address: IPv4Address | IPv6Address, allow: Collection[Trusted] = 
     return None
 
 
-def _trusted(address: IPv4Address | IPv6Address, allow: Collection[Trusted]) -> bool:
+def _trusted(address: IPv4Address | IPv6Address, allow: Collection[TrustedHost]) -> bool:
     return any(not isinstance(trusted, str) and address in trusted for trusted in allow)
 
 
@@ -123,7 +123,7 @@ class CheckedResolver:
     In threads of its own: those that the process shares must not wait for somebody's name servers.
     """
 
-    def __init__(self, allow: Callable[[], Collection[Trusted]], look_up: Lookup = look_up) -> None:
+    def __init__(self, allow: Callable[[], Collection[TrustedHost]], look_up: Lookup = look_up) -> None:
         self._allow = allow
         self._look_up = look_up
         self._threads = ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="outside-names")
@@ -143,7 +143,7 @@ class CheckedResolver:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def open_guarded_session(allow: Callable[[], Collection[Trusted]], look_up: Lookup = look_up) -> Session:
+def open_guarded_session(allow: Callable[[], Collection[TrustedHost]], look_up: Lookup = look_up) -> Session:
     """Open the session for addresses from outside. To be called inside the running loop, and closed there.
 
     A written IP address never comes to a resolver: `check_url` must have passed before.

@@ -8,7 +8,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from relay.config.address import redis_options
+from relay.config.store_address import redis_options
 
 CONNECT_SECONDS = 1.5
 

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from relay.accounts.source_health import SourceHealth, load
+from relay.accounts.source_health import SourceHealth, load_health
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
@@ -65,7 +65,9 @@ class StoreWatch:
             log.error("store.full", used=self.room and self.room.used, limit=self.room and self.room.limit)
 
     async def _heard(self) -> dict[str, SourceHealth]:
-        found = {name: await load(self._shared, name) for name, one in self._live.config.sources.items() if one.api}
+        found = {
+            name: await load_health(self._shared, name) for name, one in self._live.config.sources.items() if one.api
+        }
         return {name: heard for name, heard in found.items() if heard is not None}
 
 
@@ -74,7 +76,7 @@ def _source(heard: SourceHealth) -> dict[str, object]:
         "hook": heard.hook,
         "silent": heard.silent,
         "last_received_at": heard.last_at,
-        "patience_ms": heard.patience_ms,
+        "patience_ms": heard.max_silence_ms,
         "checked_at": heard.checked_at,
         "problem": heard.problem or None,
     }

@@ -8,7 +8,7 @@ import uuid_utils
 from starlette.types import Receive, Scope, Send
 
 from relay.amocrm.events import carries_change_time
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.store.body import digest

@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from relay.config.load import load
-from relay.config.schema import Subscribers
+from relay.config.schema import SubscribersSection
 from relay.model import Delivery, Outcome, Receipt, Subscription
 from relay.planning import plan_receipt
 from relay.processes.ports import free_port
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 HOOKS = Path(__file__).parents[1] / "fixtures" / "amocrm"
-ALLOW = Subscribers(allow=("127.0.0.1/32",))
+ALLOW = SubscribersSection(allow=("127.0.0.1/32",))
 CONFIG = load("sources: {acme: {type: amocrm, token: long-enough}}", file="x", environ={}, sink_types={})
 
 # amoCRM's own unusual spellings of a fact; sent on they have the usual one.

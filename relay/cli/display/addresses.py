@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.operations.hook_address import hook_path
 from relay.processes.supervisor import Processes
 

@@ -9,7 +9,7 @@ from typing import Self
 from relay.cli.display.arrival import format_arrival
 from relay.cli.display.demo_live import LiveView
 from relay.cli.display.output import print_lines
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.demo.check import DemoState, stored_arrivals, vendor_path
 from relay.demo.run import DemoRun
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from yarl import URL
 
 from relay.amocrm.form import decode
-from relay.config.schema import Subscribers
+from relay.config.schema import SubscribersSection
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.logs import log
 from relay.model import SUBSCRIBER, Decision, Delivery, Json, Outcome, Result, Subscription
@@ -46,7 +46,7 @@ class SubscriberSink(_Subscriber):
     Its session must be a guarded one (`open_guarded_session`): the address comes from outside.
     """
 
-    def __init__(self, subscription: Subscription, settings: Subscribers, subscriptions: Subscriptions) -> None:
+    def __init__(self, subscription: Subscription, settings: SubscribersSection, subscriptions: Subscriptions) -> None:
         super().__init__(subscription.sink, SubscriberSettings())
         self.timeout_ms, self.concurrency = settings.timeout, settings.concurrency
         self._subscription = subscription

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from starlette.routing import BaseRoute
 
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.store.access import Access
 from relay.store.subscriptions import Subscriptions
 from relay.web.subscriptions import openapi, v1, v2, v4

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from relay.amocrm.events import SUBSCRIBABLE
 from relay.amocrm.form import is_index
 from relay.config.findings import did_you_mean
-from relay.config.scalars import Trusted
+from relay.config.scalars import TrustedHost
 from relay.model import Json, Record
 from relay.sinks.ssrf_guard import url_refusal
 from relay.web.subscriptions.errors import FORM, MISSING, UNKNOWN, Fault, wrong_shape
@@ -25,7 +25,7 @@ class SubscriptionRequest(Record):
     events: Sequence[str]
     name: str = ""
 
-    def url_faults(self, trusted: Collection[Trusted], path: str = "url") -> list[Fault]:
+    def url_faults(self, trusted: Collection[TrustedHost], path: str = "url") -> list[Fault]:
         """List what is wrong with the address as it is written, under the name that it has in the request.
 
         Where its name leads is checked at every delivery.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 
 from relay.config.api_users import ApiUser
-from relay.config.scalars import Trusted
+from relay.config.scalars import TrustedHost
 from relay.errors import LimitReached
 from relay.logs import log
 from relay.model import Json, Subscription
@@ -17,7 +17,7 @@ Items = list[dict[str, Json]]
 class SubscriptionService:
     """Subscribes and unsubscribes. What stands in the way of one item is its notice, and no matter of the others."""
 
-    def __init__(self, subscriptions: Subscriptions, trusted: Callable[[], Collection[Trusted]]) -> None:
+    def __init__(self, subscriptions: Subscriptions, trusted: Callable[[], Collection[TrustedHost]]) -> None:
         self._subscriptions = subscriptions
         self._trusted = trusted
 

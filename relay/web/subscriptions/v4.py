@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from relay.config.api_users import ApiUser
-from relay.config.scalars import Trusted
+from relay.config.scalars import TrustedHost
 from relay.errors import LimitReached
 from relay.logs import log
 from relay.model import Json, Subscription
@@ -25,7 +25,7 @@ MAX_SORT = 2**31 - 1
 
 
 def routes(
-    door: Authenticator, subscriptions: Subscriptions, trusted: Callable[[], Collection[Trusted]]
+    door: Authenticator, subscriptions: Subscriptions, trusted: Callable[[], Collection[TrustedHost]]
 ) -> list[Route]:
     """Return the routes of v4. `trusted`: what subscribers' addresses may be besides public ones."""
 

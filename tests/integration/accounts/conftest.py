@@ -8,10 +8,10 @@ import pytest
 import uvicorn
 from pydantic import SecretStr
 
-from relay.accounts.account import open_account
 from relay.accounts.client import AccountClient
-from relay.config.api import Api, OAuthKeys
-from relay.config.load import Source
+from relay.accounts.client_factory import make_account_client
+from relay.config.api import AccountApi, OAuthSettings
+from relay.config.config import Source
 from relay.model import Account, Limit
 from relay.sandbox.amocrm.access import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
 from relay.sandbox.amocrm.app import FakeAmocrm
@@ -59,14 +59,14 @@ def source(served) -> Callable[..., Source]:
     """Return the source whose account the fake is: under a long-lived token, or OAuth."""
 
     def make(*, oauth: bool = False, refresh: str = FIRST_REFRESH, rate: tuple[int, int] = (7, 1000)) -> Source:
-        keys = OAuthKeys(
+        keys = OAuthSettings(
             client_id=CLIENT_ID,
             client_secret=SecretStr(CLIENT_SECRET),
             redirect_uri=REDIRECT_URI,
             refresh_token=SecretStr(refresh),
         )
         credentials = keys if oauth else SecretStr(LONG_LIVED)
-        api = Api(
+        api = AccountApi(
             url=served.url, credentials=credentials, limit=Limit(key="account:acme", count=rate[0], per_ms=rate[1])
         )
         return Source("acme", SecretStr("long-enough"), Account(), frozenset(), "UTC", api)
@@ -82,7 +82,7 @@ def client(server, namespace, run, source) -> Iterator[Callable[..., AccountClie
     async def open_one(secret_key: str, **more) -> AccountClient:
         store, session = connect(server.url, answer_seconds=10), Session()
         opened.extend([store.aclose, session.close])
-        return open_account(source(**more), SharedState(store, namespace), session, SecretStr(secret_key))
+        return make_account_client(source(**more), SharedState(store, namespace), session, SecretStr(secret_key))
 
     yield lambda secret_key=SECRET_KEY, **more: run(open_one(secret_key, **more))
     for close in opened:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from relay.accounts.catch_up import CatchUp
-from relay.accounts.source_health import load
+from relay.accounts.source_health import load_health
 from relay.amocrm.events import read as parsed
 from relay.config.load import load as load_config
 from relay.errors import ConfigError
@@ -113,7 +113,7 @@ class Life:
             assert self.run(self.monitor.check_source(job)) == CHECK_EVERY_MS
 
     def heard(self):
-        return self.run(load(SharedState(self._store.client, self._store.namespace), "acme"))
+        return self.run(load_health(SharedState(self._store.client, self._store.namespace), "acme"))
 
     def diagnosed(self) -> tuple[str, str]:
         """Return what the doctor says of the source."""
@@ -133,9 +133,9 @@ class Life:
         async def work():
             now = time.time_ns() // 1_000_000
             one = CatchUp(self.source, self.config, self.client, self._store)
-            progress = await one.begin(now - since, now, now)
+            progress = await one.start_or_resume(now - since, now, now)
             while not progress.done:
-                progress = await one.page(progress, write=write)
+                progress = await one.process_page(progress, write=write)
             return progress
 
         return self.run(work())
@@ -219,9 +219,9 @@ def test_cut_off_it_goes_on_where_it_was(run, store, life):
         life.won()
     now = time.time_ns() // 1_000_000
     one = CatchUp(life.source, life.config, life.client, store)
-    run(one.page(run(one.begin(now - HOUR, now, now)), write=True))
+    run(one.process_page(run(one.start_or_resume(now - HOUR, now, now)), write=True))
     other = CatchUp(life.source, life.config, life.client, store)
-    again = run(other.begin(now - HOUR, None, now + MINUTE))
+    again = run(other.start_or_resume(now - HOUR, None, now + MINUTE))
     assert (again.page, again.until) == (2, now)
 
 

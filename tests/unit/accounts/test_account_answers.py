@@ -5,7 +5,7 @@ import json
 import pytest
 from multidict import CIMultiDict
 
-from relay.accounts.answers import SHUT_OUT_MS, Pause, pause, read
+from relay.accounts.answers import LOCKOUT_MS, Pause, parse_answer, required_pause
 from relay.errors import AccountRefused, AccountUnavailable
 from relay.transport import Response
 
@@ -29,12 +29,12 @@ def answer(status: int, body: object = b"", kind: str = JSON, **headers: str) ->
         (answer(429), 20, 60_000),  # and never more than a minute
         (answer(429, retry_after="7"), 3, 7_000),
         (answer(429, retry_after="0"), 0, 1),
-        (answer(403, b"<html>", HTML), 0, SHUT_OUT_MS),
+        (answer(403, b"<html>", HTML), 0, LOCKOUT_MS),
         (answer(403, b"<html>", HTML, retry_after="60"), 0, 60_000),
     ],
 )
 def test_too_many_requests_are_answered_with_a_pause(said: Response, tried: int, ms: int) -> None:
-    found = pause(said, tried, NOW)
+    found = required_pause(said, tried, NOW)
     assert isinstance(found, Pause)
     assert found.ms == ms
 
@@ -43,7 +43,7 @@ def test_too_many_requests_are_answered_with_a_pause(said: Response, tried: int,
     "said", [answer(200), answer(401), answer(403, {}, PROBLEM), answer(500), answer(503, retry_after="5")]
 )
 def test_nothing_else_is_a_pause_for_everybody(said: Response) -> None:
-    assert pause(said, 0, NOW) is None
+    assert required_pause(said, 0, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_nothing_else_is_a_pause_for_everybody(said: Response) -> None:
     ],
 )
 def test_what_an_answer_holds(said: Response, found: object) -> None:
-    assert read(WHAT, said) == found
+    assert parse_answer(WHAT, said) == found
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_an_answer_holds(said: Response, found: object) -> None:
 )  # fmt: skip
 def test_what_will_never_work_is_refused_with_its_reason(said: Response, text: str) -> None:
     with pytest.raises(AccountRefused) as caught:
-        read(WHAT, said)
+        parse_answer(WHAT, said)
     assert str(caught.value) == f"{WHAT}: {text}"
 
 
@@ -93,4 +93,4 @@ def test_what_will_never_work_is_refused_with_its_reason(said: Response, text: s
 )
 def test_what_may_work_later_is_unavailable(said: Response) -> None:
     with pytest.raises(AccountUnavailable):
-        read(WHAT, said)
+        parse_answer(WHAT, said)

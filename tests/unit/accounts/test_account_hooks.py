@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.accounts.hooks import AccountHook, Change, change
+from relay.accounts.hooks import AccountHook, HookDiff, diff_hooks
 
 OURS = "https://relay.example/hooks/acme/token"
 
@@ -11,9 +11,9 @@ def hook(url: str = OURS, *events: str, disabled: bool = False) -> AccountHook:
     return AccountHook(url=url, events=frozenset(events), disabled=disabled)
 
 
-def changed(**more: object) -> Change:
+def changed(**more: object) -> HookDiff:
     fields = {"new": False, "added": [], "removed": [], "disabled": False, "unknown": [], "strays": []}
-    return Change(**{**fields, **more})  # type: ignore[arg-type]
+    return HookDiff(**{**fields, **more})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ def changed(**more: object) -> Change:
         ),
     ],
 )
-def test_the_change(hooks: list[AccountHook], wanted: set[str], expected: Change) -> None:
-    assert change(hooks, OURS, wanted) == expected
+def test_the_change(hooks: list[AccountHook], wanted: set[str], expected: HookDiff) -> None:
+    assert diff_hooks(hooks, OURS, wanted) == expected
 
 
 @pytest.mark.parametrize(
     ("found", "needed"),
     [(changed(), False), (changed(disabled=True), False), (changed(new=True), True), (changed(removed=["x"]), True)],
 )
-def test_whether_it_is_needed(found: Change, needed: bool) -> None:
+def test_whether_it_is_needed(found: HookDiff, needed: bool) -> None:
     assert found.needed is needed

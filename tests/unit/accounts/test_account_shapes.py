@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relay.accounts.shapes import hook_shaped
+from relay.accounts.shapes import to_hook_shape
 from relay.amocrm.custom import Custom
 from relay.amocrm.views import views
 from relay.model import Account, Event
@@ -42,7 +42,7 @@ CONTACT = {
 
 
 def view(entity: str, item: dict[str, Any]) -> Any:
-    data = hook_shaped(entity, item)
+    data = to_hook_shape(entity, item)
     event = Event(
         id="r.0", receipt_id="r", index=0, source="acme", name=f"add_{entity}", entity=entity, action="add",
         entity_id="1", account=Account(), data=data, received_at=0,
@@ -87,7 +87,7 @@ def test_a_contact(name: str, value: object) -> None:
     ],
 )
 def test_its_custom_fields(name: str, value: object) -> None:
-    assert Custom(hook_shaped("contact", CONTACT)["custom_fields"])[name] == value
+    assert Custom(to_hook_shape("contact", CONTACT)["custom_fields"])[name] == value
 
 
 def test_a_lead() -> None:
@@ -99,11 +99,11 @@ def test_a_lead() -> None:
 
 def test_a_user() -> None:
     user = {"id": 7, "name": "Анна", "email": "a@x.example", "phone_number": "+7916", "rights": {}}
-    assert hook_shaped("user", user) == {"id": "7", "name": "Анна", "email": "a@x.example", "phone": "+7916"}
+    assert to_hook_shape("user", user) == {"id": "7", "name": "Анна", "email": "a@x.example", "phone": "+7916"}
 
 
 @pytest.mark.parametrize(
     "item", [{}, {"_embedded": None}, {"_embedded": {"tags": None, "companies": [{}]}, "custom_fields_values": []}]
 )
 def test_what_is_not_there_is_left_out(item: dict[str, Any]) -> None:
-    assert hook_shaped("contact", item) == {"type": "contact"}
+    assert to_hook_shape("contact", item) == {"type": "contact"}

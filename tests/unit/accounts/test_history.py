@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.accounts.history import Fact, event_of, facts, names_of
-from relay.accounts.matching import LATEST_S, WITHIN_S, Received, missing, received
+from relay.accounts.history import AccountChange, changes_from_events, event_from_change, event_names
+from relay.accounts.matching import CLOCK_TOLERANCE_S, MAX_DELAY_S, ReceivedEvent, find_missing, received_event
 from relay.amocrm.events import names, read, to_form
 from relay.model import Account, Receipt
 
@@ -43,17 +43,20 @@ def item(kind: str, entity: str = "lead", **more) -> dict:
     ],
 )
 def test_each_kind_of_event_is_what_its_hooks_tell(told, expected):
-    assert [fact.name for fact in facts([told])] == expected
+    assert [fact.name for fact in changes_from_events([told])] == expected
 
 
 def test_what_was_saved_together_is_one_hook():
-    assert len(facts([item("name_field_changed"), item("sale_field_changed"), item("entity_tag_added")])) == 1
+    assert (
+        len(changes_from_events([item("name_field_changed"), item("sale_field_changed"), item("entity_tag_added")]))
+        == 1
+    )
 
 
 def test_a_fact_is_written_as_amocrm_writes_it():
-    (fact, _) = facts([item("lead_status_changed", **STAGES)])
+    (fact, _) = changes_from_events([item("lead_status_changed", **STAGES)])
     record = {"id": 5, "name": "Сделка", "status_id": 143, "pipeline_id": 7, "price": 1500, "updated_at": AT + 900}
-    event = event_of(fact, "acme", ACME, record)
+    event = event_from_change(fact, "acme", ACME, record)
     assert event is not None
     account, (again,) = read(Receipt(id=event.receipt_id, source="acme", received_at=0, body=to_form(event)))
     assert account == ACME
@@ -69,71 +72,71 @@ def test_a_fact_is_written_as_amocrm_writes_it():
 
 def test_a_person_who_was_handed_over_is_told_as_an_update_with_the_old_user():
     before = [{"responsible_user": {"id": 3}}]
-    (fact,) = facts([item("entity_responsible_changed", "contact", value_before=before)])
-    event = event_of(fact, "acme", ACME, {"id": 5, "name": "Анна", "responsible_user_id": 4})
+    (fact,) = changes_from_events([item("entity_responsible_changed", "contact", value_before=before)])
+    event = event_from_change(fact, "acme", ACME, {"id": 5, "name": "Анна", "responsible_user_id": 4})
     assert event is not None
-    assert names(event) == names_of(fact) == {"update_contact", "responsible_contact"}
+    assert names(event) == event_names(fact) == {"update_contact", "responsible_contact"}
 
 
 def test_what_is_gone_can_be_told_only_where_it_was_deleted():
-    added, deleted = facts([item("lead_added"), item("lead_deleted")])
-    assert event_of(added, "acme", ACME, None) is None
-    assert event_of(deleted, "acme", ACME, None) is not None
+    added, deleted = changes_from_events([item("lead_added"), item("lead_deleted")])
+    assert event_from_change(added, "acme", ACME, None) is None
+    assert event_from_change(deleted, "acme", ACME, None) is not None
 
 
 @given(st.integers(0, 2**31), st.integers(0, 99))
 def test_its_receipt_has_always_the_same_id_a_uuid_of_its_second(at, lead):
-    fact = Fact(entity="lead", action="add", entity_id=str(lead), at=at, by="1", own={})
+    fact = AccountChange(entity="lead", action="add", entity_id=str(lead), at=at, by="1", own={})
     id = UUID(fact.receipt_id("acme"))
     assert str(id) == fact.receipt_id("acme") != fact.receipt_id("beta")
     assert (id.version, id.variant, id.int >> 80) == (7, "specified in RFC 4122", at * 1000)
 
 
-def fact(at: int = AT, action: str = "update", **own: str) -> Fact:
-    return Fact(entity="lead", action=action, entity_id="5", at=at, by="1", own=own)
+def fact(at: int = AT, action: str = "update", **own: str) -> AccountChange:
+    return AccountChange(entity="lead", action=action, entity_id="5", at=at, by="1", own=own)
 
 
-def seen(id: str = "r.0", at: int = AT, name: str = "update_lead", **more) -> Received:
-    return Received(**{"id": id, "name": name, "entity_id": "5", "status": "", "at": at, "timed": True, **more})
+def seen(id: str = "r.0", at: int = AT, name: str = "update_lead", **more) -> ReceivedEvent:
+    return ReceivedEvent(**{"id": id, "name": name, "entity_id": "5", "status": "", "at": at, "timed": True, **more})
 
 
 @pytest.mark.parametrize(
     ("one", "told"),
     [
         (seen(), True),
-        (seen(at=AT + WITHIN_S), True),
-        (seen(at=AT + WITHIN_S + 1), False),
-        (seen(at=AT - WITHIN_S - 1), False),
-        (seen(at=AT + LATEST_S, timed=False), True),
-        (seen(at=AT + LATEST_S + 1, timed=False), False),
+        (seen(at=AT + CLOCK_TOLERANCE_S), True),
+        (seen(at=AT + CLOCK_TOLERANCE_S + 1), False),
+        (seen(at=AT - CLOCK_TOLERANCE_S - 1), False),
+        (seen(at=AT + MAX_DELAY_S, timed=False), True),
+        (seen(at=AT + MAX_DELAY_S + 1, timed=False), False),
         (seen(name="add_lead"), False),
         (seen(entity_id="6"), False),
     ],
 )
 def test_a_hook_tells_the_fact_of_its_name_thing_and_time(one, told):
-    assert missing([fact()], [one], set()) == ([] if told else [fact()])
+    assert find_missing([fact()], [one], set()) == ([] if told else [fact()])
 
 
 def test_a_stage_is_told_by_the_hook_of_that_stage():
     won, lost = fact(action="status", status_id="142"), fact(action="status", status_id="143")
-    assert missing([lost, won], [seen(name="status_lead", status="142")], set()) == [lost]
+    assert find_missing([lost, won], [seen(name="status_lead", status="142")], set()) == [lost]
 
 
 def test_one_hook_tells_one_fact_the_nearest():
     early, late = fact(AT), fact(AT + 20)
-    assert missing([early, late], [seen(at=AT + 19)], set()) == [early]
+    assert find_missing([early, late], [seen(at=AT + 19)], set()) == [early]
 
 
 def test_a_hook_that_has_told_something_tells_nothing_on_the_next_page():
     used: set[str] = set()
-    assert missing([fact()], [seen()], used) == []
-    assert missing([fact(AT + 1)], [seen()], used) == [fact(AT + 1)]
+    assert find_missing([fact()], [seen()], used) == []
+    assert find_missing([fact(AT + 1)], [seen()], used) == [fact(AT + 1)]
 
 
 def test_what_a_hook_says_of_time_counts_before_its_arrival():
     receipt = Receipt(
         id="r", source="acme", received_at=9_000, body=b"leads[update][0][id]=5&leads[update][0][last_modified]=7"
     )
-    assert received(read(receipt)[1][0]).at == 7
+    assert received_event(read(receipt)[1][0]).at == 7
     bare = Receipt(id="r", source="acme", received_at=9_000, body=b"leads[delete][0][id]=5")
-    assert received(read(bare)[1][0]).at == 9
+    assert received_event(read(bare)[1][0]).at == 9

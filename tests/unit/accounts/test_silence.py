@@ -3,7 +3,7 @@
 import pytest
 
 from relay.accounts.hooks import AccountHook
-from relay.accounts.source_health import LEAST_MS, SourceHealth, hook_state, update_health
+from relay.accounts.source_health import MIN_SILENCE_MS, SourceHealth, hook_state, update_health
 
 MINUTE = 60_000
 
@@ -17,13 +17,13 @@ def heard(**more) -> SourceHealth:
     [
         ([], None),
         ([MINUTE] * 4, None),
-        ([MINUTE] * 5, LEAST_MS),  # five medians are five minutes, the least is fifteen
+        ([MINUTE] * 5, MIN_SILENCE_MS),  # five medians are five minutes, the least is fifteen
         ([10 * MINUTE] * 5, 50 * MINUTE),
         ([MINUTE, MINUTE, 10 * MINUTE, 600 * MINUTE, 600 * MINUTE], 50 * MINUTE),  # one night makes no rhythm
     ],
 )
 def test_patience_is_five_median_gaps_and_at_least_a_quarter_of_an_hour(gaps, patience):
-    assert heard(gaps=gaps).patience_ms == patience
+    assert heard(gaps=gaps).max_silence_ms == patience
 
 
 @pytest.mark.parametrize(("checked_at", "silent"), [(50 * MINUTE, False), (50 * MINUTE + 1, True)])

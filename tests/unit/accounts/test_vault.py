@@ -8,14 +8,14 @@ KEY = SecretStr("0123456789abcdef0123456789abcdef")
 
 
 def test_only_the_key_opens() -> None:
-    sealed = Encrypter(KEY).seal(b"hush-hush")
+    sealed = Encrypter(KEY).encrypt(b"hush-hush")
     assert b"hush" not in sealed
-    assert Encrypter(KEY).open(sealed) == b"hush-hush"
-    assert Encrypter(SecretStr("another key, as long as the first")).open(sealed) is None
+    assert Encrypter(KEY).decrypt(sealed) == b"hush-hush"
+    assert Encrypter(SecretStr("another key, as long as the first")).decrypt(sealed) is None
 
 
 def test_what_was_changed_does_not_open() -> None:
-    sealed = bytearray(Encrypter(KEY).seal(b"hush-hush"))
+    sealed = bytearray(Encrypter(KEY).encrypt(b"hush-hush"))
     sealed[40] ^= 1
-    assert Encrypter(KEY).open(bytes(sealed)) is None
-    assert Encrypter(KEY).open(b"") is None
+    assert Encrypter(KEY).decrypt(bytes(sealed)) is None
+    assert Encrypter(KEY).decrypt(b"") is None

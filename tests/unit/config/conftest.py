@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from relay.config.load import Config, load
+from relay.config.config import Config
+from relay.config.load import load
 from relay.config.sink import SinkSettings
 from relay.errors import ConfigError
 

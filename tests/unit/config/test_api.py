@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.config.api import OAuthKeys
-from relay.config.load import Config
+from relay.config.api import OAuthSettings
+from relay.config.config import Config
 from relay.model import Limit
 
 Told = Callable[..., list[str]]
@@ -23,7 +23,7 @@ def test_a_token_is_enough_where_the_subdomain_is_known(loaded: Load) -> None:
     assert api
     assert api.url == "https://acme.amocrm.ru"
     assert api.limit == Limit(key="account:acme", count=7, per_ms=1000)
-    assert not isinstance(api.credentials, OAuthKeys)
+    assert not isinstance(api.credentials, OAuthSettings)
     assert api.credentials.get_secret_value() == "long-enough"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.config.load import Config
+from relay.config.config import Config
 
 HEAD = "sources: {acme: {type: amocrm, token: long-enough}}\napi_users:\n"
 CRM = "  - {login: crm@example.com, hash: a-long-hash, token: a-long-token, source: acme}\n"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from relay.amocrm.views import View, fetched
-from relay.config.load import Config
+from relay.config.config import Config
 
 Told = Callable[..., list[str]]
 Load = Callable[..., Config]

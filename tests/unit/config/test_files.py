@@ -5,9 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from relay.config.config import Config
 from relay.config.findings import Findings
-from relay.config.load import Config, load_file
-from relay.config.schema import ApiUserKeys, File, Ingress, Retention, RouteKeys, SourceKeys, Worker
+from relay.config.load import load_file
+from relay.config.schema import (
+    ApiUserSettings,
+    ConfigFile,
+    IngressSection,
+    RetentionSection,
+    RouteSettings,
+    SourceSettings,
+    WorkerSection,
+)
 from relay.config.yaml import parse
 from relay.sinks.registry import sink_types
 
@@ -75,13 +84,13 @@ def make_certificate(cert: str, key: str) -> None:
 def test_the_full_example_has_every_key() -> None:
     named = {path[-1] for path in parse(FULL.read_text(), Findings(str(FULL))).keys}
     for model in (
-        File,
-        SourceKeys,
-        RouteKeys,
-        ApiUserKeys,
-        Ingress,
-        Retention,
-        Worker,
+        ConfigFile,
+        SourceSettings,
+        RouteSettings,
+        ApiUserSettings,
+        IngressSection,
+        RetentionSection,
+        WorkerSection,
         *(sink.Settings for sink in sink_types().values()),
     ):
         assert set(model.model_fields) <= named

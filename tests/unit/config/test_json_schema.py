@@ -47,7 +47,7 @@ def test_a_sink_is_one_of_the_types_with_the_type_s_own_settings() -> None:
 
 
 def test_a_route_knows_all_events_and_all_content_keys() -> None:
-    route = json_schema(sink_types())["$defs"]["RouteKeys"]
+    route = json_schema(sink_types())["$defs"]["RouteSettings"]
     one, several = route["properties"]["on"]["anyOf"]
     assert one == several["items"] == {"enum": sorted(EVENTS)}
     assert {key for sink in sink_types().values() for key in sink.content_keys} < route["properties"].keys()
@@ -56,7 +56,7 @@ def test_a_route_knows_all_events_and_all_content_keys() -> None:
 
 
 def test_a_variable_may_stand_for_a_number_or_a_duration() -> None:
-    worker = json_schema(sink_types())["$defs"]["Worker"]["properties"]
+    worker = json_schema(sink_types())["$defs"]["WorkerSection"]["properties"]
     for key in ("batch", "inbox_lease"):
         _, variable = worker[key]["anyOf"]
         assert variable == {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.amocrm.views import View
-from relay.config.load import Config, load_file
+from relay.config.config import Config
+from relay.config.load import load_file
 from relay.errors import ConfigError, SkipDelivery
 from relay.model import Account
 
@@ -91,6 +92,7 @@ def test_routes_are_found_by_source_and_any_of_an_event_s_names(config: Config) 
     assert names(config, "beta", "status_lead") == ["invoice"]
     assert names(config, "acme", "delete_lead") == []
     assert names(config, "gone", "status_lead") == []
+    assert names(config, "gone", "status_lead", "update_lead") == []
 
 
 def test_a_route_is_found_once_under_two_names(config: Config) -> None:

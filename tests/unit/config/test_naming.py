@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from relay.config.account_names import AccountNames, parse_names
-from relay.config.load import Config, load, load_file
-from relay.config.reload import Watcher
+from relay.config.config import Config
+from relay.config.load import load, load_file
+from relay.config.watcher import ConfigWatcher
 from relay.errors import ConfigError
 from relay.sinks.registry import sink_types
 
@@ -188,7 +189,7 @@ def test_new_names_are_a_new_configuration(tmp_path: Path) -> None:
     path.write_text(f"{ONE}\nsinks: {{sms: {{type: log}}}}\nroutes:\n  - {{name: r, on: add_lead, to: sms, "
                     'where: {status_id: 101}}\n')  # fmt: skip
     reload: Callable[[], Config] = lambda: load_file(str(path), environ={}, sink_types=sink_types())  # noqa: E731
-    watcher = Watcher(str(path), reload)
+    watcher = ConfigWatcher(str(path), reload)
     (tmp_path / "names").mkdir()
     (tmp_path / "names" / "acme.yaml").write_text(ACME)
     before = watcher.current.version

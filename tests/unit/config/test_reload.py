@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.config.load import Config, load_file
-from relay.config.reload import Watcher
+from relay.config.config import Config
+from relay.config.load import load_file
+from relay.config.watcher import ConfigWatcher
 from relay.errors import ConfigError
 
 
@@ -27,15 +28,15 @@ def load(file: Path) -> Callable[[], Config]:
 
 
 @pytest.fixture
-def watcher(file: Path, load: Callable[[], Config]) -> Watcher:
-    return Watcher(str(file), load)
+def watcher(file: Path, load: Callable[[], Config]) -> ConfigWatcher:
+    return ConfigWatcher(str(file), load)
 
 
-def token(watcher: Watcher) -> str:
+def token(watcher: ConfigWatcher) -> str:
     return watcher.current.sources["acme"].token.get_secret_value()
 
 
-def settle(watcher: Watcher) -> Config | None:
+def settle(watcher: ConfigWatcher) -> Config | None:
     """Poll until the change that was made has stood still."""
     assert watcher.poll() is None
     return watcher.poll()
@@ -44,23 +45,23 @@ def settle(watcher: Watcher) -> Config | None:
 def test_the_first_file_must_be_valid(file: Path, load: Callable[[], Config]) -> None:
     file.write_text("sources: {}")
     with pytest.raises(ConfigError):
-        Watcher(str(file), load)
+        ConfigWatcher(str(file), load)
 
 
-def test_an_unchanged_file_is_no_news(watcher: Watcher) -> None:
+def test_an_unchanged_file_is_no_news(watcher: ConfigWatcher) -> None:
     assert watcher.poll() is None
     assert watcher.poll() is None
     assert token(watcher) == "one-one-one"
 
 
-def test_a_changed_file_is_loaded_once(file: Path, watcher: Watcher) -> None:
+def test_a_changed_file_is_loaded_once(file: Path, watcher: ConfigWatcher) -> None:
     file.write_text(text("two-two-two"))
     assert settle(watcher) is watcher.current
     assert token(watcher) == "two-two-two"
     assert watcher.poll() is None
 
 
-def test_a_file_that_is_still_being_written_is_left_alone(file: Path, watcher: Watcher) -> None:
+def test_a_file_that_is_still_being_written_is_left_alone(file: Path, watcher: ConfigWatcher) -> None:
     """Half a file may be valid."""
     for part in ("two-two-two", "three-three", "four-four-four"):
         file.write_text(text(part))
@@ -70,7 +71,7 @@ def test_a_file_that_is_still_being_written_is_left_alone(file: Path, watcher: W
 
 
 def test_an_invalid_file_leaves_the_valid_one_in_force_and_says_why(
-    file: Path, watcher: Watcher, capsys: pytest.CaptureFixture[str]
+    file: Path, watcher: ConfigWatcher, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file.write_text("sources: {acme: 5}")
     assert settle(watcher) is None
@@ -80,7 +81,7 @@ def test_an_invalid_file_leaves_the_valid_one_in_force_and_says_why(
     assert capsys.readouterr().out.count("config.refused") == 1
 
 
-def test_an_invalid_file_that_is_taken_back_leaves_no_error(file: Path, watcher: Watcher) -> None:
+def test_an_invalid_file_that_is_taken_back_leaves_no_error(file: Path, watcher: ConfigWatcher) -> None:
     file.write_text("sources: [")
     settle(watcher)
     file.write_text(text("one-one-one"))
@@ -88,7 +89,7 @@ def test_an_invalid_file_that_is_taken_back_leaves_no_error(file: Path, watcher:
     assert watcher.error is None
 
 
-def test_a_file_that_vanished_is_missed_and_its_return_is_no_news(file: Path, watcher: Watcher) -> None:
+def test_a_file_that_vanished_is_missed_and_its_return_is_no_news(file: Path, watcher: ConfigWatcher) -> None:
     file.unlink()
     assert settle(watcher) is None
     assert watcher.error == f"{file}: No such file or directory: set RELAY_CONFIG to the configuration file"
@@ -97,7 +98,7 @@ def test_a_file_that_vanished_is_missed_and_its_return_is_no_news(file: Path, wa
     assert watcher.error is None
 
 
-def test_a_file_that_is_replaced_while_it_is_looked_at_is_not_missed(file: Path, watcher: Watcher) -> None:
+def test_a_file_that_is_replaced_while_it_is_looked_at_is_not_missed(file: Path, watcher: ConfigWatcher) -> None:
     file.unlink()
     assert watcher.poll() is None
     file.write_text(text("two-two-two"))

@@ -7,7 +7,7 @@ import redis
 import redis.asyncio
 from kombu import Connection
 
-from relay.config.address import accept_any_certificate, broker_options, redis_options
+from relay.config.store_address import accept_any_certificate, broker_options, redis_options
 from relay.errors import ConfigError
 
 PLAIN = "redis://:p%40ss@store:6379/3"

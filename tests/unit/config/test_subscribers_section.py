@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from relay.config.load import Config
+from relay.config.config import Config
 
 Told = Callable[..., list[str]]
 Load = Callable[..., Config]

@@ -3,14 +3,14 @@
 import pytest
 
 from relay.config.findings import Findings
-from relay.config.variables import Filled, fill
+from relay.config.variables import SubstitutedDocument, substitute_variables
 from relay.config.yaml import parse
 from relay.errors import ConfigError
 
 
-def filled(text: str, **environ: str) -> Filled:
+def filled(text: str, **environ: str) -> SubstitutedDocument:
     findings = Findings("f.yaml")
-    result = fill(parse(text, findings), environ, findings)
+    result = substitute_variables(parse(text, findings), environ, findings)
     findings.raise_errors()
     return result
 
@@ -59,7 +59,7 @@ def test_a_value_may_hold_what_looks_like_a_variable() -> None:
 
 def test_the_environment_s_values_are_masked_in_every_finding() -> None:
     findings = Findings("f.yaml")
-    fill(parse("a: ${NAME}", findings), {"NAME": "hush-hush"}, findings)
+    substitute_variables(parse("a: ${NAME}", findings), {"NAME": "hush-hush"}, findings)
     findings.error((1, 1), "saw hush-hush here")
     with pytest.raises(ConfigError, match=r"saw \*\*\* here"):
         findings.raise_errors()

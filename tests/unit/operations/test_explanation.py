@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from relay.config.load import Config, load
+from relay.config.config import Config
+from relay.config.load import load
 from relay.errors import RelayError
 from relay.operations.explanation import explain_receipt, receipt_from_body
 from relay.sinks.registry import sink_types

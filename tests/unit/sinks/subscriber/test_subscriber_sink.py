@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 from yarl import URL
 
-from relay.config.schema import Subscribers
+from relay.config.schema import SubscribersSection
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.model import DecisionKind, DeliveryState, Outcome, Result, Subscription
 from relay.sinks.registry import sink_types
@@ -75,7 +75,7 @@ NO_ANSWER = TransportFailure(kind="timeout", reason="no answer in time", sent=Tr
 
 
 def send(delivery, records, **more):
-    sink = SubscriberSink(subscription(**more), Subscribers(), records)
+    sink = SubscriberSink(subscription(**more), SubscribersSection(), records)
     return asyncio.run(sink.send(delivery(BODY), TOOLS))
 
 
@@ -139,7 +139,7 @@ def test_gone_disables_at_once_and_what_it_was_sent_waits(delivery, answering):
     records = Records(answer=True)
     result = send(delivery, records)
     assert records.calls == [("disable", 7, "it answered 410 Gone")]
-    sink = SubscriberSink(subscription(), Subscribers(), records)
+    sink = SubscriberSink(subscription(), SubscribersSection(), records)
     assert sink.decide(result, attempts=0, age_ms=0, jitter=0).state is DeliveryState.PENDING
 
 
@@ -168,7 +168,7 @@ def test_a_forbidden_address_is_not_called_and_that_is_a_failure(delivery, answe
 
 def test_unless_the_operator_trusts_it(delivery, answering):
     requests = answering(status(200))
-    settings = Subscribers(allow=("127.0.0.1/32",))
+    settings = SubscribersSection(allow=("127.0.0.1/32",))
     assert settings.allow == (ip_network("127.0.0.1/32"),)
     sink = SubscriberSink(subscription(url="http://127.0.0.1:5000/"), settings, Records())
     assert asyncio.run(sink.send(delivery(BODY), TOOLS)).outcome is Outcome.DELIVERED
@@ -187,14 +187,14 @@ def test_unless_the_operator_trusts_it(delivery, answering):
     ],
 )
 def test_what_comes_next_is_in_amocrm_s_table(result, attempts, minutes):
-    sink = SubscriberSink(subscription(), Subscribers(), Records())
+    sink = SubscriberSink(subscription(), SubscribersSection(), Records())
     decision = sink.decide(result, attempts=attempts, age_ms=10**9, jitter=0.9)
     assert decision.kind is (DecisionKind.DEAD if minutes is None else DecisionKind.RETRY)
     assert decision.delay_ms == (minutes or 0) * 60_000
 
 
 def test_it_is_harmless_to_repeat_and_named_after_its_subscription():
-    sink = SubscriberSink(subscription(), Subscribers(concurrency=3), Records())
+    sink = SubscriberSink(subscription(), SubscribersSection(concurrency=3), Records())
     assert (sink.name, sink.unsafe_to_repeat, sink.concurrency, sink.timeout_ms) == ("sub-7", False, 3, 2_000)
     assert is_subscriber(sink.name)
     assert not is_subscriber("accounting")
@@ -203,11 +203,11 @@ def test_it_is_harmless_to_repeat_and_named_after_its_subscription():
 def test_no_route_can_send_to_it():
     assert "subscriber" not in sink_types()
     with pytest.raises(RejectDelivery, match="sub-7: a subscriber is sent events as they are"):
-        SubscriberSink(subscription(), Subscribers(), Records()).content({"body": "x"})
+        SubscriberSink(subscription(), SubscribersSection(), Records()).content({"body": "x"})
 
 
 def test_it_is_shown_without_what_its_address_may_keep_secret():
-    shown = SubscriberSink(subscription(), Subscribers(), Records()).describe(BODY)
+    shown = SubscriberSink(subscription(), SubscribersSection(), Records()).describe(BODY)
     assert shown == {
         "method": "POST",
         "url": "https://crm.example.com/hooks?***",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import yaml
 from yaml.reader import ReaderError
 
-from relay.config.findings import Mark
+from relay.config.findings import Position
 
 _QUOTED = re.compile(r"""("(?:\\.|[^"\\])*"|'[^']*')""")
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as the parser counts lines
@@ -45,7 +45,7 @@ _PHRASES: Sequence[_Phrase] = (
 )  # fmt: skip
 
 
-def explain(error: Exception, text: str) -> tuple[Mark, str]:
+def explain_syntax_error(error: Exception, text: str) -> tuple[Position, str]:
     """Return where and what a syntax error is: its place, and words with what would be right."""
     if isinstance(error, ReaderError):
         return _place(text, error.position), "a control character: remove it"
@@ -56,7 +56,7 @@ def explain(error: Exception, text: str) -> tuple[Mark, str]:
     return _template_accident(mark, text) or _phrase(error, mark)
 
 
-def _phrase(error: yaml.MarkedYAMLError, mark: Mark) -> tuple[Mark, str]:
+def _phrase(error: yaml.MarkedYAMLError, mark: Position) -> tuple[Position, str]:
     for context, problem, words, from_start in _PHRASES:
         said = re.search(problem, error.problem or "")
         if said and re.search(context, error.context or ""):
@@ -66,7 +66,7 @@ def _phrase(error: yaml.MarkedYAMLError, mark: Mark) -> tuple[Mark, str]:
     return mark, error.problem or "this is not YAML"
 
 
-def _template_accident(mark: Mark, text: str) -> tuple[Mark, str] | None:
+def _template_accident(mark: Position, text: str) -> tuple[Position, str] | None:
     """Recognise `{{ … }}` or `${…}` without quotes on the line that could not be read."""
     lines = _LINE_END.split(text)
     if mark[0] > len(lines):
@@ -78,6 +78,6 @@ def _template_accident(mark: Mark, text: str) -> tuple[Mark, str] | None:
     return None
 
 
-def _place(text: str, position: int) -> Mark:
+def _place(text: str, position: int) -> Position:
     before = _LINE_END.split(text[:position])
     return len(before), len(before[-1]) + 1

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from relay.amocrm.events import EVENTS
 from relay.amocrm.views import FETCHED, FIELDS, primary
 from relay.config.account_names import AccountNames
-from relay.config.content import Content
-from relay.config.findings import Path, did_you_mean
-from relay.config.naming import with_ids
+from relay.config.content import RouteContent
+from relay.config.findings import YamlPath, did_you_mean
+from relay.config.name_resolution import resolve_names
 from relay.config.reading import Reading
-from relay.config.schema import RouteKeys, SinkTypes, all_content_keys
+from relay.config.schema import RouteSettings, SinkTypes, all_content_keys
 from relay.config.sections import Sections
 from relay.rendering import Known, TemplateErrors, Tree, compile_tree
 from relay.rendering.slots import is_template
@@ -28,14 +28,14 @@ def compile_routes(
     return tuple(
         _Checked(at, own, sections, reading, sink_types).route()
         for at, keys in sections.routes.items()
-        for own in with_ids(at, keys, sections.source_names, names, reading)
+        for own in resolve_names(at, keys, sections.source_names, names, reading)
     )
 
 
-def _note_repeated_names(routes: Mapping[int, RouteKeys], reading: Reading) -> None:
-    first: dict[str, Path] = {}
+def _note_repeated_names(routes: Mapping[int, RouteSettings], reading: Reading) -> None:
+    first: dict[str, YamlPath] = {}
     for at, keys in routes.items():
-        path: Path = ("routes", at, "name")
+        path: YamlPath = ("routes", at, "name")
         if keys.name in first:
             line, column = reading.document.mark(first[keys.name])
             reading.error(
@@ -48,8 +48,10 @@ def _note_repeated_names(routes: Mapping[int, RouteKeys], reading: Reading) -> N
 class _Checked:
     """One route, checked key by key."""
 
-    def __init__(self, at: int, keys: RouteKeys, sections: Sections, reading: Reading, sink_types: SinkTypes) -> None:
-        self._path: Path = ("routes", at)
+    def __init__(
+        self, at: int, keys: RouteSettings, sections: Sections, reading: Reading, sink_types: SinkTypes
+    ) -> None:
+        self._path: YamlPath = ("routes", at)
         self._keys = keys
         self._sections = sections
         self._reading = reading
@@ -74,7 +76,7 @@ class _Checked:
             name=keys.name,
             on=frozenset(keys.on),
             sinks=tuple(dict.fromkeys(keys.to)),
-            content=Content(dict(self._contents())),
+            content=RouteContent(dict(self._contents())),
             sources=frozenset(sources) or None,
             where=where,
             once=self._tree("once", keys.once, self._path) if keys.once else None,
@@ -99,7 +101,9 @@ class _Checked:
         sink_type, given = self._sink_types[name], self._keys.content.keys()
         others = all_content_keys(self._sink_types) if sink_type.takes_all_keys else frozenset()
         for key in given - sink_type.content_keys.keys() - others:
-            self._reading.unknown_key((*self._path, key), {*RouteKeys.model_fields, *sink_type.content_keys, *others})
+            self._reading.unknown_key(
+                (*self._path, key), {*RouteSettings.model_fields, *sink_type.content_keys, *others}
+            )
         for key, required in sink_type.content_keys.items():
             if required and key not in given:
                 self._reading.key_error(self._path, f"{key} is missing: a sink of type {name} needs it")
@@ -110,7 +114,7 @@ class _Checked:
     def _note_fetch(self) -> None:
         if not self._keys.fetch:
             return
-        path: Path = (*self._path, "fetch")
+        path: YamlPath = (*self._path, "fetch")
         for event in self._keys.on:
             if event in EVENTS and EVENTS[event].entity != "lead":
                 self._reading.key_error(path, f"fetch looks up who stands behind a lead, and {event} is about none")
@@ -155,7 +159,7 @@ class _Checked:
             self._note_field(path, field)
         return condition
 
-    def _note_field(self, path: Path, field: str) -> None:
+    def _note_field(self, path: YamlPath, field: str) -> None:
         owner, _, own = field.partition(".")
         if owner in self._fetched:
             if own not in _fields_of(owner):
@@ -189,7 +193,7 @@ class _Checked:
         )
         return None
 
-    def _tree(self, key: str, value: object, parent: Path, written: str = "") -> Tree | None:
+    def _tree(self, key: str, value: object, parent: YamlPath, written: str = "") -> Tree | None:
         """Compile a content for every view it will meet; `written` is its key in the file where that is another."""
         compiled: Tree | None = None
         # `once` is the delivery's identity: it is known before the look-up.

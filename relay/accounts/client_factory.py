@@ -7,14 +7,16 @@ from relay.accounts.encryption import Encrypter
 from relay.accounts.limiter import Limiter
 from relay.accounts.oauth import OAuthTokens
 from relay.accounts.tokens import LongLivedToken, TokenProvider, TokenStore
-from relay.config.api import OAuthKeys
-from relay.config.load import Source
+from relay.config.api import OAuthSettings
+from relay.config.config import Source
 from relay.errors import ConfigError
 from relay.store.shared_state import SharedState
 from relay.transport import Session
 
 
-def open_account(source: Source, shared: SharedState, session: Session, secret_key: SecretStr | None) -> AccountClient:
+def make_account_client(
+    source: Source, shared: SharedState, session: Session, secret_key: SecretStr | None
+) -> AccountClient:
     """Return the client of a source's account. Raises ConfigError where the configuration does not say how."""
     api = source.api
     if api is None:
@@ -22,7 +24,7 @@ def open_account(source: Source, shared: SharedState, session: Session, secret_k
             f"sources.{source.name} has no api: write api: {{token: …}} there, with a long-lived token of the account"
         )
     tokens: TokenProvider
-    if isinstance(api.credentials, OAuthKeys):
+    if isinstance(api.credentials, OAuthSettings):
         if secret_key is None:
             raise ConfigError(
                 f"RELAY_SECRET_KEY is not set: the tokens of {source.name} are kept in the store, encrypted with it"

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from relay.config.account_names import names_files
-from relay.config.load import Config
+from relay.config.config import Config
 from relay.errors import ConfigError
 from relay.logs import log
 
 
-class Watcher:
+class ConfigWatcher:
     """Keep the last valid configuration of a file in `current`, and why the file is not that one in `error`.
 
     The first load must succeed: the constructor raises ConfigError as `load` does. Content counts, not times: a file

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from relay.amocrm.events import EVENTS
 from relay.amocrm.views import FIELDS, primary
-from relay.config.account_names import NOBODY, AccountNames, Known, merged
-from relay.config.findings import Path, did_you_mean, shown
+from relay.config.account_names import NOBODY, AccountNames, NameIndex, merge_names
+from relay.config.findings import YamlPath, did_you_mean, format_value
 from relay.config.reading import Reading
-from relay.config.schema import RouteKeys
+from relay.config.schema import RouteSettings
 
 _IDS: Final[Mapping[str, str]] = {
     "status": "status_id",
@@ -24,9 +24,9 @@ _NAMED: Final[Mapping[str, str]] = {id: name for name, id in _IDS.items()}
 _ONE, _SEVERAL, _OTHER = ("eq", "ne"), ("in", "ne"), ("exists", "changed")
 
 
-def with_ids(
-    at: int, keys: RouteKeys, sources: Iterable[str], names: Mapping[str, AccountNames], reading: Reading
-) -> Iterator[RouteKeys]:
+def resolve_names(
+    at: int, keys: RouteSettings, sources: Iterable[str], names: Mapping[str, AccountNames], reading: Reading
+) -> Iterator[RouteSettings]:
     """Return a route with ids in place of names: itself, or where it uses names one for each of its sources.
 
     `sources` are all there are. What is wrong is noted.
@@ -34,9 +34,9 @@ def with_ids(
     views = {primary(event) for event in keys.on if event in EVENTS}
     own = sorted(sources) if keys.source is None else [keys.source]
     kinds = {name for name in _IDS if _means(name, keys, views)}
-    path: Path = ("routes", at, "where")
+    path: YamlPath = ("routes", at, "where")
     if not _uses(keys.where, kinds):
-        known = merged(names[source] for source in own) if own and all(source in names for source in own) else None
+        known = merge_names(names[source] for source in own) if own and all(source in names for source in own) else None
         _Naming(", ".join(own), known, kinds, views, reading).tree(keys.where, path, frozenset())
         yield keys
         return
@@ -45,7 +45,7 @@ def with_ids(
         yield keys.model_copy(update={"source": source, "where": naming.tree(keys.where, path, frozenset())})
 
 
-def _means(name: str, keys: RouteKeys, views: set[str]) -> bool:
+def _means(name: str, keys: RouteSettings, views: set[str]) -> bool:
     """Return whether a name stands for an id: some event has that, none has a field of that name, nor is it fetched."""
     taken = name in keys.fetch or any(name in FIELDS[view] for view in views)
     return not taken and any(_IDS[name] in FIELDS[view] for view in views) and _kept(name, views)
@@ -74,7 +74,7 @@ class _Naming:
     views: set[str]
     reading: Reading
 
-    def tree(self, tree: Any, path: Path, pipelines: frozenset[str]) -> Any:
+    def tree(self, tree: Any, path: YamlPath, pipelines: frozenset[str]) -> Any:
         """Return a condition with ids. `pipelines` are those that the conditions around it allow; none: all."""
         if not isinstance(tree, Mapping):
             return tree
@@ -88,7 +88,7 @@ class _Naming:
             found[name] = self._entry(key, value, (*path, key), pipelines)
         return found
 
-    def _entry(self, key: str, value: Any, path: Path, pipelines: frozenset[str]) -> Any:
+    def _entry(self, key: str, value: Any, path: YamlPath, pipelines: frozenset[str]) -> Any:
         if key in ("all", "any") and isinstance(value, list):
             return [self.tree(branch, (*path, at), pipelines) for at, branch in enumerate(value)]
         if key in ("all", "not"):
@@ -102,7 +102,7 @@ class _Naming:
             return value
         return self._value(value, path, lambda one, place: self._id(kind, key, one, place, pipelines))
 
-    def _value(self, value: Any, path: Path, id_of: Callable[[Any, Path], Any]) -> Any:
+    def _value(self, value: Any, path: YamlPath, id_of: Callable[[Any, YamlPath], Any]) -> Any:
         """Put ids into a value, a list of values, or a mapping of operators."""
         if isinstance(value, list):
             return [id_of(one, (*path, at)) for at, one in enumerate(value)]
@@ -117,7 +117,7 @@ class _Naming:
                 self.reading.key_error((*path, operator), "a name can be compared with eq, ne and in only")
         return found
 
-    def _id(self, kind: str, key: str, value: Any, path: Path, pipelines: frozenset[str]) -> Any:
+    def _id(self, kind: str, key: str, value: Any, path: YamlPath, pipelines: frozenset[str]) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
             return value  # the condition itself says what is wrong with it
         known = None if self.names is None else self.names.known(kind, pipelines)
@@ -129,18 +129,18 @@ class _Naming:
             return self._id_of_name(kind, str(value), path, known)
         return value
 
-    def _id_of_name(self, kind: str, name: str, path: Path, known: Known | None) -> str:
+    def _id_of_name(self, kind: str, name: str, path: YamlPath, known: NameIndex | None) -> str:
         if known is None:
             text = f"the names of {self.source} are not known: run `relay names {self.source}`, or write {_IDS[kind]}"
             self.reading.error(path, text)
             return name
         ids = known.ids(name)
         if not ids:
-            self.reading.error(path, f"{self._unknown(kind, shown(name))}, {did_you_mean(name, known.by_name)}")
+            self.reading.error(path, f"{self._unknown(kind, format_value(name))}, {did_you_mean(name, known.by_name)}")
         elif len(ids) > 1:
             told = ", ".join(f"{id} ({known.places[id]})" if id in known.places else id for id in sorted(ids))
             hint = "write pipeline: beside it, or the number" if kind == "status" else "write the number"
-            self.reading.error(path, f"{kind} {shown(name)} is several in {self.source}: {told}: {hint}")
+            self.reading.error(path, f"{kind} {format_value(name)} is several in {self.source}: {told}: {hint}")
         return min(ids, default=name)
 
     def _pipelines(self, tree: Mapping[Any, Any]) -> frozenset[str]:
@@ -155,7 +155,7 @@ class _Naming:
                 return frozenset(id for one in values for id in ({str(one)} if _is_id(one) else known.ids(str(one))))
         return frozenset()
 
-    def _note_custom(self, tree: Any, path: Path) -> None:
+    def _note_custom(self, tree: Any, path: YamlPath) -> None:
         """Note custom fields that the account does not have."""
         if self.names is None or not isinstance(tree, Mapping) or not self.views <= self.names.fields.keys():
             return
@@ -164,7 +164,9 @@ class _Naming:
         for key in tree:
             if str(key) not in known:
                 meant = did_you_mean(str(key), {field.name for _, field in fields})
-                self.reading.key_error((*path, key), f"{self._unknown('custom field', shown(str(key)))}, {meant}")
+                self.reading.key_error(
+                    (*path, key), f"{self._unknown('custom field', format_value(str(key)))}, {meant}"
+                )
 
     def _unknown(self, kind: str, told: str) -> str:
         return f"no {kind} {told} in {self.source} (run `relay names` again if it is new)"

@@ -1,0 +1,75 @@
+"""A valid configuration in memory: sources, sinks, routes and limits, ready to use."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import SecretStr
+
+from relay.config.api import AccountApi
+from relay.config.api_users import ApiUser
+from relay.config.findings import Finding
+from relay.config.schema import IngressSection, RetentionSection, SubscribersSection, WorkerSection
+from relay.config.sink import SinkSettings
+from relay.model import Account
+from relay.routing import Route
+
+
+@dataclass(frozen=True)
+class Source:
+    """An amoCRM account that sends hooks to us. An empty `account` accepts the hooks of every account."""
+
+    name: str
+    token: SecretStr
+    account: Account
+    ignore_users: frozenset[str]
+    timezone: str
+    api: AccountApi | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """A valid configuration. `version` follows from the files alone: secrets are not in it."""
+
+    version: str
+    sources: Mapping[str, Source]
+    sinks: Mapping[str, SinkSettings]
+    routes: tuple[Route, ...]
+    tables: Mapping[str, Mapping[str, str]]
+    ingress: IngressSection
+    retention: RetentionSection
+    worker: WorkerSection
+    subscribers: SubscribersSection
+    api_users: tuple[ApiUser, ...] = ()
+    findings: tuple[Finding, ...] = ()  # what `check --strict` refuses
+
+    @cached_property
+    def hook_tokens(self) -> Mapping[str, bytes]:
+        """The token in the hook's address, of each source."""
+        return {name: source.token.get_secret_value().encode() for name, source in self.sources.items()}
+
+    def routes_of(self, source: str) -> tuple[Route, ...]:
+        """Return the routes that a source's events may match, in the file's order."""
+        return self._by_source.get(source, ())
+
+    def routes_for(self, source: str, names: Set[str]) -> tuple[Route, ...]:
+        """Return the routes for an event of a source under any of its names, in the file's order."""
+        if len(names) == 1:
+            (name,) = names
+            return self._by_event.get((source, name), ())
+        return tuple(route for route in self.routes_of(source) if not route.on.isdisjoint(names))
+
+    @cached_property
+    def _by_source(self) -> Mapping[str, tuple[Route, ...]]:
+        return {
+            source: tuple(route for route in self.routes if route.sources is None or source in route.sources)
+            for source in self.sources
+        }
+
+    @cached_property
+    def _by_event(self) -> Mapping[tuple[str, str], tuple[Route, ...]]:
+        return {
+            (source, name): tuple(route for route in routes if name in route.on)
+            for source, routes in self._by_source.items()
+            for name in {name for route in routes for name in route.on}
+        }
