@@ -1,4 +1,4 @@
-"""The command line against a running relay: what is sent can be found, told and explained."""
+"""The command line against a running relay: what is sent can be found, shown and explained."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -27,33 +27,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def relay(folder: Path) -> Iterator[Processes]:
-    kept = {name: value for name, value in environ().items() if name not in INHERITED}
-    with Processes(folder / ".relay", {**kept, "RELAY_CONFIG": str(CONFIG)}) as processes:
+    variables = {name: value for name, value in environ().items() if name not in INHERITED}
+    with Processes(folder / ".relay", {**variables, "RELAY_CONFIG": str(CONFIG)}) as processes:
         processes.start()
         yield processes
 
 
 @pytest.fixture
 def run(relay: Processes, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in the folder of the relay, and give what it printed; `status` is what it must exit with."""
+    """Run a command in the folder of the relay and return what it printed; `status` is its expected exit status."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("RELAY_CONFIG", str(CONFIG))
     for name in INHERITED:
         monkeypatch.delenv(name, raising=False)
 
-    def one(*arguments: str, status: int = 0) -> str:
+    def run(*arguments: str, status: int = 0) -> str:
         with pytest.raises(SystemExit) as ended:
             app(arguments)
-        said = capsys.readouterr()
-        assert ended.value.code == status, said.err
-        return said.err if status else said.out
+        printed = capsys.readouterr()
+        assert ended.value.code == status, printed.err
+        return printed.err if status else printed.out
 
-    return one
+    return run
 
 
 @pytest.fixture
 def sent(run: Run, folder: Path) -> dict[str, str]:
-    """Have three hooks sent and settled; give their receipts by name."""
+    """Send three hooks and wait until they are settled; return their receipts by name."""
     receipts = {}
     for name, body in (("contact", CONTACT), ("won", WON), ("moved", MOVED)):
         (folder / f"{name}.form").write_bytes(body)
@@ -63,10 +63,10 @@ def sent(run: Run, folder: Path) -> dict[str, str]:
 
 
 def finished(run: Run) -> list[dict[str, object]]:
-    return [d for d in json.loads(run("deliveries", "list", "--json")) if d["state"] != "pending"]
+    return [delivery for delivery in json.loads(run("deliveries", "list", "--json")) if delivery["state"] != "pending"]
 
 
-def test_send_prints_the_receipt_and_knows_a_repetition(run: Run, sent: dict[str, str]) -> None:
+def test_send_prints_the_receipt_and_recognises_a_duplicate(run: Run, sent: dict[str, str]) -> None:
     assert run("send", "won.form") == f"receipt {sent['won']} (a duplicate of it: not routed again)\n"
 
 
@@ -116,22 +116,22 @@ def test_lists_for_people_have_a_line_for_each(run: Run, sent: dict[str, str]) -
     assert len(run("deliveries", "list").splitlines()) == 1 + 5
 
 
-def test_an_event_is_told_from_its_arrival_to_its_delivery(run: Run, sent: dict[str, str]) -> None:
-    told = run("events", "show", f"{sent['won']}.0")
+def test_the_story_of_an_event_goes_from_its_arrival_to_its_delivery(run: Run, sent: dict[str, str]) -> None:
+    text = run("events", "show", f"{sent['won']}.0")
     steps = ["arrived from demo", "status_lead lead", "invoice for a won deal → accounting", "attempt 1: delivered 201"]
-    places = [told.index(step) for step in steps]
+    places = [text.index(step) for step in steps]
     assert places == sorted(places)
     record = json.loads(run("events", "show", sent["won"], "--json"))
     assert record["events"][0]["name"] == "status_lead"
     assert [attempt["outcome"] for attempt in record["deliveries"][0]["attempts"]] == ["delivered"]
 
 
-def test_a_delivery_is_told_with_what_it_sends_and_hides_the_person(run: Run, sent: dict[str, str]) -> None:
+def test_the_story_of_a_delivery_has_its_request_and_masks_the_person(run: Run, sent: dict[str, str]) -> None:
     found = json.loads(run("deliveries", "list", "--sink", "newsletter", "--json"))[0]
-    told = run("deliveries", "show", found["id"])
-    assert "/unisender/en/api/subscribe" in told
-    assert "v***@example.com" in told
-    assert "+7***87" in told
+    text = run("deliveries", "show", found["id"])
+    assert "/unisender/en/api/subscribe" in text
+    assert "v***@example.com" in text
+    assert "+7***87" in text
     assert "vera.38126528@example.com" in run("deliveries", "show", found["id"], "--reveal")
     record = json.loads(run("deliveries", "show", found["id"], "--json"))
     assert record["request"]["body"]["fields[email]"] == "v***@example.com"
@@ -166,9 +166,9 @@ def test_stats_count_everything(run: Run, sent: dict[str, str]) -> None:
     by_name = {sink["state"]["name"]: sink for sink in stats["sinks"]}
     assert by_name["accounting"]["end_to_end"]["p50"] is not None
     assert by_name["accounting"]["state"]["waiting"] == 0
-    told = run("stats", "--over", "0.1")
-    assert "accounting" in told
-    assert "open" in told
+    text = run("stats", "--over", "0.1")
+    assert "accounting" in text
+    assert "open" in text
 
 
 @pytest.mark.parametrize("command", [["events", "show"], ["deliveries", "show"], ["explain"]])
@@ -177,7 +177,7 @@ def test_an_unknown_id_is_a_message(run: Run, command: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["events", "list", "--since", "yesterday"], "--since"),
         (["events", "list", "--entity", "123"], "lead:123"),
@@ -185,11 +185,11 @@ def test_an_unknown_id_is_a_message(run: Run, command: list[str]) -> None:
         (["deliveries", "list", "--limit", "0"], "--limit"),
     ],
 )
-def test_a_filter_that_cannot_be_read_says_what_would_be_right(run: Run, arguments: list[str], told: str) -> None:
-    assert told in run(*arguments, status=2)
+def test_a_filter_that_cannot_be_read_says_what_would_be_right(run: Run, arguments: list[str], message: str) -> None:
+    assert message in run(*arguments, status=2)
 
 
-def test_check_says_what_it_found_and_strict_refuses_defaulted_secrets(run: Run) -> None:
+def test_check_counts_what_it_found_and_strict_refuses_default_secrets(run: Run) -> None:
     assert "is valid: 1 source(s), 4 route(s), 4 sink(s)" in run("check", str(CONFIG))
     assert "DEMO_HOOK_TOKEN" in run("check", str(CONFIG), "--strict", status=1)
 

@@ -23,14 +23,14 @@ DEADLINE = 60.0
 def until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + DEADLINE
     while not condition():
-        assert time.monotonic() < end, "it did not come to pass in time"
+        assert time.monotonic() < end, "the condition did not hold in time"
         time.sleep(0.05)
 
 
 def own_environ(**changes: str) -> dict[str, str]:
     inherited = ("REDIS_URL", "CELERY_BROKER_URL", "PORT", "RELAY_SANDBOX_PORT", "RELAY_NAMESPACE")
-    kept = {name: value for name, value in environ().items() if name not in inherited}
-    return {**kept, "RELAY_CONFIG": str(CONFIG), **changes}
+    variables = {name: value for name, value in environ().items() if name not in inherited}
+    return {**variables, "RELAY_CONFIG": str(CONFIG), **changes}
 
 
 def relay(folder: Path, *arguments: str, **changes: str) -> "subprocess.Popen[str]":
@@ -53,9 +53,9 @@ def children(parent: int) -> set[int]:
 
 def demo(folder: Path) -> str:
     with relay(folder, "demo", "--once") as process:
-        said, _ = process.communicate(timeout=DEADLINE)
-    assert process.returncode == 0, said
-    return said
+        output, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, output
+    return output
 
 
 @contextlib.contextmanager
@@ -71,11 +71,11 @@ def dev(folder: Path) -> Iterator["subprocess.Popen[str]"]:
             process.stdout.read()
 
 
-def test_the_demo_settles_and_tells_its_three_stories(tmp_path: Path) -> None:
+def test_the_demo_settles_and_shows_what_each_sink_received(tmp_path: Path) -> None:
     """A second time too: the store of the first run is kept, and its `once` keys must not stand in the way."""
     demo(tmp_path)
-    said = demo(tmp_path)
-    summary = said.partition("What each sink received:")[2]
+    output = demo(tmp_path)
+    summary = output.partition("What each sink received:")[2]
     for line in (
         "accounting (http): 1 delivered",
         "A deal is won → invoice for a won deal: delivered",
@@ -87,12 +87,12 @@ def test_the_demo_settles_and_tells_its_three_stories(tmp_path: Path) -> None:
         "console (log): 2 delivered",
     ):
         assert line in summary
-    assert "demo-unisender-key" not in said
-    assert "a duplicate, not routed" in said
-    assert "unrouted" in said
-    assert '"amount":"154000.00"' in said
-    assert "@example.com" in said
-    assert "Vera." not in said  # personal data is masked
+    assert "demo-unisender-key" not in output
+    assert "a duplicate, not routed" in output
+    assert "unrouted" in output
+    assert '"amount":"154000.00"' in output
+    assert "@example.com" in output
+    assert "Vera." not in output  # personal data is masked
     assert not running_environ(tmp_path / ".relay")
 
 
@@ -101,10 +101,10 @@ def test_dev_ends_in_order_and_leaves_nothing(tmp_path: Path, how: signal.Signal
     with dev(tmp_path) as process:
         started = children(process.pid)
         process.send_signal(how)
-        said = process.stdout.read()
+        output = process.stdout.read()
         assert process.wait(DEADLINE) == 0
     assert len(started) == 5  # store, sandbox, web, worker, and the guard
-    assert "worker.stopped" in said
+    assert "worker.stopped" in output
     assert not started & alive().keys()
 
 
@@ -114,7 +114,7 @@ def test_nothing_is_left_when_dev_itself_is_killed(tmp_path: Path) -> None:
         process.kill()
         until(lambda: not started & alive().keys())
     assert len(started) == 5
-    assert running_environ(tmp_path / ".relay") == {}  # what it noted is stale
+    assert running_environ(tmp_path / ".relay") == {}  # its note is stale
 
 
 def test_when_one_dies_dev_says_which_and_ends_the_others(tmp_path: Path) -> None:
@@ -124,27 +124,27 @@ def test_when_one_dies_dev_says_which_and_ends_the_others(tmp_path: Path) -> Non
         rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
         worker = next(int(row.split()[0]) for row in rows if "celery" in row)
         os.kill(worker, signal.SIGKILL)
-        said = process.stdout.read()
+        output = process.stdout.read()
         assert process.wait(DEADLINE) == 1
-    assert "worker ended by signal 9; its log" in said
+    assert "worker ended by signal 9; its log" in output
     assert not started & alive().keys()
 
 
-def test_a_wrong_configuration_is_told_before_anything_starts(tmp_path: Path) -> None:
+def test_a_wrong_configuration_is_shown_before_anything_starts(tmp_path: Path) -> None:
     (tmp_path / "relay.yaml").write_text("sources: {}\n")
     with relay(tmp_path, "demo", "--once", RELAY_CONFIG="relay.yaml") as process:
-        said, _ = process.communicate(timeout=DEADLINE)
+        output, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 1
-    assert "relay.yaml:1:" in said
-    assert "Traceback" not in said
+    assert "relay.yaml:1:" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("command", ["web", "worker"])
-def test_web_and_worker_say_what_they_miss(tmp_path: Path, command: str) -> None:
+def test_web_and_worker_say_which_variable_is_missing(tmp_path: Path, command: str) -> None:
     with relay(tmp_path, command) as process:
-        said, _ = process.communicate(timeout=DEADLINE)
+        output, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 1
-    assert said.startswith("REDIS_URL is not set")
+    assert output.startswith("REDIS_URL is not set")
 
 
 def test_one_folder_is_for_one_relay(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_one_folder_is_for_one_relay(tmp_path: Path) -> None:
         assert processes.environ["PORT"] == str(processes.port)
 
 
-def test_a_process_that_does_not_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_a_process_that_does_not_start_is_shown_with_the_end_of_its_log(tmp_path: Path) -> None:
     (tmp_path / "relay.yaml").write_text("sinks: 7\n")
     environ = own_environ(RELAY_CONFIG=str(tmp_path / "relay.yaml"))
     with Processes(tmp_path / "x", environ) as processes:
@@ -172,7 +172,7 @@ def test_processes_are_killed_stopped_and_restarted_by_name(tmp_path: Path) -> N
         processes.restart("sandbox")
         second = processes.pid("sandbox")
         processes.kill("sandbox")
-        processes.check()  # it ended because it was told to
+        processes.check()  # it was ended on purpose
         store = processes.pid("store")
         processes.restart("store")
         started = {second, processes.pid("store")}

@@ -47,21 +47,21 @@ def held(run, store, namespace):
 
 
 @pytest.mark.parametrize(
-    ("command", "state", "said", "told"),
+    ("command", "state", "printed", "reason"),
     [
         ("confirm", DeliveryState.DELIVERED, "delivered", "anna says that it arrived"),
         ("resend", DeliveryState.PENDING, "will be sent again", "anna had it sent again"),
     ],
 )
-def test_a_person_decides_and_the_story_names_them(run, reader, held, relay, command, state, said, told):
-    assert relay("deliveries", command, held, "--by", "anna") == (0, f"{held}: {said}\n")
+def test_a_person_decides_and_the_story_names_that_person(run, reader, held, relay, command, state, printed, reason):
+    assert relay("deliveries", command, held, "--by", "anna") == (0, f"{held}: {printed}\n")
     (found,) = run(reader.deliveries([held]))
-    assert (found.state, run(reader.story(held))[-1].reason) == (state, told)
+    assert (found.state, run(reader.story(held))[-1].reason) == (state, reason)
 
 
-def test_what_cannot_be_done_is_said_for_each_and_the_rest_is_done(held, relay):
-    status, said = relay("deliveries", "confirm", "nothing", held)
-    assert (status, said.splitlines()) == (1, ["nothing: there is no such delivery", f"{held}: delivered"])
+def test_a_refusal_is_printed_for_its_id_and_the_others_are_done(held, relay):
+    status, output = relay("deliveries", "confirm", "nothing", held)
+    assert (status, output.splitlines()) == (1, ["nothing: there is no such delivery", f"{held}: delivered"])
 
 
 @pytest.fixture
@@ -81,8 +81,8 @@ def probe(run, relay, tmp_path):
 
 
 def test_a_probe_says_of_each_sink_what_is_wrong(probe):
-    status, said = probe("--json")
-    answers = {sink["sink"]: (sink["ok"], sink["said"]) for sink in json.loads(said)}
+    status, output = probe("--json")
+    answers = {sink["sink"]: (sink["ok"], sink["said"]) for sink in json.loads(output)}
     assert status == 1
     assert answers["newsletter"] == (True, "the key is valid, contacts go to 20547 (Newsletter)")
     assert answers["strangers"][0] is False
@@ -91,10 +91,10 @@ def test_a_probe_says_of_each_sink_what_is_wrong(probe):
 
 
 def test_one_sink_can_be_probed_alone(probe):
-    status, said = probe("newsletter")
+    status, output = probe("newsletter")
     assert status == 0
-    assert "strangers" not in said
-    assert "contacts go to 20547 (Newsletter)" in said
+    assert "strangers" not in output
+    assert "contacts go to 20547 (Newsletter)" in output
 
 
 def test_an_unknown_sink_is_answered_with_those_there_are(relay, tmp_path):

@@ -42,7 +42,7 @@ def written(tmp_path, monkeypatch, server, namespace, served):
 
 @pytest.fixture
 def relay():
-    """Run a command of the relay and give what it printed. Raises what it raised."""
+    """Run a command of the relay and return what it printed. Raises its error."""
 
     def run(*arguments: str) -> str:
         result = CliRunner().invoke(app, arguments)
@@ -142,22 +142,23 @@ def test_what_it_cannot_do_it_says(written, connect, served):
 def test_as_json_for_programs(written, connect):
     """Also when tokens are renewed on the way: that is logged, and not printed."""
     written("add_lead", way_in=OAUTH)
-    told = json.loads("\n".join(connect("--json")))
-    assert (told["url"], told["events"], told["disabled"]) == (f"{RELAY}/hooks/acme/***", ["add_lead"], False)
-    assert told["change"]["new"] is True
+    registration = json.loads("\n".join(connect("--json")))
+    assert registration["url"] == f"{RELAY}/hooks/acme/***"
+    assert (registration["events"], registration["disabled"]) == (["add_lead"], False)
+    assert registration["change"]["new"] is True
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("connect", "acne", "--url", RELAY), "unknown source acne, did you mean acme?"),
         (("connect", "acme", "--url", "relay.example"), "--url: write the relay's address in full"),
         (("names", "acne"), "unknown source acne, did you mean acme?"),
     ],
 )
-def test_mistakes(written, relay, arguments, told):
+def test_mistakes(written, relay, arguments, message):
     written("add_lead")
-    with pytest.raises(ConfigError, match=told.replace("?", r"\?")):
+    with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
         relay(*arguments)
 
 

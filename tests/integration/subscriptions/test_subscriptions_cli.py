@@ -15,7 +15,7 @@ APP = "https://app.example.com/hook"
 
 @pytest.fixture
 def relay(api, server, monkeypatch):
-    """Run a command; give what it printed, or raise what it says instead."""
+    """Run a command; return what it printed, or raise its error."""
     monkeypatch.setenv("REDIS_URL", server.url)
     monkeypatch.setenv("RELAY_NAMESPACE", "api")
     monkeypatch.setenv("RELAY_CONFIG", str(api.log.with_name("relay.yaml")))
@@ -41,7 +41,7 @@ def test_what_an_application_subscribed_is_listed(relay, api):
     assert json.loads(relay("list", "--json", "--source", "branch")) == []
 
 
-def test_what_an_operator_adds_is_seen_by_applications(relay, api):
+def test_what_an_operator_adds_applications_see(relay, api):
     relay("add", APP, "--event", "add_lead", "--event", "add_task", "--source", "acme", "--name", "Склад")
     (record,) = api.records()
     assert (record["destination"], record["settings"]) == (APP, ["add_lead", "add_task"])
@@ -52,7 +52,7 @@ def test_what_an_operator_adds_is_seen_by_applications(relay, api):
     assert api.records() == []
 
 
-def test_a_disabled_one_is_shown_as_such_and_turned_on_again(relay, api, run, server):
+def test_a_disabled_subscription_is_shown_as_such_and_enabled_again(relay, api, run, server):
     id = api("POST", "/api/v4/webhooks", json={"destination": APP, "settings": ["add_lead"]}).json()["id"]
 
     async def disable() -> None:
@@ -68,7 +68,7 @@ def test_a_disabled_one_is_shown_as_such_and_turned_on_again(relay, api, run, se
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["add", "ftp://app.example", "--event", "add_lead", "--source", "acme"], "url: it must begin with http://"),
         (["add", APP, "--event", "add_laed", "--source", "acme"], "unknown event add_laed, did you mean add_lead?"),
@@ -79,7 +79,7 @@ def test_a_disabled_one_is_shown_as_such_and_turned_on_again(relay, api, run, se
         (["enable", "999"], "no subscription 999"),
     ],
 )
-def test_mistakes(relay, api, arguments, told):
-    with pytest.raises(RelayError, match=told.replace("?", r"\?")):
+def test_mistakes(relay, api, arguments, message):
+    with pytest.raises(RelayError, match=message.replace("?", r"\?")):
         relay(*arguments)
     assert api.records() == []

@@ -1,0 +1,26 @@
+"""A stranger finds a command's code by its name, and its purpose by its help."""
+
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+import relay.cli
+from relay.cli import app
+
+COMMANDS = sorted(get_command(app).commands)
+
+
+def test_every_command_is_in_the_file_of_its_name() -> None:
+    files = {path.stem.replace("_", "-") for path in Path(relay.cli.__file__).parent.glob("[a-z]*.py")}
+    assert set(COMMANDS) <= files
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_its_options_have_a_help_text(command: str) -> None:
+    assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+    group = get_command(app).commands[command]
+    for name, found in {command: group, **getattr(group, "commands", {})}.items():
+        assert found.help, name
+        assert all(getattr(option, "help", "") or option.param_type_name == "argument" for option in found.params), name
