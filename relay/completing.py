@@ -3,10 +3,10 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from relay.amocrm.custom import Custom
-from relay.amocrm.events import read
+from relay.amocrm.custom_fields import CustomFields
+from relay.amocrm.events import decode_receipt
 from relay.amocrm.people import People
-from relay.amocrm.views import FETCHED, View, fetched, primary, views
+from relay.amocrm.views import FETCHABLE, View, event_views, fetched_view, main_view
 from relay.config.config import Config
 from relay.errors import MissingValue
 from relay.model import CompletedLookup, Delivery, DeliveryState, Event, Receipt, Record
@@ -59,7 +59,7 @@ def what_to_fetch(deliveries: Iterable[PendingLookup]) -> tuple[set[str], set[st
 
 def _event(delivery: Delivery, receipts: Mapping[str, Receipt]) -> Event:
     receipt_id, _, index = delivery.event_id.partition(".")
-    return read(receipts[receipt_id])[1][int(index)]
+    return decode_receipt(receipts[receipt_id])[1][int(index)]
 
 
 def complete_lookup(one: PendingLookup, people: People | None) -> CompletedLookup:
@@ -76,18 +76,18 @@ def complete_lookup(one: PendingLookup, people: People | None) -> CompletedLooku
 
 def _found(people: People, fetch: Collection[str]) -> dict[str, View | Sequence[View] | None]:
     own: dict[str, View | Sequence[View] | None] = {
-        "contact": None if people.contact is None else fetched("contact", people.contact),
-        "contacts": [fetched("contact", data) for data in people.contacts],
-        "company": None if people.company is None else fetched("company", people.company),
-        "responsible": None if people.responsible is None else fetched("responsible", people.responsible),
+        "contact": None if people.contact is None else fetched_view("contact", people.contact),
+        "contacts": [fetched_view("contact", data) for data in people.contacts],
+        "company": None if people.company is None else fetched_view("company", people.company),
+        "responsible": None if people.responsible is None else fetched_view("responsible", people.responsible),
     }
-    return {view: own[view] for what in fetch for view in FETCHED[what]}
+    return {view: own[view] for what in fetch for view in FETCHABLE[what]}
 
 
 def _render(one: PendingLookup, found: Mapping[str, View | Sequence[View] | None]) -> RenderedContent:
-    seen = views(one.event)
-    if one.route.then is not None:
-        failure = one.route.then.check(_ViewWithFetched(seen[primary(one.event.name)], found))
+    seen = event_views(one.event)
+    if one.route.where_fetched is not None:
+        failure = one.route.where_fetched.check(_ViewWithFetched(seen[main_view(one.event.name)], found))
         if failure is not None:
             return RenderedContent(state=DeliveryState.SKIPPED, reason=f"where: {_path(failure.path)} did not hold")
     there = {name: view for name, view in found.items() if view is not None}
@@ -119,7 +119,7 @@ class _ViewWithFetched:
         self._found = found
 
     @property
-    def custom(self) -> Custom:
+    def custom(self) -> CustomFields:
         """Return the custom fields of the event's own view."""
         return self._own.custom
 

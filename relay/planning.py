@@ -9,8 +9,8 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TypeAlias
 
-from relay.amocrm.events import names, read, to_form
-from relay.amocrm.views import View, primary, views
+from relay.amocrm.events import decode_receipt, encode_event, routable_names
+from relay.amocrm.views import View, event_views, main_view
 from relay.config.config import Config, Source
 from relay.errors import Malformed, MissingValue, RejectDelivery, SkipDelivery
 from relay.model import (
@@ -25,7 +25,7 @@ from relay.model import (
     RoutedReceipt,
     Subscription,
 )
-from relay.routing import Failure, Route, Template, delivery_id, match, once_id
+from relay.routing import Failure, Renderer, Route, check_route, delivery_id, once_id
 from relay.sinks.base import Sink
 
 
@@ -116,7 +116,7 @@ def plan_receipts(
 
 def _decode(receipt: Receipt, config: Config) -> _DecodedReceipt:
     try:
-        account, events = read(receipt)
+        account, events = decode_receipt(receipt)
     except Malformed as error:
         return _DecodedReceipt(receipt=receipt, malformed=str(error))
     source = config.sources.get(receipt.source)
@@ -155,15 +155,15 @@ def _match_routes(
     event: Event, source: Source, config: Config, sinks: Mapping[str, Sink], *, all_routes: bool
 ) -> Iterator[tuple[Route, Failure | None, list[_PlannedDelivery]]]:
     """Hold routes against an event: those its source and name select, or all of them. What each wants, or why not."""
-    names_ = names(event)
+    names_ = routable_names(event)
     routes = config.routes if all_routes else config.routes_for(event.source, names_)
     if not routes:
         return
-    seen = views(event)
+    seen = event_views(event)
     context: dict[str, object] = {**seen, "timezone": source.timezone}
-    view: View = seen[primary(event.name)]
+    view: View = seen[main_view(event.name)]
     for route in routes:
-        failure = match(route, event, names_, view)
+        failure = check_route(route, event, names_, view)
         to = () if failure else route.sinks
         yield (
             route,
@@ -196,7 +196,7 @@ def _render_params(wanted: _PlannedDelivery) -> _RenderedParams:
     return _RenderedParams(key=key, params=params)
 
 
-def _once_key(once: Template, context: Mapping[str, object]) -> str:
+def _once_key(once: Renderer, context: Mapping[str, object]) -> str:
     key = once.render(context)
     if key is None or key == "":
         # All events without a value would be taken for one and the same.
@@ -259,9 +259,9 @@ def _to_subscribers(event: Event, subscriptions: Sequence[Subscription]) -> list
     """Make the deliveries of an event to those who subscribed to one of its names, as amoCRM would send it."""
     if not subscriptions:
         return []
-    names_ = names(event)
+    names_ = routable_names(event)
     wanted = [s for s in subscriptions if not s.disabled and not s.events.isdisjoint(names_)]
-    content = to_form(event) if wanted else b""
+    content = encode_event(event) if wanted else b""
     return [
         NewDelivery(
             id=delivery_id(event.id, SUBSCRIPTION, subscription.sink),

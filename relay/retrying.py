@@ -30,7 +30,7 @@ DEFAULT_ATTEMPTS = 80
 """With the default schedule three days of trying: the other side may be down from Friday evening to Monday."""
 
 _JITTER = 0.2  # deliveries that failed together must not come back together
-_NOT_CALLING = tenacity.Retrying()  # tenacity's waits ask for a call's state; ours lives in the store
+_NO_CALL = tenacity.Retrying()  # tenacity's waits ask for a call's state; ours lives in the store
 
 
 class Policy(Record):
@@ -65,15 +65,15 @@ def decide(
         case Outcome.BLOCKED:
             return _blocked(result, policy, looked_up)
         case Outcome.UNKNOWN if policy.on_unknown == "lookup" and not looked_up:
-            return _to_look_up(result, policy)
+            return _look_up_later(result, policy)
         case Outcome.UNKNOWN if policy.on_unknown != "retry":
             reason = f"may have been applied, look there before sending it again: {result.reason}"
             return Decision(kind=DecisionKind.HOLD, state=DeliveryState.HELD, reason=reason, keeps_mark=True)
         case Outcome.UNKNOWN | Outcome.RETRY:
-            return _again(result, attempts if looked_up else attempts + 1, age_ms, policy, jitter)
+            return _retry_or_give_up(result, attempts if looked_up else attempts + 1, age_ms, policy, jitter)
 
 
-def _to_look_up(result: Result, policy: Policy) -> Decision:
+def _look_up_later(result: Result, policy: Policy) -> Decision:
     """Look whatever attempts are left: giving up unseen would tell an operator to send it again."""
     return Decision(
         kind=DecisionKind.RETRY,
@@ -84,13 +84,13 @@ def _to_look_up(result: Result, policy: Policy) -> Decision:
     )
 
 
-def _again(result: Result, tried: int, age_ms: int, policy: Policy, jitter: float) -> Decision:
+def _retry_or_give_up(result: Result, tried: int, age_ms: int, policy: Policy, jitter: float) -> Decision:
     if tried >= policy.attempts:
         return _dead(f"gave up after {tried} attempt{'s' * (tried > 1)}: {result.reason}")
     wait_ms = int(_wait_ms(policy.schedule, tried) * (1 - _JITTER + 2 * _JITTER * jitter))
     delay_ms = max(wait_ms, result.after_ms or 0)
     if policy.max_age_ms is not None and age_ms + delay_ms > policy.max_age_ms:
-        limit = show_duration(policy.max_age_ms)
+        limit = format_duration(policy.max_age_ms)
         return _dead(f"gave up, the next attempt would be for an event older than {limit}: {result.reason}")
     return Decision(kind=DecisionKind.RETRY, state=DeliveryState.PENDING, reason=result.reason, delay_ms=delay_ms)
 
@@ -126,7 +126,7 @@ def _dead(reason: str) -> Decision:
 
 
 def _wait_ms(schedule: wait_base, tried: int) -> int:
-    state = tenacity.RetryCallState(_NOT_CALLING, None, (), {})
+    state = tenacity.RetryCallState(_NO_CALL, None, (), {})
     state.attempt_number = tried
     return round(schedule(state) * 1000)
 
@@ -169,7 +169,7 @@ def parse_rate(text: object) -> tuple[int, int]:
     return count, per_ms
 
 
-def show_duration(ms: int) -> str:
+def format_duration(ms: int) -> str:
     """Write milliseconds as `parse_duration` reads them, in the largest unit that is exact."""
     for unit in ("d", "h", "m", "s"):
         if ms and ms % UNITS_MS[unit] == 0:

@@ -12,7 +12,7 @@ from relay.accounts.history import ENTITIES, AccountChange, changes_from_events,
 from relay.accounts.lookups import fetch_entities
 from relay.accounts.matching import ReceivedEvent, find_missing, received_event
 from relay.accounts.needed_events import needed_events
-from relay.amocrm.events import carries_change_time, read, to_form
+from relay.amocrm.events import carries_change_time, decode_receipt, encode_event
 from relay.config.config import Config, Source
 from relay.errors import ConfigError, Malformed, RelayError, StoreUnavailable
 from relay.model import Receipt, Record
@@ -141,7 +141,7 @@ class CatchUp:
         event = event_from_change(fact, self._source.name, self._account, record)
         if event is None:
             return None
-        body = to_form(event)
+        body = encode_event(event)
         return Hook(
             id=event.receipt_id,
             source=self._source.name,
@@ -159,7 +159,7 @@ def _told_by(receipts: Sequence[Receipt]) -> list[ReceivedEvent]:
     told = []
     for receipt in receipts:
         try:
-            told += [received_event(event) for event in read(receipt)[1]]
+            told += [received_event(event) for event in decode_receipt(receipt)[1]]
         except Malformed:
             continue  # it told nothing
     return told

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from relay.amocrm.form import decode, encode, is_index
+from relay.amocrm.form import decode_form, encode_form, is_index
 from relay.amocrm.json_body import decode_json
-from relay.amocrm.limits import LIMITS
+from relay.amocrm.limits import DEFAULT_LIMITS
 from relay.errors import Malformed
 from relay.model import Account, Event, Receipt, Record, Value
 
@@ -14,59 +14,59 @@ MAX_EVENTS = 1_000  # of one receipt; the store takes them in chunks
 _Map = dict[str, Value]
 
 
-class Kind(Record):
+class EventKind(Record):
     """What an event's name says: which entity, and what happened to it."""
 
     entity: str
     action: str
 
 
-def _kinds(action: str, entities: str) -> dict[str, Kind]:
-    return {f"{action}_{entity}": Kind(entity=entity, action=action) for entity in entities.split()}
+def _event_kinds(action: str, entities: str) -> dict[str, EventKind]:
+    return {f"{action}_{entity}": EventKind(entity=entity, action=action) for entity in entities.split()}
 
 
 _OFFICIAL = {
-    **_kinds("responsible", "lead contact company customer task"),
-    **_kinds("restore", "lead contact company"),
-    **_kinds("add", "lead contact company customer task"),
-    **_kinds("update", "lead contact company customer task"),
-    **_kinds("delete", "lead contact company customer task"),
-    **_kinds("status", "lead"),
-    **_kinds("note", "lead contact company customer"),
-    **_kinds("add", "talk message outgoing_message chat_template_review"),
-    **_kinds("update", "talk"),
+    **_event_kinds("responsible", "lead contact company customer task"),
+    **_event_kinds("restore", "lead contact company"),
+    **_event_kinds("add", "lead contact company customer task"),
+    **_event_kinds("update", "lead contact company customer task"),
+    **_event_kinds("delete", "lead contact company customer task"),
+    **_event_kinds("status", "lead"),
+    **_event_kinds("note", "lead contact company customer"),
+    **_event_kinds("add", "talk message outgoing_message chat_template_review"),
+    **_event_kinds("update", "talk"),
 }
-_ARRIVING = {
-    **_kinds("add", "unsorted catalog"),
-    **_kinds("update", "unsorted catalog"),
-    **_kinds("delete", "unsorted catalog"),
-    **_kinds("call_in", "lead"),  # this and the next three: Digital Pipeline
-    **_kinds("chat", "lead"),
-    **_kinds("site_visit", "lead"),
-    **_kinds("mail_in", "lead"),
+_UNDOCUMENTED = {
+    **_event_kinds("add", "unsorted catalog"),
+    **_event_kinds("update", "unsorted catalog"),
+    **_event_kinds("delete", "unsorted catalog"),
+    **_event_kinds("call_in", "lead"),  # this and the next three: Digital Pipeline
+    **_event_kinds("chat", "lead"),
+    **_event_kinds("site_visit", "lead"),
+    **_event_kinds("mail_in", "lead"),
 }
 
-EVENTS: Mapping[str, Kind] = MappingProxyType(_OFFICIAL | _ARRIVING)
+EVENTS: Mapping[str, EventKind] = MappingProxyType(_OFFICIAL | _UNDOCUMENTED)
 """Every name an event is known to arrive under. An unknown entity or action is an event all the same."""
 
 SUBSCRIBABLE: tuple[str, ...] = tuple(_OFFICIAL)
 """The names amoCRM's subscription API knows: the 28 of the original documentation, and five for chats."""
 
 _SINGULAR = {"leads": "lead", "contacts": "contact", "customers": "customer", "catalogs": "catalog"}
-_ON_THE_WIRE = {singular: key for key, singular in _SINGULAR.items()} | {"company": "contacts"}
-_IDENTITY = {"unsorted": "uid", "talk": "talk_id"}  # the others have an id
+_BODY_KEYS = {singular: key for key, singular in _SINGULAR.items()} | {"company": "contacts"}
+_ID_FIELDS = {"unsorted": "uid", "talk": "talk_id"}  # the others have an id
 _REASSIGNED_BY_UPDATE = frozenset({"contact", "company", "customer", "task"})  # a lead has its own responsible event
 
 
-def read(receipt: Receipt) -> tuple[Account, tuple[Event, ...]]:
+def decode_receipt(receipt: Receipt) -> tuple[Account, tuple[Event, ...]]:
     """Return the account a receipt speaks for and its events, in the order of the body.
 
     An event's data is the fact as it was sent, freed of indexes and needless nesting; a company is told from a contact
     by its `type`. Raises Malformed, and nothing else on any bytes: also where there is no event, or more than 1,000.
     """
-    body = _body(receipt)
-    account = _account(body.get("account"))
-    facts = list(_facts(body))
+    body = _decode_body(receipt)
+    account = _read_account(body.get("account"))
+    facts = list(_read_facts(body))
     if not facts:
         named = ", ".join(map(repr, body))[:200] or "nothing"
         raise Malformed(f"body: no event in it, only {named}; entity[action][0][field] is expected")
@@ -91,7 +91,7 @@ def _event(receipt: Receipt, account: Account, index: int, entity: str, action: 
     )
 
 
-def names(event: Event) -> frozenset[str]:
+def routable_names(event: Event) -> frozenset[str]:
     """Return the names an event may be routed under: its own, and responsible_… where an update handed it over.
 
     amoCRM sends a new responsible user of a contact, company, customer or task as an update with
@@ -105,7 +105,7 @@ def names(event: Event) -> frozenset[str]:
     return frozenset({event.name, f"responsible_{event.entity}"})
 
 
-def to_form(event: Event) -> bytes:
+def encode_event(event: Event) -> bytes:
     """Write an event as amoCRM would send it alone: its account first, then the fact under index 0."""
     data: _Map = dict(event.data)
     if event.entity == "company":
@@ -117,20 +117,20 @@ def to_form(event: Event) -> bytes:
         account["id"] = event.account.id
     if event.account.link:
         account["_links"] = {"self": event.account.link}
-    key = _ON_THE_WIRE.get(event.entity, event.entity)
-    return encode({"account": account, key: {event.action: [data]}})
+    key = _BODY_KEYS.get(event.entity, event.entity)
+    return encode_form({"account": account, key: {event.action: [data]}})
 
 
-def _body(receipt: Receipt) -> _Map:
+def _decode_body(receipt: Receipt) -> _Map:
     content_type = receipt.content_type.lower()
     if "json" in content_type:
         return decode_json(receipt.body)
     if "form" in content_type or not receipt.body.lstrip().startswith((b"{", b"[")):
-        return decode(receipt.body)
+        return decode_form(receipt.body)
     return decode_json(receipt.body)
 
 
-def _account(block: "Value | None") -> Account:
+def _read_account(block: "Value | None") -> Account:
     if not isinstance(block, dict):
         return Account()
     links = block.get("_links")
@@ -138,7 +138,7 @@ def _account(block: "Value | None") -> Account:
     return Account(id=_text(block.get("id")), subdomain=_text(block.get("subdomain")), link=link)
 
 
-def _facts(body: _Map) -> Iterator[tuple[str, str, _Map]]:
+def _read_facts(body: _Map) -> Iterator[tuple[str, str, _Map]]:
     """Entity, action and data of each fact: entity[action][i][field], and the three other ways to say it."""
     for key, actions in body.items():
         if key == "account" or isinstance(actions, str):
@@ -147,21 +147,21 @@ def _facts(body: _Map) -> Iterator[tuple[str, str, _Map]]:
             raise Malformed(f"{key!r}: an index where its action is expected, as in {key}[update][0][id]")
         entity = _SINGULAR.get(key, key)
         for action, items in actions.items():
-            for data in _items(items):
+            for data in _flatten_facts(items):
                 company = entity == "contact" and data.get("type") == "company"
                 yield "company" if company else entity, action, data
 
 
-def _items(value: Value) -> Iterator[_Map]:
+def _flatten_facts(value: Value) -> Iterator[_Map]:
     """Free facts of their indexes, however many levels of them there are. A scalar is the id of one."""
     if isinstance(value, str):
         yield {"id": value}
     elif isinstance(value, list):
         for item in value:
-            yield from _items(item)
+            yield from _flatten_facts(item)
     elif all(map(is_index, value)):
         for item in value.values():
-            yield from _items(item)
+            yield from _flatten_facts(item)
     else:
         yield value
 
@@ -169,7 +169,7 @@ def _items(value: Value) -> Iterator[_Map]:
 def _entity_id(entity: str, action: str, data: _Map) -> str:
     if action == "note":
         return _text(note_of(data).get("element_id"))
-    return _text(data.get(_IDENTITY.get(entity, "id")))
+    return _text(data.get(_ID_FIELDS.get(entity, "id")))
 
 
 def note_of(data: Mapping[str, Value]) -> Mapping[str, Value]:
@@ -212,6 +212,6 @@ def _is_form_key(body: bytes, at: int, end: int) -> bool:
     closed = body.startswith((b"%5D=", b"%5d=", b"]="), end) and body.endswith((b"%5B", b"%5b", b"["), 0, at)
     if not closed:
         return False
-    before = body.rfind(b"&", max(0, at - LIMITS.key_length), at)
-    began = before >= 0 or at <= LIMITS.key_length
+    before = body.rfind(b"&", max(0, at - DEFAULT_LIMITS.key_length), at)
+    began = before >= 0 or at <= DEFAULT_LIMITS.key_length
     return began and b"=" not in body[before + 1 : at]

@@ -12,7 +12,7 @@ from operator import eq
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote_plus
 
-from relay.amocrm.limits import LIMITS, Limits, check_size, over, shown
+from relay.amocrm.limits import DEFAULT_LIMITS, BodyLimits, check_size, describe_excess, quote_key
 from relay.errors import Malformed
 from relay.model import Record, Value
 
@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 _APPEND = ""  # the key of `[]`
 
 
-def decode(body: bytes, limits: Limits = LIMITS) -> dict[str, Value]:
+def decode_form(body: bytes, limits: BodyLimits = DEFAULT_LIMITS) -> dict[str, Value]:
     """Read a form body into nested values: every scalar a string, keys as sent, in the order of the body.
 
     A map whose keys are 0, 1, 2… in this order becomes a list; any other, sparse or huge, stays a map. Under one key
@@ -52,7 +52,7 @@ def decode(body: bytes, limits: Limits = LIMITS) -> dict[str, Value]:
     return _filled(layout, texts)
 
 
-def encode(values: Mapping[str, Value]) -> bytes:
+def encode_form(values: Mapping[str, Value]) -> bytes:
     """Write nested values as amoCRM sends them: brackets percent-encoded, a space as `+`, UTF-8.
 
     Names must not be empty or have brackets: no name from decode does. decode gives the values back, except for empty
@@ -61,11 +61,11 @@ def encode(values: Mapping[str, Value]) -> bytes:
     return "&".join(pair for key, value in values.items() for pair in _pairs(_quoted(key), value)).encode("ascii")
 
 
-def _fields(body: bytes, limits: Limits) -> list[str]:
+def _fields(body: bytes, limits: BodyLimits) -> list[str]:
     check_size(body, limits)
     # Only a body of so many bytes can have as many fields: most need no counting.
     if len(body) >= limits.fields and (fields := body.count(b"&") + 1) > limits.fields:
-        raise Malformed(f"body: {over(fields, limits.fields, 'fields')}")
+        raise Malformed(f"body: {describe_excess(fields, limits.fields, 'fields')}")
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -76,7 +76,7 @@ def _fields(body: bytes, limits: Limits) -> list[str]:
 
 
 def _field(position: int, key: str) -> str:
-    return f"field {position + 1} ({shown(key)})"
+    return f"field {position + 1} ({quote_key(key)})"
 
 
 class _Layout(Record):
@@ -86,7 +86,7 @@ class _Layout(Record):
     places: list[tuple[int, str | int, int]]  # into which container, under what key or at which position, which value
 
 
-def _laid_out(keys: tuple[str, ...], limits: Limits) -> _Layout:
+def _laid_out(keys: tuple[str, ...], limits: BodyLimits) -> _Layout:
     """Work out the nesting that keys describe."""
     layout = _Layout(empty=[], places=[])
     _lay(_nested(keys, limits), layout, len(keys))
@@ -114,19 +114,19 @@ def _filled(layout: _Layout, texts: list[str]) -> _Map:
     return whole
 
 
-def _nested(keys: tuple[str, ...], limits: Limits) -> _Root:
+def _nested(keys: tuple[str, ...], limits: BodyLimits) -> _Root:
     """Build the nesting that keys describe, with the position of each value in place of it."""
     root: _Root = {}
     appended: dict[int, tuple[int, int]] = {}
     for position, key in enumerate(keys):
         if len(key) > limits.key_length:
-            raise Malformed(f"{_field(position, key)}: {over(len(key), limits.key_length, 'characters')}")
+            raise Malformed(f"{_field(position, key)}: {describe_excess(len(key), limits.key_length, 'characters')}")
         try:
             parents, last = _path(key)
         except UnicodeDecodeError as error:
             raise Malformed(f"{_field(position, key)}: not UTF-8, {_bad_byte(error)}") from error
         if len(parents) >= limits.depth:
-            raise Malformed(f"{_field(position, key)}: {over(len(parents) + 1, limits.depth, 'levels')}")
+            raise Malformed(f"{_field(position, key)}: {describe_excess(len(parents) + 1, limits.depth, 'levels')}")
         _put(root, parents, last, position, appended)
     _settle(root)
     return root
@@ -139,7 +139,7 @@ def _path(key: str) -> tuple[tuple[str, ...], str]:
     keys = rest[:-1].split("][") if bracket else []
     paired = rest.endswith("]") if bracket else True
     if not name or not paired or "]" in name or any("[" in part or "]" in part for part in keys):
-        raise Malformed(f"key {shown(key)}: its brackets do not pair up, name[key][key] is expected")
+        raise Malformed(f"key {quote_key(key)}: its brackets do not pair up, name[key][key] is expected")
     path = (name, *keys)
     return path[:-1], path[-1]
 
@@ -178,10 +178,10 @@ def _settle(node: _Root) -> None:
     for key, value in node.items():
         if isinstance(value, dict):
             _settle(value)
-            node[key] = listed(value)
+            node[key] = list_if_indexed(value)
 
 
-def listed(node: dict[str, _T]) -> list[_T] | dict[str, _T]:
+def list_if_indexed(node: dict[str, _T]) -> list[_T] | dict[str, _T]:
     """Turn a map whose keys count 0, 1, 2… into a list."""
     counts = "0" in node and all(map(eq, node, map(str, count())))  # most maps are told by the cheap look
     return list(node.values()) if counts else node

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from relay.amocrm.custom import Custom, coded, entries
+from relay.amocrm.custom_fields import CustomFields, list_items, values_by_code
 from relay.amocrm.events import EVENTS, note_of
 from relay.model import Event, Value
 
 _Data = Mapping[str, Value]
-_Reading = Callable[[_Data], object]  # a friendly field from the data; None where the hook did not carry it
+_FieldReader = Callable[[_Data], object]  # a friendly field from the data; None where the hook did not carry it
 
 
 class View:
@@ -16,16 +16,16 @@ class View:
 
     __slots__ = ("_custom", "_data", "_readings")
 
-    def __init__(self, data: _Data, readings: Mapping[str, _Reading] = MappingProxyType({})) -> None:
+    def __init__(self, data: _Data, readings: Mapping[str, _FieldReader] = MappingProxyType({})) -> None:
         self._data = data
         self._readings = readings
-        self._custom: Custom | None = None
+        self._custom: CustomFields | None = None
 
     @property
-    def custom(self) -> Custom:
+    def custom(self) -> CustomFields:
         """Return the custom fields; none of them where the hook carries none."""
         if self._custom is None:
-            self._custom = Custom(self._data.get("custom_fields"))
+            self._custom = CustomFields(self._data.get("custom_fields"))
         return self._custom
 
     def get(self, field: str) -> object:
@@ -51,19 +51,23 @@ class View:
         return value
 
 
-def views(event: Event) -> dict[str, View]:
+def event_views(event: Event) -> dict[str, View]:
     """Return the views of an event by name: its entity's (see primary), `event` and `account`."""
-    name = primary(event.name)
-    data = _note(event) if name == "note" else event.data
-    return {name: View(data, _READINGS[name]), "event": View(_event(event)), "account": View(_account(event))}
+    name = main_view(event.name)
+    data = _note_fields(event) if name == "note" else event.data
+    return {
+        name: View(data, _FRIENDLY_FIELDS[name]),
+        "event": View(_event_fields(event)),
+        "account": View(_account_fields(event)),
+    }
 
 
-def fetched(kind: str, data: _Data) -> View:
+def fetched_view(kind: str, data: _Data) -> View:
     """Return the view of a contact, company or responsible user that was looked up, shaped as a hook would carry it."""
-    return View(data, _READINGS.get(kind, {}))
+    return View(data, _FRIENDLY_FIELDS.get(kind, {}))
 
 
-def primary(event_name: str) -> str:
+def main_view(event_name: str) -> str:
     """Name the view that conditions on an event look at: "lead" for status_lead, "note" for note_lead.
 
     Anything but a lead, contact, company, customer, task or note is an `entity`.
@@ -72,10 +76,10 @@ def primary(event_name: str) -> str:
         return "note"
     kind = EVENTS.get(event_name)
     entity = kind.entity if kind else event_name.rpartition("_")[2]
-    return entity if entity in _OWN else "entity"
+    return entity if entity in _ENTITIES_WITH_VIEWS else "entity"
 
 
-def _event(event: Event) -> dict[str, Value]:
+def _event_fields(event: Event) -> dict[str, Value]:
     return {
         "name": event.name,
         "id": event.id,
@@ -88,44 +92,44 @@ def _event(event: Event) -> dict[str, Value]:
     }
 
 
-def _account(event: Event) -> dict[str, Value]:
+def _account_fields(event: Event) -> dict[str, Value]:
     return {"id": event.account.id, "subdomain": event.account.subdomain}
 
 
-def _note(event: Event) -> dict[str, Value]:
+def _note_fields(event: Event) -> dict[str, Value]:
     return {**note_of(event.data), "entity": event.entity, "entity_id": event.entity_id}
 
 
 def _emails(data: _Data) -> list[str] | None:
-    return coded(data.get("custom_fields"), "EMAIL")
+    return values_by_code(data.get("custom_fields"), "EMAIL")
 
 
 def _phones(data: _Data) -> list[str] | None:
-    return coded(data.get("custom_fields"), "PHONE")
+    return values_by_code(data.get("custom_fields"), "PHONE")
 
 
-def _first(reading: Callable[[_Data], list[str] | None]) -> _Reading:
+def _first_value(reading: Callable[[_Data], list[str] | None]) -> _FieldReader:
     return lambda data: next(iter(reading(data) or ()), None)
 
 
-def _each(field: str, key: str) -> _Reading:
+def _texts_of_list(field: str, key: str) -> _FieldReader:
     """Read the texts of a list like tags[i][name]."""
 
     def read(data: _Data) -> list[str] | None:
         if field not in data:
             return None
-        found = (item.get(key) if isinstance(item, dict) else item for item in entries(data[field]))
+        found = (item.get(key) if isinstance(item, dict) else item for item in list_items(data[field]))
         return [text for text in found if isinstance(text, str) and text]
 
     return read
 
 
-def _either(*fields: str) -> _Reading:
+def _first_text_of(*fields: str) -> _FieldReader:
     """Read the first of these fields that is a text: one meaning under several names."""
     return lambda data: next((text for field in fields if isinstance(text := data.get(field), str)), None)
 
 
-def _result(data: _Data) -> object:
+def _result_text(data: _Data) -> object:
     result = data.get("result")
     return result.get("text") if isinstance(result, dict) else result
 
@@ -133,38 +137,38 @@ def _result(data: _Data) -> object:
 _ELEMENTS = {"1": "contact", "2": "lead", "3": "company"}
 
 
-def _element(data: _Data) -> str | None:
+def _element_entity(data: _Data) -> str | None:
     element_type = data.get("element_type")
     return _ELEMENTS.get(element_type) if isinstance(element_type, str) else None
 
 
-_TAGS = _each("tags", "name")
-_PERSON: dict[str, _Reading] = {
-    "email": _first(_emails),
+_TAGS = _texts_of_list("tags", "name")
+_PERSON: dict[str, _FieldReader] = {
+    "email": _first_value(_emails),
     "emails": _emails,
-    "phone": _first(_phones),
+    "phone": _first_value(_phones),
     "phones": _phones,
     "tags": _TAGS,
-    "linked_leads": _each("linked_leads_id", "ID"),
+    "linked_leads": _texts_of_list("linked_leads_id", "ID"),
 }
-_READINGS: dict[str, dict[str, _Reading]] = {
+_FRIENDLY_FIELDS: dict[str, dict[str, _FieldReader]] = {
     "lead": {"tags": _TAGS},
     "contact": _PERSON,
     "company": _PERSON,
     "customer": {"tags": _TAGS},
     "task": {
-        "type": _either("task_type", "type"),
-        "result": _result,
-        "entity": _element,
-        "entity_id": _either("element_id"),
+        "type": _first_text_of("task_type", "type"),
+        "result": _result_text,
+        "entity": _element_entity,
+        "entity_id": _first_text_of("element_id"),
     },
-    "note": {"type": _either("note_type", "type"), "attachment": _either("attachment", "attachement")},
+    "note": {"type": _first_text_of("note_type", "type"), "attachment": _first_text_of("attachment", "attachement")},
     "entity": {},
 }
-_OWN = frozenset(_READINGS) - {"entity"}
+_ENTITIES_WITH_VIEWS = frozenset(_FRIENDLY_FIELDS) - {"entity"}
 
 # The fields that amoCRM is known to send, beside the friendly ones.
-_SENT = {
+_SENT_FIELDS = {
     "lead": """id name status_id old_status_id price responsible_user_id old_responsible_user_id last_modified
         modified_user_id created_user_id date_create pipeline_id old_pipeline_id account_id created_at updated_at""",
     "contact": """id name responsible_user_id old_responsible_user_id date_create last_modified created_user_id
@@ -190,15 +194,15 @@ _SENT = {
 _WITH_CUSTOM = frozenset({"lead", "contact", "company", "customer", "entity"})
 
 
-def _known(view: str) -> frozenset[str]:
+def _fields_of_view(view: str) -> frozenset[str]:
     custom = {"custom"} if view in _WITH_CUSTOM else frozenset()
-    return frozenset({*_SENT[view].split(), *_READINGS.get(view, ()), *custom})
+    return frozenset({*_SENT_FIELDS[view].split(), *_FRIENDLY_FIELDS.get(view, ()), *custom})
 
 
-FIELDS: Mapping[str, frozenset[str]] = MappingProxyType({view: _known(view) for view in _SENT})
+VIEW_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType({view: _fields_of_view(view) for view in _SENT_FIELDS})
 """The fields each view knows. `entity` is open: it shows any field of the data, and lists those that are known."""
 
-FETCHED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+FETCHABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"contacts": ("contact", "contacts"), "company": ("company",), "responsible": ("responsible",)}
 )
 """What a route may fetch of a lead -> the views that gives it. `contacts` is a list, the main one first."""

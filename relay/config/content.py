@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from relay.rendering import Tree
+from relay.rendering import CompiledContent
 
 
 @dataclass(frozen=True)
 class RouteContent:
     """What a route gives its sink: each content key with its compiled template."""
 
-    parts: Mapping[str, Tree]
+    parts: Mapping[str, CompiledContent]
 
     def render(self, context: Mapping[str, object], /) -> Mapping[str, object]:
         """Render every key. Raises MissingValue, SkipDelivery, RejectDelivery."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.amocrm.events import EVENTS
-from relay.amocrm.views import FIELDS, primary
+from relay.amocrm.views import VIEW_FIELDS, main_view
 from relay.config.account_names import NOBODY, AccountNames, NameIndex, merge_names
 from relay.config.findings import YamlPath, did_you_mean, format_value
 from relay.config.reading import Reading
@@ -31,7 +31,7 @@ def resolve_names(
 
     `sources` are all there are. What is wrong is noted.
     """
-    views = {primary(event) for event in keys.on if event in EVENTS}
+    views = {main_view(event) for event in keys.on if event in EVENTS}
     own = sorted(sources) if keys.source is None else [keys.source]
     kinds = {name for name in _IDS if _means(name, keys, views)}
     path: YamlPath = ("routes", at, "where")
@@ -47,8 +47,8 @@ def resolve_names(
 
 def _means(name: str, keys: RouteSettings, views: set[str]) -> bool:
     """Return whether a name stands for an id: some event has that, none has a field of that name, nor is it fetched."""
-    taken = name in keys.fetch or any(name in FIELDS[view] for view in views)
-    return not taken and any(_IDS[name] in FIELDS[view] for view in views) and _kept(name, views)
+    taken = name in keys.fetch or any(name in VIEW_FIELDS[view] for view in views)
+    return not taken and any(_IDS[name] in VIEW_FIELDS[view] for view in views) and _kept(name, views)
 
 
 def _kept(kind: str, views: set[str]) -> bool:

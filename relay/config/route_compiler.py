@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from relay.amocrm.events import EVENTS
-from relay.amocrm.views import FETCHED, FIELDS, primary
+from relay.amocrm.views import FETCHABLE, VIEW_FIELDS, main_view
 from relay.config.account_names import AccountNames
 from relay.config.content import RouteContent
 from relay.config.findings import YamlPath, did_you_mean
@@ -11,9 +11,9 @@ from relay.config.name_resolution import resolve_names
 from relay.config.reading import Reading
 from relay.config.schema import RouteSettings, SinkTypes, all_content_keys
 from relay.config.sections import Sections
-from relay.rendering import Known, TemplateErrors, Tree, compile_tree
-from relay.rendering.slots import is_template
-from relay.routing import Condition, ConditionErrors, Route, compile_condition, mentions
+from relay.rendering import CompiledContent, TemplateErrors, ViewFields, compile_content
+from relay.rendering.template import is_template
+from relay.routing import Condition, ConditionErrors, Route, compile_condition, uses_fields
 
 _NAMED = "body"  # the content key that may name a template
 _ALWAYS = ("event", "account")  # the views that every event has beside its own
@@ -57,11 +57,11 @@ class _Checked:
         self._reading = reading
         self._sink_types = sink_types
         self._tables = {name: table.root for name, table in sections.tables.items()}
-        self._fetched = tuple(view for what in keys.fetch for view in FETCHED[what])
+        self._fetched = tuple(view for what in keys.fetch for view in FETCHABLE[what])
         self._views: dict[str, str] = {}  # each view that conditions and templates will meet -> an event that has it
         for event in keys.on:
             if event in EVENTS:
-                self._views.setdefault(primary(event), event)
+                self._views.setdefault(main_view(event), event)
 
     def route(self) -> Route:
         keys = self._keys
@@ -81,7 +81,7 @@ class _Checked:
             where=where,
             once=self._tree("once", keys.once, self._path) if keys.once else None,
             fetch=frozenset(keys.fetch),
-            then=then,
+            where_fetched=then,
         )
 
     def _note_unknown(self, key: str, what: str, names: Iterable[str], known: Iterable[str]) -> None:
@@ -134,7 +134,7 @@ class _Checked:
             return None, None
         if not self._fetched or not isinstance(where, Mapping):
             return self._condition(where), None
-        later = {key: value for key, value in where.items() if mentions({key: value}, self._fetched)}
+        later = {key: value for key, value in where.items() if uses_fields({key: value}, self._fetched)}
         at_once = {key: value for key, value in where.items() if key not in later}
         return (
             self._condition(at_once) if at_once or not where else None,
@@ -142,8 +142,8 @@ class _Checked:
         )
 
     def _note_unfetched(self, where: object) -> bool:
-        missing = {view: what for what, views in FETCHED.items() for view in views if view not in self._fetched}
-        named = [view for view in missing if _OPEN not in self._views and mentions(where, (view,))]
+        missing = {view: what for what, views in FETCHABLE.items() for view in views if view not in self._fetched}
+        named = [view for view in missing if _OPEN not in self._views and uses_fields(where, (view,))]
         for view in named:
             self._reading.key_error((*self._path, "where"), f"where looks at {view}: write fetch: {missing[view]}, too")
         return bool(named)
@@ -167,14 +167,14 @@ class _Checked:
                 self._reading.key_error((*self._path, *path), f"{owner} has no field {own}, {meant}")
             return
         for view, event in self._views.items():
-            if view == _OPEN or field in FIELDS[view]:
+            if view == _OPEN or field in VIEW_FIELDS[view]:
                 continue
-            meant = f"{event} has no field {field}, {did_you_mean(field, FIELDS[view])}"
+            meant = f"{event} has no field {field}, {did_you_mean(field, VIEW_FIELDS[view])}"
             if path[-1] == "changed":  # then the field is the old value beside the one that is named
                 meant = f"can never hold: {event} carries no {field}"
             self._reading.key_error((*self._path, *path), meant)
 
-    def _contents(self) -> Iterator[tuple[str, Tree]]:
+    def _contents(self) -> Iterator[tuple[str, CompiledContent]]:
         for key, value in self._keys.content.items():
             if key == _NAMED and isinstance(value, str) and not is_template(value):
                 compiled = self._named(key, value)
@@ -183,7 +183,7 @@ class _Checked:
             if compiled is not None:
                 yield key, compiled
 
-    def _named(self, key: str, name: str) -> Tree | None:
+    def _named(self, key: str, name: str) -> CompiledContent | None:
         templates = self._sections.templates
         if name in templates:
             return self._tree(key, templates[name], ("templates",), name)
@@ -193,14 +193,14 @@ class _Checked:
         )
         return None
 
-    def _tree(self, key: str, value: object, parent: YamlPath, written: str = "") -> Tree | None:
+    def _tree(self, key: str, value: object, parent: YamlPath, written: str = "") -> CompiledContent | None:
         """Compile a content for every view it will meet; `written` is its key in the file where that is another."""
-        compiled: Tree | None = None
+        compiled: CompiledContent | None = None
         # `once` is the delivery's identity: it is known before the look-up.
-        fetched = {} if key == "once" else {name: FIELDS.get(name, frozenset()) for name in self._fetched}
+        fetched = {} if key == "once" else {name: VIEW_FIELDS.get(name, frozenset()) for name in self._fetched}
         for view, event in self._views.items():
             try:
-                compiled = compile_tree(value, key, {**_known(view), **fetched}, self._tables)
+                compiled = compile_content(value, key, {**_known(view), **fetched}, self._tables)
             except TemplateErrors as found:
                 who = f"{event}: " if len(self._views) > 1 else ""
                 for path, message in found.errors:
@@ -208,11 +208,11 @@ class _Checked:
         return compiled
 
 
-def _known(view: str) -> Known:
-    own: frozenset[str] = frozenset() if view == _OPEN else FIELDS[view]  # none named: all are possible
-    return {view: own, **{name: FIELDS[name] for name in _ALWAYS}}
+def _known(view: str) -> ViewFields:
+    own: frozenset[str] = frozenset() if view == _OPEN else VIEW_FIELDS[view]  # none named: all are possible
+    return {view: own, **{name: VIEW_FIELDS[name] for name in _ALWAYS}}
 
 
 def _fields_of(fetched: str) -> frozenset[str]:
     """Return the fields of a view that is looked up; of several contacts each has those of one."""
-    return FIELDS["contact" if fetched == "contacts" else fetched]
+    return VIEW_FIELDS["contact" if fetched == "contacts" else fetched]

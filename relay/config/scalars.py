@@ -6,19 +6,19 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from relay.retrying import parse_duration, parse_rate, show_duration
+from relay.retrying import format_duration, parse_duration, parse_rate
 
 
 def format_rate(rate: tuple[int, int]) -> str:
     """Write a rate as the YAML does."""
     count, per_ms = rate
-    return f"{count}/{show_duration(per_ms)}"
+    return f"{count}/{format_duration(per_ms)}"
 
 
 Duration = Annotated[
     int,
     BeforeValidator(parse_duration),
-    PlainSerializer(show_duration),
+    PlainSerializer(format_duration),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(ms|s|m|h|d)$", "examples": ["250ms", "15s", "1h"]}),
 ]
 """Milliseconds, written "250ms", "15s", "15m", "1h", "2d"."""

@@ -6,14 +6,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from relay.config.scalars import Duration, Rate
 from relay.model import Limit
-from relay.retrying import DEFAULT_ATTEMPTS, DEFAULT_SCHEDULE, OnUnknown, Policy, fixed_schedule, show_duration
+from relay.retrying import DEFAULT_ATTEMPTS, DEFAULT_SCHEDULE, OnUnknown, Policy, fixed_schedule, format_duration
 
 LONGEST_TIMEOUT_MS = 20_000  # leases and the 18 s of a shutdown are measured by it
 
 
 def _within_lease(ms: int) -> int:
     if not 0 < ms <= LONGEST_TIMEOUT_MS:
-        raise ValueError(f"{show_duration(ms)} is not possible: more than 0 and at most 20s")
+        raise ValueError(f"{format_duration(ms)} is not possible: more than 0 and at most 20s")
     return ms
 
 

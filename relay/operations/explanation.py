@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import uuid_utils
 
-from relay.amocrm.events import read
+from relay.amocrm.events import decode_receipt
 from relay.config.config import Config
 from relay.errors import Malformed, RelayError
 from relay.live_config import make_sinks
@@ -82,7 +82,7 @@ def explain_receipt(receipt: Receipt, config: Config, index: str | None) -> Expl
 
 def _decoded_events(receipt: Receipt) -> Sequence[Event]:
     try:
-        return read(receipt)[1]
+        return decode_receipt(receipt)[1]
     except Malformed:  # the plan has it as malformed, with the reason
         return ()
 

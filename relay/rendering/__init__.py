@@ -1,6 +1,6 @@
-"""Make the content of a delivery from templates and an event's views (pure)."""
+"""Render the content of a delivery from templates and an event's views (pure)."""
 
-from relay.rendering.checking import Known, Tables, TemplateErrors
-from relay.rendering.tree import CAP, Tree, compile_tree
+from relay.rendering.checking import Tables, TemplateErrors, ViewFields
+from relay.rendering.content import CompiledContent, compile_content
 
-__all__ = ["CAP", "Known", "Tables", "TemplateErrors", "Tree", "compile_tree"]
+__all__ = ["CompiledContent", "Tables", "TemplateErrors", "ViewFields", "compile_content"]

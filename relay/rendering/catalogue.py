@@ -8,12 +8,12 @@ from jinja2 import filters as jinja
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from relay.rendering import filters as ours
-from relay.rendering.values import Missing, bounded, text
+from relay.rendering.values import Missing, check_list_length, to_text
 
 Filter = Callable[..., Any]
 
 
-def _handing_on(filter_: Filter) -> Filter:
+def _pass_missing_through(filter_: Filter) -> Filter:
     """Return a missing value on as it is, so that the end of the chain sees what is missing."""
     position = 1 if hasattr(filter_, "jinja_pass_arg") else 0  # after the context or environment
 
@@ -24,37 +24,37 @@ def _handing_on(filter_: Filter) -> Filter:
     return handing_on
 
 
-def _of_text(filter_: Filter) -> Filter:
+def _text_only(filter_: Filter) -> Filter:
     """Refuse lists, which Jinja would write as Python does."""
 
     @wraps(filter_)
     def of_text(value: object, *args: Any, **kwargs: Any) -> Any:
-        return filter_(text(value), *args, **kwargs)
+        return filter_(to_text(value), *args, **kwargs)
 
     return of_text
 
 
-def _listed(value: Any) -> list[object]:
-    return bounded(list(value))
+def _to_list(value: Any) -> list[object]:
+    return check_list_length(list(value))
 
 
-_OURS: Mapping[str, Filter] = {
+_OUR_FILTERS: Mapping[str, Filter] = {
     "date": ours.date,
     "decimal": ours.decimal,
     "e": ours.escape,
     "escape": ours.escape,
-    "float": ours.fraction,
-    "int": ours.whole,
+    "float": ours.to_float,
+    "int": ours.to_int,
     "join": ours.join,
     "json": ours.as_json,
     "lookup": ours.lookup,
     "minor": ours.minor,
     "money": ours.money,
     "replace": ours.replace,
-    "string": text,
+    "string": to_text,
     "truncate": ours.truncate,
 }
-_OF_TEXT: Mapping[str, Filter] = {
+_JINJA_TEXT_FILTERS: Mapping[str, Filter] = {
     "capitalize": jinja.do_capitalize,
     "lower": jinja.do_lower,
     "title": jinja.do_title,
@@ -63,16 +63,16 @@ _OF_TEXT: Mapping[str, Filter] = {
     "urlencode": jinja.do_urlencode,
     "wordcount": jinja.do_wordcount,
 }
-_JINJA = (
+_JINJA_FILTERS = (
     *("abs", "count", "first", "last", "length", "map", "max", "min", "reject", "rejectattr", "reverse"),
     *("select", "selectattr", "sort", "unique"),
 )
 
 FILTERS: Final[Mapping[str, Filter]] = {
-    **{name: _handing_on(jinja.FILTERS[name]) for name in _JINJA},
-    **{name: _handing_on(_of_text(filter_)) for name, filter_ in _OF_TEXT.items()},
-    **{name: _handing_on(filter_) for name, filter_ in _OURS.items()},
-    "list": _handing_on(_listed),
+    **{name: _pass_missing_through(jinja.FILTERS[name]) for name in _JINJA_FILTERS},
+    **{name: _pass_missing_through(_text_only(filter_)) for name, filter_ in _JINJA_TEXT_FILTERS.items()},
+    **{name: _pass_missing_through(filter_) for name, filter_ in _OUR_FILTERS.items()},
+    "list": _pass_missing_through(_to_list),
     # These look at what is missing, or stand for it.
     "d": ours.default,
     "default": ours.default,
@@ -81,7 +81,7 @@ FILTERS: Final[Mapping[str, Filter]] = {
 }
 """Jinja's own are here unless they print Python (pprint), invent (random) or pad without a limit (center)."""
 
-_REFUSED = frozenset({"lower", "upper", "escaped", "callable", "filter", "test"})
+_UNSAFE_TESTS = frozenset({"lower", "upper", "escaped", "callable", "filter", "test"})
 _JINJA_TESTS: Mapping[str, Any] = JINJA_TESTS
-TESTS: Final[Mapping[str, Any]] = {name: test for name, test in _JINJA_TESTS.items() if name not in _REFUSED}
+TESTS: Final[Mapping[str, Any]] = {name: test for name, test in _JINJA_TESTS.items() if name not in _UNSAFE_TESTS}
 """Every test that a template may use, by name: Jinja's, without those that print a value or look at Python."""

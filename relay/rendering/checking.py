@@ -10,12 +10,12 @@ from jinja2 import nodes
 from relay.errors import TemplateError
 from relay.model import Record
 from relay.rendering.catalogue import FILTERS, TESTS
-from relay.rendering.filters import zone
-from relay.rendering.sandbox import CALLABLE, expression_of
+from relay.rendering.filters import find_timezone
+from relay.rendering.sandbox import CALLABLE_METHODS, write_expression
 
 Path: TypeAlias = tuple[str | int, ...]
 Finding: TypeAlias = tuple[Path, str]
-Known: TypeAlias = Mapping[str, frozenset[str]]
+ViewFields: TypeAlias = Mapping[str, frozenset[str]]
 """View -> the fields it may carry; a view without any is open: every field is allowed."""
 Tables: TypeAlias = Mapping[str, Mapping[str, str]]
 
@@ -33,89 +33,89 @@ class TemplateErrors(TemplateError):
         super().__init__("\n".join(f"{'.'.join(map(str, path))}: {message}" for path, message in self.errors))
 
 
-class Surroundings(Record):
+class TemplateScope(Record):
     """What a template may name."""
 
-    known: Known
+    known: ViewFields
     tables: Tables
     local: frozenset[str] = frozenset()  # what the template itself sets
     whole: nodes.Expr | None = None  # the expression, where the template is exactly one
 
 
-def check(template: nodes.Template, known: Known, tables: Tables, whole: nodes.Expr | None) -> list[str]:
+def check_template(template: nodes.Template, known: ViewFields, tables: Tables, whole: nodes.Expr | None) -> list[str]:
     """List what is wrong with a template, each finding once."""
     local = {name.name for name in template.find_all(nodes.Name) if name.ctx != "load"}
     if template.find(nodes.For):
         local.add("loop")
-    around = Surroundings(known=known, tables=tables, local=frozenset(local), whole=whole)
+    around = TemplateScope(known=known, tables=tables, local=frozenset(local), whole=whole)
     lines = any(node.lineno > 1 for node in template.find_all(nodes.Expr))
     found = [
         f"line {node.lineno}: {message}" if lines else message
         for node in template.find_all(nodes.Node)
-        for message in _findings(node, around)
+        for message in _check_node(node, around)
     ]
     return list(dict.fromkeys(found))
 
 
-def near(name: str, names: Iterable[str], otherwise: str = "", before: str = "") -> str:
+def suggestion(name: str, names: Iterable[str], otherwise: str = "", before: str = "") -> str:
     """Suggest the name that was meant, with what stands before it."""
     meant = get_close_matches(name, sorted(names), 1)
     return f"; did you mean {before}{meant[0]}?" if meant else otherwise
 
 
-def _findings(node: nodes.Node, around: Surroundings) -> Iterator[str]:
+def _check_node(node: nodes.Node, around: TemplateScope) -> Iterator[str]:
     if isinstance(node, nodes.Stmt) and not isinstance(node, _STATEMENTS):
         yield f"{{% {type(node).__name__.lower()} %}} is not for contents: only if, for and set are"
-    for kind, look in _LOOKS:
+    for kind, look in _CHECKS:
         if isinstance(node, kind):
             yield from look(node, around)
 
 
-def _name(node: nodes.Name, around: Surroundings) -> Iterator[str]:
+def _name(node: nodes.Name, around: TemplateScope) -> Iterator[str]:
     if node.name in around.local or node.name in around.known or node.name in _VARIABLES:
         return
     owners = [f"{view}.{node.name}" for view, fields in sorted(around.known.items()) if node.name in fields]
     otherwise = f"; did you mean {owners[0]}?" if owners else f"; known are {', '.join(sorted(around.known))}"
-    yield f"unknown variable {node.name}{near(node.name, around.known, otherwise)}"
+    yield f"unknown variable {node.name}{suggestion(node.name, around.known, otherwise)}"
 
 
-def _attribute(node: nodes.Getattr, around: Surroundings) -> Iterator[str]:
+def _attribute(node: nodes.Getattr, around: TemplateScope) -> Iterator[str]:
     if node.attr.startswith("_"):
         yield f"{node.attr} is private: contents see the data only"
     else:
         yield from _field(node.node, node.attr, around)
 
 
-def _item(node: nodes.Getitem, around: Surroundings) -> Iterator[str]:
+def _item(node: nodes.Getitem, around: TemplateScope) -> Iterator[str]:
     if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
         yield from _field(node.node, node.arg.value, around)
 
 
-def _field(owner: nodes.Expr, field: str, around: Surroundings) -> Iterator[str]:
+def _field(owner: nodes.Expr, field: str, around: TemplateScope) -> Iterator[str]:
     if not isinstance(owner, nodes.Name) or owner.name in around.local:
         return
     fields = around.known.get(owner.name)
     if fields and field not in fields | _OF_EVERY_VIEW:
         view = f"{owner.name}."
-        yield f"unknown field {view}{field}{near(field, fields, before=view)}"
+        yield f"unknown field {view}{field}{suggestion(field, fields, before=view)}"
 
 
-def _call(node: nodes.Call, _around: Surroundings) -> Iterator[str]:
+def _call(node: nodes.Call, _around: TemplateScope) -> Iterator[str]:
     called = node.node
     if isinstance(called, nodes.Name):
         if called.name != "range":
-            yield f"{called.name}() is nothing to call{near(called.name, FILTERS)}"
+            yield f"{called.name}() is nothing to call{suggestion(called.name, FILTERS)}"
     elif not isinstance(called, nodes.Getattr):
-        yield f"{expression_of(called)} is nothing to call"
-    elif called.attr not in CALLABLE:
-        yield f".{called.attr}() cannot be called here{near(called.attr, CALLABLE, '; use a filter')}"
+        yield f"{write_expression(called)} is nothing to call"
+    elif called.attr not in CALLABLE_METHODS:
+        yield f".{called.attr}() cannot be called here{suggestion(called.attr, CALLABLE_METHODS, '; use a filter')}"
 
 
-def _filter(node: nodes.Filter, around: Surroundings) -> Iterator[str]:
+def _filter(node: nodes.Filter, around: TemplateScope) -> Iterator[str]:
     filter_ = FILTERS.get(node.name)
     if filter_ is None:
         known = ", ".join(sorted(FILTERS))
-        yield f"unknown filter {node.name}{near(node.name, FILTERS, f'; known are {known}')}"
+        yield f"unknown filter {node.name}{suggestion(node.name, FILTERS, f'; known are {known}')}"
         return
     if node.name == "omit" and node is not around.whole:
         yield "omit leaves a key or list element out: write it last, where the whole value is one {{ … }}"
@@ -123,7 +123,7 @@ def _filter(node: nodes.Filter, around: Surroundings) -> Iterator[str]:
         yield from _arguments(node, filter_, around)
 
 
-def _arguments(node: nodes.Filter, filter_: Callable[..., Any], around: Surroundings) -> Iterator[str]:
+def _arguments(node: nodes.Filter, filter_: Callable[..., Any], around: TemplateScope) -> Iterator[str]:
     """Bind the arguments as the call will, and look at those that are constant."""
     leading = (None,) * (2 if hasattr(filter_, "jinja_pass_arg") else 1)
     try:
@@ -134,14 +134,14 @@ def _arguments(node: nodes.Filter, filter_: Callable[..., Any], around: Surround
         return
     table, timezone = bound.arguments.get("table"), bound.arguments.get("timezone")
     if isinstance(table, str) and table not in around.tables:
-        yield f"unknown table {table}{near(table, around.tables, '; no such entry under tables:')}"
+        yield f"unknown table {table}{suggestion(table, around.tables, '; no such entry under tables:')}"
     if isinstance(timezone, str):
         yield from _zone(timezone)
 
 
 def _zone(name: str) -> Iterator[str]:
     try:
-        zone(name)
+        find_timezone(name)
     except ValueError as error:
         yield str(error)
 
@@ -150,12 +150,12 @@ def _constant(node: nodes.Node) -> object:
     return node.value if isinstance(node, nodes.Const) else node
 
 
-def _test(node: nodes.Test, _around: Surroundings) -> Iterator[str]:
+def _test(node: nodes.Test, _around: TemplateScope) -> Iterator[str]:
     if node.name not in TESTS:
-        yield f"unknown test {node.name}{near(node.name, TESTS)}"
+        yield f"unknown test {node.name}{suggestion(node.name, TESTS)}"
 
 
-def _arithmetic(node: nodes.BinExpr, around: Surroundings) -> Iterator[str]:
+def _arithmetic(node: nodes.BinExpr, around: TemplateScope) -> Iterator[str]:
     if isinstance(node, nodes.And | nodes.Or):
         return
     for side in (node.left, node.right):
@@ -165,13 +165,13 @@ def _arithmetic(node: nodes.BinExpr, around: Surroundings) -> Iterator[str]:
             yield _is_text(side)
 
 
-def _compare(node: nodes.Compare, around: Surroundings) -> Iterator[str]:
+def _compare(node: nodes.Compare, around: TemplateScope) -> Iterator[str]:
     sides = [node.expr, *(operand.expr for operand in node.ops)]
     if any(isinstance(_constant(side), int | float) for side in sides):
         yield from (_is_text(side) for side in sides if _is_field(side, around))
 
 
-def _is_field(node: nodes.Expr, around: Surroundings) -> bool:
+def _is_field(node: nodes.Expr, around: TemplateScope) -> bool:
     if not isinstance(node, _FIELD):
         return False
     owner = node.node
@@ -179,11 +179,11 @@ def _is_field(node: nodes.Expr, around: Surroundings) -> bool:
 
 
 def _is_text(node: nodes.Expr) -> str:
-    field = expression_of(node)
+    field = write_expression(node)
     return f"{field} is a text as amoCRM sends it: to compute or compare with numbers write {field} | int"
 
 
-_LOOKS: tuple[tuple[type[nodes.Node], Callable[[Any, Surroundings], Iterator[str]]], ...] = (
+_CHECKS: tuple[tuple[type[nodes.Node], Callable[[Any, TemplateScope], Iterator[str]]], ...] = (
     (nodes.Name, _name),
     (nodes.Getattr, _attribute),
     (nodes.Getitem, _item),

@@ -19,16 +19,16 @@ from jinja2.runtime import Context
 
 from relay.errors import RejectDelivery
 from relay.rendering.values import (
-    LONGEST,
+    MAX_TEXT,
     OMIT,
-    Meter,
+    EmptyValueError,
     Missing,
-    NobodyError,
-    UnusableError,
-    plain,
-    short,
-    shown,
-    text,
+    NoRecipientError,
+    OutputBudget,
+    check_text_length,
+    describe_value,
+    to_json_value,
+    to_text,
 )
 
 TABLES: Final = "the tables"  # the context variable that lookup reads; no template can spell it
@@ -44,7 +44,7 @@ def money(value: object) -> object:
     amount = _number("money", value)
     if isinstance(amount, Missing):
         return amount
-    rounded = _rounded(amount, 2)
+    rounded = _round(amount, 2)
     whole = rounded == rounded.to_integral_value()
     return f"{rounded:,.{0 if whole else 2}f}".replace(",", _NO_BREAK).replace(".", ",")
 
@@ -52,7 +52,7 @@ def money(value: object) -> object:
 def decimal(value: object, places: int = 2) -> object:
     """Write an amount for machines: "1500" -> "1500.00", halves rounded up (away from zero)."""
     amount = _number("decimal", value)
-    return amount if isinstance(amount, Missing) else f"{_rounded(amount, _checked(places)):f}"
+    return amount if isinstance(amount, Missing) else f"{_round(amount, _check_places(places)):f}"
 
 
 def minor(value: object, places: int = 2) -> object:
@@ -60,20 +60,20 @@ def minor(value: object, places: int = 2) -> object:
     amount = _number("minor", value)
     if isinstance(amount, Missing):
         return amount
-    units = amount.scaleb(_checked(places), _EXACT)
+    units = amount.scaleb(_check_places(places), _EXACT)
     if units != units.to_integral_value():
-        raise RejectDelivery(f"minor counts {places} decimal places, saw {shown(value)}, which is finer")
+        raise RejectDelivery(f"minor counts {places} decimal places, saw {describe_value(value)}, which is finer")
     return int(units)
 
 
-def whole(value: object, default: object = None) -> object:
+def to_int(value: object, default: object = None) -> object:
     """Read a whole number, cutting decimals off: "42.9" -> 42. What is no number gives `default`, or is rejected."""
-    return _read("int", value, default, int)
+    return _to_number("int", value, default, int)
 
 
-def fraction(value: object, default: object = None) -> object:
+def to_float(value: object, default: object = None) -> object:
     """Read a number: "42.5" -> 42.5. What is no number gives `default`, or is rejected."""
-    return _read("float", value, default, float)
+    return _to_number("float", value, default, float)
 
 
 def phone(value: object, region: str = "RU") -> object:
@@ -81,10 +81,10 @@ def phone(value: object, region: str = "RU") -> object:
     if isinstance(value, Missing):
         return value.nobody()
     if value is None or value == "":
-        return Missing("the phone number is empty", exc=NobodyError)
+        return Missing("the phone number is empty", exc=NoRecipientError)
     import phonenumbers  # 48 MB of numbering plans: only who sends to phones loads them
 
-    seen = text(value)
+    seen = to_text(value)
     try:
         number = phonenumbers.parse(seen, region)
     except phonenumbers.NumberParseException as error:
@@ -98,17 +98,17 @@ def phone(value: object, region: str = "RU") -> object:
 def date(context: Context, value: object, format: str = "%d.%m.%Y", timezone: str | None = None) -> object:
     """Write unix seconds as a date, in `timezone`, else in the context's `timezone`, else in UTC."""
     if value is None or value == "":
-        return Missing("date needs unix seconds, saw an empty value", exc=UnusableError)
-    seen = text(value)
+        return Missing("date needs unix seconds, saw an empty value", exc=EmptyValueError)
+    seen = to_text(value)
     if not (seen.isascii() and seen.isdigit()):
-        raise RejectDelivery(f"date needs unix seconds like 1700000000, saw {shown(value)}")
+        raise RejectDelivery(f"date needs unix seconds like 1700000000, saw {describe_value(value)}")
     try:
-        return datetime.fromtimestamp(int(seen), zone(timezone or context.get("timezone"))).strftime(format)
+        return datetime.fromtimestamp(int(seen), find_timezone(timezone or context.get("timezone"))).strftime(format)
     except (OverflowError, OSError, ValueError) as error:
-        raise RejectDelivery(f"date cannot write {shown(value)}: {error}") from None
+        raise RejectDelivery(f"date cannot write {describe_value(value)}: {error}") from None
 
 
-def zone(name: object) -> tzinfo:
+def find_timezone(name: object) -> tzinfo:
     """Find a time zone by its name, or raise ValueError; no name is UTC."""
     if not name:
         return UTC
@@ -124,48 +124,48 @@ def lookup(context: Context, value: object, table: str) -> object:
     entries = context[TABLES].get(table)
     if entries is None:
         raise RejectDelivery(f"there is no table {table!r}")
-    key = "" if value is None else text(value)
+    key = "" if value is None else to_text(value)
     found = entries.get(key)
-    return Missing(f'table {table} has no entry for "{key}"', exc=NobodyError) if found is None else found
+    return Missing(f'table {table} has no entry for "{key}"', exc=NoRecipientError) if found is None else found
 
 
 def default(value: object, default_value: object = "", boolean: bool = False) -> object:
     """Take another value where this one is missing, none or an empty text; with `boolean`, where it is false."""
-    return default_value if _absent(value) or (boolean and not value) else value
+    return default_value if _is_absent(value) or (boolean and not value) else value
 
 
 def omit(value: object) -> object:
     """Leave the key or list element out where the value is missing, none or an empty text."""
-    return OMIT if _absent(value) else value
+    return OMIT if _is_absent(value) else value
 
 
 def as_json(value: object) -> str:
     """Write a value as compact JSON."""
-    return json.dumps(plain(value, Meter(LONGEST)), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(to_json_value(value, OutputBudget(MAX_TEXT)), ensure_ascii=False, separators=(",", ":"))
 
 
 def join(value: Iterable[object], d: str = "") -> str:
     """Join a list to a text."""
-    separator, parts, size = text(d), [], 0
+    separator, parts, size = to_text(d), [], 0
     for part in value:
-        parts.append(text(part))
+        parts.append(to_text(part))
         size += len(parts[-1]) + len(separator)
-        if size > LONGEST:
+        if size > MAX_TEXT:
             raise RejectDelivery("join makes too long a text")
     return separator.join(parts)
 
 
 def replace(value: object, old: str, new: str) -> str:
     """Replace every occurrence of a text."""
-    seen, before, after = text(value), text(old), text(new)
-    if len(seen) + seen.count(before) * len(after) > LONGEST:
+    seen, before, after = to_text(value), to_text(old), to_text(new)
+    if len(seen) + seen.count(before) * len(after) > MAX_TEXT:
         raise RejectDelivery("replace makes too long a text")
-    return short(seen.replace(before, after))
+    return check_text_length(seen.replace(before, after))
 
 
 def truncate(value: object, length: int = 255, killwords: bool = False, end: str = "...") -> str:
     """Cut a text to a length, its end mark included; between words unless `killwords`."""
-    seen = text(value)
+    seen = to_text(value)
     if len(seen) <= length:
         return seen
     cut = seen[: max(length - len(end), 0)]
@@ -174,23 +174,23 @@ def truncate(value: object, length: int = 255, killwords: bool = False, end: str
 
 def escape(value: object) -> str:
     """Write a text so that HTML shows it as it is."""
-    return html.escape(text(value))
+    return html.escape(to_text(value))
 
 
-def _absent(value: object) -> bool:
+def _is_absent(value: object) -> bool:
     return value is None or isinstance(value, Missing) or value == ""
 
 
 def _number(name: str, value: object) -> Decimal | Missing:
     if value is None or value == "":
-        return Missing(f"{name} needs a number, saw an empty value", exc=UnusableError)
+        return Missing(f"{name} needs a number, saw an empty value", exc=EmptyValueError)
     spelled = str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
     if not _plain_number(spelled):
-        raise RejectDelivery(f"{name} needs a number like 1500.50, saw {shown(value)}")
+        raise RejectDelivery(f"{name} needs a number like 1500.50, saw {describe_value(value)}")
     return Decimal(spelled)
 
 
-def _read(name: str, value: object, default: object, kind: type[int] | type[float]) -> object:
+def _to_number(name: str, value: object, default: object, kind: type[int] | type[float]) -> object:
     try:
         number = _number(name, value)
     except RejectDelivery:
@@ -202,13 +202,13 @@ def _read(name: str, value: object, default: object, kind: type[int] | type[floa
     return kind(number)
 
 
-def _rounded(amount: Decimal, places: int) -> Decimal:
+def _round(amount: Decimal, places: int) -> Decimal:
     return amount.quantize(_UNITS[places], ROUND_HALF_UP, _EXACT)
 
 
-def _checked(places: int) -> int:
+def _check_places(places: int) -> int:
     if not isinstance(places, int) or not 0 <= places <= _PLACES:
-        raise RejectDelivery(f"places goes from 0 to {_PLACES}, saw {shown(places)}")
+        raise RejectDelivery(f"places goes from 0 to {_PLACES}, saw {describe_value(places)}")
     return places
 
 

@@ -17,9 +17,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from relay.errors import RejectDelivery
 from relay.rendering.catalogue import FILTERS, TESTS
-from relay.rendering.values import BITS, Missing, bounded, short, shown, text
+from relay.rendering.values import MAX_BITS, Missing, check_list_length, check_text_length, describe_value, to_text
 
-RANGE: Final = 1000  # numbers that range() gives at most
+MAX_RANGE: Final = 1000  # numbers that range() gives at most
 
 _TEXT_METHODS = frozenset(
     {"upper", "lower", "capitalize", "title", "strip", "lstrip", "rstrip", "removeprefix", "removesuffix"}
@@ -27,7 +27,7 @@ _TEXT_METHODS = frozenset(
     | {"count", "isdigit", "isdecimal", "isalpha", "isalnum"}
 )
 _MAPPING_METHODS = frozenset({"get", "items", "keys", "values"})
-_METHODS: Mapping[type, frozenset[str]] = {
+_ALLOWED_METHODS: Mapping[type, frozenset[str]] = {
     str: _TEXT_METHODS,
     list: frozenset({"index", "count"}),
     tuple: frozenset({"index", "count"}),
@@ -36,7 +36,9 @@ _METHODS: Mapping[type, frozenset[str]] = {
     float: frozenset(),
     bool: frozenset(),
 }
-CALLABLE: Final = frozenset({"cycle", "changed"}).union(*_METHODS.values())  # the first two are a loop's
+CALLABLE_METHODS: Final = frozenset({"cycle", "changed"}).union(
+    *_ALLOWED_METHODS.values()
+)  # the first two are a loop's
 """Names of the methods that a template may call."""
 
 _ARITHMETIC: Mapping[str, Callable[[float, float], object]] = {
@@ -50,21 +52,25 @@ _ARITHMETIC: Mapping[str, Callable[[float, float], object]] = {
 }
 
 
-def expression_of(node: nodes.Node) -> str:
+def write_expression(node: nodes.Node) -> str:
     """Write an expression of names, attributes and constant keys as the template has it."""
     if isinstance(node, nodes.Name):
         return node.name
     if isinstance(node, nodes.Getattr):
-        return f"{expression_of(node.node)}.{node.attr}"
+        return f"{write_expression(node.node)}.{node.attr}"
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
         key = node.arg.value
-        return f'{expression_of(node.node)}["{key}"]' if isinstance(key, str) else f"{expression_of(node.node)}[{key}]"
+        return (
+            f'{write_expression(node.node)}["{key}"]'
+            if isinstance(key, str)
+            else f"{write_expression(node.node)}[{key}]"
+        )
     if isinstance(node, nodes.Filter) and node.node is not None:
-        return f"({expression_of(node.node)} | {node.name})"
+        return f"({write_expression(node.node)} | {node.name})"
     return "(…)"
 
 
-class _Attributes(dict[type, frozenset[str] | None]):
+class _TypeAttributes(dict[type, frozenset[str] | None]):
     """What the objects of a type have as attributes; anything else is a key. None where each may have its own.
 
     To find it out by trying costs an exception: five times what looking a field up does.
@@ -76,7 +82,7 @@ class _Attributes(dict[type, frozenset[str] | None]):
         return own
 
 
-_ATTRIBUTES = _Attributes()
+_ATTRIBUTES = _TypeAttributes()
 
 
 class _Generator(NativeCodeGenerator):
@@ -90,7 +96,7 @@ class _Generator(NativeCodeGenerator):
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802  Jinja's name
         self.write("environment.getattr(")
         self.visit(node.node, frame)
-        self.write(f", {node.attr!r}, {expression_of(node)!r})")
+        self.write(f", {node.attr!r}, {write_expression(node)!r})")
 
     def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802  Jinja's name
         if isinstance(node.arg, nodes.Slice):
@@ -100,7 +106,7 @@ class _Generator(NativeCodeGenerator):
         self.visit(node.node, frame)
         self.write(", ")
         self.visit(node.arg, frame)
-        self.write(f", {expression_of(node)!r})")
+        self.write(f", {write_expression(node)!r})")
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802  Jinja's name
         self.write("environment.joined((")
@@ -149,7 +155,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Allow the methods listed above, and of a view what is not private."""
         if attr.startswith("_"):
             return False
-        methods = _METHODS.get(type(obj))
+        methods = _ALLOWED_METHODS.get(type(obj))
         if methods is not None:
             return attr in methods
         # Texts, lists and mappings are what a view is made of; anything else goes through Jinja's own checks.
@@ -161,29 +167,31 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if isinstance(side, Missing):
                 side.use()
         if isinstance(left, int | float) and isinstance(right, int | float):
-            return _computed(operator, left, right)
+            return _compute(operator, left, right)
         if operator == "+" and isinstance(left, list) and isinstance(right, list):
-            return bounded(left + right)
-        raise RejectDelivery(f"{shown(left)} {operator} {shown(right)} needs numbers: write | int, or ~ to join texts")
+            return check_list_length(left + right)
+        raise RejectDelivery(
+            f"{describe_value(left)} {operator} {describe_value(right)} needs numbers: write | int, or ~ to join texts"
+        )
 
     def joined(self, values: Iterable[object]) -> str:
         """Join with `~`."""
-        return short("".join(map(text, values)))
+        return check_text_length("".join(map(to_text, values)))
 
 
 def _range(*bounds: int) -> range:
     numbers = range(*bounds)
-    if len(numbers) > RANGE:
-        raise RejectDelivery(f"range() gives at most {RANGE} numbers, asked for {len(numbers)}")
+    if len(numbers) > MAX_RANGE:
+        raise RejectDelivery(f"range() gives at most {MAX_RANGE} numbers, asked for {len(numbers)}")
     return numbers
 
 
-def _computed(sign: str, left: float, right: float) -> object:
-    if sign == "**" and abs(right) > BITS:
-        raise RejectDelivery(f"{shown(left)} ** {shown(right)} is too large")
+def _compute(sign: str, left: float, right: float) -> object:
+    if sign == "**" and abs(right) > MAX_BITS:
+        raise RejectDelivery(f"{describe_value(left)} ** {describe_value(right)} is too large")
     result = _ARITHMETIC[sign](left, right)
-    if isinstance(result, int) and result.bit_length() <= BITS:
+    if isinstance(result, int) and result.bit_length() <= MAX_BITS:
         return result
     if not isinstance(result, float) or not isfinite(result):
-        raise RejectDelivery(f"{shown(left)} {sign} {shown(right)} is too large, or no real number")
+        raise RejectDelivery(f"{describe_value(left)} {sign} {describe_value(right)} is too large, or no real number")
     return result

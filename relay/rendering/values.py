@@ -9,25 +9,25 @@ from jinja2 import Undefined, UndefinedError
 from relay.errors import RejectDelivery
 from relay.model import Json
 
-LONGEST: Final = 1 << 20  # characters of a text that an expression may make on its way to the output
-MOST: Final = 10_000  # elements of a list that it may make
-BITS: Final = 256  # of a whole number that it may compute
+MAX_TEXT: Final = 1 << 20  # characters of a text that an expression may make on its way to the output
+MAX_ELEMENTS: Final = 10_000  # elements of a list that it may make
+MAX_BITS: Final = 256  # of a whole number that it may compute
 
-_DEEPEST = 50  # lists within lists
+_MAX_DEPTH = 50  # lists within lists
 
 
 @runtime_checkable
-class _Items(Protocol):
+class _SupportsItems(Protocol):
     """A mapping, or what looks like one: the custom fields of a view."""
 
     def items(self) -> Iterable[tuple[object, object]]: ...
 
 
-class NobodyError(UndefinedError):
+class NoRecipientError(UndefinedError):
     """The value would name whom to deliver to, and there is none."""
 
 
-class UnusableError(UndefinedError):
+class EmptyValueError(UndefinedError):
     """The value is there, but is empty where something is needed."""
 
 
@@ -59,7 +59,7 @@ class Missing(Undefined):
 
     def nobody(self) -> "Missing":
         """Take it for the missing name of a receiver: the delivery is skipped, not wrong."""
-        return Missing(self._undefined_message, exc=NobodyError)
+        return Missing(self._undefined_message, exc=NoRecipientError)
 
 
 class Omit:
@@ -69,7 +69,7 @@ class Omit:
 OMIT: Final = Omit()
 
 
-class Meter:
+class OutputBudget:
     """Counts what a delivery puts out, in bytes of UTF-8, and stops it when that is too much."""
 
     __slots__ = ("cap", "left")
@@ -79,7 +79,7 @@ class Meter:
 
     def take(self, text: str) -> str:
         """Count a text and give it back. Raise RejectDelivery where it is too much or no Unicode."""
-        self.spend(len(text) if text.isascii() else _utf8(text))
+        self.spend(len(text) if text.isascii() else _utf8_size(text))
         return text
 
     def spend(self, size: int) -> None:
@@ -89,14 +89,14 @@ class Meter:
             raise RejectDelivery(f"the content is larger than {self.cap} bytes")
 
 
-def _utf8(text: str) -> int:
+def _utf8_size(text: str) -> int:
     try:
         return len(text.encode())
     except UnicodeEncodeError:
         raise RejectDelivery("the text holds half a character (a lone surrogate), which nobody can send") from None
 
 
-def shown(value: object) -> str:
+def describe_value(value: object) -> str:
     """Write the value seen for a person, cut where it is long."""
     if value == "":
         return "an empty value"
@@ -104,21 +104,21 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
-def short(value: str) -> str:
+def check_text_length(value: str) -> str:
     """Refuse a text that is too long to be on its way to an output."""
-    if len(value) > LONGEST:
+    if len(value) > MAX_TEXT:
         raise RejectDelivery(f"a text of {len(value)} characters is too long")
     return value
 
 
-def bounded(values: list[object]) -> list[object]:
+def check_list_length(values: list[object]) -> list[object]:
     """Refuse a list that is too long to be on its way to an output."""
-    if len(values) > MOST:
+    if len(values) > MAX_ELEMENTS:
         raise RejectDelivery(f"a list of {len(values)} elements is too long")
     return values
 
 
-def text(value: object) -> str:
+def to_text(value: object) -> str:
     """Write a single value as text: truth values as JSON does, lists and mappings not at all."""
     if isinstance(value, str):
         return str(value)
@@ -129,11 +129,11 @@ def text(value: object) -> str:
     if isinstance(value, Missing):
         value.use()
     if value is None:
-        raise UnusableError("the value is none: write | default('…') for it")
+        raise EmptyValueError("the value is none: write | default('…') for it")
     raise RejectDelivery(f"a {type(value).__name__} is no text: write | join(', ') or | json")
 
 
-def plain(value: object, meter: Meter, depth: int = 0) -> Json:
+def to_json_value(value: object, meter: OutputBudget, depth: int = 0) -> Json:
     """Make a JSON-able value of what an expression gave, or raise RejectDelivery."""
     if isinstance(value, str):
         return meter.take(str(value))
@@ -144,14 +144,14 @@ def plain(value: object, meter: Meter, depth: int = 0) -> Json:
         return value
     if isinstance(value, Missing):
         value.use()
-    if depth > _DEEPEST:
-        raise RejectDelivery(f"lists or mappings nested more than {_DEEPEST} deep")
+    if depth > _MAX_DEPTH:
+        raise RejectDelivery(f"lists or mappings nested more than {_MAX_DEPTH} deep")
     return _nested(value, meter, depth + 1)
 
 
-def _nested(value: object, meter: Meter, depth: int) -> Json:
+def _nested(value: object, meter: OutputBudget, depth: int) -> Json:
     if isinstance(value, Sequence | Iterator | KeysView | ValuesView):
-        return [plain(element, meter, depth) for element in value]
-    if isinstance(value, _Items):
-        return {meter.take(text(key)): plain(element, meter, depth) for key, element in value.items()}
-    raise RejectDelivery(f"{shown(value)} cannot be sent: only texts, numbers, lists and mappings can")
+        return [to_json_value(element, meter, depth) for element in value]
+    if isinstance(value, _SupportsItems):
+        return {meter.take(to_text(key)): to_json_value(element, meter, depth) for key, element in value.items()}
+    raise RejectDelivery(f"{describe_value(value)} cannot be sent: only texts, numbers, lists and mappings can")

@@ -1,21 +1,21 @@
 """Decide which routes an event takes, and say why not (pure)."""
 
-from relay.routing.conditions import Condition, ConditionErrors, compile_condition, mentions
-from relay.routing.failures import Failure, Path, View
+from relay.routing.conditions import Condition, ConditionErrors, compile_condition, uses_fields
+from relay.routing.failures import Failure, Path, SupportsFields
 from relay.routing.identity import delivery_id, once_id
-from relay.routing.routes import Route, Template, match
+from relay.routing.routes import Renderer, Route, check_route
 
 __all__ = [
     "Condition",
     "ConditionErrors",
     "Failure",
     "Path",
+    "Renderer",
     "Route",
-    "Template",
-    "View",
+    "SupportsFields",
+    "check_route",
     "compile_condition",
     "delivery_id",
-    "match",
-    "mentions",
     "once_id",
+    "uses_fields",
 ]

@@ -5,9 +5,9 @@ from typing import Any
 
 from relay.errors import RelayError
 from relay.model import Record
-from relay.routing.clauses import Finding, Subject, compile_field, wrong
-from relay.routing.failures import Failure, Path, View
-from relay.routing.nodes import All, AnyOf, Node, Not
+from relay.routing.clauses import ConditionField, Finding, add_error, compile_field
+from relay.routing.failures import Failure, Path, SupportsFields
+from relay.routing.nodes import AllOf, AnyOf, Node, Not
 
 _TREES = ("all", "any", "not")
 _EMPTY = "is empty: write at least one condition, or leave it out"
@@ -27,7 +27,7 @@ class Condition(Record):
     root: Node
     used: tuple[tuple[Path, str], ...]
 
-    def check(self, view: View) -> Failure | None:
+    def check(self, view: SupportsFields) -> Failure | None:
         """Return None when it holds, else the first reason why not. Never raises."""
         return None if self.root.holds(view) else self.root.failure(view)
 
@@ -46,23 +46,23 @@ def compile_condition(tree: object, path: str = "where", fetched: Collection[str
     `fetched` names the views that are looked up: `contact: {email: {exists: true}}`. The view that is checked gives
     each under its name: a view, a list of views, or None.
     """
-    reader = _Reader(fetched)
+    reader = _ConditionCompiler(fetched)
     root = reader.all_of(tree, (path,))
     if reader.errors:
         raise ConditionErrors(reader.errors)
     return Condition(root=root, used=tuple(reader.used))
 
 
-def mentions(tree: object, names: Collection[str]) -> bool:
+def uses_fields(tree: object, names: Collection[str]) -> bool:
     """Return whether a condition looks at any of these fields, however deep in `all`, `any` and `not`."""
     if isinstance(tree, list):
-        return any(mentions(branch, names) for branch in tree)
+        return any(uses_fields(branch, names) for branch in tree)
     if not isinstance(tree, Mapping):
         return False
-    return any(key in names or (key in _TREES and mentions(value, names)) for key, value in tree.items())
+    return any(key in names or (key in _TREES and uses_fields(value, names)) for key, value in tree.items())
 
 
-class _Reader:
+class _ConditionCompiler:
     """Walks the tree and collects what is wrong."""
 
     def __init__(self, fetched: Collection[str]) -> None:
@@ -71,7 +71,7 @@ class _Reader:
         self.used: list[Finding] = []
 
     def wrong(self, path: Path, message: str) -> Node:
-        return wrong(self.errors, path, message)
+        return add_error(self.errors, path, message)
 
     def all_of(self, tree: object, path: Path) -> Node:
         if not isinstance(tree, Mapping):
@@ -79,11 +79,11 @@ class _Reader:
         if not tree:
             return self.wrong(path, _EMPTY)
         parts = [self.entry(key, value, (*path, key)) for key, value in tree.items()]
-        return parts[0] if len(parts) == 1 else All(parts=tuple(parts))
+        return parts[0] if len(parts) == 1 else AllOf(parts=tuple(parts))
 
     def entry(self, key: object, value: object, path: Path) -> Node:
         if key == "all":
-            return All(parts=self.branches(value, path))
+            return AllOf(parts=self.branches(value, path))
         if key == "any":
             return AnyOf(path=path, parts=self.branches(value, path))
         if key == "not":
@@ -97,7 +97,7 @@ class _Reader:
         self.used.append((path, key))
         if isinstance(value, Mapping) and "changed" in value:
             self.used.append(((*path, "changed"), f"old_{key}"))
-        return compile_field(_plain(key), value, path, self.errors)
+        return compile_field(_event_field(key), value, path, self.errors)
 
     def branches(self, tree: object, path: Path) -> tuple[Node, ...]:
         """Read what `any` and `all` hold: a list of conditions, or a mapping whose every entry is one."""
@@ -111,43 +111,45 @@ class _Reader:
         if not isinstance(tree, Mapping) or not tree:
             return self.wrong(path, 'needs a mapping of custom fields, by name, id or code: {"Город": Москва}')
         self.used.append((path, f"{owner}.custom" if owner else "custom"))
-        subjects = {key: _custom_of(owner, str(key)) if owner else _custom(str(key)) for key in tree}
+        subjects = {
+            key: _fetched_custom_field(owner, str(key)) if owner else _event_custom_field(str(key)) for key in tree
+        }
         parts = [compile_field(subjects[key], value, (*path, key), self.errors) for key, value in tree.items()]
-        return parts[0] if len(parts) == 1 else All(parts=tuple(parts))
+        return parts[0] if len(parts) == 1 else AllOf(parts=tuple(parts))
 
     def of_fetched(self, view: str, tree: object, path: Path) -> Node:
         if not isinstance(tree, Mapping) or not tree:
             return self.wrong(path, f"needs a mapping of the {view}'s fields: {{email: {{exists: true}}}}")
         parts = [self.field_of_fetched(view, str(key), value, (*path, key)) for key, value in tree.items()]
-        return parts[0] if len(parts) == 1 else All(parts=tuple(parts))
+        return parts[0] if len(parts) == 1 else AllOf(parts=tuple(parts))
 
     def field_of_fetched(self, view: str, field: str, value: object, path: Path) -> Node:
         if field == "custom":
             return self.custom(value, path, view)
         self.used.append((path, f"{view}.{field}"))
-        return compile_field(_of(view, field, lambda one: one.get(field)), value, path, self.errors)
+        return compile_field(_fetched_field(view, field, lambda one: one.get(field)), value, path, self.errors)
 
 
-def _plain(name: str) -> Subject:
-    return Subject(name=name, read=lambda view: view.get(name), has_old=True)
+def _event_field(name: str) -> ConditionField:
+    return ConditionField(name=name, read=lambda view: view.get(name), has_old=True)
 
 
-def _custom(key: str) -> Subject:
-    return Subject(name=f'custom "{key}"', read=lambda view: view.custom.get(key), has_old=False)
+def _event_custom_field(key: str) -> ConditionField:
+    return ConditionField(name=f'custom "{key}"', read=lambda view: view.custom.get(key), has_old=False)
 
 
-def _custom_of(view: str, key: str) -> Subject:
-    return _of(view, f'custom "{key}"', lambda one: one.custom.get(key))
+def _fetched_custom_field(view: str, key: str) -> ConditionField:
+    return _fetched_field(view, f'custom "{key}"', lambda one: one.custom.get(key))
 
 
-def _of(view: str, field: str, read: Callable[[View], object]) -> Subject:
+def _fetched_field(view: str, field: str, read: Callable[[SupportsFields], object]) -> ConditionField:
     """Make the subject of a looked up view's field: of several views, what each of them has."""
 
-    def seen(whole: View) -> object:
+    def seen(whole: SupportsFields) -> object:
         found: Any = whole.get(view)
         if not isinstance(found, list):
             return None if found is None else read(found)
         values = [value for one in found if (value := read(one)) is not None]
         return [text for value in values for text in (value if isinstance(value, list) else [value])]
 
-    return Subject(name=f"{view} {field}", read=seen, has_old=False)
+    return ConditionField(name=f"{view} {field}", read=seen, has_old=False)

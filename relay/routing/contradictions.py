@@ -5,37 +5,37 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeAlias
 
-from relay.routing.operators import Scalar, number
+from relay.routing.operators import Scalar, parse_number
 
 Operands: TypeAlias = Mapping[str, tuple[Scalar, ...]]
 
 _COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 
 
-def contradiction(operators: Mapping[object, object], operands: Operands) -> tuple[str, str] | None:
+def find_contradiction(operators: Mapping[object, object], operands: Operands) -> tuple[str, str] | None:
     """Find the operator that cannot hold beside the others, and say why; None when all may hold together.
 
     `operators` is the mapping as the YAML has it, `operands` holds what each of its operators compares with.
     """
     if operators.get("exists") is False and len(operators) > 1:
         return "exists", "false allows no other operator beside it: what does not exist has no value to test"
-    return _empty_range(operands) or _nothing_allowed(operands)
+    return _empty_range(operands) or _no_value_left(operands)
 
 
 def _empty_range(operands: Operands) -> tuple[str, str] | None:
     for low in ("gt", "gte"):
         for high in ("lt", "lte"):
-            if low in operands and high in operands and _apart(low, high, operands):
+            if low in operands and high in operands and _is_empty(low, high, operands):
                 return high, f"can never hold: no number is in both this and {low} {operands[low][0]}"
     return None
 
 
-def _apart(low: str, high: str, operands: Operands) -> bool:
+def _is_empty(low: str, high: str, operands: Operands) -> bool:
     least, most = Decimal(operands[low][0]), Decimal(operands[high][0])
     return least > most or (least == most and (low, high) != ("gte", "lte"))
 
 
-def _nothing_allowed(operands: Operands) -> tuple[str, str] | None:
+def _no_value_left(operands: Operands) -> tuple[str, str] | None:
     for name in ("eq", "in"):
         if name in operands and not any(_allowed(value, operands) for value in operands[name]):
             others = ", ".join(other for other in operands if other in _COMPARE or other == "ne")
@@ -47,5 +47,5 @@ def _allowed(value: Scalar, operands: Operands) -> bool:
     if value in operands.get("ne", ()):
         return False
     bounds = [(_COMPARE[name], Decimal(bound[0])) for name, bound in operands.items() if name in _COMPARE]
-    exact = value if isinstance(value, Decimal) else number(value)
+    exact = value if isinstance(value, Decimal) else parse_number(value)
     return all(exact is not None and compare(exact, bound) for compare, bound in bounds)

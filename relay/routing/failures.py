@@ -11,28 +11,28 @@ Path: TypeAlias = tuple[str | int, ...]
 _SHOWN = 80  # characters of a value that a message shows
 
 
-class Custom(Protocol):
+class SupportsGet(Protocol):
     """The custom fields of a view, by name, id or code."""
 
     def get(self, key: str, /) -> object:
         """Return the value, or None when the hook did not carry the field."""
 
 
-class View(Protocol):
+class SupportsFields(Protocol):
     """What conditions look at: values are texts or lists of texts."""
 
     def get(self, field: str, /) -> object:
         """Return the value, or None when the hook did not carry the field."""
 
     @property
-    def custom(self) -> Custom:
+    def custom(self) -> SupportsGet:
         """Return the custom fields."""
 
 
-class Teller(Protocol):
+class FailureExplainer(Protocol):
     """What failed, and can say so."""
 
-    def told(self, failure: "Failure", /) -> str:
+    def explain(self, failure: "Failure", /) -> str:
         """Put the failure into plain words."""
 
 
@@ -48,16 +48,16 @@ class Failure(Record):
     operator: str
     expected: object
     seen: object
-    about: Teller
+    explainer: FailureExplainer
     branches: tuple["Failure", ...] = ()  # of `any`: why each of them failed
 
     @property
     def message(self) -> str:
         """Say it in plain words: `price gt 0: saw "" (empty)`."""
-        return self.about.told(self)
+        return self.explainer.explain(self)
 
 
-def shown(value: object) -> str:
+def quote_json(value: object) -> str:
     """Write a value for a person: texts quoted, long ones cut."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

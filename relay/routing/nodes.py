@@ -5,17 +5,17 @@ from decimal import Decimal
 from typing import Protocol
 
 from relay.model import Record
-from relay.routing.failures import Failure, Path, View, shown
-from relay.routing.operators import Scalar, Test, number
+from relay.routing.failures import Failure, Path, SupportsFields, quote_json
+from relay.routing.operators import Scalar, Test, parse_number
 
 
 class Node(Protocol):
     """A part of a condition. Its text is the condition as a person reads it."""
 
-    def holds(self, view: View, /) -> bool:
+    def holds(self, view: SupportsFields, /) -> bool:
         """Return whether it holds. Never raises."""
 
-    def failure(self, view: View, /) -> Failure:
+    def failure(self, view: SupportsFields, /) -> Failure:
         """Return the reason why it does not hold. Only asked where it does not."""
 
     def __str__(self) -> str: ...
@@ -29,29 +29,31 @@ class Clause(Record):
     operator: str
     expected: object
     wanted: tuple[Scalar, ...]  # the values that the test compares with, where it does
-    read: Callable[[View], object]
+    read: Callable[[SupportsFields], object]
     test: Test
 
     def __str__(self) -> str:
-        return f"{self.field} {self.operator} {shown(self.expected)}"
+        return f"{self.field} {self.operator} {quote_json(self.expected)}"
 
-    def holds(self, view: View) -> bool:
+    def holds(self, view: SupportsFields) -> bool:
         """Return whether the value passes the test."""
         return self.test(self.read(view))
 
-    def failure(self, view: View) -> Failure:
+    def failure(self, view: SupportsFields) -> Failure:
         """Return the value that was seen."""
-        return Failure(path=self.path, operator=self.operator, expected=self.expected, seen=self.read(view), about=self)
+        return Failure(
+            path=self.path, operator=self.operator, expected=self.expected, seen=self.read(view), explainer=self
+        )
 
-    def told(self, failure: Failure) -> str:
+    def explain(self, failure: Failure) -> str:
         """Show the value beside what was wanted, and what is odd about it."""
         if failure.seen is None:
             return f"{self}: not in the hook"
         if failure.seen == "":
             return f'{self}: saw "" (empty)'
         numeric = bool(self.wanted) and all(isinstance(value, Decimal) for value in self.wanted)
-        odd = " (no plain number)" if numeric and number(failure.seen) is None else ""
-        return f"{self}: saw {shown(failure.seen)}{odd}"
+        odd = " (no plain number)" if numeric and parse_number(failure.seen) is None else ""
+        return f"{self}: saw {quote_json(failure.seen)}{odd}"
 
 
 class Changed(Record):
@@ -63,28 +65,28 @@ class Changed(Record):
     expected: bool
 
     def __str__(self) -> str:
-        return f"{self.field} changed {shown(self.expected)}"
+        return f"{self.field} changed {quote_json(self.expected)}"
 
-    def holds(self, view: View) -> bool:
+    def holds(self, view: SupportsFields) -> bool:
         """Return whether both values are there and differ (or do not, as expected)."""
         old = view.get(self.old)
         return old is not None and ((view.get(self.field) or "") != old) is self.expected
 
-    def failure(self, view: View) -> Failure:
+    def failure(self, view: SupportsFields) -> Failure:
         """Return the old value and the new one, or None where there is no old one."""
         old = view.get(self.old)
         seen = None if old is None else (old, view.get(self.field))
-        return Failure(path=self.path, operator="changed", expected=self.expected, seen=seen, about=self)
+        return Failure(path=self.path, operator="changed", expected=self.expected, seen=seen, explainer=self)
 
-    def told(self, failure: Failure) -> str:
+    def explain(self, failure: Failure) -> str:
         """Show both values, or say that there is no old one."""
         if not isinstance(failure.seen, tuple):
             return f"{self}: the hook carries no {self.old}"
         old, new = failure.seen
-        return f"{self}: was {shown(old)}, is {shown(new)}"
+        return f"{self}: was {quote_json(old)}, is {quote_json(new)}"
 
 
-class All(Record):
+class AllOf(Record):
     """Every part holds."""
 
     parts: tuple[Node, ...]
@@ -92,14 +94,14 @@ class All(Record):
     def __str__(self) -> str:
         return " and ".join(map(str, self.parts))
 
-    def holds(self, view: View) -> bool:
+    def holds(self, view: SupportsFields) -> bool:
         """Return whether every part holds; the first that does not ends it."""
         for part in self.parts:  # noqa: SIM110  all() with a generator costs three times as much
             if not part.holds(view):
                 return False
         return True
 
-    def failure(self, view: View) -> Failure:
+    def failure(self, view: SupportsFields) -> Failure:
         """Explain the first part that does not hold."""
         return next(part for part in self.parts if not part.holds(view)).failure(view)
 
@@ -113,16 +115,16 @@ class AnyOf(Record):
     def __str__(self) -> str:
         return f"({' or '.join(map(str, self.parts))})"
 
-    def holds(self, view: View) -> bool:
+    def holds(self, view: SupportsFields) -> bool:
         """Return whether a part holds; the first that does ends it."""
         return any(part.holds(view) for part in self.parts)
 
-    def failure(self, view: View) -> Failure:
+    def failure(self, view: SupportsFields) -> Failure:
         """Explain every part."""
         branches = tuple(part.failure(view) for part in self.parts)
-        return Failure(path=self.path, operator="any", expected=None, seen=None, about=self, branches=branches)
+        return Failure(path=self.path, operator="any", expected=None, seen=None, explainer=self, branches=branches)
 
-    def told(self, failure: Failure) -> str:
+    def explain(self, failure: Failure) -> str:
         """Return why each part failed."""
         return f"none of them holds: {'; '.join(branch.message for branch in failure.branches)}"
 
@@ -136,14 +138,14 @@ class Not(Record):
     def __str__(self) -> str:
         return f"not ({self.part})"
 
-    def holds(self, view: View) -> bool:
+    def holds(self, view: SupportsFields) -> bool:
         """Return whether the part fails."""
         return not self.part.holds(view)
 
-    def failure(self, _view: View) -> Failure:
+    def failure(self, _view: SupportsFields) -> Failure:
         """Return that the part holds."""
-        return Failure(path=self.path, operator="not", expected=None, seen=None, about=self)
+        return Failure(path=self.path, operator="not", expected=None, seen=None, explainer=self)
 
-    def told(self, _failure: Failure) -> str:
+    def explain(self, _failure: Failure) -> str:
         """Show what was not to hold."""
         return f"{self}: it holds"

@@ -13,12 +13,12 @@ from relay.errors import RelayError
 
 Scalar: TypeAlias = str | Decimal
 Test: TypeAlias = Callable[[object], bool]
-Made: TypeAlias = tuple[tuple[Scalar, ...], Test]
+CompiledOperator: TypeAlias = tuple[tuple[Scalar, ...], Test]
 """What an operator makes of its operand: the values it compares with, and the test."""
 
-SUBJECT = 4096  # characters of a value that `matches` searches: an expression may be slow, so its subject is short
+MAX_SEARCHED = 4096  # characters of a value that `matches` searches: an expression may be slow, so its subject is short
 
-_plain = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?").fullmatch
+_plain_number = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?").fullmatch
 
 
 class OperandError(RelayError):
@@ -29,12 +29,12 @@ class OperandError(RelayError):
         self.at = at
 
 
-def number(value: object) -> Decimal | None:
+def parse_number(value: object) -> Decimal | None:
     """Read a plain number ("1500", "-0.5"), or return None: "1 000,50", "1e5" and "" are none."""
-    return Decimal(value) if isinstance(value, str) and _plain(value) else None
+    return Decimal(value) if isinstance(value, str) and _plain_number(value) else None
 
 
-def _scalar(value: object) -> Scalar:
+def _scalar_operand(value: object) -> Scalar:
     """Read a text or number of the YAML, or raise OperandError."""
     if isinstance(value, bool):
         raise OperandError(f"{str(value).lower()} is a truth value: quote it, or use exists")
@@ -56,77 +56,77 @@ def _yaml_number(value: float) -> Decimal:
     return exact
 
 
-def _several(value: object) -> tuple[Scalar, ...]:
+def _list_operand(value: object) -> tuple[Scalar, ...]:
     if not isinstance(value, list):
         raise OperandError("needs a list of values: [a, b]")
     if not value:
         raise OperandError("can never hold: the list is empty")
-    return tuple(_element(element, at) for at, element in enumerate(value))
+    return tuple(_list_element(element, at) for at, element in enumerate(value))
 
 
-def _element(value: object, at: int) -> Scalar:
+def _list_element(value: object, at: int) -> Scalar:
     try:
-        return _scalar(value)
+        return _scalar_operand(value)
     except OperandError as error:
         raise OperandError(str(error), at) from None
 
 
-def _single(value: object) -> Scalar:
+def _single_operand(value: object) -> Scalar:
     if isinstance(value, list):
         raise OperandError("needs one value; for any of several write in: [a, b], or any:")
-    return _scalar(value)
+    return _scalar_operand(value)
 
 
-def _equal(wanted: tuple[Scalar, ...]) -> Test:
+def _equality_test(wanted: tuple[Scalar, ...]) -> Test:
     texts = frozenset(map(str, wanted))  # a number that is spelled the same needs no reading
     numbers = frozenset(operand for operand in wanted if isinstance(operand, Decimal))
 
     def one(value: object) -> bool:
-        return isinstance(value, str) and (value in texts or (bool(numbers) and number(value) in numbers))
+        return isinstance(value, str) and (value in texts or (bool(numbers) and parse_number(value) in numbers))
 
     return lambda value: any(map(one, value)) if isinstance(value, list) else one(value)
 
 
-def _eq(value: object) -> Made:
-    wanted = (_single(value),)
-    return wanted, _equal(wanted)
+def _eq(value: object) -> CompiledOperator:
+    wanted = (_single_operand(value),)
+    return wanted, _equality_test(wanted)
 
 
-def _in(value: object) -> Made:
-    wanted = _several(value)
-    return wanted, _equal(wanted)
+def _in(value: object) -> CompiledOperator:
+    wanted = _list_operand(value)
+    return wanted, _equality_test(wanted)
 
 
-def _ne(value: object) -> Made:
+def _ne(value: object) -> CompiledOperator:
     """Hold exactly where eq (of a list: in) does not: an absent field is not equal to anything."""
-    wanted = _several(value) if isinstance(value, list) else (_scalar(value),)
-    equal = _equal(wanted)
+    wanted = _list_operand(value) if isinstance(value, list) else (_scalar_operand(value),)
+    equal = _equality_test(wanted)
     return wanted, lambda seen: not equal(seen)
 
 
-def _ordered(compare: Callable[[Decimal, Decimal], bool]) -> Callable[[object], Made]:
-    def made(value: object) -> Made:
-        operand = _single(value)
-        bound = operand if isinstance(operand, Decimal) else number(operand)
+def _comparison(compare: Callable[[Decimal, Decimal], bool]) -> Callable[[object], CompiledOperator]:
+    def made(value: object) -> CompiledOperator:
+        operand = _single_operand(value)
+        bound = operand if isinstance(operand, Decimal) else parse_number(operand)
         if bound is None:
             raise OperandError(f'can never hold: it compares numbers, and "{operand}" is none')
-        return (bound,), lambda seen: (exact := number(seen)) is not None and compare(exact, bound)
+        return (bound,), lambda seen: (exact := parse_number(seen)) is not None and compare(exact, bound)
 
     return made
 
 
-def _exists(value: object) -> Made:
+def _exists(value: object) -> CompiledOperator:
     if not isinstance(value, bool):
         raise OperandError("needs true or false")
-    return (), there if value else lambda seen: not there(seen)
+    return (), has_value if value else lambda seen: not has_value(seen)
 
 
-def there(value: object) -> bool:
+def has_value(value: object) -> bool:
     """Return whether a value exists: an empty text, or a list of nothing but such, does not."""
     return any(value) if isinstance(value, list) else value is not None and value != ""
 
 
-def _matches(value: object) -> Made:
+def _matches(value: object) -> CompiledOperator:
     if not isinstance(value, str) or not value:
         raise OperandError("needs a regular expression as text: quote it")
     try:
@@ -135,26 +135,26 @@ def _matches(value: object) -> Made:
         raise OperandError(f'"{value}" is no regular expression: {error}') from None
 
     def one(seen: object) -> bool:
-        return isinstance(seen, str) and search(seen[:SUBJECT]) is not None
+        return isinstance(seen, str) and search(seen[:MAX_SEARCHED]) is not None
 
     return (), lambda seen: any(map(one, seen)) if isinstance(seen, list) else one(seen)
 
 
-def _contains(value: object) -> Made:
+def _contains(value: object) -> CompiledOperator:
     """Look for an element in a list, for a part in a text."""
-    wanted = _single(value)
-    part, element = str(wanted), _equal((wanted,))
+    wanted = _single_operand(value)
+    part, element = str(wanted), _equality_test((wanted,))
     return (), lambda seen: part in seen if isinstance(seen, str) else element(seen)
 
 
-OPERATORS: dict[str, Callable[[object], Made]] = {
+OPERATORS: dict[str, Callable[[object], CompiledOperator]] = {
     "eq": _eq,
     "ne": _ne,
     "in": _in,
-    "gt": _ordered(operator.gt),
-    "gte": _ordered(operator.ge),
-    "lt": _ordered(operator.lt),
-    "lte": _ordered(operator.le),
+    "gt": _comparison(operator.gt),
+    "gte": _comparison(operator.ge),
+    "lt": _comparison(operator.lt),
+    "lte": _comparison(operator.le),
     "exists": _exists,
     "matches": _matches,
     "contains": _contains,

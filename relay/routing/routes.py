@@ -5,10 +5,10 @@ from typing import Protocol
 
 from relay.model import Event, Record
 from relay.routing.conditions import Condition
-from relay.routing.failures import Failure, View, shown
+from relay.routing.failures import Failure, SupportsFields, quote_json
 
 
-class Template(Protocol):
+class Renderer(Protocol):
     """What a route makes of an event's views: compiled once, rendered for every event that it takes."""
 
     def render(self, context: Mapping[str, object], /) -> object:
@@ -21,12 +21,12 @@ class Route(Record):
     name: str
     on: frozenset[str]
     sinks: tuple[str, ...]  # of one type
-    content: Template
+    content: Renderer
     sources: frozenset[str] | None = None  # None: every source
     where: Condition | None = None
-    once: Template | None = None  # its result is the key of the only delivery
+    once: Renderer | None = None  # its result is the key of the only delivery
     fetch: frozenset[str] = frozenset()  # what is looked up in the account before the content is made
-    then: Condition | None = None  # the part of `where` that looks at what was looked up
+    where_fetched: Condition | None = None  # the part of `where` that looks at what was looked up
 
 
 class _Membership(Record):
@@ -36,13 +36,13 @@ class _Membership(Record):
     wanted: frozenset[str]
 
     def failure(self, seen: str) -> Failure:
-        return Failure(path=(self.what,), operator="in", expected=self.wanted, seen=seen, about=self)
+        return Failure(path=(self.what,), operator="in", expected=self.wanted, seen=seen, explainer=self)
 
-    def told(self, failure: Failure) -> str:
-        return f"{self.what} in {shown(sorted(self.wanted))}: saw {shown(failure.seen)}"
+    def explain(self, failure: Failure) -> str:
+        return f"{self.what} in {quote_json(sorted(self.wanted))}: saw {quote_json(failure.seen)}"
 
 
-def match(route: Route, event: Event, names: frozenset[str], view: View) -> Failure | None:
+def check_route(route: Route, event: Event, names: frozenset[str], view: SupportsFields) -> Failure | None:
     """Return None when the event takes the route, else the first reason why not: source, name, then condition.
 
     `names` are all the names that the event answers to, its own included.

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from relay.amocrm.form import encode
+from relay.amocrm.form import encode_form
 from relay.config.environment import Settings
 from relay.live_config import LiveConfig
 from relay.web.commit import GROUP_HOOKS
@@ -36,7 +36,7 @@ def router(store, tmp_path) -> Router:
 
 
 def test_a_thousand_events_are_routed_in_a_few_calls(run, store, reader, router, spent):
-    hooks = [hook(f"r{n:05}", encode({"leads": {"add": [{"id": str(n)}]}})) for n in range(MANY)]
+    hooks = [hook(f"r{n:05}", encode_form({"leads": {"add": [{"id": str(n)}]}})) for n in range(MANY)]
     for at in range(0, MANY, GROUP_HOOKS):
         run(store.accept(hooks[at : at + GROUP_HOOKS]))
     spent()

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from relay.amocrm.events import read
-from relay.amocrm.form import encode
+from relay.amocrm.events import decode_receipt
+from relay.amocrm.form import encode_form
 from relay.config.environment import Settings
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
@@ -30,7 +30,7 @@ worker: {batch: %d}
 
 
 def leads(*ids: int) -> bytes:
-    return encode({"leads": {"add": [{"id": str(id), "name": "Сделка №1"} for id in ids]}})
+    return encode_form({"leads": {"add": [{"id": str(id), "name": "Сделка №1"} for id in ids]}})
 
 
 class Worker:
@@ -44,7 +44,7 @@ class Worker:
         self.planned: list[tuple[str, str]] = []  # each receipt, and the thread that planned it
         self.while_planning = lambda receipt: None
         self.stopping = False
-        monkeypatch.setattr("relay.planning.read", self._read)
+        monkeypatch.setattr("relay.planning.decode_receipt", self._read)
 
     def take(self, batch: int) -> None:
         """Have it claim so many at a time."""
@@ -54,7 +54,7 @@ class Worker:
     def _read(self, receipt):
         self.planned.append((receipt.id, threading.current_thread().name))
         self.while_planning(receipt)
-        return read(receipt)
+        return decode_receipt(receipt)
 
     def accept(self, *ids: int, body: bytes | None = None) -> list[str]:
         """Take a hook in for each of these leads."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.amocrm.events import read
-from relay.amocrm.form import encode
+from relay.amocrm.events import decode_receipt
+from relay.amocrm.form import encode_form
 from relay.config.environment import Settings
 from relay.live_config import LiveConfig
 from relay.model import DeliveryState, Receipt
@@ -28,7 +28,7 @@ from workers.router import Router
 PROJECT = Path(__file__).parents[2]
 HOUR = 3_600_000
 LEAD = {"id": "7", "name": "Сделка №1 & Co+"}
-HOOK = encode({"leads": {"status": [LEAD]}, "account": {"subdomain": "acme"}})
+HOOK = encode_form({"leads": {"status": [LEAD]}, "account": {"subdomain": "acme"}})
 CONFIG = """
 sources:
   acme: {type: amocrm, token: long-enough}
@@ -176,7 +176,7 @@ def test_a_hook_comes_to_who_subscribed_as_amocrm_would_have_sent_it(relay, list
     assert headers["User-Agent"] == "amoCRM-Webhooks/3.0"
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert headers["X-Amocrm-Requestid"] == delivery.id
-    account, (event,) = read(Receipt(id="r", source="acme", received_at=0, body=body))
+    account, (event,) = decode_receipt(Receipt(id="r", source="acme", received_at=0, body=body))
     assert (account.subdomain, event.name, event.data) == ("acme", "status_lead", LEAD)
     assert relay.state(delivery).state is DeliveryState.DELIVERED
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from relay.amocrm import views
 from relay.errors import MissingValue, RejectDelivery, RelayError, SkipDelivery, TemplateError
-from relay.rendering import TemplateErrors, Tree, compile_tree
+from relay.rendering import CompiledContent, TemplateErrors, compile_content
 
 
 class View:
@@ -55,8 +55,8 @@ LEAD = View(
 )
 
 
-def tree(value: object, path: str = "body") -> Tree:
-    return compile_tree(value, path, KNOWN, TABLES)
+def tree(value: object, path: str = "body") -> CompiledContent:
+    return compile_content(value, path, KNOWN, TABLES)
 
 
 def rendered(value: object, lead: View = LEAD, **context: object) -> Any:
@@ -686,7 +686,7 @@ def test_what_a_sender_sends_is_never_a_template(payload: str) -> None:
 
 
 @given(st.sampled_from(TREES), PAYLOADS | st.lists(PAYLOADS, max_size=3) | st.none())
-def test_any_value_renders_to_json_or_is_explained(content: Tree, payload: object) -> None:
+def test_any_value_renders_to_json_or_is_explained(content: CompiledContent, payload: object) -> None:
     try:
         seen = content.render({"entity": View(value=payload)})
     except RelayError as error:

@@ -10,9 +10,9 @@ from relay.retrying import (
     Policy,
     decide,
     fixed_schedule,
+    format_duration,
     parse_duration,
     parse_rate,
-    show_duration,
 )
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 24 * 3_600_000
@@ -231,7 +231,7 @@ def test_a_wrong_duration_is_answered_with_what_would_be_right(wrong, right):
 
 @given(st.integers(0, 400 * DAY))
 def test_a_duration_is_shown_as_it_is_read(ms):
-    assert parse_duration(show_duration(ms)) == ms
+    assert parse_duration(format_duration(ms)) == ms
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from relay.routing import (
     ConditionErrors,
     Failure,
     Route,
+    check_route,
     compile_condition,
     delivery_id,
-    match,
     once_id,
 )
 
@@ -484,7 +484,7 @@ LOST = compile_condition({"status_id": 143})
 
 def matched(taken: Route, happened: Event | None = None, names: frozenset[str] | None = None) -> Failure | None:
     happened = happened or event()
-    return match(taken, happened, names if names is not None else frozenset({happened.name}), LEAD)
+    return check_route(taken, happened, names if names is not None else frozenset({happened.name}), LEAD)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from relay.amocrm.events import read
-from relay.amocrm.form import encode
+from relay.amocrm.events import decode_receipt
+from relay.amocrm.form import encode_form
 from relay.config.load import load
 from relay.model import Receipt, ReceiptState, Subscription
 from relay.planning import plan_receipt
@@ -84,7 +84,7 @@ def test_an_event_that_nobody_wants_is_unrouted(subscriptions):
 
 def test_a_handed_over_contact_goes_to_who_subscribed_to_responsible_contact_once():
     change = {"id": "7", "old_responsible_user_id": "1", "responsible_user_id": "2"}
-    body = encode({"contacts": {"update": [change]}}).decode()
+    body = encode_form({"contacts": {"update": [change]}}).decode()
     both = subscription(1, "update_contact", "responsible_contact")
     routed = planned(body, both, subscription(2, "responsible_contact"), subscription(3, "responsible_lead"))
     assert [d.sink for d in routed.deliveries] == ["sub-1", "sub-2"]
@@ -127,10 +127,10 @@ def test_the_same_receipt_and_subscriptions_make_the_same_deliveries():
 def test_what_is_sent_on_means_to_a_listener_what_amocrm_sent(path):
     """For every fixture: to who subscribed to everything each event goes, and decoded again it is the same event."""
     original = Receipt(id="r1", source="other", received_at=5, body=path.read_bytes(), content_type="")
-    account, events = read(original)
+    account, events = decode_receipt(original)
     everything = subscription(1, *(event.name for event in events), source="other")
     routed = plan_receipt(original, CONFIG, SINKS, {"other": [everything]})
     assert len(routed.deliveries) == len(events)
     for event, delivery in zip(events, routed.deliveries, strict=True):
         sent_on = Receipt(id="r1", source="other", received_at=5, body=delivery.content, content_type="")
-        assert read(sent_on) == (account, (msgspec.structs.replace(event, id="r1.0", index=0),))
+        assert decode_receipt(sent_on) == (account, (msgspec.structs.replace(event, id="r1.0", index=0),))

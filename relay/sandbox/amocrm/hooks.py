@@ -7,7 +7,7 @@ from typing import Final
 
 from yarl import URL
 
-from relay.amocrm.form import encode
+from relay.amocrm.form import encode_form
 from relay.model import Record, Value
 from relay.sandbox.amocrm.account import ID, SUBDOMAIN
 from relay.sandbox.amocrm.shapes import HookEvent
@@ -41,7 +41,7 @@ def hook_body(fact: HookEvent) -> bytes:
     """Write a fact as amoCRM does: its account first."""
     own = f"https://{SUBDOMAIN}.amocrm.ru"
     account: dict[str, Value] = {"subdomain": SUBDOMAIN, "id": str(ID), "_links": {"self": own}}
-    return encode({"account": account, fact.entity: {fact.action: [fact.data]}})
+    return encode_form({"account": account, fact.entity: {fact.action: [fact.data]}})
 
 
 async def _send(session: Session, destination: str, fact: HookEvent) -> int | None:

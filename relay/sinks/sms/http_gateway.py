@@ -7,7 +7,7 @@ import msgspec
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from relay.model import Outcome, Result
-from relay.rendering import TemplateErrors, Tree, compile_tree
+from relay.rendering import CompiledContent, TemplateErrors, compile_content
 from relay.sinks.answer_checks import AnswerChecks
 from relay.sinks.base import ProbeResult
 from relay.sinks.http.auth import Auth, HeaderName, HeaderValue
@@ -62,11 +62,11 @@ class HttpGatewaySettings(SmsSettings, AnswerChecks):
         self.compiled()
         return self
 
-    def compiled(self) -> Tree:
+    def compiled(self) -> CompiledContent:
         """Compile the templates. Raise ValueError with all that is wrong with them."""
         name, value = ("body", self.body) if self.form is None else ("form", self.form)
         try:
-            return compile_tree(value, name, {"sms": FIELDS, "secret": frozenset(self.secrets)}, {})
+            return compile_content(value, name, {"sms": FIELDS, "secret": frozenset(self.secrets)}, {})
         except TemplateErrors as error:
             raise ValueError("; ".join(str(error).splitlines())) from None
 

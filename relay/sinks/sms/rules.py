@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from relay.model import Outcome, Record, Result
-from relay.retrying import UNITS_MS, show_duration
+from relay.retrying import UNITS_MS, format_duration
 from relay.sinks.sms.content import Message
 from relay.sinks.sms.phone_numbers import masked
 from relay.store.shared_state import Quota, QuotaExceeded
@@ -106,7 +106,7 @@ class SendingRules(Record):
             case "own":
                 return None
             case "same":
-                ago = show_duration(self.cooldown_ms)
+                ago = format_duration(self.cooldown_ms)
                 return Result(outcome=Outcome.SKIPPED, reason=f"{shown} was sent the same text less than {ago} ago")
             case "number":
                 return _later(refusal.wait_ms, f"{shown} had {self.per_number} today, which is per_number")

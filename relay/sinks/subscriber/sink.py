@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from yarl import URL
 
-from relay.amocrm.form import decode
+from relay.amocrm.form import decode_form
 from relay.config.schema import SubscribersSection
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.logs import log
@@ -95,7 +95,7 @@ class SubscriberSink(_Subscriber):
         return {
             "method": "POST",
             "url": str(url.with_query(None)) + ("?***" if url.raw_query_string else ""),
-            "body": decode(content),
+            "body": decode_form(content),
         }
 
     async def _note(self, result: Result) -> None:
@@ -127,4 +127,4 @@ class UnsubscribedSink(_Subscriber):
 
     def describe(self, content: bytes) -> Mapping[str, Json]:
         """Show what would have been sent."""
-        return {"body": decode(content)}
+        return {"body": decode_form(content)}

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from relay.config.scalars import Duration
 from relay.config.sink import SinkSettings
 from relay.model import Limit
-from relay.retrying import OnUnknown, show_duration
+from relay.retrying import OnUnknown, format_duration
 from relay.sinks.urls import check_url
 
 LONGEST_TIMEOUT_MS = 60_000
@@ -19,7 +19,7 @@ SUBSCRIBED_A_MINUTE, CALLED_A_MINUTE = 300, 1200  # per key, as they count
 
 def _bearable(ms: int) -> int:
     if not 0 < ms <= LONGEST_TIMEOUT_MS:
-        raise ValueError(f"{show_duration(ms)} is not possible: more than 0 and at most 60s")
+        raise ValueError(f"{format_duration(ms)} is not possible: more than 0 and at most 60s")
     return ms
 
 

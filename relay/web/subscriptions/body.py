@@ -3,7 +3,7 @@
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from relay.amocrm.form import decode
+from relay.amocrm.form import decode_form
 from relay.errors import Malformed
 from relay.model import Json
 from relay.web.subscriptions.errors import ApiError
@@ -43,7 +43,7 @@ async def _bytes(request: Request) -> bytes:
 
 def _form(body: bytes) -> Json:
     try:
-        return decode(body)
+        return decode_form(body)
     except Malformed as error:
         raise ApiError(400, str(error)) from error
 

@@ -5,7 +5,7 @@ import signal
 
 from relay.amocrm import form
 
-_decode = form.decode
+_decode = form.decode_form
 
 
 def decode(body, *arguments, **named):
@@ -14,4 +14,4 @@ def decode(body, *arguments, **named):
     return _decode(body, *arguments, **named)
 
 
-form.decode = decode
+form.decode_form = decode

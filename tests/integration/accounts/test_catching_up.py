@@ -9,7 +9,7 @@ import pytest
 
 from relay.accounts.catch_up import CatchUp
 from relay.accounts.source_health import load_health
-from relay.amocrm.events import read as parsed
+from relay.amocrm.events import decode_receipt
 from relay.config.load import load as load_config
 from relay.errors import ConfigError
 from relay.live_config import make_sinks
@@ -237,7 +237,7 @@ def test_what_is_recovered_says_so(run, life, reader):
     receipts = run(read())
     assert len(receipts) == 2
     raws = run(reader.raw_receipts([receipt.id for receipt in receipts]))
-    assert {parsed(raw)[0] for raw in raws.values()} == {Account(id="7039099", subdomain="acme", link=life.url)}
+    assert {decode_receipt(raw)[0] for raw in raws.values()} == {Account(id="7039099", subdomain="acme", link=life.url)}
     assert all(receipt.recovered and receipt.user_agent == "amo-relay catch-up" for receipt in receipts)
     assert run(reader.counters())["receipt", "acme", "recovered"] == 2
     assert run(reader.received("acme")) == 0  # nothing was heard: silence goes on

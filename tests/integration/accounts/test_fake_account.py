@@ -7,8 +7,8 @@ import urllib.request
 import pytest
 from aiohttp import web
 
-from relay.amocrm.events import names, read
-from relay.amocrm.views import primary, views
+from relay.amocrm.events import decode_receipt, routable_names
+from relay.amocrm.views import event_views, main_view
 from relay.model import Account, Receipt
 
 EVERYTHING = [
@@ -29,7 +29,7 @@ def told(run):
                 receipt = Receipt(
                     id="r", source="acme", received_at=0, body=await request.read(), content_type=request.content_type
                 )
-                arrived.append(read(receipt))
+                arrived.append(decode_receipt(receipt))
                 return web.Response(status=202)
 
             application = web.Application()
@@ -69,7 +69,7 @@ def during(served, told):
 
 
 def seen(event):
-    return views(event)[primary(event.name)]
+    return event_views(event)[main_view(event.name)]
 
 
 def test_a_new_lead_with_its_people(during, control):
@@ -110,7 +110,7 @@ def test_a_contact_that_is_handed_over_and_a_lead_that_is_gone(during, control):
         control("DELETE", f"leads/{lead}")
 
     (_, handed_over), (_, gone) = during(work)
-    assert "responsible_contact" in names(handed_over)
+    assert "responsible_contact" in routable_names(handed_over)
     assert (gone.name, gone.entity_id) == ("delete_lead", str(lead))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from relay.accounts.lookups import BATCH, fetch_people
 from relay.accounts.names import fetch_names
-from relay.amocrm.views import fetched
+from relay.amocrm.views import fetched_view
 
 ALL = ("contacts", "company", "responsible")
 
@@ -27,7 +27,7 @@ def test_the_people_behind_a_lead(client, run, account):
                      {"name": "Олег"}],
     })  # fmt: skip
     found = people(run, client(), [id])[str(id)]
-    contact, company = fetched("contact", found.contact), fetched("company", found.company)
+    contact, company = fetched_view("contact", found.contact), fetched_view("company", found.company)
     assert (contact.name, contact.email, contact.phone) == ("Вера", "vera@example.com", "+7 916 555-01-87")
     assert contact.custom["Город"] == "Москва"
     assert [own["name"] for own in found.contacts] == ["Вера", "Олег"]
@@ -53,7 +53,7 @@ def test_a_lead_alone_has_nobody_and_one_that_is_gone_is_left_out(client, run, a
 def test_many_leads_take_few_requests_and_only_what_was_asked_for(client, run, account, served):
     ids = [account.create("leads", {"contacts": [{"email": f"{n}@example.com"}]})[0] for n in range(2 * BATCH)]
     found = people(run, client(rate=(1000, 1000)), ids, ["contacts"])
-    assert [fetched("contact", found[str(id)].contact).email for id in ids] == [
+    assert [fetched_view("contact", found[str(id)].contact).email for id in ids] == [
         f"{n}@example.com" for n in range(2 * BATCH)
     ]
     assert served.amocrm.api.asked == {"GET /api/v4/leads": 2, "GET /api/v4/contacts": 2}

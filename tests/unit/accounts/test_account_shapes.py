@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from relay.accounts.shapes import to_hook_shape
-from relay.amocrm.custom import Custom
-from relay.amocrm.views import views
+from relay.amocrm.custom_fields import CustomFields
+from relay.amocrm.views import event_views
 from relay.model import Account, Event
 
 
@@ -47,7 +47,7 @@ def view(entity: str, item: dict[str, Any]) -> Any:
         id="r.0", receipt_id="r", index=0, source="acme", name=f"add_{entity}", entity=entity, action="add",
         entity_id="1", account=Account(), data=data, received_at=0,
     )  # fmt: skip
-    return views(event)[entity]
+    return event_views(event)[entity]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_contact(name: str, value: object) -> None:
     ],
 )
 def test_its_custom_fields(name: str, value: object) -> None:
-    assert Custom(to_hook_shape("contact", CONTACT)["custom_fields"])[name] == value
+    assert CustomFields(to_hook_shape("contact", CONTACT)["custom_fields"])[name] == value
 
 
 def test_a_lead() -> None:

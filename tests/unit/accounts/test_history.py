@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from relay.accounts.history import AccountChange, changes_from_events, event_from_change, event_names
 from relay.accounts.matching import CLOCK_TOLERANCE_S, MAX_DELAY_S, ReceivedEvent, find_missing, received_event
-from relay.amocrm.events import names, read, to_form
+from relay.amocrm.events import decode_receipt, encode_event, routable_names
 from relay.model import Account, Receipt
 
 AT = 1_795_440_000
@@ -58,7 +58,9 @@ def test_a_fact_is_written_as_amocrm_writes_it():
     record = {"id": 5, "name": "Сделка", "status_id": 143, "pipeline_id": 7, "price": 1500, "updated_at": AT + 900}
     event = event_from_change(fact, "acme", ACME, record)
     assert event is not None
-    account, (again,) = read(Receipt(id=event.receipt_id, source="acme", received_at=0, body=to_form(event)))
+    account, (again,) = decode_receipt(
+        Receipt(id=event.receipt_id, source="acme", received_at=0, body=encode_event(event))
+    )
     assert account == ACME
     assert (again.name, again.entity_id) == ("status_lead", "5")
     # The stage is that of the event, whatever it is now.
@@ -75,7 +77,7 @@ def test_a_person_who_was_handed_over_is_told_as_an_update_with_the_old_user():
     (fact,) = changes_from_events([item("entity_responsible_changed", "contact", value_before=before)])
     event = event_from_change(fact, "acme", ACME, {"id": 5, "name": "Анна", "responsible_user_id": 4})
     assert event is not None
-    assert names(event) == event_names(fact) == {"update_contact", "responsible_contact"}
+    assert routable_names(event) == event_names(fact) == {"update_contact", "responsible_contact"}
 
 
 def test_what_is_gone_can_be_told_only_where_it_was_deleted():
@@ -137,6 +139,6 @@ def test_what_a_hook_says_of_time_counts_before_its_arrival():
     receipt = Receipt(
         id="r", source="acme", received_at=9_000, body=b"leads[update][0][id]=5&leads[update][0][last_modified]=7"
     )
-    assert received_event(read(receipt)[1][0]).at == 7
+    assert received_event(decode_receipt(receipt)[1][0]).at == 7
     bare = Receipt(id="r", source="acme", received_at=9_000, body=b"leads[delete][0][id]=5")
-    assert received_event(read(bare)[1][0]).at == 9
+    assert received_event(decode_receipt(bare)[1][0]).at == 9

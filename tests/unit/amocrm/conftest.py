@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.amocrm.events import read
+from relay.amocrm.events import decode_receipt
 from relay.model import Event, Receipt
 
 HOOKS = Path(__file__).parents[2] / "fixtures" / "amocrm"
@@ -32,7 +32,7 @@ def event(hook: Callable[[str], Receipt]) -> Callable[[str], Event]:
     """Return the only event of a fixture."""
 
     def load(name: str) -> Event:
-        (only,) = read(hook(name))[1]
+        (only,) = decode_receipt(hook(name))[1]
         return only
 
     return load

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.amocrm.events import EVENTS, SUBSCRIBABLE, Kind, carries_change_time, names, read, to_form
+from relay.amocrm.events import (
+    EVENTS,
+    SUBSCRIBABLE,
+    EventKind,
+    carries_change_time,
+    decode_receipt,
+    encode_event,
+    routable_names,
+)
 from relay.errors import Malformed
 from relay.model import Account, Event, Receipt
 
@@ -27,7 +35,7 @@ def receipt(body: bytes | str, content_type: str = "application/x-www-form-urlen
 
 
 def facts(body: bytes | str) -> list[tuple[str, str, object]]:
-    return [(event.name, event.entity_id, event.data) for event in read(receipt(body))[1]]
+    return [(event.name, event.entity_id, event.data) for event in decode_receipt(receipt(body))[1]]
 
 
 class TestCatalogue:
@@ -59,19 +67,19 @@ class TestCatalogue:
     @pytest.mark.parametrize(
         ("name", "kind"),
         [
-            ("status_lead", Kind(entity="lead", action="status")),
-            ("note_company", Kind(entity="company", action="note")),
-            ("add_outgoing_message", Kind(entity="outgoing_message", action="add")),
-            ("add_chat_template_review", Kind(entity="chat_template_review", action="add")),
-            ("delete_unsorted", Kind(entity="unsorted", action="delete")),
-            ("update_catalog", Kind(entity="catalog", action="update")),
-            ("call_in_lead", Kind(entity="lead", action="call_in")),
-            ("site_visit_lead", Kind(entity="lead", action="site_visit")),
-            ("mail_in_lead", Kind(entity="lead", action="mail_in")),
-            ("chat_lead", Kind(entity="lead", action="chat")),
+            ("status_lead", EventKind(entity="lead", action="status")),
+            ("note_company", EventKind(entity="company", action="note")),
+            ("add_outgoing_message", EventKind(entity="outgoing_message", action="add")),
+            ("add_chat_template_review", EventKind(entity="chat_template_review", action="add")),
+            ("delete_unsorted", EventKind(entity="unsorted", action="delete")),
+            ("update_catalog", EventKind(entity="catalog", action="update")),
+            ("call_in_lead", EventKind(entity="lead", action="call_in")),
+            ("site_visit_lead", EventKind(entity="lead", action="site_visit")),
+            ("mail_in_lead", EventKind(entity="lead", action="mail_in")),
+            ("chat_lead", EventKind(entity="lead", action="chat")),
         ],
     )
-    def test_a_name_says_what_happened_to_what(self, name: str, kind: Kind) -> None:
+    def test_a_name_says_what_happened_to_what(self, name: str, kind: EventKind) -> None:
         assert EVENTS[name] == kind
 
     def test_what_only_arrives_cannot_be_subscribed_to(self) -> None:
@@ -131,12 +139,12 @@ class TestReading:
     def test_a_fact_goes_by_amocrms_name_and_is_about_its_entity(
         self, hook: Load, hook_name: str, name: str, entity_id: str
     ) -> None:
-        (event,) = read(hook(hook_name))[1]
+        (event,) = decode_receipt(hook(hook_name))[1]
         assert (event.name, event.entity_id) == (name, entity_id)
-        assert Kind(entity=event.entity, action=event.action) == EVENTS[name]
+        assert EventKind(entity=event.entity, action=event.action) == EVENTS[name]
 
     def test_events_carry_where_they_came_from_and_keep_the_order_of_the_body(self, hook: Load) -> None:
-        account, events = read(hook("several"))
+        account, events = decode_receipt(hook("several"))
         assert account == Account(id="7039099", subdomain="acme", link="https://acme.amocrm.ru")
         assert [(event.id, event.name, event.entity_id) for event in events] == [
             ("r1.0", "add_lead", "511"),
@@ -162,7 +170,7 @@ class TestReading:
         ],
     )
     def test_the_account_is_what_the_body_says_and_no_more(self, body: str, account: Account) -> None:
-        assert read(receipt(body))[0] == account
+        assert decode_receipt(receipt(body))[0] == account
 
     @pytest.mark.parametrize(
         "body",
@@ -210,7 +218,7 @@ class TestReading:
     def test_form_or_json_is_told_by_the_content_type_or_else_by_the_first_byte(
         self, content_type: str, body: str
     ) -> None:
-        (event,) = read(receipt(body, content_type))[1]
+        (event,) = decode_receipt(receipt(body, content_type))[1]
         assert (event.name, event.data) == ("add_lead", {"id": "7"})
 
     @pytest.mark.parametrize(
@@ -223,7 +231,7 @@ class TestReading:
     )
     def test_a_content_type_is_believed(self, content_type: str, body: str, says: str) -> None:
         with pytest.raises(Malformed, match=says):
-            read(receipt(body, content_type))
+            decode_receipt(receipt(body, content_type))
 
     @pytest.mark.parametrize(
         ("body", "says"),
@@ -239,11 +247,11 @@ class TestReading:
     )
     def test_a_body_without_events_or_with_too_many_is_malformed(self, body: str, says: str) -> None:
         with pytest.raises(Malformed, match=says):
-            read(receipt(body))
+            decode_receipt(receipt(body))
 
     def test_a_thousand_events_are_read(self) -> None:
         body = "&".join(f"leads[add][{index}][id]={index}" for index in range(1000))
-        assert read(receipt(body))[1][-1].id == "r1.999"
+        assert decode_receipt(receipt(body))[1][-1].id == "r1.999"
 
 
 class TestNames:
@@ -264,7 +272,7 @@ class TestNames:
     def test_an_update_that_hands_over_is_routed_under_both_names(
         self, event: LoadEvent, hook_name: str, expected: set[str]
     ) -> None:
-        assert names(event(hook_name)) == expected
+        assert routable_names(event(hook_name)) == expected
 
     @pytest.mark.parametrize(
         "body",
@@ -276,21 +284,21 @@ class TestNames:
         ],
     )
     def test_nothing_else_is_a_handing_over(self, body: str) -> None:
-        (only,) = read(receipt(body))[1]
-        assert names(only) == {only.name}
+        (only,) = decode_receipt(receipt(body))[1]
+        assert routable_names(only) == {only.name}
 
 
 class TestToForm:
     @pytest.mark.parametrize("hook_name", WHOLE)
     def test_each_event_can_be_sent_on_alone_and_means_the_same(self, hook: Load, hook_name: str) -> None:
-        for event in read(hook(hook_name))[1]:
-            account, (again,) = read(receipt(to_form(event)))
+        for event in decode_receipt(hook(hook_name))[1]:
+            account, (again,) = decode_receipt(receipt(encode_event(event)))
             assert account == event.account
             assert again == msgspec.structs.replace(event, id="r1.0", index=0, received_at=5)
 
     def test_it_is_written_with_the_account_first_and_the_fact_under_index_0(self) -> None:
-        (event,) = read(receipt("task[update][5][0][id]=7&account[subdomain]=acme&account[id]=9"))[1]
-        assert to_form(event) == b"account%5Bsubdomain%5D=acme&account%5Bid%5D=9&task%5Bupdate%5D%5B0%5D%5Bid%5D=7"
+        (event,) = decode_receipt(receipt("task[update][5][0][id]=7&account[subdomain]=acme&account[id]=9"))[1]
+        assert encode_event(event) == b"account%5Bsubdomain%5D=acme&account%5Bid%5D=9&task%5Bupdate%5D%5B0%5D%5Bid%5D=7"
 
     @pytest.mark.parametrize(
         ("body", "sent"),
@@ -302,8 +310,8 @@ class TestToForm:
         ],
     )
     def test_it_goes_under_the_key_amocrm_uses(self, body: str, sent: bytes) -> None:
-        (event,) = read(receipt(body))[1]
-        assert to_form(event) == sent
+        (event,) = decode_receipt(receipt(body))[1]
+        assert encode_event(event) == sent
 
 
 class TestChangeTime:
@@ -374,7 +382,7 @@ class TestLaws:
     @given(st.binary(max_size=60) | bodies.map(str.encode), content_types)
     def test_reading_raises_nothing_but_malformed(self, body: bytes, content_type: str) -> None:
         try:
-            _, events = read(receipt(body, content_type))
+            _, events = decode_receipt(receipt(body, content_type))
         except Malformed:
             return
         assert [event.index for event in events] == list(range(len(events)))
@@ -382,13 +390,13 @@ class TestLaws:
     @given(bodies)
     def test_any_event_sent_on_alone_means_the_same(self, body: str) -> None:
         try:
-            _, events = read(receipt(body))
+            _, events = decode_receipt(receipt(body))
         except Malformed:
             return
         for event in events:
-            _, (again,) = read(receipt(to_form(event)))
+            _, (again,) = decode_receipt(receipt(encode_event(event)))
             assert again == msgspec.structs.replace(event, id="r1.0", index=0)
-            assert names(again) == names(event)
+            assert routable_names(again) == routable_names(event)
 
     @given(bodies)
     def test_a_change_time_is_seen_in_whatever_carries_one(self, body: str) -> None:

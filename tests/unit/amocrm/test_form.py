@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.amocrm import form
-from relay.amocrm.form import decode, encode, is_index
+from relay.amocrm.form import decode_form, encode_form, is_index
 from relay.amocrm.json_body import decode_json
-from relay.amocrm.limits import Limits
+from relay.amocrm.limits import BodyLimits
 from relay.errors import Malformed
 from relay.model import Receipt, Value
 
@@ -46,7 +46,7 @@ class TestMeaning:
     @pytest.mark.parametrize("name", EXPECTED)
     def test_a_hook_reads_as_its_expectation_beside_it_says(self, name: str) -> None:
         expected = (HOOKS / f"{name}.json").read_text(encoding="utf-8")
-        assert decode((HOOKS / f"{name}.form").read_bytes()) == json.loads(expected)
+        assert decode_form((HOOKS / f"{name}.form").read_bytes()) == json.loads(expected)
 
     @pytest.mark.parametrize(
         ("body", "expected"),
@@ -95,21 +95,21 @@ class TestMeaning:
         ],
     )
     def test_a_body_means_what_php_makes_of_it(self, body: str, expected: object) -> None:
-        assert decode(body.encode()) == expected
+        assert decode_form(body.encode()) == expected
 
     def test_the_order_of_the_body_is_kept(self) -> None:
-        decoded = decode(b"z[3]=1&a=2&z[1]=3")
+        decoded = decode_form(b"z[3]=1&a=2&z[1]=3")
         assert list(decoded) == ["z", "a"]
         assert list(decoded["z"]) == ["3", "1"]
 
     def test_bodies_with_the_same_keys_have_no_values_in_common(self) -> None:
         body = b"a[0][b]=1&a[1][b]=2&c[d]=3&a[0][b]=4"
-        decoded = decode(body)
+        decoded = decode_form(body)
         assert decoded == {"a": [{"b": "4"}, {"b": "2"}], "c": {"d": "3"}}
         decoded["a"].append("5")
         decoded["a"][0].clear()
         decoded["c"].clear()
-        assert decode(body) == {"a": [{"b": "4"}, {"b": "2"}], "c": {"d": "3"}}
+        assert decode_form(body) == {"a": [{"b": "4"}, {"b": "2"}], "c": {"d": "3"}}
 
 
 class TestRefusal:
@@ -134,34 +134,34 @@ class TestRefusal:
     )
     def test_what_cannot_be_read_is_malformed_and_says_where(self, body: bytes, says: str) -> None:
         with pytest.raises(Malformed, match=says):
-            decode(body)
+            decode_form(body)
 
     def test_a_hook_cut_in_the_middle_of_a_key_is_malformed(self, hook: Callable[[str], Receipt]) -> None:
         with pytest.raises(Malformed, match=r"field 3 .*contacts\[add\]\[0\]\[la.* cut in the middle of a key"):
-            decode(hook("contact_cut").body)
+            decode_form(hook("contact_cut").body)
 
     def test_a_reason_never_shows_a_value(self) -> None:
         with pytest.raises(Malformed) as refused:
-            decode(b"phone=%2B79165550142%FF")
+            decode_form(b"phone=%2B79165550142%FF")
         assert "7916" not in str(refused.value)
 
     @pytest.mark.parametrize(
         ("limits", "fits", "too_much", "says"),
         [
-            (Limits(size=8), b"a=123456", b"a=1234567", "9 bytes, at most 8"),
-            (Limits(fields=2), b"a=1&b=2", b"a=1&b=2&c=3", "3 fields, at most 2"),
-            (Limits(fields=2), b"a=1&", b"a=1&&", "3 fields, at most 2"),
-            (Limits(fields=2), b"a=&", b"&&", "3 fields, at most 2"),  # no body of two bytes has more
-            (Limits(depth=3), b"a[b][c]=1", b"a[b][c][d]=1", r"'a\[b\]\[c\]\[d\]'.*4 levels, at most 3"),
-            (Limits(key_length=4), b"a[b]=12345", b"a[bc]=1", r"'a\[bc\]'.*5 characters, at most 4"),
+            (BodyLimits(size=8), b"a=123456", b"a=1234567", "9 bytes, at most 8"),
+            (BodyLimits(fields=2), b"a=1&b=2", b"a=1&b=2&c=3", "3 fields, at most 2"),
+            (BodyLimits(fields=2), b"a=1&", b"a=1&&", "3 fields, at most 2"),
+            (BodyLimits(fields=2), b"a=&", b"&&", "3 fields, at most 2"),  # no body of two bytes has more
+            (BodyLimits(depth=3), b"a[b][c]=1", b"a[b][c][d]=1", r"'a\[b\]\[c\]\[d\]'.*4 levels, at most 3"),
+            (BodyLimits(key_length=4), b"a[b]=12345", b"a[bc]=1", r"'a\[bc\]'.*5 characters, at most 4"),
         ],
     )
     def test_each_limit_holds_to_the_last_unit_and_names_itself(
-        self, limits: Limits, fits: bytes, too_much: bytes, says: str
+        self, limits: BodyLimits, fits: bytes, too_much: bytes, says: str
     ) -> None:
-        assert decode(fits, limits)
+        assert decode_form(fits, limits)
         with pytest.raises(Malformed, match=says):
-            decode(too_much, limits)
+            decode_form(too_much, limits)
 
     @pytest.mark.parametrize(
         "body",
@@ -176,7 +176,7 @@ class TestRefusal:
     )
     def test_a_hostile_body_is_refused_before_it_costs_anything(self, body: bytes) -> None:
         with pytest.raises(Malformed):
-            decode(body)
+            decode_form(body)
 
     @pytest.mark.parametrize(
         "body",
@@ -189,17 +189,17 @@ class TestRefusal:
         ],
     )
     def test_the_worst_that_fits_is_read(self, body: bytes) -> None:
-        assert decode(body)
+        assert decode_form(body)
 
     def test_appending_looks_at_no_key_twice(self, monkeypatch: pytest.MonkeyPatch) -> None:
         looked: list[str] = []
         monkeypatch.setattr(form, "is_index", lambda key: looked.append(key) or is_index(key))
-        decode(b"&".join(b"a[]=&a[x%d]=" % index for index in range(50)))
+        decode_form(b"&".join(b"a[]=&a[x%d]=" % index for index in range(50)))
         assert 0 < len(looked) <= 100
 
     def test_a_huge_numeric_key_costs_nothing(self) -> None:
         tracemalloc.start()
-        decoded = decode(b"a[4294967296000]=x&a[" + b"9" * 500 + b"]=y&a[]=z")
+        decoded = decode_form(b"a[4294967296000]=x&a[" + b"9" * 500 + b"]=y&a[]=z")
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert list(decoded["a"]) == ["4294967296000", "9" * 500, "1" + "0" * 500]
@@ -210,7 +210,7 @@ class TestEncoding:
     @pytest.mark.parametrize("name", CANONICAL)
     def test_a_hook_is_written_byte_for_byte_as_amocrm_sent_it(self, name: str) -> None:
         body = (HOOKS / f"{name}.form").read_bytes()
-        assert encode(decode(body)) == body
+        assert encode_form(decode_form(body)) == body
 
     @pytest.mark.parametrize(
         ("values", "body"),
@@ -223,7 +223,7 @@ class TestEncoding:
         ],
     )
     def test_values_are_written_as_php_writes_them(self, values: dict[str, Value], body: bytes) -> None:
-        assert encode(values) == body
+        assert encode_form(values) == body
 
 
 class TestJson:
@@ -243,7 +243,7 @@ class TestJson:
         ],
     )
     def test_json_reads_as_the_same_data_sent_as_a_form(self, body: bytes, expected: object) -> None:
-        same = decode(expected.encode()) if isinstance(expected, str) else expected
+        same = decode_form(expected.encode()) if isinstance(expected, str) else expected
         assert decode_json(body) == same
 
     @pytest.mark.parametrize(
@@ -275,15 +275,15 @@ class TestLaws:
     @given(canonical)
     @example({"a": {"1": "x", "0": "y"}, "b": ["&=+%[]", ""]})
     def test_what_is_written_reads_back_as_it_was(self, values: dict[str, Value]) -> None:
-        assert decode(encode(values)) == values
+        assert decode_form(encode_form(values)) == values
 
     @given(hostile)
     def test_no_bytes_raise_anything_but_malformed_and_what_is_read_can_be_written(self, body: bytes) -> None:
         try:
-            values = decode(body)
+            values = decode_form(body)
         except Malformed:
             return
-        assert decode(encode(values)) == values
+        assert decode_form(encode_form(values)) == values
 
     json_values = st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | scalars,
@@ -297,4 +297,4 @@ class TestLaws:
             values = decode_json(body)
         except Malformed:
             return
-        assert decode(encode(values)) == values
+        assert decode_form(encode_form(values)) == values

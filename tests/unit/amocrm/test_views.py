@@ -9,8 +9,8 @@ from jinja2 import StrictUndefined
 from jinja2.exceptions import UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from relay.amocrm.events import EVENTS, read
-from relay.amocrm.views import FIELDS, View, primary, views
+from relay.amocrm.events import EVENTS, decode_receipt
+from relay.amocrm.views import VIEW_FIELDS, View, event_views, main_view
 from relay.model import Event, Receipt
 
 HOOKS = Path(__file__).parents[2] / "fixtures" / "amocrm"
@@ -25,7 +25,7 @@ def view(event: LoadEvent) -> Callable[[str], View]:
 
     def load(name: str) -> View:
         only = event(name)
-        return views(only)[primary(only.name)]
+        return event_views(only)[main_view(only.name)]
 
     return load
 
@@ -34,8 +34,8 @@ Load = Callable[[str], View]
 
 
 def view_of(body: str) -> View:
-    (only,) = read(Receipt(id="r1", source="acme", received_at=5, body=body.encode()))[1]
-    return views(only)[primary(only.name)]
+    (only,) = decode_receipt(Receipt(id="r1", source="acme", received_at=5, body=body.encode()))[1]
+    return event_views(only)[main_view(only.name)]
 
 
 class TestWhichViews:
@@ -62,29 +62,29 @@ class TestWhichViews:
         ],
     )
     def test_conditions_look_at_the_view_of_what_the_event_is_about(self, event_name: str, expected: str) -> None:
-        assert primary(event_name) == expected
+        assert main_view(event_name) == expected
 
     @pytest.mark.parametrize("hook_name", WHOLE)
     def test_an_event_gives_its_own_view_itself_and_its_account(
         self, hook: Callable[[str], Receipt], hook_name: str
     ) -> None:
-        for event in read(hook(hook_name))[1]:
-            assert set(views(event)) == {primary(event.name), "event", "account"}
+        for event in decode_receipt(hook(hook_name))[1]:
+            assert set(event_views(event)) == {main_view(event.name), "event", "account"}
 
     @pytest.mark.parametrize("event_name", EVENTS)
     def test_every_view_has_its_known_fields(self, event_name: str) -> None:
-        assert FIELDS[primary(event_name)]
+        assert VIEW_FIELDS[main_view(event_name)]
 
     @pytest.mark.parametrize("hook_name", WHOLE)
     def test_whatever_a_hook_carries_is_known(self, hook: Callable[[str], Receipt], hook_name: str) -> None:
         raw = {"custom_fields", "linked_leads_id"}  # shown as custom and linked_leads
-        for event in read(hook(hook_name))[1]:
+        for event in decode_receipt(hook(hook_name))[1]:
             data = event.data.get("note", event.data)
-            assert set(data) - raw <= FIELDS[primary(event.name)]
+            assert set(data) - raw <= VIEW_FIELDS[main_view(event.name)]
 
     def test_the_event_and_its_account_have_views_of_their_own(self, event: LoadEvent) -> None:
-        found = views(event("lead_note"))
-        assert {field: found["event"].get(field) for field in FIELDS["event"]} == {
+        found = event_views(event("lead_note"))
+        assert {field: found["event"].get(field) for field in VIEW_FIELDS["event"]} == {
             "name": "note_lead",
             "id": "r1.0",
             "source": "acme",
@@ -94,7 +94,7 @@ class TestWhichViews:
             "receipt_id": "r1",
             "received_at": "1763049620123",
         }
-        assert {field: found["account"].get(field) for field in FIELDS["account"]} == {
+        assert {field: found["account"].get(field) for field in VIEW_FIELDS["account"]} == {
             "id": "7039099",
             "subdomain": "acme",
         }
@@ -296,12 +296,12 @@ class TestInTemplates:
         ],
     )
     def test_a_view_reads_like_the_thing_it_shows(self, event: LoadEvent, template: str, text: str) -> None:
-        assert self.env.from_string(template).render(views(event("lead_won"))) == text
+        assert self.env.from_string(template).render(event_views(event("lead_won"))) == text
 
     def test_what_the_hook_did_not_carry_is_undefined(self, event: LoadEvent) -> None:
         with pytest.raises(UndefinedError):
-            self.env.from_string("{{ lead.closed_at }}").render(views(event("lead_won")))
+            self.env.from_string("{{ lead.closed_at }}").render(event_views(event("lead_won")))
 
     def test_nested_data_of_an_open_entity_can_be_walked(self, event: LoadEvent) -> None:
         template = self.env.from_string("{{ entity.source_data.client.name }}: {{ entity.source_data.data[0].text }}")
-        assert template.render(views(event("unsorted_add"))) == "Olga: Привет"
+        assert template.render(event_views(event("unsorted_add"))) == "Olga: Привет"

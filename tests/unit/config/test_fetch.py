@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.amocrm.views import View, fetched
+from relay.amocrm.views import View, fetched_view
 from relay.config.config import Config
 
 Told = Callable[..., list[str]]
@@ -79,7 +79,10 @@ def test_what_the_hook_can_answer_is_answered_before_the_look_up(
 ) -> None:
     (made,) = loaded(route(f"on: status_lead, fetch: [contacts, company], where: {where}")).routes
     assert made.fetch == {"contacts", "company"}
-    assert (made.where and str(made.where.root), made.then and str(made.then.root)) == (at_once, later)
+    assert (made.where and str(made.where.root), made.where_fetched and str(made.where_fetched.root)) == (
+        at_once,
+        later,
+    )
 
 
 class Whole:
@@ -95,7 +98,7 @@ class Whole:
 
 def person(email: str, city: str = "") -> View:
     fields = [{"code": "EMAIL", "name": "E-mail", "values": [{"value": email}]}]
-    return fetched("contact", {"custom_fields": [*fields, {"name": "Город", "values": [{"value": city}]}]})
+    return fetched_view("contact", {"custom_fields": [*fields, {"name": "Город", "values": [{"value": city}]}]})
 
 
 @pytest.mark.parametrize(
@@ -117,8 +120,8 @@ def test_a_condition_sees_the_main_contact_each_contact_and_what_is_not_there(
 ) -> None:
     (made,) = loaded(route(f"on: add_lead, fetch: [contacts, company], where: {where}")).routes
     first, second = person("a@x.example", "Москва"), person("b@x.example", "Тверь")
-    assert made.then
-    assert (made.then.check(Whole(contact=first, contacts=[first, second], company=None)) is None) is holds
+    assert made.where_fetched
+    assert (made.where_fetched.check(Whole(contact=first, contacts=[first, second], company=None)) is None) is holds
 
 
 def test_a_note_on_a_lead_is_about_the_lead(loaded: Load) -> None:

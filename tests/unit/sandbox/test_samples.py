@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.amocrm.events import carries_change_time, read
+from relay.amocrm.events import carries_change_time, decode_receipt
 from relay.model import Receipt
 from relay.sandbox.samples import samples
 
@@ -15,7 +15,7 @@ def receipt(body: bytes) -> Receipt:
 
 @pytest.mark.parametrize("sample", samples(NOW), ids=lambda sample: sample.title)
 def test_each_can_be_read_and_is_of_our_account(sample) -> None:
-    account, events = read(receipt(sample.body))
+    account, events = decode_receipt(receipt(sample.body))
     assert (account.subdomain, account.id) == ("acme", "7039099")
     assert all(event.entity_id.isdigit() for event in events)
     assert b"$" not in sample.body
@@ -23,7 +23,7 @@ def test_each_can_be_read_and_is_of_our_account(sample) -> None:
 
 
 def test_all_that_the_demo_promises_is_among_them() -> None:
-    names = [event.name for sample in samples(NOW) for event in read(receipt(sample.body))[1]]
+    names = [event.name for sample in samples(NOW) for event in decode_receipt(receipt(sample.body))[1]]
     assert {"add_contact", "status_lead", "add_task", "update_company", "note_contact", "delete_lead"} <= set(names)
 
 
@@ -36,6 +36,6 @@ def test_one_comes_twice_byte_for_byte_and_is_recognisable_as_a_repetition() -> 
 
 def test_another_run_has_other_ids() -> None:
     def ids(now: int) -> set[str]:
-        return {event.entity_id for sample in samples(now) for event in read(receipt(sample.body))[1]}
+        return {event.entity_id for sample in samples(now) for event in decode_receipt(receipt(sample.body))[1]}
 
     assert ids(NOW).isdisjoint(ids(NOW + 10_000))

@@ -8,7 +8,7 @@ from relay.amocrm.form import is_index
 from relay.model import Value
 
 
-class Custom(Mapping[str, "str | list[str]"]):
+class CustomFields(Mapping[str, "str | list[str]"]):
     """Custom fields by name, code (PHONE) or id: one value as it was sent, or the list of several.
 
     A name wins over a code, a code over an id; of two fields with one name the first. Iterates over the names.
@@ -17,7 +17,7 @@ class Custom(Mapping[str, "str | list[str]"]):
     __slots__ = ("_fields",)
 
     def __init__(self, fields: "Value | None" = None) -> None:
-        self._fields = maps(fields)
+        self._fields = list_maps(fields)
 
     def __getitem__(self, key: str) -> "str | list[str]":
         # Few are asked for: looking is cheaper than an index of all of them.
@@ -41,24 +41,24 @@ class Custom(Mapping[str, "str | list[str]"]):
 
 
 def _value(field: Mapping[str, Value]) -> "str | list[str]":
-    found = texts(field.get("values"))
+    found = field_texts(field.get("values"))
     return found[0] if len(found) == 1 else found or ""
 
 
-def coded(fields: "Value | None", code: str) -> list[str] | None:
+def values_by_code(fields: "Value | None", code: str) -> list[str] | None:
     """Return all values of the fields with a code (EMAIL), None where there is no such field."""
-    found = [field for field in maps(fields) if field.get("code") == code]
-    return [text for field in found for text in texts(field.get("values"))] if found else None
+    found = [field for field in list_maps(fields) if field.get("code") == code]
+    return [text for field in found for text in field_texts(field.get("values"))] if found else None
 
 
-def texts(values: "Value | None") -> list[str]:
+def field_texts(values: "Value | None") -> list[str]:
     """Read a field's values in each of their shapes: [{value, enum}], ["1542067200"], {value, enum}."""
     if isinstance(values, dict) and not all(map(is_index, values)):
         return [_text(values)]
-    return [_text(item) for item in entries(values)]
+    return [_text(item) for item in list_items(values)]
 
 
-def entries(value: "Value | None") -> list[Value]:
+def list_items(value: "Value | None") -> list[Value]:
     """Return what a list holds. A sparse one arrives as a map of indexes; a list of one may be the bare text."""
     if isinstance(value, dict):
         return list(value.values())
@@ -67,9 +67,9 @@ def entries(value: "Value | None") -> list[Value]:
     return value or []
 
 
-def maps(value: "Value | None") -> list[dict[str, Value]]:
+def list_maps(value: "Value | None") -> list[dict[str, Value]]:
     """Return the maps that a list holds."""
-    return [item for item in entries(value) if isinstance(item, dict)]
+    return [item for item in list_items(value) if isinstance(item, dict)]
 
 
 def _text(item: Value) -> str:
