@@ -50,25 +50,25 @@ def show_event(
         print_lines(format_story(story), reveal=reveal)
 
 
-def _fields(found: FoundEvent) -> dict[str, object]:
-    event, receipt = found.event, found.receipt
+def _fields(listed: FoundEvent) -> dict[str, object]:
+    event, receipt = listed.event, listed.receipt
     return {
-        "id": found.id,
+        "id": listed.id,
         "receipt_id": receipt.id,
         "source": receipt.source,
         "received_at": receipt.received_at,
         "event": event and event.name,
         "entity": event and event.entity,
         "entity_id": event and event.entity_id,
-        "state": found.state,
-        "reason": found.reason,
+        "state": listed.state,
+        "reason": listed.reason,
         "duplicates": receipt.duplicates,
     }
 
 
-def _row(found: FoundEvent) -> tuple[object, ...]:
-    event, receipt = found.event, found.receipt
+def _row(listed: FoundEvent) -> tuple[object, ...]:
+    event, receipt = listed.event, listed.receipt
     name = event.name if event else "-"
     entity = f"{event.entity}:{event.entity_id}" if event and event.entity_id else ""
     arrived, duplicates = format_time(receipt.received_at), receipt.duplicates or ""
-    return arrived, found.id, receipt.source, name, entity, found.state, duplicates, found.reason
+    return arrived, listed.id, receipt.source, name, entity, listed.state, duplicates, listed.reason

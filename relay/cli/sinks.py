@@ -31,7 +31,7 @@ class ProbedSink(Record):
     sink: str
     type: str
     ok: bool | None
-    answer: str = msgspec.field(name="said")
+    message: str = msgspec.field(name="said")
 
 
 @app.command()
@@ -64,9 +64,9 @@ async def _probe(sinks: Iterable[Sink], tools: Tools) -> list[ProbedSink]:
 
 def _probed(sink: Sink, probe: ProbeResult | None) -> ProbedSink:
     if probe is None:
-        return ProbedSink(sink=sink.name, type=sink.type, ok=None, answer="it has no free call")
-    return ProbedSink(sink=sink.name, type=sink.type, ok=probe.ok, answer=probe.message)
+        return ProbedSink(sink=sink.name, type=sink.type, ok=None, message="it has no free call")
+    return ProbedSink(sink=sink.name, type=sink.type, ok=probe.ok, message=probe.message)
 
 
 def _row(sink: ProbedSink) -> tuple[object, ...]:
-    return sink.sink, sink.type, {True: "ok", False: "wrong", None: "not asked"}[sink.ok], sink.answer
+    return sink.sink, sink.type, {True: "ok", False: "wrong", None: "not asked"}[sink.ok], sink.message

@@ -23,7 +23,7 @@ class DemoState(Record):
 
     receipts: Mapping[str, StoredReceipt]
     deliveries: Mapping[str, StoredDelivery]
-    arrivals: Sequence[LoggedRequest]
+    vendor_requests: Sequence[LoggedRequest]
 
     @property
     def receipts_by_arrival(self) -> list[StoredReceipt]:
@@ -41,7 +41,7 @@ def missing_results(
         path = vendor_path(settings, sandbox_url)
         if path is not None:
             expected = [d for d in planned if d.sink == name and _final_state(d) is DeliveryState.DELIVERED]
-            missing += _missing_arrivals(expected, stored_arrivals(path, state.arrivals))
+            missing += _missing_requests(expected, stored_requests(path, state.vendor_requests))
     return missing
 
 
@@ -81,21 +81,21 @@ def vendor_path(settings: SinkSettings, sandbox_url: str) -> str | None:
     return url.path if url.netloc == urlsplit(sandbox_url).netloc else None
 
 
-def stored_arrivals(path: str, arrivals: Sequence[LoggedRequest]) -> list[LoggedRequest]:
+def stored_requests(path: str, requests: Sequence[LoggedRequest]) -> list[LoggedRequest]:
     """Return the requests below a path that the fake vendor has carried out."""
-    return [arrival for arrival in arrivals if arrival.stored and f"/{arrival.vendor}{arrival.path}".startswith(path)]
+    return [request for request in requests if request.stored and f"/{request.vendor}{request.path}".startswith(path)]
 
 
-def _missing_arrivals(planned: Sequence[NewDelivery], arrivals: Sequence[LoggedRequest]) -> Iterator[str]:
+def _missing_requests(planned: Sequence[NewDelivery], requests: Sequence[LoggedRequest]) -> Iterator[str]:
     """Compare by the deliveries' ids where the vendor receives those, else by the number of requests."""
-    counts = {delivery.id: sum(_has_id(arrival, delivery.id) for arrival in arrivals) for delivery in planned}
+    counts = {delivery.id: sum(_has_id(request, delivery.id) for request in requests) for delivery in planned}
     if any(counts.values()):
         for delivery in planned:
             if counts[delivery.id] != 1:
                 yield f"{delivery.route} → {delivery.sink}: must have arrived once, and did {counts[delivery.id]} times"
-    elif len(arrivals) < len(planned):
-        yield f"{planned[0].sink}: {len(planned)} must have arrived, and {len(arrivals)} did"
+    elif len(requests) < len(planned):
+        yield f"{planned[0].sink}: {len(planned)} must have arrived, and {len(requests)} did"
 
 
-def _has_id(arrival: LoggedRequest, delivery_id: str) -> bool:
-    return arrival.idempotency_key == delivery_id or delivery_id in arrival.body
+def _has_id(request: LoggedRequest, delivery_id: str) -> bool:
+    return request.idempotency_key == delivery_id or delivery_id in request.body

@@ -41,7 +41,7 @@ class DemoRun:
     def __init__(self, processes: Processes, config: Config, reader: Reader, session: Session, began: int) -> None:
         self.sent: list[SentHook] = []
         self.titles: dict[str, str] = {}
-        self.state = DemoState(receipts={}, deliveries={}, arrivals=())
+        self.state = DemoState(receipts={}, deliveries={}, vendor_requests=())
         self.source = "demo" if "demo" in config.sources else next(iter(config.sources))
         self.sinks = make_sinks(config)
         self._processes = processes
@@ -49,8 +49,8 @@ class DemoRun:
         self._reader = reader
         self._session = session
         self._began = began
-        self._arrivals: list[LoggedRequest] = []
-        self._last_arrival = 0
+        self._vendor_requests: list[LoggedRequest] = []
+        self._last_request = 0
 
     @property
     def hook_url(self) -> str:
@@ -95,20 +95,20 @@ class DemoRun:
         ids = [id async for id in self._reader.receipt_ids(since=self._began)][:PAGE]
         receipts = await self._reader.receipts(ids)
         deliveries = await self._reader.deliveries([id for receipt in receipts for id in receipt.deliveries])
-        await self._read_arrivals()
+        await self._read_vendor_requests()
         self.state = DemoState(
             receipts={receipt.id: receipt for receipt in receipts},
             deliveries={delivery.id: delivery for delivery in deliveries},
-            arrivals=self._arrivals,
+            vendor_requests=self._vendor_requests,
         )
         view.update(self.state, self.titles)
 
-    async def _read_arrivals(self) -> None:
-        url = URL(f"{self._processes.sandbox_url}/__sandbox__/requests?limit=100&since={self._last_arrival}")
+    async def _read_vendor_requests(self) -> None:
+        url = URL(f"{self._processes.sandbox_url}/__sandbox__/requests?limit=100&since={self._last_request}")
         request = Request(method="GET", url=url, headers={}, body=b"", timeout_ms=_ANSWER_MS)
         answer = await self._session.exchange(request)
         if isinstance(answer, TransportFailure):
             raise RelayError(f"the sandbox gives no answer: {answer.reason}")
         page = msgspec.json.decode(answer.body, type=Page)
-        self._arrivals += page.requests
-        self._last_arrival = page.next
+        self._vendor_requests += page.requests
+        self._last_request = page.next

@@ -65,22 +65,22 @@ class FoundEvent(Record):
 
 async def find_events(reader: Reader, filters: EventFilter) -> list[FoundEvent]:
     """Find events, newest first. Raises StoreUnavailable."""
-    found: list[FoundEvent] = []
+    events: list[FoundEvent] = []
     async for page in _receipts(reader, filters):
         with_sink = await _events_with_sink(reader, page, filters.sink) if filters.sink else None
-        found += [
+        events += [
             event
-            for event in _events(page)
+            for event in _events_of(page)
             if filters.matches_event(event.event)
             and filters.state in (None, event.state)
             and (with_sink is None or event.id in with_sink)
         ]
-        if len(found) >= filters.limit:
+        if len(events) >= filters.limit:
             break
-    return found[: filters.limit]
+    return events[: filters.limit]
 
 
-def _events(receipts: Iterable[StoredReceipt]) -> Iterable[FoundEvent]:
+def _events_of(receipts: Iterable[StoredReceipt]) -> Iterable[FoundEvent]:
     for receipt in receipts:
         for event in receipt.events or (None,):
             yield FoundEvent(receipt=receipt, event=event)
@@ -90,12 +90,12 @@ async def find_deliveries(reader: Reader, filters: EventFilter) -> list[StoredDe
     """Find deliveries, newest first. Raises StoreUnavailable."""
     queued = filters.state in _QUEUED and filters.event is None and filters.entity is None
     pages = _deliveries_in_queues(reader, filters) if queued else _deliveries_of_receipts(reader, filters)
-    found: dict[str, StoredDelivery] = {}  # several receipts list the same delivery where a route has a `once` key
+    deliveries: dict[str, StoredDelivery] = {}  # by id: with a `once` key several receipts list the same one
     async for page in pages:
-        found.update((delivery.id, delivery) for delivery in page if filters.matches_delivery(delivery))
-        if len(found) >= filters.limit and not queued:
+        deliveries.update((delivery.id, delivery) for delivery in page if filters.matches_delivery(delivery))
+        if len(deliveries) >= filters.limit and not queued:
             break
-    newest = sorted(found.values(), key=lambda delivery: (delivery.accepted_at, delivery.id), reverse=True)
+    newest = sorted(deliveries.values(), key=lambda delivery: (delivery.accepted_at, delivery.id), reverse=True)
     return newest[: filters.limit]
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
-from relay.cli.display.arrival import format_arrival
 from relay.cli.display.demo_live import LiveView
 from relay.cli.display.output import print_lines
+from relay.cli.display.vendor_request import format_vendor_request
 from relay.config.config import Config
-from relay.demo.check import DemoState, stored_arrivals, vendor_path
+from relay.demo.check import DemoState, stored_requests, vendor_path
 from relay.demo.run import DemoRun
 
 
@@ -50,8 +50,8 @@ def format_state(state: DemoState, titles: Mapping[str, str]) -> Iterator[str]:
     for delivery in state.deliveries.values():
         if delivery.finished_at is not None:
             yield f"{delivery.state:<9} {delivery.id}  {delivery.route} → {delivery.sink}  {delivery.reason}".rstrip()
-    for arrival in state.arrivals:
-        yield f"arrived   #{arrival.seq} {format_arrival(arrival)}"
+    for request in state.vendor_requests:
+        yield f"arrived   #{request.seq} {format_vendor_request(request)}"
 
 
 def format_summary(run: DemoRun, config: Config, sandbox_url: str) -> Iterator[str]:
@@ -66,5 +66,5 @@ def format_summary(run: DemoRun, config: Config, sandbox_url: str) -> Iterator[s
             title = run.titles.get(delivery.event_id.partition(".")[0], "a hook from outside")
             yield f"    {title} → {delivery.route}: {delivery.state} {delivery.reason}".rstrip()
         path = vendor_path(config.sinks[name], sandbox_url)
-        for arrival in stored_arrivals(path, run.state.arrivals) if path else ():
-            yield f"    received {format_arrival(arrival)}"
+        for request in stored_requests(path, run.state.vendor_requests) if path else ():
+            yield f"    received {format_vendor_request(request)}"

@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from relay.cli.display.arrival import format_arrival
 from relay.cli.display.output import console
+from relay.cli.display.vendor_request import format_vendor_request
 from relay.cli.masking import mask
 from relay.demo.check import DemoState
 from relay.model import DeliveryState
@@ -41,7 +41,8 @@ class LiveView:
 
     def update(self, state: DemoState, titles: Mapping[str, str]) -> None:
         """Draw what there is."""
-        self._live.update(Group(_hooks_table(state, titles), Text(), _arrivals_table(state.arrivals)), refresh=True)
+        tables = Group(_hooks_table(state, titles), Text(), _requests_table(state.vendor_requests))
+        self._live.update(tables, refresh=True)
 
 
 def _hooks_table(state: DemoState, titles: Mapping[str, str]) -> Table:
@@ -67,11 +68,11 @@ def _state(state: str) -> Text:
     return Text(state, style=_COLORS.get(state, "yellow"))
 
 
-def _arrivals_table(arrivals: Sequence[LoggedRequest]) -> Table:
+def _requests_table(requests: Sequence[LoggedRequest]) -> Table:
     table = _table("relay → vendors", "time", "answer", "request")
-    for arrival in arrivals[-NEWEST:]:
-        answer = f"{arrival.status or arrival.fault}{' (repeat)' if arrival.repeat else ''}"
-        table.add_row(_format_clock(arrival.at), answer, Text(mask(format_arrival(arrival))))
+    for request in requests[-NEWEST:]:
+        answer = f"{request.status or request.fault}{' (repeat)' if request.repeat else ''}"
+        table.add_row(_format_clock(request.at), answer, Text(mask(format_vendor_request(request))))
     return table
 
 

@@ -48,7 +48,7 @@ def delivery(id: str, state: DeliveryState) -> StoredDelivery:
     )  # fmt: skip
 
 
-def arrival(key: str, **changes: object) -> LoggedRequest:
+def logged(key: str, **changes: object) -> LoggedRequest:
     made = LoggedRequest(
         seq=1, at=1, vendor="books", method="POST", path="/", query="", headers={}, body="", idempotency_key=key,
         stored=True, repeat=False, status=200, fault="",
@@ -56,7 +56,7 @@ def arrival(key: str, **changes: object) -> LoggedRequest:
     return msgspec.structs.replace(made, **changes)
 
 
-SUBSCRIBED = arrival("", vendor="unisender", path="/en/api/subscribe")
+SUBSCRIBED = logged("", vendor="unisender", path="/en/api/subscribe")
 ALL = DemoState(
     receipts={"r1": receipt()},
     deliveries={
@@ -64,7 +64,7 @@ ALL = DemoState(
         TEXT.id: delivery(TEXT.id, DeliveryState.DEAD),
         JOINED.id: delivery(JOINED.id, DeliveryState.DELIVERED),
     },
-    arrivals=[arrival(INVOICE.id), SUBSCRIBED],
+    vendor_requests=[logged(INVOICE.id), SUBSCRIBED],
 )
 
 
@@ -83,12 +83,15 @@ def test_nothing_is_missing_where_all_is_as_planned() -> None:
         (replaced(receipts={}), ["a deal: the receipt must be routed, and is not in the store"]),
         (replaced(receipts={"r1": receipt(ReceiptState.ACCEPTED)}), ["and is accepted"]),
         (replaced(deliveries={}), ["invoice → books: must be", "text → books: must be dead", "joined → list"]),
-        (replaced(arrivals=[SUBSCRIBED]), ["books: 1 must have arrived, and 0 did"]),
-        (replaced(arrivals=[arrival(INVOICE.id)]), ["list: 1 must have arrived, and 0 did"]),
-        (replaced(arrivals=[arrival(INVOICE.id)] * 2 + [SUBSCRIBED]), ["must have arrived once, and did 2 times"]),
-        (replaced(arrivals=[arrival(INVOICE.id, stored=False), SUBSCRIBED]), ["books: 1 must have arrived"]),
-        (replaced(arrivals=[arrival("", body=f"id={INVOICE.id}"), SUBSCRIBED]), []),
-        (replaced(arrivals=[*ALL.arrivals, arrival(INVOICE.id, stored=False, repeat=True)]), []),
+        (replaced(vendor_requests=[SUBSCRIBED]), ["books: 1 must have arrived, and 0 did"]),
+        (replaced(vendor_requests=[logged(INVOICE.id)]), ["list: 1 must have arrived, and 0 did"]),
+        (
+            replaced(vendor_requests=2 * [logged(INVOICE.id)] + [SUBSCRIBED]),
+            ["must have arrived once, and did 2 times"],
+        ),
+        (replaced(vendor_requests=[logged(INVOICE.id, stored=False), SUBSCRIBED]), ["books: 1 must have arrived"]),
+        (replaced(vendor_requests=[logged("", body=f"id={INVOICE.id}"), SUBSCRIBED]), []),
+        (replaced(vendor_requests=[*ALL.vendor_requests, logged(INVOICE.id, stored=False, repeat=True)]), []),
     ],
 )
 def test_what_is_missing_is_said(state: DemoState, expected: list[str]) -> None:
@@ -98,7 +101,7 @@ def test_what_is_missing_is_said(state: DemoState, expected: list[str]) -> None:
 
 
 def test_a_sink_elsewhere_is_judged_by_the_store_alone() -> None:
-    assert missing_results([SENT], replaced(arrivals=[]), SINKS, "http://127.0.0.1:9999") == []
+    assert missing_results([SENT], replaced(vendor_requests=[]), SINKS, "http://127.0.0.1:9999") == []
 
 
 @pytest.mark.parametrize(("duplicate", "missing"), [(True, 0), (False, 1)])

@@ -10,13 +10,13 @@ _CREDENTIALS: Final = frozenset({"api_key", "apikey", "api_id", "login", "psw"})
 """The fields of forms that hold the caller's credentials: they are left out."""
 
 
-def format_arrival(arrival: LoggedRequest) -> str:
+def format_vendor_request(request: LoggedRequest) -> str:
     """Format a request in one line: a form decoded and without credentials, a long body cut."""
-    is_form = "form-urlencoded" in arrival.headers.get("content-type", "")
-    body = _format_form(arrival.body) if is_form else arrival.body
+    is_form = "form-urlencoded" in request.headers.get("content-type", "")
+    body = _format_form(request.body) if is_form else request.body
     if len(body) > BODY_CHARACTERS:
         body = body[:BODY_CHARACTERS] + "…"
-    return f"{arrival.method} /{arrival.vendor}{arrival.path} {body}"
+    return f"{request.method} /{request.vendor}{request.path} {body}"
 
 
 def _format_form(body: str) -> str:
