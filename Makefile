@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test lint bench image-test lock clean
+.PHONY: demo test lint bench deploy-check image-test lock clean
 
 demo: .venv/ready
 	$(BIN)/relay demo
@@ -21,6 +21,10 @@ bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
 	$(BIN)/python -m tests.bench
 
+# Everything under deploy/ and for the platforms. `make test` does it too, but skips what a tool is missing for.
+deploy-check: .venv/ready-deploy
+	$(BIN)/pytest tests/deploy
+
 # Builds deploy/Dockerfile and runs the image, without an engine. Wants Debian 12 and root.
 image-test: .venv/ready
 	$(BIN)/python -m tests.image
@@ -35,6 +39,10 @@ image-test: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	touch $@
 
+.venv/ready-deploy: .venv/ready-dev tests/deploy/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/deploy/requirements.txt
+	touch $@
+
 # Everything together, so that development never runs on other versions than production.
 lock: .venv/ready-dev
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
@@ -45,6 +53,9 @@ lock: .venv/ready-dev
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra bench \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --constraint requirements.txt \
 	  --output-file tests/bench/requirements.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra deploy \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --constraint requirements-dev.txt \
+	  --output-file tests/deploy/requirements.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	  --only-build-deps --build-deps-for wheel \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \

@@ -12,9 +12,17 @@ from pathlib import Path
 
 from relay.embedded.server import EmbeddedStore
 from relay.processes.orphan_guard import OrphanGuard
-from relay.processes.ports import ask, free_port
+from relay.processes.ports import free_port, http_get
 from relay.processes.supervisor import Processes
-from tests.e2e.running import Amo, held, lead_hook, pause, release, stored_leads, until
+from tests.e2e.harness import (
+    HookSender,
+    lead_hook,
+    pause_request,
+    paused_requests,
+    release_requests,
+    stored_leads,
+    until,
+)
 from tests.e2e.test_nothing_lost import CONFIG, assert_cut
 from tests.image.building import build, configuration
 from tests.image.containers import Container
@@ -50,7 +58,7 @@ def run(folder: Path, ending: ExitStack) -> None:
     check_image(web)
 
     web.start(folder / "web.log", *configuration()["Cmd"])
-    until(lambda: (said := ask(processes.port, "/readyz")) is not None and said[0] == 200, what="web to be ready")
+    until(lambda: (said := http_get(processes.port, "/readyz")) is not None and said[0] == 200, what="web to be ready")
     assert os.stat(f"/proc/{web.pid()}").st_uid == 10001
     assert web.healthy(), "the health check fails beside a web process that is ready"
     told("web is ready, healthy, and runs as 10001")
@@ -96,20 +104,20 @@ def deliver(processes: Processes, worker: Container, log: Path) -> None:
     posted: set[int] = set()
 
     def post() -> None:
-        amo = Amo(processes)
+        sender = HookSender(processes)
         for lead in range(HOOKS):
-            amo.post_until_taken(lead_hook(lead))
+            sender.post_until_taken(lead_hook(lead))
             posted.add(lead)
-        amo.close()
+        sender.close()
 
     until(lambda: "worker.started" in log.read_text(), what="the worker to start")
     sender = threading.Thread(target=post)
     sender.start()
     until(lambda: len(stored_leads(processes)) >= HOOKS // 3, what="a third of the hooks to arrive")
-    pause(processes, "before-answer")
-    until(lambda: held(processes), what="a call that waits for its answer")
+    pause_request(processes, "before-answer")
+    until(lambda: paused_requests(processes), what="a call that waits for its answer")
     worker.end(signal.SIGKILL)
-    release(processes)
+    release_requests(processes)
     until(lambda: len(posted) >= HOOKS * 2 // 3, what="hooks to be taken without a worker")
     worker.start(log, "worker")
     sender.join()
