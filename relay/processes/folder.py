@@ -1,4 +1,4 @@
-"""The folder `.relay` of a relay on this machine: one at a time, and a note of how it can be reached."""
+"""The folder `.relay` of a relay on this machine: locked by one process, with a file that says how to reach it."""
 
 import fcntl
 from collections.abc import Mapping
@@ -10,43 +10,43 @@ import msgspec
 from relay.errors import RelayError
 
 FOLDER: Final = Path(".relay")
-_NOTE = "running.json"
+_ENVIRON = "running.json"
 
 
 class LockedFolder:
-    """A folder held by this process. Raises RelayError where another one holds it."""
+    """A folder that this process has locked. Raises RelayError where another process has."""
 
     def __init__(self, path: Path) -> None:
         (path / "logs").mkdir(parents=True, exist_ok=True)
-        self._note = path / _NOTE
-        self._lock = _locked(path)
+        self._environ = path / _ENVIRON
+        self._lock = _try_lock(path)
         if self._lock is None:
             raise RelayError(f"another relay runs in {path}: end that one, or use another folder")
 
     def write_environ(self, environ: Mapping[str, str]) -> None:
-        """Tell other commands in this folder how to reach what runs."""
-        self._note.write_bytes(msgspec.json.encode(environ))
+        """Write the variables by which other commands in this folder reach the relay."""
+        self._environ.write_bytes(msgspec.json.encode(environ))
 
     def release(self) -> None:
-        """Return the folder free."""
-        self._note.unlink(missing_ok=True)
+        """Remove the file, and unlock the folder."""
+        self._environ.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
 
 
 def running_environ(path: Path) -> dict[str, str]:
-    """Return the variables by which the relay that runs in a folder is reached; none where none runs."""
-    note = path / _NOTE
-    if not note.exists():
+    """Return the variables by which the relay that runs in a folder is reached; empty where none runs."""
+    file = path / _ENVIRON
+    if not file.exists():
         return {}
-    lock = _locked(path)
-    if lock is not None:  # left behind by one that was killed
+    lock = _try_lock(path)
+    if lock is not None:  # the file was left by a relay that was killed
         lock.close()
         return {}
-    return msgspec.json.decode(note.read_bytes(), type=dict[str, str])
+    return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
 
 
-def _locked(path: Path) -> IO[bytes] | None:
+def _try_lock(path: Path) -> IO[bytes] | None:
     """Lock a folder until the file that is returned is closed; None where another process has it."""
     lock = (path / "lock").open("ab")
     try:

@@ -1,7 +1,7 @@
-"""End what a supervisor started when it could not do so itself: it was killed, and nothing may be left behind.
+"""End the processes of a supervisor that was killed, so that none is left behind.
 
-The guard is a process of its own, run by this file's path with the standard library alone, so that it is there in
-milliseconds. The supervisor writes "+pid" and "-pid" lines; the end of its pipe is its end, however it came.
+The guard is a process of its own. It is run by this file's path with the standard library alone, so it starts within
+milliseconds. The supervisor writes "+pid" and "-pid" lines to a pipe, which is closed however the supervisor ends.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import sys
 import time
 
 _GRACE_SECONDS = 5.0
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 class OrphanGuard:
@@ -24,24 +24,24 @@ class OrphanGuard:
 
     def watch(self, group: int) -> None:
         """End this group when the supervisor ends."""
-        self._tell(f"+{group}\n")
+        self._write(f"+{group}\n")
 
     def forget(self, group: int) -> None:
-        """It has ended."""
-        self._tell(f"-{group}\n")
+        """Stop watching a group: it has ended."""
+        self._write(f"-{group}\n")
 
     def close(self) -> None:
-        """End whatever is still watched, and the guard."""
+        """End the groups that are still watched, then the guard."""
         self._process.communicate()
 
-    def _tell(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(line)
         self._process.stdin.flush()
 
 
 def main() -> None:
-    """Follow the pipe to its end, then end what is left, the newest first."""
+    """Read the pipe to its end, then end the groups that are left, the newest first."""
     groups: list[int] = []
     for line in sys.stdin:
         if line[0] == "+":
@@ -49,18 +49,18 @@ def main() -> None:
         else:
             groups.remove(int(line[1:]))
     deadline = time.monotonic() + _GRACE_SECONDS
-    for group in groups:  # one after another: who came later needs those before it to end well
+    for group in groups:  # one after another: a later process needs the earlier ones to end in order
         _signal(group, signal.SIGTERM)
-        _signal(group, signal.SIGCONT)  # one that was stopped hears the other signal only now
+        _signal(group, signal.SIGCONT)  # a stopped process receives SIGTERM only when it is continued
         while _alive(group) and time.monotonic() < deadline:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         _signal(group, signal.SIGKILL)
 
 
 def _alive(group: int) -> bool:
     try:
         os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):  # macOS says the latter of one that has ended and was not fetched
+    except (ProcessLookupError, PermissionError):  # macOS raises the latter for a zombie
         return False
     return True
 

@@ -1,7 +1,6 @@
 """Start and watch the processes of `relay dev`, `relay demo` and the tests: real ones, ready when they answer.
 
-Whatever happens, nothing is left behind: they are ended in order by whoever started them, or by a guard when that one
-was killed itself.
+No process is left behind: the supervisor ends them in order, or the orphan guard does when the supervisor was killed.
 """
 
 import sys
@@ -19,18 +18,18 @@ from relay.processes.orphan_guard import OrphanGuard
 from relay.processes.ports import free_port, http_get, is_free
 
 READY_SECONDS: Final = 60.0
-GRACE_SECONDS: Final = 25.0  # a worker lets what is in flight end
-_LOOK_SECONDS: Final = 0.03
+GRACE_SECONDS: Final = 25.0  # a worker waits for what is in flight
+_POLL_SECONDS: Final = 0.03
 _STORE, _SANDBOX, _WEB, _WORKER = "store", "sandbox", "web", "worker"
-_REACHED_BY: Final = ("PORT", "REDIS_URL", "RELAY_SANDBOX_URL")
-_ENDING: Final = ((_WEB, _WORKER), (_SANDBOX,))  # who takes hooks goes first, who others need last
+_ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", "RELAY_SANDBOX_URL")
+_STOP_ORDER: Final = ((_WEB, _WORKER), (_SANDBOX,))  # what takes hooks first, what the others need last
 
 
 class Processes:
     """The processes of one relay in one folder: `store`, `sandbox`, `web`, `worker`, and more workers as `worker:2`.
 
-    `environ` is what they are given; REDIS_URL in it takes the place of the embedded store, PORT and RELAY_SANDBOX_PORT
-    that of free ports. To be used in a `with` block, whose end is theirs. Their logs are in `folder`/logs; with `show`
+    `environ` is their environment; REDIS_URL in it replaces the embedded store, PORT and RELAY_SANDBOX_PORT replace
+    free ports. Use it in a `with` block, at whose end they are stopped. Their logs are in `folder`/logs; with `show`
     every line goes there too. Raises RelayError where one does not start, with the end of its log.
     """
 
@@ -44,8 +43,10 @@ class Processes:
         self.store = None if environ.get("REDIS_URL") else EmbeddedStore(self.folder / "store")
         self.port = _port(environ, "PORT")
         self.sandbox_port = _port(environ, "RELAY_SANDBOX_PORT")
-        own = {"RELAY_SANDBOX_URL": self.sandbox_url, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
-        self.environ: Mapping[str, str] = {**environ, **own, **({"REDIS_URL": self.store.url} if self.store else {})}
+        addresses = {"RELAY_SANDBOX_URL": self.sandbox_url, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        if self.store is not None:
+            addresses["REDIS_URL"] = self.store.url
+        self.environ: Mapping[str, str] = {**environ, **addresses}
 
     @property
     def url(self) -> str:
@@ -58,46 +59,46 @@ class Processes:
         return f"http://127.0.0.1:{self.sandbox_port}"
 
     def __enter__(self) -> Self:
-        """Take the folder for this relay alone. Starts nothing."""
-        self._held = LockedFolder(self.folder)
+        """Lock the folder for this relay. Starts no process."""
+        self._locked_folder = LockedFolder(self.folder)
         self._guard = OrphanGuard()
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        """End everything, in order."""
+        """Stop all processes, in order."""
         try:
             self.end()
         finally:
-            self._guard.close()  # it ends what is left, where we were told to hurry
-            self._held.release()
+            self._guard.close()  # it ends what is left, where stopping was interrupted
+            self._locked_folder.release()
 
     def start(self, *names: str) -> None:
-        """Start processes, all of them by default, and wait until each is ready."""
-        wanted = names or (_STORE, _SANDBOX, _WEB, _WORKER)
-        if _STORE in wanted and self.store is not None:
+        """Start processes, by default all four kinds, and wait until each is ready."""
+        kinds = names or (_STORE, _SANDBOX, _WEB, _WORKER)
+        if _STORE in kinds and self.store is not None:
             self._start_store(self.store)
-        children = [self._spawn(name) for name in wanted if name != _STORE]
+        children = [self._spawn(name) for name in kinds if name != _STORE]
         for child in children:
             self._wait_until_ready(child)
-        self._held.write_environ({name: self.environ[name] for name in _REACHED_BY})
+        self._locked_folder.write_environ({name: self.environ[name] for name in _ADDRESS_VARIABLES})
 
     def stop(self, name: str) -> None:
-        """End a process in order."""
+        """Stop a process in order."""
         if name == _STORE:
             self._end_store(EmbeddedStore.stop)
             return
         self._children[name].terminate()
-        self._leave(name, lambda child: child.wait(GRACE_SECONDS))
+        self._remove(name, lambda child: child.wait(GRACE_SECONDS))
 
     def kill(self, name: str) -> None:
-        """End a process as a power cut would."""
+        """Kill a process, as a power cut would."""
         if name == _STORE:
             self._end_store(EmbeddedStore.kill)
             return
-        self._leave(name, Child.kill)
+        self._remove(name, Child.kill)
 
     def restart(self, name: str) -> None:
-        """End a process in order and start it again, under the same address."""
+        """Stop a process in order and start it again, at the same address."""
         self.stop(name)
         self.start(name)
 
@@ -108,25 +109,25 @@ class Processes:
         return self._children[name].pid
 
     def log(self, name: str) -> str:
-        """Return what a process said since it was started."""
+        """Return the output of a process since it was started."""
         return self._children[name].output()
 
     def check(self) -> None:
-        """Raise RelayError, with the end of its log, where a process ended that nobody told to."""
+        """Raise RelayError, with the end of its log, where a process has ended by itself."""
         for child in self._children.values():
             if child.status is not None:
-                raise RelayError(_obituary(child))
+                raise RelayError(_exit_message(child))
         if self.store is not None and self._store_pid is not None and not self.store.running:
             raise RelayError(f"the store has ended by itself; its log is {self.store.folder / 'store.log'}")
 
     def end(self) -> None:
-        """End all that run, in order."""
-        for kinds in _ENDING:
-            going = [name for name in self._children if _kind(name) in kinds]
-            for name in going:
+        """Stop all that run, in order."""
+        for kinds in _STOP_ORDER:
+            stopping = [name for name in self._children if _kind(name) in kinds]
+            for name in stopping:
                 self._children[name].terminate()
-            for name in going:
-                self._leave(name, lambda child: child.wait(GRACE_SECONDS))
+            for name in stopping:
+                self._remove(name, lambda child: child.wait(GRACE_SECONDS))
         self.stop(_STORE)
 
     def _spawn(self, name: str) -> Child:
@@ -139,12 +140,12 @@ class Processes:
         }
         log = self.folder / "logs" / f"{name.replace(':', '-')}.log"
         command = [sys.executable, *commands[_kind(name)]]
-        child = Child(name, command, self.environ, log, self._shower(name))
+        child = Child(name, command, self.environ, log, self._line_handler(name))
         self._guard.watch(child.pid)
         self._children[name] = child
         return child
 
-    def _shower(self, name: str) -> Callable[[str], None] | None:
+    def _line_handler(self, name: str) -> Callable[[str], None] | None:
         show = self._show
         return None if show is None else lambda line: show(name, line)
 
@@ -152,10 +153,10 @@ class Processes:
         deadline = time.monotonic() + READY_SECONDS
         while not self._ready(child):
             if child.status is not None:
-                raise RelayError(_obituary(child))
+                raise RelayError(_exit_message(child))
             if time.monotonic() > deadline:
-                raise RelayError(f"{child.name} is not ready after {READY_SECONDS:.0f} s; {_last_words(child)}")
-            time.sleep(_LOOK_SECONDS)
+                raise RelayError(f"{child.name} is not ready after {READY_SECONDS:.0f} s; {_log_tail(child)}")
+            time.sleep(_POLL_SECONDS)
 
     def _ready(self, child: Child) -> bool:
         match _kind(child.name):
@@ -167,7 +168,7 @@ class Processes:
                 return "worker.started" in child.output()
         return answer is not None and answer[0] == 200
 
-    def _leave(self, name: str, end: Callable[[Child], int]) -> None:
+    def _remove(self, name: str, end: Callable[[Child], int]) -> None:
         child = self._children[name]
         end(child)
         self._guard.forget(child.pid)
@@ -199,11 +200,11 @@ def _port(environ: Mapping[str, str], name: str) -> int:
     return port
 
 
-def _obituary(child: Child) -> str:
+def _exit_message(child: Child) -> str:
     status = child.status
     how = f"by signal {-status}" if status is not None and status < 0 else f"with exit status {status}"
-    return f"{child.name} ended {how}; {_last_words(child)}"
+    return f"{child.name} ended {how}; {_log_tail(child)}"
 
 
-def _last_words(child: Child) -> str:
+def _log_tail(child: Child) -> str:
     return f"its log {child.log} ends:\n{child.output_tail()}"

@@ -11,10 +11,10 @@ from relay.sandbox.wire import ListeningPort, Wire
 
 
 async def serve(port: int) -> None:
-    """Serve until told to stop."""
-    door = ListeningPort()
+    """Serve until a signal."""
+    listening = ListeningPort()
     config = uvicorn.Config(
-        create(door.shut),
+        create(listening.close_for),
         host="127.0.0.1",
         port=port,
         http=Wire,
@@ -23,10 +23,10 @@ async def serve(port: int) -> None:
         access_log=False,
         log_level="warning",
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=1,  # a hanging fault is no reason to stay
+        timeout_graceful_shutdown=1,  # do not wait for hanging faults
     )
-    door.server = uvicorn.Server(config)
-    await door.server.serve()
+    listening.server = uvicorn.Server(config)
+    await listening.server.serve()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The fakes as one application: each vendor under its own path, and what tests and the demo ask and tell them.
+"""The fakes as one application: each vendor under its own path, and the controls of tests and the demo.
 
-`GET /__sandbox__/requests?vendor=&since=&limit=` what arrived, `DELETE` forgets it; `POST /__sandbox__/faults` puts a
-fault in force (see `relay.sandbox.faults.Fault`), `GET` lists them, `DELETE` takes them back. `GET /__sandbox__/held`
-lists the requests that a pause holds, `POST /__sandbox__/release` lets them go on. Under `/amocrm` is a fake account
-(see `relay.sandbox.amocrm`).
+`GET /__sandbox__/requests?vendor=&since=&limit=` returns the request log, `DELETE` clears it. `POST
+/__sandbox__/faults` adds a fault (see `relay.sandbox.faults.Fault`), `GET` lists them, `DELETE` removes them. `GET
+/__sandbox__/paused` lists the paused requests, `POST /__sandbox__/release` lets them go on. Under `/amocrm` is a fake
+account (see `relay.sandbox.amocrm`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -33,52 +33,52 @@ _NOTHING = Answer(content={"ok": False}, stored=False)
 
 
 class Sandbox:
-    """All vendors, what arrived at them, and the faults in force. `shut` closes the port for so many seconds."""
+    """All vendors, the log of their requests, and the faults in force. `close_port` closes it for so many seconds."""
 
-    def __init__(self, shut: Callable[[float], Awaitable[None]]) -> None:
-        self._shut = shut
+    def __init__(self, close_port: Callable[[float], Awaitable[None]]) -> None:
+        self._close_port = close_port
         self._vendors: dict[str, Vendor] = {}
-        self._arrivals = RequestLog()
+        self._log = RequestLog()
         self._faults = Faults()
         self._pauses = Pauses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one request to a vendor."""
-        vendor, path = _place(scope)
+        """Let a vendor answer one request."""
+        vendor, path = _split_path(scope)
 
         async def point(at: Point) -> None:
             if pause := self._faults.take(vendor, path, at):
-                await self._pauses.hold(
+                await self._pauses.pause(
                     pause, PausedRequest(vendor=vendor, path=path, at=at), Connection(scope, receive)
                 )
 
         await point("before-read")
         body = await _body(receive)
         if body is not None:
-            await self._take(_arrived(scope, body), point, scope, receive, send)
+            await self._answer(_vendor_request(scope, body), point, scope, receive, send)
 
-    async def _take(
-        self, arrived: VendorRequest, point: PointReached, scope: Scope, receive: Receive, send: Send
+    async def _answer(
+        self, request: VendorRequest, point: PointReached, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        fault = self._faults.take(arrived.vendor, arrived.path)
+        fault = self._faults.take(request.vendor, request.path)
         if fault is not None and not fault.stores:
-            self._arrivals.add(arrived, None, fault.answers, fault.fault)
+            self._log.add(request, None, fault.answers, fault.fault)
             await respond_with_fault(fault, _NOTHING, scope, receive, send)
             return
-        vendor = self._vendor(arrived.vendor)
-        answer = vendor.answer(arrived)
+        vendor = self._vendor(request.vendor)
+        answer = vendor.answer(request)
         try:
             await point("stored")
             if fault is None:
-                self._arrivals.add(arrived, answer, answer.status, "")
+                self._log.add(request, answer, answer.status, "")
                 await point("before-answer")
                 await to_response(answer)(scope, receive, send)
                 await point("answered")
             else:
-                self._arrivals.add(arrived, answer, fault.answers, fault.fault)
+                self._log.add(request, answer, fault.answers, fault.fault)
                 await respond_with_fault(fault, answer, scope, receive, send)
         finally:
-            vendor.on_finished(arrived)
+            vendor.on_finished(request)
 
     def _vendor(self, name: str) -> Vendor:
         if name not in self._vendors:
@@ -86,9 +86,9 @@ class Sandbox:
         return self._vendors[name]
 
     async def requests(self, request: Request) -> Response:
-        """Tell what arrived, or forget it, with all that the vendors remember."""
+        """Return the log, or clear it, with all that the vendors remember."""
         if request.method == "DELETE":
-            self._arrivals.clear()
+            self._log.clear()
             self._vendors.clear()
             return Response(status_code=204)
         query = request.query_params
@@ -96,19 +96,19 @@ class Sandbox:
             since, limit = int(query.get("since", 0)), int(query.get("limit", PAGE))
         except ValueError:
             return _json({"error": "since and limit are whole numbers"}, 422)
-        return _json(self._arrivals.page(since, max(limit, 0), query.get("vendor")))
+        return _json(self._log.page(since, max(limit, 0), query.get("vendor")))
 
-    async def held(self, _: Request) -> Response:
-        """List the requests that a pause holds."""
+    async def paused(self, _: Request) -> Response:
+        """List the paused requests."""
         return _json(self._pauses.list())
 
     async def release(self, _: Request) -> Response:
-        """Let what is held go on."""
+        """Let the paused requests go on."""
         self._pauses.release()
         return Response(status_code=204)
 
     async def faults(self, request: Request) -> Response:
-        """Put a fault in force, list them, or take all of them back."""
+        """Add a fault, list them, or remove all of them."""
         if request.method == "DELETE":
             self._faults.clear()
             return Response(status_code=204)
@@ -121,21 +121,21 @@ class Sandbox:
         except msgspec.DecodeError as error:
             return _json({"error": f"not JSON: {error}"}, 422)
         if fault.fault == "refuse":
-            shutting = BackgroundTask(self._shut, fault.seconds or REFUSED_SECONDS)
-            return _json(msgspec.structs.replace(fault, vendor=None, path=""), 201, shutting)
+            closing = BackgroundTask(self._close_port, fault.seconds or REFUSED_SECONDS)
+            return _json(msgspec.structs.replace(fault, vendor=None, path=""), 201, closing)
         self._faults.add(fault)
         return _json(fault, 201)
 
 
-def create(shut: Callable[[float], Awaitable[None]]) -> Starlette:
+def create(close_port: Callable[[float], Awaitable[None]]) -> Starlette:
     """Make the application."""
-    sandbox = Sandbox(shut)
+    sandbox = Sandbox(close_port)
     return Starlette(
         routes=[
             Route("/__sandbox__/requests", sandbox.requests, methods=["GET", "DELETE"]),
             Route("/__sandbox__/faults", sandbox.faults, methods=["GET", "POST", "DELETE"]),
             Mount("/amocrm", amocrm.create()),  # it has controls of its own
-            Route("/__sandbox__/held", sandbox.held, methods=["GET"]),
+            Route("/__sandbox__/paused", sandbox.paused, methods=["GET"]),
             Route("/__sandbox__/release", sandbox.release, methods=["POST"]),
             Route("/{vendor}", sandbox),
             Route("/{vendor}{path:path}", sandbox),
@@ -148,7 +148,7 @@ def _json(content: object, status: int = 200, background: BackgroundTask | None 
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """Read a body; None where the client left before all of it was read."""
+    """Read a body; None where the client disconnected before the end."""
     body, more = b"", True
     while more:
         message = await receive()
@@ -159,13 +159,13 @@ async def _body(receive: Receive) -> bytes | None:
     return body
 
 
-def _place(scope: Scope) -> tuple[str, str]:
+def _split_path(scope: Scope) -> tuple[str, str]:
     _, vendor, *rest = scope["path"].split("/", 2)
     return vendor, "/" + "".join(rest)
 
 
-def _arrived(scope: Scope, body: bytes) -> VendorRequest:
-    vendor, path = _place(scope)
+def _vendor_request(scope: Scope, body: bytes) -> VendorRequest:
+    vendor, path = _split_path(scope)
     return VendorRequest(
         vendor=vendor,
         method=scope["method"],

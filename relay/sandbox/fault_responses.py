@@ -1,4 +1,4 @@
-"""Answer a request in the way a fault says."""
+"""Answer a request as a fault demands."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -21,11 +21,11 @@ def to_response(answer: Answer) -> Response:
 
 
 async def respond_with_fault(fault: Fault, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-    """Show a fault. `answer` is what the vendor would have said."""
+    """Answer a request with a fault. `answer` is the vendor's own answer."""
     connection = Connection(scope, receive)
     match fault.fault:
         case "hang":
-            if not await connection.gone(fault.seconds):
+            if not await connection.wait_until_ended(fault.seconds):
                 await connection.close()
         case "reset":
             await connection.reset()
@@ -63,7 +63,7 @@ async def _drip(connection: Connection, answer: Answer, seconds: float) -> None:
     head, body = _raw(answer)
     for byte in head:
         connection.write(bytes([byte]))
-        if await connection.gone(seconds / len(head)):
+        if await connection.wait_until_ended(seconds / len(head)):
             return
     connection.write(body)
     await connection.close()

@@ -1,4 +1,4 @@
-"""Faults that the sandbox was asked to show: which request gets which, and at which point of it."""
+"""The faults that are injected into the sandbox: which request gets which, and at which point."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
@@ -12,13 +12,13 @@ Point: TypeAlias = Literal["before-read", "stored", "before-answer", "answered"]
 
 
 class Fault(Record, forbid_unknown_fields=True):
-    """How requests to a vendor go wrong.
+    """How requests to a vendor fail.
 
-    `after_storing`: the vendor does what was asked, and only then it goes wrong. `slow_headers` and `truncated` spoil
-    the vendor's own answer, so they always come after storing. `times` -1: until it is cleared. `seconds`: how long
-    `hang` is silent before it hangs up (default: until the client does), over how long `slow_headers` come, for how
-    long `refuse` or a `pause` lasts. `refuse` closes the port, for all vendors and at once: a refused connection has no
-    path. `pause` holds a request `at` a point until it is released; nothing else goes wrong with it by that.
+    `after_storing`: the vendor does what was asked, and only then the request fails. `slow_headers` and `truncated`
+    spoil the vendor's own answer, so they always come after storing. `times` -1: until it is cleared. `seconds`: after
+    how long `hang` closes the connection (default: never), over how long `slow_headers` are sent, for how long `refuse`
+    or a `pause` lasts. `refuse` closes the port at once, for all vendors: a refused connection has no path. `pause`
+    stops a request `at` a point until it is released; then it goes on as usual.
     """
 
     fault: Kind
@@ -33,25 +33,25 @@ class Fault(Record, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if (self.fault == "pause") != (self.at is not None):
-            raise ValueError("a pause, and nothing else, says `at` which point")
+            raise ValueError("a pause, and no other fault, needs a point (`at`)")
 
     @property
     def stores(self) -> bool:
-        """Return whether the vendor does what was asked all the same."""
+        """Whether the vendor does what was asked all the same."""
         return self.after_storing or self.fault in ("slow_headers", "truncated")
 
     @property
     def answers(self) -> int | None:
-        """Return the status that the client sees, None where it sees none."""
+        """The status that the client sees, None where it sees none."""
         return {"status": self.status, "throttle": 429, "html": 200}.get(self.fault)
 
     def hits(self, vendor: str, path: str, at: Point | None) -> bool:
-        """Return whether a request gets it: at a point, or (None) as its answer. `path` is below the vendor's own."""
+        """Return whether a request gets it, at a point or (None) as its answer. `path` is below the vendor's own."""
         return self.at == at and self.vendor in (None, vendor) and path.startswith(self.path)
 
 
 class Faults:
-    """The faults in force, oldest first. The first one that fits is taken."""
+    """The faults in force, oldest first. A request gets the first one that fits."""
 
     def __init__(self) -> None:
         self._faults: list[tuple[Fault, int]] = []
@@ -62,20 +62,20 @@ class Faults:
             self._faults.append((fault, fault.times))
 
     def clear(self) -> None:
-        """Take all of them back."""
+        """Remove all of them."""
         self._faults.clear()
 
     def list(self) -> Sequence[Fault]:
-        """Return those in force, `times` being what is left of them."""
-        return [msgspec.structs.replace(fault, times=left) for fault, left in self._faults]
+        """Return those in force; their `times` is how often each still happens."""
+        return [msgspec.structs.replace(fault, times=remaining) for fault, remaining in self._faults]
 
     def take(self, vendor: str, path: str, at: Point | None = None) -> Fault | None:
         """Return the fault that a request gets, and count it."""
-        for place, (fault, left) in enumerate(self._faults):
+        for place, (fault, remaining) in enumerate(self._faults):
             if fault.hits(vendor, path, at):
-                if left == 1:
+                if remaining == 1:
                     del self._faults[place]
-                elif left > 1:
-                    self._faults[place] = fault, left - 1
+                elif remaining > 1:
+                    self._faults[place] = fault, remaining - 1
                 return fault
         return None

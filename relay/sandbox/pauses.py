@@ -1,4 +1,4 @@
-"""Requests that are held at a named point, so that somebody may pull a plug just there."""
+"""Pause requests at a named point, so that a test can kill a process exactly there."""
 
 import asyncio
 import contextlib
@@ -9,11 +9,11 @@ from relay.model import Record
 from relay.sandbox.faults import Fault, Point
 from relay.sandbox.wire import Connection
 
-_LOOK_SECONDS: Final = 0.02
+_POLL_SECONDS: Final = 0.02
 
 
 class PausedRequest(Record):
-    """A request that waits at a point."""
+    """A request that is paused at a point."""
 
     vendor: str
     path: str
@@ -21,34 +21,34 @@ class PausedRequest(Record):
 
 
 class Pauses:
-    """Who waits where. Being listed is the announcement: the request has come so far, and goes no further."""
+    """The paused requests. One that is listed has reached its point, and goes no further."""
 
     def __init__(self) -> None:
-        self._held: dict[asyncio.Event, PausedRequest] = {}
+        self._paused: dict[asyncio.Event, PausedRequest] = {}
 
     def list(self) -> Sequence[PausedRequest]:
-        """Return those that wait, the longest first."""
-        return list(self._held.values())
+        """Return the paused requests, the oldest first."""
+        return list(self._paused.values())
 
     def release(self) -> None:
         """Let all of them go on."""
-        for released in self._held:
+        for released in self._paused:
             released.set()
 
-    async def hold(self, fault: Fault, held: PausedRequest, connection: Connection) -> None:
+    async def pause(self, fault: Fault, request: PausedRequest, connection: Connection) -> None:
         """Wait until released, the connection ends, or the time of the fault is over."""
         released = asyncio.Event()
-        self._held[released] = held
+        self._paused[released] = request
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(fault.seconds):
-                    while not connection.ended and not await _set_within(released, _LOOK_SECONDS):
+                    while not connection.ended and not await _is_set_within(released, _POLL_SECONDS):
                         pass
         finally:
-            del self._held[released]
+            del self._paused[released]
 
 
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,4 +1,4 @@
-"""The sandbox's own log: what arrived, in order, whatever was answered. It is what tests and the demo compare with."""
+"""The sandbox's own log of all requests, in order, whatever was answered. Tests and the demo compare with it."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _MASKED: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
 class LoggedRequest(Record):
-    """One request as the log tells it. `status` is None where no answer was given."""
+    """One request in the log. `status` is None where no answer was given."""
 
     seq: int
     at: int  # epoch milliseconds
@@ -30,7 +30,7 @@ class LoggedRequest(Record):
 
 
 class Page(Record):
-    """A part of the log. The next one begins `since` the number `next`."""
+    """A page of the log. The next one begins `since` the number `next`."""
 
     requests: Sequence[LoggedRequest]
     next: int
@@ -38,14 +38,14 @@ class Page(Record):
 
 
 class RequestLog:
-    """The log. Numbers go on where it is cleared, so that a reader misses nothing and sees nothing twice."""
+    """The log. Clearing does not reset the numbers, so a reader misses nothing and sees nothing twice."""
 
     def __init__(self) -> None:
         self._seq = 0
         self._entries: list[LoggedRequest] = []
 
-    def add(self, arrived: VendorRequest, answer: Answer | None, status: int | None, fault: str) -> None:
-        """Note what arrived, what was done about it, and which fault answered in place of the vendor."""
+    def add(self, request: VendorRequest, answer: Answer | None, status: int | None, fault: str) -> None:
+        """Add a request, the vendor's answer, and the fault that answered in its place."""
         self._seq += 1
         if len(self._entries) >= MAX_ENTRIES + MAX_ENTRIES // 10:
             del self._entries[: MAX_ENTRIES // 10]
@@ -53,13 +53,13 @@ class RequestLog:
             LoggedRequest(
                 seq=self._seq,
                 at=time.time_ns() // 1_000_000,
-                vendor=arrived.vendor,
-                method=arrived.method,
-                path=arrived.path,
-                query=arrived.query,
-                headers={name: _shown(name, value) for name, value in arrived.headers.items()},
-                body=arrived.body.decode(errors="replace"),
-                idempotency_key=arrived.key,
+                vendor=request.vendor,
+                method=request.method,
+                path=request.path,
+                query=request.query,
+                headers={name: _mask_credentials(name, value) for name, value in request.headers.items()},
+                body=request.body.decode(errors="replace"),
+                idempotency_key=request.key,
                 stored=answer is not None and answer.stored,
                 repeat=answer is not None and answer.repeat,
                 status=status,
@@ -79,11 +79,11 @@ class RequestLog:
         return Page(requests=found, next=self._seq, more=False)
 
     def clear(self) -> None:
-        """Forget what arrived."""
+        """Remove all entries."""
         self._entries.clear()
 
 
-def _shown(name: str, value: str) -> str:
+def _mask_credentials(name: str, value: str) -> str:
     if name not in _MASKED:
         return value
     scheme, _, rest = value.partition(" ")

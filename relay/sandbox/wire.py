@@ -1,7 +1,7 @@
-"""What ASGI cannot say: a connection reset, an answer cut short, a port that refuses.
+"""Do what ASGI cannot: reset a connection, cut an answer short, refuse connections to the port.
 
 uvicorn's protocol is kept, with one addition: it puts its transport into the scope (`extensions`), where a fault finds
-it. Who writes to the transport ends the connection too, and then waits until uvicorn has seen that.
+it. A fault that writes to the transport must also close the connection, and wait until uvicorn has noticed.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ _REOPEN_SECONDS: Final = 0.05
 
 
 class Wire(HttpToolsProtocol):
-    """uvicorn's HTTP protocol that gives its transport away."""
+    """uvicorn's HTTP protocol, with its transport in the scope."""
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Add the transport to the scope of a request."""
         super().on_message_begin()
         self.scope["extensions"] = {_TRANSPORT: {"transport": self.transport}}
 
@@ -37,30 +37,30 @@ class Connection:
         self._receive = receive
 
     def write(self, data: bytes) -> None:
-        """Send bytes as they are."""
+        """Write raw bytes."""
         self._transport.write(data)
 
     async def close(self) -> None:
-        """End it once what was written has left."""
+        """Close it after what was written has been sent."""
         self._transport.close()
-        await self.gone(_CLOSED_SECONDS)
+        await self.wait_until_ended(_CLOSED_SECONDS)
 
     async def reset(self) -> None:
-        """End it with RST: what a crashing server, or a firewall, does."""
-        # uvloop lends no socket whose options can be set; they belong to the open file, so a duplicate of it serves.
+        """End it with RST, as a crashing server or a firewall does."""
+        # uvloop returns no socket whose options can be set. They belong to the open file, so a duplicate of it will do.
         descriptor = os.dup(self._transport.get_extra_info("socket").fileno())
         with socket.socket(fileno=descriptor) as duplicate:
             duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
-        await self.gone(_CLOSED_SECONDS)
+        await self.wait_until_ended(_CLOSED_SECONDS)
 
     @property
     def ended(self) -> bool:
-        """Return whether either side has ended it. Reads nothing of the request."""
+        """Whether either side has ended it. Reads nothing of the request."""
         return self._transport.is_closing()
 
-    async def gone(self, seconds: float | None) -> bool:
-        """Wait until it has ended, for at most so long. Returns whether it has."""
+    async def wait_until_ended(self, seconds: float | None) -> bool:
+        """Wait until it has ended, for at most so many seconds. Returns whether it has."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while (await self._receive())["type"] != "http.disconnect":
@@ -70,13 +70,13 @@ class Connection:
 
 
 class ListeningPort:
-    """The port: open, or for a while closed, so that connections are refused."""
+    """The server's port, which can be closed for a while, so that connections are refused."""
 
     def __init__(self) -> None:
         self.server: uvicorn.Server | None = None
 
-    async def shut(self, seconds: float) -> None:
-        """Refuse connections for so long. Those that are idle are closed."""
+    async def close_for(self, seconds: float) -> None:
+        """Refuse connections for so many seconds. Idle connections are closed."""
         server = self.server
         assert server is not None
         for listener in server.servers:
@@ -96,5 +96,5 @@ async def _listen(server: uvicorn.Server) -> asyncio.Server:
     while True:
         try:
             return await loop.create_server(protocol, config.host, config.port)
-        except OSError:  # somebody's outgoing connection has the port just now
+        except OSError:  # an outgoing connection of another process uses the port just now
             await asyncio.sleep(_REOPEN_SECONDS)

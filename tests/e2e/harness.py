@@ -138,7 +138,7 @@ def pause_request(processes: Processes, at: str, **where: str) -> None:
 def paused_requests(processes: Processes) -> list[tuple[str, str, str]]:
     """Return vendor, path and point of every request that the sandbox holds."""
     return [
-        (one["vendor"], one["path"], one["at"]) for one in request_json(f"{processes.sandbox_url}/__sandbox__/held")
+        (one["vendor"], one["path"], one["at"]) for one in request_json(f"{processes.sandbox_url}/__sandbox__/paused")
     ]
 
 

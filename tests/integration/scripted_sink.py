@@ -95,7 +95,7 @@ class SingleSinkConfig:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    async def sink_of(self, *_: object) -> Sink:
+    async def find_sink(self, *_: object) -> Sink:
         return self._sink
 
 

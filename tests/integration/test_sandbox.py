@@ -225,8 +225,8 @@ def test_refuse_closes_the_port_and_opens_it_again(client: Client) -> None:
     until(lambda: http_get(client.port, "/archive"))
 
 
-def held_at(client: Client) -> list[str]:
-    return [held["at"] for held in client.call("GET", "/__sandbox__/held")[1]]
+def paused_at(client: Client) -> list[str]:
+    return [paused["at"] for paused in client.call("GET", "/__sandbox__/paused")[1]]
 
 
 def test_a_request_is_announced_at_each_point_and_held_there_until_it_is_released(client: Client) -> None:
@@ -235,11 +235,11 @@ def test_a_request_is_announced_at_each_point_and_held_there_until_it_is_release
         client.fault(fault="pause", at=point, vendor="archive")
     with client.raw() as connection:
         for number, point in enumerate(points):
-            until(lambda point=point: held_at(client) == [point])
+            until(lambda point=point: paused_at(client) == [point])
             assert len(client.requests()) == (number > 1)  # the log is written between "stored" and "before-answer"
             client.call("POST", "/__sandbox__/release")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-        until(lambda: held_at(client) == [])
+        until(lambda: paused_at(client) == [])
 
 
 @pytest.mark.parametrize(("point", "arrives"), [("before-read", False), ("stored", True), ("before-answer", True)])
@@ -248,8 +248,8 @@ def test_who_leaves_is_held_no_longer_and_unread_if_he_left_before_that(
 ) -> None:
     client.fault(fault="pause", at=point)
     with client.raw():
-        until(lambda: held_at(client) == [point])
-    until(lambda: held_at(client) == [])
+        until(lambda: paused_at(client) == [point])
+    until(lambda: paused_at(client) == [])
     client.call("POST", "/archive/invoices", BODY)
     assert len(client.requests()) == 1 + arrives
 

@@ -11,8 +11,9 @@ from aiohttp import web
 
 from relay.model import DeliveryState, Outcome
 from relay.sandbox.vendors.base import VendorRequest
-from relay.sandbox.vendors.smsc import Smsc, Text
+from relay.sandbox.vendors.smsc import Smsc
 from relay.sandbox.vendors.smsru import Smsru
+from relay.sandbox.vendors.text_message import TextMessage
 from relay.sinks.registry import sink_types
 from relay.sinks.sms import sink as sms_sink
 from relay.store.keys import sink_queue
@@ -185,7 +186,7 @@ def test_what_a_dead_worker_was_sending_is_looked_up(run, store, wait_for, drain
     ids = wait_for(gateway, (PHONE, TEXT))
     (dying,) = run(store.claim_deliveries(sink_claim_request("sms", "dead", 1, 60_000, 8, ()))).items
     assert run(store.mark_sending([dying])) == [True]
-    gateway.vendor.texts.append(Text(id=dying.id, phone=PHONE, text=TEXT, sender=""))  # its bytes had left
+    gateway.vendor.texts.append(TextMessage(id=dying.id, phone=PHONE, text=TEXT, sender=""))  # its bytes had left
     run(store.client.zadd(store.keys.leased(sink_queue("sms")), {dying.id: 1}))  # its lease ran out
     (found,) = drained(gateway, ids)
     assert found.state is DeliveryState.DELIVERED

@@ -1,4 +1,4 @@
-"""The fake account: its leads, contacts and companies as API v4 has them, what happened to them, and who listens."""
+"""The fake account: its leads, contacts and companies as API v4 has them, its events, and its webhooks."""
 
 import itertools
 import time
@@ -34,7 +34,7 @@ FIELDS: Final[Mapping[str, Mapping[int, tuple[str, str, str]]]] = {  # name, cod
     },
     "companies": {159945: ("Телефон", "PHONE", "multitext"), 159951: ("Адрес", "ADDRESS", "textarea")},
 }
-_KINDS_OF_CHANGE: Final = {  # what is changed -> the kind of event that the account remembers
+_EVENT_KINDS: Final = {  # changed field -> the kind of the account's event
     "status_id": "lead_status_changed",
     "responsible_user_id": "entity_responsible_changed",
     "price": "sale_field_changed",
@@ -60,7 +60,7 @@ class Webhook:
 
 @dataclass
 class FakeAccount:
-    """What the account holds. A change is remembered as an event whether or not a hook tells of it."""
+    """What the account contains. Every change becomes an event, whether or not a hook is sent."""
 
     records: dict[str, Records] = field(default_factory=lambda: {entities: {} for entities in SINGULAR})
     hooks: dict[str, Webhook] = field(default_factory=dict)
@@ -68,13 +68,13 @@ class FakeAccount:
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(31926521))
 
     def create(self, entities: str, given: Mapping[str, Any]) -> tuple[int, list[HookEvent]]:
-        """Make a lead, contact or company; `contacts` and `company` of a lead are made, or linked by their id."""
-        facts: list[HookEvent] = []
+        """Create a lead, contact or company. `contacts` and `company` of a lead are created, or linked by their id."""
+        hook_events: list[HookEvent] = []
         given = dict(given)
         embedded: dict[str, list[dict[str, Any]]] = {"tags": given.pop("tags", [])}
         if entities != "companies" and "company" in given:
-            embedded["companies"] = [{"id": self._linked("companies", given.pop("company"), facts)}]
-        people = [self._linked("contacts", contact, facts) for contact in given.pop("contacts", [])]
+            embedded["companies"] = [{"id": self._link("companies", given.pop("company"), hook_events)}]
+        people = [self._link("contacts", contact, hook_events) for contact in given.pop("contacts", [])]
         if entities == "leads":
             embedded["contacts"] = [{"id": id, "is_main": at == 0} for at, id in enumerate(people)]
         id, now = next(self._ids), int(time.time())
@@ -83,51 +83,51 @@ class FakeAccount:
         self.records[entities][id] = item
         for person in people:
             self.records["contacts"][person]["_embedded"].setdefault("leads", []).append({"id": id})
-        self._remember(f"{SINGULAR[entities]}_added", entities, item, [], [])
-        return id, [*facts, *shapes.created(entities, item)]
+        self._add_event(f"{SINGULAR[entities]}_added", entities, item, [], [])
+        return id, [*hook_events, *shapes.created(entities, item)]
 
     def change(self, entities: str, id: int, given: Mapping[str, Any]) -> list[HookEvent]:
         """Change fields of a record. Raises KeyError where there is none."""
         item = self.records[entities][id]
         before, given = dict(item), dict(given)
         fields = shapes.fields(FIELDS[entities], given)
-        kept = [own for own in item["custom_fields_values"] or [] if own["field_id"] not in _ids_of(fields)]
+        unchanged = [own for own in item["custom_fields_values"] or [] if own["field_id"] not in _ids_of(fields)]
         item.update(given, updated_at=max(int(time.time()), item["updated_at"] + 1))
-        item["custom_fields_values"] = [*kept, *(fields or [])] or None
+        item["custom_fields_values"] = [*unchanged, *(fields or [])] or None
         for name in given:
-            kind = _KINDS_OF_CHANGE.get(name)
+            kind = _EVENT_KINDS.get(name)
             if kind and before.get(name) != item[name]:
-                self._remember(kind, entities, item, shapes.remembered(name, before), shapes.remembered(name, item))
+                self._add_event(kind, entities, item, shapes.event_value(name, before), shapes.event_value(name, item))
         for own in fields or []:
             kind = f"custom_field_{own['field_id']}_value_changed"
-            self._remember(kind, entities, item, [], [{"custom_field_value": {"text": own["values"][0]["value"]}}])
+            self._add_event(kind, entities, item, [], [{"custom_field_value": {"text": own["values"][0]["value"]}}])
         return shapes.changed(entities, before, item)
 
     def delete(self, entities: str, id: int) -> list[HookEvent]:
         """Remove a record. Raises KeyError where there is none."""
         item = self.records[entities].pop(id)
-        self._remember(f"{SINGULAR[entities]}_deleted", entities, item, [], [])
+        self._add_event(f"{SINGULAR[entities]}_deleted", entities, item, [], [])
         return shapes.deleted(entities, item)
 
     def subscribe(self, destination: str, settings: list[str]) -> Webhook:
-        """Make a webhook, or set the events of one that is there: a disabled one stays disabled."""
+        """Create a webhook, or set the events of an existing one, which stays disabled where it was."""
         now = int(time.time())
         hook = self.hooks.setdefault(destination, Webhook(next(self._ids), destination, [], now, now))
         hook.settings, hook.updated_at = settings, now
         return hook
 
     def listeners(self, event: str) -> list[str]:
-        """Return the addresses that are told of an event."""
+        """Return the addresses that an event is sent to."""
         return [hook.destination for hook in self.hooks.values() if event in hook.settings and not hook.disabled]
 
-    def _linked(self, entities: str, given: int | Mapping[str, Any], facts: list[HookEvent]) -> int:
+    def _link(self, entities: str, given: int | Mapping[str, Any], hook_events: list[HookEvent]) -> int:
         if isinstance(given, int):
             return given
-        id, made = self.create(entities, given)
-        facts += made
+        id, created = self.create(entities, given)
+        hook_events += created
         return id
 
-    def _remember(self, kind: str, entities: str, item: Item, before: list[Item], after: list[Item]) -> None:
+    def _add_event(self, kind: str, entities: str, item: Item, before: list[Item], after: list[Item]) -> None:
         self.events.append(
             {
                 "id": f"01{len(self.events):024}",

@@ -1,4 +1,4 @@
-"""API v4 and OAuth as the account answers them."""
+"""The fake account's API v4 and OAuth."""
 
 import json
 import time
@@ -18,19 +18,19 @@ from relay.sandbox.amocrm.shapes import Item
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
-_MOST_HOOKS: Final = 100
-_MOST_ON_A_PAGE: Final = 250
+_MAX_HOOKS: Final = 100
+_MAX_PAGE_SIZE: Final = 250
 _FORBIDDEN: Final = "<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1></body></html>"
 
 
 class FakeApi:
-    """The account's API, behind its limits and tokens. `asked` counts the requests by method and path."""
+    """The account's API with its limits and tokens. `request_counts` has the requests by method and path."""
 
     def __init__(self, account: FakeAccount, limits: RequestLimits, tokens: IssuedTokens) -> None:
         self._account = account
         self._limits = limits
         self._tokens = tokens
-        self.asked: Counter[str] = Counter()
+        self.request_counts: Counter[str] = Counter()
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -51,7 +51,7 @@ class FakeApi:
     def _guarded(self, endpoint: Endpoint) -> Endpoint:
         async def guarded(request: Request) -> Response:
             path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-            self.asked[f"{request.method} {path}"] += 1
+            self.request_counts[f"{request.method} {path}"] += 1
             refusal = self._limits.refusal(time.monotonic())
             if refusal == 403:
                 return HTMLResponse(_FORBIDDEN, 403)
@@ -73,8 +73,8 @@ class FakeApi:
         return JSONResponse(tokens)
 
     async def _hooks(self, request: Request) -> Response:
-        wanted = request.query_params.get("filter[destination]")
-        hooks = [hook.to_json() for hook in self._account.hooks.values() if wanted in (None, hook.destination)]
+        destination = request.query_params.get("filter[destination]")
+        hooks = [hook.to_json() for hook in self._account.hooks.values() if destination in (None, hook.destination)]
         return page(request, "webhooks", hooks, total=True)
 
     async def _subscribe(self, request: Request) -> Response:
@@ -84,7 +84,7 @@ class FakeApi:
             return invalid("destination", "This value is not a valid URL.")
         if not isinstance(settings, list) or not settings or not set(settings) <= set(SUBSCRIBABLE):
             return invalid("settings", "One or more of the given values is invalid.")
-        if destination not in self._account.hooks and len(self._account.hooks) >= _MOST_HOOKS:
+        if destination not in self._account.hooks and len(self._account.hooks) >= _MAX_HOOKS:
             return invalid("destination", "Webhooks limit exceeded.")
         return _hal(self._account.subscribe(destination, settings).to_json(), 201)
 
@@ -95,8 +95,8 @@ class FakeApi:
         return Response(status_code=204)
 
     async def _users(self, request: Request) -> Response:
-        shown = "phone_number" in request.query_params.get("with", "")
-        users = [{k: v for k, v in user.items() if shown or k != "phone_number"} for user in USERS.values()]
+        with_phone = "phone_number" in request.query_params.get("with", "")
+        users = [{k: v for k, v in user.items() if with_phone or k != "phone_number"} for user in USERS.values()]
         return page(request, "users", users, total=True)
 
     async def _pipelines(self, request: Request) -> Response:
@@ -105,7 +105,7 @@ class FakeApi:
                 "id": id,
                 "name": name,
                 "is_main": id == min(PIPELINES),
-                "_embedded": {"statuses": [{"id": own, "name": told} for own, told in statuses.items()]},
+                "_embedded": {"statuses": [{"id": own, "name": name} for own, name in statuses.items()]},
             }
             for id, (name, statuses) in PIPELINES.items()
         ]
@@ -123,36 +123,36 @@ class FakeApi:
         records = self._account.records.get(entities)
         if records is None:
             return problem(404, "Not Found")
-        wanted = _many(request, "filter[id]")
-        found = [item for id, item in records.items() if not wanted or str(id) in wanted]
-        return page(request, entities, [_shown(item, request) for item in found])
+        ids = _query_values(request, "filter[id]")
+        found = [item for id, item in records.items() if not ids or str(id) in ids]
+        return page(request, entities, [_select_embedded(item, request) for item in found])
 
     async def _record(self, request: Request) -> Response:
         item = self._account.records.get(request.path_params["entities"], {}).get(request.path_params["id"])
-        return Response(status_code=204) if item is None else _hal(_shown(item, request))
+        return Response(status_code=204) if item is None else _hal(_select_embedded(item, request))
 
     async def _events(self, request: Request) -> Response:
         query = request.query_params
         since, till = int(query.get("filter[created_at][from]", 0)), int(query.get("filter[created_at][to]", 1 << 40))
-        kinds = {kind for text in _many(request, "filter[type]") for kind in text.split(",")}
+        kinds = {kind for text in _query_values(request, "filter[type]") for kind in text.split(",")}
         found = [
             event
             for event in reversed(self._account.events)
             if since <= event["created_at"] <= till and (not kinds or event["type"] in kinds)
         ]
-        return page(request, "events", found, most=100)
+        return page(request, "events", found, max_size=100)
 
 
 def page(
-    request: Request, name: str, items: Sequence[Item], *, total: bool = False, most: int = _MOST_ON_A_PAGE
+    request: Request, name: str, items: Sequence[Item], *, total: bool = False, max_size: int = _MAX_PAGE_SIZE
 ) -> Response:
-    """Return a page of a list, with the address of the next; 204 where there is nothing on it."""
+    """Return a page of a list, with the address of the next one; 204 for an empty page."""
     query = request.query_params
-    number, limit = int(query.get("page", 1)), min(int(query.get("limit", 50)), most)
+    number, limit = int(query.get("page", 1)), min(int(query.get("limit", 50)), max_size)
     here = items[(number - 1) * limit : number * limit]
     if not here:
         return Response(status_code=204)
-    # The address is the real account's, as in amoCRM: a client that followed it would leave the sandbox.
+    # As in amoCRM the address is the real account's: a client that followed it would leave the sandbox.
     own = f"https://{SUBDOMAIN}.amocrm.ru{request.url.path}?limit={limit}&page="
     links = {"self": {"href": f"{own}{number}"}}
     if number * limit < len(items):
@@ -191,12 +191,12 @@ async def _json(request: Request) -> Mapping[str, Any]:
     return given if isinstance(given, dict) else {}
 
 
-def _many(request: Request, name: str) -> set[str]:
+def _query_values(request: Request, name: str) -> set[str]:
     return {text for key, text in request.query_params.multi_items() if key == name or key.startswith(f"{name}[")}
 
 
-def _shown(item: Item, request: Request) -> Item:
-    """Return a record with what `with` asks for: contacts and leads only then."""
-    asked = request.query_params.get("with", "").split(",")
-    embedded = {k: v for k, v in item["_embedded"].items() if k not in ("contacts", "leads") or k in asked}
+def _select_embedded(item: Item, request: Request) -> Item:
+    """Return a record with the embedded ones that `with` asks for."""
+    requested = request.query_params.get("with", "").split(",")
+    embedded = {k: v for k, v in item["_embedded"].items() if k not in ("contacts", "leads") or k in requested}
     return {**item, "_embedded": embedded}

@@ -1,9 +1,9 @@
-"""A fake amoCRM account: its API, and what tests and the demo tell it to do. It sends the hooks that follow.
+"""A fake amoCRM account: its API, and the controls of tests and the demo. It sends hooks as amoCRM does.
 
-`POST /__sandbox__/leads` (contacts, companies) makes a record, or each of a list, `PATCH /__sandbox__/leads/1` changes
-one, `DELETE` removes it; each answers when its hooks were answered. `POST /__sandbox__/disable` and `/enable` switch a
-hook (`{"destination": …}`, default all), `POST /__sandbox__/expire` and `/revoke` end tokens, `PATCH
-/__sandbox__/limits` sets them (rate, retry_after, shut), `GET /__sandbox__/state` tells what was asked.
+`POST /__sandbox__/leads` (contacts, companies) creates a record, or each of a list, `PATCH /__sandbox__/leads/1`
+changes one, `DELETE` removes it; each answers when its hooks were answered. `POST /__sandbox__/disable` and `/enable`
+switch a hook (`{"destination": …}`, default all), `POST /__sandbox__/expire` and `/revoke` end tokens, `PATCH
+/__sandbox__/limits` sets limits (rate, retry_after, block), `GET /__sandbox__/state` returns what was counted.
 """
 
 import time
@@ -24,7 +24,7 @@ from relay.sandbox.amocrm.shapes import HookEvent
 
 
 class FakeAmocrm:
-    """One account, and what it was told to do."""
+    """One account with its limits, tokens and API."""
 
     def __init__(self) -> None:
         self.account = FakeAccount()
@@ -34,44 +34,44 @@ class FakeAmocrm:
 
     def app(self) -> Starlette:
         """Make the application."""
-        own = "/__sandbox__"
+        control = "/__sandbox__"
         return Starlette(
             routes=[
-                Route(f"{own}/state", self.state),
-                Route(f"{own}/limits", self.limit, methods=["PATCH"]),
-                Route(f"{own}/disable", self.disable, methods=["POST"]),
-                Route(f"{own}/enable", self.enable, methods=["POST"]),
-                Route(f"{own}/expire", self.expire, methods=["POST"]),
-                Route(f"{own}/revoke", self.revoke, methods=["POST"]),
-                Route(f"{own}/{{entities}}", self.create, methods=["POST"]),
-                Route(f"{own}/{{entities}}/{{id:int}}", self.change, methods=["PATCH", "DELETE"]),
+                Route(f"{control}/state", self.state),
+                Route(f"{control}/limits", self.limit, methods=["PATCH"]),
+                Route(f"{control}/disable", self.disable, methods=["POST"]),
+                Route(f"{control}/enable", self.enable, methods=["POST"]),
+                Route(f"{control}/expire", self.expire, methods=["POST"]),
+                Route(f"{control}/revoke", self.revoke, methods=["POST"]),
+                Route(f"{control}/{{entities}}", self.create, methods=["POST"]),
+                Route(f"{control}/{{entities}}/{{id:int}}", self.change, methods=["PATCH", "DELETE"]),
                 *self.api.routes(),
             ]
         )
 
     async def create(self, request: Request) -> Response:
-        """Make records, and tell of them."""
+        """Create records, and send their hooks."""
         entities = request.path_params["entities"]
         if entities not in SINGULAR:
             return problem(404, "Not Found")
         given = await request.json()
-        made = [self.account.create(entities, one) for one in (given if isinstance(given, list) else [given])]
-        told = await self._tell([fact for _, facts in made for fact in facts])
-        return JSONResponse({"ids": [id for id, _ in made], "hooks": told}, 201)
+        created = [self.account.create(entities, one) for one in (given if isinstance(given, list) else [given])]
+        hooks = await self._send_hooks([event for _, events in created for event in events])
+        return JSONResponse({"ids": [id for id, _ in created], "hooks": hooks}, 201)
 
     async def change(self, request: Request) -> Response:
-        """Change or remove a record, and tell of it."""
+        """Change or remove a record, and send its hooks."""
         entities, id = request.path_params["entities"], request.path_params["id"]
         if id not in self.account.records.get(entities, {}):
             return problem(404, "Not Found")
         if request.method == "DELETE":
-            facts = self.account.delete(entities, id)
+            events = self.account.delete(entities, id)
         else:
-            facts = self.account.change(entities, id, await request.json())
-        return JSONResponse({"ids": [id], "hooks": await self._tell(facts)})
+            events = self.account.change(entities, id, await request.json())
+        return JSONResponse({"ids": [id], "hooks": await self._send_hooks(events)})
 
     async def disable(self, request: Request) -> Response:
-        """Disable hooks, as amoCRM does after 100 failures: nothing is sent, and everything remembered."""
+        """Disable hooks, as amoCRM does after 100 failures: nothing is sent, but every change becomes an event."""
         return await self._switch(request, disabled=True)
 
     async def enable(self, request: Request) -> Response:
@@ -79,37 +79,37 @@ class FakeAmocrm:
         return await self._switch(request, disabled=False)
 
     async def _switch(self, request: Request, *, disabled: bool) -> Response:
-        wanted = msgspec.json.decode(await request.body() or b"{}", type=dict[str, str]).get("destination")
+        destination = msgspec.json.decode(await request.body() or b"{}", type=dict[str, str]).get("destination")
         for hook in self.account.hooks.values():
-            if wanted in (None, hook.destination):
+            if destination in (None, hook.destination):
                 hook.disabled = disabled
         return Response(status_code=204)
 
     async def expire(self, _: Request) -> Response:
-        """End the access tokens."""
+        """Revoke the access tokens."""
         self.tokens.expire()
         return Response(status_code=204)
 
     async def revoke(self, _: Request) -> Response:
-        """End every token."""
+        """Revoke every token."""
         self.tokens.revoke()
         return Response(status_code=204)
 
     async def limit(self, request: Request) -> Response:
-        """Set limits. `shut` shuts everybody out for so many seconds, 0 lets them in again."""
+        """Set limits. `block` refuses all requests for so many seconds; 0 ends that."""
         given = msgspec.json.decode(await request.body(), type=_Limits)
         if given.rate is not None:
             self.limits.rate = given.rate
-        if given.shut is not None:
-            self.limits.blocked_until = time.monotonic() + given.shut
+        if given.block is not None:
+            self.limits.blocked_until = time.monotonic() + given.block
         self.limits.retry_after = given.retry_after
         return Response(status_code=204)
 
     async def state(self, _: Request) -> Response:
-        """Tell what was asked, and how it went."""
+        """Return what was requested and refused."""
         return JSONResponse(
             {
-                "asked": dict(self.api.asked),
+                "asked": dict(self.api.request_counts),
                 "throttled": self.limits.throttled,
                 "refreshes": self.tokens.refreshes,
                 "refused": self.tokens.refused,
@@ -118,15 +118,15 @@ class FakeAmocrm:
             }
         )
 
-    async def _tell(self, facts: Sequence[HookEvent]) -> Any:
-        letters = [(destination, fact) for fact in facts for destination in self.account.listeners(fact.event)]
-        return msgspec.to_builtins(await send_hooks(letters))
+    async def _send_hooks(self, events: Sequence[HookEvent]) -> Any:
+        hooks = [(destination, event) for event in events for destination in self.account.listeners(event.event)]
+        return msgspec.to_builtins(await send_hooks(hooks))
 
 
 class _Limits(msgspec.Struct, forbid_unknown_fields=True):
     rate: int | None = None
     retry_after: int | None = None
-    shut: float | None = None
+    block: float | None = None
 
 
 def create() -> Starlette:

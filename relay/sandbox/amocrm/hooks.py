@@ -1,4 +1,4 @@
-"""Send hooks as amoCRM does: a bracketed form for each listener, answered within two seconds, or it has failed."""
+"""Send hooks as amoCRM does: a bracketed form to each webhook, which must answer within two seconds."""
 
 import asyncio
 import uuid
@@ -14,7 +14,7 @@ from relay.sandbox.amocrm.shapes import HookEvent
 from relay.transport import Request, Response, Session
 
 _ANSWER_MS: Final = 2_000
-_AT_ONCE: Final = 20
+_CONCURRENCY: Final = 20
 
 
 class SentHook(Record):
@@ -25,26 +25,26 @@ class SentHook(Record):
     status: int | None
 
 
-async def send_hooks(letters: Iterable[tuple[str, HookEvent]]) -> Sequence[SentHook]:
-    """Send facts to destinations, several at a time, and give what came of each. None is sent again."""
-    slots = asyncio.Semaphore(_AT_ONCE)
+async def send_hooks(hooks: Iterable[tuple[str, HookEvent]]) -> Sequence[SentHook]:
+    """Send each event to its destination, several at a time, and return the results. None is sent again."""
+    slots = asyncio.Semaphore(_CONCURRENCY)
 
-    async def one(session: Session, destination: str, fact: HookEvent) -> SentHook:
+    async def one(session: Session, destination: str, event: HookEvent) -> SentHook:
         async with slots:
-            return SentHook(event=fact.event, destination=destination, status=await _send(session, destination, fact))
+            return SentHook(event=event.event, destination=destination, status=await _send(session, destination, event))
 
     async with Session() as session:
-        return await asyncio.gather(*(one(session, destination, fact) for destination, fact in letters))
+        return await asyncio.gather(*(one(session, destination, event) for destination, event in hooks))
 
 
-def hook_body(fact: HookEvent) -> bytes:
-    """Write a fact as amoCRM does: its account first."""
+def hook_body(event: HookEvent) -> bytes:
+    """Encode an event as amoCRM does: its account first."""
     own = f"https://{SUBDOMAIN}.amocrm.ru"
     account: dict[str, Value] = {"subdomain": SUBDOMAIN, "id": str(ID), "_links": {"self": own}}
-    return encode_form({"account": account, fact.entity: {fact.action: [fact.data]}})
+    return encode_form({"account": account, event.entity: {event.action: [event.data]}})
 
 
-async def _send(session: Session, destination: str, fact: HookEvent) -> int | None:
+async def _send(session: Session, destination: str, event: HookEvent) -> int | None:
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",
         "User-Agent": "amoCRM-Webhooks/3.0",
@@ -52,6 +52,6 @@ async def _send(session: Session, destination: str, fact: HookEvent) -> int | No
     }
     url = URL(destination)
     answer = await session.exchange(
-        Request(method="POST", url=url, headers=headers, body=hook_body(fact), timeout_ms=_ANSWER_MS)
+        Request(method="POST", url=url, headers=headers, body=hook_body(event), timeout_ms=_ANSWER_MS)
     )
     return answer.status if isinstance(answer, Response) else None

@@ -1,6 +1,6 @@
-"""How amoCRM writes one thing in two ways: API v4's records, and the facts of its hooks.
+"""The two shapes in which amoCRM writes an entity: API v4's records, and the data of its hooks.
 
-Nothing is shared with `relay.accounts`: a mistake there must not be made here too.
+Nothing is shared with `relay.accounts`, so that a mistake there is not repeated here.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _ENUMS = {"PHONE": 75965, "EMAIL": 75977}
 
 
 class HookEvent(Record):
-    """One thing that a hook tells: entity[action][0][…]."""
+    """One event that a hook reports: entity[action][0][…]."""
 
     event: str  # status_lead
     entity: str  # leads
@@ -25,7 +25,7 @@ class HookEvent(Record):
 
 
 def blank(entities: str, id: int, now: int, account: int) -> dict[str, Any]:
-    """Return what every record has."""
+    """Return the fields that every record has."""
     common = {
         "id": id,
         "name": "",
@@ -42,7 +42,7 @@ def blank(entities: str, id: int, now: int, account: int) -> dict[str, Any]:
 
 
 def fields(known: Mapping[int, tuple[str, str, str]], given: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """Take the custom fields out of what is given, by name or lower-case code, and shape them as API v4 does."""
+    """Take the custom fields out of `given`, by name or lower-case code, and return them as API v4 does."""
     found = []
     for id, (name, code, kind) in known.items():
         for key in (name, code.lower()):
@@ -56,30 +56,30 @@ def fields(known: Mapping[int, tuple[str, str, str]], given: dict[str, Any]) -> 
 
 
 def created(entities: str, item: Item) -> list[HookEvent]:
-    """Return the facts of a new record. A person's first hook is empty: what is known of them comes as an update."""
+    """Return the events of a new record. A contact's first hook has no custom fields: they come as an update."""
     if entities == "leads" or not item["custom_fields_values"]:
-        return [_fact("add", entities, item)]
-    return [_fact("add", entities, {**item, "custom_fields_values": None}), _fact("update", entities, item)]
+        return [_hook_event("add", entities, item)]
+    return [_hook_event("add", entities, {**item, "custom_fields_values": None}), _hook_event("update", entities, item)]
 
 
 def changed(entities: str, before: Item, item: Item) -> list[HookEvent]:
-    """Return the facts of a change: of a lead's stage or responsible user two, as amoCRM does."""
-    own, facts = _fact("update", entities, item), []
+    """Return the events of a change: two for a lead's stage or responsible user, as amoCRM does."""
+    update, events = _hook_event("update", entities, item), []
     old_responsible = {"old_responsible_user_id": str(before["responsible_user_id"])}
     handed_over = before["responsible_user_id"] != item["responsible_user_id"]
     if entities != "leads":
         if handed_over:
-            own.data.update(old_responsible)
-        return [own]
+            update.data.update(old_responsible)
+        return [update]
     if before["status_id"] != item["status_id"]:
-        facts.append(_fact("status", entities, item, old_status_id=str(before["status_id"])))
+        events.append(_hook_event("status", entities, item, old_status_id=str(before["status_id"])))
     if handed_over:
-        facts.append(_fact("responsible", entities, item, **old_responsible))
-    return [*facts, own]
+        events.append(_hook_event("responsible", entities, item, **old_responsible))
+    return [*events, update]
 
 
-def remembered(name: str, item: Item) -> list[Item]:
-    """Return a field's value as an event of the account remembers it."""
+def event_value(name: str, item: Item) -> list[Item]:
+    """Return a field's value as it stands in an event of the account."""
     if name == "status_id":
         return [{"lead_status": {"id": item["status_id"], "pipeline_id": item["pipeline_id"]}}]
     if name == "responsible_user_id":
@@ -88,7 +88,7 @@ def remembered(name: str, item: Item) -> list[Item]:
 
 
 def deleted(entities: str, item: Item) -> list[HookEvent]:
-    """Return the fact that a record is gone."""
+    """Return the event of a deleted record."""
     data: dict[str, Value] = {"id": str(item["id"])}
     if entities == "leads":
         data |= {"status_id": str(item["status_id"]), "pipeline_id": str(item["pipeline_id"])}
@@ -97,7 +97,7 @@ def deleted(entities: str, item: Item) -> list[HookEvent]:
     return [HookEvent(event=f"delete_{_SINGULAR[entities]}", entity=_WIRE[entities], action="delete", data=data)]
 
 
-def _fact(action: str, entities: str, item: Item, **old: str) -> HookEvent:
+def _hook_event(action: str, entities: str, item: Item, **old: str) -> HookEvent:
     data = (_lead if entities == "leads" else _person)(item)
     if entities == "companies":
         data["type"] = "company"

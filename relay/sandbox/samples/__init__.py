@@ -1,7 +1,7 @@
-"""The hooks that `relay demo` sends: shaped like amoCRM's, values our own, ids and times new in every run.
+"""The hooks that `relay demo` sends: shaped like amoCRM's, with invented values, and new ids and times in every run.
 
-A file has a field a line, unencoded, so that it can be read; its first line says what happened in the account.
-`$lead`, `$contact`, `$company`, `$task`, `$note` are ids, `$now` and `$date` the present.
+A file has one unencoded field on each line; its first line says what happened in the account. `$lead`, `$contact`,
+`$company`, `$task`, `$note` are ids, `$now` and `$date` the current time.
 """
 
 from datetime import UTC, datetime
@@ -15,13 +15,13 @@ from relay.model import Record
 ORDER: Final = (
     "contact_new", "lead_won", "lead_won", "leads_move_on", "task_new", "company_renamed", "note", "lead_deleted",
 )  # fmt: skip
-"""The second time the same one is amoCRM sending it again."""
+"""The one that is here twice is a hook that amoCRM repeats."""
 
-_FIRST_ID: Final = 30_000_000  # ids have eight digits; with the milliseconds of half a day none comes twice
+_FIRST_ID: Final = 30_000_000  # ids have eight digits, and with the milliseconds of half a day added none repeats
 
 
 class Sample(Record):
-    """One hook: what happened, the body, and whether it was sent before."""
+    """One hook: what happened, its body, and whether it repeats an earlier one."""
 
     title: str
     body: bytes
@@ -29,7 +29,7 @@ class Sample(Record):
 
 
 def samples(now_ms: int) -> list[Sample]:
-    """Make the hooks of a run that begins at `now_ms`."""
+    """Return the hooks of a run that begins at `now_ms`."""
     ids = _FIRST_ID + now_ms % 43_200_000
     values = {
         "lead": str(ids),
@@ -44,8 +44,8 @@ def samples(now_ms: int) -> list[Sample]:
     return [_sample(name, values, name in ORDER[:at]) for at, name in enumerate(ORDER)]
 
 
-def _sample(name: str, values: dict[str, str], again: bool) -> Sample:
+def _sample(name: str, values: dict[str, str], repeated: bool) -> Sample:
     text = (files(__name__) / f"{name}.form").read_text(encoding="utf-8")
     title, *lines = Template(text).substitute(values).splitlines()
     fields = [(key, value) for key, _, value in (line.partition("=") for line in lines)]
-    return Sample(title=title.removeprefix("# "), body=urlencode(fields).encode("ascii"), repeated=again)
+    return Sample(title=title.removeprefix("# "), body=urlencode(fields).encode("ascii"), repeated=repeated)

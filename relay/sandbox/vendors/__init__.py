@@ -1,4 +1,4 @@
-"""The fake vendors, by the first part of their path. One that has no file of its own is the generic one."""
+"""The fake vendors, by the first part of their path. A name that is not here gets the generic vendor."""
 
 from collections.abc import Mapping
 
@@ -20,5 +20,5 @@ VENDORS: Mapping[str, type[Vendor]] = {
 
 
 def make_vendor(name: str) -> Vendor:
-    """Make the vendor of that name."""
+    """Return a new vendor of that name."""
     return VENDORS.get(name, Generic)(name)

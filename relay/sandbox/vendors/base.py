@@ -1,4 +1,4 @@
-"""What every fake vendor is. A new one is one file with one subclass, named once in `relay.sandbox.vendors`."""
+"""The base of the fake vendors. A new one is a file with a subclass, and an entry in `relay.sandbox.vendors`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from relay.model import Json, Record
 
 
 class VendorRequest(Record):
-    """A request as it reached a vendor. `path` is below the vendor's own, header names are in lower case."""
+    """A request to a vendor. `path` is below the vendor's own, header names are in lower case."""
 
     vendor: str
     method: str
@@ -20,12 +20,12 @@ class VendorRequest(Record):
 
     @property
     def key(self) -> str:
-        """Return its idempotency key, "" where it has none."""
+        """The idempotency key, "" where there is none."""
         return self.headers.get("idempotency-key", "")
 
 
 class Answer(Record):
-    """What a vendor says. `stored`: it did what was asked; `repeat`: it had done so already and says the same again."""
+    """A vendor's answer. `stored`: it did what was asked; `repeat`: it did so before, and answers the same again."""
 
     content: "Json | msgspec.Raw"  # raw: the body as it is
     status: int = 200
@@ -35,15 +35,15 @@ class Answer(Record):
 
 
 class Vendor(ABC):
-    """One fake vendor, with whatever it remembers. Made anew when the sandbox is cleared."""
+    """One fake vendor with its memory. Clearing the sandbox replaces it by a new one."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @abstractmethod
-    def answer(self, arrived: VendorRequest) -> Answer:
-        """Take a request as the vendor would, and answer it."""
+    def answer(self, request: VendorRequest) -> Answer:
+        """Process a request as the vendor would, and return the answer."""
 
-    def on_finished(self, _arrived: VendorRequest) -> None:
-        """Hear that a request it answered is over: the answer is out, or nobody waits for it."""
+    def on_finished(self, _request: VendorRequest) -> None:
+        """Called when a request is over: the answer was sent, or the client has left."""
         return

@@ -1,4 +1,4 @@
-"""Any HTTP endpoint that honours idempotency keys: the same key and body is answered the same, another body refused."""
+"""Any HTTP endpoint with idempotency keys: the same key gets the same answer, with another body it is refused."""
 
 from typing import Final
 
@@ -7,37 +7,37 @@ import msgspec
 from relay.model import Json
 from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
 
-REMEMBERED: Final = 100_000  # keys; a sandbox may be up for days
+MAX_KEYS: Final = 100_000  # a sandbox may run for days
 
 
 class Generic(Vendor):
-    """Takes any method and path."""
+    """Accepts any method and path."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._made = 0
+        self._created = 0
         self._answers: dict[str, tuple[bytes, Answer]] = {}
 
-    def answer(self, arrived: VendorRequest) -> Answer:
-        """Answer 200 with an id, the same again for a repeated key, 422 where its body differs."""
-        if not arrived.key:
+    def answer(self, request: VendorRequest) -> Answer:
+        """Answer 200 with an id; the same again for a repeated key, or 422 where its body differs."""
+        if not request.key:
             return self._new()
-        known = self._answers.get(arrived.key)
+        known = self._answers.get(request.key)
         if known is None:
             answer = self._new()
-            self._remember(arrived, answer)
+            self._remember(request, answer)
             return answer
         body, answer = known
-        if body != arrived.body:
+        if body != request.body:
             refusal: Json = {"ok": False, "error": "this idempotency key came with another body before"}
             return Answer(content=refusal, status=422, stored=False)
         return msgspec.structs.replace(answer, stored=False, repeat=True)
 
     def _new(self) -> Answer:
-        self._made += 1
-        return Answer(content={"ok": True, "id": f"{self.name}-{self._made}"})
+        self._created += 1
+        return Answer(content={"ok": True, "id": f"{self.name}-{self._created}"})
 
-    def _remember(self, arrived: VendorRequest, answer: Answer) -> None:
-        if len(self._answers) >= REMEMBERED:
+    def _remember(self, request: VendorRequest, answer: Answer) -> None:
+        if len(self._answers) >= MAX_KEYS:
             del self._answers[next(iter(self._answers))]
-        self._answers[arrived.key] = arrived.body, answer
+        self._answers[request.key] = request.body, answer

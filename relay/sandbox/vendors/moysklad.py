@@ -1,6 +1,7 @@
-"""MoySklad 1.2: gzip or an empty 415, a syncId repeats what it made, waits are told in milliseconds.
+"""MoySklad 1.2: it requires gzip, returns the same document for a repeated syncId, and limits requests.
 
-15 requests in 3 seconds (1049) and 5 at a time (1073). Tokens and passwords that begin with "wrong" are not valid.
+Without gzip it answers an empty 415. The limits are 15 requests in 3 seconds (error 1049) and 5 at a time (1073), with
+the time to wait in milliseconds. Tokens and passwords that begin with "wrong" are not valid.
 """
 
 import base64
@@ -17,9 +18,9 @@ import msgspec
 from relay.model import Json
 from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
 
-MOST, WITHIN_SECONDS = 15, 3.0
-PARALLEL: Final = 5
-_MADE: Final = frozenset({"invoiceout", "counterparty"})
+MAX_REQUESTS, WITHIN_SECONDS = 15, 3.0
+MAX_PARALLEL: Final = 5
+_KINDS: Final = frozenset({"invoiceout", "counterparty"})
 _REQUIRED: Final[Mapping[str, Sequence[str]]] = {
     "invoiceout": ("organization", "agent"),
     "counterparty": ("name",),
@@ -27,69 +28,71 @@ _REQUIRED: Final[Mapping[str, Sequence[str]]] = {
 
 
 class MoySklad(Vendor):
-    """Remembers invoices and counterparties, and who asks how often."""
+    """Remembers invoices and counterparties, and the times of requests."""
 
     def __init__(self, name: str, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__(name)
         self._now = now
-        self._made: dict[str, dict[str, dict[str, Json]]] = {kind: {} for kind in _MADE}
-        self._asked: deque[float] = deque()
-        self._inside = 0
+        self._documents: dict[str, dict[str, dict[str, Json]]] = {kind: {} for kind in _KINDS}
+        self._times: deque[float] = deque()
+        self._in_progress = 0
 
-    def answer(self, arrived: VendorRequest) -> Answer:
+    def answer(self, request: VendorRequest) -> Answer:
         """Answer as MoySklad would."""
-        self._inside += 1
-        if "gzip" not in arrived.headers.get("accept-encoding", ""):
+        self._in_progress += 1
+        if "gzip" not in request.headers.get("accept-encoding", ""):
             return Answer(content=msgspec.Raw(), status=415, stored=False)
-        return _zipped(self._limited() or self._answered(arrived))
+        return _compress(self._check_limits() or self._respond(request))
 
     def on_finished(self, _: VendorRequest) -> None:
-        """Hear that a request is over."""
-        self._inside -= 1
+        """Count one request in progress less."""
+        self._in_progress -= 1
 
-    def _limited(self) -> Answer | None:
+    def _check_limits(self) -> Answer | None:
         now = self._now()
-        while self._asked and self._asked[0] <= now - WITHIN_SECONDS:
-            self._asked.popleft()
-        if self._inside > PARALLEL:
+        while self._times and self._times[0] <= now - WITHIN_SECONDS:
+            self._times.popleft()
+        if self._in_progress > MAX_PARALLEL:
             return _error(429, 1073, "too many requests at a time", {"X-Lognex-Retry-After": "100"})
-        if len(self._asked) >= MOST:
-            wait_ms = round((self._asked[0] + WITHIN_SECONDS - now) * 1000)
+        if len(self._times) >= MAX_REQUESTS:
+            wait_ms = round((self._times[0] + WITHIN_SECONDS - now) * 1000)
             return _error(429, 1049, "too many requests", {"X-Lognex-Retry-After": str(max(wait_ms, 1))})
-        self._asked.append(now)
+        self._times.append(now)
         return None
 
-    def _answered(self, arrived: VendorRequest) -> Answer:
-        secret = _secret(arrived.headers.get("authorization", ""))
+    def _respond(self, request: VendorRequest) -> Answer:
+        secret = _secret(request.headers.get("authorization", ""))
         if not secret or secret.startswith("wrong"):
             return _error(401, 1056, "wrong name or password")
-        match arrived.path.strip("/").rpartition("/")[::2]:
-            case ["entity", "organization"] if arrived.method == "GET":
-                return _listed([{"name": "ACME"}])
-            case ["entity", kind] if kind in _MADE:
-                return self._find(kind, arrived) if arrived.method == "GET" else self._make(kind, arrived)
-        return _error(404, 1002, "there is nothing here")
+        match request.path.strip("/").rpartition("/")[::2]:
+            case ["entity", "organization"] if request.method == "GET":
+                return _list_of([{"name": "ACME"}])
+            case ["entity", kind] if kind in _KINDS:
+                return self._find(kind, request) if request.method == "GET" else self._create(kind, request)
+        return _error(404, 1002, "not found")
 
-    def _find(self, kind: str, arrived: VendorRequest) -> Answer:
-        conditions = parse_qs(arrived.query).get("filter", [""])[0].split(";")
-        wanted = dict(condition.split("=", 1) for condition in conditions if condition)
-        return _listed([one for one in self._made[kind].values() if all(one.get(k) == v for k, v in wanted.items())])
+    def _find(self, kind: str, request: VendorRequest) -> Answer:
+        conditions = parse_qs(request.query).get("filter", [""])[0].split(";")
+        filters = dict(condition.split("=", 1) for condition in conditions if condition)
+        return _list_of(
+            [one for one in self._documents[kind].values() if all(one.get(k) == v for k, v in filters.items())]
+        )
 
-    def _make(self, kind: str, arrived: VendorRequest) -> Answer:
+    def _create(self, kind: str, request: VendorRequest) -> Answer:
         try:
-            content = msgspec.json.decode(arrived.body, type=dict[str, msgspec.Raw])
+            content = msgspec.json.decode(request.body, type=dict[str, msgspec.Raw])
             given: dict[str, Json] = {key: msgspec.json.decode(value) for key, value in content.items()}
         except msgspec.DecodeError:
             return _error(400, 2004, "not JSON")
         if missing := [key for key in _REQUIRED[kind] if not given.get(key)]:
             return _error(412, 3000, f"{missing[0]} is missing")
         sync = str(given.get("syncId") or "")
-        if earlier := next((one for one in self._made[kind].values() if sync and one.get("syncId") == sync), None):
+        if earlier := next((one for one in self._documents[kind].values() if sync and one.get("syncId") == sync), None):
             return Answer(content=earlier, stored=False, repeat=True)
         id = str(uuid.uuid4())
         meta: Json = {"href": f"/entity/{kind}/{id}", "type": kind, "mediaType": "application/json"}
-        self._made[kind][id] = {**given, "id": id, "meta": meta}
-        return Answer(content=self._made[kind][id])
+        self._documents[kind][id] = {**given, "id": id, "meta": meta}
+        return Answer(content=self._documents[kind][id])
 
 
 def _secret(header: str) -> str:
@@ -97,7 +100,7 @@ def _secret(header: str) -> str:
     return base64.b64decode(coded).decode().partition(":")[2] if scheme == "Basic" else coded
 
 
-def _listed(rows: Sequence[Json]) -> Answer:
+def _list_of(rows: Sequence[Json]) -> Answer:
     return Answer(content={"meta": {"size": len(rows)}, "rows": rows}, stored=False)
 
 
@@ -106,7 +109,7 @@ def _error(status: int, code: int, text: str, headers: Mapping[str, str] | None 
     return Answer(content=content, status=status, headers=headers or {}, stored=False)
 
 
-def _zipped(answer: Answer) -> Answer:
+def _compress(answer: Answer) -> Answer:
     body = gzip.compress(msgspec.json.encode(answer.content), mtime=0)
     headers = {**answer.headers, "content-encoding": "gzip"}
     return msgspec.structs.replace(answer, content=msgspec.Raw(body), headers=headers)

@@ -1,12 +1,13 @@
-"""SMSC as its clients meet it: errors inside 200, windows-1251 unless told otherwise, a guard against repetitions."""
+"""SMSC: errors inside 200, windows-1251 unless the charset is given, and repeated requests are refused."""
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
-from relay.model import Json, Record
+from relay.model import Json
 from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
+from relay.sandbox.vendors.text_message import TextMessage
 
 GUARD_SECONDS: Final = 60.0
 LONGEST: Final = 1000
@@ -17,25 +18,16 @@ _SEGMENT: Final = 70
 _Form = Mapping[str, str]
 
 
-class Text(Record):
-    """A text that they took."""
-
-    id: str
-    phone: str
-    text: str
-    sender: str
-
-
 class Smsc(Vendor):
     """Takes `/sys/send.php`, `/sys/status.php`, `/sys/balance.php`.
 
-    Whom it does not know has the password or key `wrong`, who has no money the login `poor`; a text with `запрещено` is
-    denied. `busy` counts down answers of "too many concurrent requests"; what is in `statuses` by id is said of texts.
+    The password or key `wrong` is refused, the login `poor` has no money, and a text with `запрещено` is denied. The
+    next `busy` requests get "too many concurrent requests"; `statuses` has the states of texts by id.
     """
 
     def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(name)
-        self.texts: list[Text] = []
+        self.texts: list[TextMessage] = []
         self.statuses: dict[str, int] = {}
         self.busy = 0
         self._clock = clock
@@ -43,18 +35,18 @@ class Smsc(Vendor):
         self._spent = 0
         self._ids = 3217
 
-    def answer(self, arrived: VendorRequest) -> Answer:
-        """Take a request by the name of its script."""
-        form = _read(arrived.body)
+    def answer(self, request: VendorRequest) -> Answer:
+        """Answer by the name of the script."""
+        form = _read(request.body)
         if refusal := self._refusal(form):
             return refusal
-        match arrived.path:
+        match request.path:
             case "/sys/send.php":
-                return self._send(form, arrived.body)
+                return self._send(form, request.body)
             case "/sys/status.php":
                 return self._status(form)
             case "/sys/balance.php":
-                return _said({"balance": self._balance})
+                return _answer({"balance": self._balance})
         return Answer(content={"error": "not found"}, status=404, stored=False)
 
     @property
@@ -82,7 +74,7 @@ class Smsc(Vendor):
             return _error(7, "invalid number", id)
         if self._repeated(body):
             return _error(9, "duplicate request, wait a minute")
-        self.texts.append(Text(id=id, phone=phone, text=text, sender=form.get("sender", "")))
+        self.texts.append(TextMessage(id=id, phone=phone, text=text, sender=form.get("sender", "")))
         count = -(-len(text) // _SEGMENT)
         self._spent += count * _PRICE
         costs: dict[str, Json] = {"cost": _money(count * _PRICE), "balance": self._balance}
@@ -98,11 +90,11 @@ class Smsc(Vendor):
         return again
 
     def _status(self, form: _Form) -> Answer:
-        """Tell of the last text with this id: ids are the clients' own, and not unique."""
+        """Return the state of the last text with this id: ids are the clients' own, and not unique."""
         for text in reversed(self.texts):
             if text.id == form.get("id") and text.phone == form.get("phone"):
-                return _said({"status": self.statuses.get(text.id, 1), "cost": _money(_PRICE), "phone": text.phone})
-        return _said({"status": -3})
+                return _answer({"status": self.statuses.get(text.id, 1), "cost": _money(_PRICE), "phone": text.phone})
+        return _answer({"status": -3})
 
     def _next_id(self) -> str:
         self._ids += 1
@@ -110,19 +102,19 @@ class Smsc(Vendor):
 
 
 def _read(body: bytes) -> _Form:
-    """Read a form in the charset that it names itself."""
-    written = body.decode("latin-1")
-    charset = dict(parse_qsl(written)).get("charset", "windows-1251")
-    return dict(parse_qsl(written, encoding=charset, errors="replace"))
+    """Decode a form in the charset that it names itself."""
+    raw = body.decode("latin-1")
+    charset = dict(parse_qsl(raw)).get("charset", "windows-1251")
+    return dict(parse_qsl(raw, encoding=charset, errors="replace"))
 
 
 def _money(kopecks: int) -> str:
     return f"{kopecks // 100}.{kopecks % 100:02}"
 
 
-def _said(content: Json) -> Answer:
+def _answer(content: Json) -> Answer:
     return Answer(content=content, stored=False)
 
 
 def _error(code: int, text: str, id: str | None = None) -> Answer:
-    return _said({"error": text, "error_code": code, **({"id": id} if id else {})})
+    return _answer({"error": text, "error_code": code, **({"id": id} if id else {})})

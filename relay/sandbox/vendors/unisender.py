@@ -1,7 +1,7 @@
-"""UniSender: errors come inside 200, 300 subscriptions a minute, and a complaint where query and body are mixed.
+"""UniSender: errors inside 200, 300 subscriptions a minute, and an error where query and body are mixed.
 
-It has the lists of `LISTS`, the last one without a letter that asks to confirm. Keys that begin with "wrong" are not
-valid; addresses in `.invalid` are not either.
+It has the lists of `LISTS`, the last one without a confirmation letter. Keys that begin with "wrong" are not valid, nor
+are addresses in `.invalid`.
 """
 
 import re
@@ -18,14 +18,14 @@ LISTS: Final = {20547: "Newsletter", 20548: "Customers", 20549: "Without a lette
 WITHOUT_LETTER: Final = 20549
 _MINUTE: Final = 60.0
 _ALL_CALLS, _SUBSCRIPTIONS = 1200, 300
-_MOST_ROWS, _MOST_COLUMNS = 500, 50
+_MAX_ROWS, _MAX_COLUMNS = 500, 50
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.(?!invalid$)[^@\s.]+")
 
 Arguments = Mapping[str, str]
 
 
 class UnisenderError(Exception):
-    """What they say instead of a result."""
+    """An error in place of a result."""
 
     def __init__(self, message: str, code: str = "unspecified") -> None:
         super().__init__(message)
@@ -34,7 +34,7 @@ class UnisenderError(Exception):
 
 
 class UnisenderContact:
-    """A contact: where it is, what is known of it, and how many letters it was sent."""
+    """A contact: its status, fields, tags and lists, and how many letters it was sent."""
 
     def __init__(self, id: int) -> None:
         self.id = id
@@ -46,7 +46,7 @@ class UnisenderContact:
 
 
 class Unisender(Vendor):
-    """Keeps contacts by their address. `imports` counts the calls of importContacts that were taken."""
+    """Stores contacts by their address. `imports` counts the accepted calls of importContacts."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -55,21 +55,21 @@ class Unisender(Vendor):
         self._calls: defaultdict[str, deque[float]] = defaultdict(deque)
         self._methods: Mapping[str, Callable[[Arguments], tuple[Json, bool]]] = {
             "subscribe": self._subscribe,
-            "exclude": self._leave,
-            "unsubscribe": self._leave,
+            "exclude": self._remove_from_lists,
+            "unsubscribe": self._remove_from_lists,
             "importContacts": self._import,
             "getContact": self._get_contact,
             "getLists": self._get_lists,
             "getFields": self._get_fields,
         }
 
-    def answer(self, arrived: VendorRequest) -> Answer:
-        """Do what a method is for, or complain inside 200."""
+    def answer(self, request: VendorRequest) -> Answer:
+        """Call a method, and return its result or its error with status 200."""
         try:
-            method = arrived.path.rpartition("/")[2]
-            result, stored = self._call(method, _arguments(arrived))
-        except UnisenderError as refused:
-            return Answer(content={"error": refused.message, "code": refused.code, "result": ""}, stored=False)
+            method = request.path.rpartition("/")[2]
+            result, stored = self._call(method, _arguments(request))
+        except UnisenderError as error:
+            return Answer(content={"error": error.message, "code": error.code, "result": ""}, stored=False)
         return Answer(content={"result": result}, stored=stored)
 
     def on_list(self, id: int) -> set[str]:
@@ -87,11 +87,11 @@ class Unisender(Vendor):
             self._count(f"{key} subscribe", _SUBSCRIPTIONS)
         return self._methods[method](arguments)
 
-    def _count(self, key: str, most: int) -> None:
+    def _count(self, key: str, limit: int) -> None:
         calls, now = self._calls[key], time.monotonic()
         while calls and calls[0] <= now - _MINUTE:
             calls.popleft()
-        if len(calls) >= most:
+        if len(calls) >= limit:
             raise UnisenderError("Too many calls", "api_call_limit_exceeded_for_api_key")
         calls.append(now)
 
@@ -102,16 +102,16 @@ class Unisender(Vendor):
             raise UnisenderError("list_ids is required", "invalid_arg")
         address = self._address(fields)
         known = self.contacts.get(address)
-        lettered = optin == "0" or (optin == "4" and (known is None or known.status != "active"))
-        if lettered and WITHOUT_LETTER in lists:
+        sends_letter = optin == "0" or (optin == "4" and (known is None or known.status != "active"))
+        if sends_letter and WITHOUT_LETTER in lists:
             raise UnisenderError(f"List {WITHOUT_LETTER} has no confirmation letters")
-        known = self._known(address)
-        if lettered:
+        known = self._get_or_create(address)
+        if sends_letter:
             known.letters += 1
             known.status = "invited" if known.status == "new" else known.status
-            self._write(known, fields, arguments)
+            self._update(known, fields, arguments)
             return {"person_id": known.id, "invitation_letter_sent": True}, True
-        changed = self._write(known, fields, arguments) or not lists <= known.lists
+        changed = self._update(known, fields, arguments) or not lists <= known.lists
         known.status, known.lists = "active", known.lists | lists
         return {"person_id": known.id}, changed
 
@@ -126,16 +126,16 @@ class Unisender(Vendor):
                 raise UnisenderError("Email and phone already exist but owned by different subscribers")
         return email or phone
 
-    def _known(self, address: str) -> UnisenderContact:
+    def _get_or_create(self, address: str) -> UnisenderContact:
         return self.contacts.setdefault(address, UnisenderContact(2_500_000_000 + len(self.contacts)))
 
-    def _write(self, known: UnisenderContact, fields: Mapping[str, str], arguments: Arguments) -> bool:
+    def _update(self, known: UnisenderContact, fields: Mapping[str, str], arguments: Arguments) -> bool:
         before = dict(known.fields), set(known.tags)
         known.fields |= {n: v for n, v in fields.items() if arguments.get("overwrite") != "0" or n not in known.fields}
         known.tags |= set(filter(None, arguments.get("tags", "").split(",")))
         return before != (known.fields, known.tags)
 
-    def _leave(self, arguments: Arguments) -> tuple[Json, bool]:
+    def _remove_from_lists(self, arguments: Arguments) -> tuple[Json, bool]:
         address = arguments.get("contact", "").lstrip("+")
         if address not in self.contacts:
             raise UnisenderError(f'Contact "{address}" not found')
@@ -150,7 +150,7 @@ class Unisender(Vendor):
         for name, value in arguments.items():
             if at := re.fullmatch(r"data\[(\d+)\]\[(\d+)\]", name):
                 rows[int(at[1])][columns[int(at[2])]] = value
-        if not rows or len(rows) > _MOST_ROWS or len(columns) > _MOST_COLUMNS:
+        if not rows or len(rows) > _MAX_ROWS or len(columns) > _MAX_COLUMNS:
             raise UnisenderError(f"{len(rows)} rows of {len(columns)} columns cannot be imported", "invalid_arg")
         self.imports += 1
         log: list[Json] = []
@@ -158,8 +158,8 @@ class Unisender(Vendor):
         for row, fields in rows.items():
             try:
                 self._import_row(fields)
-            except UnisenderError as refused:
-                log.append({"index": row, "code": refused.code, "message": refused.message})
+            except UnisenderError as error:
+                log.append({"index": row, "code": error.code, "message": error.message})
         inserted, invalid = len(self.contacts) - before, len(log)
         counts = {"total": len(rows), "inserted": inserted, "updated": len(rows) - inserted - invalid, "deleted": 0}
         return {**counts, "new_emails": inserted, "invalid": invalid, "log": log}, invalid < len(rows)
@@ -167,9 +167,9 @@ class Unisender(Vendor):
     def _import_row(self, row: Mapping[str, str]) -> None:
         fields = {name: value for name, value in row.items() if name != "tags" and not name.endswith("_list_ids")}
         lists = _lists(row.get("email_list_ids") or row.get("phone_list_ids", ""))
-        known = self._known(self._address(fields))
+        known = self._get_or_create(self._address(fields))
         known.status, known.lists = "active", known.lists | lists
-        self._write(known, fields, row)
+        self._update(known, fields, row)
 
     def _get_contact(self, arguments: Arguments) -> tuple[Json, bool]:
         email = arguments.get("email", "")
@@ -186,11 +186,11 @@ class Unisender(Vendor):
         return [{"id": 1, "name": "Name", "is_visible": 1, "view_pos": 1}], False
 
 
-def _arguments(arrived: VendorRequest) -> Arguments:
-    body = dict(parse_qsl(arrived.body.decode(), keep_blank_values=True))
-    if arrived.query and body:
+def _arguments(request: VendorRequest) -> Arguments:
+    body = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+    if request.query and body:
         raise UnisenderError("Some arguments are in the query and some in the body: send all in one", "invalid_arg")
-    return body or dict(parse_qsl(arrived.query, keep_blank_values=True))
+    return body or dict(parse_qsl(request.query, keep_blank_values=True))
 
 
 def _lists(text: str) -> set[int]:

@@ -44,7 +44,7 @@ def test_what_is_beyond_the_limit_waits(client, run, served):
     began = time.monotonic()
     assert all(run(ask()))
     assert time.monotonic() - began >= 0.5
-    assert served.amocrm.api.asked[f"GET {USERS}"] == 12
+    assert served.amocrm.api.request_counts[f"GET {USERS}"] == 12
 
 
 def test_an_account_with_less_patience_is_waited_for(client, run, served):
@@ -63,7 +63,7 @@ def test_an_account_with_less_patience_is_waited_for(client, run, served):
         return await asking
 
     assert run(ask())
-    assert served.amocrm.api.asked[f"GET {USERS}"] == 2
+    assert served.amocrm.api.request_counts[f"GET {USERS}"] == 2
 
 
 def test_an_account_that_is_shut_is_left_alone_by_everybody(client, run, served):
@@ -74,7 +74,7 @@ def test_an_account_that_is_shut_is_left_alone_by_everybody(client, run, served)
             run(worker.get(USERS))
     assert caught.value.after_ms
     assert caught.value.after_ms > 200_000
-    assert served.amocrm.api.asked[f"GET {USERS}"] == 1
+    assert served.amocrm.api.request_counts[f"GET {USERS}"] == 1
 
 
 def test_a_closed_account_opens_by_itself_and_not_before(server, namespace, run):

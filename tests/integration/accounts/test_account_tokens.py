@@ -34,7 +34,7 @@ def test_a_token_that_ends_soon_is_renewed_before_it_is_used(client, run, served
     run(worker.get(USERS))
     run(worker.get(USERS))
     assert served.amocrm.tokens.refreshes == 2
-    assert served.amocrm.api.asked[f"GET {USERS}"] == 2  # none was refused
+    assert served.amocrm.api.request_counts[f"GET {USERS}"] == 2  # none was refused
 
 
 def test_a_worker_that_starts_later_finds_the_tokens_in_the_store(client, run, served):
@@ -95,7 +95,7 @@ def test_a_long_lived_token_that_ended_is_told_plainly(client, run, served):
         "amoCRM does not accept the token of acme any more: it has expired or was revoked. "
         "Make a new long-lived token and write it into sources.acme.api.token"
     )
-    assert served.amocrm.api.asked[f"GET {USERS}"] == 1
+    assert served.amocrm.api.request_counts[f"GET {USERS}"] == 1
 
 
 def test_a_token_that_is_refused_right_after_it_was_renewed_is_given_up(client, run, served):

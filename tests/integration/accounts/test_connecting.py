@@ -84,9 +84,9 @@ def test_the_first_time_it_registers_what_the_routes_use(written, connect, serve
 def test_again_changes_nothing(written, connect, served):
     written("add_lead")
     connect()
-    asked = served.amocrm.api.asked["POST /api/v4/webhooks"]
+    asked = served.amocrm.api.request_counts["POST /api/v4/webhooks"]
     assert connect()[1:] == ["nothing changes: 1 event(s)"]
-    assert served.amocrm.api.asked["POST /api/v4/webhooks"] == asked == 1
+    assert served.amocrm.api.request_counts["POST /api/v4/webhooks"] == asked == 1
 
 
 def test_a_route_more_or_less_is_an_event_more_or_less(written, connect, served):

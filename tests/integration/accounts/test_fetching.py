@@ -89,7 +89,7 @@ class Work:
         return json.loads(self.run(self.reader.content(delivery)))["text"]
 
     def asked(self) -> int:
-        return sum(n for path, n in self.served.amocrm.api.asked.items() if path == "GET /api/v4/leads")
+        return sum(n for path, n in self.served.amocrm.api.request_counts.items() if path == "GET /api/v4/leads")
 
 
 @pytest.fixture

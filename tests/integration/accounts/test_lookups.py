@@ -56,12 +56,12 @@ def test_many_leads_take_few_requests_and_only_what_was_asked_for(client, run, a
     assert [fetched_view("contact", found[str(id)].contact).email for id in ids] == [
         f"{n}@example.com" for n in range(2 * BATCH)
     ]
-    assert served.amocrm.api.asked == {"GET /api/v4/leads": 2, "GET /api/v4/contacts": 2}
+    assert served.amocrm.api.request_counts == {"GET /api/v4/leads": 2, "GET /api/v4/contacts": 2}
 
 
 def test_nobody_asked_for_is_nobody_asked(client, run, served):
     assert people(run, client(), []) == {}
-    assert not served.amocrm.api.asked
+    assert not served.amocrm.api.request_counts
 
 
 def test_names_of_the_account(client, run):
