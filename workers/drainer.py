@@ -20,8 +20,8 @@ from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.histograms import ATTEMPT, END_TO_END, Histogram
 from relay.store.records import Claim, Settlement
+from relay.store.requests import sink_claim_request
 from relay.store.store import Store
-from relay.store.wire import sink_claim_request
 from workers.attempts import OVERDUE, AttemptResult, attempt
 from workers.sending_marks import SendingMarks
 from workers.single_flight import CANCEL_SECONDS, SingleFlight

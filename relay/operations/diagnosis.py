@@ -127,12 +127,12 @@ def _sink_problems(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosis
     if not known and unfinished:
         means = f"it is in no configuration, and {unfinished} deliveries are still for it"
         yield Diagnosis(about=about, grade="bad", found="orphaned", means=means, advice="put it back into the file")
-    if "paused" in sink.gate:  # only a subscriber's sink is: its subscription is disabled
-        found, means = f"paused: {sink.gate.get('reason', '')}", "its deliveries wait"
+    if sink.gate.paused:  # only a subscriber's sink is: its subscription is disabled
+        found, means = f"paused: {sink.gate.reason}", "its deliveries wait"
         advice = f"relay subscriptions enable {sink.name.removeprefix(SUBSCRIBER)}"
         yield Diagnosis(about=about, grade="warning", found=found, means=means, advice=advice)
-    if int(sink.gate.get("until", 0)) > now:
-        found = f"closed until {format_time(int(sink.gate['until']))}: {sink.gate.get('reason', '')}"
+    if until := sink.gate.closed_until(now):
+        found = f"closed until {format_time(until)}: {sink.gate.reason}"
         means = "the sink refuses everything; its deliveries wait, nothing is lost"
         yield Diagnosis(about=about, grade="bad", found=found, means=means, advice="remove the cause that it names")
     yield from _deliveries_for_a_person(sink)

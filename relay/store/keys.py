@@ -1,6 +1,9 @@
-"""Name every key. One hash tag holds them all together, so a script may touch any of them on a cluster too."""
+"""Name every key and every field of the store. One hash tag holds all keys together, so a script may touch any of them.
 
-MARK_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
+The scripts write these names out; tests/unit/store/test_keys.py checks that they use no others. Times are milliseconds.
+"""
+
+from typing import Final
 
 
 class Keys:
@@ -9,21 +12,23 @@ class Keys:
     def __init__(self, namespace: str = "relay") -> None:
         self.prefix = f"{{{namespace}}}:"
         self.receipts = self.prefix + "receipts"  # zset: every receipt, by arrival
-        self.wake = self.prefix + "wake"  # zset: queue -> when it is next worth a look
-        self.stats = self.prefix + "stats"  # hash: counters
+        self.finished = self.prefix + "finished"  # zset: receipts that retention may remove, by when they were finished
+        self.finished_dead = self.prefix + "finished:dead"  # zset: likewise, those with a dead letter: kept longer
+        self.wake = self.prefix + "wake"  # zset: queues, by when they are next worth a look
+        self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
         self.sinks = self.prefix + "sinks"  # hash: every sink there ever was -> its type
-        self.subscriptions = self.prefix + "subscriptions"  # hash: version, last id, `id:<n>` -> "<source> <url>"
+        self.subscriptions = self.prefix + "subscriptions"  # hash: what all subscriptions share (`SubscriptionsField`)
 
     def receipt(self, id: str) -> str:
-        """Hash: where it came from, its state, its events (`e:<n>`) and deliveries (`d:<id>`)."""
+        """Hash: where it came from, its state, its events and deliveries (`ReceiptField`)."""
         return f"{self.prefix}r:{id}"
 
     def body(self, id: str) -> str:
-        """String: the raw body of a receipt; compressed once it is routed (field `z` of the receipt)."""
+        """String: the raw body of a receipt; once it is routed it may be compressed."""
         return f"{self.prefix}b:{id}"
 
     def delivery(self, id: str) -> str:
-        """Hash: its event, route and sink, where it stands, and the token of its lease."""
+        """Hash: its event, route and sink, its state, and the token of its lease (`DeliveryField`)."""
         return f"{self.prefix}d:{id}"
 
     def content(self, id: str) -> str:
@@ -34,6 +39,10 @@ class Keys:
         """List: its attempts, "times|outcome|json" each."""
         return f"{self.prefix}a:{delivery}"
 
+    def job(self, id: str) -> str:
+        """Hash: a piece of background work (`JobField`)."""
+        return f"{self.prefix}j:{id}"
+
     def due(self, queue: str) -> str:
         """Zset: what waits in a queue, by the millisecond from which it may be taken."""
         return f"{self.prefix}due:{queue}"
@@ -43,7 +52,7 @@ class Keys:
         return f"{self.prefix}leased:{queue}"
 
     def gate(self, queue: str) -> str:
-        """Hash: until when a queue is closed and why, or that it is paused; `route:<name>` closes one route."""
+        """Hash: until when a queue or some of its routes are closed and why, or that it is paused (`GateField`)."""
         return f"{self.prefix}gate:{queue}"
 
     def held(self, sink: str) -> str:
@@ -58,6 +67,18 @@ class Keys:
         """String with a time to live: a bell for this queue is on its way."""
         return f"{self.prefix}bell:{queue}"
 
+    def duplicates(self, source: str, digest: str) -> str:
+        """String with a time to live: the newest receipts with this body, a line "id request-id" each."""
+        return f"{self.prefix}dup:{source}:{digest}"
+
+    def once(self, bucket: str) -> str:
+        """Hash: id of a `once` delivery that retention removed -> its state. `bucket`: how the id begins, 3 letters."""
+        return f"{self.prefix}once:{bucket}"
+
+    def grants(self, limit: str) -> str:
+        """List: when the last calls under a limit were granted, as many as it allows in its time."""
+        return f"{self.prefix}grants:{limit}"
+
     def shared(self, key: str) -> str:
         """String with a time to live: what workers share (`SharedState`)."""
         return f"{self.prefix}note:{key}"
@@ -71,12 +92,109 @@ class Keys:
         return f"{self.prefix}subscriptions:{source}"
 
     def failures_of(self, subscription: int) -> str:
-        """List: when the last calls failed, of an application that may be disabled for them."""
+        """List: when the last calls to a subscriber failed; too many of them disable its subscription."""
         return f"{self.prefix}failures:{subscription}"
 
     def session(self, digest: str) -> str:
         """String with a time to live: what proves whose session of the subscription API this is."""
         return f"{self.prefix}session:{digest}"
+
+    def wrong_logins(self, login_digest: str) -> str:
+        """String with a time to live: how often wrong credentials of one login came."""
+        return f"{self.prefix}knocks:{login_digest}"
+
+    def wrong_logins_of_all(self, kind: str) -> str:
+        """String with a time to live: how often wrong credentials of a kind came, of whatever login."""
+        return f"{self.prefix}knocks:all:{kind}"
+
+
+class ReceiptField:
+    """Fields of a receipt's hash."""
+
+    SOURCE: Final = "src"
+    RECEIVED_AT: Final = "at"
+    SIZE: Final = "size"  # bytes of its body as it arrived
+    CONTENT_TYPE: Final = "ct"  # header
+    USER_AGENT: Final = "ua"  # header
+    REQUEST_ID: Final = "rq"  # header
+    RECOVERED: Final = "rec"  # set where amoCRM never delivered it: made from what the account remembers
+    DUPLICATES: Final = "dups"  # how often amoCRM repeated it
+    DUPLICATE_AT: Final = "dup_at"  # when it last did
+    ANSWERED_LATE: Final = "late"  # set where our answer left too late: amoCRM repeats it
+    STATE: Final = "state"
+    REASON: Final = "reason"
+    CONFIG: Final = "cfg"  # version of the configuration that routed it
+    COMPRESSED: Final = "z"  # set where its body is compressed
+    OPEN: Final = "open"  # how much of it is unfinished: its routing, and each delivery
+    DEAD: Final = "dead"  # how many dead letters it has, or that it was quarantined: kept longer
+    TOKEN: Final = "tok"  # of its last lease
+    DEATHS: Final = "died"  # leases that ran out: workers that died holding it
+    EVENT: Final = "e:"  # and its index: [name, entity, entity id, state, reason] as JSON
+    DELIVERY: Final = "d:"  # and its id: the index of its event
+    CONTENT: Final = "c:"  # and its id: content that no delivery refers to any more, removed with the receipt
+
+
+class DeliveryField:
+    """Fields of a delivery's hash."""
+
+    EVENT: Final = "ev"
+    SOURCE: Final = "src"
+    ROUTE: Final = "route"
+    SINK: Final = "sink"
+    ONCE: Final = "once"  # set where its id follows from the route's `once` key
+    QUEUE: Final = "q"  # where it waits, if not in its sink's queue: the account's, for a look-up
+    CONTENT: Final = "c"  # id of its content
+    CONFIG: Final = "cfg"  # version of the configuration that made it
+    ACCEPTED_AT: Final = "acc"  # when its receipt arrived
+    CREATED_AT: Final = "at"
+    FINISHED_AT: Final = "done"
+    STATE: Final = "state"
+    REASON: Final = "reason"
+    ATTEMPTS: Final = "att"  # attempts consumed
+    SENT_AT: Final = "send"  # the mark: when its bytes were about to leave; until it is known what became of them
+    SENDS: Final = "sends"  # how often its bytes were about to leave
+    TOKEN: Final = "tok"  # of its last lease; empty once that is settled
+    DEATHS: Final = "died"  # leases that ran out: workers that died holding it
+
+
+class JobField:
+    """Fields of a job's hash."""
+
+    KIND: Final = "kind"
+    ARGS: Final = "args"  # JSON
+    TOKEN: Final = "tok"  # of its last lease
+    DEATHS: Final = "died"  # leases that ran out
+    REASON: Final = "reason"  # why it was put off
+
+
+class GateField:
+    """Fields of a gate's hash. One that is open has none."""
+
+    PAUSED: Final = "paused"  # set where a person, or a subscription's disabling, closed it
+    UNTIL: Final = "until"  # when it lets one delivery through, which decides
+    SINCE: Final = "since"  # when it was closed
+    REASON: Final = "reason"
+    ROUTE: Final = "route:"  # and its name: until when that route alone is closed
+
+
+class SubscriptionsField:
+    """Fields of the hash that all subscriptions share."""
+
+    VERSION: Final = "version"  # rises with every change of any subscription
+    LAST_ID: Final = "last"
+    PLACE: Final = "id:"  # and its id: "source url"
+
+
+class Counter:
+    """Counters, each a field of the hash `stats`: one of these words and what it is about, separated by "|"."""
+
+    RECEIPT: Final = "receipt"  # source, state (also "duplicate", "recovered")
+    BYTES: Final = "bytes"  # source: bytes of hooks stored
+    EVENT: Final = "event"  # source, name
+    DELIVERY: Final = "delivery"  # sink, state (also "created")
+    ATTEMPT: Final = "attempt"  # sink, outcome
+    CLOSED: Final = "closed"  # sink: how often its gate was closed
+    RETIRED: Final = "retired"  # receipts that retention removed
 
 
 INBOX = "inbox"

@@ -11,29 +11,28 @@ from relay.store.scripts import Caller, Script
 OperatorDecision: TypeAlias = Literal["confirm", "resend"]
 
 _APPLY = Script("apply_operator_decision")
-_TOLD = {
-    "confirm": (Outcome.DELIVERED, DecisionKind.SETTLE, "says that it arrived"),
-    "resend": (Outcome.RETRY, DecisionKind.RETRY, "had it sent again"),
+_AS_ATTEMPT = {
+    "confirm": (Outcome.DELIVERED, DecisionKind.SETTLE, "confirmed"),
+    "resend": (Outcome.RETRY, DecisionKind.RETRY, "resent"),
 }
-_DECIDABLE = {
-    "confirm": "only what is held can be said to have arrived",
-    "resend": "only what is held, dead, cancelled or skipped can be sent again",
+_ALLOWED = {
+    "confirm": "only a held delivery can be confirmed",
+    "resend": "only a held, dead, cancelled or skipped delivery can be resent",
 }
-_UNDECIDABLE = {
+_IMPOSSIBLE = {
     "": "there is no such delivery",
-    "empty": "nothing was ever made of it to send: replay its event instead",
+    "empty": "it has no content to send: replay its event instead",
 }
 _ANSWER = msgspec.msgpack.Decoder(tuple[bool, str])
 
 
-async def apply_operator_decision(call: Caller, id: str, verdict: OperatorDecision, by: str) -> str | None:
-    """Do what `by` decided, and have the story tell it. Returns why not, where it was not done."""
-    outcome, decision, reason = _TOLD[verdict]
-    told = Attempt(
-        number=0, at=round(time.time() * 1000), took_ms=0, outcome=outcome, decision=decision, reason=f"{by} {reason}"
-    )
-    request = {"id": id, "verdict": verdict, "reason": told.reason}
-    done, state = _ANSWER.decode(await call(_APPLY, request, msgspec.json.encode(told)))
-    if done:
+async def apply_operator_decision(call: Caller, id: str, decision: OperatorDecision, by: str) -> str | None:
+    """Do what `by` decided, and add it to the story. Returns why not, where it was not done."""
+    outcome, kind, done = _AS_ATTEMPT[decision]
+    reason = f"{done} by {by}"
+    attempt = Attempt(number=0, at=round(time.time() * 1000), took_ms=0, outcome=outcome, decision=kind, reason=reason)
+    request = {"id": id, "decision": decision, "reason": reason}
+    applied, state = _ANSWER.decode(await call(_APPLY, request, msgspec.json.encode(attempt)))
+    if applied:
         return None
-    return _UNDECIDABLE.get(state) or f"it is {state}: {_DECIDABLE[verdict]}"
+    return _IMPOSSIBLE.get(state) or f"it is {state}: {_ALLOWED[decision]}"

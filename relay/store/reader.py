@@ -64,7 +64,7 @@ class Reader:
         """Read receipts as they arrived; those that are gone are left out."""
         async with self.client.pipeline(transaction=False) as pipe:
             for id in ids:
-                pipe.hmget(self.keys.receipt(id), *RAW_FIELDS, "z")
+                pipe.hmget(self.keys.receipt(id), *RAW_FIELDS)
                 pipe.get(self.keys.body(id))
             found = await run_command(pipe.execute()) if ids else []
         pairs = zip(ids, found[::2], found[1::2], strict=True)

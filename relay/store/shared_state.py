@@ -19,10 +19,10 @@ from relay.store.scripts import Caller, Script
 
 T = TypeVar("T")
 LOOK_AGAIN_SECONDS = 0.1
-_SPEND_QUOTAS, _TAKE_GRANT = Script("spend_quotas"), Script("take_grant")
+_SPEND_QUOTAS, _TAKE_GRANT = Script("spend_quotas"), Script("take_grant", "_limits")
 
 
-class Quota(Record):
+class Quota(Record, array_like=True):
     """Spend `amount` of the `limit` that `key` has until a moment (epoch milliseconds), when it begins anew."""
 
     key: str
@@ -112,8 +112,7 @@ class SharedState:
 
     async def spend_quotas(self, quotas: Sequence[Quota]) -> QuotaExceeded | None:
         """Spend of all quotas, or of none: then return the first one that would be exceeded."""
-        request = {"quotas": [(quota.key, quota.amount, quota.limit, quota.until_ms) for quota in quotas]}
-        key, wait_ms = _EXCEEDED.decode(await self._call(_SPEND_QUOTAS, request))
+        key, wait_ms = _EXCEEDED.decode(await self._call(_SPEND_QUOTAS, {"quotas": quotas}))
         return QuotaExceeded(key=key, wait_ms=wait_ms) if key else None
 
     async def take_grant(self, limits: Sequence[Limit]) -> int:

@@ -1,16 +1,24 @@
-"""What the store keeps, as people read it: receipts, deliveries, sinks; made from the records the scripts write."""
+"""What the store holds, as people read it: receipts, deliveries, sinks; read from the hashes that the scripts write."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from relay.model import Attempt, DeliveryState, Receipt, ReceiptState, Record, RoutedEvent
 from relay.store.body import unpack
-from relay.store.keys import sink_queue
+from relay.store.gate import Gate, read_gate
+from relay.store.keys import DeliveryField, ReceiptField, sink_queue
 
-RAW_FIELDS = ("src", "at", "ct", "ua", "rq")  # fields of a receipt's record that arrived with it
+# Fields of a receipt's hash that arrived with it, and whether its body is compressed.
+RAW_FIELDS = (
+    ReceiptField.SOURCE,
+    ReceiptField.RECEIVED_AT,
+    ReceiptField.CONTENT_TYPE,
+    ReceiptField.USER_AGENT,
+    ReceiptField.REQUEST_ID,
+    ReceiptField.COMPRESSED,
+)
 _ATTEMPT = msgspec.json.Decoder(Attempt)
 _EVENT = msgspec.json.Decoder(tuple[str, str, str, ReceiptState, str])
 
@@ -57,8 +65,7 @@ class StoredDelivery(Record):
     content_id: str
 
 
-@dataclass
-class SinkState:
+class SinkState(Record):
     """How a sink's queue stands."""
 
     name: str
@@ -68,39 +75,57 @@ class SinkState:
     held: int = 0
     dead: int = 0
     oldest_due_ms: int | None = None  # how long the oldest has been due
-    gate: dict[str, str] = field(default_factory=dict)
+    gate: Gate = Gate()
 
 
 def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
-    """Return a receipt as it arrived, from the fields RAW, whether its body is packed, and its body."""
-    source, at, content_type, user_agent, request_id = ((value or b"").decode() for value in record[: len(RAW_FIELDS)])
+    """Return a receipt as it arrived, from its `RAW_FIELDS` and its body."""
+    source, at, content_type, user_agent, request_id, compressed = ((value or b"").decode() for value in record)
     return Receipt(
-        id=id, source=source, received_at=int(at), body=unpack(body) if record[-1] else body,
-        content_type=content_type, user_agent=user_agent, request_id=request_id,
-    )  # fmt: skip
+        id=id,
+        source=source,
+        received_at=int(at),
+        body=unpack(body) if compressed else body,
+        content_type=content_type,
+        user_agent=user_agent,
+        request_id=request_id,
+    )
 
 
 def read_receipt(id: str, record: dict[bytes, bytes]) -> StoredReceipt:
     """Return a receipt with what became of it, from its whole record."""
-    text = {name.decode(): value.decode() for name, value in record.items()}
-    events = [_event(int(name[2:]), value) for name, value in text.items() if name.startswith("e:")]
+    text = _decode(record)
+    events = [_event(int(index), packed) for index, packed in _named(text, ReceiptField.EVENT).items()]
     return StoredReceipt(
         id=id,
-        source=text["src"],
-        received_at=int(text["at"]),
-        size=int(text["size"]),
-        state=ReceiptState(text["state"]),
-        reason=text.get("reason", ""),
-        content_type=text["ct"],
-        user_agent=text["ua"],
-        request_id=text["rq"],
-        recovered="rec" in text,
-        config=text.get("cfg", ""),
-        duplicates=int(text.get("dups", 0)),
-        last_duplicate_at=int(text["dup_at"]) if "dup_at" in text else None,
+        source=text[ReceiptField.SOURCE],
+        received_at=int(text[ReceiptField.RECEIVED_AT]),
+        size=int(text[ReceiptField.SIZE]),
+        state=ReceiptState(text[ReceiptField.STATE]),
+        reason=text.get(ReceiptField.REASON, ""),
+        content_type=text[ReceiptField.CONTENT_TYPE],
+        user_agent=text[ReceiptField.USER_AGENT],
+        request_id=text[ReceiptField.REQUEST_ID],
+        recovered=ReceiptField.RECOVERED in text,
+        config=text.get(ReceiptField.CONFIG, ""),
+        duplicates=int(text.get(ReceiptField.DUPLICATES, 0)),
+        last_duplicate_at=_number(text.get(ReceiptField.DUPLICATE_AT)),
         events=sorted(events, key=lambda event: event.index),
-        deliveries={name[2:]: int(value) for name, value in text.items() if name.startswith("d:")},
+        deliveries={id: int(index) for id, index in _named(text, ReceiptField.DELIVERY).items()},
     )
+
+
+def _decode(record: dict[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in record.items()}
+
+
+def _named(text: dict[str, str], prefix: str) -> dict[str, str]:
+    """Return the fields that begin with a prefix, by what follows it."""
+    return {name.removeprefix(prefix): value for name, value in text.items() if name.startswith(prefix)}
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)
 
 
 def _event(index: int, packed: str) -> RoutedEvent:
@@ -110,35 +135,36 @@ def _event(index: int, packed: str) -> RoutedEvent:
 
 def queue_of(record: dict[bytes, bytes]) -> str:
     """Return the queue in which a pending delivery is: an account's while it waits for a look-up."""
-    return record[b"q"].decode() if b"q" in record else sink_queue(record[b"sink"].decode())
+    text = _decode(record)
+    return text.get(DeliveryField.QUEUE) or sink_queue(text[DeliveryField.SINK])
 
 
 def read_delivery(id: str, record: dict[bytes, bytes], due: float | None, leased: float | None) -> StoredDelivery:
     """Return a delivery from its whole record and its places in its queue."""
-    text = {name.decode(): value.decode() for name, value in record.items()}
+    text = _decode(record)
     return StoredDelivery(
         id=id,
-        event_id=text["ev"],
-        source=text["src"],
-        route=text["route"],
-        sink=text["sink"],
-        state=DeliveryState(text["state"]),
-        reason=text.get("reason", ""),
-        accepted_at=int(text["acc"]),
-        created_at=int(text["at"]),
-        finished_at=int(text["done"]) if "done" in text else None,
+        event_id=text[DeliveryField.EVENT],
+        source=text[DeliveryField.SOURCE],
+        route=text[DeliveryField.ROUTE],
+        sink=text[DeliveryField.SINK],
+        state=DeliveryState(text[DeliveryField.STATE]),
+        reason=text.get(DeliveryField.REASON, ""),
+        accepted_at=int(text[DeliveryField.ACCEPTED_AT]),
+        created_at=int(text[DeliveryField.CREATED_AT]),
+        finished_at=_number(text.get(DeliveryField.FINISHED_AT)),
         due_at=None if due is None else int(due),
         in_flight=leased is not None,
-        attempts=int(text["att"]),
-        deaths=int(text.get("died", 0)),
-        once="once" in text,
-        config=text["cfg"],
-        content_id=text["c"],
+        attempts=int(text[DeliveryField.ATTEMPTS]),
+        deaths=int(text.get(DeliveryField.DEATHS, 0)),
+        once=DeliveryField.ONCE in text,
+        config=text[DeliveryField.CONFIG],
+        content_id=text[DeliveryField.CONTENT],
     )
 
 
 def read_attempt(entry: bytes) -> Attempt:
-    """Return an attempt from an entry of a story: how many in a row ended so, the outcome, the last of them."""
+    """Return an attempt from an entry of a story: "times|outcome|json", the last one of so many in a row."""
     times, _, rest = entry.partition(b"|")
     attempt = _ATTEMPT.decode(rest.partition(b"|")[2])
     return msgspec.structs.replace(attempt, times=int(times))
@@ -155,5 +181,5 @@ def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int) -> Sin
         held=held,
         dead=dead,
         oldest_due_ms=max(now - int(oldest[0][1]), 0) if oldest else None,
-        gate={field.decode(): value.decode() for field, value in gate.items()},
+        gate=read_gate(gate),
     )

@@ -13,11 +13,8 @@ from relay.store.scripts import Caller, Script
 
 MAX_ACTIVE = 100  # of one account, as in amoCRM
 MAX_KEPT = 1_000  # with the disabled ones, which would otherwise pile up
-_SUBSCRIBE, _UNSUBSCRIBE, _SET_DISABLED = (
-    Script("subscribe"),
-    Script("unsubscribe"),
-    Script("set_subscription_disabled"),
-)
+_SUBSCRIBE, _UNSUBSCRIBE = Script("subscribe", "_subscriptions"), Script("unsubscribe", "_subscriptions")
+_SET_DISABLED = Script("set_subscription_disabled", "_subscriptions")
 MOST_FAILURES, FAILURES_WITHIN_MS = 100, 2 * 3600 * 1000  # "more than 100 failures in 2 hours and the last one failed"
 _LIMITS = {
     "active": f"the account has {MAX_ACTIVE} active webhooks, the most it may have: remove one that is not needed",

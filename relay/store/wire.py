@@ -1,139 +1,156 @@
-"""What the scripts are asked, and how their answers read. Pure."""
+"""The shape of requests to scripts and of their answers.
+
+A request is a map. Its rows, and the rows of an answer, are arrays: their order is written here, and
+tests/unit/store/test_wire.py checks that the scripts have the same. Bodies, contents and attempts go beside it.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
-from relay.model import Delivery, Limit, Receipt, Record, RoutedReceipt
-from relay.store.body import unpack
-from relay.store.keys import account_queue, sink_queue
-from relay.store.records import Claim, Hook, Settlement
+from msgspec import field
+
+from relay.model import DeliveryState, Limit, Outcome, ReceiptState, Record, RoutedEvent
+from relay.store.keys import DeliveryField, JobField, ReceiptField
+
+Row = TypeVar("Row")
 
 
 class ClaimRequest(Record):
-    """What a claim is to take, as its script has it."""
+    """What a claim is to take."""
 
     queue: str
-    kind: Literal["r", "d", "j"]
+    kind: Literal["r", "d", "j"]  # of its records' keys
     token: str
     max: int
     lease_ms: int
-    concurrency: int = 0
+    concurrency: int = 0  # 0: no bound
     limits: Sequence[Limit] = ()
     batch: int = 0
-    batch_from: int = 0
+    batch_from: int = 0  # from so many due, up to `batch` are taken for one call; 0: never
 
 
-class ClaimReply(Record, array_like=True):
-    """What a claim took, as its script tells it: ids, and the fields of each. The blobs stand beside it."""
+class ClaimReply(Record, Generic[Row], array_like=True):
+    """What a claim took: ids, and the row of each. The blobs stand beside it."""
 
     wait_ms: int
     poisoned: list[str]
     ids: list[str]
-    records: list[list[str]]
+    rows: list[Row]
     batched: bool
 
 
-def hook_row(hook: Hook) -> tuple[object, ...]:
-    """Put a hook into a request, all but its body."""
-    return (
-        hook.id,
-        hook.source,
-        hook.digest,
-        hook.timed,
-        hook.request_id,
-        hook.content_type,
-        hook.user_agent,
-        hook.recovered,
-    )
+class ClaimedReceipt(Record, array_like=True):
+    """The fields of a receipt that a claim returns; 0 where one was never written."""
+
+    deaths: int = field(name=ReceiptField.DEATHS)
+    source: str = field(name=ReceiptField.SOURCE)
+    received_at: int = field(name=ReceiptField.RECEIVED_AT)
+    content_type: str = field(name=ReceiptField.CONTENT_TYPE)
+    user_agent: str = field(name=ReceiptField.USER_AGENT)
+    request_id: str = field(name=ReceiptField.REQUEST_ID)
+    compressed: bool = field(name=ReceiptField.COMPRESSED)
+    size: int = field(name=ReceiptField.SIZE)
 
 
-def sink_claim_request(
-    sink: str,
-    token: str,
-    max: int,
-    lease_ms: int,
-    concurrency: int,
-    limits: Sequence[Limit],
-    batch: tuple[int, int] = (0, 0),
-) -> ClaimRequest:
-    """Return what is wanted of a sink. `batch` (n, m): from m due, up to n of them for one call, under one grant."""
-    at_once, batch_from = batch
-    return ClaimRequest(
-        queue=sink_queue(sink),
-        kind="d",
-        token=token,
-        max=max,
-        lease_ms=lease_ms,
-        concurrency=concurrency,
-        limits=limits,
-        batch=at_once,
-        batch_from=batch_from,
-    )
+class ClaimedDelivery(Record, array_like=True):
+    """The fields of a delivery that a claim returns; 0 where one was never written."""
+
+    deaths: int = field(name=DeliveryField.DEATHS)
+    event_id: str = field(name=DeliveryField.EVENT)
+    source: str = field(name=DeliveryField.SOURCE)
+    route: str = field(name=DeliveryField.ROUTE)
+    accepted_at: int = field(name=DeliveryField.ACCEPTED_AT)
+    created_at: int = field(name=DeliveryField.CREATED_AT)
+    attempts: int = field(name=DeliveryField.ATTEMPTS)
+    sent_at: int = field(name=DeliveryField.SENT_AT)
+    content_id: str = field(name=DeliveryField.CONTENT)
+    sends: int = field(name=DeliveryField.SENDS)
+    sink: str = field(name=DeliveryField.SINK)
 
 
-def claimed_receipts(claimed: ClaimReply, token: str, blobs: Sequence[bytes]) -> Claim[Receipt]:
-    """Read what was taken of the inbox."""
-    items = [
-        Receipt(id=id, deaths=int(r[0] or 0), source=r[1], received_at=int(r[2]), content_type=r[3], user_agent=r[4],
-                request_id=r[5], body=unpack(blob) if r[6] else blob)
-        for id, r, blob in zip(claimed.ids, claimed.records, blobs, strict=True)
-    ]  # fmt: skip
-    return Claim(token=token, items=items, poisoned=claimed.poisoned, wait_ms=claimed.wait_ms)
+class ClaimedJob(Record, array_like=True):
+    """The fields of a job that a claim returns; 0 where one was never written."""
+
+    deaths: int = field(name=JobField.DEATHS)
+    kind: str = field(name=JobField.KIND)
+    args: str = field(name=JobField.ARGS)
 
 
-def claimed_deliveries(claimed: ClaimReply, token: str, blobs: Sequence[bytes]) -> Claim[Delivery]:
-    """Read what was taken of a queue of deliveries."""
-    items = [
-        Delivery(id=id, deaths=int(r[0] or 0), event_id=r[1], source=r[2], route=r[3], accepted_at=int(r[4]),
-                 created_at=int(r[5]), attempts=int(r[6]), sending=bool(r[7]), sent_at=int(r[7]) if r[7] else None,
-                 sends=int(r[9] or 0), sink=r[10], content=blob, token=token)
-        for id, r, blob in zip(claimed.ids, claimed.records, blobs, strict=True)
-    ]  # fmt: skip
-    return Claim(token=token, items=items, poisoned=claimed.poisoned, wait_ms=claimed.wait_ms, batched=claimed.batched)
+class HookRow(Record, array_like=True):
+    """A hook to accept; its body goes beside the request."""
+
+    id: str
+    source: str
+    digest: str
+    timed: bool
+    request_id: str
+    content_type: str
+    user_agent: str
+    recovered: bool
 
 
-def settle_request(
-    queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int]
-) -> dict[str, object]:
-    """Put what attempts came to into a request."""
-    return {"queue": queue, "sink": counted, "items": list(map(_settlement, items)), "counts": list(counts.items())}
+class DeliveryRow(Record, array_like=True):
+    """A delivery that routing made. `content` numbers the blob."""
+
+    id: str
+    event_id: str
+    sink: str
+    route: str
+    once: bool
+    state: DeliveryState
+    reason: str
+    content: int
+    queue: str  # where it waits first
 
 
-def route_request(part: RoutedReceipt, blobs: list[bytes]) -> dict[str, object]:
-    """Put what a script needs of a part into a request, its bodies into `blobs`."""
-    body = 0
-    if part.last and part.packed is not None:
-        blobs.append(part.packed)
-        body = len(blobs)
-    deliveries = []
-    for d in part.deliveries:
-        blobs.append(d.content)
-        queue = account_queue(part.receipt.source) if d.needs_lookup else sink_queue(d.sink)
-        deliveries.append((d.id, d.event_id, d.sink, d.route, d.once, d.state, d.reason, len(blobs), queue))
-    return {
-        "id": part.receipt.id,
-        "last": part.last,
-        "state": part.state,
-        "reason": part.reason,
-        "config": part.config,
-        "body": body,
-        "events": part.events,
-        "deliveries": deliveries,
-    }
+class RoutedRow(Record):
+    """What became of a receipt, or of a part of it. `body` numbers the blob that replaces its body; 0: keep it."""
+
+    id: str
+    last: bool
+    state: ReceiptState
+    reason: str
+    config: str
+    body: int
+    events: Sequence[RoutedEvent]
+    deliveries: Sequence[DeliveryRow]
 
 
-def _settlement(item: Settlement) -> tuple[object, ...]:
-    decision = item.decision
-    route = item.delivery.route if decision.gate_scope == "route" else ""
-    return (
-        item.delivery.id,
-        item.delivery.token,
-        item.outcome,
-        decision.state,
-        decision.reason,
-        decision.delay_ms,
-        decision.consumed,
-        decision.gate_ms,
-        route,
-        decision.keeps_mark,
-    )
+class SettlementRow(Record, array_like=True):
+    """What an attempt came to, and what is to be done."""
+
+    id: str
+    token: str
+    outcome: Outcome
+    state: DeliveryState
+    reason: str
+    delay_ms: int
+    consumed: bool
+    gate_ms: int
+    gate_route: str  # the route whose gate closes; empty: the sink's
+    keeps_mark: bool
+
+
+class SettleRequest(Record):
+    """What a settle is to write. `sink` names the counters; the attempts go beside the request."""
+
+    queue: str
+    sink: str
+    items: Sequence[SettlementRow]
+    counts: Mapping[str, int]
+
+
+class LookupRow(Record, array_like=True):
+    """A delivery whose look-up is completed; its content goes beside the request."""
+
+    id: str
+    token: str
+    state: DeliveryState
+    reason: str
+
+
+class LeaseRow(Record, array_like=True):
+    """A delivery and the token that it is held under."""
+
+    id: str
+    token: str

@@ -105,7 +105,7 @@ def _gauges(sinks: Iterable[SinkState], now: int) -> Iterator[Metric]:
         held.add_metric(label, sink.held)
         dead.add_metric(label, sink.dead)
         oldest.add_metric(label, (sink.oldest_due_ms or 0) / 1000)
-        closed.add_metric(label, int("paused" in sink.gate or int(sink.gate.get("until", 0)) > now))
+        closed.add_metric(label, int(sink.gate.closed(now)))
     yield from (waiting, in_flight, held, dead, oldest, closed)
 
 

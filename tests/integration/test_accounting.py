@@ -22,8 +22,8 @@ from relay.sinks.base import Sink
 from relay.sinks.registry import sink_types
 from relay.sinks.tools import Tools
 from relay.store.keys import sink_queue
+from relay.store.requests import sink_claim_request
 from relay.store.shared_state import SharedState
-from relay.store.wire import sink_claim_request
 from relay.transport import Session
 from tests.integration.scripted_sink import drain
 from tests.integration.store.shapes import hook

@@ -49,8 +49,8 @@ def held(run, store, namespace):
 @pytest.mark.parametrize(
     ("command", "state", "printed", "reason"),
     [
-        ("confirm", DeliveryState.DELIVERED, "delivered", "anna says that it arrived"),
-        ("resend", DeliveryState.PENDING, "will be sent again", "anna had it sent again"),
+        ("confirm", DeliveryState.DELIVERED, "delivered", "confirmed by anna"),
+        ("resend", DeliveryState.PENDING, "will be sent again", "resent by anna"),
     ],
 )
 def test_a_person_decides_and_the_story_names_that_person(run, reader, held, relay, command, state, printed, reason):

@@ -9,8 +9,8 @@ import pytest
 from relay.errors import StoreUnavailable
 from relay.model import DeliveryState, Limit, Outcome, Result
 from relay.store.keys import sink_queue
+from relay.store.requests import sink_claim_request
 from relay.store.store import Store
-from relay.store.wire import sink_claim_request
 from tests.integration.scripted_sink import (
     ScriptedSink,
     SingleSinkConfig,

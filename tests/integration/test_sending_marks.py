@@ -6,7 +6,7 @@ import pytest
 
 from relay.errors import StoreUnavailable
 from relay.store.records import Claim
-from relay.store.wire import sink_claim_request
+from relay.store.requests import sink_claim_request
 from tests.integration.scripted_sink import queue_deliveries
 from workers.sending_marks import SendingMarks
 from workers.store_writes import CALL_ITEMS

@@ -16,8 +16,9 @@ from relay.sandbox.vendors.smsru import Smsru
 from relay.sandbox.vendors.text_message import TextMessage
 from relay.sinks.registry import sink_types
 from relay.sinks.sms import sink as sms_sink
+from relay.store.gate import Gate
 from relay.store.keys import sink_queue
-from relay.store.wire import sink_claim_request
+from relay.store.requests import sink_claim_request
 from tests.integration.scripted_sink import drain, queue_deliveries
 
 PHONE = "+79161234567"
@@ -229,7 +230,7 @@ def test_outside_of_the_window_a_text_waits_and_is_not_said_to_have_been_sent(ru
     ids = wait_for(gateway, (PHONE, TEXT))
     (found,) = drained(gateway, ids, window=window, timezone="UTC")
     assert (found.state, found.attempts, gateway.asked) == (DeliveryState.PENDING, 0, [])
-    assert gate_of("sms") == {}
+    assert gate_of("sms") == Gate()
     assert "outside of the window" in found.reason
     run(store.client.zadd(store.keys.due(sink_queue("sms")), {found.id: 1}))  # the time has come
     (found,) = drained(gateway, ids)
@@ -259,4 +260,4 @@ def test_a_budget_that_is_used_up_closes_the_gate_and_says_why(gate_of, wait_for
     found = drained(gateway, ids, workers=4, monthly_budget="7.2", segment_price="2.4")
     assert len(gateway.vendor.texts) == 3
     assert [one.state for one in found].count(DeliveryState.PENDING) == 3
-    assert "the month's budget of 7.2 is used up" in gate_of("sms")["reason"]
+    assert "the month's budget of 7.2 is used up" in gate_of("sms").reason

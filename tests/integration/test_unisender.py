@@ -14,8 +14,8 @@ from relay.sinks.tools import Tools
 from relay.sinks.unisender.settings import UnisenderSettings
 from relay.sinks.unisender.sink import UnisenderSink
 from relay.store.keys import sink_queue
+from relay.store.requests import sink_claim_request
 from relay.store.store import Store
-from relay.store.wire import sink_claim_request
 from relay.transport import Session
 from tests.integration.scripted_sink import drain, queue_deliveries
 

@@ -1,8 +1,9 @@
 """Format counts, rates and the state of the sinks. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from relay.operations.stats import SinkStats, Stats
+from relay.store.gate import Gate
 from relay.timefmt import format_duration, format_time
 
 SINK_COLUMNS = (
@@ -38,12 +39,11 @@ def sink_row(sink: SinkStats, now: int) -> tuple[object, ...]:
     )
 
 
-def format_gate(fields: Mapping[str, str], now: int) -> str:
+def format_gate(gate: Gate, now: int) -> str:
     """Format a sink's gate: open, paused, or closed until when and why; then the routes that are closed alone."""
-    if "paused" in fields:
+    if gate.paused:
         return "paused"
-    routes = {name.removeprefix("route:"): int(until) for name, until in fields.items() if name.startswith("route:")}
-    closed = [f"{name} closed until {format_time(until)}" for name, until in routes.items() if until > now]
-    until = int(fields.get("until", 0))
-    whole = f"closed until {format_time(until)}: {fields.get('reason', '')}" if until > now else "open"
-    return "; ".join([whole, *closed])
+    until = gate.closed_until(now)
+    whole = f"closed until {format_time(until)}: {gate.reason}" if until else "open"
+    routes = [f"{name} closed until {format_time(end)}" for name, end in gate.closed_routes(now).items()]
+    return "; ".join([whole, *routes])

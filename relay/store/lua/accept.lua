@@ -1,27 +1,33 @@
--- Stores a group of hooks, each whole or as a duplicate of one that is stored. Body, inbox, and the duplicate mark last.
--- req: {mark_ms, hooks = {{id, source, digest, timed, request_id, content_type, user_agent, recovered}…}, late = {id…}}; blobs: bodies.
--- Answers {bell, {{id, duplicate}…}}. No allow-oom: a full store must refuse here.
-local MARKS = 8  -- identical bodies without a time that one mark remembers
+-- Stores a group of hooks, each whole or as a duplicate of one that is stored.
+-- req: {duplicate_ms, hooks = {wire.HookRow…}, answered_late = {id…}}; blobs: their bodies.
+-- Answers {whether the inbox's bell was set, {{receipt id, whether the hook is a duplicate of it}…}}.
+-- No allow-oom: a full store must refuse here.
+local REMEMBERED = 8  -- receipts with one body
 
--- The receipt that a hook repeats. A mark counts only while its receipt is there, and for its time from that one's arrival.
-local function first_with_same_body(timed, request_id, marks)
-  for id, request in string.gmatch(marks, '(%S+) ([^\n]*)\n') do
+-- Returns the receipt that a hook repeats, of those with its body: {id, request id} a line. One counts only while it is
+-- there, and for `duplicate_ms` from its arrival.
+local function repeated_receipt(timed, request_id, remembered)
+  for id, first_request_id in string.gmatch(remembered, '(%S+) ([^\n]*)\n') do
     local at, late = unpack(call('HMGET', P .. 'r:' .. id, 'at', 'late'))
-    if at and now - at < req.mark_ms and (timed or late or (request ~= '' and request == request_id)) then return id end
+    if at and now - at < req.duplicate_ms then
+      if timed or late or (first_request_id ~= '' and first_request_id == request_id) then return id end
+    end
   end
 end
 
-local function keep_newest(marks)
-  local kept, n = {}, 0
-  for line in string.gmatch(marks, '[^\n]*\n') do
+local function newest_lines(remembered)
+  local lines, n = {}, 0
+  for line in string.gmatch(remembered, '[^\n]*\n') do
     n = n + 1
-    if n < MARKS then kept[n] = line end
+    if n < REMEMBERED then lines[n] = line end
   end
-  return table.concat(kept)
+  return table.concat(lines)
 end
 
-local fresh, inbox, marked = {}, {}, {}  -- of this group: marks by key, ids with their scores, keys in order
-local function store(hook, body, mark, marks)
+-- Of this group: ids with their scores; what is remembered of a body, by its key; these keys in order.
+local inbox, remembered_now, remembered_keys = {}, {}, {}
+
+local function store(hook, body, key, remembered)
   local id, source, _, _, request_id, content_type, user_agent, recovered = unpack(hook)
   local record = P .. 'r:' .. id
   call('SET', P .. 'b:' .. id, body)
@@ -30,30 +36,30 @@ local function store(hook, body, mark, marks)
   if recovered then call('HSET', record, 'rec', 1) end
   inbox[#inbox + 1] = now
   inbox[#inbox + 1] = id
-  if not fresh[mark] then marked[#marked + 1] = mark end
-  fresh[mark] = id .. ' ' .. request_id .. '\n' .. keep_newest(marks)
+  if not remembered_now[key] then remembered_keys[#remembered_keys + 1] = key end
+  remembered_now[key] = id .. ' ' .. request_id .. '\n' .. newest_lines(remembered)
   count('receipt|' .. source .. (recovered and '|recovered' or '|accepted'))
   count('bytes|' .. source, #body)
 end
 
 if #req.hooks ~= #ARGV - 1 then return redis.error_reply('ERR accept: as many bodies as hooks') end
--- Their answer left too late: amoCRM sends them again, maybe in this very group, and that is a duplicate.
-for _, id in ipairs(req.late) do
+-- amoCRM repeats what was answered too late, maybe in this very group, and that is a duplicate.
+for _, id in ipairs(req.answered_late) do
   if call('EXISTS', P .. 'r:' .. id) == 1 then call('HSET', P .. 'r:' .. id, 'late', '1') end
 end
 local answers = {}
 for i, hook in ipairs(req.hooks) do
   local id, source, digest, timed, request_id = unpack(hook)
-  local known = call('EXISTS', P .. 'r:' .. id) == 1  -- an earlier call's answer was lost on its way
-  local mark = P .. 'dup:' .. source .. ':' .. digest
-  local marks = not known and (fresh[mark] or call('GET', mark)) or ''
-  local first = first_with_same_body(timed, request_id, marks)
+  local stored = call('EXISTS', P .. 'r:' .. id) == 1  -- by an earlier call, whose answer was lost
+  local key = P .. 'dup:' .. source .. ':' .. digest
+  local remembered = not stored and (remembered_now[key] or call('GET', key)) or ''
+  local first = repeated_receipt(timed, request_id, remembered)
   if first then
     call('HINCRBY', P .. 'r:' .. first, 'dups', 1)
     call('HSET', P .. 'r:' .. first, 'dup_at', now)
     count('receipt|' .. source .. '|duplicate')
-  elseif not known then
-    store(hook, ARGV[i + 1], mark, marks)
+  elseif not stored then
+    store(hook, ARGV[i + 1], key, remembered)
   end
   answers[i] = {first or id, first ~= nil}
 end
@@ -61,6 +67,6 @@ if #inbox > 0 then
   call('ZADD', P .. 'receipts', unpack(inbox))
   call('ZADD', P .. 'due:inbox', unpack(inbox))
 end
-for _, mark in ipairs(marked) do call('SET', mark, fresh[mark], 'PX', req.mark_ms) end
+for _, key in ipairs(remembered_keys) do call('SET', key, remembered_now[key], 'PX', req.duplicate_ms) end
 write_collected()
-return cmsgpack.pack({#inbox > 0 and wake('inbox', now) and ring('inbox'), answers})
+return cmsgpack.pack({#inbox > 0 and wake('inbox', now) and set_bell('inbox'), answers})

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Claims. req: what `claim` wants. Answers what was claimed, and the blobs, one an item.
-local claimed, blobs = claim(req)
+-- Claims. req: wire.ClaimRequest. Answers wire.ClaimReply and the blobs, one an item.
+local reply, blobs = claim(req)
 write_collected()
-return {cmsgpack.pack(claimed), unpack(blobs)}
+return {cmsgpack.pack(reply), unpack(blobs)}

@@ -2,7 +2,8 @@
 -- Ends a job's run: it is due again after `again_ms`, or gone where that is negative. req: {id, token, args, again_ms}.
 -- Answers whether the token still held it.
 local record = P .. 'j:' .. req.id
-if call('HGET', record, 'tok') ~= req.token or call('ZREM', P .. 'leased:jobs', req.id) == 0 then return cmsgpack.pack(false) end
+if call('HGET', record, 'tok') ~= req.token then return cmsgpack.pack(false) end
+if call('ZREM', P .. 'leased:jobs', req.id) == 0 then return cmsgpack.pack(false) end
 if req.again_ms < 0 then
   call('DEL', record)
 else
@@ -10,5 +11,5 @@ else
   call('HSET', record, 'args', req.args)
   call('ZADD', P .. 'due:jobs', now + req.again_ms, req.id)
 end
-rewake('jobs')
+update_wake('jobs')
 return cmsgpack.pack(true)

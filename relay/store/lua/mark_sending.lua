@@ -1,18 +1,19 @@
 #!lua flags=allow-oom
--- Marks that the bytes of deliveries are about to leave, where a repeat may double. Who finds the mark of a dead attempt
--- does not just send. req: {items: [[id, token]]}. Answers for each whether its token still holds the lease; without it
--- nothing may leave.
-local function marked(id, token)
-  local own = P .. 'd:' .. id
-  local known, state, sink, sends = unpack(call('HMGET', own, 'tok', 'state', 'sink', 'sends'))
-  if known ~= token or state ~= 'pending' then return false end
-  -- A lease that ran out may be taken by another the next moment, whom the mark would stop.
-  local till = call('ZSCORE', P .. 'leased:sink:' .. sink, id)
-  if not till or tonumber(till) <= now then return false end
-  call('HSET', own, 'send', now, 'sends', (sends or 0) + 1)
+-- Marks that the bytes of deliveries are about to leave, where a repeat may do harm: a worker that finds the mark of an
+-- attempt that was cut off does not just send. req: {items = {wire.LeaseRow…}}.
+-- Answers for each whether its token still holds the lease; without it nothing may leave.
+local function mark(item)
+  local id, token = unpack(item)
+  local record = P .. 'd:' .. id
+  local current_token, state, sink, sends = unpack(call('HMGET', record, 'tok', 'state', 'sink', 'sends'))
+  if current_token ~= token or state ~= 'pending' then return false end
+  -- The next moment another worker may take what is under an expired lease, and the mark would stop it.
+  local lease_ends = call('ZSCORE', P .. 'leased:sink:' .. sink, id)
+  if not lease_ends or tonumber(lease_ends) <= now then return false end
+  call('HSET', record, 'send', now, 'sends', (sends or 0) + 1)
   return true
 end
 
 local answers = {}
-for i, item in ipairs(req.items) do answers[i] = marked(item[1], item[2]) end
+for i, item in ipairs(req.items) do answers[i] = mark(item) end
 return cmsgpack.pack(answers)

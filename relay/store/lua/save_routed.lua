@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- Writes what became of receipts: their events and deliveries. A receipt leaves the inbox with its last part; ids are
 -- deterministic, so a repeated part changes nothing. Under a stale token nothing is written: the newer lease does it.
--- req: {token, receipts = {{id, last, state, reason, config, body, events = {{n, name, entity, entity_id, state, reason}…},
---   deliveries = {{id, event, sink, route, once, state, reason, content, queue}…}}…}}; queue: where it waits first; body (0: keep) and content number the blobs.
--- Answers {{queues that have work now…}, {stale receipts…}}. No bell: who routes begins with them at once.
-local queues, gone = {}, {}
+-- req: {token, receipts = {wire.RoutedRow…}}; blobs: bodies and contents, numbered in the rows.
+-- Answers {{queues that have work now…}, {receipts of stale tokens…}}. No bell: the caller begins with these at once.
+local INDEX, ID = 1, 1  -- places in a model.RoutedEvent and in a wire.DeliveryRow
+local queues, left_inbox = {}, {}
 local blobs = {}  -- bodies and contents, written with one command for all: {key, blob…}
 
 local function add(list, name, value)
@@ -12,33 +12,34 @@ local function add(list, name, value)
   list[n + 1], list[n + 2] = name, value
 end
 
--- Whether a `once` delivery is there already. One that was skipped had nobody to deliver to: a later event may take its place.
+-- Whether a `once` delivery is there already. One that was skipped had nobody to deliver to: a later event may take its
+-- place, and then it is removed.
 local function once_exists(id, event)
-  local own = P .. 'd:' .. id
-  local state, by, content = unpack(call('HMGET', own, 'state', 'ev', 'c'))
+  local record = P .. 'd:' .. id
+  local state, first_event, content = unpack(call('HMGET', record, 'state', 'ev', 'c'))
   if not state then return call('HEXISTS', P .. 'once:' .. string.sub(id, 1, 3), id) == 1 end
-  if state ~= 'skipped' or by == event then return true end
-  -- Its content may be shared: it goes with the receipt that it came from.
-  call('HSET', P .. 'r:' .. receipt_of(by), 'c:' .. content, '')
-  call('DEL', own)
+  if state ~= 'skipped' or first_event == event then return true end
+  -- Its content may be shared: it is removed with the receipt that it came from.
+  call('HSET', P .. 'r:' .. receipt_of(first_event), 'c:' .. content, '')
+  call('DEL', record)
   return false
 end
 
 -- Makes a delivery. Returns whether it is open.
-local function create(receipt, source, accepted, delivery)
-  local id, event, sink, route, once, state, reason, content, queue = unpack(delivery)
+local function create(receipt, source, accepted_at, delivery)
+  local id, event_id, sink, route, once, state, reason, content, queue = unpack(delivery)
   -- Sinks of one route and event share their content.
   local blob = ARGV[content + 1]
   local content_id = receipt.id .. ':' .. string.sub(redis.sha1hex(blob), 1, 12)
   add(blobs, P .. 'c:' .. content_id, blob)
-  local fields = {'ev', event, 'src', source, 'route', route, 'sink', sink, 'acc', accepted, 'at', now,
+  local fields = {'ev', event_id, 'src', source, 'route', route, 'sink', sink, 'acc', accepted_at, 'at', now,
     'att', 0, 'state', state, 'cfg', receipt.config, 'c', content_id}
   if once then add(fields, 'once', 1) end
   count('delivery|' .. sink .. '|created')
   if state ~= 'pending' then
     add(fields, 'reason', reason)
     add(fields, 'done', now)
-    note_end(id, sink, receipt.id, state)
+    count_ended(id, sink, receipt.id, state)
   else
     if queue ~= 'sink:' .. sink then
       add(fields, 'q', queue)
@@ -51,81 +52,84 @@ local function create(receipt, source, accepted, delivery)
   return state == 'pending'
 end
 
--- What one read asks of a receipt's record: its lease and past, then which of these events and deliveries it has already.
-local function names_of(receipt)
+-- The fields that are read of a receipt: its lease and past, then of which of these events and deliveries it knows.
+local BEFORE_EVENTS = 4
+local function receipt_field_names(receipt)
   local names = {'tok', 'src', 'at', 'open'}
-  for _, event in ipairs(receipt.events) do names[#names + 1] = 'e:' .. event[1] end
-  for _, delivery in ipairs(receipt.deliveries) do names[#names + 1] = 'd:' .. delivery[1] end
+  for _, event in ipairs(receipt.events) do names[#names + 1] = 'e:' .. event[INDEX] end
+  for _, delivery in ipairs(receipt.deliveries) do names[#names + 1] = 'd:' .. delivery[ID] end
   return names
 end
 
-local function list_events(receipt, source, names, known, fields)
+local function save_events(receipt, source, names, values, receipt_fields)
   for i, event in ipairs(receipt.events) do
-    local n, name, entity, entity_id, state, reason = unpack(event)
-    add(fields, names[4 + i], cjson.encode({name, entity, entity_id, state, reason}))
-    if entity_id ~= '' then call('SADD', P .. 'of:' .. source .. ':' .. entity .. ':' .. entity_id, receipt.id .. '.' .. n) end
-    if not known[4 + i] then count('event|' .. source .. '|' .. name) end
+    local index, name, entity, entity_id, state, reason = unpack(event)
+    add(receipt_fields, names[BEFORE_EVENTS + i], cjson.encode({name, entity, entity_id, state, reason}))
+    if entity_id ~= '' then
+      call('SADD', P .. 'of:' .. source .. ':' .. entity .. ':' .. entity_id, receipt.id .. '.' .. index)
+    end
+    if not values[BEFORE_EVENTS + i] then count('event|' .. source .. '|' .. name) end
   end
 end
 
 -- Makes the deliveries that are not there yet. Returns how many of them are open.
-local function create_new(receipt, source, accepted, names, known, fields)
-  local open, first, seen = 0, 4 + #receipt.events, {}
+local function save_deliveries(receipt, source, accepted_at, names, values, receipt_fields)
+  local open, before, seen = 0, BEFORE_EVENTS + #receipt.events, {}
   for i, delivery in ipairs(receipt.deliveries) do
-    local id, event, once = delivery[1], delivery[2], delivery[5]
+    local id, event_id, _, _, once = unpack(delivery)
     -- Two events of one receipt may have one `once` key: then the later one may take the place of a skipped one.
-    local listed = known[first + i] or seen[id]
+    local listed = values[before + i] or seen[id]
     local exists = listed
-    if once then exists = once_exists(id, event) end
-    if not (exists and listed) then add(fields, names[first + i], string.sub(event, #receipt.id + 2)) end
+    if once then exists = once_exists(id, event_id) end
+    if not (exists and listed) then add(receipt_fields, names[before + i], string.sub(event_id, #receipt.id + 2)) end
     seen[id] = true
-    if not exists and create(receipt, source, accepted, delivery) then open = open + 1 end
+    if not exists and create(receipt, source, accepted_at, delivery) then open = open + 1 end
   end
   return open
 end
 
-local function leave_inbox(receipt, source, fields)
-  add(fields, 'state', receipt.state)
-  add(fields, 'reason', receipt.reason)
-  add(fields, 'cfg', receipt.config)
+local function leave_inbox(receipt, source, receipt_fields)
+  add(receipt_fields, 'state', receipt.state)
+  add(receipt_fields, 'reason', receipt.reason)
+  add(receipt_fields, 'cfg', receipt.config)
   if receipt.body > 0 then
     add(blobs, P .. 'b:' .. receipt.id, ARGV[receipt.body + 1])
-    add(fields, 'z', 1)
+    add(receipt_fields, 'z', 1)
   end
   -- Kept as long as a dead letter is.
   if receipt.state == 'quarantined' then call('HINCRBY', P .. 'r:' .. receipt.id, 'dead', 1) end
-  gone[#gone + 1] = receipt.id
+  left_inbox[#left_inbox + 1] = receipt.id
   count('receipt|' .. source .. '|' .. receipt.state)
 end
 
-local function route(receipt, names, known)
-  local _, source, accepted, open = unpack(known)
-  local fields = {}
-  list_events(receipt, source, names, known, fields)
-  open = open + create_new(receipt, source, accepted, names, known, fields)
+local function save(receipt, names, values)
+  local _, source, accepted_at, open = unpack(values)
+  local receipt_fields = {}
+  save_events(receipt, source, names, values, receipt_fields)
+  open = open + save_deliveries(receipt, source, accepted_at, names, values, receipt_fields)
   if receipt.last then
-    leave_inbox(receipt, source, fields)
+    leave_inbox(receipt, source, receipt_fields)
     open = open - 1
   end
-  call('HSET', P .. 'r:' .. receipt.id, 'open', open, unpack(fields))
+  call('HSET', P .. 'r:' .. receipt.id, 'open', open, unpack(receipt_fields))
   if open <= 0 then finish_receipt(receipt.id) end
 end
 
-local ids, stale, begun = {}, {}, {}
+local ids, stale, with_work = {}, {}, {}
 for i, receipt in ipairs(req.receipts) do ids[i] = receipt.id end
 local leases = call('ZMSCORE', P .. 'leased:inbox', unpack(ids))
 for i, receipt in ipairs(req.receipts) do
-  local names = names_of(receipt)
-  local known = leases[i] and call('HMGET', P .. 'r:' .. receipt.id, unpack(names))
-  if known and known[1] == req.token then route(receipt, names, known) else stale[#stale + 1] = receipt.id end
+  local names = receipt_field_names(receipt)
+  local values = leases[i] and call('HMGET', P .. 'r:' .. receipt.id, unpack(names))
+  if values and values[1] == req.token then save(receipt, names, values) else stale[#stale + 1] = receipt.id end
 end
 if #blobs > 0 then call('MSET', unpack(blobs)) end
-if #gone > 0 then call('ZREM', P .. 'leased:inbox', unpack(gone)) end
-rewake('inbox')
-for queue, waiting in pairs(queues) do
-  call('ZADD', P .. 'due:' .. queue, unpack(waiting))
+if #left_inbox > 0 then call('ZREM', P .. 'leased:inbox', unpack(left_inbox)) end
+update_wake('inbox')
+for queue, due in pairs(queues) do
+  call('ZADD', P .. 'due:' .. queue, unpack(due))
   wake(queue, now)
-  begun[#begun + 1] = queue
+  with_work[#with_work + 1] = queue
 end
 write_collected()
-return cmsgpack.pack({begun, stale})
+return cmsgpack.pack({with_work, stale})

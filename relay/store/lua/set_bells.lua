@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Finds the queues that are worth a look now and have no bell on its way, and sets their bells. req: {}. Answers the queues.
-local rung = {}
+-- Sets the bells of the queues that are worth a look now. req: {}. Answers those whose bell was not set.
+local queues = {}
 for _, queue in ipairs(call('ZRANGEBYSCORE', P .. 'wake', '-inf', now)) do
-  if ring(queue) then rung[#rung + 1] = queue end
+  if set_bell(queue) then queues[#queues + 1] = queue end
 end
-return cmsgpack.pack(rung)
+return cmsgpack.pack(queues)

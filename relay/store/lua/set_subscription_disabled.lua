@@ -1,25 +1,16 @@
 #!lua flags=allow-oom
--- Disables a subscription, or turns it on again. What waits for it is kept, and leaves when it is on again.
--- With `over` > 0 a failure is noted, and disables where there were more than so many within `per_ms`.
+-- Disables a subscription, or enables it again. What waits for it is kept, and leaves when it is enabled.
+-- With `over` > 0 a failure is recorded, and disables where there were more than so many within `per_ms`.
 -- req: {id, disabled, reason, active, over, per_ms}.
--- Answers '' (it is so now), 'same' (it was already), 'gone', 'noted', or 'active' (as many are on as may be).
-local index = P .. 'subscriptions'
-local source, url = string.match(call('HGET', index, 'id:' .. req.id) or '', '^(%S+) (.+)$')
+-- Answers '' (done), 'same' (it was so already), 'gone', 'recorded' (a failure that disables nothing), or 'active' (the
+-- limit of active subscriptions is reached).
+local source, url = string.match(call('HGET', shared, 'id:' .. req.id) or '', '^(%S+) (.+)$')
 if not source then return cmsgpack.pack('gone') end
-local records = P .. 'subscriptions:' .. source
-local record = cmsgpack.unpack(call('HGET', records, url))
+local record = cmsgpack.unpack(call('HGET', records_of(source), url))
 if record.disabled == req.disabled then return cmsgpack.pack('same') end
 
-local function on()
-  local n = 0
-  for _, packed in ipairs(call('HVALS', records)) do
-    if not cmsgpack.unpack(packed).disabled then n = n + 1 end
-  end
-  return n
-end
-
--- The last failures' times are enough of a sliding window: the oldest of them is in it, or there were not too many.
-local function too_many()
+-- The list holds one more time than may be: where its oldest is within the window, there were too many.
+local function too_many_failures()
   local failures = P .. 'failures:' .. req.id
   call('RPUSH', failures, now)
   call('LTRIM', failures, -(req.over + 1), -1)
@@ -27,10 +18,12 @@ local function too_many()
   return call('LLEN', failures) > req.over and tonumber(call('LINDEX', failures, 0)) > now - req.per_ms
 end
 
-if req.over > 0 and not too_many() then return cmsgpack.pack('noted') end
-if not req.disabled and on() >= req.active then return cmsgpack.pack('active') end
-record.disabled, record.disabled_reason, record.updated_at = req.disabled, req.reason, now
-call('HSET', records, url, cmsgpack.pack(record))
-call('HINCRBY', index, 'version', 1)
-if req.disabled then close_subscriber(req.id, req.reason) else open_subscriber(req.id) end
+if req.over > 0 and not too_many_failures() then return cmsgpack.pack('recorded') end
+if not req.disabled then
+  local _, active = count_subscriptions(source)
+  if active >= req.active then return cmsgpack.pack('active') end
+end
+record.disabled, record.disabled_reason = req.disabled, req.reason
+save_subscription(record)
+if req.disabled then pause_queue(req.id, req.reason) else resume_queue(req.id) end
 return cmsgpack.pack('')

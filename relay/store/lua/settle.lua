@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Settles. req: what `settle` is told. Answers "settled" | "stale" | "gone" for each attempt.
+-- Settles. req: wire.SettleRequest; blobs: the attempts, as JSON. Answers "settled" | "stale" | "gone" for each.
 local answers = settle(req, 2)
-rewake(req.queue)
+update_wake(req.queue)
 write_collected()
 return cmsgpack.pack(answers)

@@ -16,7 +16,7 @@ from relay.sinks.registry import sink_types
 from relay.store.body import digest
 from relay.store.keys import account_queue
 from relay.store.records import Hook
-from relay.store.wire import sink_claim_request
+from relay.store.requests import sink_claim_request
 from workers.fetcher import Fetcher
 
 CONFIG = f"""

@@ -8,7 +8,7 @@ import pytest
 from relay.model import Delivery, Limit, Outcome, Receipt
 from relay.store.keys import sink_queue
 from relay.store.records import Claim, Settlement
-from relay.store.wire import sink_claim_request
+from relay.store.requests import sink_claim_request
 from tests.integration.store.shapes import give_back, hook, new, routed, settlement
 
 

@@ -9,9 +9,9 @@ from relay.store.connect import connect
 from relay.store.health import read_memory_use
 from relay.store.keys import INBOX
 from relay.store.reader import Reader
+from relay.store.requests import sink_claim_request
 from relay.store.scripts import Caller, Script
 from relay.store.store import Store
-from relay.store.wire import sink_claim_request
 from tests.integration.invariants import broken_invariants
 from tests.integration.store.shapes import hook, new, routed, settlement
 
@@ -141,7 +141,7 @@ def test_several_without_a_time_are_all_remembered_by_their_request_ids(accept):
 
 
 def test_a_mark_is_forgotten_after_its_time(accept, until, monkeypatch):
-    monkeypatch.setattr("relay.store.store.MARK_MS", 30)
+    monkeypatch.setattr("relay.store.store.DUPLICATE_MS", 30)
     assert accept(hook("r0", timed=True)) == [("r0", False)]
     numbers = iter(range(1, 10_000))
     assert until(lambda: accept(hook(f"r{next(numbers)}", timed=True))[0][1] is False)
@@ -152,7 +152,7 @@ def test_a_mark_ages_though_others_like_it_renew_it(accept, until, run, reader, 
     accept(hook("r1"))
     accept(hook("r2"), late=["r1"])
     until(lambda: run(reader.now()) > look_at_receipt("r1").received_at + 1)
-    monkeypatch.setattr("relay.store.store.MARK_MS", 1)
+    monkeypatch.setattr("relay.store.store.DUPLICATE_MS", 1)
     assert accept(hook("r3")) == [("r3", False)]
 
 
@@ -173,7 +173,7 @@ def test_a_call_of_the_wrong_shape_is_refused_before_its_first_write(run, store,
     call = Caller(store.client, store.keys.prefix)
     hooks = [(id, "acme", "1", False, "", "", "", False) for id in ("r1", "r2")]
     with pytest.raises(redis.exceptions.ResponseError, match="as many bodies as hooks"):
-        run(call(Script("accept"), {"mark_ms": 1000, "late": [], "hooks": hooks}, b"one"))
+        run(call(Script("accept"), {"duplicate_ms": 1000, "answered_late": [], "hooks": hooks}, b"one"))
     assert run(store.client.keys(store.keys.prefix + "*")) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from relay.model import DeliveryState, Limit, Outcome, ReceiptState
 from relay.store.body import pack
 from relay.store.keys import INBOX, sink_queue
-from relay.store.wire import sink_claim_request
+from relay.store.requests import sink_claim_request
 from tests.integration.store.shapes import BODY, give_back, hook, new, routed, settlement
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from relay.model import DeliveryState, Outcome
 from relay.store.keys import INBOX, sink_queue
-from relay.store.wire import sink_claim_request
+from relay.store.requests import sink_claim_request
 from tests.integration.invariants import broken_invariants_of, read_store
 from tests.integration.store.shapes import hook, new, routed, settlement
 

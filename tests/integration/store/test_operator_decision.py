@@ -35,9 +35,9 @@ def test_what_was_held_is_delivered_when_a_person_saw_it(run, reader, after, con
     id = after(Outcome.UNKNOWN)
     assert confirm(id) is None
     found = look(id)
-    assert (found.state, found.reason) == (DeliveryState.DELIVERED, "anna says that it arrived")
+    assert (found.state, found.reason) == (DeliveryState.DELIVERED, "confirmed by anna")
     last = run(reader.story(id))[-1]
-    assert (last.number, last.outcome, last.reason) == (0, Outcome.DELIVERED, "anna says that it arrived")
+    assert (last.number, last.outcome, last.reason) == (0, Outcome.DELIVERED, "confirmed by anna")
 
 
 @pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.REJECTED, Outcome.SKIPPED])
@@ -45,7 +45,7 @@ def test_what_is_sent_again_begins_anew(run, reader, given, after, resend, look,
     id = after(outcome)
     assert resend(id) is None
     assert look(id).state is DeliveryState.PENDING
-    assert run(reader.story(id))[-1].reason == "anna had it sent again"
+    assert run(reader.story(id))[-1].reason == "resent by anna"
     (again,) = given.claim("w2").items
     assert (again.id, again.attempts, again.sending, again.sends) == (id, 0, False, 0)
     given.settled(again, Outcome.DELIVERED, 2)
@@ -64,7 +64,7 @@ def test_somebody_looks_at_what_is_sent_again_without_a_bell(run, store, after, 
 def test_only_what_is_held_can_be_confirmed(after, confirm, look, outcome):
     id = after(outcome)
     state = look(id).state
-    assert confirm(id) == f"it is {state}: only what is held can be said to have arrived"
+    assert confirm(id) == f"it is {state}: only a held delivery can be confirmed"
     assert look(id).state is state
 
 
@@ -72,7 +72,7 @@ def test_only_what_is_held_can_be_confirmed(after, confirm, look, outcome):
 def test_what_arrived_or_waits_is_not_sent_again(after, resend, look, outcome):
     id = after(outcome)
     state = look(id).state
-    assert resend(id) == f"it is {state}: only what is held, dead, cancelled or skipped can be sent again"
+    assert resend(id) == f"it is {state}: only a held, dead, cancelled or skipped delivery can be resent"
     assert look(id).state is state
 
 

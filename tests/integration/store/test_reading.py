@@ -5,10 +5,11 @@ import pytest
 from relay.errors import StoreUnavailable
 from relay.model import Outcome
 from relay.store.connect import connect
+from relay.store.gate import Gate
 from relay.store.keys import INBOX, sink_queue
 from relay.store.reader import Reader
+from relay.store.requests import sink_claim_request
 from relay.store.store import Store
-from relay.store.wire import sink_claim_request
 from tests.integration.store.shapes import hook
 
 
@@ -86,14 +87,22 @@ class TestSinks:
         assert (books.name, books.type) == ("books", "http")
         assert (books.waiting, books.in_flight, books.held, books.dead) == (2, 1, 1, 1)
         assert 0 <= books.oldest_due_ms < 60_000
-        assert (sms.waiting, sms.in_flight, sms.held, sms.dead, sms.oldest_due_ms, sms.gate) == (0, 0, 0, 0, None, {})
+        assert (sms.waiting, sms.in_flight, sms.held, sms.dead, sms.oldest_due_ms, sms.gate) == (
+            0,
+            0,
+            0,
+            0,
+            None,
+            Gate(),
+        )
 
     def test_the_gate_is_shown(self, run, store, reader, given):
         run(store.register_sinks({"books": "http"}))
         given.settled(given.leased(), Outcome.BLOCKED, gate_ms=60_000, delay_ms=60_000, reason="нет денег")
         (books,) = run(reader.sinks())
-        assert books.gate["reason"] == "нет денег"
-        assert set(books.gate) == {"until", "since", "reason"}
+        now = run(reader.now())
+        assert (books.gate.reason, books.gate.paused, books.gate.routes) == ("нет денег", False, {})
+        assert books.gate.since <= now < books.gate.closed_until(now)
         assert books.oldest_due_ms == 0  # not due yet
 
     def test_one_that_left_the_configuration_is_still_shown(self, run, store, reader, given):

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from relay.model import Limit
+from relay.store.requests import sink_claim_request
 from relay.store.shared_state import Quota, QuotaExceeded, SharedState
-from relay.store.wire import sink_claim_request
 
 HOUR = 3_600_000
 

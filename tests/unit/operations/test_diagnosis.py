@@ -5,6 +5,7 @@ import pytest
 from relay.accounts.source_health import SourceHealth
 from relay.operations.diagnosis import diagnose_sinks, diagnose_sources, diagnose_store
 from relay.operations.examination import Examination
+from relay.store.gate import Gate
 from relay.store.health import Durability, MemoryUse
 from relay.store.stored import SinkState
 
@@ -50,14 +51,14 @@ def test_each_problem_of_the_store_is_found_with_a_remedy(what, about, grade):
 @pytest.mark.parametrize(
     ("sink", "grades"),
     [
-        (SinkState("books", "http"), ["good"]),
-        (SinkState("gone", "http", waiting=2), ["bad"]),
-        (SinkState("gone", "http"), ["good"]),
-        (SinkState("sub-7", "subscriber", waiting=2), ["good"]),
-        (SinkState("sub-7", "subscriber", gate={"paused": "1", "reason": "410"}), ["warning"]),
-        (SinkState("books", "http", gate={"until": str(2 * HOUR), "reason": "401"}), ["bad"]),
-        (SinkState("books", "http", gate={"until": "1"}), ["good"]),
-        (SinkState("books", "http", held=1, dead=2), ["warning", "warning"]),
+        (SinkState(name="books", type="http"), ["good"]),
+        (SinkState(name="gone", type="http", waiting=2), ["bad"]),
+        (SinkState(name="gone", type="http"), ["good"]),
+        (SinkState(name="sub-7", type="subscriber", waiting=2), ["good"]),
+        (SinkState(name="sub-7", type="subscriber", gate=Gate(paused=True, reason="410")), ["warning"]),
+        (SinkState(name="books", type="http", gate=Gate(until=2 * HOUR, reason="401")), ["bad"]),
+        (SinkState(name="books", type="http", gate=Gate(until=1)), ["good"]),
+        (SinkState(name="books", type="http", held=1, dead=2), ["warning", "warning"]),
     ],
 )
 def test_a_sink_that_is_closed_unknown_or_has_deliveries_for_a_person_is_found(sink, grades):
@@ -66,7 +67,7 @@ def test_a_sink_that_is_closed_unknown_or_has_deliveries_for_a_person_is_found(s
 
 
 def test_a_paused_subscriber_comes_with_the_command_that_enables_it():
-    paused = SinkState("sub-7", "subscriber", gate={"paused": "1", "reason": "410"})
+    paused = SinkState(name="sub-7", type="subscriber", gate=Gate(paused=True, reason="410"))
     (diagnosis,) = diagnose_sinks(examination(sinks=[paused]), {})
     assert (diagnosis.found, diagnosis.advice) == ("paused: 410", "relay subscriptions enable 7")
 

@@ -3,24 +3,25 @@
 import pytest
 
 from relay.cli.display.stats import format_gate
+from relay.store.gate import Gate
 
 NOW = 1_795_443_326_526
 
 
 @pytest.mark.parametrize(
-    ("fields", "text"),
+    ("gate", "text"),
     [
-        ({}, "open"),
-        ({"paused": "1"}, "paused"),
-        ({"until": str(NOW - 1), "reason": "401"}, "open"),
-        ({"route:invoices": str(NOW - 1)}, "open"),
+        (Gate(), "open"),
+        (Gate(paused=True), "paused"),
+        (Gate(until=NOW - 1, reason="401"), "open"),
+        (Gate(routes={"invoices": NOW - 1}), "open"),
     ],
 )
-def test_an_open_or_paused_gate_is_one_word(fields: dict[str, str], text: str) -> None:
-    assert format_gate(fields, NOW) == text
+def test_an_open_or_paused_gate_is_one_word(gate: Gate, text: str) -> None:
+    assert format_gate(gate, NOW) == text
 
 
 def test_a_closed_gate_says_why_and_which_routes() -> None:
-    text = format_gate({"until": str(NOW + 1000), "reason": "401 Unauthorized", "route:invoices": str(NOW + 1000)}, NOW)
+    text = format_gate(Gate(until=NOW + 1000, reason="401 Unauthorized", routes={"invoices": NOW + 1000}), NOW)
     assert "401 Unauthorized" in text
     assert "invoices closed until" in text

@@ -1,0 +1,48 @@
+"""The gate of a queue: whether deliveries may leave it now."""
+
+from collections.abc import Mapping
+
+from relay.model import Record
+from relay.store.keys import GateField
+
+
+class Gate(Record, omit_defaults=True):
+    """What keeps deliveries back. Times are epoch milliseconds; the gate of a queue that is open has no fields."""
+
+    paused: bool = False  # until a person, or a subscription that is enabled again, opens it
+    until: int | None = None  # then one delivery is let through, and what comes of it opens or closes the gate
+    since: int | None = None
+    reason: str = ""
+    routes: Mapping[str, int] = {}  # closed routes: until when each is
+
+    def closed(self, now: int) -> bool:
+        """Return whether nothing leaves the queue."""
+        return self.paused or self.closed_until(now) is not None
+
+    def closed_until(self, now: int) -> int | None:
+        """Return until when the sink's answers closed it; None where they did not, or that is over."""
+        return self.until if self.until is not None and self.until > now else None
+
+    def closed_routes(self, now: int) -> dict[str, int]:
+        """Return the routes of which nothing leaves the queue, each with the end of that."""
+        return {name: until for name, until in self.routes.items() if until > now}
+
+
+def read_gate(fields: Mapping[bytes, bytes]) -> Gate:
+    """Return a gate from its hash."""
+    text = {name.decode(): value.decode() for name, value in fields.items()}
+    return Gate(
+        paused=GateField.PAUSED in text,
+        until=_time(text.get(GateField.UNTIL)),
+        since=_time(text.get(GateField.SINCE)),
+        reason=text.get(GateField.REASON, ""),
+        routes={
+            name.removeprefix(GateField.ROUTE): int(until)
+            for name, until in text.items()
+            if name.startswith(GateField.ROUTE)
+        },
+    )
+
+
+def _time(text: str | None) -> int | None:
+    return None if text is None else int(text)

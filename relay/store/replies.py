@@ -1,0 +1,59 @@
+"""Read the replies to claims. Pure."""
+
+from collections.abc import Sequence
+
+from relay.model import Delivery, Receipt
+from relay.store.body import unpack
+from relay.store.records import Claim, Job
+from relay.store.wire import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply
+
+
+def claimed_receipts(reply: ClaimReply[ClaimedReceipt], token: str, blobs: Sequence[bytes]) -> Claim[Receipt]:
+    """Read what was taken of the inbox; the blobs are the bodies."""
+    items = [
+        Receipt(
+            id=id,
+            source=row.source,
+            received_at=row.received_at,
+            body=unpack(body) if row.compressed else body,
+            content_type=row.content_type,
+            user_agent=row.user_agent,
+            request_id=row.request_id,
+            deaths=row.deaths,
+        )
+        for id, row, body in zip(reply.ids, reply.rows, blobs, strict=True)
+    ]
+    return Claim(token=token, items=items, poisoned=reply.poisoned, wait_ms=reply.wait_ms)
+
+
+def claimed_deliveries(reply: ClaimReply[ClaimedDelivery], token: str, blobs: Sequence[bytes]) -> Claim[Delivery]:
+    """Read what was taken of a queue of deliveries; the blobs are their contents."""
+    items = [
+        Delivery(
+            id=id,
+            event_id=row.event_id,
+            source=row.source,
+            route=row.route,
+            sink=row.sink,
+            content=content,
+            accepted_at=row.accepted_at,
+            created_at=row.created_at,
+            attempts=row.attempts,
+            deaths=row.deaths,
+            token=token,
+            sending=row.sent_at > 0,
+            sent_at=row.sent_at or None,
+            sends=row.sends,
+        )
+        for id, row, content in zip(reply.ids, reply.rows, blobs, strict=True)
+    ]
+    return Claim(token=token, items=items, poisoned=reply.poisoned, wait_ms=reply.wait_ms, batched=reply.batched)
+
+
+def claimed_jobs(reply: ClaimReply[ClaimedJob], token: str) -> Claim[Job]:
+    """Read what was taken of the jobs."""
+    jobs = [
+        Job(id=id, kind=row.kind, args=row.args.encode(), token=token)
+        for id, row in zip(reply.ids, reply.rows, strict=True)
+    ]
+    return Claim(token=token, items=jobs, poisoned=reply.poisoned, wait_ms=reply.wait_ms)

@@ -1,0 +1,64 @@
+"""relay/store/keys.py names every key, field and counter that the scripts use, and none that they do not."""
+
+import inspect
+
+import pytest
+
+from relay.store import keys
+from relay.store.keys import Keys
+from tests.unit.store.lua_source import SCRIPTS, counters, fields, key_kinds, tables
+
+FIELDS = {
+    "r:": keys.ReceiptField,
+    "d:": keys.DeliveryField,
+    "j:": keys.JobField,
+    "gate:": keys.GateField,
+    "subscriptions": keys.SubscriptionsField,
+}
+RECORDS = ("r:", "d:", "j:")  # of what is claimed
+FREE = ("stats", "once:", "subscriptions:")  # hashes whose fields are names of their own
+ONLY_IN_PYTHON = {"sinks", "session"}
+
+
+def named(kind: type) -> set[str]:
+    return {value for name, value in vars(kind).items() if name.isupper()}
+
+
+def declared_kinds() -> set[str]:
+    """How every key begins that `Keys` makes."""
+    made = Keys("x")
+    attributes = [key for name, key in vars(made).items() if name != "prefix"]
+    methods = [
+        method(*["y" for _ in inspect.signature(method).parameters])
+        for name, method in inspect.getmembers(made, inspect.ismethod)
+        if not name.startswith("_")
+    ]
+    return {key.removeprefix(made.prefix).partition(":")[0] for key in [*attributes, *methods]}
+
+
+def used_fields() -> dict[str, set[str]]:
+    used: dict[str, set[str]] = {kind: set() for kind in FIELDS}
+    for script in SCRIPTS:
+        for kind, name in fields(script):
+            if kind in FREE:
+                continue
+            for one in RECORDS if kind == "*" else [kind]:
+                used[one].add(name)
+    for kind, names in tables("_claiming", "FIELDS").items():
+        used[f"{kind}:"].update(names)
+    return used
+
+
+def test_every_key_is_named():
+    records = {kind.removesuffix(":") for kind in RECORDS}  # of which the script puts the kind together
+    used = {kind for script in SCRIPTS for kind in key_kinds(script)} | records
+    assert used | ONLY_IN_PYTHON == declared_kinds()
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_every_field_is_named(kind):
+    assert used_fields()[kind] == named(FIELDS[kind])
+
+
+def test_every_counter_is_named():
+    assert {name for script in SCRIPTS for name in counters(script)} == named(keys.Counter)

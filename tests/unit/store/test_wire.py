@@ -1,0 +1,86 @@
+"""The order of a row's values is written in Python, and the scripts have the same."""
+
+import msgspec
+import pytest
+
+from relay.model import Limit, Record, RoutedEvent
+from relay.store import wire
+from relay.store.shared_state import Quota
+from tests.unit.store.lua_source import members, parameters, places, tables, unpacked
+
+UNPACKED = [
+    ("accept", "hook", wire.HookRow),
+    ("save_routed", "delivery", wire.DeliveryRow),
+    ("save_routed", "event", RoutedEvent),
+    ("complete_lookups", "item", wire.LookupRow),
+    ("mark_sending", "item", wire.LeaseRow),
+    ("spend_quotas", "quota", Quota),
+    ("_limits", "limit", Limit),
+]
+CLAIMED = [("r", wire.ClaimedReceipt), ("d", wire.ClaimedDelivery), ("j", wire.ClaimedJob)]
+MAPS = [
+    ("save_routed", "receipt", wire.RoutedRow),
+    ("_settling", "request", wire.SettleRequest),
+    ("_claiming", "request", wire.ClaimRequest),
+]
+
+
+@pytest.mark.parametrize(("script", "row", "kind"), UNPACKED)
+def test_a_script_names_the_values_of_a_row_as_python_does(script, row, kind):
+    found = unpacked(script, row)
+    for names in found:
+        expected = kind.__struct_fields__[: len(names)]
+        assert [name if name != "_" else field for name, field in zip(names, expected, strict=True)] == list(expected)
+    assert {name for names in found for name in names} - {"_"} == set(kind.__struct_fields__)
+
+
+def test_a_settlement_s_values_are_where_the_script_takes_them_from():
+    names = [name.lower() for name in places("_settling")]
+    assert names == list(wire.SettlementRow.__struct_fields__)
+    assert list(places("_settling").values()) == list(range(1, len(names) + 1))
+
+
+def test_the_first_value_of_what_was_routed_is_its_index_or_id():
+    found = places("save_routed")
+    assert RoutedEvent.__struct_fields__[found["INDEX"] - 1] == "index"
+    assert wire.DeliveryRow.__struct_fields__[found["ID"] - 1] == "id"
+
+
+@pytest.mark.parametrize(("kind", "row"), CLAIMED)
+def test_a_claim_returns_the_fields_that_python_reads(kind, row):
+    assert tables("_claiming", "FIELDS")[kind] == list(row.__struct_encode_fields__)
+
+
+def test_a_claim_finds_in_its_fields_what_it_looks_at():
+    found = places("_claiming")
+    assert all(row.__struct_fields__[found["DEATHS"] - 1] == "deaths" for _, row in CLAIMED)
+    assert wire.ClaimedDelivery.__struct_fields__[found["ROUTE"] - 1] == "route"
+    assert wire.ClaimedDelivery.__struct_fields__[found["CONTENT"] - 1] == "content_id"
+    assert wire.ClaimedReceipt.__struct_fields__[found["SIZE"] - 1] == "size"
+
+
+def test_a_claim_answers_in_the_order_that_python_reads():
+    assert parameters("_claiming", "claim_reply") == list(wire.ClaimReply.__struct_fields__)
+
+
+@pytest.mark.parametrize(("script", "variable", "request_type"), MAPS)
+def test_a_script_reads_every_name_of_a_request_and_no_other(script, variable, request_type):
+    assert members(script, variable) == set(request_type.__struct_fields__)
+
+
+def test_no_row_is_left_out_here():
+    checked = {kind for _, _, kind in UNPACKED} | {row for _, row in CLAIMED} | {wire.SettlementRow, wire.ClaimReply}
+    rows = {
+        kind for kind in vars(wire).values()
+        if isinstance(kind, type) and issubclass(kind, Record) and kind.__struct_config__.array_like
+    }  # fmt: skip
+    assert rows <= checked
+
+
+def test_a_number_that_was_never_written_is_read_as_none_was():
+    """The script answers 0 in its place; all else is text as it stands in the hash."""
+    values = ["0", "r1.0", "acme", "invoices", "5", "6", "0", "0", "c", "0", "books"]
+    reply = msgspec.msgpack.encode([0, [], ["d1"], [values], False])
+    decoded = msgspec.msgpack.decode(reply, type=wire.ClaimReply[wire.ClaimedDelivery], strict=False)
+    (row,) = decoded.rows
+    assert (row.deaths, row.accepted_at, row.sent_at, row.sends, row.sink) == (0, 5, 0, 0, "books")
