@@ -147,7 +147,7 @@ def _deliveries_for_a_person(sink: SinkState) -> Iterator[Diagnosis]:
     if sink.dead:
         means = "they were given up; nothing of them is lost"
         advice = f"relay deliveries list --sink {sink.name} --state dead shows why"
-        yield Diagnosis(about=about, grade="warning", found=f"{sink.dead} dead letters", means=means, advice=advice)
+        yield Diagnosis(about=about, grade="warning", found=f"{sink.dead} dead letter(s)", means=means, advice=advice)
 
 
 def diagnose_sources(sources: Mapping[str, SourceHealth | None]) -> Iterator[Diagnosis]:

@@ -26,7 +26,7 @@ def _format_receipt(receipt: StoredReceipt) -> Iterator[str]:
     yield f"  {format_time(receipt.received_at)}  {origin} {receipt.source}, {receipt.size} bytes{sender}"
     if receipt.duplicates:
         last = format_time(receipt.last_duplicate_at)
-        yield f"  {last}  last of {receipt.duplicates} duplicate(s), not routed again"
+        yield f"  {last}  duplicate received, {receipt.duplicates} in all: not routed again"
     version = f" under configuration {receipt.config}" if receipt.config else ""
     yield f"  {_format_state(receipt.state, receipt.reason)}{version}"
 
