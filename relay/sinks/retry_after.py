@@ -1,15 +1,15 @@
-"""The Retry-After header (RFC 9110, 10.2.3)."""
+"""Parsing the Retry-After header (RFC 9110, 10.2.3)."""
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-MAX_RETRY_AFTER_MS = 24 * 3600 * 1000  # nobody means "next year": look again tomorrow
+MAX_RETRY_AFTER_MS = 24 * 3600 * 1000  # a mistake may say "next year": try again tomorrow
 
 
 def parse_retry_after(value: str | None, now: int) -> int | None:
-    """Read seconds or an HTTP date as milliseconds from `now` (epoch milliseconds), at most a day.
+    """Return how many milliseconds to wait from `now` (epoch milliseconds), at most a day.
 
-    None where the header is absent or says nothing readable. A date in the past is 0.
+    The header has seconds or an HTTP date. None where it is absent or not readable. A date in the past is 0.
     """
     if not value:
         return None
@@ -19,6 +19,6 @@ def parse_retry_after(value: str | None, now: int) -> int | None:
         date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    if date.tzinfo is None:  # "-0000": no zone stated, and HTTP dates are always GMT
+    if date.tzinfo is None:  # "-0000" states no zone, and HTTP dates are always GMT
         date = date.replace(tzinfo=UTC)
     return min(max(int(date.timestamp() * 1000) - now, 0), MAX_RETRY_AFTER_MS)

@@ -1,8 +1,9 @@
-"""Addresses that come from outside are not trusted: a subscriber must not make the relay call what only we can reach.
+"""Protection against server-side request forgery: a subscriber's URL must not reach the relay's own network.
 
-Three walls. `check_url` refuses what an address itself says: at subscribing, and again before every attempt. At every
-connection the name is resolved once, each answer is checked, and the connection goes to the addresses that passed: a
-name that answers otherwise a moment later changes nothing. Redirects are not followed (`relay.transport`).
+1. `url_refusal` checks the URL itself, when it is subscribed and before every attempt.
+2. `CheckedResolver` resolves the name for every connection, checks each address, and the connection goes to the checked
+   addresses only: it does not help to let the name resolve to another address a moment later.
+3. Redirects are not followed (`relay.transport`).
 """
 
 import asyncio
@@ -21,19 +22,19 @@ from relay.config.scalars import TrustedHost
 from relay.transport import Session
 
 PORTS = frozenset({80, 443, 8080, 8443})
-"""Where web servers of applications are; any other may be a database. What is allowed by name may have any port."""
+"""Ports of web servers; any other may be a database. A host that `allow` names may have any port."""
 
-Lookup: TypeAlias = Callable[[str], Iterable[str]]
-"""Gives the addresses of a name; may block; raises OSError."""
+ResolveName: TypeAlias = Callable[[str], Iterable[str]]
+"""Returns the addresses of a name. May block. Raises OSError."""
 
-_LOOKUPS = 16  # at a time: a name whose servers hang keeps one busy until the system's resolver gives up
-_UNWRITTEN = re.compile(r"(0[xX][0-9a-fA-F]*|[0-9]+)\Z")  # a last label like this makes a name an IPv4 address
-_CONFUSING = re.compile(r"[\x00-\x20\x7f\\]")  # readers of addresses differ over them
+_THREADS = 16  # names resolved at a time: a name server that hangs occupies one until the system gives up
+_NUMERIC_LABEL = re.compile(r"(0[xX][0-9a-fA-F]*|[0-9]+)\Z")  # as the last one it makes a name an IPv4 address
+_CONFUSING = re.compile(r"[\x00-\x20\x7f\\]")  # URL parsers disagree about them
 
 _FORBIDDEN = [
     (ip_network(network), what)
     for what, networks in {
-        # The first that fits is told, so the particular comes before the general.
+        # The first match is reported, so particular networks come before general ones.
         "a cloud's metadata service": "169.254.169.254/32 168.63.129.16/32 100.100.100.200/32 fd00:ec2::254/128",
         "unspecified": "0.0.0.0/8 ::/128",
         "loopback": "127.0.0.0/8 ::1/128",
@@ -43,18 +44,18 @@ _FORBIDDEN = [
         "multicast": "224.0.0.0/4 ff00::/8",
         "for documentation": "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20",
         "for benchmarks": "198.18.0.0/15 2001:2::/48",
-        "an IPv4 address in IPv6 clothes": "::/96 ::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32",
+        "an IPv4 address within IPv6": "::/96 ::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32",
         "reserved": "192.0.0.0/24 192.88.99.0/24 240.0.0.0/4 100::/64 2001::/23 5f00::/16",
     }.items()
     for network in networks.split()
 ]
-_UNICAST = IPv6Network("2000::/3")  # all that is given out of IPv6
+_PUBLIC_IPV6 = IPv6Network("2000::/3")  # all that is assigned so far
 
 
 def url_refusal(url: str, allow: Collection[TrustedHost] = ()) -> str | None:
-    """Return why a subscriber's address is refused, by what it says itself; None where nothing speaks against it.
+    """Return why a subscriber's URL is refused; None where it is allowed. Pure: a name is not resolved.
 
-    `allow` holds networks and names that the operator trusts. A name is not resolved here. Pure.
+    `allow` holds networks and host names that the operator trusts.
     """
     if _CONFUSING.search(url):
         return "it has spaces, control characters or backslashes"
@@ -69,18 +70,18 @@ def url_refusal(url: str, allow: Collection[TrustedHost] = ()) -> str | None:
     if "@" in authority:
         return "a name or password in it is not possible"
     host = parsed.raw_host.rstrip(".").lower()
-    return None if host in allow else _check_host(host, parsed.port, allow)
+    return None if host in allow else _host_refusal(host, parsed.port, allow)
 
 
-def _check_host(host: str, port: int | None, allow: Collection[TrustedHost]) -> str | None:
-    if (address := _written_address(host)) is not None:
+def _host_refusal(host: str, port: int | None, allow: Collection[TrustedHost]) -> str | None:
+    if (address := _literal_address(host)) is not None:
         if _trusted(address, allow):
             return None
         if reason := ip_refusal(address, allow):
             return reason
     elif "%" in host:
         return f"{host} is not a host name"
-    elif _UNWRITTEN.match(host.rpartition(".")[2]):
+    elif _NUMERIC_LABEL.match(host.rpartition(".")[2]):
         return f"{host} is an unusual form of an IPv4 address: write four decimal numbers"
     elif host == "localhost" or host.endswith(".localhost"):
         return f"{host} is loopback"
@@ -90,13 +91,13 @@ def _check_host(host: str, port: int | None, allow: Collection[TrustedHost]) -> 
 
 
 def ip_refusal(address: IPv4Address | IPv6Address, allow: Collection[TrustedHost] = ()) -> str | None:
-    """Return why nothing may be sent to an address; None where it is public, or the operator trusts it. Pure."""
+    """Return why nothing may be sent to an IP address; None where it is public or in `allow`. Pure."""
     if _trusted(address, allow):
         return None
     for network, what in _FORBIDDEN:
         if address in network:
             return f"{address} is {what}"
-    if isinstance(address, IPv6Address) and address not in _UNICAST:
+    if isinstance(address, IPv6Address) and address not in _PUBLIC_IPV6:
         return f"{address} is no public address"
     return None
 
@@ -105,47 +106,49 @@ def _trusted(address: IPv4Address | IPv6Address, allow: Collection[TrustedHost])
     return any(not isinstance(trusted, str) and address in trusted for trusted in allow)
 
 
-def _written_address(host: str) -> IPv4Address | IPv6Address | None:
+def _literal_address(host: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(host)
     except ValueError:
         return None
 
 
-def look_up(name: str) -> list[str]:
-    """Ask the system for the addresses of a name. Blocks. Raises OSError."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
+def resolve_name(name: str) -> list[str]:
+    """Return the addresses of a name from the system's resolver. Blocks. Raises OSError."""
+    return [str(address[4][0]) for address in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
 
 
 class CheckedResolver:
-    """Resolve names to addresses that passed the check, and to no others.
+    """Resolves names to those of their addresses that `ip_refusal` allows.
 
-    In threads of its own: those that the process shares must not wait for somebody's name servers.
+    It has threads of its own, so that a subscriber's slow name servers do not occupy the threads of the process.
     """
 
-    def __init__(self, allow: Callable[[], Collection[TrustedHost]], look_up: Lookup = look_up) -> None:
+    def __init__(self, allow: Callable[[], Collection[TrustedHost]], resolve_name: ResolveName = resolve_name) -> None:
         self._allow = allow
-        self._look_up = look_up
-        self._threads = ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="outside-names")
+        self._resolve_name = resolve_name
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="subscriber-names")
 
     async def resolve(self, host: str) -> list[str]:
-        """Return the checked addresses of a name. Raises OSError, saying why none of its addresses may be called."""
+        """Return the allowed addresses of a name. Raises OSError, saying why none of its addresses may be called."""
         loop, allow = asyncio.get_running_loop(), self._allow()
-        found = [ip_address(text) for text in await loop.run_in_executor(self._threads, self._look_up, host)]
-        refused = {} if host.rstrip(".").lower() in allow else {a: ip_refusal(a, allow) for a in found}
-        passed = [address for address in found if not refused.get(address)]
-        if not passed:
+        addresses = [ip_address(text) for text in await loop.run_in_executor(self._threads, self._resolve_name, host)]
+        refused = {} if host.rstrip(".").lower() in allow else {a: ip_refusal(a, allow) for a in addresses}
+        allowed = [address for address in addresses if not refused.get(address)]
+        if not allowed:
             raise OSError(errno.EACCES, "; ".join(map(str, refused.values())) or "the name has no address")
-        return list(map(str, passed))
+        return list(map(str, allowed))
 
     async def close(self) -> None:
-        """Return the threads back."""
+        """Stop the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def open_guarded_session(allow: Callable[[], Collection[TrustedHost]], look_up: Lookup = look_up) -> Session:
-    """Open the session for addresses from outside. To be called inside the running loop, and closed there.
+def open_guarded_session(
+    allow: Callable[[], Collection[TrustedHost]], resolve_name: ResolveName = resolve_name
+) -> Session:
+    """Open a session for subscribers' URLs. Open and close it inside the running loop.
 
-    A written IP address never comes to a resolver: `check_url` must have passed before.
+    A literal IP address is never resolved, so each URL must have passed `url_refusal` before.
     """
-    return Session(CheckedResolver(allow, look_up))
+    return Session(CheckedResolver(allow, resolve_name))

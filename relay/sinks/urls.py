@@ -1,4 +1,4 @@
-"""Joining what a route rendered to the address that an operator configured, without ever leaving that address."""
+"""URLs of sinks: checking the configured one, and joining it with rendered paths and queries that cannot leave it."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,11 @@ from relay.errors import RejectDelivery
 
 _ESCAPED = re.compile(r"(%[0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_PLAIN = re.compile(r"(/[A-Za-z0-9_~-]+)+/?")  # what every path but a few is
+_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_~-]+)+/?")  # needs no quoting; nearly every path
 
 
 def check_url(text: str) -> str:
-    """Return the address in its encoded form. Raise ValueError saying what would be right."""
+    """Return a configured URL in its encoded form. Raise ValueError saying what would be right."""
     url = URL(text)
     if url.scheme not in ("http", "https") or not url.raw_host:
         raise ValueError(f"{text!r} is not an address: write it in full, such as https://books.example.com/api")
@@ -32,26 +32,26 @@ def check_url(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def join_url(address: str, path: str = "", query: str = "") -> URL:
-    """Join an address, a path made by `safe_path` and a query made by `encode_pairs`."""
+    """Join a URL, a path from `safe_path` and a query from `encode_pairs`."""
     base, _, own_query = address.partition("?")
     queries = "&".join(part for part in (own_query, query) if part)
-    whole = base.rstrip("/") + path if path else base
-    return URL(f"{whole}?{queries}" if queries else whole, encoded=True)
+    joined = base.rstrip("/") + path if path else base
+    return URL(f"{joined}?{queries}" if queries else joined, encoded=True)
 
 
 def safe_path(path: str) -> str:
-    """Quote a rendered path. Raise RejectDelivery where it would lead out of the sink's address or misses a value."""
-    if not path or _PLAIN.fullmatch(path):
+    """Quote a rendered path. Raise RejectDelivery where it would leave the sink's address or lacks a value."""
+    if not path or _PLAIN_PATH.fullmatch(path):
         return path
     rooted = path if path.startswith("/") else f"/{path}"
-    plain = unquote(rooted)
-    if _CONTROL.search(plain) or "\\" in plain:
+    unquoted = unquote(rooted)
+    if _CONTROL.search(unquoted) or "\\" in unquoted:
         raise RejectDelivery(f"path: {path!r} has characters that no path may have")
     if "?" in rooted or "#" in rooted:
         raise RejectDelivery(f"path: {path!r} has a ? or #: what follows ? belongs under query")
-    if "//" in plain:
+    if "//" in unquoted:
         raise RejectDelivery(f"path: {path!r} has an empty part: is a value missing?")
-    if {".", ".."} & set(plain.split("/")):
+    if {".", ".."} & set(unquoted.split("/")):
         raise RejectDelivery(f"path: {path!r} would lead out of the sink's address")
     return "".join(
         part if _ESCAPED.fullmatch(part) else quote(part, safe="/:@!$&'()*+,;=~") for part in _ESCAPED.split(rooted)

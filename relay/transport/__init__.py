@@ -1,8 +1,8 @@
-"""HTTP/1.1 as values: a request in, and out either an answer or why there is none. Knows nothing of any vendor.
+"""HTTP/1.1 calls: `call` sends a Request and returns a Response, or a TransportFailure that says why there is none.
 
-What matters about a failure is one question: may the other side have acted on it? `TransportFailure.sent` answers it,
-and says yes wherever that cannot be known. That is why the exchange is the relay's own, over httptools' parser: no
-client library says it, and those that nearly do cost several times as much.
+What matters about a failure is whether the other side may have acted on the request. `TransportFailure.sent` says so,
+and is true wherever that cannot be known. This is why the relay has its own exchange, over httptools' parser: no client
+library reports it, and those that nearly do cost several times as much.
 """
 
 from relay.transport.messages import Answer, Request, Response, TransportFailure

@@ -1,4 +1,4 @@
-"""One connection, and the one exchange that is on it."""
+"""One connection, which carries one exchange at a time."""
 
 import asyncio
 from typing import cast
@@ -10,12 +10,12 @@ from relay.transport.response_parser import ResponseParser
 
 
 class Connection(asyncio.Protocol):
-    """Writes requests and reads their answers, one at a time."""
+    """Writes requests and reads their answers, one after another."""
 
     def __init__(self) -> None:
         self.idle_until = 0.0  # by the loop's clock
-        self.wrote = False  # whether anything of the last request has left
-        self._reader = ResponseParser()
+        self.wrote = False  # whether any byte of the last request has been written
+        self._parser = ResponseParser()
         self._answer: asyncio.Future[Response] | None = None
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -26,16 +26,16 @@ class Connection(asyncio.Protocol):
         return not self._transport.is_closing()
 
     async def exchange(self, message: bytes, deadline: float) -> Response:
-        """Write a request and read its answer until `deadline` (the loop's clock). Only on a usable connection.
+        """Write a request and read its answer until `deadline` (the loop's clock). The connection must be usable.
 
-        Raises OSError (also TimeoutError) and HttpParserError. Afterwards the connection is usable where another
-        exchange may follow on it; otherwise, and where this is cancelled, it is closed.
+        Raises OSError (TimeoutError included) and HttpParserError. Afterwards the connection is usable where another
+        exchange may follow on it; otherwise, and when this is cancelled, it is closed.
         """
-        self._reader.begin()
+        self._parser.begin()
         self.wrote = False
         self._answer = self._loop.create_future()
-        timer = self._loop.call_at(deadline, self._give_up)
-        # Behind whatever else begins in this turn of the loop: many requests in a row wake those who read them once.
+        timer = self._loop.call_at(deadline, self._time_out)
+        # Write at the end of the loop tick: the requests of one tick reach a server together, which wakes it once.
         self._loop.call_soon(self._write, message)
         try:
             answer = await self._answer
@@ -45,28 +45,28 @@ class Connection(asyncio.Protocol):
         finally:
             timer.cancel()
             self._answer = None
-        # They may answer before they have read all of it, and go on reading.
-        if not self._reader.reusable or self._transport.get_write_buffer_size():
+        # They may answer before they have read the whole request: then the rest of it is still to be written.
+        if not self._parser.reusable or self._transport.get_write_buffer_size():
             self._transport.abort()
         return answer
 
     def abort(self) -> None:
-        """Close it now."""
+        """Close the connection at once."""
         self._transport.abort()
 
     def _write(self, message: bytes) -> None:
-        if not self.usable or self._answer is None or self._answer.done():  # it has ended before it began
+        if not self.usable or self._answer is None or self._answer.done():  # it has ended before anything was written
             return
         try:
             self._transport.write(message)
             self.wrote = True
-        except Exception as error:  # noqa: BLE001  who waits for the answer is told, not the loop
-            self._end(None, error)
+        except Exception as error:  # noqa: BLE001  it belongs to the caller of `exchange`, not to the loop
+            self._finish(None, error)
 
-    def _give_up(self) -> None:
-        self._end(self._reader.stop(ended=False), TimeoutError("no answer in time"))
+    def _time_out(self) -> None:
+        self._finish(self._parser.stop(ended=False), TimeoutError("no answer in time"))
 
-    def _end(self, answer: Response | None, error: Exception) -> None:
+    def _finish(self, answer: Response | None, error: Exception) -> None:
         if self._answer is None or self._answer.done():
             return
         if answer is not None:
@@ -74,27 +74,29 @@ class Connection(asyncio.Protocol):
         else:
             self._answer.set_exception(error)
 
-    # What the loop calls.
+    # The methods of asyncio.Protocol.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Keep the transport."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Read a piece of the answer. What nobody asked for ends the connection: a server says so that it closes."""
+        """Read a part of the answer. Bytes outside of an exchange close the connection: nobody asked for them."""
         if self._answer is None or self._answer.done() or not self.wrote:
             self._transport.abort()
             return
         try:
-            self._reader.feed(data)
+            self._parser.feed(data)
         except HttpParserError as error:
-            self._end(None, error)
+            self._finish(None, error)
             return
-        if self._reader.response is not None:
-            self._answer.set_result(self._reader.response)
+        if self._parser.response is not None:
+            self._answer.set_result(self._parser.response)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """End what waits for an answer."""
-        self._end(self._reader.stop(ended=error is None), error or ConnectionResetError("they closed the connection"))
+        """End the exchange that waits for an answer."""
+        self._finish(
+            self._parser.stop(ended=error is None), error or ConnectionResetError("they closed the connection")
+        )
         if not self.lost.done():
             self.lost.set_result(None)

@@ -1,4 +1,4 @@
-"""What goes out and what comes back, as values; and a request as the bytes it is on the wire. Pure."""
+"""Requests and their answers as values, and the bytes of a request on the wire. Pure."""
 
 import ssl
 from collections.abc import Mapping
@@ -13,25 +13,25 @@ from relay.model import Record
 FailureKind: TypeAlias = Literal["dns", "connect", "tls", "timeout_before_write", "timeout", "reset", "protocol"]
 
 _USER_AGENT: Final = f"amo-relay/{relay.__version__}"
-_WITH_A_BODY: Final = frozenset({"POST", "PUT", "PATCH"})  # their length is said even where there is nothing in it
+_METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})  # they state a Content-Length even where it is 0
 
 
 class Request(Record):
-    """What to send, and how long all of it may take. Its repr names the target only: the rest has secrets in it."""
+    """What to send, and how long the whole call may take. Its repr names the target only: the rest may be secret."""
 
     method: str
     url: URL
     headers: Mapping[str, str]
     body: bytes
     timeout_ms: int
-    tls: ssl.SSLContext | None = None  # one that shows our certificate
+    tls: ssl.SSLContext | None = None  # one that presents a client certificate
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url.origin()}{self.url.raw_path} {len(self.body)} bytes>"
 
 
 class Response(Record):
-    """What they answered. `truncated`: the body is only the beginning, by our cap or because they stopped."""
+    """What they answered. `truncated`: the body is only its beginning, because it is too large or broke off."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,7 +40,7 @@ class Response(Record):
 
 
 class TransportFailure(Record):
-    """Why there is no answer. `sent`: some of the request may have reached them."""
+    """Why there is no answer. `sent`: part of the request may have reached them."""
 
     kind: FailureKind
     reason: str
@@ -52,7 +52,7 @@ Answer: TypeAlias = Response | TransportFailure
 
 
 def to_wire(request: Request) -> bytes:
-    """Write a request. Raises ValueError for a header that would end its line, or that is no Unicode.
+    """Return the bytes of a request. Raises ValueError for a header with a line break, or that is no valid Unicode.
 
     No cookies and no Accept-Encoding: answers are small, and a sink that must ask for gzip does so in its headers.
     """
@@ -60,11 +60,11 @@ def to_wire(request: Request) -> bytes:
     headers.setdefault("Host", url.host_port_subcomponent or "")
     headers.setdefault("User-Agent", _USER_AGENT)
     headers.setdefault("Accept", "*/*")
-    if request.body or request.method in _WITH_A_BODY:
+    if request.body or request.method in _METHODS_WITH_BODY:
         headers["Content-Length"] = str(len(request.body))
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
     head = f"{request.method} {url.raw_path_qs} HTTP/1.1\r\n{''.join(lines)}\r\n"
-    ends = len(lines) + 2
-    if head.count("\n") != ends or head.count("\r") != ends or "\0" in head:
+    line_ends = len(lines) + 2
+    if head.count("\n") != line_ends or head.count("\r") != line_ends or "\0" in head:
         raise ValueError("a header with a line break in it cannot be sent")
     return head.encode() + request.body

@@ -1,4 +1,4 @@
-"""Connections to the others, kept open between calls, and the calls themselves."""
+"""Calls, and the connections that are kept open between them."""
 
 import asyncio
 import ssl
@@ -9,33 +9,32 @@ from typing import Self, TypeAlias
 
 from aiohappyeyeballs import start_connection
 from httptools import HttpParserError
-from yarl import URL
 
 from relay.transport.connection import Connection
 from relay.transport.messages import Answer, FailureKind, Request, TransportFailure, to_wire
 from relay.transport.resolver import Resolver, SystemResolver, endpoints
 
 CONNECT_TIMEOUT_S = 5.0
-RECONNECT_PAUSE_S = 0.1  # a restarting server is back by then, or not for long
-KEPT_S = 15.0  # an idle connection; one that they close before is not used again
-_OTHER_ADDRESS_S = 0.25  # for so long one address is tried alone (RFC 8305)
+RECONNECT_PAUSE_S = 0.1  # time for a server that is just being restarted
+IDLE_S = 15.0  # how long an unused connection is kept; one that they close earlier is not used again
+_NEXT_ADDRESS_S = 0.25  # after this an attempt at the next address begins beside the first (RFC 8305)
 
 _Origin: TypeAlias = tuple[str, str | None, int | None, ssl.SSLContext | None]
 
 
 class Session:
-    """What a process's calls share. To be opened inside the running loop, and closed there.
+    """The connections that all calls of a process share. Open and close it inside the running loop.
 
-    The number of connections has no limit: a sink's `concurrency` is the limit, and waiting for a connection would eat
-    a lease. A `resolver` is asked for every connection.
+    The number of connections has no limit: a sink's `concurrency` is the limit, and waiting for a connection would use
+    up a lease. The `resolver` is asked for every new connection.
     """
 
     def __init__(self, resolver: Resolver | None = None) -> None:
         self._resolver = resolver or SystemResolver()
         self._loop = asyncio.get_running_loop()
-        self._open: set[Connection] = set()
+        self._connections: set[Connection] = set()
         self._idle: defaultdict[_Origin, list[Connection]] = defaultdict(list)
-        self._sweeping: asyncio.TimerHandle | None = None
+        self._sweep_timer: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -47,16 +46,16 @@ class Session:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-        lost = [connection.lost for connection in self._open]
-        for connection in list(self._open):
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        lost = [connection.lost for connection in self._connections]
+        for connection in list(self._connections):
             connection.abort()
         await asyncio.gather(*lost)
         await self._resolver.close()
 
     async def exchange(self, request: Request) -> Answer:
-        """Send and read the answer, following no redirect. Never raise for what a network does."""
+        """Send a request and read the answer. Follow no redirect. Never raise for what the network does."""
         deadline = self._loop.time() + request.timeout_ms / 1000
         try:
             message = to_wire(request)
@@ -65,14 +64,14 @@ class Session:
         origin = (request.url.scheme, request.url.raw_host, request.url.port, request.tls)
         connection = self._take(origin)
         if connection is None:
-            opened = await self._connect(request, deadline)
-            if isinstance(opened, TransportFailure):
-                return opened
-            connection = opened
+            connected = await self._connect(request, deadline)
+            if isinstance(connected, TransportFailure):
+                return connected
+            connection = connected
         try:
             answer = await connection.exchange(message, deadline)
         except (OSError, HttpParserError) as error:
-            return _unanswered(error, connection.wrote)
+            return _failure(error, connection.wrote)
         if connection.usable:
             self._keep(origin, connection)
         return answer
@@ -83,9 +82,9 @@ class Session:
         try:
             async with asyncio.timeout(seconds):
                 url = request.url
-                found = await endpoints(url.raw_host or "", url.port or 0, self._resolver)
+                addresses = await endpoints(url.raw_host or "", url.port or 0, self._resolver)
                 stage = "connect"
-                sock = await start_connection(found, happy_eyeballs_delay=_OTHER_ADDRESS_S, interleave=1)
+                sock = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1)
                 context = None if url.scheme == "http" else request.tls or _default_tls()
                 name = None if context is None else (url.raw_host or "").rstrip(".")
                 _, connection = await self._loop.create_connection(
@@ -95,15 +94,17 @@ class Session:
             return TransportFailure(kind="timeout_before_write", reason="no connection in time", sent=False)
         except (OSError, UnicodeError) as error:
             kind: FailureKind = "tls" if isinstance(error, ssl.SSLError) else stage
-            return TransportFailure(kind=kind, reason=_why(error, request.url), sent=False)
-        self._open.add(connection)
-        connection.lost.add_done_callback(lambda _: self._open.discard(connection))
+            return TransportFailure(
+                kind=kind, reason=f"cannot connect to {request.url.host_port_subcomponent}: {error}", sent=False
+            )
+        self._connections.add(connection)
+        connection.lost.add_done_callback(lambda _: self._connections.discard(connection))
         if not connection.usable:
             return TransportFailure(kind="reset", reason="they closed the connection at once", sent=False)
         return connection
 
     def _take(self, origin: _Origin) -> Connection | None:
-        """Take the connection that was used last: it is the least likely to be closed on their side."""
+        """Return the idle connection that was used last: it is the least likely to be closed on their side."""
         idle, now = self._idle[origin], self._loop.time()
         while idle:
             connection = idle.pop()
@@ -113,13 +114,13 @@ class Session:
         return None
 
     def _keep(self, origin: _Origin, connection: Connection) -> None:
-        connection.idle_until = self._loop.time() + KEPT_S
+        connection.idle_until = self._loop.time() + IDLE_S
         self._idle[origin].append(connection)
-        if self._sweeping is None:
-            self._sweeping = self._loop.call_later(KEPT_S, self._sweep)
+        if self._sweep_timer is None:
+            self._sweep_timer = self._loop.call_later(IDLE_S, self._sweep)
 
     def _sweep(self) -> None:
-        """Close what has been idle for too long."""
+        """Close the connections that have been idle for too long."""
         now = self._loop.time()
         for origin, idle in list(self._idle.items()):
             kept = [connection for connection in idle if connection.usable and connection.idle_until > now]
@@ -129,13 +130,14 @@ class Session:
                 self._idle[origin] = kept
             else:
                 del self._idle[origin]
-        self._sweeping = self._loop.call_later(KEPT_S, self._sweep) if self._idle else None
+        self._sweep_timer = self._loop.call_later(IDLE_S, self._sweep) if self._idle else None
 
 
 async def call(session: Session, request: Request) -> Answer:
-    """Exchange, and where a connection failed at once before anything was sent, a second time.
+    """Exchange; where the connection failed before anything was sent, try a second time.
 
-    That is a keep-alive that ended, or one broken address of several. Timeouts are not: their time is spent.
+    It is a kept connection that had ended, or one broken address of several. Timeouts are not tried again: the time is
+    used up.
     """
     answer = await session.exchange(request)
     if isinstance(answer, TransportFailure) and not answer.sent and answer.kind in ("connect", "reset"):
@@ -144,8 +146,8 @@ async def call(session: Session, request: Request) -> Answer:
     return answer
 
 
-def _unanswered(error: Exception, sent: bool) -> TransportFailure:
-    """Name what ended an exchange."""
+def _failure(error: Exception, sent: bool) -> TransportFailure:
+    """Return the failure of an exchange that ended with an error."""
     if isinstance(error, TimeoutError):
         return TransportFailure(kind="timeout", reason="no answer in time", sent=sent)
     kind: FailureKind = "reset" if isinstance(error, OSError) else "protocol"
@@ -153,13 +155,9 @@ def _unanswered(error: Exception, sent: bool) -> TransportFailure:
     return TransportFailure(kind=kind, reason=reason, sent=sent)
 
 
-def _why(error: Exception, url: URL) -> str:
-    return f"cannot connect to {url.host_port_subcomponent}: {error}"
-
-
 @lru_cache(maxsize=1)
 def _default_tls() -> ssl.SSLContext:
-    """Make the context of everybody without a certificate of their own: reading the system's takes a while."""
+    """Return the TLS context of requests without a client certificate. Reading the system's certificates is slow."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -1,4 +1,4 @@
-"""When a subscriber is sent an event again: to the letter of amoCRM's documentation. Pure; no jitter, no Retry-After.
+"""When a subscriber is sent an event again, exactly as amoCRM documents it. Pure; no jitter, no Retry-After.
 
 | after attempt | wait | for codes |
 |---|---|---|
@@ -11,10 +11,10 @@ A 404 is sent three times, a 503 five times. Then it is a dead letter.
 """
 
 from relay.model import Decision, DecisionKind, DeliveryState, Record
-from relay.retrying import format_duration, parse_duration
+from relay.retrying import parse_duration
 
 NO_ANSWER = 0
-"""The code of a call that was not answered: no connection, not in time, broken off."""
+"""The code of a call without an answer: no connection, a timeout, or one that broke off."""
 
 ACCEPTED = range(100, 300)
 _FAILED = (range(100), range(300, 1000))
@@ -44,9 +44,9 @@ def amocrm_decision(code: int, attempt: int, reason: str) -> Decision:
     """Return what happens next to a delivery whose attempt, counted from 1, was answered with `code`."""
     if code in ACCEPTED:
         return Decision(kind=DecisionKind.SETTLE, state=DeliveryState.DELIVERED, reason=reason)
-    for again in RETRY_RULES:
-        if again.after == attempt and any(code in codes for codes in again.codes):
-            told = f"{reason}; again in {format_duration(again.wait_ms)}"
-            return Decision(kind=DecisionKind.RETRY, state=DeliveryState.PENDING, reason=told, delay_ms=again.wait_ms)
+    for rule in RETRY_RULES:
+        if rule.after == attempt and any(code in codes for codes in rule.codes):
+            reason = f"{reason}; again in {show_duration(rule.wait_ms)}"
+            return Decision(kind=DecisionKind.RETRY, state=DeliveryState.PENDING, reason=reason, delay_ms=rule.wait_ms)
     reason = f"gave up after {attempt} attempt{'s' * (attempt > 1)}, as amoCRM would: {reason}"
     return Decision(kind=DecisionKind.DEAD, state=DeliveryState.DEAD, reason=reason)

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 from yarl import URL
 
-from relay.sinks.ssrf_guard import PORTS, CheckedResolver, ip_refusal, look_up, open_guarded_session, url_refusal
+from relay.sinks.ssrf_guard import PORTS, CheckedResolver, ip_refusal, open_guarded_session, resolve_name, url_refusal
 from relay.transport import Request, Response, TransportFailure, call
 from relay.transport import session as transport_session
 
@@ -80,7 +80,7 @@ def test_addresses_of_the_public_internet_are_not_refused_and_no_name_is_resolve
         ("http://10.1.2.3/", "10.1.2.3 is private"),
         ("http://169.254.169.254/latest/meta-data/", "169.254.169.254 is a cloud's metadata service"),
         ("http://[::1]/", "::1 is loopback"),
-        ("http://[::ffff:127.0.0.1]/", "is an IPv4 address in IPv6 clothes"),
+        ("http://[::ffff:127.0.0.1]/", "is an IPv4 address within IPv6"),
         ("http://[fe80::1%25eth0]/", "is link-local"),
     ],
 )
@@ -131,13 +131,13 @@ def test_what_an_address_says_itself_is_refused(url, reason):
         ("2001:db8::1", "for documentation"),
         ("3fff::1", "for documentation"),
         ("2001:2::1", "for benchmarks"),
-        ("::8.8.8.8", "an IPv4 address in IPv6 clothes"),
-        ("::ffff:8.8.8.8", "an IPv4 address in IPv6 clothes"),
-        ("::ffff:169.254.169.254", "an IPv4 address in IPv6 clothes"),
-        ("64:ff9b::10.0.0.1", "an IPv4 address in IPv6 clothes"),
-        ("64:ff9b:1::1", "an IPv4 address in IPv6 clothes"),
-        ("2002:a00:1::", "an IPv4 address in IPv6 clothes"),
-        ("2001::1", "an IPv4 address in IPv6 clothes"),
+        ("::8.8.8.8", "an IPv4 address within IPv6"),
+        ("::ffff:8.8.8.8", "an IPv4 address within IPv6"),
+        ("::ffff:169.254.169.254", "an IPv4 address within IPv6"),
+        ("64:ff9b::10.0.0.1", "an IPv4 address within IPv6"),
+        ("64:ff9b:1::1", "an IPv4 address within IPv6"),
+        ("2002:a00:1::", "an IPv4 address within IPv6"),
+        ("2001::1", "an IPv4 address within IPv6"),
         ("100::1", "reserved"),
         ("2001:1::1", "reserved"),
         ("5f00::1", "reserved"),
@@ -343,8 +343,8 @@ def test_a_look_up_that_hangs_does_not_outlive_the_time_to_answer():
 
 
 def test_the_system_is_asked_for_addresses_of_both_kinds():
-    assert "127.0.0.1" in look_up("127.0.0.1")
-    assert look_up("::1") == ["::1"]
+    assert "127.0.0.1" in resolve_name("127.0.0.1")
+    assert resolve_name("::1") == ["::1"]
 
 
 def test_an_ipv6_answer_is_called_as_such():

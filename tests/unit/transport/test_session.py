@@ -13,7 +13,7 @@ from yarl import URL
 
 from relay.transport import Request, Response, Session, TransportFailure, call, session
 from relay.transport.connection import Connection
-from relay.transport.response_parser import HEAD_CAP, RESPONSE_CAP
+from relay.transport.response_parser import MAX_BODY, MAX_HEAD
 
 BODY = b'{"amount":"150000.00"}'
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -192,7 +192,9 @@ def test_a_connection_closed_while_idle_is_not_used_again():
             answers = []
             for _ in range(3):
                 answers.append(await call(calls, request(server.url)))
-                await asyncio.wait([connection.lost for connection in calls._open])  # until their close has arrived
+                await asyncio.wait(
+                    [connection.lost for connection in calls._connections]
+                )  # until their close has arrived
             return answers, server
 
     answers, server = asyncio.run(run())
@@ -211,7 +213,7 @@ def test_what_nobody_asked_for_ends_a_connection():
     async def run():
         async with running(behave) as server, Session() as calls:
             first = await call(calls, request(server.url))
-            await asyncio.wait([connection.lost for connection in calls._open])
+            await asyncio.wait([connection.lost for connection in calls._connections])
             return first, await call(calls, request(server.url)), server
 
     first, second, server = asyncio.run(run())
@@ -227,7 +229,7 @@ def test_a_connection_that_ends_before_the_request_is_written_is_replaced(loop, 
     async def run():
         async with running(says(OK)) as server, Session() as calls:
             await call(calls, request(server.url))
-            (connection,) = calls._open
+            (connection,) = calls._connections
             again = asyncio.create_task(call(calls, request(server.url)))
             await asyncio.sleep(0)  # it has taken the connection
             assert not connection.wrote
@@ -285,13 +287,13 @@ def test_two_answers_at_once_are_one_answer_and_the_end_of_the_connection():
 
 
 def test_a_connection_idle_for_too_long_is_closed(monkeypatch):
-    monkeypatch.setattr(session, "KEPT_S", 0.01)
+    monkeypatch.setattr(session, "IDLE_S", 0.01)
 
     async def run():
         async with running(says(OK)) as server, Session() as calls:
             await call(calls, request(server.url))
-            await asyncio.wait([connection.lost for connection in calls._open], timeout=10)
-            assert not calls._open
+            await asyncio.wait([connection.lost for connection in calls._connections], timeout=10)
+            assert not calls._connections
             assert not calls._idle
             return await call(calls, request(server.url)), server
 
@@ -349,7 +351,7 @@ def test_an_answer_may_come_byte_by_byte():
 
 
 def test_headers_without_end_are_no_answer():
-    (answer,), _ = exchange(says(b"HTTP/1.1 200 OK\r\nX: " + b"x" * (HEAD_CAP + 1) * 2))
+    (answer,), _ = exchange(says(b"HTTP/1.1 200 OK\r\nX: " + b"x" * (MAX_HEAD + 1) * 2))
     assert (answer.kind, answer.sent) == ("protocol", True)
 
 
@@ -391,22 +393,22 @@ def test_redirects_are_not_followed():
 )
 def test_an_answer_is_read_up_to_the_cap(answer):
     (first, second), server = exchange(says(answer, then_close=b"close" in answer), times=2)
-    assert (first.status, len(first.body), first.truncated) == (200, RESPONSE_CAP, True)
+    assert (first.status, len(first.body), first.truncated) == (200, MAX_BODY, True)
     assert first == second
     assert server.connections == 2, "the rest of an answer must not be read as the next one"
 
 
 def test_an_answer_of_exactly_the_cap_is_whole():
-    head = f"HTTP/1.1 200 OK\r\nContent-Length: {RESPONSE_CAP}\r\n\r\n".encode()
-    (answer,), _ = exchange(says(head + b"x" * RESPONSE_CAP))
-    assert (len(answer.body), answer.truncated) == (RESPONSE_CAP, False)
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {MAX_BODY}\r\n\r\n".encode()
+    (answer,), _ = exchange(says(head + b"x" * MAX_BODY))
+    assert (len(answer.body), answer.truncated) == (MAX_BODY, False)
 
 
 def test_a_compressed_answer_cannot_grow_over_the_cap():
-    bomb = gzip.compress(b"0" * 20 * RESPONSE_CAP)
+    bomb = gzip.compress(b"0" * 20 * MAX_BODY)
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
     (answer,), _ = exchange(says(head + bomb))
-    assert (len(answer.body), answer.truncated) == (RESPONSE_CAP, True)
+    assert (len(answer.body), answer.truncated) == (MAX_BODY, True)
 
 
 @pytest.mark.parametrize(
