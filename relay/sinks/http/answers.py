@@ -36,9 +36,9 @@ _ON_409: Final = {
 }
 
 _ADVICE: Final = {
-    401: "they do not know us: check the sink's auth",
-    403: "they know us and refuse: check the key's rights",
-    407: "a proxy wants a password",
+    401: "the credentials are wrong: check the sink's auth",
+    403: "access is denied: check the key's rights",
+    407: "a proxy asks for a password",
     409: "they say it conflicts: set the sink's on_409 if that means it is already there",
     410: "the address is gone: ask for the new one",
 }

@@ -1,4 +1,4 @@
-"""One text on its way: what is stored of it, and what a gateway is given."""
+"""A text message: what is stored of it, and what a gateway gets to send."""
 
 import re
 from functools import cached_property
@@ -9,14 +9,14 @@ import msgspec
 
 from relay.errors import RejectDelivery
 from relay.model import Record
-from relay.sinks.sms.segments import segments
+from relay.sinks.sms.segments import count_segments
 
 _SENDER = re.compile(r"\+?[0-9]{3,15}|(?=.*[A-Za-z])[A-Za-z0-9 ._&-]{1,11}", re.ASCII)
 _UTC: Final = ZoneInfo("UTC")
 
 
-class Content(Record, omit_defaults=True):
-    """What is stored: no credentials. Empty means: as the sink says."""
+class SmsContent(Record, omit_defaults=True):
+    """What is stored, without credentials. Where a field is empty, the sink's setting applies."""
 
     phone: str  # E.164
     text: str
@@ -26,46 +26,46 @@ class Content(Record, omit_defaults=True):
 
 
 class Message(Record, dict=True):
-    """What a gateway sends. `id` is the delivery's, the same at every try."""
+    """What a gateway sends. `id` is the delivery's, the same at every attempt."""
 
     id: str
     phone: str  # E.164
     text: str
-    sender: str  # "" where the gateway's default is meant
+    sender: str  # "": the gateway's default
     timezone: str = ""
     account_timezone: str = ""
-    again: bool = False  # an earlier try may have arrived
+    maybe_sent_before: bool = False  # an earlier attempt may have arrived
 
     @cached_property
     def segments(self) -> int:
-        """Count the messages that it is on the air."""
-        return segments(self.text)
+        """Return how many segments the text has."""
+        return count_segments(self.text)
 
     @property
     def digits(self) -> str:
         """Return the number without its +."""
         return self.phone.removeprefix("+")
 
-    def zone(self, sinks_own: ZoneInfo | None) -> ZoneInfo:
-        """Return where its hours are counted: the recipient's zone, the sink's, the account's."""
+    def zone(self, sink_zone: ZoneInfo | None) -> ZoneInfo:
+        """Return the time zone of its hours: the recipient's, else the sink's, else the account's."""
         if self.timezone:
             return ZoneInfo(self.timezone)
-        return sinks_own or (ZoneInfo(self.account_timezone) if self.account_timezone else _UTC)
+        return sink_zone or (ZoneInfo(self.account_timezone) if self.account_timezone else _UTC)
 
 
-read_content = msgspec.json.Decoder(Content).decode
+read_content = msgspec.json.Decoder(SmsContent).decode
 
 
-def sender_name(name: str) -> str:
-    """Return a sender. Raise ValueError where no gateway can show it."""
+def check_sender(name: str) -> str:
+    """Return a sender. Raise ValueError where phones cannot show it."""
     if not _SENDER.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a sender: at most 11 Latin letters and digits, or a number")
     return name
 
 
-def zone_name(given: object) -> str:
-    """Return a zone's name as a route rendered it, "" where there is none. Raise RejectDelivery."""
-    name = "" if given is None else str(given).strip()
+def parse_timezone(value: object) -> str:
+    """Return the name of a rendered time zone, "" where it is empty. Raise RejectDelivery."""
+    name = "" if value is None else str(value).strip()
     try:
         return ZoneInfo(name).key if name else ""
     except (KeyError, ValueError, OSError):

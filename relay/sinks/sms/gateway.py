@@ -1,7 +1,4 @@
-"""What every gateway is. The next one is one file with one subclass, named once in `relay.sinks.sms`.
-
-A third party's is found by an entry point in the group `amo_relay.sms`.
-"""
+"""The interface of an SMS gateway. A new gateway is a file with a subclass; docs/contributing.md shows how."""
 
 import re
 from abc import ABC, abstractmethod
@@ -15,6 +12,7 @@ from yarl import URL
 
 from relay.model import Outcome, Result
 from relay.sinks.base import MAX_RESPONSE, ProbeResult
+from relay.sinks.failures import failure_outcome
 from relay.sinks.json_paths import parse_json
 from relay.sinks.retry_after import parse_retry_after
 from relay.sinks.sms.content import Message
@@ -23,41 +21,41 @@ from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
 from relay.transport import Answer, Request, Response, TransportFailure, call
 
-_TELLING: Final = 8  # characters: "OK" is in every answer, and says nothing of anybody
-_ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405, 407, 410})
-_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,12})?", re.ASCII)
+_MIN_MASKED: Final = 8  # characters: a short text such as "OK" occurs in every answer and identifies nobody
+_WRONG_ADDRESS: Final = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405, 407, 410})
+_MONEY = re.compile(r"\d{1,12}(\.\d{1,12})?", re.ASCII)
 
 Settings: TypeAlias = type[SmsSettings]
 
 
 class Gateway(ABC):
-    """Sends one text, looks for it afterwards, and tells whether all is well."""
+    """Sends texts one at a time, looks them up, and checks credentials and balance."""
 
     type: ClassVar[str]
-    """The sink's name in the YAML."""
+    """The `type` in the YAML."""
     Settings: ClassVar[Settings]
-    longest: ClassVar[int] = 2000
-    """Characters of a text."""
+    max_characters: ClassVar[int] = 2000
+    """How long a text may be."""
     found_within_ms: int = 65_000
-    """After so long a text that was taken can be found: then "not found" may be believed, and it is sent once more."""
+    """When an accepted text is found by `lookup` at the latest. After that, "not found" means to send it once more."""
 
     def __init__(self, settings: SmsSettings) -> None:
         self._timeout_ms = settings.timeout
 
     @abstractmethod
     async def send(self, message: Message, tools: Tools) -> Result:
-        """Send a text once and say what came of it. Never raise for what the other side or the network does."""
+        """Send a text once and return the result. Never raise for what the other side or the network does."""
 
     async def lookup(self, _message: Message, _tools: Tools) -> Result | None:
-        """Return what became of a text that may have been taken; None: they do not have it.
+        """Return what became of a text that may have been accepted; None: they do not have it.
 
-        Asked only where the settings say `looks_up`. Throttled: ask again later.
+        Called only where the settings' `looks_up` is true. Throttled: ask again later.
         """
         return None
 
     @abstractmethod
     async def probe(self, tools: Tools) -> ProbeResult | None:
-        """Find out by a free call whether key and money are in order. None: there is no free call."""
+        """Check credentials and balance by a free call. None: there is none."""
 
     @property
     @abstractmethod
@@ -65,7 +63,7 @@ class Gateway(ABC):
         """Return what must never be shown."""
 
     async def post(self, tools: Tools, url: str, form: Mapping[str, str]) -> Answer:
-        """Post a form."""
+        """Post a form and return the answer."""
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
         body = urlencode(form).encode()
         return await call(tools.session, self.request("POST", url, headers, body))
@@ -75,7 +73,7 @@ class Gateway(ABC):
         return Request(method=method, url=URL(url), headers=headers, body=body, timeout_ms=self._timeout_ms)
 
     def result(self, outcome: Outcome, reason: str, message: Message, answer: Response, **more: Any) -> Result:
-        """Make the result of an answer that was read. What they said of the recipient is masked."""
+        """Return the result of an answer that could be read. Secrets, text and number in it are masked."""
         hide = _Hidden(message, self.secrets)
         return Result(
             outcome=outcome,
@@ -86,50 +84,49 @@ class Gateway(ABC):
             **more,
         )
 
-    def unread(self, answer: Answer, message: Message, now: float) -> Result:
-        """Return what is meant by an answer that is not the gateway's own, or by none."""
+    def unreadable_answer(self, answer: Answer, message: Message, now: float) -> Result:
+        """Return the result of an answer that is not in the gateway's format, or of a missing one."""
         if isinstance(answer, TransportFailure):
-            return failed(answer, message, self.secrets)
+            return failure_result(answer, message, self.secrets)
         if answer.status == 429:
             after_ms = parse_retry_after(answer.headers.get("Retry-After"), int(now * 1000))
             return self.result(Outcome.THROTTLED, "429: too many requests", message, answer, after_ms=after_ms)
-        if answer.status in _ELSEWHERE:
-            reason = f"{answer.status}: this is not the gateway's answer, check the sink's url"
+        if answer.status in _WRONG_ADDRESS:
+            reason = f"{answer.status}: this is not the gateway's answer: check the sink's url"
             return self.result(Outcome.BLOCKED, reason, message, answer)
         return self.result(Outcome.UNKNOWN, f"{answer.status}: an answer that cannot be read", message, answer)
 
 
-def failed(failure: TransportFailure, message: Message, secrets: Sequence[str] = ()) -> Result:
-    """Return what a missing answer means: may they have taken the text?"""
-    kinds = {"tls": Outcome.BLOCKED}
-    outcome = kinds.get(failure.kind) or (Outcome.UNKNOWN if failure.sent else Outcome.RETRY)
+def failure_result(failure: TransportFailure, message: Message, secrets: Sequence[str] = ()) -> Result:
+    """Return the result of a missing answer: retry where the text cannot have arrived, else unknown."""
+    outcome = failure_outcome(failure)
     return Result(outcome=outcome, reason=_Hidden(message, secrets)(failure.reason), segments=message.segments)
 
 
-def fields_of(answer: Answer) -> Mapping[str, Any] | None:
-    """Read the JSON object of an answer with status 200; None where it is anything else."""
+def json_object(answer: Answer) -> Mapping[str, Any] | None:
+    """Return the JSON object of an answer with status 200; None where it is anything else."""
     if isinstance(answer, TransportFailure) or answer.status != 200 or answer.truncated:
         return None
-    read = parse_json(answer.body)
-    return read if isinstance(read, dict) else None
+    content = parse_json(answer.body)
+    return content if isinstance(content, dict) else None
 
 
-def whole(value: object) -> int | None:
-    """Read a whole number, however it is written."""
+def parse_int(value: object) -> int | None:
+    """Return a whole number that may be written as text; None where it is none."""
     text = str(value)
     return int(text) if re.fullmatch(r"-?\d{1,9}", text, re.ASCII) and not isinstance(value, bool) else None
 
 
-def amount(value: object) -> str | None:
-    """Read money as a decimal text, however it is written; None where it is none."""
-    text = str(value).strip().removeprefix("-")  # some write a charge as what leaves the account
-    return format(Decimal(text).normalize(), "f") if _AMOUNT.fullmatch(text) else None
+def parse_money(value: object) -> str | None:
+    """Return an amount of money as a decimal text; None where it is none."""
+    text = str(value).strip().removeprefix("-")  # some gateways write a charge as a negative amount
+    return format(Decimal(text).normalize(), "f") if _MONEY.fullmatch(text) else None
 
 
-def not_well(answer: Answer) -> ProbeResult:
-    """Return that a probe got no answer that could be read."""
-    said = answer.reason if isinstance(answer, TransportFailure) else f"{answer.status}: not the gateway's answer"
-    return ProbeResult(ok=False, message=f"{said}: check the sink's url and the network")
+def failed_probe(answer: Answer) -> ProbeResult:
+    """Return the result of a probe whose answer is missing or not in the gateway's format."""
+    problem = answer.reason if isinstance(answer, TransportFailure) else f"{answer.status}: not the gateway's answer"
+    return ProbeResult(ok=False, message=f"{problem}: check the sink's url and the network")
 
 
 def _readable(body: bytes) -> str:
@@ -146,7 +143,7 @@ class _Hidden:
         written = msgspec.json.encode(message.text).decode()[1:-1]
         self._pairs = [
             *((secret, "***") for secret in secrets if secret),
-            *((text, "<text>") for text in (written, message.text) if len(text) >= _TELLING),
+            *((text, "<text>") for text in (written, message.text) if len(text) >= _MIN_MASKED),
             (message.phone, shown),
             (message.digits, shown.removeprefix("+")),
         ]

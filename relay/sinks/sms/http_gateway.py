@@ -1,7 +1,7 @@
-"""Any gateway over HTTP that the YAML can describe: a request from templates, and checks that read the answer."""
+"""Any gateway over HTTP that the YAML can describe: a request made of templates, and checks for its answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
@@ -14,24 +14,25 @@ from relay.sinks.http.auth import Auth, HeaderName, HeaderValue
 from relay.sinks.json_paths import JsonPath, parse_json, text_at
 from relay.sinks.retry_after import parse_retry_after
 from relay.sinks.sms.content import Message
-from relay.sinks.sms.gateway import Gateway, amount, failed, not_well
+from relay.sinks.sms.gateway import Gateway, failed_probe, failure_result, parse_money
 from relay.sinks.sms.segments import is_gsm
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
 from relay.sinks.urls import check_url, encode_pairs
 from relay.transport import Answer, Request, TransportFailure, call
 
-FIELDS = frozenset({"phone", "digits", "text", "sender", "id", "segments", "encoding"})
-"""What templates know as `sms`: `digits` is the phone without its +, `encoding` is gsm or ucs2."""
+TEMPLATE_FIELDS = frozenset({"phone", "digits", "text", "sender", "id", "segments", "encoding"})
+"""The fields of `sms` in templates: `digits` is the phone without its +, `encoding` is gsm or ucs2."""
 
 Address = Annotated[str, AfterValidator(check_url)]
 
 
 class HttpGatewaySettings(SmsSettings, AnswerChecks):
-    """A request whose `form`, or JSON `body`, is made of templates over `sms` and `secret`, and what its answers mean.
+    """A request whose `form`, or JSON `body`, has templates over `sms` and `secret`, and what its answers mean.
 
-    The first check that holds decides; where none does, nobody knows whether the text was taken. `id_path` and
-    `cost_path` say where in the JSON they stand. `probe_url` is fetched by `relay sinks probe`, `balance_path` shown.
+    The first check that holds decides; where none does, the outcome is unknown. `id_path` and `cost_path` lead to their
+    id and the cost in the JSON of the answer. `relay sinks probe` fetches `probe_url` and shows what is at
+    `balance_path`.
     """
 
     url: Address
@@ -48,31 +49,31 @@ class HttpGatewaySettings(SmsSettings, AnswerChecks):
 
     @field_validator("auth")
     @classmethod
-    def _ready_made(cls, auth: Auth | None) -> Auth | None:
+    def _without_oauth2(cls, auth: Auth | None) -> Auth | None:
         if auth and auth.oauth2:
             raise ValueError("oauth2 is for sinks of type http: give bearer, basic or header")
         return auth
 
     @model_validator(mode="after")
-    def _can_send_and_tell(self) -> "HttpGatewaySettings":
+    def _is_complete(self) -> Self:
         if (self.form is None) == (self.body is None):
             raise ValueError("give form or body: what is sent, with {{ sms.phone }} and {{ sms.text }} in it")
         if not self.success_if:
-            raise ValueError("success_if is missing: how do they say that a text was taken?")
+            raise ValueError("success_if is missing: how do they say that a text was accepted?")
         self.compiled()
         return self
 
     def compiled(self) -> CompiledContent:
-        """Compile the templates. Raise ValueError with all that is wrong with them."""
+        """Compile the templates. Raise ValueError with all mistakes in them."""
         name, value = ("body", self.body) if self.form is None else ("form", self.form)
         try:
-            return compile_content(value, name, {"sms": FIELDS, "secret": frozenset(self.secrets)}, {})
+            return compile_content(value, name, {"sms": TEMPLATE_FIELDS, "secret": frozenset(self.secrets)}, {})
         except TemplateErrors as error:
             raise ValueError("; ".join(str(error).splitlines())) from None
 
 
 class HttpGateway(Gateway):
-    """Send as the YAML says. What it does not foresee is unknown."""
+    """Sends as the YAML says. An answer for which no check holds is unknown."""
 
     type = "sms"
     Settings = HttpGatewaySettings
@@ -89,20 +90,20 @@ class HttpGateway(Gateway):
 
     @property
     def secrets(self) -> Sequence[str]:
-        """The secrets that templates use, and those of the auth."""
-        return [*self._secret.values(), *self._of_auth()]
+        """Return the secrets that templates use, and those of the auth."""
+        return [*self._secret.values(), *self._auth_secrets()]
 
-    def _of_auth(self) -> Iterator[str]:
+    def _auth_secrets(self) -> Iterator[str]:
         if self._settings.auth:
             yield from self._settings.auth.secrets()
 
     async def send(self, message: Message, tools: Tools) -> Result:
         """Send as the templates say."""
-        return self.read(await call(tools.session, self.made(message)), message, tools.now())
+        return self.read(await call(tools.session, self.build_request(message)), message, tools.now())
 
-    def made(self, message: Message) -> Request:
+    def build_request(self, message: Message) -> Request:
         """Build the request of a text. Pure."""
-        rendered = self._tree.render({"sms": _view(message), "secret": self._secret})
+        rendered = self._tree.render({"sms": _template_fields(message), "secret": self._secret})
         if self._settings.form is None:
             body = msgspec.json.encode(rendered)
         else:
@@ -113,33 +114,33 @@ class HttpGateway(Gateway):
     def read(self, answer: Answer, message: Message, now: float) -> Result:
         """Return what an answer means. Pure; `now` (unix seconds) is for Retry-After dates."""
         if isinstance(answer, TransportFailure):
-            return failed(answer, message, self.secrets)
-        verdict = self._settings.outcome(answer)
-        if verdict is None:
+            return failure_result(answer, message, self.secrets)
+        checked = self._settings.outcome(answer)
+        if checked is None:
             return self.result(Outcome.UNKNOWN, f"{answer.status}: no check holds for this answer", message, answer)
-        check, outcome = verdict
+        check, outcome = checked
         content = parse_json(answer.body)
         return self.result(
             outcome, f"{answer.status}: {check} holds", message, answer,
             provider_id=text_at(content, self._settings.id_path),
-            cost=amount(text_at(content, self._settings.cost_path)),
+            cost=parse_money(text_at(content, self._settings.cost_path)),
             after_ms=parse_retry_after(answer.headers.get("Retry-After"), int(now * 1000)),
         )  # fmt: skip
 
     async def probe(self, tools: Tools) -> ProbeResult | None:
-        """Fetch the address that the YAML gives for it."""
+        """Fetch the configured `probe_url`."""
         if self._settings.probe_url is None:
             return None
         answer = await call(tools.session, self.request("GET", self._settings.probe_url, self._auth, b""))
         if isinstance(answer, TransportFailure):
-            return not_well(answer)
+            return failed_probe(answer)
         if answer.status != 200:
             return ProbeResult(ok=False, message=f"{answer.status}: check the sink's auth and probe_url")
         balance = text_at(parse_json(answer.body), self._settings.balance_path)
-        return ProbeResult(ok=True, message=f"the balance is {balance}" if balance else "they know us")
+        return ProbeResult(ok=True, message=f"the balance is {balance}" if balance else "the credentials are accepted")
 
 
-def _view(message: Message) -> Mapping[str, object]:
+def _template_fields(message: Message) -> Mapping[str, object]:
     return {
         "phone": message.phone,
         "digits": message.digits,

@@ -1,4 +1,4 @@
-"""Phone numbers as gateways want them: E.164, of a mobile, in a region that this sink is for."""
+"""Parsing phone numbers: E.164, of a mobile phone, in one of the sink's regions."""
 
 import re
 from collections.abc import Sequence
@@ -11,33 +11,33 @@ if TYPE_CHECKING:
 
 DEFAULT_REGIONS: Final = ("RU", "KZ", "BY")
 _NUMBER = re.compile(r"(?:tel:)?\s*(\+?[0-9\s().\u2010-\u2015-]+)", re.ASCII | re.IGNORECASE)
-_SPACES = re.compile(r"[\u00a0\u2007\u202f]")  # what word processors put between the groups
+_SPACES = re.compile(r"[\u00a0\u2007\u202f]")  # word processors write them between the digits
 
 
-def e164(given: object, regions: Sequence[str] = DEFAULT_REGIONS) -> str:
-    """Read a number as people write it: `8 (916) 123-45-67` becomes `+79161234567`.
+def parse_phone(value: object, regions: Sequence[str] = DEFAULT_REGIONS) -> str:
+    """Return a number as E.164 from the way people write it: `8 (916) 123-45-67` becomes `+79161234567`.
 
     Without a + it is tried as a national number of each region in turn. Raises SkipDelivery where nobody can be
     reached (no number, a landline, toll-free), RejectDelivery where it is no number of these regions: `+8495…` is a
-    valid mobile of Vietnam, and certainly a mistake. The messages show the number masked.
+    valid mobile number of Vietnam, and certainly a mistake. The messages show the number masked.
     """
-    text = _SPACES.sub(" ", "" if given is None else str(given)).strip()
+    text = _SPACES.sub(" ", "" if value is None else str(value)).strip()
     if not text:
         raise SkipDelivery("phone: there is no number")
-    named = ", ".join(regions)
-    found = _NUMBER.fullmatch(text)
-    numbers = _valid(found[1], regions) if found else {}
+    names = ", ".join(regions)
+    match = _NUMBER.fullmatch(text)
+    numbers = _valid_numbers(match[1], regions) if match else {}
     for region, number in numbers.items():
         if region in regions:
             return _mobile(number)
     for region in numbers:
-        raise RejectDelivery(f"phone: {masked(text)} is a number of {region}, and the sink's regions are {named}")
-    raise RejectDelivery(f"phone: {masked(text)} is no number of {named}")
+        raise RejectDelivery(f"phone: {masked(text)} is a number of {region}, and the sink's regions are {names}")
+    raise RejectDelivery(f"phone: {masked(text)} is no number of {names}")
 
 
-def _valid(text: str, regions: Sequence[str]) -> "dict[str, PhoneNumber]":
-    """Read it in every way that gives a valid number: region -> number."""
-    import phonenumbers  # 48 MB of numbering plans: only who sends to phones loads them
+def _valid_numbers(text: str, regions: Sequence[str]) -> "dict[str, PhoneNumber]":
+    """Return every valid reading of a number, by its region."""
+    import phonenumbers  # loads 48 MB of numbering plans: only sinks for texts need them
 
     numbers: dict[str, PhoneNumber] = {}
     for region in (None,) if text.startswith("+") else regions:
@@ -54,11 +54,11 @@ def _mobile(number: "PhoneNumber") -> str:
     from phonenumbers import PhoneNumberFormat, PhoneNumberType, format_number, number_type
 
     kind = number_type(number)
-    written = format_number(number, PhoneNumberFormat.E164)
+    e164 = format_number(number, PhoneNumberFormat.E164)
     if kind not in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE):
-        named = PhoneNumberType.to_string(kind).lower().replace("_", " ").replace("fixed line", "landline")
-        raise SkipDelivery(f"phone: {masked(written)} is a {named} number, which receives no texts")
-    return written
+        name = PhoneNumberType.to_string(kind).lower().replace("_", " ").replace("fixed line", "landline")
+        raise SkipDelivery(f"phone: {masked(e164)} is a {name} number, which receives no texts")
+    return e164
 
 
 def masked(number: str) -> str:

@@ -1,8 +1,8 @@
-"""When a text may go, and how many: the hours of the day, who wants none, repetitions, caps and the month's budget.
+"""When a text may be sent, and how many: the hours of the day, the stop list, repetitions, quotas, the month's budget.
 
-What is counted is counted over all workers, in notes. It is spent before a text leaves, because afterwards is too late
-for a cap to hold, and given back where the gateway did not take the text. Where nobody knows, it stays spent, and the
-delivery's own cap keeps its next try from being counted again.
+Quotas are counted over all workers, in the shared state. They are spent before a text is sent, because later would be
+too late for a limit to hold, and refunded where the gateway did not accept the text. Where nobody knows, they stay
+spent, and the delivery's own quota prevents that its next attempt is counted again.
 """
 
 import re
@@ -23,19 +23,19 @@ from relay.store.shared_state import Quota, QuotaExceeded
 
 _HOUR_MS: Final = UNITS_MS["h"]
 _DAY_MS: Final = UNITS_MS["d"]
-_MONEY: Final = 10_000  # gateways charge to the fourth decimal
+_MONEY_UNITS: Final = 10_000  # gateways charge to the fourth decimal place
 _NO_LIMIT: Final = 2**53
 _WINDOW = re.compile(r"([01]\d|2[0-4]):([0-5]\d)\s*-\s*([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
 
 
-class Window(Record):
-    """The hours in which people may be texted, in minutes of their day. It may go over midnight."""
+class TimeWindow(Record):
+    """The hours in which people may be texted, in minutes of their day. It may include midnight."""
 
     opens: int
     closes: int
 
     def wait_ms(self, now: float, zone: ZoneInfo) -> int:
-        """Return how long from `now` (unix seconds) until it is open in a zone; 0: it is."""
+        """Return how long from `now` (unix seconds) until it opens in a zone; 0: it is open."""
         local = datetime.fromtimestamp(now, zone)
         minute = local.hour * 60 + local.minute
         over_midnight = self.opens > self.closes
@@ -46,20 +46,20 @@ class Window(Record):
         return max(int((opening.timestamp() - now) * 1000), 1)
 
 
-def parse_window(text: object) -> Window:
+def parse_window(text: object) -> TimeWindow:
     """Read "10:00-20:00". Raise ValueError saying what would be right."""
-    found = _WINDOW.fullmatch(str(text).strip())
-    opens, closes = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (0, 0)
+    match = _WINDOW.fullmatch(str(text).strip())
+    opens, closes = (int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])) if match else (0, 0)
     if opens == closes or opens >= 24 * 60 or closes > 24 * 60:
-        raise ValueError(f"{text!r} are no hours: write from and to, such as 10:00-20:00")
-    return Window(opens=opens, closes=closes)
+        raise ValueError(f"{text!r} are no hours: write when they begin and end, such as 10:00-20:00")
+    return TimeWindow(opens=opens, closes=closes)
 
 
 class SendingRules(Record):
-    """What an operator allows a sink. Money is in the gateway's currency, `zone` is for the days and months of caps."""
+    """What an operator allows a sink. Money is in the gateway's currency; `zone` sets the days and months of quotas."""
 
     sink: str
-    window: Window | None = None
+    window: TimeWindow | None = None
     zone: ZoneInfo | None = None
     stop_list: frozenset[str] = frozenset()
     cooldown_ms: int = 0
@@ -68,8 +68,8 @@ class SendingRules(Record):
     monthly_budget: Decimal | None = None
     segment_price: Decimal = Decimal(0)
 
-    def standing(self, message: Message, now: float) -> Result | None:
-        """Return why a text may not go now, or ever, whatever was sent before; None: it may."""
+    def refusal(self, message: Message, now: float) -> Result | None:
+        """Return why a text may not be sent now, or ever, whatever was sent before; None: it may."""
         if message.phone in self.stop_list:
             return Result(outcome=Outcome.SKIPPED, reason=f"{masked(message.phone)} is on the stop list")
         zone = message.zone(self.zone)
@@ -78,53 +78,53 @@ class SendingRules(Record):
             return None
         return _later(wait_ms, f"it is {_clock(now, zone)} in {zone.key}, outside of the window")
 
-    def caps(self, message: Message, now: float) -> tuple[Quota, ...]:
-        """List what a text spends. The first one is the delivery's own: refused, it has spent all of them already."""
+    def quotas(self, message: Message, now: float) -> tuple[Quota, ...]:
+        """Return the quotas that a text uses. The first is the delivery's own: where that is used, all of them are."""
         local = datetime.fromtimestamp(now, self._calendar)
         midnight = _ms(datetime.combine(local.date() + timedelta(days=1), time(), self._calendar))
         day, number = f"{local:%Y-%m-%d}", _digest(message.phone)
-        caps = [Quota(key=self._key("own", message.id), amount=1, limit=1, until_ms=int(now * 1000) + _DAY_MS)]
+        quotas = [Quota(key=self._key("own", message.id), amount=1, limit=1, until_ms=int(now * 1000) + _DAY_MS)]
         if self.cooldown_ms:
             same = self._key("same", _digest(message.phone, message.text))
-            caps.append(Quota(key=same, amount=1, limit=1, until_ms=int(now * 1000) + self.cooldown_ms))
+            quotas.append(Quota(key=same, amount=1, limit=1, until_ms=int(now * 1000) + self.cooldown_ms))
         if self.per_number is not None:
             key = self._key("number", f"{number}:{day}")
-            caps.append(Quota(key=key, amount=1, limit=self.per_number, until_ms=midnight))
+            quotas.append(Quota(key=key, amount=1, limit=self.per_number, until_ms=midnight))
         if self.per_day is not None:
-            caps.append(Quota(key=self._key("day", day), amount=1, limit=self.per_day, until_ms=midnight))
+            quotas.append(Quota(key=self._key("day", day), amount=1, limit=self.per_day, until_ms=midnight))
         if self.monthly_budget is not None:
             end = _ms(datetime.combine(_next_month(local.date()), time(), self._calendar))
             price = _units(self.segment_price * message.segments)
             key = self._key("month", f"{local:%Y-%m}")
-            caps.append(Quota(key=key, amount=price, limit=_units(self.monthly_budget), until_ms=end))
-        return tuple(caps)
+            quotas.append(Quota(key=key, amount=price, limit=_units(self.monthly_budget), until_ms=end))
+        return tuple(quotas)
 
-    def refused(self, refusal: QuotaExceeded, message: Message, now: float) -> Result | None:
-        """Return what a cap that would not hold means; None: the delivery spent before, and may go."""
+    def quota_refusal(self, exceeded: QuotaExceeded, message: Message, now: float) -> Result | None:
+        """Return what an exceeded quota means; None: the delivery itself used it before, so the text may be sent."""
         shown = masked(message.phone)
-        match refusal.key.removeprefix(self._key("", "")).partition(":")[0]:
+        match exceeded.key.removeprefix(self._key("", "")).partition(":")[0]:
             case "own":
                 return None
             case "same":
                 ago = format_duration(self.cooldown_ms)
                 return Result(outcome=Outcome.SKIPPED, reason=f"{shown} was sent the same text less than {ago} ago")
             case "number":
-                return _later(refusal.wait_ms, f"{shown} had {self.per_number} today, which is per_number")
+                return _later(exceeded.wait_ms, f"{shown} was sent {self.per_number} today, the limit per_number")
             case "day":
-                return _later(refusal.wait_ms, f"{self.per_day} were sent today, which is per_day")
+                return _later(exceeded.wait_ms, f"{self.per_day} were sent today, the limit per_day")
             case _:
                 until = _next_month(datetime.fromtimestamp(now, self._calendar).date())
-                reason = f"the month's budget of {self.monthly_budget} is used up until {until}: wait or raise it"
-                # Not until then: who raises the budget wants texts to go again.
-                return Result(outcome=Outcome.BLOCKED, reason=reason, after_ms=min(refusal.wait_ms, _HOUR_MS))
+                reason = f"the month's budget of {self.monthly_budget} is used up until {until}: wait, or raise it"
+                # Try again every hour: the operator may have raised the budget.
+                return Result(outcome=Outcome.BLOCKED, reason=reason, after_ms=min(exceeded.wait_ms, _HOUR_MS))
 
-    def correction(self, message: Message, cost: str | None, now: float) -> tuple[Quota, ...]:
-        """List what was spent too little, or too much, now that the cost is known."""
-        caps = self.caps(message, now)
+    def cost_correction(self, message: Message, cost: str | None, now: float) -> tuple[Quota, ...]:
+        """Return the difference between the cost, now that it is known, and what was counted."""
+        quotas = self.quotas(message, now)
         if self.monthly_budget is None or cost is None:
             return ()
-        difference = _units(Decimal(cost)) - caps[-1].amount
-        return (msgspec.structs.replace(caps[-1], amount=difference, limit=_NO_LIMIT),) if difference else ()
+        difference = _units(Decimal(cost)) - quotas[-1].amount
+        return (msgspec.structs.replace(quotas[-1], amount=difference, limit=_NO_LIMIT),) if difference else ()
 
     @property
     def _calendar(self) -> ZoneInfo:
@@ -134,13 +134,13 @@ class SendingRules(Record):
         return f"sms:{self.sink}:{kind}:{what}" if kind else f"sms:{self.sink}:"
 
 
-def given_back(caps: Sequence[Quota]) -> tuple[Quota, ...]:
-    """List what was spent as what is spent the other way round."""
-    return tuple(msgspec.structs.replace(cap, amount=-cap.amount) for cap in caps)
+def refunds(quotas: Sequence[Quota]) -> tuple[Quota, ...]:
+    """Return the quotas that give back what was spent."""
+    return tuple(msgspec.structs.replace(quota, amount=-quota.amount) for quota in quotas)
 
 
 def _later(wait_ms: int, reason: str) -> Result:
-    """Put off, but look again every hour: the operator may have changed what is allowed."""
+    """Wait, at most an hour at a time: the operator may have changed the rules."""
     return Result(outcome=Outcome.THROTTLED, reason=reason, after_ms=min(wait_ms, _HOUR_MS))
 
 
@@ -149,7 +149,7 @@ def _digest(*parts: str) -> str:
 
 
 def _units(money: Decimal) -> int:
-    return int(money * _MONEY)
+    return int(money * _MONEY_UNITS)
 
 
 def _next_month(day: date) -> date:

@@ -1,7 +1,7 @@
-"""What the YAML of every text message sink may say, whatever its gateway."""
+"""What the YAML of a sink for text messages may say, whatever its gateway."""
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
@@ -11,13 +11,13 @@ from relay.config.schema import Timezone
 from relay.config.sink import SinkSettings
 from relay.errors import RejectDelivery, SkipDelivery
 from relay.retrying import parse_duration
-from relay.sinks.sms.content import sender_name
-from relay.sinks.sms.phone_numbers import DEFAULT_REGIONS, e164
+from relay.sinks.sms.content import check_sender
+from relay.sinks.sms.phone_numbers import DEFAULT_REGIONS, parse_phone
 from relay.sinks.sms.rules import SendingRules, parse_window
 
 
 def _region(name: str) -> str:
-    from phonenumbers import SUPPORTED_REGIONS  # with it come 48 MB: only who sends texts has this setting
+    from phonenumbers import SUPPORTED_REGIONS  # loads 48 MB: only sinks for texts need it
 
     if name not in SUPPORTED_REGIONS:
         raise ValueError(f"{name!r} is no region: write two capital letters, such as RU, KZ or BY")
@@ -29,16 +29,17 @@ def _window(text: str) -> str:
     return text
 
 
-Sender = Annotated[str, AfterValidator(sender_name)]
+Sender = Annotated[str, AfterValidator(check_sender)]
 Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=4), WithJsonSchema({"type": ["number", "string"]})]
 
 
 class SmsSettings(SinkSettings):
     """Whom to text and when.
 
-    `window`: hours of the recipient's day, in the zone that the route gives, else in this `timezone`, else in the
-    account's. `cooldown`: for so long the same text to the same number is skipped; 0s: never. `per_number`, `per_day`:
-    texts in a day of `timezone`. `monthly_budget`: a fuse; a text counts by `segment_price` until its cost is known.
+    `window`: hours of the recipient's day, in the time zone that the route gives, else in this `timezone`, else in the
+    account's. `cooldown`: how long the same text to the same number is skipped; 0s: never. `per_number`, `per_day`:
+    texts in a day of `timezone`. `monthly_budget`: no text is sent beyond it; a text counts by `segment_price` until
+    its cost is known.
     """
 
     sender: Sender | None = None
@@ -57,18 +58,18 @@ class SmsSettings(SinkSettings):
     @classmethod
     def _numbers(cls, numbers: list[str], info: Any) -> list[str]:
         try:
-            return [e164(number, info.data.get("regions", DEFAULT_REGIONS)) for number in numbers]
+            return [parse_phone(number, info.data.get("regions", DEFAULT_REGIONS)) for number in numbers]
         except (RejectDelivery, SkipDelivery) as error:
             raise ValueError(str(error).removeprefix("phone: ")) from None
 
     @model_validator(mode="after")
-    def _priced(self) -> "SmsSettings":
+    def _priced(self) -> Self:
         if self.monthly_budget is not None and not self.segment_price:
-            raise ValueError("monthly_budget needs segment_price: what one message costs before the gateway has told")
+            raise ValueError("monthly_budget needs segment_price: a text counts by it until its cost is known")
         return self
 
-    def policy_of(self, sink: str) -> SendingRules:
-        """Build the policy of the sink called so."""
+    def sending_rules(self, sink: str) -> SendingRules:
+        """Return the rules for the sink of this name."""
         return SendingRules(
             sink=sink,
             window=parse_window(self.window) if self.window else None,

@@ -1,8 +1,8 @@
-"""SMSC (smsc.ru, smsc.kz): errors inside 200, an id of ours that can be looked up but keeps nothing from repeating."""
+"""SMSC (smsc.ru, smsc.kz). Errors come with status 200. Our id can be looked up, but does not prevent repetitions."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import msgspec
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -14,18 +14,18 @@ from relay.model import Outcome, Result
 from relay.retrying import UNITS_MS, OnUnknown
 from relay.sinks.base import ProbeResult
 from relay.sinks.sms.content import Message
-from relay.sinks.sms.gateway import Gateway, amount, fields_of, not_well, whole
+from relay.sinks.sms.gateway import Gateway, failed_probe, json_object, parse_int, parse_money
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
 from relay.sinks.urls import check_url
 from relay.store.shared_state import Quota
 from relay.transport import Answer, Response, TransportFailure
 
-_ADDRESS_BLOCKED_MS: Final = 15 * UNITS_MS["m"]
+_IP_BLOCKED_MS: Final = 15 * UNITS_MS["m"]
 _BUSY_MS: Final = 5_000
-_ASK_AGAIN_MS: Final = 15_000
-_DENIED: Final = 2  # in a row, each a wrong text; the next one says that the sender is wrong
-_DENIED_MS: Final = UNITS_MS["h"]
+_LOOK_AGAIN_MS: Final = 15_000
+_MAX_DENIALS: Final = 2  # in a row are taken for wrong texts; a third one means that the sender is wrong
+_DENIALS_MS: Final = UNITS_MS["h"]
 
 _UNPAID_MS: Final = 7 * UNITS_MS["d"]
 
@@ -36,7 +36,7 @@ _REFUSED: Final = {22: "a wrong number", 23: "forbidden", 25: "a number that can
 
 _ERRORS: Final[Mapping[int, tuple[Outcome, str]]] = {
     1: (Outcome.REJECTED, "a parameter is wrong"),
-    2: (Outcome.BLOCKED, "they do not know us: check login and password, or apikey"),
+    2: (Outcome.BLOCKED, "wrong credentials: check login and password, or apikey"),
     3: (Outcome.BLOCKED, "no money: top the account up"),
     4: (Outcome.BLOCKED, "our address is blocked for a while, after too many wrong requests"),
     5: (Outcome.REJECTED, "the date is wrong"),
@@ -47,9 +47,9 @@ _ERRORS: Final[Mapping[int, tuple[Outcome, str]]] = {
 
 
 class SmscSettings(SmsSettings):
-    """An account: `login` and `password`, or `apikey`. `url` is for smsc.kz and for trying out.
+    """The account: `login` and `password`, or `apikey`. Another `url` is for smsc.kz and for tests.
 
-    `found_within`: only so long after a text may have left is "not found" believed, and the text sent once more.
+    `found_within`: how long after sending a text "not found" is not believed yet. After that it is sent once more.
     """
 
     url: Annotated[str, AfterValidator(check_url)] = "https://smsc.ru"
@@ -59,7 +59,7 @@ class SmscSettings(SmsSettings):
     found_within: Duration = Field(65_000, json_schema_extra={"default": "65s"})
 
     @model_validator(mode="after")
-    def _one_way_in(self) -> "SmscSettings":
+    def _one_credential(self) -> Self:
         by_login = self.login is not None and self.password is not None
         if by_login == (self.apikey is not None) or (self.login is None) != (self.password is None):
             raise ValueError("give login and password, or apikey")
@@ -67,16 +67,16 @@ class SmscSettings(SmsSettings):
 
     @property
     def looks_up(self) -> bool:
-        """They can be asked for our id."""
+        """A text is found by our id."""
         return True
 
     @property
     def unknown(self) -> OnUnknown:
-        """Look before sending again."""
+        """Look it up before sending again."""
         return self.on_unknown or "lookup"
 
     def credentials(self) -> dict[str, str]:
-        """Return the fields that say who we are."""
+        """Return the form fields with the credentials."""
         if self.apikey is not None:
             return {"apikey": self.apikey.get_secret_value()}
         assert self.login is not None
@@ -85,11 +85,11 @@ class SmscSettings(SmsSettings):
 
 
 class Smsc(Gateway):
-    """Send by send.php, look up by status.php, probe by balance.php."""
+    """Sends by send.php, looks up by status.php, probes by balance.php."""
 
     type = "smsc"
     Settings = SmscSettings
-    longest = 1000
+    max_characters = 1000
 
     def __init__(self, settings: SmscSettings) -> None:
         super().__init__(settings)
@@ -101,77 +101,78 @@ class Smsc(Gateway):
 
     @property
     def secrets(self) -> Sequence[str]:
-        """The password, or the key."""
+        """Return the password, or the key."""
         return [value for name, value in self._credentials.items() if name != "login"]
 
     async def send(self, message: Message, tools: Tools) -> Result:
-        """Send under our id. The charset is said: theirs is windows-1251."""
+        """Send under our id. The charset is stated because their default is windows-1251."""
         form = {"phones": message.phone, "mes": message.text, "id": message.id, "cost": "3"}
         if message.sender:
             form["sender"] = message.sender
-        result = self.read(await self._ask(tools, "send", form), message, tools.now())
-        return await self._in_a_row(result, tools)
+        result = self.read(await self._call(tools, "send", form), message, tools.now())
+        return await self._check_denials(result, tools)
 
     def read(self, answer: Answer, message: Message, now: float) -> Result:
         """Return what an answer to a text means. Pure; `now` (unix seconds) is for Retry-After dates."""
-        fields = fields_of(answer)
+        fields = json_object(answer)
         if fields is None or isinstance(answer, TransportFailure):
-            return self.unread(answer, message, now)
+            return self.unreadable_answer(answer, message, now)
         if "error_code" not in fields and "id" in fields:
             return self.result(
                 Outcome.DELIVERED, "sent", message, answer,
-                provider_id=str(fields["id"]), cost=amount(fields.get("cost")), segments=whole(fields.get("cnt")),
+                provider_id=str(fields["id"]), cost=parse_money(fields.get("cost")),
+                segments=parse_int(fields.get("cnt")),
             )  # fmt: skip
         return self._error(fields, message, answer)
 
     def _error(self, fields: Mapping[str, Any], message: Message, answer: Response) -> Result:
-        code, said = whole(fields.get("error_code")), str(fields.get("error", ""))
-        if code == 9 and "concurrent" in said:
-            return self.result(Outcome.THROTTLED, f"9: {said}", message, answer, after_ms=_BUSY_MS)
-        # Nine is also "duplicate request": then the first one is there, or another delivery said the same.
-        outcome, meaning = _ERRORS.get(code or 0, (Outcome.UNKNOWN, "what this means is not known"))
-        more = {"after_ms": _ADDRESS_BLOCKED_MS} if code == 4 else {}
-        return self.result(outcome, f"{code}: {said}: {meaning}", message, answer, **more)
+        code, text = parse_int(fields.get("error_code")), str(fields.get("error", ""))
+        if code == 9 and "concurrent" in text:
+            return self.result(Outcome.THROTTLED, f"9: {text}", message, answer, after_ms=_BUSY_MS)
+        # 9 is also "duplicate request": an earlier attempt arrived, or another delivery had the same text.
+        outcome, meaning = _ERRORS.get(code or 0, (Outcome.UNKNOWN, "the meaning of this is not known"))
+        more = {"after_ms": _IP_BLOCKED_MS} if code == 4 else {}
+        return self.result(outcome, f"{code}: {text}: {meaning}", message, answer, **more)
 
-    async def _in_a_row(self, result: Result, tools: Tools) -> Result:
-        """Tell a text that is denied from a sender that is: by the third denial in a row."""
-        until_ms = int(tools.now() * 1000) + _DENIED_MS
+    async def _check_denials(self, result: Result, tools: Tools) -> Result:
+        """Block the sink at the third denial in a row: then it is the sender that is denied and not one text."""
+        until_ms = int(tools.now() * 1000) + _DENIALS_MS
         try:
             if result.outcome is Outcome.DELIVERED:
                 await tools.shared.delete(self._denials)
             elif result.reason.startswith("6:"):
-                denial = Quota(key=self._denials, amount=1, limit=_DENIED, until_ms=until_ms)
+                denial = Quota(key=self._denials, amount=1, limit=_MAX_DENIALS, until_ms=until_ms)
                 if await tools.shared.spend_quotas([denial]) is not None:
-                    reason = f"{result.reason}, and so were those before: is the sender registered with them?"
+                    reason = f"{result.reason}, and so were the texts before it: is the sender registered with them?"
                     return msgspec.structs.replace(result, outcome=Outcome.BLOCKED, reason=reason)
-        except StoreUnavailable as error:  # they have answered: that counts more than how often
+        except StoreUnavailable as error:  # the answer is known, which matters more than the count
             log.warning("sms.uncounted", reason=str(error))
         return result
 
     async def lookup(self, message: Message, tools: Tools) -> Result | None:
-        """Ask for our id and the number."""
+        """Ask for the status of our id and the number."""
         form = {"phone": message.phone, "id": message.id, "all": "1"}
-        answer = await self._ask(tools, "status", form)
-        found = self.read_status(answer, message, tools.now())
-        if found is None or found.outcome is not Outcome.BLOCKED or not found.reason.startswith(f"{_NO_MONEY}:"):
-            return found
-        # It lies there unpaid for good. Once they let us in again it is sent anew.
+        answer = await self._call(tools, "status", form)
+        result = self.read_status(answer, message, tools.now())
+        if result is None or result.outcome is not Outcome.BLOCKED or not result.reason.startswith(f"{_NO_MONEY}:"):
+            return result
+        # They never send an unpaid text. At the second look-up it counts as not found, and is sent again.
         unpaid = f"sms:unpaid:{message.id}"
         if await tools.shared.get(unpaid) is not None:
             return None
         await tools.shared.put(unpaid, b"1", _UNPAID_MS)
-        return found
+        return result
 
     def read_status(self, answer: Answer, message: Message, now: float) -> Result | None:
-        """Return what an answer about a text means; None: they do not have it. Pure."""
-        fields = fields_of(answer)
+        """Return what an answer to a look-up means; None: they do not have the text. Pure."""
+        fields = json_object(answer)
         if fields is None or isinstance(answer, TransportFailure):
-            return _asked_again(self.unread(answer, message, now))
-        status, code = whole(fields.get("status")), whole(fields.get("error_code"))
+            return _lookup_failed(self.unreadable_answer(answer, message, now))
+        status, code = parse_int(fields.get("status")), parse_int(fields.get("error_code"))
         if status == _NOT_FOUND:
             return None
         if status in _TAKEN:
-            cost = amount(fields.get("cost"))
+            cost = parse_money(fields.get("cost"))
             return self.result(Outcome.DELIVERED, f"they have it: status {status}", message, answer, cost=cost)
         if status in _REFUSED:
             return self.result(Outcome.REJECTED, f"{status}: {_REFUSED[status]}", message, answer)
@@ -179,30 +180,30 @@ class Smsc(Gateway):
             return self.result(Outcome.BLOCKED, f"{status}: no money: top the account up", message, answer)
         if code in (2, 4):
             return self._error(fields, message, answer)
-        after_ms = _BUSY_MS if code == 9 else _ASK_AGAIN_MS
+        after_ms = _BUSY_MS if code == 9 else _LOOK_AGAIN_MS
         reason = f"the look-up failed: {fields.get('error', 'a status that is not known')}"
         return self.result(Outcome.THROTTLED if code else Outcome.UNKNOWN, reason, message, answer, after_ms=after_ms)
 
     async def probe(self, tools: Tools) -> ProbeResult:
         """Ask for the balance."""
-        answer = await self._ask(tools, "balance", {})
-        fields = fields_of(answer)
+        answer = await self._call(tools, "balance", {})
+        fields = json_object(answer)
         if fields is None:
-            return not_well(answer)
+            return failed_probe(answer)
         if "balance" in fields:
             return ProbeResult(ok=True, message=f"the balance is {fields['balance']}")
-        code = whole(fields.get("error_code"))
-        _, meaning = _ERRORS.get(code or 0, (Outcome.UNKNOWN, "what this means is not known"))
+        code = parse_int(fields.get("error_code"))
+        _, meaning = _ERRORS.get(code or 0, (Outcome.UNKNOWN, "the meaning of this is not known"))
         return ProbeResult(ok=False, message=f"{code}: {fields.get('error', '')}: {meaning}")
 
-    async def _ask(self, tools: Tools, what: str, form: Mapping[str, str]) -> Answer:
+    async def _call(self, tools: Tools, method: str, form: Mapping[str, str]) -> Answer:
         form = {**self._credentials, **form, "charset": "utf-8", "fmt": "3"}
-        return await self.post(tools, f"{self._url}/sys/{what}.php", form)
+        return await self.post(tools, f"{self._url}/sys/{method}.php", form)
 
 
-def _asked_again(result: Result) -> Result:
-    """Turn what would be unknown about a text into what is meant about a look-up: asking is harmless."""
+def _lookup_failed(result: Result) -> Result:
+    """Return the result of a look-up that failed: it is simply tried again later."""
     if result.outcome not in (Outcome.UNKNOWN, Outcome.RETRY):
         return result
     reason = f"the look-up failed: {result.reason}"
-    return msgspec.structs.replace(result, outcome=Outcome.THROTTLED, reason=reason, after_ms=_ASK_AGAIN_MS)
+    return msgspec.structs.replace(result, outcome=Outcome.THROTTLED, reason=reason, after_ms=_LOOK_AGAIN_MS)

@@ -1,4 +1,4 @@
-"""What UniSender's answers mean. Errors come inside HTTP 200, so the body is read whatever the status says."""
+"""What UniSender's answers mean. Errors come with status 200, so the body is read whatever the status is. Pure."""
 
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -6,12 +6,13 @@ from typing import TypeAlias
 import msgspec
 
 from relay.model import Outcome, Record, Result
+from relay.sinks.failures import failure_outcome
 from relay.sinks.masking import without_people
 from relay.sinks.unisender.content import Action, Contact
 from relay.transport import Answer, Response, TransportFailure
 
-THROTTLED_MS = 60_000  # they count by the minute and send no Retry-After
-MOST_TRIES = 3  # of what they cannot explain
+THROTTLED_MS = 60_000  # their limits are per minute, and they send no Retry-After
+MAX_TRIES = 3  # for errors without a known code
 
 _OUTCOMES = {
     "invalid_api_key": Outcome.BLOCKED,
@@ -24,9 +25,9 @@ _OUTCOMES = {
     "api_call_limit_exceeded_for_ip": Outcome.THROTTLED,
 }
 _ADVICE = {
-    "invalid_api_key": "the api_key is not valid: take it anew from the account's settings",
+    "invalid_api_key": "the api_key is not valid: copy it again from the account's settings",
     "access_denied": "the api_key may not do this: is the API switched on for the account?",
-    "unknown_method": "they know no such method: check the sink's url",
+    "unknown_method": "they do not know this method: check the sink's url",
     "not_enough_money": "the account has no money left",
 }
 _NO_LETTER = "has no confirmation letters"
@@ -34,19 +35,19 @@ _OTHERS_PHONE = "already exist but owned by different subscribers"
 _NOT_FOUND = "not found"
 
 
-class Complaint(Record):
-    """The error of an answer, or of one contact of an import."""
+class ApiError(Record):
+    """An error in an answer, or of one contact in the log of an import."""
 
     code: str
     message: str
 
     @property
     def not_found(self) -> bool:
-        """Return whether they do not know the contact."""
+        """Return whether the contact does not exist there."""
         return self.message.startswith("Contact") and self.message.rstrip(".").endswith(_NOT_FOUND)
 
-    def result(self, action: Action, tries: int) -> Result:
-        """Return what it means; `tries` were made before."""
+    def to_result(self, action: Action, tries: int) -> Result:
+        """Return what it means after so many earlier tries."""
         said = without_people(f"{self.code}: {self.message}")[:300]
         outcome = _OUTCOMES.get(self.code)
         if outcome is not None:
@@ -60,85 +61,84 @@ class Complaint(Record):
             return Result(outcome=Outcome.BLOCKED, reason=f"{advice} ({said})", scope="route")
         if _OTHERS_PHONE in self.message:
             return Result(outcome=Outcome.REJECTED, reason=f"e-mail and phone belong to different contacts ({said})")
-        if tries + 1 >= MOST_TRIES:
+        if tries + 1 >= MAX_TRIES:
             return Result(outcome=Outcome.REJECTED, reason=f"after {tries + 1} tries still {said}")
         return Result(outcome=Outcome.RETRY, reason=said)
 
 
-Said: TypeAlias = "Mapping[str, object] | list[object] | Complaint | Result"
-"""The `result` of an answer, its complaint, or what it means where it says neither."""
+ApiAnswer: TypeAlias = "Mapping[str, object] | list[object] | ApiError | Result"
+"""The `result` of an answer, its error, or what it means where it has neither."""
 
 
-def read(answer: Answer) -> Said:
-    """Read an answer, or its absence."""
+def parse_answer(answer: Answer) -> ApiAnswer:
+    """Parse an answer, or its absence."""
     if isinstance(answer, TransportFailure):
-        outcome = Outcome.UNKNOWN if answer.sent else Outcome.RETRY
-        return Result(outcome=Outcome.BLOCKED if answer.kind == "tls" else outcome, reason=answer.reason)
+        return Result(outcome=failure_outcome(answer), reason=answer.reason)
     try:
         body: object = msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         body = None
     match body:
         case {"error": str(message), **rest} if message or rest.get("code"):
-            complaint = Complaint(code=str(rest.get("code") or "unspecified"), message=message)
-            if answer.status == 200 or complaint.code in _OUTCOMES:
-                return complaint
+            error = ApiError(code=str(rest.get("code") or "unspecified"), message=message)
+            if answer.status == 200 or error.code in _OUTCOMES:
+                return error
         case {"result": dict() | list() as result} if answer.status == 200:
             return result
     return _unreadable(answer)
 
 
 def _unreadable(answer: Response) -> Result:
-    said = f"{answer.status} without a readable answer"
+    reason = f"{answer.status} without a readable answer"
     if answer.status == 429:
-        return Result(outcome=Outcome.THROTTLED, reason=said, status=429, after_ms=THROTTLED_MS)
+        return Result(outcome=Outcome.THROTTLED, reason=reason, status=429, after_ms=THROTTLED_MS)
     if 300 <= answer.status < 500 and answer.status != 408:
-        reason = f"{said}: check the sink's url"
+        reason = f"{reason}: check the sink's url"
         return Result(outcome=Outcome.BLOCKED, reason=reason, status=answer.status)
-    return Result(outcome=Outcome.UNKNOWN, reason=said, status=answer.status)
+    return Result(outcome=Outcome.UNKNOWN, reason=reason, status=answer.status)
 
 
-def meaning(said: Said, contact: Contact, tries: int) -> Result:
-    """Return what an answer to a call means for the delivery of a contact; `tries` were made before."""
-    if isinstance(said, Complaint):
-        result = said.result(contact.action, tries)
-    elif isinstance(said, Result):
-        result = said
+def interpret(answer: ApiAnswer, contact: Contact, tries: int) -> Result:
+    """Return what the answer to a call means for the delivery of a contact, after so many earlier tries."""
+    if isinstance(answer, ApiError):
+        result = answer.to_result(contact.action, tries)
+    elif isinstance(answer, Result):
+        result = answer
     else:
-        result = _done(contact.action, said)
+        result = _done(contact.action, answer)
     if contact.action != "subscribe" and result.outcome is Outcome.UNKNOWN:
-        result = msgspec.structs.replace(result, outcome=Outcome.RETRY)  # who has left may leave again
+        result = msgspec.structs.replace(result, outcome=Outcome.RETRY)  # excluding or unsubscribing twice does no harm
     return msgspec.structs.replace(result, reason=contact.masked(result.reason))
 
 
-def _done(action: Action, said: Said) -> Result:
-    told = said if action == "subscribe" and isinstance(said, Mapping) else {}
-    letter = ", a letter asks to confirm" if told.get("invitation_letter_sent") else ""
-    person = str(told.get("person_id") or "")
+def _done(action: Action, answer: Mapping[str, object] | list[object]) -> Result:
+    details = answer if action == "subscribe" and isinstance(answer, Mapping) else {}
+    letter = ", a letter asks to confirm" if details.get("invitation_letter_sent") else ""
+    person = str(details.get("person_id") or "")
     return Result(outcome=Outcome.DELIVERED, reason=f"{action}d{letter}", status=200, provider_id=person)
 
 
-class Imported(Record):
-    """What an import came to: the complaints by row, and whether every one found its row."""
+class ImportLog(Record):
+    """The errors of an import by row. `complete`: each of them could be assigned to its row."""
 
-    complaints: Mapping[int, Complaint]
+    errors: Mapping[int, ApiError]
     complete: bool
 
 
-def imported(result: Said, rows: int) -> Imported | None:
+def parse_import_log(answer: ApiAnswer, rows: int) -> ImportLog | None:
     """Read the log of an import of so many rows. None where it cannot be read."""
     try:
-        told = msgspec.convert(result, _Import, strict=False)
+        imported = msgspec.convert(answer, _Import, strict=False)
     except msgspec.ValidationError:
         return None
-    complaints = {
-        line.index: Complaint(code=line.code, message=line.message) for line in told.log if 0 <= line.index < rows
+    errors = {
+        line.index: ApiError(code=line.code, message=line.message) for line in imported.log if 0 <= line.index < rows
     }
-    placed = all(0 <= line.index < rows for line in told.log)
-    return Imported(complaints=complaints, complete=placed and len(complaints) >= told.invalid)
+    assigned = all(0 <= line.index < rows for line in imported.log)
+    return ImportLog(errors=errors, complete=assigned and len(errors) >= imported.invalid)
 
 
-class _Line(Record):
+class _LogLine(Record):
     index: int
     code: str = "unspecified"
     message: str = ""
@@ -147,4 +147,4 @@ class _Line(Record):
 class _Import(Record):
     total: int
     invalid: int = 0
-    log: list[_Line] = msgspec.field(default_factory=list)
+    log: list[_LogLine] = msgspec.field(default_factory=list)

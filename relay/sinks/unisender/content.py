@@ -1,4 +1,4 @@
-"""What a route makes of an event for a mailing list: a contact, and what is to be done with it."""
+"""The content for a mailing list: a contact, and whether it joins, is excluded or unsubscribes."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,11 +8,11 @@ import msgspec
 
 from relay.errors import RejectDelivery, SkipDelivery
 from relay.model import Record
-from relay.sinks.unisender.settings import MOST_TAGS, check_tag
+from relay.sinks.unisender.settings import MAX_TAGS, check_tag
 
 Action: TypeAlias = Literal["subscribe", "exclude", "unsubscribe"]
 
-MOST_FIELDS = 50
+MAX_FIELDS = 50
 EVERY_LIST = "all"
 _ACTIONS: tuple[Action, ...] = ("subscribe", "exclude", "unsubscribe")
 
@@ -22,18 +22,18 @@ _BETWEEN_DIGITS = re.compile(r"[\s().-]")
 
 
 class Contact(Record, omit_defaults=True):
-    """The stored content. Lists and tags that a route does not give are the sink's own, as they are when it is sent."""
+    """The stored content. Lists and tags that the route does not give are the sink's at the time of sending."""
 
     action: Action = "subscribe"
     email: str = ""
     phone: str = ""
     fields: dict[str, str] = msgspec.field(default_factory=dict)
-    list_ids: tuple[int, ...] | None = None  # (): all of them, where somebody leaves
+    list_ids: tuple[int, ...] | None = None  # (): all lists, to exclude or unsubscribe
     tags: tuple[str, ...] | None = None
 
     @property
-    def known_by(self) -> tuple[str, str]:
-        """Return the kind of its address and the address."""
+    def address(self) -> tuple[str, str]:
+        """Return the kind of its address, email or phone, and the address."""
         return ("email", self.email) if self.email else ("phone", self.phone)
 
     def masked(self, text: str) -> str:
@@ -43,8 +43,8 @@ class Contact(Record, omit_defaults=True):
         return text
 
 
-def contact_of(params: Mapping[str, object]) -> Contact:
-    """Read a route's rendered keys. Raise RejectDelivery, or SkipDelivery where there is no address at all."""
+def make_contact(params: Mapping[str, object]) -> Contact:
+    """Make the contact from a route's rendered keys. Raise RejectDelivery, SkipDelivery where there is no address."""
     action = _action(params.get("action"))
     fields = dict(_fields(params.get("fields")))
     email, phone = _email(fields.pop("email", "")), _phone(fields.pop("phone", ""))
@@ -72,8 +72,8 @@ def _action(value: object) -> Action:
 def _fields(value: object) -> Iterable[tuple[str, str]]:
     if not isinstance(value, Mapping):
         raise RejectDelivery(f"fields: takes a mapping of names to values, not {value!r:.60}")
-    if len(value) > MOST_FIELDS:
-        raise RejectDelivery(f"fields: {len(value)} of them, and they take at most {MOST_FIELDS}")
+    if len(value) > MAX_FIELDS:
+        raise RejectDelivery(f"fields: {len(value)} of them, and they take at most {MAX_FIELDS}")
     for name, text in value.items():
         if isinstance(text, (Mapping, list, tuple)):
             raise RejectDelivery(f"fields.{name}: takes a text or a number, join several by a filter")
@@ -112,8 +112,8 @@ def _tags(value: object) -> tuple[str, ...]:
         tags = tuple(dict.fromkeys(check_tag(str(tag)) for tag in _several(value) if str(tag).strip()))
     except ValueError as error:
         raise RejectDelivery(f"tags: {error}") from None
-    if len(tags) > MOST_TAGS:
-        raise RejectDelivery(f"tags: {len(tags)} of them, and they take at most {MOST_TAGS}")
+    if len(tags) > MAX_TAGS:
+        raise RejectDelivery(f"tags: {len(tags)} of them, and they take at most {MAX_TAGS}")
     return tags
 
 

@@ -1,20 +1,21 @@
-"""Many contacts in one call: importContacts, each line of its log mapped back to the delivery that it is about."""
+"""Importing many contacts in one call (importContacts), with the result of each delivery from its log."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from relay.model import Delivery, Outcome, Record, Result
 from relay.sinks.attempt_calls import AttemptCalls, EndAttempt
-from relay.sinks.unisender.answers import Complaint, Said, imported, meaning, read
+from relay.sinks.unisender.answers import ApiAnswer, ApiError, interpret, parse_answer, parse_import_log
 from relay.sinks.unisender.content import Contact
-from relay.sinks.unisender.requests import Call, Requests
+from relay.sinks.unisender.requests import ApiCall, UnisenderRequests
 
 MAX_IMPORTED = 500
 
 _WAITING = (Outcome.THROTTLED, Outcome.BLOCKED)
+_IMPORTED = Result(outcome=Outcome.DELIVERED, reason="imported", status=200)
 
 
-class Member(Record):
+class ContactDelivery(Record):
     """A delivery with its contact."""
 
     delivery: Delivery
@@ -22,80 +23,79 @@ class Member(Record):
 
 
 class ContactImport:
-    """The deliveries of one claim: those that subscribe are imported, the others are called for one by one."""
+    """The deliveries of one claim: those that subscribe are imported, the others sent one by one."""
 
-    def __init__(self, members: Sequence[Member], requests: Requests, calls: AttemptCalls) -> None:
-        self._members = members
+    def __init__(self, deliveries: Sequence[ContactDelivery], requests: UnisenderRequests, calls: AttemptCalls) -> None:
+        self._deliveries = deliveries
         self._requests = requests
         self._calls = calls
         self._results: dict[str, Result] = {}
-        self._over: Result | None = None  # from here on they want no further call
+        self._stopped: Result | None = None  # no further call is made after this result
 
     async def run(self) -> list[Result]:
-        """Return what each came to, in their order."""
-        for members in self._tables():
-            await self._import(members)
-        for member in self._members:
-            if member.contact.action != "subscribe":
-                self._put([member], await self._say(self._requests.single(member.contact)))
-        return [self._results[member.delivery.id] for member in self._members]
+        """Return the result of each delivery, in their order."""
+        for deliveries in self._groups():
+            await self._import(deliveries)
+        for each in self._deliveries:
+            if each.contact.action != "subscribe":
+                self._settle([each], await self._call(self._requests.contact_call(each.contact)))
+        return [self._results[each.delivery.id] for each in self._deliveries]
 
-    def _tables(self) -> Iterator[list[Member]]:
-        """Return what subscribes by its columns; within them by arrival, so that what is newer is written later."""
+    def _groups(self) -> Iterator[list[ContactDelivery]]:
+        """Yield what subscribes, grouped by columns, in order of arrival, so that newer values are written later."""
 
-        def columns(member: Member) -> list[str]:
-            return list(self._requests.row(member.contact))
+        def columns(each: ContactDelivery) -> list[str]:
+            return list(self._requests.import_row(each.contact))
 
-        joining = [member for member in self._members if member.contact.action == "subscribe"]
-        joining.sort(key=lambda member: (columns(member), member.delivery.accepted_at))
-        for _, members in groupby(joining, key=columns):
-            yield list(members)
+        subscribing = [each for each in self._deliveries if each.contact.action == "subscribe"]
+        subscribing.sort(key=lambda each: (columns(each), each.delivery.accepted_at))
+        for _, group in groupby(subscribing, key=columns):
+            yield list(group)
 
-    async def _import(self, members: Sequence[Member]) -> None:
-        said = await self._say(self._requests.table([self._requests.row(member.contact) for member in members]))
-        if isinstance(said, Complaint) and said.code == "invalid_arg":
-            # Something in it spoils all of it: the halves tell where.
-            await self._halve(members, said)
-        elif isinstance(said, (Complaint, Result)):
-            self._put(members, said)
+    async def _import(self, deliveries: Sequence[ContactDelivery]) -> None:
+        rows = [self._requests.import_row(each.contact) for each in deliveries]
+        answer = await self._call(self._requests.import_call(rows))
+        if isinstance(answer, ApiError) and answer.code == "invalid_arg":
+            # One contact makes the whole import invalid: importing halves of it finds out which.
+            await self._halve(deliveries, answer)
+        elif isinstance(answer, (ApiError, Result)):
+            self._settle(deliveries, answer)
         else:
-            await self._read_log(members, said)
+            await self._read_log(deliveries, answer)
 
-    async def _read_log(self, members: Sequence[Member], said: Said) -> None:
-        log = imported(said, len(members))
+    async def _read_log(self, deliveries: Sequence[ContactDelivery], answer: ApiAnswer) -> None:
+        log = parse_import_log(answer, len(deliveries))
         if log is None:
-            self._put(members, Result(outcome=Outcome.UNKNOWN, reason="what they say of the import cannot be read"))
+            unreadable = Result(outcome=Outcome.UNKNOWN, reason="their answer to the import cannot be read")
+            self._settle(deliveries, unreadable)
         elif not log.complete:
             # Some are invalid, and the log does not say which.
-            await self._halve(members, Complaint(code="invalid_arg", message="invalid, and they do not say why"))
+            await self._halve(deliveries, ApiError(code="invalid_arg", message="invalid, and they do not say why"))
         else:
-            for row, member in enumerate(members):
-                self._put([member], log.complaints.get(row, _IMPORTED))
+            for row, each in enumerate(deliveries):
+                self._settle([each], log.errors.get(row, _IMPORTED))
 
-    async def _halve(self, members: Sequence[Member], complaint: Complaint) -> None:
-        if len(members) == 1:
-            self._put(members, complaint)
+    async def _halve(self, deliveries: Sequence[ContactDelivery], error: ApiError) -> None:
+        if len(deliveries) == 1:
+            self._settle(deliveries, error)
             return
-        middle = len(members) // 2
-        await self._import(members[:middle])
-        await self._import(members[middle:])
+        middle = len(deliveries) // 2
+        await self._import(deliveries[:middle])
+        await self._import(deliveries[middle:])
 
-    async def _say(self, call: Call) -> Said:
-        """Make a call, unless it is known that no further one is wanted now."""
-        if self._over is not None:
-            return self._over
+    async def _call(self, call: ApiCall) -> ApiAnswer:
+        """Make a call, unless an earlier result has stopped further ones."""
+        if self._stopped is not None:
+            return self._stopped
         try:
-            return read(await self._calls.call(self._requests.build(call)))
-        except EndAttempt as over:
-            self._over = over.result
-            return over.result
+            return parse_answer(await self._calls.call(self._requests.build(call)))
+        except EndAttempt as end:
+            self._stopped = end.result
+            return end.result
 
-    def _put(self, members: Sequence[Member], said: Said) -> None:
-        for member in members:
-            result = meaning(said, member.contact, member.delivery.attempts)
+    def _settle(self, deliveries: Sequence[ContactDelivery], answer: ApiAnswer) -> None:
+        for each in deliveries:
+            result = interpret(answer, each.contact, each.delivery.attempts)
             if result.outcome in _WAITING and result.scope == "sink":
-                self._over = result
-            self._results[member.delivery.id] = result
-
-
-_IMPORTED = Result(outcome=Outcome.DELIVERED, reason="imported", status=200)
+                self._stopped = result
+            self._results[each.delivery.id] = result

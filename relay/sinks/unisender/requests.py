@@ -1,4 +1,4 @@
-"""The requests that UniSender understands, made of a contact and the sink's settings. Pure."""
+"""The calls of UniSender's API, made from a contact and the sink's settings. Pure."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
@@ -12,33 +12,33 @@ from relay.transport import Request
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-class Call(Record):
-    """A method with its arguments, the key not among them."""
+class ApiCall(Record):
+    """A method with its arguments, without the api_key."""
 
     method: str
     arguments: Mapping[str, str]
 
 
-class Requests:
-    """Makes calls under the settings of today."""
+class UnisenderRequests:
+    """Makes calls by the sink's settings."""
 
     def __init__(self, settings: UnisenderSettings) -> None:
         self._settings = settings
         self._key = settings.api_key.get_secret_value()
 
-    def build(self, call: Call) -> Request:
-        """Build a request. All of it is in the body: they refuse what comes in two places."""
-        whole = {"api_key": self._key, "format": "json", **call.arguments}
+    def build(self, call: ApiCall) -> Request:
+        """Build a request. All arguments are in the body: they refuse some in the query and some in the body."""
+        form = {"api_key": self._key, "format": "json", **call.arguments}
         return Request(
             method="POST",
             url=join_url(self._url(call)),
             headers=_HEADERS,
-            body=urlencode(whole).encode(),
+            body=urlencode(form).encode(),
             timeout_ms=self._settings.timeout,
         )
 
-    def describe(self, call: Call) -> Mapping[str, Json]:
-        """Show a call as it would be made, the key masked."""
+    def describe(self, call: ApiCall) -> Mapping[str, Json]:
+        """Return a call as it would be made, the key masked."""
         return {
             "method": "POST",
             "url": self._url(call),
@@ -49,14 +49,14 @@ class Requests:
         """Hide the key in what they say."""
         return text.replace(self._key, "***")
 
-    def single(self, contact: Contact) -> Call:
-        """Do for one contact what its route asks for."""
+    def contact_call(self, contact: Contact) -> ApiCall:
+        """Return the call that subscribes, excludes or unsubscribes one contact."""
         if contact.action != "subscribe":
-            kind, address = contact.known_by
+            kind, address = contact.address
             arguments = {"contact_type": kind, "contact": address, "list_ids": self._joined_lists(contact)}
-            return Call(method=contact.action, arguments=arguments)
+            return ApiCall(method=contact.action, arguments=arguments)
         tags = self._tags(contact)
-        return Call(
+        return ApiCall(
             method="subscribe",
             arguments={
                 "list_ids": self._joined_lists(contact),
@@ -67,16 +67,16 @@ class Requests:
             },
         )
 
-    def row(self, contact: Contact) -> Mapping[str, str]:
-        """Make a contact's row of an import: its lists stand beside each address."""
+    def import_row(self, contact: Contact) -> Mapping[str, str]:
+        """Return a contact's row of an import by column. The lists are given for each of its addresses."""
         tags, lists = self._tags(contact), self._joined_lists(contact)
-        beside = {f"{kind}_list_ids": lists for kind in _addresses(contact)}
-        return {**_addresses(contact), **beside, **({"tags": tags} if tags else {}), **contact.fields}
+        list_columns = {f"{kind}_list_ids": lists for kind in _addresses(contact)}
+        return {**_addresses(contact), **list_columns, **({"tags": tags} if tags else {}), **contact.fields}
 
-    def table(self, rows: Sequence[Mapping[str, str]]) -> Call:
-        """Import rows of the same columns."""
+    def import_call(self, rows: Sequence[Mapping[str, str]]) -> ApiCall:
+        """Return the call that imports rows, all of the same columns."""
         columns = list(rows[0])
-        return Call(
+        return ApiCall(
             method="importContacts",
             arguments={
                 **{f"field_names[{c}]": name for c, name in enumerate(columns)},
@@ -96,7 +96,7 @@ class Requests:
     def _tags(self, contact: Contact) -> str:
         return ",".join(self._settings.tags if contact.tags is None else contact.tags)
 
-    def _url(self, call: Call) -> str:
+    def _url(self, call: ApiCall) -> str:
         return f"{self._settings.url.rstrip('/')}/{self._settings.lang}/api/{call.method}"
 
 

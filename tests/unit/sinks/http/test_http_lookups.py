@@ -258,7 +258,7 @@ def test_what_has_no_value_is_neither_asked_by_nor_made_with(vendor, needing):
         ([(200, TWO)], Outcome.REJECTED, "there are several"),
         ([(503, b"")], Outcome.THROTTLED, "the look-up failed"),
         ([(400, b"")], Outcome.RETRY, "the look-up failed"),
-        ([(401, b"")], Outcome.BLOCKED, "they do not know us"),
+        ([(401, b"")], Outcome.BLOCKED, "the credentials are wrong"),
         ([(200, NONE), (200, NONE), (400, b"")], Outcome.REJECTED, "400"),
         ([(200, NONE), (200, NONE), LOST], Outcome.RETRY, "no answer in time"),
         ([(200, NONE), (200, NONE), (201, {})], Outcome.RETRY, "the answer has nothing at id"),
@@ -391,7 +391,7 @@ def test_the_form_carries_the_secret_where_they_want_it_there(vendor, delivery):
     ("answer", "ok", "told"),
     [
         ((200, b"pong"), True, "it answers 200"),
-        ((401, b""), False, "they do not know us"),
+        ((401, b""), False, "the credentials are wrong"),
         ((404, b""), False, "404 Not Found"),
         (LOST, False, "no answer in time"),
     ],

@@ -100,7 +100,7 @@ def test_the_examples_find_id_and_cost(example, message, answer, name, said, sta
 
 @pytest.mark.parametrize(("text", "kind"), [("Заказ готов", "unicode"), ("Your order is ready", "text")])
 def test_vonage_is_told_the_alphabet(example, message, text, kind):
-    request = example("vonage").made(message(text=text, sender="ACME"))
+    request = example("vonage").build_request(message(text=text, sender="ACME"))
     assert dict(parse_qsl(request.body.decode())) == {
         "api_key": "vonage-key-1",
         "api_secret": "vonage-secret-1",
@@ -113,7 +113,10 @@ def test_vonage_is_told_the_alphabet(example, message, text, kind):
 
 
 def test_smsaero_is_sent_json_and_twilio_a_form(example, message):
-    aero, twilio = example("smsaero").made(message(sender="SMS Aero")), example("twilio").made(message(sender="+1500"))
+    aero, twilio = (
+        example("smsaero").build_request(message(sender="SMS Aero")),
+        example("twilio").build_request(message(sender="+1500")),
+    )
     assert json.loads(aero.body) == {"number": "79161234567", "text": "Заказ готов", "sign": "SMS Aero"}
     assert aero.headers["Content-Type"] == "application/json"
     assert aero.headers["Authorization"].startswith("Basic ")
@@ -162,7 +165,12 @@ def test_a_description_that_cannot_work_is_refused(given, why):
     ("more", "said", "status", "probe"),
     [
         ({}, None, 0, None),
-        ({"probe_url": "https://sms.example.com/me"}, {}, 200, ProbeResult(ok=True, message="they know us")),
+        (
+            {"probe_url": "https://sms.example.com/me"},
+            {},
+            200,
+            ProbeResult(ok=True, message="the credentials are accepted"),
+        ),
         (
             {"probe_url": "https://sms.example.com/me", "balance_path": "data.balance"},
             {"data": {"balance": 12.5}},

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.errors import RejectDelivery, SkipDelivery
-from relay.sinks.sms.phone_numbers import e164, masked
+from relay.sinks.sms.phone_numbers import masked, parse_phone
 
 MOBILE = "+79161234567"
 
@@ -31,7 +31,7 @@ MOBILE = "+79161234567"
     ],
 )
 def test_a_mobile_of_the_regions_is_written_as_e164(given, expected):
-    assert e164(given) == expected
+    assert parse_phone(given) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_mobile_of_the_regions_is_written_as_e164(given, expected):
 )
 def test_nobody_to_reach_is_skipped(given, why):
     with pytest.raises(SkipDelivery, match=why):
-        e164(given)
+        parse_phone(given)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_nobody_to_reach_is_skipped(given, why):
 )
 def test_what_is_no_number_of_the_regions_is_rejected(given, why):
     with pytest.raises(RejectDelivery, match=why):
-        e164(given)
+        parse_phone(given)
 
 
 def test_a_number_is_of_the_regions_that_the_sink_has():
-    assert e164("+12025550123", ["US"]) == "+12025550123"
+    assert parse_phone("+12025550123", ["US"]) == "+12025550123"
     with pytest.raises(RejectDelivery, match="is a number of KZ, and the sink's regions are RU"):
-        e164("+77011234567", ["RU"])
+        parse_phone("+77011234567", ["RU"])
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_masked_number_is_recognised_and_not_called(number, shown):
 
 def read_or_reason(text: str) -> str:
     try:
-        return e164(text)
+        return parse_phone(text)
     except (RejectDelivery, SkipDelivery) as error:
         return str(error)
 
@@ -99,7 +99,7 @@ def read_or_reason(text: str) -> str:
 def test_whatever_stands_there_is_a_number_or_a_reason_that_does_not_tell_it(text):
     read = read_or_reason(text)
     if re.fullmatch(r"\+(7\d{10}|375\d{9})", read):
-        assert e164(read) == read
+        assert parse_phone(read) == read
     else:
         digits = re.sub(r"[^0-9]", "", text)
         assert read.startswith("phone: ")

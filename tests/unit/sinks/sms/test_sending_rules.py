@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.model import Outcome
-from relay.sinks.sms.rules import SendingRules, given_back, parse_window
+from relay.sinks.sms.rules import SendingRules, parse_window, refunds
 from relay.store.shared_state import QuotaExceeded
 
 NOW = 1_790_000_000.0  # Mon 2026-09-21 14:13:20 UTC, 17:13:20 in Moscow
@@ -77,23 +77,23 @@ def test_a_window_that_opens_is_open_then(opens, closes, later):
 )
 def test_the_hours_are_the_recipients_else_the_sinks_else_the_accounts(message, recipients, sinks, accounts, open_):
     policy = SendingRules(sink="sms", window=parse_window("10:00-20:00"), zone=ZoneInfo(sinks) if sinks else None)
-    result = policy.standing(message(timezone=recipients, account_timezone=accounts), NOW)
+    result = policy.refusal(message(timezone=recipients, account_timezone=accounts), NOW)
     assert (result is None) is open_
 
 
 def test_outside_of_the_window_it_waits_without_an_attempt_and_looks_again_within_the_hour(message):
     policy = SendingRules(sink="sms", window=parse_window("10:00-20:00"), zone=MOSCOW)
-    result = policy.standing(message(), at("21:30"))
+    result = policy.refusal(message(), at("21:30"))
     assert (result.outcome, result.after_ms) == (Outcome.THROTTLED, HOUR)
     assert result.reason == "it is 21:30 in Europe/Moscow, outside of the window"
-    assert policy.standing(message(), at("09:45")).after_ms == 15 * 60_000
+    assert policy.refusal(message(), at("09:45")).after_ms == 15 * 60_000
 
 
 def test_who_wants_none_gets_none(message):
     policy = SendingRules(sink="sms", stop_list=frozenset({"+79161234567"}))
-    result = policy.standing(message(), NOW)
+    result = policy.refusal(message(), NOW)
     assert (result.outcome, result.reason) == (Outcome.SKIPPED, "+7***4567 is on the stop list")
-    assert policy.standing(message(phone="+79261234567"), NOW) is None
+    assert policy.refusal(message(phone="+79261234567"), NOW) is None
 
 
 def full(**more) -> SendingRules:
@@ -107,7 +107,7 @@ def kind(key: str) -> str:
 
 def test_what_a_text_spends(message):
     long = message(text="я" * 71)
-    caps = {kind(cap.key): (cap.amount, cap.limit, cap.until_ms) for cap in full().caps(long, NOW)}
+    caps = {kind(cap.key): (cap.amount, cap.limit, cap.until_ms) for cap in full().quotas(long, NOW)}
     midnight, month = int(at("00:00", day="2026-09-22") * 1000), int(at("00:00", day="2026-10-01") * 1000)
     assert caps == {
         "own": (1, 1, int(NOW * 1000) + 24 * HOUR),
@@ -116,12 +116,12 @@ def test_what_a_text_spends(message):
         "day": (1, 3, midnight),
         "month": (50_000, 100_000, month),  # 2 segments of 2.50, in ten-thousandths
     }
-    assert [kind(cap.key) for cap in SendingRules(sink="sms").caps(long, NOW)] == ["own"]
-    assert "9161234567" not in repr(full().caps(long, NOW))
+    assert [kind(cap.key) for cap in SendingRules(sink="sms").quotas(long, NOW)] == ["own"]
+    assert "9161234567" not in repr(full().quotas(long, NOW))
 
 
 def test_december_ends_with_the_year(message):
-    (*_, month) = full().caps(message(), at("12:00", day="2026-12-31"))
+    (*_, month) = full().quotas(message(), at("12:00", day="2026-12-31"))
     assert month.until_ms == int(at("00:00", day="2027-01-01") * 1000)
 
 
@@ -129,29 +129,29 @@ def test_december_ends_with_the_year(message):
     ("kind_", "outcome", "after_ms", "reason"),
     [
         ("same", Outcome.SKIPPED, None, "+7***4567 was sent the same text less than 10m ago"),
-        ("number", Outcome.THROTTLED, HOUR, "+7***4567 had 2 today, which is per_number"),
-        ("day", Outcome.THROTTLED, HOUR, "3 were sent today, which is per_day"),
-        ("month", Outcome.BLOCKED, HOUR, "the month's budget of 10 is used up until 2026-10-01: wait or raise it"),
+        ("number", Outcome.THROTTLED, HOUR, "+7***4567 was sent 2 today, the limit per_number"),
+        ("day", Outcome.THROTTLED, HOUR, "3 were sent today, the limit per_day"),
+        ("month", Outcome.BLOCKED, HOUR, "the month's budget of 10 is used up until 2026-10-01: wait, or raise it"),
     ],
 )
 def test_what_a_cap_that_does_not_hold_means(message, kind_, outcome, after_ms, reason):
     policy = full()
-    (cap,) = [cap for cap in policy.caps(message(), NOW) if kind(cap.key) == kind_]
+    (cap,) = [cap for cap in policy.quotas(message(), NOW) if kind(cap.key) == kind_]
     refusal = QuotaExceeded(key=cap.key, wait_ms=cap.until_ms - int(NOW * 1000))
-    result = policy.refused(refusal, message(), NOW)
+    result = policy.quota_refusal(refusal, message(), NOW)
     assert (result.outcome, result.after_ms, result.reason) == (outcome, after_ms, reason)
 
 
 def test_a_delivery_that_spent_before_may_go(message):
     policy = full()
-    own = policy.caps(message(), NOW)[0]
-    assert policy.refused(QuotaExceeded(key=own.key, wait_ms=1), message(), NOW) is None
+    own = policy.quotas(message(), NOW)[0]
+    assert policy.quota_refusal(QuotaExceeded(key=own.key, wait_ms=1), message(), NOW) is None
 
 
 def test_a_sink_whose_name_is_like_a_cap_is_no_matter(message):
     policy = full(sink="own")
-    same = policy.caps(message(), NOW)[1]
-    assert policy.refused(QuotaExceeded(key=same.key, wait_ms=1), message(), NOW).outcome is Outcome.SKIPPED
+    same = policy.quotas(message(), NOW)[1]
+    assert policy.quota_refusal(QuotaExceeded(key=same.key, wait_ms=1), message(), NOW).outcome is Outcome.SKIPPED
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_a_sink_whose_name_is_like_a_cap_is_no_matter(message):
     [("2.5", []), ("3.1", [6_000]), ("0", [-25_000]), (None, [])],
 )
 def test_the_budget_is_corrected_by_what_a_text_did_cost(message, cost, amounts):
-    assert [cap.amount for cap in full().correction(message(), cost, NOW)] == amounts
+    assert [cap.amount for cap in full().cost_correction(message(), cost, NOW)] == amounts
 
 
 def test_what_is_given_back_is_what_was_spent(message):
-    caps = full().caps(message(), NOW)
-    assert [(cap.key, -cap.amount) for cap in given_back(caps)] == [(cap.key, cap.amount) for cap in caps]
+    caps = full().quotas(message(), NOW)
+    assert [(cap.key, -cap.amount) for cap in refunds(caps)] == [(cap.key, cap.amount) for cap in caps]

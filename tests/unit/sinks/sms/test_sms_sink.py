@@ -34,7 +34,7 @@ class Scripted(Gateway):
 
     type = "scripted"
     Settings = ScriptedSettings
-    longest = 300
+    max_characters = 300
 
     def __init__(self, settings) -> None:
         super().__init__(settings)
@@ -196,7 +196,7 @@ def test_only_a_try_after_one_that_may_have_arrived_is_one_again(made, text, too
     send(sink, text(sink), tools, result=Result(outcome=Outcome.RETRY, reason="not taken"))
     send(sink, text(sink), tools, result=LOST)
     send(sink, text(sink), tools)
-    assert [message.again for message in sink._gateway.seen] == [False, False, True]
+    assert [message.maybe_sent_before for message in sink._gateway.seen] == [False, False, True]
 
 
 def test_the_budget_is_a_fuse_that_knows_what_texts_did_cost(made, text, tools, shared):

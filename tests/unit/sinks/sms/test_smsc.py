@@ -205,9 +205,7 @@ def test_a_text_that_lay_there_unpaid_blocks_once_and_is_then_sent_anew(look_up)
         ({"balance": "100.50"}, ProbeResult(ok=True, message="the balance is 100.50")),
         (
             error(2, "authorise error"),
-            ProbeResult(
-                ok=False, message="2: authorise error: they do not know us: check login and password, or apikey"
-            ),
+            ProbeResult(ok=False, message="2: authorise error: wrong credentials: check login and password, or apikey"),
         ),
         (
             b"<html>",

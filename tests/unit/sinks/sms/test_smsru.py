@@ -85,7 +85,7 @@ def test_an_ok_that_says_nothing_of_the_number_is_no_ok(send, said):
 @pytest.mark.parametrize("code", [231, 232])
 @pytest.mark.parametrize(("again", "outcome"), [(True, Outcome.DELIVERED), (False, Outcome.REJECTED)])
 def test_the_same_text_was_there_already_only_if_we_may_have_sent_it(send, code, again, outcome):
-    assert send(about(code), again=again).outcome is outcome
+    assert send(about(code), maybe_sent_before=again).outcome is outcome
 
 
 def test_the_days_limit_ends_with_their_day(send):
@@ -124,7 +124,7 @@ def test_what_is_unknown_is_held_since_they_cannot_be_asked():
         ),
         (
             {"status": "ERROR", "status_code": 301},
-            ProbeResult(ok=False, message="301: they do not know us: check the api_id"),
+            ProbeResult(ok=False, message="301: wrong credentials: check the api_id"),
         ),
         (
             b"<html>",

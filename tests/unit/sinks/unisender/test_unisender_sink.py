@@ -17,11 +17,11 @@ from relay.model import Outcome, Result
 from relay.sinks.attempt_calls import EndAttempt
 from relay.sinks.base import ProbeResult
 from relay.sinks.unisender import sink as unisender_sink
-from relay.sinks.unisender.answers import Complaint, imported, meaning, read
-from relay.sinks.unisender.content import Contact, contact_of
-from relay.sinks.unisender.imports import ContactImport, Member
-from relay.sinks.unisender.lookups import found, probed
-from relay.sinks.unisender.requests import Requests
+from relay.sinks.unisender.answers import ApiError, interpret, parse_answer, parse_import_log
+from relay.sinks.unisender.content import Contact, make_contact
+from relay.sinks.unisender.imports import ContactDelivery, ContactImport
+from relay.sinks.unisender.lookups import lookup_result, probe_result
+from relay.sinks.unisender.requests import UnisenderRequests
 from relay.sinks.unisender.settings import UnisenderSettings
 from relay.sinks.unisender.sink import UnisenderSink
 from relay.transport import Response, TransportFailure
@@ -119,8 +119,8 @@ def test_another_house_has_the_same_methods(base):
 
 
 def test_all_of_it_is_in_the_body(delivery):
-    requests = Requests(settings())
-    request = requests.build(requests.single(contact_of(ANNA)))
+    requests = UnisenderRequests(settings())
+    request = requests.build(requests.contact_call(make_contact(ANNA)))
     body = parse_qs(request.body.decode())
     assert (request.method, request.url.query_string) == ("POST", "")
     assert (body["api_key"], body["format"], body["fields[Name]"]) == ([KEY], ["json"], ["Анна"])
@@ -138,7 +138,7 @@ def test_the_lists_of_today_hold_unless_a_route_has_its_own(overrides):
 )
 def test_who_has_no_address_is_skipped(params):
     with pytest.raises(SkipDelivery, match="neither email nor phone"):
-        contact_of(params)
+        make_contact(params)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_who_has_no_address_is_skipped(params):
 )
 def test_what_can_never_be_sent_is_rejected_without_naming_the_person(params, reason):
     with pytest.raises(RejectDelivery, match=reason) as rejected:
-        contact_of(params)
+        make_contact(params)
     assert "anna@" not in str(rejected.value) or "mapping" in reason
 
 
@@ -181,7 +181,7 @@ json_values = st.recursive(
 def test_whatever_a_template_renders_is_a_contact_or_told_why_not(params):
     contact = None
     with suppress(RejectDelivery, SkipDelivery):
-        contact = contact_of(params)
+        contact = make_contact(params)
     assert contact is None or contact.email or contact.phone
 
 
@@ -294,7 +294,7 @@ OWNED = "Email and phone already exist but owned by different subscribers"
     ],
 )
 def test_every_answer_has_its_outcome(answer, action, outcome, after_ms, scope):
-    result = meaning(read(answer), Contact(action=action, email="anna@example.com"), 0)
+    result = interpret(parse_answer(answer), Contact(action=action, email="anna@example.com"), 0)
     assert (result.outcome, result.after_ms, result.scope) == (outcome, after_ms, scope)
     assert result.reason
     assert "anna" not in result.reason
@@ -302,8 +302,8 @@ def test_every_answer_has_its_outcome(answer, action, outcome, after_ms, scope):
 
 @pytest.mark.parametrize(("tries", "outcome"), [(0, RETRY), (1, RETRY), (2, REJECTED), (9, REJECTED)])
 def test_what_they_cannot_explain_is_tried_three_times(tries, outcome):
-    said = read(complains("unspecified", "something else"))
-    assert meaning(said, Contact(email="anna@example.com"), tries).outcome is outcome
+    said = parse_answer(complains("unspecified", "something else"))
+    assert interpret(said, Contact(email="anna@example.com"), tries).outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_what_they_cannot_explain_is_tried_three_times(tries, outcome):
     ],
 )
 def test_what_they_made_is_kept(result, person, reason):
-    told = meaning(read(says({"result": result})), Contact(email="anna@example.com"), 0)
+    told = interpret(parse_answer(says({"result": result})), Contact(email="anna@example.com"), 0)
     assert (told.outcome, told.provider_id, told.reason) == (DELIVERED, person, reason)
 
 
@@ -356,18 +356,18 @@ def contact_said(status, *lists):
         (contact_said("active", 1), False, UNKNOWN),
         (contact_said("blocked"), True, UNKNOWN),
         ({"what": "is this"}, True, UNKNOWN),
-        (Complaint(code="unspecified", message=NOT_FOUND), False, RETRY),
-        (Complaint(code="invalid_api_key", message="no"), False, BLOCKED),
-        (Complaint(code="api_call_limit_exceeded_for_ip", message="no"), False, THROTTLED),
-        (Complaint(code="retry_later", message="no"), False, THROTTLED),
-        (Complaint(code="unspecified", message="no"), False, THROTTLED),
+        (ApiError(code="unspecified", message=NOT_FOUND), False, RETRY),
+        (ApiError(code="invalid_api_key", message="no"), False, BLOCKED),
+        (ApiError(code="api_call_limit_exceeded_for_ip", message="no"), False, THROTTLED),
+        (ApiError(code="retry_later", message="no"), False, THROTTLED),
+        (ApiError(code="unspecified", message="no"), False, THROTTLED),
         (Result(outcome=UNKNOWN, reason="no answer in time"), False, THROTTLED),
         (Result(outcome=RETRY, reason="refused"), False, THROTTLED),
         (Result(outcome=BLOCKED, reason="302"), False, BLOCKED),
     ],
 )
 def test_looking_up_never_guesses(said, without_letter, outcome):
-    assert found(said, [1, 2], knows_without_letter=without_letter).outcome is outcome
+    assert lookup_result(said, [1, 2], known_join_without_letter=without_letter).outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -388,16 +388,16 @@ TITLES = [{"id": 20547, "title": "News"}, {"id": "5", "title": "Clients"}]
     ("said", "list_ids", "letters", "ok", "told"),
     [
         (TITLES, [20547], False, True, "the key is valid, contacts go to 20547 (News)"),
-        (TITLES, [20547], True, True, "shows with the first contact only"),
-        (TITLES, [5, 7], False, False, "there is no list 7; these there are: 20547 (News), 5 (Clients)"),
-        ([], [7], False, False, "these there are: none"),
+        (TITLES, [20547], True, True, "is known only after the first contact"),
+        (TITLES, [5, 7], False, False, "there is no list 7; these exist: 20547 (News), 5 (Clients)"),
+        ([], [7], False, False, "these exist: none"),
         ({"a": 1}, [7], False, False, "check the sink's url"),
-        (Complaint(code="invalid_api_key", message="no"), [7], False, False, "the api_key is not valid"),
+        (ApiError(code="invalid_api_key", message="no"), [7], False, False, "the api_key is not valid"),
         (Result(outcome=UNKNOWN, reason="no answer in time"), [7], False, False, "no answer in time"),
     ],
 )
 def test_a_probe_says_in_words_what_is_wrong(said, list_ids, letters, ok, told):
-    probe = probed(said, list_ids, letters=letters)
+    probe = probe_result(said, list_ids, letters=letters)
     assert isinstance(probe, ProbeResult)
     assert probe.ok is ok
     assert told in probe.message
@@ -455,13 +455,13 @@ def import_all(delivery):
     def go(contents, *answers, **more):
         unisender, calls = sink(**more), FakeCalls(*answers)
         members = [
-            Member(
+            ContactDelivery(
                 delivery=delivery(id=f"d{n}", accepted_at=n),
-                contact=contact_of(c if isinstance(c, dict) else {"fields": {"email": f"{c}@b.example"}}),
+                contact=make_contact(c if isinstance(c, dict) else {"fields": {"email": f"{c}@b.example"}}),
             )
             for n, c in enumerate(contents)
         ]
-        results = asyncio.run(ContactImport(members, Requests(settings(**more)), calls).run())
+        results = asyncio.run(ContactImport(members, UnisenderRequests(settings(**more)), calls).run())
         assert unisender.batch == 500
         return results, calls.tables
 
@@ -482,12 +482,12 @@ def test_each_contact_gets_its_own_outcome_however_they_tell_it(import_all, hous
 @given(st.sets(st.integers(0, 39), max_size=6), st.sampled_from([log_of, all_or_nothing, without_saying_which]))
 def test_wherever_the_invalid_ones_stand(bad, house):
     members = [
-        Member(
+        ContactDelivery(
             delivery=numbered(n), contact=Contact(email=f"{'bad' if n in bad else 'good'}{n}@b.example")
         )
         for n in range(40)
     ]  # fmt: skip
-    results = asyncio.run(ContactImport(members, Requests(settings()), FakeCalls(house)).run())
+    results = asyncio.run(ContactImport(members, UnisenderRequests(settings()), FakeCalls(house)).run())
     assert {n for n, result in enumerate(results) if result.outcome is REJECTED} == bad
     assert {result.outcome for result in results} <= {REJECTED, DELIVERED}
 
@@ -561,13 +561,13 @@ def test_when_they_want_no_more_calls_the_rest_waits(import_all, answer):
 def test_what_arrived_later_is_written_later(delivery):
     calls = FakeCalls(log_of)
     members = [
-        Member(delivery=delivery(id=name, accepted_at=at), contact=Contact(email=f"{name}@b.example"))
+        ContactDelivery(delivery=delivery(id=name, accepted_at=at), contact=Contact(email=f"{name}@b.example"))
         for name, at in (("new", 9), ("old", 1))
     ]
-    asyncio.run(ContactImport(members, Requests(settings()), calls).run())
+    asyncio.run(ContactImport(members, UnisenderRequests(settings()), calls).run())
     assert [row[0] for row in calls.tables[0]] == ["old@b.example", "new@b.example"]
 
 
 @pytest.mark.parametrize("result", [None, 5, {"total": "many"}, {"total": 1, "log": [{"index": "first"}]}])
 def test_an_import_that_cannot_be_read_is_not_guessed(result):
-    assert imported(result, 1) is None
+    assert parse_import_log(result, 1) is None

@@ -1,0 +1,1 @@
+"""A sink and an SMS gateway of a third party."""
