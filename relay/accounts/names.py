@@ -1,15 +1,10 @@
-"""Fetch what the account's ids are called, and write it down for the configuration to use."""
-
-import json
-import re
-from collections.abc import Iterator, Mapping
+"""Fetch what an account calls its ids: pipelines, statuses, users and custom fields."""
 
 from relay.accounts.answers import JsonObject
 from relay.accounts.client import AccountClient, embedded_items
-from relay.config.account_names import AccountNames, Field, Pipeline
+from relay.config.account_names import AccountNames, CustomField, Pipeline
 
-_UNREADABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-FIELDS_OF = {"lead": "leads", "contact": "contacts", "company": "companies"}
+_ENTITIES = {"lead": "leads", "contact": "contacts", "company": "companies"}
 
 
 async def fetch_names(client: AccountClient) -> AccountNames:
@@ -17,7 +12,7 @@ async def fetch_names(client: AccountClient) -> AccountNames:
     return AccountNames(
         pipelines=await _pipelines(client),
         users=await _users(client),
-        fields={entity: await _fields(client, plural) for entity, plural in FIELDS_OF.items()},
+        fields={entity: await _fields(client, path) for entity, path in _ENTITIES.items()},
     )
 
 
@@ -36,10 +31,10 @@ async def _users(client: AccountClient) -> dict[str, str]:
     return {str(user["id"]): _name(user) async for page in pages for user in page}
 
 
-async def _fields(client: AccountClient, entities: str) -> dict[str, Field]:
+async def _fields(client: AccountClient, entities: str) -> dict[str, CustomField]:
     pages = client.pages(f"/api/v4/{entities}/custom_fields", "custom_fields", limit=50)
     return {
-        str(field["id"]): Field(name=_name(field), code=field.get("code") or "", type=field.get("type") or "")
+        str(field["id"]): CustomField(name=_name(field), code=field.get("code") or "", type=field.get("type") or "")
         async for page in pages
         for field in page
     }
@@ -47,36 +42,3 @@ async def _fields(client: AccountClient, entities: str) -> dict[str, Field]:
 
 def _name(item: JsonObject) -> str:
     return str(item.get("name") or "")
-
-
-def to_yaml(source: str, names: AccountNames) -> str:
-    """Write names as a file that `relay.config.account_names` reads. The same names give the same text."""
-    head = (
-        f"# The names of the account {source}, written by `relay names {source}`: run it again when they change.\n"
-        "# `status: …`, `pipeline: …` and `responsible: …` in a route's where, and `relay check`, know them.\n"
-    )
-    return head + "\n".join(_lines(names)) + "\n"
-
-
-def _lines(names: AccountNames) -> Iterator[str]:
-    yield "pipelines:" + ("" if names.pipelines else " {}")
-    for id, pipeline in sorted(names.pipelines.items()):
-        yield f"  {_quoted(id)}:"
-        yield f"    name: {_quoted(pipeline.name)}"
-        yield from _mapping("statuses", pipeline.statuses, "    ")
-    yield from _mapping("users", names.users, "")
-    yield "fields:" + ("" if names.fields else " {}")
-    for entity, fields in names.fields.items():
-        told = {id: field.model_dump(exclude_defaults=True) for id, field in fields.items()}
-        yield from _mapping(entity, told, "  ")
-
-
-def _mapping(name: str, values: Mapping[str, object], indent: str) -> Iterator[str]:
-    yield f"{indent}{name}:" + ("" if values else " {}")
-    for id, value in sorted(values.items()):
-        yield f"{indent}  {_quoted(id)}: {_quoted(value)}"
-
-
-def _quoted(value: object) -> str:
-    # JSON is YAML, but for characters that YAML does not read as they are.
-    return _UNREADABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))

@@ -20,7 +20,7 @@ def check(
     """Check the configuration file. Shows where each mistake is (file:line:column) and what would be right."""
     path = str(file) if file else Settings.from_environ(environ()).config_path
     config = load_file(path, environ=environ(), sink_types=sink_types())
-    findings = "\n".join(finding.told(path) for finding in config.findings)
+    findings = "\n".join(finding.format(path) for finding in config.findings)
     if findings and strict:
         raise ConfigError(findings)
     if findings:

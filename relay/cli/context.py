@@ -11,8 +11,8 @@ from relay.accounts.client import AccountClient
 from relay.accounts.client_factory import make_account_client
 from relay.config.config import Config, Source
 from relay.config.environment import Settings, environ
-from relay.config.findings import did_you_mean
 from relay.config.load import load_file
+from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 from relay.processes.folder import FOLDER, running_environ
 from relay.sinks.registry import sink_types

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import typer
 
-from relay.accounts.names import fetch_names, to_yaml
+from relay.accounts.names import fetch_names
 from relay.cli import options
 from relay.cli.context import choose_source, command_environ, load_settings, with_account
-from relay.config.account_names import names_folder
 from relay.config.load import load_sources
+from relay.config.names_files import format_names, names_folder
 
 
 def names(source: options.SourceArgument) -> None:
@@ -17,7 +17,7 @@ def names(source: options.SourceArgument) -> None:
     account = choose_source(load_sources(config_path, environ=command_environ()), source)
     fetched = with_account(account, lambda client, _: fetch_names(client))
     path = names_folder(config_path) / f"{source}.yaml"
-    changed = _write(path, to_yaml(source, fetched))
+    changed = _write(path, format_names(source, fetched))
     counts = f"{len(fetched.pipelines)} pipeline(s), {len(fetched.users)} user(s)"
     fields = sum(len(fields) for fields in fetched.fields.values())
     typer.echo(f"{path}: {counts}, {fields} custom field(s){'' if changed else '; nothing has changed'}")

@@ -9,7 +9,7 @@ import typer
 from relay.cli import options
 from relay.cli.context import load_config, with_tools
 from relay.cli.display.output import print_json, print_table
-from relay.config.findings import did_you_mean
+from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 from relay.live_config import make_sinks
 from relay.model import Record

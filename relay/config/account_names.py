@@ -1,39 +1,30 @@
-"""The names of an account, written by `relay names` beside the configuration: ids are what amoCRM's hooks carry."""
+"""What an account calls its ids: amoCRM's hooks carry ids, people write names."""
 
-from collections.abc import Iterable, Mapping, Set
-from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Iterable, Set
+from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, Field
 
-from relay.config.findings import Findings
-from relay.config.reading import Reading
-from relay.config.yaml import parse
-from relay.errors import ConfigError
+from relay.config.section import Section
 
-FOLDER = "names"
 NOBODY = "0"  # the user id of what nobody is responsible for
 
 
-def _text(value: object) -> object:
+def _number_to_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-Name: TypeAlias = Annotated[str, BeforeValidator(_text)]
+Name: TypeAlias = Annotated[str, BeforeValidator(_number_to_text)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Pipeline(_Part):
+class Pipeline(Section):
     """A pipeline and its statuses, by id."""
 
     name: Name
-    statuses: dict[str, Name] = {}
+    statuses: dict[str, Name] = Field({})
 
 
-class Field(_Part):
+class CustomField(Section):
     """A custom field."""
 
     name: Name
@@ -41,15 +32,15 @@ class Field(_Part):
     type: Name = ""
 
 
-class AccountNames(_Part):
-    """What the ids of an account are called."""
+class AccountNames(Section):
+    """The names of an account's pipelines, statuses, users and custom fields, by id."""
 
-    pipelines: dict[str, Pipeline] = {}
-    users: dict[str, Name] = {}
-    fields: dict[str, dict[str, Field]] = {}  # of lead, contact, company
+    pipelines: dict[str, Pipeline] = Field({})
+    users: dict[str, Name] = Field({})
+    fields: dict[str, dict[str, CustomField]] = Field({})  # of lead, contact, company
 
-    def known(self, kind: str, pipelines: Set[str]) -> "NameIndex":
-        """Return the ids of a `status`, `pipeline` or `responsible`; statuses of these pipelines, none: of all."""
+    def index(self, kind: str, pipelines: Set[str]) -> "NameIndex":
+        """Index the names of a `status`, `pipeline` or `responsible`: statuses of these pipelines; none: of all."""
         if kind == "pipeline":
             return NameIndex([(id, pipeline.name, "") for id, pipeline in self.pipelines.items()])
         if kind == "responsible":
@@ -65,68 +56,42 @@ class AccountNames(_Part):
 
 
 class NameIndex:
-    """What there is of one kind: ids by name, and where each is. 142 and 143 are in every pipeline."""
+    """The ids and names of one kind. A name may have several ids; the statuses 142 and 143 are in every pipeline."""
 
-    def __init__(self, told: Iterable[tuple[str, str, str]]) -> None:
+    def __init__(self, entries: Iterable[tuple[str, str, str]]) -> None:
+        """Index entries of (id, name, name of the pipeline)."""
         self.by_id: dict[str, str] = {}
         self.by_name: dict[str, set[str]] = {}
-        self.places: dict[str, str] = {}
-        for id, name, place in told:
+        self._pipelines: dict[str, str] = {}
+        for id, name, pipeline in entries:
             self.by_id.setdefault(id, name)
             if name:
                 self.by_name.setdefault(name, set()).add(id)
-            if place:
-                self.places[id] = place
+            if pipeline:
+                self._pipelines[id] = pipeline
 
-    def ids(self, name: str) -> Set[str]:
-        """Return the ids of a name: as it is written, else whatever its case."""
+    def ids_of(self, name: str) -> Set[str]:
+        """Return the ids of a name as it is written, or where there is none, of that name in any case."""
         exact = self.by_name.get(name)
         if exact is not None:
             return exact
         folded = name.strip().casefold()
         return {id for own, ids in self.by_name.items() if own.strip().casefold() == folded for id in ids}
 
+    def describe(self, id: str) -> str:
+        """Return an id with the name of its pipeline, where it has one."""
+        return f"{id} ({self._pipelines[id]})" if id in self._pipelines else id
+
 
 def merge_names(names: Iterable[AccountNames]) -> AccountNames:
-    """Return the names of several accounts as if they were one: ids are amoCRM's own, no two accounts share any."""
-    every = list(names)
-    kinds = {kind for own in every for kind in own.fields}
+    """Return the names of several accounts as one. Ids are amoCRM's own, so no two accounts share any."""
+    accounts = list(names)
+    kinds = {kind for account in accounts for kind in account.fields}
     return AccountNames(
-        pipelines={id: pipeline for own in every for id, pipeline in own.pipelines.items()},
-        users={id: name for own in every for id, name in own.users.items()},
-        fields={kind: {id: f for own in every for id, f in own.fields.get(kind, {}).items()} for kind in kinds},
+        pipelines={id: pipeline for account in accounts for id, pipeline in account.pipelines.items()},
+        users={id: name for account in accounts for id, name in account.users.items()},
+        fields={
+            kind: {id: field for account in accounts for id, field in account.fields.get(kind, {}).items()}
+            for kind in kinds
+        },
     )
-
-
-def names_folder(config_path: str) -> Path:
-    """Return the folder of the names that go with a configuration file."""
-    return Path(config_path).parent / FOLDER
-
-
-def names_files(config_path: str) -> list[Path]:
-    """List the files of names that are there, each called after its source."""
-    return sorted(names_folder(config_path).glob("*.yaml"))
-
-
-def read_names(config_path: str) -> Mapping[str, AccountNames]:
-    """Read the names of each source that has a file. Raises ConfigError."""
-    return {path.stem: _read(path) for path in names_files(config_path)}
-
-
-def _read(path: Path) -> AccountNames:
-    try:
-        text = path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}): run `relay names {path.stem}` again") from error
-    return parse_names(text, str(path))
-
-
-def parse_names(text: str, file: str) -> AccountNames:
-    """Read one file of names. Raises ConfigError with its findings."""
-    findings = Findings(file)
-    document = parse(text, findings)
-    value: Any = document.value
-    names = Reading(document, findings, {}).validate(AccountNames, {} if value is None else value, ())
-    findings.raise_errors()
-    assert names is not None  # else there would have been an error
-    return names

@@ -1,14 +1,14 @@
-"""API users against the rest of the file: each is bound to a source, and told from the others by login and token."""
+"""Check API users against the rest of the file: each has a source, and a login and token of its own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from relay.config.findings import YamlPath, did_you_mean
-from relay.config.reading import Reading
+from relay.config.report import Report
 from relay.config.schema import ApiUserSettings, SourceSettings
 from relay.config.sections import Sections
+from relay.config.suggestions import did_you_mean
 from relay.model import Account
 
 
@@ -24,30 +24,25 @@ class ApiUser:
     timezone: str
 
 
-def build_api_users(sections: Sections, reading: Reading) -> tuple[ApiUser, ...]:
-    """Return the API users. What is wrong is noted; then what is returned is of no use."""
+def build_api_users(sections: Sections, report: Report) -> tuple[ApiUser, ...]:
+    """Return the API users. Where errors are reported, what is returned must not be used."""
     users = sections.api_users
     for at, user in users.items():
         if user.source not in sections.source_names:
-            meant = did_you_mean(user.source, sections.source_names)
-            reading.error(("api_users", at, "source"), f"unknown source {user.source}, {meant}")
-    _note_repeated("login", {at: user.login for at, user in users.items()}, reading)
-    _note_repeated("token", {at: user.token.get_secret_value() for at, user in users.items()}, reading)
+            suggestion = did_you_mean(user.source, sections.source_names)
+            report.error(("api_users", at, "source"), f"unknown source {user.source}, {suggestion}")
+    _check_repeated("login", {at: user.login for at, user in users.items()}, report)
+    _check_repeated("token", {at: user.token.get_secret_value() for at, user in users.items()}, report)
     return tuple(
-        _user(user, sections.sources[user.source]) for user in users.values() if user.source in sections.sources
+        _api_user(user, sections.sources[user.source]) for user in users.values() if user.source in sections.sources
     )
 
 
-def _user(keys: ApiUserSettings, source: SourceSettings) -> ApiUser:
+def _api_user(settings: ApiUserSettings, source: SourceSettings) -> ApiUser:
     account = Account(id=source.account.id, subdomain=source.account.subdomain)
-    return ApiUser(keys.login, keys.hash, keys.token, keys.source, account, source.timezone)
+    return ApiUser(settings.login, settings.hash, settings.token, settings.source, account, source.timezone)
 
 
-def _note_repeated(key: str, values: Mapping[int, str], reading: Reading) -> None:
-    first: dict[str, YamlPath] = {}
-    for at, value in values.items():
-        path: YamlPath = ("api_users", at, key)
-        if value and value in first:
-            line, column = reading.document.mark(first[value])
-            reading.error(path, f"this {key} is here twice, first at {line}:{column}: give each user its own")
-        first.setdefault(value, path)
+def _check_repeated(key: str, values: Mapping[int, str], report: Report) -> None:
+    for path, first in report.repeated({("api_users", at, key): value for at, value in values.items()}):
+        report.error(path, f"this {key} is here twice, first at {first}: give each user its own")

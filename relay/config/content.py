@@ -1,4 +1,4 @@
-"""What a route gives its sink."""
+"""The content that a route makes for its sinks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from relay.rendering import CompiledContent
 
 @dataclass(frozen=True)
 class RouteContent:
-    """What a route gives its sink: each content key with its compiled template."""
+    """The content keys of a route, each with its compiled template."""
 
-    parts: Mapping[str, CompiledContent]
+    templates: Mapping[str, CompiledContent]
 
     def render(self, context: Mapping[str, object], /) -> Mapping[str, object]:
         """Render every key. Raises MissingValue, SkipDelivery, RejectDelivery."""
-        return {key: tree.render(context) for key, tree in self.parts.items()}
+        return {key: template.render(context) for key, template in self.templates.items()}

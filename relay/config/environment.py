@@ -1,16 +1,16 @@
-"""The environment of a process: the only reader of os.environ, and what a process must know before the YAML.
+"""The environment of a process: what it must know before the YAML. Nothing else reads os.environ.
 
-| variable | means | default |
+| variable | meaning | default |
 |---|---|---|
 | `RELAY_CONFIG` | the configuration file | config/relay.yaml |
 | `REDIS_URL` | the store | none: only `relay dev` and `relay demo` run without, on an embedded one |
-| `CELERY_BROKER_URL` | where the bells ring | the store |
+| `CELERY_BROKER_URL` | the broker of the bells | the store |
 | `RELAY_REDIS_TLS` | `verify` certificates of `rediss://`, or `insecure` for self-signed ones (Heroku) | verify |
 | `RELAY_NAMESPACE` | prefix of every key, so that two relays can share one server | relay |
 | `PORT`, `WEB_CONCURRENCY` | the web process | 8000, 1 |
 | `RELAY_ADMIN_TOKEN` | opens the operator's pages | none: they stay closed |
 | `RELAY_SECRET_KEY` | encrypts amoCRM's OAuth tokens in the store; 32 characters or more | none: no OAuth |
-| `RELAY_DURABILITY` | `strict` refuses a store that may lose what it confirmed, `warn` says so | warn |
+| `RELAY_DURABILITY` | `strict` refuses a store that may lose what it confirmed, `warn` only warns | warn |
 | `RELAY_LOG` | `console` or `json` | console on a terminal |
 | `RELAY_SANDBOX_PORT` | the fake vendors of `relay dev` and `relay demo` | a free one |
 """
@@ -24,13 +24,14 @@ from typing import Literal, Self, cast
 
 from pydantic import SecretStr
 
-from relay.config.findings import did_you_mean, format_value
+from relay.config.findings import format_value
 from relay.config.store_address import accept_any_certificate
+from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 
-_STORE = re.compile(r"(rediss?|unix)://\S+")
+_STORE_ADDRESS = re.compile(r"(rediss?|unix)://\S+")
 SECRET_KEY = "RELAY_SECRET_KEY"
-_SHORTEST_KEY = 32
+_MIN_KEY_LENGTH = 32
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
@@ -41,7 +42,7 @@ def environ() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a process is told by its environment. Addresses may hold passwords: they are not in the repr."""
+    """The settings of a process. Addresses may hold passwords, so they are not in the repr."""
 
     config_path: str
     redis_url: str | None = field(repr=False)
@@ -59,10 +60,10 @@ class Settings:
     def from_environ(cls, environ: Mapping[str, str], *, terminal: bool | None = None) -> Self:
         """Read the variables above; an empty one counts as not set. Raises ConfigError with a line for each bad one.
 
-        `terminal` says whether people read the log; by default stderr is asked.
+        `terminal`: whether people read the log, by default whether stderr is a terminal.
         """
-        read = _Reader(environ)
-        insecure = read.word("RELAY_REDIS_TLS", ("verify", "insecure"), "verify") == "insecure"
+        read = _VariableReader(environ)
+        insecure = read.choice("RELAY_REDIS_TLS", ("verify", "insecure"), "verify") == "insecure"
         redis_url = read.address("REDIS_URL", insecure)
         admin_token = read.text("RELAY_ADMIN_TOKEN")
         terminal = sys.stderr.isatty() if terminal is None else terminal
@@ -74,11 +75,11 @@ class Settings:
             port=read.number("PORT", 65535) or 8000,
             web_concurrency=read.number("WEB_CONCURRENCY", 256) or 1,
             admin_token=SecretStr(admin_token) if admin_token else None,
-            secret_key=read.key(SECRET_KEY),
-            durability=cast(Literal["warn", "strict"], read.word("RELAY_DURABILITY", ("warn", "strict"), "warn")),
+            secret_key=read.secret_key(SECRET_KEY),
+            durability=cast(Literal["warn", "strict"], read.choice("RELAY_DURABILITY", ("warn", "strict"), "warn")),
             log=cast(
                 Literal["console", "json"],
-                read.word("RELAY_LOG", ("console", "json"), "console" if terminal else "json"),
+                read.choice("RELAY_LOG", ("console", "json"), "console" if terminal else "json"),
             ),
             sandbox_port=read.number("RELAY_SANDBOX_PORT", 65535),
         )
@@ -87,8 +88,8 @@ class Settings:
         return settings
 
 
-class _Reader:
-    """Read variables and collect what is wrong with them."""
+class _VariableReader:
+    """Reads variables and collects what is wrong with them."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -97,32 +98,32 @@ class _Reader:
     def text(self, name: str) -> str | None:
         return self._environ.get(name, "").strip() or None
 
-    def key(self, name: str) -> SecretStr | None:
+    def secret_key(self, name: str) -> SecretStr | None:
         text = self.text(name)
         if text is None:
             return None
-        if len(text) < _SHORTEST_KEY:  # the value is a secret: it is not shown
+        if len(text) < _MIN_KEY_LENGTH:  # the value is a secret, so it is not shown
             self.problems.append(f"{name}: {len(text)} characters are too few: openssl rand -base64 32")
         return SecretStr(text)
 
-    def number(self, name: str, most: int) -> int | None:
+    def number(self, name: str, maximum: int) -> int | None:
         text = self.text(name)
         if text is None:
             return None
-        if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most:
+        if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= maximum:
             return int(text)
-        self.problems.append(f"{name}: {format_value(text)} is not a number from 1 to {most}")
+        self.problems.append(f"{name}: {format_value(text)} is not a number from 1 to {maximum}")
         return None
 
-    def word(self, name: str, known: tuple[str, ...], default: str) -> str:
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         text = self.text(name) or default
-        if text not in known:
-            self.problems.append(f"{name}: {format_value(text)} is unknown, {did_you_mean(text, known)}")
+        if text not in choices:
+            self.problems.append(f"{name}: {format_value(text)} is unknown, {did_you_mean(text, choices)}")
         return text
 
     def address(self, name: str, insecure: bool) -> str | None:
         text = self.text(name)
-        if text and not _STORE.fullmatch(text):  # the value may hold a password: it is not shown
+        if text and not _STORE_ADDRESS.fullmatch(text):  # the value may hold a password, so it is not shown
             self.problems.append(f"{name}: not a store's address: redis://host:6379/0, rediss://… or unix:///path")
             return None
         return accept_any_certificate(text) if text and insecure else text

@@ -1,4 +1,4 @@
-"""The JSON Schema of the YAML, for editors: completion and descriptions while typing. `relay check` says the rest."""
+"""The JSON Schema of the YAML, for editors: completion and descriptions while typing. `relay check` finds the rest."""
 
 from typing import Any, TypeAlias
 
@@ -16,23 +16,25 @@ def json_schema(sink_types: SinkTypes) -> Schema:
     schema = ConfigFile.model_json_schema()
     definitions, sections = schema["$defs"], schema["properties"]
     for name, sink_type in sorted(sink_types.items()):
-        definitions.update(_sink(name, sink_type))
+        definitions.update(_sink_definitions(name, sink_type))
     sinks = [{"$ref": f"#/$defs/{name}"} for name in sorted(sink_types)]
     sections["sinks"] |= {"additionalProperties": {"oneOf": sinks}, "propertyNames": _NAMES}
     sections["sources"]["propertyNames"] = _NAMES
-    definitions[RouteSettings.__name__] |= _route(definitions[RouteSettings.__name__]["properties"], sink_types)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_or_variables(schema)}
+    definitions[RouteSettings.__name__] |= _route_definition(
+        definitions[RouteSettings.__name__]["properties"], sink_types
+    )
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_allow_variables(schema)}
 
 
-def _sink(name: str, sink_type: SinkType) -> Schema:
-    """Return the definitions of one type; those within it are named after it, two types may have the same."""
+def _sink_definitions(name: str, sink_type: SinkType) -> Schema:
+    """Return the definitions of one type. Inner ones are prefixed with its name: two types may have the same."""
     settings = sink_type.Settings.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
     inner = settings.pop("$defs", {})
     settings["properties"]["type"] = {"const": name}
     return {name: settings, **{f"{name}.{model}": schema for model, schema in inner.items()}}
 
 
-def _route(keys: Schema, sink_types: SinkTypes) -> Schema:
+def _route_definition(keys: Schema, sink_types: SinkTypes) -> Schema:
     event = {"enum": sorted(EVENTS)}
     keys["on"] |= {"anyOf": [event, {"type": "array", "items": event, "minItems": 1}]}
     content = {key: {"description": "Content for the sink"} for key in sorted(all_content_keys(sink_types))}
@@ -42,12 +44,12 @@ def _route(keys: Schema, sink_types: SinkTypes) -> Schema:
     }
 
 
-def _or_variables(schema: Any) -> Any:
-    """Let a variable stand wherever a value of a certain form is expected: the environment gives the form."""
+def _allow_variables(schema: Any) -> Any:
+    """Allow a variable wherever a number, a boolean or a pattern is expected."""
     if isinstance(schema, list):
-        return [_or_variables(item) for item in schema]
+        return [_allow_variables(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    inner = {key: value if key == "propertyNames" else _or_variables(value) for key, value in schema.items()}
-    formed = schema.get("type") in ("integer", "number", "boolean") or ("pattern" in schema and "type" in schema)
-    return {"anyOf": [inner, _VARIABLE]} if formed else inner
+    inner = {key: value if key == "propertyNames" else _allow_variables(value) for key, value in schema.items()}
+    is_restricted = schema.get("type") in ("integer", "number", "boolean") or ("pattern" in schema and "type" in schema)
+    return {"anyOf": [inner, _VARIABLE]} if is_restricted else inner

@@ -1,51 +1,45 @@
-"""A configuration file becomes a `Config`: read, checked, compiled, once. Or every mistake in it is told."""
+"""Load a configuration file: read, checked and compiled once, or refused with every mistake in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2b
-from pathlib import Path as FilePath
+from pathlib import Path
 from types import MappingProxyType
 
-from pydantic import SecretStr
-
-from relay.config.account_names import AccountNames, read_names
+from relay.config.account_names import AccountNames
 from relay.config.api import make_account_api
 from relay.config.api_users import build_api_users
 from relay.config.config import Config, Source
-from relay.config.environment import SECRET_KEY
-from relay.config.findings import Findings, YamlPath
-from relay.config.reading import Reading, secrets
+from relay.config.findings import Findings
+from relay.config.names_files import read_names
+from relay.config.report import Report
 from relay.config.route_compiler import compile_routes
 from relay.config.schema import SinkTypes, SourceSettings
 from relay.config.sections import Sections, read_sections
-from relay.config.unused import warn_about_unused
-from relay.config.variables import SubstitutedDocument, substitute_variables
-from relay.config.yaml import parse
+from relay.config.variables import Substitution, substitute_variables
+from relay.config.warnings import warn_about_missing_secret_key, warn_about_unused, warn_about_weak_secrets
+from relay.config.yaml import Document, parse
 from relay.errors import ConfigError
 from relay.model import Account
-
-_SHORT_TOKEN = 8
 
 
 def load_file(path: str, *, environ: Mapping[str, str], sink_types: SinkTypes) -> Config:
     """Load a file as `load` does. Raises ConfigError also where it cannot be read."""
-    return load(_read(path), file=path, environ=environ, sink_types=sink_types, names=read_names(path))
+    return load(_read_text(path), file=path, environ=environ, sink_types=sink_types, names=read_names(path))
 
 
 def load_sources(path: str, *, environ: Mapping[str, str]) -> Mapping[str, Source]:
-    """Load a file's sources alone: routes may need the account's names before anybody could fetch them.
+    """Load the sources of a file alone: its routes may need the account's names before anybody could fetch them.
 
-    Raises ConfigError as `load_file` does, of what is wrong with the sources.
+    Raises ConfigError as `load_file` does, about the sources.
     """
     findings = Findings(path)
-    document = parse(_read(path), findings)
+    document = parse(_read_text(path), findings)
     whole = document.value if isinstance(document.value, dict) else {}
     document = replace(document, value={"sources": whole.get("sources")})
-    filled = substitute_variables(document, environ, findings)
-    sections = read_sections(filled.value, Reading(document, findings, filled.given), {})
-    findings.hide(secret.get_secret_value() for _, secret in _secrets(sections))
+    sections, _, _ = _read_document(document, environ, {}, findings)
     findings.raise_errors()
-    return {name: _source(name, keys) for name, keys in sections.sources.items()}
+    return _sources(sections)
 
 
 def load(
@@ -56,25 +50,21 @@ def load(
     sink_types: SinkTypes,
     names: Mapping[str, AccountNames] = MappingProxyType({}),
 ) -> Config:
-    """Make a Config of YAML; `file` is only its name in messages, `names` are what accounts call their ids.
+    """Load a configuration from its text; `file` is only its name in messages, `names` the names of each source.
 
     Raises ConfigError with every finding, one a line, as `file:line:column: what, and what would be right`.
     """
     findings = Findings(file)
-    document = parse(text, findings)
-    filled = substitute_variables(document, environ, findings)
-    reading = Reading(document, findings, filled.given)
-    sections = read_sections(filled.value, reading, sink_types)
-    findings.hide(secret.get_secret_value() for _, secret in _secrets(sections))
-    routes = compile_routes(sections, reading, sink_types, names)
-    users = build_api_users(sections, reading)
+    sections, substitution, report = _read_document(parse(text, findings), environ, sink_types, findings)
+    routes = compile_routes(sections, sink_types, names, report)
+    api_users = build_api_users(sections, report)
     findings.raise_errors()
-    warn_about_unused(sections, reading)
-    _warn_of_weak_secrets(sections, filled, reading)
-    _warn_of_open_tokens(sections, environ, reading)
+    warn_about_unused(sections, report)
+    warn_about_weak_secrets(sections, substitution, report)
+    warn_about_missing_secret_key(sections, environ, report)
     return Config(
         version=_version(text, names),
-        sources={name: _source(name, keys) for name, keys in sections.sources.items()},
+        sources=_sources(sections),
         sinks=sections.sinks,
         routes=routes,
         tables={name: table.root for name, table in sections.tables.items()},
@@ -82,14 +72,24 @@ def load(
         retention=sections.retention,
         worker=sections.worker,
         subscribers=sections.subscribers,
-        api_users=users,
-        findings=findings.told_warnings(),
+        api_users=api_users,
+        findings=findings.sorted_warnings(),
     )
 
 
-def _read(path: str) -> str:
+def _read_document(
+    document: Document, environ: Mapping[str, str], sink_types: SinkTypes, findings: Findings
+) -> tuple[Sections, Substitution, Report]:
+    substitution = substitute_variables(document, environ, findings)
+    report = Report(document, findings, substitution.from_environment)
+    sections = read_sections(substitution.value, report, sink_types)
+    findings.hide(secret.get_secret_value() for _, secret in sections.secrets())
+    return sections, substitution, report
+
+
+def _read_text(path: str) -> str:
     try:
-        return FilePath(path).read_bytes().decode()
+        return Path(path).read_bytes().decode()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}: set RELAY_CONFIG to the configuration file") from error
     except UnicodeDecodeError as error:
@@ -97,34 +97,15 @@ def _read(path: str) -> str:
 
 
 def _version(text: str, names: Mapping[str, AccountNames]) -> str:
-    told = "".join(f"{source} {names[source].model_dump_json()}" for source in sorted(names))
-    return blake2b((text + told).encode(), digest_size=6).hexdigest()
+    names_text = "".join(f"{source} {names[source].model_dump_json()}" for source in sorted(names))
+    return blake2b((text + names_text).encode(), digest_size=6).hexdigest()
 
 
-def _source(name: str, keys: SourceSettings) -> Source:
-    account = Account(id=keys.account.id, subdomain=keys.account.subdomain)
-    api = None if keys.api is None else make_account_api(name, keys.api, keys.account.subdomain)
-    return Source(name, keys.token, account, keys.ignore_users, keys.timezone, api)
+def _sources(sections: Sections) -> dict[str, Source]:
+    return {name: _source(name, settings) for name, settings in sections.sources.items()}
 
 
-def _secrets(sections: Sections) -> Iterator[tuple[YamlPath, SecretStr]]:
-    yield from secrets(dict(sections.sources), ("sources",))
-    yield from secrets(dict(sections.sinks), ("sinks",))
-    yield from secrets(dict(sections.api_users), ("api_users",))
-
-
-def _warn_of_weak_secrets(sections: Sections, filled: SubstitutedDocument, reading: Reading) -> None:
-    for path, secret in _secrets(sections):
-        if path in filled.defaulted:
-            reading.warn(path, f"{path[-1]} is a default that everybody can read: set {filled.defaulted[path]}")
-        elif path[0] in ("sources", "api_users") and len(secret.get_secret_value()) < _SHORT_TOKEN:
-            reading.warn(path, f"{path[-1]} is easy to guess: use at least {_SHORT_TOKEN} random characters")
-
-
-def _warn_of_open_tokens(sections: Sections, environ: Mapping[str, str], reading: Reading) -> None:
-    for name, keys in sections.sources.items():
-        if keys.api is not None and keys.api.oauth is not None and not environ.get(SECRET_KEY):
-            reading.warn(
-                ("sources", name, "api", "oauth"),
-                f"oauth needs {SECRET_KEY}: the tokens that amoCRM gives are kept in the store, encrypted with it",
-            )
+def _source(name: str, settings: SourceSettings) -> Source:
+    account = Account(id=settings.account.id, subdomain=settings.account.subdomain)
+    api = None if settings.api is None else make_account_api(name, settings.api, settings.account.subdomain)
+    return Source(name, settings.token, account, settings.ignore_users, settings.timezone, api)

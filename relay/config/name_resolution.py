@@ -1,7 +1,7 @@
-"""Names in a route's `where` -> the ids that hooks carry, and ids that the account does not have.
+"""Replace the names in a route's `where` by the ids that hooks carry, and report ids that the account does not have.
 
-A name is an account's own: a route for several sources becomes one route for each, under the same name. Which it is
-makes no difference to an event, since that has one source.
+Names belong to an account: a route for several sources becomes one route for each of them, all under the same name.
+That makes no difference to an event, because it has one source.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,165 +11,164 @@ from typing import Any, Final
 from relay.amocrm.events import EVENTS
 from relay.amocrm.views import VIEW_FIELDS, main_view
 from relay.config.account_names import NOBODY, AccountNames, NameIndex, merge_names
-from relay.config.findings import YamlPath, did_you_mean, format_value
-from relay.config.reading import Reading
+from relay.config.findings import YamlPath, format_value
+from relay.config.report import Report
 from relay.config.schema import RouteSettings
+from relay.config.suggestions import did_you_mean
+from relay.routing import uses_fields
 
-_IDS: Final[Mapping[str, str]] = {
+_ID_FIELDS: Final[Mapping[str, str]] = {
     "status": "status_id",
     "pipeline": "pipeline_id",
     "responsible": "responsible_user_id",
 }
-_NAMED: Final[Mapping[str, str]] = {id: name for name, id in _IDS.items()}
-_ONE, _SEVERAL, _OTHER = ("eq", "ne"), ("in", "ne"), ("exists", "changed")
+"""Kinds of names, and the fields of events that hold their ids."""
+
+_KINDS: Final[Mapping[str, str]] = {field: kind for kind, field in _ID_FIELDS.items()}
+_WITH_ONE, _WITH_SEVERAL, _WITHOUT_NAMES = ("eq", "ne"), ("in", "ne"), ("exists", "changed")  # operators
 
 
 def resolve_names(
-    at: int, keys: RouteSettings, sources: Iterable[str], names: Mapping[str, AccountNames], reading: Reading
+    at: int, route: RouteSettings, sources: Iterable[str], names: Mapping[str, AccountNames], report: Report
 ) -> Iterator[RouteSettings]:
-    """Return a route with ids in place of names: itself, or where it uses names one for each of its sources.
+    """Return a route with ids in place of names: one route, or where it uses names one for each of its sources.
 
-    `sources` are all there are. What is wrong is noted.
+    `at` is its index in the file, `sources` are all there are. What is wrong is reported.
     """
-    views = {main_view(event) for event in keys.on if event in EVENTS}
-    own = sorted(sources) if keys.source is None else [keys.source]
-    kinds = {name for name in _IDS if _means(name, keys, views)}
+    views = {main_view(event) for event in route.on if event in EVENTS}
+    own_sources = sorted(sources) if route.source is None else [route.source]
+    kinds = {kind for kind in _ID_FIELDS if _is_usable(kind, route, views)}
     path: YamlPath = ("routes", at, "where")
-    if not _uses(keys.where, kinds):
-        known = merge_names(names[source] for source in own) if own and all(source in names for source in own) else None
-        _Naming(", ".join(own), known, kinds, views, reading).tree(keys.where, path, frozenset())
-        yield keys
+    if not uses_fields(route.where, kinds):
+        known = [names[source] for source in own_sources if source in names]
+        merged = merge_names(known) if known and len(known) == len(own_sources) else None
+        _Resolver(", ".join(own_sources), merged, kinds, views, report).resolve(route.where, path, frozenset())
+        yield route
         return
-    for source in own:
-        naming = _Naming(source, names.get(source), kinds, views, reading)
-        yield keys.model_copy(update={"source": source, "where": naming.tree(keys.where, path, frozenset())})
+    for source in own_sources:
+        resolver = _Resolver(source, names.get(source), kinds, views, report)
+        yield route.model_copy(update={"source": source, "where": resolver.resolve(route.where, path, frozenset())})
 
 
-def _means(name: str, keys: RouteSettings, views: set[str]) -> bool:
-    """Return whether a name stands for an id: some event has that, none has a field of that name, nor is it fetched."""
-    taken = name in keys.fetch or any(name in VIEW_FIELDS[view] for view in views)
-    return not taken and any(_IDS[name] in VIEW_FIELDS[view] for view in views) and _kept(name, views)
+def _is_usable(kind: str, route: RouteSettings, views: set[str]) -> bool:
+    """Return whether names of a kind may stand for ids: its key is no field of an event and no looked up view."""
+    is_taken = kind in route.fetch or any(kind in VIEW_FIELDS[view] for view in views)
+    return not is_taken and any(_ID_FIELDS[kind] in VIEW_FIELDS[view] for view in views) and _has_names(kind, views)
 
 
-def _kept(kind: str, views: set[str]) -> bool:
-    """Return whether we keep names of this kind: a customer's statuses are none of a lead's."""
+def _has_names(kind: str, views: set[str]) -> bool:
+    """Return whether names of this kind are known for these views: a customer's statuses differ from a lead's."""
     return kind == "responsible" or ("lead" in views and "customer" not in views)
 
 
-def _uses(tree: object, names: set[str]) -> bool:
-    if isinstance(tree, list):
-        return any(_uses(branch, names) for branch in tree)
-    if not isinstance(tree, Mapping):
-        return False
-    return any(key in names or (key in ("all", "any", "not") and _uses(value, names)) for key, value in tree.items())
-
-
 @dataclass(frozen=True)
-class _Naming:
-    """One condition, with the names of one account."""
+class _Resolver:
+    """Resolves the names in one condition by the names of one account."""
 
     source: str
-    names: AccountNames | None  # None: nobody has written them down
+    names: AccountNames | None  # None: they have not been fetched
     kinds: set[str]
     views: set[str]
-    reading: Reading
+    report: Report
 
-    def tree(self, tree: Any, path: YamlPath, pipelines: frozenset[str]) -> Any:
+    def resolve(self, tree: Any, path: YamlPath, pipelines: frozenset[str]) -> Any:
         """Return a condition with ids. `pipelines` are those that the conditions around it allow; none: all."""
         if not isinstance(tree, Mapping):
             return tree
         pipelines = self._pipelines(tree) or pipelines
-        found: dict[Any, Any] = {}
+        resolved: dict[Any, Any] = {}
         for key, value in tree.items():
-            name = _IDS[key] if key in self.kinds else key
-            if name in found:
-                text = f"{_NAMED[name]} and {name} mean the same: write one of them"
-                self.reading.key_error((*path, key), text)
-            found[name] = self._entry(key, value, (*path, key), pipelines)
-        return found
+            field = _ID_FIELDS[key] if key in self.kinds else key
+            if field in resolved:
+                message = f"{_KINDS[field]} and {field} mean the same: write one of them"
+                self.report.key_error((*path, key), message)
+            resolved[field] = self._resolve_entry(key, value, (*path, key), pipelines)
+        return resolved
 
-    def _entry(self, key: str, value: Any, path: YamlPath, pipelines: frozenset[str]) -> Any:
+    def _resolve_entry(self, key: str, value: Any, path: YamlPath, pipelines: frozenset[str]) -> Any:
         if key in ("all", "any") and isinstance(value, list):
-            return [self.tree(branch, (*path, at), pipelines) for at, branch in enumerate(value)]
+            return [self.resolve(branch, (*path, at), pipelines) for at, branch in enumerate(value)]
         if key in ("all", "not"):
-            return self.tree(value, path, pipelines)
-        if key == "any" and isinstance(value, Mapping):  # each of its entries stands for itself
-            return [self.tree({own: told}, path, pipelines) for own, told in value.items()]
+            return self.resolve(value, path, pipelines)
+        if key == "any" and isinstance(value, Mapping):  # each of its entries is a condition of its own
+            return [self.resolve({field: operand}, path, pipelines) for field, operand in value.items()]
         if key == "custom":
-            self._note_custom(value, path)
-        kind = key if key in self.kinds else _NAMED.get(key)
-        if kind is None or not _kept(kind, self.views):
+            self._check_custom_fields(value, path)
+        kind = key if key in self.kinds else _KINDS.get(key)
+        if kind is None or not _has_names(kind, self.views):
             return value
-        return self._value(value, path, lambda one, place: self._id(kind, key, one, place, pipelines))
+        return self._resolve_value(value, path, lambda one, place: self._id(kind, key, one, place, pipelines))
 
-    def _value(self, value: Any, path: YamlPath, id_of: Callable[[Any, YamlPath], Any]) -> Any:
+    def _resolve_value(self, value: Any, path: YamlPath, id_of: Callable[[Any, YamlPath], Any]) -> Any:
         """Put ids into a value, a list of values, or a mapping of operators."""
         if isinstance(value, list):
             return [id_of(one, (*path, at)) for at, one in enumerate(value)]
         if not isinstance(value, Mapping):
             return id_of(value, path)
-        found: dict[Any, Any] = {}
+        resolved: dict[Any, Any] = {}
         for operator, operand in value.items():
-            several = isinstance(operand, list)
-            fits = operator in (_SEVERAL if several else _ONE)
-            found[operator] = self._value(operand, (*path, operator), id_of) if fits else operand
-            if not fits and path[-1] in self.kinds and operator not in _OTHER:
-                self.reading.key_error((*path, operator), "a name can be compared with eq, ne and in only")
-        return found
+            takes_names = operator in (_WITH_SEVERAL if isinstance(operand, list) else _WITH_ONE)
+            resolved[operator] = self._resolve_value(operand, (*path, operator), id_of) if takes_names else operand
+            if not takes_names and path[-1] in self.kinds and operator not in _WITHOUT_NAMES:
+                self.report.key_error((*path, operator), "a name can be compared with eq, ne and in only")
+        return resolved
 
     def _id(self, kind: str, key: str, value: Any, path: YamlPath, pipelines: frozenset[str]) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
-            return value  # the condition itself says what is wrong with it
-        known = None if self.names is None else self.names.known(kind, pipelines)
+            return value  # compiling the condition reports what is wrong with it
+        index = None if self.names is None else self.names.index(kind, pipelines)
         if _is_id(value):
-            if known is not None and str(value) not in known.by_id:
-                meant = did_you_mean(str(value), known.by_id.keys() - {NOBODY})
-                self.reading.error(path, f"{self._unknown(kind, str(value))}, {meant}")
+            if index is not None and str(value) not in index.by_id:
+                suggestion = did_you_mean(str(value), index.by_id.keys() - {NOBODY})
+                self.report.error(path, f"{self._unknown(kind, str(value))}, {suggestion}")
         elif key == kind:
-            return self._id_of_name(kind, str(value), path, known)
+            return self._id_of_name(kind, str(value), path, index)
         return value
 
-    def _id_of_name(self, kind: str, name: str, path: YamlPath, known: NameIndex | None) -> str:
-        if known is None:
-            text = f"the names of {self.source} are not known: run `relay names {self.source}`, or write {_IDS[kind]}"
-            self.reading.error(path, text)
+    def _id_of_name(self, kind: str, name: str, path: YamlPath, index: NameIndex | None) -> str:
+        if index is None:
+            self.report.error(
+                path,
+                f"the names of {self.source} are not known: run `relay names {self.source}`, "
+                f"or write {_ID_FIELDS[kind]}",
+            )
             return name
-        ids = known.ids(name)
+        ids = index.ids_of(name)
         if not ids:
-            self.reading.error(path, f"{self._unknown(kind, format_value(name))}, {did_you_mean(name, known.by_name)}")
+            suggestion = did_you_mean(name, index.by_name)
+            self.report.error(path, f"{self._unknown(kind, format_value(name))}, {suggestion}")
         elif len(ids) > 1:
-            told = ", ".join(f"{id} ({known.places[id]})" if id in known.places else id for id in sorted(ids))
-            hint = "write pipeline: beside it, or the number" if kind == "status" else "write the number"
-            self.reading.error(path, f"{kind} {format_value(name)} is several in {self.source}: {told}: {hint}")
+            listed = ", ".join(index.describe(id) for id in sorted(ids))
+            advice = "write pipeline: beside it, or the number" if kind == "status" else "write the number"
+            self.report.error(path, f"{kind} {format_value(name)} is several in {self.source}: {listed}: {advice}")
         return min(ids, default=name)
 
     def _pipelines(self, tree: Mapping[Any, Any]) -> frozenset[str]:
-        """Return the ids of the pipelines that a mapping asks for outright."""
+        """Return the ids of the pipelines that a mapping compares with directly."""
         for key in ("pipeline", "pipeline_id"):
             value = tree.get(key)
             if isinstance(value, Mapping):
                 value = value.get("eq", value.get("in"))
             values = value if isinstance(value, list) else [value]
             if self.names is not None and value is not None:
-                known = self.names.known("pipeline", frozenset())
-                return frozenset(id for one in values for id in ({str(one)} if _is_id(one) else known.ids(str(one))))
+                index = self.names.index("pipeline", frozenset())
+                return frozenset(id for one in values for id in ({str(one)} if _is_id(one) else index.ids_of(str(one))))
         return frozenset()
 
-    def _note_custom(self, tree: Any, path: YamlPath) -> None:
-        """Note custom fields that the account does not have."""
+    def _check_custom_fields(self, tree: Any, path: YamlPath) -> None:
+        """Report custom fields that the account does not have."""
         if self.names is None or not isinstance(tree, Mapping) or not self.views <= self.names.fields.keys():
             return
         fields = [field for view in self.views for field in self.names.fields[view].items()]
         known = {text for id, field in fields for text in (id, field.name, field.code) if text}
         for key in tree:
             if str(key) not in known:
-                meant = did_you_mean(str(key), {field.name for _, field in fields})
-                self.reading.key_error(
-                    (*path, key), f"{self._unknown('custom field', format_value(str(key)))}, {meant}"
-                )
+                suggestion = did_you_mean(str(key), {field.name for _, field in fields})
+                unknown = self._unknown("custom field", format_value(str(key)))
+                self.report.key_error((*path, key), f"{unknown}, {suggestion}")
 
-    def _unknown(self, kind: str, told: str) -> str:
-        return f"no {kind} {told} in {self.source} (run `relay names` again if it is new)"
+    def _unknown(self, kind: str, name: str) -> str:
+        return f"no {kind} {name} in {self.source} (run `relay names` again if it is new)"
 
 
 def _is_id(value: object) -> bool:

@@ -1,18 +1,71 @@
-"""The scalars of the YAML: written for people, kept as numbers. Their errors say what would be right."""
+"""The scalars of the YAML: written for people, kept as numbers and texts. Their errors say what would be right."""
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from relay.config.findings import format_value
+from relay.config.suggestions import did_you_mean
 from relay.retrying import format_duration, parse_duration, parse_rate
+
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?)*", re.ASCII
+)
+_SIZE = re.compile(r"(\d{1,9})\s*(B|KiB|MiB)?", re.ASCII)
+_SIZE_UNITS = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024, None: 1}
 
 
 def format_rate(rate: tuple[int, int]) -> str:
-    """Write a rate as the YAML does."""
+    """Return a rate as the YAML writes it."""
     count, per_ms = rate
     return f"{count}/{format_duration(per_ms)}"
+
+
+def parse_trusted_host(value: object) -> IPv4Network | IPv6Network | str:
+    """Parse a network ("10.1.0.0/16", "127.0.0.1") or the name of a host. Raises ValueError."""
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    text = str(value).strip().lower().rstrip(".")
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        if "/" in text or ":" in text or text.replace(".", "").isdigit():
+            raise ValueError(f"{text!r} is not a network ({error}): write it as 10.1.0.0/16 or 127.0.0.1") from None
+    if not _HOST.fullmatch(text):
+        raise ValueError(f"{text!r} is neither a network nor a host's name: 10.1.0.0/16, 127.0.0.1, app.internal")
+    return text
+
+
+def _parse_size(value: object) -> int:
+    found = _SIZE.fullmatch(str(value).strip())
+    if isinstance(value, bool) or not found:
+        raise ValueError(f"{format_value(value)} is not a size: write a whole number and B, KiB or MiB, such as 1MiB")
+    return int(found[1]) * _SIZE_UNITS[found[2]]
+
+
+def _check_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:  # OSError: a folder of zones, such as Europe
+        raise ValueError(f"{format_value(name)} is no time zone, {_nearest_timezone(name)}") from error
+    return name
+
+
+def _nearest_timezone(name: str) -> str:
+    near = did_you_mean(name, available_timezones())
+    return near if near.startswith("did") else "write it as Europe/Moscow or UTC"
+
+
+def _int_to_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def one_or_many(value: object) -> Any:
+    """Return a list of what may be written as one value or as a list."""
+    return value if isinstance(value, list) else [value]
 
 
 Duration = Annotated[
@@ -31,25 +84,10 @@ Rate = Annotated[
 ]
 """(count, per milliseconds), written "4/s", "15/3s", "300/1m"."""
 
-_HOST = re.compile(
-    r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?)*", re.ASCII
-)
-
-
-def parse_trusted_host(value: object) -> IPv4Network | IPv6Network | str:
-    """Read a network ("10.1.0.0/16", "127.0.0.1") or a host's name. Raise ValueError saying what would be right."""
-    if isinstance(value, IPv4Network | IPv6Network):
-        return value
-    text = str(value).strip().lower().rstrip(".")
-    try:
-        return ip_network(text)
-    except ValueError as error:
-        if "/" in text or ":" in text or text.replace(".", "").isdigit():
-            raise ValueError(f"{text!r} is not a network ({error}): write it as 10.1.0.0/16 or 127.0.0.1") from None
-    if not _HOST.fullmatch(text):
-        raise ValueError(f"{text!r} is neither a network nor a host's name: 10.1.0.0/16, 127.0.0.1, app.internal")
-    return text
-
+Size: TypeAlias = Annotated[
+    int, BeforeValidator(_parse_size), WithJsonSchema({"type": "string", "pattern": r"^\d+\s*(B|KiB|MiB)?$"})
+]
+"""Bytes, written "512", "64KiB", "1MiB"."""
 
 TrustedHost: TypeAlias = Annotated[
     IPv4Network | IPv6Network | str,
@@ -58,3 +96,17 @@ TrustedHost: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "examples": ["127.0.0.1/32", "app.internal"]}),
 ]
 """A network, or the name of a host."""
+
+Timezone: TypeAlias = Annotated[str, AfterValidator(_check_timezone)]
+"""The name of a time zone, such as Europe/Moscow."""
+
+IdText: TypeAlias = Annotated[str, BeforeValidator(_int_to_text), WithJsonSchema({"type": ["string", "integer"]})]
+"""A text that may be written as a number: amoCRM's ids are texts on the wire."""
+
+NameList: TypeAlias = Annotated[
+    tuple[str, ...],
+    BeforeValidator(one_or_many),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
+"""Names, written as a list, or one of them alone."""

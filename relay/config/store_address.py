@@ -1,8 +1,8 @@
-"""The store's address, said once and meant the same by redis-py (the store) and kombu (Celery's bells).
+"""Make one address of the store mean the same to redis-py (the store) and to kombu (Celery's broker).
 
 `rediss://` verifies the certificate. A self-signed one (Heroku's) is accepted by `?ssl_cert_reqs=none` in the address,
-or for all addresses by `RELAY_REDIS_TLS=insecure`. The two libraries spell this differently, kombu lets the address
-win over its own settings and stops at parameters that it does not know: so each gets its own spelling.
+or for all addresses by `RELAY_REDIS_TLS=insecure`. The two libraries spell this differently, and in kombu the address
+overrides the settings and unknown parameters are an error: so each gets its own spelling.
 """
 
 import ssl
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from relay.errors import ConfigError
 
-_CERTIFICATES: Final[Mapping[str, ssl.VerifyMode]] = {
+_VERIFY_MODES: Final[Mapping[str, ssl.VerifyMode]] = {
     "none": ssl.CERT_NONE,
     "optional": ssl.CERT_OPTIONAL,
     "required": ssl.CERT_REQUIRED,
@@ -24,7 +24,7 @@ def redis_options(url: str) -> tuple[str, dict[str, Any]]:
     address, tls = _split(url)
     if not address.startswith("rediss:"):
         return url, {}
-    return address, {**tls, "ssl_cert_reqs": _certificates(tls)}
+    return address, {**tls, "ssl_cert_reqs": _verify_mode(tls)}
 
 
 def broker_options(url: str) -> tuple[str, dict[str, Any]]:
@@ -38,11 +38,11 @@ def broker_options(url: str) -> tuple[str, dict[str, Any]]:
     broker = urlunsplit(parts._replace(path=path, query=""))
     if parts.scheme != "rediss":
         return broker, {}
-    return broker, {"broker_use_ssl": {**tls, "ssl_cert_reqs": _CERTIFICATES[_certificates(tls)]}}
+    return broker, {"broker_use_ssl": {**tls, "ssl_cert_reqs": _VERIFY_MODES[_verify_mode(tls)]}}
 
 
 def accept_any_certificate(url: str) -> str:
-    """Write into a `rediss://` address that its certificate is not verified, unless it says otherwise itself."""
+    """Return an address with the parameter that its certificate is not verified, unless it has that parameter."""
     address, tls = _split(url)
     if not address.startswith("rediss:") or "ssl_cert_reqs" in tls:
         return url
@@ -50,7 +50,7 @@ def accept_any_certificate(url: str) -> str:
 
 
 def _split(url: str) -> tuple[str, dict[str, Any]]:
-    """Take the ssl_… parameters out of an address."""
+    """Return an address without its ssl_… parameters, and these."""
     parts = urlsplit(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
     tls: dict[str, Any] = {name: value for name, value in query if name.startswith("ssl_")}
@@ -60,8 +60,8 @@ def _split(url: str) -> tuple[str, dict[str, Any]]:
     return urlunsplit(parts._replace(query=rest)), tls
 
 
-def _certificates(tls: Mapping[str, Any]) -> str:
-    said = str(tls.get("ssl_cert_reqs", "required")).lower().removeprefix("cert_")  # CERT_NONE is Celery's spelling
-    if said not in _CERTIFICATES:
-        raise ConfigError(f"ssl_cert_reqs={said} in the store's address: none, optional or required")
-    return said
+def _verify_mode(tls: Mapping[str, Any]) -> str:
+    mode = str(tls.get("ssl_cert_reqs", "required")).lower().removeprefix("cert_")  # CERT_NONE is Celery's spelling
+    if mode not in _VERIFY_MODES:
+        raise ConfigError(f"ssl_cert_reqs={mode} in the store's address: none, optional or required")
+    return mode

@@ -1,4 +1,4 @@
-"""`${NAME}` and `${NAME:-default}` in the texts of a configuration file. `$${` stands for the characters themselves."""
+"""Substitute `${NAME}` and `${NAME:-default}` in the texts of a configuration file. `$${` is a literal `${`."""
 
 import re
 from collections.abc import Mapping
@@ -11,48 +11,49 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default
 
 
 @dataclass(frozen=True)
-class SubstitutedDocument:
-    """A document's values with their variables, and which places took theirs from where."""
+class Substitution:
+    """A document's values with their variables substituted, and where the values came from."""
 
     value: Plain
-    given: Mapping[YamlPath, str]  # place -> the text in which the environment spoke: never shown
-    defaulted: Mapping[YamlPath, str]  # place -> the variable that was not set
+    from_environment: Mapping[YamlPath, str]  # texts that hold values of the environment: never shown
+    defaulted: Mapping[YamlPath, str]  # the name of the variable that was not set, so that its default is used
 
 
-def substitute_variables(document: Document, environ: Mapping[str, str], findings: Findings) -> SubstitutedDocument:
-    """Put the environment's values in place; a variable that is missing without a default is an error.
+def substitute_variables(document: Document, environ: Mapping[str, str], findings: Findings) -> Substitution:
+    """Put the values of variables in place. One that is not set and has no default is an error.
 
     An empty variable counts as not set where there is a default, as in a shell. What comes from the environment is
-    hidden in every finding.
+    masked in every finding.
     """
-    filling = _Filling(document, environ, findings)
-    return SubstitutedDocument(filling.fill(document.value, ()), filling.given, filling.defaulted)
+    substituter = _Substituter(document, environ, findings)
+    value = substituter.substitute(document.value, ())
+    return Substitution(value, substituter.from_environment, substituter.defaulted)
 
 
 @dataclass
-class _Filling:
+class _Substituter:
     document: Document
     environ: Mapping[str, str]
     findings: Findings
-    given: dict[YamlPath, str] = field(default_factory=dict)
+    from_environment: dict[YamlPath, str] = field(default_factory=dict)
     defaulted: dict[YamlPath, str] = field(default_factory=dict)
 
-    def fill(self, value: Plain, path: YamlPath) -> Plain:
+    def substitute(self, value: Plain, path: YamlPath) -> Plain:
         if isinstance(value, dict):
-            return {key: self.fill(item, (*path, key)) for key, item in value.items()}
+            return {key: self.substitute(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
-            return [self.fill(item, (*path, index)) for index, item in enumerate(value)]
+            return [self.substitute(item, (*path, index)) for index, item in enumerate(value)]
         if isinstance(value, str) and "${" in value:
-            return self._text(value, path)
+            return self._substitute_text(value, path)
         return value
 
-    def _text(self, text: str, path: YamlPath) -> str:
-        filled = _REFERENCE.sub(lambda reference: self._value(reference, path), text)
-        if path in self.given:
-            self.given[path] = filled
-        return filled
+    def _substitute_text(self, text: str, path: YamlPath) -> str:
+        substituted = _REFERENCE.sub(lambda reference: self._value_of(reference, path), text)
+        if path in self.from_environment:
+            self.from_environment[path] = substituted
+        return substituted
 
-    def _value(self, reference: re.Match[str], path: YamlPath) -> str:
+    def _value_of(self, reference: re.Match[str], path: YamlPath) -> str:
         if reference[0] == "$${":
             return "${"
         name, default = reference["name"], reference["default"]
@@ -65,9 +66,9 @@ class _Filling:
             return str(default).removeprefix(":-")
         if value is None:
             self._error(path, f"{name} is not set in the environment: set it, or write ${{{name}:-a default}}")
-        self.given[path] = value or ""
+        self.from_environment[path] = value or ""
         self.findings.hide([value or ""])
         return value or ""
 
-    def _error(self, path: YamlPath, text: str) -> None:
-        self.findings.error(self.document.mark(path), text)
+    def _error(self, path: YamlPath, message: str) -> None:
+        self.findings.error(self.document.position(path), message)

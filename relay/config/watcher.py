@@ -1,36 +1,37 @@
-"""A configuration file that is edited while the relay runs. No thread: whoever needs it polls, every second or so."""
+"""Follow a configuration file that is edited while the relay runs. There is no thread: its user polls."""
 
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from relay.config.account_names import names_files
 from relay.config.config import Config
+from relay.config.names_files import names_files
 from relay.errors import ConfigError
 from relay.logs import log
 
 
 class ConfigWatcher:
-    """Keep the last valid configuration of a file in `current`, and why the file is not that one in `error`.
+    """Keeps the last valid configuration of a file in `current`, and in `error` why the file as it is was refused.
 
-    The first load must succeed: the constructor raises ConfigError as `load` does. Content counts, not times: a file
-    that was touched, or replaced by an equal one (a ConfigMap, an editor's rename), is no news. A change counts when
-    the next poll finds it unchanged: half a file that is being written may be valid, with half of the routes.
+    The first load must succeed: the constructor raises ConfigError as `load` does. Changes are found by content and not
+    by times: a file that was touched, or replaced by an equal one (a ConfigMap, an editor's rename), has not changed. A
+    changed file is loaded when the next poll finds it unchanged: half a file that is being written may be valid, with
+    half of the routes.
     """
 
     def __init__(self, path: str, load: Callable[[], Config]) -> None:
         self._path = Path(path)
         self._load = load
-        self._settled = self._latest = self._digest()
+        self._loaded = self._latest = self._digest()
         self.current = load()
         self.error: str | None = None
 
     def poll(self) -> Config | None:
-        """Return the new configuration once it is there and valid, else None. An invalid one is logged once."""
+        """Return the new configuration once it is complete and valid, else None. An invalid one is logged once."""
         before, self._latest = self._latest, self._digest()
-        if self._latest != before or self._latest == self._settled:
+        if self._latest != before or self._latest == self._loaded:
             return None
-        self._settled = self._latest
+        self._loaded = self._latest
         try:
             config = self._load()
         except ConfigError as error:
@@ -48,9 +49,9 @@ class ConfigWatcher:
         return config
 
     def _digest(self) -> bytes | None:
-        """Return a digest of the file and of the accounts' names beside it."""
+        """Return a digest of the file and of the files of names beside it."""
         files = [self._path, *names_files(str(self._path))]
         try:
             return hashlib.blake2b(b"\0".join(file.read_bytes() for file in files)).digest()
-        except OSError:  # being replaced, or gone: `load` says so if it stays away
+        except OSError:  # being replaced, or gone: `load` reports it if it does not come back
             return None

@@ -47,7 +47,7 @@ def diagnose_config(config: Config) -> Iterator[Diagnosis]:
         yield Diagnosis(
             about=f"{about}:{finding.line}",
             grade="warning",
-            found=finding.text,
+            found=finding.message,
             means="it works, but is not fit for production",
             advice="change the line",
         )

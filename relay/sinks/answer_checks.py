@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
-from relay.config.schema import Section
+from relay.config.section import Section
 from relay.model import Json, Outcome
 from relay.sinks.json_paths import JsonPath, as_text, parse_json, values_at
 from relay.transport import Response

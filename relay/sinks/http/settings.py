@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, SecretStr, model_validator
 
-from relay.config.schema import Section
+from relay.config.section import Section
 from relay.config.sink import SinkSettings
 from relay.errors import RejectDelivery
 from relay.model import Json

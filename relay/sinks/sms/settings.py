@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from relay.config.scalars import Duration
-from relay.config.schema import Timezone
+from relay.config.scalars import Duration, Timezone
 from relay.config.sink import SinkSettings
 from relay.errors import RejectDelivery, SkipDelivery
 from relay.retrying import parse_duration

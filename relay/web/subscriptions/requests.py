@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from relay.amocrm.events import SUBSCRIBABLE
 from relay.amocrm.form import is_index
-from relay.config.findings import did_you_mean
 from relay.config.scalars import TrustedHost
+from relay.config.suggestions import did_you_mean
 from relay.model import Json, Record
 from relay.sinks.ssrf_guard import url_refusal
 from relay.web.subscriptions.errors import FORM, MISSING, UNKNOWN, Fault, wrong_shape

@@ -12,7 +12,7 @@ from relay.config.sink import SinkSettings
 from relay.errors import ConfigError
 
 Load = Callable[..., Config]
-Told = Callable[..., list[str]]
+Errors = Callable[..., list[str]]
 
 
 class Account(BaseModel):
@@ -56,43 +56,43 @@ routes:
 
 
 @pytest.fixture
-def loaded() -> Load:
-    def loaded(text: str, **environ: str) -> Config:
+def load_text() -> Load:
+    def load_text(text: str, **environ: str) -> Config:
         return load(text, file="f", environ=environ, sink_types=SINK_TYPES)
 
-    return loaded
+    return load_text
 
 
 @pytest.fixture
-def told(loaded: Load) -> Told:
+def errors_in(load_text: Load) -> Errors:
     """Return the findings that a text is refused for, without the file's name."""
 
-    def told(text: str, **environ: str) -> list[str]:
+    def errors_in(text: str, **environ: str) -> list[str]:
         with pytest.raises(ConfigError) as caught:
-            loaded(text, **environ)
+            load_text(text, **environ)
         return [line.removeprefix("f:") for line in str(caught.value).splitlines()]
 
-    return told
+    return errors_in
 
 
 @pytest.fixture
-def told_of_routes(told: Told) -> Told:
+def route_errors(errors_in: Errors) -> Errors:
     """Return the findings of routes that begin on line 11, below a head that is right."""
 
-    def told_of_routes(routes: str, **environ: str) -> list[str]:
-        return told(HEAD + routes, **environ)
+    def route_errors(routes: str, **environ: str) -> list[str]:
+        return errors_in(HEAD + routes, **environ)
 
-    return told_of_routes
+    return route_errors
 
 
 @pytest.fixture
-def loaded_routes(loaded: Load) -> Load:
+def load_routes(load_text: Load) -> Load:
     """Load routes below the same head."""
-    return lambda routes, **environ: loaded(HEAD + routes, **environ)
+    return lambda routes, **environ: load_text(HEAD + routes, **environ)
 
 
 @pytest.fixture
-def loaded_with_trial() -> Load:
+def load_with_trial() -> Load:
     """Load a text that may also have sinks of the type `trial`, which take the keys of every type."""
     sink_types = {**SINK_TYPES, "trial": Kind(SinkSettings, {}, takes_all_keys=True)}
     return lambda text: load(text, file="f", environ={}, sink_types=sink_types)

@@ -10,8 +10,8 @@ HEAD = "sources: {acme: {type: amocrm, token: long-enough}}\napi_users:\n"
 CRM = "  - {login: crm@example.com, hash: a-long-hash, token: a-long-token, source: acme}\n"
 
 
-def test_a_user_has_a_login_two_secrets_and_a_source(loaded: Callable[..., Config]) -> None:
-    config = loaded(HEAD + CRM)
+def test_a_user_has_a_login_two_secrets_and_a_source(load_text: Callable[..., Config]) -> None:
+    config = load_text(HEAD + CRM)
     (user,) = config.api_users
     assert (user.login, user.source) == ("crm@example.com", "acme")
     assert (user.hash.get_secret_value(), user.token.get_secret_value()) == ("a-long-hash", "a-long-token")
@@ -34,13 +34,13 @@ def test_a_user_has_a_login_two_secrets_and_a_source(loaded: Callable[..., Confi
          ["4:42: this token is here twice, first at 3:56: give each user its own"]),
     ],
 )  # fmt: skip
-def test_mistakes(told: Callable[..., list[str]], users: str, findings: list[str]) -> None:
-    assert told(HEAD + users) == findings
+def test_mistakes(errors_in: Callable[..., list[str]], users: str, findings: list[str]) -> None:
+    assert errors_in(HEAD + users) == findings
 
 
-def test_secrets_that_are_easy_to_guess_are_warned_of(loaded: Callable[..., Config]) -> None:
-    config = loaded(HEAD + "  - {login: a, hash: short, token: '${T:-default-token}', source: acme}")
-    assert [finding.text for finding in config.findings] == [
+def test_secrets_that_are_easy_to_guess_are_warned_of(load_text: Callable[..., Config]) -> None:
+    config = load_text(HEAD + "  - {login: a, hash: short, token: '${T:-default-token}', source: acme}")
+    assert [finding.message for finding in config.findings] == [
         "hash is easy to guess: use at least 8 random characters",
         "token is a default that everybody can read: set T",
     ]

@@ -27,7 +27,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
 
 
 def test_everything_can_be_set() -> None:
-    told = settings(
+    found = settings(
         RELAY_CONFIG="/etc/relay.yaml",
         REDIS_URL="redis://store:6379/1",
         CELERY_BROKER_URL="redis://broker:6379/2",
@@ -40,20 +40,20 @@ def test_everything_can_be_set() -> None:
         RELAY_LOG="console",
         RELAY_SANDBOX_PORT="8701",
     )
-    assert (told.config_path, told.redis_url, told.broker_url) == (
+    assert (found.config_path, found.redis_url, found.broker_url) == (
         "/etc/relay.yaml",
         "redis://store:6379/1",
         "redis://broker:6379/2",
     )
-    assert (told.namespace, told.port, told.web_concurrency) == ("test-7", 5000, 4)
-    assert told.admin_token
-    assert told.admin_token.get_secret_value() == "open sesame"
-    assert told.secret_key
-    assert told.secret_key.get_secret_value() == "0123456789abcdef0123456789abcdef"
-    assert (told.durability, told.log, told.sandbox_port) == ("strict", "console", 8701)
+    assert (found.namespace, found.port, found.web_concurrency) == ("test-7", 5000, 4)
+    assert found.admin_token
+    assert found.admin_token.get_secret_value() == "open sesame"
+    assert found.secret_key
+    assert found.secret_key.get_secret_value() == "0123456789abcdef0123456789abcdef"
+    assert (found.durability, found.log, found.sandbox_port) == ("strict", "console", 8701)
 
 
-def test_the_bells_ring_in_the_store_unless_told_otherwise() -> None:
+def test_the_broker_is_the_store_unless_set_otherwise() -> None:
     assert settings(REDIS_URL="redis://store").broker_url == "redis://store"
 
 
@@ -67,7 +67,7 @@ def test_people_at_a_terminal_get_the_console_log() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "message"),
     [
         ("PORT", "http", "PORT: 'http' is not a number from 1 to 65535"),
         ("PORT", "0", "PORT: '0' is not a number from 1 to 65535"),
@@ -80,25 +80,25 @@ def test_people_at_a_terminal_get_the_console_log() -> None:
         ("REDIS_URL", "localhost:6379", "REDIS_URL: not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
     ],
 )  # fmt: skip
-def test_a_bad_value_is_told_by_its_variable(variable: str, value: str, told: str) -> None:
+def test_a_bad_value_is_reported_with_its_variable(variable: str, value: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         settings(**{variable: value})
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
-def test_all_bad_values_are_told_at_once() -> None:
+def test_all_bad_values_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         settings(PORT="x", RELAY_LOG="y")
     assert len(str(caught.value).splitlines()) == 2
 
 
 def test_passwords_are_in_no_repr() -> None:
-    told = settings(REDIS_URL="redis://:hush-hush@store", RELAY_ADMIN_TOKEN="open-sesame")
-    assert "hush" not in repr(told)
-    assert "sesame" not in repr(told)
+    found = settings(REDIS_URL="redis://:hush-hush@store", RELAY_ADMIN_TOKEN="open-sesame")
+    assert "hush" not in repr(found)
+    assert "sesame" not in repr(found)
 
 
 def test_self_signed_certificates_can_be_accepted_for_addresses_that_others_write() -> None:
     """Heroku sets REDIS_URL itself, without a parameter."""
-    told = settings(REDIS_URL="rediss://:p@store:6380", RELAY_REDIS_TLS="insecure")
-    assert told.redis_url == told.broker_url == "rediss://:p@store:6380?ssl_cert_reqs=none"
+    found = settings(REDIS_URL="rediss://:p@store:6380", RELAY_REDIS_TLS="insecure")
+    assert found.redis_url == found.broker_url == "rediss://:p@store:6380?ssl_cert_reqs=none"

@@ -7,7 +7,7 @@ import pytest
 from relay.amocrm.views import View, fetched_view
 from relay.config.config import Config
 
-Told = Callable[..., list[str]]
+Errors = Callable[..., list[str]]
 Load = Callable[..., Config]
 
 HEAD = """\
@@ -46,20 +46,20 @@ def route(text: str) -> str:
         ("on: add_lead, fetch: contacts, once: '{{ contact.id }}'", "6:65: unknown variable contact; known are"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_at_its_place(told: Told, text: str, finding: str) -> None:
-    (found,) = told(route(text))
+def test_what_is_wrong_is_reported_at_its_position(errors_in: Errors, text: str, finding: str) -> None:
+    (found,) = errors_in(route(text))
     assert found.startswith(finding)
 
 
-def test_every_source_that_the_route_is_for_needs_an_api(told: Told) -> None:
+def test_every_source_that_the_route_is_for_needs_an_api(errors_in: Errors) -> None:
     other = HEAD.replace("sinks:", "  beta: {type: amocrm, token: long-enough}\nsinks:")
-    (found,) = told(other + "  - {name: one, on: add_lead, fetch: contacts, to: books}\n")
+    (found,) = errors_in(other + "  - {name: one, on: add_lead, fetch: contacts, to: books}\n")
     assert found == "7:31: fetch asks the account, and source beta has no api: write it there"
 
 
-def test_a_source_that_the_route_is_not_for_needs_none(loaded: Load) -> None:
+def test_a_source_that_the_route_is_not_for_needs_none(load_text: Load) -> None:
     other = HEAD.replace("sinks:", "  beta: {type: amocrm, token: long-enough}\nsinks:")
-    config = loaded(other + "  - {name: one, source: acme, on: add_lead, fetch: contacts, to: books}\n")
+    config = load_text(other + "  - {name: one, source: acme, on: add_lead, fetch: contacts, to: books}\n")
     assert [one.name for one in config.routes] == ["one"]
 
 
@@ -75,9 +75,9 @@ def test_a_source_that_the_route_is_not_for_needs_none(loaded: Load) -> None:
     ],
 )  # fmt: skip
 def test_what_the_hook_can_answer_is_answered_before_the_look_up(
-    loaded: Load, where: str, at_once: str | None, later: str | None
+    load_text: Load, where: str, at_once: str | None, later: str | None
 ) -> None:
-    (made,) = loaded(route(f"on: status_lead, fetch: [contacts, company], where: {where}")).routes
+    (made,) = load_text(route(f"on: status_lead, fetch: [contacts, company], where: {where}")).routes
     assert made.fetch == {"contacts", "company"}
     assert (made.where and str(made.where.root), made.where_fetched and str(made.where_fetched.root)) == (
         at_once,
@@ -116,14 +116,14 @@ def person(email: str, city: str = "") -> View:
     ],
 )
 def test_a_condition_sees_the_main_contact_each_contact_and_what_is_not_there(
-    loaded: Load, where: str, holds: bool
+    load_text: Load, where: str, holds: bool
 ) -> None:
-    (made,) = loaded(route(f"on: add_lead, fetch: [contacts, company], where: {where}")).routes
+    (made,) = load_text(route(f"on: add_lead, fetch: [contacts, company], where: {where}")).routes
     first, second = person("a@x.example", "Москва"), person("b@x.example", "Тверь")
     assert made.where_fetched
     assert (made.where_fetched.check(Whole(contact=first, contacts=[first, second], company=None)) is None) is holds
 
 
-def test_a_note_on_a_lead_is_about_the_lead(loaded: Load) -> None:
-    (made,) = loaded(route("on: note_lead, fetch: contacts, body: '{{ note.text }} {{ contact.email }}'")).routes
+def test_a_note_on_a_lead_is_about_the_lead(load_text: Load) -> None:
+    (made,) = load_text(route("on: note_lead, fetch: contacts, body: '{{ note.text }} {{ contact.email }}'")).routes
     assert made.fetch == {"contacts"}

@@ -54,7 +54,7 @@ def test_the_default_needs_no_variable() -> None:
 
 def test_the_default_is_strict_about_nothing_but_its_secrets() -> None:
     secrets = ["DEMO_HOOK_TOKEN", "BOOKS_TOKEN", "UNISENDER_API_KEY", "SMSC_PASSWORD"]
-    found = [finding.text for finding in load(DEFAULT).findings]
+    found = [finding.message for finding in load(DEFAULT).findings]
     assert [text.partition(" is a default that everybody can read: set ")[2] for text in found] == secrets
     assert load(DEFAULT, **dict.fromkeys(secrets, "a-secret-of-our-own")).findings == ()
 

@@ -1,4 +1,4 @@
-"""What editors are told about the YAML."""
+"""The JSON Schema of the YAML, for editors."""
 
 from collections.abc import Iterator
 from typing import Any

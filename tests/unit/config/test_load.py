@@ -1,4 +1,4 @@
-"""From text to Config: what is in it, what is warned of, and what is never told."""
+"""From text to Config: what is in it, what is warned about, and what is never shown."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from relay.errors import ConfigError, SkipDelivery
 from relay.model import Account
 
 Load = Callable[..., Config]
-Told = Callable[..., list[str]]
+Errors = Callable[..., list[str]]
 
 WHOLE = """\
 sources:
@@ -58,8 +58,8 @@ ENVIRON = {"TOKEN": "hush-hush-token", "PASSWORD": "hush-hush-password"}
 
 
 @pytest.fixture
-def config(loaded: Load) -> Config:
-    return loaded(WHOLE, **ENVIRON)
+def config(load_text: Load) -> Config:
+    return load_text(WHOLE, **ENVIRON)
 
 
 def names(config: Config, source: str, *events: str) -> list[str]:
@@ -112,17 +112,15 @@ def test_contents_are_compiled_by_key(config: Config) -> None:
     assert bare.content.render({}) == {}
 
 
-def test_a_table_s_missing_entry_skips_the_delivery(loaded_routes: Load) -> None:
-    config = loaded_routes(
-        "- {name: one, on: add_lead, to: sms, phone: \"{{ lead.id | lookup('managers') }}\", text: x}"
-    )
+def test_a_table_s_missing_entry_skips_the_delivery(load_routes: Load) -> None:
+    config = load_routes("- {name: one, on: add_lead, to: sms, phone: \"{{ lead.id | lookup('managers') }}\", text: x}")
     with pytest.raises(SkipDelivery):
         config.routes[0].content.render({"lead": View({"id": "18"})})
 
 
-def test_the_version_follows_from_the_text_and_not_from_secrets(loaded: Load, config: Config) -> None:
-    assert loaded(WHOLE, TOKEN="another-token", PASSWORD="another").version == config.version
-    assert loaded(WHOLE + "# touched\n", **ENVIRON).version != config.version
+def test_the_version_follows_from_the_text_and_not_from_secrets(load_text: Load, config: Config) -> None:
+    assert load_text(WHOLE, TOKEN="another-token", PASSWORD="another").version == config.version
+    assert load_text(WHOLE + "# touched\n", **ENVIRON).version != config.version
     assert len(config.version) == 12
     int(config.version, 16)
 
@@ -149,8 +147,8 @@ routes:
 """
 
 
-def test_what_is_not_fit_for_production_is_warned_of(loaded: Load) -> None:
-    assert [finding.told("f") for finding in loaded(WARNED).findings] == [
+def test_what_is_not_fit_for_production_is_warned_of(load_text: Load) -> None:
+    assert [finding.format("f") for finding in load_text(WARNED).findings] == [
         "f:2:24: token is a default that everybody can read: set TOKEN",
         "f:3:24: token is easy to guess: use at least 8 random characters",
         "f:5:69: password is a default that everybody can read: set PASSWORD",
@@ -165,19 +163,19 @@ def test_what_is_fit_for_production_has_no_warning(config: Config) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "message"),
     [
         (None, "No such file or directory: set RELAY_CONFIG to the configuration file"),
         (b"\xff", "byte 0 is not UTF-8: save the file as UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, written: bytes | None, told: str) -> None:
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, written: bytes | None, message: str) -> None:
     path = tmp_path / "relay.yaml"
     if written is not None:
         path.write_bytes(written)
     with pytest.raises(ConfigError) as caught:
         load_file(str(path), environ={}, sink_types={})
-    assert str(caught.value) == f"{path}: {told}"
+    assert str(caught.value) == f"{path}: {message}"
 
 
 def refused(load: Load, text: str, **environ: str) -> str:
@@ -195,18 +193,18 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), m
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(line=PLACES, secret=SECRETS)
-def test_no_value_of_the_environment_is_ever_told(loaded: Load, line: str, secret: str) -> None:
+def test_no_value_of_the_environment_is_ever_shown(load_text: Load, line: str, secret: str) -> None:
     """Whatever stands where: a variable in place of any value, right or wrong."""
     key, _, _ = line.partition(": ")
     text = WHOLE.replace(line, f'{key}: "${{SECRET}}"')
-    refusal = refused(loaded, text, SECRET=secret)
+    refusal = refused(load_text, text, SECRET=secret)
     assert secret not in refusal
     assert secret[:8] not in refusal, "nor its beginning: messages cut long values"
 
 
-def test_a_secret_written_into_the_file_is_not_told(told: Told) -> None:
+def test_a_secret_written_into_the_file_is_not_shown(errors_in: Errors) -> None:
     text = WHOLE.replace("${TOKEN}", "sesame/sesame").replace('"${PASSWORD}"', "[sesame]").replace("on: [", "on: [x, ")
-    assert "sesame" not in "\n".join(told(text))
+    assert "sesame" not in "\n".join(errors_in(text))
 
 
 LINES = st.sampled_from([*WHOLE.splitlines(), "", "  - x", "a: [", "<<: *a", "&a b: *a", "  where: {a: {b: 1}}"])
@@ -214,5 +212,5 @@ LINES = st.sampled_from([*WHOLE.splitlines(), "", "  - x", "a: [", "<<: *a", "&a
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(st.one_of(st.text(), st.lists(LINES, max_size=40).map("\n".join)))
-def test_any_text_is_loaded_or_refused(loaded: Load, text: str) -> None:
-    assert all(line.startswith("f:") for line in refused(loaded, text).splitlines())
+def test_any_text_is_loaded_or_refused(load_text: Load, text: str) -> None:
+    assert all(line.startswith("f:") for line in refused(load_text, text).splitlines())

@@ -1,10 +1,10 @@
-"""Sources, sinks, tables and settings: what each mistake is told, by line:column."""
+"""Sources, sinks, tables and settings: the message of each mistake, by line:column."""
 
 from collections.abc import Callable
 
 import pytest
 
-Told = Callable[..., list[str]]
+Errors = Callable[..., list[str]]
 Load = Callable[..., object]
 
 NO_SIZE = "is not a size: write a whole number and B, KiB or MiB, such as 1MiB"
@@ -30,8 +30,8 @@ SOURCE = "sources: {acme: {type: amocrm, token: long-enough}}\n"
         (f"{SOURCE}sinks: [a]", ["2:8: sinks: must be a mapping (key: value)"]),
     ],
 )
-def test_the_sections_themselves(told: Told, text: str, findings: list[str]) -> None:
-    assert told(text) == findings
+def test_the_sections_themselves(errors_in: Errors, text: str, findings: list[str]) -> None:
+    assert errors_in(text) == findings
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_the_sections_themselves(told: Told, text: str, findings: list[str]) -> 
         ),
     ],
 )
-def test_a_source(told: Told, source: str, finding: str) -> None:
-    assert told(f"sources:\n  {source}\n") == [finding]
+def test_a_source(errors_in: Errors, source: str, finding: str) -> None:
+    assert errors_in(f"sources:\n  {source}\n") == [finding]
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_a_source(told: Told, source: str, finding: str) -> None:
         ),
     ],
 )
-def test_a_sink(told: Told, sink: str, finding: str) -> None:
-    assert told(f"{SOURCE}sinks:\n  {sink}\n") == [finding]
+def test_a_sink(errors_in: Errors, sink: str, finding: str) -> None:
+    assert errors_in(f"{SOURCE}sinks:\n  {sink}\n") == [finding]
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_a_sink(told: Told, sink: str, finding: str) -> None:
         ("ingress: {max_body: 64MiB}", "2:21: max_body: must be less than or equal to 16777216"),
     ],
 )
-def test_tables_and_settings(told: Told, section: str, finding: str) -> None:
-    assert told(SOURCE + section) == [finding]
+def test_tables_and_settings(errors_in: Errors, section: str, finding: str) -> None:
+    assert errors_in(SOURCE + section) == [finding]
 
 
-def test_one_mistake_hides_no_other(told: Told) -> None:
+def test_one_mistake_hides_no_other(errors_in: Errors) -> None:
     text = """\
 sources:
   acme: {type: amocrm}
@@ -141,4 +141,4 @@ routes:
     to: sms
 retention: {finished: 7}
 """
-    assert [finding.split(": ")[0] for finding in told(text)] == ["2:3", "3:31", "5:15", "9:9", "15:13", "17:23"]
+    assert [finding.split(": ")[0] for finding in errors_in(text)] == ["2:3", "3:31", "5:15", "9:9", "15:13", "17:23"]

@@ -51,9 +51,9 @@ def test_the_broker_gets_its_own_spelling(url: str, broker: str) -> None:
 
 def test_a_certificate_authority_reaches_both() -> None:
     url = "rediss://store?ssl_ca_certs=/etc/ca.pem&ssl_check_hostname=false"
-    told = {"ssl_ca_certs": "/etc/ca.pem", "ssl_check_hostname": False}
-    assert redis_options(url) == ("rediss://store", {**told, "ssl_cert_reqs": "required"})
-    assert broker_options(url)[1] == {"broker_use_ssl": {**told, "ssl_cert_reqs": ssl.CERT_REQUIRED}}
+    found = {"ssl_ca_certs": "/etc/ca.pem", "ssl_check_hostname": False}
+    assert redis_options(url) == ("rediss://store", {**found, "ssl_cert_reqs": "required"})
+    assert broker_options(url)[1] == {"broker_use_ssl": {**found, "ssl_cert_reqs": ssl.CERT_REQUIRED}}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,6 @@ def test_accepting_any_certificate_leaves_what_the_address_says_itself(url: str,
     assert accept_any_certificate(url) == accepting
 
 
-def test_an_unknown_word_about_certificates_is_told() -> None:
+def test_an_unknown_word_about_certificates_is_an_error() -> None:
     with pytest.raises(ConfigError, match="ssl_cert_reqs=maybe in the store's address: none, optional or required"):
         redis_options("rediss://store?ssl_cert_reqs=maybe")

@@ -1,4 +1,4 @@
-"""What the operator says of applications that subscribe: whom to trust, how long to wait."""
+"""The operator's settings for applications that subscribe: trusted hosts, timeout, concurrency."""
 
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -7,19 +7,19 @@ import pytest
 
 from relay.config.config import Config
 
-Told = Callable[..., list[str]]
+Errors = Callable[..., list[str]]
 Load = Callable[..., Config]
 
 SOURCE = "sources: {acme: {type: amocrm, token: long-enough}}\n"
 
 
-def test_nobody_is_trusted_and_two_seconds_are_waited_by_default(loaded: Load) -> None:
-    section = loaded(SOURCE).subscribers
+def test_nobody_is_trusted_and_two_seconds_are_waited_by_default(load_text: Load) -> None:
+    section = load_text(SOURCE).subscribers
     assert (section.allow, section.timeout, section.concurrency) == ((), 2_000, 4)
 
 
-def test_networks_addresses_and_names_may_be_trusted(loaded: Load) -> None:
-    section = loaded(
+def test_networks_addresses_and_names_may_be_trusted(load_text: Load) -> None:
+    section = load_text(
         f'{SOURCE}subscribers: {{timeout: 500ms, allow: ["127.0.0.1/32", 10.1.2.3, "fd00::/8", Localhost, app.lan.]}}'
     ).subscribers
     assert section.allow == (
@@ -44,8 +44,8 @@ def test_networks_addresses_and_names_may_be_trusted(loaded: Load) -> None:
         ("", "'' is neither a network nor a host's name"),
     ],
 )
-def test_what_is_neither_is_told(told: Told, entry: str, message: str) -> None:
-    (finding,) = told(f'{SOURCE}subscribers: {{allow: ["{entry}"]}}')
+def test_what_is_neither_is_an_error(errors_in: Errors, entry: str, message: str) -> None:
+    (finding,) = errors_in(f'{SOURCE}subscribers: {{allow: ["{entry}"]}}')
     assert finding.startswith("2:23: ")
     assert message in finding
 
@@ -61,5 +61,5 @@ def test_what_is_neither_is_told(told: Told, entry: str, message: str) -> None:
         ),
     ],
 )
-def test_mistakes(told: Told, section: str, finding: str) -> None:
-    assert told(f"{SOURCE}{section}") == [finding]
+def test_mistakes(errors_in: Errors, section: str, finding: str) -> None:
+    assert errors_in(f"{SOURCE}{section}") == [finding]

@@ -1,14 +1,14 @@
-"""Variables in the YAML: where values come from, and that those of the environment are never told."""
+"""Variables in the YAML: where values come from, and that those of the environment are never shown."""
 
 import pytest
 
 from relay.config.findings import Findings
-from relay.config.variables import SubstitutedDocument, substitute_variables
+from relay.config.variables import Substitution, substitute_variables
 from relay.config.yaml import parse
 from relay.errors import ConfigError
 
 
-def filled(text: str, **environ: str) -> SubstitutedDocument:
+def filled(text: str, **environ: str) -> Substitution:
     findings = Findings("f.yaml")
     result = substitute_variables(parse(text, findings), environ, findings)
     findings.raise_errors()
@@ -34,21 +34,21 @@ def test_variables_are_put_in_place(text: str, value: str) -> None:
     assert filled(f"a: ['{text}']", NAME="value", EMPTY="").value == {"a": [value]}
 
 
-def test_a_variable_that_is_not_set_and_has_no_default_is_told_with_its_line() -> None:
+def test_a_variable_that_is_not_set_and_has_no_default_is_an_error_at_its_line() -> None:
     with pytest.raises(ConfigError) as caught:
         filled("a: 1\nb: ${GONE}")
     assert str(caught.value) == ("f.yaml:2:4: GONE is not set in the environment: set it, or write ${GONE:-a default}")
 
 
 @pytest.mark.parametrize("text", ["${}", "${1A}", "${A:=b}", "${A", "${A:?}"])
-def test_what_only_looks_like_a_variable_is_told(text: str) -> None:
+def test_what_only_looks_like_a_variable_is_an_error(text: str) -> None:
     with pytest.raises(ConfigError, match=r"f\.yaml:1:4: \$\{ starts a variable: write \$\{NAME\}"):
         filled(f"a: '{text}'", A="x")
 
 
-def test_it_is_known_which_places_the_environment_filled_and_which_a_default() -> None:
+def test_it_is_known_which_values_came_from_the_environment_and_which_from_a_default() -> None:
     result = filled("a: ['${NAME}', '${MISSING:-x}', plain]\nb: ${NAME}", NAME="value")
-    assert result.given == {("a", 0): "value", ("b",): "value"}
+    assert result.from_environment == {("a", 0): "value", ("b",): "value"}
     assert result.defaulted == {("a", 1): "MISSING"}
 
 

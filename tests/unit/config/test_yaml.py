@@ -1,4 +1,4 @@
-"""YAML with places: what is read as what, and what every accident is told, by file:line:column."""
+"""YAML with positions: what is read as what, and the message of every accident, by file:line:column."""
 
 import pytest
 from hypothesis import given
@@ -109,13 +109,13 @@ IN_A_FLOW = "is a bracket not closed, or a text that has one of , : [ ] { } in i
         ("a: 1\n---\nb: 2", "2:1: a second document (---): one file holds one"),
     ],
 )
-def test_an_accident_is_told_at_its_place(text: str, finding: str) -> None:
+def test_an_accident_is_reported_at_its_position(text: str, finding: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(text)
     assert str(caught.value) == f"f.yaml:{finding}"
 
 
-def test_accidents_that_leave_the_rest_readable_are_told_together() -> None:
+def test_accidents_that_leave_the_rest_readable_are_reported_together() -> None:
     with pytest.raises(ConfigError) as caught:
         read("b: +79161234567\na: {{ x }}\nb: 1")
     assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == [
@@ -133,22 +133,22 @@ def test_aliases_that_multiply_are_stopped() -> None:
         read("\n".join([*lines, "z: *i"]))
 
 
-def test_every_value_and_key_has_its_place() -> None:
+def test_every_value_and_key_has_its_position() -> None:
     document = read("routes:\n  - name: one\n    to: {sink: sms}\n")
-    assert document.mark(("routes", 0, "to", "sink")) == (3, 16)
-    assert document.key(("routes", 0, "to", "sink")) == (3, 10)
-    assert document.key(("routes", 0)) == (2, 5), "a list item has no key: its own place"
+    assert document.position(("routes", 0, "to", "sink")) == (3, 16)
+    assert document.key_position(("routes", 0, "to", "sink")) == (3, 10)
+    assert document.key_position(("routes", 0)) == (2, 5), "a list item has no key: its own place"
 
 
-def test_what_is_not_there_is_found_at_its_nearest_parent() -> None:
+def test_what_is_not_there_has_the_position_of_its_nearest_parent() -> None:
     document = read("routes:\n  - name: one\n")
-    assert document.mark(("routes", 0, "where", "price")) == (2, 5)
-    assert document.key(("routes", 7)) == (1, 1), "the parent's key"
-    assert document.mark(("nothing",)) == (1, 1)
+    assert document.position(("routes", 0, "where", "price")) == (2, 5)
+    assert document.key_position(("routes", 7)) == (1, 1), "the parent's key"
+    assert document.position(("nothing",)) == (1, 1)
 
 
-def test_an_alias_stands_where_it_was_written_out() -> None:
-    assert read("a: &x {b: 1}\nc: *x").mark(("c", "b")) == (1, 11)
+def test_a_value_behind_an_alias_has_the_position_where_it_was_written() -> None:
+    assert read("a: &x {b: 1}\nc: *x").position(("c", "b")) == (1, 11)
 
 
 @given(st.text(alphabet=st.sampled_from("ab:- \n\t{}[]&*!|>'\"%@`#,?<=0123+${}\\u")))

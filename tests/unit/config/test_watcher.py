@@ -48,7 +48,7 @@ def test_the_first_file_must_be_valid(file: Path, load: Callable[[], Config]) ->
         ConfigWatcher(str(file), load)
 
 
-def test_an_unchanged_file_is_no_news(watcher: ConfigWatcher) -> None:
+def test_an_unchanged_file_is_not_loaded_again(watcher: ConfigWatcher) -> None:
     assert watcher.poll() is None
     assert watcher.poll() is None
     assert token(watcher) == "one-one-one"
@@ -89,7 +89,7 @@ def test_an_invalid_file_that_is_taken_back_leaves_no_error(file: Path, watcher:
     assert watcher.error is None
 
 
-def test_a_file_that_vanished_is_missed_and_its_return_is_no_news(file: Path, watcher: ConfigWatcher) -> None:
+def test_a_file_that_vanished_is_an_error_until_it_is_back(file: Path, watcher: ConfigWatcher) -> None:
     file.unlink()
     assert settle(watcher) is None
     assert watcher.error == f"{file}: No such file or directory: set RELAY_CONFIG to the configuration file"
@@ -98,7 +98,7 @@ def test_a_file_that_vanished_is_missed_and_its_return_is_no_news(file: Path, wa
     assert watcher.error is None
 
 
-def test_a_file_that_is_replaced_while_it_is_looked_at_is_not_missed(file: Path, watcher: ConfigWatcher) -> None:
+def test_a_file_that_is_replaced_during_a_poll_is_loaded(file: Path, watcher: ConfigWatcher) -> None:
     file.unlink()
     assert watcher.poll() is None
     file.write_text(text("two-two-two"))

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from relay.config.account_names import AccountNames, parse_names
+from relay.config.account_names import AccountNames
 from relay.config.config import Config
 from relay.config.load import load, load_file
+from relay.config.names_files import parse_names
 from relay.config.watcher import ConfigWatcher
 from relay.errors import ConfigError
 from relay.sinks.registry import sink_types
@@ -32,7 +33,7 @@ NEW = "(run `relay names` again if it is new)"
 Names = Mapping[str, AccountNames]
 
 
-def loaded(where: str, on: str = "status_lead", sources: str = ONE, names: Names = NAMES, more: str = "") -> Config:
+def load_text(where: str, on: str = "status_lead", sources: str = ONE, names: Names = NAMES, more: str = "") -> Config:
     text = f"""\
 {sources}
 sinks: {{sms: {{type: log}}}}
@@ -43,9 +44,9 @@ where: {where}}}
     return load(text, file="f", environ={}, sink_types=sink_types(), names=names)
 
 
-def told(where: str, **more: str) -> list[str]:
+def errors_in(where: str, **more: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        loaded(where, **more)
+        load_text(where, **more)
     return [line.split(": ", 1)[1] for line in str(caught.value).splitlines()]
 
 
@@ -77,7 +78,7 @@ def conditions(config: Config) -> list[tuple[list[str] | None, str]]:
     ],
 )
 def test_a_name_becomes_its_id(where: str, condition: str) -> None:
-    ((sources, seen),) = conditions(loaded(where))
+    ((sources, seen),) = conditions(load_text(where))
     assert sources == ["acme"]
     assert _plain(seen) == _plain(condition)
 
@@ -109,7 +110,7 @@ def _plain(text: str) -> list[str]:
     ],
 )
 def test_what_the_account_does_not_have_is_an_error(where: str, finding: str) -> None:
-    assert finding in told(where)
+    assert finding in errors_in(where)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +126,8 @@ def test_what_the_account_does_not_have_is_an_error(where: str, finding: str) ->
         ("{status: Успешно реализовано}", "[status_lead, add_unsorted]"),
     ],
 )
-def test_what_is_none_of_its_business_is_left_alone(where: str, on: str) -> None:
-    assert loaded(where, on=on).routes[0].where
+def test_what_is_no_name_of_the_account_is_left_alone(where: str, on: str) -> None:
+    assert load_text(where, on=on).routes[0].where
 
 
 @pytest.mark.parametrize(
@@ -137,19 +138,19 @@ def test_what_is_none_of_its_business_is_left_alone(where: str, on: str) -> None
         ("[status_lead, add_customer]", "add_customer has no field status"),
     ],
 )
-def test_whose_statuses_are_no_lead_s_is_told_as_ever(on: str, finding: str) -> None:
-    assert told("{status: Успешно реализовано}", on=on)[0].split(",")[0] == finding
+def test_statuses_of_other_entities_are_reported_as_without_names(on: str, finding: str) -> None:
+    assert errors_in("{status: Успешно реализовано}", on=on)[0].split(",")[0] == finding
 
 
-def test_who_has_no_names_is_told_how_to_get_them() -> None:
-    assert told("{status: Новый}", names={}) == [
+def test_without_names_the_error_says_how_to_get_them() -> None:
+    assert errors_in("{status: Новый}", names={}) == [
         "the names of acme are not known: run `relay names acme`, or write status_id"
     ]
-    assert loaded("{status_id: 99}", names={}).routes[0].where
+    assert load_text("{status_id: 99}", names={}).routes[0].where
 
 
 def test_a_route_for_several_sources_has_the_ids_of_each() -> None:
-    config = loaded("{pipeline: Продажи, status: Новый}", sources=TWO)
+    config = load_text("{pipeline: Продажи, status: Новый}", sources=TWO)
     assert [(route.name, sorted(route.sources or ())) for route in config.routes] == [
         ("r", ["acme"]),
         ("r", ["branch"]),
@@ -163,21 +164,21 @@ def test_a_route_for_several_sources_has_the_ids_of_each() -> None:
 
 
 def test_a_number_is_known_where_one_of_the_sources_has_it() -> None:
-    assert len(loaded("{status_id: [101, 501]}", sources=TWO).routes) == 1
-    assert told("{status_id: 999}", sources=TWO) == [
+    assert len(load_text("{status_id: [101, 501]}", sources=TWO).routes) == 1
+    assert errors_in("{status_id: 999}", sources=TWO) == [
         f"no status 999 in acme, branch {NEW}, known: 101, 102, 142, 201, 501"
     ]
-    assert loaded("{status_id: 999}", sources=TWO, names={"acme": NAMES["acme"]}).routes
+    assert load_text("{status_id: 999}", sources=TWO, names={"acme": NAMES["acme"]}).routes
 
 
 def test_the_version_follows_from_the_names_too() -> None:
     def version(names: Names) -> str:
-        return loaded("{price: 1}", names=names).version
+        return load_text("{price: 1}", names=names).version
 
     assert version(NAMES) == version(dict(reversed(NAMES.items()))) != version({})
 
 
-def test_a_broken_file_of_names_is_told_by_its_place() -> None:
+def test_a_broken_file_of_names_is_reported_by_its_position() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_names("users: {7: Анна}\npipelins: {}", "names/acme.yaml")
     assert str(caught.value) == "names/acme.yaml:2:1: unknown key pipelins, did you mean pipelines?"

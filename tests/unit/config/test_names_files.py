@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.accounts.names import to_yaml
-from relay.config.account_names import AccountNames, Field, Pipeline, parse_names
+from relay.config.account_names import AccountNames, CustomField, Pipeline
+from relay.config.names_files import format_names, parse_names
 
 ids = st.integers(0, 10**9).map(str)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -16,7 +16,7 @@ names = st.builds(
     users=st.dictionaries(ids, texts, max_size=3),
     fields=st.dictionaries(
         st.sampled_from(["lead", "contact", "company"]),
-        st.dictionaries(ids, st.builds(Field, name=texts, code=texts, type=texts), max_size=2),
+        st.dictionaries(ids, st.builds(CustomField, name=texts, code=texts, type=texts), max_size=2),
     ),
 )
 
@@ -24,18 +24,18 @@ names = st.builds(
 @settings(max_examples=60, deadline=None)
 @given(names)
 def test_it_is_read_as_it_was_written(known: AccountNames) -> None:
-    text = to_yaml("acme", known)
+    text = format_names("acme", known)
     assert parse_names(text, "acme.yaml") == known
-    assert to_yaml("acme", parse_names(text, "acme.yaml")) == text
+    assert format_names("acme", parse_names(text, "acme.yaml")) == text
 
 
 def test_people_can_read_it() -> None:
     known = AccountNames(
         pipelines={"5": Pipeline(name="Продажи", statuses={"142": "Успешно реализовано"})},
         users={"7": 'Анна "Аня" Смирнова'},
-        fields={"lead": {"1": Field(name="Город", type="text")}, "company": {}},
+        fields={"lead": {"1": CustomField(name="Город", type="text")}, "company": {}},
     )
-    assert to_yaml("acme", known).splitlines()[2:] == [
+    assert format_names("acme", known).splitlines()[2:] == [
         "pipelines:",
         '  "5":',
         '    name: "Продажи"',

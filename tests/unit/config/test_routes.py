@@ -1,4 +1,4 @@
-"""Routes against what they refer to: what each mistake is told, by line:column."""
+"""Routes against what they refer to: the message of each mistake, by line:column."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import pytest
 
 from relay.errors import ConfigError
 
-Told = Callable[..., list[str]]
+Errors = Callable[..., list[str]]
 Load = Callable[..., object]
 
 
@@ -83,19 +83,19 @@ Load = Callable[..., object]
         ),
     ],
 )
-def test_a_route(told_of_routes: Told, route: str, finding: str) -> None:
-    assert told_of_routes(f"- {{{route}}}") == [finding]
+def test_a_route(route_errors: Errors, route: str, finding: str) -> None:
+    assert route_errors(f"- {{{route}}}") == [finding]
 
 
-def test_a_field_must_be_there_for_every_event_of_the_route(told_of_routes: Told) -> None:
+def test_a_field_must_be_there_for_every_event_of_the_route(route_errors: Errors) -> None:
     route = "- {name: one, on: [add_lead, add_task], where: {any: [{id: 1}, {pipeline_id: 5}]}, to: books}"
-    (finding,) = told_of_routes(route)
+    (finding,) = route_errors(route)
     assert finding.startswith("11:65: add_task has no field pipeline_id, known: account_id, ")
 
 
-def test_two_routes_cannot_have_one_name(told_of_routes: Told) -> None:
+def test_two_routes_cannot_have_one_name(route_errors: Errors) -> None:
     routes = "- {name: one, on: add_lead, to: books}\n- {name: one, on: add_task, to: books}"
-    assert told_of_routes(routes) == ["12:10: the name one is here twice, first at 11:10: give each its own"]
+    assert route_errors(routes) == ["12:10: the name one is here twice, first at 11:10: give each its own"]
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_two_routes_cannot_have_one_name(told_of_routes: Told) -> None:
         "on: add_lead, to: sms, phone: \"{{ 17 | lookup('managers') }}\", text: invoice",
     ],
 )
-def test_what_is_right_is_not_told(loaded_routes: Load, route: str) -> None:
-    assert [one.name for one in loaded_routes(f"- {{name: one, {route}}}").routes] == ["one"]
+def test_what_is_right_is_no_error(load_routes: Load, route: str) -> None:
+    assert [one.name for one in load_routes(f"- {{name: one, {route}}}").routes] == ["one"]
 
 
 TRIAL = """\
@@ -123,10 +123,10 @@ routes:
 """
 
 
-def test_a_sink_for_trying_out_takes_the_keys_of_every_other_type(loaded_with_trial: Load) -> None:
-    assert loaded_with_trial(TRIAL % "phone: '1', path: /x, body: '{{ lead.id }}'")
+def test_a_sink_for_trying_out_takes_the_keys_of_every_other_type(load_with_trial: Load) -> None:
+    assert load_with_trial(TRIAL % "phone: '1', path: /x, body: '{{ lead.id }}'")
 
 
-def test_an_unknown_key_of_a_sink_for_trying_out_is_an_error_too(loaded_with_trial: Load) -> None:
+def test_an_unknown_key_of_a_sink_for_trying_out_is_an_error_too(load_with_trial: Load) -> None:
     with pytest.raises(ConfigError, match="4:44: unknown key phome, did you mean phone"):
-        loaded_with_trial(TRIAL % "phome: '1'")
+        load_with_trial(TRIAL % "phome: '1'")

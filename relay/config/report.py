@@ -1,0 +1,47 @@
+"""Report what is wrong with a document, at the position of the value or key that it is about."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from relay.config.findings import Findings, YamlPath, discreet
+from relay.config.suggestions import did_you_mean
+from relay.config.yaml import Document
+
+
+@dataclass(frozen=True)
+class Report:
+    """Adds findings about one document. Values that came from the environment are not in its messages."""
+
+    document: Document
+    findings: Findings
+    from_environment: Mapping[YamlPath, str]
+
+    def error(self, path: YamlPath, message: str) -> None:
+        """Add an error about a value."""
+        self.findings.error(self.document.position(path), self._without_environment(path, message))
+
+    def key_error(self, path: YamlPath, message: str) -> None:
+        """Add an error about a key: it is unknown, or its value is incomplete."""
+        self.findings.error(self.document.key_position(path), self._without_environment(path, message))
+
+    def warn(self, path: YamlPath, message: str) -> None:
+        """Add a warning about a key."""
+        self.findings.warn(self.document.key_position(path), message)
+
+    def unknown_key(self, path: YamlPath, known: Iterable[str]) -> None:
+        """Add an error about a key that means nothing at its place."""
+        name = str(path[-1])
+        self.key_error(path, f"unknown key {name}, {did_you_mean(name, known)}")
+
+    def repeated(self, values: Mapping[YamlPath, str]) -> Iterator[tuple[YamlPath, str]]:
+        """Find values that repeat an earlier one. Yields the path of each, and `line:column` of the first one."""
+        first: dict[str, YamlPath] = {}
+        for path, value in values.items():
+            if value and value in first:
+                line, column = self.document.position(first[value])
+                yield path, f"{line}:{column}"
+            first.setdefault(value, path)
+
+    def _without_environment(self, path: YamlPath, message: str) -> str:
+        inside = [value for place, value in self.from_environment.items() if place[: len(path)] == path]
+        return discreet(message, inside)

@@ -1,0 +1,67 @@
+"""Check that what a route refers to exists: events, sources, sinks and their content keys, look-ups."""
+
+from collections.abc import Iterable
+
+from relay.amocrm.events import EVENTS
+from relay.config.findings import YamlPath
+from relay.config.report import Report
+from relay.config.schema import RouteSettings, SinkTypes, all_content_keys
+from relay.config.sections import Sections
+from relay.config.suggestions import did_you_mean
+
+
+def check_references(
+    path: YamlPath, route: RouteSettings, sections: Sections, sink_types: SinkTypes, report: Report
+) -> None:
+    """Report every reference of the route at a path that leads nowhere, and content keys that do not fit its sinks."""
+    sources = [route.source] if route.source is not None else []
+    _check_names((*path, "source"), "source", sources, sections.source_names, report)
+    _check_names((*path, "on"), "event", route.on, EVENTS, report)
+    _check_names((*path, "to"), "sink", route.to, sections.sink_types, report)
+    _check_content_keys(path, route, sections, sink_types, report)
+    _check_fetch(path, route, sections, report)
+
+
+def _check_names(path: YamlPath, kind: str, names: Iterable[str], known: Iterable[str], report: Report) -> None:
+    for at, name in enumerate(names):
+        if name not in known:
+            report.error((*path, at), f"unknown {kind} {name}, {did_you_mean(name, known)}")
+
+
+def _check_content_keys(
+    path: YamlPath, route: RouteSettings, sections: Sections, sink_types: SinkTypes, report: Report
+) -> None:
+    types = {name: sink_type for name in route.to if (sink_type := sections.sink_types.get(name))}
+    if len(set(types.values())) > 1:
+        listed = ", ".join(f"{name} is {sink_type}" for name, sink_type in types.items())
+        report.error((*path, "to"), f"to: sinks of one type only ({listed}): write a route for each")
+    elif types:
+        _check_keys_of_type(path, route, next(iter(types.values())), sink_types, report)
+
+
+def _check_keys_of_type(
+    path: YamlPath, route: RouteSettings, type_name: str, sink_types: SinkTypes, report: Report
+) -> None:
+    sink_type, given = sink_types[type_name], route.content.keys()
+    others = all_content_keys(sink_types) if sink_type.takes_all_keys else frozenset()
+    for key in given - sink_type.content_keys.keys() - others:
+        report.unknown_key((*path, key), {*RouteSettings.model_fields, *sink_type.content_keys, *others})
+    for key, required in sink_type.content_keys.items():
+        if required and key not in given:
+            report.key_error(path, f"{key} is missing: a sink of type {type_name} needs it")
+    for keys in sink_type.exclusive_keys:
+        if len(keys & given) > 1:
+            report.key_error(path, f"give only one of {' and '.join(sorted(keys & given))}")
+
+
+def _check_fetch(path: YamlPath, route: RouteSettings, sections: Sections, report: Report) -> None:
+    if not route.fetch:
+        return
+    for event in route.on:
+        if event in EVENTS and EVENTS[event].entity != "lead":
+            message = f"fetch looks up who stands behind a lead, and {event} is about none"
+            report.key_error((*path, "fetch"), message)
+    for name, source in sections.sources.items():
+        if route.source in (None, name) and source.api is None:
+            message = f"fetch asks the account, and source {name} has no api: write it there"
+            report.key_error((*path, "fetch"), message)
