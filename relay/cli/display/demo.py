@@ -51,7 +51,7 @@ def format_state(state: DemoState, titles: Mapping[str, str]) -> Iterator[str]:
         if delivery.finished_at is not None:
             yield f"{delivery.state:<9} {delivery.id}  {delivery.route} → {delivery.sink}  {delivery.reason}".rstrip()
     for request in state.vendor_requests:
-        yield f"arrived   #{request.seq} {format_vendor_request(request)}"
+        yield f"received  #{request.seq} {format_vendor_request(request)}"
 
 
 def format_summary(run: DemoRun, config: Config, sandbox_url: str) -> Iterator[str]:
