@@ -2,13 +2,17 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test lint bench deploy-check image-test lock clean
+.PHONY: demo test test-unit lint bench deploy-check image-test lock clean
 
 demo: .venv/ready
 	$(BIN)/relay demo
 
-test: .venv/ready-dev
+# The quick part first: what it finds need not wait for the rest. The second run counts all tests, these too.
+test: test-unit
 	$(BIN)/pytest
+
+test-unit: .venv/ready-dev
+	$(BIN)/pytest tests/unit
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .
