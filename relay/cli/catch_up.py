@@ -25,8 +25,7 @@ def catch_up(
 ) -> None:
     """Recover changes that are in the account's history and that no hook reported. Safe to interrupt and to repeat.
 
-    amoCRM repeats a failed hook for 95 minutes: what was recovered meanwhile then arrives twice, and a `once` key in
-    the route prevents a second delivery.
+    amoCRM may still repeat a recent hook that was recovered: a `once` key in its route prevents a second delivery.
     """
     config = load_config()
     account = choose_source(config.sources, source)
@@ -42,11 +41,11 @@ def catch_up(
         print_lines(_format_progress(progress, source, dry_run=dry_run), reveal=True)
 
 
-async def _catch_up(work: CatchUp, store: Store, bounds: tuple[int, int | None], *, write: bool) -> Progress:
-    progress = await work.start_or_resume(*bounds, time.time_ns() // 1_000_000)
+async def _catch_up(recovery: CatchUp, store: Store, bounds: tuple[int, int | None], *, write: bool) -> Progress:
+    progress = await recovery.start_or_resume(*bounds, time.time_ns() // 1_000_000)
     while not progress.done:
-        progress = await work.process_page(progress, write=write)
-    if work.bell_set:
+        progress = await recovery.process_page(progress, write=write)
+    if recovery.bell_set:
         await store.clear_bell(INBOX)  # a command does not publish bells: a worker's ticker will ring
     return progress
 

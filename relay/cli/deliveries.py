@@ -22,7 +22,7 @@ from relay.store.stored import StoredDelivery
 from relay.timefmt import format_time
 
 app = typer.Typer(
-    name="deliveries", help="Show what goes out, and decide what only a person can.", no_args_is_help=True
+    name="deliveries", help="Show what goes out, and decide about what needs a person.", no_args_is_help=True
 )
 COLUMNS = ("arrived", "delivery id", "sink", "state", "attempts", "next attempt", "route", "reason")
 
@@ -71,13 +71,13 @@ def show_delivery(
 
 @app.command()
 def confirm(ids: DeliveryIds, by: ByOption = None) -> None:
-    """Settle held deliveries as delivered. Look first whether they have arrived."""
+    """Settle held deliveries as delivered, after you have checked that they arrived."""
     _decide(ids, by, "delivered", Store.confirm)
 
 
 @app.command()
 def resend(ids: DeliveryIds, by: ByOption = None) -> None:
-    """Send held, dead, cancelled or skipped deliveries again. Look first whether held ones have arrived."""
+    """Send held, dead, cancelled or skipped deliveries again. Check first that held ones have not arrived."""
     _decide(ids, by, "will be sent again", Store.resend)
 
 

@@ -16,13 +16,13 @@ from relay.model import Record
 from relay.sinks.base import ProbeResult, Sink
 from relay.sinks.tools import Tools
 
-app = typer.Typer(name="sinks", help="Check where deliveries go.", no_args_is_help=True)
+app = typer.Typer(name="sinks", help="Check that sinks can be delivered to.", no_args_is_help=True)
 COLUMNS = ("sink", "type", "", "answer")
 
 
 @app.callback()
 def _keep_subcommands() -> None:  # without a callback Typer would make the only command the group itself
-    """Check where deliveries go."""
+    """Check that sinks can be delivered to."""
 
 
 class ProbedSink(Record):

@@ -10,7 +10,7 @@ from relay.processes.exec import exec_module
 
 def worker(
     concurrency: Annotated[
-        int, typer.Option(min=1, help="Celery threads. They only receive bells: deliveries run beside them.")
+        int, typer.Option(min=1, help="Celery threads. They only start work, which runs on one event loop.")
     ] = 4,
 ) -> None:
     """Run a worker, which routes events and sends deliveries. Any number of them may run."""
