@@ -52,7 +52,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _install() -> None:
-    """Have the load generator, and the allocator of the store."""
+    """Install the load generator, and the allocator of the store."""
     if shutil.which("wrk") and find_library("jemalloc"):
         return
     for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "wrk", "libjemalloc2"]):
@@ -61,18 +61,18 @@ def _install() -> None:
 
 def _machine(folder: Path) -> dict[str, object]:
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "unknown")
-    commit = _said("git", "describe", "--always", "--dirty", "--exclude", "*")
+    commit = _output_of("git", "describe", "--always", "--dirty", "--exclude", "*")
     return {
         "cpu": cpu.partition(":")[2].strip(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "commit": commit,
-        "store_on": _said("stat", "-f", "-c", "%T", str(folder)),  # on tmpfs nothing would be on disk
+        "store_on": _output_of("stat", "-f", "-c", "%T", str(folder)),  # on tmpfs nothing would be on disk
     }
 
 
-def _said(*command: str) -> str:
+def _output_of(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 

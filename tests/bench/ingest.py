@@ -52,7 +52,7 @@ class Server:
 
 
 def load(url: str, seconds: float, think_ms: float = 0) -> dict[str, float]:
-    """Run wrk; give the answers, seconds, how many were refused or timed out, p99 in ms and the share of its core used.
+    """Run wrk; return answers, seconds, how many were refused or timed out, p99 in ms and the share of its core used.
 
     Between an answer and the next request each connection waits, so long on average.
     """

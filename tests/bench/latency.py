@@ -37,7 +37,7 @@ def bench(server: EmbeddedStore, seconds: float, logs: Path) -> dict[str, float]
 
 
 def _post(port: int, first: int, count: int) -> dict[int, float]:
-    """Post at an even pace; give when each was acknowledged."""
+    """Post at an even pace; return when each was acknowledged."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     accepted = {}
     began = time.monotonic()

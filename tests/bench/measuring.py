@@ -31,7 +31,7 @@ def process(command: list[str], core: int, log: Path, **environment: str):
     try:
         yield started
     finally:
-        started.send_signal(signal.SIGCONT)  # one that was stopped would not hear the next
+        started.send_signal(signal.SIGCONT)  # a stopped process does not receive SIGTERM
         started.terminate()
         try:
             started.wait(25)
@@ -54,7 +54,7 @@ def until(condition, seconds: float = 60.0, every: float = 0.02):
     end = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > end:
-            raise TimeoutError("the bench waited in vain")
+            raise TimeoutError("the bench waited too long")
         time.sleep(every)
     return value
 
@@ -69,7 +69,7 @@ class Round(NamedTuple):
 
 
 class Series:
-    """The rounds of one contender, by number. Where none of them counts, all are told, and that none does."""
+    """The rounds of one contender, by number. Where none of them counts, all are used, and `counted` is 0."""
 
     def __init__(self) -> None:
         self.rounds: dict[int, Round] = {}

@@ -47,10 +47,10 @@ def received(body):
 
 
 def answer(head):
-    said = Log.times if head.startswith(b"GET /times") else {"count": Log.count}
+    content = Log.times if head.startswith(b"GET /times") else {"count": Log.count}
     if head.startswith(b"GET /reset"):
         Log.count, Log.times = 0, {}
-    body = json.dumps(said).encode()
+    body = json.dumps(content).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 

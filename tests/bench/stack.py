@@ -45,7 +45,7 @@ def store(folder: Path):
 
 @contextmanager
 def _allocator_of_servers():
-    """Have what is started use jemalloc, as every packaged Redis and Valkey does; the wheel's was built without it."""
+    """Start processes with jemalloc, as every packaged Redis and Valkey; the wheel's was built without it."""
     before = os.environ.get("LD_PRELOAD")
     os.environ["LD_PRELOAD"] = JEMALLOC
     try:

@@ -1,4 +1,4 @@
-"""The fake amoCRM account beside a relay, and what its tests tell it."""
+"""A client of the fake amoCRM account: its controls, and its API."""
 
 from typing import Any
 
@@ -8,27 +8,27 @@ from tests.e2e.harness import TOKEN, request_json
 
 
 class AccountClient:
-    """The account, reached by HTTP as amoCRM is."""
+    """The fake account of a relay's sandbox, over HTTP."""
 
     def __init__(self, processes: Processes) -> None:
         self._processes = processes
         self.url = f"{processes.sandbox_url}/amocrm"
 
     def create(self, entities: str, given: Any) -> dict[str, Any]:
-        """Make records; answers when their hooks were answered."""
-        return self._tell(entities, given)
+        """Create records. Returns when their hooks were answered."""
+        return self._control(entities, given)
 
     def change(self, entities: str, id: int, given: dict[str, Any]) -> Any:
-        return self._tell(f"{entities}/{id}", given, "PATCH")
+        return self._control(f"{entities}/{id}", given, "PATCH")
 
     def switch(self, how: str) -> None:
         """`disable` or `enable` every hook, `expire` or `revoke` tokens."""
-        self._tell(how, {})
+        self._control(how, {})
 
     def limit(self, **limits: Any) -> None:
-        self._tell("limits", limits, "PATCH")
+        self._control("limits", limits, "PATCH")
 
-    def asked(self) -> dict[str, int]:
+    def request_counts(self) -> dict[str, int]:
         """Count the requests by method and path."""
         return dict(self.state()["asked"])
 
@@ -42,5 +42,5 @@ class AccountClient:
         request_json(f"{self.url}/api/v4/webhooks", body, headers={"Authorization": f"Bearer {LONG_LIVED}"})
         return url
 
-    def _tell(self, path: str, given: Any, method: str | None = None) -> Any:
+    def _control(self, path: str, given: Any, method: str | None = None) -> Any:
         return request_json(f"{self.url}/__sandbox__/{path}", given, method)

@@ -1,4 +1,4 @@
-"""A whole relay in a folder, and what its tests ask of it."""
+"""Run a whole relay in a folder, send it hooks, and read what arrived at the fakes."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "amoC
 
 @contextmanager
 def run_relay(folder: Path, config: str, **variables: str) -> Iterator[Processes]:
-    """Run a relay with this configuration, each of its processes real."""
+    """Run a relay with this configuration, with all its processes."""
     path = folder / "relay.yaml"
     path.write_text(config)
     ours = {"RELAY_CONFIG": str(path), "RELAY_LOG": "json", "PYTHONPATH": str(Path.cwd())}
@@ -34,10 +34,10 @@ def run_relay(folder: Path, config: str, **variables: str) -> Iterator[Processes
 
 
 def until(condition: Callable[[], T], seconds: float = 60.0, what: str = "the condition") -> T:
-    """Poll until a condition holds, and give what it gave."""
+    """Poll until a condition is true; return its value."""
     end = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < end, f"waited {seconds:.0f} s in vain for {what}"
+        assert time.monotonic() < end, f"{what} did not happen within {seconds:.0f} s"
         time.sleep(0.05)
     return value
 
@@ -55,7 +55,7 @@ def _quoted(value: str) -> str:
 
 
 class HookSender:
-    """amoCRM's side: one connection that posts hooks, and again where they were not acknowledged."""
+    """Posts hooks as amoCRM does, over one connection, and repeats those that were not acknowledged."""
 
     def __init__(self, processes: Processes, source: str = "acme") -> None:
         self._port = processes.port
@@ -79,10 +79,10 @@ class HookSender:
 
         def taken() -> dict[str, Any] | None:
             try:
-                status, said = self.post(body)
+                status, answer = self.post(body)
             except (OSError, http.client.HTTPException):
                 return None
-            return said if status == 202 else None
+            return answer if status == 202 else None
 
         return until(taken, seconds, "a 202")
 
@@ -93,7 +93,7 @@ class HookSender:
 
 
 def sandbox_requests(processes: Processes, vendor: str | None = None) -> list[dict[str, Any]]:
-    """Read the sandbox's own log of what arrived."""
+    """Read the sandbox's log of all requests."""
     found: list[dict[str, Any]] = []
     since, more = 0, True
     while more:
@@ -105,7 +105,7 @@ def sandbox_requests(processes: Processes, vendor: str | None = None) -> list[di
 
 
 def stored_leads(processes: Processes, vendor: str | None = None) -> Counter[int]:
-    """Count how often each lead reached a fake, by what the bodies say."""
+    """Count how often each lead reached a fake, by the bodies of the requests."""
     pattern = re.compile(r'"lead":"(\d+)"')
     return Counter(
         int(found[1])
@@ -117,33 +117,33 @@ def stored_leads(processes: Processes, vendor: str | None = None) -> Counter[int
 def request_json(
     url: str, body: Any = None, method: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Any:
-    """Ask a local server for JSON."""
+    """Send a request to a local server, and return its JSON."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, dict(headers or {}), method=method)
     with urllib.request.urlopen(request, timeout=20) as answer:
-        said = answer.read()
-    return json.loads(said) if said else None
+        content = answer.read()
+    return json.loads(content) if content else None
 
 
 def inject_fault(processes: Processes, **fault: Any) -> None:
-    """Put a fault in force."""
+    """Add a fault to the sandbox."""
     request_json(f"{processes.sandbox_url}/__sandbox__/faults", fault)
 
 
 def pause_request(processes: Processes, at: str, **where: str) -> None:
-    """Have the sandbox hold the next request at a point."""
+    """Pause the next request to the sandbox at a point."""
     inject_fault(processes, fault="pause", at=at, **where)
 
 
 def paused_requests(processes: Processes) -> list[tuple[str, str, str]]:
-    """Return vendor, path and point of every request that the sandbox holds."""
+    """Return vendor, path and point of every paused request."""
     return [
         (one["vendor"], one["path"], one["at"]) for one in request_json(f"{processes.sandbox_url}/__sandbox__/paused")
     ]
 
 
 def release_requests(processes: Processes) -> None:
-    """Let what the sandbox holds go on."""
+    """Let the paused requests go on."""
     request_json(f"{processes.sandbox_url}/__sandbox__/release", method="POST")
 
 

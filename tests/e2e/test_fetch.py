@@ -59,7 +59,9 @@ def test_a_burst_of_won_leads_becomes_invoices_with_the_buyers_addresses(tmp_pat
             id: f"buyer{number}@x.example" for number, id in enumerate(made["ids"])
         }
         assert {body["by"] for body in found.values()} == {"Анна Смирнова"}
-        asked = {path: n for path, n in fake.asked().items() if path.startswith("GET ") and "webhooks" not in path}
+        asked = {
+            path: n for path, n in fake.request_counts().items() if path.startswith("GET ") and "webhooks" not in path
+        }
         print(f"{LEADS} leads, look-ups: {asked}")
         assert sum(asked.values()) <= LEADS / 4
         assert fake.state()["throttled"] == 0
@@ -71,7 +73,7 @@ def test_a_worker_killed_while_it_fetches_loses_nothing(tmp_path: Path) -> None:
         fake.connect(["add_lead"])
         fake.limit(rate=0)  # every look-up is refused: whoever asks is on his way for seconds
         made = fake.create("leads", [won(number) for number in range(20)])
-        until(lambda: fake.asked().get("GET /api/v4/leads"), what="a look-up on its way")
+        until(lambda: fake.request_counts().get("GET /api/v4/leads"), what="a look-up on its way")
         processes.kill("worker")
         fake.limit(rate=7)
         processes.start("worker")

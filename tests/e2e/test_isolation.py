@@ -28,12 +28,12 @@ routes:
 
 
 def rate(processes: Processes, first: int) -> float:
-    """Send leads to the healthy sinks; give the slowest one's rate, by the receiving side's clock."""
-    amo = HookSender(processes)
+    """Send leads to the healthy sinks; return the slowest one's rate, by the receiving side's clock."""
+    sender = HookSender(processes)
     before = len(sandbox_requests(processes))
     for lead in range(first, first + LEADS):
-        amo.post_until_taken(lead_hook(lead))
-    amo.close()
+        sender.post_until_taken(lead_hook(lead))
+    sender.close()
 
     def all_arrived() -> dict[str, list[int]] | None:
         times: dict[str, list[int]] = {name: [] for name in HEALTHY}
@@ -52,10 +52,10 @@ def test_twenty_hanging_sinks_leave_twenty_others_their_rate(tmp_path: Path) -> 
         alone = rate(processes, first=1)
         for name in HANGING:
             inject_fault(processes, fault="hang", vendor=name, times=-1)
-        amo = HookSender(processes)
+        sender = HookSender(processes)
         for lead in range(10_000, 10_000 + LEADS):
-            amo.post_until_taken(lead_hook(lead, "update"))
-        amo.close()
+            sender.post_until_taken(lead_hook(lead, "update"))
+        sender.close()
         hanging = lambda: sum(seen["fault"] == "hang" for seen in sandbox_requests(processes))  # noqa: E731
         until(lambda: hanging() >= 4 * len(HANGING), what="every hanging sink to hang with all its slots")
         beside = rate(processes, first=1000)

@@ -45,31 +45,31 @@ def named_in_docs() -> set[str]:
     return found
 
 
-def test_what_is_told_is_what_happened_and_what_the_docs_name(tmp_path: Path) -> None:
+def test_the_metrics_count_what_happened_and_are_those_that_the_docs_name(tmp_path: Path) -> None:
     with run_relay(tmp_path, CONFIG) as processes:
-        amo = HookSender(processes)
+        sender = HookSender(processes)
         for lead in (1, 2):
-            amo.post_until_taken(lead_hook(lead))
-        amo.post_until_taken(lead_hook(2))  # again
-        amo.post_until_taken(lead_hook(3, price="0"))
-        amo.post_until_taken(b"not a form")
-        amo.close()
+            sender.post_until_taken(lead_hook(lead))
+        sender.post_until_taken(lead_hook(2))  # again
+        sender.post_until_taken(lead_hook(3, price="0"))
+        sender.post_until_taken(b"not a form")
+        sender.close()
 
         def settled() -> list[Metric] | None:
             families = scrape(processes)
-            told = samples(families)
-            inbox = told["relay_queue_depth", "inbox", "waiting"] + told["relay_queue_depth", "inbox", "leased"]
-            done = told.get(("relay_deliveries_total", "books", "delivered")) == 2
+            values = samples(families)
+            inbox = values["relay_queue_depth", "inbox", "waiting"] + values["relay_queue_depth", "inbox", "leased"]
+            done = values.get(("relay_deliveries_total", "books", "delivered")) == 2
             return families if done and inbox == 0 else None
 
         families = until(settled, what="two deliveries")
-    told = samples(families)
-    assert {key: told.get(key) for key in EXPECTED} == EXPECTED
+    values = samples(families)
+    assert {key: values.get(key) for key in EXPECTED} == EXPECTED
     for measure in ("relay_attempt_seconds", "relay_end_to_end_seconds"):
-        buckets = [n for (name, *_), n in told.items() if name == f"{measure}_bucket"]
+        buckets = [n for (name, *_), n in values.items() if name == f"{measure}_bucket"]
         assert buckets == sorted(buckets)
-        assert (buckets[-1], told[f"{measure}_count", "books"]) == (2, 2)
-        assert 0 < told[f"{measure}_sum", "books"] < 60
+        assert (buckets[-1], values[f"{measure}_count", "books"]) == (2, 2)
+        assert 0 < values[f"{measure}_sum", "books"] < 60
     assert {family.name for family in families} == {name.removesuffix("_total") for name in named_in_docs()}
 
 

@@ -52,16 +52,16 @@ class Senders:
         assert self.failures == []
 
     def _send(self, number: int) -> None:
-        amo = HookSender(self._processes)
+        sender = HookSender(self._processes)
         try:
             for lead in range(number, HOOKS, SENDERS):
-                amo.post_until_taken(lead_hook(lead))
+                sender.post_until_taken(lead_hook(lead))
                 self.acknowledged.add(lead)
         except BaseException as error:
             self.failures.append(error)
             raise
         finally:
-            amo.close()
+            sender.close()
 
 
 def delete_celery_lists(processes: Processes) -> int:
@@ -99,7 +99,7 @@ def test_every_acknowledged_hook_arrives_though_worker_store_and_bells_are_kille
 
 
 def assert_cut(processes: Processes, doubled: set[int]) -> None:
-    """Every double must be one whose first attempt was cut: its worker died, or its answer was not heard."""
+    """Every double must be one whose first attempt was cut: its worker died, or its answer was lost."""
 
     async def cut() -> set[int]:
         found = set()

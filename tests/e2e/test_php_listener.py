@@ -38,7 +38,7 @@ ALIKE = sorted({path.stem for path in HOOKS.glob("*.form")} - RESPELLED - SEVERA
 
 @pytest.fixture(scope="module")
 def listener(tmp_path_factory):
-    """Run the listener; give its address and what it read, as a function."""
+    """Run the listener; return its address, and a function that returns what it read."""
     file = tmp_path_factory.mktemp("php") / "read.jsonl"
     file.touch()
     port = free_port()

@@ -39,12 +39,12 @@ def revive(processes: Processes) -> None:
 def test_a_receipt_that_kills_its_worker_is_quarantined_and_the_rest_goes_on(tmp_path: Path) -> None:
     config = CONFIG.replace("inbox_lease: 2s", "inbox_lease: 1s")
     with run_relay(tmp_path, config, PYTHONPATH=f"{POISON}:{Path.cwd()}") as processes:
-        amo = HookSender(processes)
+        sender = HookSender(processes)
         for lead in range(LEADS // 2):
-            amo.post_until_taken(lead_hook(lead))
-        poison = amo.post_until_taken(lead_hook(999, name="kill-the-worker"))["receipt"]
+            sender.post_until_taken(lead_hook(lead))
+        poison = sender.post_until_taken(lead_hook(999, name="kill-the-worker"))["receipt"]
         for lead in range(LEADS // 2, LEADS):
-            amo.post_until_taken(lead_hook(lead))
+            sender.post_until_taken(lead_hook(lead))
 
         def quarantined() -> bool:
             revive(processes)
@@ -53,7 +53,7 @@ def test_a_receipt_that_kills_its_worker_is_quarantined_and_the_rest_goes_on(tmp
         until(quarantined, seconds=90, what="the quarantine")
         assert receipt(processes, poison).reason == "the worker died five times"
         revive(processes)
-        amo.post_until_taken(lead_hook(LEADS))
-        amo.close()
+        sender.post_until_taken(lead_hook(LEADS))
+        sender.close()
         until(lambda: stored_leads(processes).keys() >= set(range(LEADS + 1)), what="all other leads")
         assert 999 not in stored_leads(processes)

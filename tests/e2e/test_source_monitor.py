@@ -1,4 +1,4 @@
-"""A whole relay notices what its account says of its hook, and catches up what no hook told."""
+"""A whole relay notices that its hook is disabled, and catches up what no hook reported."""
 
 import json
 import subprocess
@@ -16,19 +16,19 @@ SPAN = ("--since", "1h", "--until", "0s")
 
 
 def relay(processes: Processes, *arguments: str, status: int = 0) -> Any:
-    """Run a command, and give what it prints as JSON."""
+    """Run a command, and return the JSON that it prints."""
     command = [sys.executable, "-m", "relay", *arguments, "--json"]
     done = subprocess.run(command, env=dict(processes.environ), capture_output=True, check=False, timeout=60)
     assert done.returncode == status, done.stderr.decode()
     return json.loads(done.stdout)
 
 
-def test_what_a_disabled_hook_did_not_tell_arrives_by_catching_up_once(tmp_path: Path) -> None:
+def test_what_a_disabled_hook_did_not_report_arrives_by_catching_up_once(tmp_path: Path) -> None:
     with run_relay(tmp_path, CONFIG) as processes:
         fake = AccountClient(processes)
         fake.connect(["add_lead"])
-        told = fake.create("leads", won(0))["ids"]
-        until(lambda: invoices(processes).keys() == set(told), what="the invoice of the lead that was told")
+        reported = fake.create("leads", won(0))["ids"]
+        until(lambda: invoices(processes).keys() == set(reported), what="the invoice of the first lead")
         fake.switch("disable")
         missed = fake.create("leads", [won(number) for number in range(1, 6)])["ids"]
 
@@ -36,7 +36,7 @@ def test_what_a_disabled_hook_did_not_tell_arrives_by_catching_up_once(tmp_path:
         assert (counted["told"], counted["recovered"]) == (1, 5)
         assert relay(processes, "catch-up", "acme", *SPAN)["recovered"] == 5
         found = until(lambda: len(seen := invoices(processes)) == 6 and seen, what="what was missed")
-        assert found.keys() == {*told, *missed}
+        assert found.keys() == {*reported, *missed}
         assert relay(processes, "catch-up", "acme", *SPAN)["recovered"] == 0
 
 
@@ -45,7 +45,7 @@ def test_a_disabled_hook_is_seen_by_readyz_metrics_and_the_doctor(tmp_path: Path
         fake = AccountClient(processes)
         fake.connect(["add_lead"])
         fake.switch("disable")
-        processes.restart("worker")  # it listens when it begins, and then every minute
+        processes.restart("worker")  # it checks the source when it starts, and then every minute
 
         def seen() -> Any:
             found = request_json(f"{processes.url}/readyz")["sources"].get("acme")

@@ -84,9 +84,9 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
 
 
 def post(relay: Processes, lead: int) -> str:
-    amo = HookSender(relay)
-    receipt: str = amo.post_until_taken(lead_hook(lead))["receipt"]
-    amo.close()
+    sender = HookSender(relay)
+    receipt: str = sender.post_until_taken(lead_hook(lead))["receipt"]
+    sender.close()
     return receipt
 
 
@@ -101,7 +101,7 @@ def wait_for_all(relay: Processes, point: str) -> None:
 
 
 def cut(relay: Processes, point: str, lead: int) -> str:
-    """Have the worker killed where each of its calls has come to a point, and another take over. Give the receipt."""
+    """Kill the worker when each of its calls has reached a point, and start another. Returns the receipt's id."""
     pause_all(relay, point)
     if point == "answered":  # the worker must not read the answers: it is frozen before they come
         pause_all(relay, "before-answer")

@@ -66,22 +66,22 @@ def run() -> Iterator[Callable[[Coroutine[Any, Any, T]], T]]:
 
 @pytest.fixture
 def store(server, namespace, run) -> Iterator[Store]:
-    """Return an empty store, and see after the test that its invariants hold."""
+    """Return an empty store; after the test its invariants are checked."""
     store = Store(connect(server.url, answer_seconds=10), namespace)
     try:
         yield store
         assert run(broken_invariants(store)) == []
     finally:
-        run(leave(store))
+        run(delete_all(store))
 
 
 @pytest.fixture
 def spent(run, store) -> Callable[[], tuple[int, int]]:
-    """Return what was spent since it was last asked: script calls, and commands in them."""
+    """Return a function that returns the script calls, and the commands in them, since it was last called."""
 
     async def read() -> Counter[str]:
         stats = await store.client.info("commandstats")
-        return Counter({name.removeprefix("cmdstat_"): int(said["calls"]) for name, said in stats.items()})
+        return Counter({name.removeprefix("cmdstat_"): int(values["calls"]) for name, values in stats.items()})
 
     before = run(read())
 
@@ -97,8 +97,8 @@ def spent(run, store) -> Callable[[], tuple[int, int]]:
     return since
 
 
-async def leave(store: Store) -> None:
-    """Take all keys of a store away, and close its connections."""
+async def delete_all(store: Store) -> None:
+    """Delete all keys of a store, and close its connections."""
     if keys := await store.client.keys(store.keys.prefix + "*"):
         await store.client.unlink(*keys)
     await store.client.aclose()
@@ -112,12 +112,12 @@ def reader(store, namespace) -> Reader:
 
 @pytest.fixture(scope="session")
 def until() -> Callable[[Callable[[], T]], T]:
-    """Ask again and again until there is an answer that is true; give that."""
+    """Poll until a condition is true; return its value."""
 
     def wait(condition: Callable[[], T], seconds: float = 10) -> T:
         end = time.monotonic() + seconds
         while not (answer := condition()):
-            assert time.monotonic() < end, "it did not come to be in time"
+            assert time.monotonic() < end, "the condition did not become true in time"
             time.sleep(0.001)
         return answer
 

@@ -1,4 +1,4 @@
-"""Drainers over the real store, with sinks of a test's own."""
+"""A sink that answers by a script, and drainers over the real store for it."""
 
 import asyncio
 import time
@@ -19,13 +19,13 @@ from workers.drainer import Drainer
 
 
 class ScriptedSettings(SinkSettings):
-    """What a scripted sink may be told."""
+    """The settings of a scripted sink."""
 
     looks_up: ClassVar[bool] = True
 
 
 class ScriptedSink(Sink):
-    """Answers by a script, and remembers what it was asked."""
+    """Answers by a script, and records the calls."""
 
     type = "scripted"
     Settings = ScriptedSettings
@@ -57,19 +57,19 @@ class ScriptedSink(Sink):
 
     async def send_batch(self, deliveries, tools):
         self.batches.append([delivery.id for delivery in deliveries])
-        said = _next_result(self._sends)
-        return [said] * len(deliveries)
+        result = _next_result(self._sends)
+        return [result] * len(deliveries)
 
 
 def _next_result(script) -> Result:
-    said = next(script, Outcome.DELIVERED)
-    if isinstance(said, Exception):
-        raise said
-    return said if isinstance(said, Result) else Result(outcome=said, reason="so it was", after_ms=1)
+    step = next(script, Outcome.DELIVERED)
+    if isinstance(step, Exception):
+        raise step
+    return step if isinstance(step, Result) else Result(outcome=step, reason="scripted", after_ms=1)
 
 
 def queue_deliveries(run, store, contents: Sequence[bytes], sink: str = "books", first: int = 0) -> list[str]:
-    """Make deliveries with these contents wait for a sink."""
+    """Store a delivery of each of these contents for a sink; return their ids."""
     ids = [f"r{n:05}" for n in range(first, first + len(contents))]
     for at in range(0, len(ids), GROUP_HOOKS):
         run(store.accept([hook(id, id.encode()) for id in ids[at : at + GROUP_HOOKS]]))
@@ -100,7 +100,7 @@ class SingleSinkConfig:
 
 
 def make_drainer(sink: Sink, store, tools: Tools, worker: str = "w0", stopping: Callable[[], bool] = lambda: False):
-    """Make what drains a sink in a worker."""
+    """Return the drainer of a sink in a worker."""
     return Drainer(sink.name, SingleSinkConfig(sink), store, tools, worker, stopping)
 
 
@@ -112,7 +112,7 @@ async def open_tools(store, namespace: str) -> AsyncIterator[Tools]:
 
 
 async def drain(store, namespace: str, *sinks: Sink) -> None:
-    """Have each of these drained by a worker of its own until nothing may be taken; one sink may be there twice."""
+    """Drain each of these sinks by a worker of its own until nothing may be claimed. A sink may be given twice."""
     async with open_tools(store, namespace) as tools:
         drainers = [make_drainer(sink, store, tools, f"w{n}") for n, sink in enumerate(sinks)]
         for drainer in drainers:

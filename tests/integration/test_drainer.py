@@ -1,4 +1,4 @@
-"""What a worker does with one delivery after another: it looks up what may have arrived, and batches what waits."""
+"""What a drainer does: it looks up what may have arrived, sends in batches, and cancels what takes too long."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ DEFECT = ValueError("a defect")
 
 @pytest.fixture
 def drained(run, store, namespace, reader):
-    """Drain one delivery to a sink; give what became of it."""
+    """Return a function that drains one delivery to a sink, and returns it."""
 
     def go(sink):
         run(drain(store, namespace, sink))
@@ -68,7 +68,7 @@ def test_it_is_looked_up_though_no_attempt_is_left_and_then_not_sent(waiting, dr
     sink = ScriptedSink(finds=[RETRY], sends=[LOST], on_unknown="lookup", attempts=1)
     found = drained(sink)
     assert (found.state, sink.calls) == (DeliveryState.DEAD, ["send", "lookup"])
-    assert found.reason == "gave up after 1 attempt: so it was"
+    assert found.reason == "gave up after 1 attempt: scripted"
 
 
 def test_a_sink_knows_how_often_the_bytes_left(waiting, drained):
@@ -191,44 +191,44 @@ class Hanging(Batching):
 
 
 class TestOverdue:
-    """What does not keep its sink's timeout is cut off by who watches over all attempts."""
+    """An attempt that does not keep its sink's timeout is cancelled by the drainer."""
 
     @pytest.fixture(autouse=True)
     def short_margin(self, monkeypatch):
         monkeypatch.setattr(SingleSinkConfig.config.worker, "lease_margin", 1000)
 
     @pytest.fixture
-    def told(self, run, reader):
-        """Read why each attempt at the first delivery came to nothing."""
+    def reasons(self, run, reader):
+        """Return a function that returns outcome and reason of each attempt at the first delivery."""
         return lambda: [(attempt.outcome, attempt.reason) for attempt in run(reader.story("d00000"))]
 
-    def test_of_what_hangs_while_it_is_sent_there_is_no_telling(self, waiting, drained, told):
+    def test_of_what_hangs_while_it_is_sent_there_is_no_telling(self, waiting, drained, reasons):
         found = drained(Hanging("send", on_unknown="hold"))
         assert found.state is DeliveryState.HELD
-        assert told() == [(UNKNOWN, "not finished within the sink's timeout")]
+        assert reasons() == [(UNKNOWN, "not finished within the sink's timeout")]
 
-    def test_a_look_up_that_hangs_is_made_again_later(self, waiting, drained, told, run, reader):
+    def test_a_look_up_that_hangs_is_made_again_later(self, waiting, drained, reasons, run, reader):
         found = drained(Hanging("lookup", sends=[LOST], on_unknown="lookup"))
         assert (found.state, found.attempts) == (DeliveryState.PENDING, 1)
-        assert told() == [(UNKNOWN, LOST.reason), (Outcome.THROTTLED, "not finished within the sink's timeout")]
+        assert reasons() == [(UNKNOWN, LOST.reason), (Outcome.THROTTLED, "not finished within the sink's timeout")]
         assert found.due_at > run(reader.now())  # not at once
 
-    def test_of_a_batch_that_hangs_all_are_tried_again(self, run, store, namespace, reader, told):
+    def test_of_a_batch_that_hangs_all_are_tried_again(self, run, store, namespace, reader, reasons):
         ids = queue_deliveries(run, store, [b"{}"] * 20)
         sink = Hanging("batch", on_unknown="retry", retry=["1h"])
         run(drain(store, namespace, sink))
         assert [sorted(batch) for batch in sink.batches] == [ids]
         found = run(reader.deliveries(ids))
         assert {(one.state, one.attempts) for one in found} == {(DeliveryState.PENDING, 1)}
-        assert told() == [(UNKNOWN, "not finished within the sink's timeout")]
+        assert reasons() == [(UNKNOWN, "not finished within the sink's timeout")]
 
-    def test_what_hangs_before_anything_left_is_left_to_its_lease(self, waiting, drained, told, monkeypatch):
+    def test_what_hangs_before_anything_left_is_left_to_its_lease(self, waiting, drained, reasons, monkeypatch):
         monkeypatch.setattr(
             "workers.drainer.SHORT_WAIT_MS", 0
         )  # else the drainer is still there when the lease runs out
         sink = Hanging("admit", on_unknown="hold")
         found = drained(sink)
-        assert (found.state, found.in_flight, sink.calls, told()) == (DeliveryState.PENDING, True, [], [])
+        assert (found.state, found.in_flight, sink.calls, reasons()) == (DeliveryState.PENDING, True, [], [])
 
     def test_the_others_go_on_beside_it(self, run, store, namespace, reader):
         ids = queue_deliveries(run, store, [b"{}"] * 9)
@@ -254,9 +254,9 @@ class TestOverdue:
 
         run(drain(WhileAsked(store.client, namespace), namespace, sink))
         assert sink.cut
-        assert sink.turns_overdue < Busy.ENOUGH
+        assert sink.calls_overdue < Busy.ENOUGH
 
-    def test_what_is_in_flight_when_the_worker_stops_is_cut_off_as_that(self, run, store, namespace, reader, told):
+    def test_what_is_in_flight_when_the_worker_stops_is_cut_off_as_that(self, run, store, namespace, reader, reasons):
         queue_deliveries(run, store, [b"{}"])
         sink = Hanging("send", on_unknown="hold")
         sink.timeout_ms = 60_000  # it has time, but the worker has none
@@ -272,7 +272,7 @@ class TestOverdue:
 
         run(stop_while_it_hangs())
         assert run(reader.deliveries(["d00000"]))[0].state is DeliveryState.HELD
-        assert told() == [(UNKNOWN, "interrupted because the worker stopped")]
+        assert reasons() == [(UNKNOWN, "interrupted because the worker stopped")]
 
     def test_what_a_claim_on_its_way_begins_while_the_worker_stops_is_cut_off_too(self, run, store, namespace, reader):
         ids = queue_deliveries(run, store, [b"{}"] * 2)
@@ -309,24 +309,24 @@ class TestOverdue:
 class Busy(ScriptedSink):
     """One attempt hangs; the others end one by one, each while the store is asked, and come again."""
 
-    ENOUGH = 100  # turns of the drainer after which what is overdue should long be cut
+    ENOUGH = 100  # calls of the store after which what is overdue should have been cancelled long ago
 
     def __init__(self, hanging: str) -> None:
         super().__init__(timeout="50ms", on_unknown="retry", concurrency=3, retry=["0ms"], attempts=1_000_000)
         self._hanging, self._overdue, self._begun = hanging, float("inf"), False
         self._ends: list[asyncio.Future[None]] = []
-        self.cut, self.turns_overdue = False, 0
+        self.cut, self.calls_overdue = False, 0
 
     @property
     def _over(self) -> bool:
-        return self.cut or self.turns_overdue >= self.ENOUGH
+        return self.cut or self.calls_overdue >= self.ENOUGH
 
     async def another_ended(self) -> None:
-        self.turns_overdue += time.monotonic() > self._overdue and not self.cut
+        self.calls_overdue += time.monotonic() > self._overdue and not self.cut
         if self._ends:
             self._ends.pop(0).set_result(None)
         for _ in range(10):
-            await asyncio.sleep(0)  # until it is told to the drainer
+            await asyncio.sleep(0)  # until the drainer has it
 
     async def send(self, delivery, tools):
         loop = asyncio.get_running_loop()
@@ -340,4 +340,4 @@ class Busy(ScriptedSink):
             self._ends.append(loop.create_future())
             await self._ends[-1]
         self._begun = True
-        return Result(outcome=DELIVERED if self._over else RETRY, reason="so it was")
+        return Result(outcome=DELIVERED if self._over else RETRY, reason="scripted")

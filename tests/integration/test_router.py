@@ -1,4 +1,4 @@
-"""What a worker does with what arrived: it claims, plans in a thread, writes, and begins with what it made."""
+"""What a router does with receipts: it claims, plans in a thread, writes, and starts the queues that it wrote to."""
 
 import asyncio
 import threading
@@ -34,20 +34,20 @@ def leads(*ids: int) -> bytes:
 
 
 class Worker:
-    """A router over a store, what it has begun with, and what it planned with how much in the inbox."""
+    """A router over a store, the queues that it started, and the receipts that it planned."""
 
     def __init__(self, run, store, reader, folder, monkeypatch) -> None:
         self.run, self.store, self.reader = run, store, reader
         self._config = folder / "relay.yaml"
-        self.take(batch=1)
-        self.begun: list[list[str]] = []
+        self.set_batch(batch=1)
+        self.started: list[list[str]] = []
         self.planned: list[tuple[str, str]] = []  # each receipt, and the thread that planned it
         self.while_planning = lambda receipt: None
         self.stopping = False
         monkeypatch.setattr("relay.planning.decode_receipt", self._read)
 
-    def take(self, batch: int) -> None:
-        """Have it claim so many at a time."""
+    def set_batch(self, batch: int) -> None:
+        """Set how many it claims at a time."""
         self._config.write_text(CONFIG % batch)
         self.live = LiveConfig(Settings.from_environ({"RELAY_CONFIG": str(self._config)}))
 
@@ -57,17 +57,17 @@ class Worker:
         return decode_receipt(receipt)
 
     def accept(self, *ids: int, body: bytes | None = None) -> list[str]:
-        """Take a hook in for each of these leads."""
+        """Store a hook for each of these leads."""
         hooks = [hook(f"r{id}", body or leads(id)) for id in ids]
         self.run(self.store.accept(hooks))
         return [hook.id for hook in hooks]
 
     def route(self, until: Callable[[], object] = lambda: None, within: float = 60) -> None:
-        """Have what is in the inbox routed by a process that waits for something, then has so many seconds left."""
+        """Route the inbox by a process that waits for a condition, then finishes within so many seconds."""
 
         async def go() -> None:
             self.loop = asyncio.get_running_loop()
-            router = Router(self.live, self.store, self.begun.append, lambda: self.stopping)
+            router = Router(self.live, self.store, self.started.append, lambda: self.stopping)
             router.start()
             await asyncio.to_thread(until)
             await router.finish(time.monotonic() + within)
@@ -105,7 +105,7 @@ def test_it_begins_with_the_queues_that_it_wrote_to_and_sets_no_bell(worker):
     worker.accept(1, 2)
     worker.accept(3, body=b"contacts[add][0][id]=3")  # no route takes it
     worker.route()
-    assert sorted(worker.begun) == [[], ["sink:console"], ["sink:console"]]
+    assert sorted(worker.started) == [[], ["sink:console"], ["sink:console"]]
     assert worker.run(worker.store.client.exists(worker.store.keys.bell("sink:console"))) == 0
 
 
@@ -144,7 +144,7 @@ def test_one_of_a_batch_that_cannot_be_planned_leaves_the_others_theirs(worker):
         if receipt.id == "r2":
             raise ValueError("a defect of ours")
 
-    worker.take(batch=3)
+    worker.set_batch(batch=3)
     worker.while_planning = fail
     worker.accept(1, 2, 3)
     worker.route()
@@ -159,7 +159,7 @@ def test_what_is_large_is_decoded_a_piece_at_a_time(worker, monkeypatch):
     monkeypatch.setattr(
         "workers.router.plan_receipts", lambda some, *more: sizes.append(len(some)) or plan_receipts(some, *more)
     )
-    worker.take(batch=9)
+    worker.set_batch(batch=9)
     worker.accept(*range(10, 16), body=b"leads[add][0][id]=1&leads[add][0][name]=x")  # of 41 bytes
     worker.accept(16, body=leads(*range(9)))
     worker.accept(17)
@@ -185,19 +185,19 @@ def test_what_may_kill_the_worker_is_planned_while_nothing_else_is_in_its_hands(
     suspects = ids[suspicious]
     for id in suspects:
         run(store.client.hset(store.keys.receipt(id), "died", 1))
-    held: dict[str, int] = {}
+    in_work: dict[str, int] = {}
 
     def look(receipt):
         if receipt.id in suspects:
-            held[receipt.id] = worker.inbox()[1]
+            in_work[receipt.id] = worker.inbox()[1]
 
     worker.while_planning = look
     worker.route()
-    assert held == dict.fromkeys(suspects, 1)
+    assert in_work == dict.fromkeys(suspects, 1)
     assert worker.run(worker.reader.inbox()) == (0, 0)
 
 
-def test_what_is_in_hand_when_the_store_goes_away_is_written_or_its_defect_told(worker, monkeypatch):
+def test_what_is_in_hand_when_the_store_goes_away_is_written_or_its_defect_logged(worker, monkeypatch):
     claim, write = worker.store.claim_receipts, worker.store.save_routed
     claimed = []
 
@@ -217,9 +217,9 @@ def test_what_is_in_hand_when_the_store_goes_away_is_written_or_its_defect_told(
     worker.accept(1, 2, 3)
     with capture_logs() as lines:
         worker.route()
-    said = {line["event"]: line for line in lines}
-    assert said["router.paused"]["reason"] == "away"
-    assert said["router.failed"]["reason"] == "ValueError: a defect of ours"
+    by_event = {line["event"]: line for line in lines}
+    assert by_event["router.paused"]["reason"] == "away"
+    assert by_event["router.failed"]["reason"] == "ValueError: a defect of ours"
     assert worker.receipt(claimed[1].items[0].id).state == ReceiptState.ROUTED
     assert worker.run(worker.reader.inbox()) == (1, 1)
 
@@ -234,7 +234,7 @@ def test_a_worker_that_stops_takes_nothing_more_and_writes_what_it_has(worker):
     waiting, in_work = worker.run(worker.reader.inbox())
     assert in_work == 0
     assert waiting == 9 - len(worker.planned)
-    assert 1 <= len(worker.planned) <= 4  # three may have been claimed already when it was told to stop
+    assert 1 <= len(worker.planned) <= 4  # three may have been claimed already when it was stopped
 
 
 def test_a_plan_that_takes_too_long_is_left_to_its_lease(worker):
@@ -251,4 +251,4 @@ def test_a_plan_that_takes_too_long_is_left_to_its_lease(worker):
     finally:
         ended.set()
     assert worker.run(worker.reader.inbox()) == (0, 1)
-    assert (worker.begun, worker.receipt("r1").state) == ([], ReceiptState.ACCEPTED)
+    assert (worker.started, worker.receipt("r1").state) == ([], ReceiptState.ACCEPTED)

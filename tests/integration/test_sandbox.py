@@ -52,7 +52,7 @@ class Client:
         return self.call("GET", f"/__sandbox__/requests?{query}")[1]["requests"]
 
     def raw(self, timeout: float = DEADLINE) -> socket.socket:
-        """Post the body, and give the socket to be read."""
+        """Post the body, and return the socket."""
         connection = socket.create_connection(("127.0.0.1", self.port), timeout)
         head = f"POST /archive/invoices HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n"
         connection.sendall(head.encode() + BODY)
@@ -274,7 +274,7 @@ def test_faults_are_listed_with_what_is_left_and_taken_back(client: Client) -> N
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         (b'{"fault": "hnag"}', "hnag"),
         (b'{"fault": "hang", "vendors": "sms"}', "vendors"),
@@ -282,8 +282,8 @@ def test_faults_are_listed_with_what_is_left_and_taken_back(client: Client) -> N
         (b"hang", "not JSON"),
     ],
 )
-def test_a_fault_that_is_none_is_refused(client: Client, body: bytes, told: str) -> None:
+def test_a_fault_that_is_none_is_refused(client: Client, body: bytes, message: str) -> None:
     status, answer, _ = client.call("POST", "/__sandbox__/faults", body)
     assert status == 422
-    assert told in answer["error"]
+    assert message in answer["error"]
     assert client.call("GET", "/__sandbox__/faults")[1] == []

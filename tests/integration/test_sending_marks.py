@@ -1,4 +1,4 @@
-"""Deliveries that are about to leave in the same turn of the loop are marked in one call, and each for itself."""
+"""Deliveries that are about to leave in the same loop tick are marked in one call, with an answer for each."""
 
 import asyncio
 
@@ -12,8 +12,8 @@ from workers.sending_marks import SendingMarks
 from workers.store_writes import CALL_ITEMS
 
 
-class Watched:
-    """A store whose calls can be counted, held and refused."""
+class WatchedStore:
+    """A store whose calls can be counted, delayed and refused."""
 
     def __init__(self, store) -> None:
         self._store = store
@@ -33,13 +33,13 @@ class Watched:
 
 
 @pytest.fixture
-def watched(store) -> Watched:
-    return Watched(store)
+def watched(store) -> WatchedStore:
+    return WatchedStore(store)
 
 
 @pytest.fixture
 def taken(run, store):
-    """Have a worker hold so many deliveries."""
+    """Return a function that claims so many deliveries."""
 
     def take(n: int) -> list:
         queue_deliveries(run, store, [b"{}"] * n)

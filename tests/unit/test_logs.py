@@ -20,7 +20,7 @@ log.info("after", n=2)
 CONFIGURED = ['configure("json")', 'configure("console")', "configure_command()"]
 
 
-def said(configured: str) -> list[str]:
+def logged_lines(configured: str) -> list[str]:
     """Return the lines that were logged by a process that is set up so."""
     command = [sys.executable, "-X", "utf8", "-c", PROGRAM.format(configured=configured)]
     done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
@@ -30,13 +30,13 @@ def said(configured: str) -> list[str]:
 
 @pytest.mark.parametrize("configured", CONFIGURED)
 def test_every_item_has_a_line_and_none_make_none(configured):
-    before, *each, after = said(configured)
+    before, *each, after = logged_lines(configured)
     assert ("before" in before, "after" in after) == (True, True)
     assert ["delivery.attempted" in line for line in each] == [True] * 3
 
 
 def test_as_json_a_line_holds_its_item_and_what_all_share():
-    before, first, second, empty, after = map(json.loads, said('configure("json")'))
+    before, first, second, empty, after = map(json.loads, logged_lines('configure("json")'))
     shared = {"event": "delivery.attempted", "level": "info", "sink": "books", "tries": 1}
     shared |= {"timestamp": first["timestamp"]}
     assert first == {**shared, "id": "d1", "outcome": "delivered", "reason": "счёт 'два'\nтри"}
@@ -48,7 +48,7 @@ def test_as_json_a_line_holds_its_item_and_what_all_share():
 
 @pytest.mark.parametrize("configured", CONFIGURED[1:])
 def test_for_eyes_a_line_shows_its_item_and_what_all_share(configured):
-    _, first, second, empty, _ = said(configured)
+    _, first, second, empty, _ = logged_lines(configured)
     assert all("sink=books" in line and "tries=1" in line for line in (first, second, empty))
     assert ("id=d1" in first, "outcome=delivered" in first, "счёт" in first) == (True, True, True)
     assert ("id=d2" in second, "ms=12" in second) == (True, True)

@@ -1,6 +1,6 @@
 """Rival (a), stripped: the same on Starlette's router alone, without middleware, request and response.
 
-This is what the relay's own endpoint stands on, so what the relay itself costs is told against it.
+The relay's own endpoint is built on the same, so the difference is the cost of the relay itself.
 """
 
 from starlette.routing import Route, Router

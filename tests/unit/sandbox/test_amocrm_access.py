@@ -1,10 +1,10 @@
-"""The fake account's patience and its tokens: as strict as amoCRM's, or the tests against it would prove nothing."""
+"""The fake account's limits and tokens are as strict as amoCRM's: else the tests against it would prove nothing."""
 
 from relay.sandbox.amocrm import access
 from relay.sandbox.amocrm.access import IssuedTokens, RequestLimits
 
 
-def test_seven_in_any_second_are_let_in() -> None:
+def test_seven_in_any_second_are_admitted() -> None:
     limits = RequestLimits()
     assert [limits.refusal(0.1 * n) for n in range(8)] == [None] * 7 + [429]
     assert limits.refusal(0.99) == 429
@@ -12,7 +12,7 @@ def test_seven_in_any_second_are_let_in() -> None:
     assert limits.refusal(1.05) == 429
 
 
-def test_who_goes_on_and_on_is_shut_out_for_a_while() -> None:
+def test_a_client_that_goes_on_is_blocked_for_a_while() -> None:
     limits = RequestLimits(rate=0, block_seconds=60)
     refusals = [limits.refusal(0.1 * n) for n in range(26)]
     assert refusals == [429] * 25 + [403]
@@ -20,7 +20,7 @@ def test_who_goes_on_and_on_is_shut_out_for_a_while() -> None:
     assert limits.refusal(62.4) == 429
 
 
-def test_who_only_now_and_then_goes_too_far_is_not() -> None:
+def test_a_client_that_is_refused_now_and_then_is_not_blocked() -> None:
     limits = RequestLimits(rate=0)
     assert {limits.refusal(float(second)) for second in range(100)} == {429}
 

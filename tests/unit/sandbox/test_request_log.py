@@ -54,7 +54,7 @@ def test_the_oldest_go_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("header", "value", "shown"),
+    ("header", "value", "logged"),
     [
         ("authorization", "Bearer top-secret", "Bearer ***"),
         ("authorization", "top-secret", "***"),
@@ -62,7 +62,7 @@ def test_the_oldest_go_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) 
         ("idempotency-key", "abc", "abc"),
     ],
 )
-def test_credentials_are_masked(header: str, value: str, shown: str) -> None:
+def test_credentials_are_masked(header: str, value: str, logged: str) -> None:
     log = RequestLog()
     log.add(arrived(**{header: value}), Answer(content={}), 200, "")
-    assert log.page(0, 1, None).requests[0].headers[header] == shown
+    assert log.page(0, 1, None).requests[0].headers[header] == logged

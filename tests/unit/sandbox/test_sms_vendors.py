@@ -26,7 +26,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def said(vendor, path: str, body: bytes | None = None, **form):
+def post(vendor, path: str, body: bytes | None = None, **form):
     sent = urlencode(form).encode() if body is None else body
     arrived = VendorRequest(vendor=vendor.name, method="POST", path=path, query="", headers={}, body=sent)
     return vendor.answer(arrived).content
@@ -34,15 +34,15 @@ def said(vendor, path: str, body: bytes | None = None, **form):
 
 def text(vendor, **more):
     form = {**ACCOUNT, "phones": "+79161234567", "mes": "Заказ", "charset": "utf-8", "fmt": "3", "cost": "3"}
-    return said(vendor, "/sys/send.php", **{**form, **more})
+    return post(vendor, "/sys/send.php", **{**form, **more})
 
 
 def test_smsc_reads_windows_1251_unless_it_is_told_another_charset(clock):
     smsc = Smsc("smsc", clock)
     text(smsc)
     plain = b"login=acme&psw=s&phones=%2B79161234567&mes=" + quote_from_bytes("Заказ".encode("cp1251")).encode()
-    said(smsc, "/sys/send.php", plain)
-    said(smsc, "/sys/send.php", urlencode({**ACCOUNT, "phones": "+79161234567", "mes": "Заказ"}).encode())
+    post(smsc, "/sys/send.php", plain)
+    post(smsc, "/sys/send.php", urlencode({**ACCOUNT, "phones": "+79161234567", "mes": "Заказ"}).encode())
     assert [sent.text for sent in smsc.texts] == ["Заказ", "Заказ", "Р—Р°РєР°Р·"]
 
 
@@ -91,16 +91,16 @@ def test_smsc_finds_a_text_by_id_and_number(clock):
     smsc = Smsc("smsc", clock)
     text(smsc, id="ours")
     asked = {**ACCOUNT, "phone": "+79161234567", "id": "ours"}
-    assert said(smsc, "/sys/status.php", **asked)["status"] == 1
+    assert post(smsc, "/sys/status.php", **asked)["status"] == 1
     smsc.statuses["ours"] = 24
-    assert said(smsc, "/sys/status.php", **asked)["status"] == 24
-    assert said(smsc, "/sys/status.php", **{**asked, "id": "another"}) == {"status": -3}
-    assert said(smsc, "/sys/balance.php", **ACCOUNT) == {"balance": "997.60"}
+    assert post(smsc, "/sys/status.php", **asked)["status"] == 24
+    assert post(smsc, "/sys/status.php", **{**asked, "id": "another"}) == {"status": -3}
+    assert post(smsc, "/sys/balance.php", **ACCOUNT) == {"balance": "997.60"}
 
 
 def test_smsru_refuses_a_number_under_a_top_level_ok(clock):
     smsru = Smsru("smsru", clock)
-    answer = said(smsru, "/sms/send", api_id="k", to="79161230000", msg="a", json="1")
+    answer = post(smsru, "/sms/send", api_id="k", to="79161230000", msg="a", json="1")
     assert (answer["status"], answer["sms"]["79161230000"]["status_code"]) == ("OK", 202)
     assert smsru.texts == []
 
@@ -109,7 +109,7 @@ def test_smsru_refuses_the_same_text_to_the_same_number_for_a_minute(clock):
     smsru = Smsru("smsru", clock)
 
     def code(msg: str) -> int:
-        answer = said(smsru, "/sms/send", api_id="k", to="79161234567", msg=msg, json="1")
+        answer = post(smsru, "/sms/send", api_id="k", to="79161234567", msg=msg, json="1")
         return answer["sms"]["79161234567"]["status_code"]
 
     assert [code("a"), code("a"), code("b")] == [100, 231, 100]
@@ -127,7 +127,7 @@ def test_smsru_refuses_the_same_text_to_the_same_number_for_a_minute(clock):
     ],
 )
 def test_smsru_has_a_code_for_the_request_too(clock, path, form, code):
-    assert said(Smsru("smsru", clock), path, **form)["status_code"] == code
+    assert post(Smsru("smsru", clock), path, **form)["status_code"] == code
 
 
 def test_the_sandbox_has_them_under_their_names():
