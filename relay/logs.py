@@ -3,7 +3,6 @@
 import asyncio
 import atexit
 import logging
-import re
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,8 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from relay.masking import mask_people, mask_secrets
+
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 _SHARED: Sequence[Processor] = (
@@ -21,30 +22,18 @@ _SHARED: Sequence[Processor] = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 _EACH = "each"
-_SECRETS = (
-    (re.compile(r"(/hooks/[^/\s]+/)[^\s\"?]+"), r"\1***"),
-    (re.compile(r"(\w+://[^:/@\s]*:)[^@/\s]+@"), r"\1***@"),
-    (re.compile(r"(?i)((?:user_hash|api_key|apikey|token|psw|password)=)[^&\s\"]+"), r"\1***"),
-)
-
-
-def mask(text: str) -> str:
-    """Hide what must not be read in a log: hook tokens in paths, passwords in addresses, keys in queries."""
-    for pattern, shown in _SECRETS:
-        text = pattern.sub(shown, text)
-    return text
 
 
 def _mask_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Mask what other people's loggers say."""
-    event["event"] = mask(str(event["event"]))
+    event["event"] = mask_people(mask_secrets(str(event["event"])))
     return event
 
 
 def _mask_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Mask tracebacks; the rest of our own lines is names and ids."""
     if "exception" in event:
-        event["exception"] = mask(event["exception"])
+        event["exception"] = mask_people(mask_secrets(event["exception"]))
     return event
 
 

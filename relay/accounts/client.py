@@ -12,7 +12,8 @@ from relay.accounts.answers import JsonObject, Pause, parse_answer, required_pau
 from relay.accounts.limiter import Limiter
 from relay.accounts.tokens import TokenProvider
 from relay.errors import AccountRefused, AccountUnavailable
-from relay.logs import log, mask
+from relay.logs import log
+from relay.masking import mask_people, mask_secrets
 from relay.model import Json
 from relay.transport import Request, Response, Session, TransportFailure, call
 
@@ -90,7 +91,8 @@ class AccountClient:
         try:
             return parse_answer(what, answer)
         except AccountRefused as error:
-            raise AccountRefused(mask(str(error))) from None  # it may repeat our hook's address, which holds a token
+            # It may repeat our hook's address, which holds a token.
+            raise AccountRefused(mask_people(mask_secrets(str(error)))) from None
 
     def _request(self, method: str, path: str, params: Params, body: bytes, token: str) -> Request:
         assert path.startswith("/api/")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn, TypeAlias
 
 from relay.errors import ConfigError
+from relay.masking import mask_secrets
 
 YamlPath: TypeAlias = tuple[str | int, ...]
 """Where a value is in the file: keys and list indexes from the top."""
@@ -15,7 +16,6 @@ Position: TypeAlias = tuple[int, int]
 _MAX_VALUE = 60
 _PIECE = 6  # characters of a secret that must not be seen together
 _LONGEST = 10_000
-_SHORTEST_SECRET = 4  # masking every "1" would garble the texts and tell nothing
 
 
 @dataclass(frozen=True, order=True)
@@ -55,9 +55,7 @@ class Findings:
 
     def hide(self, values: Iterable[str]) -> None:
         """Mask these values in every text, whoever wrote it."""
-        for value in values:
-            if len(value) >= _SHORTEST_SECRET:
-                self.secrets |= {value, repr(value)[1:-1]}
+        self.secrets.update(values)
 
     def raise_errors(self) -> None:
         """Raise ConfigError with every error, sorted by position, where there is one."""
@@ -72,12 +70,7 @@ class Findings:
         return ConfigError("\n".join(finding.format(self.file) for finding in self._printable(self.errors)))
 
     def _printable(self, findings: Iterable[Finding]) -> Sequence[Finding]:
-        return sorted({Finding(f.line, f.column, _one_line(self._masked(f.message))) for f in findings})
-
-    def _masked(self, text: str) -> str:
-        for secret in sorted(self.secrets, key=len, reverse=True):  # the longest first: one may hold another
-            text = text.replace(secret, "***")
-        return text
+        return sorted({Finding(f.line, f.column, _one_line(mask_secrets(f.message, self.secrets))) for f in findings})
 
 
 def format_value(value: object) -> str:
@@ -86,11 +79,10 @@ def format_value(value: object) -> str:
     return text if len(text) <= _MAX_VALUE else text[:_MAX_VALUE] + "…"
 
 
-def discreet(text: str, hidden: Iterable[str]) -> str:
+def discreet(text: str, hidden: Sequence[str]) -> str:
     """Return a text about hidden values without them; without the text where pieces of them are left in it."""
+    text = mask_secrets(text, hidden)
     for value in hidden:
-        for form in (repr(value), value, repr(value)[1:-1]):
-            text = text.replace(form, "***") if form else text
         if any(value[at : at + _PIECE] in text for at in range(min(len(value), _LONGEST) - _PIECE + 1)):
             return "what the environment says is not possible here"
     return text

@@ -6,7 +6,7 @@ import msgspec
 
 from relay.accounts.client import AccountClient
 from relay.accounts.hooks import HookDiff, diff_hooks, enable_hook, list_hooks, set_hook
-from relay.logs import mask
+from relay.masking import mask_secrets
 from relay.model import Record
 
 
@@ -33,8 +33,8 @@ async def register_hook(
     elif needed.needed and not dry_run:
         await set_hook(client, address, accepted)
     return HookRegistration(
-        url=mask(address),
+        url=mask_secrets(address),
         events=sorted(accepted),
-        change=msgspec.structs.replace(needed, strays=[mask(url) for url in needed.strays]),
+        change=msgspec.structs.replace(needed, strays=[mask_secrets(url) for url in needed.strays]),
         disabled=needed.disabled and (dry_run or not enable),
     )

@@ -18,6 +18,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from relay.errors import RejectDelivery
+from relay.masking import mask_phone
 from relay.rendering.values import (
     MAX_TEXT,
     OMIT,
@@ -88,9 +89,9 @@ def phone(value: object, region: str = "RU") -> object:
     try:
         number = phonenumbers.parse(seen, region)
     except phonenumbers.NumberParseException as error:
-        raise RejectDelivery(f"{_masked(seen)} is no phone number: {error}") from None
+        raise RejectDelivery(f"{mask_phone(seen)} is no phone number: {error}") from None
     if not phonenumbers.is_valid_number(number):
-        raise RejectDelivery(f"{_masked(seen)} is no valid phone number (without a + it is read as one of {region})")
+        raise RejectDelivery(f"{mask_phone(seen)} is no valid phone number (without a + it is read as one of {region})")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -210,8 +211,3 @@ def _check_places(places: int) -> int:
     if not isinstance(places, int) or not 0 <= places <= _PLACES:
         raise RejectDelivery(f"places goes from 0 to {_PLACES}, saw {describe_value(places)}")
     return places
-
-
-def _masked(number: str) -> str:
-    """Hide the middle of a phone number: its country and its end are enough to find it."""
-    return f"{number[:3]}{'*' * len(number[3:-2])}{number[-2:]}" if len(number) > 6 else "*" * len(number)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from relay.masking import mask_credentials
 from relay.model import Record
 from relay.sandbox.vendors.base import Answer, VendorRequest
 
@@ -57,7 +58,7 @@ class RequestLog:
                 method=request.method,
                 path=request.path,
                 query=request.query,
-                headers={name: _mask_credentials(name, value) for name, value in request.headers.items()},
+                headers={name: _masked(name, value) for name, value in request.headers.items()},
                 body=request.body.decode(errors="replace"),
                 idempotency_key=request.key,
                 stored=answer is not None and answer.stored,
@@ -83,8 +84,5 @@ class RequestLog:
         self._entries.clear()
 
 
-def _mask_credentials(name: str, value: str) -> str:
-    if name not in _MASKED:
-        return value
-    scheme, _, rest = value.partition(" ")
-    return f"{scheme} ***" if rest else "***"
+def _masked(name: str, value: str) -> str:
+    return mask_credentials(value) if name in _MASKED else value

@@ -131,7 +131,7 @@ def test_the_story_of_a_delivery_has_its_request_and_masks_the_person(run: Run, 
     text = run("deliveries", "show", found["id"])
     assert "/unisender/en/api/subscribe" in text
     assert "v***@example.com" in text
-    assert "+7***87" in text
+    assert "+7***0187" in text
     assert "vera.38126528@example.com" in run("deliveries", "show", found["id"], "--reveal")
     record = json.loads(run("deliveries", "show", found["id"], "--json"))
     assert record["request"]["body"]["fields[email]"] == "v***@example.com"

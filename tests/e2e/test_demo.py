@@ -83,7 +83,7 @@ def test_the_demo_settles_and_shows_what_each_sink_received(tmp_path: Path) -> N
         "newsletter (unisender): 1 delivered",
         "received POST /unisender/en/api/subscribe",
         "sms (smsc): 1 delivered, 1 skipped",
-        "received POST /smsc/sys/send.php phones=+7***67&mes=Сделка",
+        "received POST /smsc/sys/send.php phones=+7***4567&mes=Сделка",
         "console (log): 2 delivered",
     ):
         assert line in summary

@@ -1,6 +1,7 @@
 """Contacts on their way to UniSender's fake, by several workers over the real store."""
 
 import asyncio
+import re
 import time
 from contextlib import asynccontextmanager
 
@@ -102,7 +103,9 @@ def test_five_thousand_that_wait_reach_the_list_in_ten_to_twelve_imports(run, st
     wrong = {one.id: one.reason for one, email in zip(found, emails, strict=True) if email not in good}
     assert {one.id for one in found if one.state is DeliveryState.DEAD} == wrong.keys()
     assert {one.state for one in found} == {DeliveryState.DEAD, DeliveryState.DELIVERED}
-    assert set(wrong.values()) == {"invalid_arg: E-mail *** is not valid"}
+    assert all(
+        re.fullmatch(r"invalid_arg: E-mail \d\*\*\*@bad.invalid is not valid", reason) for reason in wrong.values()
+    )
     assert all(one.attempts == 1 for one in found)
 
 

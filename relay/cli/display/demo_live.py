@@ -12,8 +12,8 @@ from rich.text import Text
 
 from relay.cli.display.output import console
 from relay.cli.display.vendor_request import format_vendor_request
-from relay.cli.masking import mask
 from relay.demo.check import DemoState
+from relay.masking import mask_people
 from relay.model import DeliveryState
 from relay.sandbox.request_log import LoggedRequest
 from relay.store.stored import StoredDelivery
@@ -60,7 +60,7 @@ def _deliveries(deliveries: Iterable[StoredDelivery]) -> Text:
 
 
 def _delivery(delivery: StoredDelivery) -> Text:
-    reason = "" if delivery.state is DeliveryState.DELIVERED else mask(f" {delivery.reason}")
+    reason = "" if delivery.state is DeliveryState.DELIVERED else mask_people(f" {delivery.reason}")
     return Text.assemble(f"→ {delivery.sink} ", _state(delivery.state), reason)
 
 
@@ -72,7 +72,7 @@ def _requests_table(requests: Sequence[LoggedRequest]) -> Table:
     table = _table("relay → vendors", "time", "answer", "request")
     for request in requests[-NEWEST:]:
         answer = f"{request.status or request.fault}{' (repeat)' if request.repeat else ''}"
-        table.add_row(_format_clock(request.at), answer, Text(mask(format_vendor_request(request))))
+        table.add_row(_format_clock(request.at), answer, Text(mask_people(format_vendor_request(request))))
     return table
 
 

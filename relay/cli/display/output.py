@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from relay.cli.masking import mask, masked
+from relay.masking import mask_people, mask_people_in_json
 from relay.model import Json
 
 PIPED_WIDTH = 240  # a pipe has no width of its own, and lines must not break for `grep`
@@ -22,7 +22,8 @@ def console() -> Console:
 def print_json(value: object, *, reveal: bool = False) -> None:
     """Print records as JSON."""
     built = cast(Json, msgspec.to_builtins(value))
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(built if reveal else masked(built))) + b"\n")
+    shown = built if reveal else mask_people_in_json(built)
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(shown)) + b"\n")
     sys.stdout.buffer.flush()
 
 
@@ -33,11 +34,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rev
         table.add_column(column, no_wrap=column != columns[-1])
     for row in rows:
         texts = ("" if cell is None else str(cell) for cell in row)
-        table.add_row(*(text if reveal else mask(text) for text in texts))
+        table.add_row(*(text if reveal else mask_people(text) for text in texts))
     console().print(table, markup=False)
 
 
 def print_lines(lines: Iterable[str], *, reveal: bool = False) -> None:
     """Print lines unwrapped."""
     for line in lines:
-        console().print(line if reveal else mask(line), markup=False, soft_wrap=True)
+        console().print(line if reveal else mask_people(line), markup=False, soft_wrap=True)

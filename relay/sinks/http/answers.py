@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from http.client import responses
 from typing import Final, TypeAlias
 
+from relay.masking import mask_people, mask_secrets
 from relay.model import Outcome, Result
 from relay.sinks.base import MAX_RESPONSE
 from relay.sinks.failures import failure_outcome
 from relay.sinks.http.settings import HttpSettings
 from relay.sinks.json_paths import parse_json, text_at
-from relay.sinks.masking import without_people
 from relay.sinks.retry_after import MAX_RETRY_AFTER_MS, parse_retry_after
 from relay.sinks.urls import join_url
 from relay.transport import Answer, Request, Response, TransportFailure
@@ -92,18 +92,18 @@ class AnswerReader:
         """Return what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates."""
         if isinstance(answer, TransportFailure):
             outcome = failure_outcome(answer, repeatable=self._repeatable(request))
-            return Result(outcome=outcome, reason=_masked(answer.reason, self._secrets()))
+            return Result(outcome=outcome, reason=mask_secrets(answer.reason, self._secrets()))
         outcome, reason = self._interpret(answer)
         if outcome is Outcome.UNKNOWN and self._repeatable(request):
             outcome = Outcome.RETRY
         secrets = tuple(self._secrets())
         return Result(
             outcome=outcome,
-            reason=_masked(reason, secrets),
+            reason=mask_secrets(reason, secrets),
             status=answer.status,
             after_ms=self._requested_wait_ms(answer, now),
             scope=self._scope(request, answer.status),
-            response=without_people(_masked(_beginning(answer), secrets))[:MAX_RESPONSE],
+            response=_masked_beginning(answer, secrets),
             provider_id=self._provider_id(answer) if outcome is Outcome.DELIVERED else "",
         )
 
@@ -130,11 +130,7 @@ class AnswerReader:
         return text_at(parse_json(answer.body), self._settings.id_path) if self._settings.id_path else ""
 
 
-def _masked(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
-
-
-def _beginning(answer: Response) -> str:
-    return answer.body[: 4 * MAX_RESPONSE].decode(errors="replace")
+def _masked_beginning(answer: Response, secrets: Iterable[str]) -> str:
+    """Return the beginning of an answer, masked. More of it is masked than is kept, so that no half is left."""
+    beginning = answer.body[: 4 * MAX_RESPONSE].decode(errors="replace")
+    return mask_people(mask_secrets(beginning, secrets)[: 2 * MAX_RESPONSE])[:MAX_RESPONSE]

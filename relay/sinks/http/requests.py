@@ -6,10 +6,11 @@ from typing import Final, get_args
 import msgspec
 from multidict import CIMultiDict
 
+from relay.masking import is_secret_header, mask_credentials, mask_secrets
 from relay.model import Json, Record
 from relay.sinks.http.content import ContentHead, Encoding, split_content
 from relay.sinks.http.references import fill_body, fill_json, fill_path, fill_text
-from relay.sinks.http.settings import KEY, HttpSettings, ProbeSettings, ReferringRequest, is_secret_header
+from relay.sinks.http.settings import KEY, HttpSettings, ProbeSettings, ReferringRequest
 from relay.sinks.http.signing import signature_headers, signing_key
 from relay.sinks.urls import encode_pairs, join_url, safe_path
 from relay.transport import Request
@@ -80,7 +81,7 @@ class HttpRequests:
         """Return a request as it would be sent today, secrets masked."""
         head, body = split_content(content)
         headers = self._authorized(self._headers_of(head), "fetched first" if self._fetches_token else "")
-        masked = {name: "***" if self._hides(name) else value for name, value in headers.items()}
+        masked = {name: mask_credentials(value) if self._hides(name) else value for name, value in headers.items()}
         if self._settings.idempotency_key:
             masked[self._settings.idempotency_key] = "<the delivery's id>"
         if self._signing_keys:
@@ -90,7 +91,7 @@ class HttpRequests:
             **({"lookup": head.lookup} if head.lookup else {}),
             **({"needs": head.needs} if head.needs else {}),
             "method": head.method or self._settings.method,
-            "url": str(join_url(self._settings.url, head.path, head.query)),
+            "url": mask_secrets(str(join_url(self._settings.url, head.path, head.query))),
             "headers": masked,
             "body": readable_body,
         }

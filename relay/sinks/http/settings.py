@@ -1,6 +1,5 @@
 """What the YAML of an `http` sink may say."""
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self, TypeAlias
 
@@ -9,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, SecretSt
 from relay.config.section import Section
 from relay.config.sink import SinkSettings
 from relay.errors import RejectDelivery
+from relay.masking import is_secret_header
 from relay.model import Json
 from relay.retrying import OnUnknown
 from relay.sinks.answer_checks import AnswerChecks, AnyOf
@@ -198,8 +198,3 @@ class HttpSettings(SinkSettings, AnswerChecks):
         for name, value in self.headers.items():
             if is_secret_header(name):
                 yield value.get_secret_value()
-
-
-def is_secret_header(header: str) -> bool:
-    """Tell by a header's name whether its value is a secret."""
-    return bool(re.search(r"auth|token|secret|password|cookie|signature|api-?key", header, re.IGNORECASE))

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final, TypeAlias
 from urllib.parse import urlencode
@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 import msgspec
 from yarl import URL
 
+from relay.masking import mask_people, mask_secrets
 from relay.model import Outcome, Result
 from relay.sinks.base import MAX_RESPONSE, ProbeResult
 from relay.sinks.failures import failure_outcome
 from relay.sinks.json_paths import parse_json
 from relay.sinks.retry_after import parse_retry_after
 from relay.sinks.sms.content import Message
-from relay.sinks.sms.phone_numbers import masked
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
 from relay.transport import Answer, Request, Response, TransportFailure, call
@@ -74,12 +74,12 @@ class Gateway(ABC):
 
     def result(self, outcome: Outcome, reason: str, message: Message, answer: Response, **more: Any) -> Result:
         """Return the result of an answer that could be read. Secrets, text and number in it are masked."""
-        hide = _Hidden(message, self.secrets)
+        secrets = self.secrets
         return Result(
             outcome=outcome,
-            reason=hide(reason),
+            reason=_masked(reason, message, secrets),
             status=answer.status,
-            response=hide(_readable(answer.body))[:MAX_RESPONSE],
+            response=_masked(_readable(answer.body), message, secrets)[:MAX_RESPONSE],
             segments=more.pop("segments", None) or message.segments,
             **more,
         )
@@ -100,7 +100,7 @@ class Gateway(ABC):
 def failure_result(failure: TransportFailure, message: Message, secrets: Sequence[str] = ()) -> Result:
     """Return the result of a missing answer: retry where the text cannot have arrived, else unknown."""
     outcome = failure_outcome(failure)
-    return Result(outcome=outcome, reason=_Hidden(message, secrets)(failure.reason), segments=message.segments)
+    return Result(outcome=outcome, reason=_masked(failure.reason, message, secrets), segments=message.segments)
 
 
 def json_object(answer: Answer) -> Mapping[str, Any] | None:
@@ -135,20 +135,10 @@ def _readable(body: bytes) -> str:
     return body.decode(errors="replace") if read is None else msgspec.json.encode(read).decode()
 
 
-class _Hidden:
-    """Hides who was told what, and the keys, in what a gateway says."""
-
-    def __init__(self, message: Message, secrets: Sequence[str]) -> None:
-        shown = masked(message.phone)
-        written = msgspec.json.encode(message.text).decode()[1:-1]
-        self._pairs = [
-            *((secret, "***") for secret in secrets if secret),
-            *((text, "<text>") for text in (written, message.text) if len(text) >= _MIN_MASKED),
-            (message.phone, shown),
-            (message.digits, shown.removeprefix("+")),
-        ]
-
-    def __call__(self, said: str) -> str:
-        for hidden, shown in self._pairs:
-            said = said.replace(hidden, shown)
-        return said
+def _masked(text: str, message: Message, secrets: Iterable[str]) -> str:
+    """Mask the keys, the message's text and its recipient in what a gateway says."""
+    text = mask_secrets(text, secrets)
+    for written in (msgspec.json.encode(message.text).decode()[1:-1], message.text):
+        if len(written) >= _MIN_MASKED:
+            text = text.replace(written, "<text>")
+    return mask_people(text, (message.phone,))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from relay.errors import RejectDelivery, SkipDelivery
+from relay.masking import mask_phone
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
@@ -31,8 +32,8 @@ def parse_phone(value: object, regions: Sequence[str] = DEFAULT_REGIONS) -> str:
         if region in regions:
             return _mobile(number)
     for region in numbers:
-        raise RejectDelivery(f"phone: {masked(text)} is a number of {region}, and the sink's regions are {names}")
-    raise RejectDelivery(f"phone: {masked(text)} is no number of {names}")
+        raise RejectDelivery(f"phone: {mask_phone(text)} is a number of {region}, and the sink's regions are {names}")
+    raise RejectDelivery(f"phone: {mask_phone(text)} is no number of {names}")
 
 
 def _valid_numbers(text: str, regions: Sequence[str]) -> "dict[str, PhoneNumber]":
@@ -57,13 +58,5 @@ def _mobile(number: "PhoneNumber") -> str:
     e164 = format_number(number, PhoneNumberFormat.E164)
     if kind not in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE):
         name = PhoneNumberType.to_string(kind).lower().replace("_", " ").replace("fixed line", "landline")
-        raise SkipDelivery(f"phone: {masked(e164)} is a {name} number, which receives no texts")
+        raise SkipDelivery(f"phone: {mask_phone(e164)} is a {name} number, which receives no texts")
     return e164
-
-
-def masked(number: str) -> str:
-    """Show a number so that its owner's colleagues recognise it and nobody can call it: `+7***4567`."""
-    digits = re.sub(r"[^0-9]", "", number)
-    if len(digits) < 7:
-        return "***"
-    return f"{'+' + digits[0] if number.lstrip().startswith('+') else ''}***{digits[-4:]}"

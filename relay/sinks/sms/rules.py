@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from relay.masking import mask_phone
 from relay.model import Outcome, Record, Result
 from relay.retrying import UNITS_MS, format_duration
 from relay.sinks.sms.content import Message
-from relay.sinks.sms.phone_numbers import masked
 from relay.store.shared_state import Quota, QuotaExceeded
 
 _HOUR_MS: Final = UNITS_MS["h"]
@@ -71,7 +71,7 @@ class SendingRules(Record):
     def refusal(self, message: Message, now: float) -> Result | None:
         """Return why a text may not be sent now, or ever, whatever was sent before; None: it may."""
         if message.phone in self.stop_list:
-            return Result(outcome=Outcome.SKIPPED, reason=f"{masked(message.phone)} is on the stop list")
+            return Result(outcome=Outcome.SKIPPED, reason=f"{mask_phone(message.phone)} is on the stop list")
         zone = message.zone(self.zone)
         wait_ms = self.window.wait_ms(now, zone) if self.window else 0
         if not wait_ms:
@@ -101,7 +101,7 @@ class SendingRules(Record):
 
     def quota_refusal(self, exceeded: QuotaExceeded, message: Message, now: float) -> Result | None:
         """Return what an exceeded quota means; None: the delivery itself used it before, so the text may be sent."""
-        shown = masked(message.phone)
+        shown = mask_phone(message.phone)
         match exceeded.key.removeprefix(self._key("", "")).partition(":")[0]:
             case "own":
                 return None

@@ -10,6 +10,7 @@ from relay.amocrm.form import decode_form
 from relay.config.schema import SubscribersSection
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.logs import log
+from relay.masking import mask_query
 from relay.model import SUBSCRIBER, Decision, Delivery, Json, Outcome, Result, Subscription
 from relay.sinks.base import Sink
 from relay.sinks.ssrf_guard import url_refusal
@@ -91,10 +92,9 @@ class SubscriberSink(_Subscriber):
 
     def describe(self, content: bytes) -> Mapping[str, Json]:
         """Show the request, what its address may carry as a secret masked."""
-        url = URL(self._subscription.url)
         return {
             "method": "POST",
-            "url": str(url.with_query(None)) + ("?***" if url.raw_query_string else ""),
+            "url": mask_query(self._subscription.url),
             "body": decode_form(content),
         }
 

@@ -5,9 +5,9 @@ from typing import TypeAlias
 
 import msgspec
 
+from relay.masking import mask_people
 from relay.model import Outcome, Record, Result
 from relay.sinks.failures import failure_outcome
-from relay.sinks.masking import without_people
 from relay.sinks.unisender.content import Action, Contact
 from relay.transport import Answer, Response, TransportFailure
 
@@ -48,7 +48,7 @@ class ApiError(Record):
 
     def to_result(self, action: Action, tries: int) -> Result:
         """Return what it means after so many earlier tries."""
-        said = without_people(f"{self.code}: {self.message}")[:300]
+        said = mask_people(f"{self.code}: {self.message}")[:300]
         outcome = _OUTCOMES.get(self.code)
         if outcome is not None:
             advice = f"{_ADVICE[self.code]} ({said})" if self.code in _ADVICE else said

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from relay.errors import RejectDelivery, SkipDelivery
+from relay.masking import mask_people
 from relay.model import Record
 from relay.sinks.unisender.settings import MAX_TAGS, check_tag
 
@@ -38,9 +39,7 @@ class Contact(Record, omit_defaults=True):
 
     def masked(self, text: str) -> str:
         """Hide the contact in what they say of it."""
-        for own in (self.email, self.phone, self.phone.lstrip("+")):
-            text = text.replace(own, "***") if own else text
-        return text
+        return mask_people(text, (self.email, self.phone))
 
 
 def make_contact(params: Mapping[str, object]) -> Contact:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
+from relay.masking import MASK, mask_secrets
 from relay.model import Json, Record
 from relay.sinks.unisender.content import Contact
 from relay.sinks.unisender.settings import UnisenderSettings
@@ -42,12 +43,12 @@ class UnisenderRequests:
         return {
             "method": "POST",
             "url": self._url(call),
-            "body": {"api_key": "***", "format": "json", **call.arguments},
+            "body": {"api_key": MASK, "format": "json", **call.arguments},
         }
 
     def masked(self, text: str) -> str:
         """Hide the key in what they say."""
-        return text.replace(self._key, "***")
+        return mask_secrets(text, (self._key,))
 
     def contact_call(self, contact: Contact) -> ApiCall:
         """Return the call that subscribes, excludes or unsubscribes one contact."""

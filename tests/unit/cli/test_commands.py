@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -17,6 +18,15 @@ def test_every_command_is_in_the_file_of_its_name() -> None:
     assert set(COMMANDS) <= files
 
 
+@pytest.fixture
+def _own_logging():
+    """Undo what a command sets up: other tests of this process read what is logged by default."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.usefixtures("_own_logging")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_its_options_have_a_help_text(command: str) -> None:
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0

@@ -341,7 +341,7 @@ def test_a_refused_token_is_refreshed_once(vendor, authorized):
     result = authorized((401, b""), (200, {"access_token": "t-2"}), (201, {}))
     assert result.outcome is Outcome.DELIVERED
     assert vendor.asked[-1].headers["Authorization"] == "Bearer t-2"
-    result = authorized((401, b""), (200, {"access_token": "t-3"}), (401, b"t-3 is wrong"))
+    result = authorized((401, b""), (200, {"access_token": "token-3"}), (401, b"token-3 is wrong"))
     assert (result.outcome, result.response) == (Outcome.BLOCKED, "*** is wrong")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.errors import RejectDelivery, SkipDelivery
-from relay.sinks.sms.phone_numbers import masked, parse_phone
+from relay.sinks.sms.phone_numbers import parse_phone
 
 MOBILE = "+79161234567"
 
@@ -77,14 +77,6 @@ def test_a_number_is_of_the_regions_that_the_sink_has():
     assert parse_phone("+12025550123", ["US"]) == "+12025550123"
     with pytest.raises(RejectDelivery, match="is a number of KZ, and the sink's regions are RU"):
         parse_phone("+77011234567", ["RU"])
-
-
-@pytest.mark.parametrize(
-    ("number", "shown"),
-    [("+79161234567", "+7***4567"), ("8 (916) 123-45-67", "***4567"), ("12345", "***"), ("", "***")],
-)
-def test_a_masked_number_is_recognised_and_not_called(number, shown):
-    assert masked(number) == shown
 
 
 def read_or_reason(text: str) -> str:

@@ -475,7 +475,7 @@ def test_each_contact_gets_its_own_outcome_however_they_tell_it(import_all, hous
     assert [result.outcome for result in results] == [
         REJECTED if name.startswith("bad") else DELIVERED for name in names
     ]
-    assert "b.example" not in "".join(result.reason for result in results)
+    assert not [name for name in names if f"{name}@" in "".join(result.reason for result in results)]
     assert len(tables) == 1 or house is not log_of
 
 

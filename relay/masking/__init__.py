@@ -1,0 +1,19 @@
+"""Mask people and secrets in texts: the one place that knows what either looks like. Pure.
+
+Logs, commands, answers and errors all mask by it. Of people (e-mail addresses, telephone numbers) enough is left to
+tell one from another; of secrets nothing.
+"""
+
+from relay.masking.people import mask_people, mask_people_in_json, mask_phone
+from relay.masking.secrets import MASK, is_secret_header, mask_credentials, mask_query, mask_secrets
+
+__all__ = [
+    "MASK",
+    "is_secret_header",
+    "mask_credentials",
+    "mask_people",
+    "mask_people_in_json",
+    "mask_phone",
+    "mask_query",
+    "mask_secrets",
+]

@@ -1,0 +1,115 @@
+"""Mask secrets: those whose values are known wherever they stand, others by the place in which they stand."""
+
+import json
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+MASK: Final = "***"
+
+_ANYWHERE = 8  # characters from which a value is masked wherever it stands, within words too
+_AS_A_WORD = 4  # from which it is masked as a whole word; a shorter one in quotes only: "e" is in every text
+
+_SHORTEST_PLACE = len("psw=x")
+_SLASH = r"(?:\\?/|%2F)"  # as JSON and queries may write it
+_SCHEMES: Final = ("basic", "bearer", "digest", "token")
+_NAME = r"(?:user_hash|session_id|api[_-]?key|token|secret|psw|passw(?:or)?d)"
+_PLACES: Final = tuple(
+    (signs, re.compile(pattern, re.IGNORECASE))
+    for signs, pattern in (  # a text with none of the signs is not searched, which takes a hundred times as long
+        # /hooks/<source>/<token>
+        (("hooks",), rf"({_SLASH}hooks{_SLASH}[^/\s%\\]+{_SLASH})[\w.~%-]+"),
+        # scheme://user:password@host
+        (("@",), rf"(\b\w+:{_SLASH}{_SLASH}[^:/@\s]*:)[^/\s?#\"'<>]+(?=@)"),
+        # token=value; "token": "value"
+        (
+            ("hash", "session", "api", "token", "secret", "psw", "passw"),
+            rf"({_NAME}(?:=|%3D)|(?P<quote>\\?[\"'])[\w-]*{_NAME}(?P=quote)\s*:\s*(?P=quote))"
+            r"(?:(?(quote)(?!(?P=quote)).|[^&\s\"'<>]))+",
+        ),
+        # ?key=value
+        (("?", "&"), r"([?&](?:key|hash|sig|signature|auth|code)=)[^&\s\"'<>]+"),
+        # https://api.telegram.org/bot<id>:<token>/
+        (("/bot",), r"(/bot\d+(?::|%3A))[\w-]+"),
+        # Authorization: Bearer value; X-Api-Key: value
+        (
+            ("authorization", "x-"),
+            rf"((?:authorization[\"']?\s*[:=]\s*[\"']?(?:(?:{'|'.join(_SCHEMES)})\s+)?)"
+            r"|x-[\w-]*(?:key|token|secret)[\"']?\s*[:=]\s*[\"']?)[^\s\"',]{8,}",
+        ),
+        # Bearer value, where it looks like one: a word has no digits, and no capitals within
+        (("bearer ", "basic "), r"(\b(?:bearer|basic)\s+)(?=\S+(?-i:[A-Z0-9]))[\w+/=.~-]{8,}"),
+    )
+)
+_SECRET_HEADER = re.compile(r"auth|token|secret|password|cookie|signature|api-?key", re.IGNORECASE)
+
+
+def mask_secrets(text: str, known: Iterable[str] = ()) -> str:
+    """Mask the `known` values, and what stands where secrets stand: in hook paths, addresses, queries, headers.
+
+    A known value of eight characters is found within words too, a shorter one as a whole word only, and one of less
+    than four only in quotes.
+    """
+    text = _mask_known(text, known)
+    if len(text) < _SHORTEST_PLACE:
+        return text
+    lower = text.lower()
+    for signs, pattern in _PLACES:
+        for sign in signs:
+            if sign in lower:
+                text = pattern.sub(rf"\1{MASK}", text)
+                break
+    return text
+
+
+def mask_credentials(value: str) -> str:
+    """Mask the value of a header that says who asks; the scheme stays: `Bearer ***`."""
+    scheme, _, rest = value.partition(" ")
+    return f"{scheme} {MASK}" if rest and scheme.lower() in _SCHEMES else MASK
+
+
+def mask_query(url: str) -> str:
+    """Mask all of an address's query: which part of it is secret, only its owner knows."""
+    address, _, query = url.partition("?")
+    return f"{address}?{MASK}" if query else address
+
+
+def is_secret_header(name: str) -> bool:
+    """Return whether by its name a header's value is a secret."""
+    return bool(_SECRET_HEADER.search(name))
+
+
+def _mask_known(text: str, known: Iterable[str]) -> str:
+    forms = [form for secret in known for form in _forms(secret) if form[0] in text]
+    if not forms:
+        return text
+    forms.sort(key=lambda form: len(form[0]), reverse=True)  # the longest first: one may hold another
+    while (masked := _replace(text, forms)) != text:  # what stood around a value may make another one now
+        text = masked
+    return text
+
+
+def _replace(text: str, forms: Iterable[tuple[str, re.Pattern[str]]]) -> str:
+    for form, pattern in forms:
+        if form in text:
+            text = pattern.sub(MASK, text)
+    return text
+
+
+@lru_cache(maxsize=1024)
+def _forms(secret: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return the ways in which texts, JSON, URLs and Python write a value, each with the pattern that finds it."""
+    forms = {
+        secret,
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        quote(secret, safe="", errors="replace"),
+        quote_plus(secret, errors="replace"),
+    }
+    before, after = ("", "") if len(secret) >= _ANYWHERE else (r"(?<!\w)", r"(?!\w)")
+    if len(secret) < _AS_A_WORD:
+        before, after = "(?<=[\"'])", "(?=[\"'])"
+    return tuple((form, re.compile(before + re.escape(form) + after)) for form in forms if form)
