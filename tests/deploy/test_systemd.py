@@ -1,0 +1,39 @@
+"""The units, read by systemd itself."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.programs import DEPLOY, program, run
+
+UNITS = sorted((DEPLOY / "systemd").iterdir())
+WORST_EXPOSURE = 2.5  # of 10, as `systemd-analyze security` counts
+
+
+@pytest.fixture(params=UNITS, ids=lambda unit: unit.name)
+def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return a unit as an instance, with a program that is there: systemd looks whether it is."""
+    text = request.param.read_text().replace("/opt/relay/bin/relay", sys.executable)
+    path = tmp_path / request.param.name.replace("@.", "@1.")
+    path.write_text(text)
+    return path
+
+
+def test_systemd_finds_no_fault(unit: Path) -> None:
+    found = run([program("systemd-analyze"), "verify", "--man=no", unit])
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_what_breaks_in_may_do_little(unit: Path) -> None:
+    command = [program("systemd-analyze"), "security", "--offline=yes", "--no-pager", unit]
+    told = run([*command, f"--threshold={WORST_EXPOSURE * 10:.0f}"])
+    assert told.returncode == 0, told.stdout[-200:]
+
+
+@pytest.mark.parametrize("unit_file", UNITS, ids=lambda unit: unit.name)
+def test_it_is_started_again_and_given_time_to_end(unit_file: Path) -> None:
+    said = dict(re.findall(r"^(\w+)=(.*)$", unit_file.read_text(), re.MULTILINE))
+    assert (said["Restart"], said["StartLimitIntervalSec"], said["User"]) == ("always", "0", "relay")
+    assert int(said["TimeoutStopSec"]) >= 30
