@@ -1,7 +1,7 @@
 """Ring bells: a Celery message says "there is work in this queue", and nothing else.
 
 No message is an event or a retry: all state is in the store, a lost bell is rung again by a ticker, and a doubled one
-finds nothing to do. So the settings here may prefer not to hang over not to lose.
+finds nothing to do. So these settings rather lose a message than block.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ PUBLISH_SECONDS = 3
 
 
 def broker_settings(url: str, namespace: str) -> dict[str, Any]:
-    """Return what web and workers must agree on to talk over the broker."""
+    """Return the Celery settings that web and workers share."""
     address, tls = broker_options(url)
     return {
         "broker_url": address,
@@ -32,17 +32,17 @@ def broker_settings(url: str, namespace: str) -> dict[str, Any]:
         "task_queues": [Queue("route"), Queue("drain")],
         "task_routes": {ROUTE: {"queue": "route"}, RUN_JOBS: {"queue": "route"}, DRAIN: {"queue": "drain"}},
         "task_default_queue": "route",
-        # Otherwise a mistyped queue is a silent black hole.
+        # Otherwise messages to a mistyped queue would be lost without an error.
         "task_create_missing_queues": False,
         "task_ignore_result": True,
         "result_backend": None,
-        # A bell nobody heard for so long has been rung again.
+        # A bell that cannot be published is rung again by a ticker.
         "task_publish_retry": False,
         "broker_connection_timeout": PUBLISH_SECONDS,
         "broker_transport_options": {
             "visibility_timeout": 120,
             "unacked_restore_interval": 5,
-            # One list a queue, not four.
+            # One Redis list for each queue instead of four.
             "priority_steps": [0],
             # Without it a publish to a dead peer hangs for ever.
             "socket_timeout": 10,
@@ -55,12 +55,12 @@ def broker_settings(url: str, namespace: str) -> dict[str, Any]:
 
 
 class Ringer:
-    """Publishes bells that a script has set; one that could not be published is deleted, to be set again."""
+    """Publishes bells that a script has set. One that cannot be published is cleared, so that it can be set again."""
 
     def __init__(self, app: Celery, store: Store) -> None:
         self._app = app
         self._store = store
-        self._publishing = threading.Lock()  # kombu's producer is not for two threads
+        self._publishing = threading.Lock()  # kombu's producer is not thread-safe
 
     async def ring(self, queues: Iterable[str]) -> list[str]:
         """Publish a message for each queue. Returns those that could not be published. Never raises."""
@@ -68,10 +68,10 @@ class Ringer:
         for queue in queues:
             try:
                 await asyncio.to_thread(self._publish, queue)
-            except Exception as error:  # noqa: BLE001  whatever the broker's client raises, the ticker will ring
+            except Exception as error:  # noqa: BLE001  whatever the broker's client raises, a ticker will ring
                 log.warning("bell.failed", queue=queue, error=type(error).__name__)
                 failed.append(queue)
-                await self._silence(queue)
+                await self._clear(queue)
         return failed
 
     def _publish(self, queue: str) -> None:
@@ -83,8 +83,8 @@ class Ringer:
             else:
                 self._app.send_task(DRAIN, args=(queue,))
 
-    async def _silence(self, queue: str) -> None:
+    async def _clear(self, queue: str) -> None:
         try:
             await self._store.clear_bell(queue)
         except StoreUnavailable:
-            log.warning("bell.stuck", queue=queue)  # it falls silent by itself in seconds
+            log.warning("bell.stuck", queue=queue)  # it expires in seconds

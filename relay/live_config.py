@@ -1,7 +1,7 @@
-"""The configuration a process works by right now, with its sinks made; it follows the file."""
+"""The configuration in force in a process, with its sinks. It follows the file and the subscriptions."""
 
-import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from relay.config.config import Config
 from relay.config.environment import Settings, environ
@@ -15,16 +15,16 @@ from relay.store.subscriptions import Subscriptions
 
 
 class LiveConfig:
-    """Configuration, subscriptions and their sinks. An invalid new file is reported and the old one stays.
+    """Keeps the configuration, the subscriptions and their sinks. Where a new file is invalid, the old one stays.
 
-    Raises ConfigError at first. There are no subscriptions until `follow` has read them.
+    The constructor raises ConfigError. There are no subscriptions until `refresh_subscriptions` has read them.
     """
 
     def __init__(self, settings: Settings) -> None:
         path = settings.config_path
         self._watcher = ConfigWatcher(path, lambda: load_file(path, environ=environ(), sink_types=sink_types()))
         self._sinks: Mapping[str, Sink] = make_sinks(self.config)
-        self._subscribed: Mapping[str, Sequence[Subscription]] = {}
+        self._subscriptions: Mapping[str, Sequence[Subscription]] = {}
         self._subscriptions_version = 0
 
     @property
@@ -34,66 +34,62 @@ class LiveConfig:
 
     @property
     def sinks(self) -> Mapping[str, Sink]:
-        """The sinks of the file by name; the subscribers' are asked for by `sink_of`."""
+        """The sinks of the file by name; those of subscribers are found by `find_sink`."""
         return self._sinks
 
     @property
-    def subscribed(self) -> Mapping[str, Sequence[Subscription]]:
+    def subscriptions(self) -> Mapping[str, Sequence[Subscription]]:
         """The subscriptions to each source, disabled ones too."""
-        return self._subscribed
+        return self._subscriptions
 
-    def sink_types(self) -> dict[str, str]:
+    def types_of_sinks(self) -> dict[str, str]:
         """Return the type of every sink by name, the subscribers' too."""
-        outside = (subscription.sink for of_source in self._subscribed.values() for subscription in of_source)
-        return {name: sink.type for name, sink in self._sinks.items()} | dict.fromkeys(outside, SubscriberSink.type)
+        of_subscribers = (subscription.sink for subscription in self._all_subscriptions())
+        types = {name: sink.type for name, sink in self._sinks.items()}
+        return types | dict.fromkeys(of_subscribers, SubscriberSink.type)
 
     @property
     def version(self) -> tuple[str, int]:
-        """What changes with the file and with the subscriptions."""
+        """A value that changes with the file and with the subscriptions."""
         return self.config.version, self._subscriptions_version
 
     @property
     def error(self) -> str | None:
-        """What is wrong with the file as it is now."""
+        """Why the file as it is now was refused."""
         return self._watcher.error
 
     def poll(self) -> bool:
-        """Look at the file; return whether a new configuration is in force."""
+        """Check the file for changes. Returns whether a new configuration is in force."""
         if self._watcher.poll() is None:
             return False
         self._sinks = make_sinks(self.config)
         return True
 
     async def refresh_subscriptions(self, subscriptions: Subscriptions) -> None:
-        """Read the subscriptions where they changed. Raises StoreUnavailable."""
+        """Read the subscriptions again where they have changed. Raises StoreUnavailable."""
         version = await subscriptions.version()
         if version == self._subscriptions_version:
             return
-        self._subscribed = {source: await subscriptions.list(source) for source in await subscriptions.sources()}
+        self._subscriptions = {source: await subscriptions.list(source) for source in await subscriptions.sources()}
         self._subscriptions_version = version
 
     async def find_sink(self, name: str, subscriptions: Subscriptions) -> Sink | None:
-        """Return a sink, a subscriber's as its record is now; None: not in this file. Raises StoreUnavailable."""
+        """Return a sink, None where the file does not have it. A subscriber's is made of its newest record.
+
+        Raises StoreUnavailable.
+        """
         if not is_subscriber(name):
             return self._sinks.get(name)
         await self.refresh_subscriptions(subscriptions)
-        found = (s for of_source in self._subscribed.values() for s in of_source if s.sink == name)
-        subscription = next(found, None)
+        subscription = next((one for one in self._all_subscriptions() if one.sink == name), None)
         if subscription is None:
             return UnsubscribedSink(name)
         return SubscriberSink(subscription, self.config.subscribers, subscriptions)
 
+    def _all_subscriptions(self) -> Iterator[Subscription]:
+        return chain.from_iterable(self._subscriptions.values())
+
 
 def make_sinks(config: Config) -> dict[str, Sink]:
-    """Make the sinks of a configuration."""
+    """Return the sinks of a configuration, by name."""
     return {name: sink_types()[settings.type](name, settings) for name, settings in config.sinks.items()}
-
-
-def freeze_startup_objects() -> None:
-    """Take what is there for good out of the garbage collector's sight, once a process is composed.
-
-    Going through all modules again and again cost hooks 50 ms at a time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)

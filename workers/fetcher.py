@@ -113,7 +113,7 @@ class Fetcher:
         async with asyncio.timeout(LOOK_UP_SECONDS):
             found = await look_up_people(self._account(self._source), self._shared, sorted(leads), sorted(what))
         log.info(
-            "lookup.completed", source=self._source, deliveries=len(lookups), leads=len(leads), asked=found.asked,
+            "lookup.completed", source=self._source, deliveries=len(lookups), leads=len(leads), asked=found.fetched,
             found=len(found.people), ms=round((time.monotonic() - started) * 1000),
         )  # fmt: skip
         return found.people

@@ -16,11 +16,12 @@ from relay.accounts.client_factory import make_account_client
 from relay.bells import Ringer
 from relay.config.environment import Settings
 from relay.errors import StoreUnavailable
-from relay.live_config import LiveConfig, freeze_startup_objects
+from relay.live_config import LiveConfig
 from relay.logs import log
 from relay.sinks.ssrf_guard import open_guarded_session
 from relay.sinks.subscriber.sink import is_subscriber
 from relay.sinks.tools import Tools
+from relay.startup import freeze_startup_objects
 from relay.store.connect import connect
 from relay.store.keys import ACCOUNT, INBOX, JOBS
 from relay.store.shared_state import SharedState

@@ -94,7 +94,7 @@ class Router:
     async def _plan(self, receipts: Sequence[Receipt]) -> list[RoutedReceipt]:
         """Plan a batch in the thread, by the configuration in force now."""
         live = self._live
-        in_force = live.config, live.sinks, live.subscribed
+        in_force = live.config, live.sinks, live.subscriptions
         return await asyncio.get_running_loop().run_in_executor(self._planner, _plan, receipts, *in_force)
 
     async def _write(self, token: str, planned: Sequence[RoutedReceipt]) -> None:

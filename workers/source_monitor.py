@@ -63,7 +63,7 @@ class SourceMonitor:
         hook, problem = await self._check_hook(name)
         health, ended = update_health(before, await self._reader.received(name), hook, problem, self._now())
         await save_health(self._shared, name, health)
-        if health.quiet and (before is None or not before.quiet):
+        if health.has_outage and (before is None or not before.has_outage):
             log.error("source.silent", source=name, hook=health.hook, last_at=health.last_at, silent=health.silent)
         if ended is not None:
             await self._plan_catch_up(name, ended)
@@ -79,10 +79,10 @@ class SourceMonitor:
         except RelayError as error:
             return "unknown", str(error)
 
-    async def _plan_catch_up(self, source: str, silence: Outage) -> None:
-        args = JobArgs(source=source, since=silence.since - OVERLAP_MS, until=silence.until)
-        log.warning("source.resumed", source=source, silent_since=silence.since)
-        id = f"{CATCH_UP}:{source}:{silence.since}"
+    async def _plan_catch_up(self, source: str, outage: Outage) -> None:
+        args = JobArgs(source=source, since=outage.since - OVERLAP_MS, until=outage.until)
+        log.warning("source.resumed", source=source, silent_since=outage.since)
+        id = f"{CATCH_UP}:{source}:{outage.since}"
         await self._store.enqueue_job(id, CATCH_UP, msgspec.json.encode(args), MIN_AGE_MS)
 
     async def catch_up(self, job: Job) -> int | None:

@@ -51,7 +51,7 @@ class Ticker:
 
     async def _register(self) -> None:
         """Store the names of the sinks, and the jobs that run for ever."""
-        await self._store.register_sinks(self._live.sink_types())
+        await self._store.register_sinks(self._live.types_of_sinks())
         await self._store.enqueue_job("retention", "retention")
         for source in self._live.config.sources.values():
             if source.api is not None:

@@ -1,4 +1,4 @@
-"""Put together what a source's account is asked through."""
+"""Make the client of a source's account: its tokens, limit and session together."""
 
 from pydantic import SecretStr
 
@@ -17,7 +17,7 @@ from relay.transport import Session
 def make_account_client(
     source: Source, shared: SharedState, session: Session, secret_key: SecretStr | None
 ) -> AccountClient:
-    """Return the client of a source's account. Raises ConfigError where the configuration does not say how."""
+    """Return the client of a source's account. Raises ConfigError where it has no api, or no key for its tokens."""
     api = source.api
     if api is None:
         raise ConfigError(
@@ -29,9 +29,8 @@ def make_account_client(
             raise ConfigError(
                 f"RELAY_SECRET_KEY is not set: the tokens of {source.name} are kept in the store, encrypted with it"
             )
-        keys = api.credentials
-        pairs = TokenStore(source.name, keys.refresh_token, shared, Encrypter(secret_key))
-        tokens = OAuthTokens(source.name, api.url, keys, pairs, shared, session)
+        store = TokenStore(source.name, api.credentials.refresh_token, shared, Encrypter(secret_key))
+        tokens = OAuthTokens(source.name, api.url, api.credentials, store, shared, session)
     else:
         tokens = LongLivedToken(source.name, api.credentials)
     return AccountClient(source.name, api.url, tokens, Limiter(shared, api.limit), session)

@@ -1,4 +1,4 @@
-"""Encrypt what is secret before it goes into the store."""
+"""Encrypt secrets before they are stored."""
 
 import base64
 import hashlib
@@ -8,10 +8,10 @@ from pydantic import SecretStr
 
 
 class Encrypter:
-    """Seals and opens with a key that follows from RELAY_SECRET_KEY."""
+    """Encrypts and decrypts with a key that is derived from RELAY_SECRET_KEY."""
 
     def __init__(self, secret_key: SecretStr) -> None:
-        # A long random text, so that one pass of a hash makes a key of it: there is nothing to guess.
+        # The secret is long and random, so one pass of a hash is enough: it cannot be guessed.
         key = hashlib.blake2b(secret_key.get_secret_value().encode(), digest_size=32, person=b"amo-relay vault")
         self._fernet = Fernet(base64.urlsafe_b64encode(key.digest()))
 
@@ -19,9 +19,9 @@ class Encrypter:
         """Encrypt and sign."""
         return self._fernet.encrypt(secret)
 
-    def decrypt(self, sealed: bytes) -> bytes | None:
-        """Decrypt; None where it was sealed with another key, or changed since."""
+    def decrypt(self, encrypted: bytes) -> bytes | None:
+        """Decrypt. Returns None where it was encrypted with another key, or changed since."""
         try:
-            return self._fernet.decrypt(sealed)
+            return self._fernet.decrypt(encrypted)
         except InvalidToken:
             return None

@@ -1,4 +1,4 @@
-"""The account's webhooks: which there are, and what must change so that ours is one of them."""
+"""The account's webhooks: list, set and remove them, and compare them with what the relay needs."""
 
 from collections.abc import Iterable, Sequence, Set
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ _PATH = "/api/v4/webhooks"
 
 
 class AccountHook(Record):
-    """A webhook of the account. A disabled one is sent nothing until somebody lifts that."""
+    """A webhook of the account. amoCRM sends nothing to a disabled one until it is enabled again."""
 
     url: str
     events: frozenset[str]
@@ -21,18 +21,18 @@ class AccountHook(Record):
 
 
 class HookDiff(Record):
-    """What connecting changes. `new`: there was no such hook."""
+    """What must change so that our hook is right. `new`: there is no such hook."""
 
     new: bool
     added: Sequence[str]
     removed: Sequence[str]
     disabled: bool
-    unknown: Sequence[str]  # wanted, and amoCRM has no subscription to them
-    strays: Sequence[str]  # other addresses of hooks that lead to this source
+    unknown: Sequence[str]  # events that are needed, and that amoCRM has no subscription to
+    strays: Sequence[str]  # addresses of other hooks that send to this source
 
     @property
-    def needed(self) -> bool:
-        """Return whether the hook's events are not what they should be."""
+    def needs_update(self) -> bool:
+        """Return whether the hook is missing, or its events are not what they should be."""
         return self.new or bool(self.added or self.removed)
 
 
@@ -42,7 +42,7 @@ async def list_hooks(client: AccountClient) -> Sequence[AccountHook]:
 
 
 async def set_hook(client: AccountClient, url: str, events: Set[str]) -> AccountHook:
-    """Make a webhook; where the address has one, its events become these. Raises as the client does."""
+    """Create the webhook of an address, or replace its events. Raises as the client does."""
     answer = await client.post(_PATH, {"destination": url, "settings": sorted(events)})
     return _hook(answer or {"destination": url, "settings": sorted(events)})
 
@@ -53,9 +53,9 @@ async def remove_hook(client: AccountClient, url: str) -> None:
 
 
 async def enable_hook(client: AccountClient, url: str, events: Set[str]) -> None:
-    """Lift `disabled`: set the hook once more, and where that is not enough make it anew. Raises as the client does.
+    """Enable a webhook: set it again, and where that is not enough create it anew. Raises as the client does.
 
-    Killed between removing and making, it leaves no hook: `relay connect` once more makes it.
+    A process that is killed between removing and creating it leaves no hook: `relay connect` creates it again.
     """
     if not (await set_hook(client, url, events)).disabled:
         return
@@ -64,23 +64,23 @@ async def enable_hook(client: AccountClient, url: str, events: Set[str]) -> None
         raise AccountRefused("amoCRM leaves the hook disabled: turn it on in the account, under Settings, Integrations")
 
 
-def diff_hooks(hooks: Iterable[AccountHook], url: str, wanted: Set[str]) -> HookDiff:
-    """Compare the account's hooks with what is wanted of ours. Pure."""
+def diff_hooks(hooks: Iterable[AccountHook], url: str, events: Set[str]) -> HookDiff:
+    """Compare the account's hooks with the address and the events that ours should have. Pure."""
     known = frozenset(SUBSCRIBABLE)
     ours = next((hook for hook in hooks if hook.url == url), None)
-    events = ours.events if ours else frozenset()
+    registered = ours.events if ours else frozenset()
     return HookDiff(
         new=ours is None,
-        added=sorted((wanted & known) - events),
-        removed=sorted(events - wanted),
+        added=sorted((events & known) - registered),
+        removed=sorted(registered - events),
         disabled=ours is not None and ours.disabled,
-        unknown=sorted(wanted - known),
-        strays=sorted(hook.url for hook in hooks if hook.url != url and _leads_to(hook.url, url)),
+        unknown=sorted(events - known),
+        strays=sorted(hook.url for hook in hooks if hook.url != url and _is_same_but_token(hook.url, url)),
     )
 
 
-def _leads_to(other: str, url: str) -> bool:
-    """Return whether an address is ours but for its token: the path up to it is the same."""
+def _is_same_but_token(other: str, url: str) -> bool:
+    """Return whether two addresses differ in nothing but the host and the token at the end of the path."""
     return urlsplit(other).path.rpartition("/")[0] == urlsplit(url).path.rpartition("/")[0]
 
 

@@ -1,4 +1,4 @@
-"""The account's patience, kept in the store for all workers together: 7 requests a second, and pauses it asks for."""
+"""The account's limit for all workers together: 7 requests a second, and the pauses that it asks for."""
 
 import asyncio
 import time
@@ -10,12 +10,12 @@ from relay.errors import AccountUnavailable
 from relay.model import Limit, Record
 from relay.store.shared_state import SharedState
 
-MAX_WAIT_MS = 10_000  # a longer pause is not waited for: whoever asked comes back
-_SHORTEST_MS = 10
+MAX_WAIT_MS = 10_000  # a longer pause is not waited for: the caller asks again later
+_MIN_WAIT_MS = 10
 
 
-class _Closed(Record):
-    until: int  # epoch milliseconds; the note's own end counts where clocks differ
+class _CurrentPause(Record):
+    until: int  # epoch milliseconds; where clocks differ, the time to live of the value counts
     reason: str
 
 
@@ -27,27 +27,28 @@ class Limiter:
         self._limit = limit
         self._key = f"{limit.key}:closed"
 
-    async def take(self) -> None:
-        """Wait for a grant. Raises AccountUnavailable where the account is closed for long."""
+    async def acquire(self) -> None:
+        """Wait for a grant of one request. Raises AccountUnavailable where the account is paused for longer."""
         while True:
-            wait_ms = await self._closed_ms() or await self._shared.take_grant([self._limit])
+            wait_ms = await self._pause_ms() or await self._shared.take_grant([self._limit])
             if not wait_ms:
                 return
             await asyncio.sleep(wait_ms / 1000)
 
-    async def close(self, pause: Pause) -> None:
-        """Let nobody ask the account for a while."""
-        closed = _Closed(until=_now() + pause.ms, reason=pause.reason)
-        await self._shared.put(self._key, msgspec.json.encode(closed), pause.ms)
+    async def pause(self, pause: Pause) -> None:
+        """Grant no worker a request for a while."""
+        current = _CurrentPause(until=_now() + pause.ms, reason=pause.reason)
+        await self._shared.put(self._key, msgspec.json.encode(current), pause.ms)
 
-    async def _closed_ms(self) -> int:
+    async def _pause_ms(self) -> int:
+        """Return for how long the account is still paused. Raises AccountUnavailable where that is too long."""
         found = await self._shared.get(self._key)
         if found is None:
             return 0
-        closed = msgspec.json.decode(found, type=_Closed)
-        left = max(closed.until - _now(), _SHORTEST_MS)
+        current = msgspec.json.decode(found, type=_CurrentPause)
+        left = max(current.until - _now(), _MIN_WAIT_MS)
         if left > MAX_WAIT_MS:
-            raise AccountUnavailable(f"{closed.reason}: nobody asks it for another {left / 1000:.0f} s", left)
+            raise AccountUnavailable(f"{current.reason}: it is not asked for another {left / 1000:.0f} s", left)
         return left
 
 

@@ -1,39 +1,40 @@
-"""Which of the facts that hooks should have told were told. Pure."""
+"""Match the changes that hooks should have reported with the events that arrived. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from relay.accounts.history import AccountChange
+from relay.accounts.changes import AccountChange
 from relay.model import Event, Record
 
-CLOCK_TOLERANCE_S = 60  # between the account's time of a change and the one that its hook says
-MAX_DELAY_S = 2 * 3600  # after which a hook without a time comes no more: amoCRM repeats it for 95 minutes
-_TIMES = ("last_modified", "updated_at", "timestamp_x")
+CLOCK_TOLERANCE_S = 60  # between the account's time of a change and the time in its hook
+MAX_DELAY_S = 2 * 3600  # of a hook without a time: amoCRM repeats hooks for 95 minutes
+_TIME_FIELDS = ("last_modified", "updated_at", "timestamp_x")
 
 
 class ReceivedEvent(Record):
-    """An event that a hook told."""
+    """What counts for matching of an event that a hook reported."""
 
     id: str
     name: str
     entity_id: str
     status: str
-    at: int  # seconds, by amoCRM's clock; where the hook says none, when it arrived
-    timed: bool
+    at: int  # seconds: the time in the hook, by amoCRM's clock, or its arrival where it has none
+    timed: bool  # whether the hook has a time
 
-    def may_report(self, fact: AccountChange) -> bool:
-        """Return whether this may be what the hook of a fact told."""
-        if self.name != fact.name or self.entity_id != fact.entity_id:
+    def may_report(self, change: AccountChange) -> bool:
+        """Return whether the event may be the one that reported a change."""
+        if self.name != change.name or self.entity_id != change.entity_id:
             return False
-        if fact.action == "status" and self.status != fact.own.get("status_id", self.status):
+        if change.action == "status" and self.status != change.details.get("status_id", self.status):
             return False
-        late = CLOCK_TOLERANCE_S if self.timed else MAX_DELAY_S
-        return -CLOCK_TOLERANCE_S <= self.at - fact.at <= late
+        max_delay = CLOCK_TOLERANCE_S if self.timed else MAX_DELAY_S
+        return -CLOCK_TOLERANCE_S <= self.at - change.at <= max_delay
 
 
 def received_event(event: Event) -> ReceivedEvent:
-    """Return what counts of an event."""
-    time = next((text for name in _TIMES if isinstance(text := event.data.get(name), str) and text.isdigit()), "")
+    """Return what counts for matching of an event."""
+    values = (event.data.get(name) for name in _TIME_FIELDS)
+    time = next((value for value in values if isinstance(value, str) and value.isdigit()), "")
     status = event.data.get("status_id")
     return ReceivedEvent(
         id=event.id,
@@ -46,21 +47,24 @@ def received_event(event: Event) -> ReceivedEvent:
 
 
 def find_missing(
-    facts: Sequence[AccountChange], events: Iterable[ReceivedEvent], used: set[str]
+    changes: Sequence[AccountChange], events: Iterable[ReceivedEvent], used: set[str]
 ) -> list[AccountChange]:
-    """Return the facts that no hook told. Each event tells one fact, the nearest in time; `used` has those that did."""
+    """Return the changes that no event reported. Each event reports one change, the nearest in time.
+
+    `used` holds the ids of events that have reported a change, and is added to.
+    """
     by_entity: dict[str, list[ReceivedEvent]] = defaultdict(list)
     for event in events:
         by_entity[event.entity_id].append(event)
     pairs = sorted(
-        (abs(event.at - fact.at), n, event.id)
-        for n, fact in enumerate(facts)
-        for event in by_entity[fact.entity_id]
-        if event.may_report(fact)
+        (abs(event.at - change.at), index, event.id)
+        for index, change in enumerate(changes)
+        for event in by_entity[change.entity_id]
+        if event.may_report(change)
     )
-    told: set[int] = set()
-    for _, n, id in pairs:
-        if n not in told and id not in used:
-            told.add(n)
+    reported: set[int] = set()
+    for _, index, id in pairs:
+        if index not in reported and id not in used:
+            reported.add(index)
             used.add(id)
-    return [fact for n, fact in enumerate(facts) if n not in told]
+    return [change for index, change in enumerate(changes) if index not in reported]

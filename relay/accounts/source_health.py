@@ -1,4 +1,4 @@
-"""Notice that a source has fallen silent: by its own rhythm, and by what amoCRM says of its hook."""
+"""The health of a source: whether it is silent for its own rhythm, and the state of its hook in amoCRM."""
 
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -11,45 +11,45 @@ from relay.accounts.hooks import AccountHook
 from relay.model import Record
 from relay.store.shared_state import SharedState
 
-MAX_GAPS: Final = 50  # that a rhythm is made of
-MIN_GAPS: Final = 5  # without so many there is no rhythm yet
-SILENCE_FACTOR: Final = 5  # the median gap
+MAX_GAPS: Final = 50  # the newest ones, whose median is the rhythm
+MIN_GAPS: Final = 5  # with fewer there is no rhythm yet
+SILENCE_FACTOR: Final = 5  # times the median gap is silence
 MIN_SILENCE_MS: Final = 15 * 60_000
-_KEPT_MS: Final = 14 * 24 * 3600 * 1000
+_TTL_MS: Final = 14 * 24 * 3600 * 1000
 
 HookState: TypeAlias = Literal["enabled", "disabled", "missing", "unknown"]
 
 
 class SourceHealth(Record):
-    """What is known of a source: when it was last heard, its rhythm, its hook. Times are epoch milliseconds."""
+    """What is known of a source: its last hook, its rhythm, the state of its hook. Times are epoch milliseconds."""
 
-    received: int  # how many hooks there were
+    received: int  # how many hooks have arrived
     checked_at: int
-    last_at: int | None = None  # as exact as there are checks
-    gaps: Sequence[int] = ()
+    last_at: int | None = None  # of the last hook, no more exact than the time between checks
+    gaps: Sequence[int] = ()  # between checks that found new hooks
     hook: HookState = "unknown"
-    problem: str = ""  # why the account did not say
-    quiet_since: int | None = None  # the last time that it was heard before it fell quiet
+    problem: str = ""  # why the state of the hook is unknown
+    outage_since: int | None = msgspec.field(default=None, name="quiet_since")  # the last hook before it
 
     @property
     def max_silence_ms(self) -> int | None:
-        """Return for how long it may be silent; None where its rhythm is not known."""
+        """Return for how long it may be silent; None where it has no rhythm yet."""
         return max(round(median(self.gaps) * SILENCE_FACTOR), MIN_SILENCE_MS) if len(self.gaps) >= MIN_GAPS else None
 
     @property
     def silent(self) -> bool:
         """Return whether it has been silent for longer than its rhythm allows."""
-        patience, last = self.max_silence_ms, self.last_at
-        return patience is not None and last is not None and self.checked_at - last > patience
+        maximum, last = self.max_silence_ms, self.last_at
+        return maximum is not None and last is not None and self.checked_at - last > maximum
 
     @property
-    def quiet(self) -> bool:
-        """Return whether something is wrong: amoCRM has switched the hook off, or nothing comes."""
+    def has_outage(self) -> bool:
+        """Return whether hooks do not arrive: amoCRM has disabled the hook, or the source is silent."""
         return self.hook == "disabled" or self.silent
 
 
 class Outage(Record):
-    """A time of quiet that has ended: what was missed in it can be caught up."""
+    """A time in which hooks did not arrive, and that has ended: what was missed can be caught up."""
 
     since: int
     until: int
@@ -58,7 +58,7 @@ class Outage(Record):
 def update_health(
     before: SourceHealth | None, received: int, hook: HookState, problem: str, now: int
 ) -> tuple[SourceHealth, Outage | None]:
-    """Put together what is known now; and the spell of quiet that has ended with it, if one has."""
+    """Return the health of a source after a check, and the outage that has ended with it, if one has."""
     if before is None:
         before = SourceHealth(received=received, checked_at=now, last_at=now if received else None)
     gaps, last_at = before.gaps, before.last_at
@@ -66,20 +66,20 @@ def update_health(
         gaps = [*gaps, *([now - last_at] if last_at is not None else [])][-MAX_GAPS:]
         last_at = now
     elif before.hook in ("disabled", "missing") and hook == "enabled":
-        last_at = now  # its silence is explained, and begins anew
-    heard = SourceHealth(
+        last_at = now  # the silence is explained, and is measured from now on
+    health = SourceHealth(
         received=received, checked_at=now, last_at=last_at, gaps=gaps, hook=hook, problem=problem,
-        quiet_since=before.quiet_since,
+        outage_since=before.outage_since,
     )  # fmt: skip
-    if heard.quiet:
-        since = before.quiet_since if before.quiet_since is not None else (before.last_at or before.checked_at)
-        return msgspec.structs.replace(heard, quiet_since=since), None
-    ended = None if before.quiet_since is None else Outage(since=before.quiet_since, until=now)
-    return msgspec.structs.replace(heard, quiet_since=None), ended
+    if health.has_outage:
+        since = before.outage_since if before.outage_since is not None else (before.last_at or before.checked_at)
+        return msgspec.structs.replace(health, outage_since=since), None
+    ended = None if before.outage_since is None else Outage(since=before.outage_since, until=now)
+    return msgspec.structs.replace(health, outage_since=None), ended
 
 
 def hook_state(hooks: Iterable[AccountHook], path: str) -> HookState:
-    """Return how the account's hook that leads to our path stands."""
+    """Return the state of the account's hooks that send to our path."""
     ours = [hook for hook in hooks if urlsplit(hook.url).path.endswith(path)]
     if not ours:
         return "missing"
@@ -87,18 +87,18 @@ def hook_state(hooks: Iterable[AccountHook], path: str) -> HookState:
 
 
 async def load_health(shared: SharedState, source: str) -> SourceHealth | None:
-    """Read what is known of a source. Raises StoreUnavailable."""
+    """Read the health of a source. Raises StoreUnavailable."""
     found = await shared.get(_key(source))
-    return None if found is None else _DECODER.decode(found)
+    return None if found is None else _HEALTH_DECODER.decode(found)
 
 
-async def save_health(shared: SharedState, source: str, heard: SourceHealth) -> None:
-    """Keep what is known of a source. Raises StoreUnavailable."""
-    await shared.put(_key(source), msgspec.json.encode(heard), _KEPT_MS)
+async def save_health(shared: SharedState, source: str, health: SourceHealth) -> None:
+    """Store the health of a source. Raises StoreUnavailable."""
+    await shared.put(_key(source), msgspec.json.encode(health), _TTL_MS)
 
 
 def _key(source: str) -> str:
     return f"account:{source}:heard"
 
 
-_DECODER = msgspec.json.Decoder(SourceHealth)
+_HEALTH_DECODER = msgspec.json.Decoder(SourceHealth)

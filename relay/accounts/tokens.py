@@ -1,4 +1,4 @@
-"""The token that a request goes under: a long-lived one, or OAuth's, renewed by one worker for all of them."""
+"""The access tokens of an account: a long-lived one, or OAuth's, which one worker renews for all."""
 
 import hashlib
 import time
@@ -12,21 +12,21 @@ from relay.errors import AccountRefused
 from relay.model import Record
 from relay.store.shared_state import SharedState
 
-KEPT_MS = 120 * 24 * 3600 * 1000  # amoCRM takes a refresh token for three months
+TTL_MS = 120 * 24 * 3600 * 1000  # amoCRM accepts a refresh token for three months
 
 
 class TokenProvider(Protocol):
-    """Where a client has its tokens from."""
+    """Provides a client with access tokens."""
 
     async def current_token(self) -> str:
-        """Return the token to ask with. Raises AccountRefused, AccountUnavailable, StoreUnavailable."""
+        """Return the token for a request. Raises AccountRefused, AccountUnavailable, StoreUnavailable."""
 
     async def renew(self, refused: str, /) -> str:
-        """Return another token than one that amoCRM answered 401. Raises as `current` does."""
+        """Return another token than the one that amoCRM answered with 401. Raises as `current_token` does."""
 
 
 class LongLivedToken:
-    """A token that a person made in amoCRM, and must make anew when it has expired."""
+    """A token that a person created in amoCRM, and must replace when it has expired."""
 
     def __init__(self, source: str, token: SecretStr) -> None:
         self._source = source
@@ -37,7 +37,7 @@ class LongLivedToken:
         return self._token.get_secret_value()
 
     async def renew(self, _refused: str, /) -> str:
-        """Raise AccountRefused: nobody but a person can renew it."""
+        """Raise AccountRefused: only a person can replace it."""
         raise AccountRefused(
             f"amoCRM does not accept the token of {self._source} any more: it has expired or was revoked. "
             f"Make a new long-lived token and write it into sources.{self._source}.api.token"
@@ -45,53 +45,54 @@ class LongLivedToken:
 
 
 class TokenPair(Record):
-    """The two tokens that amoCRM gives together. The refresh token works once."""
+    """An access token and the refresh token that amoCRM issued with it, which works once."""
 
     access: str
     refresh: str
     expires_at: int  # epoch milliseconds
 
     def __repr__(self) -> str:
-        return f"<Pair until {self.expires_at}>"
+        return f"<TokenPair until {self.expires_at}>"
 
     def is_valid_for(self, ms: int) -> bool:
-        """Return whether the access token is good for so much longer."""
+        """Return whether the access token will be valid for so long."""
         return self.expires_at - time.time_ns() // 1_000_000 > ms
 
 
 class TokenStore:
-    """The newest pair of one source: both tokens in one encrypted value, so that neither is ever there alone.
+    """Keeps the newest pair of one source, in one encrypted value, so that no token is ever stored without the other.
 
-    A pair descends from the refresh token that is configured; where another one is written there, it counts no more.
+    A pair descends from the refresh token that is configured: when another one is configured, it is not used any more.
     Every method raises StoreUnavailable.
     """
 
-    def __init__(self, source: str, first: SecretStr, shared: SharedState, vault: Encrypter) -> None:
+    def __init__(self, source: str, first_refresh: SecretStr, shared: SharedState, encrypter: Encrypter) -> None:
         self._source = source
-        self._first = first
+        self._first_refresh = first_refresh
         self._shared = shared
-        self._vault = vault
-        self._seed = token_digest(first.get_secret_value()).encode()
+        self._encrypter = encrypter
+        self._seed = token_digest(first_refresh.get_secret_value()).encode()
         self._key = f"account:{source}:tokens"
 
     async def load(self) -> TokenPair:
         """Return the newest pair; before the first renewal its access token is empty. Raises AccountRefused."""
-        seed, _, sealed = (await self._shared.get(self._key) or b"").partition(b":")
+        seed, _, encrypted = (await self._shared.get(self._key) or b"").partition(b":")
         if seed != self._seed:
-            return TokenPair(access="", refresh=self._first.get_secret_value(), expires_at=0)
-        opened = self._vault.decrypt(sealed)
-        if opened is None:
+            return TokenPair(access="", refresh=self._first_refresh.get_secret_value(), expires_at=0)
+        decrypted = self._encrypter.decrypt(encrypted)
+        if decrypted is None:
             raise AccountRefused(
                 f"the tokens of {self._source} were encrypted with another RELAY_SECRET_KEY: set that one again, or "
                 f"authorise the integration anew and write its sources.{self._source}.api.oauth.refresh_token"
             )
-        return msgspec.json.decode(opened, type=TokenPair)
+        return msgspec.json.decode(decrypted, type=TokenPair)
 
     async def save(self, pair: TokenPair) -> None:
-        """Keep a new pair."""
-        await self._shared.put(self._key, self._seed + b":" + self._vault.encrypt(msgspec.json.encode(pair)), KEPT_MS)
+        """Store a new pair."""
+        encrypted = self._encrypter.encrypt(msgspec.json.encode(pair))
+        await self._shared.put(self._key, self._seed + b":" + encrypted, TTL_MS)
 
 
 def token_digest(token: str) -> str:
-    """Return a name for a token that tells nothing of it."""
+    """Return a digest that identifies a token and does not reveal it."""
     return hashlib.blake2b(token.encode(), digest_size=16, person=b"amo-relay token").hexdigest()

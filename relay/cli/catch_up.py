@@ -52,7 +52,7 @@ async def _catch_up(recovery: CatchUp, store: Store, bounds: tuple[int, int | No
 
 def _format_progress(progress: Progress, source: str, *, dry_run: bool) -> Iterator[str]:
     since, until = format_time(progress.since), format_time(progress.until)
-    yield f"{source}, from {since} to {until}: {progress.told} change(s) were reported by hooks"
+    yield f"{source}, from {since} to {until}: {progress.received} change(s) were reported by hooks"
     yield f"{progress.recovered} {'would be recovered' if dry_run else 'recovered'}"
     if progress.gone:
         yield f"{progress.gone} cannot be recovered: their leads, contacts or companies do not exist any more"

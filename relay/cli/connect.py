@@ -54,7 +54,7 @@ def _format_registration(registration: HookRegistration, source: str, *, enable:
     yield f"{registration.url} in the account of {source}"
     yield from (f"  + {event}" for event in change.added)
     yield from (f"  - {event}" for event in change.removed)
-    if change.needed:
+    if change.needs_update:
         yield f"{'would be ' if dry_run else ''}{'registered' if change.new else 'updated'}: {count}"
     else:
         yield f"nothing {'would change' if dry_run else 'changes'}: {count}"

@@ -17,7 +17,7 @@ def check_references(
     sources = [route.source] if route.source is not None else []
     _check_names((*path, "source"), "source", sources, sections.source_names, report)
     _check_names((*path, "on"), "event", route.on, EVENTS, report)
-    _check_names((*path, "to"), "sink", route.to, sections.sink_types, report)
+    _check_names((*path, "to"), "sink", route.to, sections.types_of_sinks, report)
     _check_content_keys(path, route, sections, sink_types, report)
     _check_fetch(path, route, sections, report)
 
@@ -31,7 +31,7 @@ def _check_names(path: YamlPath, kind: str, names: Iterable[str], known: Iterabl
 def _check_content_keys(
     path: YamlPath, route: RouteSettings, sections: Sections, sink_types: SinkTypes, report: Report
 ) -> None:
-    types = {name: sink_type for name in route.to if (sink_type := sections.sink_types.get(name))}
+    types = {name: sink_type for name in route.to if (sink_type := sections.types_of_sinks.get(name))}
     if len(set(types.values())) > 1:
         listed = ", ".join(f"{name} is {sink_type}" for name, sink_type in types.items())
         report.error((*path, "to"), f"to: sinks of one type only ({listed}): write a route for each")

@@ -46,7 +46,7 @@ class Sections:
     worker: WorkerSection
     subscribers: SubscribersSection
     source_names: frozenset[str]
-    sink_types: Mapping[str, str | None]  # of every sink; None where its type is not known
+    types_of_sinks: Mapping[str, str | None]  # of every sink; None where its type is not known
 
     def secrets(self) -> Iterator[tuple[YamlPath, SecretStr]]:
         """Find every secret of the file, and its path."""
@@ -73,7 +73,7 @@ def read_sections(value: Plain, report: Report, sink_types: SinkTypes) -> Sectio
         worker=file.model("worker", WorkerSection),
         subscribers=file.model("subscribers", SubscribersSection),
         source_names=frozenset(sources),
-        sink_types={name: _type_of(sink, sink_types) for name, sink in sinks.items()},
+        types_of_sinks={name: _type_of(sink, sink_types) for name, sink in sinks.items()},
     )
 
 

@@ -17,7 +17,7 @@ def warn_about_unused(sections: Sections, report: Report) -> None:
     texts = list(_texts([*sections.templates.values(), *contents, *(route.once for route in routes)]))
     template_names = {value for content in contents if isinstance(value := content.get("body"), str)}
     used: Iterable[tuple[str, Iterable[str], Callable[[str], bool]]] = (
-        ("sinks", sections.sink_types, {name for route in routes for name in route.to}.__contains__),
+        ("sinks", sections.types_of_sinks, {name for route in routes for name in route.to}.__contains__),
         ("templates", sections.templates, template_names.__contains__),
         ("tables", sections.tables, lambda name: any(f"'{name}'" in text or f'"{name}"' in text for text in texts)),
     )

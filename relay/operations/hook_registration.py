@@ -30,7 +30,7 @@ async def register_hook(
     accepted = events - frozenset(needed.unknown)
     if needed.disabled and enable and not dry_run:
         await enable_hook(client, address, accepted)
-    elif needed.needed and not dry_run:
+    elif needed.needs_update and not dry_run:
         await set_hook(client, address, accepted)
     return HookRegistration(
         url=mask_secrets(address),

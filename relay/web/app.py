@@ -14,8 +14,9 @@ from starlette.routing import Mount, Route, Router
 from relay.bells import Ringer, broker_settings
 from relay.config.environment import Settings, environ
 from relay.errors import ConfigError
-from relay.live_config import LiveConfig, freeze_startup_objects
+from relay.live_config import LiveConfig
 from relay.logs import configure, log
+from relay.startup import freeze_startup_objects
 from relay.store.access import Access
 from relay.store.connect import connect
 from relay.store.reader import Reader

@@ -23,7 +23,7 @@ SECRET_KEY = "0123456789abcdef0123456789abcdef"
 
 
 class Served:
-    """An account behind a port, in a thread of its own; `amocrm` is looked at and told what to do directly."""
+    """An account behind a port, in a thread of its own; tests use its `amocrm` directly."""
 
     def __init__(self) -> None:
         self.amocrm = FakeAmocrm()
@@ -35,7 +35,7 @@ class Served:
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
 
     def start(self) -> None:
-        self._socket.listen(100)  # who comes before the server has begun waits
+        self._socket.listen(100)  # a connection waits until the server has started
         self._thread.start()
 
     def stop(self) -> None:

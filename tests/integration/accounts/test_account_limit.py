@@ -1,4 +1,4 @@
-"""The account's patience: exact over all workers, and what happens when it ends all the same."""
+"""The account's limit: exact over all workers, and what follows where it is exceeded all the same."""
 
 import asyncio
 import time
@@ -47,7 +47,7 @@ def test_what_is_beyond_the_limit_waits(client, run, served):
     assert served.amocrm.api.request_counts[f"GET {USERS}"] == 12
 
 
-def test_an_account_with_less_patience_is_waited_for(client, run, served):
+def test_a_pause_that_the_account_asks_for_is_waited_for(client, run, served):
     """Somebody else uses up its limit: 429 is answered by everybody's pause, and then by the same request."""
     served.amocrm.limits.rate = 0
     served.amocrm.limits.retry_after = 1
@@ -66,41 +66,41 @@ def test_an_account_with_less_patience_is_waited_for(client, run, served):
     assert served.amocrm.api.request_counts[f"GET {USERS}"] == 2
 
 
-def test_an_account_that_is_shut_is_left_alone_by_everybody(client, run, served):
+def test_a_locked_account_is_asked_by_no_worker(client, run, served):
     served.amocrm.limits.blocked_until = time.monotonic() + 3600
     first, second = client(), client()
     for worker in (first, second, first):
-        with pytest.raises(AccountUnavailable, match="has shut the account's API for too many requests") as caught:
+        with pytest.raises(AccountUnavailable, match="has locked the account's API after too many requests") as caught:
             run(worker.get(USERS))
     assert caught.value.after_ms
     assert caught.value.after_ms > 200_000
     assert served.amocrm.api.request_counts[f"GET {USERS}"] == 1
 
 
-def test_a_closed_account_opens_by_itself_and_not_before(server, namespace, run):
-    async def take() -> float:
+def test_a_pause_ends_by_itself_and_not_before(server, namespace, run):
+    async def paused_seconds() -> float:
         store = connect(server.url, answer_seconds=10)
         try:
             limiter = Limiter(SharedState(store, namespace), Limit(key="account:acme", count=7, per_ms=1000))
             began = time.monotonic()
-            await limiter.close(Pause(ms=50, reason="r"))
-            await limiter.take()
+            await limiter.pause(Pause(ms=50, reason="r"))
+            await limiter.acquire()
             return time.monotonic() - began
         finally:
             await store.aclose()
 
-    assert run(take()) > 0.045  # the clock of the pause counts whole milliseconds
+    assert run(paused_seconds()) > 0.045  # the clock of the pause counts whole milliseconds
 
 
 @pytest.mark.parametrize(
     ("path", "found"),
     [(LEADS, None), ("/api/v4/leads/5", None), ("/api/v4/webhooks", None), ("/api/v4/nothing", None)],
 )
-def test_what_is_not_there_is_none(client, run, path, found):
+def test_what_does_not_exist_is_none(client, run, path, found):
     assert run(client().get(path)) is found
 
 
-def test_pages_are_asked_for_by_their_number(client, run, served):
+def test_pages_are_requested_by_number(client, run, served):
     """The fake names the address of the next page, elsewhere: it is never called."""
     served.amocrm.limits.rate = 1000
     for number in range(5):
@@ -115,7 +115,7 @@ def test_pages_are_asked_for_by_their_number(client, run, served):
     assert run(names(3)) == [["4"]]
 
 
-def test_a_refusal_is_told_in_amocrms_words_without_the_hook_s_token(client, run):
+def test_a_refusal_has_amocrms_message_without_the_hook_s_token(client, run):
     with pytest.raises(AccountRefused) as caught:
         run(client().post("/api/v4/webhooks", {"destination": "mailto:x", "settings": ["add_lead"]}))
     assert str(caught.value) == (

@@ -18,7 +18,7 @@ def test_the_first_request_exchanges_the_configured_token(client, run, served):
     assert served.amocrm.tokens.refreshes == 1
 
 
-def test_an_expired_token_is_renewed_once_whoever_asks(client, run, served):
+def test_an_expired_token_is_renewed_once_for_all_workers(client, run, served):
     """Two workers, three requests each, and not one refresh token is used twice."""
     first, second = client(oauth=True), client(oauth=True)
     run(every(first, second))
@@ -28,7 +28,7 @@ def test_an_expired_token_is_renewed_once_whoever_asks(client, run, served):
     assert (served.amocrm.tokens.refreshes, served.amocrm.tokens.refused) == (2, 0)
 
 
-def test_a_token_that_ends_soon_is_renewed_before_it_is_used(client, run, served):
+def test_a_token_that_expires_soon_is_renewed_before_it_is_used(client, run, served):
     served.amocrm.tokens.lifetime = 30
     worker = client(oauth=True)
     run(worker.get(USERS))
@@ -56,7 +56,7 @@ async def _values(worker, namespace):
     return [await client.get(key) for key in await client.keys(f"{{{namespace}}}:note:*")]
 
 
-def test_a_refresh_token_that_is_refused_is_tried_once_and_told_plainly(client, run, served):
+def test_a_refresh_token_that_is_refused_is_tried_once_and_explained(client, run, served):
     first, second = client(oauth=True), client(oauth=True)
     served.amocrm.tokens.revoke()
     for worker in (first, second, first):
@@ -79,7 +79,7 @@ def test_a_new_refresh_token_in_the_configuration_wins(client, run, served):
     assert run(client(oauth=True, refresh="authorised-again").get(USERS))
 
 
-def test_another_key_is_told_and_nothing_is_lost(client, run, served):
+def test_another_key_is_an_error_and_nothing_is_lost(client, run, served):
     run(client(oauth=True).get(USERS))
     with pytest.raises(AccountRefused, match="encrypted with another RELAY_SECRET_KEY"):
         run(client(secret_key="another key, as long as the first one", oauth=True).get(USERS))
@@ -87,7 +87,7 @@ def test_another_key_is_told_and_nothing_is_lost(client, run, served):
     assert (served.amocrm.tokens.refreshes, served.amocrm.tokens.refused) == (1, 0)
 
 
-def test_a_long_lived_token_that_ended_is_told_plainly(client, run, served):
+def test_a_long_lived_token_that_expired_is_explained(client, run, served):
     served.amocrm.tokens.revoke()
     with pytest.raises(AccountRefused) as caught:
         run(client().get(USERS))

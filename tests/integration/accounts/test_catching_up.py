@@ -1,4 +1,4 @@
-"""A hook switched off is noticed, and what was missed is caught up: exactly that, and once."""
+"""A disabled hook is noticed, and what was missed is caught up: exactly that, and once."""
 
 import itertools
 import json
@@ -112,12 +112,12 @@ class Life:
             self.now += MINUTE
             assert self.run(self.monitor.check_source(job)) == CHECK_EVERY_MS
 
-    def heard(self):
+    def health(self):
         return self.run(load_health(SharedState(self._store.client, self._store.namespace), "acme"))
 
     def diagnosed(self) -> tuple[str, str]:
         """Return what the doctor says of the source."""
-        (diagnosis,) = diagnose_sources({"acme": self.heard()})
+        (diagnosis,) = diagnose_sources({"acme": self.health()})
         return diagnosis.grade, diagnosis.found.partition(",")[0]
 
     def planned(self):
@@ -161,13 +161,13 @@ def test_a_hook_switched_off_for_an_hour_is_noticed_and_healed(life):
     life.listen()
     assert life.diagnosed() == ("bad", "disabled")
     life.listen(60)
-    assert life.heard().silent
+    assert life.health().silent
     assert life.planned() == []
     life.account.hooks[URL].disabled = False
     life.now = time.time_ns() // 1_000_000
     life.listen()
     assert life.diagnosed() == ("good", "its hook is enabled")
-    life.won()  # heard again
+    life.won()  # a hook arrives again
     life.route()
     assert {lead for route, lead in life.delivered() if route == "won"}.isdisjoint(map(str, missed))
 
@@ -179,7 +179,7 @@ def test_a_hook_switched_off_for_an_hour_is_noticed_and_healed(life):
     assert life.catch_up().recovered == 0
 
 
-def test_a_hook_that_is_gone_without_a_word_is_noticed_by_the_silence(life):
+def test_a_hook_that_was_removed_is_noticed_by_the_silence(life):
     rhythm(life)
     del life.account.hooks[URL]
     life.won()
@@ -195,7 +195,7 @@ def test_a_dry_run_counts_and_writes_nothing(run, life, reader):
     for _ in range(3):
         life.won()
     counted = life.catch_up(write=False)
-    assert (counted.told, counted.recovered) == (2, 6)  # a lead and a contact each
+    assert (counted.received, counted.recovered) == (2, 6)  # a lead and a contact each
     assert run(reader.inbox()) == (2 + 1, 0)  # the contact's update is one of them
     life.route()
     assert life.catch_up(write=False).recovered == 6
@@ -213,7 +213,7 @@ def test_caught_up_twice_before_it_is_routed_it_is_there_once(run, life, reader)
     assert life.delivered() == life.expected()
 
 
-def test_cut_off_it_goes_on_where_it_was(run, store, life):
+def test_an_interrupted_catch_up_goes_on_where_it_was(run, store, life):
     life.account.hooks[URL].disabled = True
     for _ in range(60):
         life.won()
@@ -225,7 +225,7 @@ def test_cut_off_it_goes_on_where_it_was(run, store, life):
     assert (again.page, again.until) == (2, now)
 
 
-def test_what_is_recovered_says_so(run, life, reader):
+def test_a_recovered_receipt_is_marked(run, life, reader):
     life.account.hooks[URL].disabled = True
     life.won()
     life.catch_up()
@@ -240,7 +240,7 @@ def test_what_is_recovered_says_so(run, life, reader):
     assert {decode_receipt(raw)[0] for raw in raws.values()} == {Account(id="7039099", subdomain="acme", link=life.url)}
     assert all(receipt.recovered and receipt.user_agent == "amo-relay catch-up" for receipt in receipts)
     assert run(reader.counters())["receipt", "acme", "recovered"] == 2
-    assert run(reader.received("acme")) == 0  # nothing was heard: silence goes on
+    assert run(reader.received("acme")) == 0  # no hook arrived: the silence goes on
 
 
 def test_the_stage_is_that_of_the_change_whatever_came_after(life):
@@ -270,6 +270,6 @@ def test_what_was_missed_and_is_gone_is_counted(life):
     assert (done.recovered, done.gone) == (1, 1)
 
 
-def test_further_back_than_retention_nobody_knows_what_arrived(life):
+def test_further_back_than_retention_is_refused(life):
     with pytest.raises(ConfigError, match="longer ago than retention"):
         life.catch_up(since=8 * 24 * HOUR)

@@ -18,10 +18,10 @@ EVERYTHING = [
 
 
 @pytest.fixture
-def told(run):
-    """Listen for hooks while somebody does something to the account; give their events, with their views."""
+def listen(run):
+    """Return a function that listens for hooks during some work and returns their events."""
 
-    def listen(address_of, work):
+    def events_during(subscribe, work):
         async def listening():
             arrived = []
 
@@ -40,7 +40,7 @@ def told(run):
             await site.start()
             port = runner.addresses[0][1]
             try:
-                address_of(f"http://127.0.0.1:{port}/hooks/acme/token")
+                subscribe(f"http://127.0.0.1:{port}/hooks/acme/token")
                 await asyncio.to_thread(work)
             finally:
                 await runner.cleanup()
@@ -48,7 +48,7 @@ def told(run):
 
         return [(account, event) for account, events in run(listening()) for event in events]
 
-    return listen
+    return events_during
 
 
 @pytest.fixture
@@ -63,24 +63,24 @@ def control(served):
 
 
 @pytest.fixture
-def during(served, told):
-    """Subscribe to everything and give what was told during some work."""
-    return lambda work: told(lambda url: served.amocrm.account.subscribe(url, EVERYTHING), work)
+def events_during(served, listen):
+    """Return a function that does some work and returns the events that hooks reported meanwhile."""
+    return lambda work: listen(lambda url: served.amocrm.account.subscribe(url, EVERYTHING), work)
 
 
 def seen(event):
     return event_views(event)[main_view(event.name)]
 
 
-def test_a_new_lead_with_its_people(during, control):
+def test_a_new_lead_with_its_people(events_during, control):
     """The person's address comes with an update, as in real life."""
     lead = {"name": "Кофемашина", "price": 1500, "Город": "Москва", "Дата отгрузки": 1_763_424_000,
             "company": {"name": "Ромашка"}, "contacts": [{"name": "Вера", "email": "vera@example.com"}]}  # fmt: skip
-    told = during(lambda: control("POST", "leads", lead))
-    assert {account for account, _ in told} == {
+    reported = events_during(lambda: control("POST", "leads", lead))
+    assert {account for account, _ in reported} == {
         Account(id="7039099", subdomain="acme", link="https://acme.amocrm.ru"),
     }
-    events = {event.name: seen(event) for _, event in told}
+    events = {event.name: seen(event) for _, event in reported}
     assert events.keys() == {"add_company", "add_contact", "update_contact", "add_lead"}
     assert (events["add_lead"].name, events["add_lead"].price, events["add_lead"].status_id) == (
         "Кофемашина",
@@ -92,16 +92,16 @@ def test_a_new_lead_with_its_people(during, control):
     assert events["update_contact"].email == "vera@example.com"
 
 
-def test_a_stage_and_a_manager_that_change(during, control):
+def test_a_stage_and_a_manager_that_change(events_during, control):
     (id,) = control("POST", "leads", {"name": "x"})["ids"]
-    told = during(lambda: control("PATCH", f"leads/{id}", {"status_id": 142, "responsible_user_id": 938348}))
-    events = {event.name: seen(event) for _, event in told}
+    reported = events_during(lambda: control("PATCH", f"leads/{id}", {"status_id": 142, "responsible_user_id": 938348}))
+    events = {event.name: seen(event) for _, event in reported}
     assert events.keys() == {"status_lead", "responsible_lead", "update_lead"}
     assert (events["status_lead"].old_status_id, events["status_lead"].status_id) == ("10216995", "142")
     assert events["responsible_lead"].old_responsible_user_id == "102525"
 
 
-def test_a_contact_that_is_handed_over_and_a_lead_that_is_gone(during, control):
+def test_a_contact_that_is_handed_over_and_a_lead_that_is_gone(events_during, control):
     (lead,) = control("POST", "leads", {})["ids"]
     (contact,) = control("POST", "contacts", {"name": "Вера"})["ids"]
 
@@ -109,17 +109,17 @@ def test_a_contact_that_is_handed_over_and_a_lead_that_is_gone(during, control):
         control("PATCH", f"contacts/{contact}", {"responsible_user_id": 938348})
         control("DELETE", f"leads/{lead}")
 
-    (_, handed_over), (_, gone) = during(work)
+    (_, handed_over), (_, gone) = events_during(work)
     assert "responsible_contact" in routable_names(handed_over)
     assert (gone.name, gone.entity_id) == ("delete_lead", str(lead))
 
 
-def test_a_disabled_hook_is_told_nothing_and_everything_is_remembered(during, control, client, run):
+def test_a_disabled_hook_is_sent_nothing_and_everything_is_remembered(events_during, control, client, run):
     def work():
         control("POST", "disable", {})
         assert control("POST", "leads", [{"name": "x"}, {"name": "y"}])["hooks"] == []
 
-    assert during(work) == []
+    assert events_during(work) == []
 
     async def remembered():
         pages = client_.pages("/api/v4/events", "events", {"filter[type]": "lead_added"}, limit=1)
@@ -132,5 +132,5 @@ def test_a_disabled_hook_is_told_nothing_and_everything_is_remembered(during, co
 
 def test_a_listener_that_does_not_answer_is_no_reason_to_fail(served, control):
     served.amocrm.account.subscribe("http://127.0.0.1:9/x", ["add_lead"])
-    told = control("POST", "leads", {})
-    assert told["hooks"] == [{"event": "add_lead", "destination": "http://127.0.0.1:9/x", "status": None}]
+    answer = control("POST", "leads", {})
+    assert answer["hooks"] == [{"event": "add_lead", "destination": "http://127.0.0.1:9/x", "status": None}]

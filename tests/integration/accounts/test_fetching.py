@@ -59,9 +59,9 @@ class Work:
         ids = []
         for lead in leads:
             id, facts = self.account.create("leads", lead)
-            told = hook_body(next(fact for fact in facts if fact.event == "add_lead"))
-            hook = Hook(id=f"r{id}", source="acme", digest=digest(told), timed=True, request_id="",
-                        content_type="application/x-www-form-urlencoded", user_agent="", body=told)  # fmt: skip
+            content = hook_body(next(fact for fact in facts if fact.event == "add_lead"))
+            hook = Hook(id=f"r{id}", source="acme", digest=digest(content), timed=True, request_id="",
+                        content_type="application/x-www-form-urlencoded", user_agent="", body=content)  # fmt: skip
             self.run(self.store.accept([hook]))
             ids.append(id)
         receipts = self.run(self.store.claim_receipts("router", 100, 60_000)).items
@@ -112,7 +112,7 @@ def test_the_buyer_is_in_what_goes_out(work):
     assert {one.id for one in claimed.items} == {one.id for one in made.values()}
 
 
-def test_leads_are_looked_up_once_in_a_while_however_many_routes_ask(work):
+def test_leads_are_looked_up_once_a_minute_for_all_routes(work):
     work.route(*[{"contacts": [{"email": "a@x.example"}]} for _ in range(40)])
     work.fetch()
     assert work.asked() == 1
@@ -128,19 +128,19 @@ def test_leads_are_looked_up_once_in_a_while_however_many_routes_ask(work):
         ({"contacts": [{"name": "Тест", "email": "t@x.example"}]}, "where: not did not hold"),
     ],
 )
-def test_who_is_not_there_is_skipped_with_the_reason(work, lead, reason):
+def test_a_delivery_without_the_person_it_needs_is_skipped_with_the_reason(work, lead, reason):
     (id,) = work.route(lead)
     work.fetch()
     found = work.deliveries(id)["buyer"]
     assert (found.state, found.reason) == (DeliveryState.SKIPPED, reason.format(id=id))
 
 
-def test_what_the_hook_can_answer_asks_nobody(work):
+def test_what_the_hook_can_answer_needs_no_look_up(work):
     (id,) = work.route({"price": 5000})
     assert list(work.deliveries(id)) == ["second"]
 
 
-def test_a_lead_that_is_gone_is_skipped(work):
+def test_a_delivery_of_a_lead_that_does_not_exist_is_skipped(work):
     (id,) = work.route({})
     work.account.delete("leads", id)
     work.fetch()

@@ -1,8 +1,8 @@
-"""Who stands behind leads, in few requests."""
+"""The people behind leads, in few requests."""
 
 import pytest
 
-from relay.accounts.lookups import BATCH, fetch_people
+from relay.accounts.lookups import BATCH_SIZE, fetch_people
 from relay.accounts.names import fetch_names
 from relay.amocrm.views import fetched_view
 
@@ -35,14 +35,14 @@ def test_the_people_behind_a_lead(client, run, account):
     assert (found.responsible["name"], found.responsible["phone"]) == ("Анна Смирнова", "+79161234567")
 
 
-def test_the_main_contact_comes_first_wherever_it_stands(client, run, account):
+def test_the_main_contact_comes_first_in_whatever_order(client, run, account):
     id, _ = account.create("leads", {"contacts": [{"name": "Олег"}, {"name": "Вера"}]})
     for contact in account.records["leads"][id]["_embedded"]["contacts"]:
         contact["is_main"] = not contact["is_main"]
     assert people(run, client(), [id])[str(id)].contact["name"] == "Вера"
 
 
-def test_a_lead_alone_has_nobody_and_one_that_is_gone_is_left_out(client, run, account):
+def test_a_lead_without_people_and_one_that_does_not_exist(client, run, account):
     id, _ = account.create("leads", {"name": "Одна", "responsible_user_id": 1})
     found = people(run, client(), [id, 999])
     assert list(found) == [str(id)]
@@ -51,15 +51,15 @@ def test_a_lead_alone_has_nobody_and_one_that_is_gone_is_left_out(client, run, a
 
 
 def test_many_leads_take_few_requests_and_only_what_was_asked_for(client, run, account, served):
-    ids = [account.create("leads", {"contacts": [{"email": f"{n}@example.com"}]})[0] for n in range(2 * BATCH)]
+    ids = [account.create("leads", {"contacts": [{"email": f"{n}@example.com"}]})[0] for n in range(2 * BATCH_SIZE)]
     found = people(run, client(rate=(1000, 1000)), ids, ["contacts"])
     assert [fetched_view("contact", found[str(id)].contact).email for id in ids] == [
-        f"{n}@example.com" for n in range(2 * BATCH)
+        f"{n}@example.com" for n in range(2 * BATCH_SIZE)
     ]
     assert served.amocrm.api.request_counts == {"GET /api/v4/leads": 2, "GET /api/v4/contacts": 2}
 
 
-def test_nobody_asked_for_is_nobody_asked(client, run, served):
+def test_no_leads_need_no_request(client, run, served):
     assert people(run, client(), []) == {}
     assert not served.amocrm.api.request_counts
 

@@ -17,12 +17,14 @@ JSON, PROBLEM, HTML = "application/hal+json", "application/problem+json", "text/
 
 def answer(status: int, body: object = b"", kind: str = JSON, **headers: str) -> Response:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    told = CIMultiDict({"Content-Type": kind, **{name.replace("_", "-"): value for name, value in headers.items()}})
-    return Response(status=status, headers=told, body=raw)
+    response_headers = CIMultiDict(
+        {"Content-Type": kind, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    )
+    return Response(status=status, headers=response_headers, body=raw)
 
 
 @pytest.mark.parametrize(
-    ("said", "tried", "ms"),
+    ("answered", "tries", "ms"),
     [
         (answer(429), 0, 1_000),
         (answer(429), 2, 4_000),  # 1 s, doubled twice
@@ -33,21 +35,21 @@ def answer(status: int, body: object = b"", kind: str = JSON, **headers: str) ->
         (answer(403, b"<html>", HTML, retry_after="60"), 0, 60_000),
     ],
 )
-def test_too_many_requests_are_answered_with_a_pause(said: Response, tried: int, ms: int) -> None:
-    found = required_pause(said, tried, NOW)
+def test_too_many_requests_are_answered_with_a_pause(answered: Response, tries: int, ms: int) -> None:
+    found = required_pause(answered, tries, NOW)
     assert isinstance(found, Pause)
     assert found.ms == ms
 
 
 @pytest.mark.parametrize(
-    "said", [answer(200), answer(401), answer(403, {}, PROBLEM), answer(500), answer(503, retry_after="5")]
+    "answered", [answer(200), answer(401), answer(403, {}, PROBLEM), answer(500), answer(503, retry_after="5")]
 )
-def test_nothing_else_is_a_pause_for_everybody(said: Response) -> None:
-    assert required_pause(said, 0, NOW) is None
+def test_nothing_else_is_a_pause_for_everybody(answered: Response) -> None:
+    assert required_pause(answered, 0, NOW) is None
 
 
 @pytest.mark.parametrize(
-    ("said", "found"),
+    ("answered", "found"),
     [
         (answer(200, {"id": 1}), {"id": 1}),
         (answer(201, {"id": 1}), {"id": 1}),
@@ -56,31 +58,31 @@ def test_nothing_else_is_a_pause_for_everybody(said: Response) -> None:
         (answer(404, {"title": "Not Found"}, PROBLEM), None),
     ],
 )
-def test_what_an_answer_holds(said: Response, found: object) -> None:
-    assert parse_answer(WHAT, said) == found
+def test_the_content_of_an_answer(answered: Response, found: object) -> None:
+    assert parse_answer(WHAT, answered) == found
 
 
 @pytest.mark.parametrize(
-    ("said", "text"),
+    ("answered", "text"),
     [
         (answer(400, INVALID, PROBLEM), "amoCRM refuses with 400: Bad Request; settings: no"),
         (answer(401, b"", PROBLEM), "amoCRM refuses with 401: our token is not accepted"),
         (answer(402, b"x", HTML), "amoCRM refuses with 402: the account is not paid for"),
         (answer(403, {"detail": "no rights"}, PROBLEM), "amoCRM refuses with 403: no rights"),
-        (answer(404, b"<html>", HTML), "nothing of amoCRM's is at this address (404): is api.url right?"),
-        (answer(301, location="https://x.kommo.com/?b=c"), "amoCRM sends us on to x.kommo.com: is api.url right?"),
-        (answer(302, location="https://["), "amoCRM sends us on to nowhere: is api.url right?"),
+        (answer(404, b"<html>", HTML), "amoCRM's API is not at this address (404): is api.url right?"),
+        (answer(301, location="https://x.kommo.com/?b=c"), "amoCRM redirects to x.kommo.com: is api.url right?"),
+        (answer(302, location="https://["), "amoCRM redirects to nowhere: is api.url right?"),
         (answer(418), "amoCRM refuses with 418"),
     ],
 )  # fmt: skip
-def test_what_will_never_work_is_refused_with_its_reason(said: Response, text: str) -> None:
+def test_what_will_never_work_is_refused_with_its_reason(answered: Response, text: str) -> None:
     with pytest.raises(AccountRefused) as caught:
-        parse_answer(WHAT, said)
+        parse_answer(WHAT, answered)
     assert str(caught.value) == f"{WHAT}: {text}"
 
 
 @pytest.mark.parametrize(
-    "said",
+    "answered",
     [
         answer(500),
         answer(503),
@@ -91,6 +93,6 @@ def test_what_will_never_work_is_refused_with_its_reason(said: Response, text: s
         Response(status=200, headers={}, body=b'{"id": 1}', truncated=True),
     ],
 )
-def test_what_may_work_later_is_unavailable(said: Response) -> None:
+def test_what_may_work_later_is_unavailable(answered: Response) -> None:
     with pytest.raises(AccountUnavailable):
-        parse_answer(WHAT, said)
+        parse_answer(WHAT, answered)

@@ -1,4 +1,4 @@
-"""What the store holds of a secret tells nothing without the key."""
+"""What the store holds of a secret reveals nothing without the key."""
 
 from pydantic import SecretStr
 
@@ -7,15 +7,15 @@ from relay.accounts.encryption import Encrypter
 KEY = SecretStr("0123456789abcdef0123456789abcdef")
 
 
-def test_only_the_key_opens() -> None:
-    sealed = Encrypter(KEY).encrypt(b"hush-hush")
-    assert b"hush" not in sealed
-    assert Encrypter(KEY).decrypt(sealed) == b"hush-hush"
-    assert Encrypter(SecretStr("another key, as long as the first")).decrypt(sealed) is None
+def test_only_the_key_decrypts() -> None:
+    encrypted = Encrypter(KEY).encrypt(b"hush-hush")
+    assert b"hush" not in encrypted
+    assert Encrypter(KEY).decrypt(encrypted) == b"hush-hush"
+    assert Encrypter(SecretStr("another key, as long as the first")).decrypt(encrypted) is None
 
 
-def test_what_was_changed_does_not_open() -> None:
-    sealed = bytearray(Encrypter(KEY).encrypt(b"hush-hush"))
-    sealed[40] ^= 1
-    assert Encrypter(KEY).decrypt(bytes(sealed)) is None
+def test_what_was_changed_is_not_decrypted() -> None:
+    encrypted = bytearray(Encrypter(KEY).encrypt(b"hush-hush"))
+    encrypted[40] ^= 1
+    assert Encrypter(KEY).decrypt(bytes(encrypted)) is None
     assert Encrypter(KEY).decrypt(b"") is None

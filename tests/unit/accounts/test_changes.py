@@ -1,4 +1,4 @@
-"""What the account remembers, as its hooks would have told it; and which of it they did tell."""
+"""The changes that the account remembers, as events of its hooks; and which of them hooks did report."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.accounts.history import AccountChange, changes_from_events, event_from_change, event_names
+from relay.accounts.changes import AccountChange, changes_from_events, event_from_change, event_names
 from relay.accounts.matching import CLOCK_TOLERANCE_S, MAX_DELAY_S, ReceivedEvent, find_missing, received_event
 from relay.amocrm.events import decode_receipt, encode_event, routable_names
 from relay.model import Account, Receipt
@@ -25,7 +25,7 @@ def item(kind: str, entity: str = "lead", **more) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("event", "expected"),
     [
         (item("lead_added"), ["add_lead"]),
         (item("contact_deleted", "contact"), ["delete_contact"]),
@@ -42,8 +42,8 @@ def item(kind: str, entity: str = "lead", **more) -> dict:
         (item("task_added", "task"), []),
     ],
 )
-def test_each_kind_of_event_is_what_its_hooks_tell(told, expected):
-    assert [fact.name for fact in changes_from_events([told])] == expected
+def test_each_kind_of_event_is_the_changes_that_its_hooks_report(event, expected):
+    assert [change.name for change in changes_from_events([event])] == expected
 
 
 def test_what_was_saved_together_is_one_hook():
@@ -53,10 +53,10 @@ def test_what_was_saved_together_is_one_hook():
     )
 
 
-def test_a_fact_is_written_as_amocrm_writes_it():
-    (fact, _) = changes_from_events([item("lead_status_changed", **STAGES)])
+def test_a_change_is_written_as_amocrm_writes_it():
+    (change, _) = changes_from_events([item("lead_status_changed", **STAGES)])
     record = {"id": 5, "name": "Сделка", "status_id": 143, "pipeline_id": 7, "price": 1500, "updated_at": AT + 900}
-    event = event_from_change(fact, "acme", ACME, record)
+    event = event_from_change(change, "acme", ACME, record)
     assert event is not None
     account, (again,) = decode_receipt(
         Receipt(id=event.receipt_id, source="acme", received_at=0, body=encode_event(event))
@@ -72,15 +72,15 @@ def test_a_fact_is_written_as_amocrm_writes_it():
     }  # fmt: skip
 
 
-def test_a_person_who_was_handed_over_is_told_as_an_update_with_the_old_user():
+def test_a_new_responsible_user_of_a_person_is_an_update_with_the_old_user():
     before = [{"responsible_user": {"id": 3}}]
-    (fact,) = changes_from_events([item("entity_responsible_changed", "contact", value_before=before)])
-    event = event_from_change(fact, "acme", ACME, {"id": 5, "name": "Анна", "responsible_user_id": 4})
+    (change,) = changes_from_events([item("entity_responsible_changed", "contact", value_before=before)])
+    event = event_from_change(change, "acme", ACME, {"id": 5, "name": "Анна", "responsible_user_id": 4})
     assert event is not None
-    assert routable_names(event) == event_names(fact) == {"update_contact", "responsible_contact"}
+    assert routable_names(event) == event_names(change) == {"update_contact", "responsible_contact"}
 
 
-def test_what_is_gone_can_be_told_only_where_it_was_deleted():
+def test_a_change_of_what_does_not_exist_any_more_has_an_event_only_where_it_is_the_delete():
     added, deleted = changes_from_events([item("lead_added"), item("lead_deleted")])
     assert event_from_change(added, "acme", ACME, None) is None
     assert event_from_change(deleted, "acme", ACME, None) is not None
@@ -88,14 +88,14 @@ def test_what_is_gone_can_be_told_only_where_it_was_deleted():
 
 @given(st.integers(0, 2**31), st.integers(0, 99))
 def test_its_receipt_has_always_the_same_id_a_uuid_of_its_second(at, lead):
-    fact = AccountChange(entity="lead", action="add", entity_id=str(lead), at=at, by="1", own={})
-    id = UUID(fact.receipt_id("acme"))
-    assert str(id) == fact.receipt_id("acme") != fact.receipt_id("beta")
+    change = AccountChange(entity="lead", action="add", entity_id=str(lead), at=at, user_id="1", details={})
+    id = UUID(change.receipt_id("acme"))
+    assert str(id) == change.receipt_id("acme") != change.receipt_id("beta")
     assert (id.version, id.variant, id.int >> 80) == (7, "specified in RFC 4122", at * 1000)
 
 
-def fact(at: int = AT, action: str = "update", **own: str) -> AccountChange:
-    return AccountChange(entity="lead", action=action, entity_id="5", at=at, by="1", own=own)
+def change(at: int = AT, action: str = "update", **details: str) -> AccountChange:
+    return AccountChange(entity="lead", action=action, entity_id="5", at=at, user_id="1", details=details)
 
 
 def seen(id: str = "r.0", at: int = AT, name: str = "update_lead", **more) -> ReceivedEvent:
@@ -103,7 +103,7 @@ def seen(id: str = "r.0", at: int = AT, name: str = "update_lead", **more) -> Re
 
 
 @pytest.mark.parametrize(
-    ("one", "told"),
+    ("event", "reported"),
     [
         (seen(), True),
         (seen(at=AT + CLOCK_TOLERANCE_S), True),
@@ -115,27 +115,27 @@ def seen(id: str = "r.0", at: int = AT, name: str = "update_lead", **more) -> Re
         (seen(entity_id="6"), False),
     ],
 )
-def test_a_hook_tells_the_fact_of_its_name_thing_and_time(one, told):
-    assert find_missing([fact()], [one], set()) == ([] if told else [fact()])
+def test_an_event_reports_the_change_of_its_name_entity_and_time(event, reported):
+    assert find_missing([change()], [event], set()) == ([] if reported else [change()])
 
 
-def test_a_stage_is_told_by_the_hook_of_that_stage():
-    won, lost = fact(action="status", status_id="142"), fact(action="status", status_id="143")
+def test_a_new_stage_is_reported_by_the_event_of_that_stage():
+    won, lost = change(action="status", status_id="142"), change(action="status", status_id="143")
     assert find_missing([lost, won], [seen(name="status_lead", status="142")], set()) == [lost]
 
 
-def test_one_hook_tells_one_fact_the_nearest():
-    early, late = fact(AT), fact(AT + 20)
+def test_one_event_reports_one_change_the_nearest_in_time():
+    early, late = change(AT), change(AT + 20)
     assert find_missing([early, late], [seen(at=AT + 19)], set()) == [early]
 
 
-def test_a_hook_that_has_told_something_tells_nothing_on_the_next_page():
+def test_an_event_that_reported_a_change_reports_none_on_the_next_page():
     used: set[str] = set()
-    assert find_missing([fact()], [seen()], used) == []
-    assert find_missing([fact(AT + 1)], [seen()], used) == [fact(AT + 1)]
+    assert find_missing([change()], [seen()], used) == []
+    assert find_missing([change(AT + 1)], [seen()], used) == [change(AT + 1)]
 
 
-def test_what_a_hook_says_of_time_counts_before_its_arrival():
+def test_the_time_in_a_hook_counts_and_not_its_arrival():
     receipt = Receipt(
         id="r", source="acme", received_at=9_000, body=b"leads[update][0][id]=5&leads[update][0][last_modified]=7"
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relay.accounts.shapes import to_hook_shape
+from relay.accounts.hook_shape import to_hook_shape
 from relay.amocrm.custom_fields import CustomFields
 from relay.amocrm.views import event_views
 from relay.model import Account, Event
