@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from relay.model import CompletedLookup, Limit, NewDelivery, Receipt, RoutedReceipt
+from relay.model import CompletedLookup, Limit, NewDelivery, RoutedReceipt
 from relay.store.keys import account_queue, sink_queue
 from relay.store.records import Hook, Settlement
 from relay.store.wire import ClaimRequest, DeliveryRow, HookRow, LookupRow, RoutedRow, SettlementRow, SettleRequest
@@ -11,14 +11,14 @@ from relay.store.wire import ClaimRequest, DeliveryRow, HookRow, LookupRow, Rout
 def hook_row(hook: Hook) -> HookRow:
     """Put a hook into a request, all but its body."""
     return HookRow(
-        id=hook.id,
-        source=hook.source,
-        digest=hook.digest,
-        timed=hook.timed,
-        request_id=hook.request_id,
-        content_type=hook.content_type,
-        user_agent=hook.user_agent,
-        recovered=hook.recovered,
+        hook.id,
+        hook.source,
+        hook.digest,
+        hook.timed,
+        hook.request_id,
+        hook.content_type,
+        hook.user_agent,
+        hook.recovered,
     )
 
 
@@ -52,52 +52,44 @@ def settle_request(queue: str, counted: str, items: Sequence[Settlement], counts
 
 
 def _settlement_row(item: Settlement) -> SettlementRow:
-    decision = item.decision
+    delivery, decision = item.delivery, item.decision
     return SettlementRow(
-        id=item.delivery.id,
-        token=item.delivery.token,
-        outcome=item.outcome,
-        state=decision.state,
-        reason=decision.reason,
-        delay_ms=decision.delay_ms,
-        consumed=decision.consumed,
-        gate_ms=decision.gate_ms,
-        gate_route=item.delivery.route if decision.gate_scope == "route" else "",
-        keeps_mark=decision.keeps_mark,
+        delivery.id,
+        delivery.token,
+        item.outcome,
+        decision.state,
+        decision.reason,
+        decision.delay_ms,
+        decision.consumed,
+        decision.gate_ms,
+        delivery.route if decision.gate_scope == "route" else "",
+        decision.keeps_mark,
     )
 
 
 def routed_row(part: RoutedReceipt, blobs: list[bytes]) -> RoutedRow:
     """Put what became of a receipt into a request, its bodies and contents into `blobs`."""
-    body = _number_blob(part.packed, blobs) if part.last and part.packed is not None else 0
-    return RoutedRow(
-        id=part.receipt.id,
-        last=part.last,
-        state=part.state,
-        reason=part.reason,
-        config=part.config,
-        body=body,
-        events=part.events,
-        deliveries=[_delivery_row(part.receipt, one, _number_blob(one.content, blobs)) for one in part.deliveries],
-    )
+    body, deliveries, source = 0, [], part.receipt.source
+    if part.last and part.packed is not None:
+        blobs.append(part.packed)
+        body = len(blobs)
+    for delivery in part.deliveries:
+        blobs.append(delivery.content)
+        deliveries.append(_delivery_row(delivery, source, len(blobs)))
+    return RoutedRow(part.receipt.id, part.last, part.state, part.reason, part.config, body, part.events, deliveries)
 
 
-def _number_blob(blob: bytes, blobs: list[bytes]) -> int:
-    blobs.append(blob)
-    return len(blobs)
-
-
-def _delivery_row(receipt: Receipt, delivery: NewDelivery, content: int) -> DeliveryRow:
+def _delivery_row(delivery: NewDelivery, source: str, content: int) -> DeliveryRow:
     return DeliveryRow(
-        id=delivery.id,
-        event_id=delivery.event_id,
-        sink=delivery.sink,
-        route=delivery.route,
-        once=delivery.once,
-        state=delivery.state,
-        reason=delivery.reason,
-        content=content,
-        queue=account_queue(receipt.source) if delivery.needs_lookup else sink_queue(delivery.sink),
+        delivery.id,
+        delivery.event_id,
+        delivery.sink,
+        delivery.route,
+        delivery.once,
+        delivery.state,
+        delivery.reason,
+        content,
+        account_queue(source) if delivery.needs_lookup else sink_queue(delivery.sink),
     )
 
 

@@ -2,6 +2,8 @@
 
 A request is a map. Its rows, and the rows of an answer, are arrays: their order is written here, and
 tests/unit/store/test_wire.py checks that the scripts have the same. Bodies, contents and attempts go beside it.
+
+Rows that there are thousands of are made by position (`kw_only=False`): in half the time of keywords.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,7 +78,7 @@ class ClaimedJob(Record, array_like=True):
     args: str = field(name=JobField.ARGS)
 
 
-class HookRow(Record, array_like=True):
+class HookRow(Record, array_like=True, kw_only=False):
     """A hook to accept; its body goes beside the request."""
 
     id: str
@@ -89,7 +91,7 @@ class HookRow(Record, array_like=True):
     recovered: bool
 
 
-class DeliveryRow(Record, array_like=True):
+class DeliveryRow(Record, array_like=True, kw_only=False):
     """A delivery that routing made. `content` numbers the blob."""
 
     id: str
@@ -103,7 +105,7 @@ class DeliveryRow(Record, array_like=True):
     queue: str  # where it waits first
 
 
-class RoutedRow(Record):
+class RoutedRow(Record, kw_only=False):
     """What became of a receipt, or of a part of it. `body` numbers the blob that replaces its body; 0: keep it."""
 
     id: str
@@ -116,7 +118,7 @@ class RoutedRow(Record):
     deliveries: Sequence[DeliveryRow]
 
 
-class SettlementRow(Record, array_like=True):
+class SettlementRow(Record, array_like=True, kw_only=False):
     """What an attempt came to, and what is to be done."""
 
     id: str
