@@ -2,7 +2,7 @@
 
 
 class RelayError(Exception):
-    """Something the relay can explain."""
+    """An error that the relay can explain to a person."""
 
 
 class Malformed(RelayError):
@@ -30,7 +30,7 @@ class MissingValue(RelayError):
 
 
 class SkipDelivery(RelayError):
-    """Nothing is wrong, but there is nobody to deliver to. Settled as skipped, with the reason."""
+    """There is nobody to deliver to, and nothing is wrong. Settled as skipped, with the reason."""
 
 
 class RejectDelivery(RelayError):
@@ -38,11 +38,11 @@ class RejectDelivery(RelayError):
 
 
 class StoreUnavailable(RelayError):
-    """The store cannot take or give anything now. Try again later."""
+    """The store cannot be read or written now. Try again later."""
 
 
 class AccountRefused(RelayError):
-    """amoCRM will not do this for us, however often it is asked: credentials, rights or the request are wrong."""
+    """amoCRM refuses, however often it is asked: credentials, rights or the request are wrong."""
 
 
 class AccountUnavailable(RelayError):
@@ -54,4 +54,4 @@ class AccountUnavailable(RelayError):
 
 
 class LimitReached(RelayError):
-    """There is as much of it as there may be. Something must be removed first."""
+    """As many exist as may exist. Something must be removed first."""

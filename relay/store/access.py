@@ -1,4 +1,4 @@
-"""Who may enter: wrong credentials counted for all web processes together, and sessions that last a while."""
+"""Limit wrong logins to the subscription API over all web processes, and keep its sessions."""
 
 from hashlib import sha256
 
@@ -16,23 +16,22 @@ _CHECK_LOGIN_RATE = Script("check_login_rate")
 
 
 class Access:
-    """Counters and sessions of one relay. Every method raises StoreUnavailable. No login or session stands in a key."""
+    """Counters and sessions of one relay; keys hold digests only. Every method raises StoreUnavailable."""
 
     def __init__(self, client: Redis, namespace: str = "relay") -> None:
         self._client = client
         self._keys = Keys(namespace)
         self._call = Caller(client, self._keys.prefix)
 
-    async def check_login_rate(self, kind: str, login: str, right: bool) -> tuple[int, int]:
-        """Count credentials if they were wrong. Answers for how long the login, and everybody, must wait (ms; 0: not).
+    async def check_login_rate(self, kind: str, login: str, correct: bool) -> tuple[int, int]:
+        """Count credentials if they were wrong. Returns how long the login, and the kind, must wait (ms; 0: not).
 
-        Everybody: who comes with credentials of this kind. `login` is empty where the credentials name none. Who must
-        wait is not let in with right ones either.
+        `login` is empty where credentials of this kind name none. While either must wait, right ones are refused too.
         """
         request = {
             "kind": kind,
             "login": _digest(login) if login else "",
-            "right": right,
+            "correct": correct,
             "most": WRONG_PER_LOGIN,
             "ms": PER_LOGIN_MS,
             "most_of_all": WRONG_OF_ALL,
@@ -41,11 +40,11 @@ class Access:
         return _WAITS.decode(await self._call(_CHECK_LOGIN_RATE, request))
 
     async def open_session(self, id: str, proof: str) -> None:
-        """Keep what proves whose session this is for a quarter of an hour."""
+        """Store for SESSION_SECONDS what proves whose session this is."""
         await run_command(self._client.set(self._keys.session(_digest(id)), proof, ex=SESSION_SECONDS))
 
     async def session(self, id: str) -> str:
-        """Return the proof of a session; empty where there is none, or none any more."""
+        """Return the proof of a session; empty where there is no such session, or it has ended."""
         return (await run_command(self._client.get(self._keys.session(_digest(id)))) or b"").decode()
 
 

@@ -16,7 +16,7 @@ CONNECT_SECONDS = 1.5
 def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
     """Return a client that waits `answer_seconds` for an answer and repeats nothing by itself.
 
-    Scripts are harmless to repeat, but only the caller knows how long it may take.
+    Scripts are harmless to repeat, but only the caller knows for how long it may be tried.
     """
     address, tls = redis_options(url)
     pool = BlockingConnectionPool.from_url(
@@ -34,7 +34,7 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
 
 
 def _packing(kind: type[AbstractConnection]) -> type[AbstractConnection]:
-    """Have hiredis write commands too: redis-py does it in Python, at a microsecond and more an argument."""
+    """Return a connection class whose commands hiredis packs: redis-py takes a microsecond and more for an argument."""
 
     class Packing(kind):  # type: ignore[misc,valid-type]
         def pack_command(self, *args: Any) -> list[bytes]:

@@ -1,39 +1,40 @@
-"""Look at the store: what it survives, how full it is, whether it can be written to."""
+"""Examine the store: what it survives, how full it is, whether it can be written to."""
 
 import time
-from dataclasses import dataclass
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from relay.errors import StoreUnavailable
+from relay.model import Record
 from relay.store.commands import run_command
 
-FULL_AT = 0.85  # of maxmemory: what is inside must still be worked off
+FULL_AT = 0.85  # of maxmemory: deliveries must still have room to finish
 _EVERYSEC_MS = 150  # a WAITAOF slower than this waited for the second to end
 _GRADES = {"always": "fsync", "everysec": "everysec"}  # by appendfsync; "no" leaves it to the system, for half a minute
 
 
-@dataclass(frozen=True)
-class MemoryUse:
-    """How full the store is, in bytes. A limit of 0 is none."""
+class MemoryUse(Record):
+    """How full the store is, in bytes. A limit of 0: there is none."""
 
     used: int
     limit: int
 
     @property
     def full(self) -> bool:
-        """Whether hooks must be refused, so that the rest can be worked off."""
+        """Return whether hooks must be refused, so that what is stored can be finished."""
         return self.limit > 0 and self.used >= self.limit * FULL_AT
 
 
-@dataclass(frozen=True)
-class Durability:
-    """What the store survives: `fsync` a crash of its machine, `everysec` may lose a second, `memory` everything."""
+class Durability(Record):
+    """What the store survives.
+
+    `fsync`: a crash of its machine; `everysec`: a crash, but for the last second; `memory`: nothing survives a restart.
+    """
 
     grade: str
     replicas: int
-    policy: str  # what it evicts; "noeviction" is right
+    policy: str  # which keys it evicts when it is full; "noeviction" is right
 
     def __str__(self) -> str:
         return self.grade + ("+replica" if self.replicas else "")
@@ -46,9 +47,9 @@ async def read_memory_use(client: Redis) -> MemoryUse:
 
 
 async def read_durability(client: Redis, probe_key: str) -> Durability:
-    """Grade the store by what it says of itself, or where it may not say, by timing a write to its place on disk.
+    """Grade the store by its configuration, or where that may not be read, by timing a write to disk.
 
-    The timing is the lesser witness: Valkey 9.1 with everysec answers WAITAOF before it has synced.
+    The timing is less reliable: Valkey 9.1 with everysec answers WAITAOF before it has synced.
     Raises StoreUnavailable.
     """
     replication, memory = await run_command(client.info("replication")), await run_command(client.info("memory"))
@@ -56,28 +57,30 @@ async def read_durability(client: Redis, probe_key: str) -> Durability:
         raise StoreUnavailable("the store is a replica: it takes no writes; give REDIS_URL the master's address")
     grade = await run_command(_grade(client, probe_key))
     return Durability(
-        grade, int(replication.get("connected_slaves", 0)), str(memory.get("maxmemory_policy", "unknown"))
+        grade=grade,
+        replicas=int(replication.get("connected_slaves", 0)),
+        policy=str(memory.get("maxmemory_policy", "unknown")),
     )
 
 
 async def _grade(client: Redis, probe_key: str) -> str:
-    await client.set(probe_key, "1", px=60_000)  # whether it can be written to
+    await client.set(probe_key, "1", px=60_000)  # fails where it cannot be written to
     try:
-        said = await client.config_get("append*")
+        settings = await client.config_get("append*")
     except ResponseError:  # managed servers forbid it
-        said = {}
-    if "appendfsync" not in said:
-        return await _probed(client, probe_key)
-    return _GRADES.get(said["appendfsync"] or "", "memory") if said["appendonly"] == "yes" else "memory"
+        settings = {}
+    if "appendfsync" not in settings:
+        return await _grade_by_timing(client, probe_key)
+    return _GRADES.get(settings["appendfsync"] or "", "memory") if settings["appendonly"] == "yes" else "memory"
 
 
-async def _probed(client: Redis, probe_key: str) -> str:
-    async with client.client() as one:  # WAITAOF speaks of the writes of its own connection
+async def _grade_by_timing(client: Redis, probe_key: str) -> str:
+    async with client.client() as connection:  # WAITAOF is about the writes of its own connection
         try:
-            # A store that syncs every second does so at once if it was idle, and any store is slow for once.
+            # A store that syncs every second does so at once if it was idle, and any store may be slow once.
             slow = 0
             for _ in range(3):
-                slow += await _to_disk_ms(one, probe_key) > _EVERYSEC_MS
+                slow += await _sync_ms(connection, probe_key) > _EVERYSEC_MS
                 if slow == 2:
                     return "everysec"
         except ResponseError:  # no append-only file, or a server before 7.2
@@ -85,10 +88,11 @@ async def _probed(client: Redis, probe_key: str) -> str:
     return "fsync"
 
 
-async def _to_disk_ms(one: Redis, probe_key: str) -> float:
-    await one.set(probe_key, "1", px=60_000)
+async def _sync_ms(connection: Redis, probe_key: str) -> float:
+    """Return how long a write takes to be on disk."""
+    await connection.set(probe_key, "1", px=60_000)
     began = time.monotonic()
-    synced, _ = await one.waitaof(1, 0, 1500)
+    synced, _ = await connection.waitaof(1, 0, 1500)
     return (time.monotonic() - began) * 1000 if synced else float("inf")
 
 

@@ -1,4 +1,4 @@
-"""Read the store for people: receipts, events, deliveries with their stories, and the state of the sinks."""
+"""Read the store for people and metrics: receipts, events, deliveries, stories, and the state of the sinks."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 from relay.model import Attempt, Receipt
 from relay.store.commands import run_command
-from relay.store.keys import INBOX, JOBS, Keys, account_queue, sink_queue
+from relay.store.keys import INBOX, JOBS, Counter, Keys, account_queue, sink_queue
 from relay.store.stored import (
     RAW_FIELDS,
     SinkState,
@@ -24,7 +24,7 @@ PAGE = 100  # records read in one round trip
 
 
 class Reader:
-    """Reads; changes nothing. Every method raises StoreUnavailable."""
+    """Reads the store of one relay and changes nothing. Every method raises StoreUnavailable."""
 
     def __init__(self, client: Redis, namespace: str = "relay") -> None:
         self.client = client
@@ -36,7 +36,7 @@ class Reader:
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def receipt_ids(self, *, since: int | None = None, until: int | None = None) -> AsyncIterator[str]:
-        """Return ids of receipts, newest first, that arrived within the bounds."""
+        """Yield the ids of receipts that arrived within the bounds, newest first."""
         high = "+inf" if until is None else str(until)
         low = "-inf" if since is None else str(since)
         start = 0
@@ -99,7 +99,7 @@ class Reader:
         ]
 
     async def events_of(self, source: str, entity: str, id: str) -> list[str]:
-        """Return the ids of the events of one lead, contact…, oldest first."""
+        """Return the ids of the events of one lead, contact and so on, oldest first."""
         found = await run_command(self.client.smembers(self.keys.events_of(source, entity, id)))
         return sorted(event.decode() for event in found)
 
@@ -112,7 +112,7 @@ class Reader:
             return [id.decode() for ids in await run_command(pipe.execute()) for id in ids]
 
     async def sinks(self) -> list[SinkState]:
-        """Read how every sink that ever was registered stands."""
+        """Read the state of every sink that was ever registered."""
         types = {
             name.decode(): kind.decode()
             for name, kind in (await run_command(self.client.hgetall(self.keys.sinks))).items()
@@ -133,15 +133,15 @@ class Reader:
         ]
 
     async def inbox(self) -> tuple[int, int]:
-        """Count the receipts that wait for routing, and those being routed."""
+        """Return how many receipts wait for routing, and how many are being routed."""
         return await self._depths(INBOX)
 
     async def jobs(self) -> tuple[int, int]:
-        """Count the jobs that wait for their time, and those being done."""
+        """Return how many jobs wait for their time, and how many are being done."""
         return await self._depths(JOBS)
 
     async def unrouted(self, most: int) -> list[str]:
-        """Return ids of receipts not routed yet: at most `most` that wait, and as many that are leased."""
+        """Return the ids of receipts that are not routed yet: at most `most` that wait, and as many that are leased."""
         async with self.client.pipeline(transaction=False) as pipe:
             for key in (self.keys.due(INBOX), self.keys.leased(INBOX)):
                 pipe.zrange(key, 0, most - 1)
@@ -153,12 +153,12 @@ class Reader:
         return max(now - int(found[0][1]), 0) if found else None
 
     async def received(self, source: str) -> int:
-        """Count the hooks that a source has sent, repeated ones too."""
-        fields = [f"receipt|{source}|accepted", f"receipt|{source}|duplicate"]
+        """Return how many hooks a source has sent, repeated ones too."""
+        fields = [f"{Counter.RECEIPT}|{source}|accepted", f"{Counter.RECEIPT}|{source}|duplicate"]
         return sum(int(n) for n in await run_command(self.client.hmget(self.keys.stats, fields)) if n is not None)
 
     async def account(self, source: str) -> tuple[int, int]:
-        """Count the deliveries that wait for a look-up in a source's account, and those being looked up."""
+        """Return how many deliveries wait for a look-up in a source's account, and how many are being looked up."""
         return await self._depths(account_queue(source))
 
     async def _depths(self, queue: str) -> tuple[int, int]:

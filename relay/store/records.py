@@ -1,4 +1,4 @@
-"""What the store is given and gives, where that is no part of the relay's own language (`relay.model`)."""
+"""Arguments and results of the store that only its callers know; the rest are records of `relay.model`."""
 
 from typing import Generic, TypeVar
 
@@ -22,10 +22,10 @@ class Hook(Record):
 
 
 class Accepted(Record):
-    """What became of a group of hooks: for each the receipt's id and whether it is a duplicate of that one."""
+    """What became of a group of hooks."""
 
     bell_set: bool  # this call set the inbox's bell: publish it
-    answers: list[tuple[str, bool]]
+    answers: list[tuple[str, bool]]  # for each hook the receipt's id, and whether it is a duplicate of that one
 
 
 class Claim(Record, Generic[T]):
@@ -33,7 +33,7 @@ class Claim(Record, Generic[T]):
 
     token: str
     items: list[T]
-    poisoned: list[str]  # given up on now: they killed their worker five times
+    poisoned: list[str]  # given up now: they killed their worker five times
     wait_ms: int  # until more may be taken; -1: nothing to wait for
     batched: bool = False  # the items are for one call
 

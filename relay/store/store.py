@@ -135,19 +135,14 @@ class Store:
         """
         return await apply_operator_decision(self._call, id, "resend", by)
 
-    async def enqueue_job(self, id: str, kind: str, args: bytes = b"{}", delay_ms: int = 0) -> bool:
-        """Make a job unless it is there. Returns whether this call set the bell of the jobs: publish it."""
+    async def enqueue_job(self, id: str, kind: str, args: bytes = b"{}", delay_ms: int = 0) -> None:
+        """Make a job unless it is there. No bell is set: a ticker will find it."""
         request = {"id": id, "kind": kind, "args": args.decode(), "delay_ms": delay_ms}
-        return _BOOL.decode(await self._call(_ENQUEUE_JOB, request))
+        await self._call(_ENQUEUE_JOB, request)
 
-    async def finish_job(self, job: Job, again_ms: int | None, args: bytes | None = None) -> bool:
+    async def finish_job(self, job: Job, again_ms: int | None) -> bool:
         """End a job's run: it is gone, or due again after `again_ms`. False: the lease was lost."""
-        request = {
-            "id": job.id,
-            "token": job.token,
-            "args": (args or job.args).decode(),
-            "again_ms": -1 if again_ms is None else again_ms,
-        }
+        request = {"id": job.id, "token": job.token, "again_ms": -1 if again_ms is None else again_ms}
         return _BOOL.decode(await self._call(_FINISH_JOB, request))
 
     async def apply_retention(self, finished_ms: int, dead_ms: int, count: int, max: int = 100) -> int:

@@ -24,7 +24,7 @@ _EVENT = msgspec.json.Decoder(tuple[str, str, str, ReceiptState, str])
 
 
 class StoredReceipt(Record):
-    """A receipt with what became of it."""
+    """A receipt, and what became of it."""
 
     id: str
     source: str
@@ -39,12 +39,12 @@ class StoredReceipt(Record):
     duplicates: int
     last_duplicate_at: int | None
     events: Sequence[RoutedEvent]
-    deliveries: dict[str, int]  # id -> index of the event that it is of, here
+    deliveries: dict[str, int]  # id -> index of its event in this receipt
     recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
 
 
 class StoredDelivery(Record):
-    """A delivery as it stands."""
+    """A delivery, and its state now."""
 
     id: str
     event_id: str
@@ -66,7 +66,7 @@ class StoredDelivery(Record):
 
 
 class SinkState(Record):
-    """How a sink's queue stands."""
+    """What is in a sink's queue, and its gate."""
 
     name: str
     type: str
@@ -93,7 +93,7 @@ def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Re
 
 
 def read_receipt(id: str, record: dict[bytes, bytes]) -> StoredReceipt:
-    """Return a receipt with what became of it, from its whole record."""
+    """Return a receipt from its whole hash."""
     text = _decode(record)
     events = [_event(int(index), packed) for index, packed in _named(text, ReceiptField.EVENT).items()]
     return StoredReceipt(
@@ -140,7 +140,7 @@ def queue_of(record: dict[bytes, bytes]) -> str:
 
 
 def read_delivery(id: str, record: dict[bytes, bytes], due: float | None, leased: float | None) -> StoredDelivery:
-    """Return a delivery from its whole record and its places in its queue."""
+    """Return a delivery from its whole hash, and its scores in the two sets of its queue."""
     text = _decode(record)
     return StoredDelivery(
         id=id,
@@ -171,7 +171,7 @@ def read_attempt(entry: bytes) -> Attempt:
 
 
 def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int) -> SinkState:
-    """Return how a sink stands, from its counts, its oldest delivery and its gate."""
+    """Return the state of a sink from its four counts, its oldest delivery that waits, and its gate."""
     waiting, in_flight, held, dead, oldest, gate = found
     return SinkState(
         name=name,

@@ -1,4 +1,4 @@
-"""Who subscribed through the amoCRM-compatible API: durable records of each source, changed by one script each."""
+"""Store the subscriptions made through the amoCRM-compatible API. Each change is one script."""
 
 from collections.abc import Collection
 
@@ -8,17 +8,17 @@ from redis.asyncio import Redis
 from relay.errors import LimitReached
 from relay.model import Subscription
 from relay.store.commands import run_command
-from relay.store.keys import Keys
+from relay.store.keys import Keys, SubscriptionsField
 from relay.store.scripts import Caller, Script
 
 MAX_ACTIVE = 100  # of one account, as in amoCRM
-MAX_KEPT = 1_000  # with the disabled ones, which would otherwise pile up
+MAX_TOTAL = 1_000  # with the disabled ones, whose number nothing else bounds
 _SUBSCRIBE, _UNSUBSCRIBE = Script("subscribe", "_subscriptions"), Script("unsubscribe", "_subscriptions")
 _SET_DISABLED = Script("set_subscription_disabled", "_subscriptions")
 MOST_FAILURES, FAILURES_WITHIN_MS = 100, 2 * 3600 * 1000  # "more than 100 failures in 2 hours and the last one failed"
 _LIMITS = {
     "active": f"the account has {MAX_ACTIVE} active webhooks, the most it may have: remove one that is not needed",
-    "total": f"the account has {MAX_KEPT:,} webhooks with the disabled ones: remove some of those",
+    "total": f"the account has {MAX_TOTAL:,} webhooks with the disabled ones: remove some of those",
 }
 
 
@@ -33,7 +33,7 @@ class Subscriptions:
     async def subscribe(
         self, source: str, url: str, events: Collection[str], by: str, name: str = "", sort: int | None = None
     ) -> Subscription:
-        """Add events to the subscription of an address, which is made where it is new and turned on where disabled.
+        """Add events to the subscription of an address; make it where it is new, enable it where it is disabled.
 
         Raises LimitReached.
         """
@@ -42,7 +42,7 @@ class Subscriptions:
     async def replace(
         self, source: str, url: str, events: Collection[str], by: str, name: str = "", sort: int | None = None
     ) -> Subscription:
-        """Do as `subscribe`, but leave the subscription with these events only. Raises LimitReached."""
+        """Do as `subscribe`, but with these events in place of those before. Raises LimitReached."""
         return await self._subscribe(source, url, events, by, name, sort, replace=True)
 
     async def _subscribe(
@@ -57,7 +57,7 @@ class Subscriptions:
             "sort": sort,
             "by": by,
             "active": MAX_ACTIVE,
-            "total": MAX_KEPT,
+            "total": MAX_TOTAL,
         }
         limit, record = _SUBSCRIBED.decode(await self._call(_SUBSCRIBE, request))
         if isinstance(record, bool):
@@ -67,27 +67,27 @@ class Subscriptions:
     async def unsubscribe(
         self, source: str, url: str | None = None, events: Collection[str] = (), by: str = ""
     ) -> list[str]:
-        """Take events from subscriptions, or all of them where none are named. One that has no events left is gone.
+        """Take events from the subscription of an address, or without one from all that `by` made.
 
-        Without an address those subscriptions are meant that `by` made. Answers the addresses that were subscribed,
-        without an address those that lost an event.
+        Without events, all are taken. A subscription that has none left is removed. Returns the addresses that were
+        subscribed, without an address those that lost an event.
         """
         request = {"source": source, "url": url or "", "events": sorted(events), "by": by}
         return _STRINGS.decode(await self._call(_UNSUBSCRIBE, request))
 
     async def disable(self, id: int, reason: str) -> bool:
         """Stop sending to a subscription. False: it is gone, or was disabled already."""
-        return await self._switch(id, True, reason)
+        return await self._set_disabled(id, True, reason)
 
     async def enable(self, id: int) -> bool:
-        """Turn a disabled subscription on again. False: it is gone, or was on already. Raises LimitReached."""
-        return await self._switch(id, False, "")
+        """Enable a disabled subscription. False: it is gone, or was enabled already. Raises LimitReached."""
+        return await self._set_disabled(id, False, "")
 
     async def record_failure(self, id: int, reason: str) -> bool:
-        """Note that a call to it failed. True: that was one of more than 100 in two hours, and now it is disabled."""
-        return await self._switch(id, True, reason, over=MOST_FAILURES)
+        """Record that a call to it failed. True: there were more than 100 in two hours, and now it is disabled."""
+        return await self._set_disabled(id, True, reason, over=MOST_FAILURES)
 
-    async def _switch(self, id: int, disabled: bool, reason: str, over: int = 0) -> bool:
+    async def _set_disabled(self, id: int, disabled: bool, reason: str, over: int = 0) -> bool:
         request = {
             "id": id,
             "disabled": disabled,
@@ -102,32 +102,31 @@ class Subscriptions:
         return not answer
 
     async def version(self) -> int:
-        """Return a number that every change of any subscription makes larger."""
-        return int(await run_command(self.client.hget(self.keys.subscriptions, "version")) or 0)
+        """Return a number that rises with every change of any subscription."""
+        return int(await run_command(self.client.hget(self.keys.subscriptions, SubscriptionsField.VERSION)) or 0)
 
     async def get(self, id: int) -> Subscription | None:
         """Return one subscription, or None where it is gone."""
-        place = await run_command(self.client.hget(self.keys.subscriptions, f"id:{id}"))
+        place = await run_command(self.client.hget(self.keys.subscriptions, f"{SubscriptionsField.PLACE}{id}"))
         if place is None:
             return None
         source, _, url = place.decode().partition(" ")
         packed = await run_command(self.client.hget(self.keys.subscriptions_of(source), url))
-        # Between the two calls it may have gone, or been made anew under another id.
+        # Between the two calls it may have been removed, and another made for its address.
         found = _SUBSCRIPTION.decode(packed) if packed else None
         return found if found and found.id == id else None
 
     async def list(self, source: str) -> tuple[Subscription, ...]:
         """Return the subscriptions of a source in the order of `sort`, the oldest first."""
-        found = [_SUBSCRIPTION.decode(packed) for packed in await run_command(self.client.hvals(self._of(source)))]
-        return tuple(sorted(found, key=lambda subscription: (subscription.sort, subscription.id)))
+        records = await run_command(self.client.hvals(self.keys.subscriptions_of(source)))
+        subscriptions = [_SUBSCRIPTION.decode(packed) for packed in records]
+        return tuple(sorted(subscriptions, key=lambda subscription: (subscription.sort, subscription.id)))
 
     async def sources(self) -> tuple[str, ...]:
-        """Name the sources that have subscriptions, those that left the configuration too."""
-        index = await run_command(self.client.hgetall(self.keys.subscriptions))
-        return tuple(sorted({place.decode().partition(" ")[0] for n, place in index.items() if n.startswith(b"id:")}))
-
-    def _of(self, source: str) -> str:
-        return self.keys.subscriptions_of(source)
+        """Return the names of the sources that have subscriptions, also of those that left the configuration."""
+        fields = await run_command(self.client.hgetall(self.keys.subscriptions))
+        prefix = SubscriptionsField.PLACE.encode()
+        return tuple(sorted({place.decode().partition(" ")[0] for n, place in fields.items() if n.startswith(prefix)}))
 
 
 _SUBSCRIPTION = msgspec.msgpack.Decoder(Subscription)

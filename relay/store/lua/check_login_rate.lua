@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Counts wrong credentials in fixed windows: of one login ('' where they name none), and of all of a kind, so that one
--- who guesses hashes locks no token out. Right ones are not counted. req: {kind, login, right, most, ms, most_of_all,
+-- who guesses hashes locks no token out. Correct ones are not counted. req: {kind, login, correct, most, ms, most_of_all,
 -- ms_of_all}. Answers for how many milliseconds the login, and the whole kind, must wait; 0: not.
 local of_login, of_all = P .. 'knocks:' .. req.login, P .. 'knocks:all:' .. req.kind
 
@@ -13,7 +13,7 @@ local function count_wrong(counter, ms)
 end
 
 local login_ms, all_ms = req.login ~= '' and wait_ms(of_login, req.most) or 0, wait_ms(of_all, req.most_of_all)
-if not req.right and login_ms == 0 and all_ms == 0 then
+if not req.correct and login_ms == 0 and all_ms == 0 then
   if req.login ~= '' then count_wrong(of_login, req.ms) end
   count_wrong(of_all, req.ms_of_all)
 end

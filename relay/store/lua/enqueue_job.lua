@@ -1,6 +1,6 @@
--- Makes a job unless it is there. req: {id, kind, args, delay_ms}. Answers whether the bell of the jobs was set.
+-- Makes a job unless it is there. No bell is set: a ticker finds it. req: {id, kind, args, delay_ms}.
 local record = P .. 'j:' .. req.id
-if call('EXISTS', record) == 1 then return cmsgpack.pack(false) end
+if call('EXISTS', record) == 1 then return end
 call('HSET', record, 'kind', req.kind, 'args', req.args)
 call('ZADD', P .. 'due:jobs', now + req.delay_ms, req.id)
-return cmsgpack.pack(wake('jobs', now + req.delay_ms) and req.delay_ms <= 0 and set_bell('jobs'))
+wake('jobs', now + req.delay_ms)

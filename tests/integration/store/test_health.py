@@ -69,8 +69,8 @@ def test_the_probe_leaves_nothing_behind_for_long(run, store):
 
 
 def test_a_replica_behind_it_is_told():
-    assert str(Durability("fsync", 1, "noeviction")) == "fsync+replica"
-    assert str(Durability("fsync", 0, "noeviction")) == "fsync"
+    assert str(Durability(grade="fsync", replicas=1, policy="noeviction")) == "fsync+replica"
+    assert str(Durability(grade="fsync", replicas=0, policy="noeviction")) == "fsync"
 
 
 @pytest.mark.parametrize(

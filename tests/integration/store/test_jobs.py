@@ -12,7 +12,7 @@ def claim(run, store):
 
 
 def test_a_job_comes_as_it_was_made(run, store, claim):
-    assert run(store.enqueue_job("j1", "replay", '{"route": "счета"}'.encode()))
+    run(store.enqueue_job("j1", "replay", '{"route": "счета"}'.encode()))
     (job,) = claim().items
     assert (job.id, job.kind, job.args, job.token) == ("j1", "replay", '{"route": "счета"}'.encode(), "w1")
 
@@ -20,30 +20,28 @@ def test_a_job_comes_as_it_was_made(run, store, claim):
 def test_a_job_that_is_there_is_not_made_again(run, store, reader, claim):
     """Every worker that starts makes the standing jobs."""
     run(store.enqueue_job("j1", "retention", b'{"n": 1}'))
-    run(store.clear_bell(JOBS))
-    assert not run(store.enqueue_job("j1", "retention", b'{"n": 2}'))
+    run(store.enqueue_job("j1", "retention", b'{"n": 2}'))
     assert run(reader.jobs()) == (1, 0)
     (job,) = claim().items
     assert job.args == b'{"n": 1}'
-    assert not run(store.enqueue_job("j1", "retention"))  # nor while it runs
+    run(store.enqueue_job("j1", "retention"))  # nor while it runs
     assert run(reader.jobs()) == (0, 1)
 
 
-def test_the_first_job_rings_and_those_that_follow_find_others_waiting(run, store, claim):
-    assert run(store.enqueue_job("j1", "replay"))
-    run(store.clear_bell(JOBS))
-    assert not run(store.enqueue_job("j2", "replay"))  # who heard the bell finds this one too
-    claim()
-    assert run(store.enqueue_job("j3", "replay"))
+def test_a_ticker_finds_a_new_job(run, store):
+    run(store.enqueue_job("j1", "replay"))
+    assert run(store.set_bells()) == [JOBS]
 
 
-def test_a_job_rings_though_another_waits_for_its_time(run, store):
-    assert not run(store.enqueue_job("later", "retention", delay_ms=60_000))
-    assert run(store.enqueue_job("now", "replay"))
+def test_a_ticker_finds_it_though_another_waits_for_its_time(run, store):
+    run(store.enqueue_job("later", "retention", delay_ms=60_000))
+    assert run(store.set_bells()) == []
+    run(store.enqueue_job("now", "replay"))
+    assert run(store.set_bells()) == [JOBS]
 
 
 def test_a_job_may_wait_for_its_time(run, store, reader, claim, until):
-    assert not run(store.enqueue_job("later", "retention", delay_ms=60_000))
+    run(store.enqueue_job("later", "retention", delay_ms=60_000))
     claimed = claim()
     assert claimed.items == []
     assert 50_000 < claimed.wait_ms <= 60_000
@@ -60,18 +58,12 @@ def test_a_job_that_ends_is_gone_and_may_be_made_again(run, store, reader, claim
     assert run(reader.jobs()) == (1, 0)
 
 
-def test_a_job_that_goes_on_comes_again_with_how_far_it_got(run, store, claim, until):
+def test_a_job_that_goes_on_comes_again_as_it_was(run, store, claim, until):
     run(store.enqueue_job("j1", "replay", b'{"from": 1}'))
     (job,) = claim().items
-    assert run(store.finish_job(job, again_ms=1, args=b'{"from": 2}'))
+    assert run(store.finish_job(job, again_ms=1))
     (again,) = until(lambda: claim("w2").items)
-    assert (again.args, again.token) == (b'{"from": 2}', "w2")
-
-
-def test_without_news_it_comes_again_as_it_was(run, store, claim):
-    run(store.enqueue_job("j1", "retention", b'{"n": 1}'))
-    run(store.finish_job(claim().items[0], again_ms=0))
-    assert claim().items[0].args == b'{"n": 1}'
+    assert (again.args, again.token) == (b'{"from": 1}', "w2")
 
 
 def test_a_job_that_goes_on_waits_for_its_time(run, store, claim):
@@ -87,7 +79,7 @@ def test_a_stale_token_ends_nothing(run, store, reader, claim, until, again_ms):
     run(store.enqueue_job("j1", "replay", b'{"from": 1}'))
     (old,) = claim("w1", lease_ms=1).items
     (newer,) = until(lambda: claim("w2").items)
-    assert not run(store.finish_job(old, again_ms, b'{"from": 0}'))
+    assert not run(store.finish_job(old, again_ms))
     assert run(reader.jobs()) == (0, 1)
     assert run(store.finish_job(newer, again_ms))
 
@@ -104,9 +96,9 @@ def test_a_run_that_ended_clears_the_deaths_before_it(run, store, claim, until):
     run(store.enqueue_job("j1", "retention"))
     claim("dying", lease_ms=1)
     (job,) = until(lambda: claim("w1").items)
-    assert run(store.client.hget(store.keys.prefix + "j:j1", "died")) == b"1"
+    assert run(store.client.hget(store.keys.job("j1"), "died")) == b"1"
     run(store.finish_job(job, again_ms=0))
-    assert run(store.client.hget(store.keys.prefix + "j:j1", "died")) is None
+    assert run(store.client.hget(store.keys.job("j1"), "died")) is None
 
 
 def test_none_make_no_claim(claim):

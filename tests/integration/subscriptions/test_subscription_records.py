@@ -113,7 +113,7 @@ def test_an_account_has_at_most_100_active_ones(subscriptions, run):
 
 
 def test_disabled_ones_do_not_pile_up(subscriptions, run, monkeypatch):
-    monkeypatch.setattr("relay.store.subscriptions.MAX_KEPT", 2)
+    monkeypatch.setattr("relay.store.subscriptions.MAX_TOTAL", 2)
     for n in range(2):
         run(subscriptions.disable(run(subscriptions.subscribe("acme", f"{APP}/{n}", ["add_lead"], "a")).id, "410"))
     with pytest.raises(LimitReached, match="disabled"):

@@ -10,8 +10,14 @@ from relay.store.health import Durability, MemoryUse
 from relay.store.stored import SinkState
 
 HOUR = 3_600_000
+
+
+def durability(grade: str = "fsync", policy: str = "noeviction") -> Durability:
+    return Durability(grade=grade, replicas=0, policy=policy)
+
+
 GOOD = {
-    "durability": Durability("fsync", 0, "noeviction"),
+    "durability": durability(),
     "memory": MemoryUse(used=10, limit=1000),
     "clock_skew_ms": 0,
     "oldest_unrouted_ms": None,
@@ -32,9 +38,13 @@ def test_a_store_without_a_problem_is_good_in_everything():
 @pytest.mark.parametrize(
     ("what", "about", "grade"),
     [
-        ({"durability": Durability("everysec", 0, "noeviction")}, "what the store survives", "warning"),
-        ({"durability": Durability("memory", 0, "noeviction")}, "what the store survives", "bad"),
-        ({"durability": Durability("fsync", 0, "allkeys-lru")}, "eviction", "bad"),
+        (
+            {"durability": durability(grade="everysec")},
+            "what the store survives",
+            "warning",
+        ),
+        ({"durability": durability(grade="memory")}, "what the store survives", "bad"),
+        ({"durability": durability(policy="allkeys-lru")}, "eviction", "bad"),
         ({"memory": MemoryUse(used=900, limit=1000)}, "headroom", "bad"),
         ({"memory": MemoryUse(used=900, limit=0)}, "headroom", "warning"),
         ({"clock_skew_ms": -5000}, "clock", "warning"),
