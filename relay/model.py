@@ -1,4 +1,4 @@
-"""What the relay talks about: frozen records without I/O. Times are milliseconds of the store's clock."""
+"""Records that all packages share: receipts, events, deliveries, attempts. Times are the store's, in milliseconds."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -13,38 +13,38 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 
 
 class _RecordMeta(msgspec.StructMeta):
-    """Return every record, however deep in the family, what msgspec takes from a class's own keywords only."""
+    """Make every record frozen and keyword-only: msgspec gives `kw_only` to a class, and not to its children."""
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
         return super().__new__(mcls, name, bases, namespace, **{"frozen": True, "kw_only": True, **options})
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
-class Record(msgspec.Struct, metaclass=_RecordMeta, frozen=True, kw_only=True):
+class Record(msgspec.Struct, metaclass=_RecordMeta, frozen=True, kw_only=True):  # the keywords are for mypy
     """The base of all records: frozen, made with keywords only."""
 
 
 class ReceiptState(StrEnum):
-    """What became of a POST. A receipt is in exactly one of them."""
+    """What became of a POST. A receipt is in exactly one of these states."""
 
     ACCEPTED = "accepted"  # stored, not decoded yet
     ROUTED = "routed"  # at least one delivery came of it
     UNROUTED = "unrouted"  # decoded, and no route matched
     REFUSED = "refused"  # another account's, or made by an ignored user
     MALFORMED = "malformed"  # not what amoCRM sends
-    QUARANTINED = "quarantined"  # routing it killed the worker again and again
+    QUARANTINED = "quarantined"  # routing it met a defect of the relay, or killed five workers
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands. Pending means: in exactly one of its sink's two sets."""
+    """What became of a delivery. A pending one is in exactly one of its queue's two sets, due or leased."""
 
     PENDING = "pending"
     HELD = "held"  # a person must decide
     DELIVERED = "delivered"
-    SKIPPED = "skipped"
-    SHADOWED = "shadowed"
-    DEAD = "dead"
-    CANCELLED = "cancelled"
+    SKIPPED = "skipped"  # policy: nobody to deliver to
+    SHADOWED = "shadowed"  # rendered and not sent, because its route is only tried out; nothing sets it yet
+    DEAD = "dead"  # given up, and kept
+    CANCELLED = "cancelled"  # a person gave it up; nothing sets it yet
 
 
 class Outcome(StrEnum):
@@ -53,7 +53,7 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"  # applied, or it already was
     SKIPPED = "skipped"  # policy: nobody to deliver to
     RETRY = "retry"  # not applied, or harmless to repeat
-    THROTTLED = "throttled"  # come back later; no attempt consumed
+    THROTTLED = "throttled"  # to be sent later; no attempt consumed
     UNKNOWN = "unknown"  # may have been applied
     REJECTED = "rejected"  # this event is wrong for them
     BLOCKED = "blocked"  # the sink is broken, not the event; no attempt consumed
@@ -73,7 +73,7 @@ class Receipt(Record):
 
 
 class Account(Record):
-    """Who a body says it comes from. Empty where the body does not say."""
+    """The account that a body says it comes from. Empty where the body does not say."""
 
     id: str = ""
     subdomain: str = ""
@@ -136,7 +136,7 @@ class NewDelivery(Record):
 
 
 class CompletedLookup(Record):
-    """A delivery whose look-up is answered: its content, or why there is nothing to send."""
+    """A delivery whose look-up is answered: its content, or the state that it ends in and why."""
 
     delivery: "Delivery"
     content: bytes
@@ -145,7 +145,7 @@ class CompletedLookup(Record):
 
 
 class RoutedEvent(Record, array_like=True):
-    """An event as routing lists it under its receipt."""
+    """An event in the list of its receipt, with what routing made of it."""
 
     index: int
     name: str
@@ -165,7 +165,7 @@ class RoutedReceipt(Record):
     events: Sequence[RoutedEvent]
     deliveries: Sequence[NewDelivery]
     last: bool = True
-    packed: bytes | None = None  # the body as it is kept from now on; None: as it is
+    packed: bytes | None = None  # the body compressed, to store in its place; None: leave it as it is
 
 
 class Delivery(Record):
@@ -182,13 +182,13 @@ class Delivery(Record):
     attempts: int  # attempts consumed before this one
     deaths: int  # leases that ran out: workers that died holding it
     token: str
-    sending: bool  # an earlier attempt marked that its bytes were about to leave, and nobody knows whether they arrived
-    sent_at: int | None = None  # when that mark was made
+    sending: bool  # an earlier attempt marked that its bytes were about to leave, and it is not known if they arrived
+    sent_at: int | None = None  # when it marked that
     sends: int = 0  # how often its bytes were about to leave
 
 
 class Result(Record):
-    """What an attempt came to: the outcome, and what a person needs to understand it."""
+    """The result of an attempt: the outcome, and what a person needs to understand it."""
 
     outcome: Outcome
     reason: str
@@ -197,7 +197,7 @@ class Result(Record):
     scope: str = "sink"  # what a block closes: "sink", or "route" where only the route is wrong
     response: str = ""  # the beginning of their answer, for the story
     provider_id: str = ""  # their id of what they made
-    segments: int | None = None  # of a text message: how many it is on the air
+    segments: int | None = None  # of a text message: how many it is sent as
     cost: str | None = None  # what they charge for it, decimal, in the account's currency
 
 
@@ -212,16 +212,16 @@ class DecisionKind(StrEnum):
 
 
 class Decision(Record):
-    """What happens to a delivery next. A value; the store acts on it."""
+    """What happens to a delivery next. The store acts on it."""
 
     kind: DecisionKind
     state: DeliveryState
     reason: str
-    delay_ms: int = 0  # RETRY, WAIT: from now
+    delay_ms: int = 0  # RETRY, WAIT: until it is due, from now
     consumed: bool = True  # whether the attempt counts
-    gate_ms: int = 0  # > 0: the gate closes for so long
-    gate_scope: str = "sink"
-    keeps_mark: bool = False  # its bytes may have arrived: look up before they leave again
+    gate_ms: int = 0  # > 0: for how long the gate closes
+    gate_scope: str = "sink"  # whose gate: "sink", or "route" where only the route is wrong
+    keeps_mark: bool = False  # its bytes may have arrived: they are looked up before they leave again
 
 
 class Limit(Record, array_like=True):
@@ -233,9 +233,9 @@ class Limit(Record, array_like=True):
 
 
 class Attempt(Record):
-    """One try, as the story tells it."""
+    """One attempt, as it stands in a delivery's story."""
 
-    number: int  # 0: what a person decided
+    number: int  # 0: a person's decision
     at: int
     took_ms: int
     outcome: Outcome
@@ -248,4 +248,4 @@ class Attempt(Record):
     cost: str | None = None
     next_at: int | None = None
     worker: str = ""
-    times: int = 1  # throttled or blocked tries in a row collapse into one
+    times: int = 1  # how many in a row, throttled or blocked, this one stands for
