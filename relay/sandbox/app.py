@@ -1,9 +1,9 @@
 """The fakes as one application: each vendor under its own path, and the controls of tests and the demo.
 
 `GET /__sandbox__/requests?vendor=&since=&limit=` returns the request log, `DELETE` clears it. `POST
-/__sandbox__/faults` adds a fault (see `relay.sandbox.faults.Fault`), `GET` lists them, `DELETE` removes them. `GET
-/__sandbox__/paused` lists the paused requests, `POST /__sandbox__/release` lets them go on. Under `/amocrm` is a fake
-account (see `relay.sandbox.amocrm`).
+/__sandbox__/faults` adds a fault (see `relay.sandbox.faults.InjectedFault`), `GET` lists them, `DELETE` removes them.
+`GET /__sandbox__/paused` lists the paused requests, `POST /__sandbox__/release` lets them go on. Under `/amocrm` is a
+fake account (see `relay.sandbox.amocrm`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,12 +19,12 @@ from starlette.types import Receive, Scope, Send
 
 from relay.sandbox.amocrm import app as amocrm
 from relay.sandbox.fault_responses import respond_with_fault, to_response
-from relay.sandbox.faults import Fault, Faults, Point
+from relay.sandbox.faults import Faults, InjectedFault, Point
 from relay.sandbox.pauses import PausedRequest, Pauses
 from relay.sandbox.request_log import RequestLog
 from relay.sandbox.vendors import make_vendor
 from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
-from relay.sandbox.wire import Connection
+from relay.sandbox.wire import ClientConnection
 
 PAGE = 1000
 REFUSED_SECONDS = 5.0
@@ -32,7 +32,7 @@ PointReached: TypeAlias = Callable[[Point], Awaitable[None]]
 _NOTHING = Answer(content={"ok": False}, stored=False)
 
 
-class Sandbox:
+class FakeVendors:
     """All vendors, the log of their requests, and the faults in force. `close_port` closes it for so many seconds."""
 
     def __init__(self, close_port: Callable[[float], Awaitable[None]]) -> None:
@@ -49,7 +49,7 @@ class Sandbox:
         async def point(at: Point) -> None:
             if pause := self._faults.take(vendor, path, at):
                 await self._pauses.pause(
-                    pause, PausedRequest(vendor=vendor, path=path, at=at), Connection(scope, receive)
+                    pause, PausedRequest(vendor=vendor, path=path, at=at), ClientConnection(scope, receive)
                 )
 
         await point("before-read")
@@ -115,7 +115,7 @@ class Sandbox:
         if request.method == "GET":
             return _json(self._faults.list())
         try:
-            fault = msgspec.json.decode(await request.body(), type=Fault)
+            fault = msgspec.json.decode(await request.body(), type=InjectedFault)
         except msgspec.ValidationError as error:
             return _json({"error": str(error)}, 422)
         except msgspec.DecodeError as error:
@@ -129,7 +129,7 @@ class Sandbox:
 
 def create(close_port: Callable[[float], Awaitable[None]]) -> Starlette:
     """Make the application."""
-    sandbox = Sandbox(close_port)
+    sandbox = FakeVendors(close_port)
     return Starlette(
         routes=[
             Route("/__sandbox__/requests", sandbox.requests, methods=["GET", "DELETE"]),

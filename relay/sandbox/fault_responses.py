@@ -7,9 +7,9 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from relay.sandbox.faults import Fault
+from relay.sandbox.faults import InjectedFault
 from relay.sandbox.vendors.base import Answer
-from relay.sandbox.wire import Connection
+from relay.sandbox.wire import ClientConnection
 
 _HTML = "<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We will be back soon</h1></body></html>"
 _SLOW_SECONDS = 30.0  # longer than any sink's timeout
@@ -20,9 +20,9 @@ def to_response(answer: Answer) -> Response:
     return Response(msgspec.json.encode(answer.content), answer.status, answer.headers, "application/json")
 
 
-async def respond_with_fault(fault: Fault, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+async def respond_with_fault(fault: InjectedFault, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request with a fault. `answer` is the vendor's own answer."""
-    connection = Connection(scope, receive)
+    connection = ClientConnection(scope, receive)
     match fault.fault:
         case "hang":
             if not await connection.wait_until_ended(fault.seconds):
@@ -41,7 +41,7 @@ async def respond_with_fault(fault: Fault, answer: Answer, scope: Scope, receive
             await _refusal(fault)(scope, receive, send)
 
 
-def _refusal(fault: Fault) -> Response:
+def _refusal(fault: InjectedFault) -> Response:
     headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
     return to_response(Answer(content={"ok": False, "error": "injected"}, status=fault.answers or 500, headers=headers))
 
@@ -59,7 +59,7 @@ def _raw(answer: Answer) -> tuple[bytes, bytes]:
     return "\r\n".join(lines).encode(), body
 
 
-async def _drip(connection: Connection, answer: Answer, seconds: float) -> None:
+async def _drip(connection: ClientConnection, answer: Answer, seconds: float) -> None:
     head, body = _raw(answer)
     for byte in head:
         connection.write(bytes([byte]))

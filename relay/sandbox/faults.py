@@ -11,7 +11,7 @@ Kind: TypeAlias = Literal["hang", "status", "reset", "refuse", "slow_headers", "
 Point: TypeAlias = Literal["before-read", "stored", "before-answer", "answered"]
 
 
-class Fault(Record, forbid_unknown_fields=True):
+class InjectedFault(Record, forbid_unknown_fields=True):
     """How requests to a vendor fail.
 
     `after_storing`: the vendor does what was asked, and only then the request fails. `slow_headers` and `truncated`
@@ -54,9 +54,9 @@ class Faults:
     """The faults in force, oldest first. A request gets the first one that fits."""
 
     def __init__(self) -> None:
-        self._faults: list[tuple[Fault, int]] = []
+        self._faults: list[tuple[InjectedFault, int]] = []
 
-    def add(self, fault: Fault) -> None:
+    def add(self, fault: InjectedFault) -> None:
         """Put a fault in force."""
         if fault.times:
             self._faults.append((fault, fault.times))
@@ -65,11 +65,11 @@ class Faults:
         """Remove all of them."""
         self._faults.clear()
 
-    def list(self) -> Sequence[Fault]:
+    def list(self) -> Sequence[InjectedFault]:
         """Return those in force; their `times` is how often each still happens."""
         return [msgspec.structs.replace(fault, times=remaining) for fault, remaining in self._faults]
 
-    def take(self, vendor: str, path: str, at: Point | None = None) -> Fault | None:
+    def take(self, vendor: str, path: str, at: Point | None = None) -> InjectedFault | None:
         """Return the fault that a request gets, and count it."""
         for place, (fault, remaining) in enumerate(self._faults):
             if fault.hits(vendor, path, at):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.model import Record
-from relay.sandbox.faults import Fault, Point
-from relay.sandbox.wire import Connection
+from relay.sandbox.faults import InjectedFault, Point
+from relay.sandbox.wire import ClientConnection
 
 _POLL_SECONDS: Final = 0.02
 
@@ -35,7 +35,7 @@ class Pauses:
         for released in self._paused:
             released.set()
 
-    async def pause(self, fault: Fault, request: PausedRequest, connection: Connection) -> None:
+    async def pause(self, fault: InjectedFault, request: PausedRequest, connection: ClientConnection) -> None:
         """Wait until released, the connection ends, or the time of the fault is over."""
         released = asyncio.Event()
         self._paused[released] = request

@@ -29,7 +29,7 @@ class Wire(HttpToolsProtocol):
         self.scope["extensions"] = {_TRANSPORT: {"transport": self.transport}}
 
 
-class Connection:
+class ClientConnection:
     """The connection of one request, below HTTP."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:

@@ -38,7 +38,7 @@ def watched(store) -> WatchedStore:
 
 
 @pytest.fixture
-def taken(run, store):
+def claim_items(run, store):
     """Return a function that claims so many deliveries."""
 
     def take(n: int) -> list:
@@ -66,8 +66,8 @@ def sends(run, store):
     return lambda deliveries: run(read(deliveries))
 
 
-def test_those_that_ask_together_are_marked_in_calls_of_a_hundred(run, watched, taken, sends):
-    deliveries = taken(CALL_ITEMS + 3)
+def test_those_that_ask_together_are_marked_in_calls_of_a_hundred(run, watched, claim_items, sends):
+    deliveries = claim_items(CALL_ITEMS + 3)
 
     async def go() -> list[bool]:
         return await asyncio.gather(*mark(SendingMarks(watched), deliveries))
@@ -77,8 +77,8 @@ def test_those_that_ask_together_are_marked_in_calls_of_a_hundred(run, watched, 
     assert sends(deliveries) == [b"1"] * len(deliveries)
 
 
-def test_who_asks_while_others_are_being_marked_does_not_wait_for_them(run, watched, taken):
-    first, second = taken(2)
+def test_who_asks_while_others_are_being_marked_does_not_wait_for_them(run, watched, claim_items):
+    first, second = claim_items(2)
 
     async def go() -> list[bool]:
         marks = SendingMarks(watched)
@@ -94,8 +94,8 @@ def test_who_asks_while_others_are_being_marked_does_not_wait_for_them(run, watc
     assert watched.calls == [[first.id], [second.id]]
 
 
-def test_one_that_is_cut_off_before_the_call_is_not_marked_and_the_others_are(run, watched, taken, sends):
-    deliveries = taken(3)
+def test_one_that_is_cut_off_before_the_call_is_not_marked_and_the_others_are(run, watched, claim_items, sends):
+    deliveries = claim_items(3)
 
     async def go() -> list[object]:
         tasks = mark(SendingMarks(watched), deliveries)
@@ -109,8 +109,8 @@ def test_one_that_is_cut_off_before_the_call_is_not_marked_and_the_others_are(ru
     assert sends(deliveries) == [b"1", None, b"1"]
 
 
-def test_one_that_is_cut_off_during_the_call_leaves_the_others_theirs(run, watched, taken):
-    deliveries = taken(2)
+def test_one_that_is_cut_off_during_the_call_leaves_the_others_theirs(run, watched, claim_items):
+    deliveries = claim_items(2)
 
     async def go() -> list[object]:
         watched.may_go.clear()
@@ -126,8 +126,8 @@ def test_one_that_is_cut_off_during_the_call_leaves_the_others_theirs(run, watch
 
 
 @pytest.mark.parametrize("refusal", [StoreUnavailable("away"), ValueError("a defect")])
-def test_a_call_that_fails_fails_for_all_that_asked_and_for_none_after_them(run, watched, taken, refusal):
-    first, second, later = taken(3)
+def test_a_call_that_fails_fails_for_all_that_asked_and_for_none_after_them(run, watched, claim_items, refusal):
+    first, second, later = claim_items(3)
 
     async def go() -> list[object]:
         marks = SendingMarks(watched)

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from relay.model import DeliveryState, Outcome
 from relay.sandbox.vendors.base import VendorRequest
-from relay.sandbox.vendors.smsc import Smsc
-from relay.sandbox.vendors.smsru import Smsru
+from relay.sandbox.vendors.smsc import FakeSmsc
+from relay.sandbox.vendors.smsru import FakeSmsru
 from relay.sandbox.vendors.text_message import TextMessage
 from relay.sinks.registry import sink_types
 from relay.sinks.sms import sink as sms_sink
@@ -27,7 +27,7 @@ ACCOUNTS = {
     "smsc": {"login": "acme", "password": "s3cret-psw", "found_within": "1ms"},
     "smsru": {"api_id": "the-api-id"},
 }
-VENDORS = {"smsc": Smsc, "smsru": Smsru}
+VENDORS = {"smsc": FakeSmsc, "smsru": FakeSmsru}
 
 
 class Gateway:

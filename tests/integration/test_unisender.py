@@ -10,7 +10,7 @@ from aiohttp import web
 
 from relay.model import DeliveryState, Limit, Outcome
 from relay.sandbox.vendors.base import VendorRequest
-from relay.sandbox.vendors.unisender import WITHOUT_LETTER, Unisender
+from relay.sandbox.vendors.unisender import WITHOUT_LETTER, FakeUnisender
 from relay.sinks.tools import Tools
 from relay.sinks.unisender.settings import UnisenderSettings
 from relay.sinks.unisender.sink import UnisenderSink
@@ -27,7 +27,7 @@ class House:
     """The fake behind an address. `spoilt` is what happens to the next answers: cut off after it did what was asked."""
 
     def __init__(self) -> None:
-        self.vendor = Unisender("unisender")
+        self.vendor = FakeUnisender("unisender")
         self.calls: list[str] = []
         self.spoilt = 0
 

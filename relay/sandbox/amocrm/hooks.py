@@ -17,7 +17,7 @@ _ANSWER_MS: Final = 2_000
 _CONCURRENCY: Final = 20
 
 
-class SentHook(Record):
+class HookResult(Record):
     """One hook that was sent. `status` is None where no answer came in time."""
 
     event: str
@@ -25,13 +25,15 @@ class SentHook(Record):
     status: int | None
 
 
-async def send_hooks(hooks: Iterable[tuple[str, HookEvent]]) -> Sequence[SentHook]:
+async def send_hooks(hooks: Iterable[tuple[str, HookEvent]]) -> Sequence[HookResult]:
     """Send each event to its destination, several at a time, and return the results. None is sent again."""
     slots = asyncio.Semaphore(_CONCURRENCY)
 
-    async def one(session: Session, destination: str, event: HookEvent) -> SentHook:
+    async def one(session: Session, destination: str, event: HookEvent) -> HookResult:
         async with slots:
-            return SentHook(event=event.event, destination=destination, status=await _send(session, destination, event))
+            return HookResult(
+                event=event.event, destination=destination, status=await _send(session, destination, event)
+            )
 
     async with Session() as session:
         return await asyncio.gather(*(one(session, destination, event) for destination, event in hooks))

@@ -2,23 +2,23 @@
 
 from collections.abc import Mapping
 
-from relay.sandbox.vendors.accounting import Accounting
+from relay.sandbox.vendors.accounting import FakeAccounting
 from relay.sandbox.vendors.base import Vendor
-from relay.sandbox.vendors.generic import Generic
-from relay.sandbox.vendors.moysklad import MoySklad
-from relay.sandbox.vendors.smsc import Smsc
-from relay.sandbox.vendors.smsru import Smsru
-from relay.sandbox.vendors.unisender import Unisender
+from relay.sandbox.vendors.generic import GenericVendor
+from relay.sandbox.vendors.moysklad import FakeMoySklad
+from relay.sandbox.vendors.smsc import FakeSmsc
+from relay.sandbox.vendors.smsru import FakeSmsru
+from relay.sandbox.vendors.unisender import FakeUnisender
 
 VENDORS: Mapping[str, type[Vendor]] = {
-    "books": Accounting,
-    "moysklad": MoySklad,
-    "smsc": Smsc,
-    "smsru": Smsru,
-    "unisender": Unisender,
+    "books": FakeAccounting,
+    "moysklad": FakeMoySklad,
+    "smsc": FakeSmsc,
+    "smsru": FakeSmsru,
+    "unisender": FakeUnisender,
 }
 
 
 def make_vendor(name: str) -> Vendor:
     """Return a new vendor of that name."""
-    return VENDORS.get(name, Generic)(name)
+    return VENDORS.get(name, GenericVendor)(name)

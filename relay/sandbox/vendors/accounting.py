@@ -33,7 +33,7 @@ class _StoredAnswer(Record):
     answer: Answer
 
 
-class Accounting(Vendor):
+class FakeAccounting(Vendor):
     """Remembers its invoices and customers, its tokens, the keys, and which keys are in progress."""
 
     def __init__(self, name: str, now: Callable[[], float] = time.time) -> None:

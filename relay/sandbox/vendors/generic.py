@@ -10,7 +10,7 @@ from relay.sandbox.vendors.base import Answer, Vendor, VendorRequest
 MAX_KEYS: Final = 100_000  # a sandbox may run for days
 
 
-class Generic(Vendor):
+class GenericVendor(Vendor):
     """Accepts any method and path."""
 
     def __init__(self, name: str) -> None:

@@ -27,7 +27,7 @@ _REQUIRED: Final[Mapping[str, Sequence[str]]] = {
 }
 
 
-class MoySklad(Vendor):
+class FakeMoySklad(Vendor):
     """Remembers invoices and counterparties, and the times of requests."""
 
     def __init__(self, name: str, now: Callable[[], float] = time.monotonic) -> None:

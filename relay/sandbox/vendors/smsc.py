@@ -18,7 +18,7 @@ _SEGMENT: Final = 70
 _Form = Mapping[str, str]
 
 
-class Smsc(Vendor):
+class FakeSmsc(Vendor):
     """Takes `/sys/send.php`, `/sys/status.php`, `/sys/balance.php`.
 
     The password or key `wrong` is refused, the login `poor` has no money, and a text with `запрещено` is denied. The

@@ -14,7 +14,7 @@ UNREACHABLE_END: Final = "0000"
 _PRICE: Final = 3.5
 
 
-class Smsru(Vendor):
+class FakeSmsru(Vendor):
     """Takes `/sms/send` and `/my/balance`.
 
     The api_id `wrong` is refused. A number that ends with 0000 is refused under a top-level OK, with its code in

@@ -45,7 +45,7 @@ class UnisenderContact:
         self.letters = 0
 
 
-class Unisender(Vendor):
+class FakeUnisender(Vendor):
     """Stores contacts by their address. `imports` counts the accepted calls of importContacts."""
 
     def __init__(self, name: str) -> None:

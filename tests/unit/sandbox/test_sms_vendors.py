@@ -7,8 +7,8 @@ import pytest
 
 from relay.sandbox.vendors import make_vendor
 from relay.sandbox.vendors.base import VendorRequest
-from relay.sandbox.vendors.smsc import GUARD_SECONDS, Smsc
-from relay.sandbox.vendors.smsru import REPEATED_SECONDS, Smsru
+from relay.sandbox.vendors.smsc import GUARD_SECONDS, FakeSmsc
+from relay.sandbox.vendors.smsru import REPEATED_SECONDS, FakeSmsru
 
 ACCOUNT = {"login": "acme", "psw": "secret"}
 
@@ -38,7 +38,7 @@ def text(vendor, **more):
 
 
 def test_smsc_reads_windows_1251_unless_it_is_told_another_charset(clock):
-    smsc = Smsc("smsc", clock)
+    smsc = FakeSmsc("smsc", clock)
     text(smsc)
     plain = b"login=acme&psw=s&phones=%2B79161234567&mes=" + quote_from_bytes("Заказ".encode("cp1251")).encode()
     post(smsc, "/sys/send.php", plain)
@@ -47,12 +47,12 @@ def test_smsc_reads_windows_1251_unless_it_is_told_another_charset(clock):
 
 
 def test_smsc_counts_money_in_texts(clock):
-    answer = text(Smsc("smsc", clock), id="ours", mes="я" * 71)
+    answer = text(FakeSmsc("smsc", clock), id="ours", mes="я" * 71)
     assert answer == {"id": "ours", "cnt": 2, "cost": "4.80", "balance": "995.20"}
 
 
 def test_smsc_refuses_an_identical_request_for_a_minute_and_takes_the_same_id_again(clock):
-    smsc = Smsc("smsc", clock)
+    smsc = FakeSmsc("smsc", clock)
     text(smsc, id="ours")
     assert text(smsc, id="ours") == {"error": "duplicate request, wait a minute", "error_code": 9}
     assert text(smsc, id="ours", mes="Другое")["id"] == "ours"
@@ -75,20 +75,20 @@ def test_smsc_refuses_an_identical_request_for_a_minute_and_takes_the_same_id_ag
     ],
 )
 def test_smsc_says_errors_inside_200(clock, form, code):
-    smsc = Smsc("smsc", clock)
+    smsc = FakeSmsc("smsc", clock)
     assert text(smsc, **form)["error_code"] == code
     assert smsc.texts == []
 
 
 def test_smsc_has_a_second_nine(clock):
-    smsc = Smsc("smsc", clock)
+    smsc = FakeSmsc("smsc", clock)
     smsc.busy = 1
     assert text(smsc) == {"error": "too many concurrent requests", "error_code": 9}
     assert "id" in text(smsc)
 
 
 def test_smsc_finds_a_text_by_id_and_number(clock):
-    smsc = Smsc("smsc", clock)
+    smsc = FakeSmsc("smsc", clock)
     text(smsc, id="ours")
     asked = {**ACCOUNT, "phone": "+79161234567", "id": "ours"}
     assert post(smsc, "/sys/status.php", **asked)["status"] == 1
@@ -99,14 +99,14 @@ def test_smsc_finds_a_text_by_id_and_number(clock):
 
 
 def test_smsru_refuses_a_number_under_a_top_level_ok(clock):
-    smsru = Smsru("smsru", clock)
+    smsru = FakeSmsru("smsru", clock)
     answer = post(smsru, "/sms/send", api_id="k", to="79161230000", msg="a", json="1")
     assert (answer["status"], answer["sms"]["79161230000"]["status_code"]) == ("OK", 202)
     assert smsru.texts == []
 
 
 def test_smsru_refuses_the_same_text_to_the_same_number_for_a_minute(clock):
-    smsru = Smsru("smsru", clock)
+    smsru = FakeSmsru("smsru", clock)
 
     def code(msg: str) -> int:
         answer = post(smsru, "/sms/send", api_id="k", to="79161234567", msg=msg, json="1")
@@ -127,9 +127,9 @@ def test_smsru_refuses_the_same_text_to_the_same_number_for_a_minute(clock):
     ],
 )
 def test_smsru_has_a_code_for_the_request_too(clock, path, form, code):
-    assert post(Smsru("smsru", clock), path, **form)["status_code"] == code
+    assert post(FakeSmsru("smsru", clock), path, **form)["status_code"] == code
 
 
 def test_the_sandbox_has_them_under_their_names():
-    assert isinstance(make_vendor("smsc"), Smsc)
-    assert isinstance(make_vendor("smsru"), Smsru)
+    assert isinstance(make_vendor("smsc"), FakeSmsc)
+    assert isinstance(make_vendor("smsru"), FakeSmsru)
