@@ -77,7 +77,7 @@ def send_on(url, *hooks):
             )  # fmt: skip
             for made in plan_receipt(receipt, CONFIG, {}, {"acme": [subscription]}).deliveries:
                 sink = SubscriberSink(subscription, ALLOW, None)
-                result = await sink.send(claimed(made), Tools(session=session, shared=None, now=time.time))
+                result = await sink.send(to_delivery(made), Tools(session=session, shared=None, now=time.time))
                 assert result.outcome is Outcome.DELIVERED
         await session.close()
 
@@ -88,7 +88,7 @@ def names(receipt):
     return frozenset(event.name for event in plan_receipt(receipt, CONFIG, {}).events)
 
 
-def claimed(made):
+def to_delivery(made):
     return Delivery(
         id=made.id, event_id=made.event_id, source="acme", route=made.route, sink=made.sink, content=made.content,
         accepted_at=5, created_at=5, attempts=0, deaths=0, token="t", sending=False,

@@ -150,8 +150,8 @@ def settled(relay: Processes, receipt: str) -> dict[str, StoredDelivery]:
     return until(all_of_them, what="every delivery to be settled or held")
 
 
-def made(relay: Processes, lead: int) -> dict[str, int]:
-    """Count what the vendors made for a lead, by sink, after their own log."""
+def stored_by_sink(relay: Processes, lead: int) -> dict[str, int]:
+    """Count what the vendors stored for a lead, by sink, from the request log."""
     sinks = {place: sink for sink, place in MAKES.items()}
     seen = [one for one in sandbox_requests(relay) if one["stored"] and str(lead) in one["body"]]
     counts = Counter(sinks.get((one["vendor"], one["path"])) for one in seen)
@@ -173,7 +173,7 @@ def test_wherever_the_worker_is_killed_each_vendor_makes_exactly_one(relay: Proc
     assert {sink: one.state for sink, one in found.items()} == dict.fromkeys(found, DeliveryState.DELIVERED)
     assert held_for_a_person.state is DeliveryState.HELD
     assert "the worker died while it was sending this" in held_for_a_person.reason
-    assert made(relay, lead) == {**ONE_EACH, "smsru": 0 if nothing_left else 1}
+    assert stored_by_sink(relay, lead) == {**ONE_EACH, "smsru": 0 if nothing_left else 1}
     decide(relay, "resend" if nothing_left else "confirm", held_for_a_person)
     assert settled(relay, receipt)["smsru"].state is DeliveryState.DELIVERED
-    assert made(relay, lead) == ONE_EACH
+    assert stored_by_sink(relay, lead) == ONE_EACH

@@ -47,12 +47,12 @@ class Sandbox:
     def fault(self, **fault) -> None:
         self.call("POST", "/__sandbox__/faults", msgspec.json.encode(fault))
 
-    def arrived(self, vendor: str) -> list[dict]:
+    def requests(self, vendor: str) -> list[dict]:
         return self.call("GET", f"/__sandbox__/requests?vendor={vendor}")["requests"]
 
     def stored(self, vendor: str, path: str) -> list[dict]:
-        """What they made of it: what arrived and was applied."""
-        return [one for one in self.arrived(vendor) if one["stored"] and one["path"] == path]
+        """Return the requests that the vendor applied."""
+        return [one for one in self.requests(vendor) if one["stored"] and one["path"] == path]
 
     def clear(self) -> None:
         self.call("DELETE", "/__sandbox__/requests")
@@ -290,7 +290,7 @@ def test_a_token_is_fetched_once_for_all_workers_and_again_where_it_is_refused(s
     here.hook()
     other = here.sinks["books"]
     here.drain(workers=2)
-    tokens = [one for one in here.sandbox.arrived("books") if one["path"] == "/oauth/token"]
+    tokens = [one for one in here.sandbox.requests("books") if one["path"] == "/oauth/token"]
     assert len(tokens) == 1
     pattern = here.store.keys.shared("oauth2:*")
     (kept,) = here.run(here.store.client.keys(pattern))
@@ -299,7 +299,7 @@ def test_a_token_is_fetched_once_for_all_workers_and_again_where_it_is_refused(s
     here.hook(LEAD + 1)
     here.drain()
     assert other is here.sink
-    assert len([one for one in here.sandbox.arrived("books") if one["path"] == "/oauth/token"]) == 2
+    assert len([one for one in here.sandbox.requests("books") if one["path"] == "/oauth/token"]) == 2
     assert len(here.stored()) == 2
 
 
@@ -324,7 +324,7 @@ def test_every_call_to_moysklad_takes_a_grant(shop):
     minute = here.sink.limits[-1]
     assert minute.per_ms == 60_000
     granted = here.run(here.store.client.llen(f"{here.store.keys.prefix}grants:{minute.key}"))
-    assert granted == len(here.sandbox.arrived("moysklad")) == 4 * 3  # looked up, made, invoiced
+    assert granted == len(here.sandbox.requests("moysklad")) == 4 * 3  # looked up, made, invoiced
     assert len(here.stored()) == 4
 
 

@@ -43,10 +43,10 @@ class Gateway:
         self.asked.append(path.rpartition("/")[2])
         script, stores, fault = self.faults[0] if self.faults else ("", True, "")
         if script not in path or not fault:
-            return self._answered(await self._arrived(request))
+            return self._respond(await self._vendor_request(request))
         del self.faults[0]
         if stores:
-            self._answered(await self._arrived(request))
+            self._respond(await self._vendor_request(request))
         match fault:
             case "hang":
                 await asyncio.sleep(60)
@@ -57,15 +57,15 @@ class Gateway:
                 return web.Response(text="<html>", content_type="text/html")
         return web.Response(status=500)
 
-    async def _arrived(self, request: web.Request) -> VendorRequest:
+    async def _vendor_request(self, request: web.Request) -> VendorRequest:
         headers = {name.lower(): value for name, value in request.headers.items()}
         return VendorRequest(
             vendor=self.vendor.name, method=request.method, path=request.path, query=request.query_string,
             headers=headers, body=await request.read(),
         )  # fmt: skip
 
-    def _answered(self, arrived: VendorRequest) -> web.Response:
-        answer = self.vendor.answer(arrived)
+    def _respond(self, request: VendorRequest) -> web.Response:
+        answer = self.vendor.answer(request)
         return web.Response(
             body=msgspec.json.encode(answer.content), status=answer.status, content_type="application/json"
         )
@@ -93,36 +93,36 @@ def _found_at_once(monkeypatch):
 
 
 @pytest.fixture
-def made() -> Callable:
-    """Make the sink of a fake gateway at an address."""
+def make_sink() -> Callable:
+    """Return a function that makes the sink of a fake gateway at an address."""
 
-    def made(gateway: Gateway, url: str = "http://127.0.0.1", **settings):
+    def make(gateway: Gateway, url: str = "http://127.0.0.1", **settings):
         kind = sink_types()[gateway.vendor.name]
         given = {"timeout": "400ms", "retry": ["1ms"] * 5, **ACCOUNTS[gateway.vendor.name], **settings}
         return kind("sms", kind.Settings(type=kind.type, url=url, **given))
 
-    return made
+    return make
 
 
 @pytest.fixture
-def wait_for(run, store, made) -> Callable:
-    """Make texts wait for a sink; give their deliveries' ids."""
+def wait_for(run, store, make_sink) -> Callable:
+    """Return a function that stores texts for a sink, and returns the ids of their deliveries."""
 
-    def wait_for(gateway: Gateway, *said: tuple[str, str]) -> list[str]:
-        contents = [made(gateway).content({"phone": phone, "text": text}) for phone, text in said]
+    def wait_for(gateway: Gateway, *texts: tuple[str, str]) -> list[str]:
+        contents = [make_sink(gateway).content({"phone": phone, "text": text}) for phone, text in texts]
         return queue_deliveries(run, store, contents, "sms")
 
     return wait_for
 
 
 @pytest.fixture
-def drained(run, store, namespace, reader, made) -> Callable:
-    """Have what waits sent by so many workers until nothing may be taken; give what became of these deliveries."""
+def drained(run, store, namespace, reader, make_sink) -> Callable:
+    """Return a function that drains the sink by so many workers, and returns these deliveries."""
 
     def drained(gateway: Gateway, ids: list[str], workers: int = 1, **settings):
         async def go() -> None:
             async with served(gateway) as url:
-                await drain(store, namespace, *[made(gateway, url, **settings) for _ in range(workers)])
+                await drain(store, namespace, *[make_sink(gateway, url, **settings) for _ in range(workers)])
 
         run(go())
         return run(reader.deliveries(ids))
@@ -173,7 +173,7 @@ def test_a_text_that_is_lost_twice_is_held_for_a_person(wait_for, drained):
 
 
 def test_a_look_up_that_fails_is_asked_again_and_nothing_is_sent(wait_for, drained, monkeypatch):
-    monkeypatch.setattr("relay.sinks.sms.smsc._ASK_AGAIN_MS", 1)
+    monkeypatch.setattr("relay.sinks.sms.smsc._LOOK_AGAIN_MS", 1)
     gateway = Gateway("smsc")
     gateway.faults = [("send.php", True, "hang"), ("status.php", False, "500"), ("status.php", False, "reset")]
     (found,) = drained(gateway, wait_for(gateway, (PHONE, TEXT)))
@@ -212,7 +212,7 @@ def test_where_nobody_can_be_asked_a_person_decides_and_a_repetition_is_recognis
     assert run(store.resend(found.id, "anna")) is None
     (found,) = drained(gateway, ids)
     assert found.state is DeliveryState.DELIVERED
-    assert "from our own try before" in found.reason
+    assert "from our earlier attempt" in found.reason
     assert [text.text for text in gateway.vendor.texts] == [TEXT]
 
 

@@ -37,17 +37,17 @@ subscribers: {allow: ["127.0.0.1/32"]}
 
 
 class Listener:
-    """An application: answers every POST with `status` and remembers what came."""
+    """An application: answers every POST with `status` and records the requests."""
 
     def __init__(self):
         self.status = 200
-        self.came = []
+        self.requests = []
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                listener.came.append((dict(self.headers), body))
+                listener.requests.append((dict(self.headers), body))
                 self.send_response(listener.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -172,7 +172,7 @@ def test_a_hook_comes_to_who_subscribed_as_amocrm_would_have_sent_it(relay, list
     (delivery,) = relay.hook()
     assert (delivery.route, delivery.sink, delivery.state) == ("subscription", subscription.sink, "pending")
     relay.drain(subscription.sink)
-    ((headers, body),) = listener.came
+    ((headers, body),) = listener.requests
     assert headers["User-Agent"] == "amoCRM-Webhooks/3.0"
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert headers["X-Amocrm-Requestid"] == delivery.id
@@ -199,7 +199,7 @@ def test_the_second_attempt_is_five_minutes_later_with_the_same_bytes_and_reques
     listener.status = 200
     relay.make_due(subscription.sink)
     relay.drain(subscription.sink)
-    (first, body), (second, again) = listener.came
+    (first, body), (second, again) = listener.requests
     assert body == again
     assert first["X-Amocrm-Requestid"] == second["X-Amocrm-Requestid"] == delivery.id
     assert relay.state(delivery).state is DeliveryState.DELIVERED
@@ -213,10 +213,10 @@ def test_gone_disables_at_once_what_waits_is_kept_and_leaves_when_enabled_again(
     record = relay.record(subscription)
     assert (record.disabled, record.disabled_reason) == (True, "it answered 410 Gone")
     assert relay.hook() == []
-    sent = len(listener.came)
+    sent = len(listener.requests)
     relay.make_due(subscription.sink)
     relay.drain(subscription.sink)
-    assert len(listener.came) == sent
+    assert len(listener.requests) == sent
     assert not relay.is_worth_a_look(subscription.sink)
 
     listener.status = 200
@@ -231,7 +231,7 @@ def test_subscribing_again_enables_and_releases_too(relay, listener):
     (delivery,) = relay.hook()
     relay.run(relay.store.subscriptions.disable(subscription.id, "by hand"))
     relay.drain(subscription.sink)
-    assert listener.came == []
+    assert listener.requests == []
     relay.subscribe(listener.url)
     relay.drain(subscription.sink)
     assert relay.state(delivery).state is DeliveryState.DELIVERED
@@ -271,7 +271,7 @@ def test_101_failing_calls_disable_and_enabling_begins_a_new_count(relay, listen
     relay.make_due(subscription.sink)
     relay.drain(subscription.sink)
     assert relay.record(subscription).disabled
-    assert len(listener.came) in (101, 102)  # the last may have been on its way at the 101st: it changes nothing
+    assert len(listener.requests) in (101, 102)  # the last may have been on its way at the 101st: it changes nothing
     relay.run(relay.store.subscriptions.enable(subscription.id))
     relay.make_due(subscription.sink)
     relay.drain(subscription.sink)
@@ -283,7 +283,7 @@ def test_an_address_that_is_not_public_is_never_called_and_counts_as_a_failure(r
     subscription = relay.subscribe(f"http://localhost:{port}")
     (delivery,) = relay.hook()
     relay.drain(subscription.sink)
-    assert listener.came == []
+    assert listener.requests == []
     assert relay.state(delivery).reason == "the address is not allowed: localhost is loopback; again in 5m"
     assert relay.run(relay.store.client.llen(relay.store.keys.failures_of(subscription.id))) == 1
 
@@ -296,7 +296,7 @@ def test_what_waits_for_who_unsubscribes_is_skipped(relay, listener):
     assert relay.is_worth_a_look(subscription.sink)
     relay.drain(subscription.sink)
     kept = relay.state(delivery)
-    assert (kept.state, kept.reason, listener.came) == ("skipped", "the application unsubscribed", [])
+    assert (kept.state, kept.reason, listener.requests) == ("skipped", "the application unsubscribed", [])
 
 
 def test_one_that_fails_does_not_hold_up_another(relay, listener):
@@ -357,9 +357,9 @@ def test_subscriptions_and_what_waits_for_them_survive_a_kill_of_everything(
         relay.make_due(subscription.sink)
         until(lambda: relay.state(delivery).state is DeliveryState.DELIVERED, 60)
         relay.accept("r2")
-        until(lambda: len(listener.came) == 3, 60)
+        until(lambda: len(listener.requests) == 3, 60)
     finally:
         worker.kill()
-    (_, first), (_, again), _ = listener.came
+    (_, first), (_, again), _ = listener.requests
     assert first == again
     run(relay.store.client.aclose())

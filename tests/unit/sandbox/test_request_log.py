@@ -7,14 +7,14 @@ from relay.sandbox.request_log import RequestLog
 from relay.sandbox.vendors.base import Answer, VendorRequest
 
 
-def arrived(vendor: str = "books", **headers: str) -> VendorRequest:
+def vendor_request(vendor: str = "books", **headers: str) -> VendorRequest:
     return VendorRequest(vendor=vendor, method="POST", path="/x", query="", headers=headers, body=b"{}")
 
 
 def filled(*vendors: str) -> RequestLog:
     log = RequestLog()
     for vendor in vendors:
-        log.add(arrived(vendor), Answer(content={}), 200, "")
+        log.add(vendor_request(vendor), Answer(content={}), 200, "")
     return log
 
 
@@ -40,7 +40,7 @@ def test_pages_follow_each_other(since, limit, vendor, found, following, more) -
 def test_numbers_go_on_after_clearing() -> None:
     log = filled("books", "books")
     log.clear()
-    log.add(arrived(), None, None, "hang")
+    log.add(vendor_request(), None, None, "hang")
     page = log.page(2, 10, None)
     assert [(entry.seq, entry.stored, entry.status) for entry in page.requests] == [(3, False, None)]
 
@@ -64,5 +64,5 @@ def test_the_oldest_go_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_credentials_are_masked(header: str, value: str, logged: str) -> None:
     log = RequestLog()
-    log.add(arrived(**{header: value}), Answer(content={}), 200, "")
+    log.add(vendor_request(**{header: value}), Answer(content={}), 200, "")
     assert log.page(0, 1, None).requests[0].headers[header] == logged
