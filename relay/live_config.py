@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from relay.config.config import Config
-from relay.config.environment import Settings, environ
+from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.config.watcher import ConfigWatcher
 from relay.model import Subscription
@@ -20,7 +20,7 @@ class LiveConfig:
     The constructor raises ConfigError. There are no subscriptions until `refresh_subscriptions` has read them.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ProcessSettings) -> None:
         path = settings.config_path
         self._watcher = ConfigWatcher(path, lambda: load_file(path, environ=environ(), sink_types=sink_types()))
         self._sinks: Mapping[str, Sink] = make_sinks(self.config)

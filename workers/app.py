@@ -9,14 +9,14 @@ from celery import Celery
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
 from relay.bells import broker_settings
-from relay.config.environment import Settings, environ
+from relay.config.environment import ProcessSettings, environ
 from relay.errors import ConfigError
 from relay.logs import configure
 from workers.process import WorkerProcess
 
 
-def _settings() -> Settings:
-    settings = Settings.from_environ(environ())
+def _settings() -> ProcessSettings:
+    settings = ProcessSettings.from_environ(environ())
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set: a worker needs the store's address; `relay dev` brings its own")
     return settings

@@ -14,7 +14,7 @@ from celery import Celery
 from relay.accounts.client import AccountClient
 from relay.accounts.client_factory import make_account_client
 from relay.bells import Ringer
-from relay.config.environment import Settings
+from relay.config.environment import ProcessSettings
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
@@ -42,7 +42,7 @@ T = TypeVar("T")
 class WorkerProcess:
     """Everything that lives as long as a worker process does. Nothing runs before `start`."""
 
-    def __init__(self, settings: Settings, app: Celery) -> None:
+    def __init__(self, settings: ProcessSettings, app: Celery) -> None:
         assert settings.redis_url is not None
         self._redis_url = settings.redis_url
         self._namespace = settings.namespace

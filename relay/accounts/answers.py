@@ -49,7 +49,7 @@ def required_pause(answer: Response, tries: int, now: int) -> Pause | None:
     return None
 
 
-def parse_answer(request: str, answer: Response) -> JsonObject | None:
+def parse_account_answer(request: str, answer: Response) -> JsonObject | None:
     """Return the content of an answer; None where there is none: 204, or 404 of something that was asked for.
 
     `request` names the request in messages. Raises AccountRefused, AccountUnavailable.

@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from relay.accounts.answers import JsonObject
-from relay.accounts.changes import ENTITIES, AccountChange, changes_from_events, event_from_change, event_names
+from relay.accounts.changes import AccountChange, changes_from_events, event_from_change, event_names
 from relay.accounts.client import AccountClient, Params
+from relay.accounts.hook_shape import API_NAMES
 from relay.accounts.lookups import fetch_entities
 from relay.accounts.matching import ReceivedEvent, find_missing, received_event
 from relay.accounts.needed_events import needed_events
@@ -37,13 +38,15 @@ class Progress(Record):
     until: int
     page: int = 1
     done: bool = False
-    received: int = msgspec.field(default=0, name="told")  # needed changes that hooks reported
+    received: int = msgspec.field(
+        default=0, name="told"
+    )  # needed changes that hooks reported; named as it is stored and printed
     recovered: int = 0  # changes that were missed; without writing, that could be recovered
     gone: int = 0  # changes that were missed, of entities that do not exist any more
 
 
 class CatchUp:
-    """Catches up one source. Every method raises AccountRefused, AccountUnavailable, StoreUnavailable, RelayError."""
+    """Catches up one source. Every method raises AccountRefused, AccountUnavailable, StoreUnavailable."""
 
     def __init__(self, source: Source, config: Config, client: AccountClient, store: Store) -> None:
         self._source = source
@@ -75,7 +78,10 @@ class CatchUp:
         return Progress(since=since, until=now - MIN_AGE_MS if until is None else until)
 
     async def process_page(self, progress: Progress, *, write: bool) -> Progress:
-        """Process one page of the account's events. Repeating it changes nothing; without `write` it only counts."""
+        """Process one page of the account's events. Repeating it changes nothing; without `write` it only counts.
+
+        Raises RelayError where too many receipts are not routed yet: what they report is not known.
+        """
         items = await self._fetch_page(progress)
         subscriptions = await self._store.subscriptions.list(self._source.name)
         names = needed_events(self._config, self._source.name, subscriptions)
@@ -98,7 +104,7 @@ class CatchUp:
         params: Params = {
             "filter[created_at][from]": progress.since // 1000,
             "filter[created_at][to]": progress.until // 1000,
-            "filter[entity][]": list(ENTITIES),
+            "filter[entity][]": list(API_NAMES),
         }
         pages = self._client.pages("/api/v4/events", "events", params, first=progress.page, limit=_PAGE_SIZE)
         async for items in pages:
@@ -135,7 +141,7 @@ class CatchUp:
 
     async def _make_hooks(self, missed: Sequence[AccountChange]) -> list[Hook | None]:
         found: dict[str, Mapping[str, JsonObject]] = {}
-        for entity, entities in ENTITIES.items():
+        for entity, entities in API_NAMES.items():
             ids = {change.entity_id for change in missed if change.entity == entity and change.action != "delete"}
             found[entity] = await fetch_entities(self._client, entities, ids) if ids else {}
         return [self._make_hook(change, found[change.entity].get(change.entity_id)) for change in missed]

@@ -7,15 +7,12 @@ events and one hook; a lead's new stage or responsible user is one of its events
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from relay.accounts.answers import JsonObject
-from relay.accounts.hook_shape import HookData, to_hook_shape
+from relay.accounts.hook_shape import API_NAMES, HookData, to_hook_shape
 from relay.model import Account, Event, Record, Value
-
-ENTITIES: Final[Mapping[str, str]] = {"lead": "leads", "contact": "contacts", "company": "companies"}
-"""The entities whose changes can be caught up, and what API v4 calls them."""
 
 _LIFECYCLE = re.compile(r"(lead|contact|company)_(added|deleted|restored)")
 _ACTIONS = {"added": "add", "deleted": "delete", "restored": "restore"}
@@ -58,7 +55,7 @@ def changes_from_events(items: Iterable[JsonObject]) -> list[AccountChange]:
 
 def _changes(item: JsonObject) -> Iterator[AccountChange]:
     kind, entity = str(item.get("type")), str(item.get("entity_type"))
-    if entity not in ENTITIES or "entity_id" not in item or "created_at" not in item:
+    if entity not in API_NAMES or "entity_id" not in item or "created_at" not in item:
         return
     if lifecycle := _LIFECYCLE.fullmatch(kind):
         yield _change(item, lifecycle[1], _ACTIONS[lifecycle[2]], {})

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 from yarl import URL
 
-from relay.accounts.answers import JsonObject, Pause, parse_answer, required_pause
+from relay.accounts.answers import JsonObject, Pause, parse_account_answer, required_pause
 from relay.accounts.limiter import Limiter
 from relay.accounts.tokens import TokenProvider
 from relay.errors import AccountRefused, AccountUnavailable
@@ -92,7 +92,7 @@ class AccountClient:
 
     def _parse(self, name: str, answer: Response) -> JsonObject | None:
         try:
-            return parse_answer(name, answer)
+            return parse_account_answer(name, answer)
         except AccountRefused as error:
             # It may quote our hook's address, which holds a token.
             raise AccountRefused(mask_people(mask_secrets(str(error)))) from None

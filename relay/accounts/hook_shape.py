@@ -5,13 +5,16 @@ hook.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from relay.accounts.answers import JsonObject
 from relay.model import Value
 
 HookData: TypeAlias = Mapping[str, Value]
 """The data of an event in a hook: every scalar is a text."""
+
+API_NAMES: Final[Mapping[str, str]] = {"lead": "leads", "contact": "contacts", "company": "companies"}
+"""The entities that have changes and custom fields, and what API v4 calls them."""
 
 _RENAMED = {
     "created_by": "created_user_id",

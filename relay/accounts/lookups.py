@@ -23,7 +23,7 @@ async def fetch_people(
     leads = await fetch_entities(client, "leads", lead_ids, params)
     contacts = await _fetch_linked(client, "contacts", leads, CONTACTS in relations)
     companies = await _fetch_linked(client, "companies", leads, COMPANY in relations)
-    users = await fetch_users(client) if RESPONSIBLE in relations and leads else {}
+    users = await _fetch_users(client) if RESPONSIBLE in relations and leads else {}
     return {id: _people(lead, contacts, companies, users) for id, lead in leads.items()}
 
 
@@ -39,7 +39,7 @@ async def fetch_entities(
     return found
 
 
-async def fetch_users(client: AccountClient) -> dict[str, HookData]:
+async def _fetch_users(client: AccountClient) -> dict[str, HookData]:
     """Fetch all users of the account, by id: there are few, and they cannot be requested by several ids."""
     users: dict[str, HookData] = {}
     async for page in client.pages("/api/v4/users", "users", {"with": "phone_number"}):

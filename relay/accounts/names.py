@@ -2,9 +2,8 @@
 
 from relay.accounts.answers import JsonObject
 from relay.accounts.client import AccountClient, embedded_items
+from relay.accounts.hook_shape import API_NAMES
 from relay.config.account_names import AccountNames, CustomField, Pipeline
-
-_ENTITIES = {"lead": "leads", "contact": "contacts", "company": "companies"}
 
 
 async def fetch_names(client: AccountClient) -> AccountNames:
@@ -12,7 +11,7 @@ async def fetch_names(client: AccountClient) -> AccountNames:
     return AccountNames(
         pipelines=await _pipelines(client),
         users=await _users(client),
-        fields={entity: await _fields(client, path) for entity, path in _ENTITIES.items()},
+        fields={entity: await _fields(client, path) for entity, path in API_NAMES.items()},
     )
 
 

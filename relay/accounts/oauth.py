@@ -11,7 +11,7 @@ import msgspec
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from yarl import URL
 
-from relay.accounts.answers import JsonObject, parse_answer
+from relay.accounts.answers import JsonObject, parse_account_answer
 from relay.accounts.tokens import TokenPair, TokenStore, token_digest
 from relay.config.api import OAuthSettings
 from relay.errors import AccountRefused, AccountUnavailable, StoreUnavailable
@@ -110,7 +110,7 @@ class OAuthTokens:
             raise AccountUnavailable(f"{name}: {answer.reason}")
         if answer.status in (403, 429):  # about the account, not about the token
             raise AccountUnavailable(f"{name}: amoCRM answers {answer.status}")
-        return parse_answer(name, answer)
+        return parse_account_answer(name, answer)
 
     async def _save(self, pair: TokenPair) -> None:
         retrying = AsyncRetrying(

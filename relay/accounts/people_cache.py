@@ -19,7 +19,7 @@ class _CachedPeople(Record):
     people: Mapping[str, Any] | None  # the fields of People; None: the lead does not exist
 
 
-class LookupResult(Record):
+class PeopleLookup(Record):
     """The people behind leads, by the lead's id, and how many leads were fetched from the account."""
 
     people: dict[str, People]
@@ -28,14 +28,14 @@ class LookupResult(Record):
 
 async def look_up_people(
     client: AccountClient, shared: SharedState, leads: Collection[str], relations: Collection[str]
-) -> LookupResult:
+) -> PeopleLookup:
     """Return the people behind leads: cached in the last minute, or fetched. Raises as the client does."""
     entries = await _read_cache(shared, client.source, leads, relations)
     missing = [lead for lead in leads if lead not in entries]
     fetched = await fetch_people(client, missing, relations) if missing else {}
     await _write_cache(shared, client.source, {lead: fetched.get(lead) for lead in missing}, relations)
     cached = {lead: People(**entry.people) for lead, entry in entries.items() if entry.people is not None}
-    return LookupResult(people=cached | fetched, fetched=len(missing))
+    return PeopleLookup(people=cached | fetched, fetched=len(missing))
 
 
 async def _write_cache(

@@ -29,7 +29,7 @@ class SourceHealth(Record):
     gaps: Sequence[int] = ()  # between checks that found new hooks
     hook: HookState = "unknown"
     problem: str = ""  # why the state of the hook is unknown
-    outage_since: int | None = msgspec.field(default=None, name="quiet_since")  # the last hook before it
+    outage_since: int | None = msgspec.field(default=None, name="quiet_since")  # its last hook; the stored name stays
 
     @property
     def max_silence_ms(self) -> int | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from relay.config.environment import Settings, environ
+from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.errors import ConfigError
 from relay.sinks.registry import sink_types
@@ -18,7 +18,7 @@ def check(
     ] = False,
 ) -> None:
     """Check the configuration file. Shows where each mistake is (file:line:column) and what would be right."""
-    path = str(file) if file else Settings.from_environ(environ()).config_path
+    path = str(file) if file else ProcessSettings.from_environ(environ()).config_path
     config = load_file(path, environ=environ(), sink_types=sink_types())
     findings = "\n".join(finding.format(path) for finding in config.findings)
     if findings and strict:

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from relay.accounts.client import AccountClient
 from relay.accounts.client_factory import make_account_client
 from relay.config.config import Config, Source
-from relay.config.environment import Settings, environ
+from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
@@ -37,9 +37,9 @@ def command_environ() -> dict[str, str]:
     return {**running_environ(FOLDER), **nonempty_environ()}
 
 
-def load_settings() -> Settings:
+def load_settings() -> ProcessSettings:
     """Read the settings. Raises ConfigError."""
-    return Settings.from_environ(command_environ())
+    return ProcessSettings.from_environ(command_environ())
 
 
 def load_config() -> Config:
@@ -49,15 +49,15 @@ def load_config() -> Config:
 
 def load_config_of(variables: Mapping[str, str]) -> Config:
     """Load the configuration as a process with this environment does. Raises ConfigError."""
-    return load_file(Settings.from_environ(variables).config_path, environ=variables, sink_types=sink_types())
+    return load_file(ProcessSettings.from_environ(variables).config_path, environ=variables, sink_types=sink_types())
 
 
-def check_environment() -> Settings:
+def check_environment() -> ProcessSettings:
     """Return the settings of this process; first check them and the configuration, so that a mistake is a message.
 
     Otherwise the program that follows would end with a traceback. Raises ConfigError.
     """
-    settings = Settings.from_environ(environ())
+    settings = ProcessSettings.from_environ(environ())
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set: set it to the store's address; `relay dev` starts its own store")
     load_config_of(environ())

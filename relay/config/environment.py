@@ -41,7 +41,7 @@ def environ() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ProcessSettings:
     """The settings of a process. Addresses may hold passwords, so they are not in the repr."""
 
     config_path: str

@@ -14,8 +14,8 @@ Position: TypeAlias = tuple[int, int]
 """Line and column, both counted from 1."""
 
 _MAX_VALUE = 60
-_PIECE = 6  # characters of a secret that must not be seen together
-_LONGEST = 10_000
+_MAX_VISIBLE = 5  # characters in a row of a value that is concealed
+_MAX_SEARCHED = 10_000
 
 
 @dataclass(frozen=True, order=True)
@@ -53,8 +53,8 @@ class Findings:
         self.error(position, message)
         raise self._config_error()
 
-    def hide(self, values: Iterable[str]) -> None:
-        """Mask these values in every text, whoever wrote it."""
+    def add_secrets(self, values: Iterable[str]) -> None:
+        """Mask these values in every message."""
         self.secrets.update(values)
 
     def raise_errors(self) -> None:
@@ -79,13 +79,14 @@ def format_value(value: object) -> str:
     return text if len(text) <= _MAX_VALUE else text[:_MAX_VALUE] + "…"
 
 
-def discreet(text: str, hidden: Sequence[str]) -> str:
-    """Return a text about hidden values without them; without the text where pieces of them are left in it."""
-    text = mask_secrets(text, hidden)
-    for value in hidden:
-        if any(value[at : at + _PIECE] in text for at in range(min(len(value), _LONGEST) - _PIECE + 1)):
-            return "what the environment says is not possible here"
-    return text
+def conceal_values(message: str, values: Sequence[str]) -> str:
+    """Return a message with values of the environment masked; another message where pieces of them are left in it."""
+    message = mask_secrets(message, values)
+    length = _MAX_VISIBLE + 1
+    for value in values:
+        if any(value[at : at + length] in message for at in range(min(len(value), _MAX_SEARCHED) - length + 1)):
+            return "the value from the environment is not possible here"
+    return message
 
 
 def _one_line(text: str) -> str:

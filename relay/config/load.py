@@ -83,7 +83,7 @@ def _read_document(
     substitution = substitute_variables(document, environ, findings)
     report = Report(document, findings, substitution.from_environment)
     sections = read_sections(substitution.value, report, sink_types)
-    findings.hide(secret.get_secret_value() for _, secret in sections.secrets())
+    findings.add_secrets(secret.get_secret_value() for _, secret in sections.secrets())
     return sections, substitution, report
 
 

@@ -12,13 +12,13 @@ from relay.config.validation import validate
 from relay.config.yaml import parse
 from relay.errors import ConfigError
 
-FOLDER = "names"
+NAMES_FOLDER = "names"
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")  # YAML does not read these as they are, JSON does
 
 
 def names_folder(config_path: str) -> Path:
     """Return the folder of the names that belong to a configuration file."""
-    return Path(config_path).parent / FOLDER
+    return Path(config_path).parent / NAMES_FOLDER
 
 
 def names_files(config_path: str) -> list[Path]:

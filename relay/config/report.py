@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from relay.config.findings import Findings, YamlPath, discreet
+from relay.config.findings import Findings, YamlPath, conceal_values
 from relay.config.suggestions import did_you_mean
 from relay.config.yaml import Document
 
@@ -44,4 +44,4 @@ class Report:
 
     def _without_environment(self, path: YamlPath, message: str) -> str:
         inside = [value for place, value in self.from_environment.items() if place[: len(path)] == path]
-        return discreet(message, inside)
+        return conceal_values(message, inside)

@@ -142,19 +142,19 @@ class RetentionSection(Section):
 class WorkerSection(Section):
     """How workers claim work."""
 
-    inbox_lease: Duration = _duration_field("30s", "A receipt that is not routed by then is taken again")
-    lease_margin: Duration = _duration_field("15s", "A delivery's lease is its sink's timeout and this")
-    batch: int = Field(200, ge=1, le=1_000, description="Receipts that one call to the store takes")
+    inbox_lease: Duration = _duration_field("30s", "A receipt that is not routed by then is claimed again")
+    lease_margin: Duration = _duration_field("15s", "A delivery's lease is its sink's timeout and this margin")
+    batch: int = Field(200, ge=1, le=1_000, description="Receipts that one call to the store claims")
 
 
 class SubscribersSection(Section):
     """Applications that subscribed through the API. Their addresses are not the operator's own."""
 
     allow: tuple[TrustedHost, ...] = Field(
-        (), description="Networks and hosts, not public, that may be sent to all the same"
+        (), description="Networks and hosts that are not public, and may be sent to all the same"
     )
     timeout: Timeout = Field(2_000, description="amoCRM's own two seconds", json_schema_extra={"default": "2s"})
-    concurrency: int = Field(4, ge=1, le=1_000, description="Calls at a time, of one subscriber")
+    concurrency: int = Field(4, ge=1, le=1_000, description="Requests at a time to one subscriber")
 
 
 class ConfigFile(Section):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from relay.config.findings import YamlPath, format_value
 from relay.config.report import Report
@@ -23,11 +23,10 @@ from relay.config.schema import (
 )
 from relay.config.sink import SinkSettings
 from relay.config.suggestions import did_you_mean
-from relay.config.validation import find_secrets, validate
+from relay.config.validation import Model, find_secrets, validate
 from relay.config.yaml import Plain
 from relay.model import SUBSCRIBER
 
-Model = TypeVar("Model", bound=BaseModel)
 PlainMapping: TypeAlias = dict[str, Plain]
 
 

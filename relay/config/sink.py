@@ -55,7 +55,7 @@ class SinkSettings(Section):
         return False
 
     @property
-    def unknown(self) -> OnUnknown:
+    def action_on_unknown(self) -> OnUnknown:
         """What follows an attempt whose outcome is unknown. A sink that is harmless to repeat has another default."""
         return self.on_unknown or "hold"
 
@@ -67,7 +67,7 @@ class SinkSettings(Section):
             attempts=self.attempts or default_attempts,
             max_age_ms=self.max_age,
             schedule=fixed_schedule(self.retry) if self.retry else DEFAULT_SCHEDULE,
-            on_unknown=self.unknown,
+            on_unknown=self.action_on_unknown,
             blocked_ms=self.blocked_for,
         )
 

@@ -1,8 +1,8 @@
 """Make one address of the store mean the same to redis-py (the store) and to kombu (Celery's broker).
 
 `rediss://` verifies the certificate. A self-signed one (Heroku's) is accepted by `?ssl_cert_reqs=none` in the address,
-or for all addresses by `RELAY_REDIS_TLS=insecure`. The two libraries spell this differently, and in kombu the address
-overrides the settings and unknown parameters are an error: so each gets its own spelling.
+or for all addresses by `RELAY_REDIS_TLS=insecure`. The two libraries spell this differently, and kombu lets the
+address override its settings and fails on parameters that it does not know. So each gets its own spelling.
 """
 
 import ssl

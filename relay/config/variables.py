@@ -67,7 +67,7 @@ class _Substituter:
         if value is None:
             self._error(path, f"{name} is not set in the environment: set it, or write ${{{name}:-a default}}")
         self.from_environment[path] = value or ""
-        self.findings.hide([value or ""])
+        self.findings.add_secrets([value or ""])
         return value or ""
 
     def _error(self, path: YamlPath, message: str) -> None:

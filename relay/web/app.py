@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, Router
 
 from relay.bells import Ringer, broker_settings
-from relay.config.environment import Settings, environ
+from relay.config.environment import ProcessSettings, environ
 from relay.errors import ConfigError
 from relay.live_config import LiveConfig
 from relay.logs import configure, log
@@ -32,7 +32,7 @@ from relay.web.metrics import metrics
 
 def create() -> Router:
     """Make the application from the environment. Raises ConfigError."""
-    settings = Settings.from_environ(environ())
+    settings = ProcessSettings.from_environ(environ())
     configure(settings.log)
     if settings.redis_url is None or settings.broker_url is None:
         raise ConfigError("REDIS_URL is not set: the web process needs the store's address; `relay dev` brings its own")

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from relay.amocrm.form import encode_form
-from relay.config.environment import Settings
+from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
 from relay.web.commit import GROUP_HOOKS
 from tests.integration.scripted_sink import ScriptedSink, drain, queue_deliveries
@@ -31,7 +31,7 @@ def router(store, tmp_path) -> Router:
     """Make a router as it is configured unless somebody says otherwise."""
     path = tmp_path / "relay.yaml"
     path.write_text(CONFIG)
-    live = LiveConfig(Settings.from_environ({"RELAY_CONFIG": str(path)}))
+    live = LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(path)}))
     return Router(live, store, lambda queues: None, lambda: False)
 
 

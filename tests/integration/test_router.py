@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from relay.amocrm.events import decode_receipt
 from relay.amocrm.form import encode_form
-from relay.config.environment import Settings
+from relay.config.environment import ProcessSettings
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.model import DeliveryState, ReceiptState
@@ -49,7 +49,7 @@ class Worker:
     def set_batch(self, batch: int) -> None:
         """Set how many it claims at a time."""
         self._config.write_text(CONFIG % batch)
-        self.live = LiveConfig(Settings.from_environ({"RELAY_CONFIG": str(self._config)}))
+        self.live = LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(self._config)}))
 
     def _read(self, receipt):
         self.planned.append((receipt.id, threading.current_thread().name))

@@ -12,7 +12,7 @@ import pytest
 
 from relay.amocrm.events import decode_receipt
 from relay.amocrm.form import encode_form
-from relay.config.environment import Settings
+from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
 from relay.model import DeliveryState, Receipt
 from relay.sinks.ssrf_guard import open_guarded_session
@@ -81,7 +81,7 @@ class Relay:
         path.write_text(CONFIG)
         self.store = store
         self.reader = Reader(store.client, store.keys.prefix.strip("{}:"))
-        self.live = LiveConfig(Settings.from_environ({"RELAY_CONFIG": str(path)}))
+        self.live = LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(path)}))
         self.run = run
         self._hooks = 0
 

@@ -170,7 +170,7 @@ class HttpSettings(SinkSettings, AnswerChecks):
         return bool(self.idempotency_key)
 
     @property
-    def unknown(self) -> OnUnknown:
+    def action_on_unknown(self) -> OnUnknown:
         """Repeat it where they recognise a repetition; else look it up, or hold it for a person."""
         return self.on_unknown or ("retry" if self.recognised else "lookup" if self.looks_up else "hold")
 

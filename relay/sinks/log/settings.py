@@ -10,6 +10,6 @@ class LogSettings(SinkSettings):
     show: bool = False
 
     @property
-    def unknown(self) -> OnUnknown:
+    def action_on_unknown(self) -> OnUnknown:
         """Repeat it: a second line does no harm."""
         return self.on_unknown or "retry"

@@ -56,7 +56,7 @@ class MoySkladSettings(SinkSettings):
         return True
 
     @property
-    def unknown(self) -> OnUnknown:
+    def action_on_unknown(self) -> OnUnknown:
         """Repeat it: they recognise a repetition by its syncId."""
         return self.on_unknown or "retry"
 

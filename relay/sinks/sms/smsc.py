@@ -71,7 +71,7 @@ class SmscSettings(SmsSettings):
         return True
 
     @property
-    def unknown(self) -> OnUnknown:
+    def action_on_unknown(self) -> OnUnknown:
         """Look it up before sending again."""
         return self.on_unknown or "lookup"
 

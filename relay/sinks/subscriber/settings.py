@@ -10,6 +10,6 @@ class SubscriberSettings(SinkSettings):
     type: str = "subscriber"
 
     @property
-    def unknown(self) -> OnUnknown:
+    def action_on_unknown(self) -> OnUnknown:
         """Repeat it, as amoCRM does."""
         return "retry"

@@ -67,14 +67,14 @@ class UnisenderSettings(SinkSettings):
         return True
 
     @property
-    def unknown(self) -> OnUnknown:
+    def action_on_unknown(self) -> OnUnknown:
         """Repeat it where no letter is sent; else look it up, because nobody should get a second letter."""
         return self.on_unknown or ("retry" if self.double_optin == 3 else "lookup")
 
     @property
     def batches(self) -> bool:
         """Return whether an import does the same as single calls: it sends no letters, and replaces the fields sent."""
-        return (self.double_optin, self.overwrite, self.unknown) == (3, 2, "retry")
+        return (self.double_optin, self.overwrite, self.action_on_unknown) == (3, 2, "retry")
 
     def limits(self, name: str) -> tuple[Limit, ...]:
         """Build the limits. They count by api_key, so all sinks with the same key share them."""

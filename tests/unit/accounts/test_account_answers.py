@@ -5,7 +5,7 @@ import json
 import pytest
 from multidict import CIMultiDict
 
-from relay.accounts.answers import LOCKOUT_MS, Pause, parse_answer, required_pause
+from relay.accounts.answers import LOCKOUT_MS, Pause, parse_account_answer, required_pause
 from relay.errors import AccountRefused, AccountUnavailable
 from relay.transport import Response
 
@@ -59,7 +59,7 @@ def test_nothing_else_is_a_pause_for_everybody(answered: Response) -> None:
     ],
 )
 def test_the_content_of_an_answer(answered: Response, found: object) -> None:
-    assert parse_answer(WHAT, answered) == found
+    assert parse_account_answer(WHAT, answered) == found
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_content_of_an_answer(answered: Response, found: object) -> None:
 )  # fmt: skip
 def test_what_will_never_work_is_refused_with_its_reason(answered: Response, text: str) -> None:
     with pytest.raises(AccountRefused) as caught:
-        parse_answer(WHAT, answered)
+        parse_account_answer(WHAT, answered)
     assert str(caught.value) == f"{WHAT}: {text}"
 
 
@@ -95,4 +95,4 @@ def test_what_will_never_work_is_refused_with_its_reason(answered: Response, tex
 )
 def test_what_may_work_later_is_unavailable(answered: Response) -> None:
     with pytest.raises(AccountUnavailable):
-        parse_answer(WHAT, answered)
+        parse_account_answer(WHAT, answered)

@@ -2,16 +2,16 @@
 
 import pytest
 
-from relay.config.environment import Settings
+from relay.config.environment import ProcessSettings
 from relay.errors import ConfigError
 
 
-def settings(**environ: str) -> Settings:
-    return Settings.from_environ(environ, terminal=False)
+def settings(**environ: str) -> ProcessSettings:
+    return ProcessSettings.from_environ(environ, terminal=False)
 
 
 def test_nothing_set_means_the_documented_defaults() -> None:
-    assert settings() == Settings(
+    assert settings() == ProcessSettings(
         config_path="config/relay.yaml",
         redis_url=None,
         broker_url=None,
@@ -62,8 +62,8 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 
 
 def test_people_at_a_terminal_get_the_console_log() -> None:
-    assert Settings.from_environ({}, terminal=True).log == "console"
-    assert Settings.from_environ({"RELAY_LOG": "json"}, terminal=True).log == "json"
+    assert ProcessSettings.from_environ({}, terminal=True).log == "console"
+    assert ProcessSettings.from_environ({"RELAY_LOG": "json"}, terminal=True).log == "json"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class ScriptedSettings(SmsSettings):
         return True
 
     @property
-    def unknown(self):
+    def action_on_unknown(self):
         return self.on_unknown or "lookup"
 
 

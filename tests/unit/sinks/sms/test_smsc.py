@@ -242,7 +242,7 @@ def test_nobody_and_no_key_is_told_in_what_they_say(send):
 )
 def test_there_is_one_way_in(given, right):
     if right:
-        assert SmscSettings(type="smsc", **given).unknown == "lookup"
+        assert SmscSettings(type="smsc", **given).action_on_unknown == "lookup"
     else:
         with pytest.raises(ValidationError, match="give login and password, or apikey"):
             SmscSettings(type="smsc", **given)

@@ -112,7 +112,7 @@ def test_their_answer_is_kept_without_the_number(send):
 
 
 def test_what_is_unknown_is_held_since_they_cannot_be_asked():
-    assert SmsruSettings(type="smsru", api_id="k").unknown == "hold"
+    assert SmsruSettings(type="smsru", api_id="k").action_on_unknown == "hold"
 
 
 @pytest.mark.parametrize(
