@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Annotated, TypeAlias
 from urllib.parse import quote, unquote, urlencode
 
+from pydantic import AfterValidator
 from yarl import URL
 
 from relay.errors import RejectDelivery
@@ -28,6 +30,10 @@ def check_url(text: str) -> str:
     except UnicodeError:
         raise ValueError(f"{url.raw_host} cannot be a host name") from None
     return str(url)
+
+
+SinkUrl: TypeAlias = Annotated[str, AfterValidator(check_url)]
+"""The URL of a sink in its settings."""
 
 
 @lru_cache(maxsize=4096)

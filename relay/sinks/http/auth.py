@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from relay.config.section import Section
-from relay.sinks.urls import check_url
+from relay.sinks.urls import SinkUrl
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
@@ -39,7 +39,6 @@ def _secret_header(value: SecretStr) -> SecretStr:
 
 HeaderName = Annotated[str, AfterValidator(check_header_name)]
 HeaderValue = Annotated[SecretStr, AfterValidator(_secret_header)]
-Address = Annotated[str, AfterValidator(check_url)]
 
 
 class BasicAuth(Section):
@@ -62,7 +61,7 @@ class OAuth2(Section):
     `client_auth`: whether id and secret go to it in a header (Basic) or in the form.
     """
 
-    token_url: Address
+    token_url: SinkUrl
     client_id: Annotated[str, Field(min_length=1)]
     client_secret: SecretStr
     scope: str = ""

@@ -12,12 +12,12 @@ from relay.masking import is_secret_header
 from relay.model import Json
 from relay.retrying import OnUnknown
 from relay.sinks.answer_checks import AnswerChecks, AnyOf
-from relay.sinks.http.auth import Address, Auth, ClientCertificate, HeaderName, HeaderValue
+from relay.sinks.http.auth import Auth, ClientCertificate, HeaderName, HeaderValue
 from relay.sinks.http.content import Method
 from relay.sinks.http.references import fill_path, reference_names
 from relay.sinks.http.signing import signing_key
 from relay.sinks.json_paths import JsonPath
-from relay.sinks.urls import safe_path
+from relay.sinks.urls import SinkUrl, safe_path
 
 On409: TypeAlias = Literal["already", "retry", "rejected", "lookup"]
 
@@ -136,7 +136,7 @@ class HttpSettings(SinkSettings, AnswerChecks):
     rejected. `id_path`: where their answer has the id of what they made.
     """
 
-    url: Address
+    url: SinkUrl
     method: Method = "POST"
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     auth: Auth | None = None

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 from relay.config.sink import SinkSettings
 from relay.model import Limit
 from relay.retrying import OnUnknown
-from relay.sinks.http.auth import Address
+from relay.sinks.urls import SinkUrl
 
 URL: Final = "https://api.moysklad.ru/api/remap/1.2"
 MAX_PARALLEL: Final = 5  # calls of one user at a time
@@ -37,7 +37,7 @@ def rate_at(now: datetime) -> tuple[int, int]:
 class MoySkladSettings(SinkSettings):
     """The user at MoySklad, as `token` or `login` and `password`, and the id of your own organization there."""
 
-    url: Address = URL
+    url: SinkUrl = URL
     token: SecretStr | None = None
     login: str | None = None
     password: SecretStr | None = None

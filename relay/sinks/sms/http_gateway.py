@@ -1,10 +1,10 @@
 """Any gateway over HTTP that the YAML can describe: a request made of templates, and checks for its answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import msgspec
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from relay.model import Outcome, Result
 from relay.rendering import CompiledContent, TemplateErrors, compile_content
@@ -18,13 +18,11 @@ from relay.sinks.sms.gateway import Gateway, failed_probe, failure_result, parse
 from relay.sinks.sms.segments import is_gsm
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.sinks.urls import check_url, encode_pairs
+from relay.sinks.urls import SinkUrl, encode_pairs
 from relay.transport import Answer, Request, TransportFailure, call
 
 TEMPLATE_FIELDS = frozenset({"phone", "digits", "text", "sender", "id", "segments", "encoding"})
 """The fields of `sms` in templates: `digits` is the phone without its +, `encoding` is gsm or ucs2."""
-
-Address = Annotated[str, AfterValidator(check_url)]
 
 
 class HttpGatewaySettings(SmsSettings, AnswerChecks):
@@ -35,7 +33,7 @@ class HttpGatewaySettings(SmsSettings, AnswerChecks):
     `balance_path`.
     """
 
-    url: Address
+    url: SinkUrl
     method: Literal["POST", "PUT"] = "POST"
     auth: Auth | None = None
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
@@ -44,7 +42,7 @@ class HttpGatewaySettings(SmsSettings, AnswerChecks):
     body: Any = None
     id_path: JsonPath | None = None
     cost_path: JsonPath | None = None
-    probe_url: Address | None = None
+    probe_url: SinkUrl | None = None
     balance_path: JsonPath | None = None
 
     @field_validator("auth")

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Annotated, Any, Final, Self
+from typing import Any, Final, Self
 
 import msgspec
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from relay.config.scalars import Duration
 from relay.errors import StoreUnavailable
@@ -17,7 +17,7 @@ from relay.sinks.sms.content import Message
 from relay.sinks.sms.gateway import Gateway, failed_probe, json_object, parse_int, parse_money
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.sinks.urls import check_url
+from relay.sinks.urls import SinkUrl
 from relay.store.shared_state import Quota
 from relay.transport import Answer, Response, TransportFailure
 
@@ -52,7 +52,7 @@ class SmscSettings(SmsSettings):
     `found_within`: how long after sending a text "not found" is not believed yet. After that it is sent once more.
     """
 
-    url: Annotated[str, AfterValidator(check_url)] = "https://smsc.ru"
+    url: SinkUrl = "https://smsc.ru"
     login: str | None = None
     password: SecretStr | None = None
     apikey: SecretStr | None = None

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import SecretStr
 
 from relay.model import Outcome, Result
 from relay.sinks.base import ProbeResult
@@ -13,7 +13,7 @@ from relay.sinks.sms.content import Message
 from relay.sinks.sms.gateway import Gateway, failed_probe, json_object, parse_int, parse_money
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.sinks.urls import check_url
+from relay.sinks.urls import SinkUrl
 from relay.transport import Answer, TransportFailure
 
 _THEIR_DAY: Final = ZoneInfo("Europe/Moscow")
@@ -51,7 +51,7 @@ _CODES: Final[Mapping[int, tuple[Outcome, str]]] = {
 class SmsruSettings(SmsSettings):
     """The account's `api_id`. Texts cannot be looked up: an unknown outcome is held for a person by default."""
 
-    url: Annotated[str, AfterValidator(check_url)] = "https://sms.ru"
+    url: SinkUrl = "https://sms.ru"
     api_id: SecretStr
 
 

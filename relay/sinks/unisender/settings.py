@@ -9,7 +9,7 @@ from relay.config.scalars import Duration
 from relay.config.sink import SinkSettings
 from relay.model import Limit
 from relay.retrying import OnUnknown, format_duration
-from relay.sinks.urls import check_url
+from relay.sinks.urls import SinkUrl
 
 MAX_UNISENDER_TIMEOUT_MS = 60_000
 MAX_TAGS = 10
@@ -49,7 +49,7 @@ class UnisenderSettings(SinkSettings):
     overwrite: Literal[0, 1, 2] = 2
     allow_destructive_overwrite: bool = False
     lang: Literal["en", "ru"] = "en"
-    url: Annotated[str, AfterValidator(check_url)] = "https://api.unisender.com"
+    url: SinkUrl = "https://api.unisender.com"
     timeout: Annotated[Duration, AfterValidator(_check_timeout)] = Field(35_000, json_schema_extra={"default": "35s"})
 
     @model_validator(mode="after")

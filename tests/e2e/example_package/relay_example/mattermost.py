@@ -1,10 +1,10 @@
 """A sink for Mattermost: every delivery is a message, posted by an incoming webhook."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import msgspec
-from pydantic import AfterValidator
+from pydantic import SecretStr
 from yarl import URL
 
 from relay.config.sink import SinkSettings
@@ -13,15 +13,15 @@ from relay.model import Delivery, Json, Outcome, Result
 from relay.sinks.base import MAX_RESPONSE, SettingsType, Sink
 from relay.sinks.failures import failure_outcome
 from relay.sinks.tools import Tools
-from relay.sinks.urls import check_url
+from relay.sinks.urls import SinkUrl
 from relay.transport import Answer, Request, TransportFailure, call
 
 
 class MattermostSettings(SinkSettings):
     """What the YAML says: the server, the webhook's key, and optionally the channel."""
 
-    url: Annotated[str, AfterValidator(check_url)]
-    key: str
+    url: SinkUrl
+    key: SecretStr
     channel: str = ""
 
 
@@ -34,7 +34,7 @@ class MattermostSink(Sink):
 
     def __init__(self, name: str, settings: MattermostSettings) -> None:
         super().__init__(name, settings)
-        self._url = URL(f"{settings.url.rstrip('/')}/hooks/{settings.key}")
+        self._url = URL(f"{settings.url.rstrip('/')}/hooks/{settings.key.get_secret_value()}")
         self._channel = settings.channel
 
     def content(self, params: Mapping[str, object]) -> bytes:

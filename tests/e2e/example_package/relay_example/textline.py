@@ -10,13 +10,14 @@ from relay.sinks.sms.content import Message
 from relay.sinks.sms.gateway import Gateway, json_object
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
+from relay.sinks.urls import SinkUrl
 from relay.transport import Answer, TransportFailure
 
 
 class TextlineSettings(SmsSettings):
     """What the YAML says beside the keys of every gateway."""
 
-    url: str
+    url: SinkUrl
     key: SecretStr
 
 
