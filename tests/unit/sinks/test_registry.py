@@ -1,14 +1,27 @@
 """The types of sinks: built in, and of installed packages."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from relay.sinks.registry import sink_types
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_built_in_sinks_are_there_by_their_type():
     assert {"http", "log", "moysklad", "sms", "smsc", "smsru", "unisender"} <= sink_types().keys()
     assert all(sink.type == name for name, sink in sink_types().items())
+
+
+@pytest.mark.parametrize("sink_type", sink_types().values(), ids=lambda sink_type: sink_type.type)
+def test_every_sink_is_in_the_docs_with_its_content_keys(sink_type):
+    page = (ROOT / "docs" / "sinks.md").read_text()
+    assert f"type: {sink_type.type}" in page
+    assert [key for key in sink_type.content_keys if not re.search(rf"\b{key}\b", page)] == []
 
 
 def test_the_interface_is_imported_without_any_sink():
