@@ -1,4 +1,4 @@
-"""What must have happened before a test's own part begins."""
+"""Bring a store to where a test begins."""
 
 import itertools
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from tests.integration.store.shapes import give_back, hook, new, routed, settlem
 
 
 class Given:
-    """Brings a store to where a test begins. Ids count upwards, so they sort as they were made."""
+    """What must have happened before a test's own part begins. Ids count upwards, so they sort as they were made."""
 
     def __init__(self, run, store) -> None:
         self._run = run

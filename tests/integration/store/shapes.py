@@ -1,4 +1,4 @@
-"""Records as the ingress, the router and the drainer hand them to the store."""
+"""Make records as the ingress, the router and the drainer pass them to the store."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -42,7 +42,7 @@ def hook(id: str, body: bytes = BODY, **more) -> Hook:
 
 
 def event(index: int = 0, entity_id: str = "1") -> RoutedEvent:
-    """Make an event that a route took."""
+    """Make an event that a route matched."""
     return RoutedEvent(
         index=index, name="add_lead", entity="lead", entity_id=entity_id, state=ReceiptState.ROUTED, reason=""
     )
@@ -55,7 +55,7 @@ def new(id: str, receipt: str, index: int = 0, **more) -> NewDelivery:
 
 
 def routed(receipt: Receipt, *deliveries: NewDelivery, events=None, **more) -> RoutedReceipt:
-    """Make what routing says of a receipt."""
+    """Make what became of a receipt."""
     fields = {"state": ReceiptState.ROUTED if deliveries else ReceiptState.UNROUTED, "reason": "", "config": "v1"}
     return RoutedReceipt(
         receipt=receipt, events=[event()] if events is None else events, deliveries=deliveries, **{**fields, **more}
@@ -69,7 +69,7 @@ def attempt(outcome: Outcome, number: int = 1, reason: str = "so it was", **more
 
 
 def settlement(delivery: Delivery, outcome: Outcome, number: int = 1, **decision) -> Settlement:
-    """Make what an attempt came to, decided as is usual for its outcome."""
+    """Make a settlement, decided as is usual for its outcome."""
     kind, state = DECIDED[outcome]
     consumed = outcome not in (Outcome.THROTTLED, Outcome.BLOCKED)
     fields = {"kind": kind, "state": state, "reason": "so it was", "consumed": consumed}
@@ -82,7 +82,7 @@ def settlement(delivery: Delivery, outcome: Outcome, number: int = 1, **decision
 
 
 async def give_back(store: Store, queue: str, kind: Literal["r", "d", "j"], ids: Sequence[str]) -> None:
-    """Have what is in flight of a queue due again, under nobody's token. `kind` is that of its records' keys."""
+    """Make what is in flight of a queue due again, without a token. `kind` is that of its records' keys."""
     seconds, microseconds = await store.client.time()
     now = seconds * 1000 + microseconds // 1000
     for id in ids:

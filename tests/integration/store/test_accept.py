@@ -18,7 +18,7 @@ from tests.integration.store.shapes import hook, new, routed, settlement
 
 @pytest.fixture
 def accept(run, store):
-    """Accept hooks; give the answers."""
+    """Accept hooks. Returns the answers."""
     return lambda *hooks, late=(): run(store.accept(hooks, late)).answers
 
 
@@ -73,7 +73,7 @@ def test_answers_come_in_the_order_of_the_hooks_and_so_do_receipts(run, store, a
 
 
 def test_a_repeated_call_stores_nothing_twice(accept, run, reader, look_at_receipt):
-    """The answer to the first call was lost on its way."""
+    """The answer to the first call was lost."""
     hooks = [hook("r1", timed=True), hook("r2", b"2")]
     assert accept(*hooks) == accept(*hooks) == [("r1", False), ("r2", False)]
     assert run(reader.inbox()) == (2, 0)
@@ -83,7 +83,7 @@ def test_a_repeated_call_stores_nothing_twice(accept, run, reader, look_at_recei
 
 
 def test_a_repeated_call_stores_nothing_twice_however_many_like_it_came_since(accept, run, reader):
-    """A mark remembers few bodies that are alike; ids are known for as long as their receipts are kept."""
+    """Few receipts with one body are remembered; ids are known for as long as their receipts are kept."""
     hooks = [hook(f"r{n:02}") for n in range(20)]
     assert accept(*hooks) == accept(*hooks) == [(h.id, False) for h in hooks]
     assert run(reader.counters())["receipt", "acme", "accepted"] == 20
@@ -178,11 +178,11 @@ def test_a_call_of_the_wrong_shape_is_refused_before_its_first_write(run, store,
 
 
 class TestFull:
-    """A store that is full refuses hooks whole, and lets what is inside be worked off."""
+    """A store that is full refuses hooks whole, and lets what is inside be finished."""
 
     @pytest.fixture
     def full(self, start_server, run):
-        """A store into which no more hooks go: what arrived is in the inbox, but one delivery is claimed."""
+        """A store that takes no more hooks: what arrived is in the inbox, except one delivery that is claimed."""
         store = Store(connect(start_server("--maxmemory", "6mb").url, answer_seconds=10))
         run(store.accept([hook("r0", b"first")]))
         (receipt,) = run(store.claim_receipts("router", 1, 60_000)).items
@@ -193,7 +193,7 @@ class TestFull:
             run(store.client.aclose())
 
     def fill(self, run, store):
-        """Return how many hooks went in, and what was said to the first that did not."""
+        """Return how many hooks were stored, and the error of the first that was not."""
         for n in range(1, 1000):
             try:
                 run(store.accept([hook(f"r{n:03}", n.to_bytes(2, "big") * 16_384)]))

@@ -1,4 +1,4 @@
-"""Retire removes finished receipts with all that hangs on them, the oldest first."""
+"""Retention removes finished receipts with all that belongs to them, the oldest first."""
 
 import pytest
 
@@ -9,8 +9,8 @@ DAY = 86_400_000
 
 
 @pytest.fixture
-def retire(run, store):
-    """Retire by age, or over a count; give how many went."""
+def apply_retention(run, store):
+    """Remove by age, or over a count. Returns how many were removed."""
 
     def ask(finished_ms=DAY, dead_ms=DAY, count=1000, max=100):
         return run(store.apply_retention(finished_ms, dead_ms, count, max))
@@ -41,14 +41,14 @@ def kept(run, reader):
     return lambda: run(ids())
 
 
-def test_nothing_is_left_of_a_receipt_but_the_counters(run, store, given, retire):
+def test_nothing_is_left_of_a_receipt_but_the_counters(run, store, given, apply_retention):
     (receipt,) = given.taken()
     made = [new("d1", receipt.id), new("d2", receipt.id, state=DeliveryState.DEAD, content=b"2"),
             new("d3", receipt.id, state=DeliveryState.SKIPPED, content=b"3")]  # fmt: skip
     run(store.save_routed("router", [routed(receipt, *made, events=[event(0), event(1, "2"), event(2, "")])]))
     given.settled(given.claim().items[0], Outcome.RETRY)
     given.settled(given.claim().items[0], Outcome.DELIVERED, 2)
-    assert retire(0, 0) == 1
+    assert apply_retention(0, 0) == 1
     left = {key.decode().removeprefix(store.keys.prefix) for key in run(store.client.keys(store.keys.prefix + "*"))}
     mark = {name for name in left if name.startswith("dup:")}  # it runs out by itself
     assert left - mark == {"stats", "bell:inbox"}
@@ -56,55 +56,55 @@ def test_nothing_is_left_of_a_receipt_but_the_counters(run, store, given, retire
     assert run(store.client.hget(store.keys.stats, "retired")) == b"1"
 
 
-def test_what_is_young_stays(finished, retire, kept):
+def test_what_is_young_stays(finished, apply_retention, kept):
     ids = finished(3)
-    assert retire() == 0
+    assert apply_retention() == 0
     assert kept() == ids
 
 
-def test_what_is_over_its_age_goes(finished, retire, kept):
+def test_what_is_over_its_age_goes(finished, apply_retention, kept):
     finished(3)
-    assert retire(finished_ms=0) == 3
+    assert apply_retention(finished_ms=0) == 3
     assert kept() == []
 
 
-def test_what_is_over_the_count_goes_the_oldest_first(finished, retire, kept):
+def test_what_is_over_the_count_goes_the_oldest_first(finished, apply_retention, kept):
     ids = finished(5)
-    assert retire(count=2) == 3
+    assert apply_retention(count=2) == 3
     assert kept() == ids[3:]
-    assert retire(count=2) == 0
+    assert apply_retention(count=2) == 0
 
 
-def test_at_most_so_many_at_once(finished, retire, kept):
+def test_at_most_so_many_at_once(finished, apply_retention, kept):
     ids = finished(5)
-    assert retire(finished_ms=0, max=2) == 2
+    assert apply_retention(finished_ms=0, max=2) == 2
     assert kept() == ids[2:]
-    assert retire(finished_ms=0, max=2) == 2
-    assert retire(finished_ms=0, max=2) == 1
-    assert retire(finished_ms=0, max=2) == 0
+    assert apply_retention(finished_ms=0, max=2) == 2
+    assert apply_retention(finished_ms=0, max=2) == 1
+    assert apply_retention(finished_ms=0, max=2) == 0
 
 
-def test_dead_letters_are_kept_for_their_own_time(run, reader, given, finished, retire, kept):
+def test_dead_letters_are_kept_for_their_own_time(run, reader, given, finished, apply_retention, kept):
     given.settled(given.leased(), Outcome.REJECTED)
     (dead,) = kept()
     finished()
-    assert retire(finished_ms=0, dead_ms=DAY) == 1
+    assert apply_retention(finished_ms=0, dead_ms=DAY) == 1
     assert kept() == [dead]
     assert len(run(reader.in_queue("books"))) == 1
-    assert retire(finished_ms=DAY, dead_ms=0) == 1
+    assert apply_retention(finished_ms=DAY, dead_ms=0) == 1
     assert kept() == []
     assert run(reader.in_queue("books")) == []
 
 
-def test_the_bound_is_for_both_kinds_together(given, finished, retire):
+def test_the_bound_is_for_both_kinds_together(given, finished, apply_retention):
     given.settled(given.leased(), Outcome.REJECTED)
     finished(2)
-    assert retire(0, 0, max=2) == 2
-    assert retire(0, 0, max=2) == 1
+    assert apply_retention(0, 0, max=2) == 2
+    assert apply_retention(0, 0, max=2) == 1
 
 
 @pytest.mark.parametrize("how", ["in the inbox", "being routed", "pending", "in flight", "held", "in parts"])
-def test_what_is_unfinished_never_goes(run, store, given, retire, kept, how):
+def test_what_is_unfinished_never_goes(run, store, given, apply_retention, kept, how):
     if how == "in the inbox":
         given.accepted()
     elif how == "being routed":
@@ -118,41 +118,41 @@ def test_what_is_unfinished_never_goes(run, store, given, retire, kept, how):
     else:
         (receipt,) = given.taken()
         run(store.save_routed("router", [routed(receipt, new("d1", receipt.id, state=DeliveryState.DEAD), last=False)]))
-    assert retire(0, 0, count=0) == 0
+    assert apply_retention(0, 0, count=0) == 0
     assert len(kept()) == 1
 
 
-def test_one_delivery_of_two_keeps_the_whole(run, store, given, retire, kept):
+def test_one_delivery_of_two_keeps_the_whole(run, store, given, apply_retention, kept):
     (receipt,) = given.taken()
     run(store.save_routed("router", [routed(receipt, new("d1", receipt.id), new("d2", receipt.id))]))
     first, second = given.claim().items
     given.settled(first, Outcome.DELIVERED)
-    assert retire(0, 0, count=0) == 0
+    assert apply_retention(0, 0, count=0) == 0
     given.settled(second, Outcome.DELIVERED)
-    assert retire(0, 0) == 1
+    assert apply_retention(0, 0) == 1
 
 
-def test_a_delivery_of_another_receipt_stays(run, store, given, retire, look):
+def test_a_delivery_of_another_receipt_stays(run, store, given, apply_retention, look):
     """The second receipt's event met the `once` delivery of the first, which is still on its way."""
     first, second = given.taken(2)
     run(store.save_routed("router", [routed(first, new("o1", first.id, once=True))]))
     run(store.save_routed("router", [routed(second, new("o1", second.id, once=True))]))
-    assert retire(0, 0) == 1
+    assert apply_retention(0, 0) == 1
     assert look("o1").state is DeliveryState.PENDING
     assert given.claim().items[0].content == b'{"amount": 1}'
 
 
-def test_of_a_once_delivery_its_identity_stays(run, store, given, retire):
+def test_of_a_once_delivery_its_identity_stays(run, store, given, apply_retention):
     (receipt,) = given.taken()
     run(store.save_routed("router", [routed(receipt, new("o1", receipt.id, once=True))]))
     given.settled(given.claim().items[0], Outcome.DELIVERED)
-    retire(0, 0)
+    apply_retention(0, 0)
     assert run(store.client.hgetall(store.keys.prefix + "once:o1")) == {b"o1": b"delivered"}
 
 
-def test_an_entity_forgets_only_the_events_that_went(run, store, reader, given, retire):
+def test_an_entity_forgets_only_the_events_that_went(run, store, reader, given, apply_retention):
     old, young = given.taken(2)
     run(store.save_routed("router", [routed(old, events=[event(0, "7")])]))
     run(store.save_routed("router", [routed(young, new("d1", young.id), events=[event(0, "7")])]))
-    assert retire(0, 0) == 1
+    assert apply_retention(0, 0) == 1
     assert run(reader.events_of("acme", "lead", "7")) == [f"{young.id}.0"]

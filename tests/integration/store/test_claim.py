@@ -17,7 +17,7 @@ def ids(claim):
 
 
 class TestItems:
-    """What a claim hands out."""
+    """What a claim returns."""
 
     def test_a_receipt_comes_whole(self, run, store):
         run(store.accept([hook("r1", request_id="q1")]))
@@ -42,7 +42,7 @@ class TestItems:
         assert delivery.accepted_at == receipt.received_at <= delivery.created_at == look("d1").created_at
 
     def test_a_body_that_was_compressed_comes_as_it_was(self, run, store, until):
-        """A receipt that is routed again after its body was packed."""
+        """A receipt that is routed again after its body was compressed."""
         body = BODY * 100
         run(store.accept([hook("r1", body)]))
         (receipt,) = run(store.claim_receipts("router", 1, 60_000)).items
@@ -245,7 +245,7 @@ class TestDeath:
 
     @pytest.fixture
     def kill(self, given, until):
-        """Let workers die over what is due, once each."""
+        """Let workers die holding what is due, once each."""
 
         def die(times: int, **more):
             for n in range(times):
@@ -289,7 +289,7 @@ class TestDeath:
         run(store.client.hset(store.keys.delivery(first), "died", 1))
         assert ids(given.claim()) == [first, second]
 
-    def test_a_delivery_is_buried_at_the_fifth(self, run, reader, given, look, look_at_receipt, until, kill):
+    def test_a_delivery_is_poisoned_at_the_fifth(self, run, reader, given, look, look_at_receipt, until, kill):
         (deadly,) = given.pending()
         kill(5)
         claim = until(lambda: (c := given.claim()).poisoned and c)
@@ -300,7 +300,7 @@ class TestDeath:
         assert run(reader.in_queue("books")) == [deadly]
         assert run(reader.counters())["delivery", "books", "dead"] == 1
 
-    def test_a_receipt_is_buried_at_the_fifth(self, run, store, reader, given, look_at_receipt, until):
+    def test_a_receipt_is_poisoned_at_the_fifth(self, run, store, reader, given, look_at_receipt, until):
         (deadly,) = given.accepted()
         for _ in range(5):
             until(lambda: run(store.claim_receipts("dying", 1, 1)).items)
@@ -311,7 +311,7 @@ class TestDeath:
         assert run(reader.inbox()) == (0, 0)
         assert run(reader.counters())["receipt", "acme", "quarantined"] == 1
 
-    def test_a_buried_receipt_keeps_its_deliveries_of_earlier_parts_going(self, run, store, given, until):
+    def test_a_poisoned_receipt_keeps_its_deliveries_of_earlier_parts_going(self, run, store, given, until):
         (receipt,) = given.taken()
         run(store.save_routed("router", [routed(receipt, new("d1", receipt.id), last=False)]))
         run(give_back(store, INBOX, "r", [receipt.id]))
@@ -393,7 +393,7 @@ class TestGate:
         until(lambda: run(reader.now()) > closed_until)
         assert given.claim("w2").items == []
         given.settled(flying, Outcome.RETRY)
-        assert len(given.claim("w2").items) > 1  # what it came to opened the gate
+        assert len(given.claim("w2").items) > 1  # its result opened the gate
 
     @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.RETRY, Outcome.UNKNOWN])
     def test_what_comes_of_the_one_opens_it(self, given, blocked, until, outcome):

@@ -1,4 +1,4 @@
-"""A delivery that waits for a look-up moves on with what came of it; until then it is the account's queue's."""
+"""A completed look-up moves its delivery from the account's queue to its sink's, or ends it."""
 
 import pytest
 
@@ -29,11 +29,11 @@ def claim(run, store):
 
 
 @pytest.fixture
-def move(run, store):
-    def move(*moved: CompletedLookup):
+def complete(run, store):
+    def complete(*moved: CompletedLookup):
         return run(store.complete_lookups(QUEUE, moved))
 
-    return move
+    return complete
 
 
 def test_it_waits_in_the_account_s_queue_and_in_no_sink_s(run, reader, waiting, claim, given, look):
@@ -46,9 +46,9 @@ def test_it_waits_in_the_account_s_queue_and_in_no_sink_s(run, reader, waiting, 
     assert look(id).in_flight
 
 
-def test_it_moves_on_with_its_content(run, reader, waiting, claim, move, given):
+def test_it_moves_on_with_its_content(run, reader, waiting, claim, complete, given):
     waiting("books", "ledger")
-    queues, stale = move(*[CompletedLookup(delivery=d, content=d.sink.encode()) for d in claim().items])
+    queues, stale = complete(*[CompletedLookup(delivery=d, content=d.sink.encode()) for d in claim().items])
     assert (sorted(queues), stale) == ([sink_queue("books"), sink_queue("ledger")], [])
     assert run(reader.account("acme")) == (0, 0)
     for sink in ("books", "ledger"):
@@ -56,21 +56,21 @@ def test_it_moves_on_with_its_content(run, reader, waiting, claim, move, given):
         assert (sent.content, sent.attempts, sent.deaths) == (sink.encode(), 0, 0)
 
 
-def test_no_bell_is_set_and_who_looked_up_is_told_each_time(run, store, waiting, claim, move):
-    """It begins with them itself; of what it does not begin with, a ticker tells others."""
+def test_no_bell_is_set_and_the_queues_are_returned_each_time(run, store, waiting, claim, complete):
+    """The caller begins with them itself; the ticker finds what it does not begin with."""
     for _ in range(2):
         waiting("books")
         (delivery,) = claim().items
-        assert move(CompletedLookup(delivery=delivery, content=b"x")) == ([sink_queue("books")], [])
+        assert complete(CompletedLookup(delivery=delivery, content=b"x")) == ([sink_queue("books")], [])
         assert run(store.client.exists(store.keys.bell(sink_queue("books")))) == 0
     assert sink_queue("books") in run(store.set_bells())
 
 
 @pytest.mark.parametrize("state", [DeliveryState.SKIPPED, DeliveryState.DEAD])
-def test_it_may_end_there(run, store, reader, waiting, claim, move, look, state):
+def test_it_may_end_there(run, store, reader, waiting, claim, complete, look, state):
     (id,) = waiting("books")
     (delivery,) = claim().items
-    move(CompletedLookup(delivery=delivery, content=b"", state=state, reason="lead 1 has no contact"))
+    complete(CompletedLookup(delivery=delivery, content=b"", state=state, reason="lead 1 has no contact"))
     found = look(id)
     assert (found.state, found.reason, found.finished_at is not None) == (state, "lead 1 has no contact", True)
     assert run(reader.counters())["delivery", "books", state] == 1
@@ -78,15 +78,15 @@ def test_it_may_end_there(run, store, reader, waiting, claim, move, look, state)
     assert finished == 1
 
 
-def test_a_stale_token_moves_nothing(run, store, waiting, claim, move, look):
+def test_a_stale_token_moves_nothing(run, store, waiting, claim, complete, look):
     (id,) = waiting("books")
     (old,) = claim("f1").items
     run(store.client.zadd(store.keys.leased(QUEUE), {id: 1}))
     (fresh,) = claim("f2").items
-    assert move(CompletedLookup(delivery=old, content=b"old")) == ([], [id])
+    assert complete(CompletedLookup(delivery=old, content=b"old")) == ([], [id])
     assert look(id).in_flight
-    assert move(CompletedLookup(delivery=fresh, content=b"new")) == ([sink_queue("books")], [])
-    assert move(CompletedLookup(delivery=fresh, content=b"again")) == ([], [id])
+    assert complete(CompletedLookup(delivery=fresh, content=b"new")) == ([sink_queue("books")], [])
+    assert complete(CompletedLookup(delivery=fresh, content=b"again")) == ([], [id])
 
 
 def test_a_failed_look_up_is_put_off_and_consumes_no_attempt(run, store, reader, waiting, claim, look):
@@ -101,7 +101,7 @@ def test_a_failed_look_up_is_put_off_and_consumes_no_attempt(run, store, reader,
     assert run(reader.counters())["attempt", QUEUE, "throttled"] == 1
 
 
-def test_a_refusal_closes_the_account_s_gate_alone_and_an_answer_opens_it(run, store, waiting, claim, move, given):
+def test_a_refusal_closes_the_account_s_gate_alone_and_an_answer_opens_it(run, store, waiting, claim, complete, given):
     for _ in range(2):
         waiting("books")
     given.pending()
@@ -111,7 +111,7 @@ def test_a_refusal_closes_the_account_s_gate_alone_and_an_answer_opens_it(run, s
     gate = store.keys.gate(QUEUE)
     run(store.client.hset(gate, "until", 1))
     (probe,) = claim().items
-    move(CompletedLookup(delivery=probe, content=b"x"))
+    complete(CompletedLookup(delivery=probe, content=b"x"))
     assert run(store.client.exists(gate)) == 0
     assert len(claim().items) == 1
 

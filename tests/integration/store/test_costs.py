@@ -29,7 +29,7 @@ def known_scripts(run, store, given) -> None:
 
 
 def test_an_accepted_hook_costs_five_commands_and_its_group_one_call(run, store, spent) -> None:
-    """Known? Marked? Then body, record and mark; the inbox is filled at once for the whole group."""
+    """Two reads (is it stored, is its body known), then body, record and digest; the inbox is filled once for the group."""
     hooks = [hook(f"c{n}", b"leads[add][0][id]=%d" % n) for n in range(GROUP)]
     spent()
     run(store.accept(hooks))
@@ -62,7 +62,7 @@ def test_a_settled_delivery_costs_seven_commands_and_its_group_two_calls(given, 
     assert_cost(spent(), calls=2, commands_each=7)
 
 
-def test_a_delivery_of_a_turn_costs_seven_commands_and_settling_and_claiming_a_group_one_call(given, spent) -> None:
+def test_a_delivery_settled_and_claimed_costs_seven_commands_and_its_group_one_call(given, spent) -> None:
     """What a busy drainer does again and again: as many commands as in two calls, in one."""
     given.pending(2 * GROUP)
     flying = given.claim(max=GROUP, concurrency=GROUP, limits=LIMITS).items

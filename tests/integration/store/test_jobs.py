@@ -18,7 +18,7 @@ def test_a_job_comes_as_it_was_made(run, store, claim):
 
 
 def test_a_job_that_is_there_is_not_made_again(run, store, reader, claim):
-    """Every worker that starts makes the standing jobs."""
+    """Every worker that starts enqueues the jobs that run for ever."""
     run(store.enqueue_job("j1", "retention", b'{"n": 1}'))
     run(store.enqueue_job("j1", "retention", b'{"n": 2}'))
     assert run(reader.jobs()) == (1, 0)

@@ -1,4 +1,4 @@
-"""Sending marks that bytes are about to leave, where a repeat may double."""
+"""It is marked that bytes are about to leave, where a repeat may do harm."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_a_stale_token_may_not_send(mark, given, until):
 
 
 def test_a_lease_that_ran_out_may_not_send_though_nobody_took_it_yet(run, reader, mark, given, look, until):
-    """The next moment somebody may take it, and find a mark that stops it for a person to decide."""
+    """The next moment another worker may take it, and would find a mark for which it is held."""
     late = given.leased(lease_ms=1)
     created = look(late.id).created_at
     until(lambda: run(reader.now()) > created + 5)

@@ -69,7 +69,7 @@ class Life:
         return self.run(self.store.claim_deliveries(sink_claim_request(sink, token, max, LEASE, concurrency, [])))
 
     def outcome(self):
-        """An attempt that ended."""
+        """Make a settlement of an attempt."""
         delivery, outcome = self.pick(self.sending), self.dice.choice(list(Outcome))
         gate_ms = LEASE if outcome is Outcome.BLOCKED and self.dice.random() < 0.3 else 0
         return settlement(delivery, outcome, number=next(self.numbers), gate_ms=gate_ms)
@@ -115,7 +115,7 @@ class Life:
         if self.run(self.store.client.hexists(gate, "until")):
             self.run(self.store.client.hset(gate, "until", 1))
 
-    def retire(self):
+    def apply_retention(self):
         before = self.run(read_store(self.store))
         removed = self.run(self.store.apply_retention(0, 0, 0, max=2))
         after = self.run(read_store(self.store))
@@ -129,12 +129,12 @@ class Life:
         self.decided = {id: state for id, state in self.decided.items() if id not in lost}
 
     def pick(self, held):
-        """Mostly what was taken last: who took something long ago is mostly done with it."""
+        """Pick mostly what was taken last: what was taken long ago is mostly done."""
         return held[-1 - min(int(self.dice.expovariate(0.4)), len(held) - 1)]
 
     def step(self):
         weights = {self.accept: 2, self.claim_receipts: 2, self.claim_deliveries: 4, self.leases_run_out: 2,
-                   self.the_gate_s_time_is_over: 1, self.retire: 1}  # fmt: skip
+                   self.the_gate_s_time_is_over: 1, self.apply_retention: 1}  # fmt: skip
         if self.routing:
             weights[self.route] = 4
         if self.sending:
@@ -156,7 +156,7 @@ class Life:
         return states
 
     def work_off(self):
-        """Let healthy workers finish what there is."""
+        """Let workers that do not die finish everything."""
         self.leases_run_out(INBOX)
         while (claim := self.run(self.store.claim_receipts("last", 9, LEASE))).wait_ms == 0 or claim.items:
             self.run(self.store.save_routed("last", [routed(receipt) for receipt in claim.items]))

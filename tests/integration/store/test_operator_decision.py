@@ -1,4 +1,4 @@
-"""Deciding: a person says that a delivery arrived, or has it sent again."""
+"""A person confirms that a delivery arrived, or has it sent again."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.integration.store.shapes import new, routed
 
 @pytest.fixture
 def confirm(run, store):
-    """Return that a delivery arrived."""
+    """Confirm that a delivery arrived."""
     return lambda id: run(store.confirm(id, "anna"))
 
 
@@ -20,7 +20,7 @@ def resend(run, store):
 
 @pytest.fixture
 def after(given, run, store):
-    """Bring a delivery to where an outcome leads, its bytes having left. Give its id."""
+    """Settle a delivery whose bytes had left with an outcome. Returns its id."""
 
     def bring(outcome) -> str:
         delivery = given.leased()

@@ -48,7 +48,7 @@ class TestReceipts:
 
 
 class TestDeliveries:
-    """Deliveries, as they stand."""
+    """Deliveries, and their state now."""
 
     def test_those_that_are_gone_are_left_out(self, run, reader, given):
         (there,) = given.pending()
@@ -75,7 +75,7 @@ class TestDeliveries:
 
 
 class TestSinks:
-    """Sinks, and how their queues stand."""
+    """Sinks, with what is in their queues and their gates."""
 
     def test_registered_ones_are_shown_with_what_they_hold(self, run, store, reader, given):
         run(store.register_sinks({"books": "http", "sms": "smsc"}))
@@ -117,7 +117,7 @@ class TestSinks:
 
 
 class TestDepths:
-    """How much waits and is in work."""
+    """How many wait and are being worked on."""
 
     def test_inbox_and_jobs(self, run, store, reader, given):
         given.taken()

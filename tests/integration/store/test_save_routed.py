@@ -1,4 +1,4 @@
-"""Route writes what became of receipts: their events and deliveries, all of them, once."""
+"""What became of receipts is saved: their events and deliveries, all of them, once."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.integration.store.shapes import event, give_back, hook, new, routed
 
 @pytest.fixture
 def route(run, store):
-    """Route under the token "router"; give the queues that have work now and what was stale."""
+    """Save under the token "router". Returns the queues that have work now, and the stale receipts."""
     return lambda *parts, token="router": run(store.save_routed(token, parts))
 
 
@@ -43,7 +43,7 @@ class TestOneCall:
         assert route(*parts) == (["sink:books"], [])
 
     def test_no_bell_is_set_and_who_routes_is_told_each_time(self, run, store, given, route):
-        """It begins with them itself; of what it does not begin with, a ticker tells others."""
+        """The caller begins with them itself; the ticker finds what it does not begin with."""
         first, second = given.taken(2)
         for receipt in (first, second):
             assert route(routed(receipt, new(f"of {receipt.id}", receipt.id)))[0] == ["sink:books"]
@@ -171,7 +171,7 @@ class TestParts:
         assert open_of(receipt.id) == 1
 
     def test_a_repeated_last_part_is_stale_and_changes_nothing(self, run, reader, given, route, open_of):
-        """The answer was lost on its way: nothing is left to do."""
+        """The answer was lost: nothing is left to do."""
         (receipt,) = given.taken()
         part = routed(receipt, new("d1", receipt.id))
         route(part)

@@ -1,4 +1,4 @@
-"""Settle writes what attempts came to; only the newest lease decides."""
+"""Settling writes the results of attempts; only the newest lease decides."""
 
 import pytest
 
@@ -97,7 +97,7 @@ class TestStates:
         assert counters()["delivery", "books", "held"] == 1
 
     def test_a_retry_clears_the_mark_of_sending(self, run, store, given):
-        """Its attempt came to an end: who repeats it has nothing to look up."""
+        """Its attempt ended: the next one has nothing to look up."""
         delivery = given.leased()
         run(store.mark_sending([delivery]))
         given.settled(delivery, Outcome.RETRY)
@@ -131,13 +131,13 @@ class TestStates:
 
 
 class TestStory:
-    """The story tells every attempt, in order."""
+    """The story has every attempt, in order."""
 
     def test_it_reads_as_it_was_written(self, run, reader, given):
         delivery = given.leased()
         given.settled(delivery, Outcome.RETRY)
-        (told,) = run(reader.story(delivery.id))
-        assert (told.outcome, told.number, told.took_ms, told.reason, told.decision) == (
+        (entry,) = run(reader.story(delivery.id))
+        assert (entry.outcome, entry.number, entry.took_ms, entry.reason, entry.decision) == (
             Outcome.RETRY, 1, 12, "so it was", DecisionKind.RETRY,
         )  # fmt: skip
 
@@ -159,10 +159,10 @@ class TestStory:
 
     def test_bars_and_braces_in_what_they_answered_confuse_nobody(self, run, store, reader, given):
         delivery = given.leased()
-        told = attempt(Outcome.THROTTLED, response='1|throttled|{"a": "|{"}\n|{', reason="7|blocked|{}")
+        entry = attempt(Outcome.THROTTLED, response='1|throttled|{"a": "|{"}\n|{', reason="7|blocked|{}")
         item = settlement(delivery, Outcome.THROTTLED)
         for _ in range(2):
-            run(store.settle("books", [type(item)(**{**_fields(item), "attempt": told})], {}))
+            run(store.settle("books", [type(item)(**{**_fields(item), "attempt": entry})], {}))
         (kept,) = run(reader.story(delivery.id))
         assert (kept.response, kept.times) == ('1|throttled|{"a": "|{"}\n|{', 1)
 

@@ -1,4 +1,4 @@
-"""A turn settles what came back and claims for the slots which that made free, in one call."""
+"""Settle and claim, in one call, for the slots that the settling makes free."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def ids(claim):
 
 
 def done(*deliveries, outcome=Outcome.DELIVERED, **decision):
-    """What attempts at these came to."""
+    """Make settlements of attempts at deliveries."""
     return [settlement(delivery, outcome, **decision) for delivery in deliveries]
 
 
@@ -49,7 +49,7 @@ class TestBoth:
         assert given.settled(taken, Outcome.DELIVERED) == "settled"
 
     def test_each_comes_with_its_own_content(self, given):
-        """The attempts that went with the call are not taken for it."""
+        """The attempts that go with the call are not mistaken for contents."""
         flying = given.claimed(2)
         made = {given.pending(content=content)[0]: content for content in (b"one", "два".encode(), b"")}
         _, claim = given.settle_and_claim("w2", *done(*flying))
@@ -120,7 +120,7 @@ class TestBoth:
 
 
 class TestAnswers:
-    """One for each attempt, whatever became of the claim."""
+    """One for each attempt, whatever is claimed."""
 
     def test_they_are_in_the_order_of_the_attempts(self, run, store, given, until):
         stale = given.leased(token="old", lease_ms=1)
@@ -142,11 +142,11 @@ class TestAnswers:
         answers, claim = given.settle_and_claim("w2", *done(old, outcome=Outcome.RETRY), concurrency=1)
         assert (answers, claim.items) == (["stale"], [])
         assert look(newer.id) == before
-        assert [told.outcome for told in run(reader.story(old.id))] == [Outcome.RETRY]  # kept as evidence
+        assert [entry.outcome for entry in run(reader.story(old.id))] == [Outcome.RETRY]  # kept as evidence
         assert given.settled(newer, Outcome.DELIVERED, 2) == "settled"
 
     def test_a_call_that_is_repeated_settles_once_and_claims_what_the_first_did_not(self, run, reader, given, look):
-        """Its answer was lost on its way: what that claimed its lease gives back."""
+        """The first answer was lost: what it claimed comes back when its lease runs out."""
         given.pending(4)
         (flying,) = given.claim("w1", max=1).items
         item, counts = settlement(flying, Outcome.DELIVERED), {"took|books|3": 1}
@@ -184,7 +184,7 @@ class TestAgain:
 
 
 class TestGate:
-    """What was settled moves the gate before anything is claimed."""
+    """What is settled opens or closes the gate before anything is claimed."""
 
     def test_nothing_is_claimed_when_it_closes(self, run, store, given):
         given.pending(5)
@@ -229,9 +229,9 @@ class TestGate:
 
 
 class TestDeath:
-    """What other workers died over comes back in a turn as in any claim."""
+    """What other workers died holding comes back, as in any claim."""
 
-    def test_what_is_buried_is_told(self, run, store, given, look):
+    def test_what_is_poisoned_is_returned(self, run, store, given, look):
         deadly = given.leased(token="dying")
         mine = given.leased(token="w1")
         run(store.client.hset(store.keys.delivery(deadly.id), "died", 4))
