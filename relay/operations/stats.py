@@ -6,12 +6,13 @@ from typing import TypeAlias
 
 from relay.model import Record
 from relay.store.histograms import ATTEMPT, BUCKETS, END_TO_END, bucket_counts
+from relay.store.keys import Counter
 from relay.store.reader import Reader
 from relay.store.stored import SinkState
 
 Counters: TypeAlias = Mapping[tuple[str, ...], int]
 
-_COUNTED = ("receipt", "event", "delivery", "attempt")
+_COUNTED = (Counter.RECEIPT, Counter.EVENT, Counter.DELIVERY, Counter.ATTEMPT)
 
 
 class Latency(Record):
@@ -68,9 +69,9 @@ def rates(before: Counters, after: Counters, seconds: float) -> dict[str, float]
         return round(sum(after[name] - before.get(name, 0) for name in names) / seconds, 1)
 
     return {
-        "receipts": rate("receipt", ("accepted", "duplicate")),
-        "attempts": rate("attempt", None),
-        "delivered": rate("delivery", ("delivered",)),
+        "receipts": rate(Counter.RECEIPT, ("accepted", "duplicate")),
+        "attempts": rate(Counter.ATTEMPT, None),
+        "delivered": rate(Counter.DELIVERY, ("delivered",)),
     }
 
 

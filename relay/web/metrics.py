@@ -13,7 +13,7 @@ from relay.accounts.source_health import SourceHealth
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.store.histograms import ATTEMPT, BUCKETS, END_TO_END, bucket_counts
-from relay.store.keys import account_queue
+from relay.store.keys import Counter, account_queue
 from relay.store.reader import Reader
 from relay.store.stored import SinkState
 from relay.web.health import StoreWatch
@@ -21,12 +21,12 @@ from relay.web.health import StoreWatch
 Counters = dict[tuple[str, ...], int]
 
 _COUNTERS = {
-    "receipt": ("relay_receipts", "Hooks by what became of them", ("source", "state")),
-    "event": ("relay_events", "Events by name", ("source", "event")),
-    "delivery": ("relay_deliveries", "Deliveries by the states they reached", ("sink", "state")),
-    "attempt": ("relay_attempts", "Attempts by outcome", ("sink", "outcome")),
-    "closed": ("relay_gate_closed", "Times a sink's gate was closed because it is broken", ("sink",)),
-    "bytes": ("relay_received_bytes", "Bytes of hooks stored", ("source",)),
+    Counter.RECEIPT: ("relay_receipts", "Hooks by what became of them", ("source", "state")),
+    Counter.EVENT: ("relay_events", "Events by name", ("source", "event")),
+    Counter.DELIVERY: ("relay_deliveries", "Deliveries by the states they reached", ("sink", "state")),
+    Counter.ATTEMPT: ("relay_attempts", "Attempts by outcome", ("sink", "outcome")),
+    Counter.CLOSED: ("relay_gate_closed", "Times a sink's gate was closed because it is broken", ("sink",)),
+    Counter.BYTES: ("relay_received_bytes", "Bytes of hooks stored", ("source",)),
 }
 _HISTOGRAMS = {
     ATTEMPT: ("relay_attempt_seconds", "How long an attempt takes"),

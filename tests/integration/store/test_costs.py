@@ -29,7 +29,7 @@ def known_scripts(run, store, given) -> None:
 
 
 def test_an_accepted_hook_costs_five_commands_and_its_group_one_call(run, store, spent) -> None:
-    """Two reads (is it stored, is its body known), then body, record and digest; the inbox is filled once for the group."""
+    """Two reads, then body, record and what is remembered of the body; the inbox is filled once for the group."""
     hooks = [hook(f"c{n}", b"leads[add][0][id]=%d" % n) for n in range(GROUP)]
     spent()
     run(store.accept(hooks))
