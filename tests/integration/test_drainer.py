@@ -162,7 +162,7 @@ def test_a_policy_that_cannot_reach_the_store_leaves_the_delivery_to_its_lease(w
 
 
 class Hanging(Batching):
-    """Never ends what it is asked to do at one point, and is to be given up on soon."""
+    """Never returns from one of its methods, and has a short timeout."""
 
     def __init__(self, at, **settings) -> None:
         super().__init__(timeout="1ms", **settings)

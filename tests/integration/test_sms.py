@@ -73,7 +73,7 @@ class Gateway:
 
 @asynccontextmanager
 async def served(gateway: Gateway):
-    """Serve a fake, and give its address."""
+    """Serve a fake; the value is its address."""
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", gateway.handle)
     runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)

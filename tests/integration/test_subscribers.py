@@ -98,7 +98,7 @@ class Relay:
         return next((d for d in self.run(self.reader.deliveries(list(kept.deliveries))) if d.attempts), None)
 
     def hook(self):
-        """Take a hook in, and route it; give the deliveries it made."""
+        """Store a hook and route it; return its deliveries."""
         self._hooks += 1
         id = f"r{self._hooks}"
         self.accept(id)
@@ -126,7 +126,7 @@ class Relay:
         self.run(drain())
 
     def make_due(self, sink):
-        """Have the time of all that waits for a sink come now."""
+        """Make all deliveries of a sink due now."""
         client, keys = self.store.client, self.store.keys
         due = keys.due(sink_queue(sink))
 
@@ -139,7 +139,7 @@ class Relay:
         self.run(make_due())
 
     def is_worth_a_look(self, sink):
-        """Return whether a ticker would ring for a sink now, all earlier bells heard."""
+        """Return whether a ticker would ring for a sink now, where all earlier bells were received."""
 
         async def rung():
             await self.store.clear_bell(sink_queue(sink))

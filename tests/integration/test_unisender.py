@@ -110,7 +110,7 @@ def test_five_thousand_that_wait_reach_the_list_in_ten_to_twelve_imports(run, st
 
 
 class Recording(Store):
-    """A store that tells when each of its grants was given, by its own clock."""
+    """A store that records the time of each grant, by its own clock."""
 
     def __init__(self, store: Store, namespace: str, log: str) -> None:
         super().__init__(store.client, namespace)
@@ -188,20 +188,20 @@ def test_who_leaves_is_on_the_list_no_more(run, store, reader, house, deliver):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "route", "told"),
+    ("wrong", "route", "message"),
     [
         ({"api_key": "wrong-key"}, {}, "the api_key is not valid"),
         ({"double_optin": 0}, {"list_ids": [WITHOUT_LETTER]}, "has no letter"),
     ],
 )
 def test_a_sink_that_is_set_wrong_waits_and_delivers_once_it_is_mended(
-    run, store, reader, house, deliver, wrong, route, told
+    run, store, reader, house, deliver, wrong, route, message
 ):
     (id,) = queue_deliveries(run, store, contents("anna@example.com", **route), "newsletter")
     deliver(("newsletter", {"blocked_for": "1h", **wrong}))
     (blocked,) = run(reader.deliveries([id]))
     assert (blocked.state, blocked.attempts) == (DeliveryState.PENDING, 0)
-    assert told in blocked.reason
+    assert message in blocked.reason
     run(store.client.delete(store.keys.gate(sink_queue("newsletter"))))
     run(_make_due(store, id))
     deliver(("newsletter", {}))
@@ -216,14 +216,14 @@ def test_the_story_names_their_id_of_the_contact(run, store, reader, house, deli
 
 
 @pytest.mark.parametrize(
-    ("more", "ok", "told"),
+    ("more", "ok", "message"),
     [
         ({}, True, "contacts go to 20547 (Newsletter)"),
         ({"list_ids": [7]}, False, "there is no list 7"),
         ({"api_key": "wrong-key"}, False, "the api_key is not valid"),
     ],
 )
-def test_a_probe_asks_for_nothing_that_costs(run, house, more, ok, told):
+def test_a_probe_asks_for_nothing_that_costs(run, house, more, ok, message):
     async def go():
         async with house.open() as url, Session() as session:
             return await UnisenderSink("newsletter", settings(url=url, **more)).probe(
@@ -232,7 +232,7 @@ def test_a_probe_asks_for_nothing_that_costs(run, house, more, ok, told):
 
     probe = run(go())
     assert probe.ok is ok
-    assert told in probe.message
+    assert message in probe.message
     assert house.calls == ["getLists"]
 
 
