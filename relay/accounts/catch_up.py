@@ -38,9 +38,7 @@ class Progress(Record):
     until: int
     page: int = 1
     done: bool = False
-    received: int = msgspec.field(
-        default=0, name="told"
-    )  # needed changes that hooks reported; named as it is stored and printed
+    received: int = msgspec.field(default=0, name="told")  # changes that hooks reported; "told" in the JSON
     recovered: int = 0  # changes that were missed; without writing, that could be recovered
     gone: int = 0  # changes that were missed, of entities that do not exist any more
 

@@ -34,7 +34,7 @@ def _check_address(text: str) -> str:
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("only scheme, host and path belong here, such as https://acme.amocrm.ru")
     if parts.scheme == "http" and host not in _LOCAL_HOSTS:
-        raise ValueError(f"the token would travel in the clear: write https://{host}")
+        raise ValueError(f"the token would be sent unencrypted: write https://{host}")
     return text.rstrip("/")
 
 

@@ -140,7 +140,7 @@ class _Resolver:
         elif len(ids) > 1:
             listed = ", ".join(index.describe(id) for id in sorted(ids))
             advice = "write pipeline: beside it, or the number" if kind == "status" else "write the number"
-            self.report.error(path, f"{kind} {format_value(name)} is several in {self.source}: {listed}: {advice}")
+            self.report.error(path, f"{kind} {format_value(name)} has several ids in {self.source}: {listed}: {advice}")
         return min(ids, default=name)
 
     def _pipelines(self, tree: Mapping[Any, Any]) -> frozenset[str]:

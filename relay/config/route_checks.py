@@ -59,7 +59,7 @@ def _check_fetch(path: YamlPath, route: RouteSettings, sections: Sections, repor
         return
     for event in route.on:
         if event in EVENTS and EVENTS[event].entity != "lead":
-            message = f"fetch looks up who stands behind a lead, and {event} is about none"
+            message = f"fetch looks up the people behind a lead, and {event} is not about a lead"
             report.key_error((*path, "fetch"), message)
     for name, source in sections.sources.items():
         if route.source in (None, name) and source.api is None:

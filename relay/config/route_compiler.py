@@ -141,7 +141,7 @@ class _RouteCompiler:
         if name in self._templates:
             return self._compile_templates(key, self._templates[name], ("templates",), key_in_file=name)
         known = did_you_mean(name, self._templates)
-        message = f"unknown template {name}, {known} (a text goes as {{{{ '…' }}}})"
+        message = f"unknown template {name}, {known} (a text is written as {{{{ '…' }}}})"
         self._report.error((*self._path, key), message)
         return None
 

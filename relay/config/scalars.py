@@ -50,7 +50,7 @@ def _check_timezone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:  # OSError: a folder of zones, such as Europe
-        raise ValueError(f"{format_value(name)} is no time zone, {_nearest_timezone(name)}") from error
+        raise ValueError(f"{format_value(name)} is not a time zone, {_nearest_timezone(name)}") from error
     return name
 
 

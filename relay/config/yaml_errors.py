@@ -15,12 +15,12 @@ _QUOTED = re.compile(r"""("(?:\\.|[^"\\])*"|'[^']*')""")
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as the parser counts lines
 _UNQUOTED_IN_BRACKETS = "is a bracket not closed, or a text that has one of , : [ ] { } in it not quoted?"
 
-_BAD_INDENTATION = "this does not fit the lines above: mend the indentation, or quote the whole value"
+_BAD_INDENTATION = "this does not fit the lines above: correct the indentation, or quote the whole value"
 
 # Patterns of the parser's `context` and `problem`, our message, and whether it is about where the context began.
 _EXPLANATIONS: Sequence[tuple[str, str, str, bool]] = (
     ("", r"mapping values are not allowed", 'a second ": " in one value: quote a text that has ": " in it, '
-     "or mend the indentation", False),
+     "or correct the indentation", False),
     ("", r"found character '\\t'", "a tab: indent with spaces", False),
     ("", r"found character '(.)' that cannot start", r"a text cannot start with \1: quote it", False),
     (r"(scanning|parsing) a (tag|node)", "tag|expected", "a text that starts with ! is read as a tag: quote it", True),
@@ -35,7 +35,7 @@ _EXPLANATIONS: Sequence[tuple[str, str, str, bool]] = (
     (r"scanning a block scalar", "", "a text that starts with | or > is read as a block of text: quote it", True),
     (r"scanning a quoted scalar", "", "the quote that opens here is never closed", True),
     (r"double-quoted scalar", "", r'an unknown \ in "…": write \\, or use single quotes', False),
-    (r"scanning a simple key", "", 'a line that is no "key: value": is a colon missing, or a quote?', True),
+    (r"scanning a simple key", "", 'a line that is not "key: value": is a colon missing, or a quote?', True),
     (r"flow mapping", "", f"expected , or }} here: {_UNQUOTED_IN_BRACKETS}", False),
     (r"flow sequence", "", f"expected , or ] here: {_UNQUOTED_IN_BRACKETS}", False),
     (r"block (mapping|collection)", "", _BAD_INDENTATION, False),

@@ -116,7 +116,7 @@ def find_timezone(name: object) -> tzinfo:
     try:
         return ZoneInfo(str(name))
     except (LookupError, OSError, ValueError):
-        raise ValueError(f"{name!r} is no time zone; one is Europe/Moscow") from None
+        raise ValueError(f"{name!r} is not a time zone; one is Europe/Moscow") from None
 
 
 @pass_context

@@ -69,4 +69,4 @@ def parse_timezone(value: object) -> str:
     try:
         return ZoneInfo(name).key if name else ""
     except (KeyError, ValueError, OSError):
-        raise RejectDelivery(f"timezone: {name!r:.60} is no time zone: Europe/Moscow is one") from None
+        raise RejectDelivery(f"timezone: {name!r:.60} is not a time zone: Europe/Moscow is one") from None

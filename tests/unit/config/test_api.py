@@ -68,7 +68,7 @@ def test_a_mistake_in_it(errors_in: Errors, api: str, finding: str) -> None:
     ("url", "finding"),
     [
         ("acme.amocrm.ru", "'acme.amocrm.ru' is not an address: write it in full, such as https://acme.amocrm.ru"),
-        ("http://acme.amocrm.ru", "the token would travel in the clear: write https://acme.amocrm.ru"),
+        ("http://acme.amocrm.ru", "the token would be sent unencrypted: write https://acme.amocrm.ru"),
         ("https://acme.amocrm.ru/?a=b", "only scheme, host and path belong here, such as https://acme.amocrm.ru"),
         ("https://me@acme.amocrm.ru", "only scheme, host and path belong here, such as https://acme.amocrm.ru"),
         ("https://[acme", "is not an address"),

@@ -31,7 +31,7 @@ def route(text: str) -> str:
         ("on: add_lead, where: {any: [{price: 5}, {contact: {name: x}}]}",
          "6:42: where looks at contact: write fetch: contacts, too"),
         ("on: add_contact, fetch: contacts",
-         "6:45: fetch looks up who stands behind a lead, and add_contact is about none"),
+         "6:45: fetch looks up the people behind a lead, and add_contact is not about a lead"),
         ("on: add_lead, fetch: contacts, where: {contact: {emial: {exists: true}}}",
          "6:77: contact has no field emial, did you mean email?"),
         ("on: add_lead, fetch: contacts, where: {contact: {}}",

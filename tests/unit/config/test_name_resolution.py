@@ -96,9 +96,10 @@ def _plain(text: str) -> list[str]:
         ),
         (
             "{status: Новый}",
-            "status 'Новый' is several in acme: 101 (Продажи), 201 (Опт): write pipeline: beside it, or the number",
+            "status 'Новый' has several ids in acme: 101 (Продажи), 201 (Опт): "
+            "write pipeline: beside it, or the number",
         ),
-        ("{responsible: Пётр Иванов}", "responsible 'Пётр Иванов' is several in acme: 8, 9: write the number"),
+        ("{responsible: Пётр Иванов}", "responsible 'Пётр Иванов' has several ids in acme: 8, 9: write the number"),
         ("{status_id: 143}", f"no status 143 in acme {NEW}, did you mean 142?"),
         ("{status: 143}", f"no status 143 in acme {NEW}, did you mean 142?"),
         ("{pipeline_id: {in: [2116, 3341]}}", f"no pipeline 3341 in acme {NEW}, did you mean 3340?"),

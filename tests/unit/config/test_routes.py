@@ -39,7 +39,7 @@ Load = Callable[..., object]
         ("name: one, on: add_lead, to: books, body: {}, form: {}", "11:3: give only one of body and form"),
         (
             "name: one, on: add_lead, to: books, body: invoise",
-            "11:46: unknown template invoise, did you mean invoice? (a text goes as {{ '…' }})",
+            "11:46: unknown template invoise, did you mean invoice? (a text is written as {{ '…' }})",
         ),
         (
             "name: one, on: add_lead, where: , to: books",

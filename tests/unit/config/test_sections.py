@@ -56,11 +56,11 @@ def test_the_sections_themselves(errors_in: Errors, text: str, findings: list[st
         ("acme: {type: amocrm, token: long-enough, ignore_users: 7}", "2:58: ignore_users: must be a list"),
         (
             "acme: {type: amocrm, token: long-enough, timezone: Europe/Moskow}",
-            "2:54: timezone: 'Europe/Moskow' is no time zone, did you mean Europe/Moscow?",
+            "2:54: timezone: 'Europe/Moskow' is not a time zone, did you mean Europe/Moscow?",
         ),
         (
             "acme: {type: amocrm, token: long-enough, timezone: ../passwd}",
-            "2:54: timezone: '../passwd' is no time zone, write it as Europe/Moscow or UTC",
+            "2:54: timezone: '../passwd' is not a time zone, write it as Europe/Moscow or UTC",
         ),
         (
             "Acme: {type: amocrm, token: long-enough}",

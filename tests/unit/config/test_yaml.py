@@ -54,7 +54,7 @@ def test_values_are_what_they_look_like(text: str, value: object) -> None:
 
 QUOTE = "quote it"
 WHOLE = "quote the whole text"
-MISFIT = "this does not fit the lines above: mend the indentation, or quote the whole value"
+BAD_INDENTATION = "this does not fit the lines above: correct the indentation, or quote the whole value"
 NUMBER = "a phone number or a long code without quotes is read as a number: quote it"
 IN_A_FLOW = "is a bracket not closed, or a text that has one of , : [ ] { } in it not quoted?"
 
@@ -73,7 +73,7 @@ IN_A_FLOW = "is a bracket not closed, or a text that has one of , : [ ] { } in i
         ("a: {b: ${NAME}}", "1:8: ${ … } without quotes: quote the whole text"),
         (
             "a: news: good",
-            '1:8: a second ": " in one value: quote a text that has ": " in it, or mend the indentation',
+            '1:8: a second ": " in one value: quote a text that has ": " in it, or correct the indentation',
         ),
         ("a: {b: c: d}", f"1:9: expected , or }} here: {IN_A_FLOW}"),
         ("a: [1, 2", f"1:9: expected , or ] here: {IN_A_FLOW}"),
@@ -90,9 +90,9 @@ IN_A_FLOW = "is a bracket not closed, or a text that has one of , : [ ] { } in i
         ("a: >x", "1:4: a text that starts with | or > is read as a block of text: quote it"),
         ("a: ? b", "1:4: a text that starts with ? is read as a key: quote it"),
         ("a:\n\tb: 1", "2:1: a tab: indent with spaces"),
-        ("a:\n  b: 2\n c: 3", f"3:2: {MISFIT}"),
-        ('a: "b" c', f"1:8: {MISFIT}"),
-        ("{a: 1}}", f"1:7: {MISFIT}"),
+        ("a:\n  b: 2\n c: 3", f"3:2: {BAD_INDENTATION}"),
+        ('a: "b" c', f"1:8: {BAD_INDENTATION}"),
+        ("{a: 1}}", f"1:7: {BAD_INDENTATION}"),
         ("a: - b", "1:4: a list item (- ) must start on its own line"),
         ("a: 'b", "1:4: the quote that opens here is never closed"),
         ('a: "\\q"', r'1:6: an unknown \ in "…": write \\, or use single quotes'),

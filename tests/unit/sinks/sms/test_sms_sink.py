@@ -116,9 +116,9 @@ def test_what_is_stored_is_the_number_as_e164_and_no_credentials(made):
         ({"text": "я" * 202}, RejectDelivery, "it would be 4 messages, and max_segments is 3"),
         ({"sender": "Двенадцать"}, RejectDelivery, "sender: 'Двенадцать' cannot be a sender"),
         ({"sender": "LongerThan11"}, RejectDelivery, "cannot be a sender"),
-        ({"timezone": "MSK"}, RejectDelivery, "timezone: 'MSK' is no time zone"),
-        ({"timezone": "../etc"}, RejectDelivery, "is no time zone"),
-        ({"timezone": "Europe"}, RejectDelivery, "is no time zone"),
+        ({"timezone": "MSK"}, RejectDelivery, "timezone: 'MSK' is not a time zone"),
+        ({"timezone": "../etc"}, RejectDelivery, "is not a time zone"),
+        ({"timezone": "Europe"}, RejectDelivery, "is not a time zone"),
     ],
 )
 def test_what_can_never_be_sent_says_why(made, params, error, why):
@@ -275,7 +275,7 @@ def test_a_probe_is_the_gateways(made, tools):
         ({"regions": []}, "at least 1"),
         ({"sender": "Слишком"}, "cannot be a sender"),
         ({"window": "10-20"}, "such as 10:00-20:00"),
-        ({"timezone": "MSK"}, "is no time zone"),
+        ({"timezone": "MSK"}, "is not a time zone"),
         ({"stop_list": ["8 495 123-45-67"]}, r"\*\*\*4567 is a landline"),
         ({"monthly_budget": 100}, "monthly_budget needs segment_price"),
         ({"monthly_budget": "a lot", "segment_price": 1}, "valid decimal"),
