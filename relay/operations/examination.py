@@ -31,7 +31,7 @@ async def examine(reader: Reader, config: Config, namespace: str) -> Examination
     now = await reader.now()
     after = time.time_ns() // 1_000_000
     return Examination(
-        durability=await read_durability(reader.client, reader.keys.prefix + "probe"),
+        durability=await read_durability(reader.client, reader.keys.probe),
         memory=await read_memory_use(reader.client),
         clock_skew_ms=now - (before + after) // 2,
         oldest_unrouted_ms=await reader.oldest_unrouted(now),

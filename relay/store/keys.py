@@ -18,6 +18,7 @@ class Keys:
         self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
         self.sinks = self.prefix + "sinks"  # hash: every sink there ever was -> its type
         self.subscriptions = self.prefix + "subscriptions"  # hash: what all subscriptions share (`SubscriptionsField`)
+        self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes
 
     def receipt(self, id: str) -> str:
         """Hash: where it came from, its state, its events and deliveries (`ReceiptField`)."""

@@ -26,7 +26,7 @@ class StoreWatch:
     def __init__(self, client: Redis, keys: Keys, shared: SharedState, live: LiveConfig) -> None:
         self._client = client
         self._shared = shared
-        self._probe_key = keys.prefix + "probe"
+        self._probe_key = keys.probe
         self._live = live
         self._graded_at = float("-inf")
         self.room: MemoryUse | None = None

@@ -218,7 +218,7 @@ class Shop:
     def pass_time(self) -> None:
         """As if it had passed: what waits is due, the gate opens, the limits are free."""
         keys, queue = self.store.keys, sink_queue(self.sink.name)
-        grants = [f"{keys.prefix}grants:{limit.key}" for limit in self.sink.limits]
+        grants = [keys.grants(limit.key) for limit in self.sink.limits]
         self.run(self.store.client.zadd(keys.due(queue), dict.fromkeys(self.ids, 1), xx=True))
         self.run(self.store.client.delete(keys.gate(queue), *grants))
 
@@ -323,7 +323,7 @@ def test_every_call_to_moysklad_takes_a_grant(shop):
     here.drain(workers=2)
     minute = here.sink.limits[-1]
     assert minute.per_ms == 60_000
-    granted = here.run(here.store.client.llen(f"{here.store.keys.prefix}grants:{minute.key}"))
+    granted = here.run(here.store.client.llen(here.store.keys.grants(minute.key)))
     assert granted == len(here.sandbox.requests("moysklad")) == 4 * 3  # looked up, made, invoiced
     assert len(here.stored()) == 4
 

@@ -107,7 +107,7 @@ def test_what_waits_goes_in_batches_of_one_grant_each_and_the_rest_alone(run, st
     assert [len(batch) for batch in sink.batches] == [50, 50]
     assert len(sink.calls) == 5
     assert sorted([id for batch in sink.batches for id in batch] + [seen.id for seen in sink.seen]) == ids
-    assert run(store.client.llen(f"{store.keys.prefix}grants:shared")) == 2 + 5
+    assert run(store.client.llen(store.keys.grants("shared"))) == 2 + 5
     assert {found.state for found in run(reader.deliveries(ids))} == {DeliveryState.DELIVERED}
 
 

@@ -114,7 +114,7 @@ class Recording(Store):
 
     def __init__(self, store: Store, namespace: str, log: str) -> None:
         super().__init__(store.client, namespace)
-        self._log = f"{self.keys.prefix}grants:{log}"
+        self._log = self.keys.grants(log)
         self._one_at_a_time = asyncio.Lock()
         self.granted: list[int] = []
 

@@ -147,7 +147,7 @@ def test_of_a_once_delivery_its_identity_stays(run, store, given, apply_retentio
     run(store.save_routed("router", [routed(receipt, new("o1", receipt.id, once=True))]))
     given.settled(given.claim().items[0], Outcome.DELIVERED)
     apply_retention(0, 0)
-    assert run(store.client.hgetall(store.keys.prefix + "once:o1")) == {b"o1": b"delivered"}
+    assert run(store.client.hgetall(store.keys.once("o1"))) == {b"o1": b"delivered"}
 
 
 def test_an_entity_forgets_only_the_events_that_went(run, store, reader, given, apply_retention):

@@ -79,14 +79,14 @@ class TestItems:
     def test_records_that_are_gone_leave_the_queue(self, run, store, given):
         (lost, kept), (receipt, _) = given.pending(2), run(store.client.zrange(store.keys.receipts, 0, -1))
         run(store.client.delete(store.keys.delivery(lost), store.keys.receipt(receipt.decode())))
-        run(store.client.delete(*run(store.client.keys(f"{store.keys.prefix}c:{receipt.decode()}*"))))
+        run(store.client.delete(*run(store.client.keys(store.keys.content(f"{receipt.decode()}*")))))
         assert ids(given.claim()) == [kept]
 
     def test_records_that_go_while_they_are_leased_leave_the_queue(self, run, store, given, until):
         lost = given.leased(lease_ms=1)
         receipt = lost.event_id.partition(".")[0]
         run(store.client.delete(store.keys.delivery(lost.id), store.keys.receipt(receipt)))
-        run(store.client.delete(*run(store.client.keys(f"{store.keys.prefix}c:{receipt}*"))))
+        run(store.client.delete(*run(store.client.keys(store.keys.content(f"{receipt}*")))))
         until(lambda: given.claim().wait_ms == -1)
         assert run(store.client.exists(store.keys.leased(sink_queue("books")))) == 0
 
@@ -195,7 +195,7 @@ class TestLimits:
         for limit in limits:
             windows = zip(times, times[limit.count :], strict=False)
             assert all(later - earlier >= limit.per_ms for earlier, later in windows)
-            assert run(store.client.llen(f"{store.keys.prefix}grants:{limit.key}")) <= limit.count
+            assert run(store.client.llen(store.keys.grants(limit.key))) <= limit.count
 
     def test_over_the_limit_it_says_when_the_next_grant_is(self, given):
         given.pending(5)
@@ -221,12 +221,12 @@ class TestLimits:
     def test_only_what_was_taken_is_granted(self, run, store, given):
         given.pending(1)
         given.claim(limits=[Limit(key="k", count=10, per_ms=60_000)])
-        assert run(store.client.llen(f"{store.keys.prefix}grants:k")) == 1
+        assert run(store.client.llen(store.keys.grants("k"))) == 1
 
     def test_a_limit_that_was_lowered_waits_and_goes_on(self, run, store, reader, given):
         """Its log is longer than the new count, and part of it is out of the window."""
         now = run(reader.now())
-        run(store.client.rpush(f"{store.keys.prefix}grants:k", *[now - 120_000] * 7, *[now] * 3))
+        run(store.client.rpush(store.keys.grants("k"), *[now - 120_000] * 7, *[now] * 3))
         given.pending(4)
         limit = [Limit(key="k", count=5, per_ms=60_000)]
         assert [len(given.claim(max=1, limits=limit).items) for _ in range(3)] == [1, 1, 0]

@@ -74,7 +74,7 @@ def test_it_may_end_there(run, store, reader, waiting, claim, complete, look, st
     found = look(id)
     assert (found.state, found.reason, found.finished_at is not None) == (state, "lead 1 has no contact", True)
     assert run(reader.counters())["delivery", "books", state] == 1
-    finished = run(store.client.zcard(store.keys.prefix + ("finished" if state == "skipped" else "finished:dead")))
+    finished = run(store.client.zcard(store.keys.finished if state == "skipped" else store.keys.finished_dead))
     assert finished == 1
 
 

@@ -63,7 +63,7 @@ def test_a_replica_is_no_store(run, server, start_server, client_of):
 
 
 def test_the_probe_leaves_nothing_behind_for_long(run, store):
-    key = store.keys.prefix + "probe"
+    key = store.keys.probe
     run(read_durability(store.client, key))
     assert 0 < run(store.client.pttl(key)) <= 60_000
 

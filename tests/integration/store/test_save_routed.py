@@ -273,7 +273,7 @@ class TestOnce:
         route(routed(first, new("d1", first.id)))
         given.settled(given.claim().items[0], Outcome.DELIVERED)
         run(store.apply_retention(0, 0, 0))
-        assert run(store.client.keys(store.keys.prefix + "once:*")) == []
+        assert run(store.client.keys(store.keys.once("*"))) == []
 
     @pytest.mark.parametrize("settled", [True, False], ids=["by its sink", "as it was made"])
     def test_one_that_was_skipped_is_taken_over_by_a_later_event(

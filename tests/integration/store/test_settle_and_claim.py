@@ -90,7 +90,7 @@ class TestBoth:
         flying = given.claim("w1", max=2, limits=limits).items
         _, claim = given.settle_and_claim("w2", *done(*flying), limits=limits)
         assert len(claim.items) == 1
-        assert run(store.client.llen(f"{store.keys.prefix}grants:k")) == 3
+        assert run(store.client.llen(store.keys.grants("k"))) == 3
         _, claim = given.settle_and_claim("w3", *done(*claim.items), limits=limits)
         assert claim.items == []
         assert 50_000 < claim.wait_ms <= 60_000

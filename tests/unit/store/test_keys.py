@@ -17,7 +17,7 @@ FIELDS = {
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed
 FREE = ("stats", "once:", "subscriptions:")  # hashes whose fields are names of their own
-ONLY_IN_PYTHON = {"sinks", "session"}
+ONLY_IN_PYTHON = {"sinks", "session", "probe"}
 
 
 def named(kind: type) -> set[str]:
