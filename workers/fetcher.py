@@ -14,11 +14,11 @@ import msgspec
 from relay.accounts.client import AccountClient
 from relay.accounts.people_cache import look_up_people
 from relay.amocrm.people import People
-from relay.completing import PendingLookup, complete_lookup, pending_lookups, what_to_fetch
 from relay.errors import AccountUnavailable, RelayError, StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
 from relay.model import Attempt, CompletedLookup, Delivery, DeliveryState, Outcome, Result
+from relay.planning.lookups import PendingLookup, complete_lookup, pending_lookups, what_to_fetch
 from relay.retrying import Policy, decide
 from relay.store.keys import account_queue
 from relay.store.reader import Reader

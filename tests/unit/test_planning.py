@@ -78,7 +78,7 @@ def test_among_these_hooks_is_every_end_that_a_receipt_and_a_delivery_can_have()
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (OTHERS[1], "changed by user 504141, whom this source ignores"),
+        (OTHERS[1], "changed by user 504141, who is in ignore_users of this source"),
         (OTHERS[2], "it is from 'elsewhere', this source is 'acme'"),
     ],
 )

@@ -1,0 +1,95 @@
+"""Make the deliveries of an event: to the sinks of routes, and to subscribers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from relay.amocrm.events import encode_event, routable_names
+from relay.errors import RejectDelivery
+from relay.model import Event, NewDelivery, Record, Subscription
+from relay.planning.content import RENDER_ERRORS, RenderedContent, render_params, unsendable
+from relay.planning.matching import PlannedDelivery
+from relay.routing import Renderer, delivery_id, once_id
+
+SUBSCRIPTION: Final = "subscription"
+"""What stands in place of a route's name where an application subscribed to the event."""
+
+
+class RenderedTemplates(Record):
+    """What a route's templates came to: the key of `once`, and what its sink is given; or the error of one."""
+
+    once_key: str | None = None
+    params: Mapping[str, object] | None = None  # None: it waits for a look-up, or `error` says why
+    error: Exception | None = None
+
+
+def render_templates(planned: PlannedDelivery) -> RenderedTemplates:
+    """Render `once`, and the content unless it waits for a look-up."""
+    route, key, params = planned.route, None, None
+    try:
+        if route.once is not None:
+            key = _once_key(route.once, planned.context)
+        if not route.fetch:
+            params = render_params(route, planned.sink, planned.context)
+    except RENDER_ERRORS as error:
+        return RenderedTemplates(once_key=key, error=error)
+    return RenderedTemplates(once_key=key, params=params)
+
+
+def _once_key(once: Renderer, context: Mapping[str, object]) -> str:
+    key = once.render(context)
+    if key is None or key == "":
+        # All events without a value would count as one and the same.
+        raise RejectDelivery("once: its value is empty for this event; add a condition that the field exists")
+    return str(key)
+
+
+def new_delivery(planned: PlannedDelivery, rendered: RenderedTemplates) -> NewDelivery:
+    """Return a delivery. One that cannot be rendered exists too, at its end already and with the reason."""
+    event, route, sink = planned.event, planned.route, planned.sink
+    if rendered.once_key is None:
+        id = delivery_id(event.id, route.name, sink.name)
+    else:
+        id = once_id(event.source, route.name, rendered.once_key, sink.name)
+    content = _content(planned, rendered)
+    return NewDelivery(
+        id=id,
+        event_id=event.id,
+        route=route.name,
+        sink=sink.name,
+        once=rendered.once_key is not None,
+        content=content.content,
+        state=content.state,
+        reason=content.reason,
+        needs_lookup=bool(route.fetch),
+    )
+
+
+def _content(planned: PlannedDelivery, rendered: RenderedTemplates) -> RenderedContent:
+    if rendered.error is not None:
+        return unsendable(rendered.error, planned.sink)
+    if rendered.params is None:
+        return RenderedContent(reason=f"waits for a look-up of {', '.join(sorted(planned.route.fetch))}")
+    try:
+        return RenderedContent(content=planned.sink.content(rendered.params))
+    except RENDER_ERRORS as error:
+        return unsendable(error, planned.sink)
+
+
+def subscriber_deliveries(event: Event, subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
+    """Return the deliveries of an event to those who subscribed to one of its names, as amoCRM would send it."""
+    if not subscriptions:
+        return []
+    names = routable_names(event)
+    subscribed = [one for one in subscriptions if not one.disabled and not one.events.isdisjoint(names)]
+    content = encode_event(event) if subscribed else b""
+    return [
+        NewDelivery(
+            id=delivery_id(event.id, SUBSCRIPTION, one.sink),
+            event_id=event.id,
+            route=SUBSCRIPTION,
+            sink=one.sink,
+            once=False,
+            content=content,
+        )
+        for one in subscribed
+    ]
