@@ -18,7 +18,7 @@ SettingsType: TypeAlias = type[SinkSettings]  # inside Sink `type` is the sink's
 
 
 class ProbeResult(Record):
-    """What a probe found. `message` tells a person what is wrong and what to do, or that all is well."""
+    """The result of a probe. `message` says to a person what is wrong and what to do, or that all is well."""
 
     ok: bool
     message: str

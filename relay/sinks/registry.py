@@ -40,14 +40,14 @@ def _installed(group: str, base: type[Any]) -> Iterator[Any]:
     """Load the classes that installed packages name under an entry point group."""
     for point in entry_points(group=group):
         try:
-            found = point.load()
+            loaded = point.load()
         except Exception as error:
-            raise ConfigError(f"{_named(point)} cannot be loaded: {type(error).__name__}: {error}") from error
-        if not (isinstance(found, type) and issubclass(found, base)):
-            raise ConfigError(f"{_named(point)} is no subclass of {base.__module__}.{base.__name__}")
-        yield found
+            raise ConfigError(f"{_describe(point)} cannot be loaded: {type(error).__name__}: {error}") from error
+        if not (isinstance(loaded, type) and issubclass(loaded, base)):
+            raise ConfigError(f"{_describe(point)} is no subclass of {base.__module__}.{base.__name__}")
+        yield loaded
 
 
-def _named(point: EntryPoint) -> str:
+def _describe(point: EntryPoint) -> str:
     package = f"{point.dist.name} {point.dist.version}: " if point.dist else ""
     return f"{package}the entry point {point.group}:{point.name} = {point.value}"

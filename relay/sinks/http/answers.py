@@ -39,8 +39,8 @@ _ADVICE: Final = {
     401: "the credentials are wrong: check the sink's auth",
     403: "access is denied: check the key's rights",
     407: "a proxy asks for a password",
-    409: "they say it conflicts: set the sink's on_409 if that means it is already there",
-    410: "the address is gone: ask for the new one",
+    409: "a conflict: set the sink's on_409 if it means that it is already there",
+    410: "the address no longer exists: ask them for the new one",
 }
 _STATUS_TEXTS: Final = {int(status): f"{int(status)} {name}".strip() for status, name in responses.items()}
 _REPEATABLE_METHODS: Final = frozenset({"GET", "PUT", "DELETE"})  # RFC 9110, 9.2.2
@@ -131,6 +131,6 @@ class AnswerReader:
 
 
 def _masked_beginning(answer: Response, secrets: Iterable[str]) -> str:
-    """Return the beginning of an answer, masked. More of it is masked than is kept, so that no half is left."""
+    """Return the beginning of an answer, masked. More is masked than is kept, so that no half of a value remains."""
     beginning = answer.body[: 4 * MAX_RESPONSE].decode(errors="replace")
     return mask_people(mask_secrets(beginning, secrets)[: 2 * MAX_RESPONSE])[:MAX_RESPONSE]

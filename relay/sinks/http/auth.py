@@ -1,4 +1,4 @@
-"""Who we are to an HTTP endpoint: the parts of the YAML that say it, and the headers they become."""
+"""Our credentials for an HTTP endpoint: the parts of the YAML, and the headers made from them."""
 
 import re
 import ssl
@@ -49,16 +49,16 @@ class BasicAuth(Section):
 
 
 class HeaderAuth(Section):
-    """A header of the vendor's own that carries a key."""
+    """A header of the vendor's own for an API key."""
 
     name: HeaderName
     value: HeaderValue
 
 
 class OAuth2(Section):
-    """Client credentials (RFC 6749, 4.4): a token fetched from `token_url`, shared by all workers.
+    """Client credentials (RFC 6749, 4.4): a token from `token_url`, shared by all workers.
 
-    `client_auth`: whether id and secret go to it in a header (Basic) or in the form.
+    `client_auth`: whether id and secret are sent in a header (Basic) or in the form.
     """
 
     token_url: SinkUrl
@@ -69,7 +69,7 @@ class OAuth2(Section):
 
 
 class Auth(Section):
-    """Who we are to them: exactly one of the four."""
+    """Our credentials: exactly one of the four."""
 
     bearer: HeaderValue | None = None
     basic: BasicAuth | None = None
@@ -78,12 +78,12 @@ class Auth(Section):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if sum(way is not None for way in (self.bearer, self.basic, self.header, self.oauth2)) != 1:
+        if sum(auth is not None for auth in (self.bearer, self.basic, self.header, self.oauth2)) != 1:
             raise ValueError("give exactly one of bearer, basic, header and oauth2")
         return self
 
     def as_headers(self) -> dict[str, str]:
-        """Build the headers that carry it: none for a token that must be fetched first."""
+        """Return the headers with the credentials; none for OAuth2, whose token must be fetched first."""
         if self.bearer:
             return {"Authorization": f"Bearer {self.bearer.get_secret_value()}"}
         if self.basic:
@@ -108,7 +108,7 @@ def basic_header(username: str, password: str) -> str:
 
 
 class ClientCertificate(Section):
-    """A certificate that we show them, and its key: PEM files, read when the configuration is."""
+    """A client certificate and its key: PEM files, read together with the configuration."""
 
     cert: str
     key: str
@@ -125,7 +125,7 @@ class ClientCertificate(Section):
             except OSError as error:
                 raise ValueError(f"{path}: {error.strerror}: give the path of a PEM file") from None
         try:
-            # A password would be asked for on the terminal: an encrypted key is refused instead.
+            # An empty password: without it OpenSSL would ask for one on the terminal.
             context.load_cert_chain(self.cert, self.key, password=b"")
         except ssl.SSLError as error:
             raise ValueError(f"{self.cert} and {self.key} are no certificate and its key: {error.reason}") from None
@@ -134,5 +134,5 @@ class ClientCertificate(Section):
 
     @property
     def context(self) -> ssl.SSLContext:
-        """Return the TLS context that shows it. Made once: connections are kept by it."""
+        """Return the TLS context with the certificate. Always the same one: open connections are found by it."""
         return self._context

@@ -1,4 +1,4 @@
-"""The content of an HTTP delivery: a line of JSON that says where and how, then the body as it will be sent. Pure."""
+"""The content of an HTTP delivery: a line of JSON with method, path and headers, then the body as it is sent. Pure."""
 
 from collections.abc import Mapping
 from typing import Literal, TypeAlias, get_args
@@ -18,19 +18,23 @@ MAX_BODY = 1024 * 1024
 
 
 class ContentHead(Record, omit_defaults=True):
-    """The first line of a stored content; the body follows it as it will be sent. Empty means: as the sink says."""
+    """The first line of a stored content; the body follows. Where a field is empty, the sink's setting applies."""
 
     method: str = ""
     path: str = ""  # quoted, begins with /
     query: str = ""  # encoded
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     encoding: Encoding = "json"
-    lookup: dict[str, ScalarValue] = msgspec.field(default_factory=dict)  # what the sink's look-up refers to
-    needs: dict[str, dict[str, ScalarValue]] = msgspec.field(default_factory=dict)  # what each of its needs refers to
+    lookup: dict[str, ScalarValue] = msgspec.field(
+        default_factory=dict
+    )  # values for the references of the sink's look-up
+    needs: dict[str, dict[str, ScalarValue]] = msgspec.field(
+        default_factory=dict
+    )  # values for those of each of its needs
 
 
 class _Values(Record):
-    """Texts and numbers by name, as references take them."""
+    """Texts and numbers by name, for references."""
 
     lookup: dict[str, ScalarValue] = msgspec.field(default_factory=dict)
     needs: dict[str, dict[str, ScalarValue]] = msgspec.field(default_factory=dict)
@@ -41,7 +45,7 @@ _decode_head = msgspec.json.Decoder(ContentHead).decode
 
 
 def make_content(params: Mapping[str, object]) -> tuple[ContentHead, bytes]:
-    """Make head and body of a route's rendered keys. Raise RejectDelivery with the place of what cannot be sent."""
+    """Make head and body from a route's rendered keys. Raise RejectDelivery with the place of a wrong value."""
     encoding, body = _body(params)
     if len(body) > MAX_BODY:
         raise RejectDelivery(f"body: {len(body)} bytes, and at most {MAX_BODY} are sent")
@@ -70,7 +74,7 @@ def split_content(content: bytes) -> tuple[ContentHead, bytes]:
 
 
 def _body(params: Mapping[str, object]) -> tuple[Encoding, bytes]:
-    """Encode the body once and for all: JSON, a form, or a text as it is (XML, say)."""
+    """Encode the body, as every attempt sends it: JSON, a form, or a text as it is (XML, say)."""
     if "form" in params:
         return "form", encode_pairs("form", _mapping("form", params)).encode()
     body = params.get("body")
@@ -82,12 +86,12 @@ def _body(params: Mapping[str, object]) -> tuple[Encoding, bytes]:
 
 
 def _values(params: Mapping[str, object]) -> _Values:
-    given = {key: _mapping(key, params) for key in ("lookup", "needs") if key in params}
-    if not given:
+    values = {key: _mapping(key, params) for key in ("lookup", "needs") if key in params}
+    if not values:
         return _NO_VALUES
     try:
-        # By way of JSON, so that a decimal is the text that it is sent as.
-        return msgspec.json.decode(msgspec.json.encode(given), type=_Values)
+        # Encoded as JSON first, which makes a decimal the text that is sent.
+        return msgspec.json.decode(msgspec.json.encode(values), type=_Values)
     except msgspec.ValidationError as error:
         _, _, place = str(error).rpartition("$.")
         raise RejectDelivery(f"{place.rstrip('`')}: takes names with a text or a number each") from None

@@ -13,14 +13,14 @@ from relay.sinks.http.auth import OAuth2, basic_header
 from relay.sinks.retry_after import parse_retry_after
 from relay.transport import Request, Response, TransportFailure
 
-MARGIN_MS = 30_000  # a token that ends while its request is on the way is refused there
-UNSTATED_MS = 3600_000  # RFC 6749, 5.1: where they do not say how long; a 401 ends it sooner
+MARGIN_MS = 30_000  # a token that expires while its request is on the way is refused
+DEFAULT_LIFETIME_MS = 3600_000  # where they state none (RFC 6749, 5.1); a 401 ends it sooner
 LOCK_MS = 25_000  # longer than any sink's timeout
 WAIT_MS = 5_000  # for a token that another worker is fetching
 
 
-class _Granted(Record):
-    """What a token endpoint answers."""
+class _TokenResponse(Record):
+    """The answer of a token endpoint."""
 
     access_token: Annotated[str, msgspec.Meta(min_length=1)]
     expires_in: float | None = None
@@ -33,29 +33,29 @@ class Token(Record, array_like=True):
     until: int
 
 
-_read_granted = msgspec.json.Decoder(_Granted, strict=False).decode  # some write expires_in as a text
-_read_token = msgspec.msgpack.Decoder(Token).decode
-_write_token = msgspec.msgpack.Encoder().encode
+_decode_response = msgspec.json.Decoder(_TokenResponse, strict=False).decode  # some servers write expires_in as a text
+_decode_token = msgspec.msgpack.Decoder(Token).decode
+_encode_token = msgspec.msgpack.Encoder().encode
 
 
 class ClientToken:
-    """The token of one client, held here and in the store."""
+    """The token of one client, cached in the process and in the store."""
 
     def __init__(self, settings: OAuth2) -> None:
         self._settings = settings
         self._secret = settings.client_secret.get_secret_value()
         identity = "\0".join((settings.token_url, settings.client_id, self._secret, settings.scope))
         self._key = f"oauth2:{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
-        self._held: Token | None = None
+        self._cached: Token | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Return what must be masked where they repeat it."""
-        return (self._held.value,) if self._held else ()
+        """Return what must be masked in answers."""
+        return (self._cached.value,) if self._cached else ()
 
     async def get(self, calls: AttemptCalls, refused: str = "") -> str:
-        """Return a token that is not the one they `refused`. Raise EndAttempt where there is none to be had now."""
-        if token := self._usable(self._held, calls.now, refused):
+        """Return a token other than the one that was `refused`. Raise EndAttempt where there is none now."""
+        if token := self._usable(self._cached, calls.now, refused):
             return token.value
         token = await calls.tools.shared.find_or_make(
             lambda: self._stored(calls, refused),
@@ -67,12 +67,12 @@ class ClientToken:
         if token is None:
             reason = "another worker is fetching a token"
             raise EndAttempt(Result(outcome=Outcome.THROTTLED, reason=reason, after_ms=1000))
-        self._held = token
+        self._cached = token
         return token.value
 
     async def _stored(self, calls: AttemptCalls, refused: str) -> Token | None:
         stored = await calls.tools.shared.get(self._key)
-        return self._usable(_read_token(stored) if stored else None, calls.now, refused)
+        return self._usable(_decode_token(stored) if stored else None, calls.now, refused)
 
     def _usable(self, token: Token | None, now: int, refused: str) -> Token | None:
         return token if token and token.value != refused and token.until > now else None
@@ -82,12 +82,12 @@ class ClientToken:
         if isinstance(answer, TransportFailure):
             outcome = Outcome.BLOCKED if answer.kind == "tls" else Outcome.RETRY
             raise EndAttempt(Result(outcome=outcome, reason=f"no token: {answer.reason}"))
-        granted = self._read(answer, calls.now)
-        lasts_ms = UNSTATED_MS if granted.expires_in is None else int(granted.expires_in * 1000)
-        # One that lasts less than the margin is still good for this attempt.
+        response = self._read(answer, calls.now)
+        lasts_ms = DEFAULT_LIFETIME_MS if response.expires_in is None else int(response.expires_in * 1000)
+        # A token with a lifetime below the margin is still good for this attempt.
         until = calls.now + max(lasts_ms - MARGIN_MS, lasts_ms // 2, 1)
-        token = Token(value=granted.access_token, until=until)
-        await calls.tools.shared.put(self._key, _write_token(token), until - calls.now)
+        token = Token(value=response.access_token, until=until)
+        await calls.tools.shared.put(self._key, _encode_token(token), until - calls.now)
         return token
 
     def _request(self) -> Request:
@@ -107,22 +107,23 @@ class ClientToken:
             url=URL(self._settings.token_url, encoded=True),
             headers=headers,
             body=urlencode(form).encode(),
-            timeout_ms=1,  # what is left of the attempt's goes in its place
+            timeout_ms=1,  # AttemptCalls replaces it by the time that is left
         )
 
-    def _read(self, answer: Response, now: int) -> _Granted:
+    def _read(self, answer: Response, now: int) -> _TokenResponse:
         after_ms = parse_retry_after(answer.headers.get("Retry-After"), now)
         if answer.status == 429:
             raise _no_token(Outcome.THROTTLED, "too many requests for tokens", answer, after_ms)
         if answer.status >= 500 or answer.status == 408:
-            raise _no_token(Outcome.RETRY, "the token endpoint is out of order", answer, after_ms)
+            raise _no_token(Outcome.RETRY, "the token endpoint does not work", answer, after_ms)
         if answer.status != 200:
-            advice = f"the token endpoint refuses us{_error(answer)}: check token_url, client_id, client_secret, scope"
+            problem = f"the token endpoint refuses the client{_error(answer)}"
+            advice = f"{problem}: check token_url, client_id, client_secret, scope"
             raise _no_token(Outcome.BLOCKED, advice, answer, after_ms)
         try:
-            return _read_granted(answer.body)
-        except msgspec.DecodeError:  # its text may quote the answer, and that is a token
-            advice = "the token endpoint answered no token: check token_url"
+            return _decode_response(answer.body)
+        except msgspec.DecodeError:  # its message may quote the answer, which may have a token in it
+            advice = "the token endpoint did not return a token: check token_url"
             raise _no_token(Outcome.BLOCKED, advice, answer, after_ms) from None
 
 
@@ -137,7 +138,7 @@ class _Refusal(Record):
 
 
 def _error(answer: Response) -> str:
-    """Return the error's code (RFC 6749, 5.2), which is no secret, unlike what else they may say."""
+    """Return the error code (RFC 6749, 5.2). Other parts of the answer may be secret."""
     try:
         code = msgspec.json.decode(answer.body, type=_Refusal).error
     except msgspec.DecodeError:

@@ -1,6 +1,7 @@
-"""References: `<name>` in a sink's settings or a stored body, filled in with a value when it is needed.
+"""References: `<name>` in a sink's settings or a stored body, replaced by a value when the request is built.
 
-Unlike templates they are filled at send time, with what only then is known: an id that was looked up, a delivery's key.
+Templates are rendered earlier, when the event is routed. References are for what is known only when sending: an id that
+was looked up, the delivery's key.
 """
 
 import re
@@ -16,7 +17,7 @@ _REFERENCE = re.compile(r"<([a-z][a-z0-9_]*)>")
 
 
 def reference_names(value: Json) -> Iterator[str]:
-    """Find the names that a text, or the texts within a value, refer to."""
+    """Yield the names of the references in a text, or in the texts within a value."""
     if isinstance(value, str):
         yield from _REFERENCE.findall(value)
     elif isinstance(value, Mapping):
@@ -28,20 +29,20 @@ def reference_names(value: Json) -> Iterator[str]:
 
 
 def fill_path(path: str, values: Mapping[str, Json]) -> str:
-    """Fill a path; a value cannot begin a new part of it. Raise RejectDelivery where one is missing."""
-    return _REFERENCE.sub(lambda found: quote(_text(found[1], values), safe=""), path)
+    """Fill in a path; values are quoted, / included. Raise RejectDelivery where one is missing."""
+    return _REFERENCE.sub(lambda match: quote(_text(match[1], values), safe=""), path)
 
 
 def fill_text(text: str, values: Mapping[str, Json]) -> str:
-    """Fill a text. Raise RejectDelivery where a value is missing."""
-    return _REFERENCE.sub(lambda found: _text(found[1], values), text)
+    """Fill in a text. Raise RejectDelivery where a value is missing."""
+    return _REFERENCE.sub(lambda match: _text(match[1], values), text)
 
 
 def fill_json(value: Json, values: Mapping[str, Json]) -> Json:
-    """Fill the texts of a JSON value. One that is exactly a reference becomes the value; without one its key goes."""
+    """Fill in the texts of a JSON value. A text that is exactly a reference becomes the value, or is left out."""
     if isinstance(value, str):
-        whole = _REFERENCE.fullmatch(value)
-        return values[whole[1]] if whole else fill_text(value, values)
+        match = _REFERENCE.fullmatch(value)
+        return values[match[1]] if match else fill_text(value, values)
     if isinstance(value, Mapping):
         return {key: fill_json(inner, values) for key, inner in value.items() if not _is_empty(inner, values)}
     if isinstance(value, (list, tuple)):
@@ -50,12 +51,12 @@ def fill_json(value: Json, values: Mapping[str, Json]) -> Json:
 
 
 def has_all_values(value: Json, values: Mapping[str, Json]) -> bool:
-    """Return whether everything that a value refers to is there: an empty value would find what is not meant."""
+    """Return whether every reference in a value has a value; an empty one does not count, it would match anything."""
     return all(values.get(name) not in (None, "") for name in reference_names(value))
 
 
 def fill_body(body: bytes, values: Mapping[str, Json]) -> bytes:
-    """Fill a JSON body: a text in it that is exactly a reference becomes the value. All other bytes stay."""
+    """Fill in a JSON body: a text that is exactly a reference becomes the value. All other bytes stay."""
     if b'"<' not in body:
         return body
     for name, value in values.items():
@@ -64,7 +65,7 @@ def fill_body(body: bytes, values: Mapping[str, Json]) -> bytes:
 
 
 def json_reference(name: str) -> bytes:
-    """Write a reference as it stands in a JSON body."""
+    """Return a reference as it is written in a JSON body."""
     return b'"<%b>"' % name.encode()
 
 
@@ -76,5 +77,5 @@ def _text(name: str, values: Mapping[str, Json]) -> str:
 
 
 def _is_empty(value: Json, values: Mapping[str, Json]) -> bool:
-    whole = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
-    return whole is not None and values.get(whole[1]) in (None, "")
+    match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    return match is not None and values.get(match[1]) in (None, "")

@@ -9,7 +9,7 @@ PREFIX = "whsec_"
 
 
 def signing_key(secret: str) -> bytes:
-    """Turn a written secret into its key: `whsec_` and base64, or any other text as it is. Raise ValueError."""
+    """Return the key of a secret: `whsec_` and base64, or any other text as it is. Raise ValueError."""
     if not secret.startswith(PREFIX):
         return secret.encode()
     try:
@@ -19,7 +19,7 @@ def signing_key(secret: str) -> bytes:
 
 
 def signature_headers(message_id: str, now: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-    """Build the three headers of a message sent at `now` (epoch milliseconds), one signature per key.
+    """Return the three headers of a message sent at `now` (epoch milliseconds), with one signature per key.
 
     Several keys serve a rotation: the receiver accepts whichever it knows.
     """

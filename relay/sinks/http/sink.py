@@ -115,9 +115,9 @@ class HttpSink(Sink):
 
     async def _send(self, delivery: Delivery, calls: AttemptCalls) -> Result:
         if self._settings.lookup_first:
-            found = await self._look_up(delivery, calls)
-            if found.outcome is not Outcome.RETRY:
-                return _nothing_sent(found)
+            lookup = await self._look_up(delivery, calls)
+            if lookup.outcome is not Outcome.RETRY:
+                return _before_sending(lookup)
         needs = split_content(delivery.content)[0].needs
         dependencies = {name: await self._resolve_dependency(name, values, calls) for name, values in needs.items()}
         request, answer = await self._exchange(
@@ -133,9 +133,9 @@ class HttpSink(Sink):
 
     async def _resolve_conflict(self, delivery: Delivery, conflict: Result, calls: AttemptCalls) -> Result:
         """Find out whether what exists there is this delivery's."""
-        found = await self._look_up(delivery, calls)
-        if found.outcome is not Outcome.RETRY:
-            return _nothing_sent(found)
+        lookup = await self._look_up(delivery, calls)
+        if lookup.outcome is not Outcome.RETRY:
+            return _before_sending(lookup)
         reason = f"{conflict.reason}; looked up: ours is not there"
         return msgspec.structs.replace(conflict, outcome=Outcome.REJECTED, reason=reason)
 
@@ -196,8 +196,8 @@ class HttpSink(Sink):
             yield from self._token.secrets
 
 
-def _nothing_sent(found: Result) -> Result:
-    """Return the result of a look-up before which nothing was sent: what it leaves open is simply tried again."""
-    if found.outcome is not Outcome.UNKNOWN:
-        return found
-    return msgspec.structs.replace(found, outcome=Outcome.RETRY)
+def _before_sending(lookup: Result) -> Result:
+    """Return the result of an attempt that ends with its look-up. Nothing was sent, so unknown becomes retry."""
+    if lookup.outcome is not Outcome.UNKNOWN:
+        return lookup
+    return msgspec.structs.replace(lookup, outcome=Outcome.RETRY)

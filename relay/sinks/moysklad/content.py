@@ -1,4 +1,4 @@
-"""An invoice as a route gives it, in MoySklad's words. Pure; whatever cannot be one is rejected with its place."""
+"""An invoice made from a route's keys, in MoySklad's format. Pure; a wrong value is rejected with its place."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -10,21 +10,21 @@ from relay.model import Json
 
 _GOODS: Final = ("product", "service", "variant", "bundle")
 _NUMBERS: Final = ("quantity", "price", "vat", "discount")
-_FOUND_BY: Final = ("external_code", "inn", "phone", "email")
-_COUNTERPARTY: Final = ("name", *_FOUND_BY, "company_type")
+_LOOKUP_KEYS: Final = ("external_code", "inn", "phone", "email")
+_COUNTERPARTY: Final = ("name", *_LOOKUP_KEYS, "company_type")
 _OPTIONAL: Final = {"number": "name", "description": "description", "moment": "moment"}
 
 
 def invoice(params: Mapping[str, object], url: str, organization: str) -> Mapping[str, object]:
-    """Make the HTTP sink's keys of an invoice's. `url`: MoySklad's own, by which it names everything."""
-    code = _condition("external_code", _text("external_code", params.get("external_code")))
+    """Return the HTTP sink's keys for an invoice. `url` is MoySklad's, a part of every reference to an entity."""
+    code = _filter_value("external_code", _text("external_code", params.get("external_code")))
     body = {
         **{theirs: str(value) for ours, theirs in _OPTIONAL.items() if (value := params.get(ours))},
         "externalCode": code,
         "syncId": "<key>",
         "organization": {"meta": _meta(url, "organization", organization)},
         "agent": {"meta": "<agent>"},
-        "positions": [_position(url, f"positions.{at}", one) for at, one in enumerate(_positions(params))],
+        "positions": [_position(url, f"positions.{at}", position) for at, position in enumerate(_positions(params))],
     }
     return {
         "path": "/entity/invoiceout",
@@ -42,31 +42,31 @@ def _positions(params: Mapping[str, object]) -> Sequence[object]:
 
 
 def _position(url: str, place: str, position: object) -> Mapping[str, Json]:
-    given = _mapping(place, position, (*_GOODS, *_NUMBERS))
-    kinds = [kind for kind in _GOODS if given.get(kind)]
+    keys = _mapping(place, position, (*_GOODS, *_NUMBERS))
+    kinds = [kind for kind in _GOODS if keys.get(kind)]
     if len(kinds) != 1:
         raise RejectDelivery(f"{place}: takes exactly one of {', '.join(_GOODS)}")
     kind = kinds[0]
     return {
-        "quantity": _number(f"{place}.quantity", given.get("quantity", 1)),
-        "price": _kopecks(f"{place}.price", given.get("price")),
-        **{key: _number(f"{place}.{key}", given[key]) for key in ("vat", "discount") if key in given},
-        "assortment": {"meta": _meta(url, kind, _uuid(f"{place}.{kind}", given[kind]))},
+        "quantity": _number(f"{place}.quantity", keys.get("quantity", 1)),
+        "price": _kopecks(f"{place}.price", keys.get("price")),
+        **{key: _number(f"{place}.{key}", keys[key]) for key in ("vat", "discount") if key in keys},
+        "assortment": {"meta": _meta(url, kind, _uuid(f"{place}.{kind}", keys[kind]))},
     }
 
 
-def _counterparty(given: object) -> Mapping[str, Json]:
+def _counterparty(value: object) -> Mapping[str, Json]:
     texts = {
-        key: str(value).strip()
-        for key, value in _mapping("counterparty", given, _COUNTERPARTY).items()
-        if value is not None
+        key: str(text).strip()
+        for key, text in _mapping("counterparty", value, _COUNTERPARTY).items()
+        if text is not None
     }
     _text("counterparty.name", texts.get("name"))
-    looked_by = [key for key in _FOUND_BY if texts.get(key)]
-    if not looked_by:
-        raise RejectDelivery(f"counterparty: has none of {', '.join(_FOUND_BY)} to look it up by")
-    for key in looked_by:
-        _condition(f"counterparty.{key}", texts[key])
+    lookup_keys = [key for key in _LOOKUP_KEYS if texts.get(key)]
+    if not lookup_keys:
+        raise RejectDelivery(f"counterparty: has none of {', '.join(_LOOKUP_KEYS)} to look it up by")
+    for key in lookup_keys:
+        _filter_value(f"counterparty.{key}", texts[key])
     return texts
 
 
@@ -89,10 +89,10 @@ def _text(place: str, value: object) -> str:
     return text
 
 
-def _condition(place: str, text: str) -> str:
-    """Check a value that goes into a filter, where ; begins the next condition."""
+def _filter_value(place: str, text: str) -> str:
+    """Return a value for a filter. There a ; would begin the next condition."""
     if ";" in text or "\\" in text:
-        raise RejectDelivery(f"{place}: has a ; or \\, by which it cannot be looked up")
+        raise RejectDelivery(f"{place}: has a ; or \\ in it, so it cannot be looked up")
     return text
 
 
@@ -100,7 +100,7 @@ def _uuid(place: str, value: object) -> str:
     try:
         return str(uuid.UUID(str(value)))
     except ValueError:
-        raise RejectDelivery(f"{place}: {value!r:.60} is no id of MoySklad's: copy the UUID from its page") from None
+        raise RejectDelivery(f"{place}: {value!r:.60} is not an id in MoySklad: copy the UUID from its page") from None
 
 
 def _kopecks(place: str, value: object) -> int:

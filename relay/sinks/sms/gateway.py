@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final, TypeAlias
 from urllib.parse import urlencode
@@ -123,6 +123,16 @@ def parse_money(value: object) -> str | None:
     return format(Decimal(text).normalize(), "f") if _MONEY.fullmatch(text) else None
 
 
+def balance_probe(answer: Answer, describe_error: Callable[[Mapping[str, Any]], str]) -> ProbeResult:
+    """Return the result of asking for the balance: `balance` in a JSON object, or an error."""
+    fields = json_object(answer)
+    if fields is None:
+        return failed_probe(answer)
+    if "balance" in fields:
+        return ProbeResult(ok=True, message=f"the balance is {fields['balance']}")
+    return ProbeResult(ok=False, message=describe_error(fields))
+
+
 def failed_probe(answer: Answer) -> ProbeResult:
     """Return the result of a probe whose answer is missing or not in the gateway's format."""
     problem = answer.reason if isinstance(answer, TransportFailure) else f"{answer.status}: not the gateway's answer"
@@ -130,13 +140,13 @@ def failed_probe(answer: Answer) -> ProbeResult:
 
 
 def _readable(body: bytes) -> str:
-    """Write an answer without escapes, so that what is to be hidden in it is found."""
-    read = parse_json(body)
-    return body.decode(errors="replace") if read is None else msgspec.json.encode(read).decode()
+    """Return an answer as text without JSON escapes, so that masking finds values in it."""
+    content = parse_json(body)
+    return body.decode(errors="replace") if content is None else msgspec.json.encode(content).decode()
 
 
 def _masked(text: str, message: Message, secrets: Iterable[str]) -> str:
-    """Mask the keys, the message's text and its recipient in what a gateway says."""
+    """Mask secrets, the message's text and its recipient in a text of the gateway."""
     text = mask_secrets(text, secrets)
     for written in (msgspec.json.encode(message.text).decode()[1:-1], message.text):
         if len(written) >= _MIN_MASKED:

@@ -101,15 +101,15 @@ class SendingRules(Record):
 
     def quota_refusal(self, exceeded: QuotaExceeded, message: Message, now: float) -> Result | None:
         """Return what an exceeded quota means; None: the delivery itself used it before, so the text may be sent."""
-        shown = mask_phone(message.phone)
+        number = mask_phone(message.phone)
         match exceeded.key.removeprefix(self._key("", "")).partition(":")[0]:
             case "own":
                 return None
             case "same":
                 ago = format_duration(self.cooldown_ms)
-                return Result(outcome=Outcome.SKIPPED, reason=f"{shown} was sent the same text less than {ago} ago")
+                return Result(outcome=Outcome.SKIPPED, reason=f"{number} was sent the same text less than {ago} ago")
             case "number":
-                return _later(exceeded.wait_ms, f"{shown} was sent {self.per_number} today, the limit per_number")
+                return _later(exceeded.wait_ms, f"{number} was sent {self.per_number} today, the limit per_number")
             case "day":
                 return _later(exceeded.wait_ms, f"{self.per_day} were sent today, the limit per_day")
             case _:

@@ -14,7 +14,7 @@ from relay.model import Outcome, Result
 from relay.retrying import UNITS_MS, OnUnknown
 from relay.sinks.base import ProbeResult
 from relay.sinks.sms.content import Message
-from relay.sinks.sms.gateway import Gateway, failed_probe, json_object, parse_int, parse_money
+from relay.sinks.sms.gateway import Gateway, balance_probe, json_object, parse_int, parse_money
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
 from relay.sinks.urls import SinkUrl
@@ -44,6 +44,7 @@ _ERRORS: Final[Mapping[int, tuple[Outcome, str]]] = {
     7: (Outcome.REJECTED, "the number is wrong"),
     8: (Outcome.REJECTED, "the number cannot be reached"),
 }
+_UNKNOWN_ERROR: Final = (Outcome.UNKNOWN, "the meaning of this is not known")
 
 
 class SmscSettings(SmsSettings):
@@ -130,7 +131,7 @@ class Smsc(Gateway):
         if code == 9 and "concurrent" in text:
             return self.result(Outcome.THROTTLED, f"9: {text}", message, answer, after_ms=_BUSY_MS)
         # 9 is also "duplicate request": an earlier attempt arrived, or another delivery had the same text.
-        outcome, meaning = _ERRORS.get(code or 0, (Outcome.UNKNOWN, "the meaning of this is not known"))
+        outcome, meaning = _ERRORS.get(code or 0, _UNKNOWN_ERROR)
         more = {"after_ms": _IP_BLOCKED_MS} if code == 4 else {}
         return self.result(outcome, f"{code}: {text}: {meaning}", message, answer, **more)
 
@@ -186,19 +187,17 @@ class Smsc(Gateway):
 
     async def probe(self, tools: Tools) -> ProbeResult:
         """Ask for the balance."""
-        answer = await self._call(tools, "balance", {})
-        fields = json_object(answer)
-        if fields is None:
-            return failed_probe(answer)
-        if "balance" in fields:
-            return ProbeResult(ok=True, message=f"the balance is {fields['balance']}")
-        code = parse_int(fields.get("error_code"))
-        _, meaning = _ERRORS.get(code or 0, (Outcome.UNKNOWN, "the meaning of this is not known"))
-        return ProbeResult(ok=False, message=f"{code}: {fields.get('error', '')}: {meaning}")
+        return balance_probe(await self._call(tools, "balance", {}), _describe_error)
 
     async def _call(self, tools: Tools, method: str, form: Mapping[str, str]) -> Answer:
         form = {**self._credentials, **form, "charset": "utf-8", "fmt": "3"}
         return await self.post(tools, f"{self._url}/sys/{method}.php", form)
+
+
+def _describe_error(fields: Mapping[str, Any]) -> str:
+    code = parse_int(fields.get("error_code"))
+    _, meaning = _ERRORS.get(code or 0, _UNKNOWN_ERROR)
+    return f"{code}: {fields.get('error', '')}: {meaning}"
 
 
 def _lookup_failed(result: Result) -> Result:

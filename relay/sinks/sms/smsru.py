@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from relay.model import Outcome, Result
 from relay.sinks.base import ProbeResult
 from relay.sinks.sms.content import Message
-from relay.sinks.sms.gateway import Gateway, failed_probe, json_object, parse_int, parse_money
+from relay.sinks.sms.gateway import Gateway, balance_probe, json_object, parse_int, parse_money
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
 from relay.sinks.urls import SinkUrl
@@ -101,18 +101,16 @@ class Smsru(Gateway):
 
     async def probe(self, tools: Tools) -> ProbeResult:
         """Ask for the balance."""
-        answer = await self._call(tools, "/my/balance", {})
-        fields = json_object(answer)
-        if fields is None:
-            return failed_probe(answer)
-        if "balance" in fields:
-            return ProbeResult(ok=True, message=f"the balance is {fields['balance']}")
-        code = parse_int(fields.get("status_code"))
-        _, meaning = _CODES.get(code or 0, (Outcome.UNKNOWN, str(fields.get("status_text", ""))))
-        return ProbeResult(ok=False, message=f"{code}: {meaning}")
+        return balance_probe(await self._call(tools, "/my/balance", {}), _describe_error)
 
     async def _call(self, tools: Tools, path: str, form: Mapping[str, str]) -> Answer:
         return await self.post(tools, self._url + path, {"api_id": self._api_id, "json": "1", **form})
+
+
+def _describe_error(fields: Mapping[str, Any]) -> str:
+    code = parse_int(fields.get("status_code"))
+    _, meaning = _CODES.get(code or 0, (Outcome.UNKNOWN, str(fields.get("status_text", ""))))
+    return f"{code}: {meaning}"
 
 
 def _message_status(fields: Mapping[str, Any]) -> Mapping[str, Any]:

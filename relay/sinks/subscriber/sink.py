@@ -1,4 +1,4 @@
-"""An application that subscribed: it is sent events as amoCRM would send them. One sink for each subscription."""
+"""The sink of a subscription: it sends an application events as amoCRM would send them."""
 
 from collections.abc import Mapping
 from http.client import responses
@@ -30,21 +30,21 @@ def is_subscriber(sink: str) -> bool:
 
 
 class _Subscriber(Sink):
-    """What both have in common: no route sends to them."""
+    """A sink to which no route sends."""
 
     type = "subscriber"
     Settings = SubscriberSettings
     content_keys: ClassVar[Mapping[str, bool]] = {}
 
-    def content(self, params: Mapping[str, object]) -> bytes:  # noqa: ARG002  whatever they are
-        """Refuse: a subscriber's content is the event itself, as amoCRM writes it."""
-        raise RejectDelivery(f"{self.name}: a subscriber is sent events as they are, not what a route makes of them")
+    def content(self, params: Mapping[str, object]) -> bytes:  # noqa: ARG002  any are refused
+        """Raise RejectDelivery: a subscriber's content is the event itself, as amoCRM writes it."""
+        raise RejectDelivery(f"{self.name}: a subscriber gets events as they are, no route can send to it")
 
 
 class SubscriberSink(_Subscriber):
-    """Send an application the events that it subscribed to, and disable it where it fails too often.
+    """Send an application the events that it subscribed to, and disable the subscription where it fails too often.
 
-    Its session must be a guarded one (`open_guarded_session`): the address comes from outside.
+    The session must be a guarded one (`relay.sinks.ssrf_guard`), because the URL comes from outside.
     """
 
     def __init__(self, subscription: Subscription, settings: SubscribersSection, subscriptions: Subscriptions) -> None:
@@ -55,13 +55,13 @@ class SubscriberSink(_Subscriber):
         self._allow = settings.allow
 
     async def send(self, delivery: Delivery, tools: Tools) -> Result:
-        """Make one attempt; one that failed counts towards disabling."""
-        if refused := url_refusal(self._subscription.url, self._allow):
-            result = Result(outcome=Outcome.RETRY, reason=f"the address is not allowed: {refused}")
+        """Make one attempt. A failed one counts towards disabling the subscription."""
+        if refusal := url_refusal(self._subscription.url, self._allow):
+            result = Result(outcome=Outcome.RETRY, reason=f"the address is not allowed: {refusal}")
         else:
             result = self.read(await call(tools.session, self.request(delivery)))
         if result.outcome is not Outcome.DELIVERED:
-            await self._note(result)
+            await self._record_failure(result)
         return result
 
     def request(self, delivery: Delivery) -> Request:
@@ -79,7 +79,7 @@ class SubscriberSink(_Subscriber):
         )
 
     def read(self, answer: Answer) -> Result:
-        """Return what an answer, or its absence, means. Its body is not kept: it may echo the event."""
+        """Return what an answer, or its absence, means. Pure. Its body is not kept, because it may repeat the event."""
         if isinstance(answer, TransportFailure):
             return Result(outcome=Outcome.RETRY, reason=answer.reason)
         reason = f"{answer.status} {responses.get(answer.status, '')}".rstrip()
@@ -87,19 +87,19 @@ class SubscriberSink(_Subscriber):
         return Result(outcome=outcome, reason=reason, status=answer.status)
 
     def decide(self, result: Result, *, attempts: int, **_: object) -> Decision:
-        """Return what happens next by amoCRM's own table, which knows neither age nor jitter nor look-ups."""
+        """Return what happens next by amoCRM's retry table, which has neither age nor jitter nor look-ups."""
         return retry_rules.amocrm_decision(result.status or NO_ANSWER, attempts + 1, result.reason)
 
     def describe(self, content: bytes) -> Mapping[str, Json]:
-        """Show the request, what its address may carry as a secret masked."""
+        """Return the request, with the query of its URL masked."""
         return {
             "method": "POST",
             "url": mask_query(self._subscription.url),
             "body": decode_form(content),
         }
 
-    async def _note(self, result: Result) -> None:
-        """Disable who is gone at once, and who failed too often."""
+    async def _record_failure(self, result: Result) -> None:
+        """Count a failure. Disable the subscription at a 410 or where it failed too often."""
         id, reason = self._subscription.id, result.reason
         try:
             if result.status == _GONE:
@@ -116,7 +116,7 @@ class SubscriberSink(_Subscriber):
 
 
 class UnsubscribedSink(_Subscriber):
-    """Skip what was still waiting for an application when it unsubscribed."""
+    """Skip what was still waiting when an application unsubscribed."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, SubscriberSettings())
@@ -126,5 +126,5 @@ class UnsubscribedSink(_Subscriber):
         return Result(outcome=Outcome.SKIPPED, reason="the application unsubscribed")
 
     def describe(self, content: bytes) -> Mapping[str, Json]:
-        """Show what would have been sent."""
+        """Return what would have been sent."""
         return {"body": decode_form(content)}

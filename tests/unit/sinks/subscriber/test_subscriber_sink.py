@@ -202,7 +202,7 @@ def test_it_is_harmless_to_repeat_and_named_after_its_subscription():
 
 def test_no_route_can_send_to_it():
     assert "subscriber" not in sink_types()
-    with pytest.raises(RejectDelivery, match="sub-7: a subscriber is sent events as they are"):
+    with pytest.raises(RejectDelivery, match="sub-7: a subscriber gets events as they are"):
         SubscriberSink(subscription(), SubscribersSection(), Records()).content({"body": "x"})
 
 
