@@ -34,7 +34,7 @@ def of_render() -> Iterator[str]:
 
 
 def of_systemd() -> Iterator[str]:
-    for unit in (DEPLOY / "systemd").iterdir():
+    for unit in (DEPLOY / "systemd").glob("*.service"):
         yield from re.findall(r"^ExecStart(?:Pre)?=(.+)$", unit.read_text(), re.MULTILINE)
 
 

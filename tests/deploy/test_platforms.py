@@ -35,6 +35,12 @@ def test_app_json_runs_what_the_procfile_has_on_a_store_that_keeps() -> None:
     assert review["env"].keys() >= SECRETS  # a review app starts without a person
 
 
+def test_dokku_gets_no_formation_and_asks_whether_web_can_take_hooks() -> None:
+    dokku = json.loads((PROJECT / "deploy" / "dokku" / "app.json").read_text())
+    assert "formation" not in dokku  # it would refuse `ps:scale` from then on
+    assert [check["path"] for check in dokku["healthchecks"]["web"]] == ["/readyz"]
+
+
 def test_render_gives_workers_what_web_has() -> None:
     web, worker = ({one["key"]: one for one in SERVICES[name]["envVars"]} for name in ("relay-web", "relay-worker"))
     assert SECRETS | {"REDIS_URL"} <= worker.keys() <= web.keys() <= OWN | SECRETS

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.programs import DEPLOY, program, run
+from tests.deploy.variables import OWN, SECRETS
 
-UNITS = sorted((DEPLOY / "systemd").iterdir())
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 WORST_EXPOSURE = 2.5  # of 10, as `systemd-analyze security` counts
 
 
@@ -37,3 +38,10 @@ def test_it_is_started_again_and_given_time_to_end(unit_file: Path) -> None:
     said = dict(re.findall(r"^(\w+)=(.*)$", unit_file.read_text(), re.MULTILINE))
     assert (said["Restart"], said["StartLimitIntervalSec"], said["User"]) == ("always", "0", "relay")
     assert int(said["TimeoutStopSec"]) >= 30
+
+
+def test_the_example_of_an_environment_sets_no_secret_and_forgets_none() -> None:
+    lines = [line for line in (DEPLOY / "systemd" / "relay.env.example").read_text().splitlines() if line[0] != "#"]
+    given = dict(line.split("=", 1) for line in lines)
+    assert SECRETS | {"REDIS_URL", "RELAY_ADMIN_TOKEN"} <= given.keys() <= SECRETS | OWN
+    assert {given[name] for name in SECRETS} == {""}
