@@ -1,4 +1,4 @@
-"""Log one wide event per unit of work, in one format for us, uvicorn and Celery: JSON, or for eyes on a console."""
+"""Log one wide event per unit of work, in one format for us, uvicorn and Celery: JSON, or readable on a console."""
 
 import asyncio
 import atexit
@@ -16,84 +16,29 @@ from relay.masking import mask_people, mask_secrets
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-_SHARED: Sequence[Processor] = (
+_SHARED_PROCESSORS: Sequence[Processor] = (
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
-_EACH = "each"
-
-
-def _mask_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Mask what other people's loggers say."""
-    event["event"] = mask_people(mask_secrets(str(event["event"])))
-    return event
-
-
-def _mask_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Mask tracebacks; the rest of our own lines is names and ids."""
-    if "exception" in event:
-        event["exception"] = mask_people(mask_secrets(event["exception"]))
-    return event
+_ITEMS = "_items"  # the key under which `log_each` hands its items to the renderer
 
 
 def log_each(event: str, items: Sequence[Mapping[str, object]], **shared: object) -> None:
-    """Log a line for every item. Time, level and what they share are found once for all of them."""
+    """Log a line for every item. Time, level and what they share are computed once for all of them."""
     if items:
-        log.info(event, **{_EACH: items}, **shared)
-
-
-def _for_each(render: Processor) -> Processor:
-    """Render a line for every item of an event that has some."""
-
-    def rendered(logger: WrappedLogger, method: str, event: EventDict) -> str:
-        items: Sequence[Mapping[str, object]] = event.pop(_EACH, ({},))
-        return "\n".join([str(render(logger, method, {**event, **item})) for item in items])
-
-    return rendered
-
-
-def _json(event: Any, default: Callable[[Any], Any], **_: object) -> str:
-    return msgspec.json.encode(event, enc_hook=default).decode()
-
-
-class _Lines:
-    """Writes lines to a stream; those of one turn of an event loop together."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lines: deque[str] = deque()  # safe to append to from any thread
-        self._to_be_flushed = False
-        atexit.register(self._flush)
-
-    def msg(self, line: str) -> None:
-        """Write a line: at once, or where a loop runs in this thread at the end of its turn."""
-        self._lines.append(line)
-        if not self._to_be_flushed:
-            self._to_be_flushed = True
-            try:
-                asyncio.get_running_loop().call_soon(self._flush)
-            except RuntimeError:
-                self._flush()
-
-    log = debug = info = warning = error = critical = exception = msg
-
-    def _flush(self) -> None:
-        self._to_be_flushed = False  # first: what comes from now on is flushed anew
-        lines = []
-        while self._lines:
-            lines.append(self._lines.popleft() + "\n")
-        self._stream.write("".join(lines))
-        self._stream.flush()
+        log.info(event, **{_ITEMS: items}, **shared)
 
 
 def configure_command() -> None:
-    """Set up logging for a command: for eyes, on stderr. What it prints on stdout may be read by a program."""
-    render = structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-    )
+    """Set up logging for a command: readable, on stderr, because a program may read what it prints on stdout."""
     structlog.configure(
-        processors=[*_SHARED, structlog.processors.format_exc_info, _mask_traceback, _for_each(render)],
+        processors=[
+            *_SHARED_PROCESSORS,
+            structlog.processors.format_exc_info,
+            _mask_traceback,
+            _render_each(_console_renderer(sys.stderr)),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
@@ -101,23 +46,30 @@ def configure_command() -> None:
 
 def configure(style: str) -> None:
     """Set up logging for this process. `style` is "json" or "console"."""
-    render: Processor = structlog.processors.JSONRenderer(_json) if style == "json" else structlog.dev.ConsoleRenderer(
-        colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
-    )  # fmt: skip
-    exceptions: list[Processor] = [structlog.processors.format_exc_info] if style == "json" else []
-    lines = _Lines(sys.stdout)
-    # Straight to the stream: the standard library's path costs three times as much a line.
+    json = style == "json"
+    render = structlog.processors.JSONRenderer(_encode_json) if json else _console_renderer(sys.stdout)
+    exceptions: list[Processor] = [structlog.processors.format_exc_info] if json else []
+    _configure_own(exceptions, render)
+    _configure_standard_library(exceptions, render)
+
+
+def _configure_own(exceptions: Sequence[Processor], render: Processor) -> None:
+    """Write our own lines straight to the stream: the standard library's way takes three times as long."""
+    writer = _LineWriter(sys.stdout)
     structlog.configure(
-        processors=[*_SHARED, *exceptions, _mask_traceback, _for_each(render)],
+        processors=[*_SHARED_PROCESSORS, *exceptions, _mask_traceback, _render_each(render)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: lines,
+        logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
+
+
+def _configure_standard_library(exceptions: Sequence[Processor], render: Processor) -> None:
+    """Write the lines of other people's loggers in the same format."""
     handler = logging.StreamHandler(sys.stdout)
-    foreign: list[Processor] = [*_SHARED, structlog.stdlib.add_logger_name]
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=foreign,
+            foreign_pre_chain=[*_SHARED_PROCESSORS, structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *exceptions,
@@ -133,5 +85,68 @@ def configure(style: str) -> None:
         server.handlers.clear()
         server.propagate = True
     for name in ("celery.worker.strategy", "celery.app.trace"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # two lines a bell, about nothing but the bell
+        logging.getLogger(name).setLevel(logging.WARNING)  # else two lines for every bell
     logging.captureWarnings(True)
+
+
+def _console_renderer(stream: TextIO) -> Processor:
+    return structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )  # fmt: skip
+
+
+def _encode_json(event: Any, default: Callable[[Any], Any], **_: object) -> str:
+    return msgspec.json.encode(event, enc_hook=default).decode()
+
+
+def _mask_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Mask what other people's loggers write."""
+    event["event"] = mask_people(mask_secrets(str(event["event"])))
+    return event
+
+
+def _mask_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Mask tracebacks. The rest of our own lines is names and ids."""
+    if "exception" in event:
+        event["exception"] = mask_people(mask_secrets(event["exception"]))
+    return event
+
+
+def _render_each(render: Processor) -> Processor:
+    """Render an event as a line; one of `log_each` as a line for every item."""
+
+    def render_each(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        items: Sequence[Mapping[str, object]] = event.pop(_ITEMS, ({},))
+        return "\n".join([str(render(logger, method, {**event, **item})) for item in items])
+
+    return render_each
+
+
+class _LineWriter:
+    """A logger for structlog that writes to a stream. In an event loop the lines of one tick are written together."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: deque[str] = deque()  # any thread may append to it
+        self._flush_scheduled = False
+        atexit.register(self._flush)
+
+    def msg(self, line: str) -> None:
+        """Write a line: at the end of this thread's loop tick, or at once where no loop runs."""
+        self._lines.append(line)
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            try:
+                asyncio.get_running_loop().call_soon(self._flush)
+            except RuntimeError:
+                self._flush()
+
+    log = debug = info = warning = error = critical = exception = msg
+
+    def _flush(self) -> None:
+        self._flush_scheduled = False  # first: lines that are added from now on schedule a flush of their own
+        lines = []
+        while self._lines:
+            lines.append(self._lines.popleft() + "\n")
+        self._stream.write("".join(lines))
+        self._stream.flush()

@@ -12,7 +12,7 @@ from relay.errors import RelayError
 from relay.model import Subscription
 from relay.store.subscriptions import Subscriptions
 from relay.timefmt import format_time
-from relay.web.subscriptions.errors import format_faults
+from relay.web.subscriptions.errors import format_field_errors
 from relay.web.subscriptions.requests import SubscriptionRequest
 
 app = typer.Typer(
@@ -55,8 +55,8 @@ def add_subscription(
     """Subscribe an address to events. Where it is subscribed already they are added, and it is enabled."""
     config = load_config()
     request = SubscriptionRequest(url=url, events=event, name=name)
-    if faults := [*request.url_faults(config.subscribers.allow), *request.event_faults("--event")]:
-        raise RelayError(format_faults(faults))
+    if errors := [*request.url_errors(config.subscribers.allow), *request.event_errors("--event")]:
+        raise RelayError(format_field_errors(errors))
     account = choose_source(config.sources, source).name
     _print(_with_subscriptions(lambda subscriptions: subscriptions.subscribe(account, url, event, "", name)), json)
 
@@ -65,8 +65,8 @@ def add_subscription(
 def remove_subscription(id: SubscriptionId, event: OnlyEventOptions = None, json: options.JsonOption = False) -> None:
     """Remove a subscription, or with --event only those events of it."""
     events = event or []
-    if faults := SubscriptionRequest(url="", events=events).event_faults("--event"):
-        raise RelayError(format_faults(faults))
+    if errors := SubscriptionRequest(url="", events=events).event_errors("--event"):
+        raise RelayError(format_field_errors(errors))
 
     async def remove(subscriptions: Subscriptions) -> Subscription | None:
         subscription = await _get(subscriptions, id)

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
 
 from celery import Celery
 from starlette.applications import Starlette
@@ -24,10 +25,13 @@ from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
 from relay.web import subscriptions
-from relay.web.commit import GROUPS_IN_FLIGHT, PATIENCE_SECONDS, GroupCommit
-from relay.web.health import StoreWatch, healthz, readyz
-from relay.web.ingress import Ingress
+from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, GroupCommit
+from relay.web.health import healthz, readyz
+from relay.web.ingress import HookEndpoint
 from relay.web.metrics import metrics
+from relay.web.store_monitor import StoreMonitor
+
+Lifespan: TypeAlias = Callable[[Router], contextlib.AbstractAsyncContextManager[None]]
 
 
 def create() -> Router:
@@ -37,21 +41,53 @@ def create() -> Router:
     if settings.redis_url is None or settings.broker_url is None:
         raise ConfigError("REDIS_URL is not set: the web process needs the store's address; `relay dev` brings its own")
     live = LiveConfig(settings)
-    # A connection for each group on its way and one for bells; they give up in time for an honest 503.
-    writing = connect(settings.redis_url, answer_seconds=PATIENCE_SECONDS - 0.3, connections=GROUPS_IN_FLIGHT + 1)
-    store = Store(writing, settings.namespace)
+    store = _connect_store(settings.redis_url, settings.namespace)
     reader = Reader(connect(settings.redis_url, answer_seconds=5), settings.namespace)
     celery = Celery("relay")
     celery.conf.update(broker_settings(settings.broker_url, settings.namespace))
-    watch = StoreWatch(reader.client, reader.keys, SharedState(reader.client, settings.namespace), live)
-    commit = GroupCommit(store, Ringer(celery, store), watch.full)
+    monitor = StoreMonitor(reader.client, reader.keys, SharedState(reader.client, settings.namespace), live)
+    commit = GroupCommit(store, Ringer(celery, store), monitor.full)
+    # Hooks come first and bypass the middleware, which costs as much as everything else about taking one.
+    hooks = Route("/hooks/{source}/{token}", HookEndpoint(lambda: live.config, commit))
+    others = Mount("/", _other_endpoints(settings, live, reader, monitor))
+    return Router(routes=[hooks, others], lifespan=_lifespan(live, monitor, commit, store, reader))
+
+
+def _connect_store(url: str, namespace: str) -> Store:
+    """Connect with a connection for each group in flight and one for bells.
+
+    They give up soon enough to answer 503 while amoCRM still waits.
+    """
+    answer_seconds = AMOCRM_WAITS_SECONDS - 0.3
+    return Store(connect(url, answer_seconds=answer_seconds, connections=MAX_GROUPS_IN_FLIGHT + 1), namespace)
+
+
+def _other_endpoints(settings: ProcessSettings, live: LiveConfig, reader: Reader, monitor: StoreMonitor) -> Starlette:
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz(monitor, live, strict=settings.durability == "strict")),
+            Route("/metrics", metrics(reader, live, monitor)),
+            *subscriptions.routes(
+                lambda: live.config,
+                Subscriptions(reader.client, settings.namespace),
+                Access(reader.client, settings.namespace),
+            ),
+        ],
+        exception_handlers={HTTPException: _format_http_error},
+    )
+
+
+def _lifespan(live: LiveConfig, monitor: StoreMonitor, commit: GroupCommit, store: Store, reader: Reader) -> Lifespan:
+    """Return what starts the background tasks with the application, and stops them with it."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Router) -> AsyncIterator[None]:
-        await watch.look()
-        log.info("web.started", config=live.config.version, durability=str(watch.durability), problem=watch.problem)
+        await monitor.check()
+        durability, problem = str(monitor.durability), monitor.problem
+        log.info("web.started", config=live.config.version, durability=durability, problem=problem)
         freeze_startup_objects()
-        tasks = [asyncio.create_task(commit.run()), asyncio.create_task(watch.run())]
+        tasks = [asyncio.create_task(commit.run()), asyncio.create_task(monitor.run())]
         yield
         for task in tasks:
             task.cancel()
@@ -59,24 +95,9 @@ def create() -> Router:
         await store.client.aclose()
         await reader.client.aclose()
 
-    others = Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/readyz", readyz(watch, live, settings.durability == "strict")),
-            Route("/metrics", metrics(reader, live, watch)),
-            *subscriptions.routes(
-                lambda: live.config,
-                Subscriptions(reader.client, settings.namespace),
-                Access(reader.client, settings.namespace),
-            ),
-        ],
-        exception_handlers={HTTPException: _refuse},
-    )
-    # Hooks come first and go past the middleware, which costs as much as all the rest of taking one.
-    hooks = Route("/hooks/{source}/{token}", Ingress(lambda: live.config, commit))
-    return Router(routes=[hooks, Mount("/", others)], lifespan=lifespan)
+    return lifespan
 
 
-async def _refuse(_: Request, error: Exception) -> JSONResponse:
+async def _format_http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)

@@ -12,40 +12,40 @@ T = TypeVar("T")
 
 
 class DeadlineQueue(Generic[T]):
-    """Answers that are waited for, each until its deadline (monotonic seconds)."""
+    """Futures that somebody waits for, each until its deadline (monotonic seconds)."""
 
     def __init__(self) -> None:
-        self._waited_for: list[tuple[float, int, asyncio.Future[T]]] = []  # a heap: slow clients come out of turn
-        self._numbers = count()  # futures do not compare
+        self._heap: list[tuple[float, int, asyncio.Future[T]]] = []  # slow clients do not come in order
+        self._sequence = count()  # futures do not compare
         self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = 0.0
+        self._timer_at = 0.0
 
-    def answer(self, deadline: float) -> "asyncio.Future[T]":
-        """Make an answer that raises StoreUnavailable where it is not given by its deadline."""
+    def add(self, deadline: float) -> "asyncio.Future[T]":
+        """Return a new future that raises StoreUnavailable unless it has a result by its deadline."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
-        heapq.heappush(self._waited_for, (deadline, next(self._numbers), answer))
-        if self._timer is None or deadline < self._rings_at:
-            self._ring_at(loop, deadline)
-        return answer
+        future: asyncio.Future[T] = loop.create_future()
+        heapq.heappush(self._heap, (deadline, next(self._sequence), future))
+        if self._timer is None or deadline < self._timer_at:
+            self._set_timer(loop, deadline)
+        return future
 
-    def forget_given(self) -> None:
-        """Drop the answers that were given; those behind one that was not have their turn later."""
-        while self._waited_for and self._waited_for[0][2].done():
-            heapq.heappop(self._waited_for)
+    def discard_done(self) -> None:
+        """Discard futures that are done, as far as none before them is waited for."""
+        while self._heap and self._heap[0][2].done():
+            heapq.heappop(self._heap)
 
-    def _ring_at(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
+    def _set_timer(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._rings_at = deadline
-        self._timer = loop.call_later(deadline - time.monotonic(), self._refuse_late)
+        self._timer_at = deadline
+        self._timer = loop.call_later(deadline - time.monotonic(), self._expire)
 
-    def _refuse_late(self) -> None:
+    def _expire(self) -> None:
         now = time.monotonic()
-        while self._waited_for and (self._waited_for[0][0] <= now or self._waited_for[0][2].done()):
-            answer = heapq.heappop(self._waited_for)[2]
-            if not answer.done():
-                answer.set_exception(StoreUnavailable("the store gave no answer in time"))
+        while self._heap and (self._heap[0][0] <= now or self._heap[0][2].done()):
+            future = heapq.heappop(self._heap)[2]
+            if not future.done():
+                future.set_exception(StoreUnavailable("the store gave no answer in time"))
         self._timer = None
-        if self._waited_for:
-            self._ring_at(asyncio.get_running_loop(), self._waited_for[0][0])
+        if self._heap:
+            self._set_timer(asyncio.get_running_loop(), self._heap[0][0])

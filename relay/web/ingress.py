@@ -13,24 +13,24 @@ from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.store.body import digest
 from relay.store.records import Hook
-from relay.web.commit import PATIENCE_SECONDS, GroupCommit
-from relay.web.respond import respond, send_json
+from relay.web.group_commit import AMOCRM_WAITS_SECONDS, GroupCommit
+from relay.web.json_response import send_encoded, send_json
 
-HEADER_CHARACTERS = 200  # what is kept of a telling header
-_TELLING = {name.encode(): name for name in ("content-type", "content-length", "user-agent", "x-amocrm-requestid")}
+MAX_HEADER = 200  # characters of a header that are kept
+_KEPT_HEADERS = {name.encode(): name for name in ("content-type", "content-length", "user-agent", "x-amocrm-requestid")}
 _NO_TOKEN = b"\0" * 32
-_JSON = {False: b"false", True: b"true"}
+_JSON_BOOL = {False: b"false", True: b"true"}
 
 
 class BodyTooLargeError(Exception):
-    """The body is over the limit; the rest of it was not read."""
+    """The body is over the limit. The rest of it was not read."""
 
 
 class ClientGoneError(Exception):
     """The client hung up before its body was whole."""
 
 
-class Ingress:
+class HookEndpoint:
     """The endpoint `POST /hooks/{source}/{token}`, as an ASGI application."""
 
     def __init__(self, config: Callable[[], Config], commit: GroupCommit) -> None:
@@ -39,53 +39,55 @@ class Ingress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        began = time.monotonic()
+        started_at = time.monotonic()
         if scope["method"] != "POST":
-            await respond(send, 405, {"error": "amoCRM hooks are POST requests"}, {"allow": "POST"})
+            await send_json(send, 405, {"error": "amoCRM hooks are POST requests"}, {"allow": "POST"})
             return
         source, token = scope["path_params"]["source"], scope["path_params"]["token"]
         config = self._config()
-        if not _token_fits(config, source, token):
-            await respond(send, 404, {"error": "no such hook address: check the source's name and its token"})
+        if not _is_hook_token(config, source, token):
+            await send_json(send, 404, {"error": "no such hook address: check the source's name and its token"})
             return
-        headers = _telling(scope["headers"])
+        headers = _kept_headers(scope["headers"])
         try:
-            body = await _read(receive, config.ingress.max_body, headers.get("content-length", ""))
+            body = await _read_body(receive, config.ingress.max_body, headers.get("content-length", ""))
         except BodyTooLargeError:
             log.warning("receipt.refused", source=source, reason="too large", limit=config.ingress.max_body)
-            limit = {"error": f"the body is over {config.ingress.max_body} bytes"}
-            await respond(send, 413, limit, {"connection": "close"})
+            error = {"error": f"the body is over {config.ingress.max_body} bytes"}
+            await send_json(send, 413, error, {"connection": "close"})
             return
         except ClientGoneError:
             return
-        await self._store(send, _hook(source, headers, body), began)
+        await self._store(send, _build_hook(source, headers, body), started_at)
 
-    async def _store(self, send: Send, hook: Hook, began: float) -> None:
+    async def _store(self, send: Send, hook: Hook, started_at: float) -> None:
         try:
-            id, duplicate = await self._commit.put(hook, began)
+            id, duplicate = await self._commit.put(hook, started_at)
         except StoreUnavailable as error:
             log.error("receipt.refused", source=hook.source, reason=str(error), bytes=len(hook.body))
-            await respond(send, 503, {"error": "the store cannot take it now; send it again"}, {"retry-after": "5"})
+            await send_json(send, 503, {"error": "the store cannot take it now; send it again"}, {"retry-after": "5"})
             return
-        await send_json(send, 202, b'{"receipt":"%b","duplicate":%b}' % (id.encode(), _JSON[duplicate]))
-        if time.monotonic() - began > PATIENCE_SECONDS:
+        await send_encoded(send, 202, b'{"receipt":"%b","duplicate":%b}' % (id.encode(), _JSON_BOOL[duplicate]))
+        if time.monotonic() - started_at > AMOCRM_WAITS_SECONDS:
             self._commit.answered_late(id)
 
 
-def _token_fits(config: Config, source: str, token: str) -> bool:
-    """Compare in constant time, for a source that does not exist too."""
+def _is_hook_token(config: Config, source: str, token: str) -> bool:
+    """Compare in constant time, also where the source does not exist."""
     known = config.hook_tokens.get(source)
-    fits = hmac.compare_digest(known or _NO_TOKEN, token.encode())
-    return fits and known is not None
+    equal = hmac.compare_digest(known or _NO_TOKEN, token.encode())
+    return equal and known is not None
 
 
-def _telling(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    return {_TELLING[name]: value.decode("latin-1")[:HEADER_CHARACTERS] for name, value in headers if name in _TELLING}
+def _kept_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {
+        _KEPT_HEADERS[name]: value.decode("latin-1")[:MAX_HEADER] for name, value in headers if name in _KEPT_HEADERS
+    }
 
 
-async def _read(receive: Receive, limit: int, announced: str) -> bytes:
-    """Read a body of at most `limit` bytes, and not a chunk further."""
-    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+async def _read_body(receive: Receive, limit: int, content_length: str) -> bytes:
+    """Read a body of at most `limit` bytes, and no chunk more. Raises BodyTooLargeError, ClientGoneError."""
+    if content_length.isascii() and content_length.isdigit() and int(content_length) > limit:
         raise BodyTooLargeError
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
@@ -106,7 +108,7 @@ async def _read(receive: Receive, limit: int, announced: str) -> bytes:
     raise ClientGoneError
 
 
-def _hook(source: str, headers: dict[str, str], body: bytes) -> Hook:
+def _build_hook(source: str, headers: dict[str, str], body: bytes) -> Hook:
     return Hook(
         id=str(uuid_utils.uuid7()),
         source=source,

@@ -1,6 +1,7 @@
-"""Tell Prometheus: everything is counted in the store, so any web process can tell the whole."""
+"""Metrics for Prometheus. All of it is counted in the store, so any web process can answer for all processes."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -16,9 +17,10 @@ from relay.store.histograms import ATTEMPT, BUCKETS, END_TO_END, bucket_counts
 from relay.store.keys import Counter, account_queue
 from relay.store.reader import Reader
 from relay.store.stored import SinkState
-from relay.web.health import StoreWatch
+from relay.web.store_monitor import StoreMonitor
 
-Counters = dict[tuple[str, ...], int]
+Counters: TypeAlias = dict[tuple[str, ...], int]
+"""Kind and labels of a counter -> its value."""
 
 _COUNTERS = {
     Counter.RECEIPT: ("relay_receipts", "Hooks by what became of them", ("source", "state")),
@@ -32,14 +34,26 @@ _HISTOGRAMS = {
     ATTEMPT: ("relay_attempt_seconds", "How long an attempt takes"),
     END_TO_END: ("relay_end_to_end_seconds", "From a hook's arrival to its delivery"),
 }
+_SINK_GAUGES: Sequence[tuple[str, str, Callable[[SinkState, int], float]]] = (
+    ("relay_sink_waiting", "Deliveries that wait", lambda sink, _: sink.waiting),
+    ("relay_sink_in_flight", "Deliveries being sent", lambda sink, _: sink.in_flight),
+    ("relay_sink_held", "Deliveries a person must decide about", lambda sink, _: sink.held),
+    ("relay_sink_dead", "Dead letters", lambda sink, _: sink.dead),
+    (
+        "relay_sink_oldest_due_seconds",
+        "For how long the oldest has been due",
+        lambda sink, _: (sink.oldest_due_ms or 0) / 1000,
+    ),
+    ("relay_sink_gate_closed", "1 while the sink is blocked or paused", lambda sink, now: int(sink.gate.closed(now))),
+)
 
 
-def metrics(reader: Reader, live: LiveConfig, watch: StoreWatch) -> Callable[[Request], Awaitable[Response]]:
+def metrics(reader: Reader, live: LiveConfig, monitor: StoreMonitor) -> Callable[[Request], Awaitable[Response]]:
     """Make the endpoint that answers with the metrics as Prometheus text, 503 while the store is away."""
 
     async def answer(_: Request) -> Response:
         try:
-            text = await _exposition(reader, live.config.version, watch.sources)
+            text = await _render_metrics(reader, live.config.version, monitor.sources)
         except StoreUnavailable as error:
             return JSONResponse({"error": str(error)}, 503)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
@@ -47,21 +61,24 @@ def metrics(reader: Reader, live: LiveConfig, watch: StoreWatch) -> Callable[[Re
     return answer
 
 
-async def _exposition(reader: Reader, config: str, sources: Mapping[str, SourceHealth]) -> bytes:
+async def _render_metrics(reader: Reader, config: str, sources: Mapping[str, SourceHealth]) -> bytes:
+    counters = await reader.counters()
     families = [
-        *_counted(await reader.counters()),
-        *_gauges(await reader.sinks(), await reader.now()),
-        *_queues({"inbox": await reader.inbox(), "jobs": await reader.jobs(), **await _accounts(reader, sources)}),
-        *_heard(sources),
+        *_counter_metrics(counters),
+        *_histograms(counters),
+        *_sink_gauges(await reader.sinks(), await reader.now()),
+        _queue_gauge(await _queue_depths(reader, sources)),
+        *_source_gauges(sources),
+        _config_info(config),
     ]
-    info = GaugeMetricFamily("relay_config_info", "The configuration in force", labels=["version"])
-    info.add_metric([config], 1)
     registry = CollectorRegistry()
-    registry.register(_Once([*families, info]))
+    registry.register(_FixedCollector(families))
     return generate_latest(registry)
 
 
-class _Once(Collector):
+class _FixedCollector(Collector):
+    """Metrics that were collected already."""
+
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families
 
@@ -69,67 +86,64 @@ class _Once(Collector):
         return self._families
 
 
-def _counted(counters: Counters) -> Iterator[Metric]:
-    for kind, (name, text, labels) in _COUNTERS.items():
-        family = CounterMetricFamily(name, text, labels=labels)
-        for key, n in sorted(counters.items()):
+def _counter_metrics(counters: Counters) -> Iterator[Metric]:
+    for kind, (name, help, labels) in _COUNTERS.items():
+        family = CounterMetricFamily(name, help, labels=labels)
+        for key, value in sorted(counters.items()):
             if key[0] == kind and len(key) == len(labels) + 1:
-                family.add_metric(key[1:], n)
+                family.add_metric(key[1:], value)
         yield family
-    for measure, (name, text) in _HISTOGRAMS.items():
-        yield _histogram(counters, measure, name, text)
 
 
-def _histogram(counters: Counters, measure: str, name: str, text: str) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(name, text, labels=["sink"])
-    for sink in sorted({key[1] for key in counters if key[0] == measure}):
-        buckets, total = [], 0
-        for end, count in zip([*map(str, BUCKETS), "+Inf"], bucket_counts(counters, measure, sink), strict=True):
-            total += count
-            buckets.append((end, total))
-        family.add_metric([sink], buckets, counters.get((f"{measure}_ms", sink), 0) / 1000)
+def _histograms(counters: Counters) -> Iterator[Metric]:
+    for measure, (name, help) in _HISTOGRAMS.items():
+        family = HistogramMetricFamily(name, help, labels=["sink"])
+        for sink in sorted({key[1] for key in counters if key[0] == measure}):
+            buckets, total = [], 0
+            for end, count in zip([*map(str, BUCKETS), "+Inf"], bucket_counts(counters, measure, sink), strict=True):
+                total += count
+                buckets.append((end, total))
+            family.add_metric([sink], buckets, counters.get((f"{measure}_ms", sink), 0) / 1000)
+        yield family
+
+
+def _sink_gauges(sinks: Sequence[SinkState], now: int) -> Iterator[Metric]:
+    for name, help, value in _SINK_GAUGES:
+        family = GaugeMetricFamily(name, help, labels=["sink"])
+        for sink in sinks:
+            family.add_metric([sink.name], value(sink, now))
+        yield family
+
+
+async def _queue_depths(reader: Reader, sources: Iterable[str]) -> Mapping[str, tuple[int, int]]:
+    """Return how many wait and how many are leased in every queue that is not a sink's."""
+    accounts = {account_queue(name): await reader.account(name) for name in sources}
+    return {"inbox": await reader.inbox(), "jobs": await reader.jobs(), **accounts}
+
+
+def _queue_gauge(depths: Mapping[str, tuple[int, int]]) -> Metric:
+    family = GaugeMetricFamily("relay_queue_depth", "What waits and what is in work", labels=["queue", "state"])
+    for queue, (waiting, leased) in depths.items():
+        family.add_metric([queue, "waiting"], waiting)
+        family.add_metric([queue, "leased"], leased)
     return family
 
 
-def _gauges(sinks: Iterable[SinkState], now: int) -> Iterator[Metric]:
-    waiting = GaugeMetricFamily("relay_sink_waiting", "Deliveries that wait", labels=["sink"])
-    in_flight = GaugeMetricFamily("relay_sink_in_flight", "Deliveries being sent", labels=["sink"])
-    held = GaugeMetricFamily("relay_sink_held", "Deliveries a person must decide about", labels=["sink"])
-    dead = GaugeMetricFamily("relay_sink_dead", "Dead letters", labels=["sink"])
-    oldest = GaugeMetricFamily("relay_sink_oldest_due_seconds", "For how long the oldest has been due", labels=["sink"])
-    closed = GaugeMetricFamily("relay_sink_gate_closed", "1 while the sink is blocked or paused", labels=["sink"])
-    for sink in sinks:
-        label = [sink.name]
-        waiting.add_metric(label, sink.waiting)
-        in_flight.add_metric(label, sink.in_flight)
-        held.add_metric(label, sink.held)
-        dead.add_metric(label, sink.dead)
-        oldest.add_metric(label, (sink.oldest_due_ms or 0) / 1000)
-        closed.add_metric(label, int(sink.gate.closed(now)))
-    yield from (waiting, in_flight, held, dead, oldest, closed)
-
-
-async def _accounts(reader: Reader, sources: Mapping[str, SourceHealth]) -> dict[str, tuple[int, int]]:
-    return {account_queue(name): await reader.account(name) for name in sources}
-
-
-def _heard(sources: Mapping[str, SourceHealth]) -> Iterator[Metric]:
+def _source_gauges(sources: Mapping[str, SourceHealth]) -> Iterator[Metric]:
     silent = GaugeMetricFamily(
         "relay_source_silent", "1 while a source is silent against its rhythm", labels=["source"]
     )
     disabled = GaugeMetricFamily("relay_source_hook_disabled", "1 while amoCRM sends nothing", labels=["source"])
     last = GaugeMetricFamily("relay_source_last_received_seconds", "When it last sent, epoch", labels=["source"])
-    for name, heard in sources.items():
-        silent.add_metric([name], int(heard.silent))
-        disabled.add_metric([name], int(heard.hook == "disabled"))
-        if heard.last_at is not None:
-            last.add_metric([name], heard.last_at / 1000)
+    for name, health in sources.items():
+        silent.add_metric([name], int(health.silent))
+        disabled.add_metric([name], int(health.hook == "disabled"))
+        if health.last_at is not None:
+            last.add_metric([name], health.last_at / 1000)
     yield from (silent, disabled, last)
 
 
-def _queues(depths: Mapping[str, tuple[int, int]]) -> Iterator[Metric]:
-    family = GaugeMetricFamily("relay_queue_depth", "What waits and what is in work", labels=["queue", "state"])
-    for queue, (waiting, leased) in depths.items():
-        family.add_metric([queue, "waiting"], waiting)
-        family.add_metric([queue, "leased"], leased)
-    yield family
+def _config_info(version: str) -> Metric:
+    family = GaugeMetricFamily("relay_config_info", "The configuration in force", labels=["version"])
+    family.add_metric([version], 1)
+    return family

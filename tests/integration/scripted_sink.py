@@ -13,7 +13,7 @@ from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.shared_state import SharedState
 from relay.transport import Session
-from relay.web.commit import GROUP_HOOKS
+from relay.web.group_commit import MAX_GROUP_HOOKS
 from tests.integration.store.shapes import hook, routed
 from workers.drainer import Drainer
 
@@ -71,8 +71,8 @@ def _next_result(script) -> Result:
 def queue_deliveries(run, store, contents: Sequence[bytes], sink: str = "books", first: int = 0) -> list[str]:
     """Store a delivery of each of these contents for a sink; return their ids."""
     ids = [f"r{n:05}" for n in range(first, first + len(contents))]
-    for at in range(0, len(ids), GROUP_HOOKS):
-        run(store.accept([hook(id, id.encode()) for id in ids[at : at + GROUP_HOOKS]]))
+    for at in range(0, len(ids), MAX_GROUP_HOOKS):
+        run(store.accept([hook(id, id.encode()) for id in ids[at : at + MAX_GROUP_HOOKS]]))
     by_receipt = dict(zip(ids, contents, strict=True))
     while taken := run(store.claim_receipts("router", 100, 60_000)).items:
         parts = [

@@ -1,6 +1,7 @@
 """How often a worker asks the store for all it does, whatever the machine: by the batch, and not by the event.
 
-What one call costs is in store/test_costs.py; how hooks are gathered into one call, in tests/unit/web/test_commit.py.
+What one call costs is in store/test_costs.py; how hooks are gathered into one call, in
+tests/unit/web/test_group_commit.py.
 """
 
 import time
@@ -10,7 +11,7 @@ import pytest
 from relay.amocrm.form import encode_form
 from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
-from relay.web.commit import GROUP_HOOKS
+from relay.web.group_commit import MAX_GROUP_HOOKS
 from tests.integration.scripted_sink import ScriptedSink, drain, queue_deliveries
 from tests.integration.store.shapes import hook
 from workers.router import Router
@@ -37,8 +38,8 @@ def router(store, tmp_path) -> Router:
 
 def test_a_thousand_events_are_routed_in_a_few_calls(run, store, reader, router, spent):
     hooks = [hook(f"r{n:05}", encode_form({"leads": {"add": [{"id": str(n)}]}})) for n in range(MANY)]
-    for at in range(0, MANY, GROUP_HOOKS):
-        run(store.accept(hooks[at : at + GROUP_HOOKS]))
+    for at in range(0, MANY, MAX_GROUP_HOOKS):
+        run(store.accept(hooks[at : at + MAX_GROUP_HOOKS]))
     spent()
 
     async def route() -> None:

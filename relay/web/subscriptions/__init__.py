@@ -1,4 +1,4 @@
-"""amoCRM's own API for webhooks, spoken by the relay: three generations over the same records."""
+"""amoCRM's own API for webhooks, spoken by the relay: three versions over the same records."""
 
 from collections.abc import Callable
 
@@ -13,12 +13,12 @@ from relay.web.subscriptions.service import SubscriptionService
 
 
 def routes(config: Callable[[], Config], subscriptions: Subscriptions, access: Access) -> list[BaseRoute]:
-    """Return the routes of all generations and of their description."""
-    door = Authenticator(lambda: config().api_users, access)
-    desk = SubscriptionService(subscriptions, lambda: config().subscribers.allow)
+    """Return the routes of all versions and of their description."""
+    authenticator = Authenticator(lambda: config().api_users, access)
+    service = SubscriptionService(subscriptions, lambda: config().subscribers.allow)
     return [
-        *v1.routes(door, desk),
-        *v2.routes(door, desk),
-        *v4.routes(door, subscriptions, lambda: config().subscribers.allow),
+        *v1.routes(authenticator, service),
+        *v2.routes(authenticator, service),
+        *v4.routes(authenticator, subscriptions, lambda: config().subscribers.allow),
         openapi.ROUTE,
     ]

@@ -1,4 +1,4 @@
-"""Let API users in: by login and hash in the query, by the session of auth.php, or by their token."""
+"""Authenticate API users: by login and hash in the query, by the session of auth.php, or by their token."""
 
 import hmac
 import secrets
@@ -13,96 +13,97 @@ from relay.logs import log
 from relay.store.access import Access
 from relay.web.subscriptions.errors import ApiError
 
-COOKIE = "session_id"
-WRONG, LOCKED = 110, 111  # v1's error codes
-_NOBODY = SecretStr("")
+SESSION_COOKIE = "session_id"
+WRONG_CREDENTIALS, LOCKED = 110, 111  # v1's error codes
+_NO_SECRET = SecretStr("")
 
 
 class Authenticator:
-    """Tells who asks. Nothing of what was said to prove it reaches a log."""
+    """Finds out which user makes a request. No credentials reach a log."""
 
     def __init__(self, users: Callable[[], tuple[ApiUser, ...]], access: Access) -> None:
         self._users = users
         self._access = access
 
-    async def enter(self, request: Request) -> ApiUser:
-        """Return the user who makes a request. The first proof counts that is there: token, then hash, then session.
+    async def authenticate(self, request: Request) -> ApiUser:
+        """Return the user who makes a request, by the first of these that it has: token, hash, session.
 
-        Raises RefusedError: 401, or 403 and 429 after too many wrong attempts.
+        Raises ApiError: 401, or 403 and 429 after too many wrong attempts.
         """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return await self._admit(
-                "token", "", _owner(self._users(), token.strip(), lambda user: _secret(user.token))
-            )
-        if "USER_LOGIN" in request.query_params or "USER_HASH" in request.query_params:
-            return await self.by_hash(
-                request.query_params.get("USER_LOGIN", ""), request.query_params.get("USER_HASH", "")
-            )
-        if session := request.cookies.get(COOKIE):
+            return await self._by_token(token.strip())
+        query = request.query_params
+        if "USER_LOGIN" in query or "USER_HASH" in query:
+            return await self.by_hash(query.get("USER_LOGIN", ""), query.get("USER_HASH", ""))
+        if session := request.cookies.get(SESSION_COOKIE):
             return await self._by_session(session)
-        raise _unknown("no credentials: give USER_LOGIN and USER_HASH, the auth.php session, or a Bearer token")
+        raise _unauthorized("no credentials: give USER_LOGIN and USER_HASH, the auth.php session, or a Bearer token")
 
     async def by_hash(self, login: str, hash: str) -> ApiUser:
-        """Return the user with this login and hash. Raises RefusedError."""
-        # Somebody is compared for every login: a wrong login takes the time of a wrong hash.
+        """Return the user with this login and hash. Raises ApiError."""
+        # A hash is compared for every login: a wrong login takes as long as a wrong hash.
         user = next((user for user in self._users() if user.login == login), None)
-        right = _same(_secret(user.hash if user else _NOBODY), hash)
-        return await self._admit("hash", login, user if right else None)
+        right = _equal(_secret_of(user.hash if user else _NO_SECRET), hash)
+        return await self._check_attempt("hash", login, user if right else None)
 
     async def open_session(self, user: ApiUser) -> str:
-        """Begin a session; it ends by itself, and when the user's hash changes."""
+        """Open a session and return its id. It ends by itself, and when the user's hash changes."""
         id = secrets.token_urlsafe(32)
-        await self._access.open_session(id, _proof(id, user))
+        await self._access.open_session(id, _session_proof(id, user))
         return id
 
+    async def _by_token(self, token: str) -> ApiUser:
+        user = _find_user(self._users(), token, lambda user: _secret_of(user.token))
+        return await self._check_attempt("token", "", user)
+
     async def _by_session(self, id: str) -> ApiUser:
-        kept = await self._access.session(id)
-        user = _owner(self._users(), kept, lambda user: _proof(id, user))
+        proof = await self._access.session(id)
+        user = _find_user(self._users(), proof, lambda user: _session_proof(id, user))
         if user is None:
-            raise _unknown("the session is over: log in at auth.php again")
+            raise _unauthorized("the session is over: log in at auth.php again")
         return user
 
-    async def _admit(self, kind: str, login: str, user: ApiUser | None) -> ApiUser:
-        own, all = await self._access.check_login_rate(kind, login, user is not None)
-        if own or all:
-            log.warning("access.locked", of="login" if own else kind, ms=own or all)
-        if own:
-            raise ApiError(
-                403, "too many wrong attempts for this login", code=LOCKED, headers={"Retry-After": _seconds(own)}
-            )
-        if all:
-            raise ApiError(429, "too many wrong attempts", code=LOCKED, headers={"Retry-After": _seconds(all)})
+    async def _check_attempt(self, kind: str, login: str, user: ApiUser | None) -> ApiUser:
+        """Count an attempt. Return its user; raise ApiError where there is none, or were too many wrong attempts."""
+        login_ms, all_ms = await self._access.check_login_rate(kind, login, user is not None)
+        if login_ms or all_ms:
+            log.warning("access.locked", of="login" if login_ms else kind, ms=login_ms or all_ms)
+        if login_ms:
+            raise _locked(403, "too many wrong attempts for this login", login_ms)
+        if all_ms:
+            raise _locked(429, "too many wrong attempts", all_ms)
         if user is None:
             log.warning("access.refused", kind=kind)
-            raise _unknown("wrong login, hash or token")
+            raise _unauthorized("wrong login, hash or token")
         return user
 
 
-def _owner(users: Iterable[ApiUser], said: str, secret: Callable[[ApiUser], str]) -> ApiUser | None:
-    """Find the user whose secret was said; all are compared, whoever it is."""
-    fitting = [user for user in users if _same(secret(user), said)]
-    return fitting[0] if fitting else None
+def _find_user(users: Iterable[ApiUser], given: str, secret: Callable[[ApiUser], str]) -> ApiUser | None:
+    """Return the user whose secret was given. All are compared, so that the time says nothing about them."""
+    found = [user for user in users if _equal(secret(user), given)]
+    return found[0] if found else None
 
 
-def _same(secret: str, said: str) -> bool:
-    """Compare in constant time, by digests: the length does not show either. An empty secret is nobody's."""
-    digests = sha256(secret.encode()).digest(), sha256(said.encode()).digest()
+def _equal(secret: str, given: str) -> bool:
+    """Compare in constant time, by digests: the length does not show either. An empty secret equals nothing."""
+    digests = sha256(secret.encode()).digest(), sha256(given.encode()).digest()
     return hmac.compare_digest(*digests) and secret != ""
 
 
-def _proof(session: str, user: ApiUser) -> str:
-    said = f"{user.login}\n{user.source}\n{_secret(user.hash)}"
-    return hmac.new(session.encode(), said.encode(), sha256).hexdigest()
+def _session_proof(session: str, user: ApiUser) -> str:
+    """Return what is stored of a session: whose it is, without saying so, and only while the hash is the same."""
+    identity = f"{user.login}\n{user.source}\n{_secret_of(user.hash)}"
+    return hmac.new(session.encode(), identity.encode(), sha256).hexdigest()
 
 
-def _secret(value: SecretStr) -> str:
+def _secret_of(value: SecretStr) -> str:
     return value.get_secret_value()
 
 
-def _unknown(detail: str) -> ApiError:
-    return ApiError(401, detail, code=WRONG, headers={"WWW-Authenticate": "Bearer"})
+def _unauthorized(detail: str) -> ApiError:
+    return ApiError(401, detail, code=WRONG_CREDENTIALS, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _seconds(ms: int) -> str:
-    return str(-(-ms // 1000))
+def _locked(status: int, detail: str, ms: int) -> ApiError:
+    return ApiError(status, detail, code=LOCKED, headers={"Retry-After": str(-(-ms // 1000))})

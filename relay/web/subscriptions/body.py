@@ -1,4 +1,4 @@
-"""Read what a request carries: JSON or a bracketed form, within bounds, into nested values."""
+"""Read the body of a request: JSON or a bracketed form, of limited size, into nested values."""
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -11,23 +11,23 @@ from relay.web.subscriptions.errors import ApiError
 MAX_BYTES = 512 * 1024
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
-_JSON: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
+_JSON_DECODER: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
 
 
 async def read_body(request: Request, *, forms: bool) -> Json:
-    """Return a body's values; those of a form are all texts. Raises RefusedError, before it has read too much."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    """Return a body's values; those of a form are all texts. Raises ApiError, at the latest when it is too large."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     possible = f"{JSON} or {FORM}" if forms else JSON
-    if kind and kind != JSON and not (forms and kind == FORM):
-        raise ApiError(400, f"Content-Type is {kind[:100]}, possible is {possible}")
-    body = await _bytes(request)
-    # PHP's cURL calls every text a form. No form begins with a brace.
-    if kind == FORM and not body.lstrip().startswith(b"{"):
-        return _form(body)
-    return _json(body)
+    if media_type and media_type != JSON and not (forms and media_type == FORM):
+        raise ApiError(400, f"Content-Type is {media_type[:100]}, possible is {possible}")
+    body = await _read_bytes(request)
+    # PHP's cURL sends every text as a form. No form begins with a brace.
+    if media_type == FORM and not body.lstrip().startswith(b"{"):
+        return _parse_form(body)
+    return _parse_json(body)
 
 
-async def _bytes(request: Request) -> bytes:
+async def _read_bytes(request: Request) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
@@ -41,15 +41,15 @@ async def _bytes(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def _form(body: bytes) -> Json:
+def _parse_form(body: bytes) -> Json:
     try:
         return decode_form(body)
     except Malformed as error:
         raise ApiError(400, str(error)) from error
 
 
-def _json(body: bytes) -> Json:
+def _parse_json(body: bytes) -> Json:
     try:
-        return _JSON.decode(body)
+        return _JSON_DECODER.decode(body)
     except (ValueError, RecursionError) as error:  # msgspec's DecodeError is a ValueError
         raise ApiError(400, f"the body is not JSON: {error}") from error

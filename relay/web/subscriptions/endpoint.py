@@ -1,4 +1,4 @@
-"""One address of the API: who asks, for what method, and every refusal in the format of its generation."""
+"""One address of the API: the handler of each method, and every error in the format of its API version."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
@@ -15,14 +15,14 @@ from relay.web.subscriptions.errors import ApiError
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 UserHandler: TypeAlias = Callable[[Request, ApiUser], Awaitable[Response]]
-Refuse: TypeAlias = Callable[[ApiError], Response]
+ErrorFormatter: TypeAlias = Callable[[ApiError], Response]
 
 
 class Endpoint:
-    """An ASGI application for one path. What its handlers raise it answers with `refuse`."""
+    """An ASGI application for one path. `handlers` by method; `format_error` makes the response to what they raise."""
 
-    def __init__(self, refuse: Refuse, handlers: Mapping[str, Handler]) -> None:
-        self._refuse = refuse
+    def __init__(self, format_error: ErrorFormatter, handlers: Mapping[str, Handler]) -> None:
+        self._format_error = format_error
         self._handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,14 +32,14 @@ class Endpoint:
 
     async def _answer(self, request: Request) -> Response:
         try:
-            return await self._handler(request)(request)
-        except ApiError as refused:
-            return self._refuse(refused)
+            return await self._find_handler(request)(request)
+        except ApiError as error:
+            return self._format_error(error)
         except StoreUnavailable:
-            away = ApiError(503, "the store cannot take it now: send it again", headers={"Retry-After": "5"})
-            return self._refuse(away)
+            detail = "the store cannot take it now: send it again"
+            return self._format_error(ApiError(503, detail, headers={"Retry-After": "5"}))
 
-    def _handler(self, request: Request) -> Handler:
+    def _find_handler(self, request: Request) -> Handler:
         handler = self._handlers.get("GET" if request.method == "HEAD" else request.method)
         if handler is not None:
             return handler
@@ -49,16 +49,18 @@ class Endpoint:
         raise ApiError(405, f"{request.method[:20]} is not possible here, only {allowed}", headers={"Allow": allowed})
 
 
-def for_users(door: Authenticator, handler: UserHandler) -> Handler:
-    """Let only API users reach a handler, and tell it which of them asks."""
+def require_user(authenticator: Authenticator, handler: UserHandler) -> Handler:
+    """Make a handler that authenticates the user first."""
 
-    async def admitted(request: Request) -> Response:
-        return await handler(request, await door.enter(request))
+    async def authenticated(request: Request) -> Response:
+        return await handler(request, await authenticator.authenticate(request))
 
-    return admitted
+    return authenticated
 
 
-def generation(refuse: Refuse, handlers: Mapping[str, Mapping[str, Handler]], root: str) -> list[Route]:
-    """Return the routes of one generation of the API, and one for all addresses below its root that there are not."""
-    routes = [Route(path, Endpoint(refuse, methods)) for path, methods in handlers.items()]
-    return [*routes, Route(f"{root}/{{rest:path}}", Endpoint(refuse, {}))]
+def version_routes(
+    format_error: ErrorFormatter, handlers: Mapping[str, Mapping[str, Handler]], root: str
+) -> list[Route]:
+    """Return the routes of one API version, and one that answers 404 for every other address below its root."""
+    routes = [Route(path, Endpoint(format_error, methods)) for path, methods in handlers.items()]
+    return [*routes, Route(f"{root}/{{rest:path}}", Endpoint(format_error, {}))]

@@ -1,31 +1,31 @@
-"""What the subscription API says no to. Each generation writes it in its own format."""
+"""The errors of the subscription API. Each API version writes them in its own format."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from relay.model import Record
 
-SHAPE = "InvalidType"
-MISSING = "FieldMissing"
-UNKNOWN = "NotSupportedChoice"
-FORM = "InvalidFormat"
-LIMIT = "LimitReached"
+INVALID_TYPE = "InvalidType"
+FIELD_MISSING = "FieldMissing"
+NOT_SUPPORTED_CHOICE = "NotSupportedChoice"
+INVALID_FORMAT = "InvalidFormat"
+LIMIT_REACHED = "LimitReached"
 
 
-class Fault(Record):
-    """One thing that is wrong with a request: a code of amoCRM's v4, the field, and what would be right."""
+class FieldError(Record):
+    """What is wrong with a field: an error code of amoCRM's v4, the field's path, and what would be right."""
 
     code: str
     path: str
     detail: str
 
 
-def format_faults(faults: Iterable[Fault]) -> str:
-    """Say faults in one line."""
-    return "; ".join(f"{fault.path}: {fault.detail}" for fault in faults)
+def format_field_errors(errors: Iterable[FieldError]) -> str:
+    """Return errors as one line."""
+    return "; ".join(f"{error.path}: {error.detail}" for error in errors)
 
 
 class ApiError(Exception):
-    """A request that is not done, and nothing of it. `code` is v1's own error code, by default the status."""
+    """A request that was refused as a whole. `code` is v1's own error code, by default the status."""
 
     def __init__(
         self,
@@ -33,17 +33,18 @@ class ApiError(Exception):
         detail: str,
         *,
         code: int = 0,
-        faults: Sequence[Fault] = (),
+        field_errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.code = code or status
-        self.faults = faults
+        self.field_errors = field_errors
         self.headers = headers or {}
 
 
-def wrong_shape(path: str, detail: str, code: str = SHAPE) -> ApiError:
-    """Refuse a request for a field that is not what it must be."""
-    return ApiError(400, f"{path or 'the body'}: {detail}", faults=[Fault(code=code, path=path, detail=detail)])
+def invalid_field(path: str, detail: str, code: str = INVALID_TYPE) -> ApiError:
+    """Return the error of a request one of whose fields is not what it must be."""
+    error = FieldError(code=code, path=path, detail=detail)
+    return ApiError(400, f"{path or 'the body'}: {detail}", field_errors=[error])

@@ -1,4 +1,4 @@
-"""Serve the description of the API, OpenAPI 3.1: data, held to by a test that makes requests from it."""
+"""Serve the description of the API (OpenAPI 3.1). A test makes requests from it, so that it stays true."""
 
 from importlib.resources import files
 from typing import Any

@@ -1,160 +1,106 @@
-"""What applications want: addresses and events, out of nested values, and what is wrong with them."""
+"""What applications ask for: addresses and events, parsed from a request's body and checked."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
 
 from relay.amocrm.events import SUBSCRIBABLE
-from relay.amocrm.form import is_index
 from relay.config.scalars import TrustedHost
 from relay.config.suggestions import did_you_mean
 from relay.model import Json, Record
 from relay.sinks.ssrf_guard import url_refusal
-from relay.web.subscriptions.errors import FORM, MISSING, UNKNOWN, Fault, wrong_shape
-from relay.web.subscriptions.url import fault_in
+from relay.web.subscriptions.errors import (
+    FIELD_MISSING,
+    INVALID_FORMAT,
+    NOT_SUPPORTED_CHOICE,
+    FieldError,
+    invalid_field,
+)
+from relay.web.subscriptions.fields import get_text, get_texts, require_list, require_mapping
+from relay.web.subscriptions.url_syntax import url_syntax_error
 
 MAX_ITEMS = 100
 MAX_EVENTS = 100  # three times as many as there are
-_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,200}")
-_KNOWN = frozenset(SUBSCRIBABLE)
+_MAX_EVENT = 100  # characters of an unknown event that an error repeats
+_VALID_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,200}")
+_KNOWN_EVENTS = frozenset(SUBSCRIBABLE)
 
 
 class SubscriptionRequest(Record):
-    """One address and its events; empty where they were not said."""
+    """An address and its events; empty where they were not given."""
 
     url: str
     events: Sequence[str]
     name: str = ""
 
-    def url_faults(self, trusted: Collection[TrustedHost], path: str = "url") -> list[Fault]:
-        """List what is wrong with the address as it is written, under the name that it has in the request.
+    def url_errors(self, trusted: Collection[TrustedHost], path: str = "url") -> list[FieldError]:
+        """List what is wrong with the address as it is written. `path` is its field's name in the request.
 
-        Where its name leads is checked at every delivery.
+        What its host's name resolves to is checked at every delivery.
         """
-        fault = fault_in(self.url) or url_refusal(self.url, trusted)
-        return [Fault(code=FORM, path=path, detail=fault)] if fault else []
+        error = url_syntax_error(self.url) or url_refusal(self.url, trusted)
+        return [FieldError(code=INVALID_FORMAT, path=path, detail=error)] if error else []
 
-    def event_faults(self, path: str = "events") -> list[Fault]:
-        """List the events that there are not."""
+    def event_errors(self, path: str = "events") -> list[FieldError]:
+        """List the events that do not exist."""
         return [
-            Fault(
-                code=UNKNOWN,
-                path=f"{path}.{at}",
-                detail=f"unknown event {event[:100]}, {did_you_mean(event[:100], SUBSCRIBABLE)}",
-            )
-            for at, event in enumerate(self.events)
-            if event not in _KNOWN
+            FieldError(code=NOT_SUPPORTED_CHOICE, path=f"{path}.{n}", detail=_unknown_event(event[:_MAX_EVENT]))
+            for n, event in enumerate(self.events)
+            if event not in _KNOWN_EVENTS
         ]
 
 
-def to_subscribe(body: Json, *path: str) -> list[SubscriptionRequest]:
-    """Return the items of v1 and v2, each with url and events, in the list at `path`. Raises RefusedError."""
-    found = _items(body, path)
+def parse_subscribe(body: Json, *path: str) -> list[SubscriptionRequest]:
+    """Return the items of v1 and v2 in the list at `path`, each with url and events. Raises ApiError."""
+    found = _parse_items(body, path)
     for at, item in found.items():
         for key, value in (("url", item.url), ("events", item.events)):
             if not value:
-                raise wrong_shape(f"{at}.{key}", "is missing", MISSING)
+                raise invalid_field(f"{at}.{key}", "is missing", FIELD_MISSING)
     return list(found.values())
 
 
-def to_unsubscribe(body: Json, *path: str) -> list[SubscriptionRequest]:
-    """Return the items of v1 and v2, each with url, events or both, in the list at `path`. Raises RefusedError."""
-    found = _items(body, path)
+def parse_unsubscribe(body: Json, *path: str) -> list[SubscriptionRequest]:
+    """Return the items of v1 and v2 in the list at `path`, each with url, events or both. Raises ApiError."""
+    found = _parse_items(body, path)
     for at, item in found.items():
         if not item.url and not item.events:
-            raise wrong_shape(at, "url, events or both are needed", MISSING)
+            raise invalid_field(at, "url, events or both are needed", FIELD_MISSING)
     return list(found.values())
 
 
-def _items(body: Json, path: Sequence[str]) -> dict[str, SubscriptionRequest]:
-    at = ""
-    for key in path:
-        body = mapping(body, at).get(key)
-        at = f"{at}.{key}" if at else key
-        if body is None:
-            raise wrong_shape(at, "is missing", MISSING)
-    items = _listed(body, at)
-    if not 0 < len(items) <= MAX_ITEMS:
-        raise wrong_shape(at, f"{len(items):,} items, 1 to {MAX_ITEMS} are possible")
-    return {f"{at}.{n}": _item(item, f"{at}.{n}") for n, item in enumerate(items)}
-
-
-def _item(item: Json, at: str) -> SubscriptionRequest:
-    fields = mapping(item, at)
-    if fields.get("url") == "":  # taken for "all of them" it would remove too much
-        raise wrong_shape(f"{at}.url", "is empty")
-    return SubscriptionRequest(
-        url=text(fields, "url", at), events=texts(fields, "events", at, indexed=True), name=name_in(fields, at)
-    )
-
-
-def text(fields: Mapping[str, Json], key: str, at: str = "") -> str:
-    """Return a text; empty where it is not there. Raises RefusedError."""
-    value = fields.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise wrong_shape(f"{at}.{key}".lstrip("."), f"must be a text, not {_kind(value)}")
-    return value
-
-
-def name_in(fields: Mapping[str, Json], at: str = "") -> str:
-    """Return the name that a subscription shall have; empty where it is not there. Raises RefusedError."""
-    name = text(fields, "name", at)
-    if not _NAME.fullmatch(name):
-        raise wrong_shape(f"{at}.name".lstrip("."), "must be at most 200 characters of one line")
+def get_name(fields: Mapping[str, Json], at: str = "") -> str:
+    """Return the name for a subscription; empty where it is missing. Raises ApiError."""
+    name = get_text(fields, "name", at)
+    if not _VALID_NAME.fullmatch(name):
+        raise invalid_field(f"{at}.name".lstrip("."), "must be at most 200 characters of one line")
     return name
 
 
-def number(fields: Mapping[str, Json], key: str, most: int) -> int | None:
-    """Return a whole number from 0 on, or None where it is not there. Raises RefusedError."""
-    value = fields.get(key)
-    if value is None or (type(value) is int and 0 <= value <= most):
-        return value
-    raise wrong_shape(key, f"must be a whole number from 0 to {most}")
+def get_events(fields: Mapping[str, Json], key: str, at: str = "", *, indexed: bool = False) -> list[str]:
+    """Return the events of a request; empty where they are missing. Raises ApiError."""
+    return get_texts(fields, key, at, max=MAX_EVENTS, indexed=indexed)
 
 
-def texts(fields: Mapping[str, Json], key: str, at: str = "", *, indexed: bool = False) -> list[str]:
-    """Return a list of texts, each once; empty where it is not there. Raises RefusedError.
-
-    `indexed` takes a mapping with indexes for keys too: a form with gaps in its numbering is one.
-    """
-    value = fields.get(key)
-    if value is None:
-        return []
-    path = f"{at}.{key}".lstrip(".")
-    values = _listed(value, path) if indexed else value
-    if not isinstance(values, list):
-        raise wrong_shape(path, f"must be a list, not {_kind(values)}")
-    if not 0 < len(values) <= MAX_EVENTS:
-        raise wrong_shape(path, f"{len(values):,} events, 1 to {MAX_EVENTS} are possible")
-    for n, item in enumerate(values):
-        if not isinstance(item, str):
-            raise wrong_shape(f"{path}.{n}", f"must be a text, not {_kind(item)}")
-    return list(dict.fromkeys(str(item) for item in values))
+def _parse_items(body: Json, path: Sequence[str]) -> dict[str, SubscriptionRequest]:
+    at = ""
+    for key in path:
+        body = require_mapping(body, at).get(key)
+        at = f"{at}.{key}" if at else key
+        if body is None:
+            raise invalid_field(at, "is missing", FIELD_MISSING)
+    items = require_list(body, at)
+    if not 0 < len(items) <= MAX_ITEMS:
+        raise invalid_field(at, f"{len(items):,} items, 1 to {MAX_ITEMS} are possible")
+    return {f"{at}.{n}": _parse_item(item, f"{at}.{n}") for n, item in enumerate(items)}
 
 
-def mapping(value: Json, at: str) -> Mapping[str, Json]:
-    """Return an object as it is. Raises RefusedError where it is none."""
-    if isinstance(value, dict):
-        return value
-    raise wrong_shape(at, f"must be an object, not {_kind(value)}")
+def _parse_item(item: Json, at: str) -> SubscriptionRequest:
+    fields = require_mapping(item, at)
+    if fields.get("url") == "":  # unsubscribing would read it as "all addresses"
+        raise invalid_field(f"{at}.url", "is empty")
+    url, events = get_text(fields, "url", at), get_events(fields, "events", at, indexed=True)
+    return SubscriptionRequest(url=url, events=events, name=get_name(fields, at))
 
 
-def _listed(value: Json, at: str) -> list[Json]:
-    if isinstance(value, list):
-        return value
-    if isinstance(value, dict) and value and all(map(is_index, value)):
-        return list(value.values())
-    raise wrong_shape(at, f"must be a list, not {_kind(value)}")
-
-
-def _kind(value: Json) -> str:
-    kinds = {
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        str: "a text",
-        dict: "an object",
-        list: "a list",
-    }
-    return kinds.get(type(value), "null")
+def _unknown_event(event: str) -> str:
+    return f"unknown event {event}, {did_you_mean(event, SUBSCRIBABLE)}"

@@ -98,29 +98,29 @@ def test_a_session_is_its_user_s(api):
 
 
 def test_a_session_ends_when_its_user_s_hash_changes(store, namespace, run):
-    def door(hash: str) -> Authenticator:
+    def authenticator(hash: str) -> Authenticator:
         user = ApiUser("a", SecretStr(hash), SecretStr("token"), "acme", Account(), "UTC")
         return Authenticator(lambda: (user,), Access(store.client, namespace))
 
-    async def ask(at: Authenticator, session: str) -> ApiUser:
+    async def ask(authenticator: Authenticator, session: str) -> ApiUser:
         headers = [(b"cookie", f"session_id={session}".encode())]
-        return await at.enter(Request({"type": "http", "headers": headers, "query_string": b""}))
+        return await authenticator.authenticate(Request({"type": "http", "headers": headers, "query_string": b""}))
 
-    user = run(door("first").by_hash("a", "first"))
-    session = run(door("first").open_session(user))
-    assert run(ask(door("first"), session)) == user
+    user = run(authenticator("first").by_hash("a", "first"))
+    session = run(authenticator("first").open_session(user))
+    assert run(ask(authenticator("first"), session)) == user
     with pytest.raises(ApiError, match="over"):
-        run(ask(door("second"), session))
+        run(ask(authenticator("second"), session))
 
 
 def test_a_user_without_a_hash_or_token_cannot_be_guessed_empty(store, namespace, run):
     user = ApiUser("a", SecretStr(""), SecretStr(""), "acme", Account(), "UTC")
-    door = Authenticator(lambda: (user,), Access(store.client, namespace))
+    authenticator = Authenticator(lambda: (user,), Access(store.client, namespace))
     with pytest.raises(ApiError):
-        run(door.by_hash("a", ""))
+        run(authenticator.by_hash("a", ""))
     scope = {"type": "http", "headers": [(b"authorization", b"Bearer ")], "query_string": b""}
     with pytest.raises(ApiError):
-        run(door.enter(Request(scope)))
+        run(authenticator.authenticate(Request(scope)))
 
 
 def test_after_too_many_wrong_hashes_a_login_must_wait(api):

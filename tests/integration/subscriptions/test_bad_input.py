@@ -1,4 +1,4 @@
-"""What is not a subscription is refused in the generation's own format, and nothing changes."""
+"""What is not a subscription is refused in the format of the API's version, and nothing changes."""
 
 import time
 
@@ -39,7 +39,7 @@ REFUSED = {V1: refused_by_v1, V2: refused_by_v2, V4: refused_by_v4}
 
 @pytest.mark.parametrize("path", [V1, V2, V4])
 @pytest.mark.parametrize(
-    ("body", "headers", "told"),
+    ("body", "headers", "message"),
     [
         ('{"subscribe": [', JSON, "the body is not JSON"),
         ("", JSON, "the body is not JSON"),
@@ -55,10 +55,10 @@ REFUSED = {V1: refused_by_v1, V2: refused_by_v2, V4: refused_by_v4}
         ("a", {"Content-Type": "multipart/form-data; boundary=x"}, "Content-Type is multipart/form-data, possible is"),
     ],
 )  # fmt: skip
-def test_broken_bodies_and_other_content_types(api, path, body, headers, told):
+def test_broken_bodies_and_other_content_types(api, path, body, headers, message):
     answer = api("POST", path, data=body, headers=headers)
     assert answer.status_code == 400
-    assert told in REFUSED[path](answer)
+    assert message in REFUSED[path](answer)
     assert api.records() == []
 
 
@@ -70,7 +70,7 @@ def test_a_body_that_is_too_large(api, path):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"),
+    ("item", "message"),
     [
         ({"url": APP}, "subscribe.1.events: is missing"),
         ({"events": ["add_lead"]}, "subscribe.1.url: is missing"),
@@ -89,34 +89,34 @@ def test_a_body_that_is_too_large(api, path):
         (APP, "subscribe.1: must be an object, not a text"),
     ],
 )  # fmt: skip
-def test_a_wrong_shape_of_one_item_is_none_of_the_others_chance(api, wanted, told):
-    subscribe = [{"url": "http://first.example", "events": ["add_lead"]}, wanted]
+def test_one_item_of_the_wrong_type_refuses_the_whole_request(api, item, message):
+    subscribe = [{"url": "http://first.example", "events": ["add_lead"]}, item]
     answer = api("POST", V2, json={"subscribe": subscribe})
     assert answer.status_code == 400
-    assert told in refused_by_v2(answer)
+    assert message in refused_by_v2(answer)
     answer = api("POST", V1, json={"request": {"webhooks": {"subscribe": subscribe}}})
     assert answer.status_code == 400
-    assert f"request.webhooks.{told}" in refused_by_v1(answer)
+    assert f"request.webhooks.{message}" in refused_by_v1(answer)
     assert api.records() == []
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         ({"subscribe": {"url": APP, "events": ["add_lead"]}}, "subscribe: must be a list, not an object"),
         ({"subscribe": []}, "subscribe: 0 items, 1 to 100 are possible"),
         ({"subscribe": [{"url": APP, "events": ["add_lead"]}] * 101}, "subscribe: 101 items, 1 to 100 are possible"),
     ],
 )  # fmt: skip
-def test_a_wrong_list(api, body, told):
+def test_a_wrong_list(api, body, message):
     answer = api("POST", V2, json=body)
     assert answer.status_code == 400
-    assert told in refused_by_v2(answer)
+    assert message in refused_by_v2(answer)
     assert api.records() == []
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         ("subscribe[0][url]=x&subscribe[0", "cut in the middle of a key"),
         ("subscribe[0][url]=%FF&subscribe[0][events][]=add_lead", "not UTF-8"),
@@ -126,17 +126,17 @@ def test_a_wrong_list(api, body, told):
         (f"subscribe[0][url]={APP}&subscribe[0][events]=add_lead", "subscribe.0.events: must be a list, not a text"),
     ],
 )
-def test_a_form_that_says_something_else(api, body, told):
+def test_a_form_that_is_cut_or_of_another_shape(api, body, message):
     answer = api("POST", V2, data=body, headers=FORM)
     assert answer.status_code == 400
-    assert told in refused_by_v2(answer)
+    assert message in refused_by_v2(answer)
     assert api.records() == []
 
 
-@pytest.mark.parametrize("unwanted", [{}, {"url": None}, {"url": ""}, {"url": APP, "events": []}, {"events": []}])
-def test_unsubscribing_from_nothing_in_particular_removes_nothing(api, unwanted):
+@pytest.mark.parametrize("item", [{}, {"url": None}, {"url": ""}, {"url": APP, "events": []}, {"events": []}])
+def test_unsubscribing_from_nothing_in_particular_removes_nothing(api, item):
     api("POST", V4, json={"destination": APP, "settings": ["add_lead"]})
-    answer = api("POST", "/api/v2/webhooks/unsubscribe", json={"unsubscribe": [unwanted]})
+    answer = api("POST", "/api/v2/webhooks/unsubscribe", json={"unsubscribe": [item]})
     assert answer.status_code == 400
     assert refused_by_v2(answer).startswith("unsubscribe.0")
     assert api.settings() == {APP: ["add_lead"]}
@@ -144,8 +144,8 @@ def test_unsubscribing_from_nothing_in_particular_removes_nothing(api, unwanted)
 
 def test_unsubscribing_from_an_event_that_there_is_not_says_so(api):
     api("POST", V4, json={"destination": APP, "settings": ["add_lead"]})
-    wanted = [{"url": APP, "events": ["add_laed"]}]
-    (item,) = api("POST", "/api/v2/webhooks/unsubscribe", json={"unsubscribe": wanted}).json()["_embedded"]["items"]
+    items = [{"url": APP, "events": ["add_laed"]}]
+    (item,) = api("POST", "/api/v2/webhooks/unsubscribe", json={"unsubscribe": items}).json()["_embedded"]["items"]
     assert item["result"] is False
     assert "did you mean add_lead?" in item["notice"]
     assert api.settings() == {APP: ["add_lead"]}
@@ -190,7 +190,7 @@ def test_v4_cannot_delete_what_is_not_there(api):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "refused"),
+    ("method", "path", "status", "is_error"),
     [
         ("GET", "/private/api/v2/json/webhooks/subscribe", 405, refused_by_v1),
         ("POST", "/private/api/v2/json/webhooks/list", 405, refused_by_v1),
@@ -202,10 +202,10 @@ def test_v4_cannot_delete_what_is_not_there(api):
         ("GET", "/api/v4/webhooks/7", 404, refused_by_v4),
     ],
 )
-def test_other_methods_and_addresses(api, method, path, status, refused):
+def test_other_methods_and_addresses(api, method, path, status, is_error):
     answer = api(method, path)
     assert answer.status_code == status
-    assert refused(answer)
+    assert is_error(answer)
     assert ("allow" in answer.headers) == (status == 405)
 
 

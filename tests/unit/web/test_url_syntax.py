@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.web.subscriptions.openapi import DESCRIPTION
-from relay.web.subscriptions.url import fault_in
+from relay.web.subscriptions.url_syntax import url_syntax_error
 
 DESCRIBED = DESCRIPTION["components"]["schemas"]["Url"]
 
@@ -20,16 +20,16 @@ DESCRIBED = DESCRIPTION["components"]["schemas"]["Url"]
         "HTTPS://App.Example:8443/a/b;c=1?x=1&y=%D0%96",
         "http://my_app:80?x",
         "http://127.0.0.1:1/~user/(a)'b'*!",
-        "http://2130706433/",  # whether it may be called is told at every delivery
+        "http://2130706433/",  # whether it may be called is checked at every delivery
         "http://not-there.invalid/",
     ],
 )
-def test_possible(url):
-    assert fault_in(url) is None
+def test_an_address_that_may_be_subscribed(url):
+    assert url_syntax_error(url) is None
 
 
 @pytest.mark.parametrize(
-    ("url", "fault"),
+    ("url", "error"),
     [
         ("", "it must begin with http:// or https://"),
         ("app.example", "it must begin with http:// or https://"),
@@ -54,8 +54,8 @@ def test_possible(url):
         ("http://app.example/" + "a" * 2_030, "2,049 characters, at most 2,048"),
     ],
 )
-def test_refused(url, fault):
-    assert fault_in(url) == fault
+def test_an_address_that_is_refused(url, error):
+    assert url_syntax_error(url) == error
 
 
 PIECES = st.sampled_from(
@@ -69,4 +69,4 @@ PIECES = st.sampled_from(
     .flatmap(lambda rest: st.sampled_from([rest, f"http://{rest}", f"http://a:{rest}"]))
 )
 def test_the_description_says_the_same(url):
-    assert (fault_in(url) is None) == bool(re.search(DESCRIBED["pattern"], url))
+    assert (url_syntax_error(url) is None) == bool(re.search(DESCRIBED["pattern"], url))

@@ -1,4 +1,4 @@
-"""Hooks are stored in groups: few writes carry many, every hook gets its answer, and amoCRM never waits in vain."""
+"""Hooks are stored in groups: few writes carry many, every hook gets its answer, none later than amoCRM waits."""
 
 import asyncio
 import itertools
@@ -9,14 +9,14 @@ import pytest
 from relay.errors import StoreUnavailable
 from relay.store.keys import INBOX
 from relay.store.records import Accepted, Hook
-from relay.web import commit
-from relay.web.commit import GROUP_BYTES, GROUP_HOOKS, GROUPS_IN_FLIGHT, GroupCommit
+from relay.web import group_commit
+from relay.web.group_commit import MAX_GROUP_BYTES, MAX_GROUP_HOOKS, MAX_GROUPS_IN_FLIGHT, GroupCommit
 
 HOUR = 3600.0
 
 
 class Group:
-    """Hooks on their way into the store, until a test says what becomes of them."""
+    """A group in flight, until a test lets the store answer."""
 
     def __init__(self, hooks, late) -> None:
         self.ids = [hook.id for hook in hooks]
@@ -24,7 +24,7 @@ class Group:
         self.accepted: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
 
     def write(self, bell_set: bool = False, duplicates: dict[str, str] | None = None) -> None:
-        """Have them stored; some as duplicates of others."""
+        """Let the store accept them; some as duplicates of others."""
         first = duplicates or {}
         answers = [(first.get(id, id), id in first) for id in self.ids]
         self.accepted.set_result(Accepted(bell_set=bell_set, answers=answers))
@@ -33,8 +33,8 @@ class Group:
         self.accepted.set_exception(error)
 
 
-class HeldStore:
-    """A store that writes when it is told to."""
+class PausedStore:
+    """A store that answers when a test lets it."""
 
     def __init__(self) -> None:
         self.groups: list[Group] = []
@@ -45,8 +45,8 @@ class HeldStore:
         return await group.accepted
 
 
-class HeldBells:
-    """Bells that nobody ever hears."""
+class UnansweredRinger:
+    """Rings bells and never returns."""
 
     def __init__(self) -> None:
         self.rung: list[list[str]] = []
@@ -57,68 +57,68 @@ class HeldBells:
 
 
 class Web:
-    """The writer of a web process. Whatever a test does, the loop goes on until nothing moves by itself."""
+    """The writer of a web process. After each step of a test its loop runs until nothing is left to do."""
 
     def __init__(self, run) -> None:
         self._run = run
         self._numbers = itertools.count()
-        self._store = HeldStore()
-        self.bells = HeldBells()
+        self._store = PausedStore()
+        self.bells = UnansweredRinger()
         self.full = False
         self.commit = GroupCommit(self._store, self.bells, lambda: self.full)
-        self._writing = run(self._begin(self.commit.run()))
+        self._writing = run(self._start(self.commit.run()))
 
-    async def _begin(self, work) -> asyncio.Task:
+    async def _start(self, work) -> asyncio.Task:
         return asyncio.create_task(work)
 
     async def _until_quiet(self) -> None:
         for _ in range(20):
-            await asyncio.sleep(0)  # a turn of the loop; no time passes
+            await asyncio.sleep(0)  # one tick of the loop; no time passes
 
-    def go_on(self) -> None:
+    def settle(self) -> None:
         self._run(self._until_quiet())
 
     def put(self, n: int = 1, body: bytes = b"x", waited: float = 0.0) -> list[asyncio.Task]:
-        """Have so many hooks come; their requests began `waited` seconds ago."""
+        """Send hooks whose requests started `waited` seconds ago."""
         hooks = [
             Hook(id=f"r{next(self._numbers):04}", source="acme", digest="d", timed=False, request_id="",
                  content_type="", user_agent="", body=body)
             for _ in range(n)
         ]  # fmt: skip
-        began = time.monotonic() - waited
-        tasks = [self._run(self._begin(self.commit.put(hook, began))) for hook in hooks]
-        self.go_on()
+        started_at = time.monotonic() - waited
+        tasks = [self._run(self._start(self.commit.put(hook, started_at))) for hook in hooks]
+        self.settle()
         return tasks
 
     @property
     def groups(self) -> list[int]:
-        """How many hooks each group had that went to the store."""
+        """The sizes of the groups that were sent to the store."""
         return [len(group.ids) for group in self._store.groups]
 
     @property
     def late(self) -> list[list[str]]:
-        """Which hooks were said to be answered late, with each group."""
+        """The receipts that were marked as answered late, group by group."""
         return [group.late for group in self._store.groups]
 
-    def write(self, group: int, **said) -> None:
-        """Have a group stored."""
-        self._store.groups[group].write(**said)
-        self.go_on()
+    def write(self, group: int, **answer) -> None:
+        """Let the store accept a group."""
+        self._store.groups[group].write(**answer)
+        self.settle()
 
     def fail(self, group: int, error: Exception) -> None:
-        """Have the store refuse a group."""
+        """Let the store fail for a group."""
         self._store.groups[group].fail(error)
-        self.go_on()
+        self.settle()
 
     def answered_late(self, id: str) -> None:
         self.commit.answered_late(id)
-        self.go_on()
+        self.settle()
 
 
 @pytest.fixture
 def web(monkeypatch) -> Web:
-    """Return a web process whose hooks wait for long, where a test does not say otherwise."""
-    monkeypatch.setattr(commit, "PATIENCE_SECONDS", HOUR)
+    """Return a writer whose hooks wait for an hour, unless a test says otherwise."""
+    monkeypatch.setattr(group_commit, "AMOCRM_WAITS_SECONDS", HOUR)
     with asyncio.Runner() as runner:
         yield Web(runner.run)
 
@@ -150,21 +150,21 @@ class TestGroups:
 
     def test_a_second_leaves_beside_it_only_when_it_is_whole(self, web):
         web.put()
-        web.put(GROUP_HOOKS - 1)
+        web.put(MAX_GROUP_HOOKS - 1)
         assert web.groups == [1]
         web.put()
-        assert web.groups == [1, GROUP_HOOKS]
+        assert web.groups == [1, MAX_GROUP_HOOKS]
 
     def test_few_are_whole_where_they_are_large(self, web):
         web.put()
-        web.put(3, body=b"x" * (GROUP_BYTES // 4))
+        web.put(3, body=b"x" * (MAX_GROUP_BYTES // 4))
         assert web.groups == [1]
-        web.put(body=b"x" * (GROUP_BYTES // 4))
+        web.put(body=b"x" * (MAX_GROUP_BYTES // 4))
         assert web.groups == [1, 4]
 
     def test_a_group_is_no_larger_than_a_script_may_be(self, web):
         web.put()
-        web.put(5, body=b"x" * (GROUP_BYTES // 2))
+        web.put(5, body=b"x" * (MAX_GROUP_BYTES // 2))
         assert web.groups == [1, 2, 2]
         web.write(0)
         web.write(1)
@@ -172,27 +172,27 @@ class TestGroups:
         assert web.groups == [1, 2, 2, 1]
 
     def test_one_that_is_larger_than_a_group_leaves_alone(self, web):
-        web.put(2, body=b"x" * (GROUP_BYTES + 1))
+        web.put(2, body=b"x" * (MAX_GROUP_BYTES + 1))
         assert web.groups == [1, 1]
 
     def test_no_more_than_the_limit_are_on_their_way(self, web):
-        web.put((GROUPS_IN_FLIGHT + 2) * GROUP_HOOKS)
-        full = [1, *[GROUP_HOOKS] * (GROUPS_IN_FLIGHT - 1)]
+        web.put((MAX_GROUPS_IN_FLIGHT + 2) * MAX_GROUP_HOOKS)
+        full = [1, *[MAX_GROUP_HOOKS] * (MAX_GROUPS_IN_FLIGHT - 1)]
         assert web.groups == full
         web.write(1)
-        assert web.groups == [*full, GROUP_HOOKS]
+        assert web.groups == [*full, MAX_GROUP_HOOKS]
         web.write(0)
-        assert web.groups == [*full, GROUP_HOOKS, GROUP_HOOKS]
+        assert web.groups == [*full, MAX_GROUP_HOOKS, MAX_GROUP_HOOKS]
         web.write(2)
-        assert web.groups == [*full, GROUP_HOOKS, GROUP_HOOKS]  # what is left is not whole
+        assert web.groups == [*full, MAX_GROUP_HOOKS, MAX_GROUP_HOOKS]  # what is left is not whole
 
     def test_what_is_not_whole_waits_for_both(self, web):
         web.put()
-        web.put(GROUP_HOOKS + 50)
+        web.put(MAX_GROUP_HOOKS + 50)
         web.write(0)
-        assert web.groups == [1, GROUP_HOOKS]
+        assert web.groups == [1, MAX_GROUP_HOOKS]
         web.write(1)
-        assert web.groups == [1, GROUP_HOOKS, 50]
+        assert web.groups == [1, MAX_GROUP_HOOKS, 50]
 
     def test_one_that_nobody_waits_for_any_more_does_not_leave(self, web):
         web.put()
@@ -201,7 +201,7 @@ class TestGroups:
         assert_refused(gone, "no answer in time")
         (hung_up,) = web.put()
         hung_up.cancel()
-        web.go_on()
+        web.settle()
         web.write(0)
         assert web.groups == [1, 1]
         web.write(1)
@@ -211,7 +211,7 @@ class TestGroups:
 class TestAnswers:
     """Every hook gets its own."""
 
-    def test_each_gets_what_the_store_said_of_it(self, web):
+    def test_each_gets_its_own_answer_of_the_store(self, web):
         web.put()
         many = web.put(3)
         web.write(0)
@@ -219,15 +219,15 @@ class TestAnswers:
         assert answers(many) == [("r0001", False), ("r0000", True), ("r0003", False)]
 
     def test_also_where_the_second_group_is_written_first(self, web):
-        first, second = web.put(), web.put(GROUP_HOOKS)
+        first, second = web.put(), web.put(MAX_GROUP_HOOKS)
         web.write(1)
-        assert answers(second) == [(f"r{n:04}", False) for n in range(1, GROUP_HOOKS + 1)]
+        assert answers(second) == [(f"r{n:04}", False) for n in range(1, MAX_GROUP_HOOKS + 1)]
         assert not first[0].done()
         web.write(0)
         assert answers(first) == [("r0000", False)]
 
     def test_however_many_there_are(self, web):
-        many = web.put(7 * GROUP_HOOKS + 7)
+        many = web.put(7 * MAX_GROUP_HOOKS + 7)
         for group in itertools.count():
             if group == len(web.groups):
                 break
@@ -244,17 +244,17 @@ class TestAnswers:
 
     @pytest.mark.parametrize("error", [StoreUnavailable("it is away"), ValueError("a defect")])
     def test_a_store_that_fails_refuses_all_of_the_group(self, web, error):
-        first, second = web.put(), web.put(GROUP_HOOKS)
+        first, second = web.put(), web.put(MAX_GROUP_HOOKS)
         web.fail(1, error)
         assert_refused(second, str(error))
         web.write(0)
         assert answers(first) == [("r0000", False)]
 
     def test_a_store_that_is_away_refuses_all_and_one_that_is_back_takes_what_comes(self, web):
-        early, more = web.put(), web.put(GROUP_HOOKS + 3)
+        early, more = web.put(), web.put(MAX_GROUP_HOOKS + 3)
         for group in range(3):
             web.fail(group, StoreUnavailable("it is away"))
-        assert web.groups == [1, GROUP_HOOKS, 3]
+        assert web.groups == [1, MAX_GROUP_HOOKS, 3]
         assert_refused([*early, *more], "it is away")
         late = web.put(2)
         web.write(3)
@@ -270,7 +270,7 @@ class TestAnswers:
         assert web.groups == []
 
     def test_only_so_many_bytes_may_wait(self, web, monkeypatch):
-        monkeypatch.setattr(commit, "BYTES_IN_FLIGHT", 10)
+        monkeypatch.setattr(group_commit, "MAX_WAITING_BYTES", 10)
         web.put()
         web.put(body=b"x" * 9)
         assert_refused(web.put(body=b"xx"), "too many bodies wait")
@@ -280,22 +280,22 @@ class TestAnswers:
 
 
 class TestLate:
-    """What was stored, but answered too late, comes again: the store must know it as a duplicate."""
+    """A hook that was stored, but answered too late, comes again: the store must know it as a duplicate."""
 
-    def test_what_was_refused_and_then_stored_is_said(self, web):
+    def test_a_hook_refused_and_then_stored_is_marked(self, web):
         (late,) = web.put(waited=HOUR)
         assert late.done()
         assert web.late == [[]]
         web.write(0)
         assert web.late == [[], ["r0000"]]
 
-    def test_what_is_found_late_after_its_answer_is_said_at_once(self, web):
+    def test_one_answered_late_is_marked_at_once(self, web):
         web.put()
         web.write(0)
         web.answered_late("r0000")
         assert web.late == [[], ["r0000"]]
 
-    def test_what_is_found_late_while_another_is_on_its_way_is_said_after_it(self, web):
+    def test_while_a_group_is_in_flight_it_is_marked_after_that(self, web):
         """Not with the next hook: that may be the very repetition, and it would be stored as new."""
         web.put()
         web.write(0)
@@ -304,7 +304,7 @@ class TestLate:
         web.write(1)
         assert web.late == [[], [], ["r0000"]]
 
-    def test_what_the_store_was_away_for_is_said_with_the_next(self, web):
+    def test_after_a_failure_it_is_marked_with_the_next_group(self, web):
         web.put()
         web.write(0)
         web.answered_late("r0000")

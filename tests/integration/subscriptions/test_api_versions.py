@@ -1,4 +1,4 @@
-"""Applications subscribe as they would to amoCRM: three generations of its API, over the same records."""
+"""Applications subscribe as they would to amoCRM: three versions of its API, over the same records."""
 
 import time
 
@@ -17,15 +17,15 @@ def items(answer) -> list[dict]:
     return answer.json()["_embedded"]["items"]
 
 
-def v1(verb: str, *wanted: dict) -> dict:
-    return {"request": {"webhooks": {verb: list(wanted)}}}
+def v1(verb: str, *requested: dict) -> dict:
+    return {"request": {"webhooks": {verb: list(requested)}}}
 
 
 @pytest.mark.parametrize("root", V2_ROOTS)
 def test_v2_subscribes_lists_and_unsubscribes(api, root):
     before = int(time.time())
-    wanted = [{"url": APP, "events": ["add_lead", "status_lead"]}, {"url": OTHER, "events": ["add_task"]}]
-    made = api("POST", f"{root}/subscribe", json={"subscribe": wanted})
+    requested = [{"url": APP, "events": ["add_lead", "status_lead"]}, {"url": OTHER, "events": ["add_task"]}]
+    made = api("POST", f"{root}/subscribe", json={"subscribe": requested})
     assert made.status_code == 200
     assert made.headers["content-type"] == "application/hal+json"
     assert before <= int(made.headers["runtime-timestamp"]) <= time.time()
@@ -147,7 +147,7 @@ def test_accounts_do_not_see_each_other(api):
 
 
 @pytest.mark.parametrize(
-    ("unwanted", "answered", "left"),
+    ("item", "response_items", "left"),
     [
         ({"url": APP, "events": ["add_lead"]}, [(APP, True)], {APP: ["add_task"], OTHER: ["add_lead"]}),
         ({"url": APP}, [(APP, True)], {OTHER: ["add_lead"]}),
@@ -159,15 +159,15 @@ def test_accounts_do_not_see_each_other(api):
     ids=["both", "without events", "an event it has not", "without url", "without url, nobody", "unknown url"],
 )  # fmt: skip
 def test_unsubscribing_without_events_means_all_and_without_url_means_all_that_are_ones_own(
-    api, unwanted, answered, left
+    api, item, response_items, left
 ):
     """The login crm made the subscription of APP, shop that of OTHER, in the same account."""
     body = {"subscribe": [{"url": APP, "events": ["add_lead", "add_task"]}]}
     api("POST", "/api/v2/webhooks/subscribe", json=body)
     api.by("shop")("POST", "/api/v2/webhooks/subscribe", json={"subscribe": [{"url": OTHER, "events": ["add_lead"]}]})
-    answer = api("POST", "/api/v2/webhooks/unsubscribe", json={"unsubscribe": [unwanted]})
+    answer = api("POST", "/api/v2/webhooks/unsubscribe", json={"unsubscribe": [item]})
     assert answer.status_code == 200
-    assert [(item["url"], item["result"]) for item in items(answer)] == answered
+    assert [(item["url"], item["result"]) for item in items(answer)] == response_items
     assert all(("notice" in item) != item["result"] for item in items(answer))
     assert api.settings() == left
 
@@ -191,12 +191,12 @@ def test_the_101st_is_refused_with_a_notice(api):
 
 
 def test_what_is_wrong_with_one_item_is_no_matter_of_the_others(api):
-    wanted = [
+    requested = [
         {"url": "ftp://app.example/", "events": ["add_lead"]},
         {"url": OTHER, "events": ["add_lead"]},
         {"url": APP, "events": ["add_laed", "add_lead", "sing"]},
     ]
-    answer = api("POST", "/api/v2/webhooks/subscribe", json={"subscribe": wanted})
+    answer = api("POST", "/api/v2/webhooks/subscribe", json={"subscribe": requested})
     assert answer.status_code == 200
     bad_url, good, bad_event = items(answer)
     assert (bad_url["result"], "http://" in bad_url["notice"]) == (False, True)

@@ -1,0 +1,143 @@
+"""Group commit: all hooks that wait when the writer is free go into one script call, and share its fsync."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeAlias
+
+from relay.bells import Ringer
+from relay.errors import StoreUnavailable
+from relay.logs import log, log_each
+from relay.model import Record
+from relay.store.keys import INBOX
+from relay.store.records import Hook
+from relay.store.store import Store
+from relay.web.deadlines import DeadlineQueue
+
+AMOCRM_WAITS_SECONDS = 2.0  # for an answer; then it sends the hook again
+MAX_GROUP_HOOKS = 100  # a script blocks the store while it runs
+MAX_GROUP_BYTES = 1 << 20
+MAX_GROUPS_IN_FLIGHT = 3  # one on its way there, one being written, one whose answer is on its way back
+MAX_WAITING_BYTES = 64 << 20
+
+Acceptance: TypeAlias = tuple[str, bool]
+"""The receipt's id, and whether the hook is a duplicate of that one."""
+
+
+class _WaitingHook(Record):
+    hook: Hook
+    started_at: float  # monotonic seconds
+    answer: "asyncio.Future[Acceptance]"
+
+
+class GroupCommit:
+    """The writer of a web process. `full` returns whether the store is over its headroom mark."""
+
+    def __init__(self, store: Store, ringer: Ringer, full: Callable[[], bool]) -> None:
+        self._store = store
+        self._ringer = ringer
+        self._full = full
+        self._waiting: deque[_WaitingHook] = deque()
+        self._waiting_bytes = 0
+        self._answered_late: list[str] = []
+        self._answers: DeadlineQueue[Acceptance] = DeadlineQueue()
+        self._wakeup = asyncio.Event()
+        self._in_flight = 0
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    async def put(self, hook: Hook, started_at: float) -> Acceptance:
+        """Store a hook whose request started at `started_at` (monotonic seconds).
+
+        Raises StoreUnavailable where it is not certain, while amoCRM still waits, that it is stored.
+        """
+        if self._full():
+            raise StoreUnavailable("the store is nearly full")
+        if self._waiting_bytes + len(hook.body) > MAX_WAITING_BYTES:
+            raise StoreUnavailable("too many bodies wait for the store")
+        answer = self._answers.add(started_at + AMOCRM_WAITS_SECONDS)
+        self._waiting.append(_WaitingHook(hook=hook, started_at=started_at, answer=answer))
+        self._waiting_bytes += len(hook.body)
+        self._wakeup.set()
+        return await answer
+
+    def answered_late(self, id: str) -> None:
+        """Note that a receipt's answer came too late: amoCRM sends the hook again, and that is a duplicate."""
+        self._answered_late.append(id)
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Write groups for as long as the process lives."""
+        while True:
+            await self._wakeup.wait()
+            self._wakeup.clear()
+            while self._may_write():
+                self._in_flight += 1
+                self._start_task(self._write(self._next_group()))
+
+    def _start_task(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _may_write(self) -> bool:
+        """Return whether a group may leave: beside another one only a full one, so that few writes carry many hooks."""
+        if not self._in_flight:
+            return bool(self._waiting or self._answered_late)
+        full = len(self._waiting) >= MAX_GROUP_HOOKS or self._waiting_bytes >= MAX_GROUP_BYTES
+        return full and self._in_flight < MAX_GROUPS_IN_FLIGHT
+
+    def _next_group(self) -> list[_WaitingHook]:
+        group: list[_WaitingHook] = []
+        size = 0
+        while (
+            self._waiting
+            and len(group) < MAX_GROUP_HOOKS
+            and (not group or size + len(self._waiting[0].hook.body) <= MAX_GROUP_BYTES)
+        ):
+            waiting = self._waiting.popleft()
+            self._waiting_bytes -= len(waiting.hook.body)
+            if not waiting.answer.done():  # else it was refused already, and must not be stored
+                group.append(waiting)
+                size += len(waiting.hook.body)
+        return group
+
+    async def _write(self, group: list[_WaitingHook]) -> None:
+        late, self._answered_late = self._answered_late[:MAX_GROUP_HOOKS], self._answered_late[MAX_GROUP_HOOKS:]
+        try:
+            accepted = await self._store.accept([waiting.hook for waiting in group], late)
+            self._answer(group, accepted.answers)
+        except Exception as error:  # noqa: BLE001  a defect here must refuse hooks, not leave them waiting
+            self._refuse(group, error)
+            self._answered_late = late + self._answered_late  # sent with the next group
+            more = bool(self._waiting)
+        else:
+            if accepted.bell_set:
+                # Published beside the next group: an answer never waits for a bell.
+                self._start_task(self._ringer.ring([INBOX]))
+            more = bool(self._waiting or self._answered_late)
+        self._in_flight -= 1
+        if more:
+            self._wakeup.set()
+
+    def _refuse(self, group: Sequence[_WaitingHook], error: Exception) -> None:
+        if not isinstance(error, StoreUnavailable):
+            log.exception("commit.failed", hooks=len(group))
+        for waiting in group:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(StoreUnavailable(str(error)))
+
+    def _answer(self, group: Sequence[_WaitingHook], answers: Sequence[Acceptance]) -> None:
+        now = time.monotonic()
+        lines: dict[bool, list[dict[str, object]]] = {False: [], True: []}
+        for waiting, (id, duplicate) in zip(group, answers, strict=True):
+            if waiting.answer.done():
+                # Stored, but refused for its lateness: its repetition must count as a duplicate.
+                self.answered_late(id)
+                continue
+            waiting.answer.set_result((id, duplicate))
+            hook, ms = waiting.hook, round((now - waiting.started_at) * 1000, 1)
+            lines[duplicate].append({"receipt_id": id, "source": hook.source, "bytes": len(hook.body), "ms": ms})
+        self._answers.discard_done()
+        log_each("receipt.accepted", lines[False])
+        log_each("receipt.duplicate", lines[True])

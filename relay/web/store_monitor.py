@@ -1,0 +1,65 @@
+"""Watch the store in the background, so that no hook has to: how full it is, and what it survives."""
+
+import asyncio
+import time
+
+from redis.asyncio import Redis
+
+from relay.accounts.source_health import SourceHealth, load_health
+from relay.errors import StoreUnavailable
+from relay.live_config import LiveConfig
+from relay.logs import log
+from relay.store.health import Durability, MemoryUse, read_durability, read_memory_use
+from relay.store.keys import Keys
+from relay.store.shared_state import SharedState
+
+CHECK_SECONDS = 0.5
+DURABILITY_SECONDS = 30.0
+
+
+class StoreMonitor:
+    """The latest known state of the store and of the sources; None or empty where it is not known."""
+
+    def __init__(self, client: Redis, keys: Keys, shared: SharedState, live: LiveConfig) -> None:
+        self._client = client
+        self._shared = shared
+        self._probe_key = keys.probe
+        self._live = live
+        self._durability_checked_at = float("-inf")  # monotonic seconds
+        self.memory: MemoryUse | None = None
+        self.durability: Durability | None = None
+        self.sources: dict[str, SourceHealth] = {}
+        self.problem: str | None = "not checked yet"
+
+    def full(self) -> bool:
+        """Return whether the store is over its headroom mark."""
+        return self.memory is not None and self.memory.full
+
+    async def run(self) -> None:
+        """Check for as long as the process lives; follow the configuration file in between."""
+        while True:
+            await self.check()
+            self._live.poll()
+            await asyncio.sleep(CHECK_SECONDS)
+
+    async def check(self) -> None:
+        """Check once. Log when the store goes away, and when it becomes full."""
+        was_full = self.full()
+        try:
+            self.memory = await read_memory_use(self._client)
+            if self.durability is None or time.monotonic() - self._durability_checked_at > DURABILITY_SECONDS:
+                self.durability = await read_durability(self._client, self._probe_key)
+                self._durability_checked_at = time.monotonic()
+                self.sources = await self._load_sources()
+            self.problem = None
+        except StoreUnavailable as error:
+            if self.problem is None:
+                log.error("store.away", reason=str(error))
+            self.problem, self.durability = str(error), None
+        if self.full() and not was_full:
+            log.error("store.full", used=self.memory and self.memory.used, limit=self.memory and self.memory.limit)
+
+    async def _load_sources(self) -> dict[str, SourceHealth]:
+        with_api = [name for name, source in self._live.config.sources.items() if source.api]
+        found = {name: await load_health(self._shared, name) for name in with_api}
+        return {name: health for name, health in found.items() if health is not None}
