@@ -26,15 +26,15 @@ async def register_hook(
 
     Changes nothing where the account's webhook is as it should be. Raises as the client does.
     """
-    needed = diff_hooks(await list_hooks(client), address, events)
-    accepted = events - frozenset(needed.unknown)
-    if needed.disabled and enable and not dry_run:
+    diff = diff_hooks(await list_hooks(client), address, events)
+    accepted = events - frozenset(diff.unknown)
+    if diff.disabled and enable and not dry_run:
         await enable_hook(client, address, accepted)
-    elif needed.needs_update and not dry_run:
+    elif diff.needs_update and not dry_run:
         await set_hook(client, address, accepted)
     return HookRegistration(
         url=mask_secrets(address),
         events=sorted(accepted),
-        change=msgspec.structs.replace(needed, strays=[mask_secrets(url) for url in needed.strays]),
-        disabled=needed.disabled and (dry_run or not enable),
+        change=msgspec.structs.replace(diff, strays=[mask_secrets(url) for url in diff.strays]),
+        disabled=diff.disabled and (dry_run or not enable),
     )
