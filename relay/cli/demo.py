@@ -51,7 +51,7 @@ async def _run(processes: Processes, config: Config, once: bool) -> None:
             print_lines(format_summary(run, config, processes.sandbox_url))
             if not once:
                 print_lines(_format_hints(run, processes, config))
-                await run.follow(LineView(shown=format_state(run.state, run.titles)))
+                await run.follow(LineView(printed=format_state(run.state, run.titles)))
     finally:
         await client.aclose()
 

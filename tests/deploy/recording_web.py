@@ -12,7 +12,7 @@ from relay.cli.web import KEEP_ALIVE_SECONDS
 from relay.processes.ports import free_port
 
 
-class Arrived(NamedTuple):
+class RecordedRequest(NamedTuple):
     """A request as an application sees it."""
 
     path: str
@@ -22,11 +22,11 @@ class Arrived(NamedTuple):
 
 
 class RecordingWeb:
-    """Answers 202 to everything on `port`; `arrived` has the requests that came whole."""
+    """Answers 202 to everything on `port`; `requests` has those that were received whole."""
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.arrived: list[Arrived] = []
+        self.requests: list[RecordedRequest] = []
         self.server = uvicorn.Server(
             uvicorn.Config(
                 self,
@@ -49,7 +49,7 @@ class RecordingWeb:
         if message["type"] == "http.disconnect":
             return
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.arrived.append(Arrived(scope["path"], scope["client"][0], scope["scheme"], headers))
+        self.requests.append(RecordedRequest(scope["path"], scope["client"][0], scope["scheme"], headers))
         await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 

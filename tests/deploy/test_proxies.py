@@ -133,7 +133,7 @@ def ask(proxy: Proxy, method: str, path: str, body: bytes = b"", headers: dict[s
 
 def test_a_stranger_is_seen_as_who_he_is_whatever_he_says(proxy: Proxy, web: RecordingWeb) -> None:
     assert ask(proxy, "POST", HOOK, b"leads", SPOOFED) == 202
-    (seen,) = web.arrived
+    (seen,) = web.requests
     assert (seen.path, seen.client, seen.scheme) == (HOOK, STRANGER, proxy.scheme)
     assert (seen.headers["x-forwarded-for"], seen.headers["x-forwarded-proto"]) == (STRANGER, proxy.scheme)
     assert "forwarded" not in seen.headers
@@ -142,19 +142,19 @@ def test_a_stranger_is_seen_as_who_he_is_whatever_he_says(proxy: Proxy, web: Rec
 @pytest.mark.parametrize("path", [HOOK, "/api/v4/webhooks", "/api/openapi.json", "/private/api/v2/json/webhooks/list"])
 def test_what_the_world_may_ask_is_passed_on(proxy: Proxy, web: RecordingWeb, path: str) -> None:
     assert ask(proxy, "POST", path) == 202
-    assert [seen.path for seen in web.arrived] == [path]
+    assert [seen.path for seen in web.requests] == [path]
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/autoscale", "/readyz", "/healthz", "/"])
 def test_what_is_asked_from_inside_is_not(proxy: Proxy, web: RecordingWeb, path: str) -> None:
     assert ask(proxy, "GET", path) == 404
-    assert web.arrived == []
+    assert web.requests == []
 
 
 def test_a_body_of_one_mebibyte_passes_and_a_larger_one_does_not(proxy: Proxy, web: RecordingWeb) -> None:
     assert ask(proxy, "POST", HOOK, b"x" * 2**20) == 202
     assert ask(proxy, "POST", HOOK, b"x" * (2**20 + 1)) == 413
-    assert len(web.arrived) == 1
+    assert len(web.requests) == 1
 
 
 def test_no_log_has_a_token_or_a_query_in_it(proxy: Proxy, web: RecordingWeb) -> None:

@@ -61,7 +61,7 @@ def run(folder: Path, ending: ExitStack) -> None:
     until(lambda: (said := http_get(processes.port, "/readyz")) is not None and said[0] == 200, what="web to be ready")
     assert os.stat(f"/proc/{web.pid()}").st_uid == 10001
     assert web.healthy(), "the health check fails beside a web process that is ready"
-    told("web is ready, healthy, and runs as 10001")
+    report("web is ready, healthy, and runs as 10001")
 
     worker.start(folder / "worker.log", "worker")
     deliver(processes, worker, folder / "worker.log")
@@ -70,7 +70,7 @@ def run(folder: Path, ending: ExitStack) -> None:
     assert worker.end(signal.SIGTERM) == 0
     assert "worker.stopped" in (folder / "worker.log").read_text()
     assert not web.healthy(), "the health check succeeds where nothing runs"
-    told("web and worker ended in order on SIGTERM")
+    report("web and worker ended in order on SIGTERM")
 
 
 def start_neighbours(folder: Path, ending: ExitStack) -> Processes:
@@ -96,7 +96,7 @@ def check_image(container: Container) -> None:
     for place in ("/opt/relay", "/etc/relay", "/"):
         assert container.run("touch", f"{place}/written").returncode != 0, f"its user can write to {place}"
     assert container.run("touch", "/var/lib/relay/written").returncode == 0, "its user cannot write to its own folder"
-    told(checked.stdout.strip())
+    report(checked.stdout.strip())
 
 
 def deliver(processes: Processes, worker: Container, log: Path) -> None:
@@ -126,10 +126,10 @@ def deliver(processes: Processes, worker: Container, log: Path) -> None:
     doubled = {lead for lead, times in arrived.items() if times > 1}
     assert doubled, "the call that was cut was not made again"
     assert_cut(processes, doubled)
-    told(f"{HOOKS} hooks posted and delivered, worker killed once, {len(doubled)} sent again after they were cut")
+    report(f"{HOOKS} hooks posted and delivered, worker killed once, {len(doubled)} sent again after they were cut")
 
 
-def told(line: str) -> None:
+def report(line: str) -> None:
     """Say how far it is."""
     print(f"image-test: {line}", flush=True)
 

@@ -20,10 +20,10 @@ def choose_view() -> "LineView | LiveView":
 
 
 class LineView:
-    """Prints a line for each thing that is new; the lines of `shown` are not."""
+    """Prints the lines that are new; those of `printed` are not."""
 
-    def __init__(self, shown: Iterable[str] = ()) -> None:
-        self._shown = set(shown)
+    def __init__(self, printed: Iterable[str] = ()) -> None:
+        self._printed = set(printed)
 
     def __enter__(self) -> Self:
         return self
@@ -34,8 +34,8 @@ class LineView:
     def update(self, state: DemoState, titles: Mapping[str, str]) -> None:
         """Print what is new."""
         for line in format_state(state, titles):
-            if line not in self._shown:
-                self._shown.add(line)
+            if line not in self._printed:
+                self._printed.add(line)
                 print_lines([line])
 
 

@@ -32,7 +32,7 @@ def finished(given, run, store):
 
 
 @pytest.fixture
-def kept(run, reader):
+def remaining(run, reader):
     """Return the ids of the receipts that are there."""
 
     async def ids():
@@ -56,43 +56,43 @@ def test_nothing_is_left_of_a_receipt_but_the_counters(run, store, given, apply_
     assert run(store.client.hget(store.keys.stats, "retired")) == b"1"
 
 
-def test_what_is_young_stays(finished, apply_retention, kept):
+def test_what_is_young_stays(finished, apply_retention, remaining):
     ids = finished(3)
     assert apply_retention() == 0
-    assert kept() == ids
+    assert remaining() == ids
 
 
-def test_what_is_over_its_age_goes(finished, apply_retention, kept):
+def test_what_is_over_its_age_goes(finished, apply_retention, remaining):
     finished(3)
     assert apply_retention(finished_ms=0) == 3
-    assert kept() == []
+    assert remaining() == []
 
 
-def test_what_is_over_the_count_goes_the_oldest_first(finished, apply_retention, kept):
+def test_what_is_over_the_count_goes_the_oldest_first(finished, apply_retention, remaining):
     ids = finished(5)
     assert apply_retention(count=2) == 3
-    assert kept() == ids[3:]
+    assert remaining() == ids[3:]
     assert apply_retention(count=2) == 0
 
 
-def test_at_most_so_many_at_once(finished, apply_retention, kept):
+def test_at_most_so_many_at_once(finished, apply_retention, remaining):
     ids = finished(5)
     assert apply_retention(finished_ms=0, max=2) == 2
-    assert kept() == ids[2:]
+    assert remaining() == ids[2:]
     assert apply_retention(finished_ms=0, max=2) == 2
     assert apply_retention(finished_ms=0, max=2) == 1
     assert apply_retention(finished_ms=0, max=2) == 0
 
 
-def test_dead_letters_are_kept_for_their_own_time(run, reader, given, finished, apply_retention, kept):
+def test_dead_letters_are_kept_for_their_own_time(run, reader, given, finished, apply_retention, remaining):
     given.settled(given.leased(), Outcome.REJECTED)
-    (dead,) = kept()
+    (dead,) = remaining()
     finished()
     assert apply_retention(finished_ms=0, dead_ms=DAY) == 1
-    assert kept() == [dead]
+    assert remaining() == [dead]
     assert len(run(reader.in_queue("books"))) == 1
     assert apply_retention(finished_ms=DAY, dead_ms=0) == 1
-    assert kept() == []
+    assert remaining() == []
     assert run(reader.in_queue("books")) == []
 
 
@@ -104,7 +104,7 @@ def test_the_bound_is_for_both_kinds_together(given, finished, apply_retention):
 
 
 @pytest.mark.parametrize("how", ["in the inbox", "being routed", "pending", "in flight", "held", "in parts"])
-def test_what_is_unfinished_never_goes(run, store, given, apply_retention, kept, how):
+def test_what_is_unfinished_never_goes(run, store, given, apply_retention, remaining, how):
     if how == "in the inbox":
         given.accepted()
     elif how == "being routed":
@@ -119,10 +119,10 @@ def test_what_is_unfinished_never_goes(run, store, given, apply_retention, kept,
         (receipt,) = given.taken()
         run(store.save_routed("router", [routed(receipt, new("d1", receipt.id, state=DeliveryState.DEAD), last=False)]))
     assert apply_retention(0, 0, count=0) == 0
-    assert len(kept()) == 1
+    assert len(remaining()) == 1
 
 
-def test_one_delivery_of_two_keeps_the_whole(run, store, given, apply_retention, kept):
+def test_one_delivery_of_two_keeps_the_whole(run, store, given, apply_retention, remaining):
     (receipt,) = given.taken()
     run(store.save_routed("router", [routed(receipt, new("d1", receipt.id), new("d2", receipt.id))]))
     first, second = given.claim().items
