@@ -22,6 +22,11 @@ def test_app_json_describes_every_variable() -> None:
     assert all(len(one["description"]) > 20 for one in APP["env"].values())
 
 
+def test_app_json_is_short_enough_for_heroku() -> None:
+    assert len(APP["name"]) <= 30
+    assert len(APP["description"]) <= 140
+
+
 def test_app_json_gives_secrets_no_value_that_everybody_can_read() -> None:
     for name in SECRETS | {"RELAY_ADMIN_TOKEN", "RELAY_SECRET_KEY"}:
         assert "value" not in APP["env"][name], name

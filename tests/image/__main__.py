@@ -64,7 +64,9 @@ def run(folder: Path, ending: ExitStack) -> None:
     report("web is ready, healthy, and runs as 10001")
 
     worker.start(folder / "worker.log", "worker")
+    owned = [container.run("ls", "-AR", "/var/lib/relay").stdout for container in (web, worker)]
     deliver(processes, worker, folder / "worker.log")
+    assert [container.run("ls", "-AR", "/var/lib/relay").stdout for container in (web, worker)] == owned
     web.end(signal.SIGTERM)  # uvicorn ends by the signal after it has answered all: its status says nothing
     assert "Finished server process" in (folder / "web.log").read_text()
     assert worker.end(signal.SIGTERM) == 0
