@@ -148,5 +148,5 @@ def bench(server: EmbeddedStore, rounds: int, count: int, logs: Path) -> dict[st
         for number in range(rounds + 1):
             for measure in parts:
                 measure(number)
-            parts.append(parts.pop(0))  # nobody always comes first
+            parts.append(parts.pop(0))  # so that none is always the first
     return {"series": contest.series, "store_commands_per_delivery": contest.commands_each}

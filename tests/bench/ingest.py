@@ -111,7 +111,7 @@ def bench(server: EmbeddedStore, rounds: int, seconds: float, logs: Path) -> dic
                     p99.append(seen["p99_ms"])
                     after = run(commands(server.url))
                     commands_each = {n: (c - before.get(n, 0)) / seen["answers"] for n, c in after.items()}
-            order.append(order.pop(0))  # nobody always comes first
+            order.append(order.pop(0))  # so that none is always the first
         with contenders[0].at_work():
             half = _half_load(contenders[0], float(str(series["relay"].row()["per_second"])), seconds)
     latency = {"p99_ms_full_load": round(statistics.median(p99), 1), "half_load": half}

@@ -32,7 +32,7 @@ def bench(server: EmbeddedStore, count: int, logs: Path) -> dict[str, float]:
         time.sleep(1)
         routed, before = run(used_memory(server.url)), memory_bytes(worker.pid)
         client.delete(gate)
-        client.zadd(f"{{{NAMESPACE}}}:wake", {"sink:receiver": 0})  # a paused queue is nobody's to look at
+        client.zadd(f"{{{NAMESPACE}}}:wake", {"sink:receiver": 0})  # tickers ignore a paused queue
         peak = before
         while receiver.ask("count")["count"] < count:
             peak = max(peak, memory_bytes(worker.pid))

@@ -96,7 +96,7 @@ async def fill(url: str, namespace: str, count: int, first: int = 1) -> None:
             _hook(_LEAD.sub(rb"\g<1>%d" % n, template, count=1)) for n in range(start, min(start + 100, first + count))
         ]
         await target.accept(group)
-    await target.silence("inbox")  # nobody has published it: the ticker shall
+    await target.clear_bell("inbox")  # no message was published for it: the ticker will ring
     await client.aclose()
 
 

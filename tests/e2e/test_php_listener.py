@@ -65,7 +65,7 @@ def wait_for(port):
 
 
 def send_on(url, *hooks):
-    """Plan hooks for somebody who subscribed to all they are, and send what comes of it."""
+    """Plan hooks for a subscriber to all of their events, and send the deliveries."""
 
     async def send():
         session = open_guarded_session(lambda: ALLOW.allow)

@@ -29,7 +29,7 @@ routes:
 
 @pytest.fixture
 def router(store, tmp_path) -> Router:
-    """Make a router as it is configured unless somebody says otherwise."""
+    """Return a router with the default settings."""
     path = tmp_path / "relay.yaml"
     path.write_text(CONFIG)
     live = LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(path)}))
