@@ -1,4 +1,4 @@
-"""One won lead, one invoice: over the real store, against the fakes of the sandbox in a process of their own."""
+"""One invoice for each won lead: over the real store, with the fakes in a process of their own."""
 
 import os
 import subprocess
@@ -138,7 +138,7 @@ FAULTS = [
 
 
 def won(changed_at: int, lead: int = LEAD) -> bytes:
-    """A lead that was won, as amoCRM tells it; again at another time: reopened and won again."""
+    """A hook about a won lead. At another time it means that the lead was reopened and won again."""
     fields = {"id": lead, "name": "Поставка", "status_id": 142, "old_status_id": 7039101, "price": 150000,
               "last_modified": changed_at, "account_id": 7039099}  # fmt: skip
     pairs = {f"leads[status][0][{key}]": str(value) for key, value in fields.items()}
@@ -174,7 +174,7 @@ class Shop:
         self.sandbox.fault(vendor=self.vendor, path=self.path, **fault)
 
     def die(self) -> None:
-        """A worker sends, and dies before it can say so."""
+        """A worker sends, and dies before it settles."""
 
         async def attempt() -> None:
             sink, token = self.sink, "dying"
@@ -194,7 +194,7 @@ class Shop:
             await self.sink.send(delivery, Tools(session=session, shared=shared, now=time.time))
 
     def finish(self):
-        """Let it come to its end; what is held a person decides by looking."""
+        """Deliver until the end. A person decides about what is held, by looking it up there."""
         self.sandbox.call("DELETE", "/__sandbox__/faults")
         end = time.monotonic() + 15
         while time.monotonic() < end:
@@ -216,7 +216,7 @@ class Shop:
         self.run(decide(self.ids[0], "a person"))
 
     def pass_time(self) -> None:
-        """As if it had passed: what waits is due, the gate opens, the limits are free."""
+        """Let time pass: what waits is due, the gate is open, the limits are free."""
         keys, queue = self.store.keys, sink_queue(self.sink.name)
         grants = [keys.grants(limit.key) for limit in self.sink.limits]
         self.run(self.store.client.zadd(keys.due(queue), dict.fromkeys(self.ids, 1), xx=True))
@@ -293,8 +293,8 @@ def test_a_token_is_fetched_once_for_all_workers_and_again_where_it_is_refused(s
     tokens = [one for one in here.sandbox.requests("books") if one["path"] == "/oauth/token"]
     assert len(tokens) == 1
     pattern = here.store.keys.shared("oauth2:*")
-    (kept,) = here.run(here.store.client.keys(pattern))
-    _, token = msgspec.msgpack.decode(here.run(here.store.client.get(kept)))[::-1]
+    (stored,) = here.run(here.store.client.keys(pattern))
+    _, token = msgspec.msgpack.decode(here.run(here.store.client.get(stored)))[::-1]
     here.sandbox.call("POST", "/books/oauth/revoke", urllib.parse.urlencode({"token": token}).encode())
     here.hook(LEAD + 1)
     here.drain()

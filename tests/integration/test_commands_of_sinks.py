@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from relay.cli import app
 from relay.model import DeliveryState
 from tests.integration.scripted_sink import ScriptedSink, drain, queue_deliveries
-from tests.integration.test_unisender import House
+from tests.integration.test_unisender import UnisenderServer
 
 YAML = """
 sources:
@@ -67,11 +67,11 @@ def test_a_refusal_is_printed_for_its_id_and_the_others_are_done(held, relay):
 @pytest.fixture
 def probe(run, relay, tmp_path):
     """Probe sinks of a configuration while the fake is there."""
-    house = House()
+    unisender = UnisenderServer()
 
     def go(*args):
         async def probing():
-            async with house.open() as url:
+            async with unisender.open() as url:
                 (tmp_path / "relay.yaml").write_text(YAML.format(url=url))
                 return await asyncio.to_thread(relay, "sinks", "probe", *args)
 

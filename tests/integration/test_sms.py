@@ -1,4 +1,4 @@
-"""Texts over the real store to fake gateways: each is stored there exactly once, whatever becomes of the answers."""
+"""Texts over the real store to fake gateways: each arrives there exactly once, even if answers are lost."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,7 +31,7 @@ VENDORS = {"smsc": FakeSmsc, "smsru": FakeSmsru}
 
 
 class Gateway:
-    """A fake behind a port. `faults` are shown one after another, each `(script, stores, fault)`."""
+    """A fake behind a port. `faults` happen one after another, each `(script, stores, fault)`."""
 
     def __init__(self, vendor: str) -> None:
         self.vendor = VENDORS[vendor](vendor)
@@ -98,8 +98,8 @@ def make_sink() -> Callable:
 
     def make(gateway: Gateway, url: str = "http://127.0.0.1", **settings):
         kind = sink_types()[gateway.vendor.name]
-        given = {"timeout": "400ms", "retry": ["1ms"] * 5, **ACCOUNTS[gateway.vendor.name], **settings}
-        return kind("sms", kind.Settings(type=kind.type, url=url, **given))
+        keys = {"timeout": "400ms", "retry": ["1ms"] * 5, **ACCOUNTS[gateway.vendor.name], **settings}
+        return kind("sms", kind.Settings(type=kind.type, url=url, **keys))
 
     return make
 
@@ -137,7 +137,7 @@ def outcomes(run, reader) -> Callable:
 
 @pytest.fixture
 def gate_of(run, store, reader) -> Callable:
-    """Return what stands at a sink's gate."""
+    """Return a sink's gate."""
     run(store.register_sinks({"sms": "smsc"}))
     return lambda name: next(state.gate for state in run(reader.sinks()) if state.name == name)
 
@@ -238,7 +238,7 @@ def test_outside_of_the_window_a_text_waits_and_is_not_said_to_have_been_sent(ru
     assert gateway.asked == ["send.php"]  # it was not taken for one that may have been sent
 
 
-def test_four_workers_together_keep_a_cap_exactly(wait_for, drained):
+def test_four_workers_together_keep_a_quota_exactly(wait_for, drained):
     gateway = Gateway("smsc")
     ids = wait_for(gateway, *[(f"+791612345{n:02}", TEXT) for n in range(24)])
     found = drained(gateway, ids, workers=4, per_day=7)

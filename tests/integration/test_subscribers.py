@@ -74,7 +74,7 @@ def listener():
 
 
 class Relay:
-    """One worker's router and drainers over a store; time stands where a test puts it."""
+    """One worker's router and drainers over a store. The test sets the time."""
 
     def __init__(self, store, folder, run):
         path = folder / "relay.yaml"
@@ -94,8 +94,8 @@ class Relay:
 
     def tried(self, receipt):
         """Return the delivery that a receipt made, once it was tried."""
-        (kept,) = self.run(self.reader.receipts([receipt]))
-        return next((d for d in self.run(self.reader.deliveries(list(kept.deliveries))) if d.attempts), None)
+        (stored,) = self.run(self.reader.receipts([receipt]))
+        return next((d for d in self.run(self.reader.deliveries(list(stored.deliveries))) if d.attempts), None)
 
     def hook(self):
         """Store a hook and route it; return its deliveries."""
@@ -139,7 +139,7 @@ class Relay:
         self.run(make_due())
 
     def is_worth_a_look(self, sink):
-        """Return whether a ticker would ring for a sink now, where all earlier bells were received."""
+        """Return whether a ticker would ring for a sink now, when all earlier bells have been received."""
 
         async def rung():
             await self.store.clear_bell(sink_queue(sink))
@@ -148,8 +148,8 @@ class Relay:
         return self.run(rung())
 
     def state(self, delivery):
-        (kept,) = self.run(self.reader.deliveries([delivery.id]))
-        return kept
+        (stored,) = self.run(self.reader.deliveries([delivery.id]))
+        return stored
 
     def subscribe(self, url, *events):
         return self.run(self.store.subscriptions.subscribe("acme", url, events or ("status_lead",), "crm@example.com"))
@@ -193,9 +193,9 @@ def test_the_second_attempt_is_five_minutes_later_with_the_same_bytes_and_reques
     (delivery,) = relay.hook()
     listener.status = 503
     relay.drain(subscription.sink)
-    kept, (attempt,) = relay.state(delivery), relay.run(relay.reader.story(delivery.id))
-    assert (kept.state, kept.attempts, attempt.status) == ("pending", 1, 503)
-    assert kept.due_at - relay.run(relay.reader.now()) == pytest.approx(300_000, abs=10_000)
+    stored, (attempt,) = relay.state(delivery), relay.run(relay.reader.story(delivery.id))
+    assert (stored.state, stored.attempts, attempt.status) == ("pending", 1, 503)
+    assert stored.due_at - relay.run(relay.reader.now()) == pytest.approx(300_000, abs=10_000)
     listener.status = 200
     relay.make_due(subscription.sink)
     relay.drain(subscription.sink)
@@ -295,8 +295,8 @@ def test_what_waits_for_who_unsubscribes_is_skipped(relay, listener):
     relay.run(relay.store.subscriptions.unsubscribe("acme", listener.url))
     assert relay.is_worth_a_look(subscription.sink)
     relay.drain(subscription.sink)
-    kept = relay.state(delivery)
-    assert (kept.state, kept.reason, listener.requests) == ("skipped", "the application unsubscribed", [])
+    stored = relay.state(delivery)
+    assert (stored.state, stored.reason, listener.requests) == ("skipped", "the application unsubscribed", [])
 
 
 def test_one_that_fails_does_not_hold_up_another(relay, listener):

@@ -1,4 +1,4 @@
-"""Contacts on their way to UniSender's fake, by several workers over the real store."""
+"""Contacts sent to UniSender's fake by several workers over the real store."""
 
 import asyncio
 import re
@@ -23,16 +23,16 @@ from tests.integration.scripted_sink import drain, queue_deliveries
 LIST = 20547
 
 
-class House:
-    """The fake behind an address. `spoilt` is what happens to the next answers: cut off after it did what was asked."""
+class UnisenderServer:
+    """The fake vendor behind a port. Of the next `lost_answers` requests it does what is asked, but does not answer."""
 
     def __init__(self) -> None:
         self.vendor = FakeUnisender("unisender")
         self.calls: list[str] = []
-        self.spoilt = 0
+        self.lost_answers = 0
 
     async def answer(self, request: web.Request) -> web.Response:
-        arrived = VendorRequest(
+        vendor_request = VendorRequest(
             vendor="unisender",
             method=request.method,
             path=request.path,
@@ -41,9 +41,9 @@ class House:
             body=await request.read(),
         )
         self.calls.append(request.path.rpartition("/")[2])
-        answer = self.vendor.answer(arrived)
-        if self.spoilt:
-            self.spoilt -= 1
+        answer = self.vendor.answer(vendor_request)
+        if self.lost_answers:
+            self.lost_answers -= 1
             request.transport.abort()
         return web.json_response(answer.content)
 
@@ -62,17 +62,17 @@ class House:
 
 
 @pytest.fixture
-def house() -> House:
+def unisender() -> UnisenderServer:
     """Return a fake with nobody on its lists."""
-    return House()
+    return UnisenderServer()
 
 
 @pytest.fixture
-def deliver(run, store, namespace, house):
+def deliver(run, store, namespace, unisender):
     """Drain sinks made with these settings against the fake."""
 
     async def go(*each, limits=None, store=store):
-        async with house.open() as url:
+        async with unisender.open() as url:
             sinks = [UnisenderSink(name, settings(url=url, **more)) for name, more in each]
             for sink in sinks if limits is not None else ():
                 sink.limits = limits
@@ -91,14 +91,14 @@ def contents(*emails: str, **more) -> list[bytes]:
     return [sink.content({"fields": {"email": email}, **more}) for email in emails]
 
 
-def test_five_thousand_that_wait_reach_the_list_in_ten_to_twelve_imports(run, store, reader, house, deliver):
+def test_five_thousand_that_wait_reach_the_list_in_ten_to_twelve_imports(run, store, reader, unisender, deliver):
     emails = [f"{n}@{'bad.invalid' if n % 700 == 5 else 'example.com'}" for n in range(5000)]
     ids = queue_deliveries(run, store, contents(*emails), "newsletter")
     deliver(*[("newsletter", {})] * 4)
     good = {email for email in emails if email.endswith("example.com")}
-    assert house.vendor.on_list(LIST) == good
-    assert set(house.calls) == {"importContacts"}
-    assert 10 <= len(house.calls) <= 12
+    assert unisender.vendor.on_list(LIST) == good
+    assert set(unisender.calls) == {"importContacts"}
+    assert 10 <= len(unisender.calls) <= 12
     found = run(reader.deliveries(ids))
     wrong = {one.id: one.reason for one, email in zip(found, emails, strict=True) if email not in good}
     assert {one.id for one in found if one.state is DeliveryState.DEAD} == wrong.keys()
@@ -134,56 +134,56 @@ class Recording(Store):
         self.granted += [int(at) for at in await self.client.lrange(self._log, -n, -1)] if n else []
 
 
-def test_workers_and_sinks_of_one_key_never_exceed_its_limit_in_any_window(run, store, namespace, house, deliver):
+def test_workers_and_sinks_of_one_key_never_exceed_its_limit_in_any_window(run, store, namespace, unisender, deliver):
     count, per_ms = 25, 150
     queue_deliveries(run, store, contents(*[f"{n}@example.com" for n in range(50)]), "newsletter")
     queue_deliveries(run, store, contents(*[f"{n}@example.net" for n in range(50)]), "customers", first=50)
     recording = Recording(store, namespace, "shared")
     sinks = [("newsletter", {}), ("customers", {"list_ids": [20548]})] * 2
     deliver(*sinks, limits=(Limit(key="shared", count=count, per_ms=per_ms),), store=recording)
-    assert len(house.calls) == len(recording.granted) == 100
+    assert len(unisender.calls) == len(recording.granted) == 100
     times = sorted(recording.granted)
     assert all(later - earlier >= per_ms for earlier, later in zip(times, times[count:], strict=False))
 
 
 @pytest.mark.parametrize("optin", [0, 4])
-def test_a_lost_answer_never_means_a_second_letter(run, store, reader, house, deliver, optin):
-    house.spoilt = 1
+def test_a_lost_answer_never_means_a_second_letter(run, store, reader, unisender, deliver, optin):
+    unisender.lost_answers = 1
     (id,) = queue_deliveries(run, store, contents("anna@example.com"), "newsletter")
     deliver(("newsletter", {"double_optin": optin}))
     run(_make_due(store, id))
     deliver(("newsletter", {"double_optin": optin}))
-    assert house.calls == ["subscribe", "getContact"]
-    assert house.vendor.contacts["anna@example.com"].letters == 1
+    assert unisender.calls == ["subscribe", "getContact"]
+    assert unisender.vendor.contacts["anna@example.com"].letters == 1
     assert run(reader.deliveries([id]))[0].state is DeliveryState.DELIVERED
 
 
 @pytest.mark.parametrize("optin", [0, 4])
-def test_a_request_that_was_lost_on_its_way_is_sent_again(run, store, reader, house, deliver, optin):
+def test_a_request_that_was_lost_on_its_way_is_sent_again(run, store, reader, unisender, deliver, optin):
     (id,) = queue_deliveries(run, store, contents("anna@example.com"), "newsletter")
     (dying,) = run(store.claim_deliveries(sink_claim_request("newsletter", "dead", 1, 60_000, 8, ()))).items
     run(store.mark_sending([dying]))
     run(store.client.zadd(store.keys.leased(sink_queue("newsletter")), {id: 1}))  # as if its lease had run out
     deliver(("newsletter", {"double_optin": optin}))
-    assert house.calls == ["getContact", "subscribe"]
-    assert house.vendor.contacts["anna@example.com"].letters == 1
+    assert unisender.calls == ["getContact", "subscribe"]
+    assert unisender.vendor.contacts["anna@example.com"].letters == 1
 
 
-def test_a_lost_answer_without_letters_is_simply_repeated(run, store, house, deliver):
-    house.spoilt = 1
+def test_a_lost_answer_without_letters_is_simply_repeated(run, store, unisender, deliver):
+    unisender.lost_answers = 1
     queue_deliveries(run, store, contents("anna@example.com"), "newsletter")
     deliver(("newsletter", {}))
-    assert house.calls == ["subscribe", "subscribe"]
-    assert house.vendor.on_list(LIST) == {"anna@example.com"}
+    assert unisender.calls == ["subscribe", "subscribe"]
+    assert unisender.vendor.on_list(LIST) == {"anna@example.com"}
 
 
-def test_who_leaves_is_on_the_list_no_more(run, store, reader, house, deliver):
+def test_an_excluded_contact_is_not_on_the_list_any_more(run, store, reader, unisender, deliver):
     queue_deliveries(run, store, contents("anna@example.com"), "newsletter")
     deliver(("newsletter", {}))
     emails = [f"{name}@example.com" for name in ("anna", "nobody")]
     ids = queue_deliveries(run, store, contents(*emails, action="exclude"), "newsletter", first=1)
     deliver(("newsletter", {}))
-    assert house.vendor.on_list(LIST) == set()
+    assert unisender.vendor.on_list(LIST) == set()
     assert {one.state for one in run(reader.deliveries(ids))} == {DeliveryState.DELIVERED}
 
 
@@ -194,8 +194,8 @@ def test_who_leaves_is_on_the_list_no_more(run, store, reader, house, deliver):
         ({"double_optin": 0}, {"list_ids": [WITHOUT_LETTER]}, "has no letter"),
     ],
 )
-def test_a_sink_that_is_set_wrong_waits_and_delivers_once_it_is_mended(
-    run, store, reader, house, deliver, wrong, route, message
+def test_deliveries_of_a_wrongly_configured_sink_wait_until_it_is_corrected(
+    run, store, reader, unisender, deliver, wrong, route, message
 ):
     (id,) = queue_deliveries(run, store, contents("anna@example.com", **route), "newsletter")
     deliver(("newsletter", {"blocked_for": "1h", **wrong}))
@@ -208,7 +208,7 @@ def test_a_sink_that_is_set_wrong_waits_and_delivers_once_it_is_mended(
     assert run(reader.deliveries([id]))[0].state is DeliveryState.DELIVERED
 
 
-def test_the_story_names_their_id_of_the_contact(run, store, reader, house, deliver):
+def test_the_story_names_their_id_of_the_contact(run, store, reader, unisender, deliver):
     (id,) = queue_deliveries(run, store, contents("anna@example.com"), "newsletter")
     deliver(("newsletter", {}))
     (attempt,) = run(reader.story(id))
@@ -223,9 +223,9 @@ def test_the_story_names_their_id_of_the_contact(run, store, reader, house, deli
         ({"api_key": "wrong-key"}, False, "the api_key is not valid"),
     ],
 )
-def test_a_probe_asks_for_nothing_that_costs(run, house, more, ok, message):
+def test_a_probe_asks_for_nothing_that_costs(run, unisender, more, ok, message):
     async def go():
-        async with house.open() as url, Session() as session:
+        async with unisender.open() as url, Session() as session:
             return await UnisenderSink("newsletter", settings(url=url, **more)).probe(
                 Tools(session=session, shared=None, now=time.time)
             )
@@ -233,9 +233,9 @@ def test_a_probe_asks_for_nothing_that_costs(run, house, more, ok, message):
     probe = run(go())
     assert probe.ok is ok
     assert message in probe.message
-    assert house.calls == ["getLists"]
+    assert unisender.calls == ["getLists"]
 
 
 async def _make_due(store: Store, id: str) -> None:
-    """Let the time pass until it may be taken."""
+    """Make a delivery due now."""
     await store.client.zadd(store.keys.due(sink_queue("newsletter")), {id: 1})

@@ -1,4 +1,4 @@
-"""Deliveries as a worker would hold them."""
+"""Deliveries as a worker has claimed them."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from relay.model import Delivery
 
 @pytest.fixture
 def delivery():
-    """Make a delivery of some content."""
+    """Make a delivery with a content."""
 
     def make(content: bytes = b"", **more) -> Delivery:
         fields = {

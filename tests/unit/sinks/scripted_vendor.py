@@ -1,4 +1,4 @@
-"""A vendor by script, and shared state in memory: for sinks that make several calls in one attempt."""
+"""A vendor that answers by a script, and shared state in memory: for sinks that make several calls in an attempt."""
 
 import asyncio
 import json
@@ -19,65 +19,65 @@ class MemoryState(SharedState):
     """Shared state as one process sees it."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, bytes | str] = {}
+        self.values: dict[str, bytes | str] = {}
         self.granted: list[int] = []  # what grants are answered: milliseconds to wait
 
     async def get(self, key):
-        return self.kept.get(key)
+        return self.values.get(key)
 
     async def put(self, key, value, ttl_ms):
         assert ttl_ms > 0
-        self.kept[key] = value
+        self.values[key] = value
 
     async def delete(self, key):
-        self.kept.pop(key, None)
+        self.values.pop(key, None)
 
     @asynccontextmanager
     async def lock(self, key, ttl_ms):
-        acquired = key not in self.kept
+        acquired = key not in self.values
         if acquired:
-            self.kept[key] = b"locked"
+            self.values[key] = b"locked"
         try:
             yield acquired
         finally:
             if acquired:
-                del self.kept[key]
+                del self.values[key]
 
     async def take_grant(self, limits):
         return self.granted.pop(0) if self.granted else 0
 
 
 class Vendor:
-    """Answers in turn, and remembers what it was asked. An answer is (status, body), a Response or a failure."""
+    """Gives its answers in turn, and records the requests. An answer is (status, body), a Response or a failure."""
 
     def __init__(self, monkeypatch) -> None:
-        self.asked = []
+        self.requests = []
         self.answers = []
         self.shared = MemoryState()
         self.now = NOW
         monkeypatch.setattr(attempt_calls, "call", self._call)
 
     async def _call(self, session, request):
-        self.asked.append(request)
+        self.requests.append(request)
         await asyncio.sleep(0)
         answer = self.answers.pop(0)
-        return said(*answer) if isinstance(answer, tuple) else answer
+        return response(*answer) if isinstance(answer, tuple) else answer
 
     @property
     def paths(self) -> list[str]:
-        return [f"{request.method} {request.url.raw_path_qs}" for request in self.asked]
+        return [f"{request.method} {request.url.raw_path_qs}" for request in self.requests]
 
-    def run(self, doing, *answers):
-        """Run `doing(tools)` against these answers, all of which must be used."""
+    def run(self, work, *answers):
+        """Run `work(tools)` against these answers, all of which must be used."""
         self.answers += answers
         tools = Tools(session=SimpleNamespace(), shared=self.shared, now=lambda: self.now)
-        result = asyncio.run(doing(tools))
+        result = asyncio.run(work(tools))
         assert not self.answers
         return result
 
 
-def said(status: int, body=b"", **headers: str) -> Response:
-    """Make an answer."""
+def response(status: int, body=b"", **headers: str) -> Response:
+    """Make a response."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
     return Response(status=status, headers=named, body=content)

@@ -1,4 +1,4 @@
-"""Checks read an answer as an operator wrote them."""
+"""What the checks of the YAML say of answers."""
 
 import json
 
@@ -28,7 +28,7 @@ def answer(content=BODY, status=200, truncated=False, **headers):
     return Response(status=status, headers=named, body=body, truncated=truncated)
 
 
-def answered(*args, **more):
+def parsed_answer(*args, **more):
     return ParsedAnswer(answer(*args, **more))
 
 
@@ -70,17 +70,17 @@ def holds(check, answer):
     ],
 )
 def test_a_check_holds_where_all_of_it_does(check, expected):
-    assert holds(check, answered(X_State="done")) is expected
+    assert holds(check, parsed_answer(X_State="done")) is expected
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b'{"status": "o', b"\xff", b"null"])
 @pytest.mark.parametrize("check", [{"json": {"status": "ok"}}, {"json": {"error": {"exists": False}}}])
-def test_a_body_that_cannot_be_read_says_nothing(body, check):
-    assert holds(check, answered(body)) is False
+def test_no_json_check_holds_for_a_body_that_cannot_be_read(body, check):
+    assert holds(check, parsed_answer(body)) is False
 
 
-def test_the_beginning_of_a_body_says_nothing():
-    assert holds({"json": {"status": "ok"}}, answered(truncated=True)) is False
+def test_no_json_check_holds_for_a_truncated_body():
+    assert holds({"json": {"status": "ok"}}, parsed_answer(truncated=True)) is False
 
 
 def test_of_a_list_of_checks_one_is_enough():
@@ -89,7 +89,7 @@ def test_of_a_list_of_checks_one_is_enough():
 
 
 @pytest.mark.parametrize(
-    ("given", "outcome", "check"),
+    ("keys", "outcome", "check"),
     [
         ({"success_if": {"status": 200}, "rejected_if": {"status": 200}}, Outcome.DELIVERED, "success_if"),
         ({"rejected_if": {"status": 200}, "already_if": {"status": 200}}, Outcome.DELIVERED, "already_if"),
@@ -98,11 +98,11 @@ def test_of_a_list_of_checks_one_is_enough():
         ({"blocked_if": {"status": 200}, "rejected_if": {"status": 200}}, Outcome.BLOCKED, "blocked_if"),
     ],
 )
-def test_the_first_that_holds_decides_whatever_their_order_in_the_file(given, outcome, check):
-    assert AnswerChecks.model_validate(given).outcome(answer()) == (check, outcome)
+def test_the_first_that_holds_decides_whatever_their_order_in_the_file(keys, outcome, check):
+    assert AnswerChecks.model_validate(keys).outcome(answer()) == (check, outcome)
 
 
-def test_where_none_holds_nothing_is_said():
+def test_without_a_check_that_holds_there_is_no_outcome():
     assert AnswerChecks.model_validate({"success_if": {"status": 500}}).outcome(answer()) is None
     assert AnswerChecks().outcome(answer()) is None
 
@@ -121,7 +121,7 @@ def test_where_none_holds_nothing_is_said():
         ({"body": {"a": 1}}, "Extra inputs"),
     ],
 )
-def test_a_check_that_cannot_be_meant_is_refused(check, why):
+def test_a_check_that_makes_no_sense_is_refused(check, why):
     with pytest.raises(ValidationError, match=why):
         AnswerCheck.model_validate(check)
 

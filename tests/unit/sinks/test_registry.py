@@ -25,7 +25,7 @@ def test_every_sink_is_in_the_docs_with_its_content_keys(sink_type):
 
 
 def test_the_interface_is_imported_without_any_sink():
-    """Else an installed package whose module is imported first would meet itself half loaded."""
+    """Else a package whose module is imported first would be loaded again before its import has ended."""
     script = "import sys, relay.sinks.base, relay.sinks.sms.gateway; print('relay.sinks.registry' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""What a subscriber may not make the relay call. Real sockets and TLS on this machine; names resolve as a test says."""
+"""Addresses that a subscriber must not make the relay call. Real sockets and TLS; tests decide how names resolve."""
 
 import asyncio
 import ssl
@@ -154,7 +154,7 @@ def test_an_address_that_is_not_public_is_refused(address, what):
     ["8.8.8.8", "11.0.0.0", "172.15.255.255", "172.32.0.0", "100.63.255.255", "100.128.0.0", "169.253.255.255",
      "223.255.255.255", "192.167.255.255", "2a02:6b8::1", "2600:1f18::1", "2001:4860:4860::8888", "2003::1"],
 )  # fmt: skip
-def test_its_neighbours_are_not(address):
+def test_addresses_beside_a_forbidden_network_are_not_refused(address):
     assert ip_refusal(ip_address(address)) is None
 
 
@@ -194,7 +194,7 @@ def test_the_operator_may_trust_a_name(url, allowed):
 
 
 class Names:
-    """A look-up that answers as told: each call the next answer of a name, the last again and again."""
+    """Resolves names by a script: each call returns the next answer of a name, then the last one again."""
 
     def __init__(self, **answers):
         self.answers = {name.replace("_", "."): list(found) for name, found in answers.items()}
@@ -210,7 +210,7 @@ class Names:
 
 
 async def exchange(url, names, allow=HERE, times=1):
-    """Call an address `times` times over connections of their own; give the last answer."""
+    """Call an address `times` times, each over a new connection, and return the last answer."""
     session = open_guarded_session(lambda: allow, names)
     try:
         for _ in range(times):
@@ -225,7 +225,7 @@ async def exchange(url, names, allow=HERE, times=1):
 
 @asynccontextmanager
 async def listening(answer=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", context=None):
-    """Listen at 127.0.0.1 and .2; give the port, and what came: to which address, with which head."""
+    """Listen at 127.0.0.1 and .2. Return the port and the requests: the address and the head of each."""
     came = []
 
     async def serve(reader, writer):
@@ -362,7 +362,7 @@ def test_the_ports_are_those_of_web_servers():
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """Make a certificate for crm.example, as its own authority."""
+    """Make a self-signed certificate for crm.example."""
     folder = tmp_path_factory.mktemp("tls")
     paths = folder / "key.pem", folder / "cert.pem"
     subprocess.run(

@@ -28,7 +28,7 @@ def read(*pieces):
 
 @pytest.mark.parametrize("answer", WHOLE.values(), ids=WHOLE.keys())
 @given(data=st.data())
-def test_the_same_however_it_is_cut(answer, data):
+def test_an_answer_is_the_same_however_its_bytes_are_split(answer, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(answer)), max_size=6)))
     pieces = [answer[a:b] for a, b in zip([0, *cuts], [*cuts, len(answer)], strict=True)]
     whole, cut = read(answer), read(*filter(None, pieces))
@@ -40,7 +40,7 @@ def test_the_same_however_it_is_cut(answer, data):
 
 @pytest.mark.parametrize("answer", WHOLE.values(), ids=WHOLE.keys())
 @given(data=st.data())
-def test_a_beginning_is_no_whole_answer(answer, data):
+def test_the_beginning_of_an_answer_is_no_complete_answer(answer, data):
     reader = read(answer[: data.draw(st.integers(1, len(answer) - 1))])
     assert reader.response is None
     stopped = reader.stop(ended=True)

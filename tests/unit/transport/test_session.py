@@ -1,4 +1,4 @@
-"""One exchange with servers that misbehave, and what is known afterwards. Real sockets, no network."""
+"""Calls to servers that misbehave: the answer, or whether the request was sent. Real sockets, no network."""
 
 import asyncio
 import gzip
@@ -24,7 +24,7 @@ def request(url: str, *, method: str = "POST", body: bytes = BODY, timeout_ms: i
 
 
 class Server:
-    """A server that reads each request whole and then behaves as told."""
+    """A server that reads each request and then behaves by a script."""
 
     def __init__(self, behave):
         self.behave = behave
@@ -52,7 +52,7 @@ def _length(head: bytes) -> int:
 
 @asynccontextmanager
 async def listening(serve, **where):
-    """Serve connections by `serve(reader, writer)`, give the address, and leave none of them behind."""
+    """Serve connections by `serve(reader, writer)` and return the address. Close all of them at the end."""
     tasks = []
 
     async def accept(reader, writer):
@@ -93,7 +93,7 @@ def exchange(behave, *, times: int = 1, **more):
     return answers, server
 
 
-def says(answer: bytes, *, then_close: bool = False):
+def respond_with(answer: bytes, *, then_close: bool = False):
     async def behave(reader, writer):
         writer.write(answer)
         await writer.drain()
@@ -122,7 +122,7 @@ def _reset(writer) -> None:
 
 
 def test_the_request_arrives_as_it_was_given_and_keeps_the_connection():
-    (first, second), server = exchange(says(OK), times=2, **{"X-Name": "Мир"})
+    (first, second), server = exchange(respond_with(OK), times=2, **{"X-Name": "Мир"})
     assert first == second
     assert (first.status, first.body, first.truncated) == (200, b"ok", False)
     assert server.connections == 1
@@ -134,7 +134,7 @@ def test_the_request_arrives_as_it_was_given_and_keeps_the_connection():
 
 
 def test_cookies_are_not_kept():
-    _, server = exchange(says(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"), times=2)
+    _, server = exchange(respond_with(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"), times=2)
     assert all(b"Cookie" not in seen for seen in server.requests)
 
 
@@ -144,8 +144,8 @@ def test_cookies_are_not_kept():
         (hang, "timeout"),
         (close, "reset"),
         (reset, "reset"),
-        (says(b"220 mail.example.com ESMTP\r\n", then_close=True), "protocol"),
-        (says(b"HTTP/1.1 200 OK\r\nContent-", then_close=True), "reset"),
+        (respond_with(b"220 mail.example.com ESMTP\r\n", then_close=True), "protocol"),
+        (respond_with(b"HTTP/1.1 200 OK\r\nContent-", then_close=True), "reset"),
     ],
     ids=["accept, then hang", "accept, then close", "accept, then reset", "not HTTP", "half a header"],
 )
@@ -175,7 +175,7 @@ def test_nothing_is_known_of_a_request_without_a_body_so_it_counts_as_sent():
 @pytest.mark.parametrize("end", [close, reset])
 def test_a_request_on_a_kept_connection_that_ends_may_have_been_applied(end):
     """The server closes the connection while the request is on its way: nobody knows which came first."""
-    behaviours = iter([says(OK), end])
+    behaviours = iter([respond_with(OK), end])
 
     async def behave(reader, writer):
         await next(behaviours)(reader, writer)
@@ -188,7 +188,7 @@ def test_a_request_on_a_kept_connection_that_ends_may_have_been_applied(end):
 
 def test_a_connection_closed_while_idle_is_not_used_again():
     async def run():
-        async with running(says(OK, then_close=True)) as server, Session() as calls:
+        async with running(respond_with(OK, then_close=True)) as server, Session() as calls:
             answers = []
             for _ in range(3):
                 answers.append(await call(calls, request(server.url)))
@@ -202,8 +202,8 @@ def test_a_connection_closed_while_idle_is_not_used_again():
     assert server.connections == 3
 
 
-def test_what_nobody_asked_for_ends_a_connection():
-    """A server that closes what is idle may say so first; it must not be read as the next answer."""
+def test_bytes_outside_of_an_exchange_close_the_connection():
+    """A server may announce that it closes an idle connection. That must not be read as the next answer."""
 
     async def behave(reader, writer):
         writer.write(OK)
@@ -223,11 +223,11 @@ def test_what_nobody_asked_for_ends_a_connection():
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 @pytest.mark.parametrize("end", ["abort", "bytes"])
 def test_a_connection_that_ends_before_the_request_is_written_is_replaced(loop, end, monkeypatch):
-    """Requests of one turn of the loop are written behind it: by then the connection may be gone, and nothing left."""
+    """Requests are written at the end of the loop tick: by then the connection may be closed, and nothing is sent."""
     monkeypatch.setattr(session, "RECONNECT_PAUSE_S", 0)
 
     async def run():
-        async with running(says(OK)) as server, Session() as calls:
+        async with running(respond_with(OK)) as server, Session() as calls:
             await call(calls, request(server.url))
             (connection,) = calls._connections
             again = asyncio.create_task(call(calls, request(server.url)))
@@ -247,7 +247,7 @@ def test_a_connection_that_ends_before_the_request_is_written_is_replaced(loop, 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_a_call_cancelled_before_its_request_is_written_sends_nothing(loop):
     async def run():
-        async with running(says(OK)) as server, Session() as calls:
+        async with running(respond_with(OK)) as server, Session() as calls:
             await call(calls, request(server.url))
             again = asyncio.create_task(call(calls, request(server.url)))
             await asyncio.sleep(0)
@@ -282,7 +282,7 @@ def test_a_write_that_fails_ends_its_call_at_once(monkeypatch):
 
 
 def test_two_answers_at_once_are_one_answer_and_the_end_of_the_connection():
-    (first, second), server = exchange(says(OK + b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"), times=2)
+    (first, second), server = exchange(respond_with(OK + b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"), times=2)
     assert (first.status, second.status, server.connections) == (200, 200, 2)
 
 
@@ -290,7 +290,7 @@ def test_a_connection_idle_for_too_long_is_closed(monkeypatch):
     monkeypatch.setattr(session, "IDLE_S", 0.01)
 
     async def run():
-        async with running(says(OK)) as server, Session() as calls:
+        async with running(respond_with(OK)) as server, Session() as calls:
             await call(calls, request(server.url))
             await asyncio.wait([connection.lost for connection in calls._connections], timeout=10)
             assert not calls._connections
@@ -303,7 +303,7 @@ def test_a_connection_idle_for_too_long_is_closed(monkeypatch):
 
 def test_calls_at_the_same_time_have_connections_of_their_own():
     async def run():
-        async with running(says(OK)) as server, Session() as calls:
+        async with running(respond_with(OK)) as server, Session() as calls:
             answers = await asyncio.gather(*[call(calls, request(server.url)) for _ in range(5)])
             again = await asyncio.gather(*[call(calls, request(server.url)) for _ in range(5)])
             return [*answers, *again], server
@@ -313,17 +313,17 @@ def test_calls_at_the_same_time_have_connections_of_their_own():
     assert server.connections == 5
 
 
-def test_a_protocol_that_nobody_asked_for_is_no_answer_but_may_be_announced():
-    (switched,), _ = exchange(says(b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"))
+def test_switching_protocols_is_no_answer():
+    (switched,), _ = exchange(respond_with(b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"))
     assert (switched.kind, switched.sent) == ("protocol", True)
     announced = b"HTTP/1.1 200 OK\r\nUpgrade: h2,h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nok"
-    (first, second), server = exchange(says(announced), times=2)
+    (first, second), server = exchange(respond_with(announced), times=2)
     assert (first.body, second.body, server.connections) == (b"ok", b"ok", 1)
 
 
-def test_what_is_announced_is_not_the_answer():
+def test_a_1xx_status_is_not_the_answer():
     (first, second), server = exchange(
-        says(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\n" + OK), times=2
+        respond_with(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\n" + OK), times=2
     )
     assert (first.status, first.body, "A" in first.headers) == (200, b"ok", False)
     assert first == second
@@ -331,9 +331,9 @@ def test_what_is_announced_is_not_the_answer():
 
 
 @pytest.mark.parametrize("name", ["Connection: close", "Connection: Close\r\nX: y"])
-def test_a_server_that_closes_is_taken_at_its_word(name):
+def test_a_connection_that_the_server_will_close_is_not_used_again(name):
     (first, second), server = exchange(
-        says(f"HTTP/1.1 200 OK\r\n{name}\r\nContent-Length: 2\r\n\r\nok".encode()), times=2
+        respond_with(f"HTTP/1.1 200 OK\r\n{name}\r\nContent-Length: 2\r\n\r\nok".encode()), times=2
     )
     assert (first.body, second.body, server.connections) == (b"ok", b"ok", 2)
 
@@ -351,7 +351,7 @@ def test_an_answer_may_come_byte_by_byte():
 
 
 def test_headers_without_end_are_no_answer():
-    (answer,), _ = exchange(says(b"HTTP/1.1 200 OK\r\nX: " + b"x" * (MAX_HEAD + 1) * 2))
+    (answer,), _ = exchange(respond_with(b"HTTP/1.1 200 OK\r\nX: " + b"x" * (MAX_HEAD + 1) * 2))
     assert (answer.kind, answer.sent) == ("protocol", True)
 
 
@@ -359,25 +359,25 @@ def test_headers_without_end_are_no_answer():
 def test_a_compressed_answer_is_read(encoding):
     packed = gzip.compress(b"ok") if encoding == "gzip" else zlib.compress(b"ok")
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
-    (answer,), _ = exchange(says(head + packed))
+    (answer,), _ = exchange(respond_with(head + packed))
     assert (answer.body, answer.truncated) == (b"ok", False)
 
 
 def test_a_compressed_answer_that_is_broken_is_only_its_beginning():
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
-    (answer,), _ = exchange(says(head + b"oops"))
+    (answer,), _ = exchange(respond_with(head + b"oops"))
     assert (answer.status, answer.body, answer.truncated) == (200, b"", True)
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Injected: 1", "a\nb", "a\rb", "a\0b", "\ud800"])
-def test_a_header_cannot_say_more_than_one(value):
-    (answer,), server = exchange(says(OK), **{"X-Name": value})
+def test_a_header_with_a_line_break_is_not_sent(value):
+    (answer,), server = exchange(respond_with(OK), **{"X-Name": value})
     assert (answer.kind, answer.sent) == ("protocol", False)
     assert server.connections == 0
 
 
 def test_redirects_are_not_followed():
-    (answer,), server = exchange(says(b"HTTP/1.1 307 Moved\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"))
+    (answer,), server = exchange(respond_with(b"HTTP/1.1 307 Moved\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"))
     assert (answer.status, answer.headers["location"]) == (307, "/")
     assert len(server.requests) == 1
 
@@ -391,31 +391,31 @@ def test_redirects_are_not_followed():
     ],
     ids=["with its length", "chunked", "until the end"],
 )
-def test_an_answer_is_read_up_to_the_cap(answer):
-    (first, second), server = exchange(says(answer, then_close=b"close" in answer), times=2)
+def test_an_answer_is_read_up_to_the_maximum(answer):
+    (first, second), server = exchange(respond_with(answer, then_close=b"close" in answer), times=2)
     assert (first.status, len(first.body), first.truncated) == (200, MAX_BODY, True)
     assert first == second
     assert server.connections == 2, "the rest of an answer must not be read as the next one"
 
 
-def test_an_answer_of_exactly_the_cap_is_whole():
+def test_an_answer_of_exactly_the_maximum_is_complete():
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {MAX_BODY}\r\n\r\n".encode()
-    (answer,), _ = exchange(says(head + b"x" * MAX_BODY))
+    (answer,), _ = exchange(respond_with(head + b"x" * MAX_BODY))
     assert (len(answer.body), answer.truncated) == (MAX_BODY, False)
 
 
-def test_a_compressed_answer_cannot_grow_over_the_cap():
+def test_a_compressed_answer_cannot_grow_over_the_maximum():
     bomb = gzip.compress(b"0" * 20 * MAX_BODY)
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
-    (answer,), _ = exchange(says(head + bomb))
+    (answer,), _ = exchange(respond_with(head + bomb))
     assert (len(answer.body), answer.truncated) == (MAX_BODY, True)
 
 
 @pytest.mark.parametrize(
     "behave",
     [
-        says(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id": 12', then_close=True),
-        says(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id": 12'),
+        respond_with(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id": 12', then_close=True),
+        respond_with(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id": 12'),
     ],
     ids=["and closes", "and hangs"],
 )
@@ -426,7 +426,7 @@ def test_a_status_stands_though_the_body_breaks_off(behave):
 
 def test_html_is_just_an_answer():
     page = b"<html>Service unavailable</html>"
-    (answer,), _ = exchange(says(b"HTTP/1.1 503 Busy\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page)))
+    (answer,), _ = exchange(respond_with(b"HTTP/1.1 503 Busy\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page)))
     assert (answer.status, answer.body) == (503, page)
 
 
@@ -445,7 +445,7 @@ def test_an_answer_before_the_body_was_read_is_taken():
 
 @pytest.fixture
 def closed_port():
-    """A port where nobody listens, and nobody else will."""
+    """A port where nobody listens and which no other process can get."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken
@@ -468,7 +468,7 @@ def test_a_refused_connection_sent_nothing(closed_port, monkeypatch):
 
 def test_a_connection_that_failed_at_once_is_tried_a_second_time(closed_port, monkeypatch):
     """The server comes up during the pause."""
-    server = Server(says(OK))
+    server = Server(respond_with(OK))
 
     async def run():
         real_sleep = asyncio.sleep
@@ -518,8 +518,8 @@ def test_a_cancelled_call_is_cancelled():
     asyncio.run(run())
 
 
-class Asked:
-    """A resolver that answers as told."""
+class ScriptedResolver:
+    """A resolver that answers by a script."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -553,7 +553,7 @@ def test_a_failure_before_the_request_left_sent_nothing(answer, kind, monkeypatc
     monkeypatch.setattr(session, "RECONNECT_PAUSE_S", 0)
 
     async def run():
-        async with Session(Asked(answer)) as calls:
+        async with Session(ScriptedResolver(answer)) as calls:
             port = closed_port.getsockname()[1]
             return await call(calls, request(f"http://books.example.com:{port}/", timeout_ms=100))
 
@@ -564,7 +564,7 @@ def test_a_failure_before_the_request_left_sent_nothing(answer, kind, monkeypatc
 
 def test_of_several_addresses_the_next_one_is_tried():
     async def run():
-        async with running(says(OK)) as server, Session(Asked(["::1", "127.0.0.1"])) as calls:
+        async with running(respond_with(OK)) as server, Session(ScriptedResolver(["::1", "127.0.0.1"])) as calls:
             port = server.url.rsplit(":")[-1]
             return await call(calls, request(f"http://books.example.com:{port}"))
 
@@ -576,24 +576,24 @@ def test_of_several_addresses_the_next_one_is_tried():
 def test_addresses_of_both_kinds_are_called(host, name):
     if host == "::1" and not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
-    server = Server(says(OK))
+    server = Server(respond_with(OK))
 
     async def run():
-        async with listening(server.serve, host=host, port=0) as url, Session(Asked([host])) as calls:
-            shown = name or (f"[{host}]" if ":" in host else host)
+        async with listening(server.serve, host=host, port=0) as url, Session(ScriptedResolver([host])) as calls:
+            written = name or (f"[{host}]" if ":" in host else host)
             port = url.rstrip("/").rsplit(":")[-1]
-            return await call(calls, request(f"http://{shown}:{port}/")), f"Host: {shown}:{port}".encode()
+            return await call(calls, request(f"http://{written}:{port}/")), f"Host: {written}:{port}".encode()
 
-    answer, said = asyncio.run(run())
+    answer, host_header = asyncio.run(run())
     assert answer.status == 200
-    assert said in server.requests[0]
+    assert host_header in server.requests[0]
 
 
 def test_connecting_may_take_a_part_of_the_time_only(monkeypatch):
     monkeypatch.setattr(session, "CONNECT_TIMEOUT_S", 0.05)
 
     async def run():
-        async with Session(Asked(never)) as calls:
+        async with Session(ScriptedResolver(never)) as calls:
             return await call(calls, request("http://books.example.com/", timeout_ms=60_000))
 
     failure = asyncio.run(run())

@@ -1,4 +1,4 @@
-"""An HTTP sink that makes more than one call: it looks, has what is needed first, fetches tokens, probes."""
+"""An HTTP sink that makes more than one call: look-ups, dependencies, tokens, probes."""
 
 import base64
 import json
@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from pydantic import ValidationError
-from scripted_vendor import Vendor, said
+from scripted_vendor import Vendor, response
 
 from relay.errors import RejectDelivery
 from relay.model import Limit, Outcome
@@ -90,7 +90,7 @@ def test_with_a_key_what_cannot_be_read_is_repeated(vendor, delivery):
 )
 def test_a_vendor_may_say_how_long_in_a_header_of_its_own(vendor, delivery, header, unit, headers, after_ms):
     http = sink(retry_header={"name": header, "unit": unit})
-    result = vendor.run(lambda tools: http.send(delivery(content(http)), tools), said(429, **headers))
+    result = vendor.run(lambda tools: http.send(delivery(content(http)), tools), response(429, **headers))
     assert (result.outcome, result.after_ms) == (Outcome.THROTTLED, after_ms)
 
 
@@ -166,7 +166,7 @@ def test_success_if_is_not_asked_of_a_look_up(vendor, delivery):
         ((401, b""), [], Outcome.BLOCKED),
     ],
 )
-def test_what_is_looked_up_first_is_made_only_where_it_is_not_there(vendor, delivery, look, create, outcome):
+def test_with_lookup_first_it_is_created_only_where_it_does_not_exist(vendor, delivery, look, create, outcome):
     http = sink(lookup=LOOKUP, lookup_first=True)
     held = delivery(content(http, lookup={"number": "n-1"}))
     assert vendor.run(lambda tools: http.send(held, tools), look, *create).outcome is outcome
@@ -207,7 +207,7 @@ def test_what_is_unknown_is_repeated_with_a_key_else_looked_up_else_held(setting
         ({"needs": NEED}, {"needs": {"customer": "anna"}}, "needs"),
     ],
 )
-def test_a_route_that_does_not_give_what_the_sink_asks_by_is_refused(settings, params, why):
+def test_a_route_without_the_values_of_the_sinks_look_up_is_refused(settings, params, why):
     with pytest.raises(RejectDelivery, match=why):
         content(sink(**settings), **params)
 
@@ -217,39 +217,39 @@ def test_a_route_that_does_not_give_what_the_sink_asks_by_is_refused(settings, p
 
 @pytest.fixture
 def needing(vendor, delivery):
-    def needing(*answers, given=GIVEN, **settings):
+    def needing(*answers, values=GIVEN, **settings):
         http = sink(needs=NEED, **settings)
-        held = delivery(content(http, needs=given, body={"customer": "<customer>", "key": "<key>", "n": "1"}))
+        held = delivery(content(http, needs=values, body={"customer": "<customer>", "key": "<key>", "n": "1"}))
         return vendor.run(lambda tools: http.send(held, tools), *answers)
 
     return needing
 
 
-def test_what_is_found_goes_into_the_body_and_is_found_once(vendor, delivery, needing):
+def test_a_dependency_is_looked_up_once_and_goes_into_the_body(vendor, delivery, needing):
     assert needing((200, ONE), (201, {})).outcome is Outcome.DELIVERED
     assert needing((201, {})).outcome is Outcome.DELIVERED
     assert vendor.paths == ["GET /api/customers?code=c-1", "POST /api/invoices", "POST /api/invoices"]
-    assert vendor.asked[1].body == vendor.asked[2].body
-    assert json.loads(vendor.asked[1].body) == {"customer": "i-1", "key": delivery().id, "n": "1"}
+    assert vendor.requests[1].body == vendor.requests[2].body
+    assert json.loads(vendor.requests[1].body) == {"customer": "i-1", "key": delivery().id, "n": "1"}
 
 
-def test_what_is_not_found_is_asked_in_the_next_way_and_then_made_under_its_own_key(vendor, needing):
+def test_a_dependency_that_is_not_found_is_looked_up_the_next_way_and_then_created(vendor, needing):
     needing((200, NONE), (200, NONE), (201, {"id": 7}), (201, {}))
     assert vendor.paths[:3] == [
         "GET /api/customers?code=c-1",
         "GET /api/customers?email=anna%40example.com",
         "POST /api/customers",
     ]
-    made, invoice = vendor.asked[2:]
+    made, invoice = vendor.requests[2:]
     assert json.loads(made.body) == {"name": "Анна", "email": "anna@example.com"}
     assert made.headers["Idempotency-Key"] != invoice.headers["Idempotency-Key"]
     assert json.loads(invoice.body)["customer"] == 7
 
 
-def test_what_has_no_value_is_neither_asked_by_nor_made_with(vendor, needing):
-    needing((200, NONE), (201, {"id": 7}), (201, {}), given={"customer": {"code": "c-1", "name": "Анна", "email": ""}})
+def test_a_reference_without_a_value_is_neither_looked_up_nor_sent(vendor, needing):
+    needing((200, NONE), (201, {"id": 7}), (201, {}), values={"customer": {"code": "c-1", "name": "Анна", "email": ""}})
     assert vendor.paths[:2] == ["GET /api/customers?code=c-1", "POST /api/customers"]
-    assert json.loads(vendor.asked[1].body) == {"name": "Анна"}
+    assert json.loads(vendor.requests[1].body) == {"name": "Анна"}
 
 
 @pytest.mark.parametrize(
@@ -265,31 +265,31 @@ def test_what_has_no_value_is_neither_asked_by_nor_made_with(vendor, needing):
         ([(200, NONE), (200, NONE), (429, b"")], Outcome.THROTTLED, "429"),
     ],
 )
-def test_without_what_is_needed_nothing_is_sent(vendor, needing, answers, outcome, why):
+def test_without_its_dependency_a_delivery_is_not_sent(vendor, needing, answers, outcome, why):
     result = needing(*answers)
     assert (result.outcome, result.reason.startswith("needs.customer: ")) == (outcome, True)
     assert why in result.reason
     assert "POST /api/invoices" not in vendor.paths
 
 
-def test_nobody_is_made_who_could_not_be_looked_up(needing):
-    result = needing(given={"customer": {"name": "Анна", "email": None}})
+def test_nothing_is_created_that_could_not_be_looked_up(needing):
+    result = needing(values={"customer": {"name": "Анна", "email": None}})
     assert (result.outcome, result.reason) == (
         Outcome.REJECTED,
         "needs.customer: this delivery has nothing to look it up by",
     )
 
 
-def test_a_delivery_that_was_refused_looks_again_next_time(vendor, needing):
+def test_after_a_refusal_the_dependency_is_looked_up_again(vendor, needing):
     assert needing((200, ONE), (422, b"")).outcome is Outcome.REJECTED
     needing((200, {"items": [{"id": "i-9"}]}), (201, {}))
-    assert json.loads(vendor.asked[-1].body)["customer"] == "i-9"
+    assert json.loads(vendor.requests[-1].body)["customer"] == "i-9"
 
 
-def test_two_that_need_the_same_do_not_both_make_it(vendor, needing):
+def test_two_deliveries_with_the_same_dependency_create_it_once(vendor, needing):
     needing((200, ONE), (201, {}))
-    (key,) = vendor.shared.kept
-    vendor.shared.kept = {f"{key}:lock": b"another"}
+    (key,) = vendor.shared.values
+    vendor.shared.values = {f"{key}:lock": b"another"}
     assert needing().outcome is Outcome.THROTTLED
 
 
@@ -317,7 +317,7 @@ def authorized(vendor, delivery):
 def test_a_token_is_fetched_once(vendor, authorized):
     authorized((200, {"access_token": "t-1", "expires_in": "3600"}), (201, {}))
     authorized((201, {}))
-    token, first, second = vendor.asked
+    token, first, second = vendor.requests
     assert token.body == b"grant_type=client_credentials"
     assert base64.b64decode(token.headers["Authorization"].removeprefix("Basic ")) == b"us:s3cret%26"
     assert first.headers["Authorization"] == second.headers["Authorization"] == "Bearer t-1"
@@ -325,34 +325,34 @@ def test_a_token_is_fetched_once(vendor, authorized):
 
 def test_every_call_of_an_attempt_has_what_is_left_of_the_sink_s_time(vendor, authorized):
     authorized((200, {"access_token": "t-1"}), (401, b""), (200, {"access_token": "t-2"}), (201, {}))
-    assert [request.url.path for request in vendor.asked].count("/token") == 2
-    assert [request.timeout_ms > 5_000 for request in vendor.asked] == [True] * 4  # a third of it, at the very least
+    assert [request.url.path for request in vendor.requests].count("/token") == 2
+    assert [request.timeout_ms > 5_000 for request in vendor.requests] == [True] * 4  # a third of it, at the very least
 
 
 def test_another_worker_uses_the_token_that_one_fetched(vendor, delivery, authorized):
     authorized((200, {"access_token": "t-1", "expires_in": 3600}), (201, {}))
     other = sink(auth=OAUTH)
     vendor.run(lambda tools: other.send(delivery(content(other)), tools), (201, {}))
-    assert vendor.asked[-1].headers["Authorization"] == "Bearer t-1"
+    assert vendor.requests[-1].headers["Authorization"] == "Bearer t-1"
 
 
 def test_a_refused_token_is_refreshed_once(vendor, authorized):
     authorized((200, {"access_token": "t-1"}), (201, {}))
     result = authorized((401, b""), (200, {"access_token": "t-2"}), (201, {}))
     assert result.outcome is Outcome.DELIVERED
-    assert vendor.asked[-1].headers["Authorization"] == "Bearer t-2"
+    assert vendor.requests[-1].headers["Authorization"] == "Bearer t-2"
     result = authorized((401, b""), (200, {"access_token": "token-3"}), (401, b"token-3 is wrong"))
     assert (result.outcome, result.response) == (Outcome.BLOCKED, "*** is wrong")
 
 
 @pytest.mark.parametrize(("lasts", "later", "fetched"), [(3600, 3569, 1), (3600, 3571, 2), (40, 19, 1), (40, 21, 2)])
 def test_a_token_that_ends_soon_is_not_used(vendor, authorized, lasts, later, fetched):
-    """Half a minute before its end, or at half of its life where that is short."""
+    """It is used until half a minute before its end, or for half of its lifetime where that is short."""
     authorized((200, {"access_token": "t-1", "expires_in": lasts}), (201, {}))
     vendor.now += later
-    vendor.shared.kept.clear()
+    vendor.shared.values.clear()
     authorized(*[(200, {"access_token": "t-2"})] * (fetched - 1), (201, {}))
-    assert [request.url.path for request in vendor.asked].count("/token") == fetched
+    assert [request.url.path for request in vendor.requests].count("/token") == fetched
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,7 @@ def test_a_token_that_ends_soon_is_not_used(vendor, authorized, lasts, later, fe
 )
 def test_without_a_token_nothing_is_sent(vendor, authorized, answer, outcome, why):
     result = authorized(answer)
-    assert (result.outcome, len(vendor.asked)) == (outcome, 1)
+    assert (result.outcome, len(vendor.requests)) == (outcome, 1)
     assert why in result.reason
     assert "s3cret" not in repr(result)
 
@@ -381,14 +381,14 @@ def test_the_form_carries_the_secret_where_they_want_it_there(vendor, delivery):
     http = sink(auth={"oauth2": OAUTH["oauth2"] | {"client_auth": "form", "scope": "a b"}})
     vendor.run(lambda tools: http.send(delivery(content(http)), tools), (200, {"access_token": "t"}), (201, {}))
     form = b"grant_type=client_credentials&scope=a+b&client_id=us&client_secret=s3cret%26"
-    assert (vendor.asked[0].body, "Authorization" in vendor.asked[0].headers) == (form, False)
+    assert (vendor.requests[0].body, "Authorization" in vendor.requests[0].headers) == (form, False)
 
 
 # Probes, certificates, settings.
 
 
 @pytest.mark.parametrize(
-    ("answer", "ok", "told"),
+    ("answer", "ok", "message"),
     [
         ((200, b"pong"), True, "it answers 200"),
         ((401, b""), False, "the credentials are wrong"),
@@ -396,10 +396,10 @@ def test_the_form_carries_the_secret_where_they_want_it_there(vendor, delivery):
         (LOST, False, "no answer in time"),
     ],
 )
-def test_a_probe_is_a_free_call(vendor, answer, ok, told):
+def test_a_probe_is_a_free_call(vendor, answer, ok, message):
     http = sink(probe={"path": "/ping", "query": {"a": "1"}}, success_if={"json": {"id": {"exists": True}}})
     probe = vendor.run(http.probe, answer)
-    assert (probe.ok, told in probe.message, vendor.paths) == (ok, True, ["GET /api/ping?a=1"])
+    assert (probe.ok, message in probe.message, vendor.paths) == (ok, True, ["GET /api/ping?a=1"])
 
 
 def test_without_a_free_call_there_is_no_probe(vendor):

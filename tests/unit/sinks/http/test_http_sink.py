@@ -1,4 +1,4 @@
-"""The generic HTTP sink: content in, request out, answers read as outcomes. No sockets except for one delivery."""
+"""The generic HTTP sink: its content, its requests, what answers mean. No sockets except for one delivery."""
 
 import asyncio
 import base64
@@ -461,7 +461,7 @@ def test_settings_survive_being_written_and_read_again():
 
 
 def test_a_delivery_arrives_and_its_answer_is_read(delivery):
-    """All of it together, over a socket."""
+    """A whole attempt over a socket."""
     seen = []
 
     async def serve(reader, writer):

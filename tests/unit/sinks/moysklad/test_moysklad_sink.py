@@ -1,4 +1,4 @@
-"""MoySklad: what an answer means by its table of errors, what an invoice is, how often it may be asked."""
+"""MoySklad: what answers mean by their error codes, what an invoice has in it, how often it may be called."""
 
 import json
 import uuid
@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from pydantic import ValidationError
-from scripted_vendor import Vendor, said
+from scripted_vendor import Vendor, response
 
 from relay.errors import RejectDelivery
 from relay.model import Outcome
@@ -40,7 +40,7 @@ def vendor(monkeypatch) -> Vendor:
 
 @pytest.fixture
 def sent(vendor, delivery):
-    """Send the invoice, its counterparty being there."""
+    """Send an invoice whose counterparty exists."""
     http = sink()
     held = delivery(http.content(PARAMS))
     return lambda *answers: vendor.run(lambda tools: http.send(held, tools), FOUND, *answers)
@@ -82,18 +82,18 @@ def test_every_row_of_the_table(sent, answer, outcome):
     ("look", "outcome"),
     [((200, {"rows": [{"id": "i-1"}]}), Outcome.DELIVERED), (NOTHING, R), ((503, b""), T)],
 )
-def test_what_must_be_unique_and_is_there_may_be_ours(vendor, sent, look, outcome):
+def test_a_value_that_is_not_unique_is_looked_up(vendor, sent, look, outcome):
     assert sent(error(412, 3006), look).outcome is outcome
     assert vendor.paths[-1] == "GET /api/remap/1.2/entity/invoiceout?filter=externalCode%3Damo-7001&limit=2"
 
 
 def test_how_long_to_wait_is_told_in_milliseconds(sent):
-    assert sent(said(429, X_Lognex_Retry_After="250")).after_ms == 250
+    assert sent(response(429, X_Lognex_Retry_After="250")).after_ms == 250
 
 
 def test_an_invoice_in_their_words(vendor, delivery, sent):
     result = sent((200, {"id": "i-1"}))
-    request = vendor.asked[-1]
+    request = vendor.requests[-1]
     assert (request.method, str(request.url)) == ("POST", "https://api.moysklad.ru/api/remap/1.2/entity/invoiceout")
     assert (request.headers["Accept-Encoding"], request.headers["Authorization"]) == ("gzip", "Bearer a-token")
     body = json.loads(request.body)
@@ -141,7 +141,7 @@ def test_a_counterparty_is_looked_up_by_code_phone_and_email_and_then_made(vendo
     )
     asked = [path.partition("filter=")[2].partition("%3D")[0] for path in vendor.paths[:3]]
     assert asked == ["externalCode", "phone", "email"]
-    body = json.loads(vendor.asked[3].body)
+    body = json.loads(vendor.requests[3].body)
     assert uuid.UUID(body.pop("syncId"))
     assert body == {"name": "Анна", "externalCode": "amo-c-7", "phone": "+79161234567", "email": "a@example.com"}
 
@@ -173,9 +173,9 @@ def test_what_can_be_no_invoice_is_refused_with_its_place(params, why):
         sink().content(params)
 
 
-@pytest.mark.parametrize(("given", "number"), [(Decimal("2"), 2), ("2", 2), (1.5, 1.5), (Decimal("0.25"), 0.25)])
-def test_quantities_may_be_parts(given, number):
-    content = sink().content(PARAMS | {"positions": [{"service": SERVICE, "quantity": given, "price": "5"}]})
+@pytest.mark.parametrize(("quantity", "number"), [(Decimal("2"), 2), ("2", 2), (1.5, 1.5), (Decimal("0.25"), 0.25)])
+def test_quantities_may_be_parts(quantity, number):
+    content = sink().content(PARAMS | {"positions": [{"service": SERVICE, "quantity": quantity, "price": "5"}]})
     assert sink().describe(content)["body"]["positions"][0]["quantity"] == number
 
 

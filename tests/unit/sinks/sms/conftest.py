@@ -14,7 +14,7 @@ NOW = 1_790_000_000.0  # Mon 2026-09-21 14:13:20 UTC, 17:13:20 in Moscow
 
 
 class Memory:
-    """Shared state without a store. The clock is the test's; what is refused is refused like by the script."""
+    """Shared state without a store. The test sets the clock; quotas are refused as the script refuses them."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -31,13 +31,13 @@ class Memory:
         self.values.pop(key, None)
         self.spent.pop(key, None)
 
-    async def spend_quotas(self, caps: list[Quota]) -> QuotaExceeded | None:
+    async def spend_quotas(self, quotas: list[Quota]) -> QuotaExceeded | None:
         now_ms = int(self.now * 1000)
-        for cap in caps:
-            if self.count(cap.key) + cap.amount > cap.limit:
-                return QuotaExceeded(key=cap.key, wait_ms=max(cap.until_ms - now_ms, 0))
-        for cap in caps:
-            self.spent[cap.key] = (self.count(cap.key) + cap.amount, cap.until_ms)
+        for quota in quotas:
+            if self.count(quota.key) + quota.amount > quota.limit:
+                return QuotaExceeded(key=quota.key, wait_ms=max(quota.until_ms - now_ms, 0))
+        for quota in quotas:
+            self.spent[quota.key] = (self.count(quota.key) + quota.amount, quota.until_ms)
         return None
 
     def count(self, key: str) -> int:
@@ -57,7 +57,7 @@ def tools(shared):
 
 @pytest.fixture
 def message():
-    """Make a text on its way."""
+    """Make a message for a gateway."""
 
     def make(**more) -> Message:
         fields = {"id": "d-1", "phone": "+79161234567", "text": "Заказ готов", "sender": ""}

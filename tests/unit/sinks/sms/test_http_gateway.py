@@ -51,7 +51,7 @@ def vonage(status: str, **more) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "said", "outcome"),
+    ("name", "status", "reply", "outcome"),
     [
         ("smsaero", 200, {"success": True, "data": SENT, "message": None}, Outcome.DELIVERED),
         ("smsaero", 200, {"success": False, "data": None, "message": "Validation error."}, Outcome.REJECTED),
@@ -78,14 +78,14 @@ def vonage(status: str, **more) -> dict:
         ("vonage", 401, b"", Outcome.BLOCKED),
     ],
 )  # fmt: skip
-def test_the_examples_read_what_their_vendors_say(example, message, answer, name, status, said, outcome):
-    result = example(name).read(answer(said, status), message(), NOW)
+def test_the_examples_read_what_their_vendors_say(example, message, answer, name, status, reply, outcome):
+    result = example(name).read(answer(reply, status), message(), NOW)
     assert result.outcome is outcome
     assert "79161234567" not in repr(result)
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "status", "id", "cost"),
+    ("name", "reply", "status", "id", "cost"),
     [
         ("smsaero", {"success": True, "data": SENT}, 200, "686325", "2.99"),
         ("twilio", {"sid": "SM1", "price": None}, 201, "SM1", None),
@@ -93,13 +93,13 @@ def test_the_examples_read_what_their_vendors_say(example, message, answer, name
         ("vonage", vonage("0", **{"message-id": "0C01", "message-price": "0.03330000"}), 200, "0C01", "0.0333"),
     ],
 )
-def test_the_examples_find_id_and_cost(example, message, answer, name, said, status, id, cost):
-    result = example(name).read(answer(said, status), message(), NOW)
+def test_the_examples_find_id_and_cost(example, message, answer, name, reply, status, id, cost):
+    result = example(name).read(answer(reply, status), message(), NOW)
     assert (result.provider_id, result.cost, result.segments) == (id, cost, 1)
 
 
 @pytest.mark.parametrize(("text", "kind"), [("Заказ готов", "unicode"), ("Your order is ready", "text")])
-def test_vonage_is_told_the_alphabet(example, message, text, kind):
+def test_vonage_gets_the_alphabet(example, message, text, kind):
     request = example("vonage").build_request(message(text=text, sender="ACME"))
     assert dict(parse_qsl(request.body.decode())) == {
         "api_key": "vonage-key-1",
@@ -145,7 +145,7 @@ def test_secrets_are_masked_in_what_they_say(message, answer):
 
 
 @pytest.mark.parametrize(
-    ("given", "why"),
+    ("keys", "why"),
     [
         ({"form": None}, "give form or body"),
         ({"body": {"to": "x"}}, "give form or body"),
@@ -156,13 +156,13 @@ def test_secrets_are_masked_in_what_they_say(message, answer):
         ({"on_unknown": "lookup"}, "lookup is not possible"),
     ],
 )
-def test_a_description_that_cannot_work_is_refused(given, why):
+def test_a_description_that_cannot_work_is_refused(keys, why):
     with pytest.raises(ValidationError, match=why):
-        settings(**given)
+        settings(**keys)
 
 
 @pytest.mark.parametrize(
-    ("more", "said", "status", "probe"),
+    ("more", "reply", "status", "probe"),
     [
         ({}, None, 0, None),
         (
@@ -185,10 +185,10 @@ def test_a_description_that_cannot_work_is_refused(given, why):
         ),
     ],
 )
-def test_a_probe_fetches_what_the_yaml_says(tools, answer, monkeypatch, more, said, status, probe):
+def test_a_probe_fetches_what_the_yaml_says(tools, answer, monkeypatch, more, reply, status, probe):
     async def call(_, request):
         assert (request.method, str(request.url)) == ("GET", "https://sms.example.com/me")
-        return answer(said, status)
+        return answer(reply, status)
 
     monkeypatch.setattr("relay.sinks.sms.http_gateway.call", call)
     assert asyncio.run(HttpGateway(settings(**more)).probe(tools)) == probe

@@ -13,7 +13,7 @@ MOBILE = "+79161234567"
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("value", "expected"),
     [
         ("+79161234567", MOBILE),
         ("8 (916) 123-45-67", MOBILE),
@@ -30,12 +30,12 @@ MOBILE = "+79161234567"
         ("8 029 123-45-67", "+375291234567"),
     ],
 )
-def test_a_mobile_of_the_regions_is_written_as_e164(given, expected):
-    assert parse_phone(given) == expected
+def test_a_mobile_of_the_regions_is_written_as_e164(value, expected):
+    assert parse_phone(value) == expected
 
 
 @pytest.mark.parametrize(
-    ("given", "why"),
+    ("value", "why"),
     [
         (None, "there is no number"),
         ("", "there is no number"),
@@ -45,13 +45,13 @@ def test_a_mobile_of_the_regions_is_written_as_e164(given, expected):
         ("8-800-555-35-35", r"\+7\*\*\*3535 is a toll free number"),
     ],
 )
-def test_nobody_to_reach_is_skipped(given, why):
+def test_nobody_to_reach_is_skipped(value, why):
     with pytest.raises(SkipDelivery, match=why):
-        parse_phone(given)
+        parse_phone(value)
 
 
 @pytest.mark.parametrize(
-    ("given", "why"),
+    ("value", "why"),
     [
         ("+84951234567", "is a number of VN, and the sink's regions are RU, KZ, BY"),  # Moscow's 8 495 behind a +
         ("+8 495 123-45-67", "is a number of VN"),
@@ -68,9 +68,9 @@ def test_nobody_to_reach_is_skipped(given, why):
         (True, "is no number"),
     ],
 )
-def test_what_is_no_number_of_the_regions_is_rejected(given, why):
+def test_what_is_no_number_of_the_regions_is_rejected(value, why):
     with pytest.raises(RejectDelivery, match=why):
-        parse_phone(given)
+        parse_phone(value)
 
 
 def test_a_number_is_of_the_regions_that_the_sink_has():
@@ -88,7 +88,7 @@ def read_or_reason(text: str) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(st.text(max_size=30), st.from_regex(r"\+?[0-9 ()-]{5,18}", fullmatch=True)))
-def test_whatever_stands_there_is_a_number_or_a_reason_that_does_not_tell_it(text):
+def test_any_text_is_a_number_or_a_reason_without_the_number(text):
     read = read_or_reason(text)
     if re.fullmatch(r"\+(7\d{10}|375\d{9})", read):
         assert parse_phone(read) == read

@@ -1,4 +1,4 @@
-"""How many messages a text is on the air."""
+"""How many segments a text has."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""When a text may go, and how many, by a clock of our own."""
+"""When a text may be sent, and how many, with the time as an argument."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -47,7 +47,7 @@ def test_a_window_opens_by_the_clock_on_the_wall_when_that_is_changed():
 
 
 @pytest.mark.parametrize("text", ["10-20", "10:00", "25:00-26:00", "10:00-10:00", "24:00-10:00", "10:00-20:60", ""])
-def test_hours_that_are_none_are_refused(text):
+def test_a_wrong_window_is_refused(text):
     with pytest.raises(ValueError, match="such as 10:00-20:00"):
         parse_window(text)
 
@@ -89,7 +89,7 @@ def test_outside_of_the_window_it_waits_without_an_attempt_and_looks_again_withi
     assert policy.refusal(message(), at("09:45")).after_ms == 15 * 60_000
 
 
-def test_who_wants_none_gets_none(message):
+def test_a_number_on_the_stop_list_is_skipped(message):
     policy = SendingRules(sink="sms", stop_list=frozenset({"+79161234567"}))
     result = policy.refusal(message(), NOW)
     assert (result.outcome, result.reason) == (Outcome.SKIPPED, "+7***4567 is on the stop list")
@@ -105,7 +105,7 @@ def kind(key: str) -> str:
     return key.split(":")[2]
 
 
-def test_what_a_text_spends(message):
+def test_a_text_is_counted_in_every_quota(message):
     long = message(text="я" * 71)
     caps = {kind(cap.key): (cap.amount, cap.limit, cap.until_ms) for cap in full().quotas(long, NOW)}
     midnight, month = int(at("00:00", day="2026-09-22") * 1000), int(at("00:00", day="2026-10-01") * 1000)
@@ -134,7 +134,7 @@ def test_december_ends_with_the_year(message):
         ("month", Outcome.BLOCKED, HOUR, "the month's budget of 10 is used up until 2026-10-01: wait, or raise it"),
     ],
 )
-def test_what_a_cap_that_does_not_hold_means(message, kind_, outcome, after_ms, reason):
+def test_every_exceeded_quota_has_its_outcome(message, kind_, outcome, after_ms, reason):
     policy = full()
     (cap,) = [cap for cap in policy.quotas(message(), NOW) if kind(cap.key) == kind_]
     refusal = QuotaExceeded(key=cap.key, wait_ms=cap.until_ms - int(NOW * 1000))
@@ -142,13 +142,13 @@ def test_what_a_cap_that_does_not_hold_means(message, kind_, outcome, after_ms, 
     assert (result.outcome, result.after_ms, result.reason) == (outcome, after_ms, reason)
 
 
-def test_a_delivery_that_spent_before_may_go(message):
+def test_a_delivery_that_was_counted_before_is_sent(message):
     policy = full()
     own = policy.quotas(message(), NOW)[0]
     assert policy.quota_refusal(QuotaExceeded(key=own.key, wait_ms=1), message(), NOW) is None
 
 
-def test_a_sink_whose_name_is_like_a_cap_is_no_matter(message):
+def test_a_sink_may_be_named_like_a_quota(message):
     policy = full(sink="own")
     same = policy.quotas(message(), NOW)[1]
     assert policy.quota_refusal(QuotaExceeded(key=same.key, wait_ms=1), message(), NOW).outcome is Outcome.SKIPPED
@@ -162,6 +162,6 @@ def test_the_budget_is_corrected_by_what_a_text_did_cost(message, cost, amounts)
     assert [cap.amount for cap in full().cost_correction(message(), cost, NOW)] == amounts
 
 
-def test_what_is_given_back_is_what_was_spent(message):
+def test_refunds_undo_what_was_spent(message):
     caps = full().quotas(message(), NOW)
     assert [(cap.key, -cap.amount) for cap in refunds(caps)] == [(cap.key, cap.amount) for cap in caps]

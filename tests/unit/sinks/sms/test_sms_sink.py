@@ -1,4 +1,4 @@
-"""What all gateways share: whom to text, what counts, and never a third text for want of an answer."""
+"""What all gateways share: who gets texts, what is counted, and that no text is sent a third time."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ class ScriptedSettings(SmsSettings):
 
 
 class Scripted(Gateway):
-    """Answers by a script that the test holds."""
+    """Answers by a script."""
 
     type = "scripted"
     Settings = ScriptedSettings
@@ -57,7 +57,7 @@ class Scripted(Gateway):
 
 @pytest.fixture
 def made():
-    """Make a sink, with its gateway in reach."""
+    """Make a sink with a scripted gateway."""
 
     def made(**settings):
         kind = gateway_sink(Scripted)
@@ -70,14 +70,14 @@ def made():
 def text(delivery):
     """Make a delivery of a text."""
 
-    def text(sink, id="d-1", phone=PHONE, said="Заказ готов", **more):
-        return delivery(sink.content({"phone": phone, "text": said}), id=id, **more)
+    def text(sink, id="d-1", phone=PHONE, words="Заказ готов", **more):
+        return delivery(sink.content({"phone": phone, "text": words}), id=id, **more)
 
     return text
 
 
 def send(sink, delivery, tools, *, result=DELIVERED):
-    """Admit and send as a worker does; give the first result."""
+    """Admit and send as a worker does, and return the first result."""
     refused = asyncio.run(sink.admit(delivery, tools))
     if refused is not None:
         return refused
@@ -159,13 +159,13 @@ def test_the_same_text_to_the_same_number_is_skipped_within_the_cooldown(made, t
     sink = made()
     outcomes = [send(sink, text(sink, id), tools).outcome for id in ("d-1", "d-2")]
     assert outcomes == [Outcome.DELIVERED, Outcome.SKIPPED]
-    assert send(sink, text(sink, "d-3", said="Заказ отменён"), tools).outcome is Outcome.DELIVERED
+    assert send(sink, text(sink, "d-3", words="Заказ отменён"), tools).outcome is Outcome.DELIVERED
     assert send(sink, text(sink, "d-4", phone="+79261234567"), tools).outcome is Outcome.DELIVERED
     shared.now += 600
     assert send(sink, text(sink, "d-5"), tools).outcome is Outcome.DELIVERED
 
 
-def test_caps_end_with_the_day(made, text, tools, shared):
+def test_quotas_end_with_the_day(made, text, tools, shared):
     sink = made(per_number=2, cooldown="0s", timezone="Europe/Moscow")
     outcomes = [send(sink, text(sink, f"d-{n}"), tools).outcome for n in range(3)]
     assert outcomes == [Outcome.DELIVERED, Outcome.DELIVERED, Outcome.THROTTLED]
@@ -177,21 +177,21 @@ def test_caps_end_with_the_day(made, text, tools, shared):
 @pytest.mark.parametrize(
     "outcome", [Outcome.RETRY, Outcome.THROTTLED, Outcome.BLOCKED, Outcome.REJECTED, Outcome.SKIPPED]
 )
-def test_what_was_not_taken_is_given_back(made, text, tools, shared, outcome):
+def test_a_text_that_was_not_accepted_is_refunded(made, text, tools, shared, outcome):
     sink = made(per_day=1)
     assert send(sink, text(sink), tools, result=Result(outcome=outcome, reason="no")).outcome is outcome
     assert not any(amount for amount, _ in shared.spent.values())
     assert send(sink, text(sink, "d-2"), tools).outcome is Outcome.DELIVERED
 
 
-def test_what_may_have_been_taken_stays_spent_and_its_next_try_counts_no_second_time(made, text, tools):
+def test_a_text_that_may_have_been_accepted_is_counted_once_over_all_attempts(made, text, tools):
     sink = made(per_day=1)
     assert send(sink, text(sink), tools, result=LOST).outcome is Outcome.UNKNOWN
-    assert send(sink, text(sink, "d-2", said="другое"), tools).outcome is Outcome.THROTTLED
+    assert send(sink, text(sink, "d-2", words="другое"), tools).outcome is Outcome.THROTTLED
     assert send(sink, text(sink), tools).outcome is Outcome.DELIVERED
 
 
-def test_only_a_try_after_one_that_may_have_arrived_is_one_again(made, text, tools):
+def test_only_after_an_unknown_attempt_may_a_text_have_been_sent_before(made, text, tools):
     sink = made()
     send(sink, text(sink), tools, result=Result(outcome=Outcome.RETRY, reason="not taken"))
     send(sink, text(sink), tools, result=LOST)
@@ -199,7 +199,7 @@ def test_only_a_try_after_one_that_may_have_arrived_is_one_again(made, text, too
     assert [message.maybe_sent_before for message in sink._gateway.seen] == [False, False, True]
 
 
-def test_the_budget_is_a_fuse_that_knows_what_texts_did_cost(made, text, tools, shared):
+def test_the_budget_counts_what_texts_did_cost(made, text, tools, shared):
     sink = made(monthly_budget="10", segment_price="2.5", cooldown="0s")
     sent = [send(sink, text(sink, f"d-{n}"), tools) for n in range(4)]
     # 3 + 3 + 3 were charged for three, so a fourth at 2.50 is over 10.
@@ -209,7 +209,7 @@ def test_the_budget_is_a_fuse_that_knows_what_texts_did_cost(made, text, tools, 
     assert send(sink, text(sink, "d-3"), tools).outcome is Outcome.DELIVERED
 
 
-def test_a_store_that_is_away_takes_no_outcome_back(made, text, tools, monkeypatch):
+def test_an_outcome_counts_though_the_store_is_unavailable(made, text, tools, monkeypatch):
     sink, one = made(), None
     one = text(sink)
     assert asyncio.run(sink.admit(one, tools)) is None
@@ -255,7 +255,7 @@ def test_a_text_is_sent_once_more_and_never_a_third_time(made, text, tools, shar
 
 
 @pytest.mark.parametrize("found", [DELIVERED, LOST, Result(outcome=Outcome.REJECTED, reason="22")])
-def test_what_was_found_is_what_is_said(made, text, tools, found):
+def test_the_result_of_a_look_up_is_the_gateways(made, text, tools, found):
     sink = made()
     sink._gateway.finds.append(found)
     assert asyncio.run(sink.lookup(text(sink, sending=True), tools)) == found
@@ -269,7 +269,7 @@ def test_a_probe_is_the_gateways(made, tools):
 
 
 @pytest.mark.parametrize(
-    ("given", "why"),
+    ("keys", "why"),
     [
         ({"regions": ["Russia"]}, "is no region"),
         ({"regions": []}, "at least 1"),
@@ -282,9 +282,9 @@ def test_a_probe_is_the_gateways(made, tools):
         ({"per_day": 0}, "greater than or equal to 1"),
     ],
 )
-def test_a_mistake_is_told(given, why):
+def test_a_mistake_in_the_settings_is_explained(keys, why):
     with pytest.raises(ValidationError, match=why):
-        SmsSettings(type="smsc", **given)
+        SmsSettings(type="smsc", **keys)
 
 
 def test_every_gateway_is_a_type_of_sink():

@@ -22,11 +22,11 @@ def error(code: int, text: str, **more) -> dict:
 
 
 class Scripted(Smsc):
-    """Notes what is posted, and answers by a script."""
+    """Records what is posted, and answers by a script."""
 
     def __init__(self, *answers, **settings) -> None:
-        given = settings or {"login": "acme", "password": "s3cret-psw"}
-        super().__init__(SmscSettings(type="smsc", **given))
+        keys = settings or {"login": "acme", "password": "s3cret-psw"}
+        super().__init__(SmscSettings(type="smsc", **keys))
         self.answers = list(answers)
         self.posted = []
 
@@ -38,8 +38,8 @@ class Scripted(Smsc):
 @pytest.fixture
 def send(message, tools, answer):
     def send(content, **more):
-        said = content if isinstance(content, TransportFailure) else answer(content)
-        return asyncio.run(Scripted(said).send(message(**more), tools))
+        reply = content if isinstance(content, TransportFailure) else answer(content)
+        return asyncio.run(Scripted(reply).send(message(**more), tools))
 
     return send
 
@@ -88,7 +88,7 @@ def test_a_text_that_was_taken_tells_its_id_segments_and_cost(send):
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome", "after_ms"),
+    ("reply", "outcome", "after_ms"),
     [
         (error(1, "parameters error"), Outcome.REJECTED, None),
         (error(2, "authorise error"), Outcome.BLOCKED, None),
@@ -114,8 +114,8 @@ def test_a_text_that_was_taken_tells_its_id_segments_and_cost(send):
         (TransportFailure(kind="tls", reason="bad certificate", sent=False), Outcome.BLOCKED, None),
     ],
 )
-def test_what_else_they_say(send, said, outcome, after_ms):
-    result = send(said)
+def test_every_error_has_its_outcome(send, reply, outcome, after_ms):
+    result = send(reply)
     assert (result.outcome, result.after_ms) == (outcome, after_ms)
     assert result.reason
 
@@ -125,8 +125,8 @@ def test_what_else_they_say(send, said, outcome, after_ms):
     [(500, Outcome.UNKNOWN), (502, Outcome.UNKNOWN), (403, Outcome.BLOCKED), (302, Outcome.BLOCKED)],
 )
 def test_an_answer_with_another_status_is_not_theirs(message, tools, answer, status, outcome):
-    said = answer({"id": 1, "cnt": 1}, status)
-    assert asyncio.run(Scripted(said).send(message(), tools)).outcome is outcome
+    reply = answer({"id": 1, "cnt": 1}, status)
+    assert asyncio.run(Scripted(reply).send(message(), tools)).outcome is outcome
 
 
 def test_a_proxys_429_says_how_long(message, tools, answer):
@@ -140,25 +140,25 @@ def test_the_third_denial_in_a_row_says_that_the_sender_is_wrong(send):
     assert "is the sender registered" in send(denied).reason
 
 
-def test_a_text_that_passes_ends_the_row(send):
+def test_a_delivered_text_ends_the_denials_in_a_row(send):
     denied = error(6, "message is denied")
-    outcomes = [send(said).outcome for said in (denied, denied, {"id": 1, "cnt": 1}, denied, denied)]
+    outcomes = [send(reply).outcome for reply in (denied, denied, {"id": 1, "cnt": 1}, denied, denied)]
     assert outcomes.count(Outcome.BLOCKED) == 0
 
 
-@pytest.mark.parametrize("said", [error(6, "message is denied"), {"id": 1, "cnt": 1}])
-def test_a_store_that_is_away_takes_no_answer_back(message, tools, answer, said, monkeypatch):
+@pytest.mark.parametrize("reply", [error(6, "message is denied"), {"id": 1, "cnt": 1}])
+def test_an_answer_counts_though_the_store_is_unavailable(message, tools, answer, reply, monkeypatch):
     async def away(*_):
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(tools.shared, "spend_quotas", away)
     monkeypatch.setattr(tools.shared, "delete", away)
-    outcome = asyncio.run(Scripted(answer(said)).send(message(), tools)).outcome
-    assert outcome is (Outcome.REJECTED if "error" in said else Outcome.DELIVERED)
+    outcome = asyncio.run(Scripted(answer(reply)).send(message(), tools)).outcome
+    assert outcome is (Outcome.REJECTED if "error" in reply else Outcome.DELIVERED)
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome"),
+    ("reply", "outcome"),
     [
         *[({"status": status}, Outcome.DELIVERED) for status in (-2, -1, 0, 1, 2, 3, 4, 20)],
         *[({"status": status}, Outcome.REJECTED) for status in (22, 23, 25)],
@@ -175,8 +175,8 @@ def test_a_store_that_is_away_takes_no_answer_back(message, tools, answer, said,
         (UNSENT, Outcome.THROTTLED),
     ],
 )
-def test_what_a_look_up_says(look_up, said, outcome):
-    found = look_up(said)
+def test_what_a_look_up_says(look_up, reply, outcome):
+    found = look_up(reply)
     assert (found.outcome if found else None) is outcome
 
 
@@ -194,13 +194,13 @@ def test_a_look_up_asks_for_our_id_and_the_number(look_up):
     assert found.cost == "2.4"
 
 
-def test_a_text_that_lay_there_unpaid_blocks_once_and_is_then_sent_anew(look_up):
+def test_an_unpaid_text_blocks_once_and_is_then_sent_again(look_up):
     assert look_up({"status": 24}).outcome is Outcome.BLOCKED
     assert look_up({"status": 24}) is None
 
 
 @pytest.mark.parametrize(
-    ("said", "probe"),
+    ("reply", "probe"),
     [
         ({"balance": "100.50"}, ProbeResult(ok=True, message="the balance is 100.50")),
         (
@@ -214,22 +214,22 @@ def test_a_text_that_lay_there_unpaid_blocks_once_and_is_then_sent_anew(look_up)
         (UNSENT, ProbeResult(ok=False, message="refused: check the sink's url and the network")),
     ],
 )
-def test_a_probe_tells_the_balance_or_what_is_wrong(tools, answer, said, probe):
-    gateway = Scripted(said if isinstance(said, TransportFailure) else answer(said))
+def test_a_probe_tells_the_balance_or_what_is_wrong(tools, answer, reply, probe):
+    gateway = Scripted(reply if isinstance(reply, TransportFailure) else answer(reply))
     assert asyncio.run(gateway.probe(tools)) == probe
     assert gateway.posted[0][0] == "https://smsc.ru/sys/balance.php"
 
 
-def test_nobody_and_no_key_is_told_in_what_they_say(send):
-    said = error(7, "invalid number 79161234567 for s3cret-psw: Заказ готов", echo="Заказ готов +79161234567")
-    result = send(said)
+def test_number_text_and_key_are_masked_in_answers(send):
+    reply = error(7, "invalid number 79161234567 for s3cret-psw: Заказ готов", echo="Заказ готов +79161234567")
+    result = send(reply)
     for private in ("79161234567", "Заказ", "s3cret"):
         assert private not in repr(result)
     assert "***4567" in result.response
 
 
 @pytest.mark.parametrize(
-    ("given", "right"),
+    ("keys", "right"),
     [
         ({"login": "a", "password": "b"}, True),
         ({"apikey": "k"}, True),
@@ -240,12 +240,12 @@ def test_nobody_and_no_key_is_told_in_what_they_say(send):
         ({"login": "a", "apikey": "k"}, False),
     ],
 )
-def test_there_is_one_way_in(given, right):
+def test_credentials_are_login_and_password_or_an_apikey(keys, right):
     if right:
-        assert SmscSettings(type="smsc", **given).action_on_unknown == "lookup"
+        assert SmscSettings(type="smsc", **keys).action_on_unknown == "lookup"
     else:
         with pytest.raises(ValidationError, match="give login and password, or apikey"):
-            SmscSettings(type="smsc", **given)
+            SmscSettings(type="smsc", **keys)
 
 
 def test_the_form_is_utf_8_on_the_wire(message, tools, answer, monkeypatch):

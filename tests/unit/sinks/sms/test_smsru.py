@@ -1,4 +1,4 @@
-"""SMS.ru: what is sent, and every code it may give a number."""
+"""SMS.ru: what is sent, and every code of an answer."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ LOST = TransportFailure(kind="reset", reason="reset", sent=True)
 
 
 class Scripted(Smsru):
-    """Notes what is posted, and answers by a script."""
+    """Records what is posted, and answers by a script."""
 
     def __init__(self, *answers) -> None:
         super().__init__(SmsruSettings(type="smsru", api_id="the-api-id"))
@@ -27,7 +27,7 @@ class Scripted(Smsru):
 
 
 def about(code: int, **more) -> dict:
-    """Say something of the number, under a top-level OK."""
+    """Return an answer with a code for the number, under a top-level OK."""
     number = {"status": "OK" if code == 100 else "ERROR", "status_code": code, **more}
     return {"status": "OK", "status_code": 100, "sms": {"79161234567": number}, "balance": 4122.56}
 
@@ -35,8 +35,8 @@ def about(code: int, **more) -> dict:
 @pytest.fixture
 def send(message, tools, answer):
     def send(content, **more):
-        said = content if isinstance(content, TransportFailure) else answer(content)
-        return asyncio.run(Scripted(said).send(message(**more), tools))
+        reply = content if isinstance(content, TransportFailure) else answer(content)
+        return asyncio.run(Scripted(reply).send(message(**more), tools))
 
     return send
 
@@ -53,7 +53,7 @@ CODES = [
 
 
 @pytest.mark.parametrize(("code", "outcome"), CODES)
-def test_the_numbers_own_code_decides_whatever_stands_above_it(send, code, outcome):
+def test_the_code_of_the_number_decides(send, code, outcome):
     result = send(about(code))
     assert result.outcome is outcome
     assert result.reason.startswith(f"{code}: ")
@@ -65,7 +65,7 @@ def test_a_request_that_was_refused_has_only_its_own_code(send, code, outcome):
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply",
     [
         {"status": "OK", "status_code": 100},
         {"status": "OK", "status_code": 100, "sms": {}},
@@ -78,8 +78,8 @@ def test_a_request_that_was_refused_has_only_its_own_code(send, code, outcome):
         LOST,
     ],
 )
-def test_an_ok_that_says_nothing_of_the_number_is_no_ok(send, said):
-    assert send(said).outcome is Outcome.UNKNOWN
+def test_an_ok_without_the_number_is_unknown(send, reply):
+    assert send(reply).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("code", [231, 232])
@@ -116,7 +116,7 @@ def test_what_is_unknown_is_held_since_they_cannot_be_asked():
 
 
 @pytest.mark.parametrize(
-    ("said", "probe"),
+    ("reply", "probe"),
     [
         (
             {"status": "OK", "status_code": 100, "balance": 4122.56},
@@ -132,7 +132,7 @@ def test_what_is_unknown_is_held_since_they_cannot_be_asked():
         ),
     ],
 )
-def test_a_probe_tells_the_balance_or_what_is_wrong(tools, answer, said, probe):
-    gateway = Scripted(answer(said))
+def test_a_probe_tells_the_balance_or_what_is_wrong(tools, answer, reply, probe):
+    gateway = Scripted(answer(reply))
     assert asyncio.run(gateway.probe(tools)) == probe
     assert gateway.posted == [("https://sms.ru/my/balance", {"api_id": "the-api-id", "json": "1"})]

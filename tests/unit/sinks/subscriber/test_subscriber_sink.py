@@ -1,4 +1,4 @@
-"""A subscriber's sink: what it sends, how it reads answers, whom it disables. No network, no store."""
+"""A subscriber's sink: what it sends, how it reads answers, when it disables. No network, no store."""
 
 import asyncio
 from ipaddress import ip_network
@@ -30,7 +30,7 @@ def subscription(url="https://crm.example.com/hooks?key=s3cret", **more):
 
 
 class Records:
-    """The store's side of a subscription, as a list of what was asked of it."""
+    """The store of subscriptions, which records the calls."""
 
     def __init__(self, answer=False):
         self.calls = []
@@ -52,7 +52,7 @@ class Records:
 
 @pytest.fixture
 def answering(monkeypatch):
-    """Have every call answered alike; give the requests."""
+    """Answer every call the same, and return the requests."""
 
     def set_up(answer):
         requests = []
@@ -104,7 +104,7 @@ def test_100_to_299_is_accepted_and_no_failure(delivery, answering, code):
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "reason"),
     [
         (status(300), "300 Multiple Choices"),
         (status(404), "404 Not Found"),
@@ -113,17 +113,17 @@ def test_100_to_299_is_accepted_and_no_failure(delivery, answering, code):
         (NO_ANSWER, "no answer in time"),
     ],
 )
-def test_anything_else_is_a_failure_that_counts(delivery, answering, answer, told):
+def test_anything_else_is_a_failure_that_counts(delivery, answering, answer, reason):
     answering(answer)
     records = Records()
     result = send(delivery, records)
-    assert (result.outcome, result.reason) == (Outcome.RETRY, told)
+    assert (result.outcome, result.reason) == (Outcome.RETRY, reason)
     assert result.response == ""
-    assert records.calls == [("record_failure", 7, f"more than 100 failures in 2 hours, the last: {told}")]
+    assert records.calls == [("record_failure", 7, f"more than 100 failures in 2 hours, the last: {reason}")]
 
 
 @pytest.mark.parametrize(("answer", "call"), [(status(500), "record_failure"), (status(410), "disable")])
-def test_who_is_disabled_by_it_is_told_to_the_operator(delivery, answering, answer, call):
+def test_disabling_a_subscription_is_logged(delivery, answering, answer, call):
     answering(answer)
     records = Records(answer=True)
     with capture_logs() as lines:
@@ -143,7 +143,7 @@ def test_gone_disables_at_once_and_what_it_was_sent_waits(delivery, answering):
     assert sink.decide(result, attempts=0, age_ms=0, jitter=0).state is DeliveryState.PENDING
 
 
-def test_a_store_that_is_away_does_not_undo_what_was_sent(delivery, answering):
+def test_a_result_counts_though_the_store_is_unavailable(delivery, answering):
     answering(status(500))
     with capture_logs() as lines:
         result = send(delivery, Records(answer=StoreUnavailable("away")))
@@ -166,7 +166,7 @@ def test_a_forbidden_address_is_not_called_and_that_is_a_failure(delivery, answe
     assert [name for name, *_ in records.calls] == ["record_failure"]
 
 
-def test_unless_the_operator_trusts_it(delivery, answering):
+def test_an_address_that_the_operator_trusts_is_called(delivery, answering):
     requests = answering(status(200))
     settings = SubscribersSection(allow=("127.0.0.1/32",))
     assert settings.allow == (ip_network("127.0.0.1/32"),)
@@ -206,9 +206,9 @@ def test_no_route_can_send_to_it():
         SubscriberSink(subscription(), SubscribersSection(), Records()).content({"body": "x"})
 
 
-def test_it_is_shown_without_what_its_address_may_keep_secret():
-    shown = SubscriberSink(subscription(), SubscribersSection(), Records()).describe(BODY)
-    assert shown == {
+def test_the_query_of_its_address_is_masked():
+    description = SubscriberSink(subscription(), SubscribersSection(), Records()).describe(BODY)
+    assert description == {
         "method": "POST",
         "url": "https://crm.example.com/hooks?***",
         "body": {"account": {"id": "9"}, "leads": {"status": [{"id": "7"}]}},

@@ -1,4 +1,4 @@
-"""UniSender: what is sent, what an answer means, and what an import's log says of each contact. No sockets."""
+"""UniSender: what is sent, what answers mean, and the result of each contact of an import. No sockets."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ def sink(**more) -> UnisenderSink:
     return UnisenderSink("newsletter", settings(**more))
 
 
-def shown(params, **more) -> tuple[str, dict[str, str]]:
+def described_call(params, **more) -> tuple[str, dict[str, str]]:
     """Return the address and the arguments of the call that a content would make."""
     unisender = sink(**more)
     call = unisender.describe(unisender.content(params))
@@ -50,13 +50,13 @@ def shown(params, **more) -> tuple[str, dict[str, str]]:
     return call["url"], arguments
 
 
-def says(content, status: int = 200) -> Response:
+def api_answer(content, status: int = 200) -> Response:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     return Response(status=status, headers={}, body=body)
 
 
-def complains(code: str, message: str = "so it is", status: int = 200) -> Response:
-    return says({"error": message, "code": code, "result": ""}, status)
+def error_answer(code: str, message: str = "so it is", status: int = 200) -> Response:
+    return api_answer({"error": message, "code": code, "result": ""}, status)
 
 
 # What is sent.
@@ -108,14 +108,14 @@ def complains(code: str, message: str = "so it is", status: int = 200) -> Respon
     ],
 )  # fmt: skip
 def test_a_route_says_who_joins_or_leaves_what(params, more, method, arguments):
-    url, called = shown(params, **more)
+    url, called = described_call(params, **more)
     assert url == f"https://api.unisender.com/en/api/{method}"
     assert called == arguments
 
 
 @pytest.mark.parametrize("base", ["https://api.selzy.com", "https://api.selzy.com/"])
-def test_another_house_has_the_same_methods(base):
-    assert shown(ANNA, url=base, lang="ru")[0] == "https://api.selzy.com/ru/api/subscribe"
+def test_selzy_has_the_same_methods(base):
+    assert described_call(ANNA, url=base, lang="ru")[0] == "https://api.selzy.com/ru/api/subscribe"
 
 
 def test_all_of_it_is_in_the_body(delivery):
@@ -127,7 +127,7 @@ def test_all_of_it_is_in_the_body(delivery):
 
 
 @pytest.mark.parametrize("overrides", [{}, {"list_ids": [7], "tags": ["x"]}])
-def test_the_lists_of_today_hold_unless_a_route_has_its_own(overrides):
+def test_the_sinks_lists_are_used_unless_a_route_has_its_own(overrides):
     content = sink().content({**ANNA, **overrides})
     today = sink(list_ids=[99], tags=["later"]).describe(content)["body"]
     assert (today["list_ids"], today["tags"]) == (("7", "x") if overrides else ("99", "later"))
@@ -136,7 +136,7 @@ def test_the_lists_of_today_hold_unless_a_route_has_its_own(overrides):
 @pytest.mark.parametrize(
     "params", [{"fields": {}}, {"fields": {"Name": "Анна"}}, {"fields": {"email": "", "phone": None}}]
 )
-def test_who_has_no_address_is_skipped(params):
+def test_a_contact_without_an_address_is_skipped(params):
     with pytest.raises(SkipDelivery, match="neither email nor phone"):
         make_contact(params)
 
@@ -178,7 +178,7 @@ json_values = st.recursive(
 @given(
     st.fixed_dictionaries({"fields": json_values}, optional=dict.fromkeys(["action", "list_ids", "tags"], json_values))
 )
-def test_whatever_a_template_renders_is_a_contact_or_told_why_not(params):
+def test_whatever_a_template_renders_is_a_contact_or_a_reason_why_not(params):
     contact = None
     with suppress(RejectDelivery, SkipDelivery):
         contact = make_contact(params)
@@ -209,7 +209,7 @@ def test_settings_that_would_harm_are_refused(wrong, reason):
         settings(**wrong)
 
 
-def test_whether_a_letter_is_sent_must_be_said():
+def test_double_optin_is_required():
     with pytest.raises(ValidationError, match="double_optin"):
         UnisenderSettings(type="unisender", api_key=KEY, list_ids=[1])
 
@@ -255,38 +255,38 @@ OWNED = "Email and phone already exist but owned by different subscribers"
     ("answer", "action", "outcome", "after_ms", "scope"),
     [
         *[
-            (complains(code), action, BLOCKED, None, "sink")
+            (error_answer(code), action, BLOCKED, None, "sink")
             for code, action in product(
                 ["invalid_api_key", "access_denied", "unknown_method", "not_enough_money"], ["subscribe", "exclude"]
             )
         ],
-        (complains("invalid_arg"), "subscribe", REJECTED, None, "sink"),
-        (complains("retry_later"), "subscribe", RETRY, None, "sink"),
-        (complains("api_call_limit_exceeded_for_api_key"), "subscribe", THROTTLED, 60_000, "sink"),
-        (complains("api_call_limit_exceeded_for_ip"), "subscribe", THROTTLED, 60_000, "sink"),
-        (complains("unspecified", NOT_FOUND), "exclude", DELIVERED, None, "sink"),
-        (complains("unspecified", NOT_FOUND), "unsubscribe", DELIVERED, None, "sink"),
-        (complains("unspecified", NOT_FOUND), "subscribe", RETRY, None, "sink"),
-        (complains("unspecified", "List has no confirmation letters"), "subscribe", BLOCKED, None, "route"),
-        (complains("unspecified", OWNED), "subscribe", REJECTED, None, "sink"),
-        (complains("unspecified", "something else"), "subscribe", RETRY, None, "sink"),
-        (complains("a_code_of_tomorrow"), "subscribe", RETRY, None, "sink"),
-        (says({"error": "no code at all"}), "subscribe", RETRY, None, "sink"),
-        (complains("invalid_api_key", status=403), "subscribe", BLOCKED, None, "sink"),
-        (says({"result": {"person_id": 2500767342}}), "subscribe", DELIVERED, None, "sink"),
-        (says({"result": {}}), "exclude", DELIVERED, None, "sink"),
-        (says({"result": []}), "unsubscribe", DELIVERED, None, "sink"),
-        (says(b"<html>"), "subscribe", UNKNOWN, None, "sink"),
-        (says(b'{"result": {"person'), "subscribe", UNKNOWN, None, "sink"),
-        (says({"result": ""}), "subscribe", UNKNOWN, None, "sink"),
-        (says([]), "subscribe", UNKNOWN, None, "sink"),
-        (says(b"<html>"), "exclude", RETRY, None, "sink"),
-        (says({"ok": False, "error": "injected"}, 500), "subscribe", UNKNOWN, None, "sink"),
-        (says(b"", 502), "unsubscribe", RETRY, None, "sink"),
-        (says(b"", 408), "subscribe", UNKNOWN, None, "sink"),
-        (says({"error": "injected"}, 429), "subscribe", THROTTLED, 60_000, "sink"),
-        (says(b"", 404), "subscribe", BLOCKED, None, "sink"),
-        (says(b"", 302), "subscribe", BLOCKED, None, "sink"),
+        (error_answer("invalid_arg"), "subscribe", REJECTED, None, "sink"),
+        (error_answer("retry_later"), "subscribe", RETRY, None, "sink"),
+        (error_answer("api_call_limit_exceeded_for_api_key"), "subscribe", THROTTLED, 60_000, "sink"),
+        (error_answer("api_call_limit_exceeded_for_ip"), "subscribe", THROTTLED, 60_000, "sink"),
+        (error_answer("unspecified", NOT_FOUND), "exclude", DELIVERED, None, "sink"),
+        (error_answer("unspecified", NOT_FOUND), "unsubscribe", DELIVERED, None, "sink"),
+        (error_answer("unspecified", NOT_FOUND), "subscribe", RETRY, None, "sink"),
+        (error_answer("unspecified", "List has no confirmation letters"), "subscribe", BLOCKED, None, "route"),
+        (error_answer("unspecified", OWNED), "subscribe", REJECTED, None, "sink"),
+        (error_answer("unspecified", "something else"), "subscribe", RETRY, None, "sink"),
+        (error_answer("a_code_of_tomorrow"), "subscribe", RETRY, None, "sink"),
+        (api_answer({"error": "no code at all"}), "subscribe", RETRY, None, "sink"),
+        (error_answer("invalid_api_key", status=403), "subscribe", BLOCKED, None, "sink"),
+        (api_answer({"result": {"person_id": 2500767342}}), "subscribe", DELIVERED, None, "sink"),
+        (api_answer({"result": {}}), "exclude", DELIVERED, None, "sink"),
+        (api_answer({"result": []}), "unsubscribe", DELIVERED, None, "sink"),
+        (api_answer(b"<html>"), "subscribe", UNKNOWN, None, "sink"),
+        (api_answer(b'{"result": {"person'), "subscribe", UNKNOWN, None, "sink"),
+        (api_answer({"result": ""}), "subscribe", UNKNOWN, None, "sink"),
+        (api_answer([]), "subscribe", UNKNOWN, None, "sink"),
+        (api_answer(b"<html>"), "exclude", RETRY, None, "sink"),
+        (api_answer({"ok": False, "error": "injected"}, 500), "subscribe", UNKNOWN, None, "sink"),
+        (api_answer(b"", 502), "unsubscribe", RETRY, None, "sink"),
+        (api_answer(b"", 408), "subscribe", UNKNOWN, None, "sink"),
+        (api_answer({"error": "injected"}, 429), "subscribe", THROTTLED, 60_000, "sink"),
+        (api_answer(b"", 404), "subscribe", BLOCKED, None, "sink"),
+        (api_answer(b"", 302), "subscribe", BLOCKED, None, "sink"),
         (TransportFailure(kind="timeout", reason="no answer in time", sent=True), "subscribe", UNKNOWN, None, "sink"),
         (TransportFailure(kind="reset", reason="reset", sent=True), "exclude", RETRY, None, "sink"),
         (TransportFailure(kind="connect", reason="refused", sent=False), "subscribe", RETRY, None, "sink"),
@@ -302,8 +302,8 @@ def test_every_answer_has_its_outcome(answer, action, outcome, after_ms, scope):
 
 @pytest.mark.parametrize(("tries", "outcome"), [(0, RETRY), (1, RETRY), (2, REJECTED), (9, REJECTED)])
 def test_what_they_cannot_explain_is_tried_three_times(tries, outcome):
-    said = parse_answer(complains("unspecified", "something else"))
-    assert interpret(said, Contact(email="anna@example.com"), tries).outcome is outcome
+    answer = parse_answer(error_answer("unspecified", "something else"))
+    assert interpret(answer, Contact(email="anna@example.com"), tries).outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -316,14 +316,14 @@ def test_what_they_cannot_explain_is_tried_three_times(tries, outcome):
     ],
 )
 def test_what_they_made_is_kept(result, person, reason):
-    told = interpret(parse_answer(says({"result": result})), Contact(email="anna@example.com"), 0)
-    assert (told.outcome, told.provider_id, told.reason) == (DELIVERED, person, reason)
+    interpreted = interpret(parse_answer(api_answer({"result": result})), Contact(email="anna@example.com"), 0)
+    assert (interpreted.outcome, interpreted.provider_id, interpreted.reason) == (DELIVERED, person, reason)
 
 
-def test_neither_key_nor_person_is_told(delivery):
+def test_key_and_contact_are_masked_in_reasons(delivery):
     unisender = sink()
     held = delivery(unisender.content({"fields": {"email": "anna@example.com", "phone": "+79161234567"}}))
-    answer = complains("invalid_arg", f"{KEY} anna@example.com 79161234567")
+    answer = error_answer("invalid_arg", f"{KEY} anna@example.com 79161234567")
     result = asyncio.run(_sent(unisender, held, answer))
     assert (result.outcome, result.response) == (REJECTED, "")
     assert not any(secret in result.reason for secret in (KEY, "anna", "916"))
@@ -343,18 +343,18 @@ async def _sent(unisender, held, answer) -> Result:
 # What looking up tells.
 
 
-def contact_said(status, *lists):
+def contact_answer(status, *lists):
     return {"email": {"email": "a@b.example", "status": status, "lists": [{"id": str(id)} for id in lists]}}
 
 
 @pytest.mark.parametrize(
-    ("said", "without_letter", "outcome"),
+    ("answer", "without_letter", "outcome"),
     [
-        (contact_said("active", 1, 2, 3), False, DELIVERED),
-        (contact_said("invited"), False, DELIVERED),
-        (contact_said("active", 1), True, RETRY),
-        (contact_said("active", 1), False, UNKNOWN),
-        (contact_said("blocked"), True, UNKNOWN),
+        (contact_answer("active", 1, 2, 3), False, DELIVERED),
+        (contact_answer("invited"), False, DELIVERED),
+        (contact_answer("active", 1), True, RETRY),
+        (contact_answer("active", 1), False, UNKNOWN),
+        (contact_answer("blocked"), True, UNKNOWN),
         ({"what": "is this"}, True, UNKNOWN),
         (ApiError(code="unspecified", message=NOT_FOUND), False, RETRY),
         (ApiError(code="invalid_api_key", message="no"), False, BLOCKED),
@@ -366,8 +366,8 @@ def contact_said(status, *lists):
         (Result(outcome=BLOCKED, reason="302"), False, BLOCKED),
     ],
 )
-def test_looking_up_never_guesses(said, without_letter, outcome):
-    assert lookup_result(said, [1, 2], known_join_without_letter=without_letter).outcome is outcome
+def test_looking_up_never_guesses(answer, without_letter, outcome):
+    assert lookup_result(answer, [1, 2], known_join_without_letter=without_letter).outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ TITLES = [{"id": 20547, "title": "News"}, {"id": "5", "title": "Clients"}]
 
 
 @pytest.mark.parametrize(
-    ("said", "list_ids", "letters", "ok", "told"),
+    ("answer", "list_ids", "letters", "ok", "message"),
     [
         (TITLES, [20547], False, True, "the key is valid, contacts go to 20547 (News)"),
         (TITLES, [20547], True, True, "is known only after the first contact"),
@@ -396,18 +396,18 @@ TITLES = [{"id": 20547, "title": "News"}, {"id": "5", "title": "Clients"}]
         (Result(outcome=UNKNOWN, reason="no answer in time"), [7], False, False, "no answer in time"),
     ],
 )
-def test_a_probe_says_in_words_what_is_wrong(said, list_ids, letters, ok, told):
-    probe = probe_result(said, list_ids, letters=letters)
+def test_a_probe_says_in_words_what_is_wrong(answer, list_ids, letters, ok, message):
+    probe = probe_result(answer, list_ids, letters=letters)
     assert isinstance(probe, ProbeResult)
     assert probe.ok is ok
-    assert told in probe.message
+    assert message in probe.message
 
 
 # Imports.
 
 
 class FakeCalls:
-    """Answers imports as a house that calls some addresses invalid."""
+    """Answers imports by a script; some addresses are invalid."""
 
     def __init__(self, *answers) -> None:
         self._answers = list(answers)
@@ -427,30 +427,30 @@ class FakeCalls:
 
 
 def log_of(rows):
-    """Take all, save those whose address says that it is bad."""
+    """Accept all but those whose address begins with "bad"."""
     log = [{"index": str(n), "code": "invalid_arg", "message": f"{row[0]} is bad"} for n, row in enumerate(rows)
            if row[0].startswith("bad")]  # fmt: skip
-    return says({"result": {"total": len(rows), "invalid": len(log), "log": log}})
+    return api_answer({"result": {"total": len(rows), "invalid": len(log), "log": log}})
 
 
 def all_or_nothing(rows):
-    """Call the whole invalid where one is."""
-    return complains("invalid_arg") if any(row[0].startswith("bad") for row in rows) else log_of(rows)
+    """Refuse the whole import where one contact is invalid."""
+    return error_answer("invalid_arg") if any(row[0].startswith("bad") for row in rows) else log_of(rows)
 
 
 def without_saying_which(rows):
     bad = sum(row[0].startswith("bad") for row in rows)
-    return says({"result": {"total": len(rows), "invalid": bad, "log": []}})
+    return api_answer({"result": {"total": len(rows), "invalid": bad, "log": []}})
 
 
-def counted_from_one(rows):
-    """Number the last row beyond the end, so that no line can be trusted."""
-    return says({"result": {"total": 1, "invalid": 1, "log": [{"index": len(rows), "code": "invalid_arg"}]}})
+def with_a_row_that_was_not_sent(rows):
+    """Report a row that was not sent."""
+    return api_answer({"result": {"total": 1, "invalid": 1, "log": [{"index": len(rows), "code": "invalid_arg"}]}})
 
 
 @pytest.fixture
 def import_all(delivery):
-    """Import contacts; give the results and the tables that were sent."""
+    """Import contacts, and return the results and the rows that were sent."""
 
     def go(contents, *answers, **more):
         unisender, calls = sink(**more), FakeCalls(*answers)
@@ -468,26 +468,26 @@ def import_all(delivery):
     return go
 
 
-@pytest.mark.parametrize("house", [log_of, all_or_nothing, without_saying_which])
-def test_each_contact_gets_its_own_outcome_however_they_tell_it(import_all, house):
+@pytest.mark.parametrize("vendor", [log_of, all_or_nothing, without_saying_which])
+def test_each_contact_gets_its_own_outcome_however_they_tell_it(import_all, vendor):
     names = [f"{'bad' if n in (0, 3, 9) else 'good'}{n}" for n in range(10)]
-    results, tables = import_all(names, house)
+    results, tables = import_all(names, vendor)
     assert [result.outcome for result in results] == [
         REJECTED if name.startswith("bad") else DELIVERED for name in names
     ]
     assert not [name for name in names if f"{name}@" in "".join(result.reason for result in results)]
-    assert len(tables) == 1 or house is not log_of
+    assert len(tables) == 1 or vendor is not log_of
 
 
 @given(st.sets(st.integers(0, 39), max_size=6), st.sampled_from([log_of, all_or_nothing, without_saying_which]))
-def test_wherever_the_invalid_ones_stand(bad, house):
+def test_invalid_contacts_are_found_wherever_they_are(bad, vendor):
     members = [
         ContactDelivery(
             delivery=numbered(n), contact=Contact(email=f"{'bad' if n in bad else 'good'}{n}@b.example")
         )
         for n in range(40)
     ]  # fmt: skip
-    results = asyncio.run(ContactImport(members, UnisenderRequests(settings()), FakeCalls(house)).run())
+    results = asyncio.run(ContactImport(members, UnisenderRequests(settings()), FakeCalls(vendor)).run())
     assert {n for n, result in enumerate(results) if result.outcome is REJECTED} == bad
     assert {result.outcome for result in results} <= {REJECTED, DELIVERED}
 
@@ -496,8 +496,8 @@ def numbered(n: int) -> SimpleNamespace:
     return SimpleNamespace(id=str(n), attempts=0, accepted_at=n)
 
 
-def test_a_log_that_speaks_of_no_row_is_not_believed(import_all):
-    results, tables = import_all(["a", "b"], counted_from_one)
+def test_a_log_about_a_row_that_was_not_sent_is_not_believed(import_all):
+    results, tables = import_all(["a", "b"], with_a_row_that_was_not_sent)
     assert [result.outcome for result in results] == [REJECTED, REJECTED]
     assert [len(table) for table in tables] == [2, 1, 1]
 
@@ -505,26 +505,26 @@ def test_a_log_that_speaks_of_no_row_is_not_believed(import_all):
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
-        (complains("invalid_api_key"), BLOCKED),
-        (complains("api_call_limit_exceeded_for_api_key"), THROTTLED),
-        (complains("retry_later"), RETRY),
-        (says(b"<html>"), UNKNOWN),
-        (says({"result": {"what": 1}}), UNKNOWN),
+        (error_answer("invalid_api_key"), BLOCKED),
+        (error_answer("api_call_limit_exceeded_for_api_key"), THROTTLED),
+        (error_answer("retry_later"), RETRY),
+        (api_answer(b"<html>"), UNKNOWN),
+        (api_answer({"result": {"what": 1}}), UNKNOWN),
         (TransportFailure(kind="timeout", reason="no answer in time", sent=True), UNKNOWN),
     ],
 )
-def test_what_is_said_of_an_import_is_said_of_each(import_all, answer, outcome):
+def test_an_error_of_the_whole_import_is_the_result_of_each_delivery(import_all, answer, outcome):
     results, tables = import_all(["a", "b", "c"], answer)
     assert [result.outcome for result in results] == [outcome] * 3
     assert len(tables) == 1
 
 
-def test_one_contacts_complaint_means_what_it_means_alone(import_all):
+def test_an_error_in_the_log_means_the_same_as_for_a_single_call(import_all):
     lines = [
         {"index": 0, "code": "unspecified", "message": OWNED},
         {"index": 1, "code": "unspecified", "message": "something else"},
     ]
-    results, _ = import_all(["a", "b", "c"], says({"result": {"total": 3, "log": lines}}))
+    results, _ = import_all(["a", "b", "c"], api_answer({"result": {"total": 3, "log": lines}}))
     assert [result.outcome for result in results] == [REJECTED, RETRY, DELIVERED]
 
 
@@ -547,11 +547,11 @@ def test_rows_carry_their_lists_and_tags_and_tables_have_one_set_of_columns(impo
 @pytest.mark.parametrize(
     "answer",
     [
-        complains("api_call_limit_exceeded_for_api_key"),
+        error_answer("api_call_limit_exceeded_for_api_key"),
         EndAttempt(Result(outcome=THROTTLED, reason="no room", after_ms=7)),
     ],
 )
-def test_when_they_want_no_more_calls_the_rest_waits(import_all, answer):
+def test_after_a_throttled_call_the_rest_waits(import_all, answer):
     contents = ["a", "b", {"fields": {"email": "c@b.example", "Name": "C"}}, {**ANNA, "action": "exclude"}]
     results, tables = import_all(contents, log_of, answer)
     assert [result.outcome for result in results] == [DELIVERED, DELIVERED, THROTTLED, THROTTLED]
