@@ -35,7 +35,7 @@ _OTHERS_PHONE = "already exist but owned by different subscribers"
 _NOT_FOUND = "not found"
 
 
-class ApiError(Record):
+class MethodError(Record):
     """An error in an answer, or of one contact in the log of an import."""
 
     code: str
@@ -66,7 +66,7 @@ class ApiError(Record):
         return Result(outcome=Outcome.RETRY, reason=said)
 
 
-ApiAnswer: TypeAlias = "Mapping[str, object] | list[object] | ApiError | Result"
+ApiAnswer: TypeAlias = "Mapping[str, object] | list[object] | MethodError | Result"
 """The `result` of an answer, its error, or what it means where it has neither."""
 
 
@@ -80,7 +80,7 @@ def parse_answer(answer: Answer) -> ApiAnswer:
         body = None
     match body:
         case {"error": str(message), **rest} if message or rest.get("code"):
-            error = ApiError(code=str(rest.get("code") or "unspecified"), message=message)
+            error = MethodError(code=str(rest.get("code") or "unspecified"), message=message)
             if answer.status == 200 or error.code in _OUTCOMES:
                 return error
         case {"result": dict() | list() as result} if answer.status == 200:
@@ -100,7 +100,7 @@ def _unreadable(answer: Response) -> Result:
 
 def interpret(answer: ApiAnswer, contact: Contact, tries: int) -> Result:
     """Return what the answer to a call means for the delivery of a contact, after so many earlier tries."""
-    if isinstance(answer, ApiError):
+    if isinstance(answer, MethodError):
         result = answer.to_result(contact.action, tries)
     elif isinstance(answer, Result):
         result = answer
@@ -121,7 +121,7 @@ def _done(action: Action, answer: Mapping[str, object] | list[object]) -> Result
 class ImportLog(Record):
     """The errors of an import by row. `complete`: each of them could be assigned to its row."""
 
-    errors: Mapping[int, ApiError]
+    errors: Mapping[int, MethodError]
     complete: bool
 
 
@@ -132,7 +132,7 @@ def parse_import_log(answer: ApiAnswer, rows: int) -> ImportLog | None:
     except msgspec.ValidationError:
         return None
     errors = {
-        line.index: ApiError(code=line.code, message=line.message) for line in imported.log if 0 <= line.index < rows
+        line.index: MethodError(code=line.code, message=line.message) for line in imported.log if 0 <= line.index < rows
     }
     assigned = all(0 <= line.index < rows for line in imported.log)
     return ImportLog(errors=errors, complete=assigned and len(errors) >= imported.invalid)

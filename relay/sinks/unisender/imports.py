@@ -5,7 +5,7 @@ from itertools import groupby
 
 from relay.model import Delivery, Outcome, Record, Result
 from relay.sinks.attempt_calls import AttemptCalls, EndAttempt
-from relay.sinks.unisender.answers import ApiAnswer, ApiError, interpret, parse_answer, parse_import_log
+from relay.sinks.unisender.answers import ApiAnswer, MethodError, interpret, parse_answer, parse_import_log
 from relay.sinks.unisender.content import Contact
 from relay.sinks.unisender.requests import ApiCall, UnisenderRequests
 
@@ -55,10 +55,10 @@ class ContactImport:
     async def _import(self, deliveries: Sequence[ContactDelivery]) -> None:
         rows = [self._requests.import_row(each.contact) for each in deliveries]
         answer = await self._call(self._requests.import_call(rows))
-        if isinstance(answer, ApiError) and answer.code == "invalid_arg":
+        if isinstance(answer, MethodError) and answer.code == "invalid_arg":
             # One contact makes the whole import invalid: importing halves of it finds out which.
             await self._halve(deliveries, answer)
-        elif isinstance(answer, (ApiError, Result)):
+        elif isinstance(answer, (MethodError, Result)):
             self._settle(deliveries, answer)
         else:
             await self._read_log(deliveries, answer)
@@ -70,12 +70,12 @@ class ContactImport:
             self._settle(deliveries, unreadable)
         elif not log.complete:
             # Some are invalid, and the log does not say which.
-            await self._halve(deliveries, ApiError(code="invalid_arg", message="invalid, and they do not say why"))
+            await self._halve(deliveries, MethodError(code="invalid_arg", message="invalid, and they do not say why"))
         else:
             for row, each in enumerate(deliveries):
                 self._settle([each], log.errors.get(row, _IMPORTED))
 
-    async def _halve(self, deliveries: Sequence[ContactDelivery], error: ApiError) -> None:
+    async def _halve(self, deliveries: Sequence[ContactDelivery], error: MethodError) -> None:
         if len(deliveries) == 1:
             self._settle(deliveries, error)
             return

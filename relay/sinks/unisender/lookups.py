@@ -6,7 +6,7 @@ import msgspec
 
 from relay.model import Outcome, Record, Result
 from relay.sinks.base import ProbeResult
-from relay.sinks.unisender.answers import THROTTLED_MS, ApiAnswer, ApiError
+from relay.sinks.unisender.answers import THROTTLED_MS, ApiAnswer, MethodError
 
 _LETTER_UNKNOWN = "; whether each list has a letter that asks to confirm is known only after the first contact"
 
@@ -16,7 +16,7 @@ def lookup_result(answer: ApiAnswer, lists: Collection[int], *, known_join_witho
 
     `known_join_without_letter`: a contact that exists there joins a list without being asked to confirm.
     """
-    if isinstance(answer, ApiError):
+    if isinstance(answer, MethodError):
         return _failed_lookup(answer)
     if isinstance(answer, Result):
         clear = answer.outcome in (Outcome.BLOCKED, Outcome.THROTTLED)
@@ -36,7 +36,7 @@ def lookup_result(answer: ApiAnswer, lists: Collection[int], *, known_join_witho
     return Result(outcome=Outcome.UNKNOWN, reason=reason)
 
 
-def _failed_lookup(error: ApiError) -> Result:
+def _failed_lookup(error: MethodError) -> Result:
     if error.not_found:
         return Result(outcome=Outcome.RETRY, reason="looked up: the contact does not exist")
     result = error.to_result("subscribe", 0)
@@ -47,7 +47,7 @@ def _failed_lookup(error: ApiError) -> Result:
 
 def probe_result(answer: ApiAnswer, list_ids: Sequence[int], *, letters: bool) -> ProbeResult:
     """Return by the answer to getLists whether key and lists are right. `letters`: contacts are asked to confirm."""
-    if isinstance(answer, ApiError):
+    if isinstance(answer, MethodError):
         return ProbeResult(ok=False, message=answer.to_result("subscribe", 0).reason)
     if isinstance(answer, Result):
         return ProbeResult(ok=False, message=answer.reason)

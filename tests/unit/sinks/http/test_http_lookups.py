@@ -216,25 +216,25 @@ def test_a_route_without_the_values_of_the_sinks_look_up_is_refused(settings, pa
 
 
 @pytest.fixture
-def needing(vendor, delivery):
-    def needing(*answers, values=GIVEN, **settings):
+def send_with_dependency(vendor, delivery):
+    def send(*answers, values=GIVEN, **settings):
         http = sink(needs=NEED, **settings)
         held = delivery(content(http, needs=values, body={"customer": "<customer>", "key": "<key>", "n": "1"}))
         return vendor.run(lambda tools: http.send(held, tools), *answers)
 
-    return needing
+    return send
 
 
-def test_a_dependency_is_looked_up_once_and_goes_into_the_body(vendor, delivery, needing):
-    assert needing((200, ONE), (201, {})).outcome is Outcome.DELIVERED
-    assert needing((201, {})).outcome is Outcome.DELIVERED
+def test_a_dependency_is_looked_up_once_and_goes_into_the_body(vendor, delivery, send_with_dependency):
+    assert send_with_dependency((200, ONE), (201, {})).outcome is Outcome.DELIVERED
+    assert send_with_dependency((201, {})).outcome is Outcome.DELIVERED
     assert vendor.paths == ["GET /api/customers?code=c-1", "POST /api/invoices", "POST /api/invoices"]
     assert vendor.requests[1].body == vendor.requests[2].body
     assert json.loads(vendor.requests[1].body) == {"customer": "i-1", "key": delivery().id, "n": "1"}
 
 
-def test_a_dependency_that_is_not_found_is_looked_up_the_next_way_and_then_created(vendor, needing):
-    needing((200, NONE), (200, NONE), (201, {"id": 7}), (201, {}))
+def test_a_dependency_that_is_not_found_is_looked_up_the_next_way_and_then_created(vendor, send_with_dependency):
+    send_with_dependency((200, NONE), (200, NONE), (201, {"id": 7}), (201, {}))
     assert vendor.paths[:3] == [
         "GET /api/customers?code=c-1",
         "GET /api/customers?email=anna%40example.com",
@@ -246,8 +246,10 @@ def test_a_dependency_that_is_not_found_is_looked_up_the_next_way_and_then_creat
     assert json.loads(invoice.body)["customer"] == 7
 
 
-def test_a_reference_without_a_value_is_neither_looked_up_nor_sent(vendor, needing):
-    needing((200, NONE), (201, {"id": 7}), (201, {}), values={"customer": {"code": "c-1", "name": "Анна", "email": ""}})
+def test_a_reference_without_a_value_is_neither_looked_up_nor_sent(vendor, send_with_dependency):
+    send_with_dependency(
+        (200, NONE), (201, {"id": 7}), (201, {}), values={"customer": {"code": "c-1", "name": "Анна", "email": ""}}
+    )
     assert vendor.paths[:2] == ["GET /api/customers?code=c-1", "POST /api/customers"]
     assert json.loads(vendor.requests[1].body) == {"name": "Анна"}
 
@@ -265,32 +267,32 @@ def test_a_reference_without_a_value_is_neither_looked_up_nor_sent(vendor, needi
         ([(200, NONE), (200, NONE), (429, b"")], Outcome.THROTTLED, "429"),
     ],
 )
-def test_without_its_dependency_a_delivery_is_not_sent(vendor, needing, answers, outcome, why):
-    result = needing(*answers)
+def test_without_its_dependency_a_delivery_is_not_sent(vendor, send_with_dependency, answers, outcome, why):
+    result = send_with_dependency(*answers)
     assert (result.outcome, result.reason.startswith("needs.customer: ")) == (outcome, True)
     assert why in result.reason
     assert "POST /api/invoices" not in vendor.paths
 
 
-def test_nothing_is_created_that_could_not_be_looked_up(needing):
-    result = needing(values={"customer": {"name": "Анна", "email": None}})
+def test_nothing_is_created_that_could_not_be_looked_up(send_with_dependency):
+    result = send_with_dependency(values={"customer": {"name": "Анна", "email": None}})
     assert (result.outcome, result.reason) == (
         Outcome.REJECTED,
         "needs.customer: this delivery has nothing to look it up by",
     )
 
 
-def test_after_a_refusal_the_dependency_is_looked_up_again(vendor, needing):
-    assert needing((200, ONE), (422, b"")).outcome is Outcome.REJECTED
-    needing((200, {"items": [{"id": "i-9"}]}), (201, {}))
+def test_after_a_refusal_the_dependency_is_looked_up_again(vendor, send_with_dependency):
+    assert send_with_dependency((200, ONE), (422, b"")).outcome is Outcome.REJECTED
+    send_with_dependency((200, {"items": [{"id": "i-9"}]}), (201, {}))
     assert json.loads(vendor.requests[-1].body)["customer"] == "i-9"
 
 
-def test_two_deliveries_with_the_same_dependency_create_it_once(vendor, needing):
-    needing((200, ONE), (201, {}))
+def test_two_deliveries_with_the_same_dependency_create_it_once(vendor, send_with_dependency):
+    send_with_dependency((200, ONE), (201, {}))
     (key,) = vendor.shared.values
     vendor.shared.values = {f"{key}:lock": b"another"}
-    assert needing().outcome is Outcome.THROTTLED
+    assert send_with_dependency().outcome is Outcome.THROTTLED
 
 
 def test_further_calls_take_further_grants(vendor, delivery):

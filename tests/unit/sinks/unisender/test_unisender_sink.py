@@ -17,7 +17,7 @@ from relay.model import Outcome, Result
 from relay.sinks.attempt_calls import EndAttempt
 from relay.sinks.base import ProbeResult
 from relay.sinks.unisender import sink as unisender_sink
-from relay.sinks.unisender.answers import ApiError, interpret, parse_answer, parse_import_log
+from relay.sinks.unisender.answers import MethodError, interpret, parse_answer, parse_import_log
 from relay.sinks.unisender.content import Contact, make_contact
 from relay.sinks.unisender.imports import ContactDelivery, ContactImport
 from relay.sinks.unisender.lookups import lookup_result, probe_result
@@ -356,11 +356,11 @@ def contact_answer(status, *lists):
         (contact_answer("active", 1), False, UNKNOWN),
         (contact_answer("blocked"), True, UNKNOWN),
         ({"what": "is this"}, True, UNKNOWN),
-        (ApiError(code="unspecified", message=NOT_FOUND), False, RETRY),
-        (ApiError(code="invalid_api_key", message="no"), False, BLOCKED),
-        (ApiError(code="api_call_limit_exceeded_for_ip", message="no"), False, THROTTLED),
-        (ApiError(code="retry_later", message="no"), False, THROTTLED),
-        (ApiError(code="unspecified", message="no"), False, THROTTLED),
+        (MethodError(code="unspecified", message=NOT_FOUND), False, RETRY),
+        (MethodError(code="invalid_api_key", message="no"), False, BLOCKED),
+        (MethodError(code="api_call_limit_exceeded_for_ip", message="no"), False, THROTTLED),
+        (MethodError(code="retry_later", message="no"), False, THROTTLED),
+        (MethodError(code="unspecified", message="no"), False, THROTTLED),
         (Result(outcome=UNKNOWN, reason="no answer in time"), False, THROTTLED),
         (Result(outcome=RETRY, reason="refused"), False, THROTTLED),
         (Result(outcome=BLOCKED, reason="302"), False, BLOCKED),
@@ -392,7 +392,7 @@ TITLES = [{"id": 20547, "title": "News"}, {"id": "5", "title": "Clients"}]
         (TITLES, [5, 7], False, False, "there is no list 7; these exist: 20547 (News), 5 (Clients)"),
         ([], [7], False, False, "these exist: none"),
         ({"a": 1}, [7], False, False, "check the sink's url"),
-        (ApiError(code="invalid_api_key", message="no"), [7], False, False, "the api_key is not valid"),
+        (MethodError(code="invalid_api_key", message="no"), [7], False, False, "the api_key is not valid"),
         (Result(outcome=UNKNOWN, reason="no answer in time"), [7], False, False, "no answer in time"),
     ],
 )
