@@ -18,7 +18,8 @@ def check(
     ] = False,
 ) -> None:
     """Check the configuration file. Shows where each mistake is (file:line:column) and what would be right."""
-    path = str(file) if file else ProcessSettings.from_environ(environ()).config_path
+    settings = ProcessSettings.from_environ(environ())  # also for another file: a bad REDIS_URL stops every process
+    path = str(file) if file else settings.config_path
     config = load_file(path, environ=environ(), sink_types=sink_types())
     findings = "\n".join(finding.format(path) for finding in config.findings)
     if findings and strict:

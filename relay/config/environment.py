@@ -25,11 +25,10 @@ from typing import Literal, Self, cast
 from pydantic import SecretStr
 
 from relay.config.findings import format_value
-from relay.config.store_address import accept_any_certificate
+from relay.config.store_address import accept_any_certificate, parse_store_address
 from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 
-_STORE_ADDRESS = re.compile(r"(rediss?|unix)://\S+")
 SECRET_KEY = "RELAY_SECRET_KEY"
 _MIN_KEY_LENGTH = 32
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -123,10 +122,14 @@ class _VariableReader:
 
     def address(self, name: str, insecure: bool) -> str | None:
         text = self.text(name)
-        if text and not _STORE_ADDRESS.fullmatch(text):  # the value may hold a password, so it is not shown
-            self.problems.append(f"{name}: not a store's address: redis://host:6379/0, rediss://… or unix:///path")
+        if text is None:
             return None
-        return accept_any_certificate(text) if text and insecure else text
+        try:
+            parse_store_address(text)
+        except ValueError as error:
+            self.problems.append(f"{name}: {error}")
+            return None
+        return accept_any_certificate(text) if insecure else text
 
     def namespace(self, name: str, default: str) -> str:
         text = self.text(name) or default

@@ -1,67 +1,196 @@
-"""Make one address of the store mean the same to redis-py (the store) and to kombu (Celery's broker).
+"""Parse the store's address once, for redis-py (the store) and for kombu (Celery's broker).
+
+The two libraries read one address differently: kombu fails on parameters that it does not know and lets the address
+override its settings, redis-py takes a database that is no number for 0. So an address is parsed and checked here, and
+each library gets its own spelling. Messages never show any part of what may be a password.
 
 `rediss://` verifies the certificate. A self-signed one (Heroku's) is accepted by `?ssl_cert_reqs=none` in the address,
-or for all addresses by `RELAY_REDIS_TLS=insecure`. The two libraries spell this differently, and kombu lets the
-address override its settings and fails on parameters that it does not know. So each gets its own spelling.
+or for all addresses by `RELAY_REDIS_TLS=insecure`.
 """
 
+import re
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from relay.errors import ConfigError
 
+_FORMS: Final = "redis://host:6379/0, rediss://… or unix:///path"
+_SCHEME: Final = re.compile(r"(rediss?|unix)://(.+)", re.DOTALL)
+_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|[\w.-]*")
+_LAST_PORT, _LAST_DATABASE = 65535, 9999
+_RESERVED: Final = {"/": "%2F", "#": "%23", "?": "%3F", "[": "%5B", "]": "%5D"}
 _VERIFY_MODES: Final[Mapping[str, ssl.VerifyMode]] = {
     "none": ssl.CERT_NONE,
     "optional": ssl.CERT_OPTIONAL,
     "required": ssl.CERT_REQUIRED,
 }
+_TLS_PARAMETERS: Final = (
+    *("ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_path", "ssl_ca_data", "ssl_certfile", "ssl_keyfile", "ssl_password"),
+    *("ssl_check_hostname", "ssl_ciphers"),
+)
+_STORE_PARAMETERS: Final = ("client_name", "health_check_interval")  # the broker has settings of its own
+_SET_BY_THE_RELAY: Final = (
+    *("socket_timeout", "socket_connect_timeout", "socket_keepalive", "retry_on_timeout", "max_connections", "timeout"),
+    *("protocol", "decode_responses", "encoding", "username", "password", "family", "tls"),
+)
+_PARAMETERS: Final = ("db", *_STORE_PARAMETERS, *_TLS_PARAMETERS)
+
+
+@dataclass(frozen=True)
+class StoreAddress:
+    """A parsed address of the store. `userinfo` is encoded, and ends with @ where there is any."""
+
+    scheme: str
+    userinfo: str = field(repr=False)
+    server: str  # host and port; of unix the encoded path
+    database: str  # "" where none is named
+    parameters: Mapping[str, str] = field(repr=False)
+    tls: Mapping[str, Any] = field(repr=False)
+
+
+def parse_store_address(text: str) -> StoreAddress:
+    """Parse an address. Raises ValueError, whose message says what to write and shows no part of the address."""
+    found = _SCHEME.fullmatch(text)
+    if not found:
+        raise ValueError(f"not a store's address: {_FORMS}")
+    userinfo, server, query = _split(found[1], found[2])
+    if "#" in server or "#" in query:
+        raise ValueError("a # ends the address: remove it, or where it is in a value write %23")
+    if re.search(r"\s", server + query):
+        raise ValueError("a blank in the address: remove it")
+    parameters = _parse_parameters(query, found[1])
+    server, database = _parse_unix(server) if found[1] == "unix" else _parse_server(server)
+    return StoreAddress(
+        scheme=found[1],
+        userinfo=_encode_userinfo(userinfo),
+        server=server,
+        database=_check_database(parameters.get("db", database)),
+        parameters={name: parameters[name] for name in _STORE_PARAMETERS if name in parameters},
+        tls=_parse_tls(parameters),
+    )
 
 
 def redis_options(url: str) -> tuple[str, dict[str, Any]]:
     """Return the address and the keyword arguments for redis-py's `from_url`. Raises ConfigError."""
-    address, tls = _split(url)
-    if not address.startswith("rediss:"):
-        return url, {}
-    return address, {**tls, "ssl_cert_reqs": _verify_mode(tls)}
+    address = _parse(url)
+    parameters = dict(address.parameters)
+    path = f"/{address.database}" if address.database else ""
+    if address.scheme == "unix":
+        path = ""
+        parameters |= {"db": address.database} if address.database else {}
+    query = f"?{urlencode(parameters)}" if parameters else ""
+    url = f"{address.scheme}://{address.userinfo}{address.server}{path}{query}"
+    return url, {**address.tls, "ssl_cert_reqs": _verify_mode(address.tls)} if address.scheme == "rediss" else {}
 
 
 def broker_options(url: str) -> tuple[str, dict[str, Any]]:
     """Return Celery's `broker_url` and the settings that go with it. Raises ConfigError."""
-    address, tls = _split(url)
-    parts = urlsplit(address)
-    database = dict(parse_qsl(parts.query)).get("db")
-    if parts.scheme == "unix":
-        return f"redis+socket://{parts.path}?virtual_host={database or 0}", {}
-    path = f"/{database}" if database else parts.path
-    broker = urlunsplit(parts._replace(path=path, query=""))
-    if parts.scheme != "rediss":
+    address = _parse(url)
+    if address.scheme == "unix":
+        return f"redis+socket://{address.userinfo}{address.server}?virtual_host={address.database or 0}", {}
+    path = f"/{address.database}" if address.database else ""
+    broker = f"{address.scheme}://{address.userinfo}{address.server}{path}"
+    if address.scheme != "rediss":
         return broker, {}
-    return broker, {"broker_use_ssl": {**tls, "ssl_cert_reqs": _VERIFY_MODES[_verify_mode(tls)]}}
+    return broker, {"broker_use_ssl": {**address.tls, "ssl_cert_reqs": _VERIFY_MODES[_verify_mode(address.tls)]}}
 
 
 def accept_any_certificate(url: str) -> str:
     """Return an address with the parameter that its certificate is not verified, unless it has that parameter."""
-    address, tls = _split(url)
-    if not address.startswith("rediss:") or "ssl_cert_reqs" in tls:
+    address = _parse(url)
+    if address.scheme != "rediss" or "ssl_cert_reqs" in address.tls:
         return url
-    return url + ("&" if urlsplit(url).query else "?") + "ssl_cert_reqs=none"
+    has_query = bool(_split(address.scheme, url.partition("://")[2])[2])
+    return url + ("&" if has_query else "?") + "ssl_cert_reqs=none"
 
 
-def _split(url: str) -> tuple[str, dict[str, Any]]:
-    """Return an address without its ssl_… parameters, and these."""
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    tls: dict[str, Any] = {name: value for name, value in query if name.startswith("ssl_")}
+def _parse(url: str) -> StoreAddress:
+    try:
+        return parse_store_address(url)
+    except ValueError as error:
+        raise ConfigError(f"the store's address: {error}") from error
+
+
+def _split(scheme: str, rest: str) -> tuple[str, str, str]:
+    """Return user and password, the server, and the query. A password ends at the last @, whatever is in it."""
+    if scheme == "unix" and rest.startswith("/"):
+        path, _, query = rest.partition("?")
+        return "", path, query
+    address, _, query = rest.partition("?")
+    if "@" in query and not query.startswith(tuple(f"{name}=" for name in _PARAMETERS)):
+        address, query = rest, ""  # this ? is in the password, as one before the last @
+    userinfo, _, server = address.rpartition("@")
+    if not query:
+        server, _, query = server.partition("?")
+    return userinfo, server, query
+
+
+def _encode_userinfo(userinfo: str) -> str:
+    """Return user and password with every character encoded that either library would misread."""
+    for character in userinfo:
+        if character.isspace():
+            raise ValueError("a blank in the user or password: remove it, or write %20")
+        if character in _RESERVED:
+            raise ValueError(f"a {character} in the user or password: write {_RESERVED[character]}")
+    if not userinfo:
+        return ""
+    user, colon, password = userinfo.partition(":")
+    return f"{quote(unquote(user), safe='')}{colon}{quote(unquote(password), safe='')}@"
+
+
+def _parse_server(text: str) -> tuple[str, str]:
+    """Return host with port, and the database."""
+    server, _, database = text.partition("/")
+    host = _HOST.match(server)
+    assert host is not None  # it also matches nothing
+    port = server[host.end() :]
+    if port and not (port.startswith(":") and _is_number(port[1:], _LAST_PORT) and port != ":0"):
+        message = f"the port is not a number from 1 to {_LAST_PORT}" if port.startswith(":") else "this is no host"
+        raise ValueError(f"{message}: redis://:PASSWORD@host:6379/0")
+    return (host[0] or "localhost") + port, database
+
+
+def _parse_unix(path: str) -> tuple[str, str]:
+    if not path.startswith("/"):
+        raise ValueError("a unix address has three slashes: unix:///path/to/store.sock")
+    return quote(unquote(path)), ""
+
+
+def _check_database(database: str) -> str:
+    if database and not _is_number(database, _LAST_DATABASE):
+        raise ValueError("the database is not a number: write /0, or leave it out")
+    return database
+
+
+def _is_number(text: str, maximum: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 7 and int(text) <= maximum
+
+
+def _parse_parameters(query: str, scheme: str) -> dict[str, str]:
+    parameters = dict(parse_qsl(query, keep_blank_values=True))
+    for name in parameters:
+        if name not in _PARAMETERS:  # only a name that others know is shown: else it may be a password's end
+            shown = name if name in _SET_BY_THE_RELAY else "what follows the ?"
+            raise ValueError(f"{shown} is no parameter here: remove it; known are {', '.join(sorted(_PARAMETERS))}")
+        if name in _TLS_PARAMETERS and scheme != "rediss":
+            raise ValueError(f"{name} is for TLS: write rediss://, or remove it")
+    interval = parameters.get("health_check_interval", "0")
+    if not _is_number(interval, 86_400):
+        raise ValueError("health_check_interval must be a number of seconds")
+    return parameters
+
+
+def _parse_tls(parameters: Mapping[str, str]) -> dict[str, Any]:
+    tls: dict[str, Any] = {name: value for name, value in parameters.items() if name in _TLS_PARAMETERS}
     if "ssl_check_hostname" in tls:
         tls["ssl_check_hostname"] = tls["ssl_check_hostname"].lower() not in {"false", "no", "0"}
-    rest = urlencode([(name, value) for name, value in query if not name.startswith("ssl_")])
-    return urlunsplit(parts._replace(query=rest)), tls
+    if _verify_mode(tls) not in _VERIFY_MODES:
+        raise ValueError("ssl_cert_reqs must be none, optional or required")
+    return tls
 
 
 def _verify_mode(tls: Mapping[str, Any]) -> str:
-    mode = str(tls.get("ssl_cert_reqs", "required")).lower().removeprefix("cert_")  # CERT_NONE is Celery's spelling
-    if mode not in _VERIFY_MODES:
-        raise ConfigError(f"ssl_cert_reqs={mode} in the store's address: none, optional or required")
-    return mode
+    return str(tls.get("ssl_cert_reqs", "required")).lower().removeprefix("cert_")  # CERT_NONE is Celery's spelling

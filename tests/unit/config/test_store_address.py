@@ -1,15 +1,21 @@
 """One address of the store means the same to redis-py, sync and async, and to Celery."""
 
 import ssl
+from urllib.parse import unquote
 
 import pytest
 import redis
 import redis.asyncio
 from kombu import Connection
 
+from relay.config.environment import ProcessSettings
 from relay.config.store_address import accept_any_certificate, broker_options, redis_options
 from relay.errors import ConfigError
 
+KNOWN = (
+    "client_name, db, health_check_interval, ssl_ca_certs, ssl_ca_data, ssl_ca_path, ssl_cert_reqs, ssl_certfile, "
+    "ssl_check_hostname, ssl_ciphers, ssl_keyfile, ssl_password"
+)
 PLAIN = "redis://:p%40ss@store:6379/3"
 
 
@@ -69,6 +75,68 @@ def test_accepting_any_certificate_leaves_what_the_address_says_itself(url: str,
     assert accept_any_certificate(url) == accepting
 
 
-def test_an_unknown_word_about_certificates_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="ssl_cert_reqs=maybe in the store's address: none, optional or required"):
-        redis_options("rediss://store?ssl_cert_reqs=maybe")
+SECRET = "hush"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("redis://:hush#hush@store", "a # in the user or password: write %23"),
+        ("redis://:hush/hush@store:6379/0", "a / in the user or password: write %2F"),
+        ("redis://:hush?hush@store:6379/0", "a ? in the user or password: write %3F"),
+        ("redis://:[hush@store:6379/0", "a [ in the user or password: write %5B"),
+        ("redis://:hush]@store:6379/0", "a ] in the user or password: write %5D"),
+        ("rediss://user:hu@sh/hush@store:6379/0", "a / in the user or password: write %2F"),
+        ("redis://:hush hush@store:6379/0", "a blank in the user or password: remove it, or write %20"),
+        ("redis://store:6379/0#hush", "a # ends the address: remove it, or where it is in a value write %23"),
+        ("redis://store :6379/0", "a blank in the address: remove it"),
+        ("redis://:hush@store:6379/main", "the database is not a number: write /0, or leave it out"),
+        ("redis://:hush@store:6379/0/1", "the database is not a number: write /0, or leave it out"),
+        ("redis://:hush@store?db=main", "the database is not a number: write /0, or leave it out"),
+        ("unix:///tmp/store.sock?db=main", "the database is not a number: write /0, or leave it out"),
+        ("redis://:hush", "the port is not a number from 1 to 65535: redis://:PASSWORD@host:6379/0"),
+        ("redis://:hush@store:0", "the port is not a number from 1 to 65535: redis://:PASSWORD@host:6379/0"),
+        ("redis://:hush@store:99999", "the port is not a number from 1 to 65535: redis://:PASSWORD@host:6379/0"),
+        ("redis://:hush@[::1", "this is no host: redis://:PASSWORD@host:6379/0"),
+        ("redis://:hush@<host>:6379", "this is no host: redis://:PASSWORD@host:6379/0"),
+        ("unix://tmp/store.sock", "a unix address has three slashes: unix:///path/to/store.sock"),
+        ("redis://store?socket_timeout=3", f"socket_timeout is no parameter here: remove it; known are {KNOWN}"),
+        ("redis://store?hush", f"what follows the ? is no parameter here: remove it; known are {KNOWN}"),
+        ("redis://store?ssl_cert_reqs=none", "ssl_cert_reqs is for TLS: write rediss://, or remove it"),
+        ("rediss://store?ssl_cert_reqs=maybe", "ssl_cert_reqs must be none, optional or required"),
+        ("redis://store?health_check_interval=hush", "health_check_interval must be a number of seconds"),
+        ("amqp://:hush@store", "not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
+        ("redis://", "not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["REDIS_URL", "CELERY_BROKER_URL"])
+def test_a_wrong_address_is_one_line_that_says_what_to_write(variable: str, url: str, message: str) -> None:
+    for insecure in ({}, {"RELAY_REDIS_TLS": "insecure"}):
+        with pytest.raises(ConfigError) as caught:
+            ProcessSettings.from_environ({variable: url, **insecure})
+        assert str(caught.value) == f"{variable}: {message}"
+        assert SECRET not in str(caught.value)
+
+
+PASSWORDS = [
+    *("plain", "p@ss", "p:ss", "p%40ss", "100%", "a+b&c=d", "p%23%2F%5B%3Fss", "пароль", "!$'()*,;~^|\"<>{}`"),
+]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+def test_user_and_password_mean_the_same_to_both(scheme: str, password: str) -> None:
+    url = f"{scheme}://us%20er:{password}@store:6380/2"
+    address, options = redis_options(url)
+    ours = redis.asyncio.Redis.from_url(address, **options).connection_pool.connection_kwargs
+    broker, settings = broker_options(url)
+    theirs = Connection(broker, ssl=settings.get("broker_use_ssl", False))
+    assert ours["username"] == theirs.userid == "us er"
+    assert ours["password"] == theirs.password == unquote(password)
+    assert (ours["host"], ours["port"], ours["db"]) == ("store", 6380, 2)
+    assert (theirs.hostname, theirs.port, theirs.virtual_host) == ("store", 6380, "2")
+
+
+def test_an_address_without_a_host_is_this_machine() -> None:
+    assert redis_options("redis:///1")[0] == broker_options("redis:///1")[0] == "redis://localhost/1"
+    assert redis_options("redis://[::1]:6379/1")[0] == "redis://[::1]:6379/1"
