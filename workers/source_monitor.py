@@ -71,9 +71,9 @@ class SourceMonitor:
 
     async def _check_hook(self, source: str) -> tuple[HookState, str]:
         """Return the state of our hook in the account, and why it is not known."""
-        token = self._config().hook_tokens[source].decode()
+        paths = [f"/hooks/{source}/{token.decode()}" for token in self._config().hook_tokens[source]]
         try:
-            return hook_state(await list_hooks(self._account(source)), f"/hooks/{source}/{token}"), ""
+            return hook_state(await list_hooks(self._account(source)), paths), ""
         except StoreUnavailable:
             raise
         except RelayError as error:

@@ -78,9 +78,9 @@ def update_health(
     return msgspec.structs.replace(health, outage_since=None), ended
 
 
-def hook_state(hooks: Iterable[AccountHook], path: str) -> HookState:
-    """Return the state of the account's hooks that send to our path."""
-    ours = [hook for hook in hooks if urlsplit(hook.url).path.endswith(path)]
+def hook_state(hooks: Iterable[AccountHook], paths: Sequence[str]) -> HookState:
+    """Return the state of the account's hooks that send to one of our paths: one for each token that is valid."""
+    ours = [hook for hook in hooks if urlsplit(hook.url).path.endswith(tuple(paths))]
     if not ours:
         return "missing"
     return "disabled" if all(hook.disabled for hook in ours) else "enabled"

@@ -1,6 +1,6 @@
 """A valid configuration in memory: sources, sinks, routes and limits, ready to use."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +20,7 @@ class Source:
     """An amoCRM account that sends hooks to us. An empty `account` accepts the hooks of every account."""
 
     name: str
-    token: SecretStr
+    tokens: tuple[SecretStr, ...]  # in the hook's address; the first is the one to give out
     account: Account
     ignore_users: frozenset[str]
     timezone: str
@@ -44,9 +44,12 @@ class Config:
     findings: tuple[Finding, ...] = ()  # what `check --strict` refuses
 
     @cached_property
-    def hook_tokens(self) -> Mapping[str, bytes]:
-        """The token in the hook's address, of each source."""
-        return {name: source.token.get_secret_value().encode() for name, source in self.sources.items()}
+    def hook_tokens(self) -> Mapping[str, Sequence[bytes]]:
+        """The tokens that may stand in the hook's address of each source; the first is the one to give out."""
+        return {
+            name: [token.get_secret_value().encode() for token in source.tokens]
+            for name, source in self.sources.items()
+        }
 
     def routes_of(self, source: str) -> tuple[Route, ...]:
         """Return the routes that a source's events may match, in the file's order."""

@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     RootModel,
     SecretStr,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -59,6 +60,16 @@ def _check_hook_token(token: SecretStr) -> SecretStr:
     return token
 
 
+HookTokens: TypeAlias = Annotated[
+    tuple[Annotated[SecretStr, AfterValidator(_check_hook_token)], ...],
+    BeforeValidator(one_or_many),
+    Field(min_length=1, max_length=5),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 5}]}
+    ),
+]
+
+
 class AccountSettings(Section):
     """The amoCRM account of a source. Hooks of another account are kept, marked refused, and not routed."""
 
@@ -70,8 +81,8 @@ class SourceSettings(Section):
     """An amoCRM account that sends to us, at POST /hooks/<name>/<token>."""
 
     type: Literal["amocrm"]
-    token: Annotated[SecretStr, AfterValidator(_check_hook_token)] = Field(
-        description="The secret part of the hook's address"
+    token: HookTokens = Field(
+        description="The secret part of the hook's address; while it is rotated a list: the new one, then the old one"
     )
     account: AccountSettings = Field(default_factory=AccountSettings)
     ignore_users: frozenset[IdText] = Field(frozenset(), description="Whose changes are not routed: breaks echo loops")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from relay.config.environment import SECRET_KEY
+from relay.config.findings import YamlPath
 from relay.config.report import Report
 from relay.config.sections import Sections
 from relay.config.variables import Substitution
@@ -43,9 +44,14 @@ def warn_about_weak_secrets(sections: Sections, substitution: Substitution, repo
     for path, secret in sections.secrets():
         if path in substitution.defaulted:
             variable = substitution.defaulted[path]
-            report.warn(path, f"{path[-1]} is a default that everybody can read: set {variable}")
+            report.warn(path, f"{_key_of(path)} is a default that everybody can read: set {variable}")
         elif path[0] in ("sources", "api_users") and len(secret.get_secret_value()) < _MIN_SECRET:
-            report.warn(path, f"{path[-1]} is easy to guess: use at least {_MIN_SECRET} random characters")
+            report.warn(path, f"{_key_of(path)} is easy to guess: use at least {_MIN_SECRET} random characters")
+
+
+def _key_of(path: YamlPath) -> str:
+    """Return the key of a value, also of one in a list."""
+    return next(part for part in reversed(path) if isinstance(part, str))
 
 
 def warn_about_missing_secret_key(sections: Sections, environ: Mapping[str, str], report: Report) -> None:

@@ -8,7 +8,7 @@ from relay.errors import ConfigError
 
 def hook_path(config: Config, source: str) -> str:
     """Return the path that a source's hooks are posted to. It contains the token: mask it in what is logged."""
-    return f"/hooks/{source}/{config.hook_tokens[source].decode()}"
+    return f"/hooks/{source}/{config.hook_tokens[source][0].decode()}"
 
 
 def hook_address(config: Config, source: str, relay_url: str) -> str:

@@ -194,6 +194,7 @@ class Counter:
     EVENT: Final = "event"  # source, name
     DELIVERY: Final = "delivery"  # sink, state (also "created")
     ATTEMPT: Final = "attempt"  # sink, outcome
+    REFUSED: Final = "refused"  # source ("" where there is none of that name), reason: hooks that got no receipt
     CLOSED: Final = "closed"  # sink: how often its gate was closed
     RETIRED: Final = "retired"  # receipts that retention removed
 

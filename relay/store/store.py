@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from relay.model import CompletedLookup, Delivery, DeliveryState, Receipt, RoutedReceipt
 from relay.store.commands import run_command
-from relay.store.keys import INBOX, JOBS, Keys, sink_queue
+from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
 from relay.store.operator_decision import apply_operator_decision
 from relay.store.records import Accepted, Claim, Hook, Job, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts
@@ -157,6 +157,13 @@ class Store:
     async def clear_bell(self, queue: str) -> None:
         """Delete a bell: its message was received, or could not be published."""
         await run_command(self.client.delete(self.keys.bell(queue)))
+
+    async def count_refused(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Add up refused hooks, by source ("" where there is none of that name) and reason."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for (source, reason), n in counts.items():
+                pipe.hincrby(self.keys.stats, f"{Counter.REFUSED}|{source}|{reason}", n)
+            await run_command(pipe.execute())
 
     async def register_sinks(self, sinks: Mapping[str, str]) -> None:
         """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan."""

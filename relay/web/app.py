@@ -29,6 +29,7 @@ from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, G
 from relay.web.health import healthz, readyz
 from relay.web.ingress import HookEndpoint
 from relay.web.metrics import metrics
+from relay.web.refusals import HookRefusals
 from relay.web.store_monitor import StoreMonitor
 
 Lifespan: TypeAlias = Callable[[Router], contextlib.AbstractAsyncContextManager[None]]
@@ -48,9 +49,10 @@ def create() -> Router:
     monitor = StoreMonitor(reader.client, reader.keys, SharedState(reader.client, settings.namespace), live)
     commit = GroupCommit(store, Ringer(celery, store), monitor.full)
     # Hooks come first and bypass the middleware, which costs as much as everything else about taking one.
-    hooks = Route("/hooks/{source}/{token}", HookEndpoint(lambda: live.config, commit))
+    refusals = HookRefusals(store)
+    hooks = Route("/hooks/{source}/{token}", HookEndpoint(lambda: live.config, commit, refusals))
     others = Mount("/", _other_endpoints(settings, live, reader, monitor))
-    return Router(routes=[hooks, others], lifespan=_lifespan(live, monitor, commit, store, reader))
+    return Router(routes=[hooks, others], lifespan=_lifespan(live, monitor, commit, refusals, store, reader))
 
 
 def _connect_store(url: str, namespace: str) -> Store:
@@ -78,7 +80,9 @@ def _other_endpoints(settings: ProcessSettings, live: LiveConfig, reader: Reader
     )
 
 
-def _lifespan(live: LiveConfig, monitor: StoreMonitor, commit: GroupCommit, store: Store, reader: Reader) -> Lifespan:
+def _lifespan(
+    live: LiveConfig, monitor: StoreMonitor, commit: GroupCommit, refusals: HookRefusals, store: Store, reader: Reader
+) -> Lifespan:
     """Return what starts the background tasks with the application, and stops them with it."""
 
     @contextlib.asynccontextmanager
@@ -87,11 +91,12 @@ def _lifespan(live: LiveConfig, monitor: StoreMonitor, commit: GroupCommit, stor
         durability, problem = str(monitor.durability), monitor.problem
         log.info("web.started", config=live.config.version, durability=durability, problem=problem)
         freeze_startup_objects()
-        tasks = [asyncio.create_task(commit.run()), asyncio.create_task(monitor.run())]
+        tasks = [asyncio.create_task(work) for work in (commit.run(), monitor.run(), refusals.run())]
         yield
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=1)  # the store's client may swallow a cancellation
+        await refusals.flush()
         await store.client.aclose()
         await reader.client.aclose()
 

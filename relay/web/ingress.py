@@ -10,11 +10,18 @@ from starlette.types import Receive, Scope, Send
 from relay.amocrm.events import carries_change_time
 from relay.config.config import Config
 from relay.errors import StoreUnavailable
-from relay.logs import log
 from relay.store.body import digest
 from relay.store.records import Hook
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, GroupCommit
 from relay.web.json_response import send_encoded, send_json
+from relay.web.refusals import (
+    NOT_A_POST,
+    STORE_UNAVAILABLE,
+    TOO_LARGE,
+    UNKNOWN_SOURCE,
+    WRONG_TOKEN,
+    HookRefusals,
+)
 
 MAX_HEADER = 200  # characters of a header that are kept
 _KEPT_HEADERS = {name.encode(): name for name in ("content-type", "content-length", "user-agent", "x-amocrm-requestid")}
@@ -33,26 +40,30 @@ class ClientGoneError(Exception):
 class HookEndpoint:
     """The endpoint `POST /hooks/{source}/{token}`, as an ASGI application."""
 
-    def __init__(self, config: Callable[[], Config], commit: GroupCommit) -> None:
+    def __init__(self, config: Callable[[], Config], commit: GroupCommit, refusals: HookRefusals) -> None:
         self._config = config
         self._commit = commit
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         started_at = time.monotonic()
-        if scope["method"] != "POST":
-            await send_json(send, 405, {"error": "amoCRM hooks are POST requests"}, {"allow": "POST"})
-            return
         source, token = scope["path_params"]["source"], scope["path_params"]["token"]
         config = self._config()
+        known = source in config.sources
         if not _is_hook_token(config, source, token):
+            self._refusals.add(WRONG_TOKEN if known else UNKNOWN_SOURCE, source, known=known)
             await send_json(send, 404, {"error": "no such hook address: check the source's name and its token"})
+            return
+        if scope["method"] != "POST":
+            self._refusals.add(NOT_A_POST, source, method=scope["method"])
+            await send_json(send, 405, {"error": "amoCRM hooks are POST requests"}, {"allow": "POST"})
             return
         headers = _kept_headers(scope["headers"])
         try:
             body = await _read_body(receive, config.ingress.max_body, headers.get("content-length", ""))
         except BodyTooLargeError:
-            log.warning("receipt.refused", source=source, reason="too large", limit=config.ingress.max_body)
+            self._refusals.add(TOO_LARGE, source, limit=config.ingress.max_body)
             error = {"error": f"the body is over {config.ingress.max_body} bytes"}
             await send_json(send, 413, error, {"connection": "close"})
             return
@@ -64,7 +75,7 @@ class HookEndpoint:
         try:
             id, duplicate = await self._commit.put(hook, started_at)
         except StoreUnavailable as error:
-            log.error("receipt.refused", source=hook.source, reason=str(error), bytes=len(hook.body))
+            self._refusals.add(STORE_UNAVAILABLE, hook.source, error=str(error), bytes=len(hook.body))
             await send_json(send, 503, {"error": "the store cannot take it now; send it again"}, {"retry-after": "5"})
             return
         await send_encoded(send, 202, b'{"receipt":"%b","duplicate":%b}' % (id.encode(), _JSON_BOOL[duplicate]))
@@ -75,8 +86,9 @@ class HookEndpoint:
 def _is_hook_token(config: Config, source: str, token: str) -> bool:
     """Compare in constant time, also where the source does not exist."""
     known = config.hook_tokens.get(source)
-    equal = hmac.compare_digest(known or _NO_TOKEN, token.encode())
-    return equal and known is not None
+    # All of them are compared, also after one that is equal.
+    equal = [hmac.compare_digest(one, token.encode()) for one in known or (_NO_TOKEN,)]
+    return known is not None and any(equal)
 
 
 def _kept_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -24,6 +24,7 @@ Counters: TypeAlias = dict[tuple[str, ...], int]
 
 _COUNTERS = {
     Counter.RECEIPT: ("relay_receipts", "Hooks by what became of them", ("source", "state")),
+    Counter.REFUSED: ("relay_hooks_refused", "Hooks that got no receipt, by why", ("source", "reason")),
     Counter.EVENT: ("relay_events", "Events by name", ("source", "event")),
     Counter.DELIVERY: ("relay_deliveries", "Deliveries by the states they reached", ("sink", "state")),
     Counter.ATTEMPT: ("relay_attempts", "Attempts by outcome", ("sink", "outcome")),

@@ -90,4 +90,4 @@ def hook(url: str, disabled: bool = False) -> AccountHook:
     ],
 )  # fmt: skip
 def test_our_hook_is_the_one_that_leads_to_our_path(hooks, state):
-    assert hook_state(hooks, "/hooks/acme/token") == state
+    assert hook_state(hooks, ["/hooks/acme/new", "/hooks/acme/token"]) == state
