@@ -7,8 +7,8 @@
 | `CELERY_BROKER_URL` | the broker of the bells | the store |
 | `RELAY_REDIS_TLS` | `verify` certificates of `rediss://`, or `insecure` for self-signed ones (Heroku) | verify |
 | `RELAY_NAMESPACE` | prefix of every key, so that two relays can share one server | relay |
-| `PORT`, `WEB_CONCURRENCY` | the web process | 8000, 1 |
-| `RELAY_ADMIN_TOKEN` | opens the operator's pages | none: they stay closed |
+| `RELAY_HOST`, `PORT`, `WEB_CONCURRENCY` | the web process | 0.0.0.0, 8000, 1 |
+| `RELAY_ADMIN_TOKEN` | opens /metrics and the detail of /readyz to other machines | none: this machine only |
 | `RELAY_SECRET_KEY` | encrypts amoCRM's OAuth tokens in the store; 32 characters or more | none: no OAuth |
 | `RELAY_DURABILITY` | `strict` refuses a store that may lose what it confirmed, `warn` only warns | warn |
 | `RELAY_LOG` | `console` or `json` | console on a terminal |
@@ -31,6 +31,7 @@ from relay.errors import ConfigError
 
 SECRET_KEY = "RELAY_SECRET_KEY"
 _MIN_KEY_LENGTH = 32
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")  # a name or IPv4 address, or an IPv6 one
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
@@ -47,6 +48,7 @@ class ProcessSettings:
     redis_url: str | None = field(repr=False)
     broker_url: str | None = field(repr=False)
     namespace: str
+    host: str
     port: int
     web_concurrency: int
     admin_token: SecretStr | None
@@ -71,6 +73,7 @@ class ProcessSettings:
             redis_url=redis_url,
             broker_url=read.address("CELERY_BROKER_URL", insecure) or redis_url,
             namespace=read.namespace("RELAY_NAMESPACE", "relay"),
+            host=read.host("RELAY_HOST", "0.0.0.0"),
             port=read.number("PORT", 65535) or 8000,
             web_concurrency=read.number("WEB_CONCURRENCY", 256) or 1,
             admin_token=SecretStr(admin_token) if admin_token else None,
@@ -113,6 +116,14 @@ class _VariableReader:
             return int(text)
         self.problems.append(f"{name}: {format_value(text)} is not a number from 1 to {maximum}")
         return None
+
+    def host(self, name: str, default: str) -> str:
+        text = self.text(name) or default
+        if not _HOST.fullmatch(text):
+            self.problems.append(
+                f"{name}: {format_value(text)} is not an address to listen on, such as 127.0.0.1 or ::"
+            )
+        return text
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         text = self.text(name) or default

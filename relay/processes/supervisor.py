@@ -46,7 +46,8 @@ class Processes:
         addresses = {"RELAY_SANDBOX_URL": self.sandbox_url, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
         if self.store is not None:
             addresses["REDIS_URL"] = self.store.url
-        self.environ: Mapping[str, str] = {**environ, **addresses}
+        # Whoever wants the other machines of the network to reach it says so.
+        self.environ: Mapping[str, str] = {"RELAY_HOST": "127.0.0.1", **environ, **addresses}
 
     @property
     def url(self) -> str:

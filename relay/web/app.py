@@ -1,4 +1,4 @@
-"""Compose the web process: `uvicorn --factory relay.web.app:create`."""
+"""Compose the web application, which `relay.web.server` serves."""
 
 import asyncio
 import contextlib
@@ -29,6 +29,7 @@ from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, G
 from relay.web.health import healthz, readyz
 from relay.web.ingress import HookEndpoint
 from relay.web.metrics import metrics
+from relay.web.operator_access import OperatorAccess
 from relay.web.refusals import HookRefusals
 from relay.web.store_monitor import StoreMonitor
 
@@ -65,11 +66,12 @@ def _connect_store(url: str, namespace: str) -> Store:
 
 
 def _other_endpoints(settings: ProcessSettings, live: LiveConfig, reader: Reader, monitor: StoreMonitor) -> Starlette:
+    access = OperatorAccess(settings.admin_token)
     return Starlette(
         routes=[
             Route("/healthz", healthz),
-            Route("/readyz", readyz(monitor, live, strict=settings.durability == "strict")),
-            Route("/metrics", metrics(reader, live, monitor)),
+            Route("/readyz", readyz(monitor, live, access, strict=settings.durability == "strict")),
+            Route("/metrics", access.required(metrics(reader, live, monitor))),
             *subscriptions.routes(
                 lambda: live.config,
                 Subscriptions(reader.client, settings.namespace),

@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse
 
 from relay.accounts.source_health import SourceHealth
 from relay.live_config import LiveConfig
+from relay.web.operator_access import OperatorAccess
 from relay.web.store_monitor import StoreMonitor
 
 
@@ -15,24 +16,31 @@ def healthz(_: Request) -> JSONResponse:
     return JSONResponse({"status": "alive"})
 
 
-def readyz(monitor: StoreMonitor, live: LiveConfig, *, strict: bool) -> Callable[[Request], JSONResponse]:
-    """Make the endpoint that answers 200 where hooks can be taken, else 503, and lists what stands in the way.
+def readyz(
+    monitor: StoreMonitor, live: LiveConfig, access: OperatorAccess, *, strict: bool
+) -> Callable[[Request], JSONResponse]:
+    """Make the endpoint that answers 200 where hooks can be stored, else 503; operators also get the detail.
 
-    `strict`: only a store that writes to disk before it answers will do.
+    Anything else that is wrong is detail in a 200: platforms stop a web process that is not ready, and hooks would be
+    lost. `strict`: only a store that writes to disk before it answers will do.
     """
 
-    def answer(_: Request) -> JSONResponse:
+    def answer(request: Request) -> JSONResponse:
         problems = _problems(monitor, strict=strict)
-        body = {
-            "status": "unready" if problems else "ready",
-            "problems": problems,
-            "store": _format_store(monitor),
-            "sources": {name: _format_source(health) for name, health in monitor.sources.items()},
-            "config": {"version": live.config.version, "error": live.error},
-        }
-        return JSONResponse(body, 503 if problems else 200)
+        status: dict[str, object] = {"status": "unready" if problems else "ready"}
+        detail = _detail(monitor, live, problems) if access.allows(request) else {}
+        return JSONResponse({**status, **detail}, 503 if problems else 200)
 
     return answer
+
+
+def _detail(monitor: StoreMonitor, live: LiveConfig, problems: list[str]) -> dict[str, object]:
+    return {
+        "problems": problems,
+        "store": _format_store(monitor),
+        "sources": {name: _format_source(health) for name, health in monitor.sources.items()},
+        "config": {"version": live.config.version, "error": live.error},
+    }
 
 
 def _problems(monitor: StoreMonitor, *, strict: bool) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import uvicorn
 
-from relay.cli.web import KEEP_ALIVE_SECONDS
 from relay.processes.ports import free_port
+from relay.web.server import KEEP_ALIVE_SECONDS
 
 
 class RecordedRequest(NamedTuple):

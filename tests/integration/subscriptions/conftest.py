@@ -57,7 +57,7 @@ class Api:
 
 @pytest.fixture(scope="session")
 def web(server, tmp_path_factory) -> Iterator[Api]:
-    """Start `uvicorn relay.web.app:create` as the Procfile's web process does."""
+    """Start the web process as the Procfile does."""
     folder = tmp_path_factory.mktemp("web")
     (folder / "relay.yaml").write_text(CONFIG)
     port = free_port()
@@ -69,7 +69,7 @@ def web(server, tmp_path_factory) -> Iterator[Api]:
         "RELAY_NAMESPACE": NAMESPACE,
         "RELAY_LOG": "json",
     }
-    command = [*(sys.executable, "-m", "uvicorn", "--factory", "relay.web.app:create", "--no-access-log")]
+    command = [sys.executable, "-m", "relay.web.server", "--host", "127.0.0.1"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, "--port", str(port)], env=environ, stdout=log, stderr=log)
         try:

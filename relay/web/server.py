@@ -1,0 +1,189 @@
+"""Serve the web application: `python -m relay.web.server --host HOST --port PORT [--workers N]`.
+
+uvicorn does the serving. What is added is an orderly end: nobody who was let in is left without an answer. uvicorn's
+own parent of several processes keeps the listening socket open until the last of them has ended, so the system goes on
+accepting connections that nobody will read; and each of its servers cuts the connections that were accepted just now.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.resources import files
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+GRACE_SECONDS: Final = 15  # in which a process answers the requests that it has read
+# Longer than proxies keep their idle connections (Heroku's router 90 s, nginx 60 s): one that is closed by us just as a
+# proxy sends a hook into it is a 502 to amoCRM.
+KEEP_ALIVE_SECONDS: Final = 100
+FIRST_REQUEST_SECONDS: Final = 0.5  # at the end, for the request of a connection that was accepted just now
+_POLL_SECONDS: Final = 0.02
+_RESTART_SECONDS: Final = 1.0
+_BACKLOG: Final = 2048
+
+
+class OrderlyServer(uvicorn.Server):
+    """A uvicorn server that answers, at its end, whatever the system has accepted for it.
+
+    `parent`: the read end of a pipe; the server ends in order when the other end is closed.
+    """
+
+    def __init__(self, config: uvicorn.Config, parent: int | None = None) -> None:
+        super().__init__(config)
+        self._parent = parent
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start serving, and watch the parent."""
+        await super().startup(sockets)
+        if self._parent is not None:
+            asyncio.get_running_loop().add_reader(self._parent, self._parent_ended)
+
+    def _parent_ended(self) -> None:
+        assert self._parent is not None
+        asyncio.get_running_loop().remove_reader(self._parent)
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, let every open connection send the request that is on its way, then end as uvicorn does."""
+        # Each response says that it is the last of its connection.
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        await self._accept_last(sockets or [])
+        deadline = time.monotonic() + FIRST_REQUEST_SECONDS
+        while self.server_state.connections and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_SECONDS)  # uvicorn has no event for it
+        await super().shutdown([])
+
+    async def _accept_last(self, sockets: Sequence[socket.socket]) -> None:
+        """Close the listening sockets, but first take what the system has accepted: it would be reset."""
+        last = [listening.dup() for listening in sockets]
+        for server in self.servers:
+            server.close()
+        accepted: list[socket.socket] = []
+        for listening in last:
+            listening.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    accepted.append(listening.accept()[0])
+            listening.close()
+        loop = asyncio.get_running_loop()
+        for connection in accepted:
+            await loop.connect_accepted_socket(self._make_protocol, connection)
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def serve(listening: socket.socket, parent: int | None = None) -> None:
+    """Serve the application on a listening socket until a signal, or the end of the parent."""
+    config = uvicorn.Config(
+        "relay.web.app:create",
+        factory=True,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        # The file says only {"version": 1}: uvicorn's own lines go through our format.
+        log_config=str(files("relay.web") / "logging.json"),
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+    OrderlyServer(config, parent).run([listening])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    info = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listening = socket.socket(info[0], info[1])
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(info[4])
+    listening.listen(_BACKLOG)
+    return listening
+
+
+class WebProcesses:
+    """Several processes that accept from one listening socket. One that ends by itself is started again."""
+
+    def __init__(self, listening: socket.socket, count: int) -> None:
+        self._listening = listening
+        self._count = count
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._stopping = False
+        self._restart_at = 0.0  # monotonic seconds: one that ends at once is not started again and again
+        # The children read its end as ours: it stays open while we live.
+        self._parent_end, self._own_end = os.pipe()
+
+    def run(self) -> int:
+        """Run the processes until SIGTERM or SIGINT; return the exit status."""
+        woken, waking = socket.socketpair()
+        for end in (woken, waking):
+            end.setblocking(False)
+        signal.set_wakeup_fd(waking.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, self._stop if number != signal.SIGCHLD else lambda *_: None)
+        self._children = [self._start() for _ in range(self._count)]
+        while not self._stopping:
+            select.select([woken], [], [], _RESTART_SECONDS)
+            with contextlib.suppress(BlockingIOError):
+                woken.recv(4096)
+            self._restart_ended()
+        ends = [child.wait() for child in self._children]
+        return 0 if set(ends) <= {0, -signal.SIGTERM} else 1  # uvicorn ends by the signal that it was sent
+
+    def _restart_ended(self) -> None:
+        for at, child in enumerate(self._children):
+            if not self._stopping and child.poll() is not None and time.monotonic() >= self._restart_at:
+                sys.stderr.write(f"web process {child.pid} ended with status {child.returncode}: starting another\n")
+                self._children[at] = self._start()
+                self._restart_at = time.monotonic() + _RESTART_SECONDS
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        listening = self._listening.fileno()
+        command = [sys.executable, "-m", "relay.web.server", "--fd", str(listening), "--parent", str(self._parent_end)]
+        return subprocess.Popen(command, pass_fds=(listening, self._parent_end), start_new_session=True)
+
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._stopping:
+            return
+        self._stopping = True
+        self._listening.close()  # first: only those who can answer accept
+        for child in self._children:
+            child.terminate()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve as the arguments say; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m relay.web.server")
+    parser.add_argument("--host", default="0.0.0.0")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--workers", type=int, default=1, help="processes that accept from one socket")
+    parser.add_argument("--fd", type=int, help="a listening socket that is open already")
+    parser.add_argument("--parent", type=int, help="a pipe: the process ends when its other end is closed")
+    asked = parser.parse_args(arguments)
+    try:
+        listening = socket.socket(fileno=asked.fd) if asked.fd is not None else listen(asked.host, asked.port)
+    except OSError as error:
+        where = f"file descriptor {asked.fd}" if asked.fd is not None else f"{asked.host}:{asked.port}"
+        sys.stderr.write(f"cannot listen on {where}: {error.strerror or error}\n")
+        return 1
+    if asked.workers > 1:
+        return WebProcesses(listening, asked.workers).run()
+    serve(listening, asked.parent)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
