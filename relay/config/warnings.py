@@ -42,11 +42,13 @@ def _texts(value: object) -> Iterator[str]:
 def warn_about_weak_secrets(sections: Sections, substitution: Substitution, report: Report) -> None:
     """Warn about secrets that everybody can read, and about short ones of hooks and API users."""
     for path, secret in sections.secrets():
-        if path in substitution.defaulted:
-            variable = substitution.defaulted[path]
-            report.warn(path, f"{_key_of(path)} is a default that everybody can read: set {variable}")
+        key = _key_of(path)
+        # One token is read as a list of one: the file has it at the key itself.
+        variable = substitution.defaulted.get(path) or substitution.defaulted.get(path[: path.index(key) + 1])
+        if variable is not None:
+            report.warn(path, f"{key} is a default that everybody can read: set {variable}")
         elif path[0] in ("sources", "api_users") and len(secret.get_secret_value()) < _MIN_SECRET:
-            report.warn(path, f"{_key_of(path)} is easy to guess: use at least {_MIN_SECRET} random characters")
+            report.warn(path, f"{key} is easy to guess: use at least {_MIN_SECRET} random characters")
 
 
 def _key_of(path: YamlPath) -> str:

@@ -16,6 +16,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         redis_url=None,
         broker_url=None,
         namespace="relay",
+        host="0.0.0.0",
         port=8000,
         web_concurrency=1,
         admin_token=None,
@@ -32,6 +33,7 @@ def test_everything_can_be_set() -> None:
         REDIS_URL="redis://store:6379/1",
         CELERY_BROKER_URL="redis://broker:6379/2",
         RELAY_NAMESPACE="test-7",
+        RELAY_HOST="::1",
         PORT="5000",
         WEB_CONCURRENCY="4",
         RELAY_ADMIN_TOKEN="open sesame",
@@ -102,3 +104,14 @@ def test_self_signed_certificates_can_be_accepted_for_addresses_that_others_writ
     """Heroku sets REDIS_URL itself, without a parameter."""
     found = settings(REDIS_URL="rediss://:p@store:6380", RELAY_REDIS_TLS="insecure")
     assert found.redis_url == found.broker_url == "rediss://:p@store:6380?ssl_cert_reqs=none"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "fe80::1", "localhost", "relay.internal"])
+def test_the_web_process_listens_on_an_address_or_a_name(host: str) -> None:
+    assert settings(RELAY_HOST=host).host == host
+
+
+@pytest.mark.parametrize("host", ["http://0.0.0.0", "127.0.0.1:8000x", "a b", "[::]", "*"])
+def test_what_is_no_address_to_listen_on_is_said_to_be_none(host: str) -> None:
+    with pytest.raises(ConfigError, match=r"RELAY_HOST: .* is not an address to listen on, such as 127\.0\.0\.1 or ::"):
+        settings(RELAY_HOST=host)

@@ -38,7 +38,7 @@ def load(path: Path, **environ: str) -> Config:
 
 def test_the_default_needs_no_variable() -> None:
     config = load(DEFAULT)
-    assert config.hook_tokens == {"demo": b"demo-token"}
+    assert config.hook_tokens == {"demo": [b"demo-token"]}
     assert [route.name for route in config.routes_for("demo", frozenset({"status_lead"}))] == [
         "invoice for a won deal",
         "stage change text message",

@@ -68,11 +68,11 @@ def names(config: Config, source: str, *events: str) -> list[str]:
 
 def test_a_source_is_an_account_of_amocrm(config: Config) -> None:
     source = config.sources["acme"]
-    assert (source.name, source.token.get_secret_value()) == ("acme", "hush-hush-token")
+    assert source.name == "acme"
     assert source.account == Account(id="7039099", subdomain="acme")
     assert source.ignore_users == {"504141", "17"}
     assert source.timezone == "Europe/Moscow"
-    assert config.hook_tokens == {"acme": b"hush-hush-token", "beta": b"beta-token"}
+    assert config.hook_tokens == {"acme": [b"hush-hush-token"], "beta": [b"beta-token"]}
 
 
 def test_what_is_not_said_has_a_default(config: Config) -> None:
@@ -214,3 +214,17 @@ LINES = st.sampled_from([*WHOLE.splitlines(), "", "  - x", "a: [", "<<: *a", "&a
 @given(st.one_of(st.text(), st.lists(LINES, max_size=40).map("\n".join)))
 def test_any_text_is_loaded_or_refused(load_text: Load, text: str) -> None:
     assert all(line.startswith("f:") for line in refused(load_text, text).splitlines())
+
+
+def test_a_token_that_is_changed_is_a_list_each_of_which_is_checked(load_text: Load) -> None:
+    text = """
+sources:
+  acme: {type: amocrm, token: ["${NEW:-a-default-token}", "short", "the old one"]}
+"""
+    with pytest.raises(ConfigError, match=r"f:3:\d+: .*1 to 256 of A-Z a-z 0-9"):
+        load_text(text)
+    found = load_text(text.replace("the old one", "the-old-one"))
+    assert found.hook_tokens == {"acme": [b"a-default-token", b"short", b"the-old-one"]}
+    said = [finding.message for finding in found.findings]
+    assert any("token is a default that everybody can read: set NEW" in message for message in said)
+    assert any("token is easy to guess" in message for message in said)

@@ -33,7 +33,7 @@ def watcher(file: Path, load: Callable[[], Config]) -> ConfigWatcher:
 
 
 def token(watcher: ConfigWatcher) -> str:
-    return watcher.current.sources["acme"].token.get_secret_value()
+    return watcher.current.sources["acme"].tokens[0].get_secret_value()
 
 
 def settle(watcher: ConfigWatcher) -> Config | None:
