@@ -6,12 +6,14 @@ finds nothing to do. So these settings rather lose a message than block.
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu import Producer, Queue
 
+from relay import broker_transport
 from relay.config.store_address import broker_options
 from relay.errors import StoreUnavailable
 from relay.logs import log
@@ -20,10 +22,12 @@ from relay.store.store import Store
 
 ROUTE, DRAIN, RUN_JOBS = "relay.route", "relay.drain", "relay.jobs"
 PUBLISH_SECONDS = 3
+REPEAT_SECONDS = 1  # a publish that failed later than this has cost its thread enough time
 
 
 def broker_settings(url: str, namespace: str) -> dict[str, Any]:
     """Return the Celery settings that web and workers share."""
+    broker_transport.register()
     address, tls = broker_options(url)
     return {
         "broker_url": address,
@@ -67,21 +71,34 @@ class Ringer:
         failed = []
         for queue in queues:
             try:
-                await asyncio.to_thread(self._publish, queue)
+                await asyncio.to_thread(self._publish_or_repeat, queue)
             except Exception as error:  # noqa: BLE001  whatever the broker's client raises, a ticker will ring
                 log.warning("bell.failed", queue=queue, error=type(error).__name__)
                 failed.append(queue)
                 await self._clear(queue)
         return failed
 
-    def _publish(self, queue: str) -> None:
-        with self._publishing:
-            if queue == INBOX:
-                self._app.send_task(ROUTE)
-            elif queue == JOBS:
-                self._app.send_task(RUN_JOBS)
-            else:
-                self._app.send_task(DRAIN, args=(queue,))
+    def _publish_or_repeat(self, queue: str) -> None:
+        """Publish; where a connection was lost, or led to a server that is a replica now, once more over a new one."""
+        with self._publishing, self._app.producer_or_acquire() as producer:
+            began = time.monotonic()
+            try:
+                self._publish(queue, producer)
+            except Exception:
+                if time.monotonic() - began > REPEAT_SECONDS:
+                    raise
+                connection = producer.connection
+                connection.collect()
+                producer.revive(connection)
+                self._publish(queue, producer)
+
+    def _publish(self, queue: str, producer: Producer) -> None:
+        if queue == INBOX:
+            self._app.send_task(ROUTE, producer=producer)
+        elif queue == JOBS:
+            self._app.send_task(RUN_JOBS, producer=producer)
+        else:
+            self._app.send_task(DRAIN, args=(queue,), producer=producer)
 
     async def _clear(self, queue: str) -> None:
         try:

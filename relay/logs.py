@@ -86,6 +86,9 @@ def _configure_standard_library(exceptions: Sequence[Processor], render: Process
         server.propagate = True
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)  # else two lines for every bell
+    # Else a line for every attempt to reach the broker: `broker.away` and `broker.back` say it once.
+    logging.getLogger("celery.worker.consumer.consumer").setLevel(logging.CRITICAL)
+    logging.getLogger("celery.worker.consumer.connection").setLevel(logging.WARNING)
     logging.captureWarnings(True)
 
 

@@ -33,7 +33,9 @@ app.conf.update(
     worker_hijack_root_logger=False,  # all logs have one format
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # until the store is back
-    worker_cancel_long_running_tasks_on_connection_loss=False,  # tasks are bounded and repeatable
+    broker_channel_error_retry=True,  # what a replica or a full server answers must not end the worker
+    worker_consumer="workers.consumer:Consumer",
+    worker_cancel_long_running_tasks_on_connection_loss=True,  # of those with late acks: none
 )
 process = WorkerProcess(settings, app)
 

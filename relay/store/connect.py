@@ -1,22 +1,32 @@
 """Open connections to the store."""
 
-from typing import Any
+import asyncio
+import builtins
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Self, TypeVar
 
 import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError, MasterDownError, ReadOnlyError, TimeoutError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from relay.config.store_address import redis_options
 
 CONNECT_SECONDS = 1.5
+_NO_MASTER: Final = (ReadOnlyError, MasterDownError)  # what a server answers that is a replica now
+T = TypeVar("T")
 
 
 def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
-    """Return a client that waits `answer_seconds` for an answer and repeats nothing by itself.
+    """Return a client that waits `answer_seconds` for an answer.
 
-    Scripts are harmless to repeat, but only the caller knows for how long it may be tried.
+    A call whose connection was closed, or leads to a server that is no master any more, is repeated once within that
+    time over a new connection: a store may close what is idle, and its name may mean another server since. All calls
+    are harmless to repeat. More is not repeated here: only the caller knows for how long it may be tried.
     """
     address, tls = redis_options(url)
     pool = BlockingConnectionPool.from_url(
@@ -27,10 +37,56 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
         socket_timeout=answer_seconds,
         socket_connect_timeout=min(CONNECT_SECONDS, answer_seconds),
         health_check_interval=0,
-        retry=Retry(NoBackoff(), 0),
+        # While it listens for these, redis-py takes a connection that the server has closed for a good one.
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
+    pool.connection_kwargs["retry"] = RepeatOnce(answer_seconds, lambda: drop_connections(pool))
     pool.connection_class = _packing(pool.connection_class)
     return Redis.from_pool(pool)
+
+
+async def drop_connections(pool: ConnectionPool) -> None:
+    """Close all connections, so that the store's name is resolved again; those in use when their call has ended."""
+    await pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]  # redis-py leaves it so
+    await pool.disconnect(inuse_connections=False)
+
+
+class RepeatOnce(Retry):
+    """Repeats a call once, for as long as its caller waits. Without state: all connections of a pool share it."""
+
+    def __init__(self, patience_seconds: float, drop: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(NoBackoff(), 1, (ConnectionError, *_NO_MASTER))
+        self._patience_seconds = patience_seconds
+        self._drop = drop
+
+    def __deepcopy__(self, _: dict[int, object]) -> Self:
+        return self  # every connection asks for a copy of its own
+
+    async def call_with_retry(
+        self,
+        do: Callable[[], Awaitable[T]],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> T:
+        """Call `do`, and once more where that may help; `fail` closes the connection."""
+        began = time.monotonic()
+        try:
+            return await do()
+        except (ConnectionError, *_NO_MASTER) as error:
+            if is_retryable is not None and not is_retryable(error):
+                raise
+            if isinstance(error, _NO_MASTER):
+                await self._drop()
+            await (fail(error, 1) if with_failure_count else fail(error))
+            left = self._patience_seconds - (time.monotonic() - began)
+            if left <= 0:
+                raise
+        try:
+            async with asyncio.timeout(left):
+                return await do()
+        except builtins.TimeoutError as error:
+            raise TimeoutError("no answer in time over a new connection") from error
 
 
 def _packing(kind: type[AbstractConnection]) -> type[AbstractConnection]:

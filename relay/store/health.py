@@ -1,6 +1,7 @@
 """Examine the store: what it survives, how full it is, whether it can be written to."""
 
 import time
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -8,6 +9,7 @@ from redis.exceptions import ResponseError
 from relay.errors import StoreUnavailable
 from relay.model import Record
 from relay.store.commands import run_command
+from relay.store.connect import drop_connections
 
 FULL_AT = 0.85  # of maxmemory: deliveries must still have room to finish
 _EVERYSEC_MS = 150  # a WAITAOF slower than this waited for the second to end
@@ -52,7 +54,7 @@ async def read_durability(client: Redis, probe_key: str) -> Durability:
     The timing is less reliable: Valkey 9.1 with everysec answers WAITAOF before it has synced.
     Raises StoreUnavailable.
     """
-    replication, memory = await run_command(client.info("replication")), await run_command(client.info("memory"))
+    replication, memory = await _read_replication(client), await run_command(client.info("memory"))
     if replication.get("role") != "master":
         raise StoreUnavailable("the store is a replica: it takes no writes; give REDIS_URL the master's address")
     grade = await run_command(_grade(client, probe_key))
@@ -61,6 +63,18 @@ async def read_durability(client: Redis, probe_key: str) -> Durability:
         replicas=int(replication.get("connected_slaves", 0)),
         policy=str(memory.get("maxmemory_policy", "unknown")),
     )
+
+
+async def _read_replication(client: Redis) -> dict[str, Any]:
+    """Ask the server for its role; where that is a replica, once more over new connections.
+
+    After a failover the store's name means another server, and a replica goes on answering reads.
+    """
+    replication: dict[str, Any] = await run_command(client.info("replication"))
+    if replication.get("role") != "master":
+        await drop_connections(client.connection_pool)
+        replication = await run_command(client.info("replication"))
+    return replication
 
 
 async def _grade(client: Redis, probe_key: str) -> str:

@@ -1,0 +1,66 @@
+"""A port of this machine before a store, as a name service or a platform puts one there: it may move, or speak TLS."""
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from relay.processes.ports import free_port
+
+
+class StoreFront:
+    """Passes connections on to a store's unix socket; those that stand stay where they are when `socket` changes."""
+
+    def __init__(self, socket: Path) -> None:
+        self.socket = socket
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        """The value for REDIS_URL."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Copy in both directions until both sides have ended."""
+        store_reader, store_writer = await asyncio.open_unix_connection(str(self.socket))
+        try:
+            await asyncio.gather(_copy(reader, store_writer), _copy(store_reader, writer))
+        finally:
+            store_writer.close()
+            writer.close()
+
+
+@contextmanager
+def store_front(socket: Path, tls: ssl.SSLContext | None = None) -> Iterator[StoreFront]:
+    """Run a front in a thread."""
+    front, loop = StoreFront(socket), asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(front.pass_on, "127.0.0.1", front.port, ssl=tls))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield front
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        loop.run_until_complete(_cancel_all())
+        loop.close()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy until one side ends, however it ends, then end the other."""
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+async def _cancel_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
