@@ -9,6 +9,7 @@
 | `RELAY_NAMESPACE` | prefix of every key, so that two relays can share one server | relay |
 | `RELAY_HOST`, `PORT`, `WEB_CONCURRENCY` | the web process | 0.0.0.0, 8000, 1 |
 | `RELAY_ADMIN_TOKEN` | opens /metrics and the detail of /readyz to other machines | none: this machine only |
+| `HIREFIRE_TOKEN` | opens /hirefire/<token>/info, which HireFire scales workers by | none: 404 |
 | `RELAY_SECRET_KEY` | encrypts amoCRM's OAuth tokens in the store; 32 characters or more | none: no OAuth |
 | `RELAY_DURABILITY` | `strict` refuses a store that may lose what it confirmed, `warn` only warns | warn |
 | `RELAY_LOG` | `console` or `json` | console on a terminal |
@@ -52,6 +53,7 @@ class ProcessSettings:
     port: int
     web_concurrency: int
     admin_token: SecretStr | None
+    hirefire_token: SecretStr | None
     secret_key: SecretStr | None
     durability: Literal["warn", "strict"]
     log: Literal["console", "json"]
@@ -66,7 +68,7 @@ class ProcessSettings:
         read = _VariableReader(environ)
         insecure = read.choice("RELAY_REDIS_TLS", ("verify", "insecure"), "verify") == "insecure"
         redis_url = read.address("REDIS_URL", insecure)
-        admin_token = read.text("RELAY_ADMIN_TOKEN")
+        admin_token, hirefire_token = read.text("RELAY_ADMIN_TOKEN"), read.text("HIREFIRE_TOKEN")
         terminal = sys.stderr.isatty() if terminal is None else terminal
         settings = cls(
             config_path=read.text("RELAY_CONFIG") or "config/relay.yaml",
@@ -77,6 +79,7 @@ class ProcessSettings:
             port=read.number("PORT", 65535) or 8000,
             web_concurrency=read.number("WEB_CONCURRENCY", 256) or 1,
             admin_token=SecretStr(admin_token) if admin_token else None,
+            hirefire_token=SecretStr(hirefire_token) if hirefire_token else None,
             secret_key=read.secret_key(SECRET_KEY),
             durability=cast(Literal["warn", "strict"], read.choice("RELAY_DURABILITY", ("warn", "strict"), "warn")),
             log=cast(

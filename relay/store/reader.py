@@ -9,12 +9,14 @@ from relay.store.commands import run_command
 from relay.store.keys import INBOX, JOBS, Counter, Keys, account_queue, sink_queue
 from relay.store.stored import (
     RAW_FIELDS,
+    DueWork,
     SinkState,
     StoredDelivery,
     StoredReceipt,
     queue_of,
     read_attempt,
     read_delivery,
+    read_due_work,
     read_raw_receipt,
     read_receipt,
     read_sink_state,
@@ -111,6 +113,10 @@ class Reader:
                 pipe.zrange(key, 0, -1)
             return [id.decode() for ids in await run_command(pipe.execute()) for id in ids]
 
+    async def registered_sinks(self) -> list[str]:
+        """Read the names of the sinks that were ever registered."""
+        return [name.decode() for name in await run_command(self.client.hkeys(self.keys.sinks))]
+
     async def sinks(self) -> list[SinkState]:
         """Read the state of every sink that was ever registered."""
         types = {
@@ -131,6 +137,17 @@ class Reader:
         return [
             read_sink_state(name, kind, found[6 * n : 6 * n + 6], now) for n, (name, kind) in enumerate(types.items())
         ]
+
+    async def due(self, queues: Sequence[str]) -> list[DueWork]:
+        """Read how much of each queue may be taken now, and since when the oldest may."""
+        now = await self.now()
+        async with self.client.pipeline(transaction=False) as pipe:
+            for queue in queues:
+                pipe.zcount(self.keys.due(queue), "-inf", now)
+                pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
+                pipe.hgetall(self.keys.gate(queue))
+            found = await run_command(pipe.execute()) if queues else []
+        return [read_due_work(found[3 * n : 3 * n + 3], now) for n in range(len(queues))]
 
     async def inbox(self) -> tuple[int, int]:
         """Return how many receipts wait for routing, and how many are being routed."""

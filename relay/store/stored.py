@@ -65,6 +65,13 @@ class StoredDelivery(Record):
     content_id: str
 
 
+class DueWork(Record):
+    """What of a queue may be taken now; nothing behind a closed gate."""
+
+    count: int
+    oldest_ms: int  # for how long the oldest has been due
+
+
 class SinkState(Record):
     """What is in a sink's queue, and its gate."""
 
@@ -76,6 +83,14 @@ class SinkState(Record):
     dead: int = 0
     oldest_due_ms: int | None = None  # how long the oldest has been due
     gate: Gate = Gate()
+
+
+def read_due_work(found: Sequence[Any], now: int) -> DueWork:
+    """Return what may be taken of a queue from its count, its oldest item and its gate."""
+    due, oldest, gate = found
+    if not due or read_gate(gate).closed(now):
+        return DueWork(count=0, oldest_ms=0)
+    return DueWork(count=due, oldest_ms=max(now - int(oldest[0][1]), 0))
 
 
 def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:

@@ -25,6 +25,7 @@ from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
 from relay.web import subscriptions
+from relay.web.autoscale import autoscale, hirefire
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, GroupCommit
 from relay.web.health import healthz, readyz
 from relay.web.ingress import HookEndpoint
@@ -71,6 +72,8 @@ def _other_endpoints(settings: ProcessSettings, live: LiveConfig, reader: Reader
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz(monitor, live, access, strict=settings.durability == "strict")),
+            Route("/autoscale", access.required(autoscale(reader, live))),
+            Route("/hirefire/{token}/info", hirefire(reader, live, settings.hirefire_token)),
             Route("/metrics", access.required(metrics(reader, live, monitor))),
             *subscriptions.routes(
                 lambda: live.config,

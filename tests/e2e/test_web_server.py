@@ -228,3 +228,20 @@ def test_it_listens_where_relay_host_says_and_says_what_stands_in_the_way(tmp_pa
             command, env={**web.environ, "PORT": taken}, capture_output=True, text=True, timeout=30, check=False
         )
         assert (ended.returncode, ended.stderr) == (1, f"cannot listen on 127.0.0.1:{taken}: Address already in use\n")
+
+
+def test_autoscalers_are_told_what_is_due_and_strangers_are_not(tmp_path, store):
+    with running(tmp_path, store, RELAY_ADMIN_TOKEN=ADMIN_TOKEN, HIREFIRE_TOKEN="a-token-of-hirefire") as web:
+        for _ in range(3):
+            web.request("POST", f"/hooks/acme/{TOKEN}")
+        proxied = THROUGH_A_PROXY[0]
+        status, body = web.request("GET", "/autoscale", {**proxied, **BEARER})
+        assert (status, body["depth"]) == (200, 3)
+        assert 0 <= body["oldest_due_seconds"] < 60
+        assert web.request("GET", "/autoscale", proxied)[0] == 401
+        info = web.request("GET", "/hirefire/a-token-of-hirefire/info", proxied)
+        assert info == (200, [{"name": "worker", "quantity": 3}])
+        assert web.request("GET", "/hirefire/another/info")[0] == 404
+    with running(tmp_path, store) as web:
+        assert web.request("GET", "/hirefire//info")[0] == 404
+        assert web.request("GET", "/hirefire/None/info")[0] == 404

@@ -20,6 +20,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         port=8000,
         web_concurrency=1,
         admin_token=None,
+        hirefire_token=None,
         secret_key=None,
         durability="warn",
         log="json",

@@ -61,4 +61,5 @@ def test_every_field_is_named(kind):
 
 
 def test_every_counter_is_named():
-    assert {name for script in SCRIPTS for name in counters(script)} == named(keys.Counter)
+    written_in_python = {keys.Counter.REFUSED}
+    assert {name for script in SCRIPTS for name in counters(script)} | written_in_python == named(keys.Counter)
