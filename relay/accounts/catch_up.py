@@ -13,7 +13,8 @@ from relay.accounts.hook_shape import API_NAMES
 from relay.accounts.lookups import fetch_entities
 from relay.accounts.matching import ReceivedEvent, find_missing, received_event
 from relay.accounts.needed_events import needed_events
-from relay.amocrm.events import carries_change_time, decode_receipt, encode_event
+from relay.amocrm.change_time import carries_change_time
+from relay.amocrm.events import decode_receipt, encode_event
 from relay.config.config import Config, Source
 from relay.errors import ConfigError, Malformed, RelayError, StoreUnavailable
 from relay.model import Receipt, Record

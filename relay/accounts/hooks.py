@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from relay.accounts.answers import JsonObject
 from relay.accounts.client import AccountClient, embedded_items
-from relay.amocrm.events import SUBSCRIBABLE
+from relay.amocrm.event_names import SUBSCRIBABLE
 from relay.errors import AccountRefused
 from relay.model import Record
 

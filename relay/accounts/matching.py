@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from relay.accounts.changes import AccountChange
+from relay.amocrm.change_time import CHANGE_TIME_FIELDS
 from relay.model import Event, Record
 
 CLOCK_TOLERANCE_S = 60  # between the account's time of a change and the time in its hook
 MAX_DELAY_S = 2 * 3600  # of a hook without a time: amoCRM repeats hooks for 95 minutes
-_TIME_FIELDS = ("last_modified", "updated_at", "timestamp_x")
 
 
 class ReceivedEvent(Record):
@@ -33,7 +33,7 @@ class ReceivedEvent(Record):
 
 def received_event(event: Event) -> ReceivedEvent:
     """Return what counts for matching of an event."""
-    values = (event.data.get(name) for name in _TIME_FIELDS)
+    values = (event.data.get(name) for name in CHANGE_TIME_FIELDS)
     time = next((value for value in values if isinstance(value, str) and value.isdigit()), "")
     status = event.data.get("status_id")
     return ReceivedEvent(

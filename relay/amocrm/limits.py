@@ -1,19 +1,19 @@
-"""What a body may cost, and how an error says that it is over that."""
+"""Limits of a body, and how an error describes what exceeds them."""
 
 from urllib.parse import unquote
 
 from relay.errors import Malformed
 from relay.model import Record
 
-_SHOWN = 60  # characters of a key that an error shows
+_QUOTED_LENGTH = 60  # characters
 
 
 class BodyLimits(Record):
-    """What a body may cost. Beyond any of them it is Malformed; amoCRM's largest seen is 7 KB, 8 levels deep."""
+    """Limits of a body. One beyond any of them is Malformed; the largest seen from amoCRM has 7 KB and 8 levels."""
 
     size: int = 1 << 20  # bytes
     fields: int = 10_000
-    depth: int = 16  # keys on the way to a value
+    depth: int = 16  # keys above a value, and its own
     key_length: int = 512  # characters as sent, percent signs and all
 
 
@@ -21,16 +21,16 @@ DEFAULT_LIMITS = BodyLimits()
 
 
 def check_size(body: bytes, limits: BodyLimits) -> None:
-    """Raise Malformed where a body is larger."""
+    """Raise Malformed where a body exceeds the limit of its size."""
     if len(body) > limits.size:
         raise Malformed(f"body: {describe_excess(len(body), limits.size, 'bytes')}")
 
 
 def quote_key(key: str) -> str:
-    """Return the beginning of a key as an error shows it."""
-    return repr(unquote(key, errors="replace")[:_SHOWN])
+    """Quote the beginning of a key, for an error."""
+    return repr(unquote(key, errors="replace")[:_QUOTED_LENGTH])
 
 
 def describe_excess(seen: int, limit: int, unit: str) -> str:
-    """Return how much there was, and how much there may be."""
+    """Return the number that was seen and its limit, for an error: "17 levels, at most 16"."""
     return f"{seen:,} {unit}, at most {limit:,}"

@@ -2,7 +2,7 @@
 
 from typing import Any, TypeAlias
 
-from relay.amocrm.events import EVENTS
+from relay.amocrm.event_names import EVENTS
 from relay.config.schema import NAME_PATTERN, ConfigFile, RouteSettings, SinkType, SinkTypes, all_content_keys
 
 Schema: TypeAlias = dict[str, Any]

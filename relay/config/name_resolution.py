@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relay.amocrm.events import EVENTS
-from relay.amocrm.views import VIEW_FIELDS, main_view
+from relay.amocrm.event_names import EVENTS
+from relay.amocrm.view_fields import VIEW_FIELDS
+from relay.amocrm.views import main_view
 from relay.config.account_names import NOBODY, AccountNames, NameIndex, merge_names
 from relay.config.findings import YamlPath, format_value
 from relay.config.report import Report

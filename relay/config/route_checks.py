@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from relay.amocrm.events import EVENTS
+from relay.amocrm.event_names import EVENTS
 from relay.config.findings import YamlPath
 from relay.config.report import Report
 from relay.config.schema import RouteSettings, SinkTypes, all_content_keys

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from relay.amocrm.events import EVENTS
-from relay.amocrm.views import FETCHABLE, VIEW_FIELDS, main_view
+from relay.amocrm.event_names import EVENTS
+from relay.amocrm.people import FETCHABLE
+from relay.amocrm.view_fields import VIEW_FIELDS
+from relay.amocrm.views import main_view
 from relay.config.account_names import AccountNames
 from relay.config.content import RouteContent
 from relay.config.findings import YamlPath

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from relay.amocrm.events import encode_event, routable_names
+from relay.amocrm.event_names import routable_names
+from relay.amocrm.events import encode_event
 from relay.errors import RejectDelivery
 from relay.model import Event, NewDelivery, Record, Subscription
 from relay.planning.content import RENDER_ERRORS, RenderedContent, render_params, unsendable

@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from relay.amocrm.custom_fields import CustomFields
 from relay.amocrm.events import decode_receipt
-from relay.amocrm.people import People
-from relay.amocrm.views import FETCHABLE, View, event_views, fetched_view, main_view
+from relay.amocrm.people import FETCHABLE, People
+from relay.amocrm.views import View, event_views, fetched_view, main_view
 from relay.config.config import Config
 from relay.errors import MissingValue
 from relay.model import CompletedLookup, Delivery, DeliveryState, Event, Receipt, Record

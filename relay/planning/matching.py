@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from relay.amocrm.events import routable_names
 from relay.amocrm.views import event_views, main_view
 from relay.model import Event, Record
 from relay.planning.content import ContentSink
@@ -27,10 +26,9 @@ class RouteMatch(Record):
 
 
 def match_routes(
-    event: Event, routes: Iterable[Route], sinks: Mapping[str, ContentSink], timezone: str
+    event: Event, names: frozenset[str], routes: Iterable[Route], sinks: Mapping[str, ContentSink], timezone: str
 ) -> Iterator[RouteMatch]:
-    """Match an event against each route, in their order."""
-    names = routable_names(event)
+    """Match an event against each route, in their order. `names` are its `routable_names`."""
     views = event_views(event)
     view = views[main_view(event.name)]
     context = {**views, "timezone": timezone}

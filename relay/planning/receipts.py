@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from relay.amocrm.events import decode_receipt, routable_names
+from relay.amocrm.event_names import routable_names
+from relay.amocrm.events import decode_receipt
 from relay.config.config import Config, Source
 from relay.errors import Malformed
 from relay.model import (
@@ -113,8 +114,10 @@ def _match(
         reason = f"changed by user {user}, who is in ignore_users of this source"
         return _MatchedEvent(event=event, state=ReceiptState.REFUSED, reason=reason)
     planned: list[PlannedDelivery] = []
-    if routes := config.routes_for(event.source, routable_names(event)):
-        planned = [one for match in match_routes(event, routes, sinks, source.timezone) for one in match.planned]
+    names = routable_names(event)
+    if routes := config.routes_for(event.source, names):
+        for match in match_routes(event, names, routes, sinks, source.timezone):
+            planned += match.planned
     return _MatchedEvent(event=event, planned=planned, subscriptions=subscribed.get(event.source, ()))
 
 
@@ -132,7 +135,7 @@ def _collect(
     events: list[RoutedEvent] = []
     deliveries: list[NewDelivery] = []
     for one, templates in zip(matched, rendered, strict=True):
-        made = [new_delivery(*both) for both in zip(one.planned, templates, strict=True)]
+        made = list(map(new_delivery, one.planned, templates))
         made += subscriber_deliveries(one.event, one.subscriptions)
         events.append(_routed_event(one, delivered=bool(made)))
         deliveries += made

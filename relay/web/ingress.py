@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import uuid_utils
 from starlette.types import Receive, Scope, Send
 
-from relay.amocrm.events import carries_change_time
+from relay.amocrm.change_time import carries_change_time
 from relay.config.config import Config
 from relay.errors import StoreUnavailable
 from relay.store.body import digest

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from relay.amocrm.events import SUBSCRIBABLE
+from relay.amocrm.event_names import SUBSCRIBABLE
 from relay.sandbox.amocrm.access import IssuedTokens, RequestLimits
 from relay.sandbox.amocrm.account import FIELDS, PIPELINES, SUBDOMAIN, USERS, FakeAccount
 from relay.sandbox.amocrm.shapes import Item

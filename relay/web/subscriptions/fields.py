@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from relay.amocrm.form import is_index
+from relay.amocrm.layout import is_index
 from relay.model import Json
 from relay.web.subscriptions.errors import invalid_field
 

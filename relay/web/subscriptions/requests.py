@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from relay.amocrm.events import SUBSCRIBABLE
+from relay.amocrm.event_names import SUBSCRIBABLE
 from relay.config.scalars import TrustedHost
 from relay.config.suggestions import did_you_mean
 from relay.model import Json, Record

@@ -7,7 +7,8 @@ import urllib.request
 import pytest
 from aiohttp import web
 
-from relay.amocrm.events import decode_receipt, routable_names
+from relay.amocrm.event_names import routable_names
+from relay.amocrm.events import decode_receipt
 from relay.amocrm.views import event_views, main_view
 from relay.model import Account, Receipt
 

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from relay.amocrm.events import SUBSCRIBABLE
+from relay.amocrm.event_names import SUBSCRIBABLE
 from relay.web.subscriptions.openapi import DESCRIPTION, PATH
 
 CHECKS = [

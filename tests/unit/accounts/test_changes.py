@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from relay.accounts.changes import AccountChange, changes_from_events, event_from_change, event_names
 from relay.accounts.matching import CLOCK_TOLERANCE_S, MAX_DELAY_S, ReceivedEvent, find_missing, received_event
-from relay.amocrm.events import decode_receipt, encode_event, routable_names
+from relay.amocrm.event_names import routable_names
+from relay.amocrm.events import decode_receipt, encode_event
 from relay.model import Account, Receipt
 
 AT = 1_795_440_000

@@ -8,15 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.amocrm.events import (
-    EVENTS,
-    SUBSCRIBABLE,
-    EventKind,
-    carries_change_time,
-    decode_receipt,
-    encode_event,
-    routable_names,
-)
+from relay.amocrm.change_time import carries_change_time
+from relay.amocrm.event_names import EVENTS, SUBSCRIBABLE, EventKind, routable_names
+from relay.amocrm.events import decode_receipt, encode_event
 from relay.errors import Malformed
 from relay.model import Account, Event, Receipt
 

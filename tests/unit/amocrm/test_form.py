@@ -10,9 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.amocrm import form
-from relay.amocrm.form import decode_form, encode_form, is_index
+from relay.amocrm import layout
+from relay.amocrm.form import decode_form, encode_form
 from relay.amocrm.json_body import decode_json
+from relay.amocrm.layout import is_index
 from relay.amocrm.limits import BodyLimits
 from relay.errors import Malformed
 from relay.model import Receipt, Value
@@ -193,7 +194,7 @@ class TestRefusal:
 
     def test_appending_looks_at_no_key_twice(self, monkeypatch: pytest.MonkeyPatch) -> None:
         looked: list[str] = []
-        monkeypatch.setattr(form, "is_index", lambda key: looked.append(key) or is_index(key))
+        monkeypatch.setattr(layout, "is_index", lambda key: looked.append(key) or is_index(key))
         decode_form(b"&".join(b"a[]=&a[x%d]=" % index for index in range(50)))
         assert 0 < len(looked) <= 100
 

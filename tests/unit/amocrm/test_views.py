@@ -9,8 +9,10 @@ from jinja2 import StrictUndefined
 from jinja2.exceptions import UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from relay.amocrm.events import EVENTS, decode_receipt
-from relay.amocrm.views import VIEW_FIELDS, View, event_views, main_view
+from relay.amocrm.event_names import EVENTS
+from relay.amocrm.events import decode_receipt
+from relay.amocrm.view_fields import VIEW_FIELDS
+from relay.amocrm.views import View, event_views, main_view
 from relay.model import Event, Receipt
 
 HOOKS = Path(__file__).parents[2] / "fixtures" / "amocrm"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from relay.amocrm.events import EVENTS
+from relay.amocrm.event_names import EVENTS
 from relay.config.json_schema import json_schema
 from relay.sinks.registry import sink_types
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from relay.amocrm.events import carries_change_time, decode_receipt
+from relay.amocrm.change_time import carries_change_time
+from relay.amocrm.events import decode_receipt
 from relay.model import Receipt
 from relay.sandbox.samples import samples
 
