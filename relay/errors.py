@@ -1,5 +1,14 @@
 """The relay's own errors. The class tells the recovery, the message tells a person what to do."""
 
+from collections.abc import Iterable
+from typing import TypeAlias
+
+YamlPath: TypeAlias = tuple[str | int, ...]
+"""Where a value is in the YAML: keys and list indexes from the top of the file, a condition or a content."""
+
+LocatedMessage: TypeAlias = tuple[YamlPath, str]
+"""What is wrong with a value, and where the value is."""
+
 
 class RelayError(Exception):
     """An error that the relay can explain to a person."""
@@ -13,8 +22,12 @@ class ConfigError(RelayError):
     """The configuration is wrong. Its text is one line per finding: file:line:column: what."""
 
 
-class TemplateError(RelayError):
-    """A template cannot be compiled. The text names the place within it and what would be right."""
+class CompileErrors(RelayError):
+    """A condition or content cannot be compiled. `errors` has each message with the path of what it is about."""
+
+    def __init__(self, errors: Iterable[LocatedMessage]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(f"{'.'.join(map(str, path))}: {message}" for path, message in self.errors))
 
 
 class MissingValue(RelayError):

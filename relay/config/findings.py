@@ -7,9 +7,6 @@ from typing import NoReturn, TypeAlias
 from relay.errors import ConfigError
 from relay.masking import mask_secrets
 
-YamlPath: TypeAlias = tuple[str | int, ...]
-"""Where a value is in the file: keys and list indexes from the top."""
-
 Position: TypeAlias = tuple[int, int]
 """Line and column, both counted from 1."""
 

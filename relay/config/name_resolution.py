@@ -12,10 +12,11 @@ from relay.amocrm.event_names import EVENTS
 from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.amocrm.views import main_view
 from relay.config.account_names import NOBODY, AccountNames, NameIndex, merge_names
-from relay.config.findings import YamlPath, format_value
+from relay.config.findings import format_value
 from relay.config.report import Report
 from relay.config.schema import RouteSettings
 from relay.config.suggestions import did_you_mean
+from relay.errors import YamlPath
 from relay.routing import uses_fields
 
 _ID_FIELDS: Final[Mapping[str, str]] = {

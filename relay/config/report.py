@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from relay.config.findings import Findings, YamlPath, conceal_values
+from relay.config.findings import Findings, conceal_values
 from relay.config.suggestions import did_you_mean
 from relay.config.yaml import Document
+from relay.errors import YamlPath
 
 
 @dataclass(frozen=True)

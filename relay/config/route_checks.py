@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from relay.amocrm.event_names import EVENTS
-from relay.config.findings import YamlPath
 from relay.config.report import Report
 from relay.config.schema import RouteSettings, SinkTypes, all_content_keys
 from relay.config.sections import Sections
 from relay.config.suggestions import did_you_mean
+from relay.errors import YamlPath
 
 
 def check_references(

@@ -8,13 +8,13 @@ from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.amocrm.views import main_view
 from relay.config.account_names import AccountNames
 from relay.config.content import RouteContent
-from relay.config.findings import YamlPath
 from relay.config.name_resolution import resolve_names
 from relay.config.report import Report
 from relay.config.route_checks import check_references
 from relay.config.schema import RouteSettings, SinkTypes
 from relay.config.sections import Sections
 from relay.config.suggestions import did_you_mean
+from relay.errors import YamlPath
 from relay.rendering import CompiledContent, TemplateErrors, ViewFields, compile_content
 from relay.rendering.template import is_template
 from relay.routing import Condition, ConditionErrors, Route, compile_condition, uses_fields
@@ -110,7 +110,7 @@ class _RouteCompiler:
             for path, message in found.errors:
                 self._report.key_error((*self._path, *path), message)
             return None
-        for path, field in condition.fields():
+        for path, field in condition.used_fields:
             self._check_field(path, field)
         return condition
 

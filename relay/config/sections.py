@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from pydantic import SecretStr
 
-from relay.config.findings import YamlPath, format_value
+from relay.config.findings import format_value
 from relay.config.report import Report
 from relay.config.schema import (
     NAME_PATTERN,
@@ -25,6 +25,7 @@ from relay.config.sink import SinkSettings
 from relay.config.suggestions import did_you_mean
 from relay.config.validation import Model, find_secrets, validate
 from relay.config.yaml import Plain
+from relay.errors import YamlPath
 from relay.model import SUBSCRIBER
 
 PlainMapping: TypeAlias = dict[str, Plain]

@@ -9,9 +9,10 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from relay.config.findings import YamlPath, format_value
+from relay.config.findings import format_value
 from relay.config.report import Report
 from relay.config.suggestions import did_you_mean
+from relay.errors import YamlPath
 
 Model = TypeVar("Model", bound=BaseModel)
 

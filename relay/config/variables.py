@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from relay.config.findings import Findings, YamlPath
+from relay.config.findings import Findings
 from relay.config.yaml import Document, Plain
+from relay.errors import YamlPath
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?\}|\$\{")
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from relay.config.environment import SECRET_KEY
-from relay.config.findings import YamlPath
 from relay.config.report import Report
 from relay.config.sections import Sections
 from relay.config.variables import Substitution
+from relay.errors import YamlPath
 
 _MIN_SECRET = 8  # characters, of a secret that others authenticate with
 

@@ -14,8 +14,9 @@ from typing import TypeAlias
 import yaml
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from relay.config.findings import Findings, Position, YamlPath
+from relay.config.findings import Findings, Position
 from relay.config.yaml_errors import explain_syntax_error
+from relay.errors import YamlPath
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 

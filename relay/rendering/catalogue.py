@@ -1,4 +1,4 @@
-"""Every filter that a template may use, by name."""
+"""The filters and tests that a template may use, by name."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -14,24 +14,24 @@ Filter = Callable[..., Any]
 
 
 def _pass_missing_through(filter_: Filter) -> Filter:
-    """Return a missing value on as it is, so that the end of the chain sees what is missing."""
+    """Make a filter return a missing value unchanged, so that the end of the chain sees what is missing."""
     position = 1 if hasattr(filter_, "jinja_pass_arg") else 0  # after the context or environment
 
     @wraps(filter_)
-    def handing_on(*args: Any, **kwargs: Any) -> Any:
+    def passing(*args: Any, **kwargs: Any) -> Any:
         return args[position] if isinstance(args[position], Missing) else filter_(*args, **kwargs)
 
-    return handing_on
+    return passing
 
 
 def _text_only(filter_: Filter) -> Filter:
-    """Refuse lists, which Jinja would write as Python does."""
+    """Make a filter refuse lists, which Jinja would write as Python does."""
 
     @wraps(filter_)
-    def of_text(value: object, *args: Any, **kwargs: Any) -> Any:
+    def with_text(value: object, *args: Any, **kwargs: Any) -> Any:
         return filter_(to_text(value), *args, **kwargs)
 
-    return of_text
+    return with_text
 
 
 def _to_list(value: Any) -> list[object]:
@@ -73,15 +73,15 @@ FILTERS: Final[Mapping[str, Filter]] = {
     **{name: _pass_missing_through(_text_only(filter_)) for name, filter_ in _JINJA_TEXT_FILTERS.items()},
     **{name: _pass_missing_through(filter_) for name, filter_ in _OUR_FILTERS.items()},
     "list": _pass_missing_through(_to_list),
-    # These look at what is missing, or stand for it.
+    # These handle missing values themselves.
     "d": ours.default,
     "default": ours.default,
     "omit": ours.omit,
     "phone": ours.phone,
 }
-"""Jinja's own are here unless they print Python (pprint), invent (random) or pad without a limit (center)."""
+"""Jinja's filters, except those that print Python (pprint), are random, or pad without a limit (center); and ours."""
 
 _UNSAFE_TESTS = frozenset({"lower", "upper", "escaped", "callable", "filter", "test"})
 _JINJA_TESTS: Mapping[str, Any] = JINJA_TESTS
 TESTS: Final[Mapping[str, Any]] = {name: test for name, test in _JINJA_TESTS.items() if name not in _UNSAFE_TESTS}
-"""Every test that a template may use, by name: Jinja's, without those that print a value or look at Python."""
+"""Jinja's tests, except those that print a value or inspect Python objects."""

@@ -1,46 +1,47 @@
-"""A content: a value of the YAML whose texts may be templates, compiled once, rendered for every delivery."""
+"""Compile a content, a value of the YAML whose texts may be templates, once, to render it for every delivery."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from jinja2.runtime import Context
 
+from relay.errors import LocatedMessage, YamlPath
 from relay.model import Record
-from relay.rendering.checking import Finding, Path, Tables, TemplateErrors, ViewFields
+from relay.rendering.checking import Tables, TemplateErrors, ViewFields
 from relay.rendering.filters import TABLES
 from relay.rendering.template import SANDBOX, compile_template, is_template, make_context
 from relay.rendering.values import OMIT, OutputBudget
 
-MAX_CONTENT_BYTES: Final = 64 * 1024  # bytes that the templates of one delivery put out
+MAX_CONTENT_BYTES: Final = 64 * 1024  # of the output of one delivery's templates
 
 RenderPart: TypeAlias = Callable[[Context, OutputBudget], object]
 
 
 class CompiledContent(Record):
-    """A compiled content. What has no templates is given out as it is: take what it renders as read-only."""
+    """A compiled content. What it renders is read-only: parts without templates are shared by all deliveries."""
 
-    value: object  # as it was written
-    part: RenderPart | None  # what fills its templates, where it has some
+    value: object  # as in the YAML
+    part: RenderPart | None  # renders its templates; None where it has none
     tables: Tables
 
     def render(self, context: Mapping[str, object], cap: int = MAX_CONTENT_BYTES) -> object:
-        """Fill the templates in and return a JSON-able value.
+        """Render the templates and return a JSON-able value.
 
-        `context` has the views by name, and `timezone` for dates. Raise MissingValue for a value that the hook does
-        not carry, SkipDelivery where there is nobody to deliver to, RejectDelivery where a value cannot be used or
-        the templates put out more than `cap` bytes of UTF-8.
+        `context` has the views by name, and `timezone` for dates. Raises MissingValue for a value that the hook does
+        not carry, SkipDelivery where there is no recipient, RejectDelivery where a value cannot be used or the
+        templates output more than `cap` bytes of UTF-8.
         """
         if self.part is None:
             return self.value
         return self.part(make_context({**SANDBOX.globals, **context, TABLES: self.tables}), OutputBudget(cap))
 
 
-def compile_content(value: object, path: str, known: ViewFields, tables: Tables) -> CompiledContent:
-    """Compile a value of the YAML, or raise TemplateErrors with everything that is wrong with its templates.
+def compile_content(value: object, path: str, view_fields: ViewFields, tables: Tables) -> CompiledContent:
+    """Compile a value of the YAML. Raises TemplateErrors with all that is wrong with its templates.
 
-    `path` is what the value is called in its content ("body"), `known` and `tables` are what templates may name.
+    `path` is the name of the value in its content ("body"), `view_fields` and `tables` are what templates may name.
     """
-    compiler = _Compiler(known, tables)
+    compiler = _Compiler(view_fields, tables)
     part = compiler.part(value, (path,), droppable=False)
     if compiler.errors:
         raise TemplateErrors(compiler.errors)
@@ -48,46 +49,46 @@ def compile_content(value: object, path: str, known: ViewFields, tables: Tables)
 
 
 class _Compiler:
-    """Walks a value and collects what is wrong. The part of a value without templates is None: it costs nothing."""
+    """Compiles the parts of a value and collects what is wrong with them. One without templates is None: it is free."""
 
-    def __init__(self, known: ViewFields, tables: Tables) -> None:
-        self.known = known
+    def __init__(self, view_fields: ViewFields, tables: Tables) -> None:
+        self.view_fields = view_fields
         self.tables = tables
-        self.errors: list[Finding] = []
+        self.errors: list[LocatedMessage] = []
 
-    def part(self, value: object, path: Path, *, droppable: bool = True) -> RenderPart | None:
+    def part(self, value: object, path: YamlPath, *, droppable: bool = True) -> RenderPart | None:
         if isinstance(value, str) and is_template(value):
-            slot = compile_template(value, path, self.known, self.tables, self.errors, droppable=droppable)
-            return slot.fill if slot else None
+            template = compile_template(value, path, self.view_fields, self.tables, self.errors, droppable=droppable)
+            return template.render if template else None
         if isinstance(value, Mapping):
             return self.mapping(value, path)
         return self.elements(value, path) if isinstance(value, list) else None
 
-    def mapping(self, value: Mapping[object, object], path: Path) -> RenderPart | None:
+    def mapping(self, value: Mapping[object, object], path: YamlPath) -> RenderPart | None:
         found = [(key, self.part(inner, (*path, str(key)))) for key, inner in value.items()]
         parts = [(key, part) for key, part in found if part]
         if not parts:
             return None
         constant = dict(value)
 
-        def filled(context: Context, meter: OutputBudget) -> object:
+        def render(context: Context, budget: OutputBudget) -> object:
             content = constant.copy()  # keeps the order of the keys
             for key, part in parts:
-                content[key] = part(context, meter)
+                content[key] = part(context, budget)
                 if content[key] is OMIT:
                     del content[key]
             return content
 
-        return filled
+        return render
 
-    def elements(self, value: list[object], path: Path) -> RenderPart | None:
+    def elements(self, value: list[object], path: YamlPath) -> RenderPart | None:
         parts = [self.part(inner, (*path, at)) for at, inner in enumerate(value)]
         if not any(parts):
             return None
         pairs = list(zip(value, parts, strict=True))
 
-        def filled(context: Context, meter: OutputBudget) -> object:
-            content = [part(context, meter) if part else inner for inner, part in pairs]
+        def render(context: Context, budget: OutputBudget) -> object:
+            content = [part(context, budget) if part else inner for inner, part in pairs]
             return [element for element in content if element is not OMIT]
 
-        return filled
+        return render

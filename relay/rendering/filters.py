@@ -1,7 +1,7 @@
-"""The filters of this project: what an amoCRM value becomes for people and for machines.
+"""The project's own filters: they write amoCRM's values for people and for machines.
 
-amoCRM sends texts, so every filter reads texts. An empty value gives a missing one, and a missing one is handed
-on: `| default('…')`, `| omit` and `or` after the filter see it, and without them its use is an error.
+amoCRM sends texts, so every filter reads texts. Of an empty value a filter returns a missing one, and a missing one it
+returns unchanged: `| default('…')`, `| omit` and `or` after it see that, and without them its use is an error.
 """
 
 import html
@@ -36,7 +36,7 @@ TABLES: Final = "the tables"  # the context variable that lookup reads; no templ
 _NO_BREAK = "\u00a0"
 _PLACES = 6
 _UNITS = [Decimal(1).scaleb(-places) for places in range(_PLACES + 1)]
-_EXACT = Precision(prec=60)  # more digits than a plain number has, so nothing is rounded but what is meant to be
+_EXACT = Precision(prec=60)  # more digits than a plain number has: only what is meant to be rounded is
 _plain_number = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?").fullmatch
 
 
@@ -68,22 +68,22 @@ def minor(value: object, places: int = 2) -> object:
 
 
 def to_int(value: object, default: object = None) -> object:
-    """Read a whole number, cutting decimals off: "42.9" -> 42. What is no number gives `default`, or is rejected."""
+    """Return a whole number, without decimals: "42.9" -> 42. Of what is no number `default`, or it is rejected."""
     return _to_number("int", value, default, int)
 
 
 def to_float(value: object, default: object = None) -> object:
-    """Read a number: "42.5" -> 42.5. What is no number gives `default`, or is rejected."""
+    """Return a number: "42.5" -> 42.5. Of what is no number `default`, or it is rejected."""
     return _to_number("float", value, default, float)
 
 
 def phone(value: object, region: str = "RU") -> object:
-    """Write a phone number as E.164: "8 (916) 123-45-67" -> "+79161234567". Nobody to call where there is none."""
+    """Write a phone number as E.164: "8 (916) 123-45-67" -> "+79161234567". Without one there is no recipient."""
     if isinstance(value, Missing):
-        return value.nobody()
+        return value.as_recipient()
     if value is None or value == "":
         return Missing("the phone number is empty", exc=NoRecipientError)
-    import phonenumbers  # 48 MB of numbering plans: only who sends to phones loads them
+    import phonenumbers  # 48 MB of numbering plans: loaded only where phone numbers are used
 
     seen = to_text(value)
     try:
@@ -110,7 +110,7 @@ def date(context: Context, value: object, format: str = "%d.%m.%Y", timezone: st
 
 
 def find_timezone(name: object) -> tzinfo:
-    """Find a time zone by its name, or raise ValueError; no name is UTC."""
+    """Return the time zone of a name; without a name UTC. Raises ValueError."""
     if not name:
         return UTC
     try:
@@ -121,7 +121,7 @@ def find_timezone(name: object) -> tzinfo:
 
 @pass_context
 def lookup(context: Context, value: object, table: str) -> object:
-    """Find the entry of a table for a key, compared as text. Nobody to deliver to where there is none."""
+    """Return the entry of a table for a key, compared as text. Without one there is no recipient."""
     entries = context[TABLES].get(table)
     if entries is None:
         raise RejectDelivery(f"there is no table {table!r}")
@@ -131,12 +131,12 @@ def lookup(context: Context, value: object, table: str) -> object:
 
 
 def default(value: object, default_value: object = "", boolean: bool = False) -> object:
-    """Take another value where this one is missing, none or an empty text; with `boolean`, where it is false."""
+    """Return another value if this one is missing, none or an empty text; with `boolean`, also if it is false."""
     return default_value if _is_absent(value) or (boolean and not value) else value
 
 
 def omit(value: object) -> object:
-    """Leave the key or list element out where the value is missing, none or an empty text."""
+    """Return OMIT if the value is missing, none or an empty text: its key or list element is left out."""
     return OMIT if _is_absent(value) else value
 
 

@@ -1,7 +1,7 @@
-"""The Jinja environment: no way out of the data, no text or number that fills the memory, no silent gap.
+"""The Jinja environment of templates: they reach the data only, cannot fill the memory, and miss no value silently.
 
-It is stricter than Jinja's own sandbox, which lets through `'a' * 10**9`, `''.ljust(10**9)` and `a ~ a` in a row.
-Only memory is bounded here: templates are the operator's, and what a sender sends is never one.
+It is stricter than Jinja's own sandbox, which allows `'a' * 10**9`, `''.ljust(10**9)` and repeated `a ~ a`. Memory is
+bounded and time is not: the operator writes the templates, and nothing that a sender sends is used as one.
 """
 
 import operator
@@ -19,7 +19,7 @@ from relay.errors import RejectDelivery
 from relay.rendering.catalogue import FILTERS, TESTS
 from relay.rendering.values import MAX_BITS, Missing, check_list_length, check_text_length, describe_value, to_text
 
-MAX_RANGE: Final = 1000  # numbers that range() gives at most
+MAX_RANGE: Final = 1000  # numbers of range()
 
 _TEXT_METHODS = frozenset(
     {"upper", "lower", "capitalize", "title", "strip", "lstrip", "rstrip", "removeprefix", "removesuffix"}
@@ -32,7 +32,7 @@ _ALLOWED_METHODS: Mapping[type, frozenset[str]] = {
     list: frozenset({"index", "count"}),
     tuple: frozenset({"index", "count"}),
     dict: _MAPPING_METHODS,
-    int: frozenset(),  # int.to_bytes makes as much memory as it is asked for
+    int: frozenset(),  # int.to_bytes allocates as much memory as it is asked for
     float: frozenset(),
     bool: frozenset(),
 }
@@ -53,7 +53,7 @@ _ARITHMETIC: Mapping[str, Callable[[float, float], object]] = {
 
 
 def write_expression(node: nodes.Node) -> str:
-    """Write an expression of names, attributes and constant keys as the template has it."""
+    """Return the source of an expression of names, attributes and constant keys."""
     if isinstance(node, nodes.Name):
         return node.name
     if isinstance(node, nodes.Getattr):
@@ -71,9 +71,9 @@ def write_expression(node: nodes.Node) -> str:
 
 
 class _TypeAttributes(dict[type, frozenset[str] | None]):
-    """What the objects of a type have as attributes; anything else is a key. None where each may have its own.
+    """The attributes that the objects of a type have; None where each object may have its own.
 
-    To find it out by trying costs an exception: five times what looking a field up does.
+    Anything else is a key. Trying `getattr` instead costs an exception: five times as much as the look-up of a field.
     """
 
     def __missing__(self, kind: type) -> frozenset[str] | None:
@@ -86,7 +86,7 @@ _ATTRIBUTES = _TypeAttributes()
 
 
 class _Generator(NativeCodeGenerator):
-    """Compiles outputs to the values themselves, and tells the environment which expression it looks up."""
+    """Compiles outputs to the values themselves, and passes the source of an expression to the environment."""
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, _finalize: object) -> str:
         if isinstance(node, nodes.TemplateData):
@@ -109,7 +109,7 @@ class _Generator(NativeCodeGenerator):
         self.write(f", {write_expression(node)!r})")
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802  Jinja's name
-        self.write("environment.joined((")
+        self.write("environment.join_texts((")
         for part in node.nodes:
             self.visit(part, frame)
             self.write(", ")
@@ -117,24 +117,24 @@ class _Generator(NativeCodeGenerator):
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja, kept to looking at data, choosing and formatting."""
+    """Jinja reduced to reading data, choosing and formatting."""
 
     code_generator_class = _Generator
     intercepted_binops = frozenset(_ARITHMETIC)
 
     def __init__(self) -> None:
-        # Nothing is folded at compile time, so that every expression meets the guards in the same place.
+        # Not optimized: no expression is evaluated at compile time, so that all pass the guards below.
         super().__init__(undefined=Missing, optimized=False, autoescape=False, keep_trailing_newline=True)
         self.globals = {"range": _range}
         self.filters = dict(FILTERS)
         self.tests = dict(TESTS)
 
     def getattr(self, obj: Any, attribute: str, expression: str = "") -> object:
-        """Look up an attribute, else a key; missing where there is neither."""
+        """Return an attribute, or else the value of a key, or else Missing."""
         if isinstance(obj, Missing):
-            return obj.within(expression)
+            return obj.part_of(expression)
         own = _ATTRIBUTES[type(obj)]
-        if own is not None and attribute not in own:  # a field of a view, as nearly all are
+        if own is not None and attribute not in own:  # a field of a view: the most frequent case
             return self.getitem(obj, attribute, expression)
         try:
             value = getattr(obj, attribute)
@@ -143,29 +143,29 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return value if self.is_safe_attribute(obj, attribute, value) else self.unsafe_undefined(obj, attribute)
 
     def getitem(self, obj: Any, argument: object, expression: str = "") -> object:
-        """Look up a key or position, never an attribute."""
+        """Return the value of a key or position, or else Missing; never an attribute."""
         if isinstance(obj, Missing):
-            return obj.within(expression)
+            return obj.part_of(expression)
         try:
             return obj[argument]
         except (TypeError, LookupError):
             return Missing(name=expression or str(argument))
 
     def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
-        """Allow the methods listed above, and of a view what is not private."""
+        """Allow the methods listed above, and what is not private of a view."""
         if attr.startswith("_"):
             return False
         methods = _ALLOWED_METHODS.get(type(obj))
         if methods is not None:
             return attr in methods
-        # Texts, lists and mappings are what a view is made of; anything else goes through Jinja's own checks.
+        # A view has texts, lists and mappings; Jinja checks anything else.
         return isinstance(value, (str, list, Mapping)) or super().is_safe_attribute(obj, attr, value)
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:  # noqa: ARG002
-        """Compute with numbers only: `lead.price * 2` of a text would repeat it."""
+        """Compute with numbers only: `lead.price * 2` would repeat a text."""
         for side in (left, right):
             if isinstance(side, Missing):
-                side.use()
+                side.fail()
         if isinstance(left, int | float) and isinstance(right, int | float):
             return _compute(operator, left, right)
         if operator == "+" and isinstance(left, list) and isinstance(right, list):
@@ -174,15 +174,15 @@ class Sandbox(ImmutableSandboxedEnvironment):
             f"{describe_value(left)} {operator} {describe_value(right)} needs numbers: write | int, or ~ to join texts"
         )
 
-    def joined(self, values: Iterable[object]) -> str:
-        """Join with `~`."""
+    def join_texts(self, values: Iterable[object]) -> str:
+        """Return the values joined: what `~` does."""
         return check_text_length("".join(map(to_text, values)))
 
 
 def _range(*bounds: int) -> range:
     numbers = range(*bounds)
     if len(numbers) > MAX_RANGE:
-        raise RejectDelivery(f"range() gives at most {MAX_RANGE} numbers, asked for {len(numbers)}")
+        raise RejectDelivery(f"range() has at most {MAX_RANGE} numbers, asked for {len(numbers)}")
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""One text with a template in it, at its place in a content."""
+"""Compile and render the template of one text in a content."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
@@ -6,9 +6,9 @@ from typing import Any, Final, TypeAlias
 from jinja2 import TemplateSyntaxError, UndefinedError, nodes
 from jinja2.runtime import Context
 
-from relay.errors import MissingValue, RejectDelivery, RelayError, SkipDelivery
+from relay.errors import LocatedMessage, MissingValue, RejectDelivery, RelayError, SkipDelivery, YamlPath
 from relay.model import Record
-from relay.rendering.checking import Finding, Path, Tables, ViewFields, check_template
+from relay.rendering.checking import Tables, ViewFields, check_template
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.values import OMIT, EmptyValueError, NoRecipientError, OutputBudget, to_json_value, to_text
 
@@ -16,12 +16,12 @@ SANDBOX: Final = Sandbox()
 
 Variables: TypeAlias = dict[str, Any]
 
-# What Jinja and Python raise for a template that is too deep or too long for them, beside its own error.
+# Raised by Jinja for a broken template, and by Python for one that is too deep or too long.
 _COMPILE_ERRORS = (TemplateSyntaxError, SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
 
 
 def make_context(variables: Variables) -> Context:
-    """Make the context of a delivery's templates. Making it costs more than what most of them do with it."""
+    """Return a context for templates. One serves all templates of a delivery: most cost less than it does."""
     return Context(SANDBOX, variables, None, {})
 
 
@@ -29,18 +29,18 @@ class CompiledTemplate(Record):
     """A compiled template."""
 
     place: str
-    root: Callable[[Context], Iterator[object]]
-    typed: bool  # exactly one expression: its value keeps its type
-    sets: bool  # names of its own, which the others must not see
+    render_function: Callable[[Context], Iterator[object]]
+    is_expression: bool  # exactly one `{{ … }}`: its value keeps its type
+    assigns: bool  # sets variables, which other templates must not see
 
-    def fill(self, context: Context, meter: OutputBudget) -> object:
-        """Return a JSON-able value or OMIT; every error names the place."""
+    def render(self, context: Context, budget: OutputBudget) -> object:
+        """Return a JSON-able value or OMIT. Every error names the place."""
         try:
-            chunks = self.root(make_context(context.parent) if self.sets else context)
-            if not self.typed:
-                return "".join([meter.take(to_text(chunk)) for chunk in chunks])
+            chunks = self.render_function(make_context(context.parent) if self.assigns else context)
+            if not self.is_expression:
+                return "".join([budget.add_text(to_text(chunk)) for chunk in chunks])
             value = next(chunks)
-            return OMIT if value is OMIT else to_json_value(value, meter)
+            return OMIT if value is OMIT else to_json_value(value, budget)
         except NoRecipientError as error:
             raise SkipDelivery(f"{self.place}: {error}") from error
         except EmptyValueError as error:
@@ -49,7 +49,7 @@ class CompiledTemplate(Record):
             raise MissingValue(self.place, str(error)) from error
         except RelayError as error:
             raise type(error)(f"{self.place}: {error}") from error
-        except Exception as error:  # whatever Python says about values that do not fit together
+        except Exception as error:  # Python's own errors about values that do not fit together
             raise RejectDelivery(f"{self.place}: {error}") from error
 
 
@@ -59,22 +59,29 @@ def is_template(source: str) -> bool:
 
 
 def compile_template(
-    source: str, path: Path, known: ViewFields, tables: Tables, errors: list[Finding], *, droppable: bool
+    source: str,
+    path: YamlPath,
+    view_fields: ViewFields,
+    tables: Tables,
+    errors: list[LocatedMessage],
+    *,
+    droppable: bool,
 ) -> CompiledTemplate | None:
-    """Compile a template; what is wrong with it is added to `errors`. `omit` is allowed where it is droppable."""
+    """Compile a template. What is wrong with it is added to `errors`. It may `omit` where its value is droppable."""
     try:
         tree = SANDBOX.parse(source)
-        whole = _only_expression(tree)
-        findings = check_template(tree, known, tables, whole if droppable else None)
-        errors.extend((path, finding) for finding in findings)
-        if findings:
+        only_expression = _only_expression(tree)
+        messages = check_template(tree, view_fields, tables, only_expression if droppable else None)
+        errors.extend((path, message) for message in messages)
+        if messages:
             return None
-        sets = tree.find(nodes.Assign) is not None
-        root = SANDBOX.from_string(tree).root_render_func
+        assigns = tree.find(nodes.Assign) is not None
+        function = SANDBOX.from_string(tree).root_render_func
     except _COMPILE_ERRORS as error:
         errors.append((path, _describe_syntax_error(error, source)))
         return None
-    return CompiledTemplate(place=".".join(map(str, path)), root=root, typed=whole is not None, sets=sets)
+    place, is_expression = ".".join(map(str, path)), only_expression is not None
+    return CompiledTemplate(place=place, render_function=function, is_expression=is_expression, assigns=assigns)
 
 
 def _only_expression(tree: nodes.Template) -> nodes.Expr | None:

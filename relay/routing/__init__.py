@@ -1,7 +1,7 @@
 """Decide which routes an event takes, and say why not (pure)."""
 
 from relay.routing.conditions import Condition, ConditionErrors, compile_condition, uses_fields
-from relay.routing.failures import Failure, Path, SupportsFields
+from relay.routing.failures import Failure, SupportsFields
 from relay.routing.identity import delivery_id, once_id
 from relay.routing.routes import Renderer, Route, check_route
 
@@ -9,7 +9,6 @@ __all__ = [
     "Condition",
     "ConditionErrors",
     "Failure",
-    "Path",
     "Renderer",
     "Route",
     "SupportsFields",

@@ -1,4 +1,4 @@
-"""Operators of one field that make no sense together: most can never hold."""
+"""Find operators of one field that can never hold together."""
 
 import operator
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ _COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": ope
 
 
 def find_contradiction(operators: Mapping[object, object], operands: Operands) -> tuple[str, str] | None:
-    """Find the operator that cannot hold beside the others, and say why; None when all may hold together.
+    """Return the operator that cannot hold beside the others, and the reason; None if all can hold together.
 
-    `operators` is the mapping as the YAML has it, `operands` holds what each of its operators compares with.
+    `operators` is the mapping of the YAML, `operands` has the values that each operator compares with.
     """
     if operators.get("exists") is False and len(operators) > 1:
         return "exists", "false allows no other operator beside it: what does not exist has no value to test"

@@ -1,28 +1,26 @@
-"""Why something did not match, and the little that conditions ask of a view."""
+"""Why an event does not match a route; and the protocol of the views that conditions read."""
 
 import json
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
+from relay.errors import YamlPath
 from relay.model import Record
 
-Path: TypeAlias = tuple[str | int, ...]
-"""Keys and list positions from the condition's own name down to the place: ("where", "price", "gt")."""
-
-_SHOWN = 80  # characters of a value that a message shows
+_MAX_QUOTED = 80  # characters
 
 
 class SupportsGet(Protocol):
-    """The custom fields of a view, by name, id or code."""
+    """The custom fields of a view, by name, code or id."""
 
     def get(self, key: str, /) -> object:
-        """Return the value, or None when the hook did not carry the field."""
+        """Return the value, or None if the hook does not carry the field."""
 
 
 class SupportsFields(Protocol):
-    """What conditions look at: values are texts or lists of texts."""
+    """A view that a condition reads: its values are texts or lists of texts."""
 
     def get(self, field: str, /) -> object:
-        """Return the value, or None when the hook did not carry the field."""
+        """Return the value, or None if the hook does not carry the field."""
 
     @property
     def custom(self) -> SupportsGet:
@@ -30,34 +28,34 @@ class SupportsFields(Protocol):
 
 
 class FailureExplainer(Protocol):
-    """What failed, and can say so."""
+    """A part of a condition that explains its own failures."""
 
     def explain(self, failure: "Failure", /) -> str:
-        """Put the failure into plain words."""
+        """Return the failure in words."""
 
 
 class Failure(Record):
-    """One reason why a route was not taken.
+    """The first reason why an event does not match a route.
 
-    `seen` is None where the hook did not carry the value, and for `any` and `not`, which see none of their own;
-    for `changed` it is the pair of the old value and the new one.
-    Most events fail most routes, so the words are put together only when somebody reads them.
+    `seen` is None if the hook does not carry the value, and for `any` and `not`, which have no value of their own; for
+    `changed` it is the pair of the old and the new value. Most events match few routes, so the message is composed
+    only when somebody reads it.
     """
 
-    path: Path
+    path: YamlPath
     operator: str
     expected: object
     seen: object
     explainer: FailureExplainer
-    branches: tuple["Failure", ...] = ()  # of `any`: why each of them failed
+    branches: tuple["Failure", ...] = ()  # of `any`: the failure of each
 
     @property
     def message(self) -> str:
-        """Say it in plain words: `price gt 0: saw "" (empty)`."""
+        """Return the failure in words: `price gt 0: saw "" (empty)`."""
         return self.explainer.explain(self)
 
 
 def quote_json(value: object) -> str:
-    """Write a value for a person: texts quoted, long ones cut."""
+    """Return a value as JSON for a message, cut if it is long."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"

@@ -1,22 +1,23 @@
-"""The parts of a compiled condition: each says whether it holds, and explains a failure only when asked."""
+"""The parts of a compiled condition. Whether one holds is cheap; why it does not is worked out only when asked."""
 
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Protocol
 
+from relay.errors import YamlPath
 from relay.model import Record
-from relay.routing.failures import Failure, Path, SupportsFields, quote_json
+from relay.routing.failures import Failure, SupportsFields, quote_json
 from relay.routing.operators import Scalar, Test, parse_number
 
 
 class Node(Protocol):
-    """A part of a condition. Its text is the condition as a person reads it."""
+    """A part of a condition. `str` of it is the condition for people."""
 
     def holds(self, view: SupportsFields, /) -> bool:
         """Return whether it holds. Never raises."""
 
     def failure(self, view: SupportsFields, /) -> Failure:
-        """Return the reason why it does not hold. Only asked where it does not."""
+        """Return why it does not hold. Only called where it does not."""
 
     def __str__(self) -> str: ...
 
@@ -24,11 +25,11 @@ class Node(Protocol):
 class Clause(Record):
     """One operator on one field."""
 
-    path: Path
+    path: YamlPath
     field: str  # as a person writes it: price, custom "Город"
     operator: str
     expected: object
-    wanted: tuple[Scalar, ...]  # the values that the test compares with, where it does
+    operands: tuple[Scalar, ...]  # the values that the test compares with; empty where it compares with none
     read: Callable[[SupportsFields], object]
     test: Test
 
@@ -40,48 +41,48 @@ class Clause(Record):
         return self.test(self.read(view))
 
     def failure(self, view: SupportsFields) -> Failure:
-        """Return the value that was seen."""
+        """Return a failure with the value that was seen."""
         return Failure(
             path=self.path, operator=self.operator, expected=self.expected, seen=self.read(view), explainer=self
         )
 
     def explain(self, failure: Failure) -> str:
-        """Show the value beside what was wanted, and what is odd about it."""
+        """Return the condition and the value that was seen, with a hint if a number was expected."""
         if failure.seen is None:
             return f"{self}: not in the hook"
         if failure.seen == "":
             return f'{self}: saw "" (empty)'
-        numeric = bool(self.wanted) and all(isinstance(value, Decimal) for value in self.wanted)
-        odd = " (no plain number)" if numeric and parse_number(failure.seen) is None else ""
-        return f"{self}: saw {quote_json(failure.seen)}{odd}"
+        numeric = bool(self.operands) and all(isinstance(value, Decimal) for value in self.operands)
+        hint = " (no plain number)" if numeric and parse_number(failure.seen) is None else ""
+        return f"{self}: saw {quote_json(failure.seen)}{hint}"
 
 
 class Changed(Record):
-    """Whether a field differs from the old value that the hook carries beside it."""
+    """The field differs from the old value that the hook carries beside it; with `expected` false it is the same."""
 
-    path: Path
+    path: YamlPath
     field: str
-    old: str  # the field that has the old value
+    old_field: str
     expected: bool
 
     def __str__(self) -> str:
         return f"{self.field} changed {quote_json(self.expected)}"
 
     def holds(self, view: SupportsFields) -> bool:
-        """Return whether both values are there and differ (or do not, as expected)."""
-        old = view.get(self.old)
+        """Return whether there is an old value and it differs from the new one (or does not, as expected)."""
+        old = view.get(self.old_field)
         return old is not None and ((view.get(self.field) or "") != old) is self.expected
 
     def failure(self, view: SupportsFields) -> Failure:
-        """Return the old value and the new one, or None where there is no old one."""
-        old = view.get(self.old)
+        """Return a failure with the old and the new value, or with None if the hook has no old one."""
+        old = view.get(self.old_field)
         seen = None if old is None else (old, view.get(self.field))
         return Failure(path=self.path, operator="changed", expected=self.expected, seen=seen, explainer=self)
 
     def explain(self, failure: Failure) -> str:
-        """Show both values, or say that there is no old one."""
+        """Return both values, or that there is no old one."""
         if not isinstance(failure.seen, tuple):
-            return f"{self}: the hook carries no {self.old}"
+            return f"{self}: the hook carries no {self.old_field}"
         old, new = failure.seen
         return f"{self}: was {quote_json(old)}, is {quote_json(new)}"
 
@@ -95,32 +96,32 @@ class AllOf(Record):
         return " and ".join(map(str, self.parts))
 
     def holds(self, view: SupportsFields) -> bool:
-        """Return whether every part holds; the first that does not ends it."""
+        """Return whether every part holds; stop at the first that does not."""
         for part in self.parts:  # noqa: SIM110  all() with a generator costs three times as much
             if not part.holds(view):
                 return False
         return True
 
     def failure(self, view: SupportsFields) -> Failure:
-        """Explain the first part that does not hold."""
+        """Return the failure of the first part that does not hold."""
         return next(part for part in self.parts if not part.holds(view)).failure(view)
 
 
 class AnyOf(Record):
     """At least one part holds."""
 
-    path: Path
+    path: YamlPath
     parts: tuple[Node, ...]
 
     def __str__(self) -> str:
         return f"({' or '.join(map(str, self.parts))})"
 
     def holds(self, view: SupportsFields) -> bool:
-        """Return whether a part holds; the first that does ends it."""
+        """Return whether any part holds; stop at the first that does."""
         return any(part.holds(view) for part in self.parts)
 
     def failure(self, view: SupportsFields) -> Failure:
-        """Explain every part."""
+        """Return a failure with that of every part."""
         branches = tuple(part.failure(view) for part in self.parts)
         return Failure(path=self.path, operator="any", expected=None, seen=None, explainer=self, branches=branches)
 
@@ -132,7 +133,7 @@ class AnyOf(Record):
 class Not(Record):
     """The part does not hold."""
 
-    path: Path
+    path: YamlPath
     part: Node
 
     def __str__(self) -> str:
@@ -143,9 +144,9 @@ class Not(Record):
         return not self.part.holds(view)
 
     def failure(self, _view: SupportsFields) -> Failure:
-        """Return that the part holds."""
+        """Return a failure: the part holds."""
         return Failure(path=self.path, operator="not", expected=None, seen=None, explainer=self)
 
     def explain(self, _failure: Failure) -> str:
-        """Show what was not to hold."""
+        """Return that the part holds."""
         return f"{self}: it holds"

@@ -1,6 +1,6 @@
-"""The operators of a condition: what operand each takes, and the test it makes of it.
+"""The operators of a condition: which operand each takes, and the test that it compiles to.
 
-Values arrive as texts or lists of texts. A test never raises, whatever it is given.
+A test is given texts or lists of texts. It never raises, whatever it is given.
 """
 
 import operator
@@ -14,15 +14,15 @@ from relay.errors import RelayError
 Scalar: TypeAlias = str | Decimal
 Test: TypeAlias = Callable[[object], bool]
 CompiledOperator: TypeAlias = tuple[tuple[Scalar, ...], Test]
-"""What an operator makes of its operand: the values it compares with, and the test."""
+"""What an operator compiles to: the values that it compares with, and the test."""
 
-MAX_SEARCHED = 4096  # characters of a value that `matches` searches: an expression may be slow, so its subject is short
+MAX_SEARCHED = 4096  # characters of a value that `matches` searches: an expression may be slow on long texts
 
 _plain_number = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?").fullmatch
 
 
 class OperandError(RelayError):
-    """An operator cannot work with what it was given. `at` is the position in a list, where it is one."""
+    """An operand is wrong for its operator. `at` is the position in a list, if it is one."""
 
     def __init__(self, message: str, at: int | None = None) -> None:
         super().__init__(message)
@@ -30,12 +30,12 @@ class OperandError(RelayError):
 
 
 def parse_number(value: object) -> Decimal | None:
-    """Read a plain number ("1500", "-0.5"), or return None: "1 000,50", "1e5" and "" are none."""
+    """Return a plain number ("1500", "-0.5"), or None: "1 000,50", "1e5" and "" are not plain numbers."""
     return Decimal(value) if isinstance(value, str) and _plain_number(value) else None
 
 
 def _scalar_operand(value: object) -> Scalar:
-    """Read a text or number of the YAML, or raise OperandError."""
+    """Return a text or number of the YAML. Raises OperandError."""
     if isinstance(value, bool):
         raise OperandError(f"{str(value).lower()} is a truth value: quote it, or use exists")
     if isinstance(value, int | float):
@@ -77,9 +77,9 @@ def _single_operand(value: object) -> Scalar:
     return _scalar_operand(value)
 
 
-def _equality_test(wanted: tuple[Scalar, ...]) -> Test:
-    texts = frozenset(map(str, wanted))  # a number that is spelled the same needs no reading
-    numbers = frozenset(operand for operand in wanted if isinstance(operand, Decimal))
+def _equality_test(operands: tuple[Scalar, ...]) -> Test:
+    texts = frozenset(map(str, operands))  # a number that is written the same needs no parsing
+    numbers = frozenset(operand for operand in operands if isinstance(operand, Decimal))
 
     def one(value: object) -> bool:
         return isinstance(value, str) and (value in texts or (bool(numbers) and parse_number(value) in numbers))
@@ -88,31 +88,31 @@ def _equality_test(wanted: tuple[Scalar, ...]) -> Test:
 
 
 def _eq(value: object) -> CompiledOperator:
-    wanted = (_single_operand(value),)
-    return wanted, _equality_test(wanted)
+    operands = (_single_operand(value),)
+    return operands, _equality_test(operands)
 
 
 def _in(value: object) -> CompiledOperator:
-    wanted = _list_operand(value)
-    return wanted, _equality_test(wanted)
+    operands = _list_operand(value)
+    return operands, _equality_test(operands)
 
 
 def _ne(value: object) -> CompiledOperator:
-    """Hold exactly where eq (of a list: in) does not: an absent field is not equal to anything."""
-    wanted = _list_operand(value) if isinstance(value, list) else (_scalar_operand(value),)
-    equal = _equality_test(wanted)
-    return wanted, lambda seen: not equal(seen)
+    """Compile the opposite of eq (of a list: in): an absent field is not equal to anything."""
+    operands = _list_operand(value) if isinstance(value, list) else (_scalar_operand(value),)
+    equal = _equality_test(operands)
+    return operands, lambda seen: not equal(seen)
 
 
 def _comparison(compare: Callable[[Decimal, Decimal], bool]) -> Callable[[object], CompiledOperator]:
-    def made(value: object) -> CompiledOperator:
+    def compiled(value: object) -> CompiledOperator:
         operand = _single_operand(value)
         bound = operand if isinstance(operand, Decimal) else parse_number(operand)
         if bound is None:
             raise OperandError(f'can never hold: it compares numbers, and "{operand}" is none')
         return (bound,), lambda seen: (exact := parse_number(seen)) is not None and compare(exact, bound)
 
-    return made
+    return compiled
 
 
 def _exists(value: object) -> CompiledOperator:
@@ -122,7 +122,7 @@ def _exists(value: object) -> CompiledOperator:
 
 
 def has_value(value: object) -> bool:
-    """Return whether a value exists: an empty text, or a list of nothing but such, does not."""
+    """Return whether a value exists: an empty text does not, nor a list of empty texts."""
     return any(value) if isinstance(value, list) else value is not None and value != ""
 
 
@@ -141,9 +141,9 @@ def _matches(value: object) -> CompiledOperator:
 
 
 def _contains(value: object) -> CompiledOperator:
-    """Look for an element in a list, for a part in a text."""
-    wanted = _single_operand(value)
-    part, element = str(wanted), _equality_test((wanted,))
+    """Compile a search for an element in a list, or for a part of a text."""
+    operands = _single_operand(value)
+    part, element = str(operands), _equality_test((operands,))
     return (), lambda seen: part in seen if isinstance(seen, str) else element(seen)
 
 
@@ -159,4 +159,4 @@ OPERATORS: dict[str, Callable[[object], CompiledOperator]] = {
     "matches": _matches,
     "contains": _contains,
 }
-"""What each operator makes of its operand. `changed` is not here: it looks at two fields."""
+"""The operators by name. `changed` is not here: it reads two fields."""

@@ -1,4 +1,4 @@
-"""Routes, and whether an event takes one."""
+"""Routes, and whether an event matches one."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -9,14 +9,14 @@ from relay.routing.failures import Failure, SupportsFields, quote_json
 
 
 class Renderer(Protocol):
-    """What a route makes of an event's views: compiled once, rendered for every event that it takes."""
+    """A compiled content or template, rendered for every event that matches its route."""
 
     def render(self, context: Mapping[str, object], /) -> object:
-        """Return a JSON-able value; raise MissingValue, SkipDelivery or RejectDelivery."""
+        """Return a JSON-able value. Raises MissingValue, SkipDelivery or RejectDelivery."""
 
 
 class Route(Record):
-    """A named rule: on which events of which sources, where what holds, to which sinks, with what content."""
+    """A named rule: which events of which sources go to which sinks, under what condition and with what content."""
 
     name: str
     on: frozenset[str]
@@ -24,31 +24,31 @@ class Route(Record):
     content: Renderer
     sources: frozenset[str] | None = None  # None: every source
     where: Condition | None = None
-    once: Renderer | None = None  # its result is the key of the only delivery
-    fetch: frozenset[str] = frozenset()  # what is looked up in the account before the content is made
-    where_fetched: Condition | None = None  # the part of `where` that looks at what was looked up
+    once: Renderer | None = None  # renders the key of which there is only one delivery
+    fetch: frozenset[str] = frozenset()  # what is looked up in the account before the content is rendered
+    where_fetched: Condition | None = None  # the part of `where` that reads what was looked up
 
 
 class _Membership(Record):
-    """That the event's source or name is one of the route's."""
+    """The condition that the event's source or name is one of the route's."""
 
-    what: str
-    wanted: frozenset[str]
+    kind: str
+    allowed: frozenset[str]
 
     def failure(self, seen: str) -> Failure:
-        return Failure(path=(self.what,), operator="in", expected=self.wanted, seen=seen, explainer=self)
+        return Failure(path=(self.kind,), operator="in", expected=self.allowed, seen=seen, explainer=self)
 
     def explain(self, failure: Failure) -> str:
-        return f"{self.what} in {quote_json(sorted(self.wanted))}: saw {quote_json(failure.seen)}"
+        return f"{self.kind} in {quote_json(sorted(self.allowed))}: saw {quote_json(failure.seen)}"
 
 
 def check_route(route: Route, event: Event, names: frozenset[str], view: SupportsFields) -> Failure | None:
-    """Return None when the event takes the route, else the first reason why not: source, name, then condition.
+    """Return None if the event matches the route, else the first reason why not: source, name, then condition.
 
-    `names` are all the names that the event answers to, its own included.
+    `names` are all the names under which the event may be routed.
     """
     if route.sources is not None and event.source not in route.sources:
-        return _Membership(what="source", wanted=route.sources).failure(event.source)
+        return _Membership(kind="source", allowed=route.sources).failure(event.source)
     if route.on.isdisjoint(names):
-        return _Membership(what="on", wanted=route.on).failure(event.name)
+        return _Membership(kind="on", allowed=route.on).failure(event.name)
     return route.where.check(view) if route.where is not None else None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.amocrm import views
-from relay.errors import MissingValue, RejectDelivery, RelayError, SkipDelivery, TemplateError
+from relay.errors import CompileErrors, MissingValue, RejectDelivery, RelayError, SkipDelivery
 from relay.rendering import CompiledContent, TemplateErrors, compile_content
 
 
@@ -456,7 +456,7 @@ def test_a_wrong_template_is_refused_with_what_would_be_right(source: str, messa
         tree({"amount": source})
     assert {path for path, _ in caught.value.errors} == {("body", "amount")}
     assert any(re.search(message, found) for _, found in caught.value.errors), caught.value.errors
-    assert isinstance(caught.value, TemplateError)
+    assert isinstance(caught.value, CompileErrors)
 
 
 @pytest.mark.parametrize(
