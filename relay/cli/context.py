@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import TypeVar
 
+import typer
 from redis.asyncio import Redis
 
 from relay.accounts.client import AccountClient
@@ -14,7 +16,7 @@ from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
-from relay.processes.folder import FOLDER, running_environ
+from relay.processes.running import choose_running
 from relay.sinks.registry import sink_types
 from relay.sinks.tools import Tools
 from relay.store.connect import connect
@@ -34,7 +36,17 @@ def nonempty_environ() -> dict[str, str]:
 
 def command_environ() -> dict[str, str]:
     """Return the environment with the addresses of the `relay dev` or `relay demo` that runs in this folder."""
-    return {**running_environ(FOLDER), **nonempty_environ()}
+    given = nonempty_environ()
+    running, note = choose_running(given)
+    if note:
+        _print_once(note)
+    return {**running, **given}
+
+
+@cache
+def _print_once(note: str) -> None:
+    """Print something once in a process, on stderr: a program may read stdout."""
+    typer.echo(note, err=True)
 
 
 def load_settings() -> ProcessSettings:

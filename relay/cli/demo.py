@@ -11,8 +11,9 @@ from relay.cli.display.addresses import format_addresses
 from relay.cli.display.demo import LineView, choose_view, format_state, format_summary
 from relay.cli.display.output import print_lines
 from relay.config.config import Config
+from relay.demo.environment import demo_environ
 from relay.demo.run import DemoRun
-from relay.processes.folder import FOLDER
+from relay.processes.folder import DEMO_FOLDER
 from relay.processes.interrupt import until_interrupted
 from relay.processes.supervisor import Processes
 from relay.store.connect import connect
@@ -27,9 +28,9 @@ def demo(
         bool, typer.Option("--once", help="End when every sample is settled; with status 1 where one is not.")
     ] = False,
 ) -> None:
-    """Run everything on this machine, send sample hooks, and show what each sink received. Ctrl-C ends it."""
+    """Run a relay with fake vendors and a store of its own, and show what sample hooks become. Ctrl-C ends it."""
     settled = False
-    with until_interrupted(), Processes(FOLDER, nonempty_environ()) as processes:
+    with until_interrupted(), Processes(DEMO_FOLDER, demo_environ(nonempty_environ())) as processes:
         config = load_config_of(processes.environ)
         print_lines([f"starting store, fake vendors, web and worker; their logs: {processes.folder / 'logs'}"])
         processes.start()

@@ -4,8 +4,9 @@ import time
 from typing import Final
 
 from relay.cli.context import load_config_of, nonempty_environ
-from relay.cli.display.addresses import format_addresses
+from relay.cli.display.addresses import format_addresses, format_real_addresses
 from relay.cli.display.output import console, print_lines
+from relay.operations.real_addresses import real_addresses
 from relay.processes.folder import FOLDER
 from relay.processes.interrupt import until_interrupted
 from relay.processes.supervisor import Processes
@@ -19,6 +20,7 @@ def dev() -> None:
     variables = {"RELAY_LOG": "console", **nonempty_environ()}
     with until_interrupted(), Processes(FOLDER, variables, _print_log_line) as processes:
         config = load_config_of(processes.environ)
+        print_lines([format_real_addresses(real_addresses(config, processes.sandbox_url), variables.get("REDIS_URL"))])
         processes.start()
         print_lines(format_addresses(processes, config), reveal=True)
         while True:

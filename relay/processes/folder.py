@@ -1,4 +1,4 @@
-"""The folder `.relay` of a relay on this machine: locked by one process, with a file that says how to reach it."""
+"""The folder of a relay on this machine: locked by one process, with a file that says how to reach it."""
 
 import fcntl
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ import msgspec
 from relay.errors import RelayError
 
 FOLDER: Final = Path(".relay")
+DEMO_FOLDER: Final = FOLDER / "demo"
 _ENVIRON = "running.json"
 
 

@@ -21,7 +21,7 @@ READY_SECONDS: Final = 60.0
 GRACE_SECONDS: Final = 25.0  # a worker waits for what is in flight
 _POLL_SECONDS: Final = 0.03
 _STORE, _SANDBOX, _WEB, _WORKER = "store", "sandbox", "web", "worker"
-_ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", "RELAY_SANDBOX_URL")
+_ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", "RELAY_SANDBOX_URL", "RELAY_CONFIG", "RELAY_NAMESPACE")
 _STOP_ORDER: Final = ((_WEB, _WORKER), (_SANDBOX,))  # what takes hooks first, what the others need last
 
 
@@ -81,7 +81,9 @@ class Processes:
         children = [self._spawn(name) for name in kinds if name != _STORE]
         for child in children:
             self._wait_until_ready(child)
-        self._locked_folder.write_environ({name: self.environ[name] for name in _ADDRESS_VARIABLES})
+        self._locked_folder.write_environ(
+            {name: self.environ[name] for name in _ADDRESS_VARIABLES if name in self.environ}
+        )
 
     def stop(self, name: str) -> None:
         """Stop a process in order."""

@@ -1,6 +1,7 @@
 """`relay demo` and `relay dev` as a person runs them: in a folder of their own, and nothing is left when they end."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -10,8 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from relay.config.environment import environ
+from relay.embedded.server import EmbeddedStore
 from relay.errors import RelayError
 from relay.processes.folder import LockedFolder, running_environ
 from relay.processes.supervisor import Processes
@@ -38,6 +41,12 @@ def relay(folder: Path, *arguments: str, **changes: str) -> "subprocess.Popen[st
     return subprocess.Popen(
         command, cwd=folder, env=own_environ(**changes), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
+
+
+def command(folder: Path, *arguments: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    ran = [sys.executable, "-m", "relay", *arguments]
+    return subprocess.run(ran, cwd=folder, env=own_environ(**changes), capture_output=True, text=True, timeout=DEADLINE)
 
 
 def alive() -> dict[int, int]:
@@ -93,7 +102,7 @@ def test_the_demo_settles_and_shows_what_each_sink_received(tmp_path: Path) -> N
     assert '"amount":"154000.00"' in output
     assert "@example.com" in output
     assert "Vera." not in output  # personal data is masked
-    assert not running_environ(tmp_path / ".relay")
+    assert not running_environ(tmp_path / ".relay" / "demo")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -130,9 +139,62 @@ def test_when_one_dies_dev_says_which_and_ends_the_others(tmp_path: Path) -> Non
     assert not started & alive().keys()
 
 
+def test_the_demo_touches_nothing_of_yours(tmp_path: Path) -> None:
+    """Neither your store, nor your configuration, nor anything that its addresses and variables lead to."""
+    store = EmbeddedStore(tmp_path / "mine")
+    store.start()
+    (tmp_path / "relay.yaml").write_text("sources: {}\n")
+    nobody = "http://127.0.0.1:1"
+    yours = {"REDIS_URL": store.url, "CELERY_BROKER_URL": store.url, "RELAY_CONFIG": "relay.yaml"}
+    yours |= {"RELAY_SANDBOX_URL": nobody, "DEMO_HOOK_TOKEN": "mine", "HTTP_PROXY": nobody, "http_proxy": nobody}
+    try:
+        with relay(tmp_path, "demo", "--once", **yours) as process:
+            output, _ = process.communicate(timeout=DEADLINE)
+        assert process.returncode == 0, output
+        assert "accounting (http): 1 delivered" in output
+        with redis.Redis(unix_socket_path=str(store.socket)) as client:
+            assert client.dbsize() == 0
+            assert client.info("stats")["total_connections_received"] <= 2  # the server's start, and this one
+    finally:
+        store.stop()
+
+
+def test_dev_says_first_which_real_addresses_it_would_call(tmp_path: Path) -> None:
+    config = CONFIG.read_text().replace(
+        "${RELAY_SANDBOX_URL:-http://127.0.0.1:8701}/smsc", "https://smsc.example/a-path"
+    )
+    (tmp_path / "relay.yaml").write_text(config)
+    with relay(tmp_path, "dev", RELAY_CONFIG="relay.yaml") as process:
+        assert process.stdout.readline() == "REAL addresses: sms → https://smsc.example\n"
+        process.terminate()
+        process.communicate(timeout=DEADLINE)
+
+
+def test_commands_use_the_store_of_dev_where_the_demo_runs_too_and_say_so(tmp_path: Path) -> None:
+    (tmp_path / "note.form").write_bytes(b"leads[add][0][id]=1")
+    with dev(tmp_path), relay(tmp_path, "demo") as shown:
+        until(lambda: running_environ(tmp_path / ".relay" / "demo") or shown.poll() is not None)
+        said = "`relay dev` and `relay demo` run in this folder: `relay dev` is used"
+        sent = command(tmp_path, "send", "note.form")
+        listed = command(tmp_path, "events", "list", "--json")
+        assert (sent.stderr.strip(), listed.stderr.strip()) == (said, said)
+        assert [event["receipt_id"] for event in json.loads(listed.stdout)] == [sent.stdout.split()[1]]
+        shown.terminate()
+        shown.communicate(timeout=DEADLINE)
+        assert command(tmp_path, "stats").stderr == ""
+
+
+def test_commands_use_the_store_that_the_environment_names_and_say_so(tmp_path: Path) -> None:
+    with dev(tmp_path):
+        found = command(tmp_path, "stats", REDIS_URL="redis://127.0.0.1:1/0")
+        assert found.returncode == 2
+        said = "REDIS_URL is set: its store is used, and not that of `relay dev`, which also runs in this folder"
+        assert found.stderr.splitlines()[0] == said
+
+
 def test_a_wrong_configuration_is_shown_before_anything_starts(tmp_path: Path) -> None:
     (tmp_path / "relay.yaml").write_text("sources: {}\n")
-    with relay(tmp_path, "demo", "--once", RELAY_CONFIG="relay.yaml") as process:
+    with relay(tmp_path, "dev", RELAY_CONFIG="relay.yaml") as process:
         output, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 1
     assert "relay.yaml:1:" in output

@@ -23,6 +23,7 @@ from relay.sinks.registry import sink_types
 
 ROOT = Path(__file__).parents[3]
 DEFAULT = Path("config/relay.yaml")
+DEMO = Path("relay/demo/relay.yaml")
 FULL = Path("config/examples/full.yaml")
 VARIABLES = dict.fromkeys(re.findall(r"\$\{(\w+)\}", FULL.read_text()), "a-secret-for-the-test")
 
@@ -50,6 +51,15 @@ def test_the_default_is_strict_about_nothing_but_its_secrets() -> None:
     found = [finding.message for finding in load(DEFAULT).findings]
     assert [text.partition(" is a default that everybody can read: set ")[2] for text in found] == secrets
     assert load(DEFAULT, **dict.fromkeys(secrets, "a-secret-of-our-own")).findings == ()
+
+
+def test_the_demo_does_what_the_default_does_as_it_comes() -> None:
+    variables = {"RELAY_SANDBOX_URL": "http://127.0.0.1:9999"}
+    demo, default = load(DEMO, **variables), load(DEFAULT, **variables)
+    assert (demo.sources, demo.sinks, demo.tables) == (default.sources, default.sinks, default.tables)
+    written = [parse(path.read_text(), Findings(str(path))).value for path in (DEMO, DEFAULT)]
+    for part in ("routes", "templates"):
+        assert written[0][part] == written[1][part]
 
 
 def test_the_default_sends_to_the_sandbox_wherever_it_is() -> None:
