@@ -1,4 +1,4 @@
-"""What is done about an outcome, and when. Pure: age and jitter come in as arguments, nothing sleeps.
+"""Decide what follows from the outcome of an attempt, and when. Pure: age and jitter are arguments, nothing sleeps.
 
 How a delivery to a failing sink lives:
 
@@ -10,18 +10,16 @@ How a delivery to a failing sink lives:
    (`on_unknown`). What looking up cannot tell is held.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import tenacity
 from tenacity.wait import wait_base
 
+from relay.durations import format_exact_duration
 from relay.model import Decision, DecisionKind, DeliveryState, Outcome, Record, Result
 
 OnUnknown: TypeAlias = Literal["lookup", "hold", "retry"]
-
-UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 DEFAULT_SCHEDULE: wait_base = tenacity.wait_exponential(multiplier=5, exp_base=3, max=3600)
 """5 s, 15 s, 45 s, 2m15s, 6m45s, 20m15s, then every hour: a blip costs seconds, a day's outage a few dozen tries."""
@@ -30,19 +28,19 @@ DEFAULT_ATTEMPTS = 80
 """With the default schedule three days of trying: the other side may be down from Friday evening to Monday."""
 
 _JITTER = 0.2  # deliveries that failed together must not come back together
-_NO_CALL = tenacity.Retrying()  # tenacity's waits ask for a call's state; ours lives in the store
+_NO_CALL = tenacity.Retrying()  # tenacity's schedules need the state of a call; the relay keeps its own in the store
 
 
 class Policy(Record):
-    """How stubborn a sink's deliveries are: `attempts` counts the first, `max_age_ms` None is never too old."""
+    """How often and how long deliveries are tried. `attempts` counts the first; no `max_age_ms`: never too old."""
 
     attempts: int = DEFAULT_ATTEMPTS
     max_age_ms: int | None = None
     schedule: wait_base = DEFAULT_SCHEDULE
     on_unknown: OnUnknown = "hold"
     blocked_ms: int = 60_000
-    throttled_ms: int = 30_000  # where they did not say how long
-    lookup_after_ms: int = 15_000  # what they accepted may take so long to be found
+    throttled_ms: int = 30_000  # unless they say how long
+    lookup_after_ms: int = 15_000  # how long it may take until a look-up finds what they accepted
 
 
 def decide(
@@ -74,7 +72,7 @@ def decide(
 
 
 def _look_up_later(result: Result, policy: Policy) -> Decision:
-    """Look whatever attempts are left: giving up unseen would tell an operator to send it again."""
+    """Look up even where no attempts are left: an operator would take a dead delivery for one that never arrived."""
     return Decision(
         kind=DecisionKind.RETRY,
         state=DeliveryState.PENDING,
@@ -90,7 +88,7 @@ def _retry_or_give_up(result: Result, tried: int, age_ms: int, policy: Policy, j
     wait_ms = int(_wait_ms(policy.schedule, tried) * (1 - _JITTER + 2 * _JITTER * jitter))
     delay_ms = max(wait_ms, result.after_ms or 0)
     if policy.max_age_ms is not None and age_ms + delay_ms > policy.max_age_ms:
-        limit = format_duration(policy.max_age_ms)
+        limit = format_exact_duration(policy.max_age_ms)
         return _dead(f"gave up, the next attempt would be for an event older than {limit}: {result.reason}")
     return Decision(kind=DecisionKind.RETRY, state=DeliveryState.PENDING, reason=result.reason, delay_ms=delay_ms)
 
@@ -101,7 +99,7 @@ def _throttled(result: Result, policy: Policy, jitter: float, keeps_mark: bool) 
         kind=DecisionKind.WAIT,
         state=DeliveryState.PENDING,
         reason=result.reason,
-        delay_ms=asked_ms + int(asked_ms * _JITTER * jitter),  # only ever later than they asked
+        delay_ms=asked_ms + int(asked_ms * _JITTER * jitter),  # never earlier than they asked
         consumed=False,
         keeps_mark=keeps_mark,
     )
@@ -132,46 +130,5 @@ def _wait_ms(schedule: wait_base, tried: int) -> int:
 
 
 def fixed_schedule(waits_ms: Sequence[int]) -> wait_base:
-    """Build the schedule of a written list: each wait in turn, then the last one again and again."""
+    """Return the schedule of a list: each wait in turn, then the last one every time."""
     return tenacity.wait_chain(*(tenacity.wait_fixed(wait_ms / 1000) for wait_ms in waits_ms))
-
-
-def parse_duration(text: object) -> int:
-    """Read "250ms", "5s", "15m", "1h" or "2d" as milliseconds. Raise ValueError saying what would be right."""
-    found = re.fullmatch(r"(\d+)\s*([a-zA-Z]*)", str(text).strip(), re.ASCII)
-    if isinstance(text, bool) or not found:
-        raise ValueError(f"{text!r} is not a duration: write a whole number and ms, s, m, h or d, such as 15m")
-    number, unit = found.groups()
-    if not unit:
-        raise ValueError(f"{text} has no unit: write {number}s, {number}m, {number}h, {number}d or {number}ms")
-    if unit not in UNITS_MS:
-        meant = _meant_unit(unit)
-        advice = f"did you mean {number}{meant}?" if meant else "use ms, s, m, h or d"
-        raise ValueError(f"{text}: the unit {unit} is not known, {advice}")
-    return int(number) * UNITS_MS[unit]
-
-
-def _meant_unit(unit: str) -> str | None:
-    lowered = unit.lower()
-    if lowered.startswith(("ms", "mil")):
-        return "ms"
-    return lowered[0] if lowered[0] in UNITS_MS else None
-
-
-def parse_rate(text: object) -> tuple[int, int]:
-    """Read "4/s", "15/3s" or "300/1m" as (count, per milliseconds). Raise ValueError saying what would be right."""
-    found = re.fullmatch(r"(\d+)\s*/\s*(\d*)\s*([a-zA-Z]+)", str(text).strip(), re.ASCII)
-    if not found:
-        raise ValueError(f"{text!r} is not a rate: write how many per how long, such as 4/s, 15/3s or 300/1m")
-    count, per_ms = int(found[1]), parse_duration(f"{found[2] or 1}{found[3]}")
-    if not count or not per_ms:
-        raise ValueError(f"{text} would never let anything through: pause the sink instead")
-    return count, per_ms
-
-
-def format_duration(ms: int) -> str:
-    """Write milliseconds as `parse_duration` reads them, in the largest unit that is exact."""
-    for unit in ("d", "h", "m", "s"):
-        if ms and ms % UNITS_MS[unit] == 0:
-            return f"{ms // UNITS_MS[unit]}{unit}"
-    return f"{ms}ms"

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from relay.retrying import parse_duration
+from relay.durations import parse_duration
 
 
 def parse_time(text: str, now: int) -> int:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 
 from relay.config.findings import format_value
 from relay.config.suggestions import did_you_mean
-from relay.retrying import format_duration, parse_duration, parse_rate
+from relay.durations import format_exact_duration, parse_duration, parse_rate
 
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?)*", re.ASCII
@@ -21,7 +21,7 @@ _SIZE_UNITS = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024, None: 1}
 def format_rate(rate: tuple[int, int]) -> str:
     """Return a rate as the YAML writes it."""
     count, per_ms = rate
-    return f"{count}/{format_duration(per_ms)}"
+    return f"{count}/{format_exact_duration(per_ms)}"
 
 
 def parse_trusted_host(value: object) -> IPv4Network | IPv6Network | str:
@@ -71,7 +71,7 @@ def one_or_many(value: object) -> Any:
 Duration = Annotated[
     int,
     BeforeValidator(parse_duration),
-    PlainSerializer(format_duration),
+    PlainSerializer(format_exact_duration),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(ms|s|m|h|d)$", "examples": ["250ms", "15s", "1h"]}),
 ]
 """Milliseconds, written "250ms", "15s", "15m", "1h", "2d"."""

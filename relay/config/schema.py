@@ -20,7 +20,7 @@ from relay.config.api import ApiSettings, make_account_api
 from relay.config.scalars import Duration, IdText, NameList, Size, Timezone, TrustedHost, one_or_many
 from relay.config.section import Section
 from relay.config.sink import SinkSettings, Timeout
-from relay.retrying import parse_duration
+from relay.durations import parse_duration
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,256}")

@@ -6,15 +6,16 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from relay.config.scalars import Duration, Rate
 from relay.config.section import Section
+from relay.durations import format_exact_duration
 from relay.model import Limit
-from relay.retrying import DEFAULT_ATTEMPTS, DEFAULT_SCHEDULE, OnUnknown, Policy, fixed_schedule, format_duration
+from relay.retrying import DEFAULT_ATTEMPTS, DEFAULT_SCHEDULE, OnUnknown, Policy, fixed_schedule
 
 MAX_TIMEOUT_MS = 20_000  # leases and the 18 s of a shutdown depend on it
 
 
 def _check_timeout(ms: int) -> int:
     if not 0 < ms <= MAX_TIMEOUT_MS:
-        raise ValueError(f"{format_duration(ms)} is not possible: more than 0 and at most 20s")
+        raise ValueError(f"{format_exact_duration(ms)} is not possible: more than 0 and at most 20s")
     return ms
 
 

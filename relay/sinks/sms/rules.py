@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from relay.durations import UNITS_MS, format_exact_duration
 from relay.masking import mask_phone
 from relay.model import Outcome, Record, Result
-from relay.retrying import UNITS_MS, format_duration
 from relay.sinks.sms.content import Message
 from relay.store.shared_state import Quota, QuotaExceeded
 
@@ -106,7 +106,7 @@ class SendingRules(Record):
             case "own":
                 return None
             case "same":
-                ago = format_duration(self.cooldown_ms)
+                ago = format_exact_duration(self.cooldown_ms)
                 return Result(outcome=Outcome.SKIPPED, reason=f"{number} was sent the same text less than {ago} ago")
             case "number":
                 return _later(exceeded.wait_ms, f"{number} was sent {self.per_number} today, the limit per_number")

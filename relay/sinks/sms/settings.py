@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, mod
 
 from relay.config.scalars import Duration, Timezone
 from relay.config.sink import SinkSettings
+from relay.durations import parse_duration
 from relay.errors import RejectDelivery, SkipDelivery
-from relay.retrying import parse_duration
 from relay.sinks.sms.content import check_sender
 from relay.sinks.sms.phone_numbers import DEFAULT_REGIONS, parse_phone
 from relay.sinks.sms.rules import SendingRules, parse_window

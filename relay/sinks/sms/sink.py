@@ -5,10 +5,10 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from relay.durations import UNITS_MS
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.logs import log
 from relay.model import Delivery, Json, Outcome, Result
-from relay.retrying import UNITS_MS
 from relay.sinks.base import ProbeResult, Sink
 from relay.sinks.sms.content import Message, SmsContent, check_sender, parse_timezone, read_content
 from relay.sinks.sms.gateway import Gateway

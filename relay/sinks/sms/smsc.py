@@ -8,10 +8,11 @@ import msgspec
 from pydantic import Field, SecretStr, model_validator
 
 from relay.config.scalars import Duration
+from relay.durations import UNITS_MS
 from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.model import Outcome, Result
-from relay.retrying import UNITS_MS, OnUnknown
+from relay.retrying import OnUnknown
 from relay.sinks.base import ProbeResult
 from relay.sinks.sms.content import Message
 from relay.sinks.sms.gateway import Gateway, balance_probe, json_object, parse_int, parse_money

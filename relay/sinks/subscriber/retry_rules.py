@@ -10,8 +10,8 @@
 A 404 is sent three times, a 503 five times. Then it is a dead letter.
 """
 
+from relay.durations import format_exact_duration, parse_duration
 from relay.model import Decision, DecisionKind, DeliveryState, Record
-from relay.retrying import format_duration, parse_duration
 
 NO_ANSWER = 0
 """The code of a call without an answer: no connection, a timeout, or one that broke off."""
@@ -46,7 +46,7 @@ def amocrm_decision(code: int, attempt: int, reason: str) -> Decision:
         return Decision(kind=DecisionKind.SETTLE, state=DeliveryState.DELIVERED, reason=reason)
     for rule in RETRY_RULES:
         if rule.after == attempt and any(code in codes for codes in rule.codes):
-            reason = f"{reason}; again in {format_duration(rule.wait_ms)}"
+            reason = f"{reason}; again in {format_exact_duration(rule.wait_ms)}"
             return Decision(kind=DecisionKind.RETRY, state=DeliveryState.PENDING, reason=reason, delay_ms=rule.wait_ms)
     reason = f"gave up after {attempt} attempt{'s' * (attempt > 1)}, as amoCRM would: {reason}"
     return Decision(kind=DecisionKind.DEAD, state=DeliveryState.DEAD, reason=reason)

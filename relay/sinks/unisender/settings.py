@@ -7,8 +7,9 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from relay.config.scalars import Duration
 from relay.config.sink import SinkSettings
+from relay.durations import format_exact_duration
 from relay.model import Limit
-from relay.retrying import OnUnknown, format_duration
+from relay.retrying import OnUnknown
 from relay.sinks.urls import SinkUrl
 
 MAX_UNISENDER_TIMEOUT_MS = 60_000
@@ -19,7 +20,7 @@ MAX_SUBSCRIBED_PER_MINUTE, MAX_CALLS_PER_MINUTE = 300, 1200  # per api_key
 
 def _check_timeout(ms: int) -> int:
     if not 0 < ms <= MAX_UNISENDER_TIMEOUT_MS:
-        raise ValueError(f"{format_duration(ms)} is not possible: more than 0 and at most 60s")
+        raise ValueError(f"{format_exact_duration(ms)} is not possible: more than 0 and at most 60s")
     return ms
 
 
