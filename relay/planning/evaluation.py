@@ -7,8 +7,8 @@ from relay.config.config import Config, Source
 from relay.model import Event, NewDelivery, Record
 from relay.planning.content import ContentSink
 from relay.planning.deliveries import new_delivery, render_templates
-from relay.planning.matching import match_routes
-from relay.routing import Failure, Route
+from relay.planning.matching import event_context, match_routes
+from relay.routing import Failure, Route, check_route
 
 
 class RouteEvaluation(Record):
@@ -23,6 +23,9 @@ def evaluate_routes(
     event: Event, source: Source, config: Config, sinks: Mapping[str, ContentSink]
 ) -> Iterator[RouteEvaluation]:
     """Evaluate all routes in the file's order, those of other sources and events too."""
-    for match in match_routes(event, routable_names(event), config.routes, sinks, source.timezone):
-        deliveries = [new_delivery(planned, render_templates(planned)) for planned in match.planned]
-        yield RouteEvaluation(route=match.route, failure=match.failure, deliveries=deliveries)
+    names = routable_names(event)
+    view, _ = event_context(event, source.timezone)
+    for route in config.routes:
+        planned = match_routes(event, names, [route], sinks, source.timezone)
+        deliveries = [new_delivery(one, render_templates(one)) for one in planned]
+        yield RouteEvaluation(route=route, failure=check_route(route, event, names, view), deliveries=deliveries)

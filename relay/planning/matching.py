@@ -1,11 +1,15 @@
-"""Match an event against routes: which sinks it goes to, or why a route does not match."""
+"""Match an event against routes: which sinks it goes to, with what context for the templates."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
-from relay.amocrm.views import event_views, main_view
+from relay.amocrm.views import View, event_views, main_view
 from relay.model import Event, Record
 from relay.planning.content import ContentSink
-from relay.routing import Failure, Route, check_route
+from relay.routing import Route, check_route
+
+Context: TypeAlias = Mapping[str, object]
+"""What templates see: the views by name, and `timezone`."""
 
 
 class PlannedDelivery(Record):
@@ -14,28 +18,23 @@ class PlannedDelivery(Record):
     event: Event
     route: Route
     sink: ContentSink
-    context: Mapping[str, object]  # what templates see
-
-
-class RouteMatch(Record):
-    """What matching an event against a route came to: why it failed, or what to deliver."""
-
-    route: Route
-    failure: Failure | None
-    planned: Sequence[PlannedDelivery] = ()
+    context: Context
 
 
 def match_routes(
     event: Event, names: frozenset[str], routes: Iterable[Route], sinks: Mapping[str, ContentSink], timezone: str
-) -> Iterator[RouteMatch]:
-    """Match an event against each route, in their order. `names` are its `routable_names`."""
+) -> list[PlannedDelivery]:
+    """Return the deliveries of an event to the sinks of the routes that match. `names` are its `routable_names`."""
+    view, context = event_context(event, timezone)
+    return [
+        PlannedDelivery(event=event, route=route, sink=sinks[sink], context=context)
+        for route in routes
+        if check_route(route, event, names, view) is None
+        for sink in route.sinks
+    ]
+
+
+def event_context(event: Event, timezone: str) -> tuple[View, Context]:
+    """Return the view that conditions on an event read, and the context of its templates."""
     views = event_views(event)
-    view = views[main_view(event.name)]
-    context = {**views, "timezone": timezone}
-    for route in routes:
-        failure = check_route(route, event, names, view)
-        if failure is not None:
-            yield RouteMatch(route=route, failure=failure)
-            continue
-        planned = [PlannedDelivery(event=event, route=route, sink=sinks[name], context=context) for name in route.sinks]
-        yield RouteMatch(route=route, failure=None, planned=planned)
+    return views[main_view(event.name)], {**views, "timezone": timezone}

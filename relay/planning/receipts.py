@@ -113,11 +113,9 @@ def _match(
     if isinstance(user, str) and user in source.ignore_users:
         reason = f"changed by user {user}, who is in ignore_users of this source"
         return _MatchedEvent(event=event, state=ReceiptState.REFUSED, reason=reason)
-    planned: list[PlannedDelivery] = []
     names = routable_names(event)
-    if routes := config.routes_for(event.source, names):
-        for match in match_routes(event, names, routes, sinks, source.timezone):
-            planned += match.planned
+    routes = config.routes_for(event.source, names)
+    planned = match_routes(event, names, routes, sinks, source.timezone) if routes else ()
     return _MatchedEvent(event=event, planned=planned, subscriptions=subscribed.get(event.source, ()))
 
 
