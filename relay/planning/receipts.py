@@ -1,4 +1,4 @@
-"""Plan what becomes of receipts: decode, match, render, collect.
+"""Plan what becomes of receipts: decode, match, render, make the deliveries, collect.
 
 Each step is done for a whole batch before the next one begins: its code stays in the processor's cache, which saves a
 third of the time.
@@ -53,7 +53,8 @@ def plan_receipts(
     decoded = [_decode(receipt, config) for receipt in receipts]
     matched = [[_match(event, one, config, sinks, subscribed) for event in one.events] for one in decoded]
     rendered = [[_render(event) for event in events] for events in matched]
-    return [_collect(*parts, config) for parts in zip(decoded, matched, rendered, strict=True)]
+    made = [list(map(_make, *both)) for both in zip(matched, rendered, strict=True)]
+    return [_collect(*parts, config) for parts in zip(decoded, matched, made, strict=True)]
 
 
 class _DecodedReceipt(Record):
@@ -123,20 +124,19 @@ def _render(matched: _MatchedEvent) -> list[RenderedTemplates]:
     return [render_templates(planned) for planned in matched.planned]
 
 
+def _make(matched: _MatchedEvent, rendered: Sequence[RenderedTemplates]) -> list[NewDelivery]:
+    made = list(map(new_delivery, matched.planned, rendered))
+    return made + subscriber_deliveries(matched.event, matched.subscriptions)
+
+
 def _collect(
     decoded: _DecodedReceipt,
     matched: Sequence[_MatchedEvent],
-    rendered: Sequence[Sequence[RenderedTemplates]],
+    made: Sequence[Sequence[NewDelivery]],
     config: Config,
 ) -> RoutedReceipt:
-    """Make the deliveries of a receipt's events, and say what became of each event and of the receipt."""
-    events: list[RoutedEvent] = []
-    deliveries: list[NewDelivery] = []
-    for one, templates in zip(matched, rendered, strict=True):
-        made = list(map(new_delivery, one.planned, templates))
-        made += subscriber_deliveries(one.event, one.subscriptions)
-        events.append(_routed_event(one, delivered=bool(made)))
-        deliveries += made
+    """Return a receipt's events and deliveries, and what became of each event and of the receipt."""
+    events = [_routed_event(event, delivered=bool(deliveries)) for event, deliveries in zip(matched, made, strict=True)]
     state, reason = (ReceiptState.MALFORMED, decoded.malformed) if decoded.malformed else _receipt_state(events)
     return RoutedReceipt(
         receipt=decoded.receipt,
@@ -144,7 +144,7 @@ def _collect(
         reason=reason,
         config=config.version,
         events=events,
-        deliveries=deliveries,
+        deliveries=[delivery for deliveries in made for delivery in deliveries],
     )
 
 
