@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from relay.config.environment import ProcessSettings, environ
+from relay.cli.context import command_environ
+from relay.config.environment import ProcessSettings
 from relay.config.load import load_file
 from relay.errors import ConfigError
 from relay.sinks.registry import sink_types
@@ -18,9 +19,10 @@ def check(
     ] = False,
 ) -> None:
     """Check the configuration file. Shows where each mistake is (file:line:column) and what would be right."""
-    settings = ProcessSettings.from_environ(environ())  # also for another file: a bad REDIS_URL stops every process
+    variables = command_environ(say=False)
+    settings = ProcessSettings.from_environ(variables)  # also for another file: a bad REDIS_URL stops every process
     path = str(file) if file else settings.config_path
-    config = load_file(path, environ=environ(), sink_types=sink_types())
+    config = load_file(path, environ=variables, sink_types=sink_types())
     findings = "\n".join(finding.format(path) for finding in config.findings)
     if findings and strict:
         raise ConfigError(findings)
