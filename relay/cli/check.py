@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.context import command_environ
-from relay.config.environment import ProcessSettings
+from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.errors import ConfigError
+from relay.processes.running import choose_running
+from relay.processes.supervisor import SANDBOX_URL
 from relay.sinks.registry import sink_types
 
 
@@ -19,7 +20,7 @@ def check(
     ] = False,
 ) -> None:
     """Check the configuration file. Shows where each mistake is (file:line:column) and what would be right."""
-    variables = command_environ(say=False)
+    variables = {**_sandbox_address(), **environ()}
     settings = ProcessSettings.from_environ(variables)  # also for another file: a bad REDIS_URL stops every process
     path = str(file) if file else settings.config_path
     config = load_file(path, environ=variables, sink_types=sink_types())
@@ -30,3 +31,9 @@ def check(
         typer.echo(findings, err=True)
     counts = f"{len(config.sources)} source(s), {len(config.routes)} route(s), {len(config.sinks)} sink(s)"
     typer.echo(f"{path} is valid: {counts}, version {config.version}")
+
+
+def _sandbox_address() -> dict[str, str]:
+    """Return the variable by which a configuration names the fake vendors, where some run in this folder."""
+    running, _ = choose_running({})
+    return {name: value for name, value in running.items() if name == SANDBOX_URL}

@@ -34,14 +34,14 @@ def nonempty_environ() -> dict[str, str]:
     return {name: value for name, value in environ().items() if value}
 
 
-def command_environ(*, say: bool = True) -> dict[str, str]:
+def command_environ() -> dict[str, str]:
     """Return the environment with the addresses of the `relay dev` or `relay demo` that runs in this folder.
 
-    Where several stores could be meant, print which one is used; `say` False: the command uses none.
+    Where another relay could be meant, print which one is used.
     """
     given = nonempty_environ()
     running, note = choose_running(given)
-    if note and say:
+    if note:
         _print_once(note)
     return {**running, **given}
 

@@ -5,11 +5,12 @@ from typing import Final
 
 from relay.processes.folder import DEMO_FOLDER, FOLDER, running_environ
 
-_FOLDERS: Final = {"relay dev": FOLDER, "relay demo": DEMO_FOLDER}
+_DEV, _DEMO = "relay dev", "relay demo"
+_FOLDERS: Final = {_DEV: FOLDER, _DEMO: DEMO_FOLDER}
 
 
 def choose_running(environ: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """Return the variables of the relay that runs in this folder, and a sentence where several could be meant.
+    """Return the variables of the relay that runs in this folder, and a sentence where another could be meant.
 
     The variables are empty where none runs, or REDIS_URL names another store. `relay dev` comes before `relay demo`.
     """
@@ -20,7 +21,8 @@ def choose_running(environ: Mapping[str, str]) -> tuple[dict[str, str], str]:
         if using or not running:
             return (using[0] if using else {}), ""
         return {}, f"REDIS_URL is set: its store is used, and not that of {names}, which also runs in this folder"
-    chosen = next(iter(running.values()), {})
-    if len(running) < 2:
-        return chosen, ""
-    return chosen, f"{names} run in this folder: `{next(iter(running))}` is used"
+    if _DEV in running:
+        return running[_DEV], f"{names} run in this folder: `{_DEV}` is used" if _DEMO in running else ""
+    if _DEMO in running:
+        return running[_DEMO], f"`{_DEMO}` runs in this folder: its store and its configuration are used"
+    return {}, ""

@@ -21,7 +21,8 @@ READY_SECONDS: Final = 60.0
 GRACE_SECONDS: Final = 25.0  # a worker waits for what is in flight
 _POLL_SECONDS: Final = 0.03
 _STORE, _SANDBOX, _WEB, _WORKER = "store", "sandbox", "web", "worker"
-_ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", "RELAY_SANDBOX_URL", "RELAY_CONFIG", "RELAY_NAMESPACE")
+SANDBOX_URL: Final = "RELAY_SANDBOX_URL"
+_ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", SANDBOX_URL, "RELAY_CONFIG", "RELAY_NAMESPACE")
 _STOP_ORDER: Final = ((_WEB, _WORKER), (_SANDBOX,))  # what takes hooks first, what the others need last
 
 
@@ -43,7 +44,7 @@ class Processes:
         self.store = None if environ.get("REDIS_URL") else EmbeddedStore(self.folder / "store")
         self.port = _port(environ, "PORT")
         self.sandbox_port = _port(environ, "RELAY_SANDBOX_PORT")
-        addresses = {"RELAY_SANDBOX_URL": self.sandbox_url, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        addresses = {SANDBOX_URL: self.sandbox_url, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
         if self.store is not None:
             addresses["REDIS_URL"] = self.store.url
         # Whoever wants the other machines of the network to reach it says so.

@@ -184,6 +184,21 @@ def test_commands_use_the_store_of_dev_where_the_demo_runs_too_and_say_so(tmp_pa
         assert command(tmp_path, "stats").stderr == ""
 
 
+def test_commands_say_so_where_the_demo_is_what_they_show_and_check_checks_your_own_file(tmp_path: Path) -> None:
+    (tmp_path / "relay.yaml").write_text(
+        "sources: {acme: {type: amocrm, token: a-token}}\n"
+        "sinks: {books: {type: http, url: '${RELAY_SANDBOX_URL}/books'}}\nroutes: []\n"
+    )
+    with relay(tmp_path, "demo") as shown:
+        until(lambda: running_environ(tmp_path / ".relay" / "demo") or shown.poll() is not None)
+        said = "`relay demo` runs in this folder: its store and its configuration are used"
+        assert command(tmp_path, "stats").stderr.strip() == said
+        checked = command(tmp_path, "check", RELAY_CONFIG="relay.yaml")
+        assert "relay.yaml is valid" in checked.stdout, checked.stderr
+        shown.terminate()
+        shown.communicate(timeout=DEADLINE)
+
+
 def test_commands_use_the_store_that_the_environment_names_and_say_so(tmp_path: Path) -> None:
     with dev(tmp_path):
         found = command(tmp_path, "stats", REDIS_URL="redis://127.0.0.1:1/0")
