@@ -19,13 +19,13 @@ _VARYING = (
 )
 
 
-def match_output(shown: str, printed: str, known: Mapping[str, str]) -> dict[str, str]:
+def match_output(expected: str, printed: str, known: Mapping[str, str]) -> dict[str, str]:
     """Return which printed id each id of the page stands for. Raises AssertionError with the difference."""
-    shown, printed = _plain(shown), _plain(printed)
+    expected, printed = _plain(expected), _plain(printed)
     groups: dict[str, str] = {}
-    found = re.fullmatch(_pattern(shown, known, groups), printed)
+    found = re.fullmatch(_pattern(expected, known, groups), printed)
     if found is None:
-        raise AssertionError("\n".join(_difference(shown, _with_shown_ids(printed, known))))
+        raise AssertionError("\n".join(_difference(expected, _with_shown_ids(printed, known))))
     return {**known, **{id: found[group] for id, group in groups.items()}}
 
 
@@ -44,8 +44,8 @@ def _plain(text: str) -> str:
     return text.strip("\n") + "\n" if text.strip() else ""
 
 
-def _pattern(shown: str, known: Mapping[str, str], groups: dict[str, str]) -> str:
-    """Return the pattern of a shown text. Ids that are new are added to `groups`, with the name of their group."""
+def _pattern(expected: str, known: Mapping[str, str], groups: dict[str, str]) -> str:
+    """Return the pattern of an expected text. Ids that are new are added to `groups`, with the name of their group."""
 
     def id_pattern(id: str) -> str:
         if id in known:
@@ -62,7 +62,7 @@ def _pattern(shown: str, known: Mapping[str, str], groups: dict[str, str]) -> st
         escaped = [re.escape(text).replace(re.escape("…"), ".*") for text in texts]
         return "".join(text + id for text, id in zip(escaped, [*map(id_pattern, ids), ""], strict=True))
 
-    return "".join(map(line_pattern, shown.splitlines(keepends=True)))
+    return "".join(map(line_pattern, expected.splitlines(keepends=True)))
 
 
 def _with_shown_ids(printed: str, known: Mapping[str, str]) -> str:
@@ -70,5 +70,6 @@ def _with_shown_ids(printed: str, known: Mapping[str, str]) -> str:
     return _ID.sub(lambda found: shown.get(found[0], found[0]), printed)
 
 
-def _difference(shown: str, printed: str) -> list[str]:
-    return list(difflib.unified_diff(shown.splitlines(), printed.splitlines(), "the page", "printed", "", "", 99, ""))
+def _difference(expected: str, printed: str) -> list[str]:
+    lines = expected.splitlines(), printed.splitlines()
+    return list(difflib.unified_diff(*lines, "the page", "printed", n=99, lineterm=""))

@@ -13,11 +13,11 @@ _PART = re.compile(
 
 @dataclass(frozen=True)
 class Command:
-    """A command, and what the page says that it prints; None: it is not shown, and must succeed."""
+    """A command, and what the page says that it prints; None: what it prints is left out, and it must succeed."""
 
     line: int
     text: str
-    shown: str | None = None
+    expected: str | None = None
 
 
 @dataclass(frozen=True)

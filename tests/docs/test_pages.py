@@ -26,7 +26,7 @@ class PageRun:
         self._folder = folder
         self._shell = shell
         self._ids: dict[str, str] = {}
-        self._ports = {shown: addresses[name].rpartition(":")[2] for name, shown in SHOWN_PORTS.items()}
+        self._ports = {port: addresses[name].rpartition(":")[2] for name, port in SHOWN_PORTS.items()}
 
     def take(self, step: Step) -> None:
         """Do what the page says next."""
@@ -35,7 +35,7 @@ class PageRun:
                 write_file(self._folder, step)
             case Wait():
                 self._wait(step)
-            case Command(shown=None):
+            case Command(expected=None):
                 status, printed = self._run(step.text)
                 assert status == 0, f"{self._page}:{step.line}: {step.text} ended with {status}: {printed}"
             case Command():
@@ -43,17 +43,17 @@ class PageRun:
 
     def _compare(self, step: Command, printed: str) -> None:
         try:
-            self._ids = match_output(step.shown or "", printed, self._ids)
+            self._ids = match_output(step.expected or "", printed, self._ids)
         except AssertionError as error:
             raise AssertionError(f"{self._page}:{step.line}: {step.text}\n{error}\n\nall of it:\n{printed}") from None
 
     def _run(self, command: str) -> tuple[int, str]:
         command = replace_ids(command, self._ids)
-        for shown, real in self._ports.items():
-            command = command.replace(f":{shown}", f":{real}")
+        for port, real in self._ports.items():
+            command = command.replace(f":{port}", f":{real}")
         status, printed = self._shell.run(command)
-        for shown, real in self._ports.items():
-            printed = printed.replace(f":{real}", f":{shown}")
+        for port, real in self._ports.items():
+            printed = printed.replace(f":{real}", f":{port}")
         return status, printed
 
     def _wait(self, step: Wait) -> None:
