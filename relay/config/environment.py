@@ -26,6 +26,7 @@ from typing import Literal, Self, cast
 from pydantic import SecretStr
 
 from relay.config.findings import format_value
+from relay.config.line_ends import line_break_in_secret
 from relay.config.store_address import accept_any_certificate, parse_store_address
 from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
@@ -68,7 +69,6 @@ class ProcessSettings:
         read = _VariableReader(environ)
         insecure = read.choice("RELAY_REDIS_TLS", ("verify", "insecure"), "verify") == "insecure"
         redis_url = read.address("REDIS_URL", insecure)
-        admin_token, hirefire_token = read.text("RELAY_ADMIN_TOKEN"), read.text("HIREFIRE_TOKEN")
         terminal = sys.stderr.isatty() if terminal is None else terminal
         settings = cls(
             config_path=read.text("RELAY_CONFIG") or "config/relay.yaml",
@@ -78,8 +78,8 @@ class ProcessSettings:
             host=read.host("RELAY_HOST", "0.0.0.0"),
             port=read.number("PORT", 65535) or 8000,
             web_concurrency=read.number("WEB_CONCURRENCY", 256) or 1,
-            admin_token=SecretStr(admin_token) if admin_token else None,
-            hirefire_token=SecretStr(hirefire_token) if hirefire_token else None,
+            admin_token=read.secret("RELAY_ADMIN_TOKEN"),
+            hirefire_token=read.secret("HIREFIRE_TOKEN"),
             secret_key=read.secret_key(SECRET_KEY),
             durability=cast(Literal["warn", "strict"], read.choice("RELAY_DURABILITY", ("warn", "strict"), "warn")),
             log=cast(
@@ -103,13 +103,20 @@ class _VariableReader:
     def text(self, name: str) -> str | None:
         return self._environ.get(name, "").strip() or None
 
-    def secret_key(self, name: str) -> SecretStr | None:
+    def secret(self, name: str) -> SecretStr | None:
+        """Read a secret, which must be one line. What is wrong with it is said without showing it."""
         text = self.text(name)
         if text is None:
             return None
-        if len(text) < _MIN_KEY_LENGTH:  # the value is a secret, so it is not shown
-            self.problems.append(f"{name}: {len(text)} characters are too few: openssl rand -base64 32")
+        if problem := line_break_in_secret(self._environ[name]):
+            self.problems.append(f"{name} {problem}")
         return SecretStr(text)
+
+    def secret_key(self, name: str) -> SecretStr | None:
+        secret = self.secret(name)
+        if secret is not None and len(secret) < _MIN_KEY_LENGTH:
+            self.problems.append(f"{name}: {len(secret)} characters are too few: openssl rand -base64 32")
+        return secret
 
     def number(self, name: str, maximum: int) -> int | None:
         text = self.text(name)

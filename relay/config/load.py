@@ -11,13 +11,14 @@ from relay.config.api import make_account_api
 from relay.config.api_users import build_api_users
 from relay.config.config import Config, Source
 from relay.config.findings import Findings
+from relay.config.line_ends import line_break_in_secret
 from relay.config.names_files import read_names
 from relay.config.report import Report
 from relay.config.route_compiler import compile_routes
 from relay.config.schema import SinkTypes, SourceSettings
 from relay.config.sections import Sections, read_sections
 from relay.config.variables import Substitution, substitute_variables
-from relay.config.warnings import warn_about_missing_secret_key, warn_about_unused, warn_about_weak_secrets
+from relay.config.warnings import key_of, warn_about_missing_secret_key, warn_about_unused, warn_about_weak_secrets
 from relay.config.yaml import Document, parse
 from relay.errors import ConfigError
 from relay.model import Account
@@ -83,7 +84,10 @@ def _read_document(
     substitution = substitute_variables(document, environ, findings)
     report = Report(document, findings, substitution.from_environment)
     sections = read_sections(substitution.value, report, sink_types)
-    findings.add_secrets(secret.get_secret_value() for _, secret in sections.secrets())
+    for path, secret in sections.secrets():
+        findings.add_secrets([secret.get_secret_value()])
+        if problem := line_break_in_secret(secret.get_secret_value()):
+            report.error(path, f"{key_of(path)} {problem}")
     return sections, substitution, report
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from relay.config.findings import Findings
+from relay.config.line_ends import outer_line_break
 from relay.config.yaml import Document, Plain
 from relay.errors import YamlPath
 
@@ -23,8 +24,9 @@ class Substitution:
 def substitute_variables(document: Document, environ: Mapping[str, str], findings: Findings) -> Substitution:
     """Put the values of variables in place. One that is not set and has no default is an error.
 
-    An empty variable counts as not set where there is a default, as in a shell. What comes from the environment is
-    masked in every finding.
+    An empty variable counts as not set where there is a default, as in a shell. One with a line break at its end, as a
+    file or the clipboard gives it, is an error: sent along, it makes a wrong key of a right one. What comes from the
+    environment is masked in every finding.
     """
     substituter = _Substituter(document, environ, findings)
     value = substituter.substitute(document.value, ())
@@ -67,9 +69,13 @@ class _Substituter:
             return str(default).removeprefix(":-")
         if value is None:
             self._error(path, f"{name} is not set in the environment: set it, or write ${{{name}:-a default}}")
-        self.from_environment[path] = value or ""
-        self.findings.add_secrets([value or ""])
-        return value or ""
+            value = ""
+        elif where := outer_line_break(value):
+            self._error(path, f"{name} has a line break {where} in the environment: set it without")
+            value = value.strip()  # what else is wrong with it is said as well
+        self.from_environment[path] = value
+        self.findings.add_secrets([value])
+        return value
 
     def _error(self, path: YamlPath, message: str) -> None:
         self.findings.error(self.document.position(path), message)

@@ -42,7 +42,7 @@ def _texts(value: object) -> Iterator[str]:
 def warn_about_weak_secrets(sections: Sections, substitution: Substitution, report: Report) -> None:
     """Warn about secrets that everybody can read, and about short ones of hooks and API users."""
     for path, secret in sections.secrets():
-        key = _key_of(path)
+        key = key_of(path)
         # One token is read as a list of one: the file has it at the key itself.
         variable = substitution.defaulted.get(path) or substitution.defaulted.get(path[: path.index(key) + 1])
         if variable is not None:
@@ -51,7 +51,7 @@ def warn_about_weak_secrets(sections: Sections, substitution: Substitution, repo
             report.warn(path, f"{key} is easy to guess: use at least {_MIN_SECRET} random characters")
 
 
-def _key_of(path: YamlPath) -> str:
+def key_of(path: YamlPath) -> str:
     """Return the key of a value, also of one in a list."""
     return next(part for part in reversed(path) if isinstance(part, str))
 

@@ -89,6 +89,21 @@ def test_a_bad_value_is_reported_with_its_variable(variable: str, value: str, me
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("variable", ["RELAY_ADMIN_TOKEN", "HIREFIRE_TOKEN", "RELAY_SECRET_KEY"])
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("0123456789abcdef0123456789abcdef\n", "at its end, which was pasted with it: write it without"),
+        ("0123456789abcdef0123456789abcdef\r\n", "at its end, which was pasted with it: write it without"),
+        ("0123456789abcdef\n0123456789abcdef", "in it: write it on one line"),
+    ],
+)
+def test_a_secret_with_a_line_break_is_refused_and_not_shown(variable: str, value: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(**{variable: value})
+    assert str(caught.value) == f"{variable} has a line break {problem}"
+
+
 def test_all_bad_values_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         settings(PORT="x", RELAY_LOG="y")

@@ -228,3 +228,36 @@ sources:
     said = [finding.message for finding in found.findings]
     assert any("token is a default that everybody can read: set NEW" in message for message in said)
     assert any("token is easy to guess" in message for message in said)
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ('"hush-hush\\n"', "has a line break at its end, which was pasted with it: write it without"),
+        ("|\n        hush-hush", "has a line break at its end, which was pasted with it: write it without"),
+        ('"\\r\\nhush-hush"', "has a line break before it, which was pasted with it: write it without"),
+        ('"hush\\nhush"', "has a line break in it: write it on one line"),
+    ],
+)
+def test_a_secret_that_the_file_itself_writes_is_one_line(errors_in: Errors, written: str, problem: str) -> None:
+    text = f"""\
+sources:
+  acme: {{type: amocrm, token: long-enough}}
+sinks:
+  books:
+    type: post
+    url: https://books.example
+    account:
+      login: acme
+      password: {written}
+"""
+    (error,) = errors_in(text)
+    assert error == f"9:17: password {problem}"
+    assert "hush" not in error
+
+
+def test_a_key_with_its_line_end_is_one_finding_a_use(errors_in: Errors) -> None:
+    """What is wrong with the value besides is judged without it."""
+    assert errors_in(WHOLE, **ENVIRON | {"TOKEN": "hush-hush-token\n"}) == [
+        "4:12: TOKEN has a line break at its end in the environment: set it without"
+    ]

@@ -63,3 +63,21 @@ def test_the_environment_s_values_are_masked_in_every_finding() -> None:
     findings.error((1, 1), "saw hush-hush here")
     with pytest.raises(ConfigError, match=r"saw \*\*\* here"):
         findings.raise_errors()
+
+
+@pytest.mark.parametrize("value", ["key-1234\n", "key-1234\r\n", "key-1234\r", "key-1234 \n", "key-1234\u2028"])
+@pytest.mark.parametrize("text", ["a: ${KEY}", "a: 'https://x.example/?apikey=${KEY}'", "a: [{b: 'Token ${KEY}'}]"])
+def test_a_key_pasted_with_its_line_end_is_refused_wherever_it_is_used(text: str, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        filled(text, KEY=value)
+    assert str(caught.value).endswith(": KEY has a line break at its end in the environment: set it without")
+    assert "key-1234" not in str(caught.value)
+
+
+def test_so_is_one_with_a_line_break_before_it() -> None:
+    with pytest.raises(ConfigError, match="KEY has a line break before it in the environment: set it without"):
+        filled("a: ${KEY}", KEY="\nkey-1234")
+
+
+def test_a_text_of_several_lines_may_come_from_the_environment() -> None:
+    assert filled("a: ${TEXT}", TEXT="two\nlines").value == {"a": "two\nlines"}
