@@ -8,6 +8,7 @@ from typing import TypeAlias
 from celery import Celery
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, Router
@@ -31,6 +32,7 @@ from relay.web.health import healthz, readyz
 from relay.web.ingress import HookEndpoint
 from relay.web.metrics import metrics
 from relay.web.operator_access import OperatorAccess
+from relay.web.path_slashes import PathSlashes
 from relay.web.refusals import HookRefusals
 from relay.web.store_monitor import StoreMonitor
 
@@ -81,6 +83,7 @@ def _other_endpoints(settings: ProcessSettings, live: LiveConfig, reader: Reader
                 Access(reader.client, settings.namespace),
             ),
         ],
+        middleware=[Middleware(PathSlashes)],
         exception_handlers={HTTPException: _format_http_error},
     )
 

@@ -51,6 +51,10 @@ def test_the_script_logs_in_subscribes_lists_and_unsubscribes(relay: Processes) 
     answers = {answer["step"]: answer for answer in map(json.loads, ran.stdout.splitlines())}
     assert {answer["code"] for answer in answers.values()} == {200}
     assert answers["login"]["body"]["response"]["auth"] is True
+    assert answers["login by query"]["body"]["response"]["auth"] is True
+    account, by_v2 = answers["account"]["body"]["response"]["account"], answers["account v2"]["body"]
+    assert (account["id"], account["name"], account["subdomain"]) == ("7039099", "acme", "acme")
+    assert {key: str(by_v2[key]) for key in account} == account
     done = [{"url": HOOK, "result": True}]
     for step in ("subscribe", "subscribe again", "unsubscribe one", "unsubscribe"):
         assert answers[step]["body"]["_embedded"]["items"] == done, step
@@ -58,7 +62,7 @@ def test_the_script_logs_in_subscribes_lists_and_unsubscribes(relay: Processes) 
     (listed,) = answers["list"]["body"]["_embedded"]["items"]
     assert (listed["url"], listed["events"], listed["disabled"]) == (HOOK, ["add_lead", "status_lead"], False)
     (by_v1,) = answers["list v1"]["body"]["response"]["webhooks"]
-    assert by_v1 == {**listed, "events": ["add_contact", "status_lead"]}
+    assert by_v1 == {**listed, "id": str(listed["id"]), "events": ["add_contact", "status_lead"]}
     assert answers["list after"]["body"]["_embedded"]["items"] == []
     assert webhooks(relay) == []
 

@@ -44,23 +44,30 @@ class Endpoint:
         if handler is not None:
             return handler
         if not self._handlers:
-            raise ApiError(404, "there is no such address")
+            raise ApiError(404, f"there is no {request.url.path[:200]} here: GET /api/openapi.json lists the addresses")
         allowed = ", ".join(sorted(self._handlers))
         raise ApiError(405, f"{request.method[:20]} is not possible here, only {allowed}", headers={"Allow": allowed})
 
 
-def require_user(authenticator: Authenticator, handler: UserHandler) -> Handler:
-    """Make a handler that authenticates the user first."""
-
-    async def authenticated(request: Request) -> Response:
-        return await handler(request, await authenticator.authenticate(request))
-
-    return authenticated
-
-
-def version_routes(
-    format_error: ErrorFormatter, handlers: Mapping[str, Mapping[str, Handler]], root: str
+def user_routes(
+    authenticator: Authenticator, format_error: ErrorFormatter, handlers: Mapping[str, Mapping[str, UserHandler]]
 ) -> list[Route]:
-    """Return the routes of one API version, and one that answers 404 for every other address below its root."""
-    routes = [Route(path, Endpoint(format_error, methods)) for path, methods in handlers.items()]
-    return [*routes, Route(f"{root}/{{rest:path}}", Endpoint(format_error, {}))]
+    """Return the routes of one API version: `handlers` by path and method, each called with the user who asks."""
+
+    def authenticated(handler: UserHandler) -> Handler:
+        async def answer(request: Request) -> Response:
+            return await handler(request, await authenticator.authenticate(request))
+
+        return answer
+
+    endpoints = {
+        path: Endpoint(format_error, {method: authenticated(handler) for method, handler in methods.items()})
+        for path, methods in handlers.items()
+    }
+    return [Route(path, endpoint) for path, endpoint in endpoints.items()]
+
+
+def unknown_address_routes(format_error: ErrorFormatter, root: str) -> list[Route]:
+    """Return what answers 404 for a root and every address below it. Put it after the addresses that there are."""
+    endpoint = Endpoint(format_error, {})
+    return [Route(root, endpoint), Route(f"{root}/{{rest:path}}", endpoint)]

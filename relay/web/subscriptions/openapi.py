@@ -5,15 +5,18 @@ from typing import Any
 
 import yaml
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from relay.web.subscriptions.endpoint import Endpoint
+from relay.web.subscriptions.problem_details import problem_details
 
 PATH = "/api/openapi.json"
 DESCRIPTION: dict[str, Any] = yaml.safe_load((files("relay.web.subscriptions") / "openapi.yaml").read_text())
 
 
-def _describe(_: Request) -> JSONResponse:
+async def _describe(_: Request) -> Response:
     return JSONResponse(DESCRIPTION)
 
 
-ROUTE = Route(PATH, _describe)
+ROUTE = Route(PATH, Endpoint(problem_details, {"GET": _describe}))

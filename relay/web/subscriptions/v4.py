@@ -1,10 +1,9 @@
-"""v4 of the API: one address, plain JSON, problem details."""
+"""v4 of the API: HAL, from plain JSON; problem details."""
 
 from collections.abc import Callable, Collection, Mapping
-from zlib import crc32
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from relay.config.api_users import ApiUser
@@ -13,9 +12,10 @@ from relay.errors import LimitReached
 from relay.logs import log
 from relay.model import Json, Subscription
 from relay.store.subscriptions import Subscriptions
+from relay.web.subscriptions.account import account_number, user_number
 from relay.web.subscriptions.auth import Authenticator
 from relay.web.subscriptions.body import read_body
-from relay.web.subscriptions.endpoint import require_user, version_routes
+from relay.web.subscriptions.endpoint import UserHandler, user_routes
 from relay.web.subscriptions.errors import (
     FIELD_MISSING,
     LIMIT_REACHED,
@@ -25,10 +25,11 @@ from relay.web.subscriptions.errors import (
     invalid_field,
 )
 from relay.web.subscriptions.fields import get_number, get_text, require_mapping
+from relay.web.subscriptions.hal import hal_response
 from relay.web.subscriptions.problem_details import problem_details
 from relay.web.subscriptions.requests import SubscriptionRequest, get_events, get_name
 
-ROOT = "/api/v4/webhooks"
+WEBHOOKS, ACCOUNT = "/api/v4/webhooks", "/api/v4/account"
 MAX_SORT = 2**31 - 1
 
 
@@ -41,7 +42,7 @@ def routes(
         destination = request.query_params.get("filter[destination]")
         found = [one for one in await subscriptions.list(user.source) if destination in (None, one.url)]
         embedded = {"webhooks": [_format_subscription(one, user) for one in found]}
-        return JSONResponse({"_total_items": len(found), "_embedded": embedded})
+        return hal_response({"_total_items": len(found), "_embedded": embedded})
 
     async def subscribe(request: Request, user: ApiUser) -> Response:
         body = require_mapping(await read_body(request, forms=False), "")
@@ -53,7 +54,7 @@ def routes(
             error = FieldError(code=LIMIT_REACHED, path="destination", detail=str(limit))
             raise ApiError(422, str(limit), field_errors=[error]) from limit
         log.info("subscription.made", source=user.source, subscription=made.id, events=len(made.events))
-        return JSONResponse(_format_subscription(made, user), 201)
+        return hal_response(_format_subscription(made, user), 201)
 
     async def unsubscribe(request: Request, user: ApiUser) -> Response:
         body = require_mapping(await read_body(request, forms=False), "")
@@ -62,9 +63,14 @@ def routes(
         log.info("subscription.removed", source=user.source, addresses=1, events="all")
         return Response(status_code=204)
 
-    handlers = {"GET": list_webhooks, "POST": subscribe, "DELETE": unsubscribe}
-    authenticated = {method: require_user(authenticator, handler) for method, handler in handlers.items()}
-    return version_routes(problem_details, {ROOT: authenticated}, ROOT)
+    async def show_account(_: Request, user: ApiUser) -> Response:
+        return hal_response(_format_account(user))
+
+    handlers: Mapping[str, Mapping[str, UserHandler]] = {
+        WEBHOOKS: {"GET": list_webhooks, "POST": subscribe, "DELETE": unsubscribe},
+        ACCOUNT: {"GET": show_account},
+    }
+    return user_routes(authenticator, problem_details, handlers)
 
 
 def _parse_subscription(body: Mapping[str, Json], trusted: Collection[TrustedHost]) -> SubscriptionRequest:
@@ -89,9 +95,18 @@ def _format_subscription(subscription: Subscription, user: ApiUser) -> dict[str,
         "destination": subscription.url,
         "created_at": subscription.created_at // 1000,
         "updated_at": subscription.updated_at // 1000,
-        "account_id": int(user.account.id) if user.account.id.isdecimal() else 0,
-        "created_by": crc32(subscription.created_by.encode()),  # clients expect a user's number; 0 for an operator
+        "account_id": account_number(user),
+        "created_by": user_number(subscription.created_by),
         "sort": subscription.sort,
         "disabled": subscription.disabled,
         "settings": sorted(subscription.events),
+    }
+
+
+def _format_account(user: ApiUser) -> dict[str, Json]:
+    return {
+        "id": account_number(user),
+        "name": user.source,
+        "subdomain": user.account.subdomain,
+        "current_user_id": user_number(user.login),
     }

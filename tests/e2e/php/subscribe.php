@@ -44,6 +44,10 @@ if (!isset($response['response']['auth']) || !$response['response']['auth']) {
     exit(1);
 }
 
+# Which account is it? Libraries ask before anything else, some of them with a slash too many.
+call('account', "$amocrm/private/api/v2/json/accounts/current");
+call('account v2', "$amocrm//api/v2/account");
+
 # With the cookie, the body from http_build_query.
 $subscribe = ['subscribe' => [['url' => $hook, 'events' => ['add_lead', 'status_lead']]]];
 call('subscribe', "$amocrm/api/v2/webhooks/subscribe", $subscribe);
@@ -52,6 +56,8 @@ call('list', "$amocrm/api/v2/webhooks");
 # Without the cookie, login and hash in the query, the body as JSON.
 unlink($cookies);
 $query = http_build_query($user);
+call('login by query', "$amocrm/private/api/auth.php?type=json&$query");
+unlink($cookies);
 call('subscribe again', "$amocrm/api/v2/webhooks/subscribe?$query",
     ['subscribe' => [['url' => $hook, 'events' => ['add_contact']]]], true);
 call('unsubscribe one', "$amocrm/api/v2/webhooks/unsubscribe?$query",

@@ -64,9 +64,9 @@ def test_the_unknown_change_nothing(api, path):
     assert api.records() == []
 
 
-@pytest.mark.parametrize("how", ["data", "json", "params"])
-def test_auth_php_gives_a_session(api, how):
-    answer = api.unknown()("POST", AUTH, **{how: RIGHT})
+@pytest.mark.parametrize(("method", "how"), [("POST", "data"), ("POST", "json"), ("POST", "params"), ("GET", "params")])
+def test_auth_php_gives_a_session(api, method, how):
+    answer = api.unknown()(method, AUTH, **{how: RIGHT})
     assert answer.status_code == 200
     response = answer.json()["response"]
     assert response["auth"] is True
@@ -86,6 +86,14 @@ def test_auth_php_refuses_in_its_own_words(api, fields, status, code):
     answer = api.unknown()("POST", AUTH, data=fields)
     response = answer.json()["response"]
     assert (answer.status_code, response["auth"], response["error_code"]) == (status, False, code)
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("query", [{}, {"USER_LOGIN": "crm@example.com"}, WRONG])
+def test_auth_php_by_get_refuses_as_by_post(api, query):
+    answer = api.unknown()("GET", AUTH, params=query)
+    response = answer.json()["response"]
+    assert (answer.status_code, response["auth"], response["error_code"]) == (401, False, 110)
     assert "set-cookie" not in answer.headers
 
 

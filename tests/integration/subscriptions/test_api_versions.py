@@ -71,7 +71,7 @@ def test_v1_subscribes_lists_and_unsubscribes(api):
     assert made.json()["response"]["webhooks"] == {"subscribe": [{"url": APP, "result": True}]}
     assert now <= made.json()["response"]["server_time"] <= time.time()
     (listed,) = api("GET", f"{root}/list").json()["response"]["webhooks"]
-    assert listed == {"id": listed["id"], "url": APP, "events": ["add_lead"], "disabled": False}
+    assert listed == {"id": str(api.records()[0]["id"]), "url": APP, "events": ["add_lead"], "disabled": False}
     form = {"request[webhooks][unsubscribe][0][url]": APP}
     gone = api("POST", f"{root}/unsubscribe", data=form)
     assert gone.json()["response"]["webhooks"] == {"unsubscribe": [{"url": APP, "result": True}]}
@@ -84,13 +84,16 @@ def test_v4_subscribes_lists_and_unsubscribes(api):
         "POST", "/api/v4/webhooks", json={"destination": APP, "settings": ["status_lead", "add_lead"], "sort": 5}
     )
     assert made.status_code == 201
+    assert made.headers["content-type"] == "application/hal+json"
     record = made.json()
     assert record.keys() == NINE
     assert now <= record["created_at"] == record["updated_at"] <= time.time()
     assert (record["account_id"], record["sort"], record["disabled"]) == (7039099, 5, False)
     assert (record["destination"], record["settings"]) == (APP, ["add_lead", "status_lead"])
     api("POST", "/api/v4/webhooks", json={"destination": OTHER, "settings": ["add_task"]})
-    listed = api("GET", "/api/v4/webhooks").json()
+    answer = api("GET", "/api/v4/webhooks")
+    assert answer.headers["content-type"] == "application/hal+json"
+    listed = answer.json()
     assert listed["_total_items"] == 2
     assert [one["destination"] for one in listed["_embedded"]["webhooks"]] == [OTHER, APP]  # by sort
     found = api("GET", "/api/v4/webhooks", params={"filter[destination]": APP}).json()
@@ -107,13 +110,24 @@ def test_v4_gives_a_known_destination_other_events(api):
     assert again.json() == {**first, "settings": ["add_task"], "updated_at": again.json()["updated_at"]}
 
 
+def test_ids_are_below_2_to_the_31(api):
+    """The languages and databases of clients have signed integers of 32 bits."""
+    for user in ("crm", "shop"):
+        api.by(user)("POST", "/api/v4/webhooks", json={"destination": f"{APP}&{user}", "settings": ["add_lead"]})
+    numbers = [record["created_by"] for record in api.records()]
+    assert len(set(numbers)) == 2
+    assert all(0 < number < 2**31 for number in numbers)
+
+
 def test_every_generation_sees_the_same_records(api):
     api("POST", "/api/v2/webhooks/subscribe", json={"subscribe": [{"url": APP, "events": ["add_lead"]}]})
     api("POST", "/private/api/v2/json/webhooks/subscribe", json=v1("subscribe", {"url": APP, "events": ["add_task"]}))
     api("POST", "/api/v4/webhooks", json={"destination": OTHER, "settings": ["note_lead"]})
     by_v4 = [(one["id"], one["destination"], one["settings"], one["disabled"]) for one in api.records()]
     lists = [*(items(api("GET", root)) for root in V2_ROOTS)]
-    lists.append(api("GET", "/private/api/v2/json/webhooks/list").json()["response"]["webhooks"])
+    by_v1 = api("GET", "/private/api/v2/json/webhooks/list").json()["response"]["webhooks"]
+    assert all(isinstance(one["id"], str) for one in by_v1)
+    lists.append([{**one, "id": int(one["id"])} for one in by_v1])
     assert [set(settings) for _, _, settings, _ in by_v4] == [{"add_lead", "add_task"}, {"note_lead"}]
     for listed in lists:
         assert [(one["id"], one["url"], one["events"], one["disabled"]) for one in listed] == by_v4

@@ -68,6 +68,10 @@ def _prepared(api, case: Case) -> dict[str, str]:
         assert api("POST", "/api/v4/webhooks", json=body).status_code == 201
         case.body = {**case.body, "destination": body["destination"]}
     if case.operation.label.endswith("auth.php"):
-        case.body = {"USER_LOGIN": "crm@example.com", "USER_HASH": "crm-secret-hash"}
+        login = {"USER_LOGIN": "crm@example.com", "USER_HASH": "crm-secret-hash"}
+        if case.operation.method == "get":
+            case.query = {**case.query, **login}
+        else:
+            case.body = login
         return {}
     return api.headers
