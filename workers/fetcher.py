@@ -140,6 +140,7 @@ class Fetcher:
         decision = decide(
             result, attempts=delivery.attempts, age_ms=at - delivery.accepted_at, policy=POLICY, jitter=random.random()
         )
+        decision = msgspec.structs.replace(decision, reason=f"waits for a look-up: {result.reason}")
         attempt = Attempt(
             number=delivery.attempts + 1,
             at=at,

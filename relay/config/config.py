@@ -51,6 +51,11 @@ class Config:
             for name, source in self.sources.items()
         }
 
+    @property
+    def sources_with_api(self) -> tuple[str, ...]:
+        """The names of the sources whose account can be asked."""
+        return tuple(name for name, source in self.sources.items() if source.api is not None)
+
     def routes_of(self, source: str) -> tuple[Route, ...]:
         """Return the routes that a source's events may match, in the file's order."""
         return self._by_source.get(source, ())

@@ -9,7 +9,7 @@ from relay.model import SUBSCRIBER, Record
 from relay.operations.examination import Examination
 from relay.sinks.subscriber.sink import is_subscriber
 from relay.store.health import Durability, MemoryUse
-from relay.store.stored import SinkState
+from relay.store.queues import SinkState
 from relay.timefmt import format_duration, format_time
 
 SKEW_MS = 2_000

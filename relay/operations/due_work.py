@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from relay.sinks.subscriber.sink import is_subscriber
 from relay.store.keys import INBOX, account_queue, sink_queue
+from relay.store.queues import DueWork
 from relay.store.reader import Reader
-from relay.store.stored import DueWork
 
 
 async def read_due_work(reader: Reader, sinks: Iterable[str], sources: Iterable[str]) -> DueWork:

@@ -7,9 +7,9 @@ from relay.accounts.source_health import SourceHealth, load_health
 from relay.config.config import Config
 from relay.model import Record
 from relay.store.health import Durability, MemoryUse, read_durability, read_memory_use
+from relay.store.queues import SinkState
 from relay.store.reader import Reader
 from relay.store.shared_state import SharedState
-from relay.store.stored import SinkState
 
 
 class Examination(Record):
@@ -36,6 +36,6 @@ async def examine(reader: Reader, config: Config, namespace: str) -> Examination
         clock_skew_ms=now - (before + after) // 2,
         oldest_unrouted_ms=await reader.oldest_unrouted(now),
         sinks=await reader.sinks(),
-        sources={name: await load_health(shared, name) for name, source in config.sources.items() if source.api},
+        sources={name: await load_health(shared, name) for name in config.sources_with_api},
         now=now,
     )

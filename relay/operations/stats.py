@@ -7,8 +7,8 @@ from typing import TypeAlias
 from relay.model import Record
 from relay.store.histograms import ATTEMPT, BUCKETS, END_TO_END, bucket_counts
 from relay.store.keys import Counter
+from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
-from relay.store.stored import SinkState
 
 Counters: TypeAlias = Mapping[tuple[str, ...], int]
 
@@ -36,6 +36,7 @@ class Stats(Record):
     at: int
     inbox: tuple[int, int]  # waiting, being routed
     jobs: tuple[int, int]  # waiting, being done
+    accounts: Sequence[AccountState]  # of which look-ups wait
     counts: Mapping[str, int]
     rates: Mapping[str, float]  # per second
     sinks: Sequence[SinkStats]
@@ -50,6 +51,7 @@ async def measure_stats(reader: Reader, seconds: float) -> Stats:
         at=await reader.now(),
         inbox=await reader.inbox(),
         jobs=await reader.jobs(),
+        accounts=await reader.accounts(),
         counts={" ".join(name): count for name, count in sorted(after.items()) if name[0] in _COUNTED},
         rates=rates(before, after, seconds),
         sinks=[

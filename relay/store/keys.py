@@ -56,6 +56,10 @@ class Keys:
         """Hash: until when a queue or some of its routes are closed and why, or that it is paused (`GateField`)."""
         return f"{self.prefix}gate:{queue}"
 
+    def pending(self, sink: str) -> str:
+        """Zset: pending deliveries, also those that wait for a look-up, by when their receipts arrived."""
+        return f"{self.prefix}pending:{sink}"
+
     def held(self, sink: str) -> str:
         """Zset: deliveries about which a person must decide, by when they were held."""
         return f"{self.prefix}held:{sink}"

@@ -1,25 +1,29 @@
 """Read the store for people and metrics: receipts, events, deliveries, stories, and the state of the sinks."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from redis.asyncio import Redis
 
 from relay.model import Attempt, Receipt
 from relay.store.commands import run_command
-from relay.store.keys import INBOX, JOBS, Counter, Keys, account_queue, sink_queue
-from relay.store.stored import (
-    RAW_FIELDS,
+from relay.store.keys import ACCOUNT, INBOX, JOBS, Counter, Keys, account_queue, sink_queue
+from relay.store.queues import (
+    AccountState,
     DueWork,
     SinkState,
+    read_account_state,
+    read_due_work,
+    read_sink_state,
+)
+from relay.store.stored import (
+    RAW_FIELDS,
     StoredDelivery,
     StoredReceipt,
     queue_of,
     read_attempt,
     read_delivery,
-    read_due_work,
     read_raw_receipt,
     read_receipt,
-    read_sink_state,
 )
 
 PAGE = 100  # records read in one round trip
@@ -106,10 +110,9 @@ class Reader:
         return sorted(event.decode() for event in found)
 
     async def in_queue(self, sink: str) -> list[str]:
-        """Return the ids of a sink's unfinished deliveries and dead letters, oldest first in each."""
-        queue = sink_queue(sink)
+        """Return the ids of a sink's pending and held deliveries and its dead letters, oldest first in each."""
         async with self.client.pipeline(transaction=False) as pipe:
-            for key in (self.keys.leased(queue), self.keys.due(queue), self.keys.held(sink), self.keys.dead(sink)):
+            for key in (self.keys.pending(sink), self.keys.held(sink), self.keys.dead(sink)):
                 pipe.zrange(key, 0, -1)
             return [id.decode() for ids in await run_command(pipe.execute()) for id in ids]
 
@@ -127,16 +130,32 @@ class Reader:
         async with self.client.pipeline(transaction=False) as pipe:
             for name in types:
                 queue = sink_queue(name)
+                pipe.zcard(self.keys.pending(name))
                 pipe.zcard(self.keys.due(queue))
                 pipe.zcard(self.keys.leased(queue))
                 pipe.zcard(self.keys.held(name))
                 pipe.zcard(self.keys.dead(name))
                 pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
+                pipe.zrange(self.keys.pending(name), 0, 0, withscores=True)
                 pipe.hgetall(self.keys.gate(queue))
             found = await run_command(pipe.execute()) if types else []
         return [
-            read_sink_state(name, kind, found[6 * n : 6 * n + 6], now) for n, (name, kind) in enumerate(types.items())
+            read_sink_state(name, kind, found[8 * n : 8 * n + 8], now) for n, (name, kind) in enumerate(types.items())
         ]
+
+    async def accounts(self, sources: Iterable[str] = ()) -> list[AccountState]:
+        """Read what waits for look-ups: of these sources, and of every other one of which something does."""
+        queues = [queue.decode() for queue in await run_command(self.client.zrange(self.keys.wake, 0, -1))]
+        waiting = {name for kind, _, name in (queue.partition(":") for queue in queues) if kind == ACCOUNT}
+        names, now = sorted(waiting | set(sources)), await self.now()
+        async with self.client.pipeline(transaction=False) as pipe:
+            for queue in map(account_queue, names):
+                pipe.zcard(self.keys.due(queue))
+                pipe.zcard(self.keys.leased(queue))
+                pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
+                pipe.hgetall(self.keys.gate(queue))
+            found = await run_command(pipe.execute()) if names else []
+        return [read_account_state(name, found[4 * n : 4 * n + 4], now) for n, name in enumerate(names)]
 
     async def due(self, queues: Sequence[str]) -> list[DueWork]:
         """Read how much of each queue may be taken now, and since when the oldest may."""
@@ -173,10 +192,6 @@ class Reader:
         """Return how many hooks a source has sent, repeated ones too."""
         fields = [f"{Counter.RECEIPT}|{source}|accepted", f"{Counter.RECEIPT}|{source}|duplicate"]
         return sum(int(n) for n in await run_command(self.client.hmget(self.keys.stats, fields)) if n is not None)
-
-    async def account(self, source: str) -> tuple[int, int]:
-        """Return how many deliveries wait for a look-up in a source's account, and how many are being looked up."""
-        return await self._depths(account_queue(source))
 
     async def _depths(self, queue: str) -> tuple[int, int]:
         async with self.client.pipeline(transaction=False) as pipe:

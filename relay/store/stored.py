@@ -1,13 +1,11 @@
-"""What the store holds, as people read it: receipts, deliveries, sinks; read from the hashes that the scripts write."""
+"""What the store holds, as people read it: receipts and deliveries, read from the hashes that the scripts write."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from relay.model import Attempt, DeliveryState, Receipt, ReceiptState, Record, RoutedEvent
 from relay.store.body import unpack
-from relay.store.gate import Gate, read_gate
 from relay.store.keys import DeliveryField, ReceiptField, sink_queue
 
 # Fields of a receipt's hash that arrived with it, and whether its body is compressed.
@@ -63,34 +61,7 @@ class StoredDelivery(Record):
     once: bool
     config: str
     content_id: str
-
-
-class DueWork(Record):
-    """What of a queue may be taken now; nothing behind a closed gate."""
-
-    count: int
-    oldest_ms: int  # for how long the oldest has been due
-
-
-class SinkState(Record):
-    """What is in a sink's queue, and its gate."""
-
-    name: str
-    type: str
-    waiting: int = 0
-    in_flight: int = 0
-    held: int = 0
-    dead: int = 0
-    oldest_due_ms: int | None = None  # how long the oldest has been due
-    gate: Gate = Gate()
-
-
-def read_due_work(found: Sequence[Any], now: int) -> DueWork:
-    """Return what may be taken of a queue from its count, its oldest item and its gate."""
-    due, oldest, gate = found
-    if not due or read_gate(gate).closed(now):
-        return DueWork(count=0, oldest_ms=0)
-    return DueWork(count=due, oldest_ms=max(now - int(oldest[0][1]), 0))
+    needs_lookup: bool = False  # it waits for a look-up in the account, before it may be sent
 
 
 def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
@@ -170,6 +141,7 @@ def read_delivery(id: str, record: dict[bytes, bytes], due: float | None, leased
         finished_at=_number(text.get(DeliveryField.FINISHED_AT)),
         due_at=None if due is None else int(due),
         in_flight=leased is not None,
+        needs_lookup=DeliveryField.QUEUE in text,
         attempts=int(text[DeliveryField.ATTEMPTS]),
         deaths=int(text.get(DeliveryField.DEATHS, 0)),
         once=DeliveryField.ONCE in text,
@@ -183,18 +155,3 @@ def read_attempt(entry: bytes) -> Attempt:
     times, _, rest = entry.partition(b"|")
     attempt = _ATTEMPT.decode(rest.partition(b"|")[2])
     return msgspec.structs.replace(attempt, times=int(times))
-
-
-def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int) -> SinkState:
-    """Return the state of a sink from its four counts, its oldest delivery that waits, and its gate."""
-    waiting, in_flight, held, dead, oldest, gate = found
-    return SinkState(
-        name=name,
-        type=kind,
-        waiting=waiting,
-        in_flight=in_flight,
-        held=held,
-        dead=dead,
-        oldest_due_ms=max(now - int(oldest[0][1]), 0) if oldest else None,
-        gate=read_gate(gate),
-    )

@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.operations.due_work import read_due_work
+from relay.store.queues import DueWork
 from relay.store.reader import Reader
-from relay.store.stored import DueWork
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

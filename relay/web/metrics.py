@@ -15,8 +15,8 @@ from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.store.histograms import ATTEMPT, BUCKETS, END_TO_END, bucket_counts
 from relay.store.keys import Counter, account_queue
+from relay.store.queues import SinkState
 from relay.store.reader import Reader
-from relay.store.stored import SinkState
 from relay.web.store_monitor import StoreMonitor
 
 Counters: TypeAlias = dict[tuple[str, ...], int]
@@ -54,7 +54,7 @@ def metrics(reader: Reader, live: LiveConfig, monitor: StoreMonitor) -> Callable
 
     async def answer(_: Request) -> Response:
         try:
-            text = await _render_metrics(reader, live.config.version, monitor.sources)
+            text = await _render_metrics(reader, live, monitor.sources)
         except StoreUnavailable as error:
             return JSONResponse({"error": str(error)}, 503)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
@@ -62,15 +62,15 @@ def metrics(reader: Reader, live: LiveConfig, monitor: StoreMonitor) -> Callable
     return answer
 
 
-async def _render_metrics(reader: Reader, config: str, sources: Mapping[str, SourceHealth]) -> bytes:
+async def _render_metrics(reader: Reader, live: LiveConfig, sources: Mapping[str, SourceHealth]) -> bytes:
     counters = await reader.counters()
     families = [
         *_counter_metrics(counters),
         *_histograms(counters),
         *_sink_gauges(await reader.sinks(), await reader.now()),
-        _queue_gauge(await _queue_depths(reader, sources)),
+        _queue_gauge(await _queue_depths(reader, live.config.sources_with_api)),
         *_source_gauges(sources),
-        _config_info(config),
+        _config_info(live.config.version),
     ]
     registry = CollectorRegistry()
     registry.register(_FixedCollector(families))
@@ -118,7 +118,7 @@ def _sink_gauges(sinks: Sequence[SinkState], now: int) -> Iterator[Metric]:
 
 async def _queue_depths(reader: Reader, sources: Iterable[str]) -> Mapping[str, tuple[int, int]]:
     """Return how many wait and how many are leased in every queue that is not a sink's."""
-    accounts = {account_queue(name): await reader.account(name) for name in sources}
+    accounts = {account_queue(one.source): (one.waiting, one.in_flight) for one in await reader.accounts(sources)}
     return {"inbox": await reader.inbox(), "jobs": await reader.jobs(), **accounts}
 
 

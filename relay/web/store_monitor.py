@@ -60,6 +60,5 @@ class StoreMonitor:
             log.error("store.full", used=self.memory and self.memory.used, limit=self.memory and self.memory.limit)
 
     async def _load_sources(self) -> dict[str, SourceHealth]:
-        with_api = [name for name, source in self._live.config.sources.items() if source.api]
-        found = {name: await load_health(self._shared, name) for name in with_api}
+        found = {name: await load_health(self._shared, name) for name in self._live.config.sources_with_api}
         return {name: health for name, health in found.items() if health is not None}

@@ -11,6 +11,7 @@ from relay.store.keys import INBOX, JOBS, sink_queue
 from relay.store.store import Store
 
 UNFINISHED = ("pending", "held")
+SETS = ("due", "leased", "pending", "held", "dead", "finished", "wake")
 
 
 @dataclass
@@ -61,7 +62,7 @@ def _ask(pipe: Pipeline, prefix: str, name: str) -> bool:
     kind = name.partition(":")[0]
     if kind in ("r", "d", "j", "once", "gate"):
         pipe.hgetall(prefix + name)
-    elif kind in ("due", "leased", "held", "dead", "finished", "wake"):
+    elif kind in SETS:
         pipe.zrange(prefix + name, 0, -1, withscores=True)
     else:
         return False
@@ -70,7 +71,7 @@ def _ask(pipe: Pipeline, prefix: str, name: str) -> bool:
 
 def _note(seen: StoreContents, name: str, answer: Any) -> None:
     kind, _, rest = name.partition(":")
-    if kind in ("due", "leased", "held", "dead", "finished", "wake"):
+    if kind in SETS:
         seen.sets[f"{kind}:{rest}"] = {id.decode(): score for id, score in answer}
         return
     record = {field.decode(): value.decode() for field, value in answer.items()}
@@ -107,7 +108,7 @@ def _deliveries(seen: StoreContents) -> Iterator[str]:
             yield f"delivery {id} is {state} and in {places} of its queue"
         if places == ["leased"] and not delivery.get("tok"):
             yield f"delivery {id} is leased to nobody"
-        for kind in ("held", "dead"):
+        for kind in ("pending", "held", "dead"):
             if (id in seen.members(f"{kind}:{sink}")) != (state == kind):
                 yield f"delivery {id} is {state}, its place among the {kind} says otherwise"
         if delivery["c"] not in seen.contents:
@@ -122,9 +123,14 @@ def _deliveries(seen: StoreContents) -> Iterator[str]:
 def _members(seen: StoreContents) -> Iterator[str]:
     for name, members in seen.sets.items():
         kind, _, queue = name.partition(":")
-        if kind in ("due", "leased"):
+        if kind in ("due", "leased", "pending"):
             records = {INBOX: seen.receipts, JOBS: seen.jobs}.get(queue, seen.deliveries)
             yield from (f"{name} holds {id}, of which there is no record" for id in members if id not in records)
+        if kind == "pending":
+            arrived = {id: float(seen.deliveries[id]["acc"]) for id in members if id in seen.deliveries}
+            yield from (
+                f"{name} has {id} at {members[id]}, not {at}" for id, at in arrived.items() if members[id] != at
+            )
 
 
 def _wake(seen: StoreContents) -> Iterator[str]:

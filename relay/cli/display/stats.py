@@ -15,6 +15,11 @@ SINK_COLUMNS = (
 def format_stats(stats: Stats) -> Iterator[str]:
     """Format the counts and rates in lines."""
     yield f"inbox: {stats.inbox[0]} waiting, {stats.inbox[1]} being routed; jobs: {stats.jobs[0]} waiting"
+    for account in stats.accounts:
+        yield (
+            f"look-ups in the account of {account.source}: {account.waiting} waiting, {account.in_flight} in flight; "
+            f"gate {format_gate(account.gate, stats.at)}"
+        )
     yield ", ".join(f"{name} {rate:g}/s" for name, rate in stats.rates.items())
     yield ""
     for name, count in stats.counts.items():
@@ -26,10 +31,11 @@ def sink_row(sink: SinkStats, now: int) -> tuple[object, ...]:
     """Return the table row of a sink, under SINK_COLUMNS."""
     state = sink.state
     latencies = (sink.attempt.p50, sink.attempt.p99, sink.end_to_end.p50, sink.end_to_end.p99)
+    looking_up = f" ({state.looking_up} for a look-up)" if state.looking_up else ""
     return (
         state.name,
         state.type,
-        state.waiting,
+        f"{state.waiting}{looking_up}",
         state.in_flight,
         state.held,
         state.dead,

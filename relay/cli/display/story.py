@@ -58,9 +58,10 @@ def _format_end(delivery: StoredDelivery) -> str:
     if delivery.state is not DeliveryState.PENDING:
         when = f"{format_time(delivery.finished_at)}  " if delivery.finished_at is not None else ""
         return when + _format_state(delivery.state, delivery.reason)
+    reason = f"{delivery.reason}; " if delivery.needs_lookup and delivery.reason else ""
     if delivery.in_flight:
-        return "pending: it is being sent"
-    return f"pending: next attempt {format_time(delivery.due_at)}"
+        return f"pending: {reason}it is being {'looked up' if delivery.needs_lookup else 'sent'}"
+    return f"pending: {reason}next attempt {format_time(delivery.due_at)}"
 
 
 def _format_state(state: str, reason: str) -> str:

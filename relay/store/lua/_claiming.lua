@@ -32,8 +32,14 @@ local poison = {
   end,
 }
 
+-- Takes out of the lists what has no record any more. Only of a sink's queue it is known which list that is.
+local function forget(kind, queue, id)
+  local sink = string.match(queue, '^sink:(.*)$')
+  if kind == 'd' and sink then end_pending(id, sink) end
+end
+
 -- Returns the ids of what was poisoned.
-local function take_back_expired(kind, due, leased)
+local function take_back_expired(kind, queue, due, leased)
   local poisoned = {}
   for _, id in ipairs(call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, EXPIRED_AT_ONCE)) do
     call('ZREM', leased, id)
@@ -44,6 +50,8 @@ local function take_back_expired(kind, due, leased)
       else
         call('ZADD', due, now, id)
       end
+    else
+      forget(kind, queue, id)
     end
   end
   return poisoned
@@ -120,6 +128,7 @@ local function take(request, slots, closed_routes, due, leased)
     local alone = tonumber(row[DEATHS] or 0) >= ALONE_AFTER
     if not row[PRESENT] then
       call('ZREM', due, id)
+      forget(kind, request.queue, id)
     elseif closed_until then
       call('ZADD', due, closed_until, id)
     elseif not alone or #ids == 0 then
@@ -149,7 +158,7 @@ end
 local function claim(request)
   local queue = request.queue
   local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue
-  local poisoned = take_back_expired(request.kind, due, leased)
+  local poisoned = take_back_expired(request.kind, queue, due, leased)
   local gate, closed_routes = read_gate(queue)
   if gate.paused then
     call('ZREM', P .. 'wake', queue)

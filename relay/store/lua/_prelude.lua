@@ -17,11 +17,27 @@ end
 -- Receipts that nothing is open of any more, and those of them with a dead letter: {time, id…}.
 local finished, finished_dead = {}, {}
 
+-- Deliveries that became pending, {time of arrival, id…}, and those that are not any more, {id…}; by their sinks.
+local began_pending, ended_pending = {}, {}
+
+local function collect(lists, sink, ...)
+  local list = lists[sink] or {}
+  lists[sink] = list
+  for _, value in ipairs({...}) do list[#list + 1] = value end
+end
+
+-- Lists a delivery as pending, wherever it waits: in its sink's queue, or in an account's for a look-up.
+local function begin_pending(id, sink, accepted_at) collect(began_pending, sink, accepted_at, id) end
+
+local function end_pending(id, sink) collect(ended_pending, sink, id) end
+
 -- Writes what was collected, with one command a key and counter. Every script that counts or finishes ends with it.
 local function write_collected()
   for field, n in pairs(counts) do call('HINCRBY', P .. 'stats', field, n) end
   if #finished > 0 then call('ZADD', P .. 'finished', unpack(finished)) end
   if #finished_dead > 0 then call('ZADD', P .. 'finished:dead', unpack(finished_dead)) end
+  for sink, list in pairs(began_pending) do call('ZADD', P .. 'pending:' .. sink, unpack(list)) end
+  for sink, list in pairs(ended_pending) do call('ZREM', P .. 'pending:' .. sink, unpack(list)) end
 end
 
 -- Writes that there is work in a queue at `at`, unless it is to be looked at before. Returns whether it was not.
@@ -74,6 +90,7 @@ end
 -- Ends a delivery whose own fields are written already.
 local function end_delivery(id, sink, event, state)
   local receipt = receipt_of(event)
+  end_pending(id, sink)
   count_ended(id, sink, receipt, state)
   decrement_open(receipt)
 end

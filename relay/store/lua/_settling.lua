@@ -35,6 +35,7 @@ local function write_state(sink, item, event, attempts, marked)
   call('HSET', record, unpack(fields))
   if marked and not item[KEEPS_MARK] then call('HDEL', record, 'send') end
   if state == 'held' then
+    end_pending(id, sink)
     call('ZADD', P .. 'held:' .. sink, now, id)
     count('delivery|' .. sink .. '|held')
   elseif state ~= 'pending' then

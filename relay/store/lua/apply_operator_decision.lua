@@ -4,7 +4,8 @@
 -- Answers {whether it was done, the state before}: the state is '' where there is no such delivery, 'empty' where it has
 -- no content.
 local record = P .. 'd:' .. req.id
-local state, sink, event, content, own_queue = unpack(call('HMGET', record, 'state', 'sink', 'ev', 'c', 'q'))
+local fields = call('HMGET', record, 'state', 'sink', 'ev', 'acc', 'c', 'q')
+local state, sink, event, accepted_at, content, own_queue = unpack(fields)
 if not state then return cmsgpack.pack({false, ''}) end
 -- One that died while it waited for a look-up has no content yet: it waits for that again.
 local queue, receipt = own_queue or 'sink:' .. sink, receipt_of(event)
@@ -35,6 +36,7 @@ local function resend()
   call('HSET', record, 'state', 'pending', 'reason', req.reason, 'att', 0)
   call('HDEL', record, 'tok', 'send', 'sends', 'died', 'done')
   call('ZADD', P .. 'due:' .. queue, now, req.id)
+  begin_pending(req.id, sink, accepted_at)
   update_wake(queue)
   append_attempt('retry')
 end

@@ -47,6 +47,7 @@ local function create(receipt, source, accepted_at, delivery)
     end
     queues[queue] = queues[queue] or {}
     add(queues[queue], now, id)
+    begin_pending(id, sink, accepted_at)
   end
   call('HSET', P .. 'd:' .. id, unpack(fields))
   return state == 'pending'

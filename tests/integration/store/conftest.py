@@ -37,6 +37,11 @@ class Given:
         self._run(self._store.save_routed("router", parts))
         return [delivery.id for part in parts for delivery in part.deliveries]
 
+    def waiting_for_lookups(self, n: int = 1, **more) -> list[str]:
+        """Deliveries that wait for a look-up in the account first."""
+        reason = "waits for a look-up of contacts"
+        return self.pending(n, **{"needs_lookup": True, "content": b"", "reason": reason, **more})
+
     def claimed(self, n: int = 1, token: str = "w1", lease_ms: int = 60_000) -> list[Delivery]:
         """Deliveries that a drainer holds."""
         self.pending(n)

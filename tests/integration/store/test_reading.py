@@ -103,7 +103,8 @@ class TestSinks:
         now = run(reader.now())
         assert (books.gate.reason, books.gate.paused, books.gate.routes) == ("нет денег", False, {})
         assert books.gate.since <= now < books.gate.closed_until(now)
-        assert books.oldest_due_ms == 0  # not due yet
+        assert (books.waiting, books.oldest_due_ms) == (1, None)  # nothing may be taken
+        assert 0 <= books.oldest_pending_ms < 60_000
 
     def test_one_that_left_the_configuration_is_still_shown(self, run, store, reader, given):
         run(store.register_sinks({"books": "http"}))

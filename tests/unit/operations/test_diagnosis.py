@@ -7,7 +7,7 @@ from relay.operations.diagnosis import diagnose_sinks, diagnose_sources, diagnos
 from relay.operations.examination import Examination
 from relay.store.gate import Gate
 from relay.store.health import Durability, MemoryUse
-from relay.store.stored import SinkState
+from relay.store.queues import SinkState
 
 HOUR = 3_600_000
 

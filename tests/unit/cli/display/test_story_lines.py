@@ -80,6 +80,14 @@ def test_attempts_that_were_put_off_in_a_row_are_one_line_with_the_next() -> Non
     [
         ({"state": DeliveryState.PENDING, "due_at": AT}, "  pending: next attempt AT"),
         ({"state": DeliveryState.PENDING, "in_flight": True}, "  pending: it is being sent"),
+        (
+            {"state": DeliveryState.PENDING, "due_at": AT, "needs_lookup": True, "reason": "waits for a look-up: 401"},
+            "  pending: waits for a look-up: 401; next attempt AT",
+        ),
+        (
+            {"state": DeliveryState.PENDING, "in_flight": True, "needs_lookup": True, "reason": "waits for a look-up"},
+            "  pending: waits for a look-up; it is being looked up",
+        ),
         ({"state": DeliveryState.HELD, "finished_at": None, "reason": "look there"}, "  held: look there"),
     ],
 )

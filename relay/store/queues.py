@@ -1,0 +1,84 @@
+"""What is in the queues, and whether it may leave them. Durations are milliseconds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from relay.model import Record
+from relay.store.gate import Gate, read_gate
+
+
+class DueWork(Record):
+    """What of a queue may be taken now; nothing behind a closed gate."""
+
+    count: int
+    oldest_ms: int  # for how long the oldest has been due
+
+
+class AccountState(Record):
+    """The deliveries that wait for a look-up in a source's account, and its gate."""
+
+    source: str
+    waiting: int = 0
+    in_flight: int = 0
+    oldest_due_ms: int | None = None  # for how long the oldest has been due; None: nothing may be taken
+    gate: Gate = Gate()
+
+
+class SinkState(Record):
+    """The deliveries of a sink, and its gate."""
+
+    name: str
+    type: str
+    waiting: int = 0  # in its queue, or for a look-up
+    looking_up: int = 0  # of those that wait: the ones that an account must be asked about first
+    in_flight: int = 0
+    held: int = 0
+    dead: int = 0
+    oldest_due_ms: int | None = None  # for how long the oldest has been due; None: nothing may be taken
+    oldest_pending_ms: int | None = None  # since the receipt of the oldest pending one arrived
+    gate: Gate = Gate()
+
+
+def read_due_work(found: Sequence[Any], now: int) -> DueWork:
+    """Return what may be taken of a queue from its count, its oldest item and its gate."""
+    due, oldest, gate = found
+    if not due or read_gate(gate).closed(now):
+        return DueWork(count=0, oldest_ms=0)
+    return DueWork(count=due, oldest_ms=_due_age(oldest, now) or 0)
+
+
+def read_account_state(source: str, found: Sequence[Any], now: int) -> AccountState:
+    """Return the state of an account's queue from its two counts, its oldest due item and its gate."""
+    waiting, in_flight, oldest_due, fields = found
+    gate = read_gate(fields)
+    return AccountState(
+        source=source,
+        waiting=waiting,
+        in_flight=in_flight,
+        oldest_due_ms=None if gate.closed(now) else _due_age(oldest_due, now),
+        gate=gate,
+    )
+
+
+def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int) -> SinkState:
+    """Return the state of a sink from its five counts, its oldest due and its oldest pending delivery, and its gate."""
+    pending, due, in_flight, held, dead, oldest_due, oldest_pending, fields = found
+    gate = read_gate(fields)
+    waiting = max(pending - in_flight, due)  # the counts may be of different moments
+    return SinkState(
+        name=name,
+        type=kind,
+        waiting=waiting,
+        looking_up=waiting - due,
+        in_flight=in_flight,
+        held=held,
+        dead=dead,
+        oldest_due_ms=None if gate.closed(now) else _due_age(oldest_due, now),
+        oldest_pending_ms=max(now - int(oldest_pending[0][1]), 0) if oldest_pending else None,
+        gate=gate,
+    )
+
+
+def _due_age(oldest: Sequence[tuple[bytes, float]], now: int) -> int | None:
+    """Return for how long the first item of a queue has been due; None where nothing is due."""
+    return now - int(oldest[0][1]) if oldest and oldest[0][1] <= now else None
