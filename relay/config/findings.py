@@ -2,35 +2,47 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn
 
 from relay.errors import ConfigError
 from relay.masking import mask_secrets
-
-Position: TypeAlias = tuple[int, int]
-"""Line and column, both counted from 1."""
 
 _MAX_VALUE = 60
 _MAX_VISIBLE = 5  # characters in a row of a value that is concealed
 _MAX_SEARCHED = 10_000
 
 
+class Position(NamedTuple):
+    """Line and column, both counted from 1, and the file where it is an included one."""
+
+    line: int
+    column: int
+    file: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.file else f"{self.line}:{self.column}"
+
+
 @dataclass(frozen=True, order=True)
 class Finding:
     """One mistake: where it is, what is wrong, and what would be right."""
 
+    file: str  # "" is the main file, whose findings come first
     line: int
     column: int
     message: str
 
-    def format(self, file: str) -> str:
+    def format(self, main_file: str) -> str:
         """Return it as one line, the way editors and compilers write theirs."""
-        return f"{file}:{self.line}:{self.column}: {self.message}"
+        return f"{self.file or main_file}:{self.line}:{self.column}: {self.message}"
 
 
 @dataclass
 class Findings:
-    """Collects the findings of one file. Errors refuse the file, warnings do so only with `check --strict`."""
+    """Collects the findings of a file and those it includes.
+
+    Errors refuse the file, warnings do so only with `check --strict`.
+    """
 
     file: str
     errors: list[Finding] = field(default_factory=list)
@@ -39,11 +51,11 @@ class Findings:
 
     def error(self, position: Position, message: str) -> None:
         """Add what makes the file unusable."""
-        self.errors.append(Finding(*position, message))
+        self.errors.append(_finding(position, message))
 
     def warn(self, position: Position, message: str) -> None:
         """Add what works, but is not fit for production."""
-        self.warnings.append(Finding(*position, message))
+        self.warnings.append(_finding(position, message))
 
     def fail(self, position: Position, message: str) -> NoReturn:
         """Raise ConfigError with every error so far and this one, after which nothing can be read."""
@@ -67,7 +79,12 @@ class Findings:
         return ConfigError("\n".join(finding.format(self.file) for finding in self._printable(self.errors)))
 
     def _printable(self, findings: Iterable[Finding]) -> Sequence[Finding]:
-        return sorted({Finding(f.line, f.column, _one_line(mask_secrets(f.message, self.secrets))) for f in findings})
+        return sorted(
+            {
+                Finding(found.file, found.line, found.column, _one_line(mask_secrets(found.message, self.secrets)))
+                for found in findings
+            }
+        )
 
 
 def format_value(value: object) -> str:
@@ -84,6 +101,10 @@ def conceal_values(message: str, values: Sequence[str]) -> str:
         if any(value[at : at + length] in message for at in range(min(len(value), _MAX_SEARCHED) - length + 1)):
             return "the value from the environment is not possible here"
     return message
+
+
+def _finding(position: Position, message: str) -> Finding:
+    return Finding(position.file, position.line, position.column, message)
 
 
 def _one_line(text: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Any, TypeAlias
 
 from relay.amocrm.event_names import EVENTS
+from relay.config.include import OWN_KEYS
 from relay.config.schema import NAME_PATTERN, ConfigFile, RouteSettings, SinkType, SinkTypes, all_content_keys
 
 Schema: TypeAlias = dict[str, Any]
@@ -23,7 +24,9 @@ def json_schema(sink_types: SinkTypes) -> Schema:
     definitions[RouteSettings.__name__] |= _route_definition(
         definitions[RouteSettings.__name__]["properties"], sink_types
     )
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_allow_variables(schema)}
+    schema["patternProperties"] = {f"^{OWN_KEYS}": {"description": "Of your own: for anchors that << merges"}}
+    del schema["required"]  # an included file has the sections that it likes
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_allow_variables(_allow_merges(schema))}
 
 
 def _sink_definitions(name: str, sink_type: SinkType) -> Schema:
@@ -42,6 +45,18 @@ def _route_definition(keys: Schema, sink_types: SinkTypes) -> Schema:
         "properties": keys | content,
         "additionalProperties": False,
     }
+
+
+def _allow_merges(schema: Any) -> Any:
+    """Allow `<<` beside the keys of every mapping, for editors that do not merge before they check."""
+    if isinstance(schema, list):
+        return [_allow_merges(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: _allow_merges(value) for key, value in schema.items()}
+    if schema.get("additionalProperties") is not False:
+        return inner
+    return {**inner, "patternProperties": {**schema.get("patternProperties", {}), "^<<$": {}}}
 
 
 def _allow_variables(schema: Any) -> Any:

@@ -1,9 +1,8 @@
 """Load a configuration file: read, checked and compiled once, or refused with every mistake in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
-from pathlib import Path
 from types import MappingProxyType
 
 from relay.config.account_names import AccountNames
@@ -11,22 +10,23 @@ from relay.config.api import make_account_api
 from relay.config.api_users import build_api_users
 from relay.config.config import Config, Source
 from relay.config.findings import Findings
+from relay.config.include import read_files
 from relay.config.line_ends import line_break_in_secret
 from relay.config.names_files import read_names
 from relay.config.report import Report
 from relay.config.route_compiler import compile_routes
 from relay.config.schema import SinkTypes, SourceSettings
 from relay.config.sections import Sections, read_sections
+from relay.config.text_files import read_text
 from relay.config.variables import Substitution, substitute_variables
 from relay.config.warnings import key_of, warn_about_missing_secret_key, warn_about_unused, warn_about_weak_secrets
-from relay.config.yaml import Document, parse
-from relay.errors import ConfigError
+from relay.config.yaml import Document
 from relay.model import Account
 
 
 def load_file(path: str, *, environ: Mapping[str, str], sink_types: SinkTypes) -> Config:
-    """Load a file as `load` does. Raises ConfigError also where it cannot be read."""
-    return load(_read_text(path), file=path, environ=environ, sink_types=sink_types, names=read_names(path))
+    """Load a file, and those that it includes, as `load` does. Raises ConfigError also where one cannot be read."""
+    return load(_read_main_file(path), file=path, environ=environ, sink_types=sink_types, names=read_names(path))
 
 
 def load_sources(path: str, *, environ: Mapping[str, str]) -> Mapping[str, Source]:
@@ -35,7 +35,7 @@ def load_sources(path: str, *, environ: Mapping[str, str]) -> Mapping[str, Sourc
     Raises ConfigError as `load_file` does, about the sources.
     """
     findings = Findings(path)
-    document = parse(_read_text(path), findings)
+    document = read_files(_read_main_file(path), path, findings).document
     whole = document.value if isinstance(document.value, dict) else {}
     document = replace(document, value={"sources": whole.get("sources")})
     sections, _, _ = _read_document(document, environ, {}, findings)
@@ -51,12 +51,15 @@ def load(
     sink_types: SinkTypes,
     names: Mapping[str, AccountNames] = MappingProxyType({}),
 ) -> Config:
-    """Load a configuration from its text; `file` is only its name in messages, `names` the names of each source.
+    """Load a configuration from its text; `file` is its name in messages, and what it includes is looked for beside it.
+
+    `names` has the names of each source.
 
     Raises ConfigError with every finding, one a line, as `file:line:column: what, and what would be right`.
     """
     findings = Findings(file)
-    sections, substitution, report = _read_document(parse(text, findings), environ, sink_types, findings)
+    files = read_files(text, file, findings)
+    sections, substitution, report = _read_document(files.document, environ, sink_types, findings)
     routes = compile_routes(sections, sink_types, names, report)
     api_users = build_api_users(sections, report)
     findings.raise_errors()
@@ -64,7 +67,7 @@ def load(
     warn_about_weak_secrets(sections, substitution, report)
     warn_about_missing_secret_key(sections, environ, report)
     return Config(
-        version=_version(text, names),
+        version=_version(files.texts.values(), names),
         sources=_sources(sections),
         sinks=sections.sinks,
         routes=routes,
@@ -82,7 +85,7 @@ def _read_document(
     document: Document, environ: Mapping[str, str], sink_types: SinkTypes, findings: Findings
 ) -> tuple[Sections, Substitution, Report]:
     substitution = substitute_variables(document, environ, findings)
-    report = Report(document, findings, substitution.from_environment)
+    report = Report(document, findings, substitution.from_environment, substitution.unset)
     sections = read_sections(substitution.value, report, sink_types)
     for path, secret in sections.secrets():
         findings.add_secrets([secret.get_secret_value()])
@@ -91,18 +94,13 @@ def _read_document(
     return sections, substitution, report
 
 
-def _read_text(path: str) -> str:
-    try:
-        return Path(path).read_bytes().decode()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}: set RELAY_CONFIG to the configuration file") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
+def _read_main_file(path: str) -> str:
+    return read_text(path, "set RELAY_CONFIG to the configuration file")
 
 
-def _version(text: str, names: Mapping[str, AccountNames]) -> str:
+def _version(texts: Iterable[str], names: Mapping[str, AccountNames]) -> str:
     names_text = "".join(f"{source} {names[source].model_dump_json()}" for source in sorted(names))
-    return blake2b((text + names_text).encode(), digest_size=6).hexdigest()
+    return blake2b(("\0".join(texts) + names_text).encode(), digest_size=6).hexdigest()
 
 
 def _sources(sections: Sections) -> dict[str, Source]:

@@ -38,7 +38,7 @@ def resolve_names(
     `at` is its index in the file, `sources` are all there are. What is wrong is reported.
     """
     views = {main_view(event) for event in route.on if event in EVENTS}
-    own_sources = sorted(sources) if route.source is None else [route.source]
+    own_sources = sorted(sources if route.source is None else set(route.source))
     kinds = {kind for kind in _ID_FIELDS if _is_usable(kind, route, views)}
     path: YamlPath = ("routes", at, "where")
     if not uses_fields(route.where, kinds):
@@ -49,7 +49,7 @@ def resolve_names(
         return
     for source in own_sources:
         resolver = _Resolver(source, names.get(source), kinds, views, report)
-        yield route.model_copy(update={"source": source, "where": resolver.resolve(route.where, path, frozenset())})
+        yield route.model_copy(update={"source": (source,), "where": resolver.resolve(route.where, path, frozenset())})
 
 
 def _is_usable(kind: str, route: RouteSettings, views: set[str]) -> bool:

@@ -1,6 +1,6 @@
 """Report what is wrong with a document, at the position of the value or key that it is about."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from relay.config.findings import Findings, conceal_values
@@ -16,9 +16,12 @@ class Report:
     document: Document
     findings: Findings
     from_environment: Mapping[YamlPath, str]
+    unset: Set[YamlPath] = frozenset()  # where a variable is not set, which is reported already
 
     def error(self, path: YamlPath, message: str) -> None:
         """Add an error about a value."""
+        if path in self.unset:
+            return
         self.findings.error(self.document.position(path), self._without_environment(path, message))
 
     def key_error(self, path: YamlPath, message: str) -> None:
@@ -35,12 +38,11 @@ class Report:
         self.key_error(path, f"unknown key {name}, {did_you_mean(name, known)}")
 
     def repeated(self, values: Mapping[YamlPath, str]) -> Iterator[tuple[YamlPath, str]]:
-        """Find values that repeat an earlier one. Yields the path of each, and `line:column` of the first one."""
+        """Find values that repeat an earlier one. Yields the path of each, and the place of the first one."""
         first: dict[str, YamlPath] = {}
         for path, value in values.items():
             if value and value in first:
-                line, column = self.document.position(first[value])
-                yield path, f"{line}:{column}"
+                yield path, str(self.document.position(first[value]))
             first.setdefault(value, path)
 
     def _without_environment(self, path: YamlPath, message: str) -> str:

@@ -14,8 +14,7 @@ def check_references(
     path: YamlPath, route: RouteSettings, sections: Sections, sink_types: SinkTypes, report: Report
 ) -> None:
     """Report every reference of the route at a path that leads nowhere, and content keys that do not fit its sinks."""
-    sources = [route.source] if route.source is not None else []
-    _check_names((*path, "source"), "source", sources, sections.source_names, report)
+    _check_names((*path, "source"), "source", route.source or (), sections.source_names, report)
     _check_names((*path, "on"), "event", route.on, EVENTS, report)
     _check_names((*path, "to"), "sink", route.to, sections.types_of_sinks, report)
     _check_content_keys(path, route, sections, sink_types, report)
@@ -62,6 +61,6 @@ def _check_fetch(path: YamlPath, route: RouteSettings, sections: Sections, repor
             message = f"fetch looks up the people behind a lead, and {event} is not about a lead"
             report.key_error((*path, "fetch"), message)
     for name, source in sections.sources.items():
-        if route.source in (None, name) and source.api is None:
+        if (route.source is None or name in route.source) and source.api is None:
             message = f"fetch asks the account, and source {name} has no api: write it there"
             report.key_error((*path, "fetch"), message)

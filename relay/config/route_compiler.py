@@ -67,7 +67,7 @@ class _RouteCompiler:
             on=frozenset(route.on),
             sinks=tuple(dict.fromkeys(route.to)),
             content=RouteContent(dict(self._compile_contents())),
-            sources=None if route.source is None else frozenset({route.source}),
+            sources=None if route.source is None else frozenset(route.source),
             where=where,
             once=self._compile_templates("once", route.once, self._path) if route.once else None,
             fetch=frozenset(route.fetch),

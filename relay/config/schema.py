@@ -115,7 +115,7 @@ class RouteSettings(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: str = Field(min_length=1, max_length=120)
-    source: str | None = Field(None, description="Default: every source")
+    source: NameList | None = Field(None, description="One source, or several; default: every source")
     on: NameList = Field(description="The events' names")
     where: Any = Field(None, description="Conditions on the event's fields; default: always")
     fetch: Annotated[
@@ -181,3 +181,4 @@ class ConfigFile(Section):
     retention: RetentionSection = Field(default_factory=RetentionSection)
     worker: WorkerSection = Field(default_factory=WorkerSection)
     subscribers: SubscribersSection = Field(default_factory=SubscribersSection)
+    include: NameList = Field((), description="Files, or patterns of files, whose sections belong to this one")

@@ -1,7 +1,7 @@
 """Substitute `${NAME}` and `${NAME:-default}` in the texts of a configuration file. `$${` is a literal `${`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from relay.config.findings import Findings
@@ -18,6 +18,7 @@ class Substitution:
 
     value: Plain
     from_environment: Mapping[YamlPath, str]  # texts that hold values of the environment: never shown
+    unset: Set[YamlPath]  # texts that name a variable which is not set
     defaulted: Mapping[YamlPath, str]  # the name of the variable that was not set, so that its default is used
 
 
@@ -30,7 +31,7 @@ def substitute_variables(document: Document, environ: Mapping[str, str], finding
     """
     substituter = _Substituter(document, environ, findings)
     value = substituter.substitute(document.value, ())
-    return Substitution(value, substituter.from_environment, substituter.defaulted)
+    return Substitution(value, substituter.from_environment, substituter.unset, substituter.defaulted)
 
 
 @dataclass
@@ -39,6 +40,7 @@ class _Substituter:
     environ: Mapping[str, str]
     findings: Findings
     from_environment: dict[YamlPath, str] = field(default_factory=dict)
+    unset: set[YamlPath] = field(default_factory=set)
     defaulted: dict[YamlPath, str] = field(default_factory=dict)
 
     def substitute(self, value: Plain, path: YamlPath) -> Plain:
@@ -68,6 +70,7 @@ class _Substituter:
             self.defaulted[path] = name
             return str(default).removeprefix(":-")
         if value is None:
+            self.unset.add(path)
             self._error(path, f"{name} is not set in the environment: set it, or write ${{{name}:-a default}}")
             value = ""
         elif where := outer_line_break(value):

@@ -1,10 +1,11 @@
-"""Follow a configuration file that is edited while the relay runs. There is no thread: its user polls."""
+"""Follow a configuration and its included files, edited while the relay runs. There is no thread: its user polls."""
 
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 from relay.config.config import Config
+from relay.config.include import included_files
 from relay.config.names_files import names_files
 from relay.errors import ConfigError
 from relay.logs import log
@@ -49,9 +50,12 @@ class ConfigWatcher:
         return config
 
     def _digest(self) -> bytes | None:
-        """Return a digest of the file and of the files of names beside it."""
-        files = [self._path, *names_files(str(self._path))]
+        """Return a digest of the file, of those that it includes and of the files of names beside it."""
+        path = str(self._path)
+        files = [self._path, *included_files(path), *names_files(path)]
         try:
-            return hashlib.blake2b(b"\0".join(file.read_bytes() for file in files)).digest()
+            return hashlib.blake2b(
+                b"\0".join(part for file in files for part in (bytes(file), file.read_bytes()))
+            ).digest()
         except OSError:  # being replaced, or gone: `load` reports it if it does not come back
             return None

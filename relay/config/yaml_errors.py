@@ -5,11 +5,12 @@ Values are never quoted: a password that starts with `*` is read as an alias, an
 
 import re
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import yaml
 from yaml.reader import ReaderError
 
-from relay.config.findings import Position
+Place: TypeAlias = tuple[int, int]  # line and column, from 1
 
 _QUOTED = re.compile(r"""("(?:\\.|[^"\\])*"|'[^']*')""")
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as the parser counts lines
@@ -40,11 +41,13 @@ _EXPLANATIONS: Sequence[tuple[str, str, str, bool]] = (
     (r"flow sequence", "", f"expected , or ] here: {_UNQUOTED_IN_BRACKETS}", False),
     (r"block (mapping|collection)", "", _BAD_INDENTATION, False),
     ("", r"sequence entries are not allowed", "a list item (- ) must start on its own line", False),
+    ("", r"expected the node content", "a value is missing here: is a bracket not closed, or a key without its value?",
+     False),
     ("", r"another document", "a second document (---): one file holds one", False),
 )  # fmt: skip
 
 
-def explain_syntax_error(error: Exception, text: str) -> tuple[Position, str]:
+def explain_syntax_error(error: Exception, text: str) -> tuple[Place, str]:
     """Return the position of a syntax error, and a message that says what would be right."""
     if isinstance(error, ReaderError):
         return _position_of(text, error.position), "a control character: remove it"
@@ -55,7 +58,7 @@ def explain_syntax_error(error: Exception, text: str) -> tuple[Position, str]:
     return _unquoted_template(position, text) or _explanation(error, position)
 
 
-def _explanation(error: yaml.MarkedYAMLError, position: Position) -> tuple[Position, str]:
+def _explanation(error: yaml.MarkedYAMLError, position: Place) -> tuple[Place, str]:
     for context, problem, message, at_start in _EXPLANATIONS:
         found = re.search(problem, error.problem or "")
         if found and re.search(context, error.context or ""):
@@ -65,7 +68,7 @@ def _explanation(error: yaml.MarkedYAMLError, position: Position) -> tuple[Posit
     return position, error.problem or "this is not YAML"
 
 
-def _unquoted_template(position: Position, text: str) -> tuple[Position, str] | None:
+def _unquoted_template(position: Place, text: str) -> tuple[Place, str] | None:
     """Find `{{ … }}` or `${…}` without quotes on the line that could not be parsed."""
     lines = _LINE_END.split(text)
     row, column = position
@@ -78,6 +81,6 @@ def _unquoted_template(position: Position, text: str) -> tuple[Position, str] | 
     return None
 
 
-def _position_of(text: str, index: int) -> Position:
+def _position_of(text: str, index: int) -> Place:
     before = _LINE_END.split(text[:index])
     return len(before), len(before[-1]) + 1

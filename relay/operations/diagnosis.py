@@ -45,7 +45,7 @@ def diagnose_config(config: Config) -> Iterator[Diagnosis]:
         yield Diagnosis(about=about, grade="good", found="valid, and fit for production")
     for finding in config.findings:
         yield Diagnosis(
-            about=f"{about}:{finding.line}",
+            about=f"{about}:{finding.file and f'{finding.file}:'}{finding.line}",
             grade="warning",
             found=finding.message,
             means="it works, but is not fit for production",

@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[3]
 DEFAULT = Path("config/relay.yaml")
 DEMO = Path("relay/demo/relay.yaml")
 FULL = Path("config/examples/full.yaml")
-VARIABLES = dict.fromkeys(re.findall(r"\$\{(\w+)\}", FULL.read_text()), "a-secret-for-the-test")
+FULL_TEXTS = "".join(path.read_text() for path in [FULL, *FULL.parent.glob("accounts/*.yaml")])
+VARIABLES = dict.fromkeys(re.findall(r"\$\{(\w+)\}", FULL_TEXTS), "a-secret-for-the-test")
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.config.findings import Findings
+from relay.config.findings import Findings, Position
 from relay.config.variables import Substitution, substitute_variables
 from relay.config.yaml import parse
 from relay.errors import ConfigError
@@ -60,7 +60,7 @@ def test_a_value_may_hold_what_looks_like_a_variable() -> None:
 def test_the_environment_s_values_are_masked_in_every_finding() -> None:
     findings = Findings("f.yaml")
     substitute_variables(parse("a: ${NAME}", findings), {"NAME": "hush-hush"}, findings)
-    findings.error((1, 1), "saw hush-hush here")
+    findings.error(Position(1, 1), "saw hush-hush here")
     with pytest.raises(ConfigError, match=r"saw \*\*\* here"):
         findings.raise_errors()
 
