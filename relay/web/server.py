@@ -1,8 +1,9 @@
 """Serve the web application: `python -m relay.web.server --host HOST --port PORT [--workers N]`.
 
-uvicorn does the serving. What is added is an orderly end: nobody who was let in is left without an answer. uvicorn's
-own parent of several processes keeps the listening socket open until the last of them has ended, so the system goes on
-accepting connections that nobody will read; and each of its servers cuts the connections that were accepted just now.
+uvicorn does the serving. What is added: bounds for strangers (`relay.web.connections`), and an orderly end, so that
+nobody who was let in is left without an answer. uvicorn's own parent of several processes keeps the listening socket
+open until the last of them has ended, so the system goes on accepting connections that nobody will read; and each of
+its servers cuts the connections that were accepted just now.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from typing import Final
 
 import uvicorn
 
+from relay.web.connections import Connections
+
 GRACE_SECONDS: Final = 15  # in which a process answers the requests that it has read
 # Longer than proxies keep their idle connections (Heroku's router 90 s, nginx 60 s): one that is closed by us just as a
 # proxy sends a hook into it is a 502 to amoCRM.
@@ -30,6 +33,7 @@ FIRST_REQUEST_SECONDS: Final = 0.5  # at the end, for the request of a connectio
 _POLL_SECONDS: Final = 0.02
 _RESTART_SECONDS: Final = 1.0
 _BACKLOG: Final = 2048
+_TICKS_A_SECOND: Final = 10  # of uvicorn
 
 
 class OrderlyServer(uvicorn.Server):
@@ -38,8 +42,9 @@ class OrderlyServer(uvicorn.Server):
     `parent`: the read end of a pipe; the server ends in order when the other end is closed.
     """
 
-    def __init__(self, config: uvicorn.Config, parent: int | None = None) -> None:
+    def __init__(self, config: uvicorn.Config, connections: Connections, parent: int | None = None) -> None:
         super().__init__(config)
+        self._connections = connections
         self._parent = parent
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -47,6 +52,12 @@ class OrderlyServer(uvicorn.Server):
         await super().startup(sockets)
         if self._parent is not None:
             asyncio.get_running_loop().add_reader(self._parent, self._parent_ended)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Close overdue connections once a second; uvicorn's own work is done ten times a second."""
+        if counter % _TICKS_A_SECOND == 0:
+            self._connections.close_overdue(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     def _parent_ended(self) -> None:
         assert self._parent is not None
@@ -87,11 +98,13 @@ class OrderlyServer(uvicorn.Server):
 
 def serve(listening: socket.socket, parent: int | None = None) -> None:
     """Serve the application on a listening socket until a signal, or the end of the parent."""
+    connections = Connections()
     config = uvicorn.Config(
         "relay.web.app:create",
         factory=True,
         loop="uvloop",
-        http="httptools",
+        http=connections.make_protocol,  # type: ignore[arg-type]  # uvicorn only calls it
+        ws="none",
         lifespan="on",
         access_log=False,
         # The file says only {"version": 1}: uvicorn's own lines go through our format.
@@ -100,7 +113,7 @@ def serve(listening: socket.socket, parent: int | None = None) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
-    OrderlyServer(config, parent).run([listening])
+    OrderlyServer(config, connections, parent).run([listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
