@@ -8,6 +8,7 @@ import typer
 
 from relay.cli import options
 from relay.cli.context import load_config, with_reader, with_store
+from relay.cli.display.going_on import print_how_to_go_on
 from relay.cli.display.output import print_json, print_lines, print_table
 from relay.cli.display.request import format_request
 from relay.cli.display.story import format_story
@@ -34,6 +35,7 @@ ByOption: TypeAlias = Annotated[
 
 @app.command("list")
 def list_deliveries(
+    context: typer.Context,
     source: options.SourceOption = None,
     event: options.EventOption = None,
     entity: options.EntityOption = None,
@@ -42,18 +44,21 @@ def list_deliveries(
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     limit: options.LimitOption = 20,
+    after: options.AfterOption = None,
     json: options.JsonOption = False,
     reveal: options.RevealOption = False,
 ) -> None:
-    """List deliveries, newest first."""
+    """List deliveries, newest first: with --state held or dead by when they became so."""
     filters = options.event_filter(
-        source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit
-    )
-    deliveries = with_reader(lambda reader: find_deliveries(reader, filters))
+        source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit,
+        after=after,
+    )  # fmt: skip
+    page = with_reader(lambda reader: find_deliveries(reader, filters))
     if json:
-        print_json(deliveries, reveal=reveal)
+        print_json(page.items, reveal=reveal)
     else:
-        print_table(COLUMNS, map(_row, deliveries), reveal=reveal)
+        print_table(COLUMNS, map(_row, page.items), reveal=reveal)
+    print_how_to_go_on(context, page)
 
 
 @app.command("show")

@@ -4,6 +4,7 @@ import typer
 
 from relay.cli import options
 from relay.cli.context import with_reader
+from relay.cli.display.going_on import print_how_to_go_on
 from relay.cli.display.output import print_json, print_lines, print_table
 from relay.cli.display.story import format_story
 from relay.operations.search import FoundEvent, find_events
@@ -16,6 +17,7 @@ COLUMNS = ("arrived", "event id", "source", "event", "entity", "state", "duplica
 
 @app.command("list")
 def list_events(
+    context: typer.Context,
     source: options.SourceOption = None,
     event: options.EventOption = None,
     entity: options.EntityOption = None,
@@ -24,18 +26,21 @@ def list_events(
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     limit: options.LimitOption = 20,
+    after: options.AfterOption = None,
     json: options.JsonOption = False,
     reveal: options.RevealOption = False,
 ) -> None:
     """List events, newest first. A receipt without events is listed by its own id."""
     filters = options.event_filter(
-        source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit
-    )
-    events = with_reader(lambda reader: find_events(reader, filters))
+        source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit,
+        after=after,
+    )  # fmt: skip
+    page = with_reader(lambda reader: find_events(reader, filters))
     if json:
-        print_json(list(map(_fields, events)), reveal=reveal)
+        print_json(list(map(_fields, page.items)), reveal=reveal)
     else:
-        print_table(COLUMNS, map(_row, events), reveal=reveal)
+        print_table(COLUMNS, map(_row, page.items), reveal=reveal)
+    print_how_to_go_on(context, page)
 
 
 @app.command("show")

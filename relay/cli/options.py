@@ -7,7 +7,8 @@ import typer
 
 from relay import timefmt
 from relay.model import DeliveryState, ReceiptState
-from relay.operations.search import EventFilter
+from relay.operations.search import MOST_LISTED, EventFilter, parse_cursor
+from relay.store.wire import Cursor
 
 SourceArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SOURCE", help="A source that has an api.")]
 EventIdArgument: TypeAlias = Annotated[str, typer.Argument(metavar="EVENT_ID", help="An event's or a receipt's id.")]
@@ -28,7 +29,10 @@ SinceOption: TypeAlias = Annotated[
     str | None, typer.Option(help="Only what arrived since then: 2h (ago), or 2026-11-23T14:30.")
 ]
 UntilOption: TypeAlias = Annotated[str | None, typer.Option(help="Only what arrived until then.")]
-LimitOption: TypeAlias = Annotated[int, typer.Option(min=1, help="At most so many.")]
+LimitOption: TypeAlias = Annotated[int, typer.Option(min=1, help=f"At most so many, and never over {MOST_LISTED}.")]
+AfterOption: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="CURSOR", help="Go on where an earlier list stopped: it says where that was.")
+]
 
 
 def event_filter(
@@ -41,17 +45,19 @@ def event_filter(
     since: str | None,
     until: str | None,
     limit: int,
+    after: str | None,
 ) -> EventFilter:
     """Return the filter that the options of a list describe. Raises BadParameter."""
     return EventFilter(
-        source=source,
-        event=event,
+        source=source or "",
+        event=event or "",
         entity=None if entity is None else _parse_entity(entity),
-        sink=sink,
-        state=state,
+        sink=sink or "",
+        state=state or "",
         since=None if since is None else parse_time(since, "--since"),
         until=None if until is None else parse_time(until, "--until"),
         limit=limit,
+        after=None if after is None else _parse_cursor(after),
     )
 
 
@@ -68,3 +74,10 @@ def _parse_entity(text: str) -> tuple[str, str]:
     if not colon or not entity or not id:
         raise typer.BadParameter(f"{text!r} is not an entity: write lead:123 or contact:456", param_hint="--entity")
     return entity, id
+
+
+def _parse_cursor(text: str) -> Cursor:
+    try:
+        return parse_cursor(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--after") from error

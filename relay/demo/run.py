@@ -92,7 +92,7 @@ class DemoRun:
     async def _refresh(self, view: DemoView) -> None:
         """Read the store and the vendors' log, and show them. Raises RelayError where a process has ended."""
         self._processes.check()
-        ids = [id async for id in self._reader.receipt_ids(since=self._began)][:PAGE]
+        ids = await self._reader.newest_receipts(PAGE, since=self._began)
         receipts = await self._reader.receipts(ids)
         deliveries = await self._reader.deliveries([id for receipt in receipts for id in receipt.deliveries])
         await self._read_vendor_requests()

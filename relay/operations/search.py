@@ -1,44 +1,38 @@
-"""Find events and deliveries in the store, newest first."""
+"""Find events and deliveries in the store, in pages: from a cursor on, and with so much work and no more."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import re
+import time
+from collections.abc import Sequence
+from typing import Final, Generic, Literal, TypeVar
+
+import msgspec
 
 from relay.model import DeliveryState, Record, RoutedEvent
+from relay.operations.searched_sets import SearchedSets, sets_of_deliveries, sets_of_events
 from relay.store.reader import PAGE, Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
+from relay.store.wire import Cursor, FindRequest
 
-_QUEUED = frozenset({DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.DEAD})
+MOST_CALLS: Final = 60
+MOST_COMMANDS: Final = 250  # of the store in a call, which blocks it for a millisecond or two
+MOST_SECONDS: Final = 0.2  # after which no further call is made
+MOST_LISTED: Final = 500
+
+T = TypeVar("T")
 
 
 class EventFilter(Record):
-    """Which events or deliveries to find. None matches any. Times bound the arrival of the receipt."""
+    """Which events or deliveries to find. Empty texts match any. Times bound the arrival of the receipt."""
 
-    source: str | None = None
-    event: str | None = None
+    source: str = ""
+    event: str = ""
     entity: tuple[str, str] | None = None  # ("lead", "123")
-    sink: str | None = None
-    state: str | None = None
+    sink: str = ""
+    state: str = ""
     since: int | None = None
     until: int | None = None
     limit: int = 20
-
-    def matches_time(self, at: int) -> bool:
-        """Return whether a time of arrival is within the bounds."""
-        return (self.since is None or at >= self.since) and (self.until is None or at <= self.until)
-
-    def matches_event(self, event: RoutedEvent | None) -> bool:
-        """Return whether an event has the name and the entity. None, a receipt without events, has neither."""
-        if event is None:
-            return self.event is None and self.entity is None
-        return self.event in (None, event.name) and self.entity in (None, (event.entity, event.entity_id))
-
-    def matches_delivery(self, delivery: StoredDelivery) -> bool:
-        """Return whether a delivery has the source, the sink, the state and the time of arrival."""
-        return (
-            self.source in (None, delivery.source)
-            and self.sink in (None, delivery.sink)
-            and self.state in (None, delivery.state)
-            and self.matches_time(delivery.accepted_at)
-        )
+    after: Cursor | None = None  # where an earlier search stopped
 
 
 class FoundEvent(Record):
@@ -63,91 +57,95 @@ class FoundEvent(Record):
         return self.receipt.reason if self.event is None else self.event.reason
 
 
-async def find_events(reader: Reader, filters: EventFilter) -> list[FoundEvent]:
+class FoundPage(Record, Generic[T]):
+    """What was found, how many of which rows were looked at for it, and where to go on; None: there is no more."""
+
+    items: Sequence[T]
+    rows: Literal["receipts", "events", "deliveries"]
+    looked: int
+    total: int
+    next: Cursor | None
+
+
+class _FoundIds(Record):
+    ids: Sequence[str]
+    looked: int
+    next: Cursor | None
+
+
+async def find_events(reader: Reader, filters: EventFilter) -> FoundPage[FoundEvent]:
     """Find events, newest first. Raises StoreUnavailable."""
-    events: list[FoundEvent] = []
-    async for page in _receipts(reader, filters):
-        with_sink = await _events_with_sink(reader, page, filters.sink) if filters.sink else None
-        events += [
-            event
-            for event in _events_of(page)
-            if filters.matches_event(event.event)
-            and filters.state in (None, event.state)
-            and (with_sink is None or event.id in with_sink)
-        ]
-        if len(events) >= filters.limit:
+    sets = await sets_of_events(reader, filters.source, filters.entity, filters.since, filters.until)
+    found = await _find_ids(reader, "events", sets, filters)
+    ids = list(dict.fromkeys(id.partition(".")[0] for id in found.ids))
+    receipts = {
+        receipt.id: receipt for at in range(0, len(ids), PAGE) for receipt in await reader.receipts(ids[at : at + PAGE])
+    }
+    events = [_found_event(receipts[id.partition(".")[0]], id) for id in found.ids if id.partition(".")[0] in receipts]
+    return FoundPage(items=events, rows=sets.members, looked=found.looked, total=sets.total, next=found.next)
+
+
+def _found_event(receipt: StoredReceipt, id: str) -> FoundEvent:
+    index = id.partition(".")[2]
+    return FoundEvent(receipt=receipt, event=receipt.events[int(index)] if index else None)
+
+
+async def find_deliveries(reader: Reader, filters: EventFilter) -> FoundPage[StoredDelivery]:
+    """Find deliveries, newest first: held and dead ones by when they became so. Raises StoreUnavailable."""
+    sets = await sets_of_deliveries(
+        reader, DeliveryState(filters.state) if filters.state else None, filters.source, filters.sink, filters.entity,
+        filters.since, filters.until,
+    )  # fmt: skip
+    found = await _find_ids(reader, "deliveries", sets, filters)
+    deliveries = [
+        delivery
+        for at in range(0, len(found.ids), PAGE)
+        for delivery in await reader.deliveries(found.ids[at : at + PAGE])
+    ]
+    return FoundPage(items=deliveries, rows=sets.members, looked=found.looked, total=sets.total, next=found.next)
+
+
+async def _find_ids(
+    reader: Reader, kind: Literal["events", "deliveries"], sets: SearchedSets, filters: EventFilter
+) -> _FoundIds:
+    request = FindRequest(
+        kind=kind,
+        members=sets.members,
+        keys=sets.keys,
+        highest=sets.highest,
+        lowest=sets.lowest,
+        after=filters.after,
+        limit=min(filters.limit, MOST_LISTED),
+        most=MOST_COMMANDS,
+        source=filters.source,
+        event=filters.event,
+        sink=filters.sink,
+        state=filters.state,
+        since=filters.since,
+        before=filters.until,
+    )
+    ids: list[str] = []
+    if not sets.keys:
+        return _FoundIds(ids=ids, looked=0, next=None)
+    looked, cursor, deadline = 0, filters.after, time.monotonic() + MOST_SECONDS
+    for _ in range(MOST_CALLS):
+        reply = await reader.find(msgspec.structs.replace(request, after=cursor, limit=request.limit - len(ids)))
+        ids += reply.ids
+        looked, cursor = looked + reply.looked, reply.cursor
+        if cursor is None or len(ids) >= request.limit or time.monotonic() > deadline:
             break
-    return events[: filters.limit]
+    return _FoundIds(ids=ids, looked=looked, next=cursor)
 
 
-def _events_of(receipts: Iterable[StoredReceipt]) -> Iterable[FoundEvent]:
-    for receipt in receipts:
-        for event in receipt.events or (None,):
-            yield FoundEvent(receipt=receipt, event=event)
+def format_cursor(cursor: Cursor) -> str:
+    """Write a cursor as a word, for a command line."""
+    taken = f":{cursor.taken}" if cursor.taken else ""
+    return f"{cursor.score}:{cursor.member}{taken}"
 
 
-async def find_deliveries(reader: Reader, filters: EventFilter) -> list[StoredDelivery]:
-    """Find deliveries, newest first. Raises StoreUnavailable."""
-    queued = filters.state in _QUEUED and filters.event is None and filters.entity is None
-    pages = _deliveries_in_queues(reader, filters) if queued else _deliveries_of_receipts(reader, filters)
-    deliveries: dict[str, StoredDelivery] = {}  # by id: with a `once` key several receipts list the same one
-    async for page in pages:
-        deliveries.update((delivery.id, delivery) for delivery in page if filters.matches_delivery(delivery))
-        if len(deliveries) >= filters.limit and not queued:
-            break
-    newest = sorted(deliveries.values(), key=lambda delivery: (delivery.accepted_at, delivery.id), reverse=True)
-    return newest[: filters.limit]
-
-
-async def _deliveries_in_queues(reader: Reader, filters: EventFilter) -> AsyncIterator[list[StoredDelivery]]:
-    """Read the sinks' unfinished deliveries and dead letters, however old their receipts are."""
-    for sink in [filters.sink] if filters.sink else [sink.name for sink in await reader.sinks()]:
-        ids = await reader.in_queue(sink)
-        for start in range(0, len(ids), PAGE):
-            yield await reader.deliveries(ids[start : start + PAGE])
-
-
-async def _deliveries_of_receipts(reader: Reader, filters: EventFilter) -> AsyncIterator[list[StoredDelivery]]:
-    async for page in _receipts(reader, filters):
-        yield await reader.deliveries([id for receipt in page for id in _deliveries_of_events(receipt, filters)])
-
-
-def _deliveries_of_events(receipt: StoredReceipt, filters: EventFilter) -> Iterable[str]:
-    """Return the ids of the deliveries of those events of a receipt that match."""
-    matching = {event.index for event in receipt.events if filters.matches_event(event)}
-    return [id for id, index in receipt.deliveries.items() if index in matching]
-
-
-async def _events_with_sink(reader: Reader, receipts: Sequence[StoredReceipt], sink: str) -> set[str]:
-    """Return the ids of the events that have a delivery to a sink."""
-    events = {id: f"{receipt.id}.{index}" for receipt in receipts for id, index in receipt.deliveries.items()}
-    return {events[delivery.id] for delivery in await reader.deliveries(list(events)) if delivery.sink == sink}
-
-
-async def _receipts(reader: Reader, filters: EventFilter) -> AsyncIterator[list[StoredReceipt]]:
-    """Read receipts in pages, through the index of their entity where the filter names one."""
-    if filters.entity:
-        ids = _receipts_of_entity(reader, filters.entity)
-    else:
-        ids = reader.receipt_ids(since=filters.since, until=filters.until)
-    async for page in _paged(ids):
-        receipts = await reader.receipts(page)
-        yield [r for r in receipts if filters.source in (None, r.source) and filters.matches_time(r.received_at)]
-
-
-async def _receipts_of_entity(reader: Reader, entity: tuple[str, str]) -> AsyncIterator[str]:
-    sources = {name[1] for name in await reader.counters() if name[0] == "receipt"}
-    events = [event for source in sources for event in await reader.events_of(source, *entity)]
-    for id in sorted({event.rpartition(".")[0] for event in events}, reverse=True):  # UUIDv7 sorts by time
-        yield id
-
-
-async def _paged(ids: AsyncIterator[str]) -> AsyncIterator[list[str]]:
-    page: list[str] = []
-    async for id in ids:
-        page.append(id)
-        if len(page) == PAGE:
-            yield page
-            page = []
-    if page:
-        yield page
+def parse_cursor(text: str) -> Cursor:
+    """Read what `format_cursor` wrote. Raises ValueError with what would be right."""
+    found = re.fullmatch(r"(\d{1,15}):([^\s:]+)(?::(\d{1,6}))?", text, re.ASCII)
+    if found is None:
+        raise ValueError(f"{text!r} is not where a list stopped: copy it whole from the last line of that list")
+    return Cursor(int(found[1]), found[2], int(found[3] or 0))

@@ -89,8 +89,8 @@ class Keys:
         return f"{self.prefix}note:{key}"
 
     def events_of(self, source: str, entity: str, id: str) -> str:
-        """Set: the ids of the events of one lead, one contact and so on."""
-        return f"{self.prefix}of:{source}:{entity}:{id}"
+        """Zset: the ids of the events of one lead, one contact and so on, by their arrival."""
+        return f"{self.prefix}events:{source}:{entity}:{id}"
 
     def subscriptions_of(self, source: str) -> str:
         """Hash: the url of each subscription to a source -> its record."""

@@ -1,7 +1,8 @@
 """Read the store for people and metrics: receipts, events, deliveries, stories, and the state of the sinks."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
+import msgspec
 from redis.asyncio import Redis
 
 from relay.model import Attempt, Receipt
@@ -15,6 +16,7 @@ from relay.store.queues import (
     read_due_work,
     read_sink_state,
 )
+from relay.store.scripts import Caller, Script
 from relay.store.stored import (
     RAW_FIELDS,
     StoredDelivery,
@@ -25,8 +27,12 @@ from relay.store.stored import (
     read_raw_receipt,
     read_receipt,
 )
+from relay.store.wire import FindReply, FindRequest
 
 PAGE = 100  # records read in one round trip
+_EVENTS_AT_ONCE = 1000
+_FIND = Script("find", "_walking")
+_FOUND = msgspec.msgpack.Decoder(FindReply)
 
 
 class Reader:
@@ -35,24 +41,30 @@ class Reader:
     def __init__(self, client: Redis, namespace: str = "relay") -> None:
         self.client = client
         self.keys = Keys(namespace)
+        self._call = Caller(client, self.keys.prefix)
 
     async def now(self) -> int:
         """Return the store's time."""
         seconds, micros = await run_command(self.client.time())
         return int(seconds) * 1000 + int(micros) // 1000
 
-    async def receipt_ids(self, *, since: int | None = None, until: int | None = None) -> AsyncIterator[str]:
-        """Yield the ids of receipts that arrived within the bounds, newest first."""
-        high = "+inf" if until is None else str(until)
-        low = "-inf" if since is None else str(since)
-        start = 0
-        while True:
-            page = await run_command(self.client.zrevrangebyscore(self.keys.receipts, high, low, start=start, num=PAGE))
-            for id in page:
-                yield id.decode()
-            if len(page) < PAGE:
-                return
-            start += PAGE
+    async def newest_receipts(self, most: int, *, since: int | None = None) -> list[str]:
+        """Return the ids of the receipts that arrived last, the newest first."""
+        low = "-inf" if since is None else since
+        found = await run_command(self.client.zrevrangebyscore(self.keys.receipts, "+inf", low, start=0, num=most))
+        return [id.decode() for id in found]
+
+    async def find(self, request: FindRequest) -> FindReply:
+        """Look through a part of what a list is made of. The store does nothing else meanwhile: `most` bounds it."""
+        return _FOUND.decode(await self._call(_FIND, request))
+
+    async def count(self, keys: Sequence[str], low: int | None, high: int | None) -> list[int]:
+        """Count the members of sorted sets between two scores."""
+        bounds = "-inf" if low is None else low, "+inf" if high is None else high
+        async with self.client.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.zcount(key, *bounds)
+            return list(await run_command(pipe.execute()))
 
     async def receipts(self, ids: Sequence[str]) -> list[StoredReceipt]:
         """Read receipts; those that are gone are left out."""
@@ -106,15 +118,13 @@ class Reader:
 
     async def events_of(self, source: str, entity: str, id: str) -> list[str]:
         """Return the ids of the events of one lead, contact and so on, oldest first."""
-        found = await run_command(self.client.smembers(self.keys.events_of(source, entity, id)))
-        return sorted(event.decode() for event in found)
-
-    async def in_queue(self, sink: str) -> list[str]:
-        """Return the ids of a sink's pending and held deliveries and its dead letters, oldest first in each."""
-        async with self.client.pipeline(transaction=False) as pipe:
-            for key in (self.keys.pending(sink), self.keys.held(sink), self.keys.dead(sink)):
-                pipe.zrange(key, 0, -1)
-            return [id.decode() for ids in await run_command(pipe.execute()) for id in ids]
+        key, found = self.keys.events_of(source, entity, id), dict[str, None]()
+        start, page = 0, [b""] * _EVENTS_AT_ONCE
+        while len(page) == _EVENTS_AT_ONCE:  # from the newest on: one that comes meanwhile moves none out of sight
+            page = await run_command(self.client.zrevrange(key, start, start + _EVENTS_AT_ONCE - 1))
+            found |= dict.fromkeys(event.decode() for event in page)
+            start += _EVENTS_AT_ONCE
+        return list(reversed(found))
 
     async def registered_sinks(self) -> list[str]:
         """Read the names of the sinks that were ever registered."""

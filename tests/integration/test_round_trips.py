@@ -13,7 +13,7 @@ from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
 from relay.web.group_commit import MAX_GROUP_HOOKS
 from tests.integration.scripted_sink import ScriptedSink, drain, queue_deliveries
-from tests.integration.store.shapes import hook
+from tests.integration.store.shapes import hook, ids_in_queue
 from workers.router import Router
 
 MANY = 1000
@@ -49,7 +49,7 @@ def test_a_thousand_events_are_routed_in_a_few_calls(run, store, reader, router,
     run(route())
     calls, _ = spent()
     assert calls <= 20
-    assert len(run(reader.in_queue("console"))) == MANY
+    assert len(run(ids_in_queue(reader, "console"))) == MANY
 
 
 @pytest.mark.parametrize(("on_unknown", "most"), [("retry", 14), ("hold", 30)])

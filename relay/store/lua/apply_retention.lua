@@ -22,7 +22,7 @@ local function remove_receipt(receipt)
     if kind == 'c' then call('DEL', P .. 'c:' .. id) end  -- of a delivery that a later event took over
     if kind == 'e' then
       local _, entity, entity_id = unpack(cjson.decode(flat[i + 1]))
-      call('SREM', P .. 'of:' .. source .. ':' .. entity .. ':' .. entity_id, receipt .. '.' .. id)
+      call('ZREM', P .. 'events:' .. source .. ':' .. entity .. ':' .. entity_id, receipt .. '.' .. id)
     end
   end
   call('DEL', record, P .. 'b:' .. receipt)

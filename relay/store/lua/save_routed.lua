@@ -62,12 +62,13 @@ local function receipt_field_names(receipt)
   return names
 end
 
-local function save_events(receipt, source, names, values, receipt_fields)
+local function save_events(receipt, source, accepted_at, names, values, receipt_fields)
   for i, event in ipairs(receipt.events) do
     local index, name, entity, entity_id, state, reason = unpack(event)
     add(receipt_fields, names[BEFORE_EVENTS + i], cjson.encode({name, entity, entity_id, state, reason}))
     if entity_id ~= '' then
-      call('SADD', P .. 'of:' .. source .. ':' .. entity .. ':' .. entity_id, receipt.id .. '.' .. index)
+      local of_entity = P .. 'events:' .. source .. ':' .. entity .. ':' .. entity_id
+      call('ZADD', of_entity, accepted_at, receipt.id .. '.' .. index)
     end
     if not values[BEFORE_EVENTS + i] then count('event|' .. source .. '|' .. name) end
   end
@@ -106,7 +107,7 @@ end
 local function save(receipt, names, values)
   local _, source, accepted_at, open = unpack(values)
   local receipt_fields = {}
-  save_events(receipt, source, names, values, receipt_fields)
+  save_events(receipt, source, accepted_at, names, values, receipt_fields)
   open = open + save_deliveries(receipt, source, accepted_at, names, values, receipt_fields)
   if receipt.last then
     leave_inbox(receipt, source, receipt_fields)

@@ -19,6 +19,7 @@ from relay.model import (
     RoutedEvent,
     RoutedReceipt,
 )
+from relay.store.reader import Reader
 from relay.store.records import Hook, Settlement
 from relay.store.store import Store
 
@@ -90,3 +91,10 @@ async def give_back(store: Store, queue: str, kind: Literal["r", "d", "j"], ids:
             await store.client.hdel(f"{store.keys.prefix}{kind}:{id}", "tok")
             await store.client.zadd(store.keys.due(queue), {id: now})
             await store.client.zadd(store.keys.wake, {queue: now}, lt=True)
+
+
+async def ids_in_queue(reader: Reader, sink: str) -> list[str]:
+    """Return the ids of a sink's pending and held deliveries and its dead letters, oldest first in each."""
+    keys = reader.keys
+    sets = [keys.pending(sink), keys.held(sink), keys.dead(sink)]
+    return [id.decode() for key in sets for id in await reader.client.zrange(key, 0, -1)]

@@ -9,7 +9,7 @@ from relay.model import DeliveryState, Limit, Outcome, ReceiptState
 from relay.store.body import pack
 from relay.store.keys import INBOX, sink_queue
 from relay.store.requests import sink_claim_request
-from tests.integration.store.shapes import BODY, give_back, hook, new, routed, settlement
+from tests.integration.store.shapes import BODY, give_back, hook, ids_in_queue, new, routed, settlement
 
 
 def ids(claim):
@@ -297,7 +297,7 @@ class TestDeath:
         found = look(deadly)
         assert (found.state, found.reason, found.deaths) == (DeliveryState.DEAD, "the worker died five times", 5)
         assert found.finished_at >= found.created_at
-        assert run(reader.in_queue("books")) == [deadly]
+        assert run(ids_in_queue(reader, "books")) == [deadly]
         assert run(reader.counters())["delivery", "books", "dead"] == 1
 
     def test_a_receipt_is_poisoned_at_the_fifth(self, run, store, reader, given, look_at_receipt, until):

@@ -16,13 +16,16 @@ UNPACKED = [
     ("mark_sending", "item", wire.LeaseRow),
     ("spend_quotas", "quota", Quota),
     ("_limits", "limit", Limit),
+    ("_walking", "cursor", wire.Cursor),
 ]
 CLAIMED = [("r", wire.ClaimedReceipt), ("d", wire.ClaimedDelivery), ("j", wire.ClaimedJob)]
 MAPS = [
     ("save_routed", "receipt", wire.RoutedRow),
     ("_settling", "request", wire.SettleRequest),
     ("_claiming", "request", wire.ClaimRequest),
+    ("find", "req", wire.FindRequest),
 ]
+REPLIES = [("_claiming", "claim_reply", wire.ClaimReply), ("find", "find_reply", wire.FindReply)]
 
 
 @pytest.mark.parametrize(("script", "row", "kind"), UNPACKED)
@@ -59,8 +62,9 @@ def test_a_claim_finds_in_its_fields_what_it_looks_at():
     assert wire.ClaimedReceipt.__struct_fields__[found["SIZE"] - 1] == "size"
 
 
-def test_a_claim_answers_in_the_order_that_python_reads():
-    assert parameters("_claiming", "claim_reply") == list(wire.ClaimReply.__struct_fields__)
+@pytest.mark.parametrize(("script", "function", "reply"), REPLIES)
+def test_a_script_answers_in_the_order_that_python_reads(script, function, reply):
+    assert parameters(script, function) == list(reply.__struct_fields__)
 
 
 @pytest.mark.parametrize(("script", "variable", "request_type"), MAPS)
@@ -69,7 +73,8 @@ def test_a_script_reads_every_name_of_a_request_and_no_other(script, variable, r
 
 
 def test_no_row_is_left_out_here():
-    checked = {kind for _, _, kind in UNPACKED} | {row for _, row in CLAIMED} | {wire.SettlementRow, wire.ClaimReply}
+    checked = {kind for _, _, kind in UNPACKED} | {row for _, row in CLAIMED} | {wire.SettlementRow}
+    checked |= {reply for _, _, reply in REPLIES}
     rows = {
         kind for kind in vars(wire).values()
         if isinstance(kind, type) and issubclass(kind, Record) and kind.__struct_config__.array_like

@@ -1,0 +1,43 @@
+"""Say how far a list has looked, and by which command it goes on."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from relay.operations.search import FoundPage, format_cursor
+from relay.store.wire import Cursor
+from relay.timefmt import format_time
+
+
+def print_how_to_go_on(context: typer.Context, page: FoundPage[Any]) -> None:
+    """Print it where there may be more, on stderr: stdout is the list, which a program may read."""
+    if page.next is not None:
+        typer.echo(f"{_format_progress(page, page.next)}; go on with:\n{_next_command(context, page.next)}", err=True)
+
+
+def _format_progress(page: FoundPage[Any], cursor: Cursor) -> str:
+    at = format_time(cursor.score)
+    return f"{len(page.items)} listed; looked at {page.looked:,} of {page.total:,} {page.rows}, as far as {at}"
+
+
+def _next_command(context: typer.Context, cursor: Cursor) -> str:
+    """Return the command that was given, with the cursor to go on from."""
+    return shlex.join([*_names(context), *_given_options(context), "--after", format_cursor(cursor)])
+
+
+def _names(context: typer.Context) -> list[str]:
+    group = context.parent
+    return ["relay", *([group.info_name or ""] if group else []), context.info_name or ""]
+
+
+def _given_options(context: typer.Context) -> Iterator[str]:
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        value, source = context.params.get(name), context.get_parameter_source(name)
+        if name == "after" or source is None or source.name != "COMMANDLINE":
+            continue
+        yield parameter.opts[0]
+        if not isinstance(value, bool):
+            yield str(value)

@@ -1,0 +1,70 @@
+"""Choose the sorted sets of the store that a list is read from: the smallest that have all it may show."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from relay.model import DeliveryState, Record
+from relay.store.keys import Counter
+from relay.store.reader import Reader
+
+_LISTED: Final = (DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.DEAD)
+
+
+class SearchedSets(Record):
+    """Keys of sorted sets that are not empty, what is in them, and the scores between which to look."""
+
+    members: Literal["receipts", "events", "deliveries"]
+    keys: Sequence[str]
+    total: int  # how many members there are between the scores
+    highest: int | None
+    lowest: int | None
+
+
+async def sets_of_events(
+    reader: Reader, source: str, entity: tuple[str, str] | None, since: int | None, until: int | None
+) -> SearchedSets:
+    """Return all receipts by arrival, or the events of an entity. Raises StoreUnavailable."""
+    if entity is None:
+        return await _sets(reader, "receipts", [reader.keys.receipts], since, until)
+    keys = [reader.keys.events_of(name, *entity) for name in await _sources(reader, source)]
+    return await _sets(reader, "events", keys, since, until)
+
+
+async def sets_of_deliveries(
+    reader: Reader,
+    state: DeliveryState | None,
+    source: str,
+    sink: str,
+    entity: tuple[str, str] | None,
+    since: int | None,
+    until: int | None,
+) -> SearchedSets:
+    """Return the queues' sets of a state, or what has the events that deliveries came from. Raises StoreUnavailable."""
+    if entity is not None or state not in _LISTED:
+        return await sets_of_events(reader, source, entity, since, until)
+    key = {"pending": reader.keys.pending, "held": reader.keys.held, "dead": reader.keys.dead}[state]
+    keys = [key(name) for name in ([sink] if sink else await reader.registered_sinks())]
+    # Nothing was held or died before it arrived, so `since` bounds these times too; `until` does not.
+    return await _sets(reader, "deliveries", keys, since, until if state is DeliveryState.PENDING else None)
+
+
+async def _sources(reader: Reader, source: str) -> Sequence[str]:
+    """Return the source, or where none is named all that ever sent anything."""
+    return [source] if source else sorted({name[1] for name in await reader.counters() if name[0] == Counter.RECEIPT})
+
+
+async def _sets(
+    reader: Reader,
+    members: Literal["receipts", "events", "deliveries"],
+    keys: Sequence[str],
+    since: int | None,
+    until: int | None,
+) -> SearchedSets:
+    counts = await reader.count(keys, since, until)
+    return SearchedSets(
+        members=members,
+        keys=[key for key, count in zip(keys, counts, strict=True) if count],
+        total=sum(counts),
+        highest=until,
+        lowest=since,
+    )

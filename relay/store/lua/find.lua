@@ -1,0 +1,138 @@
+#!lua flags=no-writes
+-- Looks through sorted sets for what a list shows, until it has found enough or has spent what one call may spend.
+-- req: wire.FindRequest. Answers a wire.FindReply.
+local NAME, STATE = 1, 4  -- places in an event: {name, entity, entity id, state, reason}
+
+-- The states that an event may be in. In another one a receipt is listed itself, beside the events that it may have.
+local OF_EVENTS = {routed = true, unrouted = true, refused = true}
+
+local function matches(wanted, value) return wanted == '' or wanted == value end
+
+-- Adds the events of some indexes of a receipt, in order. Returns whether all of them are there.
+local function add_events(events, packed)
+  for i = 1, #packed do
+    if not packed[i] then return false end
+    events[#events + 1] = cjson.decode(packed[i])
+  end
+  return true
+end
+
+-- Returns the source, the state and the events of a receipt; nil where it is gone.
+local function read_receipt(receipt)
+  local record = P .. 'r:' .. receipt
+  local source, state, first, second = unpack(call('HMGET', record, 'src', 'state', 'e:' .. 0, 'e:' .. 1))
+  local events = {}
+  local all_there = add_events(events, {first, second})  -- most receipts have one
+  while all_there do
+    local names = {}
+    for i = 1, 100 do names[i] = 'e:' .. (#events + i - 1) end
+    all_there = add_events(events, call('HMGET', record, unpack(names)))
+  end
+  return source, state, events
+end
+
+-- Returns the deliveries that a receipt lists: {index of the event, id}, in order.
+local function read_deliveries(receipt)
+  local listed, flat = {}, call('HGETALL', P .. 'r:' .. receipt)
+  for i = 1, #flat, 2 do
+    local id = string.match(flat[i], '^d:(.*)$')
+    if id then listed[#listed + 1] = {tonumber(flat[i + 1]), id} end
+  end
+  table.sort(listed, function(a, b)
+    if a[1] ~= b[1] then return a[1] < b[1] end
+    return is_less(a[2], b[2])
+  end)
+  return listed
+end
+
+-- Returns which events of a receipt have a delivery to the sink.
+local function indexes_with_sink(receipt)
+  local found = {}
+  for _, delivery in ipairs(read_deliveries(receipt)) do
+    local index, id = unpack(delivery)
+    if not found[index] and call('HGET', P .. 'd:' .. id, 'sink') == req.sink then found[index] = true end
+  end
+  return found
+end
+
+local function event_matches(event) return matches(req.event, event[NAME]) and matches(req.state, event[STATE]) end
+
+-- Returns the ids of the events of a receipt that are to be listed, or only of that of an index.
+local function find_events(receipt, only_index)
+  local found, source, state, events = {}, read_receipt(receipt)
+  if not source or not matches(req.source, source) then return found end
+  local with_sink = req.sink ~= '' and #events > 0 and indexes_with_sink(receipt)
+  for i, event in ipairs(events) do
+    local index = i - 1
+    if (not only_index or only_index == index) and event_matches(event) and (not with_sink or with_sink[index]) then
+      found[#found + 1] = receipt .. '.' .. index
+    end
+  end
+  local is_listed_itself = not only_index and (#events == 0 or not OF_EVENTS[state])
+  if is_listed_itself and req.event == '' and req.sink == '' and matches(req.state, state) then
+    found[#found + 1] = receipt
+  end
+  return found
+end
+
+-- Whether a delivery is to be listed; of an event's deliveries those that the event made, and not one that it only
+-- refers to by a `once` key.
+local function delivery_matches(id, of_event)
+  local event, source, sink, state, arrived =
+    unpack(call('HMGET', P .. 'd:' .. id, 'ev', 'src', 'sink', 'state', 'acc'))
+  if not event or (of_event and of_event ~= event) then return false end
+  if not (matches(req.source, source) and matches(req.sink, sink) and matches(req.state, state)) then return false end
+  if req.since and tonumber(arrived) < req.since or req.before and tonumber(arrived) > req.before then return false end
+  if req.event == '' then return true end
+  local receipt, index = string.match(event, '^([^.]*)%.(.*)$')
+  local packed = call('HGET', P .. 'r:' .. receipt, 'e:' .. index)
+  return packed and cjson.decode(packed)[NAME] == req.event
+end
+
+-- Returns the ids of the deliveries of a receipt that are to be listed, or only those of the event of an index.
+local function find_deliveries(receipt, only_index)
+  local found = {}
+  for _, delivery in ipairs(read_deliveries(receipt)) do
+    local index, id = unpack(delivery)
+    if (not only_index or only_index == index) and delivery_matches(id, receipt .. '.' .. index) then
+      found[#found + 1] = id
+    end
+  end
+  return found
+end
+
+local function find_in(member)
+  if req.members == 'deliveries' then return delivery_matches(member) and {member} or {} end
+  local find = req.kind == 'events' and find_events or find_deliveries
+  if req.members == 'receipts' then return find(member) end
+  local receipt, index = string.match(member, '^([^.]*)%.(.*)$')
+  return find(receipt, tonumber(index))
+end
+
+-- wire.FindReply
+local function find_reply(ids, looked, cursor) return {ids, looked, cursor} end
+
+local next_row_of_all = open_walk({keys = req.keys, after = req.after, highest = req.highest, lowest = req.lowest})
+local found, looked = {}, 0
+local cursor  -- {score, member, how many of its events or deliveries are taken}; nil: there is no more
+local row = next_row_of_all()
+while row do
+  local score, member, taken = row.score, row.member, 0
+  if req.after and member == req.after[2] then taken = req.after[3] end
+  local matching = find_in(member)
+  while taken < #matching and #found < req.limit do
+    taken = taken + 1
+    found[#found + 1] = matching[taken]
+  end
+  if taken < #matching then
+    cursor = {score, member, taken}
+    break
+  end
+  looked = looked + 1
+  if #found == req.limit or spent >= req.most then
+    if next_row_of_all(true) then cursor = {score, member, 0} end
+    break
+  end
+  row = next_row_of_all()
+end
+return cmsgpack.pack(find_reply(found, looked, cursor))
