@@ -185,6 +185,7 @@ class Delivery(Record):
     sending: bool  # an earlier attempt marked that its bytes were about to leave, and it is not known if they arrived
     sent_at: int | None = None  # when it marked that
     sends: int = 0  # how often its bytes were about to leave
+    at_fault: bool = False  # it was blocked, then another delivery arrived: a block is about this event, not the sink
 
 
 class Result(Record):
@@ -221,6 +222,7 @@ class Decision(Record):
     consumed: bool = True  # whether the attempt counts
     gate_ms: int = 0  # > 0: for how long the gate closes
     gate_scope: str = "sink"  # whose gate: "sink", or "route" where only the route is wrong
+    gate_sure: bool = False  # it stays closed for its time; else another delivery is tried at once
     keeps_mark: bool = False  # its bytes may have arrived: they are looked up before they leave again
 
 

@@ -6,13 +6,15 @@ How a delivery to a failing sink lives:
    delivered or its attempts are used up. Then it is a dead letter, kept whole.
 2. `throttled` and `blocked` say nothing about the event: it waits and keeps its attempts, for days if need be. So
    attempts end a delivery and, by default, age does not: what waited behind a broken sink has not had its tries yet.
-3. `unknown` may have been applied: harmless to repeat, or looked up before it is sent again, or held for a person
+3. A sink that is `blocked` for one delivery while others arrive is not broken: that one is tried by the schedule.
+4. `unknown` may have been applied: harmless to repeat, or looked up before it is sent again, or held for a person
    (`on_unknown`). What looking up cannot tell is held.
 """
 
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
+import msgspec
 import tenacity
 from tenacity.wait import wait_base
 
@@ -44,12 +46,20 @@ class Policy(Record):
 
 
 def decide(
-    result: Result, *, attempts: int, age_ms: int, policy: Policy, jitter: float, looked_up: bool = False
+    result: Result,
+    *,
+    attempts: int,
+    age_ms: int,
+    policy: Policy,
+    jitter: float,
+    looked_up: bool = False,
+    at_fault: bool = False,
 ) -> Decision:
     """Return what happens next to a delivery whose attempt came to `result`.
 
     `attempts` were consumed before this one, `age_ms` is since its receipt arrived, `jitter` is in [0, 1). `looked_up`:
-    the result says what became of an earlier attempt, and nothing was sent.
+    the result says what became of an earlier attempt, and nothing was sent. `at_fault`: it was blocked before, and then
+    another delivery arrived.
     """
     match result.outcome:
         case Outcome.DELIVERED:
@@ -60,13 +70,14 @@ def decide(
             return _dead(result.reason)
         case Outcome.THROTTLED:
             return _throttled(result, policy, jitter, looked_up)
+        case Outcome.BLOCKED if at_fault:
+            return _only_this_one_refused(result, attempts + 1, age_ms, policy, jitter, looked_up)
         case Outcome.BLOCKED:
             return _blocked(result, policy, looked_up)
         case Outcome.UNKNOWN if policy.on_unknown == "lookup" and not looked_up:
             return _look_up_later(result, policy)
         case Outcome.UNKNOWN if policy.on_unknown != "retry":
-            reason = f"may have been applied, look there before sending it again: {result.reason}"
-            return Decision(kind=DecisionKind.HOLD, state=DeliveryState.HELD, reason=reason, keeps_mark=True)
+            return _held(result.reason)
         case Outcome.UNKNOWN | Outcome.RETRY:
             return _retry_or_give_up(result, attempts if looked_up else attempts + 1, age_ms, policy, jitter)
 
@@ -115,8 +126,25 @@ def _blocked(result: Result, policy: Policy, keeps_mark: bool) -> Decision:
         consumed=False,
         gate_ms=closed_ms,
         gate_scope=result.scope,
+        gate_sure=result.after_ms is not None,  # who says how long speaks of the sink, not of an event
         keeps_mark=keeps_mark,
     )
+
+
+def _only_this_one_refused(
+    result: Result, tried: int, age_ms: int, policy: Policy, jitter: float, looked_up: bool
+) -> Decision:
+    """Try it again by the schedule, and keep what is known: a look-up that was refused leaves open what was sent."""
+    refused = msgspec.structs.replace(result, reason=f"only this event is refused, others arrive: {result.reason}")
+    decision = _retry_or_give_up(refused, tried, age_ms, policy, jitter)
+    if looked_up and decision.kind is DecisionKind.DEAD:
+        return _held(decision.reason)
+    return msgspec.structs.replace(decision, keeps_mark=looked_up)
+
+
+def _held(reason: str) -> Decision:
+    reason = f"may have been applied, look there before sending it again: {reason}"
+    return Decision(kind=DecisionKind.HOLD, state=DeliveryState.HELD, reason=reason, keeps_mark=True)
 
 
 def _dead(reason: str) -> Decision:

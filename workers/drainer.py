@@ -169,7 +169,12 @@ class Drainer:
         delivery, result = attempted.delivery, attempted.result
         age_ms = round(at * 1000) - delivery.accepted_at
         decision = sink.decide(
-            result, attempts=delivery.attempts, age_ms=age_ms, jitter=random.random(), looked_up=attempted.looked_up
+            result,
+            attempts=delivery.attempts,
+            age_ms=age_ms,
+            jitter=random.random(),
+            looked_up=attempted.looked_up,
+            at_fault=delivery.at_fault,
         )
         record = Attempt(
             number=delivery.attempts + 1,

@@ -118,10 +118,26 @@ class Sink(ABC):
         """Check address, credentials and settings by a call that is free and changes nothing. None: there is none."""
         return None
 
-    def decide(self, result: Result, *, attempts: int, age_ms: int, jitter: float, looked_up: bool = False) -> Decision:
+    def decide(
+        self,
+        result: Result,
+        *,
+        attempts: int,
+        age_ms: int,
+        jitter: float,
+        looked_up: bool = False,
+        at_fault: bool = False,
+    ) -> Decision:
         """Return what happens next: by default what `relay.retrying.decide` says under the sink's policy. Pure."""
-        policy = self.policy
-        return decide(result, attempts=attempts, age_ms=age_ms, policy=policy, jitter=jitter, looked_up=looked_up)
+        return decide(
+            result,
+            attempts=attempts,
+            age_ms=age_ms,
+            policy=self.policy,
+            jitter=jitter,
+            looked_up=looked_up,
+            at_fault=at_fault,
+        )
 
     @abstractmethod
     def describe(self, content: bytes) -> Mapping[str, Json]:

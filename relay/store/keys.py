@@ -17,6 +17,7 @@ class Keys:
         self.wake = self.prefix + "wake"  # zset: queues, by when they are next worth a look
         self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
         self.sinks = self.prefix + "sinks"  # hash: every sink there ever was -> its type
+        self.openings = self.prefix + "openings"  # hash: gate -> how often a trial that was delivered opened it
         self.subscriptions = self.prefix + "subscriptions"  # hash: what all subscriptions share (`SubscriptionsField`)
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes
 
@@ -160,6 +161,7 @@ class DeliveryField:
     SENDS: Final = "sends"  # how often its bytes were about to leave
     TOKEN: Final = "tok"  # of its last lease; empty once that is settled
     DEATHS: Final = "died"  # leases that ran out: workers that died holding it
+    BLOCKED: Final = "blk"  # how often the gate that it closed had been opened before, and its route: "3|", "0|route"
 
 
 class JobField:
@@ -176,10 +178,15 @@ class GateField:
     """Fields of a gate's hash. One that is open has none."""
 
     PAUSED: Final = "paused"  # set where a person, or a subscription's disabling, closed it
-    UNTIL: Final = "until"  # when it lets one delivery through, which decides
+    UNTIL: Final = "until"  # when it lets one delivery through as a trial, which decides
+    TRIAL: Final = "trial"  # the delivery that was let through
+    TRIED: Final = "tried"  # how many deliveries were tried that had not been blocked themselves before
     SINCE: Final = "since"  # when it was closed
     REASON: Final = "reason"
-    ROUTE: Final = "route:"  # and its name: until when that route alone is closed
+    # The gates of single routes, each with its name:
+    ROUTE: Final = "route:"  # as UNTIL
+    ROUTE_TRIAL: Final = "trial:"
+    ROUTE_TRIED: Final = "tried:"
 
 
 class SubscriptionsField:

@@ -44,6 +44,7 @@ def claimed_deliveries(reply: ClaimReply[ClaimedDelivery], token: str, blobs: Se
             sending=row.sent_at > 0,
             sent_at=row.sent_at or None,
             sends=row.sends,
+            at_fault=row.at_fault,
         )
         for id, row, content in zip(reply.ids, reply.rows, blobs, strict=True)
     ]

@@ -63,6 +63,7 @@ def _settlement_row(item: Settlement) -> SettlementRow:
         decision.consumed,
         decision.gate_ms,
         delivery.route if decision.gate_scope == "route" else "",
+        decision.gate_sure,
         decision.keeps_mark,
     )
 

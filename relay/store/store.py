@@ -19,9 +19,9 @@ from relay.store.wire import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimR
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed")
-_CLAIM, _SETTLE = Script("claim", "_limits", "_claiming"), Script("settle", "_settling")
-_SETTLE_AND_CLAIM = Script("settle_and_claim", "_settling", "_limits", "_claiming")
-_COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups"), Script("mark_sending")
+_CLAIM, _SETTLE = Script("claim", "_gates", "_limits", "_claiming"), Script("settle", "_gates", "_settling")
+_SETTLE_AND_CLAIM = Script("settle_and_claim", "_gates", "_settling", "_limits", "_claiming")
+_COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", "_gates"), Script("mark_sending")
 _ENQUEUE_JOB, _FINISH_JOB = Script("enqueue_job"), Script("finish_job")
 _APPLY_RETENTION, _SET_BELLS = Script("apply_retention"), Script("set_bells")
 

@@ -68,6 +68,7 @@ class ClaimedDelivery(Record, array_like=True):
     content_id: str = field(name=DeliveryField.CONTENT)
     sends: int = field(name=DeliveryField.SENDS)
     sink: str = field(name=DeliveryField.SINK)
+    at_fault: bool = field(name=DeliveryField.BLOCKED)  # the claim compares: another was delivered since
 
 
 class ClaimedJob(Record, array_like=True):
@@ -130,6 +131,7 @@ class SettlementRow(Record, array_like=True, kw_only=False):
     consumed: bool
     gate_ms: int
     gate_route: str  # the route whose gate closes; empty: the sink's
+    gate_sure: bool
     keeps_mark: bool
 
 

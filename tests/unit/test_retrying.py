@@ -133,6 +133,54 @@ def test_a_block_closes_the_gate_of_its_scope(after_ms, gate_ms):
     assert (decision.gate_ms, decision.gate_scope, decision.delay_ms) == (gate_ms, "route", gate_ms)
 
 
+@pytest.mark.parametrize(("after_ms", "sure"), [(None, False), (0, True), (HOUR, True)])
+def test_who_says_for_how_long_speaks_of_the_sink_and_not_of_an_event(after_ms, sure):
+    decision = decide(
+        outcome(Outcome.BLOCKED, after_ms=after_ms), attempts=0, age_ms=0, policy=Policy(), jitter=NO_JITTER
+    )
+    assert decision.gate_sure is sure
+
+
+class TestAtFault:
+    """A delivery that is blocked while others arrive is tried like any that fails."""
+
+    REASON = "only this event is refused, others arrive: they said so"
+
+    def decide(self, attempts, policy=CONTRACT, **more):
+        return decide(
+            outcome(Outcome.BLOCKED),
+            attempts=attempts,
+            age_ms=0,
+            policy=policy,
+            jitter=NO_JITTER,
+            at_fault=True,
+            **more,
+        )
+
+    def test_it_consumes_attempts_and_closes_no_gate(self):
+        decision = self.decide(1)
+        assert (decision.kind, decision.consumed, decision.gate_ms) == (DecisionKind.RETRY, True, 0)
+        assert (decision.delay_ms, decision.reason) == (15 * MINUTE, self.REASON)
+
+    def test_it_ends_dead_and_says_why(self):
+        decision = self.decide(4)
+        assert (decision.state, decision.reason) == (DeliveryState.DEAD, f"gave up after 5 attempts: {self.REASON}")
+
+    def test_where_the_look_up_is_refused_what_was_sent_stays_known(self):
+        assert self.decide(1, looked_up=True).keeps_mark
+        last = self.decide(4, looked_up=True)
+        assert (last.state, last.keeps_mark) == (DeliveryState.HELD, True)
+        assert last.reason.startswith("may have been applied, look there before sending it again: gave up after 5")
+
+    def test_any_other_outcome_means_what_it_means(self):
+        retry = outcome(Outcome.RETRY)
+        decisions = [
+            decide(retry, attempts=1, age_ms=0, policy=CONTRACT, jitter=NO_JITTER, at_fault=fault)
+            for fault in (True, False)
+        ]
+        assert decisions[0] == decisions[1]
+
+
 def test_a_throttle_without_a_time_waits_the_policys_time_and_closes_no_gate():
     decision = decide(outcome(Outcome.THROTTLED), attempts=0, age_ms=0, policy=Policy(throttled_ms=7_000), jitter=0.0)
     assert (decision.delay_ms, decision.gate_ms) == (7_000, 0)

@@ -1,16 +1,18 @@
 -- Takes what may be taken of a queue now, under a lease. What is under an expired lease is due again; what has killed
 -- two workers is taken alone, and what has killed five is poisoned: it is given up.
 local EXPIRED_AT_ONCE = 100
+local TRIAL_CANDIDATES = 50  -- where a gate is closed
+local TRIAL_MS = 1000  -- what waits for a route's trial is looked at again
 local MOST_BYTES = 4 * 1024 * 1024  -- of bodies in one claim
 local ALONE_AFTER, POISONED_AFTER = 2, 5  -- deaths
 local DIED = 'the worker died five times'
 -- The fields that a claim reads and returns: wire.ClaimedReceipt, wire.ClaimedDelivery, wire.ClaimedJob.
 local FIELDS = {
   r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size'},
-  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends', 'sink'},
+  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends', 'sink', 'blk'},
   j = {'died', 'kind', 'args'},
 }
-local DEATHS, PRESENT, ROUTE, SIZE, CONTENT = 1, 2, 4, 8, 9  -- places in them; the second is there in every record
+local DEATHS, PRESENT, ROUTE, SIZE, CONTENT, BLOCKED = 1, 2, 4, 8, 9, 12  -- places; the second is in every record
 
 local poison = {
   r = function(id)
@@ -68,32 +70,13 @@ local function candidates(due, n)
   return ids
 end
 
--- Returns the fields of a queue's gate, and the routes that are closed, each with the end of that.
-local function read_gate(queue)
-  local gate, closed_routes = {}, {}
-  local flat = call('HGETALL', P .. 'gate:' .. queue)
-  for i = 1, #flat, 2 do
-    local route = string.match(flat[i], '^route:(.*)$')
-    if not route then
-      gate[flat[i]] = flat[i + 1]
-    elseif tonumber(flat[i + 1]) > now then
-      closed_routes[route] = tonumber(flat[i + 1])
-    else
-      call('HDEL', P .. 'gate:' .. queue, flat[i])
-    end
-  end
-  return gate, closed_routes
-end
-
--- Returns how many may be taken, and where that is none, when to ask again. After a gate's time one is let through, and
--- what comes of it decides.
+-- Returns how many may be taken, and where that is none, when to ask again.
 local function free_slots(request, gate, leased)
-  local slots, in_flight = request.max, nil
-  local closed_until = tonumber(gate['until'])
-  if closed_until and closed_until > now then return 0, closed_until end
-  if closed_until or request.concurrency > 0 then in_flight = call('ZCARD', leased) end
-  if closed_until then slots = math.min(slots, 1 - in_flight) end
-  if request.concurrency > 0 then slots = math.min(slots, request.concurrency - in_flight) end
+  local slots = request.max
+  local closed_until, open = read_closed(gate, '')
+  if closed_until then return 0, closed_until end
+  if not open then slots = 1 end
+  if request.concurrency > 0 then slots = math.min(slots, request.concurrency - call('ZCARD', leased)) end
   for _, limit in ipairs(request.limits) do
     if slots > 0 then
       local free, at = free_grants(limit, slots)
@@ -117,24 +100,57 @@ local function read_blobs(keys)
   return blobs
 end
 
+-- What may be taken, where a gate is closed: more than there are slots for, because not all of it may pass. First what
+-- was not blocked itself, from anywhere: what is refused often stands in a row.
+local function candidates_for_trials(due, slots)
+  local others, blocked = {}, {}
+  for _, id in ipairs(candidates(due, math.max(slots, TRIAL_CANDIDATES))) do
+    local list = call('HEXISTS', P .. 'd:' .. id, 'blk') == 1 and blocked or others
+    list[#list + 1] = id
+  end
+  local ids, n = {}, #others
+  for i = 1, n do ids[i] = others[(i + time[2]) % n + 1] end
+  for i, id in ipairs(blocked) do ids[n + i] = id end
+  return ids
+end
+
+-- Returns whether the gates let a delivery pass. Where one is closed and does, this is its trial. What a route's gate
+-- keeps back is looked at again in its time, and while a trial is out, soon.
+local function pass_gates(gate, due, id, row, lease_ends)
+  local route, blocked = row[ROUTE], row[BLOCKED]
+  local _, queue_open = read_closed(gate, '')
+  local closed_until, route_open = read_closed(gate, route)
+  if not queue_open and not may_be_trial(gate, '', blocked) then return false end
+  if not route_open and (closed_until or not may_be_trial(gate, route, blocked)) then
+    local soon = get_gate(gate, TRIAL, route) and now + TRIAL_MS or math.huge
+    call('ZADD', due, math.min(tonumber(get_gate(gate, UNTIL, route)), soon), id)
+    return false
+  end
+  if not queue_open then begin_trial(gate, '', id, blocked, lease_ends) end
+  if not route_open then begin_trial(gate, route, id, blocked, lease_ends) end
+  return true
+end
+
 -- Takes up to `slots` of what is due. Returns ids, rows and blobs.
-local function take(request, slots, closed_routes, due, leased)
+local function take(request, slots, batched, gate, due, leased)
   local kind, fields, lease_ends = request.kind, FIELDS[request.kind], now + request.lease_ms
+  local gated = next(gate.fields) ~= nil
   local ids, rows, blob_keys, leases, bytes = {}, {}, {}, {}, 0
-  for _, id in ipairs(candidates(due, slots)) do
+  for _, id in ipairs(gated and candidates_for_trials(due, slots) or candidates(due, slots)) do
+    if #ids == slots then break end
     local record = P .. kind .. ':' .. id
     local row = call('HMGET', record, unpack(fields))
-    local closed_until = kind == 'd' and closed_routes[row[ROUTE]]
-    local alone = tonumber(row[DEATHS] or 0) >= ALONE_AFTER
+    local blocked = row[BLOCKED]
+    -- A batch is refused as a whole: what was blocked does not go with others.
+    local alone = tonumber(row[DEATHS] or 0) >= ALONE_AFTER or (batched and blocked)
     if not row[PRESENT] then
       call('ZREM', due, id)
       forget(kind, request.queue, id)
-    elseif closed_until then
-      call('ZADD', due, closed_until, id)
-    elseif not alone or #ids == 0 then
+    elseif (not alone or #ids == 0) and (not gated or pass_gates(gate, due, id, row, lease_ends)) then
       bytes = bytes + (kind == 'r' and row[SIZE] or 0)
       if #ids > 0 and bytes > MOST_BYTES then break end
       call('HSET', record, 'tok', request.token)
+      if blocked then row[BLOCKED] = is_at_fault(request.queue, blocked) and '1' end
       for i = 1, #fields do row[i] = row[i] or '0' end
       local n = #ids + 1
       ids[n], rows[n], blob_keys[n] = id, row, blob_key(kind, id, row)
@@ -149,6 +165,14 @@ local function take(request, slots, closed_routes, due, leased)
   return ids, rows, read_blobs(blob_keys)
 end
 
+-- Returns before when nothing more may be taken: while a gate is closed, what is due may all be kept back by it.
+local function next_look(gate, due, taken)
+  local closed_until = tonumber(get_gate(gate, UNTIL, ''))
+  if taken > 0 or not closed_until then return 0 end
+  local another = call('ZRANGEBYSCORE', due, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  return math.min(closed_until, tonumber(another or math.huge))
+end
+
 -- wire.ClaimReply. wait_ms is -1 where there is nothing to wait for.
 local function claim_reply(wait_ms, poisoned, ids, rows, batched)
   return {wait_ms, poisoned, ids, rows, batched}
@@ -159,8 +183,8 @@ local function claim(request)
   local queue = request.queue
   local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue
   local poisoned = take_back_expired(request.kind, queue, due, leased)
-  local gate, closed_routes = read_gate(queue)
-  if gate.paused then
+  local gate = read_gate(queue)
+  if gate.fields.paused then
     call('ZREM', P .. 'wake', queue)
     return claim_reply(-1, poisoned, {}, {}, false), {}
   end
@@ -171,12 +195,13 @@ local function claim(request)
     return claim_reply(at and ask_at and math.max(ask_at - now, 0) or -1, poisoned, {}, {}, false), {}
   end
   -- A batch is one call, so it takes one slot and one grant. While it is out nothing else is: each lease counts.
-  local batched = request.batch > 1 and not gate['until'] and call('ZCOUNT', due, '-inf', now) >= request.batch_from
-  local ids, rows, blobs = take(request, batched and request.batch or slots, closed_routes, due, leased)
+  local _, open = read_closed(gate, '')
+  local batched = request.batch > 1 and open and call('ZCOUNT', due, '-inf', now) >= request.batch_from
+  local ids, rows, blobs = take(request, batched and request.batch or slots, batched, gate, due, leased)
   if #ids > 0 then
     for _, limit in ipairs(request.limits) do take_grants(limit, batched and 1 or #ids) end
   end
   -- What is still due may be taken at once, or when the limits allow: the drainer asks again by itself.
-  local at = update_wake(queue, 0)
+  local at = update_wake(queue, next_look(gate, due, #ids))
   return claim_reply(at and math.max(at - now, 0) or -1, poisoned, ids, rows, batched), blobs
 end

@@ -2,12 +2,12 @@
 -- "delivered" of it counts while nobody is sending again.
 -- Places in a wire.SettlementRow.
 local ID, TOKEN, OUTCOME, STATE, REASON = 1, 2, 3, 4, 5
-local DELAY_MS, CONSUMED, GATE_MS, GATE_ROUTE, KEEPS_MARK = 6, 7, 8, 9, 10
+local DELAY_MS, CONSUMED, GATE_MS, GATE_ROUTE, GATE_SURE, KEEPS_MARK = 6, 7, 8, 9, 10, 11
 
--- Appends an attempt to a story: "times|outcome|json". Throttled or blocked ones in a row become one entry, the last.
-local function append_attempt(id, outcome, attempt)
+-- Appends an attempt to a story: "times|outcome|json". Those in a row that cost no attempt become one entry, the last.
+local function append_attempt(id, outcome, consumed, attempt)
   local story = P .. 'a:' .. id
-  if outcome == 'throttled' or outcome == 'blocked' then
+  if not consumed then
     local times = string.match(call('LINDEX', story, -1) or '', '^(%d+)|' .. outcome .. '|')
     if times then return call('LSET', story, -1, (times + 1) .. '|' .. outcome .. '|' .. attempt) end
   end
@@ -51,29 +51,25 @@ local function write_late_delivered(sink, item, event)
   end_delivery(item[ID], sink, event, 'delivered')
 end
 
--- Closes the gate where the sink is blocked. After its time any other result of the one delivery let through opens it.
--- Returns until when it is closed now.
-local function update_gate(gate, sink, item, closed_until)
-  local gate_ms, route = item[GATE_MS], item[GATE_ROUTE]
-  if gate_ms > 0 and route ~= '' then
-    call('HSET', gate, 'route:' .. route, now + gate_ms)
-  elseif gate_ms > 0 then
-    if call('HSETNX', gate, 'since', now) == 1 then count('closed|' .. sink) end
-    call('HSET', gate, 'until', now + gate_ms, 'reason', item[REASON])
-    return now + gate_ms
-  elseif item[OUTCOME] ~= 'throttled' and closed_until <= now then
-    call('HDEL', gate, 'until', 'reason', 'since')
-    return math.huge
+-- Lets an attempt that was not stale open or close the gates that it is about.
+local function update_gates(gate, item)
+  local id, outcome, gate_ms, gate_route = item[ID], item[OUTCOME], item[GATE_MS], item[GATE_ROUTE]
+  if next(gate.fields) then
+    local route = call('HGET', P .. 'd:' .. id, 'route')
+    if gate_ms == 0 or gate_route ~= '' then end_trial(gate, '', id, outcome) end
+    if gate_ms == 0 or gate_route ~= route then end_trial(gate, route, id, outcome) end
   end
-  return closed_until
+  if gate_ms > 0 then
+    mark_blocked(id, gate.queue, gate_route)
+    close_gate(gate, gate_route, id, gate_ms, item[REASON], item[GATE_SURE])
+  end
 end
 
 -- Writes the items of a wire.SettleRequest, whose attempts are the arguments from `first`.
 -- Returns "settled" | "stale" | "gone" for each.
 local function settle(request, first)
   local queue, sink = request.queue, request.sink
-  local due, leased, gate = P .. 'due:' .. queue, P .. 'leased:' .. queue, P .. 'gate:' .. queue
-  local closed_until = tonumber(call('HGET', gate, 'until') or math.huge)
+  local due, leased, gate = P .. 'due:' .. queue, P .. 'leased:' .. queue, read_gate(queue)
   local released, due_again, any_new = {}, {}, false  -- due_again: id -> when
 
   local function settle_one(item, attempt)
@@ -85,11 +81,11 @@ local function settle(request, first)
     local holds_lease = pending and token == item[TOKEN]
     if not holds_lease and in_story(id, attempt) then return 'settled' end
     any_new = true
-    append_attempt(id, outcome, attempt)
+    append_attempt(id, outcome, item[CONSUMED], attempt)
     count('attempt|' .. sink .. '|' .. outcome)
     if holds_lease then
       write_state(sink, item, event, attempts, marked)
-      closed_until = update_gate(gate, sink, item, closed_until)
+      update_gates(gate, item)
       released[#released + 1] = id
       if item[STATE] == 'pending' then due_again[id] = now + item[DELAY_MS] end
       return 'settled'

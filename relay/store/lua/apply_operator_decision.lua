@@ -34,7 +34,7 @@ end
 local function resend()
   if state == 'held' then call('ZREM', P .. 'held:' .. sink, req.id) else reopen_receipt() end
   call('HSET', record, 'state', 'pending', 'reason', req.reason, 'att', 0)
-  call('HDEL', record, 'tok', 'send', 'sends', 'died', 'done')
+  call('HDEL', record, 'tok', 'send', 'sends', 'died', 'blk', 'done')
   call('ZADD', P .. 'due:' .. queue, now, req.id)
   begin_pending(req.id, sink, accepted_at)
   update_wake(queue)

@@ -2,7 +2,7 @@
 -- Moves deliveries whose look-up is answered to their sinks' queues, with the content that was made, or ends them.
 -- A stale token moves nothing: the newer lease does it. req: {queue, items = {wire.LookupRow…}}; blobs: their contents.
 -- Answers {{queues that have work now…}, {ids of stale tokens…}}. No bell: the caller begins with them at once.
-local due, leased, gate = P .. 'due:' .. req.queue, P .. 'leased:' .. req.queue, P .. 'gate:' .. req.queue
+local due, leased, gate = P .. 'due:' .. req.queue, P .. 'leased:' .. req.queue, read_gate(req.queue)
 local queues, stale = {}, {}
 
 local function complete(id, state, reason, content)
@@ -13,7 +13,7 @@ local function complete(id, state, reason, content)
   local content_id = receipt_of(event) .. ':' .. string.sub(redis.sha1hex(content), 1, 12)
   call('SET', P .. 'c:' .. content_id, content)
   call('HSET', record, 'c', content_id, 'reason', reason)
-  call('HDEL', record, 'q', 'tok', 'died')
+  call('HDEL', record, 'q', 'tok', 'died', 'blk')
   call('ZREM', leased, id)
   call('ZREM', due, id)
   if state == 'pending' then
@@ -30,13 +30,11 @@ for i, item in ipairs(req.items) do
   local current_token, current_state = unpack(call('HMGET', P .. 'd:' .. id, 'tok', 'state'))
   if current_token == token and current_state == 'pending' then
     complete(id, state, reason, ARGV[i + 1])
+    end_trial(gate, '', id, 'completed')  -- the account answered, so what closed its gate is over
   else
     stale[#stale + 1] = id
   end
 end
--- The account answered, so what closed its gate is over.
-local closed_until = tonumber(call('HGET', gate, 'until') or math.huge)
-if #stale < #req.items and closed_until <= now then call('HDEL', gate, 'until', 'reason', 'since') end
 update_wake(req.queue)
 local with_work = {}
 for queue in pairs(queues) do

@@ -105,7 +105,11 @@ def test_a_refusal_closes_the_account_s_gate_alone_and_an_answer_opens_it(run, s
     for _ in range(2):
         waiting("books")
     given.pending()
-    run(store.postpone_lookups(QUEUE, [settlement(claim(max=1).items[0], Outcome.BLOCKED, gate_ms=LEASE)]))
+    run(
+        store.postpone_lookups(
+            QUEUE, [settlement(claim(max=1).items[0], Outcome.BLOCKED, gate_ms=LEASE, gate_sure=True)]
+        )
+    )
     assert claim().items == []
     assert len(given.claim().items) == 1
     gate = store.keys.gate(QUEUE)

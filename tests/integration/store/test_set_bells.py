@@ -92,7 +92,7 @@ def test_a_retry_gets_a_bell_when_it_is_due(given, set_bells, clear_bells, until
 def test_a_queue_whose_gate_is_closed_gets_a_bell_when_it_may_be_tried(given, set_bells, clear_bells, until):
     first, _ = given.claimed(2, lease_ms=60_000)
     given.pending(2)
-    given.settled(first, Outcome.BLOCKED, gate_ms=60_000, delay_ms=60_000)
+    given.settled(first, Outcome.BLOCKED, gate_ms=60_000, delay_ms=60_000, gate_sure=True)
     given.claim()  # finds it closed, and says when to look again
     clear_bells(INBOX, QUEUE)
     assert set_bells() == []

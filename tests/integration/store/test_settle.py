@@ -256,66 +256,6 @@ class TestLate:
         assert given.claim("w2").items == []
 
 
-class TestGate:
-    """A block closes the gate of the sink, or of the route where only that is wrong."""
-
-    def test_blocked_closes_it_and_says_since_when_and_why(self, run, reader, given, gate, counters):
-        delivery = given.leased()
-        before = run(reader.now())
-        given.settled(delivery, Outcome.BLOCKED, gate_ms=60_000, reason="no money")
-        closed = gate()
-        assert closed[b"reason"] == b"no money"
-        assert before <= int(closed[b"since"]) == int(closed[b"until"]) - 60_000
-        assert counters()["closed", "books"] == 1
-
-    def test_it_is_closed_once_however_many_say_so(self, given, gate, counters):
-        """Five were in flight when the key was withdrawn."""
-        flying = given.claimed(5)
-        given.settled(flying[0], Outcome.BLOCKED, gate_ms=1000)
-        since = gate()[b"since"]
-        given.settle(*(settlement(d, Outcome.BLOCKED, gate_ms=60_000) for d in flying[1:]))
-        assert gate()[b"since"] == since
-        assert counters()["closed", "books"] == 1
-
-    def test_what_was_in_flight_before_does_not_open_it(self, given, gate):
-        first, second = given.claimed(2)
-        given.settled(first, Outcome.BLOCKED, gate_ms=60_000)
-        given.settled(second, Outcome.DELIVERED)
-        assert b"until" in gate()
-
-    def test_after_its_time_a_result_opens_it(self, run, reader, given, gate, until):
-        first, second = given.claimed(2)
-        given.settled(first, Outcome.BLOCKED, gate_ms=1)
-        until(lambda: run(reader.now()) >= int(gate()[b"until"]))
-        given.settled(second, Outcome.DELIVERED)
-        assert gate() == {}
-
-    def test_closed_again_after_it_was_open_counts_again(self, run, reader, given, gate, until, counters):
-        first, second, third = given.claimed(3)
-        given.settled(first, Outcome.BLOCKED, gate_ms=1)
-        until(lambda: run(reader.now()) >= int(gate()[b"until"]))
-        given.settled(second, Outcome.DELIVERED)
-        given.settled(third, Outcome.BLOCKED, gate_ms=1)
-        assert counters()["closed", "books"] == 2
-
-    def test_of_a_route_it_closes_the_route_only(self, run, reader, given, gate, counters):
-        delivery = given.leased()
-        before = run(reader.now())
-        given.settled(delivery, Outcome.BLOCKED, gate_ms=60_000, gate_scope="route")
-        ((name, at),) = gate().items()
-        assert name == b"route:invoices"
-        assert before + 60_000 <= int(at) <= run(reader.now()) + 60_000
-        assert ("closed", "books") not in counters()
-
-    def test_opening_it_does_not_resume_what_is_paused(self, run, store, reader, given, gate, until):
-        first, second = given.claimed(2)
-        run(store.client.hset(store.keys.gate(QUEUE), "paused", 1))
-        given.settled(first, Outcome.BLOCKED, gate_ms=1)
-        until(lambda: run(reader.now()) >= int(gate()[b"until"]))
-        given.settled(second, Outcome.DELIVERED)
-        assert gate() == {b"paused": b"1"}
-
-
 def test_measures_are_added_up(run, store, given, counters):
     first, second = given.claimed(2)
     run(store.settle("books", [settlement(first, Outcome.DELIVERED)], {"took|books|3": 1, "took_ms|books": 80}))

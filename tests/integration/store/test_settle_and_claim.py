@@ -189,7 +189,10 @@ class TestGate:
     def test_nothing_is_claimed_when_it_closes(self, run, store, given):
         given.pending(5)
         first, second = given.claim("w1", max=2).items
-        items = [settlement(first, Outcome.DELIVERED), settlement(second, Outcome.BLOCKED, gate_ms=60_000)]
+        items = [
+            settlement(first, Outcome.DELIVERED),
+            settlement(second, Outcome.BLOCKED, gate_ms=60_000, gate_sure=True),
+        ]
         answers, claim = given.settle_and_claim("w2", *items)
         assert (answers, claim.items) == (["settled"] * 2, [])
         assert 50_000 < claim.wait_ms <= 60_000
@@ -199,8 +202,9 @@ class TestGate:
         given.pending(3, route="wrong")
         (one,) = given.claim("w1", max=1).items
         right = given.pending(2, route="right")
-        _, claim = given.settle_and_claim("w2", *done(one, outcome=Outcome.BLOCKED, gate_ms=60_000, gate_scope="route"))
-        assert ids(claim) == right
+        closing = done(one, outcome=Outcome.BLOCKED, gate_ms=60_000, gate_scope="route", gate_sure=True)
+        _, claim = given.settle_and_claim("w2", *closing)
+        assert sorted(ids(claim)) == right
 
     def test_what_comes_of_the_one_that_passed_opens_it_for_the_others(self, run, store, given, until):
         given.pending(4)

@@ -114,6 +114,8 @@ def _kind(before: str, key: str) -> str:
         return written[1]
     if key.startswith("records"):
         return "subscriptions:"
+    if key == "gate.key":
+        return "gate:"
     given = re.findall(rf"local (?:\w+, )*?{key}(?:, \w+)* = [^\n]*", _PARTS + before)
     names, expressions = given[-1].removeprefix("local ").split(" = ", 1)
     return _kind("", _arguments(expressions)[names.split(", ").index(key)])

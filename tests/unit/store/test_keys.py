@@ -16,7 +16,7 @@ FIELDS = {
     "subscriptions": keys.SubscriptionsField,
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed
-FREE = ("stats", "once:", "subscriptions:")  # hashes whose fields are names of their own
+FREE = ("stats", "once:", "openings", "subscriptions:")  # hashes whose fields are names of their own
 ONLY_IN_PYTHON = {"sinks", "session", "probe"}
 
 
@@ -46,6 +46,8 @@ def used_fields() -> dict[str, set[str]]:
                 used[one].add(name)
     for kind, names in tables("_claiming", "FIELDS").items():
         used[f"{kind}:"].update(names)
+    for names in tables("_gates", "GATE").values():
+        used["gate:"].update(names)
     return used
 
 

@@ -1,0 +1,100 @@
+-- Gates: whether deliveries may leave a queue now, or those of one route of it. What is blocked closes a gate at once.
+-- Then a trial decides: one delivery is let through, and what it comes to opens the gate or closes it again. The first
+-- trials follow at once, with other deliveries than those that were blocked: it may be these alone that are refused.
+-- Where one arrives, the fault was theirs; where all are blocked too, or there are none, the gate is closed for its time.
+local TRIALS_AT_ONCE = 3  -- one would do, if events that are refused never came in a row
+
+-- The fields of each, with a route's name behind them.
+local GATE = {
+  sink = {'until', 'trial', 'tried'},
+  route = {'route:', 'trial:', 'tried:'},
+}
+local UNTIL, TRIAL, TRIED = 1, 2, 3  -- places in them
+
+local function read_gate(queue)
+  local gate = {queue = queue, key = P .. 'gate:' .. queue, fields = {}}
+  local flat = call('HGETALL', gate.key)
+  for i = 1, #flat, 2 do gate.fields[flat[i]] = flat[i + 1] end
+  return gate
+end
+
+-- In all that follows the route '' means the queue's own gate.
+local function gate_field(kind, route)
+  return route == '' and GATE.sink[kind] or GATE.route[kind] .. route
+end
+
+local function get_gate(gate, kind, route) return gate.fields[gate_field(kind, route)] end
+
+local function set_gate(gate, kind, route, value)
+  local name = gate_field(kind, route)
+  gate.fields[name] = value and tostring(value)
+  if value then call('HSET', gate.key, name, value) else call('HDEL', gate.key, name) end
+end
+
+-- Returns until when nothing may pass (nil: a trial may), and whether the gate is open: then there are no trials.
+local function read_closed(gate, route)
+  local closed_until = tonumber(get_gate(gate, UNTIL, route))
+  if not closed_until then return nil, true end
+  local waits = get_gate(gate, TRIAL, route) or tonumber(get_gate(gate, TRIED, route) or 0) >= TRIALS_AT_ONCE
+  return closed_until > now and waits and closed_until or nil, false
+end
+
+-- Returns whether an item may pass that was `blocked` before, or was not, as a trial where the gate is closed.
+local function may_be_trial(gate, route, blocked)
+  return not blocked or tonumber(get_gate(gate, UNTIL, route)) <= now
+end
+
+-- While a trial is out nothing else passes; where its worker dies, another follows when its lease has run out.
+local function begin_trial(gate, route, id, blocked, lease_ends)
+  set_gate(gate, UNTIL, route, lease_ends)
+  set_gate(gate, TRIAL, route, id)
+  if not blocked then set_gate(gate, TRIED, route, (get_gate(gate, TRIED, route) or 0) + 1) end
+end
+
+-- Closes a gate because of a delivery, unless a trial is out, which decides. `sure`: nothing needs to be tried first.
+local function close_gate(gate, route, id, gate_ms, reason, sure)
+  local trial, closed_until = get_gate(gate, TRIAL, route), tonumber(get_gate(gate, UNTIL, route))
+  if trial and trial ~= id and closed_until > now then return end
+  if route == '' then
+    if not closed_until then count('closed|' .. string.gsub(gate.queue, '^sink:', '')) end
+    call('HSETNX', gate.key, 'since', now)
+    call('HSET', gate.key, 'reason', reason)
+  end
+  set_gate(gate, UNTIL, route, now + gate_ms)
+  set_gate(gate, TRIAL, route, nil)
+  if sure then set_gate(gate, TRIED, route, TRIALS_AT_ONCE) end
+end
+
+local function open_gate(gate, route)
+  for kind = 1, #GATE.sink do set_gate(gate, kind, route, nil) end
+  if route == '' then call('HDEL', gate.key, 'since', 'reason') end
+end
+
+-- The name under which the openings of a gate are counted by deliveries that arrived.
+local function openings_of(queue, route)
+  return route == '' and queue or queue .. '|' .. route
+end
+
+-- Ends a trial. One that says nothing about the gate is followed by another at once.
+local function end_trial(gate, route, id, outcome)
+  if get_gate(gate, TRIAL, route) ~= id then return end
+  if outcome == 'throttled' or outcome == 'blocked' then
+    set_gate(gate, UNTIL, route, now)
+    set_gate(gate, TRIAL, route, nil)
+    return
+  end
+  open_gate(gate, route)
+  if outcome == 'delivered' then call('HINCRBY', P .. 'openings', openings_of(gate.queue, route), 1) end
+end
+
+-- Remembers that a delivery was blocked, and how often its gate had been opened by then.
+local function mark_blocked(id, queue, route)
+  local openings = call('HGET', P .. 'openings', openings_of(queue, route)) or 0
+  call('HSETNX', P .. 'd:' .. id, 'blk', openings .. '|' .. route)
+end
+
+-- Returns whether another delivery arrived after one was blocked: then the fault is this one's, not the sink's.
+local function is_at_fault(queue, mark)
+  local before, route = string.match(mark, '^(%d+)|(.*)$')
+  return tonumber(call('HGET', P .. 'openings', openings_of(queue, route)) or 0) > tonumber(before)
+end

@@ -1,0 +1,78 @@
+"""An event that a sink refuses as if its key were wrong does not keep the others: it is tried alone, and ends dead."""
+
+import pytest
+
+from relay.model import DeliveryState, Outcome, Result
+from relay.store.keys import sink_queue
+from tests.integration.scripted_sink import ScriptedSink, drain, queue_deliveries
+
+REFUSAL = "403 Forbidden: access is denied"
+
+
+class Picky(ScriptedSink):
+    """Answers 403 to what it does not like, at every attempt."""
+
+    def __init__(self, **settings) -> None:
+        super().__init__(on_unknown="retry", blocked_for="1h", **settings)
+
+    async def send(self, delivery, tools):
+        self.calls.append(delivery.id)
+        if delivery.content == b"bad":
+            return Result(outcome=Outcome.BLOCKED, reason=REFUSAL, status=403)
+        return Result(outcome=Outcome.DELIVERED, reason="200 OK")
+
+
+@pytest.fixture
+def make_due(run, store):
+    """Let the time pass that deliveries wait for."""
+
+    def pass_time():
+        due = store.keys.due(sink_queue("books"))
+        run(store.client.zadd(due, dict.fromkeys(run(store.client.zrange(due, 0, -1)), 1)))
+
+    return pass_time
+
+
+@pytest.mark.parametrize("bad", [{3}, {149}, {3, 4, 5, 20, 21, 40, 60, 61, 62, 63, 80, 90, 100, 110, 120}])
+def test_of_150_all_others_arrive_at_once_and_what_is_refused_ends_dead(run, store, namespace, reader, make_due, bad):
+    ids = queue_deliveries(run, store, [b"bad" if n in bad else b"good" for n in range(150)])
+    sink = Picky(attempts=3, retry=["0ms"])
+    run(drain(store, namespace, sink))
+    found = run(reader.deliveries(ids))
+    refused = [one for n, one in enumerate(found) if n in bad]
+    assert {one.state for n, one in enumerate(found) if n not in bad} == {DeliveryState.DELIVERED}
+    assert {(one.state, one.attempts) for one in refused} == {(DeliveryState.PENDING, 0)}
+    assert len(sink.calls) == 150  # nothing was sent twice
+
+    make_due()  # the time for which a broken sink is left alone
+    run(drain(store, namespace, sink))
+    assert {(one.state, one.reason) for one in run(reader.deliveries([one.id for one in refused]))} == {
+        (DeliveryState.DEAD, f"gave up after 3 attempts: only this event is refused, others arrive: {REFUSAL}")
+    }
+    assert len(sink.calls) == 150 + 3 * len(bad)
+    assert run(reader.counters())["closed", "books"] <= len(bad)
+
+
+def test_a_sink_that_refuses_everything_is_left_alone_and_costs_no_attempt(run, store, namespace, reader, make_due):
+    ids = queue_deliveries(run, store, [b"bad"] * 50)
+    sink = Picky(attempts=3, retry=["0ms"], concurrency=8)
+    run(drain(store, namespace, sink))
+    assert len(sink.calls) <= 8 + 3  # what was in flight, and the trials
+    for _ in range(5):
+        make_due()
+        run(store.client.hset(store.keys.gate(sink_queue("books")), "until", 1))
+        run(drain(store, namespace, sink))
+    assert len(sink.calls) <= 8 + 3 + 5
+    assert {(one.state, one.attempts) for one in run(reader.deliveries(ids))} == {(DeliveryState.PENDING, 0)}
+
+
+def test_what_is_refused_again_waits_by_the_schedule_and_says_why(run, store, namespace, reader, make_due):
+    (refused, _) = queue_deliveries(run, store, [b"bad", b"good"])
+    sink = Picky(retry=["1h"], attempts=2, concurrency=1)
+    run(drain(store, namespace, sink))
+    make_due()
+    run(drain(store, namespace, sink))
+    (found,) = run(reader.deliveries([refused]))
+    assert (found.state, found.attempts) == (DeliveryState.PENDING, 1)
+    assert found.reason == f"only this event is refused, others arrive: {REFUSAL}"
+    assert found.due_at > run(reader.now())
