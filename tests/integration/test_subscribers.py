@@ -205,13 +205,20 @@ def test_the_second_attempt_is_five_minutes_later_with_the_same_bytes_and_reques
     assert relay.state(delivery).state is DeliveryState.DELIVERED
 
 
-def test_gone_disables_at_once_what_waits_is_kept_and_leaves_when_enabled_again(relay, listener):
+def test_gone_is_tried_twice_more_then_disables_and_what_waits_leaves_when_enabled_again(relay, listener):
     subscription = relay.subscribe(listener.url)
-    first, second = relay.hook()[0], relay.hook()[0]
+    first = relay.hook()[0]
     listener.status = 410
+    for attempts in (1, 2):
+        relay.drain(subscription.sink)
+        assert (relay.state(first).state, relay.state(first).attempts) == ("pending", attempts)
+        assert not relay.record(subscription).disabled
+        relay.make_due(subscription.sink)
+    second = relay.hook()[0]
     relay.drain(subscription.sink)
     record = relay.record(subscription)
-    assert (record.disabled, record.disabled_reason) == (True, "it answered 410 Gone")
+    assert (record.disabled, record.disabled_reason) == (True, "it answered 410 Gone, at the last attempt too")
+    assert (relay.state(first).state, relay.state(first).attempts) == ("dead", 3)
     assert relay.hook() == []
     sent = len(listener.requests)
     relay.make_due(subscription.sink)
@@ -223,7 +230,7 @@ def test_gone_disables_at_once_what_waits_is_kept_and_leaves_when_enabled_again(
     assert relay.run(relay.store.subscriptions.enable(subscription.id))
     assert relay.is_worth_a_look(subscription.sink)
     relay.drain(subscription.sink)
-    assert [relay.state(delivery).state for delivery in (first, second)] == ["delivered", "delivered"]
+    assert relay.state(second).state is DeliveryState.DELIVERED
 
 
 def test_subscribing_again_enables_and_releases_too(relay, listener):

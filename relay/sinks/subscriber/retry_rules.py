@@ -7,7 +7,8 @@
 | 3 | 15 min | 499 and 500–599 only |
 | 4 | 1 h | the same |
 
-A 404 is sent three times, a 503 five times. Then it is a dead letter.
+A 404 is sent three times, a 503 five times. Then it is a dead letter. A 410 is sent as often as a 404; that it still
+comes at the last attempt disables the subscription (`relay.sinks.subscriber.sink`).
 """
 
 from relay.durations import format_exact_duration, parse_duration

@@ -11,7 +11,7 @@ from relay.config.schema import SubscribersSection
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.logs import log
 from relay.masking import mask_query
-from relay.model import SUBSCRIBER, Decision, Delivery, Json, Outcome, Result, Subscription
+from relay.model import SUBSCRIBER, Decision, DecisionKind, Delivery, Json, Outcome, Result, Subscription
 from relay.sinks.base import Sink
 from relay.sinks.ssrf_guard import url_refusal
 from relay.sinks.subscriber import retry_rules
@@ -61,7 +61,7 @@ class SubscriberSink(_Subscriber):
         else:
             result = self.read(await call(tools.session, self.request(delivery)))
         if result.outcome is not Outcome.DELIVERED:
-            await self._record_failure(result)
+            await self._record_failure(result, self.decide(result, attempts=delivery.attempts))
         return result
 
     def request(self, delivery: Delivery) -> Request:
@@ -98,12 +98,12 @@ class SubscriberSink(_Subscriber):
             "body": decode_form(content),
         }
 
-    async def _record_failure(self, result: Result) -> None:
-        """Count a failure. Disable the subscription at a 410 or where it failed too often."""
+    async def _record_failure(self, result: Result, decision: Decision) -> None:
+        """Count a failure. Disable the subscription where a last attempt was answered 410, or too many failed."""
         id, reason = self._subscription.id, result.reason
         try:
-            if result.status == _GONE:
-                reason = "it answered 410 Gone"
+            if result.status == _GONE and decision.kind is DecisionKind.DEAD:
+                reason = "it answered 410 Gone, at the last attempt too"
                 disabled = await self._subscriptions.disable(id, reason)
             else:
                 reason = f"more than 100 failures in 2 hours, the last: {reason}"

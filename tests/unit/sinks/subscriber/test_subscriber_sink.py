@@ -74,9 +74,9 @@ def status(code):
 NO_ANSWER = TransportFailure(kind="timeout", reason="no answer in time", sent=True)
 
 
-def send(delivery, records, **more):
+def send(delivery, records, attempts=0, **more):
     sink = SubscriberSink(subscription(**more), SubscribersSection(), records)
-    return asyncio.run(sink.send(delivery(BODY), TOOLS))
+    return asyncio.run(sink.send(delivery(BODY, attempts=attempts), TOOLS))
 
 
 def test_it_is_called_as_amocrm_calls(delivery, answering):
@@ -122,25 +122,52 @@ def test_anything_else_is_a_failure_that_counts(delivery, answering, answer, rea
     assert records.calls == [("record_failure", 7, f"more than 100 failures in 2 hours, the last: {reason}")]
 
 
-@pytest.mark.parametrize(("answer", "call"), [(status(500), "record_failure"), (status(410), "disable")])
-def test_disabling_a_subscription_is_logged(delivery, answering, answer, call):
+@pytest.mark.parametrize(
+    ("answer", "attempts", "call"), [(status(500), 0, "record_failure"), (status(410), 2, "disable")]
+)
+def test_disabling_a_subscription_is_logged(delivery, answering, answer, attempts, call):
     answering(answer)
     records = Records(answer=True)
     with capture_logs() as lines:
-        send(delivery, records)
+        send(delivery, records, attempts)
     assert [name for name, *_ in records.calls] == [call]
     (line,) = lines
     assert (line["event"], line["subscription"], line["source"]) == ("subscription.disabled", 7, "acme")
     assert "s3cret" not in repr(lines)
 
 
-def test_gone_disables_at_once_and_what_it_was_sent_waits(delivery, answering):
+def test_gone_is_tried_twice_more_and_only_then_disables(delivery, answering):
+    """As the documented table has it for every code from 300 that is not a server's."""
+    answering(status(410))
+    sink = SubscriberSink(subscription(), SubscribersSection(), Records())
+    failure = ("record_failure", 7, "more than 100 failures in 2 hours, the last: 410 Gone")
+    for attempts, minutes in enumerate((5, 15)):
+        records = Records()
+        result = send(delivery, records, attempts)
+        assert records.calls == [failure]
+        decision = sink.decide(result, attempts=attempts)
+        assert (decision.state, decision.delay_ms) == (DeliveryState.PENDING, minutes * 60_000)
+    records = Records(answer=True)
+    result = send(delivery, records, attempts=2)
+    assert records.calls == [("disable", 7, "it answered 410 Gone, at the last attempt too")]
+    assert sink.decide(result, attempts=2).state is DeliveryState.DEAD
+
+
+@pytest.mark.parametrize(("attempts", "disables"), [(0, False), (1, False), (2, True), (3, True), (4, True)])
+def test_gone_after_other_failures_disables_where_it_is_the_last_attempt(delivery, answering, attempts, disables):
+    """A 410 has no third retry: after two attempts of another kind it is the last."""
     answering(status(410))
     records = Records(answer=True)
-    result = send(delivery, records)
-    assert records.calls == [("disable", 7, "it answered 410 Gone")]
-    sink = SubscriberSink(subscription(), SubscribersSection(), records)
-    assert sink.decide(result, attempts=0, age_ms=0, jitter=0).state is DeliveryState.PENDING
+    send(delivery, records, attempts)
+    assert [name for name, *_ in records.calls] == ["disable" if disables else "record_failure"]
+
+
+@pytest.mark.parametrize("code", [404, 301, 403, 500])
+def test_no_other_code_disables_at_the_last_attempt(delivery, answering, code):
+    answering(status(code))
+    records = Records()
+    send(delivery, records, attempts=4)
+    assert [name for name, *_ in records.calls] == ["record_failure"]
 
 
 def test_a_result_counts_though_the_store_is_unavailable(delivery, answering):
