@@ -1,6 +1,7 @@
 """`relay subscriptions`: the applications that are sent events; the same records as the amoCRM-compatible API's."""
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, TypeAlias, TypeVar
 
 import typer
@@ -8,16 +9,21 @@ import typer
 from relay.cli import options
 from relay.cli.context import choose_source, load_config, with_store
 from relay.cli.display.output import print_json, print_lines, print_table
-from relay.errors import RelayError
+from relay.config.api_users import ApiUser
+from relay.config.suggestions import did_you_mean
+from relay.durations import UNITS_MS, parse_duration
+from relay.errors import ConfigError, RelayError
 from relay.model import Subscription
 from relay.store.subscriptions import Subscriptions
 from relay.timefmt import format_time
 from relay.web.subscriptions.errors import format_field_errors
+from relay.web.subscriptions.jwt import mint_jwt
 from relay.web.subscriptions.requests import SubscriptionRequest
 
 app = typer.Typer(
     name="subscriptions", help="List and change which applications are sent events.", no_args_is_help=True
 )
+MAX_TOKEN_DAYS = 1826  # five years
 COLUMNS = ("id", "source", "state", "since", "by", "name", "url", "events")
 SubscriptionId: TypeAlias = Annotated[int, typer.Argument(metavar="SUBSCRIPTION_ID", show_default=False)]
 EventOptions: TypeAlias = Annotated[list[str], typer.Option("--event", help="An event, as add_lead; may be repeated.")]
@@ -92,6 +98,42 @@ def enable_subscription(id: SubscriptionId, json: options.JsonOption = False) ->
         return await _get(subscriptions, id)
 
     _print(_with_subscriptions(enable), json)
+
+
+@app.command("token")
+def mint_token(
+    login: Annotated[str, typer.Argument(metavar="LOGIN", help="Of a user in api_users.", show_default=False)],
+    expires_in: Annotated[str, typer.Option(help="From 1d to 1826d, which are five years.")] = "365d",
+) -> None:
+    """Print a token in the form of a JWT, for a client library that accepts no other.
+
+    It may do what the user's own token may, and ends earlier where that is changed.
+    """
+    user = _find_api_user(load_config().api_users, login)
+    seconds, now = _parse_lifetime(expires_in), int(time.time())
+    typer.echo(mint_jwt(user, now, seconds))
+    until = format_time((now + seconds) * 1000)
+    typer.echo(f"of {login}, for the account {user.source}, until {until} or until the user's token changes", err=True)
+
+
+def _find_api_user(users: Iterable[ApiUser], login: str) -> ApiUser:
+    found = {user.login: user for user in users}
+    if login not in found:
+        raise ConfigError(f"api_users: no login {login}, {did_you_mean(login, found)}")
+    if not found[login].token.get_secret_value():
+        raise ConfigError(f"api_users: {login} has no token, and a JWT is signed with it: give it one")
+    return found[login]
+
+
+def _parse_lifetime(text: str) -> int:
+    """Return the seconds for which a token is good. The bounds are those of amoCRM's own long-lived tokens."""
+    try:
+        ms = parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--expires-in") from error
+    if not UNITS_MS["d"] <= ms <= MAX_TOKEN_DAYS * UNITS_MS["d"]:
+        raise typer.BadParameter(f"{text}: possible is 1d to {MAX_TOKEN_DAYS}d", param_hint="--expires-in")
+    return ms // 1000
 
 
 def _with_subscriptions(work: Callable[[Subscriptions], Awaitable[T]]) -> T:

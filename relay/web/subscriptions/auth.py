@@ -1,7 +1,8 @@
-"""Authenticate API users: by login and hash in the query, by the session of auth.php, or by their token."""
+"""Authenticate API users: by login and hash in the query, by the session of auth.php, by their token or its JWT."""
 
 import hmac
 import secrets
+import time
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
@@ -12,6 +13,7 @@ from relay.config.api_users import ApiUser
 from relay.logs import log
 from relay.store.access import Access
 from relay.web.subscriptions.errors import ApiError
+from relay.web.subscriptions.jwt import has_expired, sign, split_jwt
 
 SESSION_COOKIE = "session_id"
 WRONG_CREDENTIALS, LOCKED = 110, 111  # v1's error codes
@@ -55,6 +57,11 @@ class Authenticator:
 
     async def _by_token(self, token: str) -> ApiUser:
         user = _find_user(self._users(), token, lambda user: _secret_of(user.token))
+        signed, signature = split_jwt(token)
+        if user is None and signed:
+            user = _find_user(self._users(), signature, lambda user: sign(signed, user))
+            if user and has_expired(signed, int(time.time())):  # nobody guessed: it does not count as a wrong attempt
+                raise _unauthorized("the token has expired: the operator's `relay subscriptions token` mints another")
         return await self._check_attempt("token", "", user)
 
     async def _by_session(self, id: str) -> ApiUser:

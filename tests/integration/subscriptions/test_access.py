@@ -1,6 +1,7 @@
 """Who may subscribe: login and hash, session or token; the wrong are refused, counted, and in no log."""
 
 import json
+import time
 
 import pytest
 from pydantic import SecretStr
@@ -11,6 +12,7 @@ from relay.model import Account
 from relay.store.access import WRONG_OF_ALL, WRONG_PER_LOGIN, Access
 from relay.web.subscriptions.auth import Authenticator
 from relay.web.subscriptions.errors import ApiError
+from relay.web.subscriptions.jwt import mint_jwt
 
 V1, V2, V4 = "/private/api/v2/json/webhooks/list", "/api/v2/webhooks", "/api/v4/webhooks"
 AUTH = "/private/api/auth.php?type=json"
@@ -129,6 +131,37 @@ def test_a_user_without_a_hash_or_token_cannot_be_guessed_empty(store, namespace
     scope = {"type": "http", "headers": [(b"authorization", b"Bearer ")], "query_string": b""}
     with pytest.raises(ApiError):
         run(authenticator.authenticate(Request(scope)))
+
+
+def authenticate_by(token: str, *users: ApiUser, access: Access):
+    scope = {"type": "http", "headers": [(b"authorization", f"Bearer {token}".encode())], "query_string": b""}
+    return Authenticator(lambda: users, access).authenticate(Request(scope))
+
+
+def test_a_jwt_ends_at_its_time_and_when_its_user_s_token_changes(store, namespace, run):
+    first, second = (ApiUser("a", SecretStr("h"), SecretStr(token), "acme", Account(), "UTC") for token in "12")
+    access, now = Access(store.client, namespace), int(time.time())
+    assert run(authenticate_by(mint_jwt(first, now, 60), second, first, access=access)) == first
+    with pytest.raises(ApiError, match="wrong login, hash or token"):
+        run(authenticate_by(mint_jwt(first, now, 60), second, access=access))
+    with pytest.raises(ApiError, match="the token has expired") as expired:
+        run(authenticate_by(mint_jwt(first, now - 60, 60), first, access=access))
+    assert expired.value.status == 401
+
+
+def test_a_jwt_of_a_user_without_a_token_is_no_way_in(store, namespace, run):
+    user = ApiUser("a", SecretStr("h"), SecretStr(""), "acme", Account(), "UTC")
+    for token in (mint_jwt(user, int(time.time()), 60), "a.b.", "..", "a.b.c"):
+        with pytest.raises(ApiError):
+            run(authenticate_by(token, user, access=Access(store.client, namespace)))
+
+
+def test_expired_jwts_are_no_wrong_attempts(api):
+    user = ApiUser("crm@example.com", SecretStr(""), SecretStr("crm-secret-token"), "acme", Account(), "UTC")
+    expired = {"Authorization": f"Bearer {mint_jwt(user, 1_000_000_000, 60)}"}
+    statuses = {api("GET", V4, headers=expired).status_code for _ in range(WRONG_OF_ALL + 1)}
+    assert statuses == {401}
+    assert api("GET", V4).status_code == 200
 
 
 def test_after_too_many_wrong_hashes_a_login_must_wait(api):

@@ -67,6 +67,28 @@ def test_a_disabled_subscription_is_shown_as_such_and_enabled_again(relay, api, 
     assert not api.records()[0]["disabled"]
 
 
+@pytest.mark.parametrize("path", ["/api/v4/account", "/api/v2/account", "/private/api/v2/json/accounts/current"])
+def test_a_token_in_the_form_of_a_jwt_is_a_way_in(relay, api, path):
+    token = relay("token", "crm@example.com").strip()
+    answer = api.unknown()("GET", path, headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+    assert answer.text.replace("7039099", "") != answer.text
+
+
+def test_subscriptions_made_with_a_jwt_are_its_user_s(relay, api):
+    by_jwt = {"Authorization": f"Bearer {relay('token', 'shop@example.com', '--expires-in', '1d').strip()}"}
+    made = api("POST", "/api/v4/webhooks", json={"destination": APP, "settings": ["add_lead"]}, headers=by_jwt)
+    assert made.status_code == 201
+    assert made.json()["created_by"] == api.by("shop")("GET", "/api/v4/account").json()["current_user_id"]
+
+
+@pytest.mark.parametrize("lifetime", ["23h", "1827d", "soon", "7"])
+def test_a_token_that_ends_too_soon_or_too_late_is_none(relay, lifetime):
+    with pytest.raises(SystemExit) as ended:
+        relay("token", "crm@example.com", "--expires-in", lifetime)
+    assert ended.value.code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -77,6 +99,7 @@ def test_a_disabled_subscription_is_shown_as_such_and_enabled_again(relay, api, 
         (["remove", "999"], "no subscription 999"),
         (["remove", "999", "--event", "sing"], "unknown event sing"),
         (["enable", "999"], "no subscription 999"),
+        (["token", "crn@example.com"], "api_users: no login crn@example.com, did you mean crm@example.com?"),
     ],
 )
 def test_mistakes(relay, api, arguments, message):
