@@ -10,6 +10,7 @@ from relay.cli import options
 from relay.cli.context import load_config, with_reader, with_store
 from relay.cli.display.going_on import print_how_to_go_on
 from relay.cli.display.output import print_json, print_lines, print_table
+from relay.cli.display.paused import format_paused
 from relay.cli.display.request import format_request
 from relay.cli.display.story import format_story
 from relay.errors import ConfigError
@@ -116,7 +117,7 @@ def _describe(sink: str, content: bytes) -> Json:
 
 def _row(delivery: StoredDelivery) -> tuple[object, ...]:
     next_attempt = ""
-    if delivery.state is DeliveryState.PENDING:
+    if delivery.state is DeliveryState.PENDING and not delivery.paused:
         next_attempt = "now" if delivery.in_flight else format_time(delivery.due_at)
     return (
         format_time(delivery.accepted_at),
@@ -126,5 +127,5 @@ def _row(delivery: StoredDelivery) -> tuple[object, ...]:
         delivery.attempts,
         next_attempt,
         delivery.route,
-        delivery.reason,
+        format_paused(delivery) if delivery.paused else delivery.reason,
     )

@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from relay.model import Attempt, Receipt
 from relay.store.commands import run_command
+from relay.store.gate import read_gate
 from relay.store.keys import ACCOUNT, INBOX, JOBS, Counter, Keys, account_queue, sink_queue
 from relay.store.queues import (
     AccountState,
@@ -103,8 +104,12 @@ class Reader:
                 queue = queue_of(record)
                 pipe.zscore(self.keys.due(queue), id)
                 pipe.zscore(self.keys.leased(queue), id)
-            scores = await run_command(pipe.execute()) if found else []
-        return [read_delivery(id, record, scores[2 * n], scores[2 * n + 1]) for n, (id, record) in enumerate(found)]
+                pipe.hgetall(self.keys.gate(queue))
+            queued = await run_command(pipe.execute()) if found else []
+        return [
+            read_delivery(id, record, queued[3 * n], queued[3 * n + 1], read_gate(queued[3 * n + 2]))
+            for n, (id, record) in enumerate(found)
+        ]
 
     async def content(self, delivery: StoredDelivery) -> bytes:
         """Read what a delivery sends."""

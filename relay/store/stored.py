@@ -6,6 +6,7 @@ import msgspec
 
 from relay.model import Attempt, DeliveryState, Receipt, ReceiptState, Record, RoutedEvent
 from relay.store.body import unpack
+from relay.store.gate import Gate
 from relay.store.keys import DeliveryField, ReceiptField, sink_queue
 
 # Fields of a receipt's hash that arrived with it, and whether its body is compressed.
@@ -62,6 +63,7 @@ class StoredDelivery(Record):
     config: str
     content_id: str
     needs_lookup: bool = False  # it waits for a look-up in the account, before it may be sent
+    paused: str = ""  # why nothing leaves the queue in which it is pending until a person opens it
 
 
 def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
@@ -125,8 +127,10 @@ def queue_of(record: dict[bytes, bytes]) -> str:
     return text.get(DeliveryField.QUEUE) or sink_queue(text[DeliveryField.SINK])
 
 
-def read_delivery(id: str, record: dict[bytes, bytes], due: float | None, leased: float | None) -> StoredDelivery:
-    """Return a delivery from its whole hash, and its scores in the two sets of its queue."""
+def read_delivery(
+    id: str, record: dict[bytes, bytes], due: float | None, leased: float | None, gate: Gate
+) -> StoredDelivery:
+    """Return a delivery from its whole hash, its scores in the two sets of its queue, and the queue's gate."""
     text = _decode(record)
     return StoredDelivery(
         id=id,
@@ -142,6 +146,7 @@ def read_delivery(id: str, record: dict[bytes, bytes], due: float | None, leased
         due_at=None if due is None else int(due),
         in_flight=leased is not None,
         needs_lookup=DeliveryField.QUEUE in text,
+        paused=gate.reason if gate.paused and due is not None else "",
         attempts=int(text[DeliveryField.ATTEMPTS]),
         deaths=int(text.get(DeliveryField.DEATHS, 0)),
         once=DeliveryField.ONCE in text,

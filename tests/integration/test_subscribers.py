@@ -1,5 +1,6 @@
 """From a hook to applications that subscribed: a real store, the workers' own parts, a listener on this machine."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,9 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from relay.amocrm.events import decode_receipt
 from relay.amocrm.form import encode_form
+from relay.cli import deliveries
 from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
 from relay.model import DeliveryState, Receipt
@@ -220,6 +223,8 @@ def test_gone_is_tried_twice_more_then_disables_and_what_waits_leaves_when_enabl
     assert (record.disabled, record.disabled_reason) == (True, "it answered 410 Gone, at the last attempt too")
     assert (relay.state(first).state, relay.state(first).attempts) == ("dead", 3)
     assert relay.hook() == []
+    assert (relay.state(second).state, relay.state(second).paused) == ("pending", record.disabled_reason)
+    assert relay.state(first).paused == ""
     sent = len(listener.requests)
     relay.make_due(subscription.sink)
     relay.drain(subscription.sink)
@@ -230,7 +235,28 @@ def test_gone_is_tried_twice_more_then_disables_and_what_waits_leaves_when_enabl
     assert relay.run(relay.store.subscriptions.enable(subscription.id))
     assert relay.is_worth_a_look(subscription.sink)
     relay.drain(subscription.sink)
-    assert relay.state(second).state is DeliveryState.DELIVERED
+    assert (relay.state(second).state, relay.state(second).paused) == ("delivered", "")
+
+
+def test_commands_say_what_a_delivery_of_a_disabled_subscription_waits_for(
+    relay, listener, server, namespace, tmp_path, monkeypatch
+):
+    variables = {"REDIS_URL": server.url, "RELAY_NAMESPACE": namespace, "RELAY_CONFIG": str(tmp_path / "relay.yaml")}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    subscription = relay.subscribe(listener.url)
+    (delivery,) = relay.hook()
+    waits = f"waits for `relay subscriptions enable {subscription.id}`, the subscription is disabled: by hand"
+
+    def printed(*arguments):
+        return CliRunner().invoke(deliveries.app, arguments, catch_exceptions=False).stdout
+
+    assert waits not in printed("list") + printed("show", delivery.id)
+    relay.run(relay.store.subscriptions.disable(subscription.id, "by hand"))
+    assert waits in printed("list")
+    assert waits in printed("list", "--sink", subscription.sink, "--state", "pending")
+    assert f"pending: {waits}" in printed("show", delivery.id)
+    assert json.loads(printed("list", "--json"))[0]["paused"] == "by hand"
 
 
 def test_subscribing_again_enables_and_releases_too(relay, listener):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from relay.cli.display.paused import format_paused
 from relay.model import Attempt, DeliveryState
 from relay.operations.story import DeliveryStory, Story
 from relay.store.stored import StoredDelivery, StoredReceipt
@@ -61,6 +62,8 @@ def _format_end(delivery: StoredDelivery) -> str:
     reason = f"{delivery.reason}; " if delivery.needs_lookup and delivery.reason else ""
     if delivery.in_flight:
         return f"pending: {reason}it is being {'looked up' if delivery.needs_lookup else 'sent'}"
+    if delivery.paused:
+        return f"pending: {reason}{format_paused(delivery)}"
     return f"pending: {reason}next attempt {format_time(delivery.due_at)}"
 
 

@@ -42,8 +42,8 @@ def test_client_libraries_read_from_it_what_they_need():
 def test_no_two_are_the_same_and_none_shows_a_secret():
     first, second = mint_jwt(user(), NOW, DAY), mint_jwt(user(), NOW, DAY)
     assert first != second
-    shown = "".join(str(read_part(part)) for part in first.split(".")[:2])
-    assert "crm" not in shown
+    readable = "".join(str(read_part(part)) for part in first.split(".")[:2])
+    assert "crm" not in readable
 
 
 @given(st.text(min_size=1), st.integers(0, 2**40), st.integers(1, 2**32))
