@@ -44,18 +44,19 @@ def configure_command() -> None:
     )
 
 
-def configure(style: str) -> None:
-    """Set up logging for this process. `style` is "json" or "console"."""
+def configure(style: str, stream: TextIO | None = None) -> None:
+    """Set up logging for this process. `style` is "json" or "console", `stream` by default stdout."""
+    stream = stream or sys.stdout
     json = style == "json"
-    render = structlog.processors.JSONRenderer(_encode_json) if json else _console_renderer(sys.stdout)
+    render = structlog.processors.JSONRenderer(_encode_json) if json else _console_renderer(stream)
     exceptions: list[Processor] = [structlog.processors.format_exc_info] if json else []
-    _configure_own(exceptions, render)
-    _configure_standard_library(exceptions, render)
+    _configure_own(exceptions, render, stream)
+    _configure_standard_library(exceptions, render, stream)
 
 
-def _configure_own(exceptions: Sequence[Processor], render: Processor) -> None:
+def _configure_own(exceptions: Sequence[Processor], render: Processor, stream: TextIO) -> None:
     """Write our own lines straight to the stream: the standard library's way takes three times as long."""
-    writer = _LineWriter(sys.stdout)
+    writer = _LineWriter(stream)
     structlog.configure(
         processors=[*_SHARED_PROCESSORS, *exceptions, _mask_traceback, _render_each(render)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -64,9 +65,9 @@ def _configure_own(exceptions: Sequence[Processor], render: Processor) -> None:
     )
 
 
-def _configure_standard_library(exceptions: Sequence[Processor], render: Processor) -> None:
+def _configure_standard_library(exceptions: Sequence[Processor], render: Processor, stream: TextIO) -> None:
     """Write the lines of other people's loggers in the same format."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_SHARED_PROCESSORS, structlog.stdlib.add_logger_name],

@@ -1,6 +1,8 @@
 """What a process does once it is composed."""
 
+import contextlib
 import gc
+import os
 
 
 def freeze_startup_objects() -> None:
@@ -11,3 +13,11 @@ def freeze_startup_objects() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def report_ready(fd: int | None) -> None:
+    """Write to the pipe by which `relay up` waits for its processes; without one there is nobody to write to."""
+    if fd is not None:
+        with contextlib.suppress(OSError):  # nobody waits any more
+            os.write(fd, b"1")
+            os.close(fd)

@@ -21,7 +21,7 @@ from relay.logs import log
 from relay.sinks.ssrf_guard import open_guarded_session
 from relay.sinks.subscriber.sink import is_subscriber
 from relay.sinks.tools import Tools
-from relay.startup import freeze_startup_objects
+from relay.startup import freeze_startup_objects, report_ready
 from relay.store.connect import connect
 from relay.store.keys import ACCOUNT, INBOX, JOBS
 from relay.store.shared_state import SharedState
@@ -56,6 +56,7 @@ class WorkerProcess:
         self._fetchers: dict[str, Fetcher] = {}
         self._publishing: set[asyncio.Task[list[str]]] = set()
         self._secret_key = settings.secret_key
+        self._ready_fd = settings.ready_fd
 
     def start(self) -> None:
         """Start the loop and its ticker. Raises ConfigError, StoreUnavailable."""
@@ -63,6 +64,7 @@ class WorkerProcess:
         self.run(self._compose())
         freeze_startup_objects()
         log.info("worker.started", worker=self._name, config=self._live.config.version, sinks=len(self._live.sinks))
+        report_ready(self._ready_fd)
 
     async def _compose(self) -> None:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)

@@ -21,6 +21,7 @@ from relay.cli import (
     sinks,
     stats,
     subscriptions,
+    up,
     web,
     worker,
 )
@@ -52,6 +53,7 @@ app = CommandLine(
 app.callback()(configure_command)
 app.command()(demo.demo)
 app.command()(dev.dev)
+app.command()(up.up)
 app.command()(web.web)
 app.command()(worker.worker)
 app.command()(check.check)

@@ -35,7 +35,7 @@ def nonempty_environ() -> dict[str, str]:
 
 
 def command_environ() -> dict[str, str]:
-    """Return the environment with the addresses of the `relay dev` or `relay demo` that runs in this folder.
+    """Return the environment with the addresses of the relay that runs in this folder.
 
     Where another relay could be meant, print which one is used.
     """
@@ -74,7 +74,7 @@ def check_environment() -> ProcessSettings:
     """
     settings = ProcessSettings.from_environ(environ())
     if settings.redis_url is None:
-        raise ConfigError("REDIS_URL is not set: set it to the store's address; `relay dev` starts its own store")
+        raise ConfigError("REDIS_URL is not set: set it to the store's address; `relay up` brings its own store")
     load_config_of(environ())
     return settings
 
@@ -128,7 +128,7 @@ def with_account(source: Source, work: Callable[[AccountClient, Store], Awaitabl
 def _with_client(work: Callable[[Redis, str], Awaitable[T]]) -> T:
     settings = load_settings()
     if settings.redis_url is None:
-        raise ConfigError("REDIS_URL is not set, and no `relay dev` runs in this folder: which store is meant?")
+        raise ConfigError("REDIS_URL is not set, and no relay runs in this folder: which store is meant?")
     url, namespace = settings.redis_url, settings.namespace
 
     async def run() -> T:

@@ -1,4 +1,4 @@
-"""The environment of a process: what it must know before the YAML. Nothing else reads os.environ.
+"""The environment of a process: what it must know before the YAML. Nothing else reads os.environ, or `.env`.
 
 | variable | meaning | default |
 |---|---|---|
@@ -13,6 +13,8 @@
 | `RELAY_SECRET_KEY` | encrypts amoCRM's OAuth tokens in the store; 32 characters or more | none: no OAuth |
 | `RELAY_DURABILITY` | `strict` refuses a store that may lose what it confirmed, `warn` only warns | warn |
 | `RELAY_LOG` | `console` or `json` | console on a terminal |
+| `RELAY_WORKERS` | the workers of `relay up` | 1 |
+| `RELAY_READY_FD` | set by `relay up`: the pipe to which its processes say that they are ready | none |
 | `RELAY_SANDBOX_PORT` | the fake vendors of `relay dev` and `relay demo` | a free one |
 """
 
@@ -21,10 +23,12 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Self, cast
 
 from pydantic import SecretStr
 
+from relay.config.env_file import read_env_file
 from relay.config.findings import format_value
 from relay.config.line_ends import line_break_in_secret
 from relay.config.store_address import accept_any_certificate, parse_store_address
@@ -38,8 +42,8 @@ _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 def environ() -> dict[str, str]:
-    """Return a copy of the process's environment."""
-    return dict(os.environ)
+    """Return the process's environment, with what `.env` in the working folder adds to it. Raises ConfigError."""
+    return {**read_env_file(Path.cwd()), **os.environ}
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class ProcessSettings:
     durability: Literal["warn", "strict"]
     log: Literal["console", "json"]
     sandbox_port: int | None
+    workers: int
+    ready_fd: int | None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], *, terminal: bool | None = None) -> Self:
@@ -87,6 +93,8 @@ class ProcessSettings:
                 read.choice("RELAY_LOG", ("console", "json"), "console" if terminal else "json"),
             ),
             sandbox_port=read.number("RELAY_SANDBOX_PORT", 65535),
+            workers=read.number("RELAY_WORKERS", 256) or 1,
+            ready_fd=read.number("RELAY_READY_FD", 65535),
         )
         if read.problems:
             raise ConfigError("\n".join(read.problems))

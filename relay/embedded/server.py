@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import redis
@@ -56,16 +57,30 @@ class EmbeddedStore:
         """Whether it runs, and has not ended by itself."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def log(self) -> Path:
+        """The server's own log."""
+        return self.folder / "store.log"
+
     def start(self) -> None:
         """Start the server and wait until it has loaded its data."""
+        self.spawn()
+        self.wait_until_ready()
+
+    def spawn(self, pass_fds: Sequence[int] = ()) -> None:
+        """Start the server. `pass_fds`: files that it keeps open as long as it lives."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)
-        log = (self.folder / "store.log").open("ab")
+        log = self.log.open("ab")
         self._process = subprocess.Popen(
-            self._command(), stdout=log, stderr=log, start_new_session=True, env={**_ALLOCATOR, **environ()}
+            self._command(),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=pass_fds,
+            env={**_ALLOCATOR, **environ()},
         )
         log.close()
-        self._wait_until_ready()
 
     def _command(self) -> list[str]:
         return [
@@ -84,19 +99,19 @@ class EmbeddedStore:
             *self._options,
         ]
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self, seconds: float = 30) -> None:
+        """Wait until the server has loaded its data."""
+
         def ping() -> None:
             assert self._process is not None
             if self._process.poll() is not None:
-                output = (self.folder / "store.log").read_text(errors="replace")[-2000:]
-                raise RelayError(
-                    f"the embedded store stopped at once; its log {self.folder / 'store.log'} ends:\n{output}"
-                )
+                output = self.log.read_text(errors="replace")[-2000:]
+                raise RelayError(f"the embedded store stopped at once; its log {self.log} ends:\n{output}")
             with redis.Redis(unix_socket_path=str(self.socket)) as client:
                 client.ping()
 
         waiting = retry_if_exception_type(redis.ConnectionError)  # includes "loading"
-        Retrying(retry=waiting, wait=wait_fixed(0.02), stop=stop_after_delay(30), reraise=True)(ping)
+        Retrying(retry=waiting, wait=wait_fixed(0.02), stop=stop_after_delay(seconds), reraise=True)(ping)
 
     def kill(self) -> None:
         """Kill it, as a power cut would."""

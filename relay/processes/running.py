@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
-from relay.processes.folder import DEMO_FOLDER, FOLDER, running_environ
+from relay.processes.folder import DEMO_FOLDER, FOLDER, UP_FOLDER, running_environ
 
-_DEV, _DEMO = "relay dev", "relay demo"
-_FOLDERS: Final = {_DEV: FOLDER, _DEMO: DEMO_FOLDER}
+_DEMO: Final = "relay demo"
+_FOLDERS: Final = {"relay up": UP_FOLDER, "relay dev": FOLDER, _DEMO: DEMO_FOLDER}  # the first that runs is used
 
 
 def choose_running(environ: Mapping[str, str]) -> tuple[dict[str, str], str]:
     """Return the variables of the relay that runs in this folder, and a sentence where another could be meant.
 
-    The variables are empty where none runs, or REDIS_URL names another store. `relay dev` comes before `relay demo`.
+    The variables are empty where none runs, or REDIS_URL names another store. `relay up` comes first, then `relay dev`.
     """
     running = {name: found for name, folder in _FOLDERS.items() if (found := running_environ(folder))}
     names = " and ".join(f"`{name}`" for name in running)
@@ -21,8 +21,9 @@ def choose_running(environ: Mapping[str, str]) -> tuple[dict[str, str], str]:
         if using or not running:
             return (using[0] if using else {}), ""
         return {}, f"REDIS_URL is set: its store is used, and not that of {names}, which also runs in this folder"
-    if _DEV in running:
-        return running[_DEV], f"{names} run in this folder: `{_DEV}` is used" if _DEMO in running else ""
-    if _DEMO in running:
-        return running[_DEMO], f"`{_DEMO}` runs in this folder: its store and its configuration are used"
-    return {}, ""
+    if not running:
+        return {}, ""
+    name, found = next(iter(running.items()))
+    if len(running) > 1:
+        return found, f"{names} run in this folder: `{name}` is used"
+    return found, f"`{name}` runs in this folder: its store and its configuration are used" if name == _DEMO else ""

@@ -1,4 +1,4 @@
-"""Serve the web application: `python -m relay.web.server --host HOST --port PORT [--workers N]`.
+"""Serve the web application: `python -m relay.web.server --host HOST --port PORT [--workers N]`, or `--fd FD`.
 
 uvicorn does the serving. What is added: bounds for strangers (`relay.web.connections`), and an orderly end, so that
 nobody who was let in is left without an answer. uvicorn's own parent of several processes keeps the listening socket
@@ -17,12 +17,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.resources import files
 from types import FrameType
 from typing import Final
 
 import uvicorn
 
+from relay.config.environment import ProcessSettings, environ
+from relay.startup import report_ready
 from relay.web.connections import Connections
 
 GRACE_SECONDS: Final = 15  # in which a process answers the requests that it has read
@@ -50,6 +53,7 @@ class OrderlyServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start serving, and watch the parent."""
         await super().startup(sockets)
+        report_ready(ProcessSettings.from_environ(environ()).ready_fd)
         if self._parent is not None:
             asyncio.get_running_loop().add_reader(self._parent, self._parent_ended)
 
@@ -114,6 +118,14 @@ def serve(listening: socket.socket, parent: int | None = None) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     OrderlyServer(config, connections, parent).run([listening])
+
+
+def wait_in_standby(pipe: int) -> bool:
+    """Import what serving needs, and wait until something is written to a pipe; False where it is closed instead."""
+    import_module("relay.web.app")
+    asked = os.read(pipe, 1)
+    os.close(pipe)
+    return bool(asked)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -185,6 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes that accept from one socket")
     parser.add_argument("--fd", type=int, help="a listening socket that is open already")
     parser.add_argument("--parent", type=int, help="a pipe: the process ends when its other end is closed")
+    parser.add_argument("--standby", type=int, help="a pipe: the process serves once something is written to it")
     asked = parser.parse_args(arguments)
     try:
         listening = socket.socket(fileno=asked.fd) if asked.fd is not None else listen(asked.host, asked.port)
@@ -192,6 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = f"file descriptor {asked.fd}" if asked.fd is not None else f"{asked.host}:{asked.port}"
         sys.stderr.write(f"cannot listen on {where}: {error.strerror or error}\n")
         return 1
+    if asked.standby is not None and not wait_in_standby(asked.standby):
+        return 0
     if asked.workers > 1:
         return WebProcesses(listening, asked.workers).run()
     serve(listening, asked.parent)

@@ -10,7 +10,10 @@ from tests.deploy.variables import OWN, SECRETS
 
 APP: dict[str, Any] = json.loads((PROJECT / "app.json").read_text())
 SERVICES = {one["name"]: one for one in yaml.safe_load((PROJECT / "render.yaml").read_text())["services"]}
-NOT_SET_BY_PEOPLE = {"REDIS_URL", "CELERY_BROKER_URL", "PORT", "RELAY_SANDBOX_PORT"}  # the platform does, or nobody
+# The platform does, or `relay up` or `relay dev`, which are for a machine of one's own.
+NOT_SET_BY_PEOPLE = {
+    *("REDIS_URL", "CELERY_BROKER_URL", "PORT", "RELAY_SANDBOX_PORT", "RELAY_WORKERS", "RELAY_READY_FD"),
+}
 
 
 def procfile() -> set[str]:

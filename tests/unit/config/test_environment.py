@@ -25,6 +25,8 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         durability="warn",
         log="json",
         sandbox_port=None,
+        workers=1,
+        ready_fd=None,
     )
 
 

@@ -1,0 +1,129 @@
+"""`relay up`: production on one server with one command."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, TextIO, cast
+
+import typer
+
+from relay.cli.context import load_config_of, nonempty_environ
+from relay.cli.display.output import print_lines
+from relay.config.environment import ProcessSettings
+from relay.embedded.server import EmbeddedStore
+from relay.errors import ConfigError
+from relay.logs import configure
+from relay.processes.folder import UP_FOLDER, LockedFolder
+from relay.up.formation import UpOptions
+from relay.up.handover import Handover, become_new_program, read_handover
+from relay.up.listener import SYSTEMD_VARIABLES, inherited_listener, open_listener
+from relay.up.log_files import OWN, LogFiles, TerminalAndFile
+from relay.up.memory import store_memory
+from relay.up.reloading import reload_running
+from relay.up.run import UpRun
+from relay.up.state import forget_state, is_other_process, read_state
+
+ORPHAN_SECONDS: Final = 15.0  # in which the processes of a `relay up` that was killed end
+
+
+_ADDRESSES: Final = ("REDIS_URL", "PORT", "RELAY_CONFIG", "RELAY_NAMESPACE")
+
+
+class LogTarget(StrEnum):
+    """Where the logs go."""
+
+    FILES = "files"
+    STDOUT = "stdout"
+
+
+def up(
+    reload: Annotated[
+        bool,
+        typer.Option(
+            "--reload", help="Have the one that runs in this folder become what is installed now, without a gap."
+        ),
+    ] = False,
+    log_to: Annotated[
+        LogTarget | None,
+        typer.Option(help="files: in .relay/up/logs, rotated. Default: stdout under systemd, else files."),
+    ] = None,
+    handover: Annotated[int | None, typer.Option(hidden=True, help="What the program before has left.")] = None,
+) -> None:
+    """Run production on this server: the store, web and workers, started again when they end. SIGTERM ends it."""
+    if reload:
+        version = reload_running(UP_FOLDER)
+        print_lines([f"relay {version} has replaced web and workers; the store went on"])
+        return
+    os.umask(0o077)  # the store and the logs hold what people are called
+    given = nonempty_environ()
+    target = log_to or (LogTarget.STDOUT if "JOURNAL_STREAM" in given else LogTarget.FILES)
+    inherited = None if handover is None else read_handover(handover)
+    next_one = _run(given, target, inherited)
+    if next_one is not None:
+        become_new_program(next_one, target)
+
+
+def _run(given: Mapping[str, str], target: LogTarget, inherited: Handover | None) -> Handover | None:
+    """Run until SIGTERM; return what is handed over where it goes on as another program."""
+    settings = ProcessSettings.from_environ(given)
+    config = load_config_of(given)
+    if config.findings:
+        raise ConfigError("\n".join(finding.format(settings.config_path) for finding in config.findings))
+    folder = _lock_folder(inherited)
+    try:
+        listening = _open_listener(settings, given, inherited)
+        options = _options(settings, given, target, folder.path, inherited)
+        configure(settings.log, None if options.logs is None else cast(TextIO, TerminalAndFile(options.logs.path(OWN))))
+        folder.write_environ({name: options.environ[name] for name in _ADDRESSES if name in options.environ})
+        next_one = asyncio.run(UpRun(options, folder, listening, _nothing, inherited).run())
+    except BaseException:
+        folder.release()
+        raise
+    if next_one is None:
+        folder.release()
+    return next_one
+
+
+def _lock_folder(inherited: Handover | None) -> LockedFolder:
+    if inherited is not None:
+        return LockedFolder.inherited(UP_FOLDER, inherited.lock)
+    before = read_state(UP_FOLDER)
+    # One that was killed leaves processes that are about to end. Beside one that runs nothing is to be waited for.
+    patience = 0.0 if before is None or is_other_process(before) else ORPHAN_SECONDS
+    folder = LockedFolder(UP_FOLDER, patience)
+    forget_state(UP_FOLDER)
+    return folder
+
+
+def _open_listener(settings: ProcessSettings, given: Mapping[str, str], inherited: Handover | None) -> socket.socket:
+    if inherited is not None:
+        return inherited_listener(inherited.listening)
+    return open_listener(settings.host, settings.port, given)
+
+
+def _options(
+    settings: ProcessSettings, given: Mapping[str, str], target: LogTarget, folder: Path, inherited: Handover | None
+) -> UpOptions:
+    store = EmbeddedStore(folder / "store", "--maxmemory", str(store_memory()))
+    url = settings.redis_url or store.url
+    own = settings.redis_url is None
+    if inherited is not None:  # what holds the data is not changed under way
+        url, own = inherited.store_url, inherited.store_pid is not None
+    logs = LogFiles(folder / "logs", store.log)
+    return UpOptions(
+        environ={**_without_systemd(given), "REDIS_URL": url, "PYTHONUNBUFFERED": "1"},
+        store=store if own else None,
+        web=settings.web_concurrency,
+        workers=settings.workers,
+        logs=logs if target is LogTarget.FILES else None,
+    )
+
+
+def _without_systemd(given: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in given.items() if name not in SYSTEMD_VARIABLES}
+
+
+async def _nothing() -> None: ...

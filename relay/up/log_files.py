@@ -1,0 +1,74 @@
+"""The logs of `relay up` in its folder: bounded, however long it runs."""
+
+import contextlib
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, TextIO
+
+MAX_BYTES: Final = 20_000_000
+OLD_FILES: Final = 4
+OWN: Final = "up"  # the log of `relay up` itself
+
+
+class LogFiles:
+    """A log for each kind of process, `web.log`; of each the four files before it, `web.log.1` the newest."""
+
+    def __init__(self, folder: Path, *others: Path) -> None:
+        self._folder = folder
+        self._others = others  # logs that somebody else writes
+
+    def path(self, process: str) -> Path:
+        """Return the log of a process, `worker:2` for example."""
+        return self._folder / f"{process.partition(':')[0]}.log"
+
+    def rotate(self) -> None:
+        """Put aside what has grown too long. Raises nothing: a disk that is full is the store's matter."""
+        with contextlib.suppress(OSError):
+            for path in self._long_files():
+                _rotate(path)
+
+    def _long_files(self) -> Iterator[Path]:
+        for path in (*self._folder.glob("*.log"), *self._others):
+            if path.exists() and path.stat().st_size > MAX_BYTES:
+                yield path
+
+
+def _rotate(path: Path) -> None:
+    """Copy a log and empty it: its writers keep it open, and append. What they write in between is in neither."""
+    for number in range(OLD_FILES - 1, 0, -1):
+        with contextlib.suppress(FileNotFoundError):
+            _old(path, number).replace(_old(path, number + 1))
+    shutil.copyfile(path, _old(path, 1))
+    os.truncate(path, 0)
+
+
+def _old(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}")
+
+
+class TerminalAndFile(io.TextIOBase):
+    """A stream that writes to stdout and to a log. A terminal that was closed is no mistake."""
+
+    def __init__(self, path: Path) -> None:
+        self._streams: tuple[TextIO, ...] = (sys.stdout, path.open("a", encoding="utf-8"))
+
+    def write(self, text: str) -> int:
+        """Write to both."""
+        for stream in self._streams:
+            with contextlib.suppress(OSError):
+                stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush both."""
+        for stream in self._streams:
+            with contextlib.suppress(OSError):
+                stream.flush()
+
+    def isatty(self) -> bool:
+        """Return whether it is read on a terminal: no, the log has no colours."""
+        return False
