@@ -1,6 +1,5 @@
 """Run `relay up` in a folder as a person or a service manager does, and load it with hooks."""
 
-import asyncio
 import http.client
 import itertools
 import json
@@ -14,12 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import redis
+
 from relay.config.environment import environ
 from relay.embedded.server import EmbeddedStore
 from relay.processes.folder import UP_FOLDER
 from relay.processes.ports import free_port, http_get
-from relay.store.connect import connect
-from relay.store.reader import Reader
+from relay.store.keys import Keys
 from relay.up.state import UpState, read_state
 from tests.e2e.harness import FORM, lead_hook, until
 
@@ -114,14 +114,9 @@ def running_up(folder: Path, **variables: str) -> Iterator[Up]:
 
 
 def receipts_of(store: EmbeddedStore) -> set[str]:
-    async def read() -> set[str]:
-        client = connect(store.url, answer_seconds=5)
-        try:
-            return {id async for id in Reader(client).receipt_ids()}
-        finally:
-            await client.aclose()
-
-    return asyncio.run(read())
+    """Return the ids of all receipts."""
+    with redis.Redis(unix_socket_path=str(store.socket)) as client:
+        return {id.decode() for id in client.zrange(Keys().receipts, 0, -1)}
 
 
 def children(parent: int, what: str) -> list[int]:
