@@ -10,13 +10,14 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from relay.errors import RelayError
+from relay.patterns import PatternError, compile_pattern
 
 Scalar: TypeAlias = str | Decimal
 Test: TypeAlias = Callable[[object], bool]
 CompiledOperator: TypeAlias = tuple[tuple[Scalar, ...], Test]
 """What an operator compiles to: the values that it compares with, and the test."""
 
-MAX_SEARCHED = 4096  # characters of a value that `matches` searches: an expression may be slow on long texts
+MAX_SEARCHED = 4096  # characters of a value that `matches` searches
 
 _plain_number = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?").fullmatch
 
@@ -130,12 +131,12 @@ def _matches(value: object) -> CompiledOperator:
     if not isinstance(value, str) or not value:
         raise OperandError("needs a regular expression as text: quote it")
     try:
-        search = re.compile(value).search
-    except (re.error, OverflowError, RecursionError) as error:
-        raise OperandError(f'"{value}" is no regular expression: {error}') from None
+        search = compile_pattern(value)
+    except PatternError as error:
+        raise OperandError(str(error)) from None
 
     def one(seen: object) -> bool:
-        return isinstance(seen, str) and search(seen[:MAX_SEARCHED]) is not None
+        return isinstance(seen, str) and search(seen[:MAX_SEARCHED])
 
     return (), lambda seen: any(map(one, seen)) if isinstance(seen, list) else one(seen)
 

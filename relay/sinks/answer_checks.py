@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 
 from relay.config.section import Section
 from relay.model import Json, Outcome
+from relay.patterns import compile_pattern
 from relay.sinks.json_paths import JsonPath, as_text, parse_json, values_at
 from relay.transport import Response
 
@@ -26,10 +27,7 @@ _STATUS = re.compile(r"[1-5](\d\d|xx)")
 
 
 def _check_pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+    compile_pattern(text)
     return text
 
 
@@ -160,8 +158,8 @@ def _matches(expected: Expected) -> Callable[[list[str]], bool]:
         accepted = {as_text(value) for value in (expected if isinstance(expected, list) else [expected])}
         return lambda values: not accepted.isdisjoint(values)
     if expected.matches is not None:
-        search = re.compile(expected.matches).search
-        return lambda values: any(search(text) for text in values)
+        search = compile_pattern(expected.matches)
+        return lambda values: any(map(search, values))
     return lambda values: bool(values) is expected.exists
 
 

@@ -1,9 +1,9 @@
-"""One sink, however slow, does not delay another."""
+"""One sink, however slow, does not delay another; nor does a text, however it is made."""
 
 from pathlib import Path
 
 from relay.processes.supervisor import Processes
-from tests.e2e.harness import HookSender, inject_fault, lead_hook, run_relay, sandbox_requests, until
+from tests.e2e.harness import HookSender, inject_fault, lead_hook, run_relay, sandbox_requests, stored_leads, until
 
 HEALTHY = [f"good-{n}" for n in range(20)]
 HANGING = [f"hung-{n}" for n in range(20)]
@@ -61,3 +61,29 @@ def test_twenty_hanging_sinks_leave_twenty_others_their_rate(tmp_path: Path) -> 
         beside = rate(processes, first=1000)
         print(f"slowest healthy sink: {alone:.1f}/s alone, {beside:.1f}/s beside twenty that hang")
         assert beside >= 0.8 * alone
+
+
+def test_no_text_that_anybody_types_halts_the_worker(tmp_path: Path) -> None:
+    """Each division of the name among the words was tried: one lead took the worker for ever."""
+    config = r"""
+sources:
+  acme: {type: amocrm, token: test-token}
+sinks:
+  books:
+    type: http
+    url: "${RELAY_SANDBOX_URL}/books"
+    rejected_if: {json: {echo: {matches: '^(\w+\s?)+$'}}}
+routes:
+  - name: named leads
+    on: add_lead
+    where: {name: {matches: '^(\w+\s?)+$'}}
+    to: books
+    body: {lead: "{{ lead.id }}"}
+"""
+    with run_relay(tmp_path, config) as processes:
+        sender = HookSender(processes)
+        sender.post_until_taken(lead_hook(1, name="a" * 4000 + "!"))
+        sender.post_until_taken(lead_hook(2, name="Иван Петров"))
+        sender.close()
+        until(lambda: stored_leads(processes), what="the lead with a usual name to arrive")
+        assert set(stored_leads(processes)) == {2}
