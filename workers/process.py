@@ -77,7 +77,7 @@ class WorkerProcess:
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         kinds = {CHECK_SOURCE: monitor.check_source, CATCH_UP: monitor.catch_up}
         self._jobs = JobRunner(self._live, self._store, self._stopping.is_set, kinds)
-        ticker = Ticker(self._live, self._store, self._ringer, self._start_queue)
+        ticker = Ticker(self._name, self._live, self._store, self._ringer, self._start_queue)
         self._ticking = asyncio.create_task(ticker.run(self._stopping.is_set))
 
     def _run_loop(self) -> None:

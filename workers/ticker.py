@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 from relay.bells import Ringer
 from relay.errors import StoreUnavailable
@@ -17,7 +18,10 @@ TICK_SECONDS = 0.5
 class Ticker:
     """One in every worker process; several of them do no harm. `start_queue` starts work in this process."""
 
-    def __init__(self, live: LiveConfig, store: Store, ringer: Ringer, start_queue: Callable[[str], None]) -> None:
+    def __init__(
+        self, worker: str, live: LiveConfig, store: Store, ringer: Ringer, start_queue: Callable[[str], None]
+    ) -> None:
+        self._worker = worker
         self._live = live
         self._store = store
         self._ringer = ringer
@@ -38,10 +42,13 @@ class Ticker:
             except Exception:  # noqa: BLE001  without a ticker a lost bell stays lost
                 log.exception("ticker.failed")
             await asyncio.sleep(TICK_SECONDS * random.uniform(0.8, 1.2))
+        with suppress(StoreUnavailable):
+            await self._store.forget_worker(self._worker)
 
     async def tick(self) -> None:
         """Ring for every queue that has work. A bell that cannot be published starts the work in this process."""
         self._live.poll()
+        await self._store.see_worker(self._worker)
         await self._live.refresh_subscriptions(self._store.subscriptions)
         if self._registered != self._live.version:
             await self._register()

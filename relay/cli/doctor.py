@@ -1,24 +1,38 @@
 """`relay doctor`: what is wrong with the running relay, and what to do about it."""
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 import typer
 
 from relay.cli import options
-from relay.cli.context import load_config, load_settings, with_reader
+from relay.cli.context import command_environ
 from relay.cli.display.output import print_json, print_lines
-from relay.operations.diagnosis import Diagnosis, diagnose
-from relay.operations.examination import examine
+from relay.config.config import Config
+from relay.config.environment import CONFIG_VARIABLES, STORE_VARIABLES, ProcessSettings
+from relay.config.load import load_file
+from relay.errors import ConfigError
+from relay.operations.diagnosis import Diagnosis
+from relay.operations.doctor import diagnose, diagnose_broken_config, diagnose_config
+from relay.operations.examination import Examination, examine, examine_broker
+from relay.operations.store_diagnosis import diagnose_broker
+from relay.sinks.registry import sink_types
+from relay.store.connect import connect
+from relay.store.reader import Reader
+
+ANSWER_SECONDS = 10.0
 
 
 def doctor(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with status 1 for warnings too.")] = False,
     json: options.JsonOption = False,
 ) -> None:
-    """Check the configuration, the store, the sinks and the sources. Exits with status 1 where something is bad."""
-    config, namespace = load_config(), load_settings().namespace
-    diagnoses = diagnose(with_reader(lambda reader: examine(reader, config, namespace)), config)
+    """Check the configuration, the store, the broker, the workers, the sinks and the sources.
+
+    What cannot be examined is said, and the rest is. Exits with status 1 where something is bad.
+    """
+    diagnoses = _diagnose_all(command_environ())
     if json:
         print_json(diagnoses)
     else:
@@ -26,6 +40,47 @@ def doctor(
     failing = ("bad", "warning") if strict else ("bad",)
     if any(diagnosis.grade in failing for diagnosis in diagnoses):
         raise typer.Exit(1)
+
+
+def _diagnose_all(variables: Mapping[str, str]) -> list[Diagnosis]:
+    settings, found = _read_settings(variables)
+    config, of_config = _read_config(settings.config_path, variables)
+    found += of_config
+    if settings.redis_url is None or settings.broker_url is None:
+        lacking = "REDIS_URL is not set, and no `relay dev` runs in this folder"
+        means = "nothing but the configuration can be examined"
+        return [*found, Diagnosis(about="store", grade="bad", found=lacking, means=means, advice="set REDIS_URL")]
+    sources = config.sources_with_api if config else ()
+    examination, broker = asyncio.run(_examine(settings.redis_url, settings.broker_url, settings.namespace, sources))
+    return [*found, *diagnose(examination, None if config is None else config.sinks), diagnose_broker(broker)]
+
+
+def _read_settings(variables: Mapping[str, str]) -> tuple[ProcessSettings, list[Diagnosis]]:
+    """Return the settings, and what is wrong: then of those that say where the store is, where they are right."""
+    found: list[Diagnosis] = []
+    for names in (variables.keys(), STORE_VARIABLES, CONFIG_VARIABLES):
+        try:
+            return ProcessSettings.from_environ({name: variables[name] for name in names if name in variables}), found
+        except ConfigError as error:
+            found = found or list(diagnose_broken_config("environment", str(error).splitlines()))
+    raise AssertionError("a path may be anything")
+
+
+def _read_config(path: str, variables: Mapping[str, str]) -> tuple[Config | None, list[Diagnosis]]:
+    try:
+        config = load_file(path, environ=variables, sink_types=sink_types())
+    except ConfigError as error:
+        return None, list(diagnose_broken_config("configuration", str(error).splitlines()))
+    return config, list(diagnose_config(config.version, config.findings))
+
+
+async def _examine(url: str, broker_url: str, namespace: str, sources: Iterable[str]) -> tuple[Examination, str | None]:
+    client = connect(url, answer_seconds=ANSWER_SECONDS)
+    try:
+        examination = await examine(Reader(client, namespace), sources)
+    finally:
+        await client.aclose()
+    return examination, await examine_broker(broker_url, namespace)
 
 
 def _format_diagnoses(diagnoses: Iterable[Diagnosis]) -> Iterator[str]:

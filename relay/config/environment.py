@@ -36,6 +36,9 @@ from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 
 SECRET_KEY = "RELAY_SECRET_KEY"
+CONFIG_VARIABLES = ("RELAY_CONFIG",)
+STORE_VARIABLES = (*CONFIG_VARIABLES, "REDIS_URL", "CELERY_BROKER_URL", "RELAY_NAMESPACE", "RELAY_REDIS_TLS")
+"""What a command that only looks must know."""
 _MIN_KEY_LENGTH = 32
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")  # a name or IPv4 address, or an IPv6 one
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")

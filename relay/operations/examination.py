@@ -1,41 +1,96 @@
-"""Read what a diagnosis is made of: the store, its queues, the sinks and the sources."""
+"""Read what diagnoses are made of: the store, its queues, the sinks, the sources and Celery's broker."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from redis.exceptions import RedisError
 
 from relay.accounts.source_health import SourceHealth, load_health
-from relay.config.config import Config
+from relay.errors import StoreUnavailable
 from relay.model import Record
-from relay.store.health import Durability, MemoryUse, read_durability, read_memory_use
-from relay.store.queues import SinkState
+from relay.store.connect import connect
+from relay.store.health import Durability, MemoryUse, check_writable, read_durability, read_memory_use
+from relay.store.keys import Keys
+from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
 from relay.store.shared_state import SharedState
 
+T = TypeVar("T")
+BROKER_SECONDS = 3.0
+STORE, WRITES = "store", "writes"  # the readings without which others are not taken, or mean little
+
 
 class Examination(Record):
-    """The readings. Times are epoch milliseconds."""
+    """The readings. Times are epoch milliseconds. `failures` says why a reading is None; `now`: the store answers."""
 
-    durability: Durability
-    memory: MemoryUse
-    clock_skew_ms: int  # the store's clock minus this machine's
-    oldest_unrouted_ms: int | None
-    sinks: Sequence[SinkState]
-    sources: Mapping[str, SourceHealth | None]  # those with an api; None: no worker has checked it yet
-    now: int
+    now: int | None
+    failures: Mapping[str, str] = {}
+    durability: Durability | None = None
+    memory: MemoryUse | None = None
+    clock_skew_ms: int = 0  # the store's clock minus this machine's
+    workers: int | None = None
+    inbox: int | None = None  # receipts that wait to be routed, or are being routed
+    oldest_unrouted_ms: int | None = None
+    sinks: Sequence[SinkState] = ()
+    accounts: Sequence[AccountState] = ()
+    sources: Mapping[str, SourceHealth | None] = {}  # those with an api; None: no worker has checked it yet
+
+    @property
+    def pending(self) -> int:
+        """Return how many receipts and deliveries wait for a worker."""
+        return (self.inbox or 0) + sum(sink.pending for sink in self.sinks if not sink.gate.paused)
 
 
-async def examine(reader: Reader, config: Config, namespace: str) -> Examination:
-    """Take all readings. Raises StoreUnavailable."""
-    shared = SharedState(reader.client, namespace)
+class _Readings:
+    """Takes readings, and notes why one could not be taken."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, str] = {}
+
+    async def take(self, what: str, reading: Awaitable[T]) -> T | None:
+        try:
+            return await reading
+        except (StoreUnavailable, RedisError) as error:  # also what an account of the store may not do
+            self.failures[what] = str(error)
+            return None
+
+
+async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examination:
+    """Take all readings that can be taken. Never raises StoreUnavailable."""
+    readings, client = _Readings(), reader.client
+    take = readings.take
     before = time.time_ns() // 1_000_000
-    now = await reader.now()
+    now = await take(STORE, reader.now())
     after = time.time_ns() // 1_000_000
+    if now is None:
+        return Examination(now=None, failures=readings.failures)
+    await take(WRITES, check_writable(client, reader.keys.probe))
+    inbox = await take("inbox", reader.inbox())
     return Examination(
-        durability=await read_durability(reader.client, reader.keys.probe),
-        memory=await read_memory_use(reader.client),
-        clock_skew_ms=now - (before + after) // 2,
-        oldest_unrouted_ms=await reader.oldest_unrouted(now),
-        sinks=await reader.sinks(),
-        sources={name: await load_health(shared, name) for name in config.sources_with_api},
         now=now,
+        failures=readings.failures,
+        durability=await take("durability", read_durability(client, reader.keys.probe)),
+        memory=await take("memory", read_memory_use(client)),
+        clock_skew_ms=now - (before + after) // 2,
+        workers=await take("workers", reader.workers()),
+        inbox=None if inbox is None else sum(inbox),
+        oldest_unrouted_ms=await take("inbox", reader.oldest_unrouted(now)),
+        sinks=await take("sinks", reader.sinks()) or (),
+        accounts=await take("accounts", reader.accounts()) or (),
+        sources=await take("sources", _load_sources(SharedState(client, reader.namespace), sources_with_api)) or {},
     )
+
+
+async def _load_sources(shared: SharedState, names: Iterable[str]) -> dict[str, SourceHealth | None]:
+    return {name: await load_health(shared, name) for name in names}
+
+
+async def examine_broker(url: str, namespace: str) -> str | None:
+    """Return why Celery's broker cannot be used; None where it can."""
+    readings, client = _Readings(), connect(url, answer_seconds=BROKER_SECONDS, connections=1)
+    try:
+        await readings.take("broker", check_writable(client, Keys(namespace).probe))
+    finally:
+        await client.aclose()
+    return readings.failures.get("broker")

@@ -12,6 +12,7 @@ from relay.store.commands import run_command
 from relay.store.connect import drop_connections
 
 FULL_AT = 0.85  # of maxmemory: deliveries must still have room to finish
+_PROBE_MS = 60_000
 _EVERYSEC_MS = 150  # a WAITAOF slower than this waited for the second to end
 _GRADES = {"always": "fsync", "everysec": "everysec"}  # by appendfsync; "no" leaves it to the system, for half a minute
 
@@ -48,6 +49,11 @@ async def read_memory_use(client: Redis) -> MemoryUse:
     return MemoryUse(used=int(info.get("used_memory", 0)), limit=int(info.get("maxmemory", 0)))
 
 
+async def check_writable(client: Redis, probe_key: str) -> None:
+    """Write something that is gone in a minute. Raises StoreUnavailable where the store takes no writes."""
+    await run_command(client.set(probe_key, "1", px=_PROBE_MS))
+
+
 async def read_durability(client: Redis, probe_key: str) -> Durability:
     """Grade the store by its configuration, or where that may not be read, by timing a write to disk.
 
@@ -78,7 +84,6 @@ async def _read_replication(client: Redis) -> dict[str, Any]:
 
 
 async def _grade(client: Redis, probe_key: str) -> str:
-    await client.set(probe_key, "1", px=60_000)  # fails where it cannot be written to
     try:
         settings = await client.config_get("append*")
     except ResponseError:  # managed servers forbid it
@@ -104,7 +109,7 @@ async def _grade_by_timing(client: Redis, probe_key: str) -> str:
 
 async def _sync_ms(connection: Redis, probe_key: str) -> float:
     """Return how long a write takes to be on disk."""
-    await connection.set(probe_key, "1", px=60_000)
+    await connection.set(probe_key, "1", px=_PROBE_MS)
     began = time.monotonic()
     synced, _ = await connection.waitaof(1, 0, 1500)
     return (time.monotonic() - began) * 1000 if synced else float("inf")

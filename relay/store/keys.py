@@ -16,6 +16,7 @@ class Keys:
         self.finished_dead = self.prefix + "finished:dead"  # zset: likewise, those with a dead letter: kept longer
         self.wake = self.prefix + "wake"  # zset: queues, by when they are next worth a look
         self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
+        self.workers = self.prefix + "workers"  # zset: names of workers, by when they were last seen
         self.sinks = self.prefix + "sinks"  # hash: every sink there ever was -> its type
         self.openings = self.prefix + "openings"  # hash: gate -> how often a trial that was delivered opened it
         self.subscriptions = self.prefix + "subscriptions"  # hash: what all subscriptions share (`SubscriptionsField`)
@@ -68,6 +69,10 @@ class Keys:
     def dead(self, sink: str) -> str:
         """Zset: dead letters, by when they died."""
         return f"{self.prefix}dead:{sink}"
+
+    def outcomes(self, name: str) -> str:
+        """Hash: what came of the attempts of a sink, or of an account's look-ups, in the last hour (`OutcomeField`)."""
+        return f"{self.prefix}outcomes:{name}"
 
     def bell(self, queue: str) -> str:
         """String with a time to live: a bell for this queue is on its way."""
@@ -187,6 +192,15 @@ class GateField:
     ROUTE: Final = "route:"  # as UNTIL
     ROUTE_TRIAL: Final = "trial:"
     ROUTE_TRIED: Final = "tried:"
+
+
+class OutcomeField:
+    """Fields of the hash that says what came of attempts; a slot is five minutes, numbered since the epoch."""
+
+    GOOD: Final = "good:"  # and a slot: attempts that delivered
+    FAILED: Final = "failed:"  # and a slot: attempts that failed
+    SINCE: Final = "since"  # when the first failed of those in a row that nothing has been delivered after
+    ROW: Final = "row"  # how many failed in that row
 
 
 class SubscriptionsField:

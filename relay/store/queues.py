@@ -5,6 +5,7 @@ from typing import Any
 
 from relay.model import Record
 from relay.store.gate import Gate, read_gate
+from relay.store.outcomes import Outcomes, read_outcomes
 
 
 class DueWork(Record):
@@ -22,6 +23,12 @@ class AccountState(Record):
     in_flight: int = 0
     oldest_due_ms: int | None = None  # for how long the oldest has been due; None: nothing may be taken
     gate: Gate = Gate()
+    outcomes: Outcomes = Outcomes()
+
+    @property
+    def failing_since(self) -> int | None:
+        """Return since when no look-up succeeds, in epoch milliseconds; None where that is not so."""
+        return self.outcomes.failing_since(pending=self.waiting + self.in_flight > 0)
 
 
 class SinkState(Record):
@@ -37,6 +44,17 @@ class SinkState(Record):
     oldest_due_ms: int | None = None  # for how long the oldest has been due; None: nothing may be taken
     oldest_pending_ms: int | None = None  # since the receipt of the oldest pending one arrived
     gate: Gate = Gate()
+    outcomes: Outcomes = Outcomes()
+
+    @property
+    def pending(self) -> int:
+        """Return how many are neither finished nor held."""
+        return self.waiting + self.in_flight
+
+    @property
+    def failing_since(self) -> int | None:
+        """Return since when nothing is delivered that is tried, in epoch milliseconds; None where that is not so."""
+        return self.outcomes.failing_since(pending=self.pending > self.looking_up)
 
 
 def read_due_work(found: Sequence[Any], now: int) -> DueWork:
@@ -48,8 +66,8 @@ def read_due_work(found: Sequence[Any], now: int) -> DueWork:
 
 
 def read_account_state(source: str, found: Sequence[Any], now: int) -> AccountState:
-    """Return the state of an account's queue from its two counts, its oldest due item and its gate."""
-    waiting, in_flight, oldest_due, fields = found
+    """Return the state of an account's queue from its two counts, its oldest due item, its gate and its outcomes."""
+    waiting, in_flight, oldest_due, fields, outcomes = found
     gate = read_gate(fields)
     return AccountState(
         source=source,
@@ -57,12 +75,13 @@ def read_account_state(source: str, found: Sequence[Any], now: int) -> AccountSt
         in_flight=in_flight,
         oldest_due_ms=None if gate.closed(now) else _due_age(oldest_due, now),
         gate=gate,
+        outcomes=read_outcomes(outcomes, now),
     )
 
 
 def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int) -> SinkState:
-    """Return the state of a sink from its five counts, its oldest due and its oldest pending delivery, and its gate."""
-    pending, due, in_flight, held, dead, oldest_due, oldest_pending, fields = found
+    """Return the state of a sink from its five counts, its oldest due and pending items, its gate and its outcomes."""
+    pending, due, in_flight, held, dead, oldest_due, oldest_pending, fields, outcomes = found
     gate = read_gate(fields)
     waiting = max(pending - in_flight, due)  # the counts may be of different moments
     return SinkState(
@@ -76,6 +95,7 @@ def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int) -> Sin
         oldest_due_ms=None if gate.closed(now) else _due_age(oldest_due, now),
         oldest_pending_ms=max(now - int(oldest_pending[0][1]), 0) if oldest_pending else None,
         gate=gate,
+        outcomes=read_outcomes(outcomes, now),
     )
 
 

@@ -31,6 +31,7 @@ from relay.store.stored import (
 from relay.store.wire import FindReply, FindRequest
 
 PAGE = 100  # records read in one round trip
+WORKER_GONE_MS = 5_000  # since it was last seen: a ticker comes by twice a second
 _EVENTS_AT_ONCE = 1000
 _FIND = Script("find", "_walking")
 _FOUND = msgspec.msgpack.Decoder(FindReply)
@@ -41,6 +42,7 @@ class Reader:
 
     def __init__(self, client: Redis, namespace: str = "relay") -> None:
         self.client = client
+        self.namespace = namespace
         self.keys = Keys(namespace)
         self._call = Caller(client, self.keys.prefix)
 
@@ -153,9 +155,10 @@ class Reader:
                 pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
                 pipe.zrange(self.keys.pending(name), 0, 0, withscores=True)
                 pipe.hgetall(self.keys.gate(queue))
+                pipe.hgetall(self.keys.outcomes(name))
             found = await run_command(pipe.execute()) if types else []
         return [
-            read_sink_state(name, kind, found[8 * n : 8 * n + 8], now) for n, (name, kind) in enumerate(types.items())
+            read_sink_state(name, kind, found[9 * n : 9 * n + 9], now) for n, (name, kind) in enumerate(types.items())
         ]
 
     async def accounts(self, sources: Iterable[str] = ()) -> list[AccountState]:
@@ -169,8 +172,9 @@ class Reader:
                 pipe.zcard(self.keys.leased(queue))
                 pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
                 pipe.hgetall(self.keys.gate(queue))
+                pipe.hgetall(self.keys.outcomes(queue))
             found = await run_command(pipe.execute()) if names else []
-        return [read_account_state(name, found[4 * n : 4 * n + 4], now) for n, name in enumerate(names)]
+        return [read_account_state(name, found[5 * n : 5 * n + 5], now) for n, name in enumerate(names)]
 
     async def due(self, queues: Sequence[str]) -> list[DueWork]:
         """Read how much of each queue may be taken now, and since when the oldest may."""
@@ -190,6 +194,11 @@ class Reader:
     async def jobs(self) -> tuple[int, int]:
         """Return how many jobs wait for their time, and how many are being done."""
         return await self._depths(JOBS)
+
+    async def workers(self) -> int:
+        """Return how many workers live."""
+        since = await self.now() - WORKER_GONE_MS
+        return int(await run_command(self.client.zcount(self.keys.workers, since, "+inf")))
 
     async def unrouted(self, most: int) -> list[str]:
         """Return the ids of receipts that are not routed yet: at most `most` that wait, and as many that are leased."""

@@ -23,7 +23,7 @@ _CLAIM, _SETTLE = Script("claim", "_gates", "_limits", "_claiming"), Script("set
 _SETTLE_AND_CLAIM = Script("settle_and_claim", "_gates", "_settling", "_limits", "_claiming")
 _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", "_gates"), Script("mark_sending")
 _ENQUEUE_JOB, _FINISH_JOB = Script("enqueue_job"), Script("finish_job")
-_APPLY_RETENTION, _SET_BELLS = Script("apply_retention"), Script("set_bells")
+_APPLY_RETENTION, _SET_BELLS, _SEE_WORKER = Script("apply_retention"), Script("set_bells"), Script("see_worker")
 
 # Fields of hashes come as text, numbers and flags too: hence not strict.
 _CLAIMED_RECEIPTS = msgspec.msgpack.Decoder(ClaimReply[ClaimedReceipt], strict=False)
@@ -153,6 +153,14 @@ class Store:
     async def set_bells(self) -> list[str]:
         """Set the bells of all queues that are worth a look now. Returns those whose bell this call set."""
         return _STRINGS.decode(await self._call(_SET_BELLS, {}))
+
+    async def see_worker(self, name: str) -> None:
+        """Write that a worker lives."""
+        await self._call(_SEE_WORKER, {"worker": name})
+
+    async def forget_worker(self, name: str) -> None:
+        """Write that a worker has ended."""
+        await run_command(self.client.zrem(self.keys.workers, name))
 
     async def clear_bell(self, queue: str) -> None:
         """Delete a bell: its message was received, or could not be published."""

@@ -73,7 +73,7 @@ def _other_endpoints(settings: ProcessSettings, live: LiveConfig, reader: Reader
     return Starlette(
         routes=[
             Route("/healthz", healthz),
-            Route("/readyz", readyz(monitor, live, access, strict=settings.durability == "strict")),
+            Route("/readyz", readyz(monitor, live, reader, access, strict=settings.durability == "strict")),
             Route("/autoscale", access.required(autoscale(reader, live))),
             Route("/hirefire/{token}/info", hirefire(reader, live, settings.hirefire_token)),
             Route("/metrics", access.required(metrics(reader, live, monitor))),

@@ -1,14 +1,24 @@
 """Answer whether this process lives (`/healthz`), and whether it can take hooks (`/readyz`)."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from relay.accounts.source_health import SourceHealth
 from relay.live_config import LiveConfig
+from relay.masking import mask_people_in_json
+from relay.model import Json
+from relay.operations.doctor import diagnose
+from relay.operations.examination import STORE, Examination, examine
+from relay.store.reader import Reader
 from relay.web.operator_access import OperatorAccess
 from relay.web.store_monitor import StoreMonitor
+
+DIAGNOSE_SECONDS: Final = 3.0
 
 
 def healthz(_: Request) -> JSONResponse:
@@ -17,26 +27,37 @@ def healthz(_: Request) -> JSONResponse:
 
 
 def readyz(
-    monitor: StoreMonitor, live: LiveConfig, access: OperatorAccess, *, strict: bool
-) -> Callable[[Request], JSONResponse]:
+    monitor: StoreMonitor, live: LiveConfig, reader: Reader, access: OperatorAccess, *, strict: bool
+) -> Callable[[Request], Awaitable[JSONResponse]]:
     """Make the endpoint that answers 200 where hooks can be stored, else 503; operators also get the detail.
 
     Anything else that is wrong is detail in a 200: platforms stop a web process that is not ready, and hooks would be
     lost. `strict`: only a store that writes to disk before it answers will do.
     """
 
-    def answer(request: Request) -> JSONResponse:
+    async def answer(request: Request) -> JSONResponse:
         problems = _problems(monitor, strict=strict)
-        status: dict[str, object] = {"status": "unready" if problems else "ready"}
-        detail = _detail(monitor, live, problems) if access.allows(request) else {}
-        return JSONResponse({**status, **detail}, 503 if problems else 200)
+        body: dict[str, object] = {"status": "unready" if problems else "ready"}
+        if access.allows(request):
+            body |= {"problems": problems, **_detail(monitor, live), "doctor": await _diagnose(reader, live)}
+        return JSONResponse(body, 503 if problems else 200)
 
     return answer
 
 
-def _detail(monitor: StoreMonitor, live: LiveConfig, problems: list[str]) -> dict[str, object]:
+async def _diagnose(reader: Reader, live: LiveConfig) -> Json:
+    """Return what `relay doctor` finds that is not good; it examines the broker and the file besides."""
+    try:
+        async with asyncio.timeout(DIAGNOSE_SECONDS):
+            examination = await examine(reader, live.config.sources_with_api)
+    except TimeoutError:
+        examination = Examination(now=None, failures={STORE: f"no answer within {DIAGNOSE_SECONDS:g} s"})
+    problems = [one for one in diagnose(examination, live.config.sinks) if one.grade != "good"]
+    return mask_people_in_json(msgspec.to_builtins(problems))
+
+
+def _detail(monitor: StoreMonitor, live: LiveConfig) -> dict[str, object]:
     return {
-        "problems": problems,
         "store": _format_store(monitor),
         "sources": {name: _format_source(health) for name, health in monitor.sources.items()},
         "config": {"version": live.config.version, "error": live.error},

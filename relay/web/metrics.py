@@ -15,7 +15,7 @@ from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.store.histograms import ATTEMPT, BUCKETS, END_TO_END, bucket_counts
 from relay.store.keys import Counter, account_queue
-from relay.store.queues import SinkState
+from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
 from relay.web.store_monitor import StoreMonitor
 
@@ -45,8 +45,42 @@ _SINK_GAUGES: Sequence[tuple[str, str, Callable[[SinkState, int], float]]] = (
         "For how long the oldest has been due",
         lambda sink, _: (sink.oldest_due_ms or 0) / 1000,
     ),
+    (
+        "relay_sink_oldest_pending_seconds",
+        "Since the hook of the oldest unfinished delivery arrived",
+        lambda sink, _: (sink.oldest_pending_ms or 0) / 1000,
+    ),
+    (
+        "relay_sink_failure_ratio",
+        "Share of the attempts of the last hour that failed",
+        lambda sink, _: sink.outcomes.share,
+    ),
+    ("relay_sink_recent_attempts", "Attempts of the last hour", lambda sink, _: sink.outcomes.attempts),
+    (
+        "relay_sink_failing_seconds",
+        "For how long nothing that was tried has been delivered",
+        lambda sink, now: _seconds_since(sink.failing_since, now),
+    ),
     ("relay_sink_gate_closed", "1 while the sink is blocked or paused", lambda sink, now: int(sink.gate.closed(now))),
 )
+
+
+_ACCOUNT_GAUGES: Sequence[tuple[str, str, Callable[[AccountState, int], float]]] = (
+    (
+        "relay_account_failing_seconds",
+        "For how long no look-up has succeeded",
+        lambda account, now: _seconds_since(account.failing_since, now),
+    ),
+    (
+        "relay_account_gate_closed",
+        "1 while the account refuses look-ups",
+        lambda account, now: int(account.gate.closed(now)),
+    ),
+)
+
+
+def _seconds_since(since: int | None, now: int) -> float:
+    return 0 if since is None else max(now - since, 0) / 1000
 
 
 def metrics(reader: Reader, live: LiveConfig, monitor: StoreMonitor) -> Callable[[Request], Awaitable[Response]]:
@@ -63,13 +97,16 @@ def metrics(reader: Reader, live: LiveConfig, monitor: StoreMonitor) -> Callable
 
 
 async def _render_metrics(reader: Reader, live: LiveConfig, sources: Mapping[str, SourceHealth]) -> bytes:
-    counters = await reader.counters()
+    counters, now = await reader.counters(), await reader.now()
+    accounts = await reader.accounts(live.config.sources_with_api)
     families = [
         *_counter_metrics(counters),
         *_histograms(counters),
-        *_sink_gauges(await reader.sinks(), await reader.now()),
-        _queue_gauge(await _queue_depths(reader, live.config.sources_with_api)),
+        *_sink_gauges(await reader.sinks(), now),
+        *_account_gauges(accounts, now),
+        _queue_gauge(await _queue_depths(reader, accounts)),
         *_source_gauges(sources),
+        _gauge("relay_workers", "Workers that live", await reader.workers()),
         _config_info(live.config.version),
     ]
     registry = CollectorRegistry()
@@ -116,10 +153,18 @@ def _sink_gauges(sinks: Sequence[SinkState], now: int) -> Iterator[Metric]:
         yield family
 
 
-async def _queue_depths(reader: Reader, sources: Iterable[str]) -> Mapping[str, tuple[int, int]]:
+def _account_gauges(accounts: Sequence[AccountState], now: int) -> Iterator[Metric]:
+    for name, help, value in _ACCOUNT_GAUGES:
+        family = GaugeMetricFamily(name, help, labels=["source"])
+        for account in accounts:
+            family.add_metric([account.source], value(account, now))
+        yield family
+
+
+async def _queue_depths(reader: Reader, accounts: Iterable[AccountState]) -> Mapping[str, tuple[int, int]]:
     """Return how many wait and how many are leased in every queue that is not a sink's."""
-    accounts = {account_queue(one.source): (one.waiting, one.in_flight) for one in await reader.accounts(sources)}
-    return {"inbox": await reader.inbox(), "jobs": await reader.jobs(), **accounts}
+    of_accounts = {account_queue(one.source): (one.waiting, one.in_flight) for one in accounts}
+    return {"inbox": await reader.inbox(), "jobs": await reader.jobs(), **of_accounts}
 
 
 def _queue_gauge(depths: Mapping[str, tuple[int, int]]) -> Metric:
@@ -142,6 +187,10 @@ def _source_gauges(sources: Mapping[str, SourceHealth]) -> Iterator[Metric]:
         if health.last_at is not None:
             last.add_metric([name], health.last_at / 1000)
     yield from (silent, disabled, last)
+
+
+def _gauge(name: str, help: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, help, value)
 
 
 def _config_info(version: str) -> Metric:

@@ -9,7 +9,7 @@ from relay.accounts.source_health import SourceHealth, load_health
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
-from relay.store.health import Durability, MemoryUse, read_durability, read_memory_use
+from relay.store.health import Durability, MemoryUse, check_writable, read_durability, read_memory_use
 from relay.store.keys import Keys
 from relay.store.shared_state import SharedState
 
@@ -48,6 +48,7 @@ class StoreMonitor:
         try:
             self.memory = await read_memory_use(self._client)
             if self.durability is None or time.monotonic() - self._durability_checked_at > DURABILITY_SECONDS:
+                await check_writable(self._client, self._probe_key)
                 self.durability = await read_durability(self._client, self._probe_key)
                 self._durability_checked_at = time.monotonic()
                 self.sources = await self._load_sources()

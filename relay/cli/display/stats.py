@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from relay.operations.stats import SinkStats, Stats
 from relay.store.gate import Gate
+from relay.store.outcomes import Outcomes
 from relay.timefmt import format_duration, format_time
 
 SINK_COLUMNS = (
-    *("sink", "type", "waiting", "in flight", "held", "dead", "oldest due"),
+    *("sink", "type", "waiting", "in flight", "held", "dead", "oldest due", "oldest", "failed, last hour"),
     *("attempt p50", "p99", "end to end p50", "p99", "gate"),
 )
 
@@ -17,7 +18,8 @@ def format_stats(stats: Stats) -> Iterator[str]:
     yield f"inbox: {stats.inbox[0]} waiting, {stats.inbox[1]} being routed; jobs: {stats.jobs[0]} waiting"
     for account in stats.accounts:
         yield (
-            f"look-ups in the account of {account.source}: {account.waiting} waiting, {account.in_flight} in flight; "
+            f"look-ups in the account of {account.source}: {account.waiting} waiting, {account.in_flight} in flight, "
+            f"{format_failures(account.outcomes, account.failing_since) or '0%'} failed in the last hour; "
             f"gate {format_gate(account.gate, stats.at)}"
         )
     yield ", ".join(f"{name} {rate:g}/s" for name, rate in stats.rates.items())
@@ -40,9 +42,19 @@ def sink_row(sink: SinkStats, now: int) -> tuple[object, ...]:
         state.held,
         state.dead,
         "" if state.oldest_due_ms is None else format_duration(state.oldest_due_ms),
+        "" if state.oldest_pending_ms is None else format_duration(state.oldest_pending_ms),
+        format_failures(state.outcomes, state.failing_since),
         *("" if ms is None else format_duration(ms) for ms in latencies),
         format_gate(state.gate, now),
     )
+
+
+def format_failures(outcomes: Outcomes, failing_since: int | None) -> str:
+    """Format the share of attempts that failed in the last hour, and since when nothing at all succeeds."""
+    since = f", all since {format_time(failing_since)}" if failing_since is not None else ""
+    if not outcomes.attempts:
+        return since.removeprefix(", ")
+    return f"{outcomes.share:.0%} of {outcomes.attempts}{since}"
 
 
 def format_gate(gate: Gate, now: int) -> str:

@@ -8,6 +8,8 @@ local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local BELL_MS = 5000
+local SLOT_MS, SLOTS = 300000, 12  -- what came of attempts is counted in slots, for an hour
+local FORGET_OUTCOMES_MS = 7 * 86400000  -- after the last attempt
 
 local counts = {}
 local function count(field, n)
@@ -63,6 +65,33 @@ local function update_wake(queue, not_before)
   if leased and (not at or leased < at) then at = leased end
   if at then call('ZADD', P .. 'wake', at, queue) else call('ZREM', P .. 'wake', queue) end
   return at
+end
+
+-- Removes the counts of slots that are over for an hour.
+local function remove_old_slots(record, slot)
+  for _, field in ipairs(call('HKEYS', record)) do
+    local of = tonumber(string.match(field, ':(%d+)$'))
+    if of and of <= slot - SLOTS then call('HDEL', record, field) end
+  end
+end
+
+-- Counts attempts that succeeded and that failed, of a sink or of an account's look-ups; and since when and how often in
+-- a row they have failed.
+local function count_outcomes(name, good, failed)
+  if good + failed == 0 then return end
+  local record, slot = P .. 'outcomes:' .. name, math.floor(now / SLOT_MS)
+  local new_slot = good > 0 and call('HINCRBY', record, 'good:' .. slot, good) == good
+  new_slot = failed > 0 and call('HINCRBY', record, 'failed:' .. slot, failed) == failed or new_slot
+  if new_slot then
+    remove_old_slots(record, slot)
+    call('PEXPIRE', record, FORGET_OUTCOMES_MS)
+  end
+  if good > 0 then
+    call('HDEL', record, 'since', 'row')
+  else
+    call('HSETNX', record, 'since', now)
+    call('HINCRBY', record, 'row', failed)
+  end
 end
 
 local function receipt_of(event) return string.match(event, '^[^.]*') end

@@ -3,6 +3,8 @@
 -- Places in a wire.SettlementRow.
 local ID, TOKEN, OUTCOME, STATE, REASON = 1, 2, 3, 4, 5
 local DELAY_MS, CONSUMED, GATE_MS, GATE_ROUTE, GATE_SURE, KEEPS_MARK = 6, 7, 8, 9, 10, 11
+-- Outcomes that count as failures. What was only to come later, or had nobody to go to, says nothing about a sink.
+local FAILED = {retry = true, unknown = true, rejected = true, blocked = true}
 
 -- Appends an attempt to a story: "times|outcome|json". Those in a row that cost no attempt become one entry, the last.
 local function append_attempt(id, outcome, consumed, attempt)
@@ -71,6 +73,8 @@ local function settle(request, first)
   local queue, sink = request.queue, request.sink
   local due, leased, gate = P .. 'due:' .. queue, P .. 'leased:' .. queue, read_gate(queue)
   local released, due_again, any_new = {}, {}, false  -- due_again: id -> when
+  local good, failed = 0, 0
+  local of_account = queue ~= 'sink:' .. sink  -- look-ups: one that is put off has failed
 
   local function settle_one(item, attempt)
     local id, outcome = item[ID], item[OUTCOME]
@@ -83,6 +87,7 @@ local function settle(request, first)
     any_new = true
     append_attempt(id, outcome, item[CONSUMED], attempt)
     count('attempt|' .. sink .. '|' .. outcome)
+    if outcome == 'delivered' then good = good + 1 elseif FAILED[outcome] or of_account then failed = failed + 1 end
     if holds_lease then
       write_state(sink, item, event, attempts, marked)
       update_gates(gate, item)
@@ -103,6 +108,7 @@ local function settle(request, first)
   if #released > 0 and call('ZREM', leased, unpack(released)) < #released then
     call('ZREM', due, unpack(released))  -- the lease of some ran out, and nobody has taken them since: they are due
   end
+  count_outcomes(sink, good, failed)
   local again = {}
   for id, at in pairs(due_again) do
     again[#again + 1] = at

@@ -35,6 +35,7 @@ for i, item in ipairs(req.items) do
     stale[#stale + 1] = id
   end
 end
+count_outcomes(req.queue, #req.items - #stale, 0)
 update_wake(req.queue)
 local with_work = {}
 for queue in pairs(queues) do

@@ -4,7 +4,7 @@ import pytest
 
 from relay.errors import StoreUnavailable
 from relay.store.connect import connect
-from relay.store.health import Durability, MemoryUse, read_durability, read_memory_use
+from relay.store.health import Durability, MemoryUse, check_writable, read_durability, read_memory_use
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_replica_is_no_store(run, server, start_server, client_of):
 
 def test_the_probe_leaves_nothing_behind_for_long(run, store):
     key = store.keys.probe
-    run(read_durability(store.client, key))
+    run(check_writable(store.client, key))
     assert 0 < run(store.client.pttl(key)) <= 60_000
 
 
@@ -86,6 +86,14 @@ def test_room_is_read_from_the_server(run, start_server, client_of):
     assert seen.limit == 50 * 1024 * 1024
     assert 0 < seen.used < seen.limit
     assert not seen.full
+
+
+def test_a_store_that_is_full_takes_no_writes_and_still_says_what_it_survives(run, start_server, client_of):
+    client = client_of(start_server("--maxmemory", "1"))
+    with pytest.raises(StoreUnavailable, match="maxmemory"):
+        run(check_writable(client, "{relay}:probe"))
+    assert run(read_durability(client, "{relay}:probe")).grade == "fsync"
+    assert run(read_memory_use(client)).full
 
 
 def test_a_store_that_is_away_is_said_to_be_away(run, tmp_path):

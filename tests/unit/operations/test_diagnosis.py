@@ -3,11 +3,15 @@
 import pytest
 
 from relay.accounts.source_health import SourceHealth
-from relay.operations.diagnosis import diagnose_sinks, diagnose_sources, diagnose_store
-from relay.operations.examination import Examination
+from relay.operations.doctor import diagnose
+from relay.operations.examination import STORE, WRITES, Examination
+from relay.operations.sink_diagnosis import FAILING_MS, diagnose_accounts, diagnose_sinks
+from relay.operations.source_diagnosis import diagnose_sources
+from relay.operations.store_diagnosis import diagnose_broker, diagnose_store
 from relay.store.gate import Gate
 from relay.store.health import Durability, MemoryUse
-from relay.store.queues import SinkState
+from relay.store.outcomes import Outcomes
+from relay.store.queues import AccountState, SinkState
 
 HOUR = 3_600_000
 
@@ -20,9 +24,8 @@ GOOD = {
     "durability": durability(),
     "memory": MemoryUse(used=10, limit=1000),
     "clock_skew_ms": 0,
-    "oldest_unrouted_ms": None,
-    "sinks": (),
-    "sources": {},
+    "workers": 2,
+    "inbox": 0,
     "now": HOUR,
 }
 
@@ -49,6 +52,11 @@ def test_a_store_without_a_problem_is_good_in_everything():
         ({"memory": MemoryUse(used=900, limit=0)}, "headroom", "warning"),
         ({"clock_skew_ms": -5000}, "clock", "warning"),
         ({"oldest_unrouted_ms": 2 * HOUR}, "workers", "bad"),
+        ({"workers": 0}, "workers", "warning"),
+        ({"workers": 0, "inbox": 1}, "workers", "bad"),
+        ({"workers": 0, "sinks": [SinkState(name="books", type="http", waiting=1)]}, "workers", "bad"),
+        ({"failures": {WRITES: "OOM"}}, "writes", "bad"),
+        ({"failures": {"sinks": "no answer"}}, "sinks", "bad"),
     ],
 )
 def test_each_problem_of_the_store_is_found_with_a_remedy(what, about, grade):
@@ -56,6 +64,22 @@ def test_each_problem_of_the_store_is_found_with_a_remedy(what, about, grade):
     assert (problem.about, problem.grade) == (about, grade)
     assert problem.means
     assert problem.advice
+
+
+def test_of_a_store_that_is_away_nothing_else_is_said():
+    away = Examination(now=None, failures={STORE: "refused"})
+    assert [(one.about, one.grade) for one in diagnose(away, set())] == [("store", "bad")]
+
+
+@pytest.mark.parametrize(("failure", "grade"), [(None, "good"), ("refused", "bad")])
+def test_a_broker_that_cannot_be_used_is_bad(failure, grade):
+    assert diagnose_broker(failure).grade == grade
+
+
+def failing(row: int = 3, for_ms: int = FAILING_MS, *, lately: bool = True) -> Outcomes:
+    """Make the outcomes of a sink of which every attempt has failed for so long."""
+    attempts = row if lately else 0
+    return Outcomes(attempts=attempts, failed=attempts, row=row, row_since=HOUR - for_ms)
 
 
 @pytest.mark.parametrize(
@@ -69,17 +93,56 @@ def test_each_problem_of_the_store_is_found_with_a_remedy(what, about, grade):
         (SinkState(name="books", type="http", gate=Gate(until=2 * HOUR, reason="401")), ["bad"]),
         (SinkState(name="books", type="http", gate=Gate(until=1)), ["good"]),
         (SinkState(name="books", type="http", held=1, dead=2), ["warning", "warning"]),
+        (SinkState(name="sub-7", type="subscriber", dead=2), ["good"]),
+        (SinkState(name="books", type="http", waiting=9, oldest_due_ms=299_999), ["good"]),
+        (SinkState(name="books", type="http", waiting=9, oldest_due_ms=300_001), ["warning"]),
+        (SinkState(name="books", type="http", waiting=9, outcomes=failing()), ["bad"]),
+        (SinkState(name="books", type="http", waiting=9, outcomes=failing(row=2)), ["good"]),
+        (SinkState(name="books", type="http", waiting=9, outcomes=failing(for_ms=FAILING_MS - 1)), ["good"]),
+        (SinkState(name="books", type="http", waiting=0, outcomes=failing(lately=False)), ["good"]),
+        (SinkState(name="books", type="http", waiting=9, outcomes=failing(lately=False)), ["bad"]),
+        (SinkState(name="sub-7", type="subscriber", waiting=9, outcomes=failing()), ["warning"]),
+        (SinkState(name="books", type="http", outcomes=Outcomes(attempts=10, failed=2)), ["warning"]),
+        (SinkState(name="books", type="http", outcomes=Outcomes(attempts=9, failed=8)), ["good"]),
+        (SinkState(name="books", type="http", outcomes=Outcomes(attempts=1000, failed=199)), ["good"]),
     ],
 )
 def test_a_sink_that_is_closed_unknown_or_has_deliveries_for_a_person_is_found(sink, grades):
-    diagnoses = diagnose_sinks(examination(sinks=[sink]), {"books"})
+    diagnoses = diagnose_sinks([sink], {"books"}, HOUR)
     assert [diagnosis.grade for diagnosis in diagnoses] == grades
 
 
 def test_a_paused_subscriber_comes_with_the_command_that_enables_it():
     paused = SinkState(name="sub-7", type="subscriber", gate=Gate(paused=True, reason="410"))
-    (diagnosis,) = diagnose_sinks(examination(sinks=[paused]), {})
+    (diagnosis,) = diagnose_sinks([paused], set(), HOUR)
     assert (diagnosis.found, diagnosis.advice) == ("paused: 410", "relay subscriptions enable 7")
+
+
+def test_without_a_configuration_no_sink_is_an_orphan():
+    (diagnosis,) = diagnose_sinks([SinkState(name="gone", type="http", waiting=2)], None, HOUR)
+    assert diagnosis.grade == "good"
+
+
+def test_a_sink_that_fails_is_told_with_the_share_since_when_and_the_oldest():
+    sink = SinkState(name="books", type="http", waiting=3000, oldest_pending_ms=7_200_000, outcomes=failing(row=6000))
+    (diagnosis,) = diagnose_sinks([sink], {"books"}, HOUR)
+    assert "(1m 0s): 100% of 6000 attempts failed in the last hour" in diagnosis.found
+    assert diagnosis.found.endswith("3000 wait, the oldest for 2h 0m")
+
+
+@pytest.mark.parametrize(
+    ("account", "grade"),
+    [
+        (AccountState(source="acme", waiting=300), "good"),
+        (AccountState(source="acme", waiting=300, oldest_due_ms=300_001), "bad"),
+        (AccountState(source="acme", waiting=300, gate=Gate(until=2 * HOUR, reason="401")), "bad"),
+        (AccountState(source="acme", waiting=300, outcomes=failing()), "bad"),
+        (AccountState(source="acme", waiting=300, outcomes=failing(row=1)), "good"),
+    ],
+)
+def test_an_account_in_which_nothing_is_looked_up_is_found(account, grade):
+    (diagnosis,) = diagnose_accounts([account], HOUR)
+    assert diagnosis.grade == grade
 
 
 def health(**changes) -> SourceHealth:

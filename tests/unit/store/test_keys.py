@@ -13,6 +13,7 @@ FIELDS = {
     "d:": keys.DeliveryField,
     "j:": keys.JobField,
     "gate:": keys.GateField,
+    "outcomes:": keys.OutcomeField,
     "subscriptions": keys.SubscriptionsField,
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed

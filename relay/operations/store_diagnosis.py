@@ -1,0 +1,114 @@
+"""Diagnose the store, Celery's broker, and whether workers keep up. Pure."""
+
+from collections.abc import Iterator
+
+from relay.operations.diagnosis import Diagnosis
+from relay.operations.examination import STORE, WRITES, Examination
+from relay.store.health import Durability, MemoryUse
+from relay.timefmt import format_duration
+
+SKEW_MS = 2_000
+LATE_MS = 60_000
+
+
+def diagnose_store(examination: Examination) -> Iterator[Diagnosis]:
+    """Diagnose what the store survives, how full it is, its clock, and whether workers keep up."""
+    failures = examination.failures
+    if (reason := failures.get(STORE)) is not None:
+        yield _unreachable(reason)
+        return
+    if (reason := failures.get(WRITES)) is not None:
+        yield _refuses_writes(reason)
+    if examination.durability is not None:
+        yield _diagnose_durability(examination.durability)
+        yield _diagnose_eviction(examination.durability.policy)
+    if examination.memory is not None:
+        yield _diagnose_memory(examination.memory)
+    yield _diagnose_clock(examination.clock_skew_ms)
+    if examination.workers is not None:
+        yield _diagnose_workers(examination, examination.workers)
+    yield from (_unread(what, reason) for what, reason in failures.items() if what != WRITES)
+
+
+def diagnose_broker(failure: str | None) -> Diagnosis:
+    """Diagnose Celery's broker, of which `failure` says why it cannot be used."""
+    if failure is None:
+        return Diagnosis(about="broker", grade="good", found="it takes messages")
+    means = "a worker that starts now does not begin; those that run go on, up to half a second later"
+    advice = "is CELERY_BROKER_URL right (by default it is REDIS_URL), and does that server run and take writes?"
+    return Diagnosis(about="broker", grade="bad", found=failure, means=means, advice=advice)
+
+
+def _unreachable(reason: str) -> Diagnosis:
+    means = "hooks are answered 503, nothing is delivered, and nothing below the store can be examined"
+    advice = "is REDIS_URL right, and does the store run?"
+    return Diagnosis(about="store", grade="bad", found=reason, means=means, advice=advice)
+
+
+def _refuses_writes(reason: str) -> Diagnosis:
+    means = "new hooks are answered 503"
+    return Diagnosis(about="writes", grade="bad", found=reason, means=means, advice="remove the cause that it names")
+
+
+def _unread(what: str, reason: str) -> Diagnosis:
+    means = f"the {what} could not be examined"
+    return Diagnosis(about=what, grade="bad", found=reason, means=means, advice="remove the cause that it names")
+
+
+def _diagnose_durability(durability: Durability) -> Diagnosis:
+    about = "what the store survives"
+    if durability.grade == "fsync":
+        found = f"{durability}: every write is on disk before it is confirmed"
+        return Diagnosis(about=about, grade="good", found=found)
+    if durability.grade == "everysec":
+        means = "a crash of its machine may lose the last second of what was acknowledged to amoCRM"
+        advice = "set appendfsync always; with RELAY_DURABILITY=strict the relay refuses this store"
+        return Diagnosis(about=about, grade="warning", found=str(durability), means=means, advice=advice)
+    means = "a restart of the store loses everything that is not delivered yet"
+    advice = "set appendonly yes and appendfsync always"
+    return Diagnosis(about=about, grade="bad", found=str(durability), means=means, advice=advice)
+
+
+def _diagnose_eviction(policy: str) -> Diagnosis:
+    if policy in ("noeviction", "unknown"):
+        return Diagnosis(about="eviction", grade="good", found=policy)
+    means = "a full store deletes keys, and hooks with them, without a word"
+    return Diagnosis(about="eviction", grade="bad", found=policy, means=means, advice="set maxmemory-policy noeviction")
+
+
+def _diagnose_memory(memory: MemoryUse) -> Diagnosis:
+    about, used = "headroom", f"{memory.used / 2**20:.0f} MiB used"
+    if not memory.limit:
+        means = "it grows until its machine has no memory left, and is then killed"
+        return Diagnosis(about=about, grade="warning", found=f"{used}, no limit", means=means, advice="set maxmemory")
+    found = f"{used} of {memory.limit / 2**20:.0f} MiB"
+    if memory.full:
+        means = "new hooks are answered 503 until there is room again"
+        advice = "give it more memory, or keep less: retention, dead letters"
+        return Diagnosis(about=about, grade="bad", found=found, means=means, advice=advice)
+    return Diagnosis(about=about, grade="good", found=found)
+
+
+def _diagnose_clock(skew_ms: int) -> Diagnosis:
+    if abs(skew_ms) <= SKEW_MS:
+        return Diagnosis(about="clock", grade="good", found="the store's and this machine's agree")
+    direction = "ahead of" if skew_ms > 0 else "behind"
+    found = f"the store's is {format_duration(abs(skew_ms))} {direction} this machine's"
+    means = "times in lists and logs do not fit together; deliveries go by the store's clock alone"
+    return Diagnosis(about="clock", grade="warning", found=found, means=means, advice="run NTP on both machines")
+
+
+def _diagnose_workers(examination: Examination, workers: int) -> Diagnosis:
+    about, pending, oldest_ms = "workers", examination.pending, examination.oldest_unrouted_ms
+    if workers == 0 and pending:
+        found = f"none runs; hooks and deliveries that wait: {pending}"
+        means = "hooks are stored, and nothing is routed or delivered"
+        return Diagnosis(about=about, grade="bad", found=found, means=means, advice="start relay worker")
+    if workers == 0:
+        means = "hooks will be stored, and nothing will be routed or delivered"
+        return Diagnosis(about=about, grade="warning", found="none runs", means=means, advice="start relay worker")
+    if oldest_ms is not None and oldest_ms > LATE_MS:
+        found = f"the oldest hook has waited for {format_duration(oldest_ms)}"
+        means = "hooks are stored and not routed in time: all workers are busy"
+        return Diagnosis(about=about, grade="bad", found=found, means=means, advice="start more of relay worker")
+    return Diagnosis(about=about, grade="good", found=f"{workers} at work, no hook waits for long")
