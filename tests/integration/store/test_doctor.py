@@ -75,11 +75,17 @@ def on(monkeypatch, tmp_path):
     return make
 
 
+def see(run, store, worker: str, after_ms: int) -> None:
+    """Let a worker have been seen so long after now."""
+    run(store.see_worker(worker))
+    run(store.client.zincrby(store.keys.workers, after_ms, worker))
+
+
 @pytest.fixture
 def doctor(on, server, namespace, run, store) -> Doctor:
     """Return the doctor of a relay with a sink and a worker."""
     run(store.register_sinks({"books": "http"}))
-    run(store.see_worker("w1"))
+    see(run, store, "w1", HOUR_MS)  # as long as the test takes
     return on(server.url, namespace)
 
 
@@ -216,7 +222,7 @@ def test_no_worker_and_work_waiting_is_bad_at_once(doctor, run, store, given, sc
 
 def test_a_worker_that_was_killed_is_no_worker_soon(doctor, run, store, given):
     given.accepted()
-    run(store.client.zincrby(store.keys.workers, -6000, "w1"))
+    see(run, store, "w1", -6000)
     assert doctor.alarms() == [("workers", "bad")]
 
 

@@ -28,7 +28,7 @@ def pending(run, reader):
 
     def find(**filters):
         filters = {"state": DeliveryState.PENDING, "limit": 2 * STUCK, **filters}
-        return run(find_deliveries(reader, EventFilter(**filters)))
+        return run(find_deliveries(reader, EventFilter(**filters))).items
 
     return find
 
