@@ -1,6 +1,7 @@
 """What `relay up` keeps running: the store, web processes with a spare one, workers."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +47,8 @@ class Formation:
         self._standby = WebStandby(self._spawn_spare)
         self._web: Sequence[Slot] = ()
         self._workers: Sequence[Slot] = ()
-        self._surplus: Sequence[ChildProcess] = ()  # of those that were handed over
+        self._outdated: Sequence[Slot] = ()  # what was handed over: the program before has started it
+        self._surplus: Sequence[ChildProcess] = ()  # and is more than there are to be
         self._keepers: list[asyncio.Task[None]] = []
 
     async def start(self, before_work: Callable[[], Awaitable[None]], handover: Handover | None = None) -> None:
@@ -61,6 +63,7 @@ class Formation:
         await before_work()
         self._web = _slots("web", self._options.web, self._start_web, web)
         self._workers = _slots("worker", self._options.workers, self._start_worker, workers)
+        self._outdated = [slot for slot in (*self._web, *self._workers) if slot.current is not None]
         self._surplus = [*web[self._options.web :], *workers[self._options.workers :]]
         self._keep(*(slot.keep() for slot in (*self._web, *self._workers)))
 
@@ -111,8 +114,11 @@ class Formation:
                 keeper.result()
 
     async def replace_all(self) -> None:
-        """Replace web and workers one by one, the store not. Raises RelayError where a new one is not ready."""
-        for slot in (*self._web, *self._workers):
+        """Replace the web processes and workers that were handed over, one by one.
+
+        Raises RelayError where a new one is not ready.
+        """
+        for slot in self._outdated:
             await slot.replace()
         for process in self._surplus:
             await process.end(GRACE_SECONDS)
@@ -121,11 +127,11 @@ class Formation:
         """Stop keeping the processes, and return what the next program needs to do it."""
         await self._stop_keeping()
         await self._standby.end()
-        return Handover(
-            listening=self._listening.fileno(),
-            lock=self._children.lock,
+        return Handover(  # copies of the files: the objects that have them open end before this program does
+            listening=os.dup(self._listening.fileno()),
+            lock=os.dup(self._children.lock),
             guard_pid=self._children.guard.pid,
-            guard_pipe=self._children.guard.fileno(),
+            guard_pipe=os.dup(self._children.guard.fileno()),
             store_pid=next(iter(self._children.pids("store")), None),
             store_url=self._options.environ["REDIS_URL"],
             web=self._children.pids("web"),

@@ -1,0 +1,42 @@
+"""`relay up --reload`: what is installed now replaces what runs, and no hook notices."""
+
+from pathlib import Path
+
+from relay import __version__
+from tests.e2e.test_up import CHILDREN, stored_ids, web_pids
+from tests.e2e.up_harness import CONFIG, Load, alive, kill, running_up
+
+
+def test_a_reload_under_load_replaces_web_and_workers_and_costs_no_hook(tmp_path: Path) -> None:
+    with running_up(tmp_path) as up, Load(up.port) as load:
+        web_pids(up)
+        replaced = [pid for name in ("web", "worker", "guard") for pid in up.children(CHILDREN[name])]
+        stores = up.children(CHILDREN["store"])
+        (tmp_path / ".env").write_text("RELAY_WORKERS=2\n")  # it reads this anew, too
+        printed = up.run("up", "--reload")
+        assert printed == f"relay {__version__} has replaced web and workers; the store went on\n"
+        assert not any(alive(pid) for pid in replaced)
+        assert up.children(CHILDREN["store"]) == stores
+        assert len(up.children(CHILDREN["worker"])) == 2
+        load.wait_for(20)
+        assert set(load.ends) == {"202"}, load.ends
+        kill(web_pids(up)[0])  # the next program watches what it has started, and listens as before
+        load.wait_for(20)
+        assert set(load.ends) <= {"202", "reset"}, load.ends
+    assert load.acknowledged <= stored_ids(tmp_path)
+
+
+def test_what_would_not_start_replaces_nothing(tmp_path: Path) -> None:
+    with running_up(tmp_path) as up:
+        web_pids(up)
+        before = up.children("")
+        (tmp_path / "config" / "relay.yaml").write_text(CONFIG.replace("to: out", "to: nowhere"))
+        printed = up.run("up", "--reload", status=1)
+        assert printed.startswith("not reloaded, the processes before go on:\nconfig/relay.yaml:7:")
+        assert up.children("") == before
+
+
+def test_where_none_runs_there_is_nothing_to_reload(tmp_path: Path) -> None:
+    with running_up(tmp_path) as up:
+        up.end()
+        assert "no `relay up` is ready in " in up.run("up", "--reload", status=1)
