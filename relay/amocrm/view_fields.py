@@ -28,6 +28,9 @@ _SENT_FIELDS = {
     "event": "name id source entity action entity_id receipt_id received_at",
     "account": "id subdomain",
 }
+_NUMBERS = """id status_id old_status_id pipeline_id old_pipeline_id responsible_user_id old_responsible_user_id
+    account_id created_user_id modified_user_id created_by modified_by main_user main_user_id element_id element_type
+    entity_id linked_company_id price next_price action_close created_at updated_at"""
 _WITH_CUSTOM = frozenset({"lead", "contact", "company", "customer", "entity"})
 
 
@@ -38,3 +41,6 @@ def _fields_of_view(view: str) -> frozenset[str]:
 
 VIEW_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType({view: _fields_of_view(view) for view in _SENT_FIELDS})
 """The known fields of each view, sent or friendly. `entity` is open: it has all that the hook carries, known or not."""
+
+NUMBER_FIELDS: frozenset[str] = frozenset(_NUMBERS.split())
+"""The fields that always hold a number, of every view but `entity`: chats and unsorted have ids that are texts."""

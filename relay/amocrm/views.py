@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from relay.amocrm.custom_fields import CustomFields, list_items, values_by_code
 from relay.amocrm.event_names import EVENTS
@@ -130,9 +131,19 @@ def _first_text_of(*fields: str) -> _FieldReader:
     return lambda data: next((text for field in fields if isinstance(text := data.get(field), str)), None)
 
 
+class _ResultText(str):
+    """The text of a task's result: `task.result`, and as amoCRM writes it `task.result.text`."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> str:
+        return str(self) if key == "text" else super().__getitem__(key)
+
+
 def _result_text(data: _Data) -> object:
     result = data.get("result")
-    return result.get("text") if isinstance(result, dict) else result
+    text = result.get("text") if isinstance(result, dict) else result
+    return _ResultText(text) if isinstance(text, str) else text
 
 
 _ELEMENTS = {"1": "contact", "2": "lead", "3": "company"}

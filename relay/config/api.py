@@ -14,6 +14,9 @@ from relay.model import Limit
 
 _HEADER_VALUE = re.compile(r"[!-~]{1,8192}")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_ACCOUNT_ADDRESS = re.compile(
+    r"(?:https?://)?([a-z0-9-]{1,63})\.(?:amocrm\.(?:ru|com)|kommo\.com)(?:[/?#].*)?", re.ASCII
+)
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -73,6 +76,12 @@ class AccountApi:
     url: str
     credentials: SecretStr | OAuthSettings
     limit: Limit
+
+
+def subdomain_of(text: str) -> str | None:
+    """Return the subdomain in an account's address, such as acme.amocrm.ru or https://acme.kommo.com/, else None."""
+    found = _ACCOUNT_ADDRESS.fullmatch(text.strip().lower())
+    return found[1] if found else None
 
 
 def make_account_api(source: str, settings: ApiSettings, subdomain: str) -> AccountApi:

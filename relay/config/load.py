@@ -6,6 +6,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 
 from relay.config.account_names import AccountNames
+from relay.config.address_checks import check_addresses, hide_in_addresses
 from relay.config.api import make_account_api
 from relay.config.api_users import build_api_users
 from relay.config.config import Config, Source
@@ -87,7 +88,11 @@ def _read_document(
     substitution = substitute_variables(document, environ, findings)
     report = Report(document, findings, substitution.from_environment, substitution.unset)
     sections = read_sections(substitution.value, report, sink_types)
+    check_addresses(document, report)
+    hide_in_addresses(sections.sinks, substitution.hidden)
     for path, secret in sections.secrets():
+        if path in substitution.unset:
+            continue
         findings.add_secrets([secret.get_secret_value()])
         if problem := line_break_in_secret(secret.get_secret_value()):
             report.error(path, f"{key_of(path)} {problem}")

@@ -13,6 +13,7 @@ from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.amocrm.views import main_view
 from relay.config.account_names import NOBODY, AccountNames, NameIndex, merge_names
 from relay.config.findings import format_value
+from relay.config.known_answers import known_status
 from relay.config.report import Report
 from relay.config.schema import RouteSettings
 from relay.config.suggestions import did_you_mean
@@ -129,21 +130,23 @@ class _Resolver:
 
     def _id_of_name(self, kind: str, name: str, path: YamlPath, index: NameIndex | None) -> str:
         if index is None:
+            status = known_status(name) if kind == "status" else None
             self.report.error(
                 path,
                 f"the names of {self.source} are not known: run `relay names {self.source}`, "
-                f"or write {_ID_FIELDS[kind]}",
+                f"or write {_ID_FIELDS[kind]}{f': {status[0]}' if status else ''}",
             )
-            return name
+            return NOBODY
         ids = index.ids_of(name)
         if not ids:
-            suggestion = did_you_mean(name, index.by_name)
+            status = known_status(name) if kind == "status" else None
+            suggestion = f"{status[1]} is {status[0]}" if status else did_you_mean(name, index.by_name)
             self.report.error(path, f"{self._unknown(kind, format_value(name))}, {suggestion}")
         elif len(ids) > 1:
             listed = ", ".join(index.describe(id) for id in sorted(ids))
             advice = "write pipeline: beside it, or the number" if kind == "status" else "write the number"
             self.report.error(path, f"{kind} {format_value(name)} has several ids in {self.source}: {listed}: {advice}")
-        return min(ids, default=name)
+        return min(ids, default=NOBODY)
 
     def _pipelines(self, tree: Mapping[Any, Any]) -> frozenset[str]:
         """Return the ids of the pipelines that a mapping compares with directly."""

@@ -7,7 +7,9 @@ from relay.amocrm.people import FETCHABLE
 from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.amocrm.views import main_view
 from relay.config.account_names import AccountNames
+from relay.config.condition_values import check_values
 from relay.config.content import RouteContent
+from relay.config.content_checks import check_content, report_unmarked
 from relay.config.name_resolution import resolve_names
 from relay.config.report import Report
 from relay.config.route_checks import check_references
@@ -29,8 +31,11 @@ def compile_routes(
 ) -> tuple[Route, ...]:
     """Compile every route. Where errors are reported, what is returned must not be used."""
     _check_repeated_names(sections.routes, report)
+    for name, template in sections.templates.items():
+        report_unmarked(template, ("templates", name), report)
     compiled = []
     for at, written in sections.routes.items():
+        check_content(("routes", at), written, sections, sink_types, report)
         for route in resolve_names(at, written, sections.source_names, names, report):
             path: YamlPath = ("routes", at)
             check_references(path, route, sections, sink_types, report)
@@ -104,6 +109,9 @@ class _RouteCompiler:
         return not missing
 
     def _compile_condition(self, tree: object) -> Condition | None:
+        if _OPEN_VIEW not in self._views:
+            for path, message in check_values(tree):
+                self._report.error((*self._path, *path), message)
         try:
             condition = compile_condition(tree, fetched=self._fetched)
         except ConditionErrors as found:

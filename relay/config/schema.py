@@ -16,13 +16,15 @@ from pydantic import (
     model_validator,
 )
 
-from relay.config.api import ApiSettings, make_account_api
+from relay.config.api import ApiSettings, make_account_api, subdomain_of
+from relay.config.findings import format_value
 from relay.config.scalars import Duration, IdText, NameList, Size, Timezone, TrustedHost, one_or_many
 from relay.config.section import Section
 from relay.config.sink import SinkSettings, Timeout
 from relay.durations import parse_duration
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_DIGITS = re.compile(r"[0-9]{1,20}")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,256}")
 
 
@@ -40,6 +42,9 @@ class SinkType(Protocol):
     @property
     def takes_all_keys(self) -> bool:
         """Return whether a route may also give it the keys of every other type."""
+
+    def check_constant(self, key: str, value: object) -> str | None:
+        """Return why the value of a content key must not be the same for every event; None where it may."""
 
     @property
     def exclusive_keys(self) -> Sequence[Set[str]]:
@@ -70,11 +75,36 @@ HookTokens: TypeAlias = Annotated[
 ]
 
 
+def _check_user_id(id: str) -> str:
+    if id and not _DIGITS.fullmatch(id):
+        raise ValueError(
+            f"{format_value(id)} is no user's id: write the number that `relay names` shows, such as 504141"
+        )
+    return id
+
+
+def _check_account_id(id: str) -> str:
+    if not id or _DIGITS.fullmatch(id):
+        return id
+    subdomain = subdomain_of(id)
+    advice = (
+        f"write subdomain: {subdomain}" if subdomain else "amoCRM shows it in the account's settings, or leave it out"
+    )
+    raise ValueError(f"{format_value(id)} is no account's id, which is a number such as 7039099: {advice}")
+
+
+def _check_subdomain(text: str) -> str:
+    subdomain = subdomain_of(text)
+    if subdomain and subdomain != text:
+        raise ValueError(f"{format_value(text)} is more than the subdomain: write subdomain: {subdomain}")
+    return text
+
+
 class AccountSettings(Section):
     """The amoCRM account of a source. Hooks of another account are kept, marked refused, and not routed."""
 
-    subdomain: str = ""
-    id: IdText = ""
+    subdomain: Annotated[str, AfterValidator(_check_subdomain)] = ""
+    id: Annotated[IdText, AfterValidator(_check_account_id)] = ""
 
 
 class SourceSettings(Section):
@@ -85,7 +115,9 @@ class SourceSettings(Section):
         description="The secret part of the hook's address; while it is rotated a list: the new one, then the old one"
     )
     account: AccountSettings = Field(default_factory=AccountSettings)
-    ignore_users: frozenset[IdText] = Field(frozenset(), description="Whose changes are not routed: breaks echo loops")
+    ignore_users: frozenset[Annotated[IdText, AfterValidator(_check_user_id)]] = Field(
+        frozenset(), description="Whose changes are not routed: breaks echo loops"
+    )
     timezone: Timezone = "UTC"
     api: ApiSettings | None = Field(None, description="The account's own API: for connect, names, fetch and catch-up")
 

@@ -1,8 +1,9 @@
 """The settings that every sink has, whatever its type. The settings of each type inherit from them."""
 
+from collections.abc import Iterable
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from relay.config.scalars import Duration, Rate
 from relay.config.section import Section
@@ -24,6 +25,8 @@ Timeout: TypeAlias = Annotated[Duration, AfterValidator(_check_timeout)]
 
 class SinkSettings(Section):
     """The settings that all sinks have. Durations are in milliseconds."""
+
+    _address_secrets: tuple[str, ...] = PrivateAttr(())
 
     type: str
     rate: Rate | None = None
@@ -49,6 +52,20 @@ class SinkSettings(Section):
                 "on_unknown: lookup is not possible, this sink has nothing to look at: write hold or retry"
             )
         return self
+
+    @property
+    def uses_source_timezone(self) -> bool:
+        """Return whether its hours are in the source's time zone, unless a route says another."""
+        return False
+
+    @property
+    def address_secrets(self) -> tuple[str, ...]:
+        """Return what must not be shown of the addresses: what came from the environment into their paths."""
+        return self._address_secrets
+
+    def hide_in_addresses(self, values: Iterable[str]) -> None:
+        """Add to what must not be shown of the addresses. For whoever reads the file."""
+        self._address_secrets = (*self._address_secrets, *filter(None, values))
 
     @property
     def looks_up(self) -> bool:

@@ -77,6 +77,9 @@ def _message(kind: str, detail: Mapping[str, Any]) -> str:
         return str(detail["ctx"]["error"])
     if kind == "literal_error":
         return _literal_message(value, detail["ctx"]["expected"])
+    if kind == "string_type" and isinstance(value, dict) and len(value) == 1 and None in value.values():
+        expression = next(iter(value))
+        return f'{{ {expression} }} without quotes is read as a mapping: write "{{{{ {expression} }}}}"'
     message = _MESSAGES.get(kind) or str(detail["msg"]).replace("Input should", "must")
     return message + (": quote it" if kind == "string_type" and isinstance(value, int | float) else "")
 

@@ -1,14 +1,20 @@
 """Substitute `${NAME}` and `${NAME:-default}` in the texts of a configuration file. `$${` is a literal `${`."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
+from relay.config.addresses import ends_behind_host, secret_parts
 from relay.config.findings import Findings
+from relay.config.foreign_variables import variable_meant
 from relay.config.line_ends import outer_line_break
 from relay.config.yaml import Document, Plain
 from relay.errors import YamlPath
 
+_SETTINGS = frozenset({("sources",), ("sinks",), ("api_users",)})  # whose texts are no templates
+_NO_NAME = (
+    "${ starts a variable: write ${NAME} or ${NAME:-default}, or $${ for the characters; a field is {{ lead.name }}"
+)
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?\}|\$\{")
 
 
@@ -20,6 +26,7 @@ class Substitution:
     from_environment: Mapping[YamlPath, str]  # texts that hold values of the environment: never shown
     unset: Set[YamlPath]  # texts that name a variable which is not set
     defaulted: Mapping[YamlPath, str]  # the name of the variable that was not set, so that its default is used
+    hidden: Mapping[YamlPath, Sequence[str]]  # of addresses: what came from the environment behind the host
 
 
 def substitute_variables(document: Document, environ: Mapping[str, str], findings: Findings) -> Substitution:
@@ -31,7 +38,14 @@ def substitute_variables(document: Document, environ: Mapping[str, str], finding
     """
     substituter = _Substituter(document, environ, findings)
     value = substituter.substitute(document.value, ())
-    return Substitution(value, substituter.from_environment, substituter.unset, substituter.defaulted)
+    return Substitution(
+        value, substituter.from_environment, substituter.unset, substituter.defaulted, substituter.hidden
+    )
+
+
+def without_variables(text: str) -> str:
+    """Return a text of the file without its variables: what is written out in it."""
+    return _REFERENCE.sub("", text)
 
 
 @dataclass
@@ -42,20 +56,34 @@ class _Substituter:
     from_environment: dict[YamlPath, str] = field(default_factory=dict)
     unset: set[YamlPath] = field(default_factory=set)
     defaulted: dict[YamlPath, str] = field(default_factory=dict)
+    hidden: dict[YamlPath, list[str]] = field(default_factory=dict)
 
     def substitute(self, value: Plain, path: YamlPath) -> Plain:
         if isinstance(value, dict):
             return {key: self.substitute(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self.substitute(item, (*path, index)) for index, item in enumerate(value)]
-        if isinstance(value, str) and "${" in value:
+        if isinstance(value, str):
             return self._substitute_text(value, path)
         return value
 
     def _substitute_text(self, text: str, path: YamlPath) -> str:
-        substituted = _REFERENCE.sub(lambda reference: self._value_of(reference, path), text)
+        if meant := variable_meant(_REFERENCE.sub(" ", text), anywhere=path[:1] in _SETTINGS):
+            self.unset.add(path)
+            self._error(path, f"{meant[0]} is not read as a variable: write {meant[1]}")
+        if "${" not in text:
+            return text
+        substituted, at = "", 0
+        for reference in _REFERENCE.finditer(text):
+            substituted += text[at : reference.start()]
+            value, at = self._value_of(reference, path), reference.end()
+            if ends_behind_host(substituted) and reference["name"] in self.environ:
+                self.hidden.setdefault(path, []).append(value)
+            substituted += value
+        substituted += text[at:]
         if path in self.from_environment:
             self.from_environment[path] = substituted
+            self.hidden.setdefault(path, []).extend(secret_parts(substituted))
         return substituted
 
     def _value_of(self, reference: re.Match[str], path: YamlPath) -> str:
@@ -63,7 +91,8 @@ class _Substituter:
             return "${"
         name, default = reference["name"], reference["default"]
         if name is None:
-            self._error(path, "${ starts a variable: write ${NAME} or ${NAME:-default}, or $${ for the characters")
+            self.unset.add(path)
+            self._error(path, _NO_NAME)
             return ""
         value = self.environ.get(name)
         if default is not None and not value:

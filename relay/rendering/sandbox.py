@@ -155,7 +155,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Allow the methods listed above, and what is not private of a view."""
         if attr.startswith("_"):
             return False
-        methods = _ALLOWED_METHODS.get(type(obj))
+        methods = _ALLOWED_METHODS.get(str if isinstance(obj, str) else type(obj))
         if methods is not None:
             return attr in methods
         # A view has texts, lists and mappings; Jinja checks anything else.

@@ -38,10 +38,13 @@ def parse_number(value: object) -> Decimal | None:
 def _scalar_operand(value: object) -> Scalar:
     """Return a text or number of the YAML. Raises OperandError."""
     if isinstance(value, bool):
-        raise OperandError(f"{str(value).lower()} is a truth value: quote it, or use exists")
+        written = '"1" for true, "0" for false'
+        raise OperandError(f"amoCRM never sends {str(value).lower()}: write {written}, or exists: {str(value).lower()}")
     if isinstance(value, int | float):
         return _yaml_number(value)
     if isinstance(value, str):
+        if "{{" in value:
+            raise OperandError("{{ … }} is no template here: a condition compares with what is written")
         if value:
             return value
         raise OperandError("an empty text does not exist: write exists: false (or exists: true for its opposite)")

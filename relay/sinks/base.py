@@ -6,6 +6,7 @@ from typing import ClassVar, Final, TypeAlias
 
 import msgspec
 
+from relay.config.findings import format_value
 from relay.config.sink import SinkSettings
 from relay.model import Decision, Delivery, Json, Outcome, Record, Result
 from relay.retrying import decide
@@ -49,6 +50,9 @@ class Sink(ABC):
     batch_from: int = 2
     """How many deliveries must wait before they are sent in one call."""
 
+    varying_keys: ClassVar[Mapping[str, str]] = {}
+    """Content keys, such as `fields.email`, that must differ from event to event -> what follows where they do not."""
+
     def __init__(self, name: str, settings: SinkSettings) -> None:
         self.name = name
         self.policy = msgspec.structs.replace(settings.policy, lookup_after_ms=self.lookup_after_ms)
@@ -56,6 +60,13 @@ class Sink(ABC):
         self.limits = settings.limits(name)
         self.concurrency = settings.concurrency
         self.timeout_ms = settings.timeout
+
+    @classmethod
+    def check_constant(cls, key: str, value: object) -> str | None:
+        """Return why the value of a content key must not be the same for every event; None where it may."""
+        if key not in cls.varying_keys:
+            return None
+        return f"{format_value(value)} is the same for every event, so {cls.varying_keys[key]}"
 
     @property
     def unsafe_to_repeat(self) -> bool:

@@ -18,6 +18,10 @@ _PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_~-]+)+/?")  # needs no quoting; nearly e
 
 def check_url(text: str) -> str:
     """Return a configured URL in its encoded form. Raise ValueError saying what would be right."""
+    if "{{" in text:
+        raise ValueError(
+            "{{ … }} is no template here: what differs from event to event stands in the route's path or query"
+        )
     url = URL(text)
     if url.scheme not in ("http", "https") or not url.raw_host:
         raise ValueError(f"{text!r} is not an address: write it in full, such as https://books.example.com/api")

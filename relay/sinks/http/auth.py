@@ -33,7 +33,8 @@ def check_header_value(value: str) -> str:
 
 
 def _secret_header(value: SecretStr) -> SecretStr:
-    check_header_value(value.get_secret_value())
+    if "{{" in check_header_value(value.get_secret_value()):
+        raise ValueError("{{ … }} is no template here: it would be sent as it stands; a variable is ${NAME}")
     return value
 
 

@@ -91,7 +91,9 @@ class HttpRequests:
             **({"lookup": head.lookup} if head.lookup else {}),
             **({"needs": head.needs} if head.needs else {}),
             "method": head.method or self._settings.method,
-            "url": mask_secrets(str(join_url(self._settings.url, head.path, head.query))),
+            "url": mask_secrets(
+                str(join_url(self._settings.url, head.path, head.query)), self._settings.address_secrets
+            ),
             "headers": masked,
             "body": readable_body,
         }

@@ -192,6 +192,7 @@ class HttpSettings(SinkSettings, AnswerChecks):
 
     def secrets(self) -> Iterator[str]:
         """Yield what must never be shown."""
+        yield from self.address_secrets
         yield from self.signing_secrets
         if self.auth:
             yield from self.auth.secrets()

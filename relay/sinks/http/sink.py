@@ -30,6 +30,7 @@ class HttpSink(Sink):
     type = "http"
     Settings: ClassVar[SettingsType] = HttpSettings
     content_keys = dict.fromkeys(("path", "method", "headers", "query", "body", "form", "lookup", "needs"), False)
+    varying_keys: ClassVar[Mapping[str, str]] = {"lookup": "all would be found as the same one"}
     exclusive_keys: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"body", "form"}),)
 
     def __init__(self, name: str, settings: HttpSettings) -> None:

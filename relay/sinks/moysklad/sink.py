@@ -6,7 +6,7 @@ the invoice that is there. Its counterparty is looked up by external code, INN, 
 
 import uuid
 from collections.abc import Mapping
-from typing import Final
+from typing import ClassVar, Final
 
 from relay.model import Delivery
 from relay.sinks.http.answers import Interpretation
@@ -29,6 +29,10 @@ class MoySkladSink(HttpSink):
         ("number", "description", "moment"), False
     )
     exclusive_keys = ()
+    varying_keys: ClassVar[Mapping[str, str]] = {
+        "external_code": "all would be one invoice",
+        "number": "all invoices would have one number",
+    }
 
     def __init__(self, name: str, settings: MoySkladSettings) -> None:
         super().__init__(name, http_settings(settings))

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 import msgspec
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from relay.config.unmarked import unmarked_expressions
 from relay.model import Outcome, Result
 from relay.rendering import CompiledContent, TemplateErrors, compile_content
 from relay.sinks.answer_checks import AnswerChecks
@@ -64,8 +65,11 @@ class HttpGatewaySettings(SmsSettings, AnswerChecks):
     def compiled(self) -> CompiledContent:
         """Compile the templates. Raise ValueError with all mistakes in them."""
         name, value = ("body", self.body) if self.form is None else ("form", self.form)
+        fields = {"sms": TEMPLATE_FIELDS, "secret": frozenset(self.secrets)}
+        for path, message in unmarked_expressions(value, (name,), fields):
+            raise ValueError(f"{'.'.join(map(str, path))}: {message}")
         try:
-            return compile_content(value, name, {"sms": TEMPLATE_FIELDS, "secret": frozenset(self.secrets)}, {})
+            return compile_content(value, name, fields, {})
         except TemplateErrors as error:
             raise ValueError("; ".join(str(error).splitlines())) from None
 
@@ -89,7 +93,7 @@ class HttpGateway(Gateway):
     @property
     def secrets(self) -> Sequence[str]:
         """Return the secrets that templates use, and those of the auth."""
-        return [*self._secret.values(), *self._auth_secrets()]
+        return [*self._secret.values(), *self._auth_secrets(), *self._settings.address_secrets]
 
     def _auth_secrets(self) -> Iterator[str]:
         if self._settings.auth:

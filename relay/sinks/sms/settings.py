@@ -67,6 +67,11 @@ class SmsSettings(SinkSettings):
             raise ValueError("monthly_budget needs segment_price: a text counts by it until its cost is known")
         return self
 
+    @property
+    def uses_source_timezone(self) -> bool:
+        """Return whether it has hours, and no time zone of its own."""
+        return self.window is not None and self.timezone is None
+
     def sending_rules(self, sink: str) -> SendingRules:
         """Return the rules for the sink of this name."""
         return SendingRules(

@@ -5,10 +5,12 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from relay.config.findings import format_value
 from relay.durations import UNITS_MS
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.logs import log
 from relay.model import Delivery, Json, Outcome, Result
+from relay.rendering.template import is_template
 from relay.sinks.base import ProbeResult, Sink
 from relay.sinks.sms.content import Message, SmsContent, check_sender, parse_timezone, read_content
 from relay.sinks.sms.gateway import Gateway
@@ -20,6 +22,7 @@ from relay.sinks.tools import Tools
 
 _REMEMBERED_MS: Final = 7 * UNITS_MS["d"]
 _UNSURE_MS: Final = UNITS_MS["d"]
+_FEWEST_DIGITS: Final = 7  # of a phone number
 
 
 class SmsSink(Sink):
@@ -35,6 +38,14 @@ class SmsSink(Sink):
         self._settings = settings
         self._rules = settings.sending_rules(name)
         self._gateway = self.gateway(settings)
+
+    @classmethod
+    def check_constant(cls, key: str, value: object) -> str | None:
+        """Return why a phone cannot be one: a number may be the same for every event, any other text is a mistake."""
+        if key != "phone" or not isinstance(value, str) or is_template(value):
+            return None
+        digits = sum(character.isdigit() for character in value)
+        return None if digits >= _FEWEST_DIGITS else f"{format_value(value)} is no phone number"
 
     def content(self, params: Mapping[str, object]) -> bytes:
         """Store number and text. Raise SkipDelivery where nobody can be reached, RejectDelivery for a wrong value."""

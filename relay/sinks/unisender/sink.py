@@ -27,6 +27,10 @@ class UnisenderSink(Sink):
     Settings = UnisenderSettings
     content_keys: ClassVar[Mapping[str, bool]] = {"fields": True, "action": False, "list_ids": False, "tags": False}
     skip_if_missing = frozenset({"fields.email", "fields.phone"})
+    varying_keys: ClassVar[Mapping[str, str]] = {
+        "fields.email": "all would be one contact",
+        "fields.phone": "all would be one contact",
+    }
     batch_from = 51
 
     def __init__(self, name: str, settings: UnisenderSettings) -> None:

@@ -23,7 +23,7 @@ sinks:
 routes:
   - {{name: invoice, on: add_lead, to: books, body: {{id: "{{{{ lead.id }}}}"}}}}
   - {{name: text, on: add_lead, to: books, body: {{price: "{{{{ lead.price | decimal }}}}"}}}}
-  - {{name: joined, on: add_lead, to: list, fields: {{email: vera@example.com}}}}
+  - {{name: joined, on: add_lead, to: list, fields: {{email: "vera-{{{{ lead.id }}}}@example.com"}}}}
 """
 CONFIG = load(YAML, file="relay.yaml", environ={}, sink_types=sink_types())
 SINKS = CONFIG.sinks

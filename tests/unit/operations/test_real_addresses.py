@@ -23,7 +23,7 @@ routes: []
         (f"{{type: http, url: '{SANDBOX}/books'}}", []),
         ("{type: log}", []),
         (
-            "{type: http, url: 'https://books.example:8443/a/path?key=secret'}",
+            "{type: http, url: 'https://books.example:8443/a/path?list=secret'}",
             [("books", "https://books.example:8443")],
         ),
         ("{type: unisender, api_key: k, list_ids: [1], double_optin: 3}", [("books", "https://api.unisender.com")]),
