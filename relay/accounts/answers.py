@@ -4,7 +4,6 @@
 HTML, and is locked out for a while.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 from relay.errors import AccountRefused, AccountUnavailable
 from relay.model import Record
 from relay.sinks.retry_after import parse_retry_after
-from relay.transport import Response
+from relay.transport import Response, body_json, json_problem
 
 JsonObject: TypeAlias = Mapping[str, Any]
 
@@ -74,17 +73,10 @@ def parse_account_answer(request: str, answer: Response) -> JsonObject | None:
 def _content(request: str, answer: Response) -> JsonObject | None:
     if not answer.body and not answer.truncated:
         return None
-    found = None if answer.truncated else _decode(answer)
+    found = body_json(answer)
     if not isinstance(found, dict):
-        raise AccountUnavailable(f"{request}: amoCRM's answer is cut off or not JSON")
-    return found
-
-
-def _decode(answer: Response) -> object:
-    try:
-        found: object = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
+        problem = json_problem(answer) or "it is no JSON object"
+        raise AccountUnavailable(f"{request}: amoCRM's answer cannot be read: {problem}")
     return found
 
 
@@ -101,7 +93,7 @@ def _redirect_host(answer: Response) -> str:
 
 def _error_details(answer: Response) -> Iterator[str]:
     """Return the details of a problem (application/problem+json) or of an OAuth error."""
-    found = _decode(answer)
+    found = body_json(answer)
     if not isinstance(found, dict):
         return
     for key in ("title", "detail", "hint"):

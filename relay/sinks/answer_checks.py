@@ -4,8 +4,10 @@ A check is a mapping of which all must hold, or a list of such mappings of which
 
     success_if: {status: [200, 201], json: {status: ok}}
     rejected_if: [{json: {error.code: [3, 7]}}, {header: {X-Refused: {exists: true}}}]
+    success_if: {text: {matches: "^OK:"}}
 
-Values are compared as text, so 0 and "0" are the same. Paths within JSON are those of `relay.sinks.json_paths`.
+Values are compared as text, so 0 and "0" are the same. Paths within JSON are those of `relay.sinks.json_paths`. `text`
+is the whole body without the blanks around it.
 """
 
 import re
@@ -18,8 +20,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 from relay.config.section import Section
 from relay.model import Json, Outcome
 from relay.patterns import compile_pattern
-from relay.sinks.json_paths import JsonPath, as_text, parse_json, values_at
-from relay.transport import Response
+from relay.sinks.json_paths import JsonPath, as_text, values_at
+from relay.transport import Response, body_json, body_text, json_problem
 
 Predicate: TypeAlias = Callable[["ParsedAnswer"], bool]
 
@@ -65,11 +67,12 @@ class AnswerCheck(Section):
     status: Annotated[list[Annotated[str, BeforeValidator(_check_status)]], BeforeValidator(_as_list)] | None = None
     header: dict[str, Expected] = Field(default_factory=dict)
     content: dict[JsonPath, Expected] = Field(default_factory=dict, alias="json")
+    text: Expected | None = None
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> Self:
-        if not (self.status or self.header or self.content):
-            raise ValueError("an empty check holds always: give status, header or json")
+        if not (self.status or self.header or self.content or self.text is not None):
+            raise ValueError("an empty check holds always: give status, header, json or text")
         return self
 
 
@@ -109,19 +112,38 @@ class AnswerChecks(BaseModel):
         parsed = ParsedAnswer(answer)
         return next(((name, OUTCOMES[name]) for name, holds in self._compiled if holds(parsed)), None)
 
+    def why_no_success(self, answer: Response) -> str:
+        """Return why an answer is no success: `success_if` does not hold, or asks for JSON that cannot be read."""
+        return _unreadable(answer, self.success_if or ()) or "success_if does not hold"
+
+    def why_no_outcome(self, answer: Response) -> str:
+        """Return why no check holds for an answer."""
+        checks = [check for name in OUTCOMES for check in getattr(self, name) or ()]
+        return _unreadable(answer, checks) or "no check holds for this answer"
+
+
+def _unreadable(answer: Response, checks: Sequence[AnswerCheck]) -> str:
+    problem = json_problem(answer) if any(check.content for check in checks) else ""
+    return f"the answer cannot be read: {problem}" if problem else ""
+
 
 class ParsedAnswer:
-    """An answer that checks look at: its JSON is parsed once, and only where a check asks for it."""
+    """An answer that checks look at: its body is parsed once, and only where a check asks for it."""
 
     def __init__(self, answer: Response) -> None:
         self.status = answer.status
         self.headers = answer.headers
-        self._body = b"" if answer.truncated else answer.body
+        self._answer = answer
 
     @cached_property
     def json(self) -> Json:
         """The body, None where it is no JSON or only its beginning arrived."""
-        return parse_json(self._body)
+        return body_json(self._answer)
+
+    @cached_property
+    def text(self) -> str | None:
+        """The body without the blanks around it, None where only its beginning arrived."""
+        return None if self._answer.truncated else body_text(self._answer).strip()
 
 
 def compile_checks(checks: Sequence[AnswerCheck]) -> Predicate:
@@ -136,6 +158,8 @@ def _compile(check: AnswerCheck) -> Predicate:
         parts.append(_status_among(frozenset(check.status)))
     parts += [_header_is(name, _matches(expected)) for name, expected in check.header.items()]
     parts += [_json_is(path, _matches(expected)) for path, expected in check.content.items()]
+    if check.text is not None:
+        parts.append(_text_is(_matches(check.text)))
     return lambda answer: all(part(answer) for part in parts)
 
 
@@ -150,6 +174,10 @@ def _header_is(name: str, matches: Callable[[list[str]], bool]) -> Predicate:
 def _json_is(path: str, matches: Callable[[list[str]], bool]) -> Predicate:
     # A body that cannot be parsed says nothing, not even that a value is absent.
     return lambda answer: answer.json is not None and matches(_texts(values_at(answer.json, path)))
+
+
+def _text_is(matches: Callable[[list[str]], bool]) -> Predicate:
+    return lambda answer: answer.text is not None and matches(_texts([answer.text]))
 
 
 def _matches(expected: Expected) -> Callable[[list[str]], bool]:

@@ -6,7 +6,6 @@ What is null or an empty text does not exist.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, TypeAlias
 
-import msgspec
 from pydantic import AfterValidator, Field
 
 from relay.model import Json
@@ -19,15 +18,6 @@ def _check_path(path: str) -> str:
 
 
 JsonPath: TypeAlias = Annotated[str, Field(min_length=1), AfterValidator(_check_path)]
-
-
-def parse_json(body: bytes) -> Json:
-    """Parse a body; None where it is no JSON."""
-    try:
-        content: Json = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return content
 
 
 def values_at(content: Json, path: str) -> list[Json]:

@@ -5,7 +5,18 @@ and is true wherever that cannot be known. This is why the relay has its own exc
 library reports it, and those that nearly do cost several times as much.
 """
 
+from relay.transport.bodies import body_json, body_text, json_problem
 from relay.transport.messages import Answer, Request, Response, TransportFailure
 from relay.transport.session import Session, call
 
-__all__ = ["Answer", "Request", "Response", "Session", "TransportFailure", "call"]
+__all__ = [
+    "Answer",
+    "Request",
+    "Response",
+    "Session",
+    "TransportFailure",
+    "body_json",
+    "body_text",
+    "call",
+    "json_problem",
+]

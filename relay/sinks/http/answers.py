@@ -9,10 +9,10 @@ from relay.model import Outcome, Result
 from relay.sinks.base import MAX_RESPONSE
 from relay.sinks.failures import failure_outcome
 from relay.sinks.http.settings import HttpSettings
-from relay.sinks.json_paths import parse_json, text_at
+from relay.sinks.json_paths import text_at
 from relay.sinks.retry_after import MAX_RETRY_AFTER_MS, parse_retry_after
 from relay.sinks.urls import join_url
-from relay.transport import Answer, Request, Response, TransportFailure
+from relay.transport import Answer, Request, Response, TransportFailure, body_json, body_text
 
 Interpretation: TypeAlias = tuple[Outcome, str]
 """An outcome, and the reason for it."""
@@ -55,7 +55,7 @@ def interpret(settings: HttpSettings, answer: Response) -> Interpretation:
         return _ON_409[settings.conflict], reason_of(answer)
     outcome = _OUTCOMES.get(answer.status) or _OUTCOMES_BY_CLASS.get(answer.status // 100, Outcome.UNKNOWN)
     if outcome is Outcome.DELIVERED and settings.success_if:
-        return Outcome.UNKNOWN, f"{status_text(answer)}, but success_if does not hold"
+        return Outcome.UNKNOWN, f"{status_text(answer)}, but {settings.why_no_success(answer)}"
     return outcome, reason_of(answer)
 
 
@@ -127,10 +127,10 @@ class AnswerReader:
         return "route" if own_address and request.url.raw_path != self._own_path else "sink"
 
     def _provider_id(self, answer: Response) -> str:
-        return text_at(parse_json(answer.body), self._settings.id_path) if self._settings.id_path else ""
+        return text_at(body_json(answer), self._settings.id_path) if self._settings.id_path else ""
 
 
 def _masked_beginning(answer: Response, secrets: Iterable[str]) -> str:
     """Return the beginning of an answer, masked. More is masked than is kept, so that no half of a value remains."""
-    beginning = answer.body[: 4 * MAX_RESPONSE].decode(errors="replace")
+    beginning = body_text(answer, 4 * MAX_RESPONSE)
     return mask_people(mask_secrets(beginning, secrets)[: 2 * MAX_RESPONSE])[:MAX_RESPONSE]

@@ -15,8 +15,8 @@ from relay.model import Json, Outcome, Result
 from relay.sinks.attempt_calls import AttemptCalls, EndAttempt
 from relay.sinks.http.lookups import LookupResult, can_look_up
 from relay.sinks.http.settings import KEY, CreateSettings, DependencySettings, LookupSettings
-from relay.sinks.json_paths import parse_json, values_at
-from relay.transport import Answer, Response
+from relay.sinks.json_paths import values_at
+from relay.transport import Answer, Response, body_json, json_problem
 
 REMEMBERED_MS = 35 * 24 * 3600 * 1000  # longer than a dead letter is kept
 LOCK_MS = 25_000  # longer than any sink's timeout
@@ -85,9 +85,11 @@ class DependencyResolver:
             result = msgspec.structs.replace(result, outcome=Outcome.RETRY)  # the next attempt looks it up first
         if result.outcome is not Outcome.DELIVERED or not isinstance(answer, Response):
             raise self._end_with(result)
-        created = values_at(parse_json(answer.body), self._settings.create.id_path)
+        created = values_at(body_json(answer), self._settings.create.id_path)
         if not created:
-            raise self._end(Outcome.RETRY, f"created, but the answer has nothing at {self._settings.create.id_path}")
+            problem = json_problem(answer)
+            why = f"cannot be read: {problem}" if problem else f"has nothing at {self._settings.create.id_path}"
+            raise self._end(Outcome.RETRY, f"created, but the answer {why}")
         return created[0]
 
     def _end(self, outcome: Outcome, reason: str, after_ms: int | None = None) -> EndAttempt:

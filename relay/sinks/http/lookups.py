@@ -10,7 +10,7 @@ from relay.sinks.answer_checks import ParsedAnswer, compile_checks
 from relay.sinks.http.references import has_all_values, reference_names
 from relay.sinks.http.settings import LookupSettings
 from relay.sinks.json_paths import text_at, values_at
-from relay.transport import Answer, TransportFailure
+from relay.transport import Answer, TransportFailure, json_problem
 
 LookupState: TypeAlias = Literal["found", "missing", "several", "unclear"]
 
@@ -38,8 +38,9 @@ def read_lookup(settings: LookupSettings, result: Result, answer: Answer) -> Loo
     if answer.status // 100 != 2 or result.outcome not in (Outcome.DELIVERED, Outcome.UNKNOWN):
         return _unclear(result)
     parsed = ParsedAnswer(answer)
-    if parsed.json is None:
-        return _unclear(msgspec.structs.replace(result, outcome=Outcome.REJECTED, reason="it cannot be read"))
+    if parsed.json is None and not (settings.found_if and any(check.text is not None for check in settings.found_if)):
+        reason = f"the answer cannot be read: {json_problem(answer) or 'it is null'}"
+        return _unclear(msgspec.structs.replace(result, outcome=Outcome.REJECTED, reason=reason))
     values = [] if settings.id_path is None else values_at(parsed.json, settings.id_path)
     if not (compile_checks(settings.found_if)(parsed) if settings.found_if else values):
         return LookupResult(state="missing")

@@ -11,7 +11,7 @@ from relay.model import Outcome, Record, Result
 from relay.sinks.attempt_calls import AttemptCalls, EndAttempt
 from relay.sinks.http.auth import OAuth2, basic_header
 from relay.sinks.retry_after import parse_retry_after
-from relay.transport import Request, Response, TransportFailure
+from relay.transport import Request, Response, TransportFailure, body_json
 
 MARGIN_MS = 30_000  # a token that expires while its request is on the way is refused
 DEFAULT_LIFETIME_MS = 3600_000  # where they state none (RFC 6749, 5.1); a 401 ends it sooner
@@ -33,7 +33,6 @@ class Token(Record, array_like=True):
     until: int
 
 
-_decode_response = msgspec.json.Decoder(_TokenResponse, strict=False).decode  # some servers write expires_in as a text
 _decode_token = msgspec.msgpack.Decoder(Token).decode
 _encode_token = msgspec.msgpack.Encoder().encode
 
@@ -121,8 +120,9 @@ class ClientToken:
             advice = f"{problem}: check token_url, client_id, client_secret, scope"
             raise _no_token(Outcome.BLOCKED, advice, answer, after_ms)
         try:
-            return _decode_response(answer.body)
-        except msgspec.DecodeError:  # its message may quote the answer, which may have a token in it
+            # Not strict: some servers write expires_in as a text.
+            return msgspec.convert(body_json(answer), _TokenResponse, strict=False)
+        except msgspec.ValidationError:  # its message may quote the answer, which may have a token in it
             advice = "the token endpoint did not return a token: check token_url"
             raise _no_token(Outcome.BLOCKED, advice, answer, after_ms) from None
 
@@ -140,7 +140,7 @@ class _Refusal(Record):
 def _error(answer: Response) -> str:
     """Return the error code (RFC 6749, 5.2). Other parts of the answer may be secret."""
     try:
-        code = msgspec.json.decode(answer.body, type=_Refusal).error
-    except msgspec.DecodeError:
+        code = msgspec.convert(body_json(answer), _Refusal).error
+    except msgspec.ValidationError:
         return ""
     return f" ({code})" if code.isidentifier() else ""

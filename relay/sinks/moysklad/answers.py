@@ -6,8 +6,8 @@ from typing import Final
 from relay.model import Outcome
 from relay.sinks.http.answers import Interpretation, interpret, status_text
 from relay.sinks.http.settings import HttpSettings
-from relay.sinks.json_paths import parse_json, values_at
-from relay.transport import Response
+from relay.sinks.json_paths import values_at
+from relay.transport import Response, body_json
 
 _CODES: Final[Mapping[int, Outcome]] = {
     1043: Outcome.BLOCKED,
@@ -44,4 +44,4 @@ def is_not_unique(answer: Response) -> bool:
 
 def _error_codes(answer: Response) -> Iterator[int]:
     if answer.status >= 300:
-        yield from (code for code in values_at(parse_json(answer.body), "errors.*.code") if isinstance(code, int))
+        yield from (code for code in values_at(body_json(answer), "errors.*.code") if isinstance(code, int))

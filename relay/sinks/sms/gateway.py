@@ -14,12 +14,11 @@ from relay.masking import mask_people, mask_secrets
 from relay.model import Outcome, Result
 from relay.sinks.base import MAX_RESPONSE, ProbeResult
 from relay.sinks.failures import failure_outcome
-from relay.sinks.json_paths import parse_json
 from relay.sinks.retry_after import parse_retry_after
 from relay.sinks.sms.content import Message
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
-from relay.transport import Answer, Request, Response, TransportFailure, call
+from relay.transport import Answer, Request, Response, TransportFailure, body_json, body_text, call, json_problem
 
 _MIN_MASKED: Final = 8  # characters: a short text such as "OK" occurs in every answer and identifies nobody
 _WRONG_ADDRESS: Final = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405, 407, 410})
@@ -79,7 +78,7 @@ class Gateway(ABC):
             outcome=outcome,
             reason=_masked(reason, message, secrets),
             status=answer.status,
-            response=_masked(_readable(answer.body), message, secrets)[:MAX_RESPONSE],
+            response=_masked(_readable(answer), message, secrets)[:MAX_RESPONSE],
             segments=more.pop("segments", None) or message.segments,
             **more,
         )
@@ -94,7 +93,7 @@ class Gateway(ABC):
         if answer.status in _WRONG_ADDRESS:
             reason = f"{answer.status}: this is not the gateway's answer: check the sink's url"
             return self.result(Outcome.BLOCKED, reason, message, answer)
-        return self.result(Outcome.UNKNOWN, f"{answer.status}: an answer that cannot be read", message, answer)
+        return self.result(Outcome.UNKNOWN, f"{answer.status}: {_format_problem(answer)}", message, answer)
 
 
 def failure_result(failure: TransportFailure, message: Message, secrets: Sequence[str] = ()) -> Result:
@@ -105,9 +104,9 @@ def failure_result(failure: TransportFailure, message: Message, secrets: Sequenc
 
 def json_object(answer: Answer) -> Mapping[str, Any] | None:
     """Return the JSON object of an answer with status 200; None where it is anything else."""
-    if isinstance(answer, TransportFailure) or answer.status != 200 or answer.truncated:
+    if isinstance(answer, TransportFailure) or answer.status != 200:
         return None
-    content = parse_json(answer.body)
+    content = body_json(answer)
     return content if isinstance(content, dict) else None
 
 
@@ -135,14 +134,19 @@ def balance_probe(answer: Answer, describe_error: Callable[[Mapping[str, Any]], 
 
 def failed_probe(answer: Answer) -> ProbeResult:
     """Return the result of a probe whose answer is missing or not in the gateway's format."""
-    problem = answer.reason if isinstance(answer, TransportFailure) else f"{answer.status}: not the gateway's answer"
+    problem = answer.reason if isinstance(answer, TransportFailure) else f"{answer.status}: {_format_problem(answer)}"
     return ProbeResult(ok=False, message=f"{problem}: check the sink's url and the network")
 
 
-def _readable(body: bytes) -> str:
+def _format_problem(answer: Response) -> str:
+    problem = json_problem(answer)
+    return f"the answer cannot be read: {problem}" if problem else "not the gateway's answer"
+
+
+def _readable(answer: Response) -> str:
     """Return an answer as text without JSON escapes, so that masking finds values in it."""
-    content = parse_json(body)
-    return body.decode(errors="replace") if content is None else msgspec.json.encode(content).decode()
+    content = body_json(answer)
+    return body_text(answer) if content is None else msgspec.json.encode(content).decode()
 
 
 def _masked(text: str, message: Message, secrets: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from relay.rendering import CompiledContent, TemplateErrors, compile_content
 from relay.sinks.answer_checks import AnswerChecks
 from relay.sinks.base import ProbeResult
 from relay.sinks.http.auth import Auth, HeaderName, HeaderValue
-from relay.sinks.json_paths import JsonPath, parse_json, text_at
+from relay.sinks.json_paths import JsonPath, text_at
 from relay.sinks.retry_after import parse_retry_after
 from relay.sinks.sms.content import Message
 from relay.sinks.sms.gateway import Gateway, failed_probe, failure_result, parse_money
@@ -20,7 +20,7 @@ from relay.sinks.sms.segments import is_gsm
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
 from relay.sinks.urls import SinkUrl, encode_pairs
-from relay.transport import Answer, Request, TransportFailure, call
+from relay.transport import Answer, Request, TransportFailure, body_json, call
 
 TEMPLATE_FIELDS = frozenset({"phone", "digits", "text", "sender", "id", "segments", "encoding"})
 """The fields of `sms` in templates: `digits` is the phone without its +, `encoding` is gsm or ucs2."""
@@ -119,9 +119,10 @@ class HttpGateway(Gateway):
             return failure_result(answer, message, self.secrets)
         checked = self._settings.outcome(answer)
         if checked is None:
-            return self.result(Outcome.UNKNOWN, f"{answer.status}: no check holds for this answer", message, answer)
+            reason = f"{answer.status}: {self._settings.why_no_outcome(answer)}"
+            return self.result(Outcome.UNKNOWN, reason, message, answer)
         check, outcome = checked
-        content = parse_json(answer.body)
+        content = body_json(answer)
         return self.result(
             outcome, f"{answer.status}: {check} holds", message, answer,
             provider_id=text_at(content, self._settings.id_path),
@@ -138,7 +139,7 @@ class HttpGateway(Gateway):
             return failed_probe(answer)
         if answer.status != 200:
             return ProbeResult(ok=False, message=f"{answer.status}: check the sink's auth and probe_url")
-        balance = text_at(parse_json(answer.body), self._settings.balance_path)
+        balance = text_at(body_json(answer), self._settings.balance_path)
         return ProbeResult(ok=True, message=f"the balance is {balance}" if balance else "the credentials are accepted")
 
 

@@ -9,7 +9,7 @@ from relay.masking import mask_people
 from relay.model import Outcome, Record, Result
 from relay.sinks.failures import failure_outcome
 from relay.sinks.unisender.content import Action, Contact
-from relay.transport import Answer, Response, TransportFailure
+from relay.transport import Answer, Response, TransportFailure, body_json, json_problem
 
 THROTTLED_MS = 60_000  # their limits are per minute, and they send no Retry-After
 MAX_TRIES = 3  # for errors without a known code
@@ -74,11 +74,7 @@ def parse_answer(answer: Answer) -> ApiAnswer:
     """Parse an answer, or its absence."""
     if isinstance(answer, TransportFailure):
         return Result(outcome=failure_outcome(answer), reason=answer.reason)
-    try:
-        body: object = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        body = None
-    match body:
+    match body_json(answer):
         case {"error": str(message), **rest} if message or rest.get("code"):
             error = MethodError(code=str(rest.get("code") or "unspecified"), message=message)
             if answer.status == 200 or error.code in _OUTCOMES:
@@ -89,7 +85,8 @@ def parse_answer(answer: Answer) -> ApiAnswer:
 
 
 def _unreadable(answer: Response) -> Result:
-    reason = f"{answer.status} without a readable answer"
+    problem = json_problem(answer)
+    reason = f"{answer.status}: " + (f"the answer cannot be read: {problem}" if problem else "not UniSender's answer")
     if answer.status == 429:
         return Result(outcome=Outcome.THROTTLED, reason=reason, status=429, after_ms=THROTTLED_MS)
     if 300 <= answer.status < 500 and answer.status != 408:

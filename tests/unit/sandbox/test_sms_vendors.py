@@ -9,6 +9,7 @@ from relay.sandbox.vendors import make_vendor
 from relay.sandbox.vendors.base import VendorRequest
 from relay.sandbox.vendors.smsc import GUARD_SECONDS, FakeSmsc
 from relay.sandbox.vendors.smsru import REPEATED_SECONDS, FakeSmsru
+from relay.sandbox.vendors.textsms import FakeTextGateway
 
 ACCOUNT = {"login": "acme", "psw": "secret"}
 
@@ -130,6 +131,20 @@ def test_smsru_has_a_code_for_the_request_too(clock, path, form, code):
     assert post(FakeSmsru("smsru", clock), path, **form)["status_code"] == code
 
 
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"key": "k", "to": "+79161234567", "text": "Заказ"}, "OK:1"),
+        ({"key": "k", "to": "123"}, "ERROR:14 неверный номер"),
+        ({"key": "wrong", "to": "79161234567"}, "ERROR:2 неверный ключ"),
+        ({}, "ERROR:2 неверный ключ"),
+    ],
+)
+def test_the_old_one_says_everything_in_plain_text(form, said):
+    assert bytes(post(FakeTextGateway("textsms"), "/send", **form)).decode("windows-1251") == f"{said}\r\n"
+
+
 def test_the_sandbox_has_them_under_their_names():
     assert isinstance(make_vendor("smsc"), FakeSmsc)
     assert isinstance(make_vendor("smsru"), FakeSmsru)
+    assert isinstance(make_vendor("textsms"), FakeTextGateway)

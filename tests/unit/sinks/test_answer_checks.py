@@ -73,6 +73,39 @@ def test_a_check_holds_where_all_of_it_does(check, expected):
     assert holds(check, parsed_answer(X_State="done")) is expected
 
 
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        ({"text": "OK:17"}, True),
+        ({"text": ["ok", "OK:17"]}, True),
+        ({"text": "OK"}, False),
+        ({"text": {"matches": "^OK:"}}, True),
+        ({"text": {"matches": "^ERROR:(14|15)$"}}, False),
+        ({"text": {"exists": True}}, True),
+        ({"text": {"exists": False}}, False),
+        ({"status": 200, "text": {"matches": "^OK"}}, True),
+        ({"status": 201, "text": {"matches": "^OK"}}, False),
+        ({"text": {"matches": "^OK"}, "json": {"id": {"exists": True}}}, False),
+    ],
+)
+def test_the_text_of_an_answer_is_its_body_without_the_blanks_around_it(check, expected):
+    assert holds(check, parsed_answer(b"\xef\xbb\xbf OK:17\r\n")) is expected
+
+
+def test_the_text_is_read_in_its_charset():
+    said = parsed_answer("ОШИБКА: 14".encode("windows-1251"), Content_Type="text/plain; charset=windows-1251")
+    assert holds({"text": {"matches": "^ОШИБКА"}}, said)
+
+
+@pytest.mark.parametrize("check", [{"text": {"matches": "^OK"}}, {"text": {"exists": False}}, {"text": "OK:17"}])
+def test_no_text_check_holds_where_only_the_beginning_arrived(check):
+    assert holds(check, parsed_answer(b"OK:17", truncated=True)) is False
+
+
+def test_an_empty_text_is_one_that_does_not_exist():
+    assert holds({"text": {"exists": False}}, parsed_answer(b" \r\n"))
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"", b'{"status": "o', b"\xff", b"null"])
 @pytest.mark.parametrize("check", [{"json": {"status": "ok"}}, {"json": {"error": {"exists": False}}}])
 def test_no_json_check_holds_for_a_body_that_cannot_be_read(body, check):
@@ -110,7 +143,8 @@ def test_without_a_check_that_holds_there_is_no_outcome():
 @pytest.mark.parametrize(
     ("check", "why"),
     [
-        ({}, "holds always"),
+        ({}, "give status, header, json or text"),
+        ({"text": {"matches": "("}}, "no regular expression"),
         ({"status": 20}, "no HTTP status"),
         ({"status": True}, "no HTTP status"),
         ({"status": "6xx"}, "no HTTP status"),

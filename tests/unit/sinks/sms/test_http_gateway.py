@@ -192,3 +192,23 @@ def test_a_probe_fetches_what_the_yaml_says(tools, answer, monkeypatch, more, re
 
     monkeypatch.setattr("relay.sinks.sms.http_gateway.call", call)
     assert asyncio.run(HttpGateway(settings(**more)).probe(tools)) == probe
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "reason"),
+    [
+        ("OK:17", Outcome.DELIVERED, "200: success_if holds"),
+        ("ERROR:14 неверный номер", Outcome.REJECTED, "200: rejected_if holds"),
+        ("ERROR:2 неверный ключ", Outcome.BLOCKED, "200: blocked_if holds"),
+        ("подождите", Outcome.UNKNOWN, "200: no check holds for this answer"),
+    ],
+)
+def test_a_gateway_may_answer_in_plain_text(answer, message, said, outcome, reason):
+    checks = {
+        "success_if": {"text": {"matches": "^OK:"}},
+        "blocked_if": {"text": {"matches": "^ERROR:[23]"}},
+        "rejected_if": {"text": {"matches": "^ERROR:"}},
+    }
+    said_in_1251 = answer(f"{said}\r\n".encode("windows-1251"), Content_Type="text/plain; charset=windows-1251")
+    result = HttpGateway(settings(**checks)).read(said_in_1251, message(), NOW)
+    assert (result.outcome, result.reason, result.response.strip()) == (outcome, reason, said)

@@ -209,7 +209,11 @@ def test_an_unpaid_text_blocks_once_and_is_then_sent_again(look_up):
         ),
         (
             b"<html>",
-            ProbeResult(ok=False, message="200: not the gateway's answer: check the sink's url and the network"),
+            ProbeResult(
+                ok=False,
+                message="200: the answer cannot be read: it is a page (HTML or XML), no JSON: check the sink's url and "
+                "the network",
+            ),
         ),
         (UNSENT, ProbeResult(ok=False, message="refused: check the sink's url and the network")),
     ],

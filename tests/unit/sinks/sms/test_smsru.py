@@ -128,7 +128,11 @@ def test_what_is_unknown_is_held_since_they_cannot_be_asked():
         ),
         (
             b"<html>",
-            ProbeResult(ok=False, message="200: not the gateway's answer: check the sink's url and the network"),
+            ProbeResult(
+                ok=False,
+                message="200: the answer cannot be read: it is a page (HTML or XML), no JSON: check the sink's url and "
+                "the network",
+            ),
         ),
     ],
 )
