@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from relay.cli import (
+    backup,
     catch_up,
     check,
     connect,
@@ -56,6 +57,8 @@ app.command()(dev.dev)
 app.command()(up.up)
 app.command()(web.web)
 app.command()(worker.worker)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(check.check)
 app.command()(schema.schema)
 app.command()(explain.explain)

@@ -1,0 +1,68 @@
+"""Restore a backup into a folder that has no store."""
+
+import gzip
+import shutil
+from pathlib import Path
+from typing import IO, Final
+
+import redis
+
+from relay.backup.archive import Manifest, copy_snapshot, open_archive
+from relay.backup.make import STORE
+from relay.embedded.server import EmbeddedStore
+from relay.errors import RelayError
+from relay.processes.folder import LockedFolder
+from relay.store.keys import Keys
+
+# What the server calls the first files of an append-only log. Its base may be a snapshot.
+_LOG: Final = Path("appendonlydir")
+_BASE: Final = "appendonly.aof.1.base.rdb"
+_LIST: Final = "appendonly.aof.manifest"
+
+
+def restore_backup(source: Path, folder: Path, namespace: str) -> tuple[Manifest, int]:
+    """Make the store of a folder from a backup. Returns its manifest, and how many receipts the store has now.
+
+    Raises RelayError; then the folder has no store, as before.
+    """
+    with open_archive(source) as (manifest, snapshot):
+        if manifest.namespace != namespace:
+            raise RelayError(f"{source} is of RELAY_NAMESPACE={manifest.namespace}: set that; nothing was changed")
+        locked = LockedFolder(folder)
+        try:
+            store = EmbeddedStore(folder / STORE)
+            if store.folder.exists() and any(store.folder.iterdir()):
+                raise RelayError(f"{store.folder} has a store: restore into an empty folder; nothing was changed")
+            new = store.folder.with_name("store.new")
+            try:
+                _write(new, manifest, snapshot)
+                new.replace(store.folder)
+            except gzip.BadGzipFile:
+                raise
+            except OSError as error:
+                raise RelayError(f"{new}: {error.strerror}: make room; nothing was changed") from error
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+            return manifest, _count(store, namespace)
+        finally:
+            locked.release()
+
+
+def _write(new: Path, manifest: Manifest, snapshot: IO[bytes]) -> None:
+    shutil.rmtree(new, ignore_errors=True)  # of one that was killed
+    (new / _LOG).mkdir(parents=True)
+    copy_snapshot(snapshot, new / _LOG / _BASE, manifest)
+    (new / _LOG / _LIST).write_text(f"file {_BASE} seq 1 type b\n")
+
+
+def _count(store: EmbeddedStore, namespace: str) -> int:
+    """Start the store once, to see that it can read what was restored."""
+    try:
+        store.start()
+        with redis.Redis(unix_socket_path=str(store.socket)) as client:
+            return int(client.zcard(Keys(namespace).receipts))
+    except (RelayError, redis.RedisError) as error:
+        shutil.rmtree(store.folder)
+        raise RelayError(f"the backup cannot be used: {error}") from error
+    finally:
+        store.stop()

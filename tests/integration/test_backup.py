@@ -1,0 +1,176 @@
+"""`relay backup` and `relay restore`: what is in the file, and what is refused with nothing changed."""
+
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from relay.backup.archive import open_archive
+from relay.backup.make import make_backup
+from relay.backup.restore import restore_backup
+from relay.embedded.server import EmbeddedStore
+from relay.errors import RelayError
+from relay.processes.folder import LockedFolder
+from relay.store.keys import Keys
+
+IDS = [f"receipt-{number}" for number in range(500)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of `relay up`, which has ended, with a store in it."""
+    folder = tmp_path_factory.mktemp("up")
+    store = EmbeddedStore(folder / "store")
+    store.start()
+    with redis.Redis(unix_socket_path=str(store.socket)) as client:
+        client.zadd(Keys().receipts, dict.fromkeys(IDS, 1))
+        client.set("bytes", os.urandom(200_000))
+    store.stop()
+    return folder
+
+
+@pytest.fixture
+def backup(folder: Path, tmp_path: Path) -> Path:
+    file = tmp_path / "relay.backup"
+    make_backup(folder, file, "relay")
+    return file
+
+
+def ids_in(folder: Path) -> Iterator[str]:
+    store = EmbeddedStore(folder / "store")
+    store.start()
+    try:
+        with redis.Redis(unix_socket_path=str(store.socket)) as client:
+            yield from (id.decode() for id in client.zrange(Keys().receipts, 0, -1))
+    finally:
+        store.stop()
+
+
+def test_what_was_saved_is_restored_and_goes_on(backup: Path, folder: Path, tmp_path: Path) -> None:
+    assert backup.stat().st_mode & 0o077 == 0
+    assert not (folder / "store" / "dump.rdb").exists()
+    manifest, receipts = restore_backup(backup, tmp_path / "new", "relay")
+    assert (manifest.receipts, receipts) == (len(IDS), len(IDS))
+    for _ in range(2):  # also after another start
+        assert sorted(ids_in(tmp_path / "new")) == sorted(IDS)
+
+
+def test_the_manifest_says_what_is_in_it(backup: Path) -> None:
+    with open_archive(backup) as (manifest, snapshot):
+        assert (manifest.namespace, manifest.format, len(snapshot.read())) == ("relay", 1, manifest.size)
+
+
+def cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def damaged(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :]
+
+
+def with_manifest(data: bytes, **changed: object) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(data)) as source, tarfile.open(fileobj=target, mode="w:gz") as archive:
+        for member in source:
+            content = source.extractfile(member)
+            assert content is not None
+            written = content.read()
+            if member.name == "manifest.json":
+                written = json.dumps({**json.loads(written), **changed}).encode()
+                member.size = len(written)
+            archive.addfile(member, io.BytesIO(written))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (cut, "is no whole backup"),
+        (damaged, "is no whole backup|is damaged"),
+        (lambda _: b"", "is no whole backup"),
+        (lambda _: b"something else" * 100, "is no whole backup"),
+        (lambda data: with_manifest(data, sha256="0" * 64), "the backup is damaged"),
+        (lambda data: with_manifest(data, version="99.0.0"), "is of relay 99.0.0, this is 0.1.0: install amo-relay=="),
+        (lambda data: with_manifest(data, format=2), "install amo-relay=="),
+        (lambda data: with_manifest(data, namespace="other"), "is of RELAY_NAMESPACE=other: set that"),
+    ],
+)
+def test_what_cannot_be_restored_is_one_line_and_leaves_no_store(
+    backup: Path, tmp_path: Path, change: object, message: str
+) -> None:
+    assert callable(change)
+    backup.write_bytes(change(backup.read_bytes()))
+    with pytest.raises(RelayError, match=message) as error:
+        restore_backup(backup, tmp_path / "new", "relay")
+    assert "nothing was changed" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "new" / "store").exists()
+    assert not (tmp_path / "new" / "store.new").exists()
+
+
+def test_a_store_is_not_overwritten(backup: Path, folder: Path) -> None:
+    with pytest.raises(RelayError, match="has a store: restore into an empty folder"):
+        restore_backup(backup, folder, "relay")
+    assert sorted(ids_in(folder)) == sorted(IDS)
+
+
+def test_a_file_is_overwritten_only_by_force(backup: Path, folder: Path) -> None:
+    backup.write_text("mine")
+    with pytest.raises(RelayError, match="exists: name another file, or say --force"):
+        make_backup(folder, backup, "relay")
+    assert backup.read_text() == "mine"
+    make_backup(folder, backup, "relay", overwrite=True)
+    assert backup.read_bytes()[:2] == b"\x1f\x8b"
+
+
+def test_where_there_is_no_store_there_is_nothing_to_save(tmp_path: Path) -> None:
+    with pytest.raises(RelayError, match="has no store: call this in the folder where `relay up` runs"):
+        make_backup(tmp_path, tmp_path / "file", "relay")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def running(folder: Path) -> Iterator[None]:
+    """Run the store as `relay up` does."""
+    locked, store = LockedFolder(folder), EmbeddedStore(folder / "store")
+    store.start()
+    locked.write_environ({"REDIS_URL": store.url})
+    yield
+    store.stop()
+    locked.release()
+
+
+@pytest.mark.usefixtures("running")
+def test_a_store_that_runs_is_saved_and_goes_on(folder: Path, tmp_path: Path) -> None:
+    assert make_backup(folder, tmp_path / "file", "relay").receipts == len(IDS)
+    assert EmbeddedStore(folder / "store").socket.exists()
+
+
+@pytest.mark.usefixtures("running")
+def test_a_full_disk_leaves_no_half_a_file(folder: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands for it, which the store does not have."""
+    script = (
+        "import sys; from pathlib import Path; from relay.backup.make import make_backup\n"
+        "from relay.errors import RelayError\n"
+        "try: make_backup(Path(sys.argv[1]), Path(sys.argv[2]), 'relay')\n"
+        "except RelayError as error: sys.exit(str(error))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder), str(tmp_path / "file")],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("file: File too large: choose a place with more room; nothing was written\n")
+    assert list(tmp_path.iterdir()) == []
