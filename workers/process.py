@@ -57,6 +57,7 @@ class WorkerProcess:
         self._publishing: set[asyncio.Task[list[str]]] = set()
         self._secret_key = settings.secret_key
         self._ready_fd = settings.ready_fd
+        self._proxies = settings.proxies
 
     def start(self) -> None:
         """Start the loop and its ticker. Raises ConfigError, StoreUnavailable."""
@@ -70,8 +71,8 @@ class WorkerProcess:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
         shared = SharedState(self._store.client, self._namespace)
         self._ringer = Ringer(self._app, self._store)
-        self._tools = Tools(session=Session(), shared=shared, now=time.time)
-        guarded = open_guarded_session(lambda: self._live.config.subscribers.allow)
+        self._tools = Tools(session=Session(proxies=self._proxies), shared=shared, now=time.time)
+        guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, proxies=self._proxies)
         self._guarded_tools = Tools(session=guarded, shared=shared, now=time.time)
         self._router = Router(self._live, self._store, self._start_queues, self._stopping.is_set)
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)

@@ -23,6 +23,7 @@ def make_account_client(
         raise ConfigError(
             f"sources.{source.name} has no api: write api: {{token: …}} there, with a long-lived token of the account"
         )
+    session = session.through(api.proxy)
     tokens: TokenProvider
     if isinstance(api.credentials, OAuthSettings):
         if secret_key is None:

@@ -17,6 +17,7 @@ from relay.config.load import load_file
 from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 from relay.processes.running import choose_running
+from relay.processes.supervisor import NO_PROXY
 from relay.sinks.registry import sink_types
 from relay.sinks.tools import Tools
 from relay.store.connect import connect
@@ -43,7 +44,8 @@ def command_environ() -> dict[str, str]:
     running, note = choose_running(given)
     if note:
         _print_once(note)
-    return {**running, **given}
+    # Its NO_PROXY is yours, and its fake vendors.
+    return {**running, **given, **{name: value for name, value in running.items() if name == NO_PROXY}}
 
 
 @cache
@@ -103,8 +105,10 @@ def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
 def with_tools(work: Callable[[Tools], Awaitable[T]]) -> T:
     """Run something with the tools of sinks. Raises ConfigError, StoreUnavailable."""
 
+    proxies = load_settings().proxies
+
     async def run(client: Redis, namespace: str) -> T:
-        async with Session() as session:
+        async with Session(proxies=proxies) as session:
             return await work(Tools(session=session, shared=SharedState(client, namespace), now=time.time))
 
     return _with_client(run)
@@ -115,11 +119,11 @@ def with_account(source: Source, work: Callable[[AccountClient, Store], Awaitabl
 
     Raises ConfigError, AccountRefused, AccountUnavailable, StoreUnavailable.
     """
-    secret_key = load_settings().secret_key
+    settings = load_settings()
 
     async def run(client: Redis, namespace: str) -> T:
-        async with Session() as session:
-            account = make_account_client(source, SharedState(client, namespace), session, secret_key)
+        async with Session(proxies=settings.proxies) as session:
+            account = make_account_client(source, SharedState(client, namespace), session, settings.secret_key)
             return await work(account, Store(client, namespace))
 
     return _with_client(run)

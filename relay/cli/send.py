@@ -9,6 +9,7 @@ import typer
 from relay.cli import options
 from relay.cli.context import choose_source, load_config, load_settings
 from relay.cli.display.output import print_json
+from relay.config.proxy_environment import NO_PROXIES
 from relay.operations.hook_address import hook_path
 from relay.operations.post_hook import post_hook
 
@@ -22,8 +23,10 @@ def send(
     """Post the body of a hook to a running relay, as amoCRM would, and print its receipt."""
     config = load_config()
     path = hook_path(config, choose_source(config.sources, source).name)
-    base = (url or f"http://127.0.0.1:{load_settings().port}").rstrip("/")
-    accepted = asyncio.run(post_hook(base + path, body_file.read_bytes()))
+    settings = load_settings()
+    base = (url or f"http://127.0.0.1:{settings.port}").rstrip("/")
+    proxies = settings.proxies if url else NO_PROXIES  # to this machine none has a way
+    accepted = asyncio.run(post_hook(base + path, body_file.read_bytes(), proxies=proxies))
     if json:
         print_json(accepted)
     else:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from relay.config.findings import format_value
+from relay.config.proxy import ProxyChoice, ProxySetting
 from relay.config.scalars import Rate
 from relay.config.section import Section
 from relay.model import Limit
@@ -61,6 +62,7 @@ class ApiSettings(Section):
     token: Credential | None = Field(None, description="A long-lived token")
     oauth: OAuthSettings | None = None
     rate: Rate = Field((7, 1000), description="amoCRM allows 7 requests a second", json_schema_extra={"default": "7/s"})
+    proxy: ProxySetting | None = Field(None, description="Default: as HTTPS_PROXY and NO_PROXY say; false: none")
 
     @model_validator(mode="after")
     def _check_one_credential(self) -> Self:
@@ -71,11 +73,12 @@ class ApiSettings(Section):
 
 @dataclass(frozen=True)
 class AccountApi:
-    """The API of a source's account: address, credentials, limit of requests."""
+    """The API of a source's account: address, credentials, limit of requests, proxy."""
 
     url: str
     credentials: SecretStr | OAuthSettings
     limit: Limit
+    proxy: ProxyChoice | None = None
 
 
 def subdomain_of(text: str) -> str | None:
@@ -98,4 +101,5 @@ def make_account_api(source: str, settings: ApiSettings, subdomain: str) -> Acco
         url=url or f"https://{subdomain}.amocrm.ru",
         credentials=credentials,
         limit=Limit(key=f"account:{source}", count=count, per_ms=per_ms),
+        proxy=settings.proxy,
     )

@@ -15,6 +15,8 @@
 | `RELAY_LOG` | `console` or `json` | console on a terminal |
 | `RELAY_WORKERS` | the workers of `relay up` | 1 |
 | `RELAY_READY_FD` | set by `relay up`: the pipe to which its processes say that they are ready | none |
+| `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` | egress proxies of sinks and accounts that name none | none |
+| `NO_PROXY` | what is called without: hosts, domains, networks, separated by commas | nothing |
 | `RELAY_SANDBOX_PORT` | the fake vendors of `relay dev` and `relay demo` | a free one |
 """
 
@@ -31,6 +33,7 @@ from pydantic import SecretStr
 from relay.config.env_file import read_env_file
 from relay.config.findings import format_value
 from relay.config.line_ends import line_break_in_secret
+from relay.config.proxy_environment import NO_PROXIES, ProxyRules
 from relay.config.store_address import accept_any_certificate, parse_store_address
 from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
@@ -68,6 +71,7 @@ class ProcessSettings:
     sandbox_port: int | None
     workers: int
     ready_fd: int | None
+    proxies: ProxyRules
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], *, terminal: bool | None = None) -> Self:
@@ -98,6 +102,7 @@ class ProcessSettings:
             sandbox_port=read.number("RELAY_SANDBOX_PORT", 65535),
             workers=read.number("RELAY_WORKERS", 256) or 1,
             ready_fd=read.number("RELAY_READY_FD", 65535),
+            proxies=read.proxies(),
         )
         if read.problems:
             raise ConfigError("\n".join(read.problems))
@@ -162,6 +167,13 @@ class _VariableReader:
             self.problems.append(f"{name}: {error}")
             return None
         return accept_any_certificate(text) if insecure else text
+
+    def proxies(self) -> ProxyRules:
+        try:
+            return ProxyRules.from_environ(self._environ)
+        except ValueError as error:
+            self.problems.append(str(error))
+            return NO_PROXIES
 
     def namespace(self, name: str, default: str) -> str:
         text = self.text(name) or default

@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
+from relay.config.proxy import ProxySetting
 from relay.config.scalars import Duration, Rate
 from relay.config.section import Section
 from relay.durations import format_exact_duration
@@ -37,6 +38,7 @@ class SinkSettings(Section):
     max_age: Duration | None = None
     on_unknown: OnUnknown | None = None
     blocked_for: Duration = Field(60_000, json_schema_extra={"default": "1m"})
+    proxy: ProxySetting | None = Field(None, description="Default: as HTTPS_PROXY and NO_PROXY say; false: none")
 
     @field_validator("retry")
     @classmethod

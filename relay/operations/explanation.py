@@ -9,6 +9,7 @@ from relay.config.config import Config
 from relay.errors import Malformed, RelayError
 from relay.live_config import make_sinks
 from relay.model import Event, Json, NewDelivery, Receipt, Record
+from relay.operations.request_description import describe_by
 from relay.planning import RouteEvaluation, evaluate_routes, plan_receipt
 from relay.sinks.base import Sink
 
@@ -109,5 +110,5 @@ def _explain_delivery(delivery: NewDelivery, sinks: Mapping[str, Sink]) -> Expla
         id=delivery.id,
         state=delivery.state,
         reason=delivery.reason,
-        request=sinks[delivery.sink].describe(delivery.content) if delivery.content else None,
+        request=describe_by(sinks[delivery.sink], delivery.content) if delivery.content else None,
     )

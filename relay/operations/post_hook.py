@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from yarl import URL
 
+from relay.config.proxy_environment import NO_PROXIES, ProxyRules
 from relay.errors import RelayError, StoreUnavailable
 from relay.model import Record
 from relay.transport import Request, Session, TransportFailure
@@ -20,8 +21,10 @@ class AcceptedHook(Record):
     duplicate: bool
 
 
-async def post_hook(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> AcceptedHook:
-    """Post a body to a hook's address.
+async def post_hook(
+    url: str, body: bytes, headers: Mapping[str, str] | None = None, proxies: ProxyRules = NO_PROXIES
+) -> AcceptedHook:
+    """Post a body to a hook's address, through one of `proxies` where there are any.
 
     Raises StoreUnavailable where the relay answers 503, RelayError where there is no answer or another refusal.
     """
@@ -33,7 +36,7 @@ async def post_hook(url: str, body: bytes, headers: Mapping[str, str] | None = N
         body=body,
         timeout_ms=POST_MS,
     )
-    async with Session() as session:
+    async with Session(proxies=proxies) as session:
         answer = await session.exchange(request)
     if isinstance(answer, TransportFailure):
         host = url.partition("/hooks/")[0]

@@ -3,6 +3,7 @@
 from relay.config.config import Config
 from relay.live_config import make_sinks
 from relay.model import Json
+from relay.sinks.base import Sink
 
 
 def describe_request(config: Config, sink: str, content: bytes) -> Json:
@@ -12,4 +13,10 @@ def describe_request(config: Config, sink: str, content: bytes) -> Json:
         return f"not shown: sink {sink} is not in the configuration"
     if not content:
         return "none: the delivery waits for a look-up, or its content could not be rendered"
-    return sinks[sink].describe(content)
+    return describe_by(sinks[sink], content)
+
+
+def describe_by(sink: Sink, content: bytes) -> Json:
+    """Describe the request that a sink makes of a content, with the proxy that its settings name."""
+    described = sink.describe(content)
+    return described if sink.proxy is None else {**described, "proxy": str(sink.proxy or "none")}

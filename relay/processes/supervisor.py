@@ -22,7 +22,8 @@ GRACE_SECONDS: Final = 25.0  # a worker waits for what is in flight
 _POLL_SECONDS: Final = 0.03
 _STORE, _SANDBOX, _WEB, _WORKER = "store", "sandbox", "web", "worker"
 SANDBOX_URL: Final = "RELAY_SANDBOX_URL"
-_ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", SANDBOX_URL, "RELAY_CONFIG", "RELAY_NAMESPACE")
+NO_PROXY: Final = "no_proxy"
+_ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", SANDBOX_URL, "RELAY_CONFIG", "RELAY_NAMESPACE", NO_PROXY)
 _STOP_ORDER: Final = ((_WEB, _WORKER), (_SANDBOX,))  # what takes hooks first, what the others need last
 
 
@@ -45,6 +46,7 @@ class Processes:
         self.port = _port(environ, "PORT")
         self.sandbox_port = _port(environ, "RELAY_SANDBOX_PORT")
         addresses = {SANDBOX_URL: self.sandbox_url, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        addresses[NO_PROXY] = _without_proxy(environ, self.sandbox_port)
         if self.store is not None:
             addresses["REDIS_URL"] = self.store.url
         # Whoever wants the other machines of the network to reach it says so.
@@ -193,6 +195,12 @@ class Processes:
 
 def _kind(name: str) -> str:
     return name.partition(":")[0]
+
+
+def _without_proxy(environ: Mapping[str, str], sandbox_port: int) -> str:
+    """Return what NO_PROXY says, and the fakes: no proxy has a way to them."""
+    own = environ.get(NO_PROXY) or environ.get("NO_PROXY") or ""
+    return ",".join([*filter(None, [own]), f"127.0.0.1:{sandbox_port}"])
 
 
 def _port(environ: Mapping[str, str], name: str) -> int:

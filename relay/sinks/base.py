@@ -60,6 +60,7 @@ class Sink(ABC):
         self.limits = settings.limits(name)
         self.concurrency = settings.concurrency
         self.timeout_ms = settings.timeout
+        self.proxy = settings.proxy
 
     @classmethod
     def check_constant(cls, key: str, value: object) -> str | None:

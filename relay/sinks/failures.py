@@ -6,6 +6,6 @@ from relay.transport import TransportFailure
 
 def failure_outcome(failure: TransportFailure, *, repeatable: bool = False) -> Outcome:
     """Return the outcome of a call without an answer. `repeatable`: sending it again does no harm in any case."""
-    if failure.kind == "tls":
-        return Outcome.BLOCKED  # a wrong certificate does not pass by itself
+    if failure.lasting:
+        return Outcome.BLOCKED
     return Outcome.UNKNOWN if failure.sent and not repeatable else Outcome.RETRY

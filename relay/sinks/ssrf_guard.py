@@ -3,7 +3,8 @@
 1. `url_refusal` checks the URL itself, when it is subscribed and before every attempt.
 2. `CheckedResolver` resolves the name for every connection, checks each address, and the connection goes to the checked
    addresses only: it does not help to let the name resolve to another address a moment later.
-3. Redirects are not followed (`relay.transport`).
+3. A proxy is asked for one of the checked addresses, never for the name. TLS still verifies the name.
+4. Redirects are not followed (`relay.transport`).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
+from relay.config.proxy_environment import NO_PROXIES, ProxyRules
 from relay.config.scalars import TrustedHost
 from relay.transport import Session
 
@@ -145,10 +147,12 @@ class CheckedResolver:
 
 
 def open_guarded_session(
-    allow: Callable[[], Collection[TrustedHost]], resolve_name: ResolveName = resolve_name
+    allow: Callable[[], Collection[TrustedHost]],
+    resolve_name: ResolveName = resolve_name,
+    proxies: ProxyRules = NO_PROXIES,
 ) -> Session:
     """Open a session for subscribers' URLs. Open and close it inside the running loop.
 
     A literal IP address is never resolved, so each URL must have passed `url_refusal` before.
     """
-    return Session(CheckedResolver(allow, resolve_name))
+    return Session(CheckedResolver(allow, resolve_name), proxies)

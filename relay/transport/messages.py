@@ -8,11 +8,14 @@ from multidict import CIMultiDict
 from yarl import URL
 
 import relay
+from relay.config.proxy import Proxy
 from relay.model import Record
 
-FailureKind: TypeAlias = Literal["dns", "connect", "tls", "timeout_before_write", "timeout", "reset", "protocol"]
+FailureKind: TypeAlias = Literal[
+    "dns", "connect", "tls", "proxy", "timeout_before_write", "timeout", "reset", "protocol"
+]  # fmt: skip
 
-_USER_AGENT: Final = f"amo-relay/{relay.__version__}"
+USER_AGENT: Final = f"amo-relay/{relay.__version__}"
 _METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})  # they state a Content-Length even where it is 0
 
 
@@ -46,24 +49,43 @@ class TransportFailure(Record):
     reason: str
     sent: bool
 
+    @property
+    def lasting(self) -> bool:
+        """Return whether it does not pass by itself: a wrong certificate, or a proxy that refuses us."""
+        return self.kind in ("tls", "proxy")
+
+
+class ConnectFailed(Exception):
+    """There is no connection, so nothing of the request has left. Its text is the reason."""
+
+    def __init__(self, kind: FailureKind, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
 
 Answer: TypeAlias = Response | TransportFailure
 """What a call returns."""
 
 
-def to_wire(request: Request) -> bytes:
+def to_wire(request: Request, forwarder: Proxy | None = None) -> bytes:
     """Return the bytes of a request. Raises ValueError for a header with a line break, or that is no valid Unicode.
 
+    `forwarder`: the proxy that passes it on, which needs the whole address and its own credentials (RFC 9112, 3.2.2).
     No cookies and no Accept-Encoding: answers are small, and a sink that must ask for gzip does so in its headers.
     """
     url, headers = request.url, CIMultiDict(request.headers)
     headers.setdefault("Host", url.host_port_subcomponent or "")
-    headers.setdefault("User-Agent", _USER_AGENT)
+    headers.setdefault("User-Agent", USER_AGENT)
     headers.setdefault("Accept", "*/*")
     if request.body or request.method in _METHODS_WITH_BODY:
         headers["Content-Length"] = str(len(request.body))
+    target = url.raw_path_qs
+    if forwarder is not None:
+        target = f"{url.origin()}{target}"
+        if forwarder.authorization:
+            headers["Proxy-Authorization"] = forwarder.authorization
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-    head = f"{request.method} {url.raw_path_qs} HTTP/1.1\r\n{''.join(lines)}\r\n"
+    head = f"{request.method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n"
     line_ends = len(lines) + 2
     if head.count("\n") != line_ends or head.count("\r") != line_ends or "\0" in head:
         raise ValueError("a header with a line break in it cannot be sent")

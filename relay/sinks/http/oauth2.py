@@ -79,7 +79,7 @@ class ClientToken:
     async def _fetch(self, calls: AttemptCalls) -> Token:
         answer = await calls.call(self._request(), limited=False)  # another server, not the one the rate is for
         if isinstance(answer, TransportFailure):
-            outcome = Outcome.BLOCKED if answer.kind == "tls" else Outcome.RETRY
+            outcome = Outcome.BLOCKED if answer.lasting else Outcome.RETRY
             raise EndAttempt(Result(outcome=outcome, reason=f"no token: {answer.reason}"))
         response = self._read(answer, calls.now)
         lasts_ms = DEFAULT_LIFETIME_MS if response.expires_in is None else int(response.expires_in * 1000)

@@ -12,6 +12,7 @@ from relay.accounts.client import AccountClient
 from relay.accounts.client_factory import make_account_client
 from relay.config.api import AccountApi, OAuthSettings
 from relay.config.config import Source
+from relay.config.proxy import ProxyChoice
 from relay.model import Account, Limit
 from relay.sandbox.amocrm.access import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
 from relay.sandbox.amocrm.app import FakeAmocrm
@@ -58,7 +59,13 @@ def served() -> Iterator[Served]:
 def source(served) -> Callable[..., Source]:
     """Return the source whose account the fake is: under a long-lived token, or OAuth."""
 
-    def make(*, oauth: bool = False, refresh: str = FIRST_REFRESH, rate: tuple[int, int] = (7, 1000)) -> Source:
+    def make(
+        *,
+        oauth: bool = False,
+        refresh: str = FIRST_REFRESH,
+        rate: tuple[int, int] = (7, 1000),
+        proxy: ProxyChoice | None = None,
+    ) -> Source:
         keys = OAuthSettings(
             client_id=CLIENT_ID,
             client_secret=SecretStr(CLIENT_SECRET),
@@ -66,9 +73,8 @@ def source(served) -> Callable[..., Source]:
             refresh_token=SecretStr(refresh),
         )
         credentials = keys if oauth else SecretStr(LONG_LIVED)
-        api = AccountApi(
-            url=served.url, credentials=credentials, limit=Limit(key="account:acme", count=rate[0], per_ms=rate[1])
-        )
+        limit = Limit(key="account:acme", count=rate[0], per_ms=rate[1])
+        api = AccountApi(url=served.url, credentials=credentials, limit=limit, proxy=proxy)
         return Source("acme", SecretStr("long-enough"), Account(), frozenset(), "UTC", api)
 
     return make

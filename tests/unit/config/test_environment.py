@@ -3,6 +3,7 @@
 import pytest
 
 from relay.config.environment import ProcessSettings
+from relay.config.proxy_environment import NO_PROXIES
 from relay.errors import ConfigError
 
 
@@ -27,6 +28,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         sandbox_port=None,
         workers=1,
         ready_fd=None,
+        proxies=NO_PROXIES,
     )
 
 

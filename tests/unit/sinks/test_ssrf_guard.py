@@ -9,9 +9,11 @@ from ipaddress import ip_address, ip_network
 import pytest
 from yarl import URL
 
+from relay.config.proxy import parse_proxy
+from relay.config.proxy_environment import ProxyRules
 from relay.sinks.ssrf_guard import PORTS, CheckedResolver, ip_refusal, open_guarded_session, resolve_name, url_refusal
-from relay.transport import Request, Response, TransportFailure, call
-from relay.transport import session as transport_session
+from relay.transport import Request, Response, TransportFailure, call, connector
+from tests.proxy import FakeProxy
 
 HERE = (ip_network("127.0.0.1/32"),)
 
@@ -357,6 +359,43 @@ def test_the_ports_are_those_of_web_servers():
     assert {80, 443, 8080, 8443} == PORTS
 
 
+# A proxy
+
+
+async def exchange_through(proxy, url, names, allow=()):
+    session = open_guarded_session(lambda: allow, names, ProxyRules(http=parse_proxy(proxy.url)))
+    try:
+        return await call(session, Request(method="POST", url=URL(url), headers={}, body=b"a=1", timeout_ms=5_000))
+    finally:
+        await session.close()
+
+
+def test_a_proxy_is_asked_for_the_address_that_was_checked_and_never_for_the_name():
+    """A proxy that resolved the name itself might reach what no subscriber may: the relay's own network, or its own."""
+
+    async def scenario():
+        names = Names(crm_example=[["8.8.8.8"], ["10.0.0.1"]])
+        async with listening() as (port, came), FakeProxy(ports={80: port}).open() as proxy:
+            return await exchange_through(proxy, "http://crm.example/hooks", names), came, proxy, names
+
+    answer, ((_, head),), proxy, names = asyncio.run(scenario())
+    assert isinstance(answer, Response)
+    assert (proxy.asked, names.asked) == (["CONNECT 8.8.8.8:80"], ["crm.example"])
+    assert head.startswith(b"POST /hooks HTTP/1.1\r\nHost: crm.example\r\n")
+
+
+@pytest.mark.parametrize("addresses", [["10.0.0.1"], ["169.254.169.254"], ["127.0.0.1", "::1"]])
+def test_a_proxy_is_not_asked_for_an_address_that_is_refused(addresses):
+    async def scenario():
+        async with FakeProxy().open() as proxy:
+            return await exchange_through(proxy, "http://crm.example/", Names(crm_example=[addresses])), proxy
+
+    answer, proxy = asyncio.run(scenario())
+    assert isinstance(answer, TransportFailure)
+    assert (answer.kind, answer.sent, proxy.asked) == ("dns", False, [])
+    assert f"{addresses[0]} is" in answer.reason
+
+
 # TLS
 
 
@@ -381,7 +420,7 @@ def test_the_certificate_must_be_for_the_host_that_was_subscribed(certificate, m
     serving.load_cert_chain(cert, key)
     asked = []
     serving.sni_callback = lambda _, server_name, __: asked.append(server_name)
-    monkeypatch.setattr(transport_session, "_default_tls", lambda: ssl.create_default_context(cafile=str(cert)))
+    monkeypatch.setattr(connector, "_default_tls", lambda: ssl.create_default_context(cafile=str(cert)))
 
     async def scenario():
         names = Names(crm_example=[["127.0.0.1"]], other_example=[["127.0.0.1"]])

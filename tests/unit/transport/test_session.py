@@ -11,7 +11,7 @@ import pytest
 import uvloop
 from yarl import URL
 
-from relay.transport import Request, Response, Session, TransportFailure, call, session
+from relay.transport import Request, Response, Session, TransportFailure, call, connector, pool, session
 from relay.transport.connection import Connection
 from relay.transport.response_parser import MAX_BODY, MAX_HEAD
 
@@ -193,7 +193,7 @@ def test_a_connection_closed_while_idle_is_not_used_again():
             for _ in range(3):
                 answers.append(await call(calls, request(server.url)))
                 await asyncio.wait(
-                    [connection.lost for connection in calls._connections]
+                    [connection.lost for connection in calls._pool.open]
                 )  # until their close has arrived
             return answers, server
 
@@ -213,7 +213,7 @@ def test_bytes_outside_of_an_exchange_close_the_connection():
     async def run():
         async with running(behave) as server, Session() as calls:
             first = await call(calls, request(server.url))
-            await asyncio.wait([connection.lost for connection in calls._connections])
+            await asyncio.wait([connection.lost for connection in calls._pool.open])
             return first, await call(calls, request(server.url)), server
 
     first, second, server = asyncio.run(run())
@@ -229,7 +229,7 @@ def test_a_connection_that_ends_before_the_request_is_written_is_replaced(loop, 
     async def run():
         async with running(respond_with(OK)) as server, Session() as calls:
             await call(calls, request(server.url))
-            (connection,) = calls._connections
+            (connection,) = calls._pool.open
             again = asyncio.create_task(call(calls, request(server.url)))
             await asyncio.sleep(0)  # it has taken the connection
             assert not connection.wrote
@@ -287,14 +287,14 @@ def test_two_answers_at_once_are_one_answer_and_the_end_of_the_connection():
 
 
 def test_a_connection_idle_for_too_long_is_closed(monkeypatch):
-    monkeypatch.setattr(session, "IDLE_S", 0.01)
+    monkeypatch.setattr(pool, "IDLE_S", 0.01)
 
     async def run():
         async with running(respond_with(OK)) as server, Session() as calls:
             await call(calls, request(server.url))
-            await asyncio.wait([connection.lost for connection in calls._connections], timeout=10)
-            assert not calls._connections
-            assert not calls._idle
+            await asyncio.wait([connection.lost for connection in calls._pool.open], timeout=10)
+            assert not calls._pool.open
+            assert not calls._pool.idle
             return await call(calls, request(server.url)), server
 
     answer, server = asyncio.run(run())
@@ -590,7 +590,7 @@ def test_addresses_of_both_kinds_are_called(host, name):
 
 
 def test_connecting_may_take_a_part_of_the_time_only(monkeypatch):
-    monkeypatch.setattr(session, "CONNECT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connector, "CONNECT_TIMEOUT_S", 0.05)
 
     async def run():
         async with Session(ScriptedResolver(never)) as calls:
