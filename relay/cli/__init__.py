@@ -17,6 +17,7 @@ from relay.cli import (
     events,
     explain,
     names,
+    restore,
     schema,
     send,
     sinks,
@@ -58,7 +59,7 @@ app.command()(up.up)
 app.command()(web.web)
 app.command()(worker.worker)
 app.command()(backup.backup)
-app.command()(backup.restore)
+app.command()(restore.restore)
 app.command()(check.check)
 app.command()(schema.schema)
 app.command()(explain.explain)

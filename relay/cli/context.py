@@ -81,6 +81,14 @@ def check_environment() -> ProcessSettings:
     return settings
 
 
+def namespace_of_own_store() -> str:
+    """Return the namespace of the store that `relay up` brings. Raises ConfigError where REDIS_URL names another."""
+    settings = ProcessSettings.from_environ(nonempty_environ())
+    if settings.redis_url is not None:
+        raise ConfigError("REDIS_URL names a store of your own: save it as its maker says. This is for `relay up`'s")
+    return settings.namespace
+
+
 def choose_source(sources: Mapping[str, Source], name: str | None) -> Source:
     """Return the source of a name, or where none is given the only one. Raises ConfigError."""
     if name is None:
