@@ -21,10 +21,15 @@ def parse_time(text: str, now: int) -> int:
 
 
 def format_time(ms: int | None) -> str:
-    """Format a time in the local time zone, to the millisecond; None is empty."""
+    """Format a time in the local time zone, with its offset, to the millisecond; None is empty."""
     if ms is None:
         return ""
-    return datetime.fromtimestamp(ms / 1000).isoformat(" ", "milliseconds")
+    return datetime.fromtimestamp(ms / 1000).astimezone().isoformat(" ", "milliseconds")
+
+
+def format_clock(ms: int) -> str:
+    """Format the time of day in the local time zone, with its offset, to the second."""
+    return datetime.fromtimestamp(ms / 1000).astimezone().timetz().isoformat("seconds")
 
 
 def format_duration(ms: int) -> str:

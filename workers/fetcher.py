@@ -179,5 +179,5 @@ def _failure(error: RelayError) -> Result:
 
 
 def _unknown_route(version: str) -> Result:
-    reason = f"its route or sink is not in configuration {version}: bring it back, or cancel this delivery"
+    reason = f"its route or sink is not in configuration {version}: bring it back into the file"
     return Result(outcome=Outcome.THROTTLED, reason=reason, after_ms=60_000)

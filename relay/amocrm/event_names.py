@@ -41,6 +41,9 @@ _UNDOCUMENTED = {
 EVENTS: Mapping[str, EventKind] = MappingProxyType(_OFFICIAL | _UNDOCUMENTED)
 """Every event name that is known. An event with another entity or action is routed all the same."""
 
+ENTITIES: frozenset[str] = frozenset(kind.entity for kind in EVENTS.values())
+"""What events are about: lead, contact, task…"""
+
 SUBSCRIBABLE: tuple[str, ...] = tuple(_OFFICIAL)
 """The names that amoCRM's subscription API takes: the 28 of the original documentation, and five for chats."""
 

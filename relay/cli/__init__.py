@@ -1,10 +1,11 @@
 """The command line: each command in the file of its name, in the order of `relay --help`."""
 
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from relay import __version__
 from relay.cli import (
     backup,
     catch_up,
@@ -33,6 +34,12 @@ from relay.logs import configure_command
 STORE_UNAVAILABLE = 2
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"relay {__version__}")
+        raise typer.Exit
+
+
 class CommandLine(typer.Typer):
     """Typer that shows the relay's own errors as messages, without a traceback."""
 
@@ -52,7 +59,17 @@ app = CommandLine(
     add_completion=False,
     pretty_exceptions_enable=False,  # it prints local variables, and these hold secrets
 )
-app.callback()(configure_command)
+
+
+@app.callback()
+def _prepare(
+    version: Annotated[  # noqa: ARG001  it ends the program
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    configure_command()
+
+
 app.command()(demo.demo)
 app.command()(dev.dev)
 app.command()(up.up)

@@ -8,7 +8,7 @@ import typer
 
 from relay.cli import options
 from relay.cli.context import load_config, with_reader, with_store
-from relay.cli.display.going_on import print_how_to_go_on
+from relay.cli.display.going_on import print_hints, print_how_to_go_on
 from relay.cli.display.output import print_json, print_lines, print_table
 from relay.cli.display.paused import format_paused
 from relay.cli.display.request import format_request
@@ -18,6 +18,7 @@ from relay.model import DeliveryState, Json
 from relay.operations.request_description import describe_request
 from relay.operations.search import find_deliveries
 from relay.operations.story import Story, read_delivery_story, story_fields
+from relay.operations.unknown_filters import unknown_filters
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.stored import StoredDelivery
@@ -60,6 +61,8 @@ def list_deliveries(
     else:
         print_table(COLUMNS, map(_row, page.items), reveal=reveal)
     print_how_to_go_on(context, page)
+    if not page.items:
+        print_hints(with_reader(lambda reader: unknown_filters(reader, filters)))
 
 
 @app.command("show")

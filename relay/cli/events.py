@@ -4,11 +4,12 @@ import typer
 
 from relay.cli import options
 from relay.cli.context import with_reader
-from relay.cli.display.going_on import print_how_to_go_on
+from relay.cli.display.going_on import print_hints, print_how_to_go_on
 from relay.cli.display.output import print_json, print_lines, print_table
 from relay.cli.display.story import format_story
 from relay.operations.search import FoundEvent, find_events
 from relay.operations.story import read_event_story, story_fields
+from relay.operations.unknown_filters import unknown_filters
 from relay.timefmt import format_time
 
 app = typer.Typer(name="events", help="Show what came in, and what became of it.", no_args_is_help=True)
@@ -41,6 +42,8 @@ def list_events(
     else:
         print_table(COLUMNS, map(_row, page.items), reveal=reveal)
     print_how_to_go_on(context, page)
+    if not page.items:
+        print_hints(with_reader(lambda reader: unknown_filters(reader, filters)))
 
 
 @app.command("show")

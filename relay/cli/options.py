@@ -6,6 +6,8 @@ from typing import Annotated, TypeAlias
 import typer
 
 from relay import timefmt
+from relay.amocrm.event_names import ENTITIES
+from relay.config.suggestions import did_you_mean
 from relay.model import DeliveryState, ReceiptState
 from relay.operations.search import MOST_LISTED, EventFilter, parse_cursor
 from relay.store.wire import Cursor
@@ -26,7 +28,8 @@ SinkOption: TypeAlias = Annotated[str | None, typer.Option(help="Only with deliv
 ReceiptStateOption: TypeAlias = Annotated[ReceiptState | None, typer.Option("--state", help="Only in this state.")]
 DeliveryStateOption: TypeAlias = Annotated[DeliveryState | None, typer.Option("--state", help="Only in this state.")]
 SinceOption: TypeAlias = Annotated[
-    str | None, typer.Option(help="Only what arrived since then: 2h (ago), or 2026-11-23T14:30.")
+    str | None,
+    typer.Option(help="Only what arrived since then: 2h (ago), or 2026-11-23T14:30, local unless +03:00 is behind it."),
 ]
 UntilOption: TypeAlias = Annotated[str | None, typer.Option(help="Only what arrived until then.")]
 LimitOption: TypeAlias = Annotated[int, typer.Option(min=1, help=f"At most so many, and never over {MOST_LISTED}.")]
@@ -73,6 +76,9 @@ def _parse_entity(text: str) -> tuple[str, str]:
     entity, colon, id = text.partition(":")
     if not colon or not entity or not id:
         raise typer.BadParameter(f"{text!r} is not an entity: write lead:123 or contact:456", param_hint="--entity")
+    if entity not in ENTITIES:
+        hint = f"nothing is called {entity!r}, {did_you_mean(entity, ENTITIES)}"
+        raise typer.BadParameter(hint, param_hint="--entity")
     return entity, id
 
 

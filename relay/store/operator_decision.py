@@ -21,7 +21,7 @@ _ALLOWED = {
 }
 _IMPOSSIBLE = {
     "": "there is no such delivery",
-    "empty": "it has no content to send: replay its event instead",
+    "empty": "it has no content to send: mend the route, then change its entity in amoCRM, so that a new hook comes",
 }
 _ANSWER = msgspec.msgpack.Decoder(tuple[bool, str])
 

@@ -17,10 +17,10 @@ from relay.masking import mask_people
 from relay.model import DeliveryState
 from relay.sandbox.request_log import LoggedRequest
 from relay.store.stored import StoredDelivery
-from relay.timefmt import format_time
+from relay.timefmt import format_clock
 
 NEWEST: Final = 12
-_WIDTHS: Final = {"time": 12, "state": 9, "answer": 6}  # the other columns share the rest
+_WIDTHS: Final = {"time": 14, "state": 9, "answer": 6}  # the other columns share the rest
 _COLORS: Final = {"delivered": "green", "routed": "green", "dead": "red", "held": "red", "malformed": "red"}
 
 
@@ -51,7 +51,7 @@ def _hooks_table(state: DemoState, titles: Mapping[str, str]) -> Table:
         deliveries = [state.deliveries[id] for id in receipt.deliveries if id in state.deliveries]
         times = f" ×{receipt.duplicates + 1}" if receipt.duplicates else ""
         title = titles.get(receipt.id, "from outside") + times
-        table.add_row(_format_clock(receipt.received_at), title, _state(receipt.state), _deliveries(deliveries))
+        table.add_row(format_clock(receipt.received_at), title, _state(receipt.state), _deliveries(deliveries))
     return table
 
 
@@ -72,7 +72,7 @@ def _requests_table(requests: Sequence[LoggedRequest]) -> Table:
     table = _table("relay → vendors", "time", "answer", "request")
     for request in requests[-NEWEST:]:
         answer = f"{request.status or request.fault}{' (repeat)' if request.repeat else ''}"
-        table.add_row(_format_clock(request.at), answer, Text(mask_people(format_vendor_request(request))))
+        table.add_row(format_clock(request.at), answer, Text(mask_people(format_vendor_request(request))))
     return table
 
 
@@ -83,8 +83,3 @@ def _table(title: str, *columns: str) -> Table:
         width = _WIDTHS.get(column)
         table.add_column(column, no_wrap=True, width=width, ratio=None if width else 1)
     return table
-
-
-def _format_clock(ms: int) -> str:
-    """Format the time of day."""
-    return format_time(ms)[11:]

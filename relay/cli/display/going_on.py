@@ -1,7 +1,7 @@
 """Say how far a list has looked, and by which command it goes on."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import typer
@@ -15,6 +15,12 @@ def print_how_to_go_on(context: typer.Context, page: FoundPage[Any]) -> None:
     """Print it where there may be more, on stderr: stdout is the list, which a program may read."""
     if page.next is not None:
         typer.echo(f"{_format_progress(page, page.next)}; go on with:\n{_next_command(context, page.next)}", err=True)
+
+
+def print_hints(lines: Iterable[str]) -> None:
+    """Print why a list may be empty, on stderr."""
+    for line in lines:
+        typer.echo(line, err=True)
 
 
 def _format_progress(page: FoundPage[Any], cursor: Cursor) -> str:

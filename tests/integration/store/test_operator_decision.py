@@ -84,7 +84,7 @@ def test_what_was_never_rendered_cannot_be_sent(run, store, given, resend, look)
     (receipt,) = given.taken()
     delivery = new("d", receipt.id, content=b"", state=DeliveryState.SKIPPED, reason="no phone")
     run(store.save_routed("router", [routed(receipt, delivery)]))
-    assert "replay" in resend("d")
+    assert "no content to send: mend the route" in resend("d")
     assert look("d").state is DeliveryState.SKIPPED
 
 

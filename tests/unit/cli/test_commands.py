@@ -27,6 +27,30 @@ def _own_logging():
 
 
 @pytest.mark.usefixtures("_own_logging")
+def test_the_version_is_that_of_the_package() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert (shown.exit_code, shown.output) == (0, f"relay {relay.__version__}\n")
+
+
+@pytest.mark.usefixtures("_own_logging")
+@pytest.mark.parametrize("command", ["events", "deliveries"])
+@pytest.mark.parametrize(
+    ("entity", "hint"),
+    [
+        ("leads:1", "nothing is called 'leads', did you mean lead?"),
+        ("contacts:1", "did you mean contact?"),
+        ("deal:1", "known: "),
+        ("lead", "write lead:123"),
+        (":1", "write lead:123"),
+    ],
+)
+def test_an_entity_that_there_is_not_is_refused_with_a_hint(command: str, entity: str, hint: str) -> None:
+    refused = CliRunner().invoke(app, [command, "list", "--entity", entity], env={"COLUMNS": "300"})
+    assert refused.exit_code == 2
+    assert hint in refused.output
+
+
+@pytest.mark.usefixtures("_own_logging")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_its_options_have_a_help_text(command: str) -> None:
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0

@@ -1,0 +1,89 @@
+"""No text advises a command that does not exist: messages of the code, pages, comments of configuration files."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from relay.cli import app
+
+ROOT = Path(__file__).parents[2]
+CODE = sorted([*(ROOT / "relay").rglob("*.py"), *(ROOT / "workers").rglob("*.py")])
+FOLDERS = [*(ROOT / "docs").glob("*.md"), *(ROOT / "config").rglob("*.yaml"), *(ROOT / "deploy").rglob("*")]
+FILES = ("README.md", "CHANGELOG.md", "app.json", "render.yaml", "Procfile", "Makefile", "relay/demo/relay.yaml")
+TEXTS = sorted(path for path in [*FOLDERS, *(ROOT / name for name in FILES)] if path.is_file())
+# What follows the word in a sentence about the relay itself.
+PROSE = frozenset(
+    ("accepts", "answered", "answers", "asks", "can", "counts", "does", "gets", "has", "is", "itself", "keeps", "must")
+    + ("refuses", "running", "runs", "stores", "that", "to", "waits", "will")
+)
+MENTION = re.compile(r"(?<![\w./@-])relay ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)?)([^`;:\n)]*)")
+IN_CODE = re.compile(r"`(?:\$ )?relay ([a-z][a-z-]*(?: [a-z][a-z-]*)?)([^`\n]*)`")
+NOT_THERE = re.compile(r"\b(replay|requeue|purge|cancel)\b (?:it|its|this|the|them)\b", re.IGNORECASE)
+
+
+def messages(path: Path) -> Iterator[str]:
+    """Yield the texts in code that are no docstrings; what is put into them is X."""
+    tree = ast.parse(path.read_text())
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(one.value) if isinstance(one, ast.Constant) else "X" for one in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not {id(node)} & (docstrings | parts):
+            yield node.value
+
+
+def unknown(words: str, rest: str) -> str | None:
+    """Return what of a mentioned command does not exist; None where all of it does."""
+    command, names = get_command(app), words.split()
+    while hasattr(command, "commands") and names:
+        found = command.commands.get(name := names.pop(0))
+        if found is None:
+            return f"relay {words}: there is no {name}"
+        command = found
+    options = {option for one in command.params for option in [*one.opts, *one.secondary_opts]} | {"--help"}
+    missing = [option for option in re.findall(r"(?<!\S)--[a-z-]+", rest) if option not in options]
+    return f"relay {words}: there is no {missing[0]}" if missing else None
+
+
+def wrong_advice(text: str, mention: re.Pattern[str]) -> list[str]:
+    found = [unknown(words, rest) for words, rest in mention.findall(text) if words.split()[0] not in PROSE]
+    return [wrong for wrong in found if wrong]
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_messages_advise_commands_that_there_are(path: Path) -> None:
+    wrong = [line for text in messages(path) for line in wrong_advice(text, MENTION)]
+    wrong += [found[0] for text in messages(path) for found in NOT_THERE.finditer(text)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_pages_advise_commands_that_there_are(path: Path) -> None:
+    text = path.read_text()
+    assert wrong_advice(text, IN_CODE) + [found[0] for found in NOT_THERE.finditer(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("run relay deliveries list --state dead", True),
+        ("run relay deliveries replay", False),
+        ("run relay replay", False),
+        ("relay deliveries list --colour", False),
+        ("the relay answered 503", True),
+        ("relay subscriptions enable 7", True),
+    ],
+)
+def test_advice_is_told_apart(text: str, right: bool) -> None:
+    assert (wrong_advice(text, MENTION) == []) is right
