@@ -17,8 +17,8 @@ FILES = ("README.md", "CHANGELOG.md", "app.json", "render.yaml", "Procfile", "Ma
 TEXTS = sorted(path for path in [*FOLDERS, *(ROOT / name for name in FILES)] if path.is_file())
 # What follows the word in a sentence about the relay itself.
 PROSE = frozenset([
-    *("accepts", "answered", "answers", "asks", "can", "counts", "does", "gets", "has", "is", "itself", "keeps", "must"),
-    *("refuses", "running", "runs", "stores", "that", "to", "waits", "will"),
+    *("accepts", "answered", "answers", "asks", "can", "counts", "does", "gets", "has", "is", "itself", "keeps"),
+    *("must", "refuses", "running", "runs", "stores", "that", "to", "waits", "will"),
 ])  # fmt: skip
 MENTION = re.compile(r"(?<![\w./@-])relay ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)?)([^`;:\n)]*)")
 IN_CODE = re.compile(r"`(?:\$ )?relay ([a-z][a-z-]*(?: [a-z][a-z-]*)?)([^`\n]*)`")
