@@ -6,6 +6,7 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from textwrap import indent
 from typing import Any, TextIO
 
 import msgspec
@@ -13,6 +14,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from relay.masking import mask_people, mask_secrets
+from relay.printable import escape_json, escape_line, escape_lines
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -35,8 +37,7 @@ def configure_command() -> None:
     structlog.configure(
         processors=[
             *_SHARED_PROCESSORS,
-            structlog.processors.format_exc_info,
-            _mask_traceback,
+            *_TRACEBACK_PROCESSORS,
             _render_each(_console_renderer(sys.stderr)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -49,23 +50,22 @@ def configure(style: str, stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
     json = style == "json"
     render = structlog.processors.JSONRenderer(_encode_json) if json else _console_renderer(stream)
-    exceptions: list[Processor] = [structlog.processors.format_exc_info] if json else []
-    _configure_own(exceptions, render, stream)
-    _configure_standard_library(exceptions, render, stream)
+    _configure_own(render, stream)
+    _configure_standard_library(render, stream)
 
 
-def _configure_own(exceptions: Sequence[Processor], render: Processor, stream: TextIO) -> None:
+def _configure_own(render: Processor, stream: TextIO) -> None:
     """Write our own lines straight to the stream: the standard library's way takes three times as long."""
     writer = _LineWriter(stream)
     structlog.configure(
-        processors=[*_SHARED_PROCESSORS, *exceptions, _mask_traceback, _render_each(render)],
+        processors=[*_SHARED_PROCESSORS, *_TRACEBACK_PROCESSORS, _render_each(render)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
 
 
-def _configure_standard_library(exceptions: Sequence[Processor], render: Processor, stream: TextIO) -> None:
+def _configure_standard_library(render: Processor, stream: TextIO) -> None:
     """Write the lines of other people's loggers in the same format."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
@@ -73,9 +73,8 @@ def _configure_standard_library(exceptions: Sequence[Processor], render: Process
             foreign_pre_chain=[*_SHARED_PROCESSORS, structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *exceptions,
                 _mask_message,
-                _mask_traceback,
+                *_TRACEBACK_PROCESSORS,
                 render,
             ],
         )
@@ -94,13 +93,25 @@ def _configure_standard_library(exceptions: Sequence[Processor], render: Process
 
 
 def _console_renderer(stream: TextIO) -> Processor:
-    return structlog.dev.ConsoleRenderer(
+    render = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
     )  # fmt: skip
+    return lambda logger, method, event: render(logger, method, _escape_values(event))
+
+
+def _escape_values(event: EventDict) -> EventDict:
+    """Escape the texts of an event. The renderer writes what is no text as Python does, and so escapes it itself.
+
+    A traceback is indented: what an error says may have lines that look like ours.
+    """
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = indent(escape_lines(value), "  ") if key == "exception" else escape_line(value)
+    return event
 
 
 def _encode_json(event: Any, default: Callable[[Any], Any], **_: object) -> str:
-    return msgspec.json.encode(event, enc_hook=default).decode()
+    return escape_json(msgspec.json.encode(event, enc_hook=default).decode())
 
 
 def _mask_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -114,6 +125,10 @@ def _mask_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     if "exception" in event:
         event["exception"] = mask_people(mask_secrets(event["exception"]))
     return event
+
+
+# As a text, so that it can be masked: what an error says may hold anything.
+_TRACEBACK_PROCESSORS: Sequence[Processor] = (structlog.processors.format_exc_info, _mask_traceback)
 
 
 def _render_each(render: Processor) -> Processor:

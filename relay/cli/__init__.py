@@ -30,6 +30,7 @@ from relay.cli import (
 )
 from relay.errors import RelayError, StoreUnavailable
 from relay.logs import configure_command
+from relay.printable import escape_lines
 
 STORE_UNAVAILABLE = 2
 
@@ -48,7 +49,7 @@ class CommandLine(typer.Typer):
         try:
             return super().__call__(*args, **kwargs)
         except RelayError as error:
-            typer.echo(str(error), err=True)
+            typer.echo(escape_lines(str(error)), err=True)
             sys.exit(STORE_UNAVAILABLE if isinstance(error, StoreUnavailable) else 1)
 
 

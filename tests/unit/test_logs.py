@@ -20,9 +20,25 @@ log.info("after", n=2)
 CONFIGURED = ['configure("json")', 'configure("console")', "configure_command()"]
 
 
-def logged_lines(configured: str) -> list[str]:
+FORGING = r"""
+import logging
+from relay.logs import configure, configure_command, log
+
+{configured}
+evil = "\x1b[2J\x9b1m\u202eone\n2026-11-29T00:00:00Z [info] forged \x7f"
+log.info("an.event", reason=evil, items=[evil])
+try:
+    raise ValueError(evil + " +7 916 123-45-67")
+except ValueError:
+    log.exception("an.error")
+    if logging.getLogger().handlers:  # a command leaves others' loggers alone
+        logging.getLogger("theirs").exception("%s", evil)
+"""
+
+
+def logged_lines(configured: str, program: str = PROGRAM) -> list[str]:
     """Return the lines that were logged by a process that is set up so."""
-    command = [sys.executable, "-X", "utf8", "-c", PROGRAM.format(configured=configured)]
+    command = [sys.executable, "-X", "utf8", "-c", program.format(configured=configured)]
     done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
     assert not (done.stdout and done.stderr)
     return (done.stdout or done.stderr).splitlines()
@@ -56,3 +72,12 @@ def test_for_eyes_a_line_shows_its_item_and_what_all_share(configured):
     assert "id=d2" not in first
     assert "id=d1" not in second
     assert len({line.split()[0] for line in (first, second, empty)}) == 1  # one time for all of them
+
+
+@pytest.mark.parametrize("configured", CONFIGURED)
+def test_what_strangers_write_moves_no_cursor_forges_no_line_and_shows_nobody(configured):
+    lines = logged_lines(configured, FORGING)
+    assert not [character for character in "\n".join(lines) if character != "\n" and not character.isprintable()]
+    assert "916 123-45-67" not in "\n".join(lines)
+    assert not [line for line in lines if line.startswith("2026-11-29T00:00:00Z")]
+    assert sum("an.event" in line for line in lines) == 1
