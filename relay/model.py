@@ -195,6 +195,7 @@ class Result(Record):
     reason: str
     status: int | None = None  # HTTP status, where there was one
     after_ms: int | None = None  # how long they asked us to wait
+    exact: bool = False  # after that it may leave by our own rules: nothing is added to it
     scope: str = "sink"  # what a block closes: "sink", or "route" where only the route is wrong
     response: str = ""  # the beginning of their answer, for the story
     provider_id: str = ""  # their id of what they made

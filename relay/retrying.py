@@ -30,6 +30,7 @@ DEFAULT_ATTEMPTS = 80
 """With the default schedule three days of trying: the other side may be down from Friday evening to Monday."""
 
 _JITTER = 0.2  # deliveries that failed together must not come back together
+_MAX_ADDED_MS = 60_000  # to what they asked for: who may come tomorrow does not come hours later
 _NO_CALL = tenacity.Retrying()  # tenacity's schedules need the state of a call; the relay keeps its own in the store
 
 
@@ -105,12 +106,13 @@ def _retry_or_give_up(result: Result, tried: int, age_ms: int, policy: Policy, j
 
 
 def _throttled(result: Result, policy: Policy, jitter: float, keeps_mark: bool) -> Decision:
+    # Never earlier than they asked.
     asked_ms = policy.throttled_ms if result.after_ms is None else result.after_ms
     return Decision(
         kind=DecisionKind.WAIT,
         state=DeliveryState.PENDING,
         reason=result.reason,
-        delay_ms=asked_ms + int(asked_ms * _JITTER * jitter),  # never earlier than they asked
+        delay_ms=asked_ms + (0 if result.exact else int(min(asked_ms * _JITTER, _MAX_ADDED_MS) * jitter)),
         consumed=False,
         keeps_mark=keeps_mark,
     )

@@ -232,6 +232,8 @@ def test_outside_of_the_window_a_text_waits_and_is_not_said_to_have_been_sent(ru
     assert (found.state, found.attempts, gateway.asked) == (DeliveryState.PENDING, 0, [])
     assert gate_of("sms") == Gate()
     assert "outside of the window" in found.reason
+    opening = int(opens.replace(minute=0, second=0, microsecond=0).timestamp() * 1000)
+    assert opening <= found.due_at < opening + 60_000  # not once an hour: the list shows when it will leave
     run(store.client.zadd(store.keys.due(sink_queue("sms")), {found.id: 1}))  # the time has come
     (found,) = drained(gateway, ids)
     assert found.state is DeliveryState.DELIVERED

@@ -181,6 +181,13 @@ class TestAtFault:
         assert decisions[0] == decisions[1]
 
 
+@pytest.mark.parametrize(("exact", "delay_ms"), [(False, DAY + MINUTE), (True, DAY)])
+def test_who_may_come_tomorrow_does_not_come_hours_later(exact, delay_ms):
+    result = outcome(Outcome.THROTTLED, after_ms=DAY, exact=exact)
+    decision = decide(result, attempts=0, age_ms=0, policy=Policy(), jitter=1.0)
+    assert decision.delay_ms == delay_ms
+
+
 def test_a_throttle_without_a_time_waits_the_policys_time_and_closes_no_gate():
     decision = decide(outcome(Outcome.THROTTLED), attempts=0, age_ms=0, policy=Policy(throttled_ms=7_000), jitter=0.0)
     assert (decision.delay_ms, decision.gate_ms) == (7_000, 0)

@@ -1,11 +1,11 @@
-"""When a text may be sent, and how many: the hours of the day, the stop list, repetitions, quotas, the month's budget.
+"""When a text may be sent, and how many: the hours of the week, the stop list, repetitions, quotas, the month's budget.
 
 Quotas are counted over all workers, in the shared state. They are spent before a text is sent, because later would be
 too late for a limit to hold, and refunded where the gateway did not accept the text. Where nobody knows, they stay
 spent, and the delivery's own quota prevents that its next attempt is counted again.
 """
 
-import re
+import math
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -19,47 +19,20 @@ from relay.durations import UNITS_MS, format_exact_duration
 from relay.masking import mask_phone
 from relay.model import Outcome, Record, Result
 from relay.sinks.sms.content import Message
+from relay.sinks.sms.windows import Window
 from relay.store.shared_state import Quota, QuotaExceeded
 
 _HOUR_MS: Final = UNITS_MS["h"]
 _DAY_MS: Final = UNITS_MS["d"]
 _MONEY_UNITS: Final = 10_000  # gateways charge to the fourth decimal place
 _NO_LIMIT: Final = 2**53
-_WINDOW = re.compile(r"([01]\d|2[0-4]):([0-5]\d)\s*-\s*([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
-
-
-class TimeWindow(Record):
-    """The hours in which people may be texted, in minutes of their day. It may include midnight."""
-
-    opens: int
-    closes: int
-
-    def wait_ms(self, now: float, zone: ZoneInfo) -> int:
-        """Return how long from `now` (unix seconds) until it opens in a zone; 0: it is open."""
-        local = datetime.fromtimestamp(now, zone)
-        minute = local.hour * 60 + local.minute
-        over_midnight = self.opens > self.closes
-        if (minute >= self.opens or minute < self.closes) if over_midnight else self.opens <= minute < self.closes:
-            return 0
-        day = local.date() if minute < self.opens else local.date() + timedelta(days=1)
-        opening = datetime.combine(day, time(*divmod(self.opens, 60)), zone)
-        return max(int((opening.timestamp() - now) * 1000), 1)
-
-
-def parse_window(text: object) -> TimeWindow:
-    """Read "10:00-20:00". Raise ValueError saying what would be right."""
-    match = _WINDOW.fullmatch(str(text).strip())
-    opens, closes = (int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])) if match else (0, 0)
-    if opens == closes or opens >= 24 * 60 or closes > 24 * 60:
-        raise ValueError(f"{text!r} are no hours: write when they begin and end, such as 10:00-20:00")
-    return TimeWindow(opens=opens, closes=closes)
 
 
 class SendingRules(Record):
     """What an operator allows a sink. Money is in the gateway's currency; `zone` sets the days and months of quotas."""
 
     sink: str
-    window: TimeWindow | None = None
+    window: Window | None = None
     zone: ZoneInfo | None = None
     stop_list: frozenset[str] = frozenset()
     cooldown_ms: int = 0
@@ -72,11 +45,14 @@ class SendingRules(Record):
         """Return why a text may not be sent now, or ever, whatever was sent before; None: it may."""
         if message.phone in self.stop_list:
             return Result(outcome=Outcome.SKIPPED, reason=f"{mask_phone(message.phone)} is on the stop list")
-        zone = message.zone(self.zone)
-        wait_ms = self.window.wait_ms(now, zone) if self.window else 0
-        if not wait_ms:
+        opening = self._next_open(message, now)
+        if opening <= now:
             return None
-        return _later(wait_ms, f"it is {_clock(now, zone)} in {zone.key}, outside of the window")
+        zone = message.zone(self.zone)
+        return _later(opening, now, zone, f"it is {_clock(now, zone)} in {zone.key}, outside of the window")
+
+    def _next_open(self, message: Message, at: float) -> float:
+        return self.window.next_open(at, message.zone(self.zone)) if self.window else at
 
     def quotas(self, message: Message, now: float) -> tuple[Quota, ...]:
         """Return the quotas that a text uses. The first is the delivery's own: where that is used, all of them are."""
@@ -101,7 +77,8 @@ class SendingRules(Record):
 
     def quota_refusal(self, exceeded: QuotaExceeded, message: Message, now: float) -> Result | None:
         """Return what an exceeded quota means; None: the delivery itself used it before, so the text may be sent."""
-        number = mask_phone(message.phone)
+        number, zone = mask_phone(message.phone), message.zone(self.zone)
+        opening = self._next_open(message, now + exceeded.wait_ms / 1000)
         match exceeded.key.removeprefix(self._key("", "")).partition(":")[0]:
             case "own":
                 return None
@@ -109,9 +86,9 @@ class SendingRules(Record):
                 ago = format_exact_duration(self.cooldown_ms)
                 return Result(outcome=Outcome.SKIPPED, reason=f"{number} was sent the same text less than {ago} ago")
             case "number":
-                return _later(exceeded.wait_ms, f"{number} was sent {self.per_number} today, the limit per_number")
+                return _later(opening, now, zone, f"{number} was sent {self.per_number} today, the limit per_number")
             case "day":
-                return _later(exceeded.wait_ms, f"{self.per_day} were sent today, the limit per_day")
+                return _later(opening, now, zone, f"{self.per_day} were sent today, the limit per_day")
             case _:
                 until = _next_month(datetime.fromtimestamp(now, self._calendar).date())
                 reason = f"the month's budget of {self.monthly_budget} is used up until {until}: wait, or raise it"
@@ -139,9 +116,11 @@ def refunds(quotas: Sequence[Quota]) -> tuple[Quota, ...]:
     return tuple(msgspec.structs.replace(quota, amount=-quota.amount) for quota in quotas)
 
 
-def _later(wait_ms: int, reason: str) -> Result:
-    """Wait, at most an hour at a time: the operator may have changed the rules."""
-    return Result(outcome=Outcome.THROTTLED, reason=reason, after_ms=min(wait_ms, _HOUR_MS))
+def _later(at: float, now: float, zone: ZoneInfo, reason: str) -> Result:
+    """Wait until a time (unix seconds), and say so."""
+    after_ms = max(math.ceil((at - now) * 1000), 1)
+    reason = f"{reason}: it leaves at {_clock(at, zone)}"
+    return Result(outcome=Outcome.THROTTLED, reason=reason, after_ms=after_ms, exact=True)
 
 
 def _digest(*parts: str) -> str:
@@ -160,5 +139,5 @@ def _ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def _clock(now: float, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(now, zone):%H:%M}"
+def _clock(at: float, zone: ZoneInfo) -> str:
+    return f"{datetime.fromtimestamp(at, zone):%a %d %b %H:%M}"

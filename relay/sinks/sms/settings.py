@@ -4,15 +4,16 @@ from decimal import Decimal
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from relay.config.scalars import Duration, Timezone
+from relay.config.scalars import Duration, Timezone, one_or_many
 from relay.config.sink import SinkSettings
 from relay.durations import parse_duration
 from relay.errors import RejectDelivery, SkipDelivery
 from relay.sinks.sms.content import check_sender
 from relay.sinks.sms.phone_numbers import DEFAULT_REGIONS, parse_phone
-from relay.sinks.sms.rules import SendingRules, parse_window
+from relay.sinks.sms.rules import SendingRules
+from relay.sinks.sms.windows import parse_hours, parse_window
 
 
 def _region(name: str) -> str:
@@ -23,19 +24,30 @@ def _region(name: str) -> str:
     return name
 
 
-def _window(text: str) -> str:
-    parse_window(text)
+def _check_hours(text: str) -> str:
+    parse_hours(text)
     return text
 
 
 Sender = Annotated[str, AfterValidator(check_sender)]
+WindowHours = Annotated[
+    list[Annotated[str, AfterValidator(_check_hours)]],
+    BeforeValidator(one_or_many),
+    Field(min_length=1),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+            "examples": ["10:00-20:00", "mon-fri 09:00-20:00", ["mon-fri 09:00-20:00", "sat,sun 10:00-18:00"]],
+        }
+    ),
+]
 Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=4), WithJsonSchema({"type": ["number", "string"]})]
 
 
 class SmsSettings(SinkSettings):
     """Whom to text and when.
 
-    `window`: hours of the recipient's day, in the time zone that the route gives, else in this `timezone`, else in the
+    `window`: hours of the recipient's week, in the time zone that the route gives, else in this `timezone`, else in the
     account's. `cooldown`: how long the same text to the same number is skipped; 0s: never. `per_number`, `per_day`:
     texts in a day of `timezone`. `monthly_budget`: no text is sent beyond it; a text counts by `segment_price` until
     its cost is known.
@@ -44,7 +56,7 @@ class SmsSettings(SinkSettings):
     sender: Sender | None = None
     regions: list[Annotated[str, AfterValidator(_region)]] = Field(list(DEFAULT_REGIONS), min_length=1)
     timezone: Timezone | None = None
-    window: Annotated[str, AfterValidator(_window)] | None = None
+    window: WindowHours | None = None
     stop_list: list[str] = Field(default_factory=list)
     cooldown: Duration = Field(parse_duration("10m"), json_schema_extra={"default": "10m"})
     per_number: int | None = Field(default=None, ge=1)

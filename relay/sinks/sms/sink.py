@@ -16,7 +16,7 @@ from relay.sinks.sms.content import Message, SmsContent, check_sender, parse_tim
 from relay.sinks.sms.gateway import Gateway
 from relay.sinks.sms.phone_numbers import parse_phone
 from relay.sinks.sms.rules import refunds
-from relay.sinks.sms.segments import count_segments
+from relay.sinks.sms.segments import count_segments, fit_gsm
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
 
@@ -62,7 +62,7 @@ class SmsSink(Sink):
     def _text(self, value: object) -> str:
         if not isinstance(value, str | int | float) or isinstance(value, bool) or not str(value).strip():
             raise RejectDelivery("text: there is none")
-        text, max_segments = str(value), self._settings.max_segments
+        text, max_segments = fit_gsm(str(value)), self._settings.max_segments
         if len(text) > self._gateway.max_characters:
             raise RejectDelivery(f"text: {len(text)} characters, and the gateway takes {self._gateway.max_characters}")
         if (count := count_segments(text)) > max_segments:

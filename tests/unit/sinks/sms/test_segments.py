@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.sinks.sms.segments import count_segments, is_gsm
+from relay.sinks.sms.segments import count_segments, fit_gsm, is_gsm
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,43 @@ def test_a_text_fits_into_its_segments_and_not_into_fewer_characters_than_they_c
 @given(st.text(max_size=200), st.text(max_size=20))
 def test_more_text_is_never_fewer_segments(text, more):
     assert count_segments(text + more) >= count_segments(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Total: 1\u00a0500,00 EUR", "Total: 1 500,00 EUR"),  # what | money writes
+        ("1\u202f500 \u2013 2\u2009000", "1 500 - 2 000"),
+        ("“It’s ready” — call us…", '"It\'s ready" - call us...'),
+        ("«Acme» „Ltd‟", '"Acme" "Ltd"'),
+        ("soft\u00adhyphen\u200b\ufeff", "softhyphen"),
+        ("• 2×3 • −5", "- 2x3 - -5"),
+        ("line\u2028next\u2029last", "line\nnext\nlast"),
+        ("Cafe\u0301", "Café"),  # composed, it is in the alphabet
+    ],
+)
+def test_typographic_characters_do_not_make_a_latin_text_ucs2(text, plain):
+    assert not is_gsm(text)
+    assert (fit_gsm(text), is_gsm(plain)) == (plain, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Заказ — «готов»: 1\u00a0500 ₽…",  # it stays UCS-2 in any case
+        "ready — 😀",
+        "plain & simple",
+        "…" * 60,  # 180 full stops would be two segments
+    ],
+)
+def test_a_text_that_gains_nothing_stays_as_it_is(text):
+    assert fit_gsm(text) == text
+
+
+@settings(max_examples=200)
+@given(st.text(st.sampled_from("aé1€ \n—–«»“”’…\u00a0\u202f\u00ad•×я😀"), max_size=200))
+def test_fitting_is_never_dearer_and_ends(text):
+    fitted = fit_gsm(text)
+    assert fitted == text or is_gsm(fitted)
+    assert count_segments(fitted) <= count_segments(text)
+    assert fit_gsm(fitted) == fitted

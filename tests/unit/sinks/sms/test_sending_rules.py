@@ -5,63 +5,20 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from relay.model import Outcome
-from relay.sinks.sms.rules import SendingRules, parse_window, refunds
+from relay.sinks.sms.rules import SendingRules, refunds
+from relay.sinks.sms.windows import parse_window
 from relay.store.shared_state import QuotaExceeded
 
 NOW = 1_790_000_000.0  # Mon 2026-09-21 14:13:20 UTC, 17:13:20 in Moscow
 HOUR = 3_600_000
+TO_MIDNIGHT = 24_400_000  # in Moscow: 6:46:40
 MOSCOW = ZoneInfo("Europe/Moscow")
 
 
 def at(clock: str, zone: str = "Europe/Moscow", day: str = "2026-09-21") -> float:
     return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=ZoneInfo(zone)).timestamp()
-
-
-@pytest.mark.parametrize(
-    ("window", "clock", "wait_ms"),
-    [
-        ("10:00-20:00", "10:00:00", 0),
-        ("10:00-20:00", "19:59:59", 0),
-        ("10:00-20:00", "20:00:00", 14 * HOUR),
-        ("10:00-20:00", "09:59:59", 1000),
-        ("10:00-20:00", "00:00:00", 10 * HOUR),
-        ("09:00-24:00", "23:59:59", 0),
-        ("00:00-24:00", "23:59:59", 0),
-        ("22:00-06:00", "23:00:00", 0),
-        ("22:00-06:00", "05:59:59", 0),
-        ("22:00-06:00", "06:00:00", 16 * HOUR),
-    ],
-)
-def test_a_window_is_open_or_opens(window, clock, wait_ms):
-    assert parse_window(window).wait_ms(at(clock), MOSCOW) == wait_ms
-
-
-def test_a_window_opens_by_the_clock_on_the_wall_when_that_is_changed():
-    berlin = ZoneInfo("Europe/Berlin")
-    # Spring forward on 2026-03-29 at 2:00: from 20:00 to 10:00 are 13 hours.
-    assert parse_window("10:00-20:00").wait_ms(at("20:00:00", "Europe/Berlin", "2026-03-28"), berlin) == 13 * HOUR
-
-
-@pytest.mark.parametrize("text", ["10-20", "10:00", "25:00-26:00", "10:00-10:00", "24:00-10:00", "10:00-20:60", ""])
-def test_a_wrong_window_is_refused(text):
-    with pytest.raises(ValueError, match="such as 10:00-20:00"):
-        parse_window(text)
-
-
-@settings(max_examples=60)
-@given(st.integers(0, 1439), st.integers(0, 1439), st.integers(0, 4 * 366 * 86_400))
-def test_a_window_that_opens_is_open_then(opens, closes, later):
-    if opens == closes:
-        return
-    window = parse_window(f"{opens // 60:02}:{opens % 60:02}-{closes // 60:02}:{closes % 60:02}")
-    now = NOW + later
-    wait_ms = window.wait_ms(now, MOSCOW)
-    assert 0 <= wait_ms <= 24 * HOUR
-    assert window.wait_ms(now + wait_ms / 1000 + 0.002, MOSCOW) == 0
 
 
 @pytest.mark.parametrize(
@@ -76,16 +33,19 @@ def test_a_window_that_opens_is_open_then(opens, closes, later):
     ],
 )
 def test_the_hours_are_the_recipients_else_the_sinks_else_the_accounts(message, recipients, sinks, accounts, open_):
-    policy = SendingRules(sink="sms", window=parse_window("10:00-20:00"), zone=ZoneInfo(sinks) if sinks else None)
+    policy = SendingRules(sink="sms", window=parse_window(["10:00-20:00"]), zone=ZoneInfo(sinks) if sinks else None)
     result = policy.refusal(message(timezone=recipients, account_timezone=accounts), NOW)
     assert (result is None) is open_
 
 
-def test_outside_of_the_window_it_waits_without_an_attempt_and_looks_again_within_the_hour(message):
-    policy = SendingRules(sink="sms", window=parse_window("10:00-20:00"), zone=MOSCOW)
+def test_outside_of_the_window_it_waits_without_an_attempt_until_it_opens(message):
+    policy = SendingRules(sink="sms", window=parse_window(["mon-fri 10:00-20:00"]), zone=MOSCOW)
     result = policy.refusal(message(), at("21:30"))
-    assert (result.outcome, result.after_ms) == (Outcome.THROTTLED, HOUR)
-    assert result.reason == "it is 21:30 in Europe/Moscow, outside of the window"
+    assert (result.outcome, result.after_ms, result.exact) == (Outcome.THROTTLED, 12 * HOUR + HOUR // 2, True)
+    assert result.reason == (
+        "it is Mon 21 Sep 21:30 in Europe/Moscow, outside of the window: it leaves at Tue 22 Sep 10:00"
+    )
+    assert policy.refusal(message(), at("20:00", day="2026-09-25")).after_ms == (2 * 24 + 14) * HOUR  # a weekend
     assert policy.refusal(message(), at("09:45")).after_ms == 15 * 60_000
 
 
@@ -129,8 +89,13 @@ def test_december_ends_with_the_year(message):
     ("kind_", "outcome", "after_ms", "reason"),
     [
         ("same", Outcome.SKIPPED, None, "+7***4567 was sent the same text less than 10m ago"),
-        ("number", Outcome.THROTTLED, HOUR, "+7***4567 was sent 2 today, the limit per_number"),
-        ("day", Outcome.THROTTLED, HOUR, "3 were sent today, the limit per_day"),
+        (
+            "number",
+            Outcome.THROTTLED,
+            TO_MIDNIGHT,
+            "+7***4567 was sent 2 today, the limit per_number: it leaves at Tue 22 Sep 00:00",
+        ),
+        ("day", Outcome.THROTTLED, TO_MIDNIGHT, "3 were sent today, the limit per_day: it leaves at Tue 22 Sep 00:00"),
         ("month", Outcome.BLOCKED, HOUR, "the month's budget of 10 is used up until 2026-10-01: wait, or raise it"),
     ],
 )
@@ -140,6 +105,15 @@ def test_every_exceeded_quota_has_its_outcome(message, kind_, outcome, after_ms,
     refusal = QuotaExceeded(key=cap.key, wait_ms=cap.until_ms - int(NOW * 1000))
     result = policy.quota_refusal(refusal, message(), NOW)
     assert (result.outcome, result.after_ms, result.reason) == (outcome, after_ms, reason)
+
+
+def test_what_waits_for_the_next_day_waits_for_its_window_too(message):
+    policy = full(window=parse_window(["09:00-20:00"]))
+    (cap,) = [cap for cap in policy.quotas(message(), NOW) if kind(cap.key) == "number"]
+    exceeded = QuotaExceeded(key=cap.key, wait_ms=cap.until_ms - int(NOW * 1000))
+    result = policy.quota_refusal(exceeded, message(), NOW)
+    assert result.after_ms == TO_MIDNIGHT + 9 * HOUR
+    assert result.reason.endswith("it leaves at Tue 22 Sep 09:00")
 
 
 def test_a_delivery_that_was_counted_before_is_sent(message):

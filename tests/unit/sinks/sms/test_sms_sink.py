@@ -234,6 +234,13 @@ def test_before_the_window_opens_nothing_is_spent(made, text, tools, shared):
     assert shared.spent == {}
 
 
+def test_a_latin_text_with_money_in_it_is_one_message(made):
+    sink = made(max_segments=1)
+    words = "Your order is ready — " + "x" * 100 + " 1\u00a0500 EUR"
+    described = sink.describe(sink.content({"phone": PHONE, "text": words}))
+    assert (described["text"], described["segments"]) == (words.replace("—", "-").replace("\u00a0", " "), 1)
+
+
 # What may have arrived.
 
 
@@ -275,6 +282,8 @@ def test_a_probe_is_the_gateways(made, tools):
         ({"regions": []}, "at least 1"),
         ({"sender": "Слишком"}, "cannot be a sender"),
         ({"window": "10-20"}, "such as 10:00-20:00"),
+        ({"window": ["mon-fri 10:00-20:00", "saturday"]}, "'saturday' are no hours"),
+        ({"window": []}, "at least 1 item"),
         ({"timezone": "MSK"}, "is not a time zone"),
         ({"stop_list": ["8 495 123-45-67"]}, r"\*\*\*4567 is a landline"),
         ({"monthly_budget": 100}, "monthly_budget needs segment_price"),
