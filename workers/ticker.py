@@ -57,7 +57,8 @@ class Ticker:
             self._start_queue(queue)
 
     async def _register(self) -> None:
-        """Store the names of the sinks, and the jobs that run for ever."""
+        """Store the names of sinks and sources, and the jobs that run for ever."""
+        await self._store.register_sources(self._live.config.sources)
         await self._store.register_sinks(self._live.types_of_sinks())
         await self._store.enqueue_job("retention", "retention")
         for source in self._live.config.sources.values():

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TypeVar
 
@@ -15,7 +16,8 @@ from relay.config.config import Config, Source
 from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.config.suggestions import did_you_mean
-from relay.errors import ConfigError
+from relay.errors import ConfigError, StoreUnavailable
+from relay.operations.store_owner import claim_store
 from relay.processes.running import choose_running
 from relay.processes.supervisor import NO_PROXY
 from relay.sinks.registry import sink_types
@@ -69,16 +71,28 @@ def load_config_of(variables: Mapping[str, str]) -> Config:
     return load_file(ProcessSettings.from_environ(variables).config_path, environ=variables, sink_types=sink_types())
 
 
-def check_environment() -> ProcessSettings:
-    """Return the settings of this process; first check them and the configuration, so that a mistake is a message.
+def check_environment(*, take_over: bool) -> ProcessSettings:
+    """Return the settings of this process; first check them, the configuration and whose store it is.
 
-    Otherwise the program that follows would end with a traceback. Raises ConfigError.
+    Otherwise the program that follows would end with a traceback. `take_over`: another relay's store will do. One that
+    is away now will be there later. Raises ConfigError.
     """
     settings = ProcessSettings.from_environ(environ())
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set: set it to the store's address; `relay up` brings its own store")
-    load_config_of(environ())
+    config = load_config_of(environ())
+    with suppress(StoreUnavailable):
+        asyncio.run(claim_store_of(settings, settings.redis_url, config, take_over=take_over))
     return settings
+
+
+async def claim_store_of(settings: ProcessSettings, url: str, config: Config, *, take_over: bool) -> None:
+    """See that a store is this relay's. Raises ConfigError where it is another's, StoreUnavailable."""
+    client = connect(url, answer_seconds=ANSWER_SECONDS)
+    try:
+        await claim_store(Store(client, settings.namespace), url, config.sources.keys(), take_over=take_over)
+    finally:
+        await client.aclose()
 
 
 def namespace_of_own_store() -> str:

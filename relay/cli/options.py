@@ -32,6 +32,9 @@ SinceOption: TypeAlias = Annotated[
     typer.Option(help="Only what arrived since then: 2h (ago), or 2026-11-23T14:30, local unless +03:00 is behind it."),
 ]
 UntilOption: TypeAlias = Annotated[str | None, typer.Option(help="Only what arrived until then.")]
+TakeOverOption: TypeAlias = Annotated[
+    bool, typer.Option("--take-over", help="Use the store although it has served other sources than the file names.")
+]
 LimitOption: TypeAlias = Annotated[int, typer.Option(min=1, help=f"At most so many, and never over {MOST_LISTED}.")]
 AfterOption: TypeAlias = Annotated[
     str | None, typer.Option(metavar="CURSOR", help="Go on where an earlier list stopped: it says where that was.")

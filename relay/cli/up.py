@@ -4,17 +4,19 @@ import asyncio
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, TextIO, cast
 
 import typer
 
-from relay.cli.context import load_config_of, nonempty_environ
+from relay.cli import options
+from relay.cli.context import claim_store_of, load_config_of, nonempty_environ
 from relay.cli.display.output import print_lines
 from relay.config.environment import ProcessSettings
 from relay.embedded.server import EmbeddedStore
-from relay.errors import ConfigError
+from relay.errors import ConfigError, RelayError, StoreUnavailable
 from relay.logs import configure
 from relay.processes.folder import UP_FOLDER, LockedFolder
 from relay.up.formation import UpOptions
@@ -50,6 +52,7 @@ def up(
         LogTarget | None,
         typer.Option(help="files: in .relay/up/logs, rotated. Default: stdout under systemd, else files."),
     ] = None,
+    take_over: options.TakeOverOption = False,
     handover: Annotated[int | None, typer.Option(hidden=True, help="What the program before has left.")] = None,
 ) -> None:
     """Run production on this server: the store, web and workers, started again when they end. SIGTERM ends it."""
@@ -61,12 +64,14 @@ def up(
     given = nonempty_environ()
     target = log_to or (LogTarget.STDOUT if "JOURNAL_STREAM" in given else LogTarget.FILES)
     inherited = None if handover is None else read_handover(handover)
-    next_one = _run(given, target, inherited)
+    next_one = _run(given, target, inherited, take_over=take_over)
     if next_one is not None:
         become_new_program(next_one, target)
 
 
-def _run(given: Mapping[str, str], target: LogTarget, inherited: Handover | None) -> Handover | None:
+def _run(
+    given: Mapping[str, str], target: LogTarget, inherited: Handover | None, *, take_over: bool
+) -> Handover | None:
     """Run until SIGTERM; return what is handed over where it goes on as another program."""
     settings = ProcessSettings.from_environ(given)
     config = load_config_of(given)
@@ -75,12 +80,23 @@ def _run(given: Mapping[str, str], target: LogTarget, inherited: Handover | None
     folder = _lock_folder(inherited)
     try:
         listening = _open_listener(settings, given, inherited)
-        options = _options(settings, given, target, folder.path, inherited)
-        configure(settings.log, None if options.logs is None else cast(TextIO, TerminalAndFile(options.logs.path(OWN))))
-        folder.write_environ({name: options.environ[name] for name in _ADDRESSES if name in options.environ})
-        next_one = asyncio.run(UpRun(options, folder, listening, _nothing, inherited).run())
-    except BaseException:
+        plan = _plan(settings, given, target, folder.path, inherited)
+        configure(settings.log, None if plan.logs is None else cast(TextIO, TerminalAndFile(plan.logs.path(OWN))))
+        folder.write_environ({name: plan.environ[name] for name in _ADDRESSES if name in plan.environ})
+
+        async def claim_store() -> None:
+            with suppress(StoreUnavailable):  # one that is away now will be there later
+                await claim_store_of(
+                    settings, plan.environ["REDIS_URL"], config, take_over=take_over or inherited is not None
+                )
+
+        next_one = asyncio.run(UpRun(plan, folder, listening, claim_store, inherited).run())
+    except BaseException as error:
         folder.release()
+        if isinstance(error, OSError):
+            raise RelayError(
+                f"{error.filename or folder.path}: {error.strerror}: `relay up` cannot run there"
+            ) from error
         raise
     if next_one is None:
         folder.release()
@@ -104,7 +120,7 @@ def _open_listener(settings: ProcessSettings, given: Mapping[str, str], inherite
     return open_listener(settings.host, settings.port, given)
 
 
-def _options(
+def _plan(
     settings: ProcessSettings, given: Mapping[str, str], target: LogTarget, folder: Path, inherited: Handover | None
 ) -> UpOptions:
     store = EmbeddedStore(folder / "store", "--maxmemory", str(store_memory()))
@@ -124,6 +140,3 @@ def _options(
 
 def _without_systemd(given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if name not in SYSTEMD_VARIABLES}
-
-
-async def _nothing() -> None: ...

@@ -139,10 +139,11 @@ class Processes:
     def _spawn(self, name: str) -> Child:
         if name in self._children:
             raise RelayError(f"{name} is running already")
+        own = () if self.store is None else ("--take-over",)  # the folder's store: names in the file may change at will
         commands: Mapping[str, Sequence[str]] = {
             _SANDBOX: ("-m", "relay.sandbox", str(self.sandbox_port)),
-            _WEB: ("-m", "relay", "web"),
-            _WORKER: ("-m", "relay", "worker"),
+            _WEB: ("-m", "relay", "web", *own),
+            _WORKER: ("-m", "relay", "worker", *own),
         }
         log = self.folder / "logs" / f"{name.replace(':', '-')}.log"
         command = [sys.executable, *commands[_kind(name)]]

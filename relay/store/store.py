@@ -1,6 +1,6 @@
 """The store: every change of state is one atomic script, named after the transition."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from redis.asyncio import Redis
@@ -172,6 +172,15 @@ class Store:
             for (source, reason), n in counts.items():
                 pipe.hincrby(self.keys.stats, f"{Counter.REFUSED}|{source}|{reason}", n)
             await run_command(pipe.execute())
+
+    async def register_sources(self, sources: Iterable[str]) -> None:
+        """Remember the sources: by them a relay knows its store again."""
+        if names := list(sources):
+            await run_command(self.client.sadd(self.keys.sources, *names))
+
+    async def registered_sources(self) -> set[str]:
+        """Read the names of the sources that were ever registered."""
+        return {name.decode() for name in await run_command(self.client.smembers(self.keys.sources))}
 
     async def register_sinks(self, sinks: Mapping[str, str]) -> None:
         """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan."""

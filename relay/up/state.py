@@ -28,10 +28,10 @@ def write_state(folder: Path, state: UpState) -> None:
 
 
 def read_state(folder: Path) -> UpState | None:
-    """Read the state that was written last; None where there is none."""
+    """Read the state that was written last; None where there is none, or it cannot be read."""
     try:
         return msgspec.json.decode((folder / _FILE).read_bytes(), type=UpState)
-    except FileNotFoundError:
+    except OSError:
         return None
 
 

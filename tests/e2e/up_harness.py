@@ -50,11 +50,11 @@ class Up:
         self.environ = {**inherited, **own, **variables}
         self.output = folder / "output"
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Start it, and wait until web and workers are ready."""
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [*_RELAY, "up"],
+                [*_RELAY, "up", *options],
                 cwd=self.folder,
                 env=self.environ,
                 stdout=output,

@@ -18,7 +18,7 @@ FIELDS = {
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed
 FREE = ("stats", "once:", "openings", "subscriptions:")  # hashes whose fields are names of their own
-ONLY_IN_PYTHON = {"sinks", "session", "probe"}
+ONLY_IN_PYTHON = {"sinks", "sources", "session", "probe"}
 
 
 def named(kind: type) -> set[str]:
