@@ -37,6 +37,7 @@ _NO_BREAK = "\u00a0"
 _PLACES = 6
 _UNITS = [Decimal(1).scaleb(-places) for places in range(_PLACES + 1)]
 _EXACT = Precision(prec=60)  # more digits than a plain number has: only what is meant to be rounded is
+_whole_number = re.compile(r"[+-]?[0-9]+").fullmatch
 _plain_number = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?").fullmatch
 
 
@@ -97,11 +98,11 @@ def phone(value: object, region: str = "RU") -> object:
 
 @pass_context
 def date(context: Context, value: object, format: str = "%d.%m.%Y", timezone: str | None = None) -> object:
-    """Write unix seconds as a date, in `timezone`, else in the context's `timezone`, else in UTC."""
+    """Write unix seconds (before 1970 negative) as a date, in `timezone`, else in the context's one, else in UTC."""
     if value is None or value == "":
         return Missing("date needs unix seconds, saw an empty value", exc=EmptyValueError)
     seen = to_text(value)
-    if not (seen.isascii() and seen.isdigit()):
+    if not _whole_number(seen):
         raise RejectDelivery(f"date needs unix seconds like 1700000000, saw {describe_value(value)}")
     try:
         return datetime.fromtimestamp(int(seen), find_timezone(timezone or context.get("timezone"))).strftime(format)

@@ -19,7 +19,7 @@ CompiledOperator: TypeAlias = tuple[tuple[Scalar, ...], Test]
 
 MAX_SEARCHED = 4096  # characters of a value that `matches` searches
 
-_plain_number = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?").fullmatch
+_plain_number = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?").fullmatch
 
 
 class OperandError(RelayError):
@@ -31,7 +31,7 @@ class OperandError(RelayError):
 
 
 def parse_number(value: object) -> Decimal | None:
-    """Return a plain number ("1500", "-0.5"), or None: "1 000,50", "1e5" and "" are not plain numbers."""
+    """Return a plain number ("1500", "-0.5", "+7"), or None: "1 000,50", "1e5" and "" are not plain numbers."""
     return Decimal(value) if isinstance(value, str) and _plain_number(value) else None
 
 

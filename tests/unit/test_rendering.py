@@ -355,6 +355,33 @@ def test_nobody_to_deliver_to_skips_the_delivery(source: str, message: str) -> N
         tree(source, "phone").render({"lead": LEAD})
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [("-157766400", "01.01.1965"), (-157766400, "01.01.1965"), ("+86400", "02.01.1970"), ("-1", "31.12.1969")],
+)
+def test_a_date_may_be_before_1970_and_have_a_sign(seconds: object, text: str) -> None:
+    assert of(seconds, "date") == text
+
+
+@pytest.mark.parametrize("seconds", ["--1", "+", "-", "1-", "- 1", "-٣"])
+def test_a_sign_alone_or_twice_is_no_date(seconds: str) -> None:
+    with pytest.raises(RejectDelivery, match="date needs unix seconds like 1700000000"):
+        of(seconds, "date")
+
+
+@pytest.mark.parametrize(
+    ("filter_", "value", "expected"),
+    [
+        ("int", "-5", -5), ("int", "+5", 5), ("float", "-0.5", -0.5), ("float", "+0.5", 0.5),
+        ("decimal", "-1", "-1.00"), ("decimal", "+1", "1.00"), ("minor", "-1.5", -150), ("minor", "+1.5", 150),
+        ("money", "-1500", "-1 500"),
+    ],
+)  # fmt: skip
+def test_every_filter_of_numbers_takes_a_sign(filter_: str, value: str, expected: object) -> None:
+    found = of(value, filter_)
+    assert (found.replace("\u00a0", " ") if isinstance(found, str) else found) == expected
+
+
 @pytest.mark.parametrize("key", ["102525", 102525])
 def test_lookup_compares_keys_as_text(key: object) -> None:
     assert of(key, "lookup('managers')") == "+79160000001"

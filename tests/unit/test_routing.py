@@ -158,10 +158,21 @@ def test_a_failure_of_any_reports_every_branch() -> None:
 
 
 @pytest.mark.parametrize(
-    "seen", ["1 000", "1000,50", "1e3", "+1000", " 1000", "1000 ", "٣", "0x10", "", "Infinity", "nan", "."]
+    "seen", ["1 000", "1000,50", "1e3", "++1000", "+", " 1000", "1000 ", "٣", "0x10", "", "Infinity", "nan", "."]
 )
 def test_only_plain_numbers_compare_as_numbers(seen: str) -> None:
     assert compile_condition({"price": {"gte": -1}}).check(View(price=seen)) is not None
+
+
+@pytest.mark.parametrize("where", [{"gt": -2}, {"lt": 0}, {"eq": -1}, {"gte": "-1"}, {"lte": "+0"}])
+@pytest.mark.parametrize("seen", ["-1", "-1.0", "-01"])
+def test_a_number_may_be_negative(seen: str, where: object) -> None:
+    assert compile_condition({"birthday": where}).check(View(birthday=seen)) is None
+
+
+@pytest.mark.parametrize("where", [{"gt": 999}, {"eq": 1000}, [1000, 5]])
+def test_a_number_may_have_a_plus(where: object) -> None:
+    assert compile_condition({"price": where}).check(View(price="+1000")) is None
 
 
 @pytest.mark.parametrize(("seen", "holds"), [("142", True), ("142.0", True), ("0142", True), ("1420", False)])
