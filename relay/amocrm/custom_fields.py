@@ -1,4 +1,8 @@
-"""Custom fields of leads, contacts and companies, whichever of amoCRM's three shapes their values have."""
+"""Custom fields of leads, contacts and companies, whichever of amoCRM's shapes they and their values have.
+
+Hooks call them `custom_fields`, with `name`, `code` and `id`; API v4 `custom_fields_values`, with `field_name`,
+`field_code` and `field_id`.
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,32 +13,31 @@ from relay.model import Value
 
 
 class CustomFields(Mapping[str, "str | list[str]"]):
-    """Custom fields by name, code (PHONE) or id: one value as it was sent, or the list of several.
+    """Custom fields by name, code (PHONE, in any case) or id: one value as it was sent, or the list of several.
 
     A name wins over a code, a code over an id; of two fields with the same name the first. Iterates over the names.
     """
 
     __slots__ = ("_fields",)
 
-    def __init__(self, fields: "Value | None" = None) -> None:
-        self._fields = list_maps(fields)
+    def __init__(self, data: Mapping[str, Value]) -> None:
+        self._fields = _custom_fields(data)
 
     def __getitem__(self, key: str) -> "str | list[str]":
         # Only a few are asked for: a search is cheaper than an index of all of them.
         for field in self._fields:
-            if field.get("name") == key:
+            if _property(field, "name") == key:
                 return _value(field)
         for field in self._fields:
-            code = field.get("code")
-            if isinstance(code, str) and code.upper() == key:
+            if _has_code(field, key.upper()):
                 return _value(field)
         for field in self._fields:
-            if field.get("id") == key:
+            if _property(field, "id") == key:
                 return _value(field)
         raise KeyError(key)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(name for field in self._fields if isinstance(name := field.get("name"), str)))
+        return iter(dict.fromkeys(name for field in self._fields if isinstance(name := _property(field, "name"), str)))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -45,9 +48,23 @@ def _value(field: Mapping[str, Value]) -> "str | list[str]":
     return texts[0] if len(texts) == 1 else texts or ""
 
 
-def values_by_code(fields: "Value | None", code: str) -> list[str] | None:
+def _custom_fields(data: Mapping[str, Value]) -> list[dict[str, Value]]:
+    in_hooks, in_v4 = data.get("custom_fields"), data.get("custom_fields_values")
+    return list_maps(in_hooks) if in_v4 is None else [*list_maps(in_hooks), *list_maps(in_v4)]
+
+
+def _property(field: Mapping[str, Value], name: str) -> "Value | None":
+    return field.get(name) or field.get(f"field_{name}")
+
+
+def _has_code(field: Mapping[str, Value], code: str) -> bool:
+    found = field.get("code") or field.get("field_code")
+    return found == code or (isinstance(found, str) and found.upper() == code)
+
+
+def values_by_code(data: Mapping[str, Value], code: str) -> list[str] | None:
     """Return all values of the fields with a code (EMAIL), or None where there is no such field."""
-    found = [field for field in list_maps(fields) if field.get("code") == code]
+    found = [field for field in _custom_fields(data) if _has_code(field, code)]
     return [text for field in found for text in field_texts(field.get("values"))] if found else None
 
 
@@ -59,9 +76,10 @@ def field_texts(values: "Value | None") -> list[str]:
 
 
 def list_items(value: "Value | None") -> list[Value]:
-    """Return the items of a list. A sparse list arrives as a map of indexes; a list of one may be the text alone."""
+    """Return the items of a list. A sparse list arrives as a map of indexes; a list of one may be the item alone."""
     if isinstance(value, dict):
-        return list(value.values())
+        alone = any(isinstance(inner, str) and not is_index(key) for key, inner in value.items())  # tags[name]=VIP
+        return [value] if alone else list(value.values())
     if isinstance(value, str):
         return [value]
     return value or []

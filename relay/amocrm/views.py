@@ -1,16 +1,25 @@
 """What conditions and templates see of an event: `lead.price`, `contact.email`, `lead.custom["Город"]`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from relay.amocrm.custom_fields import CustomFields, list_items, values_by_code
+from relay.amocrm.contact_details import (
+    NESTED_READERS,
+    FieldReader,
+    all_of,
+    first_of,
+    read_emails,
+    read_phones,
+    read_tags,
+    texts_of_list,
+)
+from relay.amocrm.custom_fields import CustomFields
 from relay.amocrm.event_names import EVENTS
 from relay.amocrm.events import note_of
 from relay.model import Event, Value
 
 _Data = Mapping[str, Value]
-_FieldReader = Callable[[_Data], object]  # reads a friendly field; None where the hook does not carry it
 
 
 class View:
@@ -18,7 +27,7 @@ class View:
 
     __slots__ = ("_custom", "_data", "_readers")
 
-    def __init__(self, data: _Data, readers: Mapping[str, _FieldReader] = MappingProxyType({})) -> None:
+    def __init__(self, data: _Data, readers: Mapping[str, FieldReader] = MappingProxyType({})) -> None:
         self._data = data
         self._readers = readers
         self._custom: CustomFields | None = None
@@ -27,7 +36,7 @@ class View:
     def custom(self) -> CustomFields:
         """Return the custom fields, empty where the hook carries none."""
         if self._custom is None:
-            self._custom = CustomFields(self._data.get("custom_fields"))
+            self._custom = CustomFields(self._data)
         return self._custom
 
     def get(self, field: str) -> object:
@@ -102,31 +111,7 @@ def _note_fields(event: Event) -> dict[str, Value]:
     return {**note_of(event.data), "entity": event.entity, "entity_id": event.entity_id}
 
 
-def _emails(data: _Data) -> list[str] | None:
-    return values_by_code(data.get("custom_fields"), "EMAIL")
-
-
-def _phones(data: _Data) -> list[str] | None:
-    return values_by_code(data.get("custom_fields"), "PHONE")
-
-
-def _first_value(reader: Callable[[_Data], list[str] | None]) -> _FieldReader:
-    return lambda data: next(iter(reader(data) or ()), None)
-
-
-def _texts_of_list(field: str, key: str) -> _FieldReader:
-    """Make a reader of the texts in a list like tags[i][name]."""
-
-    def read(data: _Data) -> list[str] | None:
-        if field not in data:
-            return None
-        found = (item.get(key) if isinstance(item, dict) else item for item in list_items(data[field]))
-        return [text for text in found if isinstance(text, str) and text]
-
-    return read
-
-
-def _first_text_of(*fields: str) -> _FieldReader:
+def _first_text_of(*fields: str) -> FieldReader:
     """Make a reader of the first field that is a text: amoCRM has several names for one thing."""
     return lambda data: next((text for field in fields if isinstance(text := data.get(field), str)), None)
 
@@ -154,20 +139,19 @@ def _element_entity(data: _Data) -> str | None:
     return _ELEMENTS.get(element_type) if isinstance(element_type, str) else None
 
 
-_TAGS = _texts_of_list("tags", "name")
-_PERSON: dict[str, _FieldReader] = {
-    "email": _first_value(_emails),
-    "emails": _emails,
-    "phone": _first_value(_phones),
-    "phones": _phones,
-    "tags": _TAGS,
-    "linked_leads": _texts_of_list("linked_leads_id", "ID"),
+_PERSON: dict[str, FieldReader] = {
+    "email": first_of(read_emails),
+    "emails": all_of(read_emails),
+    "phone": first_of(read_phones),
+    "phones": all_of(read_phones),
+    "tags": read_tags,
+    "linked_leads": texts_of_list("linked_leads_id", "ID"),
 }
-FRIENDLY_FIELDS: dict[str, dict[str, _FieldReader]] = {
-    "lead": {"tags": _TAGS},
+FRIENDLY_FIELDS: dict[str, Mapping[str, FieldReader]] = {
+    "lead": {"tags": read_tags},
     "contact": _PERSON,
     "company": _PERSON,
-    "customer": {"tags": _TAGS},
+    "customer": {"tags": read_tags},
     "task": {
         "type": _first_text_of("task_type", "type"),
         "result": _result_text,
@@ -175,6 +159,6 @@ FRIENDLY_FIELDS: dict[str, dict[str, _FieldReader]] = {
         "entity_id": _first_text_of("element_id"),
     },
     "note": {"type": _first_text_of("note_type", "type"), "attachment": _first_text_of("attachment", "attachement")},
-    "entity": {},
+    "entity": NESTED_READERS,
 }
 _ENTITIES_WITH_VIEWS = frozenset(FRIENDLY_FIELDS) - {"entity"}

@@ -87,7 +87,7 @@ def test_a_contact(name: str, value: object) -> None:
     ],
 )
 def test_its_custom_fields(name: str, value: object) -> None:
-    assert CustomFields(to_hook_shape("contact", CONTACT)["custom_fields"])[name] == value
+    assert CustomFields(to_hook_shape("contact", CONTACT))[name] == value
 
 
 def test_a_lead() -> None:

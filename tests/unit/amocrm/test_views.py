@@ -206,10 +206,64 @@ class TestFields:
             ("task[add][0][element_type][x]=1", "entity", None),
             ("task[add][0][element_type]=9", "entity", None),
             ("leads[note][0][text]=flat", "text", "flat"),
+            ("leads[add][0][tags][name]=VIP&leads[add][0][tags][id]=3", "tags", ["VIP"]),
+            ("leads[add][0][tags][id]=3&leads[add][0][tags][name]=VIP", "tags", ["VIP"]),
+            ("contacts[add][0][linked_leads_id][ID]=5", "linked_leads", ["5"]),
+            ("contacts[add][0][_embedded][tags][0][name]=VIP", "tags", ["VIP"]),
         ],
     )
     def test_odd_shapes_mean_what_they_say(self, body: str, field: str, value: object) -> None:
         assert view_of(body).get(field) == value
+
+    @pytest.mark.parametrize("code", ["EMAIL", "email", "Email"])
+    @pytest.mark.parametrize(("fields", "prefix"), [("custom_fields", ""), ("custom_fields_values", "field_")])
+    @pytest.mark.parametrize("index", ["[0]", "[7]", ""])
+    def test_an_address_is_found_in_any_case_in_a_hook_s_shape_and_in_that_of_v4(
+        self, code: str, fields: str, prefix: str, index: str
+    ) -> None:
+        field = f"contacts[add][0][{fields}]{index}"
+        sent = f"{field}[{prefix}code]={code}&{field}[{prefix}name]=Почта&{field}[{prefix}id]=9"
+        view = view_of(f"{sent}&{field}[values][0][value]=anna@example.com&{field}[values][0][enum_code]=WORK")
+        assert (view.get("email"), view.get("emails")) == ("anna@example.com", ["anna@example.com"])
+        for key in (code, "EMAIL", "email", "Почта", "9"):
+            assert view.custom[key] == "anna@example.com"
+        assert list(view.custom) == ["Почта"]
+
+    def test_a_first_phone_that_is_empty_is_passed_over(self) -> None:
+        field = "contacts[add][0][custom_fields][0]"
+        values = "&".join(
+            f"{field}[values][{n}][value]={text}" for n, text in enumerate(["", "%2B7916", "", "%2B7917"])
+        )
+        view = view_of(f"{field}[code]=PHONE&{values}")
+        assert (view.get("phone"), view.get("phones")) == ("+7916", ["+7916", "+7917"])
+
+    def test_an_empty_field_before_a_full_one_is_passed_over(self) -> None:
+        fields = "contacts[add][0][custom_fields]"
+        view = view_of(f"{fields}[0][code]=PHONE&{fields}[1][code]=phone&{fields}[1][values][0][value]=5")
+        assert (view.get("phone"), view.get("phones")) == ("5", ["5"])
+
+    @pytest.mark.parametrize("place", ["[data]", "", "[_embedded]"])
+    @pytest.mark.parametrize("kind", ["contacts", "companies"])
+    def test_an_unsorted_request_has_the_details_of_what_is_within_it(self, place: str, kind: str) -> None:
+        person = f"unsorted[add][0]{place}[{kind}][0]"
+        body = (
+            f"unsorted[add][0][uid]=u1&{person}[name]=Anna&{person}[custom_fields][0][code]=PHONE"
+            f"&{person}[custom_fields][0][values][0][value]=%2B998"
+            f"&{person}[custom_fields_values][0][field_code]=EMAIL"
+            f"&{person}[custom_fields_values][0][values][0][value]=anna@example.com"
+            f"&unsorted[add][0]{place}[leads][0][tags][0][name]=VIP&unsorted[add][0]{place}[leads][0][name]=Deal"
+            f"&unsorted[add][0]{place}[leads][1][tags][0][name]=VIP&unsorted[add][0]{place}[leads][1][tags][1][name]=New"
+        )
+        found = {field: view_of(body).get(field) for field in ("email", "emails", "phone", "phones", "tags")}
+        assert found == {
+            "email": "anna@example.com", "emails": ["anna@example.com"], "phone": "+998", "phones": ["+998"],
+            "tags": ["VIP", "New"],
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("field", ["email", "emails", "phone", "phones", "tags"])
+    def test_without_them_the_field_of_that_name_is_what_was_sent(self, field: str) -> None:
+        assert view_of(f"tickets[close][0][id]=7&tickets[close][0][{field}]=x").get(field) in ("x", ["x"])
+        assert view_of("tickets[close][0][id]=7").get(field) is None
 
     def test_a_view_can_be_copied(self, view: Load) -> None:
         assert copy.copy(view("lead_won")).get("id") == "31926521"
