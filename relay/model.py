@@ -65,8 +65,9 @@ class Receipt(Record):
     id: str
     source: str
     received_at: int
-    body: bytes
+    body: bytes  # as it arrived: compressed, where `content_encoding` says so
     content_type: str = ""
+    content_encoding: str = ""
     user_agent: str = ""
     request_id: str = ""
     deaths: int = 0  # leases that ran out: workers that died holding it
@@ -164,6 +165,7 @@ class RoutedReceipt(Record):
     config: str
     events: Sequence[RoutedEvent]
     deliveries: Sequence[NewDelivery]
+    remarks: Sequence[str] = ()  # what of its body could not be read
     last: bool = True
     packed: bytes | None = None  # the body compressed, to store in its place; None: leave it as it is
 

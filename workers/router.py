@@ -12,6 +12,7 @@ from functools import partial
 
 import msgspec
 
+from relay.amocrm.content_encoding import is_compressed
 from relay.config.config import Config
 from relay.live_config import LiveConfig
 from relay.logs import log, log_each
@@ -26,7 +27,7 @@ from workers.store_writes import CALL_BYTES, CALL_ITEMS, group, retry_store_writ
 
 GROUP_ITEMS = 200  # receipts and deliveries in one call
 BATCHES = 3  # planned or written at a time; one more may be claimed
-PLAN_BYTES = 1 << 20  # bodies planned in one go: decoded they are several times as large
+PLAN_BYTES = 1 << 20  # bodies planned in one go, inflated: decoded they are several times as large
 _NOTHING: Claim[Receipt] = Claim(token="", items=[], poisoned=[], wait_ms=-1)
 
 
@@ -131,13 +132,20 @@ def _plan(
     receipts: Sequence[Receipt], config: Config, sinks: Mapping[str, Sink], subscribed: SubscriptionsBySource
 ) -> list[RoutedReceipt]:
     planned: list[RoutedReceipt] = []
-    for some in group(receipts, size=lambda receipt: len(receipt.body), max_count=len(receipts), max_size=PLAN_BYTES):
+    for some in group(
+        receipts, size=lambda receipt: _size_bound(receipt, config), max_count=len(receipts), max_size=PLAN_BYTES
+    ):
         try:
             planned += plan_receipts(some, config, sinks, subscribed)
         except Exception:  # noqa: BLE001  a defect of the relay in one of them: plan each by itself
             planned += [_plan_or_quarantine(receipt, config, sinks, subscribed) for receipt in some]
     packed = [pack(receipt.body) for receipt in receipts]
     return [msgspec.structs.replace(one, packed=small) for one, small in zip(planned, packed, strict=True)]
+
+
+def _size_bound(receipt: Receipt, config: Config) -> int:
+    """Return how large a receipt's body may be once it is inflated."""
+    return config.ingress.max_body if is_compressed(receipt.body, receipt.content_encoding) else len(receipt.body)
 
 
 def _plan_or_quarantine(
@@ -162,6 +170,7 @@ def _log_line(routed: RoutedReceipt) -> dict[str, object]:
         "reason": routed.reason,
         "events": len(routed.events),
         "deliveries": len(routed.deliveries),
+        **({"remarks": len(routed.remarks)} if routed.remarks else {}),
     }
 
 

@@ -1,10 +1,12 @@
 """Events of a receipt: decode them from its body, and encode one as a body of its own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from relay.amocrm.form import decode_form, encode_form
-from relay.amocrm.json_body import decode_json
-from relay.amocrm.layout import is_index
+from relay.amocrm.body import decode_body
+from relay.amocrm.form import encode_form
+from relay.amocrm.items import ENTITY_KEYS, PLURALS, read_items, unwrap
+from relay.amocrm.limits import MAX_BODY_SIZE, describe_left_out
+from relay.amocrm.remarks import AddRemark, ignore
 from relay.errors import Malformed
 from relay.model import Account, Event, Receipt, Value
 
@@ -12,35 +14,31 @@ MAX_EVENTS = 1_000  # of one receipt; the store takes them in chunks
 
 _Map = dict[str, Value]
 
-_ENTITIES = {"leads": "lead", "contacts": "contact", "customers": "customer", "catalogs": "catalog"}  # of a body's keys
-_BODY_KEYS = {entity: key for key, entity in _ENTITIES.items()} | {"company": "contacts"}
+_BODY_KEYS = {entity: key for key, entity in PLURALS.items()} | {"company": "contacts"}
 _ID_FIELDS = {"unsorted": "uid", "talk": "talk_id"}  # the others have an id
 
 
-def decode_receipt(receipt: Receipt) -> tuple[Account, tuple[Event, ...]]:
-    """Return the account that a receipt names and its events, in the order of the body.
+def decode_receipt(
+    receipt: Receipt, add_remark: AddRemark = ignore, max_size: int = MAX_BODY_SIZE
+) -> tuple[Account, tuple[Event, ...]]:
+    """Return the account that a receipt names and its events, in the order of the body; of 1,001 the first 1,000.
 
     An event's data is what was sent of it, without indexes and needless nesting; a contact of the `type` company is a
-    company. Raises Malformed, and nothing else on any bytes: also where there is no event, or more than 1,000.
+    company. What cannot be read beside them gets a remark. Raises Malformed, and nothing else on any bytes: also where
+    there is no event, or where a compressed body inflates to over `max_size` bytes.
     """
-    body = _decode_body(receipt)
-    account = _read_account(body.get("account"))
-    items = list(_read_items(body))
-    if not items:
-        keys = ", ".join(map(repr, body))[:200] or "nothing"
-        raise Malformed(f"body: no event in it, only {keys}; entity[action][0][field] is expected")
+    values = decode_body(receipt, add_remark, max_size)
+    if ENTITY_KEYS.isdisjoint(values):
+        values = unwrap(values, add_remark)
+    account = _read_account(values.get("account"))
+    items = read_items(values, add_remark)
     if len(items) > MAX_EVENTS:
-        raise Malformed(f"body: {len(items):,} events, at most {MAX_EVENTS:,}")
+        add_remark(f"body: {describe_left_out(len(items), MAX_EVENTS, 'events')}")
+        del items[MAX_EVENTS:]
+    if not items:
+        keys = ", ".join(map(repr, values))[:200] or "nothing"
+        raise Malformed(f"body: no event in it, only {keys}; entity[action][0][field] is expected")
     return account, tuple(_event(receipt, account, index, *item) for index, item in enumerate(items))
-
-
-def _decode_body(receipt: Receipt) -> _Map:
-    content_type = receipt.content_type.lower()
-    if "json" in content_type:
-        return decode_json(receipt.body)
-    if "form" in content_type or not receipt.body.lstrip().startswith((b"{", b"[")):
-        return decode_form(receipt.body)
-    return decode_json(receipt.body)
 
 
 def _read_account(block: "Value | None") -> Account:
@@ -49,34 +47,6 @@ def _read_account(block: "Value | None") -> Account:
     links = block.get("_links")
     link = _text(links.get("self")) if isinstance(links, dict) else ""
     return Account(id=_text(block.get("id")), subdomain=_text(block.get("subdomain")), link=link)
-
-
-def _read_items(body: _Map) -> Iterator[tuple[str, str, _Map]]:
-    """Yield entity, action and data of each item: entity[action][i][field], and three other ways to write it."""
-    for key, actions in body.items():
-        if key == "account" or isinstance(actions, str):
-            continue
-        if isinstance(actions, list) or any(map(is_index, actions)):
-            raise Malformed(f"{key!r}: an index where its action is expected, as in {key}[update][0][id]")
-        entity = _ENTITIES.get(key, key)
-        for action, nested in actions.items():
-            for data in _flatten(nested):
-                is_company = entity == "contact" and data.get("type") == "company"
-                yield "company" if is_company else entity, action, data
-
-
-def _flatten(value: Value) -> Iterator[_Map]:
-    """Yield items without their indexes, however many levels of them there are. A scalar is the id of one."""
-    if isinstance(value, str):
-        yield {"id": value}
-    elif isinstance(value, list):
-        for item in value:
-            yield from _flatten(item)
-    elif all(map(is_index, value)):
-        for item in value.values():
-            yield from _flatten(item)
-    else:
-        yield value
 
 
 def _event(receipt: Receipt, account: Account, index: int, entity: str, action: str, data: _Map) -> Event:

@@ -1,78 +1,92 @@
-"""The form encoding of hooks: bracketed, percent-encoded pairs <-> nested values, read as PHP's parse_str reads them.
+"""The form encoding of hooks: bracketed, percent-encoded pairs <-> nested values, as PHP's parse_str reads them."""
 
-A body is decoded whole or not at all: one beyond a limit, cut in the middle of a key, with brackets that do not pair up
-or with bytes that are not UTF-8 raises Malformed, which names the field and never shows a value.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import count
 from urllib.parse import quote_plus
 
-from relay.amocrm.escapes import describe_bad_byte, unescape, unescape_value
-from relay.amocrm.layout import describe_field, layout_of
-from relay.amocrm.limits import DEFAULT_LIMITS, BodyLimits, check_size, describe_excess
+from relay.amocrm.escapes import (
+    describe_bad_byte,
+    escape_raw_bytes,
+    unescape,
+    unescape_replacing,
+    unescape_values,
+)
+from relay.amocrm.layout import describe_field, layout_of, split_name
+from relay.amocrm.limits import DEFAULT_LIMITS, BodyLimits, check_size, describe_left_out
+from relay.amocrm.remarks import AddRemark, refuse
 from relay.errors import Malformed
 from relay.model import Value
 
 
-def decode_form(body: bytes, limits: BodyLimits = DEFAULT_LIMITS) -> dict[str, Value]:
+def decode_form(body: bytes, limits: BodyLimits = DEFAULT_LIMITS, add_remark: AddRemark = refuse) -> dict[str, Value]:
     """Decode a form body into nested values: every scalar a string, keys as sent, in the order of the body.
 
     A map whose keys are 0, 1, 2… in this order becomes a list; any other, sparse or huge, stays a map. Under one key
     the nested value wins over a scalar, in either order; of two scalars the last. `[]` appends. A `%` that starts no
-    escape is kept, and so are unusual characters in a name, where PHP would put `_`. Line ends after the last field,
-    which editors add, are dropped.
+    escape is kept, and so are unusual characters in a name, where PHP would put `_`. What editors and copying add is
+    dropped: line ends after the last field; a byte order mark, blanks, `?` and the rest of an `&amp;` before a name.
 
-    Raises Malformed.
+    What exceeds a limit, is cut in the middle of a key, has no name or brackets that do not pair up is left out, and
+    U+FFFD stands for bytes that are not UTF-8: each with a remark. By default a remark is refused. Raises Malformed.
     """
     keys: list[str] = []
     values: list[str] = []
-    for field in _fields(body, limits):
+    for field in _split_body(body, limits, add_remark):
         key, equals, value = field.partition("=")
-        if equals:
+        if equals or (field and _is_whole(len(keys), key, limits, add_remark)):
             keys.append(key)
             values.append(value)
-        elif field:
-            raise Malformed(
-                f"{describe_field(len(keys), key)}: no '=' after it, the body was cut in the middle of a key"
-            )
     layout = layout_of(tuple(keys), limits)
+    for remark in layout.remarks:
+        add_remark(remark)
     try:
-        texts = [value if "%" not in value else unescape_value(value) for value in values]
+        texts = unescape_values(values)
     except UnicodeDecodeError:
-        raise _not_utf8(keys, values) from None
+        texts = [
+            _unescape(position, *field, add_remark) for position, field in enumerate(zip(keys, values, strict=True))
+        ]
     return layout.fill(texts)
 
 
-def _fields(body: bytes, limits: BodyLimits) -> list[str]:
+def _split_body(body: bytes, limits: BodyLimits, add_remark: AddRemark) -> list[str]:
     check_size(body, limits)
-    # A body of fewer bytes cannot have too many fields: most need no counting.
-    if len(body) >= limits.fields and (fields := body.count(b"&") + 1) > limits.fields:
-        raise Malformed(f"body: {describe_excess(fields, limits.fields, 'fields')}")
     try:
         text = body.decode()
-    except UnicodeDecodeError as error:
-        raise Malformed(f"body: not UTF-8 at byte {error.start}, {describe_bad_byte(error)}") from error
+    except UnicodeDecodeError:
+        text = escape_raw_bytes(body)  # read as what is escaped: the remark names the field
     if text and "=" not in text:
         raise Malformed(f"body: {len(body)} bytes without a single '=', not a form")
-    return text.rstrip("\r\n").replace("+", " ").split("&")
+    fields = text.rstrip("\r\n").replace("+", " ").split("&", limits.fields)
+    if len(fields) > limits.fields and (rest := fields.pop()).strip("&"):
+        add_remark(f"body: {describe_left_out(limits.fields + rest.count('&') + 1, limits.fields, 'fields')}")
+    return fields
 
 
-def _not_utf8(keys: Sequence[str], values: Sequence[str]) -> Malformed:
-    """Return the error for the first value that is not UTF-8."""
-    for position, value in enumerate(values):
-        try:
-            unescape(value)
-        except UnicodeDecodeError as error:
-            return Malformed(f"{describe_field(position, keys[position])}: not UTF-8, {describe_bad_byte(error)}")
-    raise AssertionError("every value is UTF-8")
+def _is_whole(position: int, key: str, limits: BodyLimits, add_remark: AddRemark) -> bool:
+    """Return whether a key without a `=` is one, to which PHP gives an empty value; else it was cut."""
+    try:
+        if len(key) <= limits.key_length:
+            split_name(unescape_replacing(key))
+    except Malformed:
+        add_remark(f"{describe_field(position, key)}: no '=' after it, the body was cut in the middle of a key")
+        return False
+    add_remark(f"{describe_field(position, key)}: no '=' after it, its value is read as empty")
+    return True
+
+
+def _unescape(position: int, key: str, value: str, add_remark: AddRemark) -> str:
+    try:
+        return unescape(value)
+    except UnicodeDecodeError as error:
+        add_remark(f"{describe_field(position, key)}: {describe_bad_byte(error)}")
+        return unescape_replacing(value)
 
 
 def encode_form(values: Mapping[str, Value]) -> bytes:
     """Encode nested values as amoCRM sends them: brackets percent-encoded, a space as `+`, UTF-8.
 
-    Names must not be empty or have brackets, which no name from `decode_form` does. `decode_form` returns the same
-    values, except for empty lists and maps, which a form cannot carry.
+    Names must be such as `decode_form` returns: not empty, no brackets. It returns the same values, except for empty
+    lists and maps, which a form cannot carry.
     """
     return "&".join(pair for key, value in values.items() for pair in _pairs(_quote(key), value)).encode("ascii")
 

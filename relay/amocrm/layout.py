@@ -1,11 +1,13 @@
 """How the bracketed keys of a form nest: `a[b][0]` and `a[b][1]` are a list in a map in a map."""
 
+import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import count, islice
 from operator import eq
 from typing import Any, TypeAlias, TypeVar
 
-from relay.amocrm.escapes import describe_bad_byte, unescape
+from relay.amocrm.escapes import describe_bad_byte, unescape, unescape_replacing
 from relay.amocrm.limits import BodyLimits, describe_excess, quote_key
 from relay.errors import Malformed
 from relay.model import Record, Value
@@ -15,8 +17,12 @@ _Node: TypeAlias = "int | list[_Node] | dict[str, _Node]"
 """A value's position among the fields, or what nests there."""
 _Map: TypeAlias = "dict[str, _Node]"
 
+Path: TypeAlias = tuple[tuple[str, ...], str]
+"""The keys above a value, the outermost first, and its own."""
+
 _CACHED_FIELDS = 128  # of a body whose layout is cached: 256 of them stay within some megabytes
 _APPEND = ""  # the key of `[]`
+_JUNK_IN_FRONT = re.compile("\\A(?:[\\s?\ufeff\u200b]|amp;)+")  # of a name: what editors, and copying, leave there
 
 
 class Layout(Record):
@@ -24,8 +30,9 @@ class Layout(Record):
 
     containers: list[dict[str, Value] | list[None]]  # empty ones, the outermost first; a list has its length already
     places: list[tuple[int, str | int, int]]  # number of the container, key or index in it, number of the value
+    remarks: list[str]  # on keys whose values are left out
 
-    def fill(self, texts: list[str]) -> dict[str, Value]:
+    def fill(self, texts: Sequence[str]) -> dict[str, Value]:
         """Return the nested values of a form with these texts."""
         values: list[Any] = [*texts, *[container.copy() for container in self.containers]]
         for container, key, value in self.places:
@@ -35,18 +42,24 @@ class Layout(Record):
 
 
 def layout_of(keys: tuple[str, ...], limits: BodyLimits) -> Layout:
-    """Return the layout that the keys of a form describe. Raises Malformed."""
-    return _cached_layout(keys, limits) if len(keys) <= _CACHED_FIELDS else _build_layout(keys, limits)
+    """Return the layout that the keys of a form describe."""
+    return _cached_layout(keys, limits) if len(keys) <= _CACHED_FIELDS else _layout_of_keys(keys, limits)
 
 
-def _build_layout(keys: tuple[str, ...], limits: BodyLimits) -> Layout:
-    layout = Layout(containers=[], places=[])
-    _add_container(_nest(keys, limits), layout, len(keys))
-    return layout
+def _layout_of_keys(keys: tuple[str, ...], limits: BodyLimits) -> Layout:
+    remarks: list[str] = []
+    return build_layout([_read_key(position, key, limits, remarks) for position, key in enumerate(keys)], remarks)
 
 
 # Hooks of one kind have the same keys in the same order: most hooks need only be filled in.
-_cached_layout = lru_cache(maxsize=256)(_build_layout)
+_cached_layout = lru_cache(maxsize=256)(_layout_of_keys)
+
+
+def build_layout(paths: Sequence[Path | None], remarks: list[str]) -> Layout:
+    """Return the layout of values that are under these paths; under None, a value is left out."""
+    layout = Layout(containers=[], places=[], remarks=remarks)
+    _add_container(_nest(paths), layout, len(paths))
+    return layout
 
 
 def _add_container(node: "_Map | list[_Node]", layout: Layout, texts: int) -> int:
@@ -59,49 +72,65 @@ def _add_container(node: "_Map | list[_Node]", layout: Layout, texts: int) -> in
     return number
 
 
-def _nest(keys: tuple[str, ...], limits: BodyLimits) -> _Map:
-    """Return the nesting that keys describe, with the position of each key in place of its value."""
+def _nest(paths: Iterable[Path | None]) -> _Map:
+    """Return the nesting that paths describe, with the position of each in place of its value."""
     root: _Map = {}
     appended: dict[int, tuple[int, int]] = {}
-    for position, key in enumerate(keys):
-        if len(key) > limits.key_length:
-            raise Malformed(
-                f"{describe_field(position, key)}: {describe_excess(len(key), limits.key_length, 'characters')}"
-            )
-        try:
-            parents, last = _split_key(key)
-        except UnicodeDecodeError as error:
-            raise Malformed(f"{describe_field(position, key)}: not UTF-8, {describe_bad_byte(error)}") from error
-        if len(parents) >= limits.depth:
-            raise Malformed(
-                f"{describe_field(position, key)}: {describe_excess(len(parents) + 1, limits.depth, 'levels')}"
-            )
-        _insert(root, parents, last, position, appended)
+    for position, path in enumerate(paths):
+        if path is not None:
+            _insert(root, *path, position, appended)
     _make_lists(root)
     return root
 
 
+def _read_key(position: int, key: str, limits: BodyLimits, remarks: list[str]) -> Path | None:
+    """Return the path of a key, or None with a remark where it has none."""
+    try:
+        if len(key) > limits.key_length:
+            raise Malformed(describe_excess(len(key), limits.key_length, "characters"))
+        try:
+            path = _split_key(key)
+        except UnicodeDecodeError as error:
+            remarks.append(f"{describe_field(position, key)}: {describe_bad_byte(error)}")
+            path = split_name(unescape_replacing(key))
+        if len(path[0]) >= limits.depth:
+            raise Malformed(describe_excess(len(path[0]) + 1, limits.depth, "levels"))
+    except Malformed as error:
+        remarks.append(f"{describe_field(position, key)}: {error}")
+        return None
+    return path
+
+
 def describe_field(position: int, key: str) -> str:
-    """Return which field of a form an error is about."""
+    """Return which field of a form a remark is about."""
     return f"field {position + 1} ({quote_key(key)})"
 
 
 @lru_cache(maxsize=2048)  # most keys of a new layout are known from others
-def _split_key(key: str) -> tuple[tuple[str, ...], str]:
-    """Split `a[b][c]`, percent-encoded or not, into its parents (a, b) and the last key."""
-    name, bracket, rest = unescape(key).partition("[")
-    keys = rest[:-1].split("][") if bracket else []
-    paired = rest.endswith("]") if bracket else True
-    if not name or not paired or "]" in name or any("[" in part or "]" in part for part in keys):
-        raise Malformed(f"key {quote_key(key)}: its brackets do not pair up, name[key][key] is expected")
-    path = (name, *keys)
-    return path[:-1], path[-1]
+def _split_key(key: str) -> Path:
+    """Split a percent-encoded key. Raises Malformed, UnicodeDecodeError."""
+    return split_name(unescape(key))
+
+
+def split_name(name: str) -> Path:
+    """Split `a[b][c]`. As for PHP, what follows a `]` that is no `[` does not count. Raises Malformed."""
+    first, bracket, rest = _JUNK_IN_FRONT.sub("", name).partition("[")
+    if not first:
+        raise Malformed("it has no name, name[key][key] is expected")
+    path = [first]
+    while bracket == "[":
+        key, closed, rest = rest.partition("]")
+        if not closed:
+            raise Malformed("its brackets do not pair up, name[key][key] is expected")
+        path.append(key)
+        bracket, rest = rest[:1], rest[1:]
+    return tuple(path[:-1]), path[-1]
 
 
 def _insert(
     root: _Map, parents: tuple[str, ...], last: str, position: int, appended: dict[int, tuple[int, int]]
 ) -> None:
-    """Insert a position under its keys. A nested value wins over a scalar, the last of two scalars over the first."""
+    """Insert a position under its path. A nested value wins over a scalar, the last of two scalars over the first."""
     node = root
     for key in parents:
         if key == _APPEND:

@@ -71,6 +71,7 @@ def _fields(listed: FoundEvent) -> dict[str, object]:
         "state": listed.state,
         "reason": listed.reason,
         "duplicates": receipt.duplicates,
+        "remarks": receipt.remarks,
     }
 
 
@@ -79,4 +80,11 @@ def _row(listed: FoundEvent) -> tuple[object, ...]:
     name = event.name if event else "-"
     entity = f"{event.entity}:{event.entity_id}" if event and event.entity_id else ""
     arrived, duplicates = format_time(receipt.received_at), receipt.duplicates or ""
-    return arrived, listed.id, receipt.source, name, entity, listed.state, duplicates, listed.reason
+    return arrived, listed.id, receipt.source, name, entity, listed.state, duplicates, _reason(listed)
+
+
+def _reason(listed: FoundEvent) -> str:
+    remarks = listed.receipt.remarks
+    first = f"remark: {remarks[0]}" if remarks else ""
+    more = f" (of {len(remarks)})" if len(remarks) > 1 else ""
+    return "; ".join(filter(None, [listed.reason, first + more]))

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from relay.amocrm.limits import MAX_BODY_SIZE
 from relay.config.api import ApiSettings, make_account_api, subdomain_of
 from relay.config.findings import format_value
 from relay.config.scalars import Duration, IdText, NameList, Size, Timezone, TrustedHost, one_or_many
@@ -169,8 +170,10 @@ def _duration_field(default: str, description: str) -> Any:
 class IngressSection(Section):
     """How hooks are received."""
 
-    max_body: Annotated[Size, Field(ge=1024, le=16 * 1024 * 1024)] = Field(
-        1024 * 1024, description="A larger body is answered 413", json_schema_extra={"default": "1MiB"}
+    max_body: Annotated[Size, Field(ge=1024, le=MAX_BODY_SIZE)] = Field(
+        1024 * 1024,
+        description="A larger body is answered 413; one that inflates to more is malformed",
+        json_schema_extra={"default": "1MiB"},
     )
 
 

@@ -51,6 +51,7 @@ class Explanation(Record):
     state: str
     reason: str
     events: Sequence[EventExplanation]
+    remarks: Sequence[str] = ()  # what of its body could not be read
 
 
 def receipt_from_body(body: bytes, source: str) -> Receipt:
@@ -63,7 +64,7 @@ def explain_receipt(receipt: Receipt, config: Config, index: str | None) -> Expl
     """Explain a receipt, or only its event of that index. Raises RelayError where it has no such event."""
     sinks = make_sinks(config)
     planned = plan_receipt(receipt, config, sinks)
-    events = _decoded_events(receipt)
+    events = _decoded_events(receipt, config.ingress.max_body)
     explained = [
         EventExplanation(
             event=event.name,
@@ -78,12 +79,18 @@ def explain_receipt(receipt: Receipt, config: Config, index: str | None) -> Expl
     ]
     if index is not None and not explained:
         raise RelayError(f"receipt {receipt.id} has no event {index}: it has {len(events)}, counted from 0")
-    return Explanation(source=receipt.source, state=planned.state, reason=planned.reason, events=explained)
+    return Explanation(
+        source=receipt.source,
+        state=planned.state,
+        reason=planned.reason,
+        events=explained,
+        remarks=planned.remarks,
+    )
 
 
-def _decoded_events(receipt: Receipt) -> Sequence[Event]:
+def _decoded_events(receipt: Receipt, max_size: int) -> Sequence[Event]:
     try:
-        return decode_receipt(receipt)[1]
+        return decode_receipt(receipt, max_size=max_size)[1]
     except Malformed:  # the plan has it as malformed, with the reason
         return ()
 

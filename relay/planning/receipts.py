@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from relay.amocrm.event_names import routable_names
 from relay.amocrm.events import decode_receipt
+from relay.amocrm.remarks import limit_remarks
 from relay.config.config import Config, Source
 from relay.errors import Malformed
 from relay.model import (
@@ -65,15 +66,23 @@ class _DecodedReceipt(Record):
     events: Sequence[Event] = ()
     refusal: str = ""
     malformed: str = ""
+    remarks: Sequence[str] = ()
 
 
 def _decode(receipt: Receipt, config: Config) -> _DecodedReceipt:
+    remarks: list[str] = []
     try:
-        account, events = decode_receipt(receipt)
+        account, events = decode_receipt(receipt, remarks.append, config.ingress.max_body)
     except Malformed as error:
-        return _DecodedReceipt(receipt=receipt, malformed=str(error))
+        return _DecodedReceipt(receipt=receipt, malformed=str(error), remarks=limit_remarks(remarks))
     source = config.sources.get(receipt.source)
-    return _DecodedReceipt(receipt=receipt, source=source, events=events, refusal=_refusal(account, source))
+    return _DecodedReceipt(
+        receipt=receipt,
+        source=source,
+        events=events,
+        refusal=_refusal(account, source),
+        remarks=limit_remarks(remarks),
+    )
 
 
 def _refusal(account: Account, source: Source | None) -> str:
@@ -143,6 +152,7 @@ def _collect(
         state=state,
         reason=reason,
         config=config.version,
+        remarks=decoded.remarks,
         events=events,
         deliveries=[delivery for deliveries in made for delivery in deliveries],
     )

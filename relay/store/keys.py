@@ -127,6 +127,7 @@ class ReceiptField:
     RECEIVED_AT: Final = "at"
     SIZE: Final = "size"  # bytes of its body as it arrived
     CONTENT_TYPE: Final = "ct"  # header
+    CONTENT_ENCODING: Final = "ce"  # header; only where there was one
     USER_AGENT: Final = "ua"  # header
     REQUEST_ID: Final = "rq"  # header
     RECOVERED: Final = "rec"  # set where amoCRM never delivered it: made from what the account remembers
@@ -136,6 +137,7 @@ class ReceiptField:
     STATE: Final = "state"
     REASON: Final = "reason"
     CONFIG: Final = "cfg"  # version of the configuration that routed it
+    REMARKS: Final = "remarks"  # what of it could not be read, as a JSON list; only where there is any
     COMPRESSED: Final = "z"  # set where its body is compressed
     OPEN: Final = "open"  # how much of it is unfinished: its routing, and each delivery
     DEAD: Final = "dead"  # how many dead letters it has, or that it was quarantined: kept longer

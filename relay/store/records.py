@@ -12,12 +12,13 @@ class Hook(Record):
 
     id: str
     source: str
-    digest: str  # of the body, for the duplicate rule
+    digest: str  # of the body, inflated, for the duplicate rule
     timed: bool  # the body carries a change time
     request_id: str
     content_type: str
     user_agent: str
-    body: bytes = b""
+    content_encoding: str = ""
+    body: bytes = b""  # as it arrived
     recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
 
 

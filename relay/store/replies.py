@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from relay.model import Delivery, Receipt
 from relay.store.body import unpack
 from relay.store.records import Claim, Job
-from relay.store.wire import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply
+from relay.store.wire import NEVER_WRITTEN, ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply
 
 
 def claimed_receipts(reply: ClaimReply[ClaimedReceipt], token: str, blobs: Sequence[bytes]) -> Claim[Receipt]:
@@ -17,6 +17,7 @@ def claimed_receipts(reply: ClaimReply[ClaimedReceipt], token: str, blobs: Seque
             received_at=row.received_at,
             body=unpack(body) if row.compressed else body,
             content_type=row.content_type,
+            content_encoding=row.content_encoding if row.content_encoding != NEVER_WRITTEN else "",
             user_agent=row.user_agent,
             request_id=row.request_id,
             deaths=row.deaths,

@@ -19,6 +19,7 @@ def hook_row(hook: Hook) -> HookRow:
         hook.content_type,
         hook.user_agent,
         hook.recovered,
+        hook.content_encoding,
     )
 
 
@@ -77,7 +78,17 @@ def routed_row(part: RoutedReceipt, blobs: list[bytes]) -> RoutedRow:
     for delivery in part.deliveries:
         blobs.append(delivery.content)
         deliveries.append(_delivery_row(delivery, source, len(blobs)))
-    return RoutedRow(part.receipt.id, part.last, part.state, part.reason, part.config, body, part.events, deliveries)
+    return RoutedRow(
+        part.receipt.id,
+        part.last,
+        part.state,
+        part.reason,
+        part.config,
+        part.remarks,
+        body,
+        part.events,
+        deliveries,
+    )
 
 
 def _delivery_row(delivery: NewDelivery, source: str, content: int) -> DeliveryRow:

@@ -14,11 +14,13 @@ RAW_FIELDS = (
     ReceiptField.SOURCE,
     ReceiptField.RECEIVED_AT,
     ReceiptField.CONTENT_TYPE,
+    ReceiptField.CONTENT_ENCODING,
     ReceiptField.USER_AGENT,
     ReceiptField.REQUEST_ID,
     ReceiptField.COMPRESSED,
 )
 _ATTEMPT = msgspec.json.Decoder(Attempt)
+_REMARKS = msgspec.json.Decoder(list[str])
 _EVENT = msgspec.json.Decoder(tuple[str, str, str, ReceiptState, str])
 
 
@@ -40,6 +42,8 @@ class StoredReceipt(Record):
     events: Sequence[RoutedEvent]
     deliveries: dict[str, int]  # id -> index of its event in this receipt
     recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
+    content_encoding: str = ""
+    remarks: Sequence[str] = ()  # what of its body could not be read
 
 
 class StoredDelivery(Record):
@@ -68,13 +72,16 @@ class StoredDelivery(Record):
 
 def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
     """Return a receipt as it arrived, from its `RAW_FIELDS` and its body."""
-    source, at, content_type, user_agent, request_id, compressed = ((value or b"").decode() for value in record)
+    source, at, content_type, content_encoding, user_agent, request_id, compressed = (
+        (value or b"").decode() for value in record
+    )
     return Receipt(
         id=id,
         source=source,
         received_at=int(at),
         body=unpack(body) if compressed else body,
         content_type=content_type,
+        content_encoding=content_encoding,
         user_agent=user_agent,
         request_id=request_id,
     )
@@ -95,6 +102,8 @@ def read_receipt(id: str, record: dict[bytes, bytes]) -> StoredReceipt:
         user_agent=text[ReceiptField.USER_AGENT],
         request_id=text[ReceiptField.REQUEST_ID],
         recovered=ReceiptField.RECOVERED in text,
+        content_encoding=text.get(ReceiptField.CONTENT_ENCODING, ""),
+        remarks=_REMARKS.decode(text.get(ReceiptField.REMARKS, "[]")),
         config=text.get(ReceiptField.CONFIG, ""),
         duplicates=int(text.get(ReceiptField.DUPLICATES, 0)),
         last_duplicate_at=_number(text.get(ReceiptField.DUPLICATE_AT)),

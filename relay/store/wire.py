@@ -16,6 +16,9 @@ from relay.store.keys import DeliveryField, JobField, ReceiptField
 
 Row = TypeVar("Row")
 
+NEVER_WRITTEN = "0"
+"""What a claim returns in place of a field that a record does not have."""
+
 
 class ClaimRequest(Record):
     """What a claim is to take."""
@@ -52,6 +55,7 @@ class ClaimedReceipt(Record, array_like=True):
     request_id: str = field(name=ReceiptField.REQUEST_ID)
     compressed: bool = field(name=ReceiptField.COMPRESSED)
     size: int = field(name=ReceiptField.SIZE)
+    content_encoding: str = field(name=ReceiptField.CONTENT_ENCODING)
 
 
 class ClaimedDelivery(Record, array_like=True):
@@ -90,6 +94,7 @@ class HookRow(Record, array_like=True, kw_only=False):
     content_type: str
     user_agent: str
     recovered: bool
+    content_encoding: str
 
 
 class DeliveryRow(Record, array_like=True, kw_only=False):
@@ -114,6 +119,7 @@ class RoutedRow(Record, kw_only=False):
     state: ReceiptState
     reason: str
     config: str
+    remarks: Sequence[str]
     body: int
     events: Sequence[RoutedEvent]
     deliveries: Sequence[DeliveryRow]

@@ -1,4 +1,4 @@
-"""Take hooks: read the body, store it, answer. Nothing is parsed on the way in."""
+"""Take hooks: read the body, store it as it came, answer. Nothing is parsed on the way in."""
 
 import hmac
 import time
@@ -8,8 +8,10 @@ import uuid_utils
 from starlette.types import Receive, Scope, Send
 
 from relay.amocrm.change_time import carries_change_time
+from relay.amocrm.content_encoding import inflate
+from relay.amocrm.remarks import ignore
 from relay.config.config import Config
-from relay.errors import StoreUnavailable
+from relay.errors import Malformed, StoreUnavailable
 from relay.store.body import digest
 from relay.store.records import Hook
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, GroupCommit
@@ -24,7 +26,10 @@ from relay.web.refusals import (
 )
 
 MAX_HEADER = 200  # characters of a header that are kept
-_KEPT_HEADERS = {name.encode(): name for name in ("content-type", "content-length", "user-agent", "x-amocrm-requestid")}
+_KEPT_HEADERS = {
+    name.encode(): name
+    for name in ("content-type", "content-encoding", "content-length", "user-agent", "x-amocrm-requestid")
+}
 _NO_TOKEN = b"\0" * 32
 _JSON_BOOL = {False: b"false", True: b"true"}
 
@@ -69,7 +74,7 @@ class HookEndpoint:
             return
         except ClientGoneError:
             return
-        await self._store(send, _build_hook(source, headers, body), started_at)
+        await self._store(send, _build_hook(source, headers, body, config.ingress.max_body), started_at)
 
     async def _store(self, send: Send, hook: Hook, started_at: float) -> None:
         try:
@@ -120,14 +125,25 @@ async def _read_body(receive: Receive, limit: int, content_length: str) -> bytes
     raise ClientGoneError
 
 
-def _build_hook(source: str, headers: dict[str, str], body: bytes) -> Hook:
+def _build_hook(source: str, headers: dict[str, str], body: bytes, max_size: int) -> Hook:
+    content_encoding = headers.get("content-encoding", "")
+    inflated = _inflate(body, content_encoding, max_size)
     return Hook(
         id=str(uuid_utils.uuid7()),
         source=source,
-        digest=digest(body),
-        timed=carries_change_time(body),
+        digest=digest(inflated),
+        timed=carries_change_time(inflated),
         request_id=headers.get("x-amocrm-requestid", "").replace(" ", ""),
         content_type=headers.get("content-type", ""),
+        content_encoding=content_encoding,
         user_agent=headers.get("user-agent", ""),
         body=body,
     )
+
+
+def _inflate(body: bytes, content_encoding: str, max_size: int) -> bytes:
+    """Return a body as its repetitions are compared; what cannot be inflated as it came: routing says why."""
+    try:
+        return inflate(body, content_encoding, max_size, ignore)
+    except Malformed:
+        return body

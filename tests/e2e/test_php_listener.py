@@ -32,7 +32,7 @@ CONFIG = load("sources: {acme: {type: amocrm, token: long-enough}}", file="x", e
 
 # amoCRM's own unusual spellings of a fact; sent on they have the usual one.
 RESPELLED = {"lead_delete_no_index", "lead_delete_scalar", "lead_status_no_index", "task_double_nested"}
-SEVERAL = {"several", "contact_cut"}  # no single event in it
+SEVERAL = {"several", "contact_cut"}  # several events, or one of which not all is there
 ALIKE = sorted({path.stem for path in HOOKS.glob("*.form")} - RESPELLED - SEVERAL)
 
 

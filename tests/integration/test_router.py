@@ -51,10 +51,10 @@ class Worker:
         self._config.write_text(CONFIG % batch)
         self.live = LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(self._config)}))
 
-    def _read(self, receipt):
+    def _read(self, receipt, *more):
         self.planned.append((receipt.id, threading.current_thread().name))
         self.while_planning(receipt)
-        return decode_receipt(receipt)
+        return decode_receipt(receipt, *more)
 
     def accept(self, *ids: int, body: bytes | None = None) -> list[str]:
         """Store a hook for each of these leads."""

@@ -1,7 +1,9 @@
 """What becomes of receipts, each for itself, however many are planned at once."""
 
+import gzip
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,6 +88,24 @@ def test_what_is_refused_is_listed_with_its_reason_and_goes_nowhere(body, reason
     routed = plan_receipt(receipt(1, body, "acme"), CONFIG, SINKS, SUBSCRIBED)
     assert (routed.state, routed.reason, routed.deliveries) == (ReceiptState.REFUSED, reason, [])
     assert [(event.state, event.reason) for event in routed.events] == [(ReceiptState.REFUSED, reason)]
+
+
+def test_what_could_not_be_read_is_remarked_beside_what_was():
+    routed = plan_receipt(receipt(1, b"leads[add][0][id]=1&tags[]=a&account[subdomain]=acme", "acme"), CONFIG, SINKS)
+    assert routed.state is ReceiptState.ROUTED
+    assert routed.remarks == ["'tags': an index where its action is expected, as in tags[update][0][id]"]
+    malformed = plan_receipt(receipt(1, b"leads[5][id]=1", "acme"), CONFIG, SINKS)
+    assert malformed.state is ReceiptState.MALFORMED
+    assert malformed.remarks == ["'leads[5]': an index where its action is expected, as in leads[update][0][id]"]
+
+
+def test_what_inflates_to_over_the_limit_of_the_configuration_is_malformed():
+    bomb = msgspec.structs.replace(
+        receipt(1, gzip.compress(b"leads[add][0][id]=1&x=" + b"a" * (1 << 20)), "acme"), content_encoding="gzip"
+    )
+    routed = plan_receipt(bomb, CONFIG, SINKS)
+    assert routed.state is ReceiptState.MALFORMED
+    assert routed.reason == "body: it inflates to over 1,048,576 bytes, the limit (ingress.max_body)"
 
 
 def test_one_whose_key_is_known_keeps_its_once_identity_though_nothing_can_be_rendered():

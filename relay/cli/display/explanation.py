@@ -9,6 +9,7 @@ from relay.operations.explanation import EventExplanation, ExplainedDelivery, Ex
 def format_explanation(explanation: Explanation) -> Iterator[str]:
     """Format an explanation in lines."""
     yield f"source {explanation.source}: {_format_state(explanation.state, explanation.reason)}"
+    yield from (f"  remark: {remark}" for remark in explanation.remarks)
     for event in explanation.events:
         yield ""
         yield from _format_event(event)

@@ -30,6 +30,7 @@ def _format_receipt(receipt: StoredReceipt) -> Iterator[str]:
         yield f"  {last}  duplicate received, {receipt.duplicates} in all: not routed again"
     version = f" under configuration {receipt.config}" if receipt.config else ""
     yield f"  {_format_state(receipt.state, receipt.reason)}{version}"
+    yield from (f"  remark: {remark}" for remark in receipt.remarks)
 
 
 def _format_delivery(story: DeliveryStory) -> Iterator[str]:

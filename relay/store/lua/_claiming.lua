@@ -8,7 +8,7 @@ local ALONE_AFTER, POISONED_AFTER = 2, 5  -- deaths
 local DIED = 'the worker died five times'
 -- The fields that a claim reads and returns: wire.ClaimedReceipt, wire.ClaimedDelivery, wire.ClaimedJob.
 local FIELDS = {
-  r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size'},
+  r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size', 'ce'},
   d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends', 'sink', 'blk'},
   j = {'died', 'kind', 'args'},
 }

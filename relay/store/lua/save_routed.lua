@@ -94,6 +94,7 @@ local function leave_inbox(receipt, source, receipt_fields)
   add(receipt_fields, 'state', receipt.state)
   add(receipt_fields, 'reason', receipt.reason)
   add(receipt_fields, 'cfg', receipt.config)
+  if #receipt.remarks > 0 then add(receipt_fields, 'remarks', cjson.encode(receipt.remarks)) end
   if receipt.body > 0 then
     add(blobs, P .. 'b:' .. receipt.id, ARGV[receipt.body + 1])
     add(receipt_fields, 'z', 1)

@@ -37,6 +37,15 @@ def test_a_hook_is_stored_as_it_came(run, store, reader, look_at_receipt):
     assert run(reader.inbox()) == (1, 0)
 
 
+@pytest.mark.parametrize("content_encoding", ["", "gzip"])
+def test_its_content_encoding_is_kept_beside_it(run, store, reader, look_at_receipt, content_encoding):
+    run(store.accept([hook("r1", b"1", content_encoding=content_encoding)]))
+    assert run(reader.raw_receipt("r1")).content_encoding == content_encoding
+    assert look_at_receipt("r1").content_encoding == content_encoding
+    (claimed,) = run(store.claim_receipts("router", 9, 60_000)).items
+    assert claimed.content_encoding == content_encoding
+
+
 def test_the_first_hook_rings_and_those_that_follow_find_the_inbox_at_work(run, store):
     assert run(store.accept([hook("r1", b"1"), hook("r2", b"2")])).bell_set
     assert not run(store.accept([hook("r3", b"3")])).bell_set

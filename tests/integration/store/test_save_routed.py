@@ -72,6 +72,12 @@ class TestOneCall:
         assert open_of(receipt.id) == 0
         assert run(reader.counters())["receipt", "acme", str(state)] == 1
 
+    @pytest.mark.parametrize("remarks", [[], ["поле 2: не прочитано", "'tags': \"x\""]])
+    def test_its_remarks_are_kept_in_order(self, given, route, look_at_receipt, remarks):
+        (receipt,) = given.taken()
+        route(routed(receipt, remarks=remarks))
+        assert list(look_at_receipt(receipt.id).remarks) == remarks
+
     def test_quarantined_is_kept_as_long_as_a_dead_letter(self, run, store, given, route):
         (receipt,) = given.taken()
         route(routed(receipt, state=ReceiptState.QUARANTINED, reason="it cannot be routed"))

@@ -207,25 +207,16 @@ class TestReading:
             ("", "leads[add][0][id]=7"),
             ("application/octet-stream", "leads%5Badd%5D%5B0%5D%5Bid%5D=7"),
             ("Application/X-WWW-Form-Urlencoded; charset=UTF-8", "leads[add]=7"),
+            ("application/x-www-form-urlencoded", '{"leads": {"add": 7}}'),  # curl's default
+            ("application/json", "leads[add]=7"),
+            ("multipart/form-data; boundary=x", "leads[add]=7"),
         ],
     )
-    def test_form_or_json_is_told_by_the_content_type_or_else_by_the_first_byte(
+    def test_form_or_json_is_told_by_the_first_byte_whatever_the_content_type(
         self, content_type: str, body: str
     ) -> None:
         (event,) = decode_receipt(receipt(body, content_type))[1]
         assert (event.name, event.data) == ("add_lead", {"id": "7"})
-
-    @pytest.mark.parametrize(
-        ("content_type", "body", "says"),
-        [
-            ("Application/JSON", "leads[add]=7", "not JSON"),
-            ("Application/X-WWW-Form-Urlencoded", '{"leads": {"add": 7}}', "not a form"),
-            ("", "[1]", "a JSON list"),
-        ],
-    )
-    def test_a_content_type_is_believed(self, content_type: str, body: str, says: str) -> None:
-        with pytest.raises(Malformed, match=says):
-            decode_receipt(receipt(body, content_type))
 
     @pytest.mark.parametrize(
         ("body", "says"),
@@ -233,19 +224,25 @@ class TestReading:
             ("", "no event in it, only nothing"),
             ("account[subdomain]=acme", "no event in it, only 'account'"),
             ("leads=1", "no event in it, only 'leads'"),
-            ("leads[]=1", "'leads': an index where its action is expected"),
-            ("leads[5][id]=1&leads[add]=2", "an index where its action is expected"),
+            ("leads[]=1", "no event in it, only 'leads'"),
+            ("add[0][id]=m1", "no event in it, only 'add'"),
+            ('{"headers": {"host": "x"}}', "no event in it, only 'headers'"),
+            ('{"body": {"leads": [{"id": 5}]}}', "no event in it, only 'leads'"),
             ("hello", "not a form"),
-            ("&".join(f"leads[add][{index}][id]={index}" for index in range(1001)), "1,001 events, at most 1,000"),
         ],
     )
-    def test_a_body_without_events_or_with_too_many_is_malformed(self, body: str, says: str) -> None:
+    def test_a_body_without_events_is_malformed(self, body: str, says: str) -> None:
         with pytest.raises(Malformed, match=says):
             decode_receipt(receipt(body))
 
-    def test_a_thousand_events_are_read(self) -> None:
-        body = "&".join(f"leads[add][{index}][id]={index}" for index in range(1000))
-        assert decode_receipt(receipt(body))[1][-1].id == "r1.999"
+    @pytest.mark.parametrize(
+        ("count", "remarks"), [(1000, []), (1012, ["body: 1,012 events, at most 1,000: the last 12 are left out"])]
+    )
+    def test_a_thousand_events_are_read(self, count: int, remarks: list[str]) -> None:
+        body = "&".join(f"leads[add][{index}][id]={index}" for index in range(count))
+        found: list[str] = []
+        assert decode_receipt(receipt(body), found.append)[1][-1].id == "r1.999"
+        assert found == remarks
 
 
 class TestNames:
@@ -351,6 +348,11 @@ class TestChangeTime:
             (b'{"a": "updated_at"}', False),
             (b'{"a": "{\\"updated_at\\": 1}"}', False),
             (b'{"not_updated_at": 1}', False),
+            (b'\xef\xbb\xbf{"a": {"updated_at": 1}}', True),
+            (b'{"leads[update][0][updated_at]": "1"}', True),
+            (b'{"leads[update][0][not_updated_at]": "1"}', False),
+            (b'--b\r\nContent-Disposition: form-data; name="leads[update][0][updated_at]"\r\n\r\n1', True),
+            (b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nb[updated_at]"', False),
             (b'{"a": "b[updated_at]=1"}', False),
             (b"a=" + b"[updated_at]=" * 60, False),
             (b"a[" + b"x" * 600 + b"][updated_at]=1", False),  # longer than any key that decode takes

@@ -1,7 +1,9 @@
 """What the hook endpoint answers, byte for byte, and what it says about a hook that it refuses."""
 
 import asyncio
+import gzip
 import json
+import zlib
 from types import SimpleNamespace
 
 import pytest
@@ -57,6 +59,7 @@ class Endpoint:
         self.store = CountingStore()
         self.refusals = HookRefusals(self.store, clock=lambda: self.now)
         self.logged = []
+        self.commit = commit
         self._endpoint = HookEndpoint(lambda: CONFIG, commit, self.refusals)
 
     def request(self, source="acme", token=TOKEN, method="POST", body=b"leads[add][0][id]=1", headers=()):
@@ -90,6 +93,41 @@ def test_a_stored_hook_is_answered_202_under_the_new_token_and_the_old_one(token
     status, _, body = endpoint.request(token=token)
     assert (status, body) == (202, {"receipt": "the-receipt", "duplicate": duplicate})
     assert (endpoint.logged, endpoint.counted()) == ([], {})
+
+
+GZIP = (b"content-encoding", b"gzip")
+TIMED = b"leads[update][0][updated_at]=1"
+
+
+def stored(body, *headers):
+    """Return the hook that the endpoint stores."""
+    endpoint = Endpoint(Commit())
+    assert endpoint.request(body=body, headers=headers)[0] == 202
+    (hook,) = endpoint.commit.hooks
+    return hook
+
+
+@pytest.mark.parametrize(
+    ("body", "coding"),
+    [(gzip.compress(TIMED), b"gzip"), (zlib.compress(TIMED), b"deflate"), (zlib.compress(TIMED)[2:-4], b"deflate")],
+)
+def test_a_compressed_hook_is_kept_as_it_came_and_compared_as_what_it_inflates_to(body, coding):
+    hook, plain = stored(body, (b"content-encoding", coding)), stored(TIMED)
+    assert (hook.body, hook.content_encoding) == (body, coding.decode())
+    assert (hook.digest, hook.timed) == (plain.digest, True)
+    assert (plain.body, plain.content_encoding) == (TIMED, "")
+
+
+@pytest.mark.parametrize("inflated", [b"x" * MAX_BODY + b"x", b"a" * 100_000], ids=["a byte over", "a bomb"])
+def test_what_inflates_to_over_the_limit_is_taken_all_the_same(inflated):
+    body = gzip.compress(inflated)[: MAX_BODY - 1]
+    hook = stored(body, GZIP)
+    assert (hook.body, hook.timed) == (body, False)
+
+
+def test_what_does_not_inflate_is_taken_all_the_same():
+    body = gzip.compress(b"a=1")[:-8] + bytes(8)
+    assert stored(body, GZIP).body == body
 
 
 NO_SUCH = {"error": "no such hook address: check the source's name and its token"}

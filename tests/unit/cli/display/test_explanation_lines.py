@@ -32,3 +32,12 @@ def test_a_matching_route_shows_its_request_and_another_the_failed_condition() -
 def test_a_receipt_without_events_shows_its_reason() -> None:
     explanation = Explanation(source="acme", state="malformed", reason="not a form", events=[])
     assert list(format_explanation(explanation)) == ["source acme: malformed, not a form"]
+
+
+def test_remarks_follow_the_state() -> None:
+    explanation = Explanation(source="acme", state="routed", reason="", events=[], remarks=["'tags': an index", "more"])
+    assert list(format_explanation(explanation)) == [
+        "source acme: routed",
+        "  remark: 'tags': an index",
+        "  remark: more",
+    ]
