@@ -9,6 +9,8 @@ from relay.operations.sink_diagnosis import diagnose_accounts, diagnose_sinks
 from relay.operations.source_diagnosis import diagnose_sources
 from relay.operations.store_diagnosis import diagnose_store
 
+_MEND_FIRST = "mend the configuration first"
+
 
 def diagnose_config(version: str, findings: Sequence[Finding]) -> Iterator[Diagnosis]:
     """Return what `relay check --strict` would refuse of a valid configuration."""
@@ -42,4 +44,7 @@ def diagnose(examination: Examination, configured: Container[str] | None) -> lis
         found += diagnose_sinks(examination.sinks, configured, now)
         found += diagnose_accounts(examination.accounts, now)
         found += diagnose_sources(examination.sources)
+    if configured is None:
+        means = "the configuration says which have an api, and which sinks are still wanted"
+        found += [Diagnosis(about="sources", grade="warning", found="not examined", means=means, advice=_MEND_FIRST)]
     return found

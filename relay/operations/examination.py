@@ -18,6 +18,7 @@ from relay.store.shared_state import SharedState
 
 T = TypeVar("T")
 BROKER_SECONDS = 3.0
+_OF_THE_STORE = "the store cannot take it: "  # how errors of its client begin, whatever server it is about
 STORE, WRITES = "store", "writes"  # the readings without which others are not taken, or mean little
 
 
@@ -93,4 +94,5 @@ async def examine_broker(url: str, namespace: str) -> str | None:
         await readings.take("broker", check_writable(client, Keys(namespace).probe))
     finally:
         await client.aclose()
-    return readings.failures.get("broker")
+    failure = readings.failures.get("broker")
+    return failure and failure.removeprefix(_OF_THE_STORE)

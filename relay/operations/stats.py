@@ -34,6 +34,7 @@ class Stats(Record):
     """Everything that is counted, at a time of the store's clock in epoch milliseconds."""
 
     at: int
+    workers: int  # that live
     inbox: tuple[int, int]  # waiting, being routed
     jobs: tuple[int, int]  # waiting, being done
     accounts: Sequence[AccountState]  # of which look-ups wait
@@ -49,6 +50,7 @@ async def measure_stats(reader: Reader, seconds: float) -> Stats:
     after = await reader.counters()
     return Stats(
         at=await reader.now(),
+        workers=await reader.workers(),
         inbox=await reader.inbox(),
         jobs=await reader.jobs(),
         accounts=await reader.accounts(),

@@ -15,11 +15,12 @@ SINK_COLUMNS = (
 
 def format_stats(stats: Stats) -> Iterator[str]:
     """Format the counts and rates in lines."""
-    yield f"inbox: {stats.inbox[0]} waiting, {stats.inbox[1]} being routed; jobs: {stats.jobs[0]} waiting"
+    queues = f"inbox: {stats.inbox[0]} waiting, {stats.inbox[1]} being routed; jobs: {stats.jobs[0]} waiting"
+    yield f"workers: {stats.workers}; {queues}"
     for account in stats.accounts:
         yield (
             f"look-ups in the account of {account.source}: {account.waiting} waiting, {account.in_flight} in flight, "
-            f"{format_failures(account.outcomes, account.failing_since) or '0%'} failed in the last hour; "
+            f"failed in the last hour: {format_failures(account.outcomes, account.failing_since) or 'none'}; "
             f"gate {format_gate(account.gate, stats.at)}"
         )
     yield ", ".join(f"{name} {rate:g}/s" for name, rate in stats.rates.items())
