@@ -5,7 +5,7 @@ and reads the national spellings of one country at a time. Its plans check the p
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -14,8 +14,31 @@ from relay.model import Json
 
 _FEWEST_DIGITS = 7  # of a telephone number: of fewer, the last four would be most of it
 
-_EMAIL = re.compile(r"(?<![\w.+%*-])([\w+%])[\w.+%-]*(@|%40)((?:[\w-]+\.)+[^\W\d_][\w-]+)")
+_EMAIL = re.compile(r"(?<![\w.+%*-])([\w+%])[\w.+%'!~-]*(@|%40)((?:[\w-]+\.)+[^\W\d_][\w-]+)")
 _ESCAPE = re.compile(r"%[\dA-Fa-f]{2}", re.ASCII)
+
+# What a field is called that holds a number, however that is written: `phone=`, `"contact[phone_number]": "`.
+_NAME = r"(?:phones?|mobile|msisdn|(?<![^\W_])tel|телефон)(?:[ _-]?(?:number|num|no))?"
+_NAMED_NUMBER = re.compile(r"(?:[+(\d]|%2B|%28)(?:[\d ()+.-]|%20|%28|%29|%2B){5,}\d(?![.\d]*\d|:)", re.IGNORECASE)
+_NAMED = re.compile(
+    rf"({_NAME}(?:[\[\]]|%5B|%5D|\\?[\"'])*\s*(?:[=:]|%3D)[\s\[\\\"']*)"
+    rf"({_NAMED_NUMBER.pattern}(?:[\\\"'\s]*[,;][\\\"'\s]*{_NAMED_NUMBER.pattern})*)",
+    re.IGNORECASE,
+)
+_FIELD = re.compile(rf"(?:^|[\W_]|(?<=[a-z])(?=[A-Z]))(?:{_NAME})[\W_\d]*$", re.IGNORECASE)
+_ONLY_A_NUMBER = re.compile(r"\s*[+(]?(?:[ ().-]*\d){7,15}\s*", re.ASCII)
+_NAME_SIGNS = ("phone", "mobile", "msisdn", "tel", "телефон")
+
+# Characters that stand for others: encoded (twice) in queries, escaped in JSON and HTML, wide, hard spaces and dashes.
+_WRITTEN_OTHERWISE = re.compile(
+    r"(?P<plus>%(?:25)*2B|\\u002B|&#43;|＋)|(?P<at>%(?:25)+40|\\u0040|&#64;|＠)"
+    r"|(?P<open>%(?:25)*28|\\u0028)|(?P<close>%(?:25)*29|\\u0029)"
+    r"|(?P<space>%(?:25)*20|%(?:25)*C2%(?:25)*A0|\\u00A0|[\u00a0\u2007\u2009\u202f]|(?<=[\d)])\+(?=[\d(]))"
+    r"|(?P<dash>%(?:25)*E2%(?:25)*80%(?:25)*9[0-5]|\\u201[0-5])",
+    re.IGNORECASE,
+)
+_OTHERWISE_SIGNS = ("%", "+", "\\u", "&#", "＋", "＠", "\u00a0", "\u2007", "\u2009", "\u202f")
+_PLAIN: Final = {"plus": "+", "at": "@", "open": "(", "close": ")", "space": " ", "dash": "-"}
 
 _SPACES = r" \t\u00a0\u2007\u2009\u202f"
 _DASHES = r"\u2010-\u2015-"
@@ -59,24 +82,61 @@ def mask_people(text: str, known: Iterable[str] = ()) -> str:
     """
     for datum in known:
         text = _mask_known(text, datum)
+    text = _mask_plain(text)
+    if not any(sign in text for sign in _OTHERWISE_SIGNS):
+        return text
+    plain = _WRITTEN_OTHERWISE.sub(lambda found: _PLAIN[found.lastgroup or ""], text)
+    if plain == text:
+        return text
+    masked = _mask_plain(plain)
+    return text if masked == plain else masked  # what names nobody is left as it is written
+
+
+def _mask_plain(text: str) -> str:
     if "@" in text or "%40" in text:
         text = _EMAIL.sub(rf"\1{MASK}\2\3", text)
+    lower = text.lower()
+    if any(sign in lower for sign in _NAME_SIGNS):
+        text = _NAMED.sub(_mask_named, text)
     return _RUN.sub(_mask_phones, text)
 
 
-def mask_people_in_json(value: Json) -> Json:
-    """Mask every text, and every number that is a telephone's, within a JSON value."""
-    if isinstance(value, str):
-        return mask_people(value)
+def _mask_named(field: re.Match[str]) -> str:
+    return field[1] + _NAMED_NUMBER.sub(lambda number: mask_phone(number[0]), field[2])
+
+
+def mask_people_in_json(value: Json, field: str = "") -> Json:
+    """Mask every text, every key, and every number that is a telephone's, within a JSON value.
+
+    `field` is what the value is called: by that some numbers are known as telephones'.
+    """
     if isinstance(value, dict):
-        return {key: mask_people_in_json(item) for key, item in value.items()}
+        return _mask_object(value)
     if isinstance(value, list | tuple):
-        return [mask_people_in_json(item) for item in value]
+        return [mask_people_in_json(item, field) for item in value]
+    if isinstance(value, str):
+        return _mask_value(value, field)
     if isinstance(value, int) and not isinstance(value, bool):
-        written = str(value)
-        masked = mask_people(written)
-        return value if masked == written else masked
+        masked = _mask_value(str(value), field)
+        return value if masked == str(value) else masked
     return value
+
+
+def _mask_object(value: Mapping[str, Json]) -> Json:
+    masked: dict[str, Json] = {}
+    for key, item in value.items():
+        name = mask_people(key)
+        while name in masked:  # two people may look alike
+            name += "'"
+        masked[name] = mask_people_in_json(item, key)
+    return masked
+
+
+def _mask_value(text: str, field: str) -> str:
+    masked = mask_people(text)
+    if masked == text and _FIELD.search(field) and _ONLY_A_NUMBER.fullmatch(text):
+        return mask_phone(text)
+    return masked
 
 
 def mask_phone(number: str) -> str:

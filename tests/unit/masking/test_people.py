@@ -1,10 +1,14 @@
 """E-mail addresses and telephone numbers are masked wherever they stand; ids, times and amounts are left."""
 
+import json
+import re
+from collections.abc import Callable
 from datetime import datetime
+from urllib.parse import quote, quote_plus, unquote
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
@@ -127,6 +131,26 @@ def test_a_number_keeps_its_first_digit_and_its_last_four(number: str, masked: s
         ("+79161234567 12 шт", "+7***4567 12 шт"),
         ("text=call%2079161234567%2C%20please", "text=call%207***4567%2C%20please"),
         ("phone%3D79161234567", "phone%3D7***4567"),
+        # in other writings: twice encoded, escaped in JSON and HTML, wide, with hard spaces
+        ("next=https%3A%2F%2Fx%3Fto%3D%252B375%252029%2520123-45-67", "next=https%3A%2F%2Fx%3Fto%3D+3***4567"),
+        ("to=29%20123-45-67&n=1", "to=2***4567&n=1"),
+        ("to=(916)+123-45-67&n=1", "to=9***4567&n=1"),
+        (r'{"to":"\u002B375291234567"}', '{"to":"+3***4567"}'),
+        ("call &#43;49 30 901820", "call +4***1820"),
+        ("call ＋375 29 123-45-67", "call ＋3***4567"),
+        ("29\u00a0123-45-67", "2***4567"),
+        ("to=anna%2540example.com", "to=a***@example.com"),
+        (r'{"to":"anna\u0040example.com"}', '{"to":"a***@example.com"}'),
+        ("o'brien@example.com", "o***@example.com"),
+        # known by the name of their field
+        ("phone=9161234567&n=31926521", "phone=9***4567&n=31926521"),
+        ("phones=9161234567,9161234568&n=1", "phones=9***4567,9***4568&n=1"),
+        ('{"phone": "916 1234567", "id": 31926521}', '{"phone": "9***4567", "id": 31926521}'),
+        ('{"phones":["9161234567", "9161234568"]}', '{"phones":["9***4567", "9***4568"]}'),
+        ("fields%5Bphone%5D=291234567", "fields%5Bphone%5D=2***4567"),
+        ("contact[phone_number]=291234567", "contact[phone_number]=2***4567"),
+        ("{'tel': 2912345678}", "{'tel': 2***5678}"),
+        ("Телефон: 291234567", "Телефон: 2***4567"),
         ("Позвоните 8 916 123-45-67 в 14:30", "Позвоните 8***4567 в 14:30"),
     ],
 )
@@ -172,6 +196,12 @@ NO_PEOPLE = [
     "pip install relay@1.2.3",
     "http://127.0.0.1:24273/mailing/subscribers",
     "status_id=142&pipeline_id=31926521&created_at=1763049630",
+    "phone_id=31926521&phones_count=12345678",
+    "hotel: 31926521, telegram: 31926522",
+    "https://x.example/orders/31926521?page=2&created_at=1763049630%20and%20more+2",
+    "next=https%3A%2F%2Fx.example%2F%3Forder%3D31926521%2526price%253D154000.00",
+    '{"phone": null, "id": 31926521, "at": "2026-11-23 14:27:44"}',
+    '{"phone": "", "mobile": 1, "id": 31926521}',
     '{"id": 31926521, "price": 8123456789.5, "n": 8, "at": 1763049630}',
 ]
 
@@ -228,6 +258,42 @@ def test_the_national_spellings_of_these_countries_are_masked(region: str, kind:
     assert text[-8:] not in mask_people(f"call {text} today")
 
 
+def spellings() -> st.SearchStrategy[tuple[str, str]]:
+    """Return a number's digits, and a spelling of it with its plus, in any grouping and between other text."""
+    examples = [
+        phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        for region in REGIONS
+        for kind in KINDS
+        if (number := phonenumbers.example_number_for_type(region, kind)) is not None
+    ]
+    numbers = st.sampled_from([number for number in examples if len(number) >= 10])
+    gaps = st.sampled_from(["", "", "", " ", "-", ".", " (", ") ", "\u00a0", "\u2011"])
+    encodings = st.sampled_from([str, quote, quote_plus, lambda text: quote(quote(text)), _escape_as_json])
+    places = st.sampled_from(
+        ["{}", "/people/{}", "?to={}&n=1", '{{"to":"{}"}}', '{{"{}":1}}', "to {} at 14:30", "{}, {}"]
+    )
+
+    def spell(number: str, between: list[str], encode: Callable[[str], str], place: str) -> tuple[str, str]:
+        digits = number.removeprefix("+")
+        spaced = "".join(digit + gap for digit, gap in zip(digits, [*between, *[""] * 20], strict=False))
+        written = encode("+" + spaced.strip(" (-.\u00a0\u2011"))
+        return digits, place.format(written, written)
+
+    return st.builds(spell, numbers, st.lists(gaps, min_size=4, max_size=14), encodings, places)
+
+
+def _escape_as_json(text: str) -> str:
+    return json.dumps(text)[1:-1].replace("+", r"\u002B")
+
+
+@settings(max_examples=500, deadline=None)
+@given(spellings())
+def test_no_spelling_of_any_country_s_number_shows_its_middle(spelt: tuple[str, str]) -> None:
+    digits, text = spelt
+    shown = re.sub(r"[^0-9]", "", unquote(unquote(mask_people(text))))
+    assert digits[1:-4] not in shown, mask_people(text)
+
+
 @given(st.from_regex(r"(\+7|8) ?\(?9[0-9]{2}\)? ?[0-9]{3}[- ]?[0-9]{2}[- ]?[0-9]{2}", fullmatch=True))
 def test_no_mobile_number_keeps_its_middle(number: str) -> None:
     assert sum(map(str.isdigit, mask_people(f"call {number} today"))) == 5
@@ -242,6 +308,20 @@ def test_json_is_masked_in_its_values_and_keeps_its_shape() -> None:
     value = {"to": ["a.b@example.com"], "phone": 79161234567, "id": 31926521, "ok": True, "none": None, "sum": 1.5}
     assert mask_people_in_json(value) == {
         "to": ["a***@example.com"], "phone": "7***4567", "id": 31926521, "ok": True, "none": None, "sum": 1.5,
+    }  # fmt: skip
+
+
+def test_json_is_masked_in_its_keys_and_loses_none() -> None:
+    value = {"+375 29 123-45-67": 1, "+375 29 888-45-67": {"anna@example.com": 2}, "id": 31926521}
+    assert mask_people_in_json(value) == {"+3***4567": 1, "+3***4567'": {"a***@example.com": 2}, "id": 31926521}
+
+
+def test_json_is_masked_by_the_names_of_its_fields() -> None:
+    value = {"phone": 291234567, "workPhone": "29 1234567", "phones": ["2912345678"], "fields[phone]": "291234567",
+             "phone_id": 291234567, "hotel": 291234567, "order": 291234567, "mobile": "call me 12:30"}  # fmt: skip
+    assert mask_people_in_json(value) == {
+        "phone": "2***4567", "workPhone": "2***4567", "phones": ["2***5678"], "fields[phone]": "2***4567",
+        "phone_id": 291234567, "hotel": 291234567, "order": 291234567, "mobile": "call me 12:30",
     }  # fmt: skip
 
 
