@@ -3,13 +3,17 @@
 import typer
 
 from relay.cli import options
-from relay.cli.context import with_reader
+from relay.cli.context import load_config, with_reader
 from relay.cli.display.going_on import print_hints, print_how_to_go_on
 from relay.cli.display.output import print_json, print_lines, print_table
 from relay.cli.display.story import format_story
+from relay.errors import ConfigError
+from relay.model import Receipt
+from relay.operations.explanation import Explanation, explain_receipt
 from relay.operations.search import FoundEvent, find_events
-from relay.operations.story import read_event_story, story_fields
+from relay.operations.story import Story, read_event_story, story_fields
 from relay.operations.unknown_filters import unknown_filters
+from relay.store.reader import Reader
 from relay.timefmt import format_time
 
 app = typer.Typer(name="events", help="Show what came in, and what became of it.", no_args_is_help=True)
@@ -50,12 +54,28 @@ def list_events(
 def show_event(
     id: options.EventIdArgument, json: options.JsonOption = False, reveal: options.RevealOption = False
 ) -> None:
-    """Show the whole story of an event or a receipt: what became of it, its deliveries, and every attempt."""
-    story = with_reader(lambda reader: read_event_story(reader, id))
+    """Show the whole story of an event or a receipt: the routes that match and why others do not, every attempt."""
+    story, receipt = with_reader(lambda reader: _read_story_and_receipt(reader, id))
+    explanation = _explain(receipt)
     if json:
-        print_json(story_fields(story), reveal=reveal)
+        print_json(story_fields(story, None if isinstance(explanation, str) else explanation), reveal=reveal)
     else:
-        print_lines(format_story(story), reveal=reveal)
+        print_lines(format_story(story, explanation), reveal=reveal)
+
+
+async def _read_story_and_receipt(reader: Reader, id: str) -> tuple[Story, Receipt | None]:
+    story = await read_event_story(reader, id)
+    return story, await reader.raw_receipt(story.receipt.id)
+
+
+def _explain(receipt: Receipt | None) -> Explanation | str:
+    """Explain a receipt by the configuration in force, or say why that is not possible."""
+    if receipt is None:
+        return "its body is gone"
+    try:
+        return explain_receipt(receipt, load_config(), None)
+    except ConfigError as error:
+        return str(error).splitlines()[0]
 
 
 def _fields(listed: FoundEvent) -> dict[str, object]:

@@ -6,12 +6,15 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
-from relay.cli.context import choose_source, load_config, with_reader
+from relay.cli.context import choose_source, load_config, with_account, with_reader
 from relay.cli.display.explanation import format_explanation
 from relay.cli.display.output import print_json, print_lines
-from relay.errors import RelayError
+from relay.config.config import Config
+from relay.errors import AccountRefused, AccountUnavailable, ConfigError, RelayError, StoreUnavailable
 from relay.model import Receipt
-from relay.operations.explanation import explain_receipt, receipt_from_body
+from relay.operations.explained_lookups import leave_lookups_open, look_up_requests
+from relay.operations.explanation import Explanation, explain_receipt, receipt_from_body
+from relay.operations.once_use import check_once_keys, leave_once_keys_open
 
 
 def explain(
@@ -23,19 +26,41 @@ def explain(
     json: options.JsonOption = False,
     reveal: options.RevealOption = False,
 ) -> None:
-    """Show for each route whether a hook matches, which condition fails, and what would be sent. Sends nothing."""
+    """Show for each route whether a hook matches, which condition fails, and what would be sent. Sends nothing.
+
+    Where a store is at hand, it shows which `once` keys are used already, and asks the account what routes fetch.
+    """
     config = load_config()
-    path = Path(what)
+    path, index = Path(what), ""
     if path.is_file():
         receipt = receipt_from_body(path.read_bytes(), choose_source(config.sources, source).name)
-        explanation = explain_receipt(receipt, config, None)
     else:
         receipt_id, _, index = what.partition(".")
-        explanation = explain_receipt(_read_receipt(receipt_id), config, index or None)
+        receipt = _read_receipt(receipt_id)
+    explanation = _look_up(_check_once(explain_receipt(receipt, config, index or None)), receipt, config)
     if json:
         print_json(explanation, reveal=reveal)
     else:
         print_lines(format_explanation(explanation), reveal=reveal)
+
+
+def _check_once(explanation: Explanation) -> Explanation:
+    if not any(delivery.once for delivery in explanation.deliveries):
+        return explanation
+    try:
+        return with_reader(lambda reader: check_once_keys(reader, explanation))
+    except (ConfigError, StoreUnavailable) as error:
+        return leave_once_keys_open(explanation, str(error))
+
+
+def _look_up(explanation: Explanation, receipt: Receipt, config: Config) -> Explanation:
+    if not any(delivery.needs_lookup for delivery in explanation.deliveries):
+        return explanation
+    account = config.sources[receipt.source]
+    try:
+        return with_account(account, lambda client, _: look_up_requests(client, explanation, receipt, config))
+    except (ConfigError, StoreUnavailable, AccountRefused, AccountUnavailable) as error:
+        return leave_lookups_open(explanation, f"the account was not asked: {error}")
 
 
 def _read_receipt(id: str) -> Receipt:

@@ -1,17 +1,22 @@
 """Explain a receipt: for each route whether it matches, or which condition fails on which value. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, Self
 
 import uuid_utils
+from msgspec.structs import replace
 
 from relay.amocrm.events import decode_receipt
 from relay.config.config import Config
 from relay.errors import Malformed, RelayError
 from relay.live_config import make_sinks
-from relay.model import Event, Json, NewDelivery, Receipt, Record
+from relay.model import DeliveryState, Event, Json, NewDelivery, Receipt, Record
 from relay.operations.request_description import describe_by
 from relay.planning import RouteEvaluation, evaluate_routes, plan_receipt
 from relay.sinks.base import Sink
+
+NOT_MADE: Final = "not made"
+"""The state of a delivery whose `once` key is used already."""
 
 
 class ExplainedDelivery(Record):
@@ -22,6 +27,9 @@ class ExplainedDelivery(Record):
     state: str
     reason: str
     request: Json
+    once: bool = False  # its id follows from its route's `once` key
+    needs_lookup: bool = False  # its request is known when the account has been asked
+    note: str = ""  # what is known of its `once` key
 
 
 class RouteExplanation(Record):
@@ -36,6 +44,8 @@ class RouteExplanation(Record):
 class EventExplanation(Record):
     """An event, and the explanation of every route."""
 
+    id: str
+    index: int
     event: str
     entity: str
     entity_id: str
@@ -50,8 +60,23 @@ class Explanation(Record):
     source: str
     state: str
     reason: str
+    config: str  # version of the configuration that it is explained by
     events: Sequence[EventExplanation]
     remarks: Sequence[str] = ()  # what of its body could not be read
+
+    @property
+    def deliveries(self) -> Iterator[ExplainedDelivery]:
+        """All deliveries, in order."""
+        return (delivery for event in self.events for route in event.routes for delivery in route.deliveries)
+
+    def with_changed(self, change: Callable[[EventExplanation, ExplainedDelivery], ExplainedDelivery]) -> Self:
+        """Return it with every delivery changed, in order."""
+
+        def changed(event: EventExplanation, route: RouteExplanation) -> RouteExplanation:
+            return replace(route, deliveries=[change(event, delivery) for delivery in route.deliveries])
+
+        events = [replace(event, routes=[changed(event, route) for route in event.routes]) for event in self.events]
+        return replace(self, events=events)
 
 
 def receipt_from_body(body: bytes, source: str) -> Receipt:
@@ -67,6 +92,8 @@ def explain_receipt(receipt: Receipt, config: Config, index: str | None) -> Expl
     events = _decoded_events(receipt, config.ingress.max_body)
     explained = [
         EventExplanation(
+            id=event.id,
+            index=event.index,
             event=event.name,
             entity=event.entity,
             entity_id=event.entity_id,
@@ -83,6 +110,7 @@ def explain_receipt(receipt: Receipt, config: Config, index: str | None) -> Expl
         source=receipt.source,
         state=planned.state,
         reason=planned.reason,
+        config=config.version,
         events=explained,
         remarks=planned.remarks,
     )
@@ -118,4 +146,6 @@ def _explain_delivery(delivery: NewDelivery, sinks: Mapping[str, Sink]) -> Expla
         state=delivery.state,
         reason=delivery.reason,
         request=describe_by(sinks[delivery.sink], delivery.content) if delivery.content else None,
+        once=delivery.once,
+        needs_lookup=delivery.needs_lookup and delivery.state is DeliveryState.PENDING,
     )

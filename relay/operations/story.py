@@ -6,6 +6,7 @@ import msgspec
 
 from relay.errors import RelayError
 from relay.model import Attempt, Record, RoutedEvent
+from relay.operations.explanation import Explanation
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
 
@@ -59,10 +60,22 @@ def _not_found(kind: str, id: str, command: str) -> RelayError:
     return RelayError(f"no {kind} {id}: give a full id, as `{command}` shows it; retention may have removed it")
 
 
-def story_fields(story: Story) -> dict[str, object]:
-    """Return a story for programs: events too have their fields by name, which are stored as arrays."""
+def story_fields(story: Story, explanation: Explanation | None = None) -> dict[str, object]:
+    """Return a story for programs: events too have their fields by name, which are stored as arrays.
+
+    With an explanation they have the routes of its configuration too: which match, and why others do not.
+    """
     receipt = {**msgspec.structs.asdict(story.receipt), "events": list(map(_event_fields, story.receipt.events))}
-    return {"receipt": receipt, "events": list(map(_event_fields, story.events)), "deliveries": story.deliveries}
+    events = [{**_event_fields(event), **_route_fields(event, explanation)} for event in story.events]
+    return {"receipt": receipt, "events": events, "deliveries": story.deliveries}
+
+
+def _route_fields(event: RoutedEvent, explanation: Explanation | None) -> dict[str, object]:
+    if explanation is None:
+        return {}
+    routes = [route for one in explanation.events if one.index == event.index for route in one.routes]
+    matches = [{"route": route.route, "matched": route.matched, "because": route.because} for route in routes]
+    return {"routes": matches, "routes_config": explanation.config}
 
 
 def _event_fields(event: RoutedEvent) -> dict[str, object]:

@@ -113,6 +113,14 @@ class Reader:
             for n, (id, record) in enumerate(found)
         ]
 
+    async def removed_once(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return which of these ids are of `once` deliveries that retention removed, and in which state each was."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for id in ids:
+                pipe.hget(self.keys.once(id[:3]), id)
+            states = await run_command(pipe.execute()) if ids else []
+        return {id: state.decode() for id, state in zip(ids, states, strict=True) if state is not None}
+
     async def content(self, delivery: StoredDelivery) -> bytes:
         """Read what a delivery sends."""
         return await run_command(self.client.get(self.keys.content(delivery.content_id))) or b""

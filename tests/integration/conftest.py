@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from typer.testing import CliRunner
 
+from relay.cli import app
 from relay.embedded.server import EmbeddedStore
 from relay.processes.orphan_guard import OrphanGuard
 from relay.store.connect import connect
@@ -108,6 +110,22 @@ async def delete_all(store: Store) -> None:
 def reader(store, namespace) -> Reader:
     """Return the reader of the store."""
     return Reader(store.client, namespace)
+
+
+@pytest.fixture
+def command(server, namespace, monkeypatch, tmp_path) -> Callable[..., tuple[str, str]]:
+    """Run a command on the test's store, in a folder of its own; return what it printed on stdout and on stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REDIS_URL", server.url)
+    monkeypatch.setenv("RELAY_NAMESPACE", namespace)
+    monkeypatch.setenv("RELAY_CONFIG", "relay.yaml")
+
+    def run(*arguments: str) -> tuple[str, str]:
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 0, done.exception or done.output
+        return done.stdout, done.stderr
+
+    return run
 
 
 @pytest.fixture(scope="session")

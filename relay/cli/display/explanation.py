@@ -15,6 +15,12 @@ def format_explanation(explanation: Explanation) -> Iterator[str]:
         yield from _format_event(event)
 
 
+def format_matches(event: EventExplanation) -> Iterator[str]:
+    """Format in lines which routes match an event, and why the others do not."""
+    for route in event.routes:
+        yield f"  ✓ {route.route}" if route.matched else f"  ✗ {route.route}: {route.because}"
+
+
 def _format_event(event: EventExplanation) -> Iterator[str]:
     yield f"{event.event} {event.entity} {event.entity_id}: {_format_state(event.state, event.reason)}"
     for route in event.routes:
@@ -32,6 +38,8 @@ def _format_route(route: RouteExplanation) -> Iterator[str]:
 
 def _format_delivery(delivery: ExplainedDelivery) -> Iterator[str]:
     yield f"      → {delivery.sink}: {_format_state(delivery.state, delivery.reason)}"
+    if delivery.note:
+        yield f"        {delivery.note}"
     if delivery.request is not None:
         yield from (f"      {line}" for line in format_request(delivery.request))
 

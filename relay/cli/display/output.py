@@ -10,6 +10,7 @@ from rich.table import Table
 
 from relay.masking import mask_people, mask_people_in_json
 from relay.model import Json
+from relay.printable import escape_lines
 
 PIPED_WIDTH = 240  # a pipe has no width of its own, and lines must not break for `grep`
 
@@ -33,12 +34,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rev
     for column in columns:
         table.add_column(column, no_wrap=column != columns[-1])
     for row in rows:
-        texts = ("" if cell is None else str(cell) for cell in row)
-        table.add_row(*(text if reveal else mask_people(text) for text in texts))
+        table.add_row(*("" if cell is None else _printable(str(cell), reveal=reveal) for cell in row))
     console().print(table, markup=False)
 
 
 def print_lines(lines: Iterable[str], *, reveal: bool = False) -> None:
     """Print lines unwrapped."""
     for line in lines:
-        console().print(line if reveal else mask_people(line), markup=False, soft_wrap=True)
+        console().print(_printable(line, reveal=reveal), markup=False, soft_wrap=True)
+
+
+def _printable(text: str, *, reveal: bool) -> str:
+    return escape_lines(text if reveal else mask_people(text))

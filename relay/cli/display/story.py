@@ -2,22 +2,37 @@
 
 from collections.abc import Iterator
 
+from relay.cli.display.explanation import format_matches
 from relay.cli.display.paused import format_paused
-from relay.model import Attempt, DeliveryState
+from relay.model import Attempt, DeliveryState, RoutedEvent
+from relay.operations.explanation import Explanation
 from relay.operations.story import DeliveryStory, Story
 from relay.store.stored import StoredDelivery, StoredReceipt
 from relay.timefmt import format_time
 
 
-def format_story(story: Story) -> Iterator[str]:
-    """Format a story in lines."""
+def format_story(story: Story, explanation: Explanation | str = "") -> Iterator[str]:
+    """Format a story in lines, with which routes match its events, or why that is not shown."""
     yield from _format_receipt(story.receipt)
     for event in story.events:
         yield f"event {story.receipt.id}.{event.index}"
         yield f"  {event.name} {event.entity} {event.entity_id}".rstrip()
         yield f"  {_format_state(event.state, event.reason)}"
+        yield from _format_routes(story.receipt, event, explanation)
     for delivery_story in story.deliveries:
         yield from _format_delivery(delivery_story)
+
+
+def _format_routes(receipt: StoredReceipt, event: RoutedEvent, explanation: Explanation | str) -> Iterator[str]:
+    if isinstance(explanation, str):
+        yield from [f"  routes: not shown: {explanation}"] if explanation else []
+        return
+    explained = next((one for one in explanation.events if one.index == event.index), None)
+    if explained is None or not explained.routes:
+        return
+    if receipt.config and explanation.config != receipt.config:
+        yield f"  by today's configuration, {explanation.config}:"
+    yield from format_matches(explained)
 
 
 def _format_receipt(receipt: StoredReceipt) -> Iterator[str]:
@@ -40,6 +55,8 @@ def _format_delivery(story: DeliveryStory) -> Iterator[str]:
     yield f"  {format_time(delivery.created_at)}  created"
     for attempt in story.attempts:
         yield f"  {format_time(attempt.at)}  {_format_attempt(attempt)}"
+        if attempt.response:
+            yield f"    they answered: {' '.join(attempt.response.split())}"
     if delivery.deaths:
         yield f"  {delivery.deaths} worker(s) died while working on it"
     yield f"  {_format_end(delivery)}"

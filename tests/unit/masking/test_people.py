@@ -273,13 +273,13 @@ def spellings() -> st.SearchStrategy[tuple[str, str]]:
         ["{}", "/people/{}", "?to={}&n=1", '{{"to":"{}"}}', '{{"{}":1}}', "to {} at 14:30", "{}, {}"]
     )
 
-    def spell(number: str, between: list[str], encode: Callable[[str], str], place: str) -> tuple[str, str]:
+    def write(number: str, between: list[str], encode: Callable[[str], str], place: str) -> tuple[str, str]:
         digits = number.removeprefix("+")
         spaced = "".join(digit + gap for digit, gap in zip(digits, [*between, *[""] * 20], strict=False))
         written = encode("+" + spaced.strip(" (-.\u00a0\u2011"))
         return digits, place.format(written, written)
 
-    return st.builds(spell, numbers, st.lists(gaps, min_size=4, max_size=14), encodings, places)
+    return st.builds(write, numbers, st.lists(gaps, min_size=4, max_size=14), encodings, places)
 
 
 def _escape_as_json(text: str) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from relay.cli.display.story import format_story
 from relay.model import Attempt, DecisionKind, DeliveryState, Outcome, ReceiptState, RoutedEvent
+from relay.operations.explanation import EventExplanation, Explanation, RouteExplanation
 from relay.operations.story import DeliveryStory, Story
 from relay.store.stored import StoredDelivery, StoredReceipt
 from relay.timefmt import format_time
@@ -29,10 +30,18 @@ RESENT = Attempt(
 )
 
 
-def story(*attempts: Attempt, receipt: StoredReceipt = RECEIPT, **changes: object) -> list[str]:
+ROUTES = [
+    RouteExplanation(route="invoice", matched=True, because="", deliveries=[]),
+    RouteExplanation(route="letters", matched=False, because='on in ["add_contact"]: saw "add_lead"', deliveries=[]),
+]
+
+
+def story(
+    *attempts: Attempt, receipt: StoredReceipt = RECEIPT, explanation: Explanation | str = "", **changes: object
+) -> list[str]:
     delivery = msgspec.structs.replace(DELIVERY, **changes)
     deliveries = [DeliveryStory(delivery=delivery, attempts=attempts)]
-    lines = format_story(Story(receipt=receipt, events=[EVENT], deliveries=deliveries))
+    lines = format_story(Story(receipt=receipt, events=[EVENT], deliveries=deliveries), explanation)
     return [line.replace(format_time(AT), "AT") for line in lines]
 
 
@@ -98,3 +107,35 @@ def test_attempts_that_were_put_off_in_a_row_are_one_line_with_the_next() -> Non
 )
 def test_a_delivery_that_is_not_finished_ends_with_what_it_waits_for(changes: dict[str, object], line: str) -> None:
     assert story(**changes)[-1] == line
+
+
+def explained(config: str) -> Explanation:
+    event = EventExplanation(
+        id="r1.0", index=0, event="add_lead", entity="lead", entity_id="7", state="routed", reason="", routes=ROUTES
+    )
+    return Explanation(source="acme", state="routed", reason="", config=config, events=[event])
+
+
+@pytest.mark.parametrize(("config", "note"), [("c1", []), ("c2", ["  by today's configuration, c2:"])])
+def test_an_event_has_every_route_and_why_it_does_not_match(config: str, note: list[str]) -> None:
+    lines = story(explanation=explained(config))
+    at = lines.index("  routed")
+    assert lines[at + 1 : lines.index("delivery d1")] == [
+        *note,
+        "  ✓ invoice",
+        '  ✗ letters: on in ["add_contact"]: saw "add_lead"',
+    ]
+
+
+def test_routes_that_cannot_be_shown_say_why() -> None:
+    assert "  routes: not shown: relay.yaml: there is no such file" in story(
+        explanation="relay.yaml: there is no such file"
+    )
+
+
+def test_what_they_answered_is_one_line() -> None:
+    answered = msgspec.structs.replace(DIED, response='{"error":\n  "no amount"}\r\n')
+    lines = story(answered)
+    assert lines[lines.index("  AT  attempt 1: rejected 422 in 5 ms: 422 no amount; dead") + 1] == (
+        '    they answered: {"error": "no amount"}'
+    )
