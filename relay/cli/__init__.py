@@ -17,6 +17,7 @@ from relay.cli import (
     doctor,
     events,
     explain,
+    init,
     names,
     restore,
     schema,
@@ -73,6 +74,7 @@ def _prepare(
 
 app.command()(demo.demo)
 app.command()(dev.dev)
+app.command()(init.init)
 app.command()(up.up)
 app.command()(web.web)
 app.command()(worker.worker)

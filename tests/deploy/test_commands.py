@@ -61,7 +61,7 @@ def of_image() -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("lines", "number"),
-    [(of_procfile, 3), (of_render, 3), (of_systemd, 4), (of_compose, 3), (of_kubernetes, 4), (of_image, 1)],
+    [(of_procfile, 3), (of_render, 3), (of_systemd, 5), (of_compose, 3), (of_kubernetes, 4), (of_image, 1)],
 )
 def test_every_line_is_a_command(lines: type, number: int) -> None:
     found = list(lines())

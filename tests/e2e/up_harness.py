@@ -40,8 +40,9 @@ class Up:
     """`relay up` in a folder of its own, with its own port."""
 
     def __init__(self, folder: Path, **variables: str) -> None:
-        (folder / "config").mkdir()
-        (folder / "config" / "relay.yaml").write_text(CONFIG)
+        if not (folder / "config").exists():
+            (folder / "config").mkdir()
+            (folder / "config" / "relay.yaml").write_text(CONFIG)
         self.folder = folder
         self.port = free_port()
         inherited = {name: value for name, value in environ().items() if not name.startswith("RELAY_")}
@@ -171,11 +172,11 @@ class Load:
                     self.acknowledged.add(receipt)
 
 
-def post_hook(port: int, lead: int) -> tuple[str, str]:
+def post_hook(port: int, lead: int, path: str = f"/hooks/acme/{TOKEN}") -> tuple[str, str]:
     """Post a hook over a connection of its own; return how that ended, and the receipt's id."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
-        connection.request("POST", f"/hooks/acme/{TOKEN}", lead_hook(lead), FORM)
+        connection.request("POST", path, lead_hook(lead), FORM)
         answer = connection.getresponse()
         body = answer.read()
     except ConnectionRefusedError:

@@ -1,0 +1,64 @@
+"""What `relay init` writes is a configuration that is fit for production, once its variables are set."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from relay.config.env_file import parse_env_file
+from relay.config.load import load
+from relay.scaffold.answers import LANGUAGES, SINKS, Answers
+from relay.scaffold.files import draw_secrets, hook_variable, make_config, make_env, make_unit, variables_of
+from relay.sinks.registry import sink_types
+
+PROJECT = Path(__file__).parents[3]
+FILLED_IN = {"BOOKS_URL": "https://books.example.com/api", "UNISENDER_LIST_ID": "20547"}
+UUID = "5f0f2b1e-0000-4000-8000-000000000001"
+
+
+def answers(sinks: tuple[str, ...], language: str = "en", account: str = "acme") -> Answers:
+    return Answers(account, "https://relay.example.com", sinks, language, Path("/srv/relay"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("sinks", [*((sink,) for sink in SINKS), SINKS], ids=",".join)
+def test_every_sink_is_fit_for_production_once_its_variables_are_set(sinks: tuple[str, ...], language: str) -> None:
+    text = make_config(answers(sinks, language))
+    values = {name: FILLED_IN.get(name, UUID) for name in variables_of(text)}
+    config = load(text, file="relay.yaml", environ=values, sink_types=sink_types())
+    assert config.findings == ()
+    assert (set(config.sources), len(config.sinks), len(config.routes)) == ({"acme"}, len(sinks), len(sinks))
+
+
+def test_comments_are_in_the_language_that_was_chosen() -> None:
+    english, russian = (make_config(answers(SINKS, language)) for language in LANGUAGES)
+    assert english != russian
+    assert yaml.safe_load(english) == yaml.safe_load(russian)
+    assert not any(mark in english + russian for mark in ("#en", "|ru", "@"))
+
+
+def test_the_log_alone_needs_nothing_that_is_not_drawn() -> None:
+    given = answers(("log",))
+    config, drawn = make_config(given), draw_secrets(given)
+    assert variables_of(config) == ["ACME_HOOK_TOKEN"] == [hook_variable("acme")]
+    found = parse_env_file(make_env(given, config, drawn), ".env")
+    assert found["ACME_HOOK_TOKEN"] == drawn["ACME_HOOK_TOKEN"]
+    assert len(set(draw_secrets(given).values()) | set(drawn.values())) == 4
+
+
+def test_the_example_has_every_name_and_no_secret() -> None:
+    given = answers(SINKS)
+    config = make_config(given)
+    example, env = (parse_env_file(make_env(given, config, values), "") for values in ({}, draw_secrets(given)))
+    assert example.keys() == env.keys()
+    assert {example[name] for name in [*variables_of(config), "RELAY_ADMIN_TOKEN"]} == {""}
+
+
+def test_an_account_that_begins_with_a_digit_has_a_variable_that_is_a_name() -> None:
+    config = make_config(answers(("log",), account="1c-shop"))
+    assert variables_of(config) == ["AMO_1C_SHOP_HOOK_TOKEN"]
+
+
+def test_the_unit_is_the_one_of_deploy() -> None:
+    unit = make_unit("relay", "/var/lib/relay", "/opt/relay/bin/relay")
+    assert unit == (PROJECT / "deploy" / "systemd" / "relay.service").read_text()
