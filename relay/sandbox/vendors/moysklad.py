@@ -6,6 +6,7 @@ the time to wait in milliseconds. Tokens and passwords that begin with "wrong" a
 
 import base64
 import gzip
+import re
 import time
 import uuid
 from collections import deque
@@ -24,6 +25,15 @@ _KINDS: Final = frozenset({"invoiceout", "counterparty"})
 _REQUIRED: Final[Mapping[str, Sequence[str]]] = {
     "invoiceout": ("organization", "agent"),
     "counterparty": ("name",),
+}
+
+
+_CONDITION: Final = re.compile(r"(\w+)(=~|~=|~|=)(.*)", re.DOTALL)
+_OPERATORS: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    "=": str.__eq__,
+    "~": str.__contains__,
+    "=~": str.endswith,
+    "~=": str.startswith,
 }
 
 
@@ -72,11 +82,11 @@ class FakeMoySklad(Vendor):
         return _error(404, 1002, "not found")
 
     def _find(self, kind: str, request: VendorRequest) -> Answer:
-        conditions = parse_qs(request.query).get("filter", [""])[0].split(";")
-        filters = dict(condition.split("=", 1) for condition in conditions if condition)
-        return _list_of(
-            [one for one in self._documents[kind].values() if all(one.get(k) == v for k, v in filters.items())]
-        )
+        query = {name: values[-1] for name, values in parse_qs(request.query).items()}
+        tests = [_parse_condition(condition) for condition in query.get("filter", "").split(";") if condition]
+        found: list[Json] = [one for one in self._documents[kind].values() if all(test(one) for test in tests)]
+        offset = int(query.get("offset", 0))
+        return _list_of(found[offset : offset + int(query.get("limit", 1000))], len(found))
 
     def _create(self, kind: str, request: VendorRequest) -> Answer:
         try:
@@ -100,8 +110,16 @@ def _secret(header: str) -> str:
     return base64.b64decode(coded).decode().partition(":")[2] if scheme == "Basic" else coded
 
 
-def _list_of(rows: Sequence[Json]) -> Answer:
-    return Answer(content={"meta": {"size": len(rows)}, "rows": rows}, stored=False)
+def _parse_condition(condition: str) -> Callable[[Mapping[str, Json]], bool]:
+    """Parse `field=text`, `~` (contains), `=~` (ends with) or `~=` (begins with)."""
+    found = _CONDITION.fullmatch(condition)
+    assert found, condition
+    holds, wanted = _OPERATORS[found[2]], found[3]
+    return lambda one: holds(str(one.get(found[1]) or ""), wanted)
+
+
+def _list_of(rows: Sequence[Json], size: int | None = None) -> Answer:
+    return Answer(content={"meta": {"size": len(rows) if size is None else size}, "rows": rows}, stored=False)
 
 
 def _error(status: int, code: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:

@@ -1,6 +1,6 @@
 """What the answers to look-ups mean: is it there, what is its id, and what follows for the delivery. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -44,6 +44,11 @@ def read_lookup(settings: LookupSettings, result: Result, answer: Answer) -> Loo
     values = [] if settings.id_path is None else values_at(parsed.json, settings.id_path)
     if not (compile_checks(settings.found_if)(parsed) if settings.found_if else values):
         return LookupResult(state="missing")
+    return found_result(values)
+
+
+def found_result(values: Sequence[Json]) -> LookupResult:
+    """Return the result of a look-up that found something, here the values at its `id_path`; it may have none."""
     several = any(value != values[0] for value in values)
     return LookupResult(state="several" if several else "found", value=values[0] if values else None)
 

@@ -165,10 +165,14 @@ class HttpSink(Sink):
     async def _call_lookup(
         self, settings: LookupSettings, values: Mapping[str, Json], calls: AttemptCalls
     ) -> LookupResult:
-        result, answer = await self._call(request_parts(settings, values), calls)
+        return read_lookup(settings, *await self._ask(request_parts(settings, values), calls))
+
+    async def _ask(self, parts: RequestParts, calls: AttemptCalls) -> tuple[Result, Answer]:
+        """Make the call of a look-up. The result is what the answer means by itself: asking again does no harm."""
+        result, answer = await self._call(parts, calls)
         if isinstance(answer, Response):
             result = msgspec.structs.replace(result, outcome=self.interpret(answer)[0])
-        return read_lookup(settings, result, answer)
+        return result, answer
 
     async def _call(self, parts: RequestParts, calls: AttemptCalls, key: str = "") -> tuple[Result, Answer]:
         """Make a call beside the delivery's own; with a key it creates something."""

@@ -1,17 +1,20 @@
 """An invoice made from a route's keys, in MoySklad's format. Pure; a wrong value is rejected with its place."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
 from relay.errors import RejectDelivery
 from relay.model import Json
+from relay.sinks.moysklad.people import canonical_phone
 
 _GOODS: Final = ("product", "service", "variant", "bundle")
 _NUMBERS: Final = ("quantity", "price", "vat", "discount")
 _LOOKUP_KEYS: Final = ("external_code", "inn", "phone", "email")
 _COUNTERPARTY: Final = ("name", *_LOOKUP_KEYS, "company_type")
+# One person's deliveries look for the same, whatever spelling each has.
+_SPELLINGS: Final[Mapping[str, Callable[[str], str]]] = {"phone": canonical_phone, "email": str.lower}
 _OPTIONAL: Final = {"number": "name", "description": "description", "moment": "moment"}
 
 
@@ -67,7 +70,7 @@ def _counterparty(value: object) -> Mapping[str, Json]:
         raise RejectDelivery(f"counterparty: has none of {', '.join(_LOOKUP_KEYS)} to look it up by")
     for key in lookup_keys:
         _filter_value(f"counterparty.{key}", texts[key])
-    return texts
+    return {**texts, **{key: unify(texts[key]) for key, unify in _SPELLINGS.items() if key in texts}}
 
 
 def _mapping(place: str, value: object, keys: Sequence[str]) -> Mapping[str, object]:

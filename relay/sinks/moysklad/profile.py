@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from relay.config.sink import SinkSettings
 from relay.sinks.http.settings import HttpSettings
+from relay.sinks.moysklad.people import PersonSearch
 from relay.sinks.moysklad.settings import MoySkladSettings
 
 
@@ -49,8 +50,8 @@ _PROFILE: Final[Mapping[str, Any]] = {
             "lookup": [
                 _counterparty_by("externalCode", "external_code"),
                 _counterparty_by("inn", "inn"),
-                _counterparty_by("phone", "phone"),
-                _counterparty_by("email", "email"),
+                PersonSearch(field="phone"),
+                PersonSearch(field="email"),
             ],
             "create": {
                 "path": "/entity/counterparty",
