@@ -1,6 +1,6 @@
-"""`python -m relay` is `relay`."""
+"""`python -m relay` is `relay`, in what it prints too."""
 
 from relay.cli import app
 
 if __name__ == "__main__":
-    app()
+    app(prog_name="relay")

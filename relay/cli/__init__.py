@@ -58,7 +58,6 @@ app = CommandLine(
     name="relay",
     help="Store amoCRM (Kommo) webhooks and deliver them: run the relay, and see what came in and what went out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # it prints local variables, and these hold secrets
 )
 
