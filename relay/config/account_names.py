@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from relay.config.section import Section
 
+_MAX_LISTED = 12
 NOBODY = "0"  # the user id of what nobody is responsible for
 
 
@@ -77,6 +78,12 @@ class NameIndex:
             return exact
         folded = name.strip().casefold()
         return {id for own, ids in self.by_name.items() if own.strip().casefold() == folded for id in ids}
+
+    def list_known(self) -> str:
+        """Return the ids with their names, as part of a sentence. A near number is another one: none is suggested."""
+        known = [f"{id} {name}" for id, name in sorted(self.by_id.items()) if id != NOBODY]
+        more = f" and {len(known) - _MAX_LISTED} more" if len(known) > _MAX_LISTED else ""
+        return f"known: {', '.join(known[:_MAX_LISTED])}{more}" if known else "there is none"
 
     def describe(self, id: str) -> str:
         """Return an id with the name of its pipeline, where it has one."""

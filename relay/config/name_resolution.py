@@ -122,7 +122,7 @@ class _Resolver:
         index = None if self.names is None else self.names.index(kind, pipelines)
         if _is_id(value):
             if index is not None and str(value) not in index.by_id:
-                suggestion = did_you_mean(str(value), index.by_id.keys() - {NOBODY})
+                suggestion = index.list_known()
                 self.report.error(path, f"{self._unknown(kind, str(value))}, {suggestion}")
         elif key == kind:
             return self._id_of_name(kind, str(value), path, index)

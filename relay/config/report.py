@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from relay.config.findings import Findings, conceal_values
+from relay.config.known_answers import known_key
 from relay.config.suggestions import did_you_mean
 from relay.config.yaml import Document
 from relay.errors import YamlPath
@@ -34,8 +35,9 @@ class Report:
 
     def unknown_key(self, path: YamlPath, known: Iterable[str]) -> None:
         """Add an error about a key that means nothing at its place."""
-        name = str(path[-1])
-        self.key_error(path, f"unknown key {name}, {did_you_mean(name, known)}")
+        name, names = str(path[-1]), list(known)
+        answer = known_key(path, names)
+        self.key_error(path, f"unknown key {name}, {f'write {answer}' if answer else did_you_mean(name, names)}")
 
     def repeated(self, values: Mapping[YamlPath, str]) -> Iterator[tuple[YamlPath, str]]:
         """Find values that repeat an earlier one. Yields the path of each, and the place of the first one."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from relay.amocrm.event_names import EVENTS
+from relay.config.known_answers import known_event
 from relay.config.report import Report
 from relay.config.schema import RouteSettings, SinkTypes, all_content_keys
 from relay.config.sections import Sections
@@ -24,7 +25,8 @@ def check_references(
 def _check_names(path: YamlPath, kind: str, names: Iterable[str], known: Iterable[str], report: Report) -> None:
     for at, name in enumerate(names):
         if name not in known:
-            report.error((*path, at), f"unknown {kind} {name}, {did_you_mean(name, known)}")
+            answer = known_event(name) if kind == "event" else None
+            report.error((*path, at), f"unknown {kind} {name}, {answer or did_you_mean(name, known)}")
 
 
 def _check_content_keys(

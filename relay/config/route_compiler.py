@@ -10,6 +10,7 @@ from relay.config.account_names import AccountNames
 from relay.config.condition_values import check_values
 from relay.config.content import RouteContent
 from relay.config.content_checks import check_content, report_unmarked
+from relay.config.known_fields import known_condition, template_answers
 from relay.config.name_resolution import resolve_names
 from relay.config.report import Report
 from relay.config.route_checks import check_references
@@ -133,7 +134,8 @@ class _RouteCompiler:
         for view, event in self._views.items():
             if view == _OPEN_VIEW or field in VIEW_FIELDS[view]:
                 continue
-            message = f"{event} has no field {field}, {did_you_mean(field, VIEW_FIELDS[view])}"
+            suggestion = known_condition(field, view) or did_you_mean(field, VIEW_FIELDS[view])
+            message = f"{event} has no field {field}, {suggestion}"
             if path[-1] == "changed":  # then the field is the old value beside the one that is named
                 message = f"can never hold: {event} carries no {field}"
             self._report.key_error((*self._path, *path), message)
@@ -164,7 +166,13 @@ class _RouteCompiler:
         fetched = {} if key == "once" else {name: VIEW_FIELDS.get(name, frozenset()) for name in self._fetched}
         for view, event in self._views.items():
             try:
-                compiled = compile_content(value, key, {**_known_fields(view), **fetched}, self._tables)
+                compiled = compile_content(
+                    value,
+                    key,
+                    {**_known_fields(view), **fetched},
+                    self._tables,
+                    template_answers(view, fetched, can_fetch=key != "once"),
+                )
             except TemplateErrors as found:
                 prefix = f"{event}: " if len(self._views) > 1 else ""
                 for path, message in found.errors:

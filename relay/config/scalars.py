@@ -3,13 +3,13 @@
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, TypeAlias
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from relay.config.findings import format_value
-from relay.config.suggestions import did_you_mean
 from relay.durations import format_exact_duration, parse_duration, parse_rate
+from relay.timezones import suggest_timezone
 
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?)*", re.ASCII
@@ -50,13 +50,8 @@ def _check_timezone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:  # OSError: a folder of zones, such as Europe
-        raise ValueError(f"{format_value(name)} is not a time zone, {_nearest_timezone(name)}") from error
+        raise ValueError(f"{format_value(name)} is not a time zone, {suggest_timezone(name)}") from error
     return name
-
-
-def _nearest_timezone(name: str) -> str:
-    near = did_you_mean(name, available_timezones())
-    return near if near.startswith("did") else "write it as Europe/Moscow or UTC"
 
 
 def _int_to_text(value: object) -> object:

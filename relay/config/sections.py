@@ -6,7 +6,9 @@ from typing import TypeAlias
 
 from pydantic import SecretStr
 
+from relay.config.examples import mapping_message
 from relay.config.findings import format_value
+from relay.config.known_answers import known_type
 from relay.config.report import Report
 from relay.config.schema import (
     NAME_PATTERN,
@@ -27,6 +29,9 @@ from relay.config.validation import Model, find_secrets, validate
 from relay.config.yaml import Plain
 from relay.errors import YamlPath
 from relay.model import SUBSCRIBER
+from relay.spelling import foreign_letter
+
+_NAME_RULE = "use a-z, 0-9, - and _, at most 63 characters"
 
 PlainMapping: TypeAlias = dict[str, Plain]
 
@@ -92,7 +97,7 @@ class _FileReader:
         value = self._value.get(section)
         if value is None or isinstance(value, dict):
             return value or {}
-        self._report.error((section,), f"{section}: must be a mapping (key: value)")
+        self._report.error((section,), f"{section}: {mapping_message((section,))}")
         return {}
 
     def named_mapping(self, section: str) -> PlainMapping:
@@ -101,7 +106,7 @@ class _FileReader:
             if not NAME_PATTERN.fullmatch(name):
                 self._report.key_error(
                     (section, name),
-                    f"{format_value(name)} cannot be a name: use a-z, 0-9, - and _, at most 63 characters",
+                    f"{format_value(name)} cannot be a name: {_foreign(name)}{_NAME_RULE}",
                 )
         return found
 
@@ -121,6 +126,11 @@ class _FileReader:
             return {}
         models = {at: validate(model, value, (section, at), self._report) for at, value in enumerate(values)}
         return {at: valid for at, valid in models.items() if valid is not None}
+
+
+def _foreign(name: str) -> str:
+    found = foreign_letter(name)
+    return f"{found}, " if found else ""
 
 
 def _sinks(sinks: PlainMapping, report: Report, sink_types: SinkTypes) -> dict[str, SinkSettings]:
@@ -146,9 +156,11 @@ def _type_of(sink: Plain, sink_types: SinkTypes) -> str | None:
 
 def _report_wrong_type(sink: Plain, path: YamlPath, report: Report, sink_types: SinkTypes) -> None:
     if not isinstance(sink, dict):
-        report.error(path, f"{path[-1]}: must be a mapping (key: value)")
+        report.error(path, f"{path[-1]}: {mapping_message(path)}")
     elif "type" not in sink:
         report.key_error(path, f"type is missing, known: {', '.join(sorted(sink_types))}")
     else:
         name = str(sink["type"])
-        report.error((*path, "type"), f"unknown type {format_value(name)}, {did_you_mean(name, sink_types)}")
+        known = known_type(name, sink_types)
+        suggestion = f"write {known}" if known else did_you_mean(name, sink_types)
+        report.error((*path, "type"), f"unknown type {format_value(name)}, {suggestion}")

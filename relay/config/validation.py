@@ -9,7 +9,9 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from relay.config.examples import list_message, mapping_message
 from relay.config.findings import format_value
+from relay.config.known_answers import known_key
 from relay.config.report import Report
 from relay.config.suggestions import did_you_mean
 from relay.errors import YamlPath
@@ -19,12 +21,6 @@ Model = TypeVar("Model", bound=BaseModel)
 _MESSAGES: Mapping[str, str] = {
     "string_type": "must be a text",
     "string_too_short": "must not be empty",
-    "dict_type": "must be a mapping (key: value)",
-    "model_type": "must be a mapping (key: value)",
-    "mapping_type": "must be a mapping (key: value)",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "frozen_set_type": "must be a list",
     "too_short": "must not be empty",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
@@ -35,6 +31,8 @@ _MESSAGES: Mapping[str, str] = {
     "float_parsing": "must be a number",
 }
 """What we say for pydantic's types of errors."""
+_OF_MAPPINGS = frozenset({"dict_type", "model_type", "mapping_type"})
+_OF_LISTS = frozenset({"list_type", "tuple_type", "frozen_set_type"})
 
 
 def validate(model: type[Model], value: object, path: YamlPath, report: Report) -> Model | None:
@@ -53,12 +51,20 @@ def _report_error(
     path = _path_in_document(parent, loc, report)
     name = str(loc[-1]) if loc else ""
     if kind == "missing":
-        report.key_error(path, f"{name} is missing")
+        report.key_error(path, f"{name} is missing{_written_as(name, path, detail['input'])}")
     elif kind == "extra_forbidden":
         report.unknown_key(path, keys_of(model, loc[:-1]))
     else:
-        message = _message(kind, detail)
+        message = _message(kind, detail, path)
         report.error(path, f"{path[-1]}: {message}" if isinstance(path[-1], str) else message)
+
+
+def _written_as(name: str, path: YamlPath, value: object) -> str:
+    """Return under which key a missing one of a route was written. Of other sections unknown keys are reported."""
+    if path[:1] != ("routes",) or not isinstance(value, dict):
+        return ""
+    others = [key for key in value if known_key((*path, key), [name])]
+    return f": here {others[0]} is called {name}" if others else ""
 
 
 def _path_in_document(path: YamlPath, loc: YamlPath, report: Report) -> YamlPath:
@@ -69,7 +75,7 @@ def _path_in_document(path: YamlPath, loc: YamlPath, report: Report) -> YamlPath
     return path
 
 
-def _message(kind: str, detail: Mapping[str, Any]) -> str:
+def _message(kind: str, detail: Mapping[str, Any], path: YamlPath) -> str:
     value = detail["input"]
     if value is None:
         return "is empty: write a value, or remove the key"
@@ -80,6 +86,10 @@ def _message(kind: str, detail: Mapping[str, Any]) -> str:
     if kind == "string_type" and isinstance(value, dict) and len(value) == 1 and None in value.values():
         expression = next(iter(value))
         return f'{{ {expression} }} without quotes is read as a mapping: write "{{{{ {expression} }}}}"'
+    if kind in _OF_MAPPINGS:
+        return mapping_message(path)
+    if kind in _OF_LISTS:
+        return list_message(path[-1] if path else "", value)
     message = _MESSAGES.get(kind) or str(detail["msg"]).replace("Input should", "must")
     return message + (": quote it" if kind == "string_type" and isinstance(value, int | float) else "")
 

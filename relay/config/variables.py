@@ -10,11 +10,13 @@ from relay.config.foreign_variables import variable_meant
 from relay.config.line_ends import outer_line_break
 from relay.config.yaml import Document, Plain
 from relay.errors import YamlPath
+from relay.spelling import foreign_letter
 
 _SETTINGS = frozenset({("sources",), ("sinks",), ("api_users",)})  # whose texts are no templates
 _NO_NAME = (
     "${ starts a variable: write ${NAME} or ${NAME:-default}, or $${ for the characters; a field is {{ lead.name }}"
 )
+_FOREIGN_NAME = re.compile(r"\$\{(\w*[\u0400-\u04ff]\w*)\}")
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?\}|\$\{")
 
 
@@ -68,6 +70,10 @@ class _Substituter:
         return value
 
     def _substitute_text(self, text: str, path: YamlPath) -> str:
+        if foreign := _FOREIGN_NAME.search(text):
+            self.unset.add(path)
+            self._error(path, f"{foreign_letter(foreign[1])} in {foreign[0]}: write it in Latin letters")
+            return text
         if meant := variable_meant(_REFERENCE.sub(" ", text), anywhere=path[:1] in _SETTINGS):
             self.unset.add(path)
             self._error(path, f"{meant[0]} is not read as a variable: write {meant[1]}")

@@ -15,7 +15,7 @@ import yaml
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.config.findings import Findings, Position
-from relay.config.yaml_errors import explain_syntax_error
+from relay.config.yaml_errors import TYPOGRAPHIC_QUOTES, explain_syntax_error, unquoted_problem
 from relay.config.yaml_loader import Anchors, Loader, RefusedError, position_of
 from relay.errors import YamlPath
 
@@ -114,6 +114,9 @@ class _Builder:
             return ""
         if not _is_unquoted(node):
             return text
+        if problem := unquoted_problem(text):
+            self._findings.error(position_of(node), problem)
+            return text.strip(TYPOGRAPHIC_QUOTES).strip()
         if _LONG_NUMBER.fullmatch(text):
             self._findings.error(
                 position_of(node), "a phone number or a long code without quotes is read as a number: quote it"
@@ -143,6 +146,8 @@ class _Builder:
                         merged.setdefault(name, entry)
             elif not isinstance(key, ScalarNode):
                 self._findings.error(position_of(key), "a key must be a text: quote it")
+            elif problem := unquoted_problem(key.value, is_key=True):
+                self._findings.error(position_of(key), problem)
             elif key.value in own:
                 first = position_of(own[key.value][0])
                 self._findings.error(position_of(key), f"{key.value} is here twice, first at {first}: keep one")

@@ -10,12 +10,16 @@ from typing import TypeAlias
 import yaml
 from yaml.reader import ReaderError
 
+from relay.spelling import invisible_blank, typographic_quote
+
 Place: TypeAlias = tuple[int, int]  # line and column, from 1
 
 _QUOTED = re.compile(r"""("(?:\\.|[^"\\])*"|'[^']*')""")
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as the parser counts lines
 _UNQUOTED_IN_BRACKETS = "is a bracket not closed, or a text that has one of , : [ ] { } in it not quoted?"
 
+_PLAIN_BLANK = "remove it, or write a plain space"
+TYPOGRAPHIC_QUOTES = "“”„‘’"
 _BAD_INDENTATION = "this does not fit the lines above: correct the indentation, or quote the whole value"
 
 # Patterns of the parser's `context` and `problem`, our message, and whether it is about where the context began.
@@ -55,7 +59,27 @@ def explain_syntax_error(error: Exception, text: str) -> tuple[Place, str]:
         return (1, 1), "a number in an escape or a directive is out of range"
     mark = error.problem_mark or error.context_mark
     position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return _unquoted_template(position, text) or _explanation(error, position)
+    return _blank_near(position, text) or _unquoted_template(position, text) or _explanation(error, position)
+
+
+def unquoted_problem(text: str, *, is_key: bool = False) -> str | None:
+    """Return what is wrong with a text that is written without quotes, by the characters in it; None: nothing."""
+    found = invisible_blank(text)
+    if found and (is_key or found[0] in (0, len(text) - 1) or text[found[0] - 1] == ":"):
+        return f"{found[1]} is a part of this: {_PLAIN_BLANK}"
+    if text and text[0] in TYPOGRAPHIC_QUOTES and text[-1] in TYPOGRAPHIC_QUOTES:
+        return f'{typographic_quote(text)} is a part of this text, and does not quote it: write "…"'
+    return None
+
+
+def _blank_near(place: Place, text: str) -> tuple[Place, str] | None:
+    """Find a blank that only looks like one in the line that could not be parsed, or in the one before."""
+    lines = _LINE_END.split(text)
+    for row in (place[0], place[0] - 1):
+        found = invisible_blank(lines[row - 1]) if 0 < row <= len(lines) else None
+        if found:
+            return (row, found[0] + 1), f"{found[1]} stands here: {_PLAIN_BLANK}"
+    return None
 
 
 def _explanation(error: yaml.MarkedYAMLError, position: Place) -> tuple[Place, str]:

@@ -1,7 +1,6 @@
 """Check the syntax tree of a template for mistakes, before any event arrives."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from inspect import signature
 from typing import Any, Final, TypeAlias
 
@@ -12,13 +11,17 @@ from relay.model import Record
 from relay.rendering.catalogue import FILTERS, TESTS
 from relay.rendering.filters import find_timezone
 from relay.rendering.sandbox import CALLABLE_METHODS, write_expression
+from relay.spelling import look_alike, nearest_name
 
 ViewFields: TypeAlias = Mapping[str, frozenset[str]]
 """View -> its known fields; a view without any is open: every field is allowed."""
 Tables: TypeAlias = Mapping[str, Mapping[str, str]]
+Answers: TypeAlias = Mapping[str, str]
+"""Unknown variables and fields that people expect -> what to write instead."""
 
 _VARIABLES: Final = frozenset({"range", "timezone"})
 _OF_EVERY_VIEW: Final = frozenset({"custom", "get"})
+_MAX_LISTED: Final = 12  # fields in a message
 _STATEMENTS = (nodes.Output, nodes.If, nodes.For, nodes.Assign)
 _FIELD = (nodes.Getattr, nodes.Getitem)
 
@@ -32,19 +35,24 @@ class TemplateScope(Record):
 
     view_fields: ViewFields
     tables: Tables
+    answers: Answers
     local: frozenset[str] = frozenset()  # variables that the template sets
     only_expression: nodes.Expr | None = None  # if the template is nothing else
 
 
 def check_template(
-    template: nodes.Template, view_fields: ViewFields, tables: Tables, only_expression: nodes.Expr | None
+    template: nodes.Template,
+    view_fields: ViewFields,
+    tables: Tables,
+    only_expression: nodes.Expr | None,
+    answers: Answers,
 ) -> list[str]:
     """Return what is wrong with a template, each message once."""
     local = {name.name for name in template.find_all(nodes.Name) if name.ctx != "load"}
     if template.find(nodes.For):
         local.add("loop")
     scope = TemplateScope(
-        view_fields=view_fields, tables=tables, local=frozenset(local), only_expression=only_expression
+        view_fields=view_fields, tables=tables, answers=answers, local=frozenset(local), only_expression=only_expression
     )
     has_lines = any(node.lineno > 1 for node in template.find_all(nodes.Expr))
     found = [
@@ -57,8 +65,11 @@ def check_template(
 
 def suggestion(name: str, names: Iterable[str], otherwise: str = "", before: str = "") -> str:
     """Return the name that was probably meant, with `before` in front of it, or `otherwise`."""
-    meant = get_close_matches(name, sorted(names), 1)
-    return f"; did you mean {before}{meant[0]}?" if meant else otherwise
+    known = sorted(names)
+    if problem := look_alike(name, known):
+        return f"; {problem}"
+    meant = nearest_name(name, known)
+    return f"; did you mean {before}{meant}?" if meant else otherwise
 
 
 def _check_node(node: nodes.Node, scope: TemplateScope) -> Iterator[str]:
@@ -71,6 +82,9 @@ def _check_node(node: nodes.Node, scope: TemplateScope) -> Iterator[str]:
 
 def _name(node: nodes.Name, scope: TemplateScope) -> Iterator[str]:
     if node.name in scope.local or node.name in scope.view_fields or node.name in _VARIABLES:
+        return
+    if node.name in scope.answers:
+        yield f"unknown variable {node.name}; {scope.answers[node.name]}"
         return
     owners = [f"{view}.{node.name}" for view, fields in sorted(scope.view_fields.items()) if node.name in fields]
     otherwise = f"; did you mean {owners[0]}?" if owners else f"; known are {', '.join(sorted(scope.view_fields))}"
@@ -95,7 +109,21 @@ def _field(owner: nodes.Expr, field: str, scope: TemplateScope) -> Iterator[str]
     fields = scope.view_fields.get(owner.name)
     if fields and field not in fields | _OF_EVERY_VIEW:
         view = f"{owner.name}."
-        yield f"unknown field {view}{field}{suggestion(field, fields, before=view)}"
+        if answer := scope.answers.get(f"{view}{field}") or _custom_field(owner.name, field, fields):
+            yield f"unknown field {view}{field}; {answer}"
+            return
+        yield f"unknown field {view}{field}{suggestion(field, fields, _list_known(fields), before=view)}"
+
+
+def _list_known(fields: frozenset[str]) -> str:
+    known = sorted(fields)
+    more = f" and {len(known) - _MAX_LISTED} more" if len(known) > _MAX_LISTED else ""
+    return f"; known are {', '.join(known[:_MAX_LISTED])}{more}"
+
+
+def _custom_field(view: str, field: str, fields: frozenset[str]) -> str | None:
+    """Return how a custom field is written, where a field has a name that only those have."""
+    return f"write {view}.custom['{field}']" if "custom" in fields and not field.isascii() else None
 
 
 def _call(node: nodes.Call, _scope: TemplateScope) -> Iterator[str]:

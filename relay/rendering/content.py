@@ -1,13 +1,14 @@
 """Compile a content, a value of the YAML whose texts may be templates, once, to render it for every delivery."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from jinja2.runtime import Context
 
 from relay.errors import LocatedMessage, YamlPath
 from relay.model import Record
-from relay.rendering.checking import Tables, TemplateErrors, ViewFields
+from relay.rendering.checking import Answers, Tables, TemplateErrors, ViewFields
 from relay.rendering.filters import TABLES
 from relay.rendering.template import SANDBOX, compile_template, is_template, make_context
 from relay.rendering.values import OMIT, OutputBudget
@@ -36,12 +37,15 @@ class CompiledContent(Record):
         return self.part(make_context({**SANDBOX.globals, **context, TABLES: self.tables}), OutputBudget(cap))
 
 
-def compile_content(value: object, path: str, view_fields: ViewFields, tables: Tables) -> CompiledContent:
+def compile_content(
+    value: object, path: str, view_fields: ViewFields, tables: Tables, answers: Answers = MappingProxyType({})
+) -> CompiledContent:
     """Compile a value of the YAML. Raises TemplateErrors with all that is wrong with its templates.
 
-    `path` is the name of the value in its content ("body"), `view_fields` and `tables` are what templates may name.
+    `path` is the name of the value in its content ("body"), `view_fields` and `tables` are what templates may name,
+    `answers` what to write instead of unknown variables and fields ("lead.budget") that people expect.
     """
-    compiler = _Compiler(view_fields, tables)
+    compiler = _Compiler(view_fields, tables, answers)
     part = compiler.part(value, (path,), droppable=False)
     if compiler.errors:
         raise TemplateErrors(compiler.errors)
@@ -51,14 +55,17 @@ def compile_content(value: object, path: str, view_fields: ViewFields, tables: T
 class _Compiler:
     """Compiles the parts of a value and collects what is wrong with them. One without templates is None: it is free."""
 
-    def __init__(self, view_fields: ViewFields, tables: Tables) -> None:
+    def __init__(self, view_fields: ViewFields, tables: Tables, answers: Answers) -> None:
         self.view_fields = view_fields
         self.tables = tables
+        self.answers = answers
         self.errors: list[LocatedMessage] = []
 
     def part(self, value: object, path: YamlPath, *, droppable: bool = True) -> RenderPart | None:
         if isinstance(value, str) and is_template(value):
-            template = compile_template(value, path, self.view_fields, self.tables, self.errors, droppable=droppable)
+            template = compile_template(
+                value, path, self.view_fields, self.tables, self.errors, droppable=droppable, answers=self.answers
+            )
             return template.render if template else None
         if isinstance(value, Mapping):
             return self.mapping(value, path)

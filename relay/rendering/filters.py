@@ -31,6 +31,7 @@ from relay.rendering.values import (
     to_json_value,
     to_text,
 )
+from relay.timezones import suggest_timezone
 
 TABLES: Final = "the tables"  # the context variable that lookup reads; no template can spell it
 _NO_BREAK = "\u00a0"
@@ -117,7 +118,7 @@ def find_timezone(name: object) -> tzinfo:
     try:
         return ZoneInfo(str(name))
     except (LookupError, OSError, ValueError):
-        raise ValueError(f"{name!r} is not a time zone; one is Europe/Moscow") from None
+        raise ValueError(f"{name!r} is not a time zone, {suggest_timezone(str(name))}") from None
 
 
 @pass_context

@@ -8,9 +8,10 @@ from jinja2.runtime import Context
 
 from relay.errors import LocatedMessage, MissingValue, RejectDelivery, RelayError, SkipDelivery, YamlPath
 from relay.model import Record
-from relay.rendering.checking import Tables, ViewFields, check_template
+from relay.rendering.checking import Answers, Tables, ViewFields, check_template
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.values import OMIT, EmptyValueError, NoRecipientError, OutputBudget, to_json_value, to_text
+from relay.spelling import invisible_blank, typographic_quote
 
 SANDBOX: Final = Sandbox()
 
@@ -66,12 +67,13 @@ def compile_template(
     errors: list[LocatedMessage],
     *,
     droppable: bool,
+    answers: Answers,
 ) -> CompiledTemplate | None:
     """Compile a template. What is wrong with it is added to `errors`. It may `omit` where its value is droppable."""
     try:
         tree = SANDBOX.parse(source)
         only_expression = _only_expression(tree)
-        messages = check_template(tree, view_fields, tables, only_expression if droppable else None)
+        messages = check_template(tree, view_fields, tables, only_expression if droppable else None, answers)
         errors.extend((path, message) for message in messages)
         if messages:
             return None
@@ -94,5 +96,9 @@ def _only_expression(tree: nodes.Template) -> nodes.Expr | None:
 def _describe_syntax_error(error: BaseException, source: str) -> str:
     if isinstance(error, TemplateSyntaxError):
         line = f"line {error.lineno}: " if "\n" in source else ""
+        if (blank := invisible_blank(source)) and "unexpected char" in str(error.message):
+            return f"{line}{blank[1]} stands within {{{{ … }}}}: write a plain space"
+        if (quote := typographic_quote(source)) and "unexpected char" in str(error.message):
+            return f"{line}{quote} stands within {{{{ … }}}}: write '"
         return f"{line}the template is broken: {error.message}"
     return f"the template cannot be compiled: {error or type(error).__name__}"

@@ -1,7 +1,6 @@
 """Compile the condition of one field: a value, a list or a mapping of operators."""
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import TypeAlias
 
 from relay.errors import LocatedMessage, YamlPath
@@ -10,11 +9,26 @@ from relay.routing.contradictions import find_contradiction
 from relay.routing.failures import SupportsFields
 from relay.routing.nodes import AllOf, Changed, Clause, Node
 from relay.routing.operators import OPERATORS, OperandError
+from relay.spelling import look_alike, nearest_name
 
 Errors: TypeAlias = list[LocatedMessage]
 
 _ALL_OPERATORS = (*OPERATORS, "changed")
-_SYMBOLS = {"=": "eq", "==": "eq", "!=": "ne", "<>": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
+_LISTED = ", ".join(_ALL_OPERATORS)
+_KNOWN_ANSWERS = {
+    **dict.fromkeys(("=", "==", "equals", "equal", "is"), "eq"),
+    **dict.fromkeys(("!=", "<>", "not", "not_in", "nin", "neq", "is_not", "not_equal"), "ne"),
+    **dict.fromkeys((">", "greater", "more", "above", "after"), "gt"),
+    **dict.fromkeys((">=", "ge", "min", "from", "at_least"), "gte"),
+    **dict.fromkeys(("<", "less", "below", "before"), "lt"),
+    **dict.fromkeys(("<=", "le", "max", "at_most"), "lte"),
+    **dict.fromkeys(("like", "regex", "regexp", "re", "~", "=~", "match", "startswith", "endswith"), "matches"),
+    **dict.fromkeys(("includes", "include", "has"), "contains"),
+    **dict.fromkeys(("one_of", "any_of", "oneof"), "in"),
+    **dict.fromkeys(("empty", "is_empty", "null", "is_null", "missing"), "exists: false"),
+    **dict.fromkeys(("not_empty", "not_null", "present"), "exists: true"),
+    "between": "gte and lte",
+}
 
 
 class ConditionField(Record):
@@ -77,8 +91,8 @@ def _changed(field: ConditionField, value: object, path: YamlPath, errors: Error
 
 
 def _unknown(operator: str) -> str:
-    meant = get_close_matches(operator.lower(), _ALL_OPERATORS, 1) or [
-        _SYMBOLS[key] for key in (operator,) if key in _SYMBOLS
-    ]
-    hint = f"did you mean {meant[0]}?" if meant else f"known are {', '.join(_ALL_OPERATORS)}"
-    return f"unknown operator {operator}; {hint}"
+    if problem := look_alike(operator, _ALL_OPERATORS):
+        return f"unknown operator {operator}; {problem}"
+    plain = operator.lower().lstrip("$")
+    meant = _KNOWN_ANSWERS.get(plain) or nearest_name(plain, _ALL_OPERATORS)
+    return f"unknown operator {operator}; {f'did you mean {meant}?' if meant else f'known are {_LISTED}'}"

@@ -10,6 +10,8 @@ from relay.routing.failures import Failure, SupportsFields
 from relay.routing.nodes import AllOf, AnyOf, Node, Not
 
 _TREES = ("all", "any", "not")
+_NEEDS_FIELDS = "needs a mapping of fields to values, such as {status_id: 142}"
+_NEEDS_CONDITIONS = "needs a list of conditions, such as [{price: {gt: 0}}, {tags: VIP}]"
 _EMPTY = "is empty: write at least one condition, or leave it out"
 
 
@@ -68,7 +70,7 @@ class _ConditionCompiler:
 
     def all_of(self, tree: object, path: YamlPath) -> Node:
         if not isinstance(tree, Mapping):
-            return self.add_error(path, f"needs a mapping of fields to values, saw a {type(tree).__name__}")
+            return self.add_error(path, f"{_NEEDS_FIELDS}, saw {_format_kind(tree)}")
         if not tree:
             return self.add_error(path, _EMPTY)
         parts = [self.condition(key, value, (*path, key)) for key, value in tree.items()]
@@ -98,7 +100,7 @@ class _ConditionCompiler:
             return tuple(self.all_of(branch, (*path, at)) for at, branch in enumerate(tree))
         if isinstance(tree, Mapping) and tree:
             return tuple(self.condition(key, value, (*path, key)) for key, value in tree.items())
-        return (self.add_error(path, "needs a list of conditions" if tree else _EMPTY),)
+        return (self.add_error(path, _NEEDS_CONDITIONS if tree else _EMPTY),)
 
     def custom_fields(self, tree: object, path: YamlPath, view: str = "") -> Node:
         if not isinstance(tree, Mapping) or not tree:
@@ -119,6 +121,12 @@ class _ConditionCompiler:
             return self.custom_fields(value, path, view)
         self.used_fields.append((path, f"{view}.{field}"))
         return compile_field(_fetched_field(view, field, lambda one: one.get(field)), value, path, self.errors)
+
+
+def _format_kind(tree: object) -> str:
+    if isinstance(tree, list):
+        return "a list"
+    return "a text" if isinstance(tree, str) else "a number or nothing"
 
 
 def _event_field(name: str) -> ConditionField:

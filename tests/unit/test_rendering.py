@@ -310,7 +310,7 @@ def test_what_is_no_number_is_rejected_with_the_value_seen(filter_: str, value: 
         ("завтра", "date", "date needs unix seconds like 1700000000, saw 'завтра'"),
         ("", "date", "date needs unix seconds, saw an empty value"),
         ("9" * 30, "date", "date cannot write '999999999999999999999999999999'"),
-        ("1", "date(timezone=entity.value)", "'1' is not a time zone; one is Europe/Moscow"),
+        ("1", "date(timezone=entity.value)", "'1' is not a time zone, write it as Europe/Moscow or UTC"),
         ("12345", "phone", r"\*\*\* is no valid phone number \(without a \+ it is read as one of RU\)"),
         ("8 916 000", "phone", r"8\*\*\*6000 is no valid phone number"),
         ("позвоните мне", "phone", r"\*\*\* is no phone number"),

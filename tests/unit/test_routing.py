@@ -210,7 +210,7 @@ def test_fields_lists_what_the_condition_looks_at() -> None:
 @pytest.mark.parametrize(
     ("where", "path", "message"),
     [
-        ([], "where", "needs a mapping of fields to values, saw a list"),
+        ([], "where", "such as {status_id: 142}, saw a list"),
         ("status_id == 142", "where", "needs a mapping"),
         ({}, "where", "is empty"),
         ({"any": []}, "where.any", "is empty"),
@@ -223,7 +223,7 @@ def test_fields_lists_what_the_condition_looks_at() -> None:
         ({"price": {"get": 5}}, "where.price.get", "unknown operator get; did you mean gt?"),
         ({"price": {"exist": True}}, "where.price.exist", "did you mean exists?"),
         ({"price": {">=": 5}}, "where.price.>=", "did you mean gte?"),
-        ({"price": {"between": [1, 2]}}, "where.price.between", "known are eq, ne, in"),
+        ({"price": {"between": [1, 2]}}, "where.price.between", "did you mean gte and lte?"),
         ({"name": {"matches": "("}}, "where.name.matches", '"(" is no regular expression: missing )'),
         ({"name": {"matches": ""}}, "where.name.matches", "needs a regular expression"),
         ({"name": {"matches": 5}}, "where.name.matches", "needs a regular expression as text: quote it"),

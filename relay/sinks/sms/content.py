@@ -10,6 +10,7 @@ import msgspec
 from relay.errors import RejectDelivery
 from relay.model import Record
 from relay.sinks.sms.segments import count_segments
+from relay.timezones import suggest_timezone
 
 _SENDER = re.compile(r"\+?[0-9]{3,15}|(?=.*[A-Za-z])[A-Za-z0-9 ._&-]{1,11}", re.ASCII)
 _UTC: Final = ZoneInfo("UTC")
@@ -69,4 +70,4 @@ def parse_timezone(value: object) -> str:
     try:
         return ZoneInfo(name).key if name else ""
     except (KeyError, ValueError, OSError):
-        raise RejectDelivery(f"timezone: {name!r:.60} is not a time zone: Europe/Moscow is one") from None
+        raise RejectDelivery(f"timezone: {name!r:.60} is not a time zone, {suggest_timezone(name)}") from None

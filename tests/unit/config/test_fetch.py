@@ -42,8 +42,10 @@ def route(text: str) -> str:
          "6:84: can never hold: there are no old values of custom and of looked up fields"),
         ("on: add_lead, fetch: contacts, body: '{{ contact.emial }}'",
          "6:65: unknown field contact.emial; did you mean contact.email?"),
-        ("on: add_lead, fetch: contacts, body: '{{ company.name }}'", "6:65: unknown variable company; known are"),
-        ("on: add_lead, fetch: contacts, once: '{{ contact.id }}'", "6:65: unknown variable contact; known are"),
+        ("on: add_lead, fetch: contacts, body: '{{ company.name }}'",
+         "6:65: unknown variable company; a lead's hook has none: write fetch: company"),
+        ("on: add_lead, fetch: contacts, once: '{{ contact.id }}'",
+         "6:65: unknown variable contact; a lead's hook has none: once is known before"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_reported_at_its_position(errors_in: Errors, text: str, finding: str) -> None:

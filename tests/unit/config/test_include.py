@@ -103,7 +103,7 @@ sources:
          ["accounts/a.yaml:4:12: the name from all is here twice, first at 6:12: give each its own"]),
         (account("a") + "routes:\n  - {name: own, source: [a, c], on: add_lead, to: console}\n",
          ["accounts/a.yaml:4:29: unknown source c, known: a"]),
-        (account("a") + "rules: []\n", ["accounts/a.yaml:3:1: unknown key rules, did you mean routes?"]),
+        (account("a") + "rules: []\n", ["accounts/a.yaml:3:1: unknown key rules, write routes"]),
         (account("a") + "routes: {}\n",
          ["accounts/a.yaml:3:1: routes is here twice, first at {folder}/relay.yaml:5:1: keep one"]),
         ("- a\n", ["relay.yaml:1:1: sources is missing: name at least one, with its type and token",
@@ -181,7 +181,8 @@ def test_a_mistake_that_is_mended_in_a_newly_included_file_is_noticed(folder: Fo
     folder.write("more.yaml", "sources: {b: 5}")
     folder.main.write_text(MAIN.replace("[accounts/*.yaml]", "[accounts/*.yaml, more.yaml]"))
     assert [watcher.poll(), watcher.poll()] == [None, None]
-    assert watcher.error == f"{folder.folder}/more.yaml:1:14: b: must be a mapping (key: value)"
+    assert watcher.error is not None
+    assert watcher.error.startswith(f"{folder.folder}/more.yaml:1:14: b: must be a mapping, such as")
     folder.write("more.yaml", account("b"))
     assert watcher.poll() is None
     assert (config := watcher.poll())

@@ -71,7 +71,7 @@ Load = Callable[..., object]
         ),
         (
             "name: one, on: add_lead, once: '{{ contact.id }}', to: books",
-            "11:35: unknown variable contact; known are account, event, lead",
+            "11:35: unknown variable contact; a lead's hook has none: once is known before they are looked up",
         ),
         (
             "name: one, on: [add_lead, add_contact], to: books, body: {id: '{{ lead.id }}'}",

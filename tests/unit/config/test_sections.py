@@ -27,7 +27,7 @@ SOURCE = "sources: {acme: {type: amocrm, token: long-enough}}\n"
         (f"{SOURCE}sink: {{}}", ["2:1: unknown key sink, did you mean sinks?"]),
         (f"{SOURCE}api_users: {{}}", ["2:12: api_users: must be a list, each user begins with - login:"]),
         (f"{SOURCE}routes: {{}}", ["2:9: routes: must be a list, each route begins with - name:"]),
-        (f"{SOURCE}sinks: [a]", ["2:8: sinks: must be a mapping (key: value)"]),
+        (f"{SOURCE}sinks: [a]", ["2:8: sinks: must be a mapping, such as console: {type: log}"]),
     ],
 )
 def test_the_sections_themselves(errors_in: Errors, text: str, findings: list[str]) -> None:
@@ -37,7 +37,7 @@ def test_the_sections_themselves(errors_in: Errors, text: str, findings: list[st
 @pytest.mark.parametrize(
     ("source", "finding"),
     [
-        ("acme: 5", "2:9: acme: must be a mapping (key: value)"),
+        ("acme: 5", '2:9: acme: must be a mapping, such as {type: amocrm, token: "${ACME_HOOK_TOKEN}"}'),
         ("acme: {type: amocrm}", "2:3: token is missing"),
         ("acme: {token: long-enough}", "2:3: type is missing"),
         ("acme: {type: amo, token: long-enough}", "2:16: type: 'amo' is unknown, did you mean amocrm?"),
@@ -53,7 +53,10 @@ def test_the_sections_themselves(errors_in: Errors, text: str, findings: list[st
             "2:54: unknown key subdomian, did you mean subdomain?",
         ),
         ("acme: {type: amocrm, token: long-enough, account: {id: [7]}}", "2:58: id: must be a text"),
-        ("acme: {type: amocrm, token: long-enough, ignore_users: 7}", "2:58: ignore_users: must be a list"),
+        (
+            "acme: {type: amocrm, token: long-enough, ignore_users: 7}",
+            "2:58: ignore_users: must be a list, such as [504141]",
+        ),
         (
             "acme: {type: amocrm, token: long-enough, timezone: Europe/Moskow}",
             "2:54: timezone: 'Europe/Moskow' is not a time zone, did you mean Europe/Moscow?",
@@ -75,7 +78,7 @@ def test_a_source(errors_in: Errors, source: str, finding: str) -> None:
 @pytest.mark.parametrize(
     ("sink", "finding"),
     [
-        ("sms: 5", "3:8: sms: must be a mapping (key: value)"),
+        ("sms: 5", "3:8: sms: must be a mapping, such as {type: log}"),
         ("sms: {rate: 4/s}", "3:3: type is missing, known: post, text"),
         ("sms: {type: txt}", "3:15: unknown type 'txt', did you mean text?"),
         ("sms: {type: text, rat: 4/s}", "3:21: unknown key rat, did you mean rate?"),
@@ -85,7 +88,7 @@ def test_a_source(errors_in: Errors, source: str, finding: str) -> None:
         ),
         ("sms: {type: text, timeout: 99s}", "3:30: timeout: 99s is not possible: more than 0 and at most 20s"),
         ("sms: {type: text, concurrency: 0}", "3:34: concurrency: must be greater than or equal to 1"),
-        ("sms: {type: text, retry: 5m}", "3:28: retry: must be a list"),
+        ("sms: {type: text, retry: 5m}", "3:28: retry: must be a list, such as [5s, 1m, 15m]"),
         ("sms: {type: text, on_unknown: wait}", "3:33: on_unknown: 'wait' is unknown, known: hold, lookup, retry"),
         ("books: {type: post}", "3:3: url is missing"),
         (
@@ -105,7 +108,7 @@ def test_a_sink(errors_in: Errors, sink: str, finding: str) -> None:
 @pytest.mark.parametrize(
     ("section", "finding"),
     [
-        ("tables: {managers: 5}", "2:20: managers: must be a mapping (key: value)"),
+        ("tables: {managers: 5}", '2:20: managers: must be a mapping, such as {102525: "+79161234567"}'),
         ("tables: {managers: {1: [x]}}", "2:24: 1: must be a text"),
         ("tables: {managers: {1: 0.5}}", "2:24: 1: must be a text: quote it"),
         ("retention: {finished: 7}", "2:23: finished: 7 has no unit: write 7s, 7m, 7h, 7d or 7ms"),

@@ -75,7 +75,8 @@ def test_an_invalid_file_leaves_the_valid_one_in_force_and_says_why(
 ) -> None:
     file.write_text("sources: {acme: 5}")
     assert settle(watcher) is None
-    assert watcher.error == f"{file}:1:17: acme: must be a mapping (key: value)"
+    assert watcher.error is not None
+    assert watcher.error.startswith(f"{file}:1:17: acme: must be a mapping, such as")
     assert token(watcher) == "one-one-one"
     assert watcher.poll() is None
     assert capsys.readouterr().out.count("config.refused") == 1

@@ -1,9 +1,14 @@
 """Configurations as somebody writes them who is new here, and the exact line that `relay check` answers."""
 
+import re
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from yarl import URL
 
 from relay.amocrm.views import FRIENDLY_FIELDS, View
@@ -12,6 +17,8 @@ from relay.config.text_files import read_text
 from relay.errors import ConfigError
 from relay.sinks.http.sink import HttpSink
 from relay.sinks.registry import sink_types
+from relay.spelling import nearest_name
+from relay.timezones import suggest_timezone
 from relay.transport import Request, TransportFailure
 
 RIGHT = {
@@ -184,7 +191,196 @@ VALUES = [
     ),
 ]
 
-WRONG = [*CONSTANTS, *UNMARKED, *VARIABLES, *VALUES]
+HINTS = [
+    Wrong(
+        "source",
+        "  acme: {type: amocrm, token: acme-hook-token, timezone: MSK}",
+        "2:58: timezone: 'MSK' is not a time zone, write Europe/Moscow",
+    ),
+    Wrong(
+        "source",
+        "  acme: {type: amocrm, token: acme-hook-token, timezone: UTC+3}",
+        "2:58: timezone: 'UTC+3' is not a time zone, write Europe/Moscow",
+    ),
+    Wrong(
+        "source",
+        "  acme: {type: amocrm, token: acme-hook-token, timezone: MSK+2}",
+        "2:58: timezone: 'MSK+2' is not a time zone, write Asia/Yekaterinburg",
+    ),
+    Wrong(
+        "source",
+        "  acme: {type: amocrm, token: acme-hook-token, timezone: Москва}",
+        "2:58: timezone: 'Москва' is not a time zone, write Europe/Moscow",
+    ),
+    Wrong(
+        "source",
+        "  acme: {type: amocrm, token: acme-hook-token, timezone: Moscow}",
+        "2:58: timezone: 'Moscow' is not a time zone, write Europe/Moscow",
+    ),
+    Wrong(
+        "source",
+        "  acme: {type: amocrm, token: acme-hook-token, timezone: Europe/Moskow}",
+        "2:58: timezone: 'Europe/Moskow' is not a time zone, did you mean Europe/Moscow?",
+    ),
+    Wrong(
+        "body",
+        "    body: {at: \"{{ lead.created_at | date('%H:%M', 'UTC+3') }}\"}",
+        "10:16: 'UTC+3' is not a time zone, write Europe/Moscow",
+    ),
+    Wrong(
+        "where",
+        "    where: {lead.pipeline_id: 2116}",
+        "8:13: status_lead has no field lead.pipeline_id, leave out lead.: pipeline_id",
+    ),
+    Wrong(
+        "where", "    where: {lead.budget: 100}", "8:13: status_lead has no field lead.budget, leave out lead.: price"
+    ),
+    Wrong(
+        "where",
+        "    where: {contact.email: {exists: true}}",
+        "8:13: status_lead has no field contact.email, write contact: {email: …}, and fetch: contacts",
+    ),
+    Wrong(
+        "where",
+        "    where: {custom.Город: Москва}",
+        '8:13: status_lead has no field custom.Город, write custom: {"Город": …}',
+    ),
+    Wrong(
+        "where",
+        "    where: {Город: Москва}",
+        '8:13: status_lead has no field Город, a custom field is written custom: {"Город": …}',
+    ),
+    Wrong("where", "    where: {budget: {gt: 0}}", "8:13: status_lead has no field budget, write price"),
+    Wrong(
+        "where",
+        "    where: {email: {exists: true}}",
+        "8:13: status_lead has no field email, a lead's hook has no contact: write contact: {email: "
+        "…}, and fetch: contacts",
+    ),
+    Wrong("where", "    where: {price: {min: 1000}}", "8:21: unknown operator min; did you mean gte?"),
+    Wrong("where", "    where: {name: {like: Заказ}}", "8:20: unknown operator like; did you mean matches?"),
+    Wrong(
+        "where", "    where: {price: {between: [1, 5]}}", "8:21: unknown operator between; did you mean gte and lte?"
+    ),
+    Wrong("on", "    on: lead_status", "7:9: unknown event lead_status, write status_lead"),
+    Wrong("on", "    on: leads.add", "7:9: unknown event leads.add, write add_lead"),
+    Wrong("on", "    on: lead_status_changed", "7:9: unknown event lead_status_changed, write status_lead"),
+    Wrong("on", "    on: deal_won", "7:9: unknown event deal_won, write status_lead, and where: {status_id: 142}"),
+    Wrong(
+        "on",
+        "    on: lead",
+        "7:9: unknown event lead, write one of add_lead, call_in_lead, chat_lead, delete_lead, "
+        "mail_in_lead, note_lead, responsible_lead, restore_lead, site_visit_lead, status_lead, "
+        "update_lead",
+    ),
+    Wrong("on", "    on: '*'", "7:9: unknown event *, name each event, such as [add_lead, update_lead]"),
+    Wrong(
+        "where",
+        "    where: {price: true}",
+        '8:13: amoCRM never sends true: write "1" for true, "0" for false, or exists: true',
+    ),
+    Wrong(
+        "where",
+        "    where: status_id = 142",
+        "8:5: needs a mapping of fields to values, such as {status_id: 142}, saw a text",
+    ),
+    Wrong(
+        "where",
+        "    where: {any: [status_id]}",
+        "8:19: needs a mapping of fields to values, such as {status_id: 142}, saw a text",
+    ),
+    Wrong("body", '    body: {budget: "{{ lead.budget }}"}', "10:20: unknown field lead.budget; write lead.price"),
+    Wrong(
+        "body", '    body: {city: "{{ lead.Город }}"}', "10:18: unknown field lead.Город; write lead.custom['Город']"
+    ),
+    Wrong(
+        "body",
+        '    body: {city: "{{ lead.custom_fields }}"}',
+        "10:18: unknown field lead.custom_fields; write lead.custom['Город']",
+    ),
+    Wrong(
+        "body",
+        '    body: {email: "{{ contact.email }}"}',
+        "10:19: unknown variable contact; a lead's hook has none: write fetch: contacts in the route",
+    ),
+    Wrong(
+        "body",
+        '    body: {email: "{{ lead.contact.email }}"}',
+        "10:19: unknown field lead.contact; write fetch: contacts in the route, and contact.name",
+    ),
+    Wrong(
+        "to",
+        '    to: console\n    once: "{{ contact.id }}"',
+        "10:11: unknown variable contact; a lead's hook has none: once is known before they are looked up",
+    ),
+    Wrong(
+        "body",
+        '    body: {name: "{{ lead.name | default(“нет”) }}"}',
+        "10:18: a typographic quote (“) stands within {{ … }}: write '",
+    ),
+    Wrong(
+        "sink", "  console: {type: webhook, url: https://books.example.com}", "4:19: unknown type 'webhook', write http"
+    ),
+    Wrong(
+        "sink",
+        "  console: {type: http, url: https://books.example.com, token: x}",
+        '4:57: unknown key token, write auth: {bearer: "${TOKEN}"}',
+    ),
+    Wrong(
+        "sink",
+        "  console: {type: http, url: https://books.example.com, auth: token}",
+        '4:63: auth: must be a mapping, such as {bearer: "${TOKEN}"}, {basic: {username: …, '
+        "password: …}} or {header: {name: …, value: …}}",
+    ),
+    Wrong(
+        "sink",
+        "  console: {type: http, url: https://books.example.com, retry: 5m}",
+        "4:64: retry: must be a list, such as [5s, 1m, 15m]",
+    ),
+    Wrong(
+        "sink",
+        "  console: {type: http, url: https://bооks.example.com}",
+        "4:30: url: the о (letter 2) is Cyrillic in the host bооks.example.com: write it in Latin letters",
+    ),
+    Wrong(
+        "sink",
+        "  console: {type: http, url: “https://books.example.com”}",
+        '4:30: a typographic quote (“) is a part of this text, and does not quote it: write "…"',
+    ),
+    Wrong(
+        "sink",
+        "  console: {type: http, url: https://books.example.com, timеout: 5s}",
+        "4:57: unknown key timеout, its е (letter 4) is Cyrillic: write timeout",
+    ),
+    Wrong(
+        "source",
+        '  acme: {type: amocrm, token: "${ACME_ТOKEN}", timezone: Europe/Moscow}',
+        "2:31: the Т (letter 6) is Cyrillic in ${ACME_ТOKEN}: write it in Latin letters",
+    ),
+    Wrong(
+        "source",
+        "  acme: {type: amocrm, token: acme-hook-token, subdomain: acme}",
+        "2:48: unknown key subdomain, write account: {subdomain: acme}",
+    ),
+    Wrong(
+        "source",
+        "  acme: {type: amocrm, token: acme-hook-token, account: acme}",
+        "2:57: account: must be a mapping, such as {subdomain: acme, id: 7039099}",
+    ),
+    Wrong(
+        "source",
+        "  acme: {type: amocrm, token: acme-hook-token, ignore_users: 504141}",
+        "2:62: ignore_users: must be a list, such as [504141]",
+    ),
+    Wrong("to", "    to:\xa0console", "9:8: a no-break space (U+00A0) stands here: remove it, or write a plain space"),
+    Wrong("to", "   \xa0to: console", "9:4: a no-break space (U+00A0) stands here: remove it, or write a plain space"),
+    Wrong("to", "    destination: console", "6:5: to is missing: here destination is called to"),
+    Wrong(
+        "on", "    on: stаtus_lead", "7:9: unknown event stаtus_lead, its а (letter 3) is Cyrillic: write status_lead"
+    ),
+]
+
+WRONG = [*CONSTANTS, *UNMARKED, *VARIABLES, *VALUES, *HINTS]
 
 
 def errors_in(text: str) -> list[str]:
@@ -349,3 +545,33 @@ def test_what_the_environment_puts_into_an_address_is_masked(url: str, environ: 
     failure = TransportFailure(kind="connection", sent=False, reason="no such path: 's3same'")
     if "KEY" in environ:
         assert sink.read(request, failure, 0).reason == "no such path: '***'"
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("MSK", ["MST", "UTC"], None),  # three letters, and another zone
+        ("143", ["142"], None),
+        ("lead_status", ["add_task", "status_lead"], None),
+        ("lead.pipeline_id", ["old_pipeline_id"], None),
+        ("created_at", ["updated_at"], None),
+        ("c", ["a"], None),
+        ("staus_lead", ["status_lead", "add_lead"], "status_lead"),
+        ("pirce", ["price", "pipeline_id"], "price"),
+        ("amo", ["amocrm"], "amocrm"),
+        ("PRICE", ["price"], "price"),
+    ],
+)
+def test_a_name_is_suggested_only_where_it_is_certainly_meant(name: str, known: list[str], meant: str | None) -> None:
+    assert nearest_name(name, known) == meant
+
+
+@given(name=st.text(max_size=12), known=st.lists(st.text(max_size=12), max_size=5))
+def test_what_is_suggested_is_known(name: str, known: list[str]) -> None:
+    assert nearest_name(name, known) in [None, *known]
+
+
+@given(hours=st.integers(2, 12), spelling=st.sampled_from(["UTC+{}", "GMT+{}", "+{:02}:00", "+{}", "utc +{}"]))
+def test_an_offset_is_answered_with_a_zone_that_has_it(hours: int, spelling: str) -> None:
+    (zone,) = re.findall(r"write (\S+)", suggest_timezone(spelling.format(hours)))
+    assert ZoneInfo(zone).utcoffset(datetime(2026, 7, 1)) == timedelta(hours=hours)

@@ -150,7 +150,7 @@ def test_secrets_are_masked_in_what_they_say(message, answer):
         ({"form": None}, "give form or body"),
         ({"body": {"to": "x"}}, "give form or body"),
         ({"success_if": None}, "success_if is missing"),
-        ({"form": {"to": "{{ sms.fone }}"}}, "unknown field sms.fone; did you mean sms.phone"),
+        ({"form": {"to": "{{ sms.fone }}"}}, "unknown field sms.fone; known are digits, encoding, id, phone"),
         ({"form": {"key": "{{ secret.kay }}"}, "secrets": {"key": "x"}}, "did you mean secret.key"),
         ({"form": {"to": "{{ lead.id }}"}}, "unknown variable lead"),
         ({"on_unknown": "lookup"}, "lookup is not possible"),
