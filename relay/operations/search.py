@@ -7,7 +7,7 @@ from typing import Final, Generic, Literal, TypeVar
 
 import msgspec
 
-from relay.model import DeliveryState, Record, RoutedEvent
+from relay.model import DeliveryState, ReceiptState, Record, RoutedEvent
 from relay.operations.searched_sets import SearchedSets, sets_of_deliveries, sets_of_events
 from relay.store.reader import PAGE, Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
@@ -75,7 +75,8 @@ class _FoundIds(Record):
 
 async def find_events(reader: Reader, filters: EventFilter) -> FoundPage[FoundEvent]:
     """Find events, newest first. Raises StoreUnavailable."""
-    sets = await sets_of_events(reader, filters.source, filters.entity, filters.since, filters.until)
+    state = ReceiptState(filters.state) if filters.state else None
+    sets = await sets_of_events(reader, state, filters.source, filters.entity, filters.since, filters.until)
     found = await _find_ids(reader, "events", sets, filters)
     ids = list(dict.fromkeys(id.partition(".")[0] for id in found.ids))
     receipts = {

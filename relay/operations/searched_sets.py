@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from relay.model import DeliveryState, Record
+from relay.model import DeliveryState, ReceiptState, Record
 from relay.store.keys import Counter
 from relay.store.reader import Reader
 
+_RECEIPTS_LISTED: Final = (ReceiptState.MALFORMED, ReceiptState.QUARANTINED)
 _LISTED: Final = (DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.DEAD)
 
 
@@ -21,11 +22,17 @@ class SearchedSets(Record):
 
 
 async def sets_of_events(
-    reader: Reader, source: str, entity: tuple[str, str] | None, since: int | None, until: int | None
+    reader: Reader,
+    state: ReceiptState | None,
+    source: str,
+    entity: tuple[str, str] | None,
+    since: int | None,
+    until: int | None,
 ) -> SearchedSets:
-    """Return all receipts by arrival, or the events of an entity. Raises StoreUnavailable."""
+    """Return all receipts by arrival, those of a state, or the events of an entity. Raises StoreUnavailable."""
     if entity is None:
-        return await _sets(reader, "receipts", [reader.keys.receipts], since, until)
+        key = reader.keys.receipts_in(state) if state in _RECEIPTS_LISTED else reader.keys.receipts
+        return await _sets(reader, "receipts", [key], since, until)
     keys = [reader.keys.events_of(name, *entity) for name in await _sources(reader, source)]
     return await _sets(reader, "events", keys, since, until)
 
@@ -41,7 +48,7 @@ async def sets_of_deliveries(
 ) -> SearchedSets:
     """Return the queues' sets of a state, or what has the events that deliveries came from. Raises StoreUnavailable."""
     if entity is not None or state not in _LISTED:
-        return await sets_of_events(reader, source, entity, since, until)
+        return await sets_of_events(reader, None, source, entity, since, until)
     key = {"pending": reader.keys.pending, "held": reader.keys.held, "dead": reader.keys.dead}[state]
     keys = [key(name) for name in ([sink] if sink else await reader.registered_sinks())]
     # Nothing was held or died before it arrived, so `since` bounds these times too; `until` does not.

@@ -23,6 +23,10 @@ class Keys:
         self.subscriptions = self.prefix + "subscriptions"  # hash: what all subscriptions share (`SubscriptionsField`)
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes
 
+    def receipts_in(self, state: str) -> str:
+        """Zset: malformed or quarantined receipts, by arrival: there are few, and people look for them."""
+        return f"{self.prefix}receipts:{state}"
+
     def receipt(self, id: str) -> str:
         """Hash: where it came from, its state, its events and deliveries (`ReceiptField`)."""
         return f"{self.prefix}r:{id}"

@@ -11,7 +11,7 @@ from relay.store.keys import INBOX, JOBS, sink_queue
 from relay.store.store import Store
 
 UNFINISHED = ("pending", "held")
-SETS = ("due", "leased", "pending", "held", "dead", "finished", "wake")
+SETS = ("due", "leased", "pending", "held", "dead", "finished", "wake", "receipts")
 
 
 @dataclass
@@ -42,7 +42,7 @@ async def broken_invariants(store: Store) -> list[str]:
 
 def broken_invariants_of(seen: StoreContents) -> list[str]:
     """Name every invariant that does not hold in what was seen."""
-    return [*_receipts(seen), *_deliveries(seen), *_members(seen), *_wake(seen)]
+    return [*_receipts(seen), *_receipts_by_state(seen), *_deliveries(seen), *_members(seen), *_wake(seen)]
 
 
 async def read_store(store: Store) -> StoreContents:
@@ -98,6 +98,13 @@ def _receipts(seen: StoreContents) -> Iterator[str]:
         for delivery in (name[2:] for name in receipt if name.startswith("d:")):
             if delivery not in seen.deliveries and delivery not in seen.once:
                 yield f"receipt {id} speaks of delivery {delivery}, which is not there"
+
+
+def _receipts_by_state(seen: StoreContents) -> Iterator[str]:
+    for state in ("malformed", "quarantined"):
+        right = {id for id, receipt in seen.receipts.items() if receipt["state"] == state}
+        if (listed := seen.members(f"receipts:{state}").keys()) != right:
+            yield f"listed as {state} are {sorted(listed)}, right would be {sorted(right)}"
 
 
 def _deliveries(seen: StoreContents) -> Iterator[str]:

@@ -18,7 +18,9 @@ local poison = {
   r = function(id)
     local record = P .. 'r:' .. id
     call('HSET', record, 'state', 'quarantined', 'reason', DIED, 'dead', 1)  -- kept as long as a dead letter is
-    count('receipt|' .. (call('HGET', record, 'src') or '') .. '|quarantined')
+    local source, accepted_at = unpack(call('HMGET', record, 'src', 'at'))
+    call('ZADD', P .. 'receipts:quarantined', accepted_at, id)
+    count('receipt|' .. (source or '') .. '|quarantined')
     decrement_open(id)
   end,
   d = function(id)

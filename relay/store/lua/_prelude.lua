@@ -96,6 +96,9 @@ end
 
 local function receipt_of(event) return string.match(event, '^[^.]*') end
 
+-- Whether receipts in a state are listed by it: there are few, and people look for them.
+local function is_listed_by_state(state) return state == 'malformed' or state == 'quarantined' end
+
 -- Lists a receipt for retention, which removes it later where it has a dead letter.
 local function finish_receipt(receipt)
   local list = call('HEXISTS', P .. 'r:' .. receipt, 'dead') == 1 and finished_dead or finished

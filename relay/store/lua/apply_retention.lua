@@ -15,7 +15,7 @@ end
 local function remove_receipt(receipt)
   local record = P .. 'r:' .. receipt
   local flat = call('HGETALL', record)
-  local source = call('HGET', record, 'src') or ''
+  local source, state = unpack(call('HMGET', record, 'src', 'state'))
   for i = 1, #flat, 2 do
     local kind, id = string.match(flat[i], '^(%l):(.*)$')
     if kind == 'd' then remove_delivery(receipt, id) end
@@ -27,6 +27,7 @@ local function remove_receipt(receipt)
   end
   call('DEL', record, P .. 'b:' .. receipt)
   call('ZREM', P .. 'receipts', receipt)
+  if is_listed_by_state(state) then call('ZREM', P .. 'receipts:' .. state, receipt) end
 end
 
 local removed = 0

@@ -90,7 +90,7 @@ local function save_deliveries(receipt, source, accepted_at, names, values, rece
   return open
 end
 
-local function leave_inbox(receipt, source, receipt_fields)
+local function leave_inbox(receipt, source, accepted_at, receipt_fields)
   add(receipt_fields, 'state', receipt.state)
   add(receipt_fields, 'reason', receipt.reason)
   add(receipt_fields, 'cfg', receipt.config)
@@ -101,6 +101,9 @@ local function leave_inbox(receipt, source, receipt_fields)
   end
   -- Kept as long as a dead letter is.
   if receipt.state == 'quarantined' then call('HINCRBY', P .. 'r:' .. receipt.id, 'dead', 1) end
+  if is_listed_by_state(receipt.state) then
+    call('ZADD', P .. 'receipts:' .. receipt.state, accepted_at, receipt.id)
+  end
   left_inbox[#left_inbox + 1] = receipt.id
   count('receipt|' .. source .. '|' .. receipt.state)
 end
@@ -111,7 +114,7 @@ local function save(receipt, names, values)
   save_events(receipt, source, accepted_at, names, values, receipt_fields)
   open = open + save_deliveries(receipt, source, accepted_at, names, values, receipt_fields)
   if receipt.last then
-    leave_inbox(receipt, source, receipt_fields)
+    leave_inbox(receipt, source, accepted_at, receipt_fields)
     open = open - 1
   end
   call('HSET', P .. 'r:' .. receipt.id, 'open', open, unpack(receipt_fields))

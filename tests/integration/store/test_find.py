@@ -177,6 +177,12 @@ class TestFilters:
     def test_of_deliveries(self, stored, pages, filters, shown):
         assert joined(pages(find_deliveries, 2, **filters)) == shown
 
+    @pytest.mark.parametrize("state", ["malformed", "quarantined"])
+    def test_the_few_of_these_states_are_found_without_looking_at_others(self, run, reader, stored, given, state):
+        given.pending(30)
+        page = run(find_events(reader, EventFilter(state=state)))
+        assert (len(page.items), page.looked, page.total) == (1, 1, 1)
+
     def test_of_times_which_count_as_inside(self, run, reader, given, pages, until):
         ids = []
         for _ in range(3):
