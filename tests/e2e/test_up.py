@@ -1,5 +1,6 @@
 """`relay up`: whatever of it is killed comes back, nothing acknowledged is lost, and it ends in order."""
 
+import socket
 from pathlib import Path
 
 from relay.embedded.server import EmbeddedStore
@@ -84,3 +85,16 @@ def test_commands_find_it_and_a_second_one_does_not_start(tmp_path: Path) -> Non
         assert f"another relay runs in {UP_FOLDER}" in up.run("up", status=1)
         assert (tmp_path / UP_FOLDER).stat().st_mode & 0o077 == 0
     assert "REDIS_URL is not set" in up.run("stats", status=1)
+
+
+def test_on_a_socket_of_systemd_hooks_wait_while_it_is_restarted(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
+        up = Up(tmp_path, listening)
+        up.start()
+        with Load(up.port) as load:
+            up.end()
+            up.start()
+            load.wait_for(20)
+        up.end()
+    assert set(load.ends) == {"202"}, load.ends
+    assert load.acknowledged <= stored_ids(tmp_path)

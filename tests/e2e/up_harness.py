@@ -4,7 +4,9 @@ import http.client
 import itertools
 import json
 import os
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -39,12 +41,14 @@ PAUSE_SECONDS = 0.05  # of a sender between two hooks: a hundred a second in all
 class Up:
     """`relay up` in a folder of its own, with its own port."""
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, listening: socket.socket | None = None, **variables: str) -> None:
+        """`listening`: a socket that is handed to it as systemd does."""
         if not (folder / "config").exists():
             (folder / "config").mkdir()
             (folder / "config" / "relay.yaml").write_text(CONFIG)
         self.folder = folder
-        self.port = free_port()
+        self.listening = listening
+        self.port = free_port() if listening is None else listening.getsockname()[1]
         inherited = {name: value for name, value in environ().items() if not name.startswith("RELAY_")}
         inherited.pop("REDIS_URL", None)
         own = {"PORT": str(self.port), "RELAY_HOST": "127.0.0.1", "PYTHONPATH": str(Path.cwd())}
@@ -54,13 +58,18 @@ class Up:
     def start(self, *options: str) -> None:
         """Start it, and wait until web and workers are ready."""
         with self.output.open("ab") as output:
+            command = [*_RELAY, "up", *options]
+            if self.listening is not None:
+                handed = f"exec 3<&{self.listening.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec {shlex.join(command)}"
+                command = ["bash", "-c", handed]
             self.process = subprocess.Popen(
-                [*_RELAY, "up", *options],
+                command,
                 cwd=self.folder,
                 env=self.environ,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                pass_fds=() if self.listening is None else (self.listening.fileno(),),
             )
         until(lambda: self.is_ready() or self.process.poll() is not None, what="relay up to be ready")
         assert self.process.poll() is None, self.output.read_text()
