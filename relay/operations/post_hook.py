@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from yarl import URL
 
+from relay.amocrm.body_format import body_format
 from relay.config.proxy_environment import NO_PROXIES, ProxyRules
 from relay.errors import RelayError, StoreUnavailable
 from relay.model import Record
@@ -28,7 +29,7 @@ async def post_hook(
 
     Raises StoreUnavailable where the relay answers 503, RelayError where there is no answer or another refusal.
     """
-    content_type = _JSON if body.lstrip().startswith((b"{", b"[")) else _FORM
+    content_type = _JSON if body_format(body) == "json" else _FORM
     request = Request(
         method="POST",
         url=URL(url),
