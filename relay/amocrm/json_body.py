@@ -38,15 +38,12 @@ def decode_json(body: bytes, limits: BodyLimits = DEFAULT_LIMITS, add_remark: Ad
         raise Malformed(f"body: a JSON {type(data).__name__}, an object is expected")
     paths: list[Path | None] = []
     texts: list[str] = []
-    left_out = 0
     for keys, text in _scalars((), data, limits, add_remark):
-        if len(texts) < limits.fields:
-            paths.append((keys[:-1], keys[-1]))
-            texts.append(text)
-        else:
-            left_out += 1
-    if left_out:
-        add_remark(f"body: {describe_left_out(limits.fields + left_out, limits.fields, 'values')}")
+        if len(texts) == limits.fields:
+            add_remark(f"body: {describe_left_out(_count_scalars(data), limits.fields, 'values')}")
+            break
+        paths.append((keys[:-1], keys[-1]))
+        texts.append(text)
     return build_layout(paths, []).fill(texts)
 
 
@@ -95,6 +92,19 @@ def _scalars(
                 yield from _scalars((*path, *keys), item, limits, add_remark)
     else:
         yield path, _text(value)
+
+
+def _count_scalars(data: dict[str, object]) -> int:
+    found = 0
+    containers: list[list[object] | dict[str, object]] = [data]
+    while containers:
+        container = containers.pop()
+        for item in container.values() if isinstance(container, dict) else container:
+            if isinstance(item, list | dict):
+                containers.append(item)
+            else:
+                found += 1
+    return found
 
 
 def _describe(path: tuple[str, ...]) -> str:

@@ -38,8 +38,9 @@ def _format_routes(receipt: StoredReceipt, event: RoutedEvent, explanation: Expl
 def _format_receipt(receipt: StoredReceipt) -> Iterator[str]:
     yield f"receipt {receipt.id}"
     origin = "recovered from the account's history for" if receipt.recovered else "arrived from"
+    size = f"{receipt.size} bytes" + (f" ({receipt.content_encoding})" if receipt.content_encoding else "")
     sender = f", {receipt.user_agent}" if receipt.user_agent else ""
-    yield f"  {format_time(receipt.received_at)}  {origin} {receipt.source}, {receipt.size} bytes{sender}"
+    yield f"  {format_time(receipt.received_at)}  {origin} {receipt.source}, {size}{sender}"
     if receipt.duplicates:
         last = format_time(receipt.last_duplicate_at)
         yield f"  {last}  duplicate received, {receipt.duplicates} in all: not routed again"

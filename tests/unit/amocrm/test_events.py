@@ -1,13 +1,16 @@
 """Events: which facts a body holds, what they are called, whom they are about."""
 
+import gzip
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from relay.amocrm.body_format import body_format
 from relay.amocrm.change_time import carries_change_time
 from relay.amocrm.event_names import EVENTS, SUBSCRIBABLE, EventKind, routable_names
 from relay.amocrm.events import decode_receipt, encode_event
@@ -371,17 +374,35 @@ pairs = st.tuples(st.lists(words, min_size=1, max_size=6), st.sampled_from(["", 
 bodies = st.lists(pairs, max_size=8).map(
     lambda found: "&".join(f"{path[0]}{''.join(f'[{key}]' for key in path[1:])}={value}" for path, value in found)
 )
-content_types = st.sampled_from(["", "application/json", "application/x-www-form-urlencoded"])
+content_types = st.sampled_from(
+    ["", "application/json", "multipart/form-data; boundary=b", "text/plain; charset=windows-1251", "a/b;charset=hex"]
+)
+codings = st.sampled_from(["", "gzip", "deflate", "gzip, br"])
+pieces = ["--b", "--b--", "\r\n", "\n\n", 'Content-Disposition: form-data; name="leads[add][0][id]"', "; filename=x",
+          '{"leads', "[add]", '":', "{", "}", "[", "]", "1", '"', "\ufeff", "&amp;", "?", "leads[add]=1"]  # fmt: skip
+odd_bodies = st.lists(st.sampled_from(pieces).map(str.encode) | st.binary(max_size=3), max_size=16).map(b"".join)
+junk_fields = (st.binary(max_size=8) | odd_bodies).filter(lambda junk: b"leads" not in junk and b"body" not in junk)
+compressions = st.sampled_from([bytes, gzip.compress, zlib.compress, lambda body: gzip.compress(body)[:-5]])
 
 
 class TestLaws:
-    @given(st.binary(max_size=60) | bodies.map(str.encode), content_types)
-    def test_reading_raises_nothing_but_malformed(self, body: bytes, content_type: str) -> None:
+    @given(st.binary(max_size=60) | bodies.map(str.encode) | odd_bodies, content_types, codings, compressions)
+    def test_reading_raises_nothing_but_malformed(
+        self, body: bytes, content_type: str, coding: str, compress: Callable[[bytes], bytes]
+    ) -> None:
+        sent = msgspec.structs.replace(receipt(compress(body), content_type), content_encoding=coding)
         try:
-            _, events = decode_receipt(receipt(body, content_type))
+            _, events = decode_receipt(sent)
         except Malformed:
             return
         assert [event.index for event in events] == list(range(len(events)))
+
+    @given(st.lists(junk_fields, max_size=4), st.lists(junk_fields, max_size=4))
+    def test_whatever_stands_beside_it_an_event_is_read(self, before: list[bytes], after: list[bytes]) -> None:
+        body = b"&".join([*before, b"leads[add][0][id]=1&leads[add][0][name]=%D0%96", *after])
+        assume(body_format(body) == "form" and not body.startswith(b"\x1f\x8b"))
+        found = [(event.name, event.data) for event in decode_receipt(receipt(body))[1]]
+        assert ("add_lead", {"id": "1", "name": "Ж"}) in found
 
     @given(bodies)
     def test_any_event_sent_on_alone_means_the_same(self, body: str) -> None:
