@@ -12,7 +12,7 @@ from relay.masking import mask_people, mask_people_in_json
 from relay.model import Json
 from relay.printable import escape_lines
 
-PIPED_WIDTH = 240  # a pipe has no width of its own, and lines must not break for `grep`
+PIPED_WIDTH = 1000  # a pipe has no width of its own, and lines must not break for `grep`
 
 
 def console() -> Console:
