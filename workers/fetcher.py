@@ -140,7 +140,8 @@ class Fetcher:
         decision = decide(
             result, attempts=delivery.attempts, age_ms=at - delivery.accepted_at, policy=POLICY, jitter=random.random()
         )
-        decision = msgspec.structs.replace(decision, reason=f"waits for a look-up: {result.reason}")
+        if not decision.gate_ms:  # what closes the account's gate names the account itself
+            decision = msgspec.structs.replace(decision, reason=f"waits for a look-up: {result.reason}")
         attempt = Attempt(
             number=delivery.attempts + 1,
             at=at,

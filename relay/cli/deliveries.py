@@ -10,7 +10,7 @@ from relay.cli import options
 from relay.cli.context import load_config, with_reader, with_store
 from relay.cli.display.going_on import print_hints, print_how_to_go_on
 from relay.cli.display.output import print_json, print_lines, print_table
-from relay.cli.display.paused import format_paused
+from relay.cli.display.paused import format_reason
 from relay.cli.display.request import format_request
 from relay.cli.display.story import format_story
 from relay.errors import ConfigError
@@ -130,5 +130,5 @@ def _row(delivery: StoredDelivery) -> tuple[object, ...]:
         delivery.attempts,
         next_attempt,
         delivery.route,
-        format_paused(delivery) if delivery.paused else delivery.reason,
+        format_reason(delivery),
     )

@@ -68,6 +68,7 @@ class StoredDelivery(Record):
     content_id: str
     needs_lookup: bool = False  # it waits for a look-up in the account, before it may be sent
     paused: str = ""  # why nothing leaves the queue in which it is pending until a person opens it
+    closed: str = ""  # why its queue's gate was closed after it was put there, and keeps it back
 
 
 def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
@@ -152,10 +153,11 @@ def read_delivery(
         accepted_at=int(text[DeliveryField.ACCEPTED_AT]),
         created_at=int(text[DeliveryField.CREATED_AT]),
         finished_at=_number(text.get(DeliveryField.FINISHED_AT)),
-        due_at=None if due is None else int(due),
+        due_at=None if due is None else max(int(due), gate.until or 0),
         in_flight=leased is not None,
         needs_lookup=DeliveryField.QUEUE in text,
         paused=gate.reason if gate.paused and due is not None else "",
+        closed=gate.reason if due is not None and (gate.until or 0) > due else "",
         attempts=int(text[DeliveryField.ATTEMPTS]),
         deaths=int(text.get(DeliveryField.DEATHS, 0)),
         once=DeliveryField.ONCE in text,

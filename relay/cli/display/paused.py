@@ -1,4 +1,4 @@
-"""Say what a delivery waits for whose subscription is disabled. Pure."""
+"""Say what a delivery waits for that its queue's gate keeps back. Pure."""
 
 from relay.model import SUBSCRIBER
 from relay.store.stored import StoredDelivery
@@ -8,3 +8,12 @@ def format_paused(delivery: StoredDelivery) -> str:
     """Return what a paused delivery waits for, and why."""
     command = f"relay subscriptions enable {delivery.sink.removeprefix(SUBSCRIBER)}"
     return f"waits for `{command}`, the subscription is disabled: {delivery.paused}"
+
+
+def format_reason(delivery: StoredDelivery) -> str:
+    """Return why a delivery is in its state; of a pending one also what keeps its whole queue back."""
+    if delivery.paused:
+        return format_paused(delivery)
+    if not delivery.closed or delivery.closed in delivery.reason:
+        return delivery.reason
+    return "; ".join(filter(None, [delivery.reason, f"the gate is closed: {delivery.closed}"]))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from relay.cli.display.explanation import format_matches
-from relay.cli.display.paused import format_paused
+from relay.cli.display.paused import format_paused, format_reason
 from relay.model import Attempt, DeliveryState, RoutedEvent
 from relay.operations.explanation import Explanation
 from relay.operations.story import DeliveryStory, Story
@@ -78,12 +78,14 @@ def _format_end(delivery: StoredDelivery) -> str:
     if delivery.state is not DeliveryState.PENDING:
         when = f"{format_time(delivery.finished_at)}  " if delivery.finished_at is not None else ""
         return when + _format_state(delivery.state, delivery.reason)
-    reason = f"{delivery.reason}; " if delivery.needs_lookup and delivery.reason else ""
-    if delivery.in_flight:
-        return f"pending: {reason}it is being {'looked up' if delivery.needs_lookup else 'sent'}"
     if delivery.paused:
-        return f"pending: {reason}{format_paused(delivery)}"
-    return f"pending: {reason}next attempt {format_time(delivery.due_at)}"
+        return f"pending: {format_paused(delivery)}"
+    reason = format_reason(delivery) if delivery.needs_lookup or delivery.closed else ""
+    if delivery.in_flight:
+        next_step = f"it is being {'looked up' if delivery.needs_lookup else 'sent'}"
+    else:
+        next_step = f"next attempt {format_time(delivery.due_at)}"
+    return f"pending: {'; '.join(filter(None, [reason, next_step]))}"
 
 
 def _format_state(state: str, reason: str) -> str:

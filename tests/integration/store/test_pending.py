@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from relay.cli.display.paused import format_reason
 from relay.model import CompletedLookup, DeliveryState, Outcome
 from relay.operations.search import EventFilter, find_deliveries
 from relay.operations.stats import measure_stats
@@ -85,6 +86,18 @@ def test_a_refused_look_up_shows_at_the_account_why(run, store, reader, given):
     run(store.postpone_lookups(QUEUE, [refused]))
     (account,) = run(reader.accounts())
     assert (account.waiting, account.oldest_due_ms, account.gate.reason) == (1, None, "401")
+
+
+def test_what_a_closed_gate_keeps_back_says_so_and_when_it_may_leave(run, store, reader, given, look):
+    first, second = given.waiting_for_lookups(2)
+    claimed = run(store.claim_lookups(QUEUE, "f1", 1, 60_000)).items[0]
+    other = second if claimed.id == first else first
+    refused = settlement(claimed, Outcome.BLOCKED, gate_ms=60_000, gate_sure=True, delay_ms=60_000, reason="401")
+    run(store.postpone_lookups(QUEUE, [refused]))
+    (account,) = run(reader.accounts())
+    assert (look(other).closed, look(other).due_at) == ("401", account.gate.until)
+    assert format_reason(look(other)) == "waits for a look-up of contacts; the gate is closed: 401"
+    assert format_reason(look(claimed.id)) == "401"
 
 
 def test_they_are_pending_until_they_end_whatever_happens_in_between(run, store, given, pending):

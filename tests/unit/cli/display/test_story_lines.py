@@ -103,6 +103,10 @@ def test_attempts_that_were_put_off_in_a_row_are_one_line_with_the_next() -> Non
             {"state": DeliveryState.PENDING, "in_flight": True, "needs_lookup": True, "reason": "waits for a look-up"},
             "  pending: waits for a look-up; it is being looked up",
         ),
+        (
+            {"state": DeliveryState.PENDING, "due_at": AT, "reason": "", "closed": "401 Unauthorized"},
+            "  pending: the gate is closed: 401 Unauthorized; next attempt AT",
+        ),
         ({"state": DeliveryState.HELD, "finished_at": None, "reason": "look there"}, "  held: look there"),
     ],
 )
