@@ -52,7 +52,7 @@ class PersonSearch(LookupSettings):
 
 
 def canonical_phone(text: str) -> str:
-    """Return a number as `+79161234567`; as it is written where it is none, has more to it, or is of unknown country."""
+    """Return a number as `+79161234567`; as it is written where it is none, has more to it, or no known country."""
     digits = phone_digits(text)
     known = len(digits) >= _WITH_COUNTRY or (text.strip().startswith("+") and len(digits) >= _SHORTEST)
     return f"+{digits}" if known and _NUMBER.fullmatch(text.strip()) else text.strip()
