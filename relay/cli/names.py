@@ -9,12 +9,21 @@ from relay.cli import options
 from relay.cli.context import choose_source, command_environ, load_settings, with_account
 from relay.config.load import load_sources
 from relay.config.names_files import format_names, names_folder
+from relay.errors import ConfigError
+
+_NO_STORE = (
+    "the account is asked through the relay's store, and none runs in this folder: set REDIS_URL, or write ids "
+    "(status_id: 142) for now, start `relay dev`, run this again, and then write the names"
+)
 
 
 def names(source: options.SourceArgument) -> None:
     """Save the account's names of pipelines, statuses, users and custom fields, for use in the configuration."""
-    config_path = load_settings().config_path
+    settings = load_settings()
+    config_path = settings.config_path
     account = choose_source(load_sources(config_path, environ=command_environ()), source)
+    if settings.redis_url is None:  # and `relay dev` does not start while the file has names that it does not know
+        raise ConfigError(_NO_STORE)
     fetched = with_account(account, lambda client, _: fetch_names(client))
     path = names_folder(config_path) / f"{source}.yaml"
     changed = _write(path, format_names(source, fetched))

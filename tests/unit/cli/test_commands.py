@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import relay.cli
 from relay.cli import app
+from relay.errors import ConfigError
 
 COMMANDS = sorted(get_command(app).commands)
 
@@ -48,6 +49,20 @@ def test_an_entity_that_there_is_not_is_refused_with_a_hint(command: str, entity
     refused = CliRunner().invoke(app, [command, "list", "--entity", entity], env={"COLUMNS": "300"})
     assert refused.exit_code == 2
     assert hint in refused.output
+
+
+@pytest.mark.usefixtures("_own_logging")
+def test_names_that_nobody_could_fetch_yet_say_how_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`relay check` says to run it, and `relay dev`, which brings the store that it needs, refuses unknown names."""
+    monkeypatch.chdir(tmp_path)
+    Path("relay.yaml").write_text("""\
+sources: {acme: {type: amocrm, token: acme-hook-token, account: {subdomain: acme}, api: {token: a-long-lived-token}}}
+sinks: {console: {type: log}}
+routes: [{name: won, on: status_lead, where: {status: Won}, to: console}]
+""")
+    refused = CliRunner().invoke(app, ["names", "acme"], env={"RELAY_CONFIG": "relay.yaml", "REDIS_URL": ""})
+    assert isinstance(refused.exception, ConfigError)
+    assert str(refused.exception).endswith("start `relay dev`, run this again, and then write the names")
 
 
 @pytest.mark.usefixtures("_own_logging")
