@@ -3,6 +3,7 @@
 -- trials follow at once, with other deliveries than those that were blocked: it may be these alone that are refused.
 -- Where one arrives, the fault was theirs; where all are blocked too, or there are none, the gate is closed for its time.
 local TRIALS_AT_ONCE = 3  -- one would do, if events that are refused never came in a row
+local FORGOTTEN_MS = 3600000
 
 -- The fields of each, with a route's name behind them.
 local GATE = {
@@ -10,13 +11,6 @@ local GATE = {
   route = {'route:', 'trial:', 'tried:'},
 }
 local UNTIL, TRIAL, TRIED = 1, 2, 3  -- places in them
-
-local function read_gate(queue)
-  local gate = {queue = queue, key = P .. 'gate:' .. queue, fields = {}}
-  local flat = call('HGETALL', gate.key)
-  for i = 1, #flat, 2 do gate.fields[flat[i]] = flat[i + 1] end
-  return gate
-end
 
 -- In all that follows the route '' means the queue's own gate.
 local function gate_field(kind, route)
@@ -68,6 +62,18 @@ end
 local function open_gate(gate, route)
   for kind = 1, #GATE.sink do set_gate(gate, kind, route, nil) end
   if route == '' then call('HDEL', gate.key, 'since', 'reason') end
+end
+
+-- Returns the gates of a queue. That of a route is forgotten when for long nothing of the route came that might be tried.
+local function read_gate(queue)
+  local gate = {queue = queue, key = P .. 'gate:' .. queue, fields = {}}
+  local flat = call('HGETALL', gate.key)
+  for i = 1, #flat, 2 do gate.fields[flat[i]] = flat[i + 1] end
+  for i = 1, #flat, 2 do
+    local route = string.match(flat[i], '^route:(.*)$')
+    if route and tonumber(flat[i + 1]) < now - FORGOTTEN_MS then open_gate(gate, route) end
+  end
+  return gate
 end
 
 -- The name under which the openings of a gate are counted by deliveries that arrived.

@@ -40,14 +40,14 @@ def blocked(given):
 
 
 @pytest.fixture
-def time_is_over(run, store):
+def time_is_over(run, store, reader):
     """End the time of every gate of the sink, and of what waits for it."""
 
     def end():
         key = store.keys.gate(QUEUE)
         names = [name for name in run(store.client.hkeys(key)) if name == b"until" or name.startswith(b"route:")]
         if names:
-            run(store.client.hset(key, mapping=dict.fromkeys(names, 1)))
+            run(store.client.hset(key, mapping=dict.fromkeys(names, run(reader.now()))))
         due = store.keys.due(QUEUE)
         run(store.client.zadd(due, dict.fromkeys(run(store.client.zrange(due, 0, -1)), 1)))
 
@@ -364,6 +364,17 @@ class TestRoute:
         assert gate() == {}
         time_is_over()
         assert len(given.claim().items) == 2
+
+    def test_one_of_which_nothing_comes_any_more_is_forgotten(self, run, store, given, gate):
+        """Else each claim would look for its trial for ever."""
+        given.settled(given.leased(), Outcome.BLOCKED, gate_scope="route", **REFUSED)
+        key, now = store.keys.gate(QUEUE), int(gate()[b"route:invoices"]) - 60_000
+        run(store.client.hset(key, "route:invoices", now - 30 * 60_000))
+        given.claim()
+        assert gate() != {}
+        run(store.client.hset(key, "route:invoices", now - 61 * 60_000))
+        given.claim()
+        assert gate() == {}
 
     def test_of_one_event_alone_another_of_the_route_is_tried_at_once(self, given, gate, until):
         made = given.pending(4, route="wrong")
