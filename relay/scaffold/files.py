@@ -66,7 +66,7 @@ def make_env(answers: Answers, config: str, values: Mapping[str, str]) -> str:
         language = answers.language
         yield _ENV_HEAD[language]
         yield _ENV_HOST[language]
-        yield from ("RELAY_HOST=127.0.0.1", "PORT=8000", "RELAY_WORKERS=1", "RELAY_LOG=json")
+        yield from ("RELAY_HOST=127.0.0.1", "PORT=8000", "RELAY_WORKERS=1")
         yield f"RELAY_ADMIN_TOKEN={values.get('RELAY_ADMIN_TOKEN', '')}"
         yield _ENV_SECRETS[language]
         yield from (f"{name}={values.get(name, '')}" for name in variables_of(config))

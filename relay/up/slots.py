@@ -9,7 +9,7 @@ from relay.logs import log
 from relay.up.child_processes import ChildProcess
 from relay.up.pauses import RestartPauses
 
-READY_SECONDS: Final = 60.0
+READY_SECONDS: Final = 120.0  # on a busy machine, too
 GRACE_SECONDS: Final = 25.0  # a worker waits for what is in flight, web answers what it has read
 
 

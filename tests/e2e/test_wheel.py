@@ -16,6 +16,7 @@ import pytest
 
 import relay
 from relay.config.environment import environ
+from relay.processes.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 NOT_TRACKED = shutil.ignore_patterns(
@@ -164,6 +165,31 @@ def test_the_demo_runs_in_an_empty_folder_until_its_hooks_are_settled(run: Run, 
     assert re.search(r"^\d+ hooks, all settled", demo.stdout, re.MULTILINE)
     assert "accounting (http): 1 delivered" in demo.stdout
     assert (names_in(tmp_path / "empty"), names_in(tmp_path / "home")) == ([".relay"], [])
+
+
+# What somebody does who has installed it: the README's second and third line, a hook, an update.
+PRODUCTION = """
+{init} --account acme --url https://relay.example.com > init || exit 1
+{up} > up 2>&1 & up=$!
+trap "kill $up 2>&1" EXIT
+until grep -q up.ready up; do kill -0 $up || exit 1; sleep 0.1; done
+address=$(grep -o "/hooks/.*" init)
+curl -sf "localhost:$PORT$address" -d "leads[add][0][id]=1&account[subdomain]=acme" || exit 1
+until relay deliveries list --state delivered | grep -q "everything to the log"; do sleep 0.1; done
+{up} --reload || exit 1
+kill $up && wait $up
+"""
+
+
+def test_the_readmes_lines_bring_it_into_production_in_an_empty_folder(run: Run, tmp_path: Path) -> None:
+    block = (ROOT / "README.md").read_text().partition("pip install amo-relay")[2].partition("```")[0]
+    init, up = (line.partition("#")[0].strip() for line in block.splitlines()[1:])
+    done = run(f"export PORT={free_port()}\n" + PRODUCTION.format(init=init, up=up))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"relay {relay.__version__} has replaced web and workers" in done.stdout
+    written = [".env", ".env.example", ".relay", "config", "init", "relay.service", "up"]
+    assert (names_in(tmp_path / "empty"), names_in(tmp_path / "home")) == (written, [])
+    assert f"ExecStart={tmp_path.parent.parent}" in (tmp_path / "empty" / "relay.service").read_text()
 
 
 @pytest.mark.parametrize(
