@@ -14,7 +14,7 @@ from relay.config.load import load as load_config
 from relay.errors import ConfigError
 from relay.live_config import make_sinks
 from relay.model import Account
-from relay.operations.diagnosis import diagnose_sources
+from relay.operations.source_diagnosis import diagnose_sources
 from relay.planning import plan_receipt
 from relay.sandbox.amocrm.access import LONG_LIVED
 from relay.sandbox.amocrm.account import WON
