@@ -13,8 +13,8 @@ from relay.store.reader import PAGE, Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
 from relay.store.wire import Cursor, FindRequest
 
-MOST_CALLS: Final = 60
-MOST_COMMANDS: Final = 250  # of the store in a call, which blocks it for a millisecond or two
+MOST_CALLS: Final = 100
+MOST_COMMANDS: Final = 120  # of the store in a call, which blocks it for about a millisecond
 MOST_SECONDS: Final = 0.2  # after which no further call is made
 MOST_LISTED: Final = 500
 
