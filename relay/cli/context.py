@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 import typer
@@ -79,7 +80,7 @@ def check_environment(*, take_over: bool) -> ProcessSettings:
     """
     settings = ProcessSettings.from_environ(environ())
     if settings.redis_url is None:
-        raise ConfigError("REDIS_URL is not set: set it to the store's address; `relay up` brings its own store")
+        raise _lacks_store(settings, ": set it to the store's address; `relay up` brings its own store")
     config = load_config_of(environ())
     with suppress(StoreUnavailable):
         asyncio.run(claim_store_of(settings, settings.redis_url, config, take_over=take_over))
@@ -154,7 +155,7 @@ def with_account(source: Source, work: Callable[[AccountClient, Store], Awaitabl
 def _with_client(work: Callable[[Redis, str], Awaitable[T]]) -> T:
     settings = load_settings()
     if settings.redis_url is None:
-        raise ConfigError("REDIS_URL is not set, and no relay runs in this folder: which store is meant?")
+        raise _lacks_store(settings, ", and no relay runs in this folder: which store is meant?")
     url, namespace = settings.redis_url, settings.namespace
 
     async def run() -> T:
@@ -165,3 +166,11 @@ def _with_client(work: Callable[[Redis, str], Awaitable[T]]) -> T:
             await client.aclose()
 
     return asyncio.run(run())
+
+
+def _lacks_store(settings: ProcessSettings, advice: str) -> ConfigError:
+    """Return the error of a command that does not know the store; in an empty folder it says what comes first."""
+    path = settings.config_path
+    if not Path(path).exists():
+        return ConfigError(f"REDIS_URL is not set, nor is there a {path}: `relay init` writes one for `relay up`")
+    return ConfigError(f"REDIS_URL is not set{advice}")

@@ -6,6 +6,8 @@ from typing import Final
 from relay.cli.context import load_config_of, nonempty_environ
 from relay.cli.display.addresses import format_addresses, format_real_addresses
 from relay.cli.display.output import console, print_lines
+from relay.config.environment import ProcessSettings
+from relay.config.load import read_main_file
 from relay.operations.real_addresses import real_addresses
 from relay.processes.folder import FOLDER
 from relay.processes.interrupt import until_interrupted
@@ -18,6 +20,7 @@ _COLORS: Final = {"web": "cyan", "worker": "green", "sandbox": "magenta"}
 def dev() -> None:
     """Run everything on this machine: web, a worker, fake vendors, and an embedded store unless REDIS_URL is set."""
     variables = {"RELAY_LOG": "console", **nonempty_environ()}
+    read_main_file(ProcessSettings.from_environ(variables).config_path)  # without it, no folder is made
     with until_interrupted(), Processes(FOLDER, variables, _print_log_line) as processes:
         config = load_config_of(processes.environ)
         print_lines([format_real_addresses(real_addresses(config, processes.sandbox_url), variables.get("REDIS_URL"))])

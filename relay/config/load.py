@@ -27,7 +27,7 @@ from relay.model import Account
 
 def load_file(path: str, *, environ: Mapping[str, str], sink_types: SinkTypes) -> Config:
     """Load a file, and those that it includes, as `load` does. Raises ConfigError also where one cannot be read."""
-    return load(_read_main_file(path), file=path, environ=environ, sink_types=sink_types, names=read_names(path))
+    return load(read_main_file(path), file=path, environ=environ, sink_types=sink_types, names=read_names(path))
 
 
 def load_sources(path: str, *, environ: Mapping[str, str]) -> Mapping[str, Source]:
@@ -36,7 +36,7 @@ def load_sources(path: str, *, environ: Mapping[str, str]) -> Mapping[str, Sourc
     Raises ConfigError as `load_file` does, about the sources.
     """
     findings = Findings(path)
-    document = read_files(_read_main_file(path), path, findings).document
+    document = read_files(read_main_file(path), path, findings).document
     whole = document.value if isinstance(document.value, dict) else {}
     document = replace(document, value={"sources": whole.get("sources")})
     sections, _, _ = _read_document(document, environ, {}, findings)
@@ -99,8 +99,9 @@ def _read_document(
     return sections, substitution, report
 
 
-def _read_main_file(path: str) -> str:
-    return read_text(path, "set RELAY_CONFIG to the configuration file")
+def read_main_file(path: str) -> str:
+    """Return the text of the configuration file. Raises ConfigError, with what to do where there is none."""
+    return read_text(path, "`relay init` writes one, RELAY_CONFIG names one that is elsewhere")
 
 
 def _version(texts: Iterable[str], names: Mapping[str, AccountNames]) -> str:

@@ -204,3 +204,11 @@ def test_bash_completes_commands(run: Run, load: str, words: str, completed: str
     ask = f"COMP_WORDS=({words}); COMP_CWORD={words.count(' ')}; _relay_completion relay; echo ${{COMPREPLY[@]}}"
     done = run(f"{load} && {ask}")
     assert done.stdout == f"{completed}\n", done.stdout + done.stderr
+
+
+def test_an_empty_folder_is_told_what_to_do_in_one_line_and_stays_empty(run: Run, tmp_path: Path) -> None:
+    for command in ("up", "stats"):
+        told = run(f"relay {command}")
+        assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1)
+        assert "`relay init` writes one" in told.stderr
+    assert names_in(tmp_path / "empty") == []

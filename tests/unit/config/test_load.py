@@ -165,7 +165,7 @@ def test_what_is_fit_for_production_has_no_warning(config: Config) -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        (None, "No such file or directory: set RELAY_CONFIG to the configuration file"),
+        (None, "No such file or directory: `relay init` writes one, RELAY_CONFIG names one that is elsewhere"),
         (b"a: 1\nb: \xff", "2:4: byte FF is not UTF-8: save it as UTF-8"),
         ("# Источники".encode("cp1251"), "1:3: the file is saved as Windows-1251: save it as UTF-8"),
         ("a: 1".encode("utf-16"), "1:1: the file is saved as UTF-16: save it as UTF-8"),

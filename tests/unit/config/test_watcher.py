@@ -93,7 +93,10 @@ def test_an_invalid_file_that_is_taken_back_leaves_no_error(file: Path, watcher:
 def test_a_file_that_vanished_is_an_error_until_it_is_back(file: Path, watcher: ConfigWatcher) -> None:
     file.unlink()
     assert settle(watcher) is None
-    assert watcher.error == f"{file}: No such file or directory: set RELAY_CONFIG to the configuration file"
+    assert (
+        watcher.error
+        == f"{file}: No such file or directory: `relay init` writes one, RELAY_CONFIG names one that is elsewhere"
+    )
     file.write_text(text("one-one-one"))
     assert settle(watcher) is None
     assert watcher.error is None
