@@ -8,6 +8,7 @@ import typer
 from relay import __version__
 from relay.cli import (
     backup,
+    capacity,
     catch_up,
     check,
     connect,
@@ -88,6 +89,7 @@ app.command()(connect.connect)
 app.command()(names.names)
 app.command()(catch_up.catch_up)
 app.command()(doctor.doctor)
+app.command()(capacity.capacity)
 app.add_typer(events.app)
 app.add_typer(deliveries.app)
 app.add_typer(subscriptions.app)
