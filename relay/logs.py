@@ -23,6 +23,7 @@ _SHARED_PROCESSORS: Sequence[Processor] = (
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
+_QUOTING = ("reason", "error")  # keys whose texts may hold an address, or an answer
 _ITEMS = "_items"  # the key under which `log_each` hands its items to the renderer
 
 
@@ -121,9 +122,12 @@ def _mask_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _mask_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Mask tracebacks. The rest of our own lines is names and ids."""
+    """Mask tracebacks and what others say. The rest of our own lines is names and ids."""
     if "exception" in event:
         event["exception"] = mask_people(mask_secrets(event["exception"]))
+    for name in _QUOTING:
+        if isinstance(event.get(name), str):
+            event[name] = mask_secrets(event[name])
     return event
 
 

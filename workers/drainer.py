@@ -15,7 +15,8 @@ import msgspec
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log, log_each
-from relay.model import Attempt, Delivery, Outcome
+from relay.masking import mask_known
+from relay.model import Attempt, Delivery, Outcome, Result
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.histograms import ATTEMPT, END_TO_END, Histogram
@@ -166,7 +167,7 @@ class Drainer:
 
     def _add_finished(self, attempted: AttemptResult, sink: Sink, at: float, took: float) -> None:
         """Decide by a result, and add the settlement, the log line and the measurements of it."""
-        delivery, result = attempted.delivery, attempted.result
+        delivery, result = attempted.delivery, _masked(attempted.result, sink.hidden_anywhere)
         age_ms = round(at * 1000) - delivery.accepted_at
         decision = sink.decide(
             result,
@@ -237,3 +238,11 @@ class Drainer:
         await self._draining.wait()
         while self._finished:
             await self._settle(*self._take_finished())
+
+
+def _masked(result: Result, hidden: Sequence[str]) -> Result:
+    """Return a result in which the sink's secrets are masked, also where the sink itself does not think of it."""
+    reason, response = mask_known(result.reason, hidden), mask_known(result.response, hidden)
+    if (reason, response) == (result.reason, result.response):
+        return result
+    return msgspec.structs.replace(result, reason=reason, response=response)

@@ -12,6 +12,7 @@ from relay.cli.display.output import print_json, print_table
 from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 from relay.live_config import make_sinks
+from relay.masking import mask_secrets
 from relay.model import Record
 from relay.sinks.base import ProbeResult, Sink
 from relay.sinks.tools import Tools
@@ -65,7 +66,9 @@ async def _probe(sinks: Iterable[Sink], tools: Tools) -> list[ProbedSink]:
 def _probed(sink: Sink, probe: ProbeResult | None) -> ProbedSink:
     if probe is None:
         return ProbedSink(sink=sink.name, type=sink.type, ok=None, message="it has no free call")
-    return ProbedSink(sink=sink.name, type=sink.type, ok=probe.ok, message=probe.message)
+    return ProbedSink(
+        sink=sink.name, type=sink.type, ok=probe.ok, message=mask_secrets(probe.message, sink.hidden_anywhere)
+    )
 
 
 def _row(sink: ProbedSink) -> tuple[object, ...]:

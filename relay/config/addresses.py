@@ -25,6 +25,8 @@ def secret_parts(address: str) -> Iterator[str]:
     for segment in path.split("/"):
         if _looks_secret(unquote(segment)):
             yield segment
+            if _BOT.fullmatch(segment):
+                yield segment.partition(":")[2]  # as they may quote it
     for name, value in parse_qsl(query.partition("#")[0]):
         if value and not value.startswith("<") and (_SECRET_NAME.fullmatch(name) or _looks_secret(value)):
             yield value

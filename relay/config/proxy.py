@@ -1,8 +1,8 @@
 """Egress proxies: their addresses, as people write them in the file and in the environment."""
 
 import re
-from base64 import b64encode
-from collections.abc import Mapping
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import unquote
 
@@ -31,6 +31,12 @@ class Proxy(Record):
         return f"{self.scheme}://{host}:{self.port}"
 
     __repr__ = __str__
+
+    def hidden_values(self) -> Iterator[str]:
+        """Yield what must never be shown of it: the password, and what is sent for it."""
+        encoded = self.authorization.partition(" ")[2]
+        if encoded:
+            yield from (encoded, b64decode(encoded).decode().partition(":")[2])
 
 
 ProxyChoice: TypeAlias = Proxy | Literal[False]

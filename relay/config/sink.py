@@ -1,6 +1,6 @@
 """The settings that every sink has, whatever its type. The settings of each type inherit from them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
@@ -8,7 +8,9 @@ from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_
 from relay.config.proxy import ProxySetting
 from relay.config.scalars import Duration, Rate
 from relay.config.section import Section
+from relay.config.validation import find_secrets
 from relay.durations import format_exact_duration
+from relay.masking import is_secret_header
 from relay.model import Limit
 from relay.retrying import DEFAULT_ATTEMPTS, DEFAULT_SCHEDULE, OnUnknown, Policy, fixed_schedule
 
@@ -68,6 +70,18 @@ class SinkSettings(Section):
     def hide_in_addresses(self, values: Iterable[str]) -> None:
         """Add to what must not be shown of the addresses. For whoever reads the file."""
         self._address_secrets = (*self._address_secrets, *filter(None, values))
+
+    def hidden_values(self) -> Iterator[str]:
+        """Yield what must never be shown: secrets, and what is secret in the addresses and of the proxy.
+
+        A header is one by its name: most values of headers are no secrets, and ordinary words.
+        """
+        for path, secret in find_secrets(self):
+            if path[0] != "headers" or is_secret_header(str(path[-1])):
+                yield secret.get_secret_value()
+        yield from self.address_secrets
+        if self.proxy:
+            yield from self.proxy.hidden_values()
 
     @property
     def looks_up(self) -> bool:

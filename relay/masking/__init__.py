@@ -5,15 +5,27 @@ tell one from another; of secrets nothing.
 """
 
 from relay.masking.people import mask_people, mask_people_in_json, mask_phone
-from relay.masking.secrets import MASK, is_secret_header, mask_credentials, mask_query, mask_secrets
+from relay.masking.secrets import (
+    MASK,
+    is_secret_header,
+    is_unmistakable,
+    mask_credentials,
+    mask_known,
+    mask_query,
+    mask_secrets,
+    mask_secrets_in_json,
+)
 
 __all__ = [
     "MASK",
     "is_secret_header",
+    "is_unmistakable",
     "mask_credentials",
+    "mask_known",
     "mask_people",
     "mask_people_in_json",
     "mask_phone",
     "mask_query",
     "mask_secrets",
+    "mask_secrets_in_json",
 ]

@@ -2,20 +2,26 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from relay.model import Json
+
 MASK: Final = "***"
 
-_ANYWHERE = 8  # characters from which a value is masked wherever it stands, within words too
+_ANYWHERE = 8  # characters from which a value is masked wherever it stands, within words too, if it is none itself
+_LONGEST_WORD = 20  # up to which a value of letters alone is taken for a word, and masked as a whole one only
 _AS_A_WORD = 4  # from which it is masked as a whole word; a shorter one in quotes only: "e" is in every text
+
+_LETTER = r"[^\W\d_]"
+_WORD = re.compile(rf"{_LETTER}(?:(?![A-Z]){_LETTER})*")  # password, Password; not pAsSwOrD
 
 _SHORTEST_PLACE = len("psw=x")
 _SLASH = r"(?:\\?/|%2F)"  # as JSON and queries may write it
 _SCHEMES: Final = ("basic", "bearer", "digest", "token")
-_NAME = r"(?:user_hash|session_id|api[_-]?key|token|secret|psw|passw(?:or)?d)"
+_NAME = r"(?:user_hash|session_id|api[_-]?(?:key|id)|token|secret|psw|passw(?:or)?d)"
 _PLACES: Final = tuple(
     (signs, re.compile(pattern, re.IGNORECASE))
     for signs, pattern in (  # a text with none of the signs is not searched, which takes a hundred times as long
@@ -30,9 +36,19 @@ _PLACES: Final = tuple(
             r"(?:(?(quote)(?!(?P=quote)).|[^&\s\"'<>]))+",
         ),
         # ?key=value
-        (("?", "&"), r"([?&](?:key|hash|sig|signature|auth|code)=)[^&\s\"'<>]+"),
-        # https://api.telegram.org/bot<id>:<token>/
-        (("/bot",), r"(/bot\d+(?::|%3A))[\w-]+"),
+        (
+            ("?", "&"),
+            r"([?&](?:[\w.-]*(?:key|signature|credentials?)|(?:[\w.-]+[_.-])?(?:hash|sig|auth|pass|pwd|pin)|code)=)"
+            r"[^&\s\"'<>]+",
+        ),
+        # https://api.telegram.org/bot<id>:<token>/; with another kind of token it is followed by the method
+        (("bot",), rf"({_SLASH}bot(?:\d+(?::|%3A)|(?=[\w-]*\d)(?=[\w-]{{16,}}{_SLASH})))[\w-]+"),
+        # Slack's /services/T…/B…/<token>, Discord's /webhooks/<id>/<token>, Bitrix24's /rest/<id>/<token>/
+        (
+            ("services", "webhooks", "rest"),
+            rf"({_SLASH}(?:services{_SLASH}T\w+{_SLASH}B\w+|webhooks{_SLASH}\d+|rest{_SLASH}\d+){_SLASH})"
+            r"(?=[\w-]*\d)[\w-]{12,}",
+        ),
         # Authorization: Bearer value; X-Api-Key: value
         (
             ("authorization", "x-"),
@@ -49,10 +65,10 @@ _SECRET_HEADER = re.compile(r"auth|token|secret|password|cookie|signature|api-?k
 def mask_secrets(text: str, known: Iterable[str] = ()) -> str:
     """Mask the `known` values, and what stands where secrets stand: in hook paths, addresses, queries, headers.
 
-    A known value of eight characters is found within words too, a shorter one as a whole word only, and one of less
-    than four only in quotes.
+    A known value of eight characters is found within words too, unless it looks like a word itself. Such a one, and a
+    shorter one, is found as a whole word only, and one of less than four only in quotes.
     """
-    text = _mask_known(text, known)
+    text = mask_known(text, known)
     if len(text) < _SHORTEST_PLACE:
         return text
     lower = text.lower()
@@ -62,6 +78,17 @@ def mask_secrets(text: str, known: Iterable[str] = ()) -> str:
                 text = pattern.sub(rf"\1{MASK}", text)
                 break
     return text
+
+
+def mask_secrets_in_json(value: Json, known: Sequence[str] = ()) -> Json:
+    """Mask every text within a JSON value as `mask_secrets` does."""
+    if isinstance(value, str):
+        return mask_secrets(value, known)
+    if isinstance(value, dict):
+        return {key: mask_secrets_in_json(item, known) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask_secrets_in_json(item, known) for item in value]
+    return value
 
 
 def mask_credentials(value: str) -> str:
@@ -81,7 +108,13 @@ def is_secret_header(name: str) -> bool:
     return bool(_SECRET_HEADER.search(name))
 
 
-def _mask_known(text: str, known: Iterable[str]) -> str:
+def is_unmistakable(secret: str) -> bool:
+    """Return whether a value is no word that our own sentences might hold: those say "wrong" of a password `wrong`."""
+    return len(secret) >= _AS_A_WORD and not (len(secret) <= _LONGEST_WORD and _WORD.fullmatch(secret))
+
+
+def mask_known(text: str, known: Iterable[str]) -> str:
+    """Mask the `known` values alone."""
     forms = [form for secret in known for form in _forms(secret) if form[0] in text]
     if not forms:
         return text
@@ -109,7 +142,21 @@ def _forms(secret: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
         quote(secret, safe="", errors="replace"),
         quote_plus(secret, errors="replace"),
     }
-    before, after = ("", "") if len(secret) >= _ANYWHERE else (r"(?<!\w)", r"(?!\w)")
-    if len(secret) < _AS_A_WORD:
-        before, after = "(?<=[\"'])", "(?=[\"'])"
+    before, after = _surroundings(secret)
     return tuple((form, re.compile(before + re.escape(form) + after)) for form in forms if form)
+
+
+def _surroundings(secret: str) -> tuple[str, str]:
+    """Return the patterns of what must stand before and after a value, so that no word or number is taken for it."""
+    if len(secret) < _AS_A_WORD:
+        return "(?<=[\"'])", "(?=[\"'])"
+    if len(secret) < _ANYWHERE:
+        return _not_behind(r"\w"), r"(?!\w)"
+    if len(secret) <= _LONGEST_WORD and _WORD.fullmatch(secret):
+        return _not_behind(_LETTER), f"(?!{_LETTER})"
+    return "", ""
+
+
+def _not_behind(character: str) -> str:
+    """Return the pattern of a place that is not behind such a character, but for the end of an escape: `\\n`, `%20`."""
+    return rf"(?:(?<!{character})|(?<=\\[abfnrtv])|(?<=\\u[\da-fA-F]{{4}})|(?<=%[\da-fA-F]{{2}}))"

@@ -1,7 +1,10 @@
 """Describe the request that a delivery sends, as its sink describes it: secrets masked. Pure."""
 
+from collections.abc import Mapping
+
 from relay.config.config import Config
 from relay.live_config import make_sinks
+from relay.masking import mask_secrets_in_json
 from relay.model import Json
 from relay.sinks.base import Sink
 
@@ -18,5 +21,6 @@ def describe_request(config: Config, sink: str, content: bytes) -> Json:
 
 def describe_by(sink: Sink, content: bytes) -> Json:
     """Describe the request that a sink makes of a content, with the proxy that its settings name."""
-    described = sink.describe(content)
+    described = mask_secrets_in_json(sink.describe(content), sink.hidden_anywhere)
+    assert isinstance(described, Mapping)
     return described if sink.proxy is None else {**described, "proxy": str(sink.proxy or "none")}

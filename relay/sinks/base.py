@@ -8,6 +8,7 @@ import msgspec
 
 from relay.config.findings import format_value
 from relay.config.sink import SinkSettings
+from relay.masking import is_unmistakable
 from relay.model import Decision, Delivery, Json, Outcome, Record, Result
 from relay.retrying import decide
 from relay.sinks.tools import Tools
@@ -61,6 +62,8 @@ class Sink(ABC):
         self.concurrency = settings.concurrency
         self.timeout_ms = settings.timeout
         self.proxy = settings.proxy
+        self.hidden = tuple(filter(None, dict.fromkeys(settings.hidden_values())))  # to be masked in what others say
+        self.hidden_anywhere = tuple(filter(is_unmistakable, self.hidden))  # and in what we say: no word of ours is one
 
     @classmethod
     def check_constant(cls, key: str, value: object) -> str | None:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 from yarl import URL
 
 from relay.errors import RejectDelivery
+from relay.masking import mask_secrets
 from relay.spelling import foreign_letter, mixes_alphabets
 
 _ESCAPED = re.compile(r"(%[0-9A-Fa-f]{2})")
@@ -31,7 +32,7 @@ def check_url(text: str) -> str:
     if url.user is not None or url.password is not None:
         raise ValueError("a name or password in the address ends up in logs: write it under auth: {basic: …}")
     if url.raw_fragment:
-        raise ValueError(f"the part from #{url.raw_fragment} on is never sent: remove it")
+        raise ValueError("the part from # on is never sent: remove it, or where it is in a value write %23")
     try:
         url.raw_host.encode("idna")
     except UnicodeError:
@@ -59,13 +60,13 @@ def safe_path(path: str) -> str:
     rooted = path if path.startswith("/") else f"/{path}"
     unquoted = unquote(rooted)
     if _CONTROL.search(unquoted) or "\\" in unquoted:
-        raise RejectDelivery(f"path: {path!r} has characters that no path may have")
+        raise RejectDelivery(f"path: {_quote_masked(path)} has characters that no path may have")
     if "?" in rooted or "#" in rooted:
-        raise RejectDelivery(f"path: {path!r} has a ? or #: what follows ? belongs under query")
+        raise RejectDelivery(f"path: {_quote_masked(path)} has a ? or #: what follows ? belongs under query")
     if "//" in unquoted:
-        raise RejectDelivery(f"path: {path!r} has an empty part: is a value missing?")
+        raise RejectDelivery(f"path: {_quote_masked(path)} has an empty part: is a value missing?")
     if {".", ".."} & set(unquoted.split("/")):
-        raise RejectDelivery(f"path: {path!r} would lead out of the sink's address")
+        raise RejectDelivery(f"path: {_quote_masked(path)} would lead out of the sink's address")
     return "".join(
         part if _ESCAPED.fullmatch(part) else quote(part, safe="/:@!$&'()*+,;=~") for part in _ESCAPED.split(rooted)
     )
@@ -80,7 +81,9 @@ def _pairs(place: str, values: Mapping[str, object]) -> Iterator[tuple[str, str]
     for name, value in values.items():
         for item in value if isinstance(value, (list, tuple)) else (value,):
             if isinstance(item, (Mapping, list, tuple)):
-                raise RejectDelivery(f"{place}.{name}: takes a text, a number or a list of them, not {item!r:.60}")
+                raise RejectDelivery(
+                    f"{place}.{name}: takes a text, a number or a list of them, not {mask_secrets(repr(item)):.60}"
+                )
             if item is not None:
                 yield name, _text(item)
 
@@ -89,3 +92,7 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+def _quote_masked(value: object) -> str:
+    return mask_secrets(repr(value))

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import ClassVar
 
+from pydantic import SecretStr
+
 from relay.config.sink import SinkSettings
 from relay.model import NewDelivery, Outcome, Result
 from relay.sinks.base import Sink
@@ -22,6 +24,7 @@ class ScriptedSettings(SinkSettings):
     """The settings of a scripted sink."""
 
     looks_up: ClassVar[bool] = True
+    secret: SecretStr = SecretStr("")
 
 
 class ScriptedSink(Sink):

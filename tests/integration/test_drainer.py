@@ -341,3 +341,22 @@ class Busy(ScriptedSink):
             await self._ends[-1]
         self._begun = True
         return Result(outcome=DELIVERED if self._over else RETRY, reason="scripted")
+
+
+def test_a_sink_that_repeats_what_they_quote_of_its_secrets_shows_none(run, store, reader, waiting, drained):
+    """A sink of a package need not mask anything itself."""
+    said = "saw s3c-r3t-t0ken by relay:p4ssw0rd"
+    proxy = "http://relay:p4ssw0rd@127.0.0.1:1"
+    sink = ScriptedSink(
+        sends=[Result(outcome=DELIVERED, reason=said, response=said)], secret="s3c-r3t-t0ken", proxy=proxy
+    )
+    drained(sink)
+    (attempt,) = [found for found in run(reader.story("d00000")) if getattr(found, "response", "")]
+    assert (attempt.reason, attempt.response) == ("saw *** by relay:***", "saw *** by relay:***")
+
+
+def test_what_the_relay_says_itself_keeps_its_words(run, store, reader, waiting, drained):
+    said = "401: the credentials are wrong: check the sink's auth"
+    drained(ScriptedSink(sends=[Result(outcome=DELIVERED, reason=said, response="no")], secret="wrong"))
+    (attempt,) = [found for found in run(reader.story("d00000")) if getattr(found, "response", "")]
+    assert attempt.reason == said

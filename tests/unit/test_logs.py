@@ -15,6 +15,7 @@ log.info("before", n=1)
 items = [{{"id": "d1", "outcome": Outcome.DELIVERED, "reason": "счёт 'два'\\nтри"}}, {{"id": "d2", "ms": 12}}, {{}}]
 log_each("delivery.attempted", items, sink="books", tries=1)
 log_each("nothing.happened", [], sink="books")
+log.warning("asked", reason="https://x.example/?apikey=s3cr3t", error="POST /bot12:s3cr3t/send", token_of="acme")
 log.info("after", n=2)
 """
 CONFIGURED = ['configure("json")', 'configure("console")', "configure_command()"]
@@ -46,13 +47,13 @@ def logged_lines(configured: str, program: str = PROGRAM) -> list[str]:
 
 @pytest.mark.parametrize("configured", CONFIGURED)
 def test_every_item_has_a_line_and_none_make_none(configured):
-    before, *each, after = logged_lines(configured)
+    before, *each, _, after = logged_lines(configured)
     assert ("before" in before, "after" in after) == (True, True)
     assert ["delivery.attempted" in line for line in each] == [True] * 3
 
 
 def test_as_json_a_line_holds_its_item_and_what_all_share():
-    before, first, second, empty, after = map(json.loads, logged_lines('configure("json")'))
+    before, first, second, empty, _, after = map(json.loads, logged_lines('configure("json")'))
     shared = {"event": "delivery.attempted", "level": "info", "sink": "books", "tries": 1}
     shared |= {"timestamp": first["timestamp"]}
     assert first == {**shared, "id": "d1", "outcome": "delivered", "reason": "счёт 'два'\nтри"}
@@ -64,7 +65,7 @@ def test_as_json_a_line_holds_its_item_and_what_all_share():
 
 @pytest.mark.parametrize("configured", CONFIGURED[1:])
 def test_for_eyes_a_line_shows_its_item_and_what_all_share(configured):
-    _, first, second, empty, _ = logged_lines(configured)
+    _, first, second, empty, *_ = logged_lines(configured)
     assert all("sink=books" in line and "tries=1" in line for line in (first, second, empty))
     assert ("id=d1" in first, "outcome=delivered" in first, "счёт" in first) == (True, True, True)
     assert ("id=d2" in second, "ms=12" in second) == (True, True)
@@ -81,3 +82,12 @@ def test_what_strangers_write_moves_no_cursor_forges_no_line_and_shows_nobody(co
     assert "916 123-45-67" not in "\n".join(lines)
     assert not [line for line in lines if line.startswith("2026-11-29T00:00:00Z")]
     assert sum("an.event" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("configured", CONFIGURED)
+def test_what_others_say_is_logged_without_the_secrets_in_it(configured):
+    *_, line, _ = logged_lines(configured)
+    assert "https://x.example/?apikey=***" in line
+    assert "/bot12:***/send" in line
+    assert "acme" in line
+    assert "s3cr3t" not in line

@@ -1,4 +1,4 @@
-"""Print JSON for programs, tables and lines for people. Personal data is masked unless it is to be revealed."""
+"""Print JSON for programs, tables and lines for people. Without `reveal`, personal data and secrets are masked."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from relay.masking import mask_people, mask_people_in_json
+from relay.masking import mask_people, mask_people_in_json, mask_secrets, mask_secrets_in_json
 from relay.model import Json
 from relay.printable import escape_lines
 
@@ -23,7 +23,7 @@ def console() -> Console:
 def print_json(value: object, *, reveal: bool = False) -> None:
     """Print records as JSON."""
     built = cast(Json, msgspec.to_builtins(value))
-    shown = built if reveal else mask_people_in_json(built)
+    shown = built if reveal else mask_people_in_json(mask_secrets_in_json(built))
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(shown)) + b"\n")
     sys.stdout.buffer.flush()
 
@@ -45,4 +45,4 @@ def print_lines(lines: Iterable[str], *, reveal: bool = False) -> None:
 
 
 def _printable(text: str, *, reveal: bool) -> str:
-    return escape_lines(text if reveal else mask_people(text))
+    return escape_lines(text if reveal else mask_people(mask_secrets(text)))

@@ -1,10 +1,12 @@
 """What an HTTP answer means: by the sink's checks, else by its status. Pure."""
 
+import re
 from collections.abc import Callable, Iterable
 from http.client import responses
 from typing import Final, TypeAlias
 
-from relay.masking import mask_people, mask_secrets
+from relay.config.addresses import secret_parts
+from relay.masking import is_unmistakable, mask_people, mask_secrets
 from relay.model import Outcome, Result
 from relay.sinks.base import MAX_RESPONSE
 from relay.sinks.failures import failure_outcome
@@ -43,6 +45,7 @@ _ADVICE: Final = {
     410: "the address no longer exists: ask them for the new one",
 }
 _STATUS_TEXTS: Final = {int(status): f"{int(status)} {name}".strip() for status, name in responses.items()}
+_MAY_HOLD_SECRETS: Final = re.compile(r"[?]|/bot|[\w-]{16}")  # of most addresses it says no, and that is quick
 _REPEATABLE_METHODS: Final = frozenset({"GET", "PUT", "DELETE"})  # RFC 9110, 9.2.2
 
 
@@ -92,14 +95,14 @@ class AnswerReader:
         """Return what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates."""
         if isinstance(answer, TransportFailure):
             outcome = failure_outcome(answer, repeatable=self._repeatable(request))
-            return Result(outcome=outcome, reason=mask_secrets(answer.reason, self._secrets()))
+            return Result(outcome=outcome, reason=_masked_reason(answer.reason, self._secrets()))
         outcome, reason = self._interpret(answer)
         if outcome is Outcome.UNKNOWN and self._repeatable(request):
             outcome = Outcome.RETRY
-        secrets = tuple(self._secrets())
+        secrets = (*self._secrets(), *_secrets_in_address(request))
         return Result(
             outcome=outcome,
-            reason=mask_secrets(reason, secrets),
+            reason=_masked_reason(reason, secrets),
             status=answer.status,
             after_ms=self._requested_wait_ms(answer, now),
             scope=self._scope(request, answer.status),
@@ -128,6 +131,16 @@ class AnswerReader:
 
     def _provider_id(self, answer: Response) -> str:
         return text_at(body_json(answer), self._settings.id_path) if self._settings.id_path else ""
+
+
+def _secrets_in_address(request: Request) -> Iterable[str]:
+    """Return what is secret in the address of a request: a route may have put it there, and they may quote it alone."""
+    target = request.url.raw_path_qs
+    return secret_parts(target) if _MAY_HOLD_SECRETS.search(target) else ()
+
+
+def _masked_reason(reason: str, secrets: Iterable[str]) -> str:
+    return mask_secrets(reason, filter(is_unmistakable, secrets))
 
 
 def _masked_beginning(answer: Response, secrets: Iterable[str]) -> str:

@@ -94,6 +94,8 @@ class Auth(Section):
     def secrets(self) -> Iterator[str]:
         """Yield what must never be shown."""
         yield from self.as_headers().values()
+        if self.basic:
+            yield self.as_headers()["Authorization"].partition(" ")[2]
         for secret in (
             self.bearer,
             self.basic and self.basic.password,

@@ -190,10 +190,14 @@ class HttpSettings(SinkSettings, AnswerChecks):
         secrets = self.signing_secret if isinstance(self.signing_secret, list) else [self.signing_secret]
         return [secret.get_secret_value() for secret in secrets if secret]
 
-    def secrets(self) -> Iterator[str]:
-        """Yield what must never be shown."""
-        yield from self.address_secrets
-        yield from self.signing_secrets
+    def hidden_values(self) -> Iterator[str]:
+        """Yield what must never be shown, and the headers that are made of it."""
+        yield from super().hidden_values()
+        if self.auth:
+            yield from self.auth.secrets()
+
+    def credentials(self) -> Iterator[str]:
+        """Yield by what they know us: with other credentials it is another account."""
         if self.auth:
             yield from self.auth.secrets()
         for name, value in self.headers.items():

@@ -38,9 +38,8 @@ class HttpSink(Sink):
         self._settings = settings
         self._requests = HttpRequests(settings)
         self._reader = AnswerReader(settings, self.interpret, self._all_secrets)
-        self._secrets = tuple(filter(None, settings.secrets()))
         self._token = ClientToken(settings.auth.oauth2) if settings.auth and settings.auth.oauth2 else None
-        account = hashlib.sha256("\0".join((settings.url, *self._secrets)).encode()).hexdigest()
+        account = hashlib.sha256("\0".join((settings.url, *settings.credentials())).encode()).hexdigest()
         self._dependencies = {need: DependencyResolver(need, how, account) for need, how in settings.needs.items()}
 
     def content(self, params: Mapping[str, object]) -> bytes:
@@ -196,7 +195,7 @@ class HttpSink(Sink):
         return request, answer
 
     def _all_secrets(self) -> Iterator[str]:
-        yield from self._secrets
+        yield from self.hidden
         if self._token:
             yield from self._token.secrets
 

@@ -26,7 +26,9 @@ def http_settings(settings: MoySkladSettings) -> MoySkladProfile:
         auth = {"basic": {"username": settings.login, "password": settings.secret}}
     common = settings.model_dump(include=set(SinkSettings.model_fields), exclude_unset=True)
     own = {"concurrency": settings.concurrency, "url": settings.url, "auth": auth}
-    return MoySkladProfile.model_validate({**_PROFILE, **common, **own})
+    profile = MoySkladProfile.model_validate({**_PROFILE, **common, **own})
+    profile.hide_in_addresses(settings.address_secrets)
+    return profile
 
 
 def _counterparty_by(field: str, name: str) -> Mapping[str, Any]:

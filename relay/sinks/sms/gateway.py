@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 from yarl import URL
 
-from relay.masking import mask_people, mask_secrets
+from relay.masking import is_unmistakable, mask_people, mask_secrets
 from relay.model import Outcome, Result
 from relay.sinks.base import MAX_RESPONSE, ProbeResult
 from relay.sinks.failures import failure_outcome
@@ -76,7 +76,7 @@ class Gateway(ABC):
         secrets = self.secrets
         return Result(
             outcome=outcome,
-            reason=_masked(reason, message, secrets),
+            reason=_masked(reason, message, filter(is_unmistakable, secrets)),
             status=answer.status,
             response=_masked(_readable(answer), message, secrets)[:MAX_RESPONSE],
             segments=more.pop("segments", None) or message.segments,
@@ -99,7 +99,11 @@ class Gateway(ABC):
 def failure_result(failure: TransportFailure, message: Message, secrets: Sequence[str] = ()) -> Result:
     """Return the result of a missing answer: retry where the text cannot have arrived, else unknown."""
     outcome = failure_outcome(failure)
-    return Result(outcome=outcome, reason=_masked(failure.reason, message, secrets), segments=message.segments)
+    return Result(
+        outcome=outcome,
+        reason=_masked(failure.reason, message, filter(is_unmistakable, secrets)),
+        segments=message.segments,
+    )
 
 
 def json_object(answer: Answer) -> Mapping[str, Any] | None:

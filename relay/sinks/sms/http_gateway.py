@@ -62,6 +62,12 @@ class HttpGatewaySettings(SmsSettings, AnswerChecks):
         self.compiled()
         return self
 
+    def hidden_values(self) -> Iterator[str]:
+        """Yield what must never be shown, and the headers that are made of it."""
+        yield from super().hidden_values()
+        if self.auth:
+            yield from self.auth.secrets()
+
     def compiled(self) -> CompiledContent:
         """Compile the templates. Raise ValueError with all mistakes in them."""
         name, value = ("body", self.body) if self.form is None else ("form", self.form)
@@ -84,6 +90,7 @@ class HttpGateway(Gateway):
         super().__init__(settings)
         self._settings = settings
         self._tree = settings.compiled()
+        self._hidden = tuple(filter(None, settings.hidden_values()))
         self._secret = {name: secret.get_secret_value() for name, secret in settings.secrets.items()}
         own = {name: value.get_secret_value() for name, value in settings.headers.items()}
         encoding = "application/json" if settings.form is None else "application/x-www-form-urlencoded; charset=utf-8"
@@ -92,12 +99,8 @@ class HttpGateway(Gateway):
 
     @property
     def secrets(self) -> Sequence[str]:
-        """Return the secrets that templates use, and those of the auth."""
-        return [*self._secret.values(), *self._auth_secrets(), *self._settings.address_secrets]
-
-    def _auth_secrets(self) -> Iterator[str]:
-        if self._settings.auth:
-            yield from self._settings.auth.secrets()
+        """Return the secrets that templates use, and those of the auth, the headers and the addresses."""
+        return self._hidden
 
     async def send(self, message: Message, tools: Tools) -> Result:
         """Send as the templates say."""

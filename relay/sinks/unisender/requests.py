@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from relay.masking import MASK, mask_secrets
+from relay.masking import MASK, is_unmistakable, mask_secrets
 from relay.model import Json, Record
 from relay.sinks.unisender.content import Contact
 from relay.sinks.unisender.settings import UnisenderSettings
@@ -48,7 +48,7 @@ class UnisenderRequests:
 
     def masked(self, text: str) -> str:
         """Hide the key in what they say."""
-        return mask_secrets(text, (self._key,))
+        return mask_secrets(text, filter(is_unmistakable, (self._key,)))
 
     def contact_call(self, contact: Contact) -> ApiCall:
         """Return the call that subscribes, excludes or unsubscribes one contact."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.masking import is_secret_header, mask_credentials, mask_query, mask_secrets
+from relay.masking import is_secret_header, is_unmistakable, mask_credentials, mask_query, mask_secrets
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,21 @@ from relay.masking import is_secret_header, mask_credentials, mask_query, mask_s
         (r'"{\"token\":\"s3cr3t\"}"', r'"{\"token\":\"***\"}"'),
         # bots
         ("https://api.telegram.org/bot12345:AA-s3cr3t/sendMessage", "https://api.telegram.org/bot12345:***/sendMessage"),
+        (r'"https:\/\/bots.example.com\/bot12345:AA-s3cr3t\/get"', r'"https:\/\/bots.example.com\/bot12345:***\/get"'),
+        ("https://bots.example.com/bots3cr3t-t0ken-s3cr3t/sendMessage", "https://bots.example.com/bot***/sendMessage"),
+        # the addresses of incoming webhooks
+        ("https://hooks.slack.com/services/T0AB/B0CD/s3cr3ts3cr3t", "https://hooks.slack.com/services/T0AB/B0CD/***"),
+        ("https://discord.com/api/webhooks/1234/s3cr3t-s3cr3t", "https://discord.com/api/webhooks/1234/***"),
+        ("https://acme.bitrix24.ru/rest/1/s3cr3ts3cr3t/crm.lead.add", "https://acme.bitrix24.ru/rest/1/***/crm.lead.add"),
+        # other names in queries
+        ("https://x.example/send?apiKey=s3cr3t&to=7", "https://x.example/send?apiKey=***&to=7"),
+        ("https://x.example/send?login=shop&pass=s3cr3t", "https://x.example/send?login=shop&pass=***"),
+        ("https://x.example/send?api_id=s3cr3t&json=1", "https://x.example/send?api_id=***&json=1"),
+        ("https://x.example/?access_key=s3cr3t", "https://x.example/?access_key=***"),
+        ("https://x.example/?X-Amz-Signature=s3cr3t", "https://x.example/?X-Amz-Signature=***"),
+        ("https://x.example/?a=1&auth=s3cr3t", "https://x.example/?a=1&auth=***"),
         # headers
+        ("Proxy-Authorization: Basic dXNlcjpwYXNz", "Proxy-Authorization: Basic ***"),
         ("Authorization: Bearer s3cr3t-s3cr3t", "Authorization: Bearer ***"),
         ("{'authorization': 'Basic dXNlcjpwYXNz'}", "{'authorization': 'Basic ***'}"),
         ("X-Api-Key: s3cr3t-s3cr3t", "X-Api-Key: ***"),
@@ -69,6 +83,9 @@ ORDINARY = [
     "sources.acme.token is missing, did you mean tokens?",
     "receipt 01a208cd-b8af-70eb-8554-7952e29f4dba from acme",
     "https://x.example/hooks",
+    "https://x.example/bottom-line-of-2024?passenger=anna&author=7&country_code=RU&keyword=a&monkeys=2",
+    "https://x.example/api/webhooks/12?page=2",
+    "https://x.example/services/list, /rest/api/2/issue",
     "",
 ]
 
@@ -91,6 +108,15 @@ def test_what_we_say_about_secrets_is_left(text: str) -> None:
         ("sesame", "open sesame!", "open ***!"),
         ("sesame", "'sesame' is unknown, did you mean sesames?", "'***' is unknown, did you mean sesames?"),
         ("mean", "did you meaning it", "did you meaning it"),
+        ("sesame", r'{"said":"open\nsesame"}', r'{"said":"open\n***"}'),
+        ("sesame", "q=open%20sesame", "q=open%20***"),
+        # one that looks like a word: as a whole one too, however long it is
+        ("password", "the password of passwords_2 is password1", "the *** of passwords_2 is ***1"),
+        ("accounting", "accounting.yaml, reaccounting", "***.yaml, reaccounting"),
+        ("Accounting", r'{"said":"\tAccounting"}', r'{"said":"\t***"}'),
+        ("бухгалтерия", "бухгалтерия, главбухгалтерия, %D0%BA%20бухгалтерия", "***, главбухгалтерия, %D0%BA%20***"),
+        ("pAssworDs", "mypAssworDsare", "my***are"),
+        ("abcdefghijklmnopqrstu", "xabcdefghijklmnopqrstuv", "x***v"),
         # fewer: in quotes
         ("e", "did you mean 'e'? write me: e", "did you mean '***'? write me: e"),
         ("me", '{"login":"me"}: did you mean it', '{"login":"***"}: did you mean it'),
@@ -106,7 +132,7 @@ def test_of_two_known_secrets_the_longer_is_masked_whole() -> None:
     assert mask_secrets("saw Bearer-s3cr3t-s3cr3t", ("s3cr3t-s3cr3t", "Bearer-s3cr3t-s3cr3t")) == "saw ***"
 
 
-LONG = st.text(min_size=8, max_size=60)
+LONG = st.text(min_size=8, max_size=60).filter(lambda text: not text.isalpha())
 
 
 @given(st.text(), LONG, st.text(), LONG, st.text())
@@ -128,8 +154,14 @@ def test_a_text_without_the_secret_is_left(text: str, secret: str) -> None:
         assert mask_secrets(text, (secret,)) == text
 
 
-@given(st.sampled_from(ORDINARY), st.text(st.characters(categories=("L", "N")), max_size=7))
-def test_a_short_secret_breaks_no_word(text: str, secret: str) -> None:
+@given(
+    st.sampled_from(ORDINARY),
+    st.text(st.characters(categories=("L", "N")), max_size=7)
+    | st.sampled_from(
+        [word[at:] for text in ORDINARY for word in re.findall("[a-z]+", text) for at in range(len(word))]
+    ),
+)
+def test_a_short_secret_or_an_ordinary_word_breaks_no_word(text: str, secret: str) -> None:
     words = set(re.findall(r"[\w*]+", mask_secrets(text, (secret,))))
     assert words - set(re.findall(r"\w+", text)) <= {"***"}
 
@@ -172,3 +204,13 @@ def test_of_a_query_nothing_is_left(url: str, masked: str) -> None:
 )
 def test_headers_that_hold_secrets_are_known_by_their_names(header: str, secret: bool) -> None:
     assert is_secret_header(header) is secret
+
+
+@pytest.mark.parametrize("secret", ["wrong", "Password", "e", "", "доступ"])
+def test_a_word_of_our_own_sentences_is_mistakable(secret: str) -> None:
+    assert not is_unmistakable(secret)
+
+
+@pytest.mark.parametrize("secret", ["s3cr3t", "pAssWord", "two words", "a" * 21])
+def test_a_key_is_not(secret: str) -> None:
+    assert is_unmistakable(secret)
