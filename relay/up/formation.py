@@ -103,9 +103,11 @@ class Formation:
             self.check()
             await asyncio.sleep(0.05)
 
-    def counts(self) -> dict[str, int]:
-        """Return how many web processes and workers there are to be."""
-        return {"web": len(self._web), "workers": len(self._workers)}
+    def facts(self) -> dict[str, object]:
+        """Return where hooks are taken, how many processes there are, and where they write to."""
+        host, port, *_ = self._listening.getsockname()
+        logs = "stdout" if self._options.logs is None else str(self._options.logs.folder)
+        return {"address": f"{host}:{port}", "web": len(self._web), "workers": len(self._workers), "logs": logs}
 
     def check(self) -> None:
         """Raise what made a keeper end: each keeps its process for ever."""

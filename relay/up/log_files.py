@@ -18,12 +18,12 @@ class LogFiles:
     """A log for each kind of process, `web.log`; of each the four files before it, `web.log.1` the newest."""
 
     def __init__(self, folder: Path, *others: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._others = others  # logs that somebody else writes
 
     def path(self, process: str) -> Path:
         """Return the log of a process, `worker:2` for example."""
-        return self._folder / f"{process.partition(':')[0]}.log"
+        return self.folder / f"{process.partition(':')[0]}.log"
 
     def rotate(self) -> None:
         """Put aside what has grown too long. Raises nothing: a disk that is full is the store's matter."""
@@ -32,7 +32,7 @@ class LogFiles:
                 _rotate(path)
 
     def _long_files(self) -> Iterator[Path]:
-        for path in (*self._folder.glob("*.log"), *self._others):
+        for path in (*self.folder.glob("*.log"), *self._others):
             if path.exists() and path.stat().st_size > MAX_BYTES:
                 yield path
 

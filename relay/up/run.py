@@ -70,7 +70,7 @@ class UpRun:
     async def _run(self, formation: Formation) -> Handover:
         await self._unless_stopped(formation.start(self._before_work, self._handover))
         problem = await self._unless_stopped(self._replace_or_wait(formation))
-        log.info("up.ready", version=__version__, **formation.counts())
+        log.info("up.ready", version=__version__, **formation.facts())
         while True:
             self._write_state(problem)
             await self._unless_stopped(self._watch(formation))
