@@ -8,6 +8,7 @@
 | `RELAY_REDIS_TLS` | `verify` certificates of `rediss://`, or `insecure` for self-signed ones (Heroku) | verify |
 | `RELAY_NAMESPACE` | prefix of every key, so that two relays can share one server | relay |
 | `RELAY_HOST`, `PORT`, `WEB_CONCURRENCY` | the web process | 0.0.0.0, 8000, 1 |
+| `RELAY_TRUSTED_PROXIES` | proxies whose `X-Forwarded-For` and `-Proto` count; `*`: every peer's | 127.0.0.1,::1 |
 | `RELAY_ADMIN_TOKEN` | opens /metrics and the detail of /readyz to other machines | none: this machine only |
 | `HIREFIRE_TOKEN` | opens /hirefire/<token>/info, which HireFire scales workers by | none: 404 |
 | `RELAY_SECRET_KEY` | encrypts amoCRM's OAuth tokens in the store; 32 characters or more | none: no OAuth |
@@ -36,7 +37,9 @@ from relay.config.line_ends import line_break_in_secret
 from relay.config.proxy_environment import NO_PROXIES, ProxyRules
 from relay.config.store_address import accept_any_certificate, parse_store_address
 from relay.config.suggestions import did_you_mean
+from relay.config.trusted_proxies import THIS_MACHINE, TRUSTED_PROXIES, parse_trusted_proxies
 from relay.errors import ConfigError
+from relay.printable import escape_line
 
 SECRET_KEY = "RELAY_SECRET_KEY"
 CONFIG_VARIABLES = ("RELAY_CONFIG",)
@@ -63,6 +66,7 @@ class ProcessSettings:
     host: str
     port: int
     web_concurrency: int
+    trusted_proxies: tuple[str, ...]
     admin_token: SecretStr | None
     hirefire_token: SecretStr | None
     secret_key: SecretStr | None
@@ -91,6 +95,7 @@ class ProcessSettings:
             host=read.host("RELAY_HOST", "0.0.0.0"),
             port=read.number("PORT", 65535) or 8000,
             web_concurrency=read.number("WEB_CONCURRENCY", 256) or 1,
+            trusted_proxies=read.trusted_proxies(),
             admin_token=read.secret("RELAY_ADMIN_TOKEN"),
             hirefire_token=read.secret("HIREFIRE_TOKEN"),
             secret_key=read.secret_key(SECRET_KEY),
@@ -167,6 +172,13 @@ class _VariableReader:
             self.problems.append(f"{name}: {error}")
             return None
         return accept_any_certificate(text) if insecure else text
+
+    def trusted_proxies(self) -> tuple[str, ...]:
+        try:
+            return parse_trusted_proxies(self.text(TRUSTED_PROXIES) or "") or THIS_MACHINE
+        except ValueError as error:
+            self.problems.append(f"{TRUSTED_PROXIES}: {escape_line(str(error))}")
+            return THIS_MACHINE
 
     def proxies(self) -> ProxyRules:
         try:

@@ -1,4 +1,4 @@
-"""Limit wrong logins to the subscription API over all web processes, and keep its sessions."""
+"""Limit wrong logins to the subscription API of each peer, over all web processes; keep its sessions."""
 
 from hashlib import sha256
 
@@ -10,7 +10,7 @@ from relay.store.keys import Keys
 from relay.store.scripts import Caller, Script
 
 WRONG_PER_LOGIN, PER_LOGIN_MS = 10, 15 * 60 * 1000
-WRONG_OF_ALL, OF_ALL_MS = 300, 60 * 1000
+WRONG_PER_PEER, PER_PEER_MS = 300, 60 * 1000
 SESSION_SECONDS = 15 * 60
 _CHECK_LOGIN_RATE = Script("check_login_rate")
 
@@ -23,19 +23,21 @@ class Access:
         self._keys = Keys(namespace)
         self._call = Caller(client, self._keys.prefix)
 
-    async def check_login_rate(self, kind: str, login: str, correct: bool) -> tuple[int, int]:
-        """Count credentials if they were wrong. Returns how long the login, and the kind, must wait (ms; 0: not).
+    async def check_login_rate(self, kind: str, peer: str, login: str, correct: bool) -> tuple[int, int]:
+        """Count a peer's credentials if they were wrong.
 
-        `login` is empty where credentials of this kind name none. While either must wait, right ones are refused too.
+        Returns how long the login, and the kind, must wait when they come from this peer (ms; 0: not). `login` is empty
+        where credentials of this kind name none.
         """
         request = {
             "kind": kind,
+            "peer": _digest(peer),
             "login": _digest(login) if login else "",
             "correct": correct,
             "most": WRONG_PER_LOGIN,
             "ms": PER_LOGIN_MS,
-            "most_of_all": WRONG_OF_ALL,
-            "ms_of_all": OF_ALL_MS,
+            "most_of_all": WRONG_PER_PEER,
+            "ms_of_all": PER_PEER_MS,
         }
         return _WAITS.decode(await self._call(_CHECK_LOGIN_RATE, request))
 
@@ -49,7 +51,7 @@ class Access:
 
 
 def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:32]
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 _WAITS = msgspec.msgpack.Decoder(tuple[int, int])

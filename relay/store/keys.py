@@ -115,13 +115,13 @@ class Keys:
         """String with a time to live: what proves whose session of the subscription API this is."""
         return f"{self.prefix}session:{digest}"
 
-    def wrong_logins(self, login_digest: str) -> str:
-        """String with a time to live: how often wrong credentials of one login came."""
-        return f"{self.prefix}knocks:{login_digest}"
+    def wrong_logins(self, peer_digest: str, login_digest: str) -> str:
+        """String with a time to live: how often wrong credentials of one login came from a peer."""
+        return f"{self.prefix}knocks:{peer_digest}:{login_digest}"
 
-    def wrong_logins_of_all(self, kind: str) -> str:
-        """String with a time to live: how often wrong credentials of a kind came, of whatever login."""
-        return f"{self.prefix}knocks:all:{kind}"
+    def wrong_logins_of_all(self, peer_digest: str, kind: str) -> str:
+        """String with a time to live: how often wrong credentials of a kind came from a peer, of whatever login."""
+        return f"{self.prefix}knocks:{peer_digest}:all:{kind}"
 
 
 class ReceiptField:

@@ -111,6 +111,7 @@ def serve(listening: socket.socket, parent: int | None = None) -> None:
         ws="none",
         lifespan="on",
         access_log=False,
+        forwarded_allow_ips=list(ProcessSettings.from_environ(environ()).trusted_proxies),
         # The file says only {"version": 1}: uvicorn's own lines go through our format.
         log_config=str(files("relay.web") / "logging.json"),
         backlog=_BACKLOG,

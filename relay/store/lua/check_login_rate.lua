@@ -1,8 +1,10 @@
 #!lua flags=allow-oom
--- Counts wrong credentials in fixed windows: of one login ('' where they name none), and of all of a kind, so that one
--- who guesses hashes locks no token out. Correct ones are not counted. req: {kind, login, correct, most, ms, most_of_all,
--- ms_of_all}. Answers for how many milliseconds the login, and the whole kind, must wait; 0: not.
-local of_login, of_all = P .. 'knocks:' .. req.login, P .. 'knocks:all:' .. req.kind
+-- Counts wrong credentials of one peer in fixed windows: of one login ('' where they name none), and of all of a kind.
+-- What others send is not counted with it, so nobody locks anybody else out. Correct ones are not counted. req: {kind,
+-- peer, login, correct, most, ms, most_of_all, ms_of_all}. Answers for how many milliseconds the login, and the whole
+-- kind, must wait when they come from this peer; 0: not.
+local of_login = P .. 'knocks:' .. req.peer .. ':' .. req.login
+local of_all = P .. 'knocks:' .. req.peer .. ':all:' .. req.kind
 
 local function wait_ms(counter, most)
   return tonumber(call('GET', counter) or 0) >= most and math.max(call('PTTL', counter), 1) or 0

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from relay.config.api_users import ApiUser
 from relay.logs import log
 from relay.store.access import Access
+from relay.web.peers import peer_name
 from relay.web.subscriptions.errors import ApiError
 from relay.web.subscriptions.jwt import has_expired, sign, split_jwt
 
@@ -30,24 +31,33 @@ class Authenticator:
     async def authenticate(self, request: Request) -> ApiUser:
         """Return the user who makes a request, by the first of these that it has: token, hash, session.
 
-        Raises ApiError: 401, or 403 and 429 after too many wrong attempts.
+        Raises ApiError: 401, or 403 and 429 after too many wrong attempts of the same peer.
         """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return await self._by_token(token.strip())
+            return await self._by_token(token.strip(), peer_name(request))
         query = request.query_params
         if "USER_LOGIN" in query or "USER_HASH" in query:
-            return await self.by_hash(query.get("USER_LOGIN", ""), query.get("USER_HASH", ""))
+            return await self.by_hash(query.get("USER_LOGIN", ""), query.get("USER_HASH", ""), peer_name(request))
         if session := request.cookies.get(SESSION_COOKIE):
             return await self._by_session(session)
         raise _unauthorized("no credentials: give USER_LOGIN and USER_HASH, the auth.php session, or a Bearer token")
 
-    async def by_hash(self, login: str, hash: str) -> ApiUser:
-        """Return the user with this login and hash. Raises ApiError."""
+    async def by_hash(self, login: str, hash: str, peer: str) -> ApiUser:
+        """Return the user with this login and hash. Raises ApiError.
+
+        A peer that guesses the hashes of a login must wait, with the right one too; no other peer does.
+        """
         # A hash is compared for every login: a wrong login takes as long as a wrong hash.
         user = next((user for user in self._users() if user.login == login), None)
         right = _equal(_secret_of(user.hash if user else _NO_SECRET), hash)
-        return await self._check_attempt("hash", login, user if right else None)
+        login_ms, all_ms = await self._access.check_login_rate("hash", peer, login, right)
+        if login_ms:
+            log.warning("access.locked", of="login", ms=login_ms)
+            raise _locked(403, "too many wrong attempts for this login", login_ms)
+        if user is None or not right:
+            raise _refusal("hash", all_ms)
+        return user
 
     async def open_session(self, user: ApiUser) -> str:
         """Open a session and return its id. It ends by itself, and when the user's hash changes."""
@@ -55,34 +65,24 @@ class Authenticator:
         await self._access.open_session(id, _session_proof(id, user))
         return id
 
-    async def _by_token(self, token: str) -> ApiUser:
+    async def _by_token(self, token: str, peer: str) -> ApiUser:
+        """Return the user with this token. The right one is never refused: it names its user and cannot be guessed."""
         user = _find_user(self._users(), token, lambda user: _secret_of(user.token))
         signed, signature = split_jwt(token)
         if user is None and signed:
             user = _find_user(self._users(), signature, lambda user: sign(signed, user))
             if user and has_expired(signed, int(time.time())):  # nobody guessed: it does not count as a wrong attempt
                 raise _unauthorized("the token has expired: the operator's `relay subscriptions token` mints another")
-        return await self._check_attempt("token", "", user)
+        if user is None:
+            _, all_ms = await self._access.check_login_rate("token", peer, "", False)
+            raise _refusal("token", all_ms)
+        return user
 
     async def _by_session(self, id: str) -> ApiUser:
         proof = await self._access.session(id)
         user = _find_user(self._users(), proof, lambda user: _session_proof(id, user))
         if user is None:
             raise _unauthorized("the session is over: log in at auth.php again")
-        return user
-
-    async def _check_attempt(self, kind: str, login: str, user: ApiUser | None) -> ApiUser:
-        """Count an attempt. Return its user; raise ApiError where there is none, or were too many wrong attempts."""
-        login_ms, all_ms = await self._access.check_login_rate(kind, login, user is not None)
-        if login_ms or all_ms:
-            log.warning("access.locked", of="login" if login_ms else kind, ms=login_ms or all_ms)
-        if login_ms:
-            raise _locked(403, "too many wrong attempts for this login", login_ms)
-        if all_ms:
-            raise _locked(429, "too many wrong attempts", all_ms)
-        if user is None:
-            log.warning("access.refused", kind=kind)
-            raise _unauthorized("wrong login, hash or token")
         return user
 
 
@@ -106,6 +106,15 @@ def _session_proof(session: str, user: ApiUser) -> str:
 
 def _secret_of(value: SecretStr) -> str:
     return value.get_secret_value()
+
+
+def _refusal(kind: str, ms: int) -> ApiError:
+    """Return what wrong credentials are told: wrong, or, where their peer has sent too many, to wait so long."""
+    if ms:
+        log.warning("access.locked", of=kind, ms=ms)
+        return _locked(429, "too many wrong attempts", ms)
+    log.warning("access.refused", kind=kind)
+    return _unauthorized("wrong login, hash or token")
 
 
 def _unauthorized(detail: str) -> ApiError:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from relay.config.api_users import ApiUser
 from relay.model import Json
 from relay.store.access import SESSION_SECONDS
+from relay.web.peers import peer_name
 from relay.web.subscriptions.account import account_number, user_number
 from relay.web.subscriptions.auth import LOCKED, SESSION_COOKIE, WRONG_CREDENTIALS, Authenticator
 from relay.web.subscriptions.body import read_body
@@ -39,7 +40,7 @@ def routes(authenticator: Authenticator, service: SubscriptionService) -> list[R
         return _respond({"webhooks": {"unsubscribe": await service.unsubscribe(user, requests)}})
 
     async def login(request: Request) -> Response:
-        user = await authenticator.by_hash(*await _read_credentials(request))
+        user = await authenticator.by_hash(*await _read_credentials(request), peer_name(request))
         response = _respond({"auth": True, "accounts": [_format_login_account(user)]})
         _set_session(response, await authenticator.open_session(user), secure=request.url.scheme == "https")
         return response

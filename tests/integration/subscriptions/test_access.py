@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from relay.config.api_users import ApiUser
 from relay.model import Account
-from relay.store.access import WRONG_OF_ALL, WRONG_PER_LOGIN, Access
+from relay.store.access import WRONG_PER_LOGIN, WRONG_PER_PEER, Access
 from relay.web.subscriptions.auth import Authenticator
 from relay.web.subscriptions.errors import ApiError
 from relay.web.subscriptions.jwt import mint_jwt
@@ -116,7 +116,7 @@ def test_a_session_ends_when_its_user_s_hash_changes(store, namespace, run):
         headers = [(b"cookie", f"session_id={session}".encode())]
         return await authenticator.authenticate(Request({"type": "http", "headers": headers, "query_string": b""}))
 
-    user = run(authenticator("first").by_hash("a", "first"))
+    user = run(authenticator("first").by_hash("a", "first", "peer"))
     session = run(authenticator("first").open_session(user))
     assert run(ask(authenticator("first"), session)) == user
     with pytest.raises(ApiError, match="over"):
@@ -127,7 +127,7 @@ def test_a_user_without_a_hash_or_token_cannot_be_guessed_empty(store, namespace
     user = ApiUser("a", SecretStr(""), SecretStr(""), "acme", Account(), "UTC")
     authenticator = Authenticator(lambda: (user,), Access(store.client, namespace))
     with pytest.raises(ApiError):
-        run(authenticator.by_hash("a", ""))
+        run(authenticator.by_hash("a", "", "peer"))
     scope = {"type": "http", "headers": [(b"authorization", b"Bearer ")], "query_string": b""}
     with pytest.raises(ApiError):
         run(authenticator.authenticate(Request(scope)))
@@ -159,7 +159,7 @@ def test_a_jwt_of_a_user_without_a_token_is_no_way_in(store, namespace, run):
 def test_expired_jwts_are_no_wrong_attempts(api):
     user = ApiUser("crm@example.com", SecretStr(""), SecretStr("crm-secret-token"), "acme", Account(), "UTC")
     expired = {"Authorization": f"Bearer {mint_jwt(user, 1_000_000_000, 60)}"}
-    statuses = {api("GET", V4, headers=expired).status_code for _ in range(WRONG_OF_ALL + 1)}
+    statuses = {api("GET", V4, headers=expired).status_code for _ in range(WRONG_PER_PEER + 1)}
     assert statuses == {401}
     assert api("GET", V4).status_code == 200
 
@@ -184,13 +184,80 @@ def test_after_too_many_wrong_hashes_a_login_must_wait(api):
     assert api("GET", V2).status_code == 200
 
 
-def test_wrong_tokens_of_everybody_are_limited_together(api):
+def _from(peer: str) -> dict[str, str]:
+    """Return the header by which a proxy on this machine, which is trusted, says who asks."""
+    return {"X-Forwarded-For": peer}
+
+
+def test_wrong_tokens_are_limited_by_peer_and_shut_nobody_out(api):
+    """A stranger's 300 wrong tokens: further wrong ones of his wait; no right one does, not even from where he is."""
     guess = {"Authorization": "Bearer guessed-token"}
-    statuses = [api("GET", V4, headers=guess).status_code for _ in range(WRONG_OF_ALL + 1)]
-    assert statuses == [401] * WRONG_OF_ALL + [429]
-    answer = api("GET", V4)
+    statuses = [api("GET", V4, headers=guess).status_code for _ in range(WRONG_PER_PEER + 1)]
+    assert statuses == [401] * WRONG_PER_PEER + [429]
+    answer = api("GET", V4, headers=guess)
     assert (answer.status_code, 0 < int(answer.headers["retry-after"]) <= 60) == (429, True)
+    assert api("GET", V4, headers={**guess, **_from("192.0.2.1")}).status_code == 401
+    assert api("GET", V4).status_code == 200
+    assert api("GET", V4, headers=_from("192.0.2.1")).status_code == 200
     assert api.unknown()("GET", V4, params=RIGHT).status_code == 200
+
+
+def test_wrong_hashes_lock_a_login_for_their_own_peer_only(api):
+    """A stranger who knows a login sends wrong hashes; its user goes on from elsewhere, by hash and by auth.php."""
+    nobody, stranger = api.unknown(), _from("203.0.113.9")
+    for _ in range(WRONG_PER_LOGIN):
+        assert nobody("GET", V2, params=WRONG, headers=stranger).status_code == 401
+    assert nobody("GET", V2, params=RIGHT, headers=stranger).status_code == 403
+    for elsewhere in ({}, _from("203.0.113.10"), _from("2001:db8::1")):
+        assert nobody("GET", V2, params=RIGHT, headers=elsewhere).status_code == 200
+        assert nobody("POST", AUTH, data=RIGHT, headers=elsewhere).status_code == 200
+
+
+def test_the_addresses_of_one_ipv6_network_are_one_peer(api):
+    nobody = api.unknown()
+    statuses = [
+        nobody("GET", V2, params=WRONG, headers=_from(f"2001:db8:1:2::{n:x}")).status_code
+        for n in range(1, WRONG_PER_LOGIN + 2)
+    ]
+    assert statuses == [401] * WRONG_PER_LOGIN + [403]
+    assert nobody("GET", V2, params=WRONG, headers=_from("2001:db8:1:3::1")).status_code == 401
+
+
+def test_right_hashes_are_not_refused_for_wrong_ones_of_other_logins(api):
+    nobody = api.unknown()
+    for n in range(WRONG_PER_PEER):
+        guess = {"USER_LOGIN": f"{n}@example.com", "USER_HASH": "guessed-hash"}
+        assert nobody("GET", V2, params=guess).status_code == 401
+    assert nobody("GET", V2, params={"USER_LOGIN": "x@example.com", "USER_HASH": "g"}).status_code == 429
+    assert nobody("GET", V2, params=RIGHT).status_code == 200
+
+
+def test_only_a_trusted_proxy_is_believed_about_who_asks(store, namespace, run):
+    """The peers that uvicorn found count: whoever it is that stands in no header."""
+    user = ApiUser("a", SecretStr("right"), SecretStr("token"), "acme", Account(), "UTC")
+    authenticator = Authenticator(lambda: (user,), Access(store.client, namespace))
+
+    def ask(peer: str | None, hash: str) -> ApiUser:
+        headers = [(b"x-forwarded-for", b"192.0.2.99")]
+        scope = {"type": "http", "headers": headers, "client": (peer, 1) if peer else None}
+        query = f"USER_LOGIN=a&USER_HASH={hash}".encode()
+        return run(authenticator.authenticate(Request({**scope, "query_string": query})))
+
+    for peer in ("198.51.100.1", "unix:", None):
+        for _ in range(WRONG_PER_LOGIN):
+            with pytest.raises(ApiError, match="wrong login"):
+                ask(peer, "wrong")
+        with pytest.raises(ApiError, match="too many"):
+            ask(peer, "right")
+    with pytest.raises(ApiError, match="too many"):
+        ask("::ffff:198.51.100.1", "right")
+    assert ask("198.51.100.2", "right") == user
+
+
+@pytest.mark.parametrize(("scheme", "secure"), [("https", True), ("http", False)])
+def test_a_session_cookie_is_secure_behind_a_proxy_that_ends_tls(api, scheme, secure):
+    answer = api.unknown()("POST", AUTH, data=RIGHT, headers={"X-Forwarded-Proto": scheme})
+    assert ("secure" in answer.headers["set-cookie"].lower()) is secure
 
 
 def test_nothing_of_it_is_in_the_log(api):

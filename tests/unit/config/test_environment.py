@@ -20,6 +20,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         host="0.0.0.0",
         port=8000,
         web_concurrency=1,
+        trusted_proxies=("127.0.0.1", "::1"),
         admin_token=None,
         hirefire_token=None,
         secret_key=None,
@@ -41,6 +42,7 @@ def test_everything_can_be_set() -> None:
         RELAY_HOST="::1",
         PORT="5000",
         WEB_CONCURRENCY="4",
+        RELAY_TRUSTED_PROXIES="10.0.0.0/8, 192.0.2.7,2001:db8::/32",
         RELAY_ADMIN_TOKEN="open sesame",
         RELAY_SECRET_KEY="0123456789abcdef0123456789abcdef",
         RELAY_DURABILITY="strict",
@@ -53,6 +55,7 @@ def test_everything_can_be_set() -> None:
         "redis://broker:6379/2",
     )
     assert (found.namespace, found.port, found.web_concurrency) == ("test-7", 5000, 4)
+    assert found.trusted_proxies == ("10.0.0.0/8", "192.0.2.7", "2001:db8::/32")
     assert found.admin_token
     assert found.admin_token.get_secret_value() == "open sesame"
     assert found.secret_key
@@ -76,6 +79,17 @@ def test_people_at_a_terminal_get_the_console_log() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
+        (
+            "RELAY_TRUSTED_PROXIES",
+            "10.0.0.1,proxy.example",
+            "RELAY_TRUSTED_PROXIES: 'proxy.example' is no proxy's address or network, such as 10.1.2.3 or 10.0.0.0/8",
+        ),
+        (
+            "RELAY_TRUSTED_PROXIES",
+            "10.0.0.1/8",
+            "RELAY_TRUSTED_PROXIES: '10.0.0.1/8' is no proxy's address or network, such as 10.1.2.3 or 10.0.0.0/8: "
+            "10.0.0.1/8 has host bits set",
+        ),
         ("PORT", "http", "PORT: 'http' is not a number from 1 to 65535"),
         ("PORT", "0", "PORT: '0' is not a number from 1 to 65535"),
         ("PORT", "٣", "PORT: '٣' is not a number from 1 to 65535"),
