@@ -1,29 +1,36 @@
 """Read the body of a request: JSON or a bracketed form, of limited size, into nested values."""
 
+from collections.abc import Callable
+
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from relay.amocrm.form import decode_form
+from relay.amocrm.multipart import decode_multipart
 from relay.errors import Malformed
 from relay.model import Json
 from relay.web.subscriptions.errors import ApiError
 
 MAX_BYTES = 512 * 1024
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"  # what PHP's cURL makes of an array, and FormData of other languages
 JSON = "application/json"
 _JSON_DECODER: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
 
 
 async def read_body(request: Request, *, forms: bool) -> Json:
     """Return a body's values; those of a form are all texts. Raises ApiError, at the latest when it is too large."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    possible = f"{JSON} or {FORM}" if forms else JSON
-    if media_type and media_type != JSON and not (forms and media_type == FORM):
-        raise ApiError(400, f"Content-Type is {media_type[:100]}, possible is {possible}")
+    content_type = request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    possible = (JSON, FORM, MULTIPART) if forms else (JSON,)
+    if media_type and media_type not in possible:
+        raise ApiError(400, f"Content-Type is {media_type[:100]}, possible is {' or '.join(possible)}")
     body = await _read_bytes(request)
     # PHP's cURL sends every text as a form. No form begins with a brace.
     if media_type == FORM and not body.lstrip().startswith(b"{"):
-        return _parse_form(body)
+        return _parse_form(lambda: decode_form(body))
+    if media_type == MULTIPART:
+        return _parse_form(lambda: decode_multipart(body, content_type))
     return _parse_json(body)
 
 
@@ -41,9 +48,9 @@ async def _read_bytes(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def _parse_form(body: bytes) -> Json:
+def _parse_form(decode: Callable[[], Json]) -> Json:
     try:
-        return decode_form(body)
+        return decode()
     except Malformed as error:
         raise ApiError(400, str(error)) from error
 

@@ -91,6 +91,15 @@ def test_auth_php_refuses_in_its_own_words(api, fields, status, code):
     assert "set-cookie" not in answer.headers
 
 
+def test_auth_php_takes_what_php_s_curl_makes_of_an_array(api):
+    parts = {name: (None, value) for name, value in RIGHT.items()}
+    answer = api.unknown()("POST", AUTH, files=parts)
+    assert (answer.status_code, answer.json()["response"]["auth"]) == (200, True)
+    cut = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = api.unknown()("POST", AUTH, data=b'--x\r\nContent-Disposition: form-data; name="USER_L', headers=cut)
+    assert (answer.status_code, answer.json()["response"]["error_code"]) == (400, 400)
+
+
 @pytest.mark.parametrize("query", [{}, {"USER_LOGIN": "crm@example.com"}, WRONG])
 def test_auth_php_by_get_refuses_as_by_post(api, query):
     answer = api.unknown()("GET", AUTH, params=query)

@@ -64,6 +64,13 @@ def test_v2_takes_forms_as_php_writes_them(api, body):
     assert api.settings() == {APP: ["add_lead", "status_lead"]}
 
 
+def test_v2_takes_forms_in_parts(api):
+    parts = [("subscribe[0][url]", (None, APP)), ("subscribe[0][events][]", (None, "add_lead"))]
+    parts.append(("subscribe[0][events][]", (None, "status_lead")))
+    assert items(api("POST", "/api/v2/webhooks/subscribe", files=parts)) == [{"url": APP, "result": True}]
+    assert api.settings() == {APP: ["add_lead", "status_lead"]}
+
+
 def test_v1_subscribes_lists_and_unsubscribes(api):
     root, now = "/private/api/v2/json/webhooks", int(time.time())
     made = api("POST", f"{root}/subscribe", json=v1("subscribe", {"url": APP, "events": ["add_lead"]}))
