@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeAlias
 
 from celery import Celery
@@ -29,7 +29,7 @@ from relay.web import subscriptions
 from relay.web.autoscale import autoscale, hirefire
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, GroupCommit
 from relay.web.health import healthz, readyz
-from relay.web.ingress import HookEndpoint
+from relay.web.ingress import HookEndpoint, UnknownPath
 from relay.web.metrics import metrics
 from relay.web.operator_access import OperatorAccess
 from relay.web.path_slashes import PathSlashes
@@ -55,7 +55,9 @@ def create() -> Router:
     # Hooks come first and bypass the middleware, which costs as much as everything else about taking one.
     refusals = HookRefusals(store)
     hooks = Route("/hooks/{source}/{token}", HookEndpoint(lambda: live.config, commit, refusals))
-    others = Mount("/", _other_endpoints(settings, live, reader, monitor))
+    # Once more behind the middleware: an address with a slash too many is right all the same.
+    late = [hooks, Route("/{path:path}", UnknownPath(refusals))]
+    others = Mount("/", _other_endpoints(settings, live, reader, monitor, late))
     return Router(routes=[hooks, others], lifespan=_lifespan(live, monitor, commit, refusals, store, reader))
 
 
@@ -68,7 +70,9 @@ def _connect_store(url: str, namespace: str) -> Store:
     return Store(connect(url, answer_seconds=answer_seconds, connections=MAX_GROUPS_IN_FLIGHT + 1), namespace)
 
 
-def _other_endpoints(settings: ProcessSettings, live: LiveConfig, reader: Reader, monitor: StoreMonitor) -> Starlette:
+def _other_endpoints(
+    settings: ProcessSettings, live: LiveConfig, reader: Reader, monitor: StoreMonitor, late: Sequence[Route]
+) -> Starlette:
     access = OperatorAccess(settings.admin_token)
     return Starlette(
         routes=[
@@ -82,6 +86,7 @@ def _other_endpoints(settings: ProcessSettings, live: LiveConfig, reader: Reader
                 Subscriptions(reader.client, settings.namespace),
                 Access(reader.client, settings.namespace),
             ),
+            *late,
         ],
         middleware=[Middleware(PathSlashes)],
         exception_handlers={HTTPException: _format_http_error},

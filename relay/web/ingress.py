@@ -20,6 +20,7 @@ from relay.web.refusals import (
     NOT_A_POST,
     STORE_UNAVAILABLE,
     TOO_LARGE,
+    UNKNOWN_PATH,
     UNKNOWN_SOURCE,
     WRONG_TOKEN,
     HookRefusals,
@@ -86,6 +87,22 @@ class HookEndpoint:
         await send_encoded(send, 202, b'{"receipt":"%b","duplicate":%b}' % (id.encode(), _JSON_BOOL[duplicate]))
         if time.monotonic() - started_at > AMOCRM_WAITS_SECONDS:
             self._commit.answered_late(id)
+
+
+class UnknownPath:
+    """The endpoint of every path that is none, as an ASGI application: most are a hook's address, written wrongly."""
+
+    def __init__(self, refusals: HookRefusals) -> None:
+        self._refusals = refusals
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer one request. A path is not logged: what stands in it may be a token."""
+        parts = scope["path"].strip("/").split("/")
+        if scope["method"] != "POST" and parts[0] != "hooks":
+            await send_json(send, 404, {"error": "Not Found"})
+            return
+        self._refusals.add(UNKNOWN_PATH, "", known=False, method=scope["method"], parts=len(parts))
+        await send_json(send, 404, {"error": "no such path: a hook's address ends with /hooks/SOURCE/TOKEN"})
 
 
 def _is_hook_token(config: Config, source: str, token: str) -> bool:

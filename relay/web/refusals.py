@@ -14,7 +14,8 @@ WINDOW_SECONDS = 10.0
 MAX_LINES = 10  # logged of one reason in a window
 MAX_NAME = 60  # characters of a source's name that a stranger made up
 
-UNKNOWN_SOURCE, WRONG_TOKEN, NOT_A_POST = "unknown_source", "wrong_token", "not_a_post"
+UNKNOWN_SOURCE, WRONG_TOKEN, UNKNOWN_PATH = "unknown_source", "wrong_token", "unknown_path"
+NOT_A_POST = "not_a_post"
 TOO_LARGE, STORE_UNAVAILABLE = "too_large", "store_unavailable"
 
 

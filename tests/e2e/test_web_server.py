@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -248,3 +249,43 @@ def test_autoscalers_are_told_what_is_due_and_strangers_are_not(tmp_path, store)
     with running(tmp_path, store) as web:
         assert web.request("GET", "/hirefire//info")[0] == 404
         assert web.request("GET", "/hirefire/None/info")[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/hooks/acme/{}/", "//hooks//acme/{}", "/hooks/acme/{}//"])
+def test_a_hook_address_with_a_slash_too_many_is_right_all_the_same(slashes, path):
+    assert slashes.request("POST", path.format(TOKEN))[0] == 202
+    assert slashes.request("POST", path.format("wrong"))[1] == {
+        "error": "no such hook address: check the source's name and its token"
+    }
+    assert slashes.request("GET", path.format(TOKEN))[0] == 405
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/hooks/acme"), ("POST", "/hook/acme/{}"), ("GET", "/hooks/{}"), ("POST", "/{}")]
+)
+def test_what_is_no_hook_address_is_told_logged_and_counted(slashes, method, path):
+    def refused() -> float:
+        pattern = r'^relay_hooks_refused_total\{reason="unknown_path",source=""\} (\S+)$'
+        found = re.search(pattern, str(slashes.request("GET", "/metrics")[1]["text"]), re.MULTILINE)
+        return float(found[1]) if found else 0
+
+    before = refused()
+    assert slashes.request(method, path.format(TOKEN)) == (
+        404,
+        {"error": "no such path: a hook's address ends with /hooks/SOURCE/TOKEN"},
+    )
+    until(lambda: refused() == before + 1, what="it to be counted")
+
+
+def test_other_paths_are_no_hooks(slashes):
+    assert slashes.request("GET", "/nothing") == (404, {"error": "Not Found"})
+
+
+@pytest.fixture(scope="module")
+def slashes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    folder = tmp_path_factory.mktemp("slashes")
+    server = EmbeddedStore(folder / "store")
+    server.start()
+    with running(folder, server) as web:
+        yield web
+    server.stop()
