@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from relay.config.known_answers import known_type
+from relay.sandbox.vendors import VENDORS
 from relay.sinks.registry import sink_types
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_the_built_in_sinks_are_there_by_their_type():
-    assert {"http", "log", "moysklad", "sms", "smsc", "smsru", "unisender"} <= sink_types().keys()
+    folders = {path.parent.name for path in (ROOT / "relay" / "sinks").glob("*/settings.py")} - {"subscriber"}
+    assert folders | {"smsc", "smsru"} == sink_types().keys()
     assert all(sink.type == name for name, sink in sink_types().items())
 
 
@@ -22,6 +25,15 @@ def test_every_sink_is_in_the_docs_with_its_content_keys(sink_type):
     page = (ROOT / "docs" / "sinks.md").read_text()
     assert f"type: {sink_type.type}" in page
     assert [key for key in sink_type.content_keys if not re.search(rf"\b{key}\b", page)] == []
+
+
+def test_no_sink_is_told_to_be_written_as_another():
+    assert [name for name in sink_types() if known_type(name, sink_types())] == []
+
+
+def test_every_fake_is_on_the_page_of_the_sandbox():
+    page = (ROOT / "docs" / "sandbox.md").read_text()
+    assert [name for name in VENDORS if f"`/{name}`" not in page] == []
 
 
 def test_the_interface_is_imported_without_any_sink():
