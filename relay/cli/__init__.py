@@ -30,16 +30,16 @@ from relay.cli import (
     web,
     worker,
 )
+from relay.cli.display.output import print_message
 from relay.errors import RelayError, StoreUnavailable
 from relay.logs import configure_command
-from relay.printable import escape_lines
 
 STORE_UNAVAILABLE = 2
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"relay {__version__}")
+        print_message(f"relay {__version__}")
         raise typer.Exit
 
 
@@ -51,7 +51,7 @@ class CommandLine(typer.Typer):
         try:
             return super().__call__(*args, **kwargs)
         except RelayError as error:
-            typer.echo(escape_lines(str(error)), err=True)
+            print_message(str(error), error=True)
             sys.exit(STORE_UNAVAILABLE if isinstance(error, StoreUnavailable) else 1)
 
 

@@ -8,6 +8,7 @@ import typer
 from relay import timefmt
 from relay.backup.make import make_backup
 from relay.cli.context import namespace_of_own_store
+from relay.cli.display.output import print_message
 from relay.processes.folder import UP_FOLDER
 
 
@@ -17,4 +18,4 @@ def backup(
 ) -> None:
     """Save the store of `relay up` to a file, while it runs or not. It has all in it that was acknowledged before."""
     made = make_backup(UP_FOLDER, file, namespace_of_own_store(), overwrite=force)
-    typer.echo(f"{file}: {made.receipts} receipt(s) as of {timefmt.format_time(made.made_at)}, {made.size} bytes")
+    print_message(f"{file}: {made.receipts} receipt(s) as of {timefmt.format_time(made.made_at)}, {made.size} bytes")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from relay.cli.display.output import print_message
 from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.errors import ConfigError
@@ -28,9 +29,9 @@ def check(
     if findings and strict:
         raise ConfigError(findings)
     if findings:
-        typer.echo(findings, err=True)
+        print_message(findings, error=True)
     counts = f"{len(config.sources)} source(s), {len(config.routes)} route(s), {len(config.sinks)} sink(s)"
-    typer.echo(f"{path} is valid: {counts}, version {config.version}")
+    print_message(f"{path} is valid: {counts}, version {config.version}")
 
 
 def _sandbox_address() -> dict[str, str]:

@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-import typer
 from redis.asyncio import Redis
 
 from relay.accounts.client import AccountClient
 from relay.accounts.client_factory import make_account_client
+from relay.cli.display.output import print_message
 from relay.config.config import Config, Source
 from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
@@ -54,7 +54,7 @@ def command_environ() -> dict[str, str]:
 @cache
 def _print_once(note: str) -> None:
     """Print something once in a process, on stderr: a program may read stdout."""
-    typer.echo(note, err=True)
+    print_message(note, error=True)
 
 
 def load_settings() -> ProcessSettings:

@@ -9,7 +9,7 @@ import typer
 from relay.cli import options
 from relay.cli.context import load_config, with_reader, with_store
 from relay.cli.display.going_on import print_hints, print_how_to_go_on
-from relay.cli.display.output import print_json, print_lines, print_table
+from relay.cli.display.output import print_json, print_lines, print_message, print_table
 from relay.cli.display.paused import format_reason
 from relay.cli.display.request import format_request
 from relay.cli.display.story import format_story
@@ -100,7 +100,7 @@ def _decide(
 
     refusals = with_store(apply_all)
     for id, refusal in zip(ids, refusals, strict=True):
-        typer.echo(f"{id}: {refusal or done}", err=refusal is not None)
+        print_message(f"{id}: {refusal or done}", error=refusal is not None)
     if any(refusals):
         raise typer.Exit(1)
 

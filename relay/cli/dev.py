@@ -9,6 +9,7 @@ from relay.cli.display.output import console, print_lines
 from relay.config.environment import ProcessSettings
 from relay.config.load import read_main_file
 from relay.operations.real_addresses import real_addresses
+from relay.printable import escape_lines
 from relay.processes.folder import FOLDER
 from relay.processes.interrupt import until_interrupted
 from relay.processes.supervisor import Processes
@@ -34,4 +35,4 @@ def dev() -> None:
 def _print_log_line(process: str, line: str) -> None:
     terminal = console()
     terminal.print(f"{process:<8}│ ", style=_COLORS.get(process), end="")
-    terminal.print(line, markup=False, soft_wrap=True)
+    terminal.print(escape_lines(line), markup=False, soft_wrap=True)

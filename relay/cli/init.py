@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from relay.cli.display.output import print_lines
+from relay.cli.display.output import print_lines, print_message
 from relay.errors import ConfigError
 from relay.scaffold import answers, files
 from relay.scaffold.answers import Answers
@@ -51,7 +51,7 @@ def _answer(option: str, given: str | None, question: str, default: str | None, 
         except ValueError as error:
             if not asks:
                 raise ConfigError(f"{option}: {error}") from error
-            typer.echo(str(error), err=True)
+            print_message(str(error), error=True)
 
 
 def _write(answered: Answers) -> None:

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import typer
-
 from relay.accounts.names import fetch_names
 from relay.cli import options
 from relay.cli.context import choose_source, command_environ, load_settings, with_account
+from relay.cli.display.output import print_message
 from relay.config.load import load_sources
 from relay.config.names_files import format_names, names_folder
 from relay.errors import ConfigError
@@ -29,7 +28,7 @@ def names(source: options.SourceArgument) -> None:
     changed = _write(path, format_names(source, fetched))
     counts = f"{len(fetched.pipelines)} pipeline(s), {len(fetched.users)} user(s)"
     fields = sum(len(fields) for fields in fetched.fields.values())
-    typer.echo(f"{path}: {counts}, {fields} custom field(s){'' if changed else '; nothing has changed'}")
+    print_message(f"{path}: {counts}, {fields} custom field(s){'' if changed else '; nothing has changed'}")
 
 
 def _write(path: Path, text: str) -> bool:

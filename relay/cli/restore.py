@@ -9,6 +9,7 @@ import typer
 from relay import timefmt
 from relay.backup.restore import restore_backup
 from relay.cli.context import namespace_of_own_store
+from relay.cli.display.output import print_message
 from relay.processes.folder import UP_FOLDER
 
 
@@ -17,4 +18,4 @@ def restore(file: Annotated[Path, typer.Argument(help="What `relay backup` has w
     os.umask(0o077)
     made, receipts = restore_backup(file, UP_FOLDER, namespace_of_own_store())
     at = timefmt.format_time(made.made_at)
-    typer.echo(f"{UP_FOLDER}: {receipts} receipt(s) as of {at}; `relay up` goes on with them")
+    print_message(f"{UP_FOLDER}: {receipts} receipt(s) as of {at}; `relay up` goes on with them")

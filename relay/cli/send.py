@@ -8,7 +8,7 @@ import typer
 
 from relay.cli import options
 from relay.cli.context import choose_source, load_config, load_settings
-from relay.cli.display.output import print_json
+from relay.cli.display.output import print_json, print_message
 from relay.config.proxy_environment import NO_PROXIES
 from relay.operations.hook_address import hook_path
 from relay.operations.post_hook import post_hook
@@ -31,4 +31,4 @@ def send(
         print_json(accepted)
     else:
         duplicate = " (a duplicate of it: not routed again)" if accepted.duplicate else ""
-        typer.echo(f"receipt {accepted.receipt}{duplicate}")
+        print_message(f"receipt {accepted.receipt}{duplicate}")

@@ -8,7 +8,7 @@ import typer
 
 from relay.cli import options
 from relay.cli.context import choose_source, load_config, with_store
-from relay.cli.display.output import print_json, print_lines, print_table
+from relay.cli.display.output import print_json, print_lines, print_message, print_table
 from relay.config.api_users import ApiUser
 from relay.config.suggestions import did_you_mean
 from relay.durations import UNITS_MS, parse_duration
@@ -111,9 +111,11 @@ def mint_token(
     """
     user = _find_api_user(load_config().api_users, login)
     seconds, now = _parse_lifetime(expires_in), int(time.time())
-    typer.echo(mint_jwt(user, now, seconds))
+    print_message(mint_jwt(user, now, seconds))
     until = format_time((now + seconds) * 1000)
-    typer.echo(f"of {login}, for the account {user.source}, until {until} or until the user's token changes", err=True)
+    print_message(
+        f"of {login}, for the account {user.source}, until {until} or until the user's token changes", error=True
+    )
 
 
 def _find_api_user(users: Iterable[ApiUser], login: str) -> ApiUser:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from relay.accounts.source_health import SourceHealth
 from relay.live_config import LiveConfig
@@ -14,6 +14,7 @@ from relay.masking import mask_people_in_json
 from relay.model import Json
 from relay.operations.doctor import diagnose
 from relay.operations.examination import STORE, Examination, examine
+from relay.printable import escape_json
 from relay.store.reader import Reader
 from relay.web.operator_access import OperatorAccess
 from relay.web.store_monitor import StoreMonitor
@@ -28,19 +29,21 @@ def healthz(_: Request) -> JSONResponse:
 
 def readyz(
     monitor: StoreMonitor, live: LiveConfig, reader: Reader, access: OperatorAccess, *, strict: bool
-) -> Callable[[Request], Awaitable[JSONResponse]]:
+) -> Callable[[Request], Awaitable[Response]]:
     """Make the endpoint that answers 200 where hooks can be stored, else 503; operators also get the detail.
 
     Anything else that is wrong is detail in a 200: platforms stop a web process that is not ready, and hooks would be
     lost. `strict`: only a store that writes to disk before it answers will do.
     """
 
-    async def answer(request: Request) -> JSONResponse:
+    async def answer(request: Request) -> Response:
         problems = _problems(monitor, strict=strict)
         body: dict[str, object] = {"status": "unready" if problems else "ready"}
         if access.allows(request):
             body |= {"problems": problems, **_detail(monitor, live), "doctor": await _diagnose(reader, live)}
-        return JSONResponse(body, 503 if problems else 200)
+        # Read on a terminal too, by curl; what others answer is quoted in it.
+        encoded = escape_json(msgspec.json.encode(body).decode())
+        return Response(encoded, 503 if problems else 200, media_type="application/json")
 
     return answer
 

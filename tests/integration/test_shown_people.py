@@ -53,22 +53,24 @@ COMMANDS = [
 def store_one(run, store, tmp_path):
     """Store a hook of a contact whose delivery was rejected, with an answer that names them; return its id."""
 
-    def save(number: str, answer: str = ANSWER) -> str:
+    def save(number: str, answer: str = ANSWER, forged: str = "") -> str:
         (tmp_path / "relay.yaml").write_text(CONFIG)
         fields = {"Телефон": number, "Email": ADDRESS}
         custom = [
             {"id": str(n), "name": name, "values": [{"value": value}]} for n, (name, value) in enumerate(fields.items())
         ]
-        body = encode_form({"contacts": {"add": [{"id": "7", "name": f"Vera {number}", "custom_fields": custom}]}})
+        body = encode_form(
+            {"contacts": {"add": [{"id": "7", "name": f"Vera {number}{forged}", "custom_fields": custom}]}}
+        )
         (tmp_path / "hook.form").write_bytes(body)
         config = load_config(CONFIG, file="f", environ={}, sink_types=sink_types())
         run(store.accept([hook("r1", body)]))
         receipts = run(store.claim_receipts("router", 9, 60_000)).items
         run(store.save_routed("router", [plan_receipt(receipts[0], config, make_sinks(config))]))
         (delivery,) = run(store.claim_deliveries(sink_claim_request("books", "w", 9, 60_000, 0, []))).items
-        reason = f"422: {number} and {ADDRESS} are unknown"
+        reason = f"422: {number} and {ADDRESS} are unknown{forged}"
         response = answer.format(number, ADDRESS)
-        rejected = attempt(Outcome.REJECTED, reason=reason, response=response, provider_id=number)
+        rejected = attempt(Outcome.REJECTED, reason=reason, response=response, provider_id=number + forged)
         decision = Decision(kind=DecisionKind.DEAD, state=DeliveryState.DEAD, reason=reason)
         settlement = Settlement(delivery=delivery, outcome=Outcome.REJECTED, decision=decision, attempt=rejected)
         run(store.settle("books", [settlement], {}))
@@ -125,9 +127,19 @@ def test_an_event_without_a_readable_configuration_says_so(store_one, command, t
     assert "  routes: not shown: relay.yaml:" in command("events", "show", "r1.0")[0]
 
 
-def test_an_answer_moves_no_cursor(store_one, command):
-    delivery = store_one(NUMBERS[0], answer="\x1b[2J\u202e")
-    for arguments in (["events", "show", "r1"], ["deliveries", "show", delivery]):
-        printed = command(*arguments)[0]
-        assert r"\x1b[2J\u202e" in printed
-        assert not {"\x1b", "\u202e"} & set(printed)
+# Of a hook and of an answer: an escape sequence, C1's own, a bidirectional mark, line ends that forge a line.
+FORGED = "x\x1b[2J\x9b1m\u202e\u0085\u2028\r\ndelivered\n"
+
+
+@pytest.mark.parametrize("reveal", [[], ["--reveal"]])
+def test_no_hook_and_no_answer_moves_a_cursor_or_forges_a_line(store_one, command, reveal):
+    """Every command, for people and as JSON, has the same lines as for texts without any of it."""
+    forged = store_one(NUMBERS[0], FORGED, FORGED)
+    for arguments in COMMANDS:
+        for form in ([], ["--json"]):
+            printed, beside = command(*(part.format(delivery=forged) for part in arguments), *form, *reveal)
+            assert all(character.isprintable() or character == "\n" for character in printed + beside), arguments
+            assert "delivered" not in (line.strip() for line in printed.splitlines())
+    for arguments in (["events", "show", "r1"], ["deliveries", "show", forged]):
+        assert r"\x1b[2J\x9b1m\u202e" in command(*arguments, *reveal)[0]
+        assert json.dumps(FORGED)[1:-1] in json.dumps(json.loads(command(*arguments, "--json", *reveal)[0]))

@@ -15,6 +15,7 @@ from relay.cli.display.vendor_request import format_vendor_request
 from relay.demo.check import DemoState
 from relay.masking import mask_people
 from relay.model import DeliveryState
+from relay.printable import escape_line
 from relay.sandbox.request_log import LoggedRequest
 from relay.store.stored import StoredDelivery
 from relay.timefmt import format_clock
@@ -60,7 +61,7 @@ def _deliveries(deliveries: Iterable[StoredDelivery]) -> Text:
 
 
 def _delivery(delivery: StoredDelivery) -> Text:
-    reason = "" if delivery.state is DeliveryState.DELIVERED else mask_people(f" {delivery.reason}")
+    reason = "" if delivery.state is DeliveryState.DELIVERED else escape_line(mask_people(f" {delivery.reason}"))
     return Text.assemble(f"→ {delivery.sink} ", _state(delivery.state), reason)
 
 
@@ -72,7 +73,7 @@ def _requests_table(requests: Sequence[LoggedRequest]) -> Table:
     table = _table("relay → vendors", "time", "answer", "request")
     for request in requests[-NEWEST:]:
         answer = f"{request.status or request.fault}{' (repeat)' if request.repeat else ''}"
-        table.add_row(format_clock(request.at), answer, Text(mask_people(format_vendor_request(request))))
+        table.add_row(format_clock(request.at), answer, Text(escape_line(mask_people(format_vendor_request(request)))))
     return table
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from relay.cli.display.output import print_message
 from relay.operations.search import FoundPage, format_cursor
 from relay.store.wire import Cursor
 from relay.timefmt import format_time
@@ -14,13 +15,15 @@ from relay.timefmt import format_time
 def print_how_to_go_on(context: typer.Context, page: FoundPage[Any]) -> None:
     """Print it where there may be more, on stderr: stdout is the list, which a program may read."""
     if page.next is not None:
-        typer.echo(f"{_format_progress(page, page.next)}; go on with:\n{_next_command(context, page.next)}", err=True)
+        print_message(
+            f"{_format_progress(page, page.next)}; go on with:\n{_next_command(context, page.next)}", error=True
+        )
 
 
 def print_hints(lines: Iterable[str]) -> None:
     """Print why a list may be empty, on stderr."""
     for line in lines:
-        typer.echo(line, err=True)
+        print_message(line, error=True)
 
 
 def _format_progress(page: FoundPage[Any], cursor: Cursor) -> str:

@@ -1,16 +1,20 @@
-"""Print JSON for programs, tables and lines for people. Without `reveal`, personal data and secrets are masked."""
+"""Print JSON for programs, tables and lines for people. Without `reveal`, personal data and secrets are masked.
+
+Whatever is printed, what a terminal would obey is escaped (`relay.printable`).
+"""
 
 import sys
 from collections.abc import Iterable, Sequence
 from typing import cast
 
 import msgspec
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from relay.masking import mask_people, mask_people_in_json, mask_secrets, mask_secrets_in_json
 from relay.model import Json
-from relay.printable import escape_lines
+from relay.printable import escape_json, escape_line, escape_lines
 
 PIPED_WIDTH = 1000  # a pipe has no width of its own, and lines must not break for `grep`
 
@@ -24,7 +28,8 @@ def print_json(value: object, *, reveal: bool = False) -> None:
     """Print records as JSON."""
     built = cast(Json, msgspec.to_builtins(value))
     shown = built if reveal else mask_people_in_json(mask_secrets_in_json(built))
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(shown)) + b"\n")
+    encoded = msgspec.json.format(msgspec.json.encode(shown)).decode()
+    sys.stdout.buffer.write(escape_json(encoded).encode() + b"\n")
     sys.stdout.buffer.flush()
 
 
@@ -39,10 +44,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rev
 
 
 def print_lines(lines: Iterable[str], *, reveal: bool = False) -> None:
-    """Print lines unwrapped."""
+    """Print lines unwrapped. A line end within one is escaped: what it quotes makes no lines."""
     for line in lines:
         console().print(_printable(line, reveal=reveal), markup=False, soft_wrap=True)
 
 
+def print_message(text: str, *, error: bool = False) -> None:
+    """Print a message of one or more lines, on stderr where it is an `error` or beside what a program reads."""
+    typer.echo(escape_lines(text), err=error)
+
+
 def _printable(text: str, *, reveal: bool) -> str:
-    return escape_lines(text if reveal else mask_people(mask_secrets(text)))
+    return escape_line(text if reveal else mask_people(mask_secrets(text)))
