@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import structlog
 
 from relay.config.config import Config
 from relay.config.load import load_file
@@ -70,16 +71,16 @@ def test_a_file_that_is_still_being_written_is_left_alone(file: Path, watcher: C
     assert token(watcher) == "four-four-four"
 
 
-def test_an_invalid_file_leaves_the_valid_one_in_force_and_says_why(
-    file: Path, watcher: ConfigWatcher, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_invalid_file_leaves_the_valid_one_in_force_and_says_why(file: Path, watcher: ConfigWatcher) -> None:
     file.write_text("sources: {acme: 5}")
-    assert settle(watcher) is None
+    with structlog.testing.capture_logs() as logged:
+        assert settle(watcher) is None
     assert watcher.error is not None
     assert watcher.error.startswith(f"{file}:1:17: acme: must be a mapping, such as")
     assert token(watcher) == "one-one-one"
-    assert watcher.poll() is None
-    assert capsys.readouterr().out.count("config.refused") == 1
+    with structlog.testing.capture_logs() as logged_later:
+        assert watcher.poll() is None
+    assert [line["event"] for line in logged + logged_later] == ["config.refused"]
 
 
 def test_an_invalid_file_that_is_taken_back_leaves_no_error(file: Path, watcher: ConfigWatcher) -> None:
