@@ -1,7 +1,9 @@
 """Durations and rates as the YAML has them: "15m", "4/s"."""
 
+import math
 import re
 
+_LONGEST_LIFETIME_SECONDS = 10 * 365 * 24 * 3600
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -44,3 +46,15 @@ def format_exact_duration(ms: int) -> str:
         if ms and ms % UNITS_MS[unit] == 0:
             return f"{ms // UNITS_MS[unit]}{unit}"
     return f"{ms}ms"
+
+
+def read_lifetime_ms(expires_in: object, unknown_ms: int) -> int:
+    """Return for how many milliseconds a token lasts, by what its issuer says: seconds, as a number or a text.
+
+    `unknown_ms` where it says nothing, no positive number, or more than ten years.
+    """
+    try:
+        seconds = float(expires_in) if isinstance(expires_in, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        seconds = math.nan
+    return int(seconds * 1000) if 0 < seconds <= _LONGEST_LIFETIME_SECONDS else unknown_ms

@@ -71,9 +71,9 @@ class WorkerProcess:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
         shared = SharedState(self._store.client, self._namespace)
         self._ringer = Ringer(self._app, self._store)
-        self._tools = Tools(session=Session(proxies=self._proxies), shared=shared, now=time.time)
+        self._tools = Tools(Session(proxies=self._proxies), shared, time.time, self._secret_key)
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, proxies=self._proxies)
-        self._guarded_tools = Tools(session=guarded, shared=shared, now=time.time)
+        self._guarded_tools = Tools(guarded, shared, time.time, self._secret_key)
         self._router = Router(self._live, self._store, self._start_queues, self._stopping.is_set)
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         kinds = {CHECK_SOURCE: monitor.check_source, CATCH_UP: monitor.catch_up}

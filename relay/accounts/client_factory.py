@@ -3,12 +3,12 @@
 from pydantic import SecretStr
 
 from relay.accounts.client import AccountClient
-from relay.accounts.encryption import Encrypter
 from relay.accounts.limiter import Limiter
 from relay.accounts.oauth import OAuthTokens
 from relay.accounts.tokens import LongLivedToken, TokenProvider, TokenStore
 from relay.config.api import OAuthSettings
 from relay.config.config import Source
+from relay.encryption import Encrypter
 from relay.errors import ConfigError
 from relay.store.shared_state import SharedState
 from relay.transport import Session

@@ -14,6 +14,7 @@ from yarl import URL
 from relay.accounts.answers import JsonObject, parse_account_answer
 from relay.accounts.tokens import TokenPair, TokenStore, token_digest
 from relay.config.api import OAuthSettings
+from relay.durations import read_lifetime_ms
 from relay.errors import AccountRefused, AccountUnavailable, StoreUnavailable
 from relay.logs import log
 from relay.model import Record
@@ -23,13 +24,14 @@ from relay.transport import Request, Session, TransportFailure, call
 EARLY_MS = 60_000  # a token that expires so soon is renewed before it is used
 CALL_MS, SAVE_SECONDS = 15_000, 30.0
 LOCK_MS = 60_000  # longer than one call and one save take
+UNKNOWN_LIFETIME_MS = 3600_000  # amoCRM's are good for a day; a pair must be kept, whatever it says of its end
 REFUSED_MS = 60_000  # for so long no other worker tries a refresh token that was refused
 
 
 class _TokenResponse(Record):
     access_token: str
     refresh_token: str
-    expires_in: int  # seconds
+    expires_in: object = None
 
 
 class OAuthTokens:
@@ -136,5 +138,5 @@ def _pair_from(answer: JsonObject | None) -> TokenPair:
         response = msgspec.convert(answer, _TokenResponse)
     except msgspec.ValidationError as error:
         raise AccountUnavailable(f"amoCRM's answer holds no new tokens: {error}") from None
-    expires_at = time.time_ns() // 1_000_000 + response.expires_in * 1000
+    expires_at = time.time_ns() // 1_000_000 + read_lifetime_ms(response.expires_in, UNKNOWN_LIFETIME_MS)
     return TokenPair(access=response.access_token, refresh=response.refresh_token, expires_at=expires_at)

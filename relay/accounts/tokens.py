@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 from pydantic import SecretStr
 
-from relay.accounts.encryption import Encrypter
+from relay.encryption import Encrypter
 from relay.errors import AccountRefused
 from relay.model import Record
 from relay.store.shared_state import SharedState

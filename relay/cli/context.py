@@ -128,11 +128,12 @@ def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
 def with_tools(work: Callable[[Tools], Awaitable[T]]) -> T:
     """Run something with the tools of sinks. Raises ConfigError, StoreUnavailable."""
 
-    proxies = load_settings().proxies
+    settings = load_settings()
 
     async def run(client: Redis, namespace: str) -> T:
-        async with Session(proxies=proxies) as session:
-            return await work(Tools(session=session, shared=SharedState(client, namespace), now=time.time))
+        async with Session(proxies=settings.proxies) as session:
+            shared = SharedState(client, namespace)
+            return await work(Tools(session, shared, time.time, settings.secret_key))
 
     return _with_client(run)
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.config.load import load_file
+from relay.encryption import Encrypter
 from relay.model import DeliveryState
 from relay.planning import plan_receipt
 from relay.processes.ports import free_port, http_get
@@ -294,7 +295,9 @@ def test_a_token_is_fetched_once_for_all_workers_and_again_where_it_is_refused(s
     assert len(tokens) == 1
     pattern = here.store.keys.shared("oauth2:*")
     (stored,) = here.run(here.store.client.keys(pattern))
-    _, token = msgspec.msgpack.decode(here.run(here.store.client.get(stored)))[::-1]
+    sealed = here.run(here.store.client.get(stored))
+    opened = Encrypter(here.sink._settings.auth.oauth2.client_secret).decrypt(sealed)
+    _, token = msgspec.msgpack.decode(opened)[::-1]
     here.sandbox.call("POST", "/books/oauth/revoke", urllib.parse.urlencode({"token": token}).encode())
     here.hook(LEAD + 1)
     here.drain()

@@ -1,12 +1,15 @@
 """OAuth2 client credentials (RFC 6749, 4.4): one token for all workers, fetched by one of them."""
 
 import hashlib
+import re
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
 import msgspec
 from yarl import URL
 
+from relay.durations import read_lifetime_ms
+from relay.encryption import Encrypter
 from relay.model import Outcome, Record, Result
 from relay.sinks.attempt_calls import AttemptCalls, EndAttempt
 from relay.sinks.http.auth import OAuth2, basic_header
@@ -23,7 +26,7 @@ class _TokenResponse(Record):
     """The answer of a token endpoint."""
 
     access_token: Annotated[str, msgspec.Meta(min_length=1)]
-    expires_in: float | None = None
+    expires_in: object = None
 
 
 class Token(Record, array_like=True):
@@ -34,11 +37,12 @@ class Token(Record, array_like=True):
 
 
 _decode_token = msgspec.msgpack.Decoder(Token).decode
+_VISIBLE = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")  # what a header may say
 _encode_token = msgspec.msgpack.Encoder().encode
 
 
 class ClientToken:
-    """The token of one client, cached in the process and in the store."""
+    """The token of one client, cached in the process and, encrypted, in the store."""
 
     def __init__(self, settings: OAuth2) -> None:
         self._settings = settings
@@ -71,7 +75,12 @@ class ClientToken:
 
     async def _stored(self, calls: AttemptCalls, refused: str) -> Token | None:
         stored = await calls.tools.shared.get(self._key)
-        return self._usable(_decode_token(stored) if stored else None, calls.now, refused)
+        opened = self._encrypter(calls).decrypt(stored) if stored else None  # None under a key that was changed
+        return self._usable(_decode_token(opened) if opened else None, calls.now, refused)
+
+    def _encrypter(self, calls: AttemptCalls) -> Encrypter:
+        """Return what encrypts the stored token: without RELAY_SECRET_KEY the client's own secret is the key."""
+        return Encrypter(calls.tools.secret_key or self._settings.client_secret)
 
     def _usable(self, token: Token | None, now: int, refused: str) -> Token | None:
         return token if token and token.value != refused and token.until > now else None
@@ -82,11 +91,11 @@ class ClientToken:
             outcome = Outcome.BLOCKED if answer.lasting else Outcome.RETRY
             raise EndAttempt(Result(outcome=outcome, reason=f"no token: {answer.reason}"))
         response = self._read(answer, calls.now)
-        lasts_ms = DEFAULT_LIFETIME_MS if response.expires_in is None else int(response.expires_in * 1000)
+        lasts_ms = read_lifetime_ms(response.expires_in, DEFAULT_LIFETIME_MS)
         # A token with a lifetime below the margin is still good for this attempt.
         until = calls.now + max(lasts_ms - MARGIN_MS, lasts_ms // 2, 1)
         token = Token(value=response.access_token, until=until)
-        await calls.tools.shared.put(self._key, _encode_token(token), until - calls.now)
+        await calls.tools.shared.put(self._key, self._encrypter(calls).encrypt(_encode_token(token)), until - calls.now)
         return token
 
     def _request(self) -> Request:
@@ -120,8 +129,10 @@ class ClientToken:
             advice = f"{problem}: check token_url, client_id, client_secret, scope"
             raise _no_token(Outcome.BLOCKED, advice, answer, after_ms)
         try:
-            # Not strict: some servers write expires_in as a text.
-            return msgspec.convert(body_json(answer), _TokenResponse, strict=False)
+            response = msgspec.convert(body_json(answer), _TokenResponse)
+            if not _VISIBLE.fullmatch(response.access_token):
+                raise msgspec.ValidationError("it would end the header")
+            return response
         except msgspec.ValidationError:  # its message may quote the answer, which may have a token in it
             advice = "the token endpoint did not return a token: check token_url"
             raise _no_token(Outcome.BLOCKED, advice, answer, after_ms) from None

@@ -55,6 +55,7 @@ class Vendor:
         self.answers = []
         self.shared = MemoryState()
         self.now = NOW
+        self.secret_key = None
         monkeypatch.setattr(attempt_calls, "call", self._call)
 
     async def _call(self, session, request):
@@ -70,7 +71,7 @@ class Vendor:
     def run(self, work, *answers):
         """Run `work(tools)` against these answers, all of which must be used."""
         self.answers += answers
-        tools = Tools(session=SimpleNamespace(), shared=self.shared, now=lambda: self.now)
+        tools = Tools(session=SimpleNamespace(), shared=self.shared, now=lambda: self.now, secret_key=self.secret_key)
         result = asyncio.run(work(tools))
         assert not self.answers
         return result

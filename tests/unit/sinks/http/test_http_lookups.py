@@ -5,11 +5,12 @@ import json
 import subprocess
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from scripted_vendor import Vendor, response
 
 from relay.errors import RejectDelivery
 from relay.model import Limit, Outcome
+from relay.sinks.http.oauth2 import DEFAULT_LIFETIME_MS
 from relay.sinks.http.sink import HttpSink
 from relay.transport import TransportFailure
 
@@ -338,6 +339,49 @@ def test_another_worker_uses_the_token_that_one_fetched(vendor, delivery, author
     other = sink(auth=OAUTH)
     vendor.run(lambda tools: other.send(delivery(content(other)), tools), (201, {}))
     assert vendor.requests[-1].headers["Authorization"] == "Bearer t-1"
+
+
+@pytest.mark.parametrize("secret_key", [None, SecretStr("0123456789abcdef0123456789abcdef")])
+def test_a_stored_token_is_sealed(vendor, delivery, authorized, secret_key):
+    """Whoever reads the store learns no token; who has another key, or another secret, fetches one of his own."""
+    vendor.secret_key = secret_key
+    authorized((200, {"access_token": "t-of-nobody-else"}), (201, {}))
+    assert not any(b"t-of-nobody-else" in value for value in vendor.shared.values.values())
+    other = sink(auth=OAUTH)
+    vendor.run(lambda tools: other.send(delivery(content(other)), tools), (201, {}))
+    assert vendor.requests[-1].headers["Authorization"] == "Bearer t-of-nobody-else"
+    vendor.secret_key = SecretStr("another key of 32 characters or more")
+    other = sink(auth=OAUTH)
+    vendor.run(lambda tools: other.send(delivery(content(other)), tools), (200, {"access_token": "t-2"}), (201, {}))
+    assert vendor.requests[-1].headers["Authorization"] == "Bearer t-2"
+
+
+@pytest.mark.parametrize("stored", [b"", b"\x92\xa3t-1\xcf\xff", b"\xff" * 200])
+def test_what_stands_in_the_token_s_place_is_no_token(vendor, delivery, authorized, stored):
+    authorized((200, {"access_token": "t-1"}), (201, {}))
+    (key,) = vendor.shared.values
+    vendor.shared.values[key] = stored
+    other = sink(auth=OAUTH)
+    vendor.run(lambda tools: other.send(delivery(content(other)), tools), (200, {"access_token": "t-2"}), (201, {}))
+    assert vendor.requests[-1].headers["Authorization"] == "Bearer t-2"
+
+
+@pytest.mark.parametrize(
+    "lasts", ["nan", "inf", "-inf", "", "soon", -1, 0, 1e300, 10**400, "1e999", None, [], {"a": 1}]
+)
+def test_an_unreadable_lifetime_is_an_unknown_one(vendor, authorized, lasts):
+    result = authorized((200, json.dumps({"access_token": "t-1", "expires_in": lasts}).encode()), (201, {}))
+    assert result.outcome is Outcome.DELIVERED
+    authorized((201, {}))
+    vendor.now += DEFAULT_LIFETIME_MS // 1000
+    authorized((200, {"access_token": "t-2"}), (201, {}))
+
+
+@pytest.mark.parametrize("token", ["t\r\nX-Forged: 1", "t\x00", "токен", " t", "t\u202e"])
+def test_a_token_that_no_header_can_hold_is_none(vendor, authorized, token):
+    result = authorized((200, {"access_token": token}))
+    assert (result.outcome, len(vendor.requests)) == (Outcome.BLOCKED, 1)
+    assert "did not return a token" in result.reason
 
 
 def test_a_refused_token_is_refreshed_once(vendor, authorized):

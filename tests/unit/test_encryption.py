@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from relay.accounts.encryption import Encrypter
+from relay.encryption import Encrypter
 
 KEY = SecretStr("0123456789abcdef0123456789abcdef")
 

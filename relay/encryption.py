@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 
 class Encrypter:
-    """Encrypts and decrypts with a key that is derived from RELAY_SECRET_KEY."""
+    """Encrypts and decrypts with a key that is derived from a secret: RELAY_SECRET_KEY, or one that stands for it."""
 
     def __init__(self, secret_key: SecretStr) -> None:
         # The secret is long and random, so one pass of a hash is enough: it cannot be guessed.
