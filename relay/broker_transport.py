@@ -1,10 +1,16 @@
-"""Connect Celery to its broker in Redis so that connections which the server has closed are found out before use."""
+"""Connect Celery to its broker in Redis.
 
+Connections which the server has closed are found out before use, and a message that is none ends no worker.
+"""
+
+from queue import Empty
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
 from redis.exceptions import MasterDownError, ReadOnlyError
 from redis.maint_notifications import MaintNotificationsConfig
+
+from relay.logs import log
 
 
 class Channel(redis.Channel):
@@ -14,6 +20,15 @@ class Channel(redis.Channel):
         parameters: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]  # not in kombu's stubs
         # While it listens for these, redis-py takes a connection that the server has closed for a good one.
         return {**parameters, "maint_notifications_config": MaintNotificationsConfig(enabled=False)}
+
+    def _brpop_read(self, **options: Any) -> Any:
+        """Take a message. One that is no JSON, or not kombu's, is left out: Celery would end the worker by it."""
+        try:
+            return super()._brpop_read(**options)  # type: ignore[misc]  # not in kombu's stubs
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            # Taken from the list already; had it been a bell, a ticker would ring again.
+            log.warning("broker.unreadable", error=type(error).__name__)
+            raise Empty from None
 
 
 class Transport(redis.Transport):

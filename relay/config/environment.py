@@ -11,7 +11,7 @@
 | `RELAY_TRUSTED_PROXIES` | proxies whose `X-Forwarded-For` and `-Proto` count; `*`: every peer's | 127.0.0.1,::1 |
 | `RELAY_ADMIN_TOKEN` | opens /metrics and the detail of /readyz to other machines | none: this machine only |
 | `HIREFIRE_TOKEN` | opens /hirefire/<token>/info, which HireFire scales workers by | none: 404 |
-| `RELAY_SECRET_KEY` | encrypts amoCRM's OAuth tokens in the store; 32 characters or more | none: no OAuth |
+| `RELAY_SECRET_KEY` | encrypts OAuth tokens in the store; 32 characters or more | none: no OAuth with amoCRM |
 | `RELAY_DURABILITY` | `strict` refuses a store that may lose what it confirmed, `warn` only warns | warn |
 | `RELAY_LOG` | `console` or `json` | console on a terminal |
 | `RELAY_WORKERS` | the workers of `relay up` | 1 |

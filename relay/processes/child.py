@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from relay.private_files import UMASK, open_private
+
 _TAIL_BYTES: Final = 4000
 _TAIL_LINES: Final = 15
 
@@ -30,7 +32,7 @@ class Child:
         self.name = name
         self.log = log
         self._log_start = log.stat().st_size if log.exists() else 0
-        with log.open("ab") as file:
+        with open(log, "ab", opener=open_private) as file:
             self._process = subprocess.Popen(
                 command,
                 env=dict(environ),
@@ -38,6 +40,7 @@ class Child:
                 stdout=file if show is None else subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=UMASK,
             )
         self._pump = None if show is None else threading.Thread(target=self._copy, args=(show,), daemon=True)
         if self._pump is not None:
@@ -45,7 +48,7 @@ class Child:
 
     def _copy(self, show: Callable[[str], None]) -> None:
         assert self._process.stdout is not None
-        with self.log.open("ab", buffering=0) as file, self._process.stdout as output:
+        with open(self.log, "ab", buffering=0, opener=open_private) as file, self._process.stdout as output:
             for line in output:
                 file.write(line)
                 show(line.decode(errors="replace").rstrip("\n"))

@@ -9,6 +9,7 @@ from typing import IO, Final, Self
 import msgspec
 
 from relay.errors import RelayError
+from relay.private_files import make_files_private, make_private_folder, open_private
 
 FOLDER: Final = Path(".relay")
 DEMO_FOLDER: Final = FOLDER / "demo"
@@ -27,7 +28,9 @@ class LockedFolder:
         self.path = path
         deadline = time.monotonic() + patience_seconds
         try:
-            (path / "logs").mkdir(parents=True, exist_ok=True)
+            make_private_folder(path)
+            make_private_folder(path / "logs")
+            make_files_private(path / "logs")
             while (lock := _try_lock(path)) is None:
                 if time.monotonic() >= deadline:
                     raise RelayError(f"another relay runs in {path}: end that one, or use another folder")
@@ -49,7 +52,8 @@ class LockedFolder:
 
     def write_environ(self, environ: Mapping[str, str]) -> None:
         """Write the variables by which other commands in this folder reach the relay."""
-        (self.path / _ENVIRON).write_bytes(msgspec.json.encode(environ))
+        with open(self.path / _ENVIRON, "wb", opener=open_private) as file:
+            file.write(msgspec.json.encode(environ))
 
     def release(self) -> None:
         """Remove the file, and unlock the folder."""
@@ -77,7 +81,7 @@ def running_environ(path: Path) -> dict[str, str]:
 
 def _try_lock(path: Path) -> IO[bytes] | None:
     """Lock a folder until the file that is returned is closed; None where another process has it."""
-    lock = (path / "lock").open("ab")
+    lock = open(path / "lock", "ab", opener=open_private)  # noqa: SIM115
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TextIO
 
+from relay.private_files import open_private
+
 MAX_BYTES: Final = 20_000_000
 OLD_FILES: Final = 4
 OWN: Final = "up"  # the log of `relay up` itself
@@ -42,7 +44,8 @@ def _rotate(path: Path) -> None:
     for number in range(OLD_FILES - 1, 0, -1):
         with contextlib.suppress(FileNotFoundError):
             _old(path, number).replace(_old(path, number + 1))
-    shutil.copyfile(path, _old(path, 1))
+    with path.open("rb") as log, open(_old(path, 1), "wb", opener=open_private) as old:
+        shutil.copyfileobj(log, old)
     os.truncate(path, 0)
 
 
@@ -54,7 +57,8 @@ class TerminalAndFile(io.TextIOBase):
     """A stream that writes to stdout and to a log. A terminal that was closed is no mistake."""
 
     def __init__(self, path: Path) -> None:
-        self._streams: tuple[TextIO, ...] = (sys.stdout, path.open("a", encoding="utf-8"))
+        file = open(path, "a", encoding="utf-8", opener=open_private)  # noqa: SIM115
+        self._streams: tuple[TextIO, ...] = (sys.stdout, file)
 
     def write(self, text: str) -> int:
         """Write to both."""

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from relay.model import Record
+from relay.private_files import open_private
 
 _FILE: Final = "state.json"
 
@@ -23,7 +24,8 @@ class UpState(Record):
 def write_state(folder: Path, state: UpState) -> None:
     """Write the state, whole or not at all. Raises OSError."""
     new = folder / f"{_FILE}.new"
-    new.write_bytes(msgspec.json.encode(state))
+    with open(new, "wb", opener=open_private) as file:
+        file.write(msgspec.json.encode(state))
     new.replace(folder / _FILE)
 
 
