@@ -127,7 +127,7 @@ def _mask_traceback(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         event["exception"] = mask_people(mask_secrets(event["exception"]))
     for name in _QUOTING:
         if isinstance(event.get(name), str):
-            event[name] = mask_secrets(event[name])
+            event[name] = mask_people(mask_secrets(event[name]))
     return event
 
 

@@ -11,6 +11,7 @@ from relay.config.findings import format_value
 from relay.config.proxy import ProxyChoice, ProxySetting
 from relay.config.scalars import Rate
 from relay.config.section import Section
+from relay.masking import mask_userinfo
 from relay.model import Limit
 
 _HEADER_VALUE = re.compile(r"[!-~]{1,8192}")
@@ -32,9 +33,11 @@ def _check_address(text: str) -> str:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"{format_value(text)} is not an address: {error}") from error
+        raise ValueError(f"{format_value(mask_userinfo(text))} is not an address: {error}") from error
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(f"{format_value(text)} is not an address: write it in full, such as https://acme.amocrm.ru")
+        raise ValueError(
+            f"{format_value(mask_userinfo(text))} is not an address: write it in full, such as https://acme.amocrm.ru"
+        )
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("only scheme, host and path belong here, such as https://acme.amocrm.ru")
     if parts.scheme == "http" and host not in _LOCAL_HOSTS:

@@ -14,6 +14,7 @@ from relay.masking.secrets import (
     mask_query,
     mask_secrets,
     mask_secrets_in_json,
+    mask_userinfo,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "mask_query",
     "mask_secrets",
     "mask_secrets_in_json",
+    "mask_userinfo",
 ]

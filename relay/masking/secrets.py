@@ -27,8 +27,10 @@ _PLACES: Final = tuple(
     for signs, pattern in (  # a text with none of the signs is not searched, which takes a hundred times as long
         # /hooks/<source>/<token>
         (("hooks",), rf"({_SLASH}hooks{_SLASH}[^/\s%\\]+{_SLASH})[\w.~%-]+"),
-        # scheme://user:password@host
-        (("@",), rf"(\b\w+:{_SLASH}{_SLASH}[^:/@\s]*:)[^/\s?#\"'<>]+(?=@)"),
+        # scheme://user:password@host, also a password with a slash; scheme://host:8000/@ has none
+        (("@",), rf"(\b\w+:{_SLASH}{_SLASH}[^:/@\s\[]*:)(?!\d{{1,5}}(?:[/?#]|%2F))[^\s\"'<>]{{1,256}}(?=@)"),
+        # scheme://token@host
+        (("@",), rf"(\b\w+:{_SLASH}{_SLASH})[^:/@\s?#%\\\"'<>]+(?=@)"),
         # token=value; "token": "value"
         (
             ("hash", "session", "api", "token", "secret", "psw", "passw"),
@@ -59,6 +61,7 @@ _PLACES: Final = tuple(
         (("bearer ", "basic "), r"(\b(?:bearer|basic)\s+)(?=\S+(?-i:[A-Z0-9]))[\w+/=.~-]{8,}"),
     )
 )
+_USERINFO = re.compile(r"^((?:[\w+.-]*:?//)?).*@", re.DOTALL)
 _SECRET_HEADER = re.compile(r"auth|token|secret|password|cookie|signature|api-?key", re.IGNORECASE)
 
 
@@ -95,6 +98,11 @@ def mask_credentials(value: str) -> str:
     """Mask the value of a header that says who asks; the scheme stays: `Bearer ***`."""
     scheme, _, rest = value.partition(" ")
     return f"{scheme} {MASK}" if rest and scheme.lower() in _SCHEMES else MASK
+
+
+def mask_userinfo(address: str) -> str:
+    """Mask who is named before an address's host, however badly it is written: `user:password@host` too."""
+    return _USERINFO.sub(rf"\1{MASK}@", address)
 
 
 def mask_query(url: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 from yarl import URL
 
 from relay.errors import RejectDelivery
-from relay.masking import mask_secrets
+from relay.masking import mask_secrets, mask_userinfo
 from relay.spelling import foreign_letter, mixes_alphabets
 
 _ESCAPED = re.compile(r"(%[0-9A-Fa-f]{2})")
@@ -26,7 +26,9 @@ def check_url(text: str) -> str:
         )
     url = URL(text)
     if url.scheme not in ("http", "https") or not url.raw_host:
-        raise ValueError(f"{text!r} is not an address: write it in full, such as https://books.example.com/api")
+        raise ValueError(
+            f"{mask_userinfo(text)!r} is not an address: write it in full, such as https://books.example.com/api"
+        )
     if any(map(mixes_alphabets, (url.host or "").split("."))) and (found := foreign_letter(url.host or "")):
         raise ValueError(f"{found} in the host {url.host}: write it in Latin letters")
     if url.user is not None or url.password is not None:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from relay.accounts.source_health import SourceHealth
 from relay.live_config import LiveConfig
-from relay.masking import mask_people_in_json
+from relay.masking import mask_people_in_json, mask_secrets
 from relay.model import Json
 from relay.operations.doctor import diagnose
 from relay.operations.examination import STORE, Examination, examine
@@ -63,7 +63,7 @@ def _detail(monitor: StoreMonitor, live: LiveConfig) -> dict[str, object]:
     return {
         "store": _format_store(monitor),
         "sources": {name: _format_source(health) for name, health in monitor.sources.items()},
-        "config": {"version": live.config.version, "error": live.error},
+        "config": {"version": live.config.version, "error": live.error and mask_secrets(live.error)},
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from relay.masking import mask_people, mask_secrets
 from relay.operations.stats import SinkStats, Stats
 from relay.store.gate import Gate
 from relay.store.outcomes import Outcomes
@@ -63,6 +64,6 @@ def format_gate(gate: Gate, now: int) -> str:
     if gate.paused:
         return "paused"
     until = gate.closed_until(now)
-    whole = f"closed until {format_time(until)}: {gate.reason}" if until else "open"
+    whole = f"closed until {format_time(until)}: {mask_people(mask_secrets(gate.reason))}" if until else "open"
     routes = [f"{name} closed until {format_time(end)}" for name, end in gate.closed_routes(now).items()]
     return "; ".join([whole, *routes])

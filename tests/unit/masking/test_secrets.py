@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.masking import is_secret_header, is_unmistakable, mask_credentials, mask_query, mask_secrets
+from relay.masking import is_secret_header, is_unmistakable, mask_credentials, mask_query, mask_secrets, mask_userinfo
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,8 @@ from relay.masking import is_secret_header, is_unmistakable, mask_credentials, m
         # passwords in addresses
         ("redis://:s3cr3t@store:6379/0", "redis://:***@store:6379/0"),
         ("amqp://relay:s3c@r3t@broker//", "amqp://relay:***@broker//"),
+        ("redis://relay:s3c/r?3#t@store/0", "redis://relay:***@store/0"),
+        ("cannot reach https://s3cr3t@api.example.com/v4", "cannot reach https://***@api.example.com/v4"),
         ("cannot reach https://relay:s3cr3t@api.example.com/v4", "cannot reach https://relay:***@api.example.com/v4"),
         # queries and forms
         ("GET /list?USER_LOGIN=anna&USER_HASH=s3cr3t HTTP/1.1", "GET /list?USER_LOGIN=anna&USER_HASH=*** HTTP/1.1"),
@@ -214,3 +216,22 @@ def test_a_word_of_our_own_sentences_is_mistakable(secret: str) -> None:
 @pytest.mark.parametrize("secret", ["s3cr3t", "pAssWord", "two words", "a" * 21])
 def test_a_key_is_not(secret: str) -> None:
     assert is_unmistakable(secret)
+
+
+@pytest.mark.parametrize(
+    ("address", "masked"),
+    [
+        ("relay:s3cr3t@store", "***@store"),
+        ("//relay:s3cr3t@store/0", "//***@store/0"),
+        ("htps://relay:s3/c@r3t@store", "htps://***@store"),
+        ("http:relay:s3cr3t@store", "***@store"),
+        ("store:6379/0", "store:6379/0"),
+    ],
+)
+def test_nobody_is_named_before_the_host_of_an_address(address: str, masked: str) -> None:
+    assert mask_userinfo(address) == masked
+
+
+@pytest.mark.parametrize("text", ["https://host:8000/a@b", "http://[::1]:8000/a@b", "https://host/a?x=v@b.c"])
+def test_a_port_and_a_path_are_no_password(text: str) -> None:
+    assert mask_secrets(text) == text

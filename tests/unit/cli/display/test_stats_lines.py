@@ -31,6 +31,13 @@ def test_a_closed_gate_says_why_and_which_routes() -> None:
     assert "invoices closed until" in text
 
 
+def test_a_gate_s_reason_names_no_person_and_no_secret() -> None:
+    reason = "308: this one points to https://key7@books.example.com/people/%2B375291234567/vera.k%40example.com"
+    text = format_gate(Gate(until=NOW + 1000, reason=reason), NOW)
+    for secret in ("key7", "375291234567", "1234567", "vera.k"):
+        assert secret not in text
+
+
 @pytest.mark.parametrize(
     ("outcomes", "since", "text"),
     [
