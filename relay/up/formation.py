@@ -14,11 +14,11 @@ from relay.processes.commands import standby_web_arguments, worker_arguments
 from relay.up.child_processes import ChildProcess
 from relay.up.children import OTHERS, STORE, Children
 from relay.up.handover import Handover
+from relay.up.loading import wait_until_loaded
 from relay.up.log_files import LogFiles
 from relay.up.slots import GRACE_SECONDS, Slot
 from relay.up.standby import WebStandby
 
-LOADING_SECONDS: Final = 3600.0  # of many gigabytes
 STORE_SECONDS: Final = 60.0  # in which it writes what it has in memory, and ends
 SPARE = "web:spare"
 
@@ -59,7 +59,9 @@ class Formation:
             self._children.retire_guard(handover.guard_pid, handover.guard_pipe)
         self._keep(guard.keep(), self._standby.keep())
         if self._options.store is not None:
-            self._keep(Slot("store", self._start_store, store or await self._start_store()).keep())
+            if handover is None:
+                store = await self._start_store()
+            self._keep(Slot("store", self._start_store, store).keep())
         await before_work()
         self._web = _slots("web", self._options.web, self._start_web, web)
         self._workers = _slots("worker", self._options.workers, self._start_worker, workers)
@@ -82,7 +84,7 @@ class Formation:
         assert store is not None
         store.spawn(pass_fds=(self._children.lock,))
         process = self._children.adopt("store", store.pid, STORE)
-        await asyncio.to_thread(store.wait_until_ready, LOADING_SECONDS)
+        await wait_until_loaded(store)
         return process
 
     def _spawn_spare(self, standby: int) -> ChildProcess:
@@ -134,6 +136,7 @@ class Formation:
             lock=os.dup(self._children.lock),
             guard_pid=self._children.guard.pid,
             guard_pipe=os.dup(self._children.guard.fileno()),
+            own_store=self._options.store is not None,
             store_pid=next(iter(self._children.pids("store")), None),
             store_url=self._options.environ["REDIS_URL"],
             web=self._children.pids("web"),

@@ -20,7 +20,8 @@ class Handover(Record):
     lock: int
     guard_pid: int
     guard_pipe: int
-    store_pid: int | None
+    own_store: bool
+    store_pid: int | None  # None where it does not run just now
     store_url: str
     web: Sequence[int]
     workers: Sequence[int]

@@ -1,10 +1,16 @@
 """`relay up --reload`: what is installed now replaces what runs, and no hook notices."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from relay import __version__
+from relay.embedded.server import EmbeddedStore
+from relay.processes.folder import UP_FOLDER
+from tests.e2e.harness import until
 from tests.e2e.test_up import CHILDREN, stored_ids, web_pids
-from tests.e2e.up_harness import CONFIG, Load, alive, kill, running_up
+from tests.e2e.up_harness import CONFIG, Load, alive, is_serving, kill, running_up
 
 
 def test_a_reload_under_load_replaces_web_and_workers_and_costs_no_hook(tmp_path: Path) -> None:
@@ -40,3 +46,28 @@ def test_where_none_runs_there_is_nothing_to_reload(tmp_path: Path) -> None:
     with running_up(tmp_path) as up:
         up.end()
         assert "no `relay up` is ready in " in up.run("up", "--reload", status=1)
+
+
+def test_a_reload_while_the_store_is_away_starts_the_store(tmp_path: Path) -> None:
+    with running_up(tmp_path) as up:
+        guards, stores = up.children(CHILDREN["guard"]), up.children(CHILDREN["store"])
+        with in_place_of(EmbeddedStore(tmp_path / UP_FOLDER / "store").socket):  # so it cannot start
+            kill(stores[0])
+            until(lambda: "process.not_started" in up.log, what="the store not to start")
+            up.process.send_signal(signal.SIGHUP)
+            until(lambda: set(up.children(CHILDREN["guard"])) - set(guards), what="the next program")
+        until(lambda: up.state.reloads == 1, seconds=100, what="the reload")
+        assert up.state.problem is None
+        assert len(up.children(CHILDREN["store"])) == 1
+        until(lambda: is_serving(up.port), what="web to serve")
+
+
+@contextmanager
+def in_place_of(path: Path) -> Iterator[None]:
+    """Put a folder in a file's place for a while."""
+    path.unlink()
+    path.mkdir()
+    try:
+        yield
+    finally:
+        path.rmdir()

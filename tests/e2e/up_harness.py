@@ -84,6 +84,11 @@ class Up:
         assert state is not None
         return state
 
+    @property
+    def log(self) -> str:
+        """What `relay up` itself has logged."""
+        return (self.folder / UP_FOLDER / "logs" / "up.log").read_text()
+
     def run(self, *arguments: str, status: int = 0, variables: Mapping[str, str] | None = None) -> str:
         """Run another command in the folder; return what it printed."""
         return run_command(self.folder, {**self.environ, **(variables or {})}, *arguments, status=status)
