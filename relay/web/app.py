@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
 from typing import TypeAlias
 
 from celery import Celery
@@ -29,7 +30,7 @@ from relay.web import subscriptions
 from relay.web.autoscale import autoscale, hirefire
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, GroupCommit
 from relay.web.health import healthz, readyz
-from relay.web.ingress import HookEndpoint, UnknownPath
+from relay.web.ingress import HookEndpoint, refuse_unknown_path
 from relay.web.metrics import metrics
 from relay.web.operator_access import OperatorAccess
 from relay.web.path_slashes import PathSlashes
@@ -55,9 +56,7 @@ def create() -> Router:
     # Hooks come first and bypass the middleware, which costs as much as everything else about taking one.
     refusals = HookRefusals(store)
     hooks = Route("/hooks/{source}/{token}", HookEndpoint(lambda: live.config, commit, refusals))
-    # Once more behind the middleware: an address with a slash too many is right all the same.
-    late = [hooks, Route("/{path:path}", UnknownPath(refusals))]
-    others = Mount("/", _other_endpoints(settings, live, reader, monitor, late))
+    others = Mount("/", _other_endpoints(settings, live, reader, monitor, hooks, refusals))
     return Router(routes=[hooks, others], lifespan=_lifespan(live, monitor, commit, refusals, store, reader))
 
 
@@ -71,7 +70,12 @@ def _connect_store(url: str, namespace: str) -> Store:
 
 
 def _other_endpoints(
-    settings: ProcessSettings, live: LiveConfig, reader: Reader, monitor: StoreMonitor, late: Sequence[Route]
+    settings: ProcessSettings,
+    live: LiveConfig,
+    reader: Reader,
+    monitor: StoreMonitor,
+    hooks: Route,
+    refusals: HookRefusals,
 ) -> Starlette:
     access = OperatorAccess(settings.admin_token)
     return Starlette(
@@ -86,10 +90,10 @@ def _other_endpoints(
                 Subscriptions(reader.client, settings.namespace),
                 Access(reader.client, settings.namespace),
             ),
-            *late,
+            hooks,  # behind the middleware too: an address with a slash too many is right all the same
         ],
         middleware=[Middleware(PathSlashes)],
-        exception_handlers={HTTPException: _format_http_error},
+        exception_handlers={HTTPException: _format_http_error(refusals)},
     )
 
 
@@ -116,6 +120,12 @@ def _lifespan(
     return lifespan
 
 
-async def _format_http_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+def _format_http_error(refusals: HookRefusals) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
+    async def format_error(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        detail = error.detail
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            detail = refuse_unknown_path(refusals, request.method, request.url.path)
+        return JSONResponse({"error": detail}, error.status_code, headers=error.headers)
+
+    return format_error

@@ -16,6 +16,7 @@ from relay.logs import log
 MAX_HEAD_BYTES: Final = 64 * 1024  # of a head, of trailers, of what stands between two parts of a body
 HEAD_SECONDS: Final = 10.0  # from its first byte, or from the connection's begin, to its end
 BODY_SECONDS: Final = 2.0  # without any progress
+MAX_BODY_SECONDS: Final = 30.0  # however it goes on: a byte in each second and a half is progress too
 MAX_CONNECTIONS: Final = 800  # of the 1,024 files that a process may open on most systems
 _LOG_SECONDS: Final = 60.0
 
@@ -29,6 +30,7 @@ class Connections:
     def __init__(self) -> None:
         self._open: set[BoundedProtocol] = set()
         self._waiting: dict[BoundedProtocol, None] = {}  # for the end of a head; the longest first
+        self._receiving: dict[BoundedProtocol, None] = {}  # the rest of a body; the longest first
         self._closed: Counter[str] = Counter()
         self._logged_at = float("-inf")
 
@@ -37,8 +39,11 @@ class Connections:
         return BoundedProtocol(self, *args, **kwargs)
 
     def add(self, connection: "BoundedProtocol") -> None:
-        """Add one that was just made. Where they are too many, the one that has waited longest is closed for it."""
-        longest = next(iter(self._waiting), None)
+        """Add one that was just made. Where they are too many, the one that has waited longest is closed for it.
+
+        Only where none waits for a request, one whose body has been on its way for longest is.
+        """
+        longest = next(iter(self._waiting), None) or next(iter(self._receiving), None)
         if len(self._open) >= MAX_CONNECTIONS and longest is not None:
             self.close(longest, TOO_MANY)
         self._open.add(connection)
@@ -48,10 +53,16 @@ class Connections:
         """Forget a connection that is lost."""
         self._open.discard(connection)
         self._waiting.pop(connection, None)
+        self._receiving.pop(connection, None)
 
     def begin_request(self, connection: "BoundedProtocol") -> None:
-        """Note that a request is under way on a connection."""
+        """Note that the body of a request is on its way."""
         self._waiting.pop(connection, None)
+        self._receiving[connection] = None
+
+    def end_body(self, connection: "BoundedProtocol") -> None:
+        """Note that a request is whole, and now we are at work."""
+        self._receiving.pop(connection, None)
 
     def end_request(self, connection: "BoundedProtocol") -> None:
         """Note that a connection waits for its next request."""
@@ -93,7 +104,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._connections = connections
         self._pending = 0  # bytes that came since the last request, or the last part of its body, was whole
         self._head_since: float | None = None  # the loop's seconds; None while no head is waited for
-        self._body_since: float | None = None  # of the last progress; None while no body is
+        self._body_since: float | None = None  # None while no body is
+        self._progress_at = 0.0  # of the body
 
     def connection_made(self, transport: Any) -> None:
         """Wait for the first head."""
@@ -158,13 +170,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._head_since, self._body_since = None, self.loop.time()
+        self._progress_at = self._body_since
         self._connections.begin_request(self)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
         self._pending = 0
-        self._body_since = self.loop.time()
+        self._progress_at = self.loop.time()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -173,6 +186,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._body_since = None
+        self._connections.end_body(self)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -185,9 +199,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """Return why the connection is to be closed; None where it is in time."""
         if self._head_since is not None and now - self._head_since > HEAD_SECONDS:
             return SLOW_HEAD if self._pending else SILENT
-        # Nothing can arrive while we ourselves do not read.
-        if self._body_since is not None and now - self._body_since > BODY_SECONDS and not self.flow.read_paused:
-            return SLOW_BODY
+        if self._body_since is not None:
+            # Nothing can arrive while we ourselves do not read.
+            stands_still = now - self._progress_at > BODY_SECONDS and not self.flow.read_paused
+            if stands_still or now - self._body_since > MAX_BODY_SECONDS:
+                return SLOW_BODY
         return None
 
     def refuse(self, status: HTTPStatus | None) -> None:

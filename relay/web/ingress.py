@@ -89,20 +89,16 @@ class HookEndpoint:
             self._commit.answered_late(id)
 
 
-class UnknownPath:
-    """The endpoint of every path that is none, as an ASGI application: most are a hook's address, written wrongly."""
+def refuse_unknown_path(refusals: HookRefusals, method: str, path: str) -> str:
+    """Return what to say to a request whose path is none; where it may have been a hook, count and log it.
 
-    def __init__(self, refusals: HookRefusals) -> None:
-        self._refusals = refusals
-
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer one request. A path is not logged: what stands in it may be a token."""
-        parts = scope["path"].strip("/").split("/")
-        if scope["method"] != "POST" and parts[0] != "hooks":
-            await send_json(send, 404, {"error": "Not Found"})
-            return
-        self._refusals.add(UNKNOWN_PATH, "", known=False, method=scope["method"], parts=len(parts))
-        await send_json(send, 404, {"error": "no such path: a hook's address ends with /hooks/SOURCE/TOKEN"})
+    The path is not logged: what stands in it may be a token.
+    """
+    parts = path.strip("/").split("/")
+    if method != "POST" and parts[0] != "hooks":
+        return "Not Found"
+    refusals.add(UNKNOWN_PATH, "", known=False, method=method, parts=len(parts))
+    return "no such path: a hook's address ends with /hooks/SOURCE/TOKEN"
 
 
 def _is_hook_token(config: Config, source: str, token: str) -> bool:

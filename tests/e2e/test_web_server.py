@@ -278,6 +278,7 @@ def test_what_is_no_hook_address_is_told_logged_and_counted(slashes, method, pat
 
 
 def test_other_paths_are_no_hooks(slashes):
+    assert slashes.request("POST", "/healthz")[0] == 405
     assert slashes.request("GET", "/nothing") == (404, {"error": "Not Found"})
 
 

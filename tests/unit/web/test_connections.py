@@ -1,8 +1,12 @@
 """What the log says of connections that were closed: a line a minute, however many strangers there are."""
 
-import structlog
+import asyncio
 
-from relay.web.connections import MALFORMED, TOO_MANY, Connections
+import structlog
+import uvicorn
+from uvicorn.server import ServerState
+
+from relay.web.connections import MALFORMED, MAX_BODY_SECONDS, MAX_CONNECTIONS, TOO_MANY, Connections
 
 
 class Closed:
@@ -44,3 +48,63 @@ def test_overdue_connections_are_closed_once_and_the_others_stay():
     late.answer = "not closed again"
     connections.close_overdue(now=1)
     assert late.answer == "not closed again"
+
+
+def test_where_none_waits_for_a_request_the_longest_unfinished_body_makes_room():
+    connections = Connections()
+    receiving, at_work = Closed(), Closed()
+    for connection in (receiving, at_work):
+        connections.add(connection)
+        connections.begin_request(connection)
+    connections.end_body(at_work)
+    for _ in range(MAX_CONNECTIONS - 2):
+        connection = Closed()
+        connections.add(connection)
+        connections.begin_request(connection)
+        connections.end_body(connection)
+    connections.add(Closed())
+    assert (receiving.answer, at_work.answer) == (None, "none yet")
+
+
+class Transport(asyncio.Transport):
+    """Takes what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+def test_a_body_that_goes_on_drop_by_drop_ends_all_the_same():
+    """A byte in each second and a half is progress: one such body held its connection for ever."""
+
+    async def receive_slowly() -> Transport:
+        loop = asyncio.get_running_loop()
+        config = uvicorn.Config(lambda scope, receive, send: receive(), http="httptools", lifespan="off")
+        config.load()
+        connections, transport = Connections(), Transport()
+        connection = connections.make_protocol(config, ServerState(), {}, loop)
+        connection.connection_made(transport)
+        connection.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n")
+        begun = loop.time()
+        for second in range(int(MAX_BODY_SECONDS) + 2):
+            loop.time = lambda second=second: begun + second  # type: ignore[method-assign]
+            if not transport.closed:
+                assert second <= MAX_BODY_SECONDS + 1
+                connection.data_received(b"x")
+            connections.close_overdue(begun + second)
+        await asyncio.sleep(0)
+        return transport
+
+    transport = asyncio.run(receive_slowly())
+    assert transport.closed
+    assert transport.written.startswith(b"HTTP/1.1 408 ")
