@@ -89,7 +89,7 @@ class Fetcher:
         receipts = await self._reader.raw_receipts(sorted({one.event_id.partition(".")[0] for one in deliveries}))
         config, sinks = self._live.config, self._live.sinks
         lookups, unknown = await asyncio.to_thread(pending_lookups, deliveries, receipts, config, sinks)
-        await self._postpone(unknown, _unknown_route(config.version))
+        await self._postpone(unknown, _unknown_route(config.version), asked=False)
         try:
             people = await self._look_up(lookups)
         except StoreUnavailable:
@@ -126,14 +126,15 @@ class Fetcher:
                 log.warning("delivery.late", delivery_id=id, queue=self._queue)
             self._start_queues(queues)
 
-    async def _postpone(self, deliveries: Sequence[Delivery], result: Result) -> None:
-        """Let deliveries wait: the account cannot be asked, or refuses to answer. No attempt is consumed."""
+    async def _postpone(self, deliveries: Sequence[Delivery], result: Result, *, asked: bool = True) -> None:
+        """Let deliveries wait: the account was asked in vain, or need not be yet. No attempt is consumed."""
         if not deliveries:
             return
         log.warning("lookup.postponed", source=self._source, deliveries=len(deliveries), reason=result.reason)
         for at in range(0, len(deliveries), CALL_ITEMS):
             part = deliveries[at : at + CALL_ITEMS]
-            await self._store.postpone_lookups(self._queue, [self._settlement(one, result) for one in part])
+            settlements = [self._settlement(one, result) for one in part]
+            await self._store.postpone_lookups(self._queue, settlements, asked=asked)
 
     def _settlement(self, delivery: Delivery, result: Result) -> Settlement:
         at = time.time_ns() // 1_000_000

@@ -47,9 +47,12 @@ def sink_claim_request(
     )
 
 
-def settle_request(queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> SettleRequest:
+def settle_request(
+    queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int], *, in_vain: bool = False
+) -> SettleRequest:
     """Put what attempts came to into a request."""
-    return SettleRequest(queue=queue, sink=counted, items=list(map(_settlement_row, items)), counts=counts)
+    rows = list(map(_settlement_row, items))
+    return SettleRequest(queue=queue, sink=counted, in_vain=in_vain, items=rows, counts=counts)
 
 
 def _settlement_row(item: Settlement) -> SettlementRow:

@@ -99,15 +99,24 @@ class Store:
         """Write what attempts came to. Returns "settled", "stale" (a newer lease decides) or "gone" for each."""
         return await self._settle(sink_queue(sink), sink, items, counts)
 
-    async def postpone_lookups(self, queue: str, items: Sequence[Settlement]) -> list[str]:
-        """Write that look-ups failed: each waits, under the queue's own name in the counters. Returns as `settle`."""
+    async def postpone_lookups(self, queue: str, items: Sequence[Settlement], *, asked: bool) -> list[str]:
+        """Write that look-ups wait, under the queue's own name in the counters. Returns as `settle`.
+
+        `asked`: the account was asked, and did not answer.
+        """
         assert all(item.decision.state is DeliveryState.PENDING for item in items)
-        return await self._settle(queue, queue, items, {})
+        return await self._settle(queue, queue, items, {}, in_vain=asked)
 
     async def _settle(
-        self, queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int]
+        self,
+        queue: str,
+        counted: str,
+        items: Sequence[Settlement],
+        counts: Mapping[str, int],
+        *,
+        in_vain: bool = False,
     ) -> list[str]:
-        request = settle_request(queue, counted, items, counts)
+        request = settle_request(queue, counted, items, counts, in_vain=in_vain)
         return _STRINGS.decode(await self._call(_SETTLE, request, *[item.attempt for item in items]))
 
     async def complete_lookups(self, queue: str, items: Sequence[CompletedLookup]) -> tuple[list[str], list[str]]:

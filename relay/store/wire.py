@@ -142,10 +142,14 @@ class SettlementRow(Record, array_like=True, kw_only=False):
 
 
 class SettleRequest(Record):
-    """What a settle is to write. `sink` names the counters; the attempts go beside the request."""
+    """What a settle is to write. `sink` names the counters; the attempts go beside the request.
+
+    `in_vain`: an account was asked, and each of the items is a failure of it, whatever its outcome.
+    """
 
     queue: str
     sink: str
+    in_vain: bool
     items: Sequence[SettlementRow]
     counts: Mapping[str, int]
 

@@ -74,7 +74,6 @@ local function settle(request, first)
   local due, leased, gate = P .. 'due:' .. queue, P .. 'leased:' .. queue, read_gate(queue)
   local released, due_again, any_new = {}, {}, false  -- due_again: id -> when
   local good, failed = 0, 0
-  local of_account = queue ~= 'sink:' .. sink  -- look-ups: one that is put off has failed
 
   local function settle_one(item, attempt)
     local id, outcome = item[ID], item[OUTCOME]
@@ -87,7 +86,7 @@ local function settle(request, first)
     any_new = true
     append_attempt(id, outcome, item[CONSUMED], attempt)
     count('attempt|' .. sink .. '|' .. outcome)
-    if outcome == 'delivered' then good = good + 1 elseif FAILED[outcome] or of_account then failed = failed + 1 end
+    if outcome == 'delivered' then good = good + 1 elseif FAILED[outcome] or request.in_vain then failed = failed + 1 end
     if holds_lease then
       write_state(sink, item, event, attempts, marked)
       update_gates(gate, item)

@@ -93,7 +93,7 @@ def test_a_failed_look_up_is_put_off_and_consumes_no_attempt(run, store, reader,
     (id,) = waiting("books")
     (delivery,) = claim().items
     item = settlement(delivery, Outcome.THROTTLED, reason="429", delay_ms=LEASE)
-    assert run(store.postpone_lookups(QUEUE, [item])) == ["settled"]
+    assert run(store.postpone_lookups(QUEUE, [item], asked=True)) == ["settled"]
     found = look(id)
     assert (found.state, found.reason, found.attempts, found.in_flight) == (DeliveryState.PENDING, "429", 0, False)
     assert claim().items == []
@@ -107,7 +107,7 @@ def test_a_refusal_closes_the_account_s_gate_alone_and_an_answer_opens_it(run, s
     given.pending()
     run(
         store.postpone_lookups(
-            QUEUE, [settlement(claim(max=1).items[0], Outcome.BLOCKED, gate_ms=LEASE, gate_sure=True)]
+            QUEUE, [settlement(claim(max=1).items[0], Outcome.BLOCKED, gate_ms=LEASE, gate_sure=True)], asked=True
         )
     )
     assert claim().items == []

@@ -288,10 +288,25 @@ def test_the_broker_is_checked_where_it_is_another_server(doctor, monkeypatch, t
     assert (doctor.status, "store" in doctor("broker")["found"]) == (1, False)
 
 
+def test_look_ups_that_need_not_be_asked_yet_say_nothing_about_the_account(doctor, run, store, given, scrape):
+    """Their route is gone from the file: the account was never asked, and a critical alert fired."""
+    given.waiting_for_lookups(5)
+    claimed = run(store.claim_lookups("account:acme", "f1", 9, 60_000)).items
+    waiting = [settlement(one, Outcome.THROTTLED, delay_ms=9) for one in claimed]
+    run(store.postpone_lookups("account:acme", waiting, asked=False))
+    assert run(store.client.hget(store.keys.outcomes("account:acme"), "since")) is None
+    assert doctor.alarms() == []
+    assert fired(scrape()) == set()
+
+
 def test_look_ups_that_all_fail_are_bad(doctor, run, store, given, scrape):
     given.waiting_for_lookups(5)
     claimed = run(store.claim_lookups("account:acme", "f1", 9, 60_000)).items
-    run(store.postpone_lookups("account:acme", [settlement(one, Outcome.THROTTLED, delay_ms=9) for one in claimed]))
+    run(
+        store.postpone_lookups(
+            "account:acme", [settlement(one, Outcome.THROTTLED, delay_ms=9) for one in claimed], asked=True
+        )
+    )
     run(store.client.hincrby(store.keys.outcomes("account:acme"), "since", -HOUR_MS))
     assert doctor.alarms() == [("look-ups of acme", "bad")]
     assert fired(scrape()) == {"RelayLookupsFailing"}

@@ -83,7 +83,7 @@ def test_a_refused_look_up_shows_at_the_account_why(run, store, reader, given):
     given.waiting_for_lookups()
     (delivery,) = run(store.claim_lookups(QUEUE, "f1", 1, 60_000)).items
     refused = settlement(delivery, Outcome.BLOCKED, gate_ms=60_000, delay_ms=60_000, reason="401")
-    run(store.postpone_lookups(QUEUE, [refused]))
+    run(store.postpone_lookups(QUEUE, [refused], asked=True))
     (account,) = run(reader.accounts())
     assert (account.waiting, account.oldest_due_ms, account.gate.reason) == (1, None, "401")
 
@@ -93,7 +93,7 @@ def test_what_a_closed_gate_keeps_back_says_so_and_when_it_may_leave(run, store,
     claimed = run(store.claim_lookups(QUEUE, "f1", 1, 60_000)).items[0]
     other = second if claimed.id == first else first
     refused = settlement(claimed, Outcome.BLOCKED, gate_ms=60_000, gate_sure=True, delay_ms=60_000, reason="401")
-    run(store.postpone_lookups(QUEUE, [refused]))
+    run(store.postpone_lookups(QUEUE, [refused], asked=True))
     (account,) = run(reader.accounts())
     assert (look(other).closed, look(other).due_at) == ("401", account.gate.until)
     assert format_reason(look(other)) == "waits for a look-up of contacts; the gate is closed: 401"
