@@ -14,12 +14,13 @@ from relay.model import Json
 
 _FEWEST_DIGITS = 7  # of a telephone number: of fewer, the last four would be most of it
 
-_EMAIL = re.compile(r"(?<![\w.+%*-])([\w+%])[\w.+%'!~-]*(@|%40)((?:[\w-]+\.)+[^\W\d_][\w-]+)")
+# A search begins at the first of the characters that an address may have, and at no other: no text takes long.
+_EMAIL = re.compile(r"(?<![\w.+%'!~-])(?:([.'!~-]+)|(?<!\*))([\w+%])[\w.+%'!~-]*(@|%40)((?:[\w-]+\.)+[^\W\d_][\w-]+)")
 _ESCAPE = re.compile(r"%[\dA-Fa-f]{2}", re.ASCII)
 
 # What a field is called that holds a number, however that is written: `phone=`, `"contact[phone_number]": "`.
 _NAME = r"(?:phones?|mobile|msisdn|(?<![^\W_])tel|телефон)(?:[ _-]?(?:number|num|no))?"
-_NAMED_NUMBER = re.compile(r"(?:[+(\d]|%2B|%28)(?:[\d ()+.-]|%20|%28|%29|%2B){5,}\d(?![.\d]*\d|:)", re.IGNORECASE)
+_NAMED_NUMBER = re.compile(r"(?:[+(\d]|%2B|%28)(?:[\d ()+.-]|%20|%28|%29|%2B){5,}\d(?!\.*\d|:)", re.IGNORECASE)
 _NAMED = re.compile(
     rf"({_NAME}(?:[\[\]]|%5B|%5D|\\?[\"'])*\s*(?:[=:]|%3D)[\s\[\\\"']*)"
     rf"({_NAMED_NUMBER.pattern}(?:[\\\"'\s]*[,;][\\\"'\s]*{_NAMED_NUMBER.pattern})*)",
@@ -94,7 +95,7 @@ def mask_people(text: str, known: Iterable[str] = ()) -> str:
 
 def _mask_plain(text: str) -> str:
     if "@" in text or "%40" in text:
-        text = _EMAIL.sub(rf"\1{MASK}\2\3", text)
+        text = _EMAIL.sub(rf"\1\2{MASK}\3\4", text)
     lower = text.lower()
     if any(sign in lower for sign in _NAME_SIGNS):
         text = _NAMED.sub(_mask_named, text)

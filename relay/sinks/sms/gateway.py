@@ -78,7 +78,7 @@ class Gateway(ABC):
             outcome=outcome,
             reason=_masked(reason, message, filter(is_unmistakable, secrets)),
             status=answer.status,
-            response=_masked(_readable(answer), message, secrets)[:MAX_RESPONSE],
+            response=_masked(_readable(answer), message, secrets),
             segments=more.pop("segments", None) or message.segments,
             **more,
         )
@@ -154,9 +154,13 @@ def _readable(answer: Response) -> str:
 
 
 def _masked(text: str, message: Message, secrets: Iterable[str]) -> str:
-    """Mask secrets, the message's text and its recipient in a text of the gateway."""
-    text = mask_secrets(text, secrets)
-    for written in (msgspec.json.encode(message.text).decode()[1:-1], message.text):
-        if len(written) >= _MIN_MASKED:
-            text = text.replace(written, "<text>")
-    return mask_people(text, (message.phone,))
+    """Mask secrets, the message's text and its recipient in a text of the gateway, of which the beginning is kept."""
+    written = (msgspec.json.encode(message.text).decode()[1:-1], message.text)
+    margin = MAX_RESPONSE + len(written[0])
+    beginning = mask_secrets(text[: 4 * MAX_RESPONSE + 2 * margin], secrets)  # a stranger's text may have a megabyte
+    for form in written:
+        if len(form) >= _MIN_MASKED:
+            beginning = beginning.replace(form, "<text>")
+    if len(text) > 4 * MAX_RESPONSE + 2 * margin:
+        beginning = beginning[:-margin]  # it may end with half of what is masked
+    return mask_people(beginning, (message.phone,))[:MAX_RESPONSE]

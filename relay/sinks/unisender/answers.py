@@ -13,6 +13,7 @@ from relay.transport import Answer, Response, TransportFailure, body_json, json_
 
 THROTTLED_MS = 60_000  # their limits are per minute, and they send no Retry-After
 MAX_TRIES = 3  # for errors without a known code
+_MAX_SAID = 300  # characters of a message that are kept; more are masked, so that no half of a person remains
 
 _OUTCOMES = {
     "invalid_api_key": Outcome.BLOCKED,
@@ -48,7 +49,7 @@ class MethodError(Record):
 
     def to_result(self, action: Action, tries: int) -> Result:
         """Return what it means after so many earlier tries."""
-        said = mask_people(f"{self.code}: {self.message}")[:300]
+        said = mask_people(f"{self.code}: {self.message}"[: 4 * _MAX_SAID])[:_MAX_SAID]
         outcome = _OUTCOMES.get(self.code)
         if outcome is not None:
             advice = f"{_ADVICE[self.code]} ({said})" if self.code in _ADVICE else said

@@ -304,6 +304,38 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
     assert mask_people(mask_people(text)) == mask_people(text)
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("begin", "repeated", "end"),
+    [
+        ("", "a'", " @"),
+        ("", "'a", " @"),
+        ("", "a!~", " @"),
+        ("", "a'%40", ""),
+        ("", "~", "@"),
+        ("", ".-", "@"),
+        ("", "a@", ""),
+        ("a@", "a.", "!"),
+        ("phone=", "1", ":"),
+        ("phone=", "1.", ":"),
+        ("phone=", "1....", ":"),
+        ("phone=", "1 ", ":"),
+        ("phone=", "(", ":"),
+        ("", "phone=1111111:", ""),
+        ("phone=1111111", ",;", ""),
+    ],
+)
+def test_a_long_text_is_masked_whatever_a_stranger_makes_of_it(begin: str, repeated: str, end: str) -> None:
+    """Where the work grows with the square of the length, one of them takes minutes."""
+    text = begin + repeated * (200_000 // len(repeated)) + end
+    assert mask_people(text + " anna@example.com").endswith("a***@example.com")
+
+
+@pytest.mark.parametrize("before", ["'", "''", "~", "!", "=", "='", "*'", "-", ".", "x='"])
+def test_an_address_in_quotes_is_masked(before: str) -> None:
+    assert mask_people(f"to {before}anna@example.com' today") == f"to {before}a***@example.com' today"
+
+
 def test_json_is_masked_in_its_values_and_keeps_its_shape() -> None:
     value = {"to": ["a.b@example.com"], "phone": 79161234567, "id": 31926521, "ok": True, "none": None, "sum": 1.5}
     assert mask_people_in_json(value) == {

@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 from relay.errors import StoreUnavailable
 from relay.model import Outcome
-from relay.sinks.base import ProbeResult
+from relay.sinks.base import MAX_RESPONSE, ProbeResult
 from relay.sinks.sms.smsc import Smsc, SmscSettings
 from relay.transport import TransportFailure
 
 NOW = 1_790_000_000.0
+TEXT_OF_MANY = "Уважаемая Анна, " + "ждём вас " * 200
 LOST = TransportFailure(kind="timeout", reason="no answer in time", sent=True)
 UNSENT = TransportFailure(kind="connect", reason="refused", sent=False)
 
@@ -222,6 +223,16 @@ def test_a_probe_tells_the_balance_or_what_is_wrong(tools, answer, reply, probe)
     gateway = Scripted(reply if isinstance(reply, TransportFailure) else answer(reply))
     assert asyncio.run(gateway.probe(tools)) == probe
     assert gateway.posted[0][0] == "https://smsc.ru/sys/balance.php"
+
+
+@pytest.mark.parametrize("before", [0, 1, 480, 1999, 2100, 3990, 4500])
+def test_of_an_answer_of_a_megabyte_only_the_beginning_is_masked_and_nothing_half(send, before):
+    said = "x" * before + (TEXT_OF_MANY + "+79161234567") * 500
+    result = send(error(6, said), text=TEXT_OF_MANY)
+    for shown in (result.reason, result.response):
+        assert len(shown) <= MAX_RESPONSE
+        assert "Уважаемая" not in shown
+        assert "79161234567"[1:-4] not in shown
 
 
 def test_number_text_and_key_are_masked_in_answers(send):

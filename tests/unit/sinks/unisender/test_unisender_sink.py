@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from relay.errors import RejectDelivery, SkipDelivery
+from relay.masking import mask_people
 from relay.model import Outcome, Result
 from relay.sinks.attempt_calls import EndAttempt
 from relay.sinks.base import ProbeResult
+from relay.sinks.unisender import answers as unisender_answers
 from relay.sinks.unisender import sink as unisender_sink
 from relay.sinks.unisender.answers import MethodError, interpret, parse_answer, parse_import_log
 from relay.sinks.unisender.content import Contact, make_contact
@@ -318,6 +320,14 @@ def test_what_they_cannot_explain_is_tried_three_times(tries, outcome):
 def test_what_they_made_is_kept(result, person, reason):
     interpreted = interpret(parse_answer(api_answer({"result": result})), Contact(email="anna@example.com"), 0)
     assert (interpreted.outcome, interpreted.provider_id, interpreted.reason) == (DELIVERED, person, reason)
+
+
+def test_of_a_message_of_a_megabyte_only_the_beginning_is_masked(monkeypatch):
+    masked = []
+    monkeypatch.setattr(unisender_answers, "mask_people", lambda text: masked.append(text) or mask_people(text))
+    result = MethodError(code="invalid_arg", message="x " * 140 + "anna.kovaleva@example.com " * 40_000)
+    assert "anna" not in result.to_result("subscribe", 0).reason
+    assert [len(text) < 2_000 for text in masked] == [True]
 
 
 def test_key_and_contact_are_masked_in_reasons(delivery):
