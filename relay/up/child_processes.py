@@ -98,11 +98,22 @@ def spawn(
     ]
     if log is not None:
         actions += [(os.POSIX_SPAWN_OPEN, 1, str(log), _APPEND, _PRIVATE), (os.POSIX_SPAWN_DUP2, 1, 2)]
-    with _inherited(*pass_fds, writing):
-        pid = os.posix_spawn(
-            command[0], list(command), own, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_DEFAULT_SIGNALS
-        )
-    os.close(writing)
+    try:
+        with _inherited(*pass_fds, writing):
+            pid = os.posix_spawn(
+                command[0],
+                list(command),
+                own,
+                file_actions=actions,
+                setsid=True,
+                setsigmask=(),
+                setsigdef=_DEFAULT_SIGNALS,
+            )
+    except OSError:
+        os.close(reading)
+        raise
+    finally:
+        os.close(writing)
     return ChildProcess(name, pid, reaper.watch(pid), _read_ready(reading))
 
 
