@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from tenacity import (
     Retrying,
     retry_if_exception_type,
@@ -120,7 +122,8 @@ class EmbeddedStore:
             if self._process.poll() is not None:
                 output = self.log.read_text(errors="replace")[-2000:]
                 raise RelayError(f"the embedded store stopped at once; its log {self.log} ends:\n{output}")
-            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=_PING_SECONDS) as client:
+            path, once = str(self.socket), Retry(NoBackoff(), 0)
+            with redis.Redis(unix_socket_path=path, socket_timeout=_PING_SECONDS, retry=once) as client:
                 client.ping()
 
         waiting = retry_if_exception_type((redis.ConnectionError, redis.TimeoutError))  # includes "loading"
