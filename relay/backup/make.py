@@ -11,6 +11,7 @@ import redis
 
 from relay import __version__
 from relay.backup.archive import FORMAT, Manifest, digest, refuse_to_overwrite, write_archive
+from relay.backup.server import run_server
 from relay.embedded.server import EmbeddedStore
 from relay.errors import RelayError, StoreUnavailable
 from relay.processes.folder import LockedFolder, running_environ
@@ -58,10 +59,9 @@ def _open_store(folder: Path) -> Iterator[EmbeddedStore]:
         return
     locked = LockedFolder(folder)
     try:
-        store.start()
-        yield store
+        with run_server(store, locked):
+            yield store
     finally:
-        store.stop()
         locked.release()
 
 

