@@ -5,7 +5,6 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -28,25 +27,33 @@ class LogFiles:
         return self.folder / f"{process.partition(':')[0]}.log"
 
     def rotate(self) -> None:
-        """Put aside what has grown too long. Raises nothing: a disk that is full is the store's matter."""
-        with contextlib.suppress(OSError):
-            for path in self._long_files():
-                _rotate(path)
-
-    def _long_files(self) -> Iterator[Path]:
+        """Put aside what has grown too long. Raises nothing: what cannot be put aside now is tried again."""
         for path in (*self.folder.glob("*.log"), *self._others):
-            if path.exists() and path.stat().st_size > MAX_BYTES:
-                yield path
+            with contextlib.suppress(OSError):
+                if path.stat().st_size > MAX_BYTES:
+                    _rotate(path)
 
 
 def _rotate(path: Path) -> None:
-    """Copy a log and empty it: its writers keep it open, and append. What they write in between is in neither."""
-    for number in range(OLD_FILES - 1, 0, -1):
-        with contextlib.suppress(FileNotFoundError):
-            _old(path, number).replace(_old(path, number + 1))
-    with path.open("rb") as log, open(_old(path, 1), "wb", opener=open_private) as old:
-        shutil.copyfileobj(log, old)
-    os.truncate(path, 0)
+    """Copy a log and empty it: its writers keep it open, and append. What they write in between is in neither.
+
+    The old ones stay as they are until there is a copy. Raises OSError.
+    """
+    if shutil.disk_usage(path.parent).free < path.stat().st_size:
+        return  # what room is left is the store's
+    copy = path.with_name(f"{path.name}.new")
+    with path.open("r+b") as log:  # so one that cannot be emptied is not copied, either
+        try:
+            with open(copy, "wb", opener=open_private) as file:
+                shutil.copyfileobj(log, file)
+        except OSError:
+            copy.unlink(missing_ok=True)
+            raise
+        for number in range(OLD_FILES - 1, 0, -1):
+            with contextlib.suppress(FileNotFoundError):
+                _old(path, number).replace(_old(path, number + 1))
+        copy.replace(_old(path, 1))
+        os.ftruncate(log.fileno(), 0)
 
 
 def _old(path: Path, number: int) -> Path:

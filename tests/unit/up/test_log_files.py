@@ -1,6 +1,10 @@
 """Logs stay bounded, and their writers need not know."""
 
+import errno
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO
 
 import pytest
 
@@ -30,3 +34,60 @@ def test_a_log_that_somebody_else_writes_is_put_aside_too(tmp_path: Path, monkey
     LogFiles(tmp_path / "logs", tmp_path / "store.log").rotate()
     assert (tmp_path / "store.log").read_text() == ""
     assert (tmp_path / "store.log.1").read_text() == "a long line"
+
+
+FULL_DISK = OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_costs_no_old_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy_in_part(log: IO[bytes], old: IO[bytes]) -> None:
+        old.write(log.read(4))
+        raise FULL_DISK
+
+    monkeypatch.setattr(log_files, "MAX_BYTES", 9)
+    monkeypatch.setattr(shutil, "copyfileobj", copy_in_part)
+    before = write_logs(tmp_path)
+    for _ in range(OLD_FILES + 1):
+        LogFiles(tmp_path).rotate()
+    assert read_logs(tmp_path) == before
+
+
+def test_where_there_is_no_room_for_a_copy_none_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy(*_: object) -> None:
+        raise AssertionError("what is left of the disk is the store's")
+
+    monkeypatch.setattr(log_files, "MAX_BYTES", 9)
+    monkeypatch.setattr(shutil, "copyfileobj", copy)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5))
+    before = write_logs(tmp_path)
+    LogFiles(tmp_path).rotate()
+    assert read_logs(tmp_path) == before
+
+
+def test_a_log_that_cannot_be_put_aside_keeps_its_old_ones_and_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_files, "MAX_BYTES", 9)
+    write_logs(tmp_path)
+    bad = tmp_path / "bad.log"  # a folder is as little to be copied as a file that only root may write to
+    bad.mkdir()
+    for number in range(20):
+        (bad / f"a file with a long name {number}").touch()
+    (tmp_path / "bad.log.1").write_text("old")
+    LogFiles(tmp_path, tmp_path / "elsewhere.log").rotate()
+    assert bad.is_dir()
+    assert (tmp_path / "bad.log.1").read_text() == "old"
+    assert (tmp_path / "web.log").read_text() == ""
+    assert (tmp_path / "web.log.1").read_text() == "a long line"
+
+
+def write_logs(folder: Path) -> dict[str, str]:
+    """Write a log that is too long, and its old ones."""
+    (folder / "web.log").write_text("a long line")
+    for number in range(1, OLD_FILES + 1):
+        (folder / f"web.log.{number}").write_text(f"old {number}")
+    return read_logs(folder)
+
+
+def read_logs(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
