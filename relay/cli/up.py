@@ -81,7 +81,7 @@ def _run(
     try:
         listening = _open_listener(settings, given, inherited)
         plan = _plan(settings, given, target, folder.path, inherited)
-        configure(settings.log, None if plan.logs is None else cast(TextIO, TerminalAndFile(plan.logs.path(OWN))))
+        configure(settings.log, None if plan.to_stdout else cast(TextIO, TerminalAndFile(plan.logs.path(OWN))))
         folder.write_environ({name: plan.environ[name] for name in _ADDRESSES if name in plan.environ})
 
         async def claim_store() -> None:
@@ -128,13 +128,13 @@ def _plan(
     own = settings.redis_url is None
     if inherited is not None:  # what holds the data is not changed under way
         url, own = inherited.store_url, inherited.own_store
-    logs = LogFiles(folder / "logs", store.log)
     return UpOptions(
         environ={**_without_systemd(given), "REDIS_URL": url, "PYTHONUNBUFFERED": "1"},
         store=store if own else None,
         web=settings.web_concurrency,
         workers=settings.workers,
-        logs=logs if target is LogTarget.FILES else None,
+        logs=LogFiles(folder / "logs", store.log),
+        to_stdout=target is LogTarget.STDOUT,
     )
 
 

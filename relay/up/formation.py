@@ -27,14 +27,15 @@ SPARE = "web:spare"
 class UpOptions:
     """What is to run. `environ` is that of the processes, with the store's address; `store`: None where it is not ours.
 
-    `logs`: where their output goes, None: where ours does.
+    `logs`: what is kept short; their output goes there unless `to_stdout`: then it goes where ours does.
     """
 
     environ: Mapping[str, str]
     store: EmbeddedStore | None
     web: int
     workers: int
-    logs: LogFiles | None
+    logs: LogFiles
+    to_stdout: bool
 
 
 class Formation:
@@ -43,7 +44,7 @@ class Formation:
     def __init__(self, options: UpOptions, lock: int, listening: socket.socket) -> None:
         self._options = options
         self._listening = listening
-        self._children = Children(options.environ, lock, options.logs)
+        self._children = Children(options.environ, lock, None if options.to_stdout else options.logs)
         self._standby = WebStandby(self._spawn_spare)
         self._web: Sequence[Slot] = ()
         self._workers: Sequence[Slot] = ()
@@ -108,7 +109,7 @@ class Formation:
     def facts(self) -> dict[str, object]:
         """Return where hooks are taken, how many processes there are, and where they write to."""
         host, port, *_ = self._listening.getsockname()
-        logs = "stdout" if self._options.logs is None else str(self._options.logs.folder)
+        logs = "stdout" if self._options.to_stdout else str(self._options.logs.folder)
         return {"address": f"{host}:{port}", "web": len(self._web), "workers": len(self._workers), "logs": logs}
 
     def check(self) -> None:

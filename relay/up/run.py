@@ -101,8 +101,7 @@ class UpRun:
                 await asyncio.wait_for(self._reload.wait(), _TICK_SECONDS)
             except TimeoutError:
                 formation.check()
-                if self._options.logs is not None:
-                    await asyncio.to_thread(self._options.logs.rotate)
+                await asyncio.to_thread(self._options.logs.rotate)
         self._reload.clear()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:

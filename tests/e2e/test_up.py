@@ -1,10 +1,12 @@
 """`relay up`: whatever of it is killed comes back, nothing acknowledged is lost, and it ends in order."""
 
+import os
 import socket
 from pathlib import Path
 
 from relay.embedded.server import EmbeddedStore
 from relay.processes.folder import UP_FOLDER
+from relay.up.log_files import MAX_BYTES
 from tests.e2e.harness import until
 from tests.e2e.up_harness import SENDERS, Load, Up, alive, kill, receipts_of, running_up
 
@@ -98,3 +100,17 @@ def test_on_a_socket_of_systemd_hooks_wait_while_it_is_restarted(tmp_path: Path)
         up.end()
     assert set(load.ends) == {"202"}, load.ends
     assert load.acknowledged <= stored_ids(tmp_path)
+
+
+def test_the_log_of_its_store_stays_short_wherever_the_others_go(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path / UP_FOLDER / "store")
+    store.folder.mkdir(parents=True)
+    store.log.touch()
+    os.truncate(store.log, MAX_BYTES + 1)
+    up = Up(tmp_path)
+    up.start("--log-to", "stdout")
+    try:
+        until(lambda: store.log.stat().st_size < MAX_BYTES, what="the store's log to be put aside")
+    finally:
+        up.end()
+    assert store.log.with_name("store.log.1").stat().st_size > MAX_BYTES
