@@ -1,6 +1,8 @@
 """Back up the store of `relay up`, while it runs or not."""
 
 import contextlib
+import fcntl
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -54,15 +56,32 @@ def _open_store(folder: Path) -> Iterator[EmbeddedStore]:
     store = EmbeddedStore(folder / STORE)
     if not store.folder.is_dir():
         raise RelayError(f"{folder.absolute()} has no store: call this in the folder where `relay up` runs")
-    if running_environ(folder):
-        yield store
-        return
-    locked = LockedFolder(folder)
-    try:
-        with run_server(store, locked):
+    with _alone(store.folder):
+        if running_environ(folder):
             yield store
+            return
+        locked = LockedFolder(folder)
+        try:
+            with run_server(store, locked):
+                yield store
+        finally:
+            locked.release()
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """See that one backup of a store is made at a time: all use the same snapshot. Raises RelayError."""
+    fd = os.open(folder, os.O_RDONLY)  # the folder itself: a file for it could be another user's
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RelayError(
+                f"another backup of {folder} is being made: call this again; nothing was written"
+            ) from None
+        yield
     finally:
-        locked.release()
+        os.close(fd)
 
 
 def _save(client: redis.Redis, folder: Path, keys: Keys) -> tuple[int, int]:

