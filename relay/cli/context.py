@@ -17,8 +17,10 @@ from relay.config.config import Config, Source
 from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.config.suggestions import did_you_mean
+from relay.embedded.server import EmbeddedStore
 from relay.errors import ConfigError, StoreUnavailable
 from relay.operations.store_owner import claim_store
+from relay.processes.folder import UP_FOLDER, running_environ
 from relay.processes.running import choose_running
 from relay.processes.supervisor import NO_PROXY
 from relay.sinks.registry import sink_types
@@ -97,11 +99,16 @@ async def claim_store_of(settings: ProcessSettings, url: str, config: Config, *,
 
 
 def namespace_of_own_store() -> str:
-    """Return the namespace of the store that `relay up` brings. Raises ConfigError where REDIS_URL names another."""
+    """Return the namespace of the store that `relay up` brings: of the one that runs, else by the environment.
+
+    Raises ConfigError where REDIS_URL names another store.
+    """
     settings = ProcessSettings.from_environ(nonempty_environ())
-    if settings.redis_url is not None:
+    running = running_environ(UP_FOLDER)
+    own = EmbeddedStore(UP_FOLDER / "store").url
+    if settings.redis_url is not None or running.get("REDIS_URL", own) != own:
         raise ConfigError("REDIS_URL names a store of your own: save it as its maker says. This is for `relay up`'s")
-    return settings.namespace
+    return ProcessSettings.from_environ(running).namespace if running else settings.namespace
 
 
 def choose_source(sources: Mapping[str, Source], name: str | None) -> Source:

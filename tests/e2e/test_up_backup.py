@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from relay.backup.archive import open_archive
 from tests.e2e.test_up import stored_ids
-from tests.e2e.up_harness import Load, running_up
+from tests.e2e.up_harness import Load, post_hook, running_up
 
 
 def test_a_backup_under_load_is_restored_into_an_empty_folder(tmp_path: Path) -> None:
@@ -22,3 +23,13 @@ def test_a_backup_under_load_is_restored_into_an_empty_folder(tmp_path: Path) ->
         assert "has a store" in up.run("restore", str(tmp_path / "file"), status=1)
     assert len(acknowledged) >= 20
     assert acknowledged <= stored_ids(new)
+
+
+def test_a_backup_is_of_the_namespace_of_the_relay_that_runs(tmp_path: Path) -> None:
+    with running_up(tmp_path, RELAY_NAMESPACE="shop") as up:
+        assert post_hook(up.port, 1)[0] == "202"
+        for number, elsewhere in enumerate(("", "other")):  # what the terminal of the backup says
+            file = tmp_path / f"file-{number}"
+            assert ": 1 receipt(s) as of " in up.run("backup", str(file), variables={"RELAY_NAMESPACE": elsewhere})
+            with open_archive(file) as (manifest, _):
+                assert (manifest.namespace, manifest.receipts) == ("shop", 1)
