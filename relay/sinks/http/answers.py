@@ -45,6 +45,7 @@ _ADVICE: Final = {
     410: "the address no longer exists: ask them for the new one",
 }
 _STATUS_TEXTS: Final = {int(status): f"{int(status)} {name}".strip() for status, name in responses.items()}
+_MAX_TARGET: Final = 200  # characters of a redirect's address
 _MAY_HOLD_SECRETS: Final = re.compile(r"[?]|/bot|[\w-]{16}")  # of most addresses it says no, and that is quick
 _REPEATABLE_METHODS: Final = frozenset({"GET", "PUT", "DELETE"})  # RFC 9110, 9.2.2
 
@@ -70,10 +71,16 @@ def status_text(answer: Response) -> str:
 def reason_of(answer: Response) -> str:
     """Return in a line what they answered and, where it is known, what to do about it."""
     if 300 <= answer.status < 400:
-        target = answer.headers.get("Location", "nowhere").partition("?")[0]
-        where = f"redirects are not followed, this one points to {target}"
+        where = f"redirects are not followed, this one points to {_target(answer)}"
         return f"{status_text(answer)}: {where}: set the sink's url to the new address"
     return f"{status_text(answer)}: {_ADVICE[answer.status]}" if answer.status in _ADVICE else status_text(answer)
+
+
+def _target(answer: Response) -> str:
+    target = re.split("[?#]", answer.headers.get("Location", "nowhere"), maxsplit=1)[0]
+    return (
+        target if len(target) <= _MAX_TARGET else "an address that is too long to show"
+    )  # cut, it may hold half a key
 
 
 class AnswerReader:
@@ -140,7 +147,8 @@ def _secrets_in_address(request: Request) -> Iterable[str]:
 
 
 def _masked_reason(reason: str, secrets: Iterable[str]) -> str:
-    return mask_secrets(reason, filter(is_unmistakable, secrets))
+    """Return a reason, masked: it may quote a stranger, and is stored, logged and shown."""
+    return mask_people(mask_secrets(reason, filter(is_unmistakable, secrets)))
 
 
 def _masked_beginning(answer: Response, secrets: Iterable[str]) -> str:

@@ -173,6 +173,24 @@ def test_a_redirect_is_explained_without_its_query(read):
     assert "abc" not in reason
 
 
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        (
+            "https://x.example/people/anna@example.com/79161234567",
+            "points to https://x.example/people/a***@example.com/7***4567:",
+        ),
+        ("https://x.example/to#anna@example.com", "points to https://x.example/to:"),
+        ("https://anna:pass-word-1@x.example/to", "points to https://anna:***@x.example/to:"),
+        ("https://x.example/" + "anna@example.com/" * 60_000, "points to an address that is too long to show:"),
+    ],
+)
+def test_a_redirect_names_no_people_and_is_short(read, location, shown):
+    reason = read(answer(302, Location=location)).reason
+    assert shown in reason
+    assert len(reason) < 400
+
+
 # What is sent.
 
 
