@@ -1,8 +1,11 @@
-"""Check the addresses of a file for secrets that are written out, and hide those that come from the environment."""
+"""Check the addresses of a file for secrets that are written out, and hide those that come from the environment.
+
+Of headers, too, what comes from the environment is hidden.
+"""
 
 from collections.abc import Mapping, Sequence
 
-from relay.config.addresses import KEYS, secret_parts
+from relay.config.addresses import KEYS, is_header, secret_parts
 from relay.config.report import Report
 from relay.config.sink import SinkSettings
 from relay.config.variables import without_variables
@@ -33,8 +36,12 @@ def _check_part(value: Plain, path: YamlPath, report: Report) -> None:
             report.error(path, f"{path[-1]}: {_WRITTEN_OUT}")
 
 
-def hide_in_addresses(sinks: Mapping[str, SinkSettings], hidden: Mapping[YamlPath, Sequence[str]]) -> None:
-    """Tell sinks what of their addresses must not be shown."""
+def hide_from_environment(sinks: Mapping[str, SinkSettings], hidden: Mapping[YamlPath, Sequence[str]]) -> None:
+    """Tell sinks what of their addresses and headers must not be shown."""
     for path, values in hidden.items():
-        if path[0] == "sinks" and path[-1] in KEYS and (settings := sinks.get(str(path[1]))):
+        if path[0] != "sinks" or (settings := sinks.get(str(path[1]))) is None:
+            continue
+        if is_header(path):
+            settings.hide_header(str(path[-1]), values)
+        elif path[-1] in KEYS:
             settings.hide_in_addresses(values)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
+from relay.errors import YamlPath
+
 KEYS: Final = frozenset({"url", "token_url", "probe_url"})
 """The settings that are addresses."""
 
@@ -35,6 +37,11 @@ def secret_parts(address: str) -> Iterator[str]:
 def ends_behind_host(beginning: str) -> bool:
     """Return whether the beginning of an address is complete up to its path or query."""
     return bool(_BEFORE_PATH.match(beginning))
+
+
+def is_header(path: YamlPath) -> bool:
+    """Return whether a header of a sink stands at a path of the configuration."""
+    return len(path) == 4 and path[0] == "sinks" and path[2] == "headers"
 
 
 def _looks_secret(segment: str) -> bool:

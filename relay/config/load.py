@@ -6,7 +6,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 
 from relay.config.account_names import AccountNames
-from relay.config.address_checks import check_addresses, hide_in_addresses
+from relay.config.address_checks import check_addresses, hide_from_environment
 from relay.config.api import make_account_api
 from relay.config.api_users import build_api_users
 from relay.config.config import Config, Source
@@ -89,7 +89,7 @@ def _read_document(
     report = Report(document, findings, substitution.from_environment, substitution.unset)
     sections = read_sections(substitution.value, report, sink_types)
     check_addresses(document, report)
-    hide_in_addresses(sections.sinks, substitution.hidden)
+    hide_from_environment(sections.sinks, substitution.hidden)
     for path, secret in sections.secrets():
         if path in substitution.unset:
             continue

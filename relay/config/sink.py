@@ -30,6 +30,7 @@ class SinkSettings(Section):
     """The settings that all sinks have. Durations are in milliseconds."""
 
     _address_secrets: tuple[str, ...] = PrivateAttr(())
+    _header_secrets: dict[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
 
     type: str
     rate: Rate | None = None
@@ -71,15 +72,26 @@ class SinkSettings(Section):
         """Add to what must not be shown of the addresses. For whoever reads the file."""
         self._address_secrets = (*self._address_secrets, *filter(None, values))
 
+    def hide_header(self, name: str, values: Iterable[str]) -> None:
+        """Hide a header, and the values that came from the environment into it. For whoever reads the file."""
+        self._header_secrets[name.lower()] = tuple(filter(None, values))
+
+    def hides_header(self, name: str) -> bool:
+        """Return whether a header's value must not be shown."""
+        return is_secret_header(name) or name.lower() in self._header_secrets
+
     def hidden_values(self) -> Iterator[str]:
         """Yield what must never be shown: secrets, and what is secret in the addresses and of the proxy.
 
-        A header is one by its name: most values of headers are no secrets, and ordinary words.
+        A header is one by its name, or by what it holds of the environment: most values of headers are no secrets, and
+        ordinary words.
         """
         for path, secret in find_secrets(self):
-            if path[0] != "headers" or is_secret_header(str(path[-1])):
+            if path[0] != "headers" or self.hides_header(str(path[-1])):
                 yield secret.get_secret_value()
         yield from self.address_secrets
+        for values in self._header_secrets.values():
+            yield from values
         if self.proxy:
             yield from self.proxy.hidden_values()
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from relay.config.addresses import ends_behind_host, secret_parts
+from relay.config.addresses import ends_behind_host, is_header, secret_parts
 from relay.config.findings import Findings
 from relay.config.foreign_variables import variable_meant
 from relay.config.line_ends import outer_line_break
@@ -28,7 +28,9 @@ class Substitution:
     from_environment: Mapping[YamlPath, str]  # texts that hold values of the environment: never shown
     unset: Set[YamlPath]  # texts that name a variable which is not set
     defaulted: Mapping[YamlPath, str]  # the name of the variable that was not set, so that its default is used
-    hidden: Mapping[YamlPath, Sequence[str]]  # of addresses: what came from the environment behind the host
+    hidden: Mapping[
+        YamlPath, Sequence[str]
+    ]  # what came from the environment into headers, and into addresses behind the host
 
 
 def substitute_variables(document: Document, environ: Mapping[str, str], findings: Findings) -> Substitution:
@@ -83,7 +85,7 @@ class _Substituter:
         for reference in _REFERENCE.finditer(text):
             substituted += text[at : reference.start()]
             value, at = self._value_of(reference, path), reference.end()
-            if ends_behind_host(substituted) and reference["name"] in self.environ:
+            if reference["name"] in self.environ and (is_header(path) or ends_behind_host(substituted)):
                 self.hidden.setdefault(path, []).append(value)
             substituted += value
         substituted += text[at:]

@@ -62,7 +62,7 @@ _PLACES: Final = tuple(
     )
 )
 _USERINFO = re.compile(r"^((?:[\w+.-]*:?//)?).*@", re.DOTALL)
-_SECRET_HEADER = re.compile(r"auth|token|secret|password|cookie|signature|api-?key", re.IGNORECASE)
+_SECRET_HEADER = re.compile(r"auth|token|secret|password|cookie|signature|api-?key|(?:^|[-_])key$", re.IGNORECASE)
 
 
 def mask_secrets(text: str, known: Iterable[str] = ()) -> str:

@@ -6,7 +6,7 @@ from typing import Final, get_args
 import msgspec
 from multidict import CIMultiDict
 
-from relay.masking import is_secret_header, mask_credentials, mask_secrets
+from relay.masking import mask_credentials, mask_secrets
 from relay.model import Json, Record
 from relay.sinks.http.content import ContentHead, Encoding, split_content
 from relay.sinks.http.references import fill_body, fill_json, fill_path, fill_text
@@ -130,7 +130,7 @@ class HttpRequests:
         return headers
 
     def _hides(self, header: str) -> bool:
-        return is_secret_header(header) or header in self._credentials
+        return self._settings.hides_header(header) or header in self._credentials
 
 
 def _headers(encoding: Encoding, *layers: Mapping[str, str]) -> CIMultiDict[str]:

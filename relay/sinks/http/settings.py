@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, SecretSt
 from relay.config.section import Section
 from relay.config.sink import SinkSettings
 from relay.errors import RejectDelivery
-from relay.masking import is_secret_header
 from relay.model import Json
 from relay.retrying import OnUnknown
 from relay.sinks.answer_checks import AnswerChecks, AnyOf
@@ -201,5 +200,5 @@ class HttpSettings(SinkSettings, AnswerChecks):
         if self.auth:
             yield from self.auth.secrets()
         for name, value in self.headers.items():
-            if is_secret_header(name):
+            if self.hides_header(name):
                 yield value.get_secret_value()

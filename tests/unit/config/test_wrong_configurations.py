@@ -19,7 +19,7 @@ from relay.sinks.http.sink import HttpSink
 from relay.sinks.registry import sink_types
 from relay.spelling import nearest_name
 from relay.timezones import suggest_timezone
-from relay.transport import Request, TransportFailure
+from relay.transport import Request, Response, TransportFailure
 
 RIGHT = {
     "source": "  acme: {type: amocrm, token: acme-hook-token, timezone: Europe/Moscow}",
@@ -545,6 +545,33 @@ def test_what_the_environment_puts_into_an_address_is_masked(url: str, environ: 
     failure = TransportFailure(kind="connection", sent=False, reason="no such path: 's3same'")
     if "KEY" in environ:
         assert sink.read(request, failure, 0).reason == "no such path: '***'"
+
+
+@pytest.mark.parametrize(
+    ("header", "environ"),
+    [
+        ("{X-Access: '${KEY}'}", {"KEY": "s3same-1"}),
+        ("{X-Access: 'shop ${KEY}'}", {"KEY": "s3same-1"}),
+        ("{X-Access: '${KEY:-none}'}", {"KEY": "s3same-1"}),
+        ("{Key: s3same-1}", {}),
+        ("{Ocp-Apim-Subscription-Key: s3same-1}", {}),
+    ],
+)
+def test_a_header_is_hidden_by_its_name_or_because_the_environment_is_in_it(
+    header: str, environ: dict[str, str]
+) -> None:
+    text = ADDRESS % "https://books.example.com"
+    text = text.replace("{type: http,", "{type: http, headers: {X-Shop: shop-of-anna, " + header[1:] + ",")
+    settings = load(text, file="f", environ=environ, sink_types=sink_types()).sinks["books"]
+    assert "s3same-1" in settings.hidden_values()
+    assert "shop-of-anna" not in settings.hidden_values()
+    sink = HttpSink("books", settings)
+    shown = sink.describe(sink.content({"path": "/deals", "body": {"id": "7"}}))["headers"]
+    assert shown["X-Shop"] == "shop-of-anna"
+    assert "s3same" not in str(shown)
+    request = Request(method="POST", url=URL("https://books.example.com"), headers={}, body=b"", timeout_ms=1)
+    said = Response(status=400, headers={}, body=b"the key s3same-1 of shop-of-anna")
+    assert sink.read(request, said, 0).response == "the key *** of shop-of-anna"
 
 
 @pytest.mark.parametrize(
