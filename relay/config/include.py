@@ -49,7 +49,9 @@ def read_files(text: str, path: str, findings: Findings) -> Files:
         for file in found:
             if file not in texts:  # two patterns may match it
                 texts[file] = read_text(file)
-                combined.add(parse(texts[file], findings, file=file, anchors=anchors.for_included_file()))
+                own = anchors.for_included_file()
+                combined.add(parse(texts[file], findings, file=file, anchors=own))
+                own.report_unused(findings)
     anchors.report_unused(findings)
     return Files(combined.document(), texts)
 

@@ -24,16 +24,17 @@ class Anchors:
     """The anchors (&name) of a file, and which of them are referred to. An included file has the main one's."""
 
     nodes: dict[str, Node] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
+    used: set[Node] = field(default_factory=set)
+    inherited: frozenset[str] = frozenset()
 
     def for_included_file(self) -> "Anchors":
         """Return the anchors that an included file begins with: what it refers to counts as used here too."""
-        return Anchors(dict(self.nodes), self.used)
+        return Anchors(dict(self.nodes), self.used, frozenset(self.nodes))
 
     def report_unused(self, findings: Findings) -> None:
-        """Report anchors of texts that nothing refers to: as a rule such a text was not meant as one."""
+        """Report the file's own anchors of texts that nothing refers to: as a rule such a text was not meant as one."""
         for name, node in self.nodes.items():
-            if name not in self.used and isinstance(node, ScalarNode):
+            if name not in self.inherited and node not in self.used and isinstance(node, ScalarNode):
                 message = "a text that starts with & is read as an anchor, and nothing refers to it: quote it"
                 findings.error(position_of(node), message)
 
@@ -58,8 +59,8 @@ class Loader(yaml.SafeLoader):
             node = super().compose_node(parent, index)
         finally:
             self._depth -= 1
-        if isinstance(event, yaml.AliasEvent):
-            self._anchors.used.add(str(event.anchor))
+        if isinstance(event, yaml.AliasEvent) and node is not None:
+            self._anchors.used.add(node)
         elif event.anchor is not None and node is not None:
             self._anchors.nodes[event.anchor] = node
         return node

@@ -74,6 +74,15 @@ def test_sections_of_included_files_go_on_from_those_of_the_main_file(folder: Fo
     assert config.tables == {"t": {"1": "x"}}
 
 
+def test_a_secret_that_begins_with_an_ampersand_is_no_anchor_in_an_included_file_either(folder: Folder) -> None:
+    folder.main.write_text(MAIN.replace("x-account:", "x-zone: &zone Europe/Minsk\nx-account:"))
+    folder.write("accounts/a.yaml", "x-name: &s3cret a-token\nsources:\n  a: {<<: *account, token: *s3cret}\n")
+    folder.write("accounts/b.yaml", "sources:\n  b: {<<: *account, timezone: *zone, token: &s3cret }\n")
+    errors = folder.errors()
+    unused = "a text that starts with & is read as an anchor, and nothing refers to it: quote it"
+    assert [error for error in errors if "anchor" in error] == [f"accounts/b.yaml:2:45: {unused}"]
+
+
 def test_what_is_written_in_the_file_wins_over_what_is_merged(load_text: Load) -> None:
     config = load_text("""\
 x-one: &one {type: amocrm, timezone: Asia/Almaty, token: of-the-first-one}
