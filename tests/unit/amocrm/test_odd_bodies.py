@@ -11,6 +11,7 @@ import pytest
 
 from relay.amocrm.content_encoding import inflate
 from relay.amocrm.events import decode_receipt
+from relay.amocrm.multipart import decode_multipart
 from relay.amocrm.remarks import MAX_REMARKS, ignore, limit_remarks
 from relay.errors import Malformed
 from relay.model import Receipt
@@ -215,6 +216,19 @@ class TestMultipart:
         assert events == ADDED
         assert len(remarks) == 1
         assert remarks[0].startswith(remark)
+
+    @pytest.mark.timeout(20)
+    @pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary={}"])
+    @pytest.mark.parametrize("quote", ["", '"'])
+    def test_a_boundary_has_70_characters_at_most(self, content_type: str, quote: str) -> None:
+        part = '--{}\r\nContent-Disposition: form-data; name="leads[add][0][id]"\r\n\r\n1\r\n--{}--\r\n'
+        declared = content_type.replace("{}", f"{quote}{{}}{quote}")
+        longest = "b" * 70
+        assert read(part.format(longest, longest), declared.format(longest)) == (ADDED, [])
+        for length in (71, 1_000_000):
+            longer = "b" * length
+            with pytest.raises(Malformed, match="multipart without its boundary"):
+                decode_multipart(f"--{longer}\r\n".encode(), declared.format(longer))
 
     def test_over_the_limit_what_fits_is_taken(self) -> None:
         parts = [
