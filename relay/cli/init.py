@@ -27,6 +27,7 @@ def init(
     folder: Annotated[str | None, typer.Option(help="Where to write. Default: the current one.")] = None,
 ) -> None:
     """Write config/relay.yaml, .env, .env.example and a systemd unit. What no option says is asked on a terminal."""
+    program = _program()
     answered = Answers(
         account=_answer("--account", account, "amoCRM account (acme for acme.amocrm.ru)", None, answers.check_account),
         url=_answer("--url", url, "public address of this relay, that amoCRM calls", None, answers.check_url),
@@ -36,7 +37,7 @@ def init(
         language=_answer("--language", language, "language of the comments, en or ru", "en", answers.check_language),
         folder=_answer("--folder", folder, "folder", ".", answers.check_folder),
     )
-    _write(answered)
+    _write(answered, program)
 
 
 def _answer(option: str, given: str | None, question: str, default: str | None, check: Callable[[str], T]) -> T:
@@ -54,13 +55,13 @@ def _answer(option: str, given: str | None, question: str, default: str | None, 
             print_message(str(error), error=True)
 
 
-def _write(answered: Answers) -> None:
+def _write(answered: Answers, program: str) -> None:
     config, drawn = files.make_config(answered), files.draw_secrets(answered)
     texts = {
         files.CONFIG: config,
         files.ENV: files.make_env(answered, config, drawn),
         files.ENV_EXAMPLE: files.make_env(answered, config, {}),
-        files.UNIT: files.make_unit(getpass.getuser(), str(answered.folder), _program()),
+        files.UNIT: files.make_unit(getpass.getuser(), str(answered.folder), program),
     }
     write_files(answered.folder, texts, private=files.ENV)
     missing = [name for name in files.variables_of(config) if name not in drawn]
@@ -68,9 +69,16 @@ def _write(answered: Answers) -> None:
 
 
 def _program() -> str:
-    """Return the command that runs now; of `python -m relay` the one that is installed beside this Python."""
+    """Return the command that runs now; of `python -m relay` the one that is installed beside this Python.
+
+    Raises ConfigError where the unit cannot name it.
+    """
     called = Path(sys.argv[0])
-    return str(called.absolute() if called.name == "relay" else Path(sys.executable).with_name("relay"))
+    program = called.absolute() if called.name == "relay" else Path(sys.executable).with_name("relay")
+    try:
+        return str(answers.check_unit_path(program))
+    except ValueError as error:
+        raise ConfigError(f"{error}: install the relay in another folder; nothing was written") from error
 
 
 def _next_steps(answered: Answers, written: dict[str, str], missing: list[str], token: str) -> list[str]:

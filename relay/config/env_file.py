@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from relay.config.text_files import read_text
 from relay.errors import ConfigError
 
 ENV_FILE: Final = ".env"
@@ -24,13 +25,11 @@ def read_env_file(folder: Path) -> dict[str, str]:
 @cache
 def _read(path: Path) -> dict[str, str]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}: make it readable for this user") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
+        text = read_text(str(path), "make it readable for this user")
+    except ConfigError as error:
+        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+            return {}
+        raise
     return parse_env_file(text, str(path))
 
 

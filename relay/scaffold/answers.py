@@ -70,7 +70,11 @@ def check_language(text: str) -> str:
 
 def check_folder(text: str) -> Path:
     """Return the folder, in full."""
-    folder = Path(text.strip() or ".").expanduser().absolute()
-    if _FORBIDDEN.search(str(folder)):
-        raise ValueError(f"{str(folder)!r} has a blank, a quote or a % in it, which a systemd unit cannot name")
-    return folder
+    return check_unit_path(Path(text.strip() or ".").expanduser().absolute())
+
+
+def check_unit_path(path: Path) -> Path:
+    """Return a path that a systemd unit can name."""
+    if _FORBIDDEN.search(str(path)):
+        raise ValueError(f"{str(path)!r} has a blank, a quote or a % in it, which a systemd unit cannot name")
+    return path

@@ -74,6 +74,25 @@ def test_sections_of_included_files_go_on_from_those_of_the_main_file(folder: Fo
     assert config.tables == {"t": {"1": "x"}}
 
 
+def test_a_file_is_read_once_and_the_main_file_never_however_they_are_spelt(folder: Folder) -> None:
+    (folder.folder / "link.yaml").symlink_to(folder.main)
+    (folder.folder / "again").symlink_to(folder.folder / "accounts")
+    patterns = "accounts/*.yaml, ./accounts/*.yaml, again/*.yaml, accounts/../*.yaml, x.yaml"
+    folder.main.write_text(MAIN.replace("accounts/*.yaml", patterns))
+    folder.write("accounts/a.yaml", account("a"))
+    folder.write("x.yaml", account("x"))
+    assert sorted(folder.load().sources) == ["a", "x"]
+
+
+@pytest.mark.parametrize("pattern", ["**", "accounts/**", "**/"])
+def test_a_pattern_of_all_files_there_are_is_refused(folder: Folder, pattern: str) -> None:
+    folder.main.write_text(MAIN.replace("[accounts/*.yaml]", f'"{pattern}"'))
+    folder.write("accounts/a.yaml", account("a"))
+    right = f"{pattern.rstrip('/')}/*.yaml"
+    message = f"include: {pattern} matches every file, whatever it is: write {right}"
+    assert f"relay.yaml:2:10: {message}" in folder.errors()
+
+
 def test_a_secret_that_begins_with_an_ampersand_is_no_anchor_in_an_included_file_either(folder: Folder) -> None:
     folder.main.write_text(MAIN.replace("x-account:", "x-zone: &zone Europe/Minsk\nx-account:"))
     folder.write("accounts/a.yaml", "x-name: &s3cret a-token\nsources:\n  a: {<<: *account, token: *s3cret}\n")
