@@ -1,6 +1,7 @@
 """Read the configuration file together with the files that it includes, as one document."""
 
 import glob
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -36,7 +37,7 @@ def read_files(text: str, path: str, findings: Findings) -> Files:
     Raises ConfigError where the syntax of a file leaves nothing to read, or a file cannot be read.
     """
     anchors = Anchors()
-    combined, texts = _Combination(findings), {path: text}
+    combined, texts, read = _Combination(findings), {path: text}, set[str]()
     main = parse(text, findings, anchors=anchors)
     if not isinstance(main.value, dict):
         return Files(main, texts)
@@ -47,7 +48,8 @@ def read_files(text: str, path: str, findings: Findings) -> Files:
         if not found:
             findings.error(position, _no_match(path, pattern))
         for file in found:
-            if file not in texts:  # two patterns may match it
+            if (real := os.path.realpath(file)) not in read:  # two patterns may match it, in two spellings
+                read.add(real)
                 texts[file] = read_text(file)
                 own = anchors.for_included_file()
                 combined.add(parse(texts[file], findings, file=file, anchors=own))
@@ -85,15 +87,23 @@ def _patterns(main: Document, findings: Findings) -> list[str]:
     texts = [pattern for pattern in patterns if isinstance(pattern, str) and pattern]
     if len(texts) < len(patterns) or not patterns:
         findings.error(main.position((INCLUDE,)), f"{INCLUDE}: {_EXAMPLE}")
-    return texts
+    for pattern in filter(_is_bare, texts):
+        message = f"{INCLUDE}: {pattern} matches every file, whatever it is: write {pattern.rstrip('/')}/*.yaml"
+        findings.error(main.position((INCLUDE,)), message)
+    return [pattern for pattern in texts if not _is_bare(pattern)]
+
+
+def _is_bare(pattern: str) -> bool:
+    return pattern.rstrip("/").rpartition("/")[2] == "**"
 
 
 def _matching(path: str, pattern: str) -> Iterator[str]:
     """Yield the files that a pattern matches, from the main file's folder on, in order. The main file is not one."""
     main = Path(path)
+    real = os.path.realpath(main)  # it may be matched in another spelling
     for name in sorted(glob.glob(pattern, root_dir=main.parent, recursive=True)):
         file = main.parent / name
-        if file.is_file() and file != main:
+        if file.is_file() and os.path.realpath(file) != real:
             yield str(file)
 
 

@@ -45,3 +45,15 @@ def test_bytes_that_are_no_text_are_a_mistake(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff")
     with pytest.raises(ConfigError, match="not UTF-8"):
         read_env_file(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("A=1\nB=я\n".encode("utf-8-sig"))
+    assert read_env_file(tmp_path) == {"A": "1", "B": "я"}
+
+
+@pytest.mark.parametrize(("encoding", "named"), [("utf-16", "UTF-16"), ("cp1251", "Windows-1251")])
+def test_another_encoding_is_named(tmp_path: Path, encoding: str, named: str) -> None:
+    (tmp_path / ".env").write_bytes("A=1\n# токен\n".encode(encoding))
+    with pytest.raises(ConfigError, match=f"the file is saved as {named}: save it as UTF-8"):
+        read_env_file(tmp_path)
