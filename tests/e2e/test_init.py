@@ -41,6 +41,18 @@ def test_nothing_is_overwritten(tmp_path: Path, variables: dict[str, str]) -> No
     assert [path.name for path in tmp_path.iterdir()] == [".env"]
 
 
+def test_a_program_that_the_unit_cannot_name_is_refused(tmp_path: Path, variables: dict[str, str]) -> None:
+    program = tmp_path / "my programs" / "relay"
+    program.parent.mkdir()
+    program.write_text("from relay.cli import app; app()")
+    folder = tmp_path / "relay"
+    command = [sys.executable, str(program), "init", *FLAGS, "--folder", str(folder)]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"'{program}' has a blank, a quote or a % in it, which a systemd unit cannot name: ")
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -30,6 +30,14 @@ def test_every_sink_is_fit_for_production_once_its_variables_are_set(sinks: tupl
     assert (set(config.sources), len(config.sinks), len(config.routes)) == ({"acme"}, len(sinks), len(sinks))
 
 
+@pytest.mark.parametrize("account", ["123", "12345678901", "true", "null", "no", "1e5", "0x1f", "2026-11-29"])
+def test_an_account_that_yaml_reads_as_something_else_is_still_its_name(account: str) -> None:
+    text = make_config(answers(("log",), account=account))
+    config = load(text, file="relay.yaml", environ=dict.fromkeys(variables_of(text), UUID), sink_types=sink_types())
+    assert config.findings == ()
+    assert [(name, source.account.subdomain) for name, source in config.sources.items()] == [(account, account)]
+
+
 def test_comments_are_in_the_language_that_was_chosen() -> None:
     english, russian = (make_config(answers(SINKS, language)) for language in LANGUAGES)
     assert english != russian
