@@ -5,6 +5,7 @@ called.
 """
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import io
@@ -26,6 +27,7 @@ FORMAT: Final = 1  # rises when an older relay could not use the store any more
 _MANIFEST, _SNAPSHOT = "manifest.json", "store.rdb"
 _CHUNK: Final = 1 << 20
 _COMPRESSION: Final = 3  # the snapshot is compressed a little itself
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Manifest(Record):
@@ -52,10 +54,16 @@ def write_archive(target: Path, manifest: Manifest, snapshot: Path, *, overwrite
         refuse_to_overwrite(target, overwrite=overwrite)  # somebody may have been faster
         new.replace(target)
     except OSError as error:
-        raise RelayError(f"{target}: {error.strerror}: choose a place with more room; nothing was written") from error
+        raise RelayError(f"{target}: {describe_write_error(error)}; nothing was written") from error
     finally:
         if new is not None:
             new.unlink(missing_ok=True)
+
+
+def describe_write_error(error: OSError) -> str:
+    """Say why a file could not be written, and what to do where that is for want of room."""
+    hint = ": choose a place with more room" if error.errno in _FULL else ""
+    return f"{error.strerror or error}{hint}"
 
 
 def refuse_to_overwrite(target: Path, *, overwrite: bool) -> None:
@@ -80,17 +88,13 @@ def digest(snapshot: Path) -> str:
 
 
 @contextlib.contextmanager
-def open_archive(path: Path) -> Iterator[tuple[Manifest, IO[bytes]]]:
-    """Open a backup to read its snapshot. Raises RelayError where it is none, is cut short, or of another version."""
+def open_archive(path: Path) -> Iterator[tuple[Manifest, tarfile.TarFile]]:
+    """Open a backup to copy its snapshot. Raises RelayError where it is none, is cut short, or of another version."""
     try:
         with tarfile.open(path, "r:gz") as archive:
             manifest = _read_manifest(archive)
             _check_version(path, manifest)
-            member = archive.next()
-            file = None if member is None or member.name != _SNAPSHOT else archive.extractfile(member)
-            if file is None:
-                raise tarfile.ReadError("without a snapshot")
-            yield manifest, file
+            yield manifest, archive
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, msgspec.MsgspecError) as error:
         raise RelayError(f"{path} is no whole backup ({error}): use another one; nothing was changed") from error
     except OSError as error:
@@ -98,11 +102,15 @@ def open_archive(path: Path) -> Iterator[tuple[Manifest, IO[bytes]]]:
 
 
 def _read_manifest(archive: tarfile.TarFile) -> Manifest:
+    return msgspec.json.decode(_open_member(archive, _MANIFEST).read(_CHUNK), type=Manifest)
+
+
+def _open_member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     member = archive.next()
-    file = None if member is None or member.name != _MANIFEST else archive.extractfile(member)
+    file = None if member is None or member.name != name else archive.extractfile(member)
     if file is None:
-        raise tarfile.ReadError("without a manifest")
-    return msgspec.json.decode(file.read(_CHUNK), type=Manifest)
+        raise tarfile.ReadError(f"without {name}")
+    return file
 
 
 def _check_version(path: Path, manifest: Manifest) -> None:
@@ -117,9 +125,12 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-def copy_snapshot(file: IO[bytes], target: Path, manifest: Manifest) -> None:
-    """Write the snapshot of a backup to a file, and compare it with the manifest. Raises RelayError, OSError."""
-    found = hashlib.sha256()
+def copy_snapshot(archive: tarfile.TarFile, target: Path, manifest: Manifest) -> None:
+    """Write the snapshot of a backup to a file, and check the backup to its end.
+
+    Raises RelayError, OSError, and what `open_archive` makes one line of where the backup is not whole.
+    """
+    found, file = hashlib.sha256(), _open_member(archive, _SNAPSHOT)
     with target.open("wb") as written:
         while chunk := file.read(_CHUNK):
             found.update(chunk)
@@ -128,3 +139,16 @@ def copy_snapshot(file: IO[bytes], target: Path, manifest: Manifest) -> None:
         os.fsync(written.fileno())
     if found.hexdigest() != manifest.sha256:
         raise RelayError("the backup is damaged, its snapshot has another sum: use another one; nothing was changed")
+    _read_end(archive)
+
+
+def _read_end(archive: tarfile.TarFile) -> None:
+    """Read what follows the last member, zeros: only at the end of its stream does gzip check its sum and length."""
+    assert archive.fileobj is not None
+    zeros = 0
+    while chunk := archive.fileobj.read(_CHUNK):
+        if chunk.strip(b"\0"):
+            raise tarfile.ReadError("with more than a snapshot")
+        zeros += len(chunk)
+    if zeros < 2 * tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("without its end")

@@ -2,12 +2,13 @@
 
 import gzip
 import shutil
+import tarfile
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import redis
 
-from relay.backup.archive import Manifest, copy_snapshot, open_archive
+from relay.backup.archive import Manifest, copy_snapshot, describe_write_error, open_archive
 from relay.backup.make import STORE
 from relay.backup.server import run_server
 from relay.embedded.server import EmbeddedStore
@@ -26,7 +27,7 @@ def restore_backup(source: Path, folder: Path, namespace: str) -> tuple[Manifest
 
     Raises RelayError; then the folder has no store, as before.
     """
-    with open_archive(source) as (manifest, snapshot):
+    with open_archive(source) as (manifest, archive):
         if manifest.namespace != namespace:
             raise RelayError(f"{source} is of RELAY_NAMESPACE={manifest.namespace}: set that; nothing was changed")
         locked = LockedFolder(folder)
@@ -36,13 +37,13 @@ def restore_backup(source: Path, folder: Path, namespace: str) -> tuple[Manifest
                 raise RelayError(f"{store.folder} has a store: restore into an empty folder; nothing was changed")
             new = store.folder.with_name("store.new")
             try:
-                _write(new, manifest, snapshot)
+                _write(new, manifest, archive)
                 receipts = _count(EmbeddedStore(new), locked, namespace)
                 new.replace(store.folder)
             except gzip.BadGzipFile:
                 raise
             except OSError as error:
-                raise RelayError(f"{new}: {error.strerror}: make room; nothing was changed") from error
+                raise RelayError(f"{new}: {describe_write_error(error)}; nothing was changed") from error
             finally:
                 shutil.rmtree(new, ignore_errors=True)
             return manifest, receipts
@@ -50,10 +51,10 @@ def restore_backup(source: Path, folder: Path, namespace: str) -> tuple[Manifest
             locked.release()
 
 
-def _write(new: Path, manifest: Manifest, snapshot: IO[bytes]) -> None:
+def _write(new: Path, manifest: Manifest, archive: tarfile.TarFile) -> None:
     shutil.rmtree(new, ignore_errors=True)  # of one that was killed
     (new / _LOG).mkdir(parents=True)
-    copy_snapshot(snapshot, new / _LOG / _BASE, manifest)
+    copy_snapshot(archive, new / _LOG / _BASE, manifest)
     (new / _LOG / _LIST).write_text(f"file {_BASE} seq 1 type b\n")
 
 

@@ -18,4 +18,5 @@ def backup(
 ) -> None:
     """Save the store of `relay up` to a file, while it runs or not. It has all in it that was acknowledged before."""
     made = make_backup(UP_FOLDER, file, namespace_of_own_store(), overwrite=force)
-    print_message(f"{file}: {made.receipts} receipt(s) as of {timefmt.format_time(made.made_at)}, {made.size} bytes")
+    at, size = timefmt.format_time(made.made_at), file.stat().st_size
+    print_message(f"{file}: {made.receipts} receipt(s) as of {at}, {size} bytes")

