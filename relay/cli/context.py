@@ -49,8 +49,9 @@ def command_environ() -> dict[str, str]:
     running, note = choose_running(given)
     if note:
         _print_once(note)
-    # Its NO_PROXY is yours, and its fake vendors.
-    return {**running, **given, **{name: value for name, value in running.items() if name == NO_PROXY}}
+    # Its NO_PROXY is yours, and its fake vendors. In its own store there is nothing under another namespace.
+    its_own = (NO_PROXY,) if given.get("REDIS_URL") else (NO_PROXY, "RELAY_NAMESPACE")
+    return {**running, **given, **{name: value for name, value in running.items() if name in its_own}}
 
 
 @cache

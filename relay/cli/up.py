@@ -61,9 +61,9 @@ def up(
         print_lines([f"relay {version} has replaced web and workers; the store went on"])
         return
     os.umask(0o077)  # the store and the logs hold what people are called
-    given = nonempty_environ()
-    target = log_to or (LogTarget.STDOUT if "JOURNAL_STREAM" in given else LogTarget.FILES)
     inherited = None if handover is None else read_handover(handover)
+    given = nonempty_environ() | _kept(inherited)
+    target = log_to or (LogTarget.STDOUT if "JOURNAL_STREAM" in given else LogTarget.FILES)
     next_one = _run(given, target, inherited, take_over=take_over)
     if next_one is not None:
         become_new_program(next_one, target)
@@ -124,18 +124,23 @@ def _plan(
     settings: ProcessSettings, given: Mapping[str, str], target: LogTarget, folder: Path, inherited: Handover | None
 ) -> UpOptions:
     store = EmbeddedStore(folder / "store", "--maxmemory", str(store_memory()))
-    url = settings.redis_url or store.url
-    own = settings.redis_url is None
-    if inherited is not None:  # what holds the data is not changed under way
-        url, own = inherited.store_url, inherited.own_store
+    own = settings.redis_url is None if inherited is None else inherited.own_store
+    addresses = {"REDIS_URL": settings.redis_url or store.url, "RELAY_NAMESPACE": settings.namespace}
     return UpOptions(
-        environ={**_without_systemd(given), "REDIS_URL": url, "PYTHONUNBUFFERED": "1"},
+        environ={**_without_systemd(given), **addresses, "PYTHONUNBUFFERED": "1"},
         store=store if own else None,
         web=settings.web_concurrency,
         workers=settings.workers,
         logs=LogFiles(folder / "logs", store.log),
         to_stdout=target is LogTarget.STDOUT,
     )
+
+
+def _kept(inherited: Handover | None) -> dict[str, str]:
+    """Return the variables that a reload does not change: those of what holds the data."""
+    if inherited is None:
+        return {}
+    return {"REDIS_URL": inherited.store_url, "RELAY_NAMESPACE": inherited.namespace}
 
 
 def _without_systemd(given: Mapping[str, str]) -> dict[str, str]:

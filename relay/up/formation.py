@@ -140,6 +140,7 @@ class Formation:
             own_store=self._options.store is not None,
             store_pid=next(iter(self._children.pids("store")), None),
             store_url=self._options.environ["REDIS_URL"],
+            namespace=self._options.environ["RELAY_NAMESPACE"],
             web=self._children.pids("web"),
             workers=self._children.pids("worker"),
             reloads=reloads,

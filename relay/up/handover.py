@@ -23,6 +23,7 @@ class Handover(Record):
     own_store: bool
     store_pid: int | None  # None where it does not run just now
     store_url: str
+    namespace: str
     web: Sequence[int]
     workers: Sequence[int]
     reloads: int

@@ -1,5 +1,6 @@
 """`relay up --reload`: what is installed now replaces what runs, and no hook notices."""
 
+import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from relay.embedded.server import EmbeddedStore
 from relay.processes.folder import UP_FOLDER
 from tests.e2e.harness import until
 from tests.e2e.test_up import CHILDREN, stored_ids, web_pids
-from tests.e2e.up_harness import CONFIG, Load, alive, is_serving, kill, running_up
+from tests.e2e.up_harness import CONFIG, Load, alive, is_serving, kill, post_hook, running_up
 
 
 def test_a_reload_under_load_replaces_web_and_workers_and_costs_no_hook(tmp_path: Path) -> None:
@@ -60,6 +61,16 @@ def test_a_reload_while_the_store_is_away_starts_the_store(tmp_path: Path) -> No
         assert up.state.problem is None
         assert len(up.children(CHILDREN["store"])) == 1
         until(lambda: is_serving(up.port), what="web to serve")
+
+
+def test_a_reload_keeps_the_namespace_in_which_the_data_is(tmp_path: Path) -> None:
+    with running_up(tmp_path) as up:
+        (tmp_path / ".env").write_text("RELAY_NAMESPACE=other\n")
+        assert post_hook(up.port, 1)[0] == "202"
+        up.run("up", "--reload")
+        assert post_hook(up.port, 2)[0] == "202"
+        assert len(up.receipts()) == 2
+        until(lambda: len(json.loads(up.run("events", "list", "--json"))) == 2, what="commands to look there, too")
 
 
 @contextmanager
