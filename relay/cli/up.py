@@ -14,7 +14,7 @@ import typer
 from relay.cli import options
 from relay.cli.context import claim_store_of, load_config_of, nonempty_environ
 from relay.cli.display.output import print_lines
-from relay.config.environment import ProcessSettings
+from relay.config.environment import ProcessSettings, environ
 from relay.embedded.server import EmbeddedStore
 from relay.errors import ConfigError, RelayError, StoreUnavailable
 from relay.logs import configure
@@ -62,7 +62,7 @@ def up(
         return
     os.umask(0o077)  # the store and the logs hold what people are called
     inherited = None if handover is None else read_handover(handover)
-    given = nonempty_environ() | _kept(inherited)
+    given = nonempty_environ() | _unchanged(inherited)
     target = log_to or (LogTarget.STDOUT if "JOURNAL_STREAM" in given else LogTarget.FILES)
     next_one = _run(given, target, inherited, take_over=take_over)
     if next_one is not None:
@@ -80,7 +80,7 @@ def _run(
     folder = _lock_folder(inherited)
     try:
         listening = _open_listener(settings, given, inherited)
-        plan = _plan(settings, given, target, folder.path, inherited)
+        plan = _plan(settings, target, folder.path, inherited)
         configure(settings.log, None if plan.to_stdout else cast(TextIO, TerminalAndFile(plan.logs.path(OWN))))
         folder.write_environ({name: plan.environ[name] for name in _ADDRESSES if name in plan.environ})
 
@@ -120,14 +120,12 @@ def _open_listener(settings: ProcessSettings, given: Mapping[str, str], inherite
     return open_listener(settings.host, settings.port, given)
 
 
-def _plan(
-    settings: ProcessSettings, given: Mapping[str, str], target: LogTarget, folder: Path, inherited: Handover | None
-) -> UpOptions:
+def _plan(settings: ProcessSettings, target: LogTarget, folder: Path, inherited: Handover | None) -> UpOptions:
     store = EmbeddedStore(folder / "store", "--maxmemory", str(store_memory()))
     own = settings.redis_url is None if inherited is None else inherited.own_store
     addresses = {"REDIS_URL": settings.redis_url or store.url, "RELAY_NAMESPACE": settings.namespace}
     return UpOptions(
-        environ={**_without_systemd(given), **addresses, "PYTHONUNBUFFERED": "1"},
+        environ=child_environ(addresses),
         store=store if own else None,
         web=settings.web_concurrency,
         workers=settings.workers,
@@ -136,12 +134,14 @@ def _plan(
     )
 
 
-def _kept(inherited: Handover | None) -> dict[str, str]:
+def _unchanged(inherited: Handover | None) -> dict[str, str]:
     """Return the variables that a reload does not change: those of what holds the data."""
     if inherited is None:
         return {}
     return {"REDIS_URL": inherited.store_url, "RELAY_NAMESPACE": inherited.namespace}
 
 
-def _without_systemd(given: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in given.items() if name not in SYSTEMD_VARIABLES}
+def child_environ(addresses: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the processes. What is empty stays so: else their `.env` would fill it again."""
+    given = {name: value for name, value in environ().items() if name not in SYSTEMD_VARIABLES}
+    return {**given, **addresses, "PYTHONUNBUFFERED": "1"}
