@@ -16,6 +16,7 @@ _SETTINGS = frozenset({("sources",), ("sinks",), ("api_users",)})  # whose texts
 _NO_NAME = (
     "${ starts a variable: write ${NAME} or ${NAME:-default}, or $${ for the characters; a field is {{ lead.name }}"
 )
+_NOT_SET = "{name} is not set, or empty: set it in .env or the environment, or write ${{{name}:-a default}}"
 _FOREIGN_NAME = re.compile(r"\$\{(\w*[\u0400-\u04ff]\w*)\}")
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?\}|\$\{")
 
@@ -36,9 +37,9 @@ class Substitution:
 def substitute_variables(document: Document, environ: Mapping[str, str], findings: Findings) -> Substitution:
     """Put the values of variables in place. One that is not set and has no default is an error.
 
-    An empty variable counts as not set where there is a default, as in a shell. One with a line break at its end, as a
-    file or the clipboard gives it, is an error: sent along, it makes a wrong key of a right one. What comes from the
-    environment is masked in every finding.
+    An empty variable counts as not set, so that a blank of `.env` is named and never sent as a key. One with a line
+    break at its end, as a file or the clipboard gives it, is an error: sent along, it makes a wrong key of a right one.
+    What comes from the environment is masked in every finding.
     """
     substituter = _Substituter(document, environ, findings)
     value = substituter.substitute(document.value, ())
@@ -85,7 +86,7 @@ class _Substituter:
         for reference in _REFERENCE.finditer(text):
             substituted += text[at : reference.start()]
             value, at = self._value_of(reference, path), reference.end()
-            if reference["name"] in self.environ and (is_header(path) or ends_behind_host(substituted)):
+            if self.environ.get(reference["name"]) and (is_header(path) or ends_behind_host(substituted)):
                 self.hidden.setdefault(path, []).append(value)
             substituted += value
         substituted += text[at:]
@@ -106,9 +107,9 @@ class _Substituter:
         if default is not None and not value:
             self.defaulted[path] = name
             return str(default).removeprefix(":-")
-        if value is None:
+        if not value:
             self.unset.add(path)
-            self._error(path, f"{name} is not set in the environment: set it, or write ${{{name}:-a default}}")
+            self._error(path, _NOT_SET.format(name=name))
             value = ""
         elif where := outer_line_break(value):
             self._error(path, f"{name} has a line break {where} in the environment: set it without")

@@ -34,6 +34,18 @@ def test_what_init_has_written_runs(tmp_path: Path, variables: dict[str, str]) -
         until(lambda: "delivered" in up.run("deliveries", "list"), what="its delivery")
 
 
+@pytest.mark.parametrize("command", [("check",), ("check", "--strict"), ("web",), ("worker",), ("up",)], ids=" ".join)
+def test_every_command_names_the_blanks_of_its_env(
+    tmp_path: Path, variables: dict[str, str], command: tuple[str, ...]
+) -> None:
+    run_command(tmp_path, variables, "init", *FLAGS, "--sinks", "smsc,http")
+    store = {} if command == ("up",) else {"REDIS_URL": "redis://127.0.0.1:1/0"}
+    printed = run_command(tmp_path, {**variables, **store}, *command, status=1)
+    blanks = [line.split(": ")[1] for line in printed.splitlines()]
+    names = ("SMSC_LOGIN", "SMSC_PASSWORD", "BOOKS_URL", "BOOKS_TOKEN")
+    assert blanks == [f"{name} is not set, or empty" for name in names], printed
+
+
 def test_nothing_is_overwritten(tmp_path: Path, variables: dict[str, str]) -> None:
     (tmp_path / ".env").write_text("A=1\n")
     printed = run_command(tmp_path, variables, "init", *FLAGS, status=1)

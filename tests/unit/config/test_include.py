@@ -145,7 +145,8 @@ sources:
         ("sources:\n  a: {<<: *account, token: ${A_TOKEN}}\n",
          ["accounts/a.yaml:2:28: ${ … } without quotes: quote the whole text"]),
         ('sources:\n  a: {<<: *account, token: "${A_TOKEN}"}\n',
-         ["accounts/a.yaml:2:28: A_TOKEN is not set in the environment: set it, or write ${A_TOKEN:-a default}"]),
+         ["accounts/a.yaml:2:28: A_TOKEN is not set, or empty: "
+          "set it in .env or the environment, or write ${A_TOKEN:-a default}"]),
     ],
 )  # fmt: skip
 def test_a_mistake_is_reported_in_the_file_that_has_it(folder: Folder, file: str, findings: list[str]) -> None:

@@ -24,7 +24,6 @@ def filled(text: str, **environ: str) -> Substitution:
         ("${MISSING:-default}", "default"),
         ("${MISSING:-}", ""),
         ("${EMPTY:-default}", "default"),
-        ("${EMPTY}", ""),
         ("${MISSING:-http://127.0.0.1:8701}/sms", "http://127.0.0.1:8701/sms"),
         ("$${NAME}", "${NAME}"),
         ("$NAME costs $5", "$NAME costs $5"),
@@ -34,10 +33,13 @@ def test_variables_are_put_in_place(text: str, value: str) -> None:
     assert filled(f"a: ['{text}']", NAME="value", EMPTY="").value == {"a": [value]}
 
 
-def test_a_variable_that_is_not_set_and_has_no_default_is_an_error_at_its_line() -> None:
+@pytest.mark.parametrize("environ", [{}, {"GONE": ""}], ids=["missing", "empty"])
+def test_a_variable_that_is_not_set_and_has_no_default_is_an_error_at_its_line(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as caught:
-        filled("a: 1\nb: ${GONE}")
-    assert str(caught.value) == ("f.yaml:2:4: GONE is not set in the environment: set it, or write ${GONE:-a default}")
+        filled("a: 1\nb: ${GONE}", **environ)
+    assert str(caught.value) == (
+        "f.yaml:2:4: GONE is not set, or empty: set it in .env or the environment, or write ${GONE:-a default}"
+    )
 
 
 @pytest.mark.parametrize("text", ["${}", "${1A}", "${A:=b}", "${A", "${A:?}"])
