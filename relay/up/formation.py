@@ -128,7 +128,7 @@ class Formation:
         for process in self._surplus:
             await process.end(GRACE_SECONDS)
 
-    async def hand_over(self, reloads: int) -> Handover:
+    async def hand_over(self, start: str, reloads: int) -> Handover:
         """Stop keeping the processes, and return what the next program needs to do it."""
         await self._stop_keeping()
         await self._standby.end()
@@ -143,6 +143,7 @@ class Formation:
             namespace=self._options.environ["RELAY_NAMESPACE"],
             web=self._children.pids("web"),
             workers=self._children.pids("worker"),
+            start=start,
             reloads=reloads,
         )
 

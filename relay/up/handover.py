@@ -26,6 +26,7 @@ class Handover(Record):
     namespace: str
     web: Sequence[int]
     workers: Sequence[int]
+    start: str
     reloads: int
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from relay.errors import RelayError
 from relay.processes.folder import running_environ
-from relay.up.state import UpState, read_state
+from relay.up.state import UpState, is_other_process, read_state
 
 _SECONDS: Final = 600.0  # workers end one after another, each in half a minute at most
 _POLL_SECONDS: Final = 0.1
@@ -24,7 +24,7 @@ def reload_running(folder: Path) -> str:
     except PermissionError as error:
         raise RelayError("`relay up` runs as another user: run this command as that one") from error
     deadline = time.monotonic() + _SECONDS
-    while (state := _running_state(folder)).reloads == before.reloads:
+    while (state := _state_after(before, folder)).reloads == before.reloads:
         if time.monotonic() > deadline:
             raise RelayError(f"not reloaded within {_SECONDS:.0f} s: see its log in {folder / 'logs'}, or the journal")
         time.sleep(_POLL_SECONDS)
@@ -37,6 +37,13 @@ def _running_state(folder: Path) -> UpState:
     state = read_state(folder)
     if state is None or not running_environ(folder):
         raise _not_running(folder)
+    return state
+
+
+def _state_after(before: UpState, folder: Path) -> UpState:
+    state = read_state(folder)
+    if state is None or state.start != before.start or not is_other_process(state):
+        raise RelayError(f"`relay up` ended at the reload: see its log in {folder / 'logs'}, or the journal")
     return state
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
@@ -38,6 +39,7 @@ class UpRun:
         self._listening = listening
         self._before_work = before_work
         self._handover = handover
+        self._start = uuid.uuid4().hex if handover is None else handover.start
         self._reloads = 0 if handover is None else handover.reloads
         self._stop, self._reload = asyncio.Event(), asyncio.Event()
 
@@ -79,7 +81,7 @@ class UpRun:
             self._reloads += 1
             if problem is None:
                 signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-                return await formation.hand_over(self._reloads)
+                return await formation.hand_over(self._start, self._reloads)
             log.error("up.reload_refused", reason=problem)
 
     async def _replace_or_wait(self, formation: Formation) -> str | None:
@@ -116,7 +118,7 @@ class UpRun:
         raise _Stopped
 
     def _write_state(self, problem: str | None) -> None:
-        state = UpState(pid=os.getpid(), version=__version__, reloads=self._reloads, problem=problem)
+        state = UpState(pid=os.getpid(), start=self._start, version=__version__, reloads=self._reloads, problem=problem)
         write_state(self._folder.path, state)
 
 

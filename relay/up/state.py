@@ -13,9 +13,13 @@ _FILE: Final = "state.json"
 
 
 class UpState(Record):
-    """The process that runs, its version, and how many reloads it has done or refused; `problem`: what the last met."""
+    """The process that runs, its version, and how many reloads it has done or refused; `problem`: what the last met.
+
+    `start`: the same over all reloads, and another for each start; a process id may be the same.
+    """
 
     pid: int
+    start: str
     version: str
     reloads: int = 0
     problem: str | None = None
@@ -33,7 +37,7 @@ def read_state(folder: Path) -> UpState | None:
     """Read the state that was written last; None where there is none, or it cannot be read."""
     try:
         return msgspec.json.decode((folder / _FILE).read_bytes(), type=UpState)
-    except OSError:
+    except (OSError, msgspec.DecodeError):
         return None
 
 
