@@ -51,7 +51,7 @@ async def _run(processes: Processes, config: Config, once: bool) -> None:
                 await run.wait_until_settled(view)
             print_lines(format_summary(run, config, processes.sandbox_url))
             if not once:
-                print_lines(_format_hints(run, processes, config))
+                print_lines(_format_hints(run, processes, config), reveal=True)  # a token that everybody can read
                 await run.follow(LineView(printed=format_state(run.state, run.titles)))
     finally:
         await client.aclose()

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from relay.sandbox.amocrm import app as amocrm
 from relay.sandbox.fault_responses import respond_with_fault, to_response
-from relay.sandbox.faults import Faults, InjectedFault, Point
+from relay.sandbox.faults import Faults, Point, parse_fault
 from relay.sandbox.pauses import PausedRequest, Pauses
 from relay.sandbox.request_log import RequestLog
 from relay.sandbox.vendors import make_vendor
@@ -115,11 +115,9 @@ class FakeVendors:
         if request.method == "GET":
             return _json(self._faults.list())
         try:
-            fault = msgspec.json.decode(await request.body(), type=InjectedFault)
-        except msgspec.ValidationError as error:
+            fault = parse_fault(await request.body())
+        except ValueError as error:
             return _json({"error": str(error)}, 422)
-        except msgspec.DecodeError as error:
-            return _json({"error": f"not JSON: {error}"}, 422)
         if fault.fault == "refuse":
             closing = BackgroundTask(self._close_port, fault.seconds or REFUSED_SECONDS)
             return _json(msgspec.structs.replace(fault, vendor=None, path=""), 201, closing)

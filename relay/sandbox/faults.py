@@ -1,7 +1,7 @@
 """The faults that are injected into the sandbox: which request gets which, and at which point."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -9,6 +9,7 @@ from relay.model import Record
 
 Kind: TypeAlias = Literal["hang", "status", "reset", "refuse", "slow_headers", "html", "truncated", "throttle", "pause"]
 Point: TypeAlias = Literal["before-read", "stored", "before-answer", "answered"]
+_NAMES: Final = {"fault": get_args(Kind), "at": get_args(Point)}
 
 
 class InjectedFault(Record, forbid_unknown_fields=True):
@@ -48,6 +49,17 @@ class InjectedFault(Record, forbid_unknown_fields=True):
     def hits(self, vendor: str, path: str, at: Point | None) -> bool:
         """Return whether a request gets it, at a point or (None) as its answer. `path` is below the vendor's own."""
         return self.at == at and self.vendor in (None, vendor) and path.startswith(self.path)
+
+
+def parse_fault(body: bytes) -> InjectedFault:
+    """Read a fault from JSON. Raises ValueError that names those there are, where it is none of them."""
+    try:
+        return msgspec.json.decode(body, type=InjectedFault)
+    except msgspec.ValidationError as error:
+        unknown = next((key for key in _NAMES if str(error).endswith((f"`$.{key}`", f"field `{key}`"))), None)
+        raise ValueError(f"{error}: known: {', '.join(_NAMES[unknown])}" if unknown else str(error)) from error
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not JSON: {error}") from error
 
 
 class Faults:

@@ -9,7 +9,8 @@ from typing import Final
 from relay.scaffold.answers import Answers
 
 CONFIG, ENV, ENV_EXAMPLE, UNIT = "config/relay.yaml", ".env", ".env.example", "relay.service"
-_COMMENT: Final = re.compile(r"#en (?P<en>.*?) \|ru (?P<ru>.*)$", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^(?P<code>.*\S)?(?P<gap> *)#en (?P<en>.*?) \|ru (?P<ru>.*)$", re.MULTILINE)
+_COMMENT_COLUMN: Final = 49  # of those behind code
 _VARIABLE: Final = re.compile(r"^[^#\n]*?\$\{([A-Z_0-9]+)\}", re.MULTILINE)
 _ENV_HEAD: Final = {
     "en": "# Read by every command that is started in this folder. Nobody else should be able to read it.",
@@ -41,7 +42,12 @@ def make_config(answers: Answers) -> str:
     text = f"{_template('head.yaml')}\nsinks:\n{''.join(sinks)}\nroutes:\n{''.join(routes)}"
     values = {"URL": answers.url, "SOURCE": answers.account, "ACCOUNT": answers.account}
     text = _fill(text, {**values, "VARIABLE": _prefix(answers.account)})
-    return _COMMENT.sub(lambda found: f"# {found[answers.language]}", text)
+    return _COMMENT.sub(lambda found: f"{_before_comment(found)}# {found[answers.language]}", text)
+
+
+def _before_comment(found: re.Match[str]) -> str:
+    """Return what stands before a comment, so long that it is below the others whatever was filled in."""
+    return found["gap"] if found["code"] is None else f"{found['code']} ".ljust(_COMMENT_COLUMN)
 
 
 def _sink(name: str) -> tuple[str, str]:

@@ -105,6 +105,18 @@ def test_the_demo_settles_and_shows_what_each_sink_received(tmp_path: Path) -> N
     assert not running_environ(tmp_path / ".relay" / "demo")
 
 
+def test_the_hook_that_the_demo_gives_to_try_is_taken_as_it_stands(tmp_path: Path) -> None:
+    with relay(tmp_path, "demo") as process:
+        try:
+            line = next(line for line in process.stdout if line.startswith("try: "))
+            tried = line.removeprefix("try: ").replace("curl", "curl -s", 1)
+            answer = subprocess.run(tried, shell=True, capture_output=True, text=True, timeout=DEADLINE).stdout
+            assert '"duplicate":false' in answer, line
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.stdout.read()
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_dev_ends_in_order_and_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
     with dev(tmp_path) as process:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from relay.sandbox.faults import Faults, InjectedFault
+from relay.sandbox.faults import Faults, InjectedFault, parse_fault
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,19 @@ def test_a_pause_is_for_its_point_and_nobodys_answer() -> None:
 def test_a_pause_alone_names_a_point(given: dict[str, str]) -> None:
     with pytest.raises(msgspec.ValidationError, match="needs a point"):
         msgspec.convert(given, InjectedFault)
+
+
+@pytest.mark.parametrize(
+    ("body", "known"),
+    [
+        (b'{"fault":"timeout"}', "known: hang, status, reset, refuse, slow_headers, html, truncated, throttle, pause"),
+        (b"{}", "known: hang, status"),
+        (b'{"fault":"pause","at":"end"}', "known: before-read, stored, before-answer, answered"),
+    ],
+)
+def test_an_unknown_name_is_told_those_there_are(body: bytes, known: str) -> None:
+    with pytest.raises(ValueError, match=known):
+        parse_fault(body)
 
 
 @pytest.mark.parametrize(("times", "taken"), [(0, 0), (1, 1), (3, 3), (-1, 5)])

@@ -45,6 +45,15 @@ def test_comments_are_in_the_language_that_was_chosen() -> None:
     assert not any(mark in english + russian for mark in ("#en", "|ru", "@"))
 
 
+@pytest.mark.parametrize("account", ["acme", "a", "a-shop-with-a-longer-name"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_comments_stand_below_each_other_whatever_the_account_is_called(language: str, account: str) -> None:
+    lines = make_config(answers(SINKS, language, account)).splitlines()
+    commented = [line.rpartition(" # ")[0] for line in lines if " # " in line.lstrip()]
+    assert {len(code) for code in commented if len(code.rstrip()) < 48} == {48}
+    assert all(code == code.rstrip() for code in commented if len(code) > 48)  # too long for it: a blank, then it
+
+
 def test_the_log_alone_needs_nothing_that_is_not_drawn() -> None:
     given = answers(("log",))
     config, drawn = make_config(given), draw_secrets(given)
