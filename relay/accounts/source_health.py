@@ -9,6 +9,7 @@ import msgspec
 
 from relay.accounts.hooks import AccountHook
 from relay.model import Record
+from relay.store.reader import Reader
 from relay.store.shared_state import SharedState
 
 MAX_GAPS: Final = 50  # the newest ones, whose median is the rhythm
@@ -25,10 +26,11 @@ class SourceHealth(Record):
 
     received: int  # how many hooks have arrived
     checked_at: int
-    last_at: int | None = None  # of the last hook, no more exact than the time between checks
+    last_at: int | None = None  # of the check that last found new hooks
     gaps: Sequence[int] = ()  # between checks that found new hooks
     hook: HookState = "unknown"
     problem: str = ""  # why the state of the hook is unknown
+    last_hook_at: int | None = None  # when the last hook arrived: only where the health was loaded by `examine_source`
     outage_since: int | None = msgspec.field(default=None, name="quiet_since")  # its last hook; the stored name stays
 
     @property
@@ -90,6 +92,21 @@ async def load_health(shared: SharedState, source: str) -> SourceHealth | None:
     """Read the health of a source. Raises StoreUnavailable."""
     found = await shared.get(_key(source))
     return None if found is None else _HEALTH_DECODER.decode(found)
+
+
+async def examine_source(reader: Reader, source: str) -> SourceHealth | None:
+    """Read the health of a source at its last check, with the hooks that came since. Raises StoreUnavailable."""
+    health = await load_health(SharedState(reader.client, reader.namespace), source)
+    at = await reader.last_hook(source)
+    return health if health is None or at is None else add_last_hook(health, at)
+
+
+def add_last_hook(health: SourceHealth, at: int) -> SourceHealth:
+    """Add when the last hook arrived: a source is not silent, nor its hook disabled or missing, that has sent since."""
+    if at <= health.checked_at:
+        return msgspec.structs.replace(health, last_hook_at=at)
+    hook = "enabled" if health.hook in ("disabled", "missing") else health.hook
+    return msgspec.structs.replace(health, last_hook_at=at, last_at=at, hook=hook)
 
 
 async def save_health(shared: SharedState, source: str, health: SourceHealth) -> None:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from redis.exceptions import RedisError
 
-from relay.accounts.source_health import SourceHealth, load_health
+from relay.accounts.source_health import SourceHealth, examine_source
 from relay.errors import StoreUnavailable
 from relay.model import Record
 from relay.store.connect import connect
@@ -14,7 +14,6 @@ from relay.store.health import Durability, MemoryUse, check_writable, read_durab
 from relay.store.keys import Keys
 from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
-from relay.store.shared_state import SharedState
 
 T = TypeVar("T")
 BROKER_SECONDS = 3.0
@@ -79,12 +78,12 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         oldest_unrouted_ms=await take("inbox", reader.oldest_unrouted(now)),
         sinks=await take("sinks", reader.sinks()) or (),
         accounts=await take("accounts", reader.accounts()) or (),
-        sources=await take("sources", _load_sources(SharedState(client, reader.namespace), sources_with_api)) or {},
+        sources=await take("sources", _load_sources(reader, sources_with_api)) or {},
     )
 
 
-async def _load_sources(shared: SharedState, names: Iterable[str]) -> dict[str, SourceHealth | None]:
-    return {name: await load_health(shared, name) for name in names}
+async def _load_sources(reader: Reader, names: Iterable[str]) -> dict[str, SourceHealth | None]:
+    return {name: await examine_source(reader, name) for name in names}
 
 
 async def examine_broker(url: str, namespace: str) -> str | None:

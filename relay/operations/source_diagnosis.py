@@ -18,7 +18,7 @@ def _diagnose_source(name: str, health: SourceHealth | None) -> Diagnosis:
     if health is None:
         means = "no worker has checked it yet"
         return Diagnosis(about=about, grade="warning", found="unknown", means=means, advice="start relay worker")
-    last = f"last hook {format_time(health.last_at)}" if health.last_at is not None else "no hook yet"
+    last = f"last hook {format_time(health.last_hook_at)}" if health.last_hook_at is not None else "no hook yet"
     reconnect = f"relay connect {name} --url … --enable; what was missed is then caught up automatically"
     if health.hook == "disabled":
         means = "amoCRM has disabled the hook after too many failures, and sends nothing"
@@ -28,8 +28,9 @@ def _diagnose_source(name: str, health: SourceHealth | None) -> Diagnosis:
         advice = f"is the address right? {reconnect}"
         return Diagnosis(about=about, grade="bad", found=f"silent, {last}", means=means, advice=advice)
     if health.hook == "missing":
-        means = "the account has no webhook to this relay, or only one that leads to it under another address"
-        advice = f"relay connect {name} --url …"
+        asked = f"when it was asked at {format_time(health.checked_at)}"
+        means = f"{asked}, the account had no webhook to this relay, or only one to another address of it"
+        advice = f"relay connect {name} --url …; where that is done, wait: the account is asked once a minute"
         return Diagnosis(about=about, grade="warning", found=f"not registered, {last}", means=means, advice=advice)
     if health.hook == "unknown":
         means = "nobody would notice that amoCRM has disabled the hook"

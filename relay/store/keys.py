@@ -19,6 +19,7 @@ class Keys:
         self.workers = self.prefix + "workers"  # zset: names of workers, by when they were last seen
         self.sinks = self.prefix + "sinks"  # hash: every sink there ever was -> its type
         self.openings = self.prefix + "openings"  # hash: gate -> how often a trial that was delivered opened it
+        self.last_hooks = self.prefix + "heard"  # hash: source -> when its last hook arrived
         self.sources = self.prefix + "sources"  # set: every source there ever was
         self.subscriptions = self.prefix + "subscriptions"  # hash: what all subscriptions share (`SubscriptionsField`)
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes

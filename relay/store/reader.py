@@ -225,6 +225,11 @@ class Reader:
         fields = [f"{Counter.RECEIPT}|{source}|accepted", f"{Counter.RECEIPT}|{source}|duplicate"]
         return sum(int(n) for n in await run_command(self.client.hmget(self.keys.stats, fields)) if n is not None)
 
+    async def last_hook(self, source: str) -> int | None:
+        """Return when a source last sent a hook, a repeated one too; None where it has sent none."""
+        found = await run_command(self.client.hget(self.keys.last_hooks, source))
+        return None if found is None else int(found)
+
     async def _depths(self, queue: str) -> tuple[int, int]:
         async with self.client.pipeline(transaction=False) as pipe:
             pipe.zcard(self.keys.due(queue))

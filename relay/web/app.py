@@ -23,7 +23,6 @@ from relay.startup import freeze_startup_objects
 from relay.store.access import Access
 from relay.store.connect import connect
 from relay.store.reader import Reader
-from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
 from relay.web import subscriptions
@@ -51,7 +50,7 @@ def create() -> Router:
     reader = Reader(connect(settings.redis_url, answer_seconds=5), settings.namespace)
     celery = Celery("relay")
     celery.conf.update(broker_settings(settings.broker_url, settings.namespace))
-    monitor = StoreMonitor(reader.client, reader.keys, SharedState(reader.client, settings.namespace), live)
+    monitor = StoreMonitor(reader, live)
     commit = GroupCommit(store, Ringer(celery, store), monitor.full)
     # Hooks come first and bypass the middleware, which costs as much as everything else about taking one.
     refusals = HookRefusals(store)
@@ -105,7 +104,7 @@ def _lifespan(
     @contextlib.asynccontextmanager
     async def lifespan(_: Router) -> AsyncIterator[None]:
         await monitor.check()
-        durability, problem = str(monitor.durability), monitor.problem
+        durability, problem = monitor.durability and str(monitor.durability), monitor.problem
         log.info("web.started", config=live.config.version, durability=durability, problem=problem)
         freeze_startup_objects()
         tasks = [asyncio.create_task(work) for work in (commit.run(), monitor.run(), refusals.run())]

@@ -92,7 +92,7 @@ def _format_source(health: SourceHealth) -> dict[str, object]:
     return {
         "hook": health.hook,
         "silent": health.silent,
-        "last_received_at": health.last_at,
+        "last_received_at": health.last_hook_at,
         "patience_ms": health.max_silence_ms,
         "checked_at": health.checked_at,
         "problem": health.problem or None,

@@ -184,8 +184,8 @@ def _source_gauges(sources: Mapping[str, SourceHealth]) -> Iterator[Metric]:
     for name, health in sources.items():
         silent.add_metric([name], int(health.silent))
         disabled.add_metric([name], int(health.hook == "disabled"))
-        if health.last_at is not None:
-            last.add_metric([name], health.last_at / 1000)
+        if health.last_hook_at is not None:
+            last.add_metric([name], health.last_hook_at / 1000)
     yield from (silent, disabled, last)
 
 

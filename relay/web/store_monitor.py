@@ -3,15 +3,12 @@
 import asyncio
 import time
 
-from redis.asyncio import Redis
-
-from relay.accounts.source_health import SourceHealth, load_health
+from relay.accounts.source_health import SourceHealth, examine_source
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
 from relay.store.health import Durability, MemoryUse, check_writable, read_durability, read_memory_use
-from relay.store.keys import Keys
-from relay.store.shared_state import SharedState
+from relay.store.reader import Reader
 
 CHECK_SECONDS = 0.5
 DURABILITY_SECONDS = 30.0
@@ -20,10 +17,10 @@ DURABILITY_SECONDS = 30.0
 class StoreMonitor:
     """The latest known state of the store and of the sources; None or empty where it is not known."""
 
-    def __init__(self, client: Redis, keys: Keys, shared: SharedState, live: LiveConfig) -> None:
-        self._client = client
-        self._shared = shared
-        self._probe_key = keys.probe
+    def __init__(self, reader: Reader, live: LiveConfig) -> None:
+        self._client = reader.client
+        self._reader = reader
+        self._probe_key = reader.keys.probe
         self._live = live
         self._durability_checked_at = float("-inf")  # monotonic seconds
         self.memory: MemoryUse | None = None
@@ -61,5 +58,5 @@ class StoreMonitor:
             log.error("store.full", used=self.memory and self.memory.used, limit=self.memory and self.memory.limit)
 
     async def _load_sources(self) -> dict[str, SourceHealth]:
-        found = {name: await load_health(self._shared, name) for name in self._live.config.sources_with_api}
+        found = {name: await examine_source(self._reader, name) for name in self._live.config.sources_with_api}
         return {name: health for name, health in found.items() if health is not None}

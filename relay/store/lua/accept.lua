@@ -26,6 +26,7 @@ end
 
 -- Of this group: ids with their scores; what is remembered of a body, by its key; these keys in order.
 local inbox, remembered_now, remembered_keys = {}, {}, {}
+local heard = {}  -- the sources that sent a hook themselves
 
 local function store(hook, body, key, remembered)
   local id, source, _, _, request_id, content_type, user_agent, recovered, content_encoding = unpack(hook)
@@ -62,6 +63,7 @@ for i, hook in ipairs(req.hooks) do
   elseif not stored then
     store(hook, ARGV[i + 1], key, remembered)
   end
+  if not hook[8] then heard[source] = now end
   answers[i] = {first or id, first ~= nil}
 end
 if #inbox > 0 then
@@ -69,5 +71,6 @@ if #inbox > 0 then
   call('ZADD', P .. 'due:inbox', unpack(inbox))
 end
 for _, key in ipairs(remembered_keys) do call('SET', key, remembered_now[key], 'PX', req.duplicate_ms) end
+for source, at in pairs(heard) do call('HSET', P .. 'heard', source, at) end
 write_collected()
 return cmsgpack.pack({#inbox > 0 and wake('inbox', now) and set_bell('inbox'), answers})

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from relay.accounts.catch_up import CatchUp
-from relay.accounts.source_health import load_health
+from relay.accounts.source_health import examine_source, load_health
 from relay.amocrm.events import decode_receipt
 from relay.config.load import load as load_config
 from relay.errors import ConfigError
@@ -24,6 +24,7 @@ from relay.store.body import digest
 from relay.store.keys import JOBS
 from relay.store.records import Hook, Job
 from relay.store.shared_state import SharedState
+from relay.timefmt import format_time
 from workers.source_monitor import CHECK_EVERY_MS, SourceMonitor, check_source_args
 
 MINUTE, HOUR = 60_000, 3_600_000
@@ -177,6 +178,19 @@ def test_a_hook_switched_off_for_an_hour_is_noticed_and_healed(life):
     life.route()
     assert life.delivered() == life.expected()
     assert life.catch_up().recovered == 0
+
+
+def test_doctor_knows_a_hook_at_once_and_when_it_came(life, run, reader):
+    life.now = time.time_ns() // 1_000_000 - MINUTE
+    del life.account.hooks[URL]
+    life.listen()
+    assert life.diagnosed() == ("warning", "not registered")
+    life.account.subscribe(URL, EVENTS)
+    life.won()
+    (receipt, *_) = run(reader.receipts(run(reader.newest_receipts(1))))
+    health = run(examine_source(reader, "acme"))
+    (diagnosis,) = diagnose_sources({"acme": health})
+    assert diagnosis.found == f"its hook is enabled, last hook {format_time(receipt.received_at)}"
 
 
 def test_a_hook_that_was_removed_is_noticed_by_the_silence(life):

@@ -224,3 +224,15 @@ class TestFull:
         assert run(full.save_routed("router", [routed(receipt, new("d1", receipt.id))]))[1] == []
         assert run(full.apply_retention(0, 0, 0)) == 1
         assert run(broken_invariants(full)) == []
+
+
+def test_when_a_source_last_sent_is_the_time_of_its_hook(run, store, reader):
+    assert run(reader.last_hook("acme")) is None
+    run(store.accept([hook("r1", b"1"), hook("r2", b"2", source="other")]))
+    (first,) = run(reader.receipts(["r1"]))
+    assert run(reader.last_hook("acme")) == first.received_at
+    run(store.accept([hook("r3", b"3", recovered=True)]))
+    assert run(reader.last_hook("acme")) == first.received_at  # the account's history is no hook
+    run(store.accept([hook("r4", b"1", timed=True)]))
+    (first,) = run(reader.receipts(["r1"]))
+    assert run(reader.last_hook("acme")) == first.last_duplicate_at

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.accounts.hooks import AccountHook
-from relay.accounts.source_health import MIN_SILENCE_MS, SourceHealth, hook_state, update_health
+from relay.accounts.source_health import MIN_SILENCE_MS, SourceHealth, add_last_hook, hook_state, update_health
 
 MINUTE = 60_000
 
@@ -91,3 +91,15 @@ def hook(url: str, disabled: bool = False) -> AccountHook:
 )  # fmt: skip
 def test_our_hook_is_the_one_that_leads_to_our_path(hooks, state):
     assert hook_state(hooks, ["/hooks/acme/new", "/hooks/acme/token"]) == state
+
+
+def test_a_hook_since_the_check_says_more_than_the_check():
+    gone = health(hook="missing", gaps=[MINUTE] * 5, checked_at=60 * MINUTE)
+    assert gone.silent
+    heard = add_last_hook(gone, 60 * MINUTE + 1)
+    assert (heard.hook, heard.silent, heard.last_hook_at) == ("enabled", False, 60 * MINUTE + 1)
+
+
+def test_a_hook_before_the_check_only_says_when_it_came():
+    heard = add_last_hook(health(hook="disabled", last_at=5 * MINUTE, checked_at=6 * MINUTE), 4 * MINUTE + 7)
+    assert (heard.hook, heard.last_at, heard.last_hook_at) == ("disabled", 5 * MINUTE, 4 * MINUTE + 7)

@@ -146,7 +146,9 @@ def test_an_account_in_which_nothing_is_looked_up_is_found(account, grade):
 
 
 def health(**changes) -> SourceHealth:
-    return SourceHealth(**{"received": 1, "checked_at": HOUR, "last_at": HOUR, "hook": "enabled", **changes})
+    return SourceHealth(
+        **{"received": 1, "checked_at": HOUR, "last_at": HOUR, "last_hook_at": HOUR, "hook": "enabled", **changes}
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def health(**changes) -> SourceHealth:
         (health(last_at=0, gaps=[60_000] * 5), "bad", "silent"),
         (health(hook="missing"), "warning", "not registered"),
         (health(hook="unknown", problem="429"), "warning", "last hook"),
-        (health(last_at=None), "good", "its hook is enabled, no hook yet"),
+        (health(last_hook_at=None), "good", "its hook is enabled, no hook yet"),
         (None, "warning", "unknown"),
     ],
 )

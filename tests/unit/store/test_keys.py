@@ -17,7 +17,7 @@ FIELDS = {
     "subscriptions": keys.SubscriptionsField,
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed
-FREE = ("stats", "once:", "openings", "subscriptions:")  # hashes whose fields are names of their own
+FREE = ("stats", "heard", "once:", "openings", "subscriptions:")  # hashes whose fields are names of their own
 ONLY_IN_PYTHON = {"sinks", "sources", "session", "probe"}
 
 
