@@ -71,7 +71,7 @@ def show_delivery(
 ) -> None:
     """Show the whole story of a delivery, and the request that it sends."""
     story, content = with_reader(lambda reader: _read_story_and_content(reader, id))
-    request = _describe(story.deliveries[0].delivery.sink, content)
+    request = _describe(story.deliveries[0].delivery, content)
     if json:
         print_json({**story_fields(story), "request": request}, reveal=reveal)
     else:
@@ -110,10 +110,10 @@ async def _read_story_and_content(reader: Reader, id: str) -> tuple[Story, bytes
     return story, await reader.content(story.deliveries[0].delivery)
 
 
-def _describe(sink: str, content: bytes) -> Json:
+def _describe(delivery: StoredDelivery, content: bytes) -> Json:
     """Describe the request by the configuration in force, or say why that is not possible."""
     try:
-        return describe_request(load_config(), sink, content)
+        return describe_request(load_config(), delivery, content)
     except ConfigError as error:
         return f"not shown: {str(error).splitlines()[0]}"
 

@@ -29,6 +29,7 @@ def explain(
     """Show for each route whether a hook matches, which condition fails, and what would be sent. Sends nothing.
 
     Where a store is at hand, it shows which `once` keys are used already, and asks the account what routes fetch.
+    It leaves out what is applied when a text is about to be sent: cooldown, caps, window and stop list.
     """
     config = load_config()
     path, index = Path(what), ""

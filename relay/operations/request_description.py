@@ -5,18 +5,20 @@ from collections.abc import Mapping
 from relay.config.config import Config
 from relay.live_config import make_sinks
 from relay.masking import mask_secrets_in_json
-from relay.model import Json
+from relay.model import DeliveryState, Json
 from relay.sinks.base import Sink
+from relay.store.stored import StoredDelivery
 
 
-def describe_request(config: Config, sink: str, content: bytes) -> Json:
+def describe_request(config: Config, delivery: StoredDelivery, content: bytes) -> Json:
     """Describe the request that this configuration makes of a stored content; a text where there is none."""
     sinks = make_sinks(config)
-    if sink not in sinks:
-        return f"not shown: sink {sink} is not in the configuration"
+    if delivery.sink not in sinks:
+        return f"not shown: sink {delivery.sink} is not in the configuration"
     if not content:
-        return "none: the delivery waits for a look-up, or its content could not be rendered"
-    return describe_by(sinks[sink], content)
+        waits = delivery.state is DeliveryState.PENDING
+        return "none yet: it is made after the look-up" if waits else f"none: {delivery.state} before one was made"
+    return describe_by(sinks[delivery.sink], content)
 
 
 def describe_by(sink: Sink, content: bytes) -> Json:

@@ -44,7 +44,7 @@ def _format_receipt(receipt: StoredReceipt) -> Iterator[str]:
     if receipt.duplicates:
         last = format_time(receipt.last_duplicate_at)
         yield f"  {last}  duplicate received, {receipt.duplicates} in all: not routed again"
-    version = f" under configuration {receipt.config}" if receipt.config else ""
+    version = f"{';' if receipt.reason else ''} under configuration {receipt.config}" if receipt.config else ""
     yield f"  {_format_state(receipt.state, receipt.reason)}{version}"
     yield from (f"  remark: {remark}" for remark in receipt.remarks)
 

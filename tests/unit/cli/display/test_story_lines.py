@@ -4,9 +4,12 @@ import msgspec
 import pytest
 
 from relay.cli.display.story import format_story
+from relay.config.load import load
 from relay.model import Attempt, DecisionKind, DeliveryState, Outcome, ReceiptState, RoutedEvent
 from relay.operations.explanation import EventExplanation, Explanation, RouteExplanation
+from relay.operations.request_description import describe_request
 from relay.operations.story import DeliveryStory, Story
+from relay.sinks.registry import sink_types
 from relay.store.stored import StoredDelivery, StoredReceipt
 from relay.timefmt import format_time
 
@@ -144,3 +147,27 @@ def test_what_they_answered_is_one_line() -> None:
     assert lines[lines.index("  AT  attempt 1: rejected 422 in 5 ms: 422 no amount; dead") + 1] == (
         '    they answered: {"error": "no amount"}'
     )
+
+
+def test_a_reason_ends_before_the_configuration() -> None:
+    receipt = msgspec.structs.replace(RECEIPT, state="malformed", reason="body: not JSON, Input data was truncated")
+    assert "  malformed: body: not JSON, Input data was truncated; under configuration c1" in story(receipt=receipt)
+
+
+@pytest.mark.parametrize(
+    ("state", "request_"),
+    [
+        (DeliveryState.PENDING, "none yet: it is made after the look-up"),
+        (DeliveryState.SKIPPED, "none: skipped before one was made"),
+        (DeliveryState.DEAD, "none: dead before one was made"),
+    ],
+)
+def test_where_there_is_no_request_it_is_said_why(state: DeliveryState, request_: str) -> None:
+    text = """
+sources: {acme: {type: amocrm, token: test-token}}
+sinks: {books: {type: log}}
+routes: [{name: all, on: add_lead, to: books, text: x}]
+"""
+    config = load(text, file="f", environ={}, sink_types=sink_types())
+    delivery = msgspec.structs.replace(DELIVERY, state=state)
+    assert describe_request(config, delivery, b"") == request_
