@@ -78,7 +78,7 @@ def _program() -> str:
     try:
         return str(answers.check_unit_path(program))
     except ValueError as error:
-        raise ConfigError(f"{error}: install the relay in another folder; nothing was written") from error
+        raise ConfigError(f"{error}: install the package elsewhere; nothing was written") from error
 
 
 def _next_steps(answered: Answers, written: dict[str, str], missing: list[str], token: str) -> list[str]:

@@ -67,10 +67,12 @@ def test_a_sink_that_refuses_everything_is_left_alone_and_costs_no_attempt(run, 
 
 
 def test_what_is_refused_again_waits_by_the_schedule_and_says_why(run, store, namespace, reader, make_due):
-    (refused, _) = queue_deliveries(run, store, [b"bad", b"good"])
+    (refused,) = queue_deliveries(run, store, [b"bad"])
     sink = Picky(retry=["1h"], attempts=2, concurrency=1)
     run(drain(store, namespace, sink))
+    queue_deliveries(run, store, [b"good"], first=1)
     make_due()
+    run(store.client.hset(store.keys.gate(sink_queue("books")), "until", 1))
     run(drain(store, namespace, sink))
     (found,) = run(reader.deliveries([refused]))
     assert (found.state, found.attempts) == (DeliveryState.PENDING, 1)

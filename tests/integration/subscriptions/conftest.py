@@ -80,10 +80,10 @@ def web(server, tmp_path_factory) -> Iterator[Api]:
 
 
 def _ready(api: Api, process: subprocess.Popen[bytes]) -> Api:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         try:
-            requests.get(f"{api.url}/healthz", timeout=5).raise_for_status()
+            requests.get(f"{api.url}/healthz", timeout=60).raise_for_status()  # it listens before it is ready
             return api
         except requests.ConnectionError:
             time.sleep(0.05)
