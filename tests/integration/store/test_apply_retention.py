@@ -51,7 +51,8 @@ def test_nothing_is_left_of_a_receipt_but_the_counters(run, store, given, apply_
     assert apply_retention(0, 0) == 1
     left = {key.decode().removeprefix(store.keys.prefix) for key in run(store.client.keys(store.keys.prefix + "*"))}
     passing = {name for name in left if name.startswith(("dup:", "outcomes:"))}  # they run out by themselves
-    assert left - passing == {"stats", "bell:inbox"}
+    assert left - passing == {"stats", "heard", "bell:inbox"}
+    assert run(store.client.hkeys(store.keys.last_hooks)) == [b"acme"]  # a field a source, however many its hooks
     assert all(run(store.client.pttl(store.keys.prefix + name)) > 0 for name in passing)
     assert run(store.client.hget(store.keys.stats, "retired")) == b"1"
 
