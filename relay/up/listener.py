@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from relay.errors import RelayError
-from relay.web.server import listen
+from relay.web.listening import listen
 
 _FIRST_OF_SYSTEMD: Final = 3  # sd_listen_fds(3)
 SYSTEMD_VARIABLES: Final = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")

@@ -27,28 +27,32 @@ import uvicorn
 from relay.config.environment import ProcessSettings, environ
 from relay.startup import report_ready
 from relay.web.connections import Connections
+from relay.web.listening import BACKLOG, let_nobody_in, listen
 
 GRACE_SECONDS: Final = 15  # in which a process answers the requests that it has read
 # Longer than proxies keep their idle connections (Heroku's router 90 s, nginx 60 s): one that is closed by us just as a
 # proxy sends a hook into it is a 502 to amoCRM.
 KEEP_ALIVE_SECONDS: Final = 100
-FIRST_REQUEST_SECONDS: Final = 0.5  # at the end, for the request of a connection that was accepted just now
+FIRST_REQUEST_SECONDS: Final = 1.0  # at the end, for the request of a connection that was accepted just now
 _POLL_SECONDS: Final = 0.02
 _RESTART_SECONDS: Final = 1.0
-_BACKLOG: Final = 2048
 _TICKS_A_SECOND: Final = 10  # of uvicorn
 
 
 class OrderlyServer(uvicorn.Server):
     """A uvicorn server that answers, at its end, whatever the system has accepted for it.
 
-    `parent`: the read end of a pipe; the server ends in order when the other end is closed.
+    `parent`: the read end of a pipe; the server ends in order when the other end is closed. `lent`: the listening
+    socket belongs to another process, and outlives this one.
     """
 
-    def __init__(self, config: uvicorn.Config, connections: Connections, parent: int | None = None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, connections: Connections, *, parent: int | None = None, lent: bool = False
+    ) -> None:
         super().__init__(config)
         self._connections = connections
         self._parent = parent
+        self._lent = lent
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start serving, and watch the parent."""
@@ -85,6 +89,8 @@ class OrderlyServer(uvicorn.Server):
             server.close()
         accepted: list[socket.socket] = []
         for listening in last:
+            if not self._lent:
+                let_nobody_in(listening)
             listening.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 while True:
@@ -100,7 +106,7 @@ class OrderlyServer(uvicorn.Server):
         )
 
 
-def serve(listening: socket.socket, parent: int | None = None) -> None:
+def serve(listening: socket.socket, *, parent: int | None = None, lent: bool = False) -> None:
     """Serve the application on a listening socket until a signal, or the end of the parent."""
     connections = Connections()
     config = uvicorn.Config(
@@ -114,11 +120,11 @@ def serve(listening: socket.socket, parent: int | None = None) -> None:
         forwarded_allow_ips=list(ProcessSettings.from_environ(environ()).trusted_proxies),
         # The file says only {"version": 1}: uvicorn's own lines go through our format.
         log_config=str(files("relay.web") / "logging.json"),
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
-    OrderlyServer(config, connections, parent).run([listening])
+    OrderlyServer(config, connections, parent=parent, lent=lent).run([listening])
 
 
 def wait_in_standby(pipe: int) -> bool:
@@ -129,23 +135,13 @@ def wait_in_standby(pipe: int) -> bool:
     return bool(asked)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    info = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    listening = socket.socket(info[0], info[1])
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(info[4])
-    listening.listen(_BACKLOG)
-    return listening
-
-
 class WebProcesses:
     """Several processes that accept from one listening socket. One that ends by itself is started again."""
 
-    def __init__(self, listening: socket.socket, count: int) -> None:
+    def __init__(self, listening: socket.socket, count: int, *, lent: bool) -> None:
         self._listening = listening
         self._count = count
+        self._lent = lent
         self._children: list[subprocess.Popen[bytes]] = []
         self._stopping = False
         self._restart_at = 0.0  # monotonic seconds: one that ends at once is not started again and again
@@ -185,6 +181,8 @@ class WebProcesses:
         if self._stopping:
             return
         self._stopping = True
+        if not self._lent:
+            let_nobody_in(self._listening)
         self._listening.close()  # first: only those who can answer accept
         for child in self._children:
             child.terminate()
@@ -209,8 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.standby is not None and not wait_in_standby(asked.standby):
         return 0
     if asked.workers > 1:
-        return WebProcesses(listening, asked.workers).run()
-    serve(listening, asked.parent)
+        return WebProcesses(listening, asked.workers, lent=asked.fd is not None).run()
+    serve(listening, parent=asked.parent, lent=asked.fd is not None)
     return 0
 
 
