@@ -2,10 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from relay.bells import Ringer
+from relay.config.config import Config
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
@@ -48,21 +49,25 @@ class Ticker:
     async def tick(self) -> None:
         """Ring for every queue that has work. A bell that cannot be published starts the work in this process."""
         self._live.poll()
-        await self._store.see_worker(self._worker)
-        await self._live.refresh_subscriptions(self._store.subscriptions)
-        if self._registered != self._live.version:
-            await self._register()
-            self._registered = self._live.version
+        jobs = _standing_jobs(self._live.config)
+        knows_jobs = await self._store.see_worker(self._worker, list(jobs))
         for queue in await self._ringer.ring(await self._store.set_bells()):
             self._start_queue(queue)
+        # Work does not wait for what follows, whatever the store says to it.
+        await self._live.refresh_subscriptions(self._store.subscriptions)
+        if not knows_jobs or self._registered != self._live.version:
+            await self._register(jobs)
+            self._registered = self._live.version
 
-    async def _register(self) -> None:
+    async def _register(self, jobs: Mapping[str, tuple[str, bytes]]) -> None:
         """Store the names of sinks and sources, and the jobs that run for ever."""
         await self._store.register_sources(self._live.config.sources)
         await self._store.register_sinks(self._live.types_of_sinks())
-        await self._store.enqueue_job("retention", "retention")
-        for source in self._live.config.sources.values():
-            if source.api is not None:
-                await self._store.enqueue_job(
-                    f"{CHECK_SOURCE}:{source.name}", CHECK_SOURCE, check_source_args(source.name)
-                )
+        for id, (kind, args) in jobs.items():
+            await self._store.enqueue_job(id, kind, args)
+
+
+def _standing_jobs(config: Config) -> dict[str, tuple[str, bytes]]:
+    """Return the jobs that run for ever: id -> kind and arguments."""
+    checks = {f"{CHECK_SOURCE}:{name}": (CHECK_SOURCE, check_source_args(name)) for name in config.sources_with_api}
+    return {"retention": ("retention", b"{}"), **checks}

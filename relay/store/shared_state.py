@@ -1,6 +1,7 @@
 """What workers share beside deliveries: tokens, stop lists, counted quotas and locks, each with a time to live."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -19,7 +20,9 @@ from relay.store.scripts import Caller, Script
 
 T = TypeVar("T")
 LOOK_AGAIN_SECONDS = 0.1
+AT_ONCE = 200  # values of one call
 _SPEND_QUOTAS, _TAKE_GRANT = Script("spend_quotas"), Script("take_grant", "_limits")
+_PUT_SHARED = Script("put_shared")
 
 
 class Quota(Record, array_like=True):
@@ -39,7 +42,7 @@ class QuotaExceeded(Record):
 
 
 class SharedState:
-    """Values by key, each with a time to live. Every method raises StoreUnavailable."""
+    """Values by key, each with a time to live, also in a full store. Every method raises StoreUnavailable."""
 
     def __init__(self, client: Redis, namespace: str = "relay") -> None:
         self._client = client
@@ -53,7 +56,7 @@ class SharedState:
 
     async def put(self, key: str, value: bytes, ttl_ms: int) -> None:
         """Write a value, in place of what was there."""
-        await run_command(self._client.set(self._keys.shared(key), value, px=ttl_ms))
+        await self.put_all({key: value}, ttl_ms)
 
     async def get_all(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Read values by key; those that are not there are left out."""
@@ -62,10 +65,13 @@ class SharedState:
 
     async def put_all(self, values: Mapping[str, bytes], ttl_ms: int) -> None:
         """Write values by key."""
-        async with self._client.pipeline(transaction=False) as pipe:
-            for key, value in values.items():
-                pipe.set(self._keys.shared(key), value, px=ttl_ms)
-            await run_command(pipe.execute())
+        for at in range(0, len(values), AT_ONCE):
+            some = dict(list(values.items())[at : at + AT_ONCE])
+            await self._put(some, ttl_ms)
+
+    async def _put(self, values: Mapping[str, bytes], ttl_ms: int, *, only_new: bool = False) -> bool:
+        request = {"keys": list(values), "ttl_ms": ttl_ms, "only_new": only_new}
+        return _BOOL.decode(await self._call(_PUT_SHARED, request, *values.values()))
 
     async def delete(self, key: str) -> None:
         """Remove a value."""
@@ -101,7 +107,8 @@ class SharedState:
     async def lock(self, key: str, ttl_ms: int) -> AsyncIterator[bool]:
         """Hold a lock where it is free, and say whether it was."""
         lock = Lock(self._client, self._keys.shared(key), timeout=ttl_ms / 1000, thread_local=False)
-        if not await run_command(lock.acquire(blocking=False)):
+        lock.local.token = token = os.urandom(16)
+        if not await self._put({key: token}, ttl_ms, only_new=True):
             yield False
             return
         try:
@@ -124,4 +131,5 @@ class SharedState:
 
 
 _INT = msgspec.msgpack.Decoder(int)
+_BOOL = msgspec.msgpack.Decoder(bool)
 _EXCEEDED = msgspec.msgpack.Decoder(tuple[str, int])

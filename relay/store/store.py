@@ -22,7 +22,7 @@ _ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed")
 _CLAIM, _SETTLE = Script("claim", "_gates", "_limits", "_claiming"), Script("settle", "_gates", "_settling")
 _SETTLE_AND_CLAIM = Script("settle_and_claim", "_gates", "_settling", "_limits", "_claiming")
 _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", "_gates"), Script("mark_sending")
-_ENQUEUE_JOB, _FINISH_JOB = Script("enqueue_job"), Script("finish_job")
+_ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job"), Script("finish_job"), Script("register")
 _APPLY_RETENTION, _SET_BELLS, _SEE_WORKER = Script("apply_retention"), Script("set_bells"), Script("see_worker")
 
 # Fields of hashes come as text, numbers and flags too: hence not strict.
@@ -163,9 +163,9 @@ class Store:
         """Set the bells of all queues that are worth a look now. Returns those whose bell this call set."""
         return _STRINGS.decode(await self._call(_SET_BELLS, {}))
 
-    async def see_worker(self, name: str) -> None:
-        """Write that a worker lives."""
-        await self._call(_SEE_WORKER, {"worker": name})
+    async def see_worker(self, name: str, jobs: Sequence[str] = ()) -> bool:
+        """Write that a worker lives. Returns whether the store knows all of these jobs."""
+        return _BOOL.decode(await self._call(_SEE_WORKER, {"worker": name, "jobs": jobs}))
 
     async def forget_worker(self, name: str) -> None:
         """Write that a worker has ended."""
@@ -184,8 +184,7 @@ class Store:
 
     async def register_sources(self, sources: Iterable[str]) -> None:
         """Remember the sources: by them a relay knows its store again."""
-        if names := list(sources):
-            await run_command(self.client.sadd(self.keys.sources, *names))
+        await self._call(_REGISTER, {"sources": list(sources), "sinks": {}})
 
     async def registered_sources(self) -> set[str]:
         """Read the names of the sources that were ever registered."""
@@ -193,6 +192,4 @@ class Store:
 
     async def register_sinks(self, sinks: Mapping[str, str]) -> None:
         """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan."""
-        if sinks:
-            items = [text for pair in sinks.items() for text in pair]
-            await run_command(self.client.hset(self.keys.sinks, items=items))
+        await self._call(_REGISTER, {"sources": [], "sinks": sinks})

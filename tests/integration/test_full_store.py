@@ -1,0 +1,91 @@
+"""A full store is worked off: whatever works in it needs no room."""
+
+import pytest
+
+from relay.config.environment import ProcessSettings
+from relay.errors import StoreUnavailable
+from relay.live_config import LiveConfig
+from relay.store.connect import connect
+from relay.store.keys import INBOX, JOBS, sink_queue
+from relay.store.reader import Reader
+from relay.store.shared_state import SharedState
+from relay.store.store import Store
+from tests.integration.store.shapes import hook, new, routed
+from workers.ticker import Ticker
+
+HOUR = 3_600_000
+CONFIG = "sources:\n  acme: {type: amocrm, token: long-enough}\nsinks:\n  books: {type: log}\n"
+
+
+class Bells:
+    """Publishes bells, and remembers them."""
+
+    def __init__(self) -> None:
+        self.rung = []
+
+    async def ring(self, queues):
+        self.rung += queues
+        return []
+
+
+@pytest.fixture
+def full(start_server, run):
+    """A store without any room, in which a delivery is due."""
+    store = Store(connect(start_server().url, answer_seconds=10))
+    run(store.accept([hook("r0", b"first")]))
+    (receipt,) = run(store.claim_receipts("router", 1, HOUR)).items
+    run(store.save_routed("router", [routed(receipt, new("d0", "r0"))]))
+
+    run(store.accept([hook("r1", b"second")]))
+    run(store.clear_bell(INBOX))
+    run(store.client.config_set("maxmemory", "512kb"))  # less than the server itself takes
+    with pytest.raises(StoreUnavailable, match="memory"):
+        run(store.accept([hook("r2", b"third")]))
+    yield store
+    run(store.client.aclose())
+
+
+@pytest.fixture
+def live(tmp_path):
+    """Return a configuration that no store has seen yet."""
+    path = tmp_path / "relay.yaml"
+    path.write_text(CONFIG)
+    return LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(path)}))
+
+
+def test_a_ticker_to_which_the_file_is_new_rings_and_registers_it(run, full, live):
+    bells = Bells()
+    ticker = Ticker("w1", live, full, bells, lambda queue: None)
+    run(ticker.tick())
+    run(ticker.tick())
+    assert {INBOX, sink_queue("books"), JOBS} <= set(bells.rung)
+    assert run(Reader(full.client).registered_sinks()) == ["books"]
+    assert run(full.registered_sources()) == {"acme"}
+
+
+def test_tokens_and_locks_are_written_too(run, full):
+    shared = SharedState(full.client)
+
+    async def made() -> bytes:
+        await shared.put("token", b"new", HOUR)
+        return b"new"
+
+    assert run(shared.find_or_make(lambda: shared.get("token"), made, lock="refresh", lock_ms=HOUR)) == b"new"
+    assert run(shared.get("token")) == b"new"
+
+
+class TestEmptied:
+    """A store from which all was deleted is told again what runs for ever."""
+
+    @pytest.mark.parametrize("lost", ["everything", "one job"])
+    def test_the_jobs_come_back_by_themselves(self, run, store, reader, live, lost):
+        ticker = Ticker("w1", live, store, Bells(), lambda queue: None)
+        run(ticker.tick())
+        assert run(reader.jobs()) == (1, 0)
+        keys = run(store.client.keys(store.keys.prefix + "*"))
+        gone = [store.keys.job("retention"), store.keys.due(JOBS), store.keys.wake]
+        run(store.client.delete(*(keys if lost == "everything" else gone)))
+        run(ticker.tick())
+        assert run(reader.jobs()) == (1, 0)
+        assert run(reader.registered_sinks()) == ["books"]
+        assert run(store.registered_sources()) == {"acme"}
