@@ -7,17 +7,20 @@ import typer
 
 from relay import __version__
 from relay.cli import (
+    audit,
     backup,
     capacity,
     catch_up,
     check,
     connect,
+    dead,
     deliveries,
     demo,
     dev,
     doctor,
     events,
     explain,
+    held,
     init,
     names,
     restore,
@@ -92,5 +95,8 @@ app.command()(doctor.doctor)
 app.command()(capacity.capacity)
 app.add_typer(events.app)
 app.add_typer(deliveries.app)
+app.add_typer(dead.app)
+app.add_typer(held.app)
+app.command()(audit.audit)
 app.add_typer(subscriptions.app)
 app.add_typer(sinks.app)

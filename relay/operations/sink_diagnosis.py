@@ -105,7 +105,7 @@ def _deliveries_for_a_person(sink: SinkState) -> Iterator[Diagnosis]:
         yield Diagnosis(about=about, grade="warning", found=f"{sink.held} held", means=means, advice=advice)
     if sink.dead and not is_subscriber(sink.name):  # amoCRM would have given up on a subscriber's too
         means = "they were given up; nothing of them is lost"
-        advice = f"relay deliveries list --sink {sink.name} --state dead shows why"
+        advice = f"relay dead list --sink {sink.name} shows why"
         yield Diagnosis(about=about, grade="warning", found=f"{sink.dead} dead letter(s)", means=means, advice=advice)
 
 

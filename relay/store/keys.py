@@ -22,6 +22,7 @@ class Keys:
         self.last_hooks = self.prefix + "heard"  # hash: source -> when its last hook arrived
         self.sources = self.prefix + "sources"  # set: every source there ever was
         self.subscriptions = self.prefix + "subscriptions"  # hash: what all subscriptions share (`SubscriptionsField`)
+        self.audit = self.prefix + "audit"  # stream: what people did
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes
 
     def receipts_in(self, state: str) -> str:
@@ -174,6 +175,7 @@ class DeliveryField:
     SENDS: Final = "sends"  # how often its bytes were about to leave
     TOKEN: Final = "tok"  # of its last lease; empty once that is settled
     DEATHS: Final = "died"  # leases that ran out: workers that died holding it
+    CANCEL: Final = "cancel"  # set where a person asked to cancel it while it was in flight: by whom, and why
     BLOCKED: Final = "blk"  # how often the gate that it closed had been opened before, and its route: "3|", "0|route"
 
 

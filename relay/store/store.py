@@ -6,9 +6,9 @@ import msgspec
 from redis.asyncio import Redis
 
 from relay.model import CompletedLookup, Delivery, DeliveryState, Receipt, RoutedReceipt
+from relay.store.acts import Acts
 from relay.store.commands import run_command
 from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
-from relay.store.operator_decision import apply_operator_decision
 from relay.store.records import Accepted, Claim, Hook, Job, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts
 from relay.store.requests import hook_row, lookup_row, routed_row, settle_request
@@ -46,6 +46,7 @@ class Store:
         self.namespace = namespace
         self.keys = Keys(namespace)
         self.subscriptions = Subscriptions(client, namespace)
+        self.acts = Acts(client, namespace)
         self._call = Caller(client, self.keys.prefix)
 
     async def accept(self, hooks: Sequence[Hook], answered_late: Sequence[str] = ()) -> Accepted:
@@ -129,20 +130,9 @@ class Store:
         return _QUEUES_AND_STALE.decode(reply)
 
     async def mark_sending(self, deliveries: Sequence[Delivery]) -> list[bool]:
-        """Mark that the bytes of each are about to leave. False: its lease is lost, and nothing may leave."""
+        """Mark that the bytes of each are about to leave. False: its lease is lost, or it is cancelled: nothing may."""
         items = [LeaseRow(id=delivery.id, token=delivery.token) for delivery in deliveries]
         return _BOOLS.decode(await self._call(_MARK_SENDING, {"items": items}))
-
-    async def confirm(self, id: str, by: str) -> str | None:
-        """Settle a held delivery as delivered: `by` saw that it arrived. Returns why not, where it was not done."""
-        return await apply_operator_decision(self._call, id, "confirm", by)
-
-    async def resend(self, id: str, by: str) -> str | None:
-        """Send a held or finished delivery once more, with all its attempts. Returns why not, where it was not done.
-
-        No bell is set: a ticker will find it.
-        """
-        return await apply_operator_decision(self._call, id, "resend", by)
 
     async def enqueue_job(self, id: str, kind: str, args: bytes = b"{}", delay_ms: int = 0) -> None:
         """Make a job unless it is there. No bell is set: a ticker will find it."""

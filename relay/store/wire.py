@@ -170,6 +170,14 @@ class LeaseRow(Record, array_like=True):
     token: str
 
 
+class ActAnswer(Record, array_like=True):
+    """What came of a person's act on a delivery."""
+
+    code: Literal["done", "asked", "asked already", "leased", "due", "empty", "state", "gone", "another kind"]
+    before: str  # its state; empty where there is no such delivery
+    obstacle: str  # what keeps its queue back: "paused: why", "closed: why"
+
+
 class Cursor(Record, array_like=True, kw_only=False):
     """Where a list stopped: a row of a sorted set, and how many of its events or deliveries were listed; 0: all."""
 

@@ -16,6 +16,7 @@ from relay.sandbox.vendors.smsru import FakeSmsru
 from relay.sandbox.vendors.text_message import TextMessage
 from relay.sinks.registry import sink_types
 from relay.sinks.sms import sink as sms_sink
+from relay.store.acts import Act, Author
 from relay.store.gate import Gate
 from relay.store.keys import sink_queue
 from relay.store.requests import sink_claim_request
@@ -209,7 +210,7 @@ def test_where_nobody_can_be_asked_a_person_decides_and_a_repetition_is_recognis
     ids = wait_for(gateway, (PHONE, TEXT))
     (found,) = drained(gateway, ids)
     assert found.state is DeliveryState.HELD
-    assert run(store.resend(found.id, "anna")) is None
+    assert run(store.acts.act_on_delivery(found.id, Act.RESEND, Author(by="anna"))).code == "done"
     (found,) = drained(gateway, ids)
     assert found.state is DeliveryState.DELIVERED
     assert "from our earlier attempt" in found.reason

@@ -39,7 +39,7 @@ OLD_NAMES = {
     "buried": "poisoned",
     "calling": "calls",
     "came": "result, received",
-    "deciding": "operator_decision",
+    "deciding": "acts",
     "desk": "service",
     "door": "authenticator, access",
     "errand": "single_flight",

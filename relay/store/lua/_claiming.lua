@@ -42,20 +42,29 @@ local function forget(kind, queue, id)
   if kind == 'd' and sink then end_pending(id, sink) end
 end
 
+-- Ends a delivery that a person asked to cancel while the worker had it that died. Returns whether it was so.
+local function cancel_expired(queue, id)
+  local cancel, sink, event = unpack(call('HMGET', P .. 'd:' .. id, 'cancel', 'sink', 'ev'))
+  if not cancel then return false end
+  local may_have_left = string.match(queue, '^sink:') and '; its worker died while it had it: it may have arrived' or ''
+  cancel_in_flight(id, sink, event, cancel .. may_have_left)
+  return true
+end
+
 -- Returns the ids of what was poisoned.
 local function take_back_expired(kind, queue, due, leased)
   local poisoned = {}
   for _, id in ipairs(call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, EXPIRED_AT_ONCE)) do
     call('ZREM', leased, id)
-    if call('EXISTS', P .. kind .. ':' .. id) == 1 then
+    if call('EXISTS', P .. kind .. ':' .. id) == 0 then
+      forget(kind, queue, id)
+    elseif kind ~= 'd' or not cancel_expired(queue, id) then
       if call('HINCRBY', P .. kind .. ':' .. id, 'died', 1) >= POISONED_AFTER then
         poison[kind](id)
         poisoned[#poisoned + 1] = id
       else
         call('ZADD', due, now, id)
       end
-    else
-      forget(kind, queue, id)
     end
   end
   return poisoned

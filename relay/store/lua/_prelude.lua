@@ -126,3 +126,9 @@ local function end_delivery(id, sink, event, state)
   count_ended(id, sink, receipt, state)
   decrement_open(receipt)
 end
+
+-- Ends a delivery that a person asked to cancel while it was in flight.
+local function cancel_in_flight(id, sink, event, reason)
+  call('HSET', P .. 'd:' .. id, 'state', 'cancelled', 'reason', reason, 'done', now, 'tok', '')
+  end_delivery(id, sink, event, 'cancelled')
+end

@@ -24,11 +24,16 @@ local function in_story(id, attempt)
   return false
 end
 
--- Writes the state of a delivery whose lease is held. Its token is removed too: a repeated settle finds it gone.
-local function write_state(sink, item, event, attempts, marked)
-  local id, state = item[ID], item[STATE]
+-- Writes the state of a delivery whose lease is held, and returns it. Its token is removed too: a repeated settle finds
+-- it gone. One that a person asked to cancel meanwhile is not tried again.
+local function write_state(sink, item, event, attempts, marked, cancel)
+  local id, state, reason = item[ID], item[STATE], item[REASON]
   local record = P .. 'd:' .. id
-  local fields = {'state', state, 'reason', item[REASON], 'att', attempts + (item[CONSUMED] and 1 or 0), 'tok', ''}
+  if cancel and state == 'pending' then
+    state, reason = 'cancelled', cancel .. '; the attempt that was out: ' .. reason
+    sink = call('HGET', record, 'sink')  -- of a look-up the request names the account
+  end
+  local fields = {'state', state, 'reason', reason, 'att', attempts + (item[CONSUMED] and 1 or 0), 'tok', ''}
   if state == 'pending' then
     fields[9], fields[10] = 'died', 0
   elseif state ~= 'held' then
@@ -43,6 +48,7 @@ local function write_state(sink, item, event, attempts, marked)
   elseif state ~= 'pending' then
     end_delivery(id, sink, event, state)
   end
+  return state
 end
 
 -- Writes a late "delivered" of a delivery that is due again.
@@ -78,7 +84,8 @@ local function settle(request, first)
   local function settle_one(item, attempt)
     local id, outcome = item[ID], item[OUTCOME]
     local record = P .. 'd:' .. id
-    local token, state, event, attempts, marked = unpack(call('HMGET', record, 'tok', 'state', 'ev', 'att', 'send'))
+    local token, state, event, attempts, marked, cancel =
+      unpack(call('HMGET', record, 'tok', 'state', 'ev', 'att', 'send', 'cancel'))
     if not event then return 'gone' end
     local pending = state == 'pending'
     local holds_lease = pending and token == item[TOKEN]
@@ -88,10 +95,10 @@ local function settle(request, first)
     count('attempt|' .. sink .. '|' .. outcome)
     if outcome == 'delivered' then good = good + 1 elseif FAILED[outcome] or request.in_vain then failed = failed + 1 end
     if holds_lease then
-      write_state(sink, item, event, attempts, marked)
+      local state_now = write_state(sink, item, event, attempts, marked, cancel)
       update_gates(gate, item)
       released[#released + 1] = id
-      if item[STATE] == 'pending' then due_again[id] = now + item[DELAY_MS] end
+      if state_now == 'pending' then due_again[id] = now + item[DELAY_MS] end
       return 'settled'
     end
     if outcome == 'delivered' and pending and (due_again[id] or call('ZREM', due, id) == 1) then

@@ -27,7 +27,8 @@ end
 
 for i, item in ipairs(req.items) do
   local id, token, state, reason = unpack(item)
-  local current_token, current_state = unpack(call('HMGET', P .. 'd:' .. id, 'tok', 'state'))
+  local current_token, current_state, cancel = unpack(call('HMGET', P .. 'd:' .. id, 'tok', 'state', 'cancel'))
+  if cancel then state, reason = 'cancelled', cancel end
   if current_token == token and current_state == 'pending' then
     complete(id, state, reason, ARGV[i + 1])
     end_trial(gate, '', id, 'completed')  -- the account answered, so what closed its gate is over

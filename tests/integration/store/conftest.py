@@ -83,6 +83,11 @@ class Given:
         (answer,) = self.settle(settlement(delivery, outcome, number, **decision))
         return answer
 
+    def settled_lookup(self, delivery: Delivery) -> None:
+        """Write that a look-up was not answered."""
+        queue = f"account:{delivery.source}"
+        self._run(self._store.postpone_lookups(queue, [settlement(delivery, Outcome.RETRY)], asked=True))
+
 
 @pytest.fixture
 def given(run, store) -> Given:

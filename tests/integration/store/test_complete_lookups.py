@@ -3,6 +3,7 @@
 import pytest
 
 from relay.model import CompletedLookup, DeliveryState, Outcome
+from relay.store.acts import Act, Author
 from relay.store.keys import account_queue, sink_queue
 from tests.integration.store.shapes import new, routed, settlement
 
@@ -127,7 +128,7 @@ def test_the_fifth_death_buries_it_at_its_sink(run, store, waiting, claim, look)
         run(store.client.zadd(store.keys.leased(QUEUE), {id: 1}))
     assert claim("last").poisoned == [id]
     assert look(id).state is DeliveryState.DEAD
-    assert run(store.resend(id, "anna")) is None
+    assert run(store.acts.act_on_delivery(id, Act.RESEND, Author(by="anna"))).code == "done"
     (again,) = claim("anew").items
     assert (again.id, again.deaths) == (id, 0)
 

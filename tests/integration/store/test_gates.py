@@ -3,6 +3,7 @@
 import pytest
 
 from relay.model import Outcome
+from relay.store.acts import Act, Author
 from relay.store.keys import sink_queue
 from tests.integration.store.shapes import settlement
 
@@ -310,7 +311,7 @@ class TestFault:
         time_is_over()
         (again,) = given.claim().items
         given.settled(again, Outcome.REJECTED, 2)
-        assert run(store.resend(refused.id, "me")) is None
+        assert run(store.acts.act_on_delivery(refused.id, Act.RESEND, Author(by="me"))).code == "done"
         (anew,) = given.claim().items
         assert not anew.at_fault
 

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from relay.model import DeliveryState, Outcome
+from relay.store.acts import Act, Author
 from relay.store.keys import INBOX, sink_queue
 from relay.store.requests import sink_claim_request
 from tests.integration.invariants import broken_invariants_of, read_store
@@ -115,6 +116,11 @@ class Life:
         if self.run(self.store.client.hexists(gate, "until")):
             self.run(self.store.client.hset(gate, "until", 1))
 
+    def a_person_acts(self):
+        id, act = self.dice.choice(sorted(self.made)), self.dice.choice(list(Act))
+        answer = self.run(self.store.acts.act_on_delivery(id, act, Author(by="anna")))
+        self.decided = {known: state for known, state in self.decided.items() if known != id or answer.code != "done"}
+
     def apply_retention(self):
         before = self.run(read_store(self.store))
         removed = self.run(self.store.apply_retention(0, 0, 0, max=2))
@@ -137,6 +143,8 @@ class Life:
                    self.the_gate_s_time_is_over: 1, self.apply_retention: 1}  # fmt: skip
         if self.routing:
             weights[self.route] = 4
+        if self.made:
+            weights[self.a_person_acts] = 2
         if self.sending:
             weights |= {self.settle: 3, self.settle_and_claim: 4, self.mark_sending: 1}
         (action,) = self.dice.choices(list(weights), list(weights.values()))
@@ -152,7 +160,9 @@ class Life:
         # What is decided stays so, but for a `once` delivery that was skipped: a later event may take its place.
         states = {id: delivery["state"] for id, delivery in seen.deliveries.items()}
         assert {id: states[id] for id in self.decided} == self.decided, self.story
-        self.decided = {id: state for id, state in states.items() if state in ("delivered", "dead", "held")}
+        self.decided = {
+            id: state for id, state in states.items() if state in ("delivered", "dead", "held", "cancelled")
+        }
         return states
 
     def work_off(self):

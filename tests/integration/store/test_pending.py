@@ -8,6 +8,7 @@ from relay.cli.display.paused import format_reason
 from relay.model import CompletedLookup, DeliveryState, Outcome
 from relay.operations.search import EventFilter, find_deliveries
 from relay.operations.stats import measure_stats
+from relay.store.acts import Act, Author
 from relay.store.keys import account_queue
 from relay.web.metrics import metrics
 from tests.integration.store.shapes import settlement
@@ -109,7 +110,7 @@ def test_they_are_pending_until_they_end_whatever_happens_in_between(run, store,
     (sent,) = given.claim().items
     given.settled(sent, Outcome.UNKNOWN)
     assert pending() == []
-    assert run(store.resend(id, "anna")) is None
+    assert run(store.acts.act_on_delivery(id, Act.RESEND, Author(by="anna"))).code == "done"
     assert [one.id for one in pending()] == [id]
     given.settled(*given.claim("w2").items, Outcome.DELIVERED, 2)
     assert pending() == []

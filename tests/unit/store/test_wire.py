@@ -25,7 +25,11 @@ MAPS = [
     ("_claiming", "request", wire.ClaimRequest),
     ("find", "req", wire.FindRequest),
 ]
-REPLIES = [("_claiming", "claim_reply", wire.ClaimReply), ("find", "find_reply", wire.FindReply)]
+REPLIES = [
+    ("_claiming", "claim_reply", wire.ClaimReply),
+    ("find", "find_reply", wire.FindReply),
+    ("act_on_delivery", "act_answer", wire.ActAnswer),
+]
 
 
 @pytest.mark.parametrize(("script", "row", "kind"), UNPACKED)

@@ -1,0 +1,50 @@
+"""What a person does to single deliveries: commands of `relay deliveries`, and of `relay dead`."""
+
+import getpass
+from typing import Annotated, TypeAlias
+
+import typer
+
+from relay.cli.context import with_store
+from relay.cli.display.output import print_message
+from relay.operations.acts import act_on_deliveries
+from relay.store.acts import Act, Author
+
+DeliveryIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="DELIVERY_ID…", show_default=False)]
+ByOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Who acts; stories and `relay audit` show it.", show_default="your user name")
+]
+WhyOption: TypeAlias = Annotated[str, typer.Option(help="Why; kept beside who.", show_default=False)]
+
+
+def author(by: str | None, why: str) -> Author:
+    """Return who acts: the user of this process, where nobody else is named."""
+    return Author(by=by or getpass.getuser(), why=why)
+
+
+def retry(ids: DeliveryIds, by: ByOption = None, why: WhyOption = "") -> None:
+    """Make pending deliveries due now instead of at their next attempt."""
+    _act(ids, Act.RETRY, author(by, why))
+
+
+def cancel(ids: DeliveryIds, by: ByOption = None, why: WhyOption = "") -> None:
+    """Give up pending, held or dead deliveries. What is in flight may still arrive, and is not sent again."""
+    _act(ids, Act.CANCEL, author(by, why))
+
+
+def confirm(ids: DeliveryIds, by: ByOption = None, why: WhyOption = "") -> None:
+    """Settle held deliveries as delivered, after you have checked that they arrived."""
+    _act(ids, Act.CONFIRM, author(by, why))
+
+
+def resend(ids: DeliveryIds, by: ByOption = None, why: WhyOption = "") -> None:
+    """Send held, dead, cancelled or skipped deliveries again. Check first that held ones have not arrived."""
+    _act(ids, Act.RESEND, author(by, why))
+
+
+def _act(ids: list[str], act: Act, by: Author) -> None:
+    results = with_store(lambda store: act_on_deliveries(store, ids, act, by))
+    for result in results:
+        print_message(f"{result.id}: {result.message}", error=not result.done)
+    if not all(result.done for result in results):
+        raise typer.Exit(1)

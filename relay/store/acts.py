@@ -1,0 +1,76 @@
+"""What people do to single deliveries, and the audit of all that people did."""
+
+from enum import StrEnum
+
+import msgspec
+from redis.asyncio import Redis
+
+from relay.model import Record
+from relay.store.commands import run_command
+from relay.store.keys import Keys
+from relay.store.scripts import Caller, Script
+from relay.store.wire import ActAnswer
+
+_ACT_ON_DELIVERY = Script("act_on_delivery", "_acting")
+_ANSWER = msgspec.msgpack.Decoder(ActAnswer)
+
+
+class Act(StrEnum):
+    """What a person may do to a delivery."""
+
+    RETRY = "retry"  # a pending one is due at once
+    CANCEL = "cancel"  # it is not sent, or not sent again
+    CONFIRM = "confirm"  # a held one arrived: the person saw it
+    RESEND = "resend"  # one that is held or at its end is sent once more, the same bytes
+
+
+class Author(Record):
+    """Who acts, and why."""
+
+    by: str
+    why: str = ""
+
+
+class AuditEntry(Record):
+    """An act: who did what to what, why and when, and the state before it."""
+
+    id: str  # of the entry, by time
+    at: int  # epoch milliseconds
+    act: str
+    what: str  # "delivery <id>", "sink <name>"…
+    before: str
+    by: str
+    why: str
+
+
+class Acts:
+    """The acts on one relay's store. Every method raises StoreUnavailable."""
+
+    def __init__(self, client: Redis, namespace: str = "relay") -> None:
+        self._client = client
+        self._keys = Keys(namespace)
+        self._call = Caller(client, self._keys.prefix)
+
+    async def act_on_delivery(self, id: str, act: Act, author: Author) -> ActAnswer:
+        """Do it where the delivery's state allows it, in one call. No bell is set: a ticker will find what is due."""
+        request = {"id": id, "act": act, "by": author.by, "why": author.why}
+        return _ANSWER.decode(await self._call(_ACT_ON_DELIVERY, request))
+
+    async def audit(self, limit: int, before: str | None = None) -> list[AuditEntry]:
+        """Return the newest acts, the newest first; `before`: only those older than this entry."""
+        highest = "+" if before is None else f"({before}"
+        found = await run_command(self._client.xrevrange(self._keys.audit, highest, "-", count=limit))
+        return [_read_entry(id.decode(), fields) for id, fields in found]
+
+
+def _read_entry(id: str, fields: dict[bytes, bytes]) -> AuditEntry:
+    row = {name.decode(): value.decode() for name, value in fields.items()}
+    return AuditEntry(
+        id=id,
+        at=int(id.partition("-")[0]),
+        act=row["act"],
+        what=row["what"],
+        before=row["before"],
+        by=row["by"],
+        why=row["why"],
+    )

@@ -1,0 +1,119 @@
+#!lua flags=allow-oom
+-- Does to a delivery what a person asked, where its state allows it, and writes that into its story and the audit.
+-- req: {id, act, by, why}. Answers wire.ActAnswer.
+local record = P .. 'd:' .. req.id
+local fields = call('HMGET', record, 'state', 'sink', 'ev', 'acc', 'c', 'q', 'send')
+local state, sink, event, accepted_at, content, own_queue, sent_at = unpack(fields)
+-- One that waited for a look-up when it ended has no content yet: it waits for that again.
+local queue = own_queue or sink and 'sink:' .. sink
+
+-- Appends the act to the story, as an attempt that was none.
+local function append_to_story(outcome, decision, reason)
+  local attempt = {number = 0, at = now, took_ms = 0, outcome = outcome, decision = decision, reason = reason}
+  call('RPUSH', P .. 'a:' .. req.id, '1|' .. outcome .. '|' .. cjson.encode(attempt))
+end
+
+-- Takes a dead letter off the list of dead ones.
+local function leave_dead()
+  local receipt = receipt_of(event)
+  call('ZREM', P .. 'dead:' .. sink, req.id)
+  if call('HINCRBY', P .. 'r:' .. receipt, 'dead', -1) <= 0 then call('HDEL', P .. 'r:' .. receipt, 'dead') end
+end
+
+-- Its receipt has something unfinished again, so retention leaves it alone.
+local function reopen_receipt()
+  local receipt = receipt_of(event)
+  call('HINCRBY', P .. 'r:' .. receipt, 'open', 1)
+  call('ZREM', P .. 'finished', receipt)
+  call('ZREM', P .. 'finished:dead', receipt)
+  if state == 'dead' then leave_dead() end
+end
+
+-- Each returns the code of an answer: 'done', 'asked', or why it was not done.
+local acts = {}
+
+acts.confirm = function()
+  if state ~= 'held' then return 'state' end
+  local reason = describe_act('confirmed')
+  call('ZREM', P .. 'held:' .. sink, req.id)
+  call('HSET', record, 'state', 'delivered', 'reason', reason, 'done', now)
+  call('HDEL', record, 'send')
+  end_delivery(req.id, sink, event, 'delivered')
+  append_to_story('delivered', 'settle', reason)
+  return 'done'
+end
+
+acts.resend = function()
+  if state == 'pending' or state == 'delivered' then return 'state' end
+  if not own_queue and call('STRLEN', P .. 'c:' .. content) == 0 then return 'empty' end
+  local reason = describe_act('resent')
+  if state == 'held' then call('ZREM', P .. 'held:' .. sink, req.id) else reopen_receipt() end
+  call('HSET', record, 'state', 'pending', 'reason', reason, 'att', 0)
+  call('HDEL', record, 'tok', 'send', 'sends', 'died', 'blk', 'done', 'cancel')
+  call('ZADD', P .. 'due:' .. queue, now, req.id)
+  begin_pending(req.id, sink, accepted_at)
+  append_to_story('retry', 'retry', reason)
+  return 'done'
+end
+
+acts.retry = function()
+  if state ~= 'pending' then return 'state' end
+  local due_at = call('ZSCORE', P .. 'due:' .. queue, req.id)
+  if not due_at then return 'leased' end
+  if tonumber(due_at) <= now then return 'due' end
+  call('ZADD', P .. 'due:' .. queue, now, req.id)
+  append_to_story('retry', 'retry', describe_act('made due at once'))
+  return 'done'
+end
+
+local function cancel_dead(reason)
+  leave_dead()
+  call('HSET', record, 'state', 'cancelled', 'reason', reason, 'done', now)
+  count('delivery|' .. sink .. '|cancelled')
+  if call('ZREM', P .. 'finished:dead', receipt_of(event)) == 1 then finish_receipt(receipt_of(event)) end
+end
+
+-- What is in flight cannot be called back: it is not sent once more, whatever comes of this attempt.
+local function ask_to_cancel(reason)
+  if call('HSETNX', record, 'cancel', reason) == 0 then return 'asked already' end
+  append_to_story('skipped', 'wait', describe_act('cancelling asked for'))
+  return 'asked'
+end
+
+acts.cancel = function()
+  if state ~= 'pending' and state ~= 'held' and state ~= 'dead' then return 'state' end
+  local reason = describe_act('cancelled')
+  if state == 'pending' and call('ZREM', P .. 'due:' .. queue, req.id) == 0 then return ask_to_cancel(reason) end
+  if sent_at then reason = reason .. '; an earlier attempt may have arrived' end
+  if state == 'dead' then
+    cancel_dead(reason)
+  else
+    if state == 'held' then call('ZREM', P .. 'held:' .. sink, req.id) end
+    call('HSET', record, 'state', 'cancelled', 'reason', reason, 'done', now)
+    call('HDEL', record, 'tok', 'send')
+    end_delivery(req.id, sink, event, 'cancelled')
+  end
+  append_to_story('skipped', 'settle', reason)
+  return 'done'
+end
+
+-- Returns what keeps the queue back, for one that was made due.
+local function read_obstacle()
+  local paused, closed_until, reason = unpack(call('HMGET', P .. 'gate:' .. queue, 'paused', 'until', 'reason'))
+  if paused then return 'paused: ' .. (reason or '') end
+  return tonumber(closed_until or 0) > now and 'closed: ' .. (reason or '') or ''
+end
+
+-- wire.ActAnswer
+local function act_answer(code, before, obstacle) return cmsgpack.pack({code, before, obstacle}) end
+
+if not state then
+  local of_another_kind = call('EXISTS', P .. 'r:' .. receipt_of(req.id)) == 1
+  return act_answer(of_another_kind and 'another kind' or 'gone', '', '')
+end
+local code = acts[req.act]()
+if code ~= 'done' and code ~= 'asked' then return act_answer(code, state, '') end
+write_audit(req.act, 'delivery ' .. req.id, code == 'asked' and 'in flight' or state)
+update_wake(queue)
+write_collected()
+return act_answer(code, state, read_obstacle())
