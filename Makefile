@@ -7,10 +7,10 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/relay demo
 
-# The quick part first: what it finds need not wait for the rest. The second run counts all tests, these too.
-test: test-unit
+test: .venv/ready-dev
 	$(BIN)/pytest
 
+# The quick part: no store, no processes.
 test-unit: .venv/ready-dev
 	$(BIN)/pytest tests/unit
 

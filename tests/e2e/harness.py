@@ -33,7 +33,7 @@ def run_relay(folder: Path, config: str, **variables: str) -> Iterator[Processes
         yield processes
 
 
-def until(condition: Callable[[], T], seconds: float = 60.0, what: str = "the condition") -> T:
+def until(condition: Callable[[], T], seconds: float = 120.0, what: str = "the condition") -> T:
     """Poll until a condition is true; return its value."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -65,7 +65,7 @@ class HookSender:
     def post(self, body: bytes, path: str | None = None) -> tuple[int, dict[str, Any]]:
         """Post once. Raises OSError or HTTPException where there was no answer."""
         if self._connection is None:
-            self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
+            self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         try:
             self._connection.request("POST", path or self._path, body, FORM)
             answer = self._connection.getresponse()
@@ -74,7 +74,7 @@ class HookSender:
             self.close()
             raise
 
-    def post_until_taken(self, body: bytes, seconds: float = 60.0) -> dict[str, Any]:
+    def post_until_taken(self, body: bytes, seconds: float = 120.0) -> dict[str, Any]:
         """Post until it is acknowledged."""
 
         def taken() -> dict[str, Any] | None:
@@ -120,7 +120,7 @@ def request_json(
     """Send a request to a local server, and return its JSON."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, dict(headers or {}), method=method)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         content = answer.read()
     return json.loads(content) if content else None
 

@@ -22,7 +22,7 @@ routes:
 
 
 def scrape(processes: Processes) -> list[Metric]:
-    with urllib.request.urlopen(f"{processes.url}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"{processes.url}/metrics", timeout=30) as answer:
         return list(text_string_to_metric_families(answer.read().decode()))
 
 

@@ -37,7 +37,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
 
 def post(relay: Processes, body: bytes, content_type: str, coding: str = "") -> dict[str, object]:
     headers = {"Content-Type": content_type, **({"Content-Encoding": coding} if coding else {})}
-    with closing(http.client.HTTPConnection("127.0.0.1", relay.port, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", relay.port, timeout=30)) as connection:
         connection.request("POST", f"/hooks/acme/{TOKEN}", body, headers)
         answer = connection.getresponse()
         assert answer.status == 202

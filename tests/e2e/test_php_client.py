@@ -35,7 +35,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
 def ask(relay: Processes, path: str, body: dict[str, Any] | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(relay.url + path, data, headers), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(relay.url + path, data, headers), timeout=30) as answer:
         return json.loads(answer.read())
 
 

@@ -42,7 +42,7 @@ def php():
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.get("title", row["body"]))
 def test_php_reads_what_the_table_says(php, row):
-    connection = http.client.HTTPConnection("127.0.0.1", php, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", php, timeout=30)
     connection.request("POST", "/", row["body"].encode(), {"Content-Type": row["content_type"]})
     answer = connection.getresponse().read()
     connection.close()

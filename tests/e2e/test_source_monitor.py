@@ -52,7 +52,7 @@ def test_a_disabled_hook_is_seen_by_readyz_metrics_and_the_doctor(tmp_path: Path
             return found if found and found["hook"] == "disabled" else None
 
         assert until(seen, seconds=150, what="the disabled hook")["problem"] is None
-        with urllib.request.urlopen(f"{processes.url}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"{processes.url}/metrics", timeout=30) as answer:
             assert 'relay_source_hook_disabled{source="acme"} 1.0' in answer.read().decode()
         findings = {one["about"]: one for one in relay(processes, "doctor", status=1)}
         assert findings["source acme"]["grade"] == "bad"

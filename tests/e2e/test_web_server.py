@@ -72,7 +72,7 @@ class Web:
     def request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, object]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request(method, path, headers=dict(headers or {}))
         answer = connection.getresponse()
         body = answer.read()
@@ -223,7 +223,7 @@ def test_both_tokens_of_a_source_are_taken_and_a_refused_hook_is_counted(tmp_pat
 def test_it_listens_where_relay_host_says_and_says_what_stands_in_the_way(tmp_path, store):
     with running(tmp_path, store) as web, socket.socket() as other:
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.2", web.port), timeout=5)
+            socket.create_connection(("127.0.0.2", web.port), timeout=30)
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = str(other.getsockname()[1])

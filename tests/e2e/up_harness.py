@@ -188,7 +188,7 @@ class Load:
 
 def post_hook(port: int, lead: int, path: str = f"/hooks/acme/{TOKEN}") -> tuple[str, str]:
     """Post a hook over a connection of its own; return how that ended, and the receipt's id."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("POST", path, lead_hook(lead), FORM)
         answer = connection.getresponse()

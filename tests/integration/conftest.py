@@ -132,7 +132,7 @@ def command(server, namespace, monkeypatch, tmp_path) -> Callable[..., tuple[str
 def until() -> Callable[[Callable[[], T]], T]:
     """Poll until a condition is true; return its value."""
 
-    def wait(condition: Callable[[], T], seconds: float = 10) -> T:
+    def wait(condition: Callable[[], T], seconds: float = 60) -> T:
         end = time.monotonic() + seconds
         while not (answer := condition()):
             assert time.monotonic() < end, "the condition did not become true in time"
