@@ -1,6 +1,5 @@
 """Compose the web application, which `relay.web.server` serves."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, Router
 
+from relay.background import BackgroundTasks
 from relay.bells import Ringer, broker_settings
 from relay.config.environment import ProcessSettings, environ
 from relay.errors import ConfigError
@@ -107,11 +107,12 @@ def _lifespan(
         durability, problem = monitor.durability and str(monitor.durability), monitor.problem
         log.info("web.started", config=live.config.version, durability=durability, problem=problem)
         freeze_startup_objects()
-        tasks = [asyncio.create_task(work) for work in (commit.run(), monitor.run(), refusals.run())]
+        tasks = BackgroundTasks()
+        tasks.keep("commit", commit.run)
+        tasks.keep("store monitor", monitor.run)
+        tasks.keep("refusals", refusals.run)
         yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=1)  # the store's client may swallow a cancellation
+        await tasks.stop()
         await refusals.flush()
         await store.client.aclose()
         await reader.client.aclose()

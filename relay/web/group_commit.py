@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
+from relay.background import BackgroundTasks
 from relay.bells import Ringer
 from relay.errors import StoreUnavailable
 from relay.logs import log, log_each
@@ -44,7 +45,7 @@ class GroupCommit:
         self._answers: DeadlineQueue[Acceptance] = DeadlineQueue()
         self._wakeup = asyncio.Event()
         self._in_flight = 0
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks = BackgroundTasks()
 
     async def put(self, hook: Hook, started_at: float) -> Acceptance:
         """Store a hook whose request started at `started_at` (monotonic seconds).
@@ -73,12 +74,7 @@ class GroupCommit:
             self._wakeup.clear()
             while self._may_write():
                 self._in_flight += 1
-                self._start_task(self._write(self._next_group()))
-
-    def _start_task(self, work: Coroutine[Any, Any, object]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+                self._tasks.start("commit", self._write(self._next_group()))
 
     def _may_write(self) -> bool:
         """Return whether a group may leave: beside another one only a full one, so that few writes carry many hooks."""
@@ -114,7 +110,7 @@ class GroupCommit:
         else:
             if accepted.bell_set:
                 # Published beside the next group: an answer never waits for a bell.
-                self._start_task(self._ringer.ring([INBOX]))
+                self._tasks.start("bells", self._ringer.ring([INBOX]))
             more = bool(self._waiting or self._answered_late)
         self._in_flight -= 1
         if more:

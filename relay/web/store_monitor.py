@@ -51,11 +51,16 @@ class StoreMonitor:
                 self.sources = await self._load_sources()
             self.problem = None
         except StoreUnavailable as error:
-            if self.problem is None:
-                log.error("store.away", reason=str(error))
-            self.problem, self.durability = str(error), None
+            self._note_problem(str(error))
+        except Exception as error:  # noqa: BLE001  an answer that nobody expected: this goes on with its work
+            self._note_problem(f"the store answered what was not expected: {type(error).__name__}: {error}")
         if self.full() and not was_full:
             log.error("store.full", used=self.memory and self.memory.used, limit=self.memory and self.memory.limit)
+
+    def _note_problem(self, problem: str) -> None:
+        if self.problem is None:
+            log.error("store.away", reason=problem)
+        self.problem, self.durability = problem, None
 
     async def _load_sources(self) -> dict[str, SourceHealth]:
         found = {name: await examine_source(self._reader, name) for name in self._live.config.sources_with_api}
