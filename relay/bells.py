@@ -5,10 +5,11 @@ finds nothing to do. So these settings rather lose a message than block.
 """
 
 import asyncio
-import threading
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
 
 from celery import Celery
 from kombu import Producer, Queue
@@ -21,8 +22,10 @@ from relay.store.keys import INBOX, JOBS
 from relay.store.store import Store
 
 ROUTE, DRAIN, RUN_JOBS = "relay.route", "relay.drain", "relay.jobs"
-PUBLISH_SECONDS = 3
-REPEAT_SECONDS = 1  # a publish that failed later than this has cost its thread enough time
+CONNECT_SECONDS: Final = 3
+REPEAT_SECONDS: Final = 1  # a publish that failed later than this has cost its thread enough time
+RING_SECONDS: Final = 1.5  # for all bells of a call
+PAUSE_SECONDS: Final = 10.0  # in which no bell is tried, once one could not be published
 
 
 def broker_settings(url: str, namespace: str) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def broker_settings(url: str, namespace: str) -> dict[str, Any]:
         "result_backend": None,
         # A bell that cannot be published is rung again by a ticker.
         "task_publish_retry": False,
-        "broker_connection_timeout": PUBLISH_SECONDS,
+        "broker_connection_timeout": CONNECT_SECONDS,
         "broker_transport_options": {
             "visibility_timeout": 120,
             "unacked_restore_interval": 5,
@@ -50,7 +53,7 @@ def broker_settings(url: str, namespace: str) -> dict[str, Any]:
             "priority_steps": [0],
             # Without it a publish to a dead peer hangs for ever.
             "socket_timeout": 10,
-            "socket_connect_timeout": PUBLISH_SECONDS,
+            "socket_connect_timeout": CONNECT_SECONDS,
             "socket_keepalive": True,
             "health_check_interval": 10,
             "global_keyprefix": f"{namespace}:",
@@ -59,28 +62,48 @@ def broker_settings(url: str, namespace: str) -> dict[str, Any]:
 
 
 class Ringer:
-    """Publishes bells that a script has set. One that cannot be published is cleared, so that it can be set again."""
+    """Publishes bells that a script has set. One that cannot be published is cleared, so that it can be set again.
 
-    def __init__(self, app: Celery, store: Store) -> None:
+    Where the broker does not take them in time, none is tried for a while: the tickers begin the work themselves.
+    """
+
+    def __init__(self, app: Celery, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._store = store
-        self._publishing = threading.Lock()  # kombu's producer is not thread-safe
+        self._clock = clock
+        self._publisher = ThreadPoolExecutor(1, "bells")  # kombu's producer is not thread-safe
+        self._paused_until = float("-inf")
 
-    async def ring(self, queues: Iterable[str]) -> list[str]:
-        """Publish a message for each queue. Returns those that could not be published. Never raises."""
-        failed = []
-        for queue in queues:
-            try:
-                await asyncio.to_thread(self._publish_or_repeat, queue)
-            except Exception as error:  # noqa: BLE001  whatever the broker's client raises, a ticker will ring
-                log.warning("bell.failed", queue=queue, error=type(error).__name__)
-                failed.append(queue)
-                await self._clear(queue)
-        return failed
+    async def ring(self, queues: Iterable[str]) -> None:
+        """Publish a message for each queue. Never raises."""
+        waiting = deque(queues)
+        if self._clock() >= self._paused_until and (problem := await self._publish_in_time(waiting)):
+            log.warning("bell.failed", queues=list(waiting), reason=problem, none_for_seconds=PAUSE_SECONDS)
+            self._paused_until = self._clock() + PAUSE_SECONDS
+        unpublished = list(waiting)
+        waiting.clear()  # a thread that still hangs goes on with none of them
+        await self._clear(unpublished)
+
+    async def _publish_in_time(self, waiting: deque[str]) -> str:
+        """Publish what waits, in a thread. Returns why some of it is left, "" where none is."""
+        try:
+            async with asyncio.timeout(RING_SECONDS):
+                await asyncio.get_running_loop().run_in_executor(self._publisher, self._publish_all, waiting)
+        except TimeoutError:
+            return f"not published within {RING_SECONDS:g} s"
+        except Exception as error:  # noqa: BLE001  whatever the broker's client raises, a ticker begins the work
+            return type(error).__name__
+        return ""
+
+    def _publish_all(self, waiting: deque[str]) -> None:
+        while waiting:
+            self._publish_or_repeat(waiting[0])
+            if waiting:  # else they were given up on meanwhile
+                waiting.popleft()
 
     def _publish_or_repeat(self, queue: str) -> None:
         """Publish; where a connection was lost, or led to a server that is a replica now, once more over a new one."""
-        with self._publishing, self._app.producer_or_acquire() as producer:
+        with self._app.producer_or_acquire() as producer:
             began = time.monotonic()
             try:
                 self._publish(queue, producer)
@@ -100,8 +123,10 @@ class Ringer:
         else:
             self._app.send_task(DRAIN, args=(queue,), producer=producer)
 
-    async def _clear(self, queue: str) -> None:
+    async def _clear(self, queues: Sequence[str]) -> None:
+        if not queues:
+            return
         try:
-            await self._store.clear_bell(queue)
+            await self._store.clear_bell(*queues)
         except StoreUnavailable:
-            log.warning("bell.stuck", queue=queue)  # it expires in seconds
+            log.warning("bell.stuck", queues=queues)  # they expire in seconds

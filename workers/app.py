@@ -1,17 +1,18 @@
 """The Celery application of a worker: `celery --app workers.app worker --pool threads …`.
 
-Its messages only say that there is work. Importing this module starts nothing: the process starts at `worker_ready`.
+Its messages only say that there is work. Importing this module starts nothing. The process starts before Celery
+connects to its broker, and works without it.
 """
 
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown
 
 from relay.bells import broker_settings
 from relay.config.environment import ProcessSettings, environ
 from relay.errors import ConfigError
-from relay.logs import configure
+from relay.logs import configure, log
 from workers.process import WorkerProcess
 
 
@@ -45,15 +46,14 @@ def _setup_logging(**_: Any) -> None:
     configure(settings.log)
 
 
-# The threads pool never fires worker_process_init.
-@worker_ready.connect
-def _ready(**_: Any) -> None:
-    process.start()
-
-
-@worker_shutting_down.connect
-def _shutting_down(**_: Any) -> None:
-    process.stop_claiming()
+# The threads pool never fires worker_process_init, and worker_ready waits for the broker.
+@celeryd_after_setup.connect
+def _set_up(**_: Any) -> None:
+    try:
+        process.start()
+    except Exception:  # noqa: BLE001  Celery would only log it, and receive bells for which nothing is done
+        log.exception("worker.failed")
+        raise SystemExit(70) from None
 
 
 @worker_shutdown.connect

@@ -13,6 +13,7 @@ from celery import Celery
 
 from relay.accounts.client import AccountClient
 from relay.accounts.client_factory import make_account_client
+from relay.background import BackgroundTasks
 from relay.bells import Ringer
 from relay.config.environment import ProcessSettings
 from relay.errors import StoreUnavailable
@@ -32,9 +33,12 @@ from workers.fetcher import Fetcher
 from workers.jobs import JobRunner
 from workers.router import Router
 from workers.source_monitor import CATCH_UP, CHECK_SOURCE, SourceMonitor
+from workers.stop_signal import call_on_stop_signal
 from workers.ticker import Ticker
 
 GRACE_SECONDS = 18.0  # from SIGTERM until attempts are cancelled; Heroku kills at 30
+END_SECONDS = 26.0  # from SIGTERM until what is not settled is left to its leases
+CELERY_SECONDS = 4.0  # for Celery to end, once everything else has
 ANSWER_SECONDS = 10.0
 T = TypeVar("T")
 
@@ -51,18 +55,21 @@ class WorkerProcess:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._stopping = threading.Event()
+        self._stop_lock = threading.Lock()
         self._stop_by = 0.0
         self._drainers: dict[str, Drainer] = {}
         self._fetchers: dict[str, Fetcher] = {}
-        self._publishing: set[asyncio.Task[list[str]]] = set()
+        self._tasks = BackgroundTasks(self._stopping.is_set)
+        self._finished = threading.Event()
         self._secret_key = settings.secret_key
         self._ready_fd = settings.ready_fd
         self._proxies = settings.proxies
 
     def start(self) -> None:
-        """Start the loop and its ticker. Raises ConfigError, StoreUnavailable."""
+        """Start the loop and its ticker, which do the work also where Celery cannot reach its broker."""
         threading.Thread(target=self._run_loop, name="loop", daemon=True).start()
         self.run(self._compose())
+        call_on_stop_signal(self.stop_claiming)
         freeze_startup_objects()
         log.info("worker.started", worker=self._name, config=self._live.config.version, sinks=len(self._live.sinks))
         report_ready(self._ready_fd)
@@ -78,8 +85,8 @@ class WorkerProcess:
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         kinds = {CHECK_SOURCE: monitor.check_source, CATCH_UP: monitor.catch_up}
         self._jobs = JobRunner(self._live, self._store, self._stopping.is_set, kinds)
-        ticker = Ticker(self._name, self._live, self._store, self._ringer, self._start_queue)
-        self._ticking = asyncio.create_task(ticker.run(self._stopping.is_set))
+        ticker = Ticker(self._name, self._live, self._store, self._start_queue, self._publish_bells)
+        self._tasks.keep("ticker", lambda: ticker.run(self._stopping.is_set))
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -164,29 +171,42 @@ class WorkerProcess:
 
     def _publish_bells(self, queues: Iterable[str]) -> None:
         """Publish bells in the background."""
-        task = asyncio.create_task(self._ringer.ring(queues))
-        self._publishing.add(task)
-        task.add_done_callback(self._publishing.discard)
+        self._tasks.start("bells", self._ringer.ring(queues))
 
     def stop_claiming(self) -> None:
-        """Claim nothing more; what is in flight goes on. A second signal does not extend the time."""
-        if self._stopping.is_set():
-            return
-        self._stop_by = time.monotonic() + GRACE_SECONDS
-        self._stopping.set()
+        """Claim nothing more, and finish what is in flight. A second signal does not extend the time."""
+        with self._stop_lock:
+            if self._stopping.is_set():
+                return
+            self._stop_by = time.monotonic() + GRACE_SECONDS
+            self._stopping.set()
         log.info("worker.stopping", worker=self._name)
+        threading.Thread(target=self._end, name="end", daemon=True).start()
 
     def stop(self) -> None:
         """Wait for what is in flight, cancel what takes too long, and settle it by what is known."""
-        self.stop_claiming()
-        self.run(self._finish())
-        log.info("worker.stopped", worker=self._name)
+        if self._loop.is_running():
+            self.stop_claiming()
+            self._finished.wait()
+
+    def _end(self) -> None:
+        """Finish, then end the process where Celery does not: it may hang on its broker."""
+        finishing = asyncio.run_coroutine_threadsafe(self._finish(), self._loop)
+        try:
+            finishing.result(END_SECONDS)
+        except Exception as error:  # noqa: BLE001  it must end, whatever stands in the way
+            log.error("worker.unfinished", worker=self._name, reason=f"{type(error).__name__}: {error}")
+        else:
+            log.info("worker.stopped", worker=self._name)
+        self._finished.set()
+        time.sleep(CELERY_SECONDS)  # a thread of its own: it ends with the process
+        log.warning("worker.celery_left", worker=self._name, reason="Celery has not ended: its broker does not answer")
+        os._exit(0)
 
     async def _finish(self) -> None:
         agents: list[Drainer | Fetcher | Router] = [self._router, *self._drainers.values(), *self._fetchers.values()]
         await asyncio.gather(*[agent.finish(self._stop_by) for agent in agents])
-        await asyncio.gather(*self._publishing)
-        await self._ticking
+        await self._tasks.wait()
         await self._tools.session.close()
         await self._guarded_tools.session.close()
         await self._store.client.aclose()

@@ -1,11 +1,10 @@
-"""Ring the bells that were lost, and those of work that has become due by itself."""
+"""Begin work that no bell began, lost or due by itself, and ring for other workers to join in."""
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from relay.bells import Ringer
 from relay.config.config import Config
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
@@ -17,16 +16,25 @@ TICK_SECONDS = 0.5
 
 
 class Ticker:
-    """One in every worker process; several of them do no harm. `start_queue` starts work in this process."""
+    """One in every worker process; several of them do no harm.
+
+    `start_queue` starts work in this process, so that none depends on Celery's broker; `ring` publishes bells in the
+    background, so that none waits for it.
+    """
 
     def __init__(
-        self, worker: str, live: LiveConfig, store: Store, ringer: Ringer, start_queue: Callable[[str], None]
+        self,
+        worker: str,
+        live: LiveConfig,
+        store: Store,
+        start_queue: Callable[[str], None],
+        ring: Callable[[Sequence[str]], None],
     ) -> None:
         self._worker = worker
         self._live = live
         self._store = store
-        self._ringer = ringer
         self._start_queue = start_queue
+        self._ring = ring
         self._registered: tuple[str, int] | None = None
 
     async def run(self, stopping: Callable[[], bool]) -> None:
@@ -47,12 +55,14 @@ class Ticker:
             await self._store.forget_worker(self._worker)
 
     async def tick(self) -> None:
-        """Ring for every queue that has work. A bell that cannot be published starts the work in this process."""
+        """Start every queue that has work and whose bell is not set, and ring for it."""
         self._live.poll()
         jobs = _standing_jobs(self._live.config)
         knows_jobs = await self._store.see_worker(self._worker, list(jobs))
-        for queue in await self._ringer.ring(await self._store.set_bells()):
-            self._start_queue(queue)
+        if queues := await self._store.set_bells():
+            for queue in queues:
+                self._start_queue(queue)
+            self._ring(queues)
         # Work does not wait for what follows, whatever the store says to it.
         await self._live.refresh_subscriptions(self._store.subscriptions)
         if not knows_jobs or self._registered != self._live.version:

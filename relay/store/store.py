@@ -161,9 +161,9 @@ class Store:
         """Write that a worker has ended."""
         await run_command(self.client.zrem(self.keys.workers, name))
 
-    async def clear_bell(self, queue: str) -> None:
-        """Delete a bell: its message was received, or could not be published."""
-        await run_command(self.client.delete(self.keys.bell(queue)))
+    async def clear_bell(self, *queues: str) -> None:
+        """Delete the bells of queues: their messages were received, or could not be published."""
+        await run_command(self.client.delete(*map(self.keys.bell, queues)))
 
     async def count_refused(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Add up refused hooks, by source ("" where there is none of that name) and reason."""

@@ -102,6 +102,7 @@ def test_connections_that_the_store_has_closed_cost_no_hook_and_no_bell(
         until(lambda: server.client.llen("relay:route") == 1, what="the bell to be published")
         processes.start("worker")
         until(lambda: stored_leads(processes) == {1: 1, 2: 1}, what="the second lead to arrive")
+        until(lambda: any(one["cmd"] == "brpop" for one in server.clients()), what="Celery to listen")
         known = {one["id"] for one in server.clients() if one["cmd"] != "brpop"}
         until(lambda: len(known & {one["id"] for one in server.clients()}) <= 2, what="the worker's idle ones to go")
         assert send(processes, 3) == 202

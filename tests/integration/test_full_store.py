@@ -17,17 +17,6 @@ HOUR = 3_600_000
 CONFIG = "sources:\n  acme: {type: amocrm, token: long-enough}\nsinks:\n  books: {type: log}\n"
 
 
-class Bells:
-    """Publishes bells, and remembers them."""
-
-    def __init__(self) -> None:
-        self.rung = []
-
-    async def ring(self, queues):
-        self.rung += queues
-        return []
-
-
 @pytest.fixture
 def full(start_server, run):
     """A store without any room, in which a delivery is due."""
@@ -54,11 +43,12 @@ def live(tmp_path):
 
 
 def test_a_ticker_to_which_the_file_is_new_rings_and_registers_it(run, full, live):
-    bells = Bells()
-    ticker = Ticker("w1", live, full, bells, lambda queue: None)
+    started, rung = [], []
+    ticker = Ticker("w1", live, full, started.append, rung.extend)
     run(ticker.tick())
     run(ticker.tick())
-    assert {INBOX, sink_queue("books"), JOBS} <= set(bells.rung)
+    assert {INBOX, sink_queue("books"), JOBS} <= set(started)
+    assert rung == started
     assert run(Reader(full.client).registered_sinks()) == ["books"]
     assert run(full.registered_sources()) == {"acme"}
 
@@ -79,7 +69,7 @@ class TestEmptied:
 
     @pytest.mark.parametrize("lost", ["everything", "one job"])
     def test_the_jobs_come_back_by_themselves(self, run, store, reader, live, lost):
-        ticker = Ticker("w1", live, store, Bells(), lambda queue: None)
+        ticker = Ticker("w1", live, store, lambda queue: None, lambda queues: None)
         run(ticker.tick())
         assert run(reader.jobs()) == (1, 0)
         keys = run(store.client.keys(store.keys.prefix + "*"))
