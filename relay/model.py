@@ -188,6 +188,12 @@ class Delivery(Record):
     sent_at: int | None = None  # when it marked that
     sends: int = 0  # how often its bytes were about to leave
     at_fault: bool = False  # it was blocked, then another delivery arrived: a block is about this event, not the sink
+    generation: int = 0  # how often its content was rendered anew
+
+    @property
+    def key(self) -> str:
+        """Return the key by which its receiver recognises a repetition; another content has another one."""
+        return f"{self.id}-{self.generation}" if self.generation else self.id
 
 
 class Result(Record):

@@ -1,13 +1,14 @@
 """What a person does to single deliveries: commands of `relay deliveries`, and of `relay dead`."""
 
 import getpass
+from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
 import typer
 
-from relay.cli.context import with_store
+from relay.cli.context import load_config, with_store, with_store_and_reader
 from relay.cli.display.output import print_message
-from relay.operations.acts import act_on_deliveries
+from relay.operations.acts import ActResult, act_on_deliveries, move_deliveries, render_deliveries
 from relay.store.acts import Act, Author
 
 DeliveryIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="DELIVERY_ID…", show_default=False)]
@@ -37,13 +38,38 @@ def confirm(ids: DeliveryIds, by: ByOption = None, why: WhyOption = "") -> None:
     _act(ids, Act.CONFIRM, author(by, why))
 
 
-def resend(ids: DeliveryIds, by: ByOption = None, why: WhyOption = "") -> None:
+def resend(
+    ids: DeliveryIds,
+    render: Annotated[
+        bool, typer.Option("--render", help="With what today's routes make of the event, under a new idempotency key.")
+    ] = False,
+    by: ByOption = None,
+    why: WhyOption = "",
+) -> None:
     """Send held, dead, cancelled or skipped deliveries again. Check first that held ones have not arrived."""
-    _act(ids, Act.RESEND, author(by, why))
+    if not render:
+        _act(ids, Act.RESEND, author(by, why))
+        return
+    config = load_config()
+    _print_results(with_store_and_reader(lambda s, r: render_deliveries(s, r, config, ids, author(by, why))))
+
+
+def move(
+    ids: DeliveryIds,
+    to: Annotated[str, typer.Option(help="A sink of the configuration, of the same type.", metavar="SINK")],
+    by: ByOption = None,
+    why: WhyOption = "",
+) -> None:
+    """Move pending, held or dead deliveries of a sink that left the configuration to one that it has."""
+    config = load_config()
+    _print_results(with_store_and_reader(lambda s, r: move_deliveries(s, r, config, ids, to, author(by, why))))
 
 
 def _act(ids: list[str], act: Act, by: Author) -> None:
-    results = with_store(lambda store: act_on_deliveries(store, ids, act, by))
+    _print_results(with_store(lambda store: act_on_deliveries(store, ids, act, by)))
+
+
+def _print_results(results: Sequence[ActResult]) -> None:
     for result in results:
         print_message(f"{result.id}: {result.message}", error=not result.done)
     if not all(result.done for result in results):

@@ -133,6 +133,11 @@ def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
     return _with_client(lambda client, namespace: work(Store(client, namespace)))
 
 
+def with_store_and_reader(work: Callable[[Store, Reader], Awaitable[T]]) -> T:
+    """Run something with the store and a reader of it. Raises ConfigError, StoreUnavailable."""
+    return _with_client(lambda client, namespace: work(Store(client, namespace), Reader(client, namespace)))
+
+
 def with_tools(work: Callable[[Tools], Awaitable[T]]) -> T:
     """Run something with the tools of sinks. Raises ConfigError, StoreUnavailable."""
 

@@ -69,5 +69,5 @@ def _describe(delivery: StoredDelivery, content: bytes) -> Json:
         return f"not shown: {str(error).splitlines()[0]}"
 
 
-for _act in (acts.retry, acts.cancel, acts.confirm, acts.resend):
+for _act in (acts.retry, acts.cancel, acts.confirm, acts.resend, acts.move):
     app.command()(_act)

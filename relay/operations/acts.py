@@ -3,8 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
-from relay.model import Record
+from relay.config.config import Config
+from relay.config.suggestions import did_you_mean
+from relay.errors import ConfigError
+from relay.model import DeliveryState, Record
+from relay.operations.planned_today import plan_today
 from relay.store.acts import Act, Author
+from relay.store.keys import account_queue, sink_queue
+from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.wire import ActAnswer
 
@@ -13,19 +19,25 @@ _DONE: Final = {
     Act.CANCEL: "cancelled",
     Act.CONFIRM: "delivered",
     Act.RESEND: "will be sent again",
+    Act.RENDER: "rendered anew, will be sent under a new key",
+    Act.MOVE: "moved",
 }
 _ALLOWED: Final = {
     Act.RETRY: "only a pending delivery can be made due; `resend` sends one that has ended",
     Act.CANCEL: "only a pending, held or dead delivery can be cancelled",
     Act.CONFIRM: "only a held delivery can be confirmed",
     Act.RESEND: "only a held, dead, cancelled or skipped delivery can be resent",
+    Act.RENDER: "only a held, dead, cancelled or skipped delivery can be rendered anew",
+    Act.MOVE: "only a pending, held or dead delivery can be moved",
 }
 _REFUSED: Final = {
     "leased": "it is in flight right now: `relay deliveries show` says what comes of it",
     "due": "it is due already, and leaves as soon as its sink has room",
     "asked already": "it is in flight, and cancelling it was asked for already",
-    "empty": "it has no content to send: mend the route, then change its entity in amoCRM, so that a new hook comes",
+    "empty": "it has no content to send: mend the route, then `relay deliveries resend --render` makes one",
     "gone": "there is no such delivery: give a full id of `relay deliveries list`; retention may have removed it",
+    "other type": "its content is for a sink of another type",
+    "exists": "its event has a delivery to that sink already: `relay events show` lists it",
     "another kind": "it is no delivery but a hook or an event: `relay events show` lists the deliveries of it",
 }
 
@@ -42,6 +54,47 @@ async def act_on_deliveries(store: Store, ids: Sequence[str], act: Act, author: 
     """Do it to each, in order. Raises StoreUnavailable."""
     answers = [await store.acts.act_on_delivery(id, act, author) for id in ids]
     return [_result(id, act, answer) for id, answer in zip(ids, answers, strict=True)]
+
+
+async def render_deliveries(
+    store: Store, reader: Reader, config: Config, ids: Sequence[str], author: Author
+) -> list[ActResult]:
+    """Send each with what the configuration makes of its event now, in order. Raises StoreUnavailable."""
+    return [await _render(store, reader, config, id, author) for id in ids]
+
+
+async def _render(store: Store, reader: Reader, config: Config, id: str, author: Author) -> ActResult:
+    found = await reader.deliveries([id])
+    if not found or found[0].state in (DeliveryState.PENDING, DeliveryState.DELIVERED):
+        return _result(id, Act.RENDER, await store.acts.act_on_delivery(id, Act.RENDER, author))
+    planned = await plan_today(reader, config, found[0], found[0].sink)
+    if planned is None:
+        message = f"today's routes make no such delivery: `relay explain {found[0].event_id}` says why"
+    elif planned.state is not DeliveryState.PENDING:
+        message = f"today's routes cannot render it either: {planned.reason}"
+    else:
+        queue = account_queue(found[0].source) if planned.needs_lookup else sink_queue(planned.sink)
+        answer = await store.acts.render(id, author, planned, queue, config.version)
+        return _result(id, Act.RENDER, answer)
+    return ActResult(id=id, done=False, message=message)
+
+
+async def move_deliveries(
+    store: Store, reader: Reader, config: Config, ids: Sequence[str], to: str, author: Author
+) -> list[ActResult]:
+    """Move each that is of no configured sink to one that is. Raises ConfigError, StoreUnavailable."""
+    if to not in config.sinks:
+        raise ConfigError(f"--to: unknown sink {to}, {did_you_mean(to, config.sinks)}")
+    return [await _move(store, reader, config, id, to, author) for id in ids]
+
+
+async def _move(store: Store, reader: Reader, config: Config, id: str, to: str, author: Author) -> ActResult:
+    found = await reader.deliveries([id])
+    if found and found[0].sink in config.sinks:
+        message = f"its sink {found[0].sink} is in the configuration: mend it there; what no sink has can be moved"
+        return ActResult(id=id, done=False, message=message)
+    planned = await plan_today(reader, config, found[0], to) if found else None
+    return _result(id, Act.MOVE, await store.acts.move(id, author, to, config.sinks[to].type, planned))
 
 
 def _result(id: str, act: Act, answer: ActAnswer) -> ActResult:

@@ -33,7 +33,8 @@ def _state_problems(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosi
     about, unfinished = f"sink {sink.name}", sink.pending + sink.held
     if not known and unfinished:
         means = f"it is in no configuration, and {unfinished} deliveries are still for it"
-        yield Diagnosis(about=about, grade="bad", found="orphaned", means=means, advice="put it back into the file")
+        advice = "put it back into the file, or relay deliveries move ID --to SINK"
+        yield Diagnosis(about=about, grade="bad", found="orphaned", means=means, advice=advice)
     if sink.gate.paused:  # only a subscriber's sink is: its subscription is disabled
         found, means = f"paused: {sink.gate.reason}", "its deliveries wait"
         advice = f"relay subscriptions enable {sink.name.removeprefix(SUBSCRIBER)}"

@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 from redis.asyncio import Redis
 
-from relay.model import Record
+from relay.model import NewDelivery, Record
 from relay.store.commands import run_command
 from relay.store.keys import Keys
 from relay.store.scripts import Caller, Script
@@ -22,6 +22,8 @@ class Act(StrEnum):
     CANCEL = "cancel"  # it is not sent, or not sent again
     CONFIRM = "confirm"  # a held one arrived: the person saw it
     RESEND = "resend"  # one that is held or at its end is sent once more, the same bytes
+    RENDER = "render"  # likewise, with what today's configuration makes of it, under a new key
+    MOVE = "move"  # to another sink of its type, in its state
 
 
 class Author(Record):
@@ -53,8 +55,20 @@ class Acts:
 
     async def act_on_delivery(self, id: str, act: Act, author: Author) -> ActAnswer:
         """Do it where the delivery's state allows it, in one call. No bell is set: a ticker will find what is due."""
-        request = {"id": id, "act": act, "by": author.by, "why": author.why}
-        return _ANSWER.decode(await self._call(_ACT_ON_DELIVERY, request))
+        return await self._act(id, act, author)
+
+    async def render(self, id: str, author: Author, anew: NewDelivery, queue: str, config: str) -> ActAnswer:
+        """Send what a configuration of this version makes of a delivery now; `queue`: where it waits first."""
+        return await self._act(id, Act.RENDER, author, anew.content, queue=queue, config=config)
+
+    async def move(self, id: str, author: Author, to: str, type: str, planned: NewDelivery | None) -> ActAnswer:
+        """Put a delivery into a sink of this type. `planned`: what routing would make of its event for that sink."""
+        places = {"planned": "", "once": False} if planned is None else {"planned": planned.id, "once": planned.once}
+        return await self._act(id, Act.MOVE, author, to=to, type=type, **places)
+
+    async def _act(self, id: str, act: Act, author: Author, *content: bytes, **more: object) -> ActAnswer:
+        request = {"id": id, "act": act, "by": author.by, "why": author.why, **more}
+        return _ANSWER.decode(await self._call(_ACT_ON_DELIVERY, request, *content))
 
     async def audit(self, limit: int, before: str | None = None) -> list[AuditEntry]:
         """Return the newest acts, the newest first; `before`: only those older than this entry."""

@@ -164,6 +164,8 @@ class DeliveryField:
     ONCE: Final = "once"  # set where its id follows from the route's `once` key
     QUEUE: Final = "q"  # where it waits, if not in its sink's queue: the account's, for a look-up
     CONTENT: Final = "c"  # id of its content
+    GENERATION: Final = "gen"  # how often its content was rendered anew: each has a key of its own
+    PLANNED: Final = "planned"  # set where it was moved: the id that routing would give it now
     CONFIG: Final = "cfg"  # version of the configuration that made it
     ACCEPTED_AT: Final = "acc"  # when its receipt arrived
     CREATED_AT: Final = "at"
@@ -227,7 +229,7 @@ class Counter:
     RECEIPT: Final = "receipt"  # source, state (also "duplicate", "recovered")
     BYTES: Final = "bytes"  # source: bytes of hooks stored
     EVENT: Final = "event"  # source, name
-    DELIVERY: Final = "delivery"  # sink, state (also "created")
+    DELIVERY: Final = "delivery"  # sink, state (also "created", "moved")
     ATTEMPT: Final = "attempt"  # sink, outcome
     REFUSED: Final = "refused"  # source ("" where there is none of that name), reason: hooks that got no receipt
     CLOSED: Final = "closed"  # sink: how often its gate was closed

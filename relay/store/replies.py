@@ -46,6 +46,7 @@ def claimed_deliveries(reply: ClaimReply[ClaimedDelivery], token: str, blobs: Se
             sent_at=row.sent_at or None,
             sends=row.sends,
             at_fault=row.at_fault,
+            generation=row.generation,
         )
         for id, row, content in zip(reply.ids, reply.rows, blobs, strict=True)
     ]

@@ -174,7 +174,7 @@ class Store:
 
     async def register_sources(self, sources: Iterable[str]) -> None:
         """Remember the sources: by them a relay knows its store again."""
-        await self._call(_REGISTER, {"sources": list(sources), "sinks": {}})
+        await self._call(_REGISTER, {"sources": list(sources), "sinks": []})
 
     async def registered_sources(self) -> set[str]:
         """Read the names of the sources that were ever registered."""
@@ -182,4 +182,4 @@ class Store:
 
     async def register_sinks(self, sinks: Mapping[str, str]) -> None:
         """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan."""
-        await self._call(_REGISTER, {"sources": [], "sinks": sinks})
+        await self._call(_REGISTER, {"sources": [], "sinks": list(sinks.items())})

@@ -66,6 +66,7 @@ class StoredDelivery(Record):
     once: bool
     config: str
     content_id: str
+    generation: int = 0  # how often its content was rendered anew
     needs_lookup: bool = False  # it waits for a look-up in the account, before it may be sent
     paused: str = ""  # why nothing leaves the queue in which it is pending until a person opens it
     closed: str = ""  # why its queue's gate was closed after it was put there, and keeps it back
@@ -163,6 +164,7 @@ def read_delivery(
         once=DeliveryField.ONCE in text,
         config=text[DeliveryField.CONFIG],
         content_id=text[DeliveryField.CONTENT],
+        generation=int(text.get(DeliveryField.GENERATION, 0)),
     )
 
 

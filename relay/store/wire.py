@@ -73,6 +73,7 @@ class ClaimedDelivery(Record, array_like=True):
     sends: int = field(name=DeliveryField.SENDS)
     sink: str = field(name=DeliveryField.SINK)
     at_fault: bool = field(name=DeliveryField.BLOCKED)  # the claim compares: another was delivered since
+    generation: int = field(name=DeliveryField.GENERATION)
 
 
 class ClaimedJob(Record, array_like=True):
@@ -173,7 +174,19 @@ class LeaseRow(Record, array_like=True):
 class ActAnswer(Record, array_like=True):
     """What came of a person's act on a delivery."""
 
-    code: Literal["done", "asked", "asked already", "leased", "due", "empty", "state", "gone", "another kind"]
+    code: Literal[
+        "done",
+        "asked",
+        "asked already",
+        "leased",
+        "due",
+        "empty",
+        "state",
+        "gone",
+        "another kind",
+        "other type",
+        "exists",
+    ]
     before: str  # its state; empty where there is no such delivery
     obstacle: str  # what keeps its queue back: "paused: why", "closed: why"
 

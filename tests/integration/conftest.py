@@ -19,6 +19,7 @@ from relay.store.connect import connect
 from relay.store.reader import Reader
 from relay.store.store import Store
 from tests.integration.invariants import broken_invariants
+from tests.integration.small_relay import SmallRelay
 
 T = TypeVar("T")
 _numbers = itertools.count()
@@ -126,6 +127,16 @@ def command(server, namespace, monkeypatch, tmp_path) -> Callable[..., tuple[str
         return done.stdout, done.stderr
 
     return run
+
+
+@pytest.fixture
+def relay(run, store, reader, server, namespace, monkeypatch, tmp_path) -> SmallRelay:
+    """Return a relay without processes; commands use its store."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REDIS_URL", server.url)
+    monkeypatch.setenv("RELAY_NAMESPACE", namespace)
+    monkeypatch.setenv("RELAY_CONFIG", "relay.yaml")
+    return SmallRelay(run, store, reader, tmp_path)
 
 
 @pytest.fixture(scope="session")

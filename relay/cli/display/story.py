@@ -52,7 +52,8 @@ def _format_receipt(receipt: StoredReceipt) -> Iterator[str]:
 def _format_delivery(story: DeliveryStory) -> Iterator[str]:
     delivery = story.delivery
     yield f"delivery {delivery.id}"
-    yield f"  {delivery.route} → {delivery.sink}{', once per `once` key' if delivery.once else ''}"
+    rendered = f", rendered anew {delivery.generation} time(s)" if delivery.generation else ""
+    yield f"  {delivery.route} → {delivery.sink}{', once per `once` key' if delivery.once else ''}{rendered}"
     yield f"  {format_time(delivery.created_at)}  created"
     for attempt in story.attempts:
         yield f"  {format_time(attempt.at)}  {_format_attempt(attempt)}"

@@ -61,7 +61,7 @@ class HttpSink(Sink):
 
     def key(self, delivery: Delivery) -> str:
         """Return the key by which they recognise a repetition."""
-        return delivery.id
+        return delivery.key
 
     def request(
         self, delivery: Delivery, now: int, dependencies: Mapping[str, Json] | None = None, token: str = ""

@@ -135,7 +135,7 @@ class SmsSink(Sink):
         }
 
     def _message(self, delivery: Delivery, *, maybe_sent_before: bool = False) -> Message:
-        return self._message_of(delivery.id, read_content(delivery.content), maybe_sent_before=maybe_sent_before)
+        return self._message_of(delivery.key, read_content(delivery.content), maybe_sent_before=maybe_sent_before)
 
     def _message_of(self, id: str, content: SmsContent, *, maybe_sent_before: bool = False) -> Message:
         return Message(
@@ -149,7 +149,7 @@ class SmsSink(Sink):
         )
 
     def _key(self, kind: str, delivery: Delivery) -> str:
-        return f"sms:{self.name}:{kind}:{delivery.id}"
+        return f"sms:{self.name}:{kind}:{delivery.key}"
 
 
 def gateway_sink(gateway_type: type[Gateway]) -> type[SmsSink]:

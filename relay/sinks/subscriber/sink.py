@@ -72,7 +72,7 @@ class SubscriberSink(_Subscriber):
             headers={
                 "User-Agent": "amoCRM-Webhooks/3.0",
                 "Content-Type": "application/x-www-form-urlencoded",
-                "X-Amocrm-Requestid": delivery.id,
+                "X-Amocrm-Requestid": delivery.key,
             },
             body=delivery.content,
             timeout_ms=self.timeout_ms,

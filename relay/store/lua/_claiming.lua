@@ -9,7 +9,7 @@ local DIED = 'the worker died five times'
 -- The fields that a claim reads and returns: wire.ClaimedReceipt, wire.ClaimedDelivery, wire.ClaimedJob.
 local FIELDS = {
   r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size', 'ce'},
-  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends', 'sink', 'blk'},
+  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends', 'sink', 'blk', 'gen'},
   j = {'died', 'kind', 'args'},
 }
 local DEATHS, PRESENT, ROUTE, SIZE, CONTENT, BLOCKED = 1, 2, 4, 8, 9, 12  -- places; the second is in every record

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Does to a delivery what a person asked, where its state allows it, and writes that into its story and the audit.
--- req: {id, act, by, why}. Answers wire.ActAnswer.
+-- req: {id, act, by, why}, and what some acts take more. Answers wire.ActAnswer.
 local record = P .. 'd:' .. req.id
 local fields = call('HMGET', record, 'state', 'sink', 'ev', 'acc', 'c', 'q', 'send')
 local state, sink, event, accepted_at, content, own_queue, sent_at = unpack(fields)
@@ -43,16 +43,83 @@ acts.confirm = function()
   return 'done'
 end
 
-acts.resend = function()
-  if state == 'pending' or state == 'delivered' then return 'state' end
-  if not own_queue and call('STRLEN', P .. 'c:' .. content) == 0 then return 'empty' end
-  local reason = describe_act('resent')
+local function send_again(reason)
   if state == 'held' then call('ZREM', P .. 'held:' .. sink, req.id) else reopen_receipt() end
   call('HSET', record, 'state', 'pending', 'reason', reason, 'att', 0)
   call('HDEL', record, 'tok', 'send', 'sends', 'died', 'blk', 'done', 'cancel')
   call('ZADD', P .. 'due:' .. queue, now, req.id)
   begin_pending(req.id, sink, accepted_at)
   append_to_story('retry', 'retry', reason)
+  return 'done'
+end
+
+acts.resend = function()
+  if state == 'pending' or state == 'delivered' then return 'state' end
+  if not own_queue and call('STRLEN', P .. 'c:' .. content) == 0 then return 'empty' end
+  return send_again(describe_act('resent'))
+end
+
+-- Sends what today's configuration makes of it: another content, under another key. req: {queue, config}; blob: content.
+acts.render = function()
+  if state == 'pending' or state == 'delivered' then return 'state' end
+  local receipt = receipt_of(event)
+  -- Other deliveries of the event may still have the content before: it is removed with the receipt.
+  call('HSET', P .. 'r:' .. receipt, 'c:' .. content, '')
+  local content_id = receipt .. ':' .. string.sub(redis.sha1hex(ARGV[2]), 1, 12)
+  call('SET', P .. 'c:' .. content_id, ARGV[2])
+  call('HSET', record, 'c', content_id, 'cfg', req.config)
+  call('HINCRBY', record, 'gen', 1)
+  queue = req.queue
+  if queue == 'sink:' .. sink then call('HDEL', record, 'q') else call('HSET', record, 'q', queue) end
+  return send_again(describe_act('rendered anew and resent'))
+end
+
+-- Whether routing has made the delivery already that this one would be of the other sink.
+local function exists_there()
+  if req.planned == '' then return false end
+  return call('EXISTS', P .. 'd:' .. req.planned) == 1
+    or call('HEXISTS', P .. 'once:' .. string.sub(req.planned, 1, 3), req.planned) == 1
+end
+
+-- So that routing its event again makes no second delivery: `planned` is the id that it would have.
+local function remember_planned()
+  if req.planned == '' then return end
+  call('HSET', record, 'planned', req.planned)
+  if req.once then
+    call('HSET', P .. 'once:' .. string.sub(req.planned, 1, 3), req.planned, 'moved')
+  else
+    local receipt, index = string.match(event, '^([^.]*)%.(.*)$')
+    call('HSET', P .. 'r:' .. receipt, 'd:' .. req.planned, index)
+  end
+end
+
+-- Each state that a delivery may be moved in has a list of this name.
+local function move_in_list()
+  local at = call('ZSCORE', P .. state .. ':' .. sink, req.id)
+  call('ZREM', P .. state .. ':' .. sink, req.id)
+  call('ZADD', P .. state .. ':' .. req.to, at, req.id)
+end
+
+-- Puts it into another sink's queue and lists, in its state. req: {to, type, planned, once}.
+acts.move = function()
+  if state ~= 'pending' and state ~= 'held' and state ~= 'dead' then return 'state' end
+  if call('HGET', P .. 'sinks', sink) ~= req.type then return 'other type' end
+  if exists_there() then return 'exists' end
+  local due_at = state == 'pending' and call('ZSCORE', P .. 'due:' .. queue, req.id)
+  if state == 'pending' and not due_at then return 'leased' end
+  if due_at and not own_queue then
+    call('ZREM', P .. 'due:' .. queue, req.id)
+    update_wake(queue)
+    queue = 'sink:' .. req.to
+    call('ZADD', P .. 'due:' .. queue, due_at, req.id)
+  end
+  move_in_list()
+  remember_planned()
+  call('HSET', P .. 'sinks', req.to, req.type)
+  call('HSET', record, 'sink', req.to)
+  call('HDEL', record, 'blk')
+  count('delivery|' .. sink .. '|moved')
+  append_to_story('retry', 'wait', describe_act('moved from ' .. sink .. ' to ' .. req.to))
   return 'done'
 end
 

@@ -18,7 +18,7 @@ FIELDS = {
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed
 FREE = ("stats", "heard", "once:", "openings", "subscriptions:")  # hashes whose fields are names of their own
-ONLY_IN_PYTHON = {"sinks", "sources", "session", "probe"}
+ONLY_IN_PYTHON = {"sources", "session", "probe"}
 
 
 def named(kind: type) -> set[str]:
