@@ -41,6 +41,7 @@ class Policy(Record):
     max_age_ms: int | None = None
     schedule: wait_base = DEFAULT_SCHEDULE
     on_unknown: OnUnknown = "hold"
+    promise: str = ""  # what of the sink's settings, such as "idempotency: none", makes it hold
     blocked_ms: int = 60_000
     throttled_ms: int = 30_000  # unless they say how long
     lookup_after_ms: int = 15_000  # how long it may take until a look-up finds what they accepted
@@ -78,7 +79,7 @@ def decide(
         case Outcome.UNKNOWN if policy.on_unknown == "lookup" and not looked_up:
             return _look_up_later(result, policy)
         case Outcome.UNKNOWN if policy.on_unknown != "retry":
-            return _held(result.reason)
+            return _held(result.reason, policy)
         case Outcome.UNKNOWN | Outcome.RETRY:
             return _retry_or_give_up(result, attempts if looked_up else attempts + 1, age_ms, policy, jitter)
 
@@ -140,12 +141,13 @@ def _only_this_one_refused(
     refused = msgspec.structs.replace(result, reason=f"only this event is refused, others arrive: {result.reason}")
     decision = _retry_or_give_up(refused, tried, age_ms, policy, jitter)
     if looked_up and decision.kind is DecisionKind.DEAD:
-        return _held(decision.reason)
+        return _held(decision.reason, policy)
     return msgspec.structs.replace(decision, keeps_mark=looked_up)
 
 
-def _held(reason: str) -> Decision:
-    reason = f"may have been applied, look there before sending it again: {reason}"
+def _held(reason: str, policy: Policy) -> Decision:
+    because = f" ({policy.promise})" if policy.promise else ""
+    reason = f"may have been applied{because}, look there before sending it again: {reason}"
     return Decision(kind=DecisionKind.HOLD, state=DeliveryState.HELD, reason=reason, keeps_mark=True)
 
 

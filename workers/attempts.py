@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
+import msgspec
+
 from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.model import Delivery, Outcome, Record, Result
@@ -44,16 +46,20 @@ async def attempt(deliveries: Sequence[Delivery], sink: Sink, marks: SendingMark
 
 
 async def _attempt_one(delivery: Delivery, sink: Sink, marks: SendingMarks, tools: Tools) -> AttemptResult | None:
-    if sink.unsafe_to_repeat and delivery.sending:
+    repeatable = sink.repeatable(delivery)
+    if delivery.sending and not repeatable:
         found = await _look_up(delivery, sink, tools)
         if found.outcome is not Outcome.RETRY or delivery.attempts >= sink.policy.attempts:
             return AttemptResult(delivery=delivery, result=found, looked_up=True)
     if refusal := await _check_admission(delivery, sink, tools):
         return AttemptResult(delivery=delivery, result=refusal)
-    if sink.unsafe_to_repeat and not await marks.mark(delivery):
+    if not repeatable and not await marks.mark(delivery):
         log.warning("delivery.lost_lease", delivery_id=delivery.id, sink=sink.name)
         return None
-    return AttemptResult(delivery=delivery, result=await _send(sink, sink.send(delivery, tools)))
+    result = await _send(sink, sink.send(delivery, tools))
+    if result.outcome is Outcome.UNKNOWN and repeatable and sink.policy.on_unknown != "retry":
+        result = msgspec.structs.replace(result, outcome=Outcome.RETRY)
+    return AttemptResult(delivery=delivery, result=result)
 
 
 async def _check_admission(delivery: Delivery, sink: Sink, tools: Tools) -> Result | None:

@@ -64,11 +64,9 @@ async def _probe(sinks: Iterable[Sink], tools: Tools) -> list[ProbedSink]:
 
 
 def _probed(sink: Sink, probe: ProbeResult | None) -> ProbedSink:
-    if probe is None:
-        return ProbedSink(sink=sink.name, type=sink.type, ok=None, message="it has no free call")
-    return ProbedSink(
-        sink=sink.name, type=sink.type, ok=probe.ok, message=mask_secrets(probe.message, sink.hidden_anywhere)
-    )
+    ok, answer = (probe.ok, probe.message) if probe else (None, "it has no free call")
+    message = "; ".join(filter(None, (answer, sink.remark)))
+    return ProbedSink(sink=sink.name, type=sink.type, ok=ok, message=mask_secrets(message, sink.hidden_anywhere))
 
 
 def _row(sink: ProbedSink) -> tuple[object, ...]:

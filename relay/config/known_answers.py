@@ -42,6 +42,8 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         **dict.fromkeys(("rate_limit", "limit", "rps", "throttle"), "rate: 10/s"),
         **dict.fromkeys(("parallel", "workers", "max_parallel", "threads"), "concurrency"),
         **dict.fromkeys(("api_key", "apikey", "key"), _AUTH),
+        **dict.fromkeys(("idempotent", "idempotence", "dedupe", "deduplication"), "idempotency"),
+        "idempotency_header": "idempotency_key",
     },
     "routes": {
         **dict.fromkeys(("if", "when", "filter", "filters", "condition", "conditions"), "where"),

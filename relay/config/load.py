@@ -20,7 +20,13 @@ from relay.config.schema import SinkTypes, SourceSettings
 from relay.config.sections import Sections, read_sections
 from relay.config.text_files import read_text
 from relay.config.variables import Substitution, substitute_variables
-from relay.config.warnings import key_of, warn_about_missing_secret_key, warn_about_unused, warn_about_weak_secrets
+from relay.config.warnings import (
+    key_of,
+    warn_about_missing_secret_key,
+    warn_about_sinks,
+    warn_about_unused,
+    warn_about_weak_secrets,
+)
 from relay.config.yaml import Document
 from relay.model import Account
 
@@ -65,6 +71,7 @@ def load(
     api_users = build_api_users(sections, report)
     findings.raise_errors()
     warn_about_unused(sections, report)
+    warn_about_sinks(sections, report)
     warn_about_weak_secrets(sections, substitution, report)
     warn_about_missing_secret_key(sections, environ, report)
     return Config(

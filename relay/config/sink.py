@@ -1,6 +1,6 @@
 """The settings that every sink has, whatever its type. The settings of each type inherit from them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
@@ -116,6 +116,10 @@ class SinkSettings(Section):
             on_unknown=self.action_on_unknown,
             blocked_ms=self.blocked_for,
         )
+
+    def warnings(self, _contents: Iterable[Mapping[str, object]]) -> Iterator[str]:
+        """Yield what works but is not fit for production. `_contents`: what its routes say to send."""
+        yield from ()
 
     def limits(self, name: str) -> tuple[Limit, ...]:
         """Return the limits of the sink called `name`, counted over all workers."""

@@ -28,6 +28,13 @@ def warn_about_unused(sections: Sections, report: Report) -> None:
                 report.warn((section, name), f"no route uses {name}: remove it, or use it")
 
 
+def warn_about_sinks(sections: Sections, report: Report) -> None:
+    """Warn about what the sinks leave open that nobody should leave open in production."""
+    for name, sink in sections.sinks.items():
+        for warning in sink.warnings([route.content for route in sections.routes.values() if name in route.to]):
+            report.warn(("sinks", name), f"{name}: {warning}")
+
+
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value

@@ -103,6 +103,8 @@ def _deliveries_for_a_person(sink: SinkState) -> Iterator[Diagnosis]:
     if sink.held:
         means = "they may have arrived: only a person can find out"
         advice = "look there, then relay deliveries confirm or resend"
+        if sink.type == "http":
+            advice += "; for fewer of them, let its idempotency say what they promise (docs/sinks.md)"
         yield Diagnosis(about=about, grade="warning", found=f"{sink.held} held", means=means, advice=advice)
     if sink.dead and not is_subscriber(sink.name):  # amoCRM would have given up on a subscriber's too
         means = "they were given up; nothing of them is lost"

@@ -72,10 +72,14 @@ class Sink(ABC):
             return None
         return f"{format_value(value)} is the same for every event, so {cls.varying_keys[key]}"
 
+    def repeatable(self, _delivery: Delivery) -> bool:
+        """Return whether a repetition does no harm; else each is marked durably before its bytes leave. Pure."""
+        return self.policy.on_unknown == "retry"
+
     @property
-    def unsafe_to_repeat(self) -> bool:
-        """Return whether a repetition may apply twice: then each delivery is marked durably before its bytes leave."""
-        return self.policy.on_unknown != "retry"
+    def remark(self) -> str:
+        """Return what a person who probes the sink should know of its settings; "" where there is nothing."""
+        return ""
 
     @property
     def looks_up(self) -> bool:

@@ -73,8 +73,8 @@ class Rounds:
         broker = server.url.replace("unix://", "redis+socket://")
         self._broker = Celery("usual", broker=broker)
         self._workers = {}
-        for name, on_unknown in (("relay", "retry"), ("relay_marking", "hold")):
-            variables = environment(server, name, BENCH_RECEIVER=self.receiver.url, BENCH_ON_UNKNOWN=on_unknown)
+        for name, idempotency in (("relay", "honoured"), ("relay_marking", "none")):
+            variables = environment(server, name, BENCH_RECEIVER=self.receiver.url, BENCH_IDEMPOTENCY=idempotency)
             worker = process(worker_command(), MEASURED, logs / f"{name}.log", **variables)
             self._workers[name] = stack.enter_context(worker)
         usual = [*USUAL_WORKER, "--pool", "threads", "--concurrency", "16", "--without-gossip", "--without-mingle"]

@@ -21,7 +21,7 @@ sources:
     account: {{subdomain: acme, id: 7039099}}
     api: {{token: {LONG_LIVED}, url: "${{RELAY_SANDBOX_URL}}/amocrm"}}
 sinks:
-  books: {{type: http, url: "${{RELAY_SANDBOX_URL}}/accounting", concurrency: 16}}
+  books: {{type: http, idempotency: honoured, url: "${{RELAY_SANDBOX_URL}}/accounting", concurrency: 16}}
 worker: {{inbox_lease: 2s, lease_margin: 1s}}
 routes:
   - name: invoice for a won deal

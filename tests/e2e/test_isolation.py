@@ -13,7 +13,8 @@ PER_SECOND = 10
 
 def config() -> str:
     sinks = "".join(
-        f'  {name}: {{type: http, url: "${{RELAY_SANDBOX_URL}}/{name}", rate: {PER_SECOND}/s, concurrency: 4}}\n'
+        f'  {name}: {{type: http, idempotency: honoured, url: "${{RELAY_SANDBOX_URL}}/{name}", '
+        f"rate: {PER_SECOND}/s, concurrency: 4}}\n"
         for name in HEALTHY + HANGING
     )
     return f"""
@@ -71,6 +72,7 @@ sources:
 sinks:
   books:
     type: http
+    idempotency: honoured
     url: "${RELAY_SANDBOX_URL}/books"
     rejected_if: {json: {echo: {matches: '^(\w+\s?)+$'}}}
 routes:

@@ -15,7 +15,7 @@ CONFIG = """
 sources:
   acme: {type: amocrm, token: test-token}
 sinks:
-  books: {type: http, url: "${RELAY_SANDBOX_URL}/books"}
+  books: {type: http, idempotency: honoured, url: "${RELAY_SANDBOX_URL}/books"}
 routes:
   - {name: invoices, on: add_lead, where: {price: {gt: 0}}, to: books, path: /invoices, body: {lead: "{{ lead.id }}"}}
 """

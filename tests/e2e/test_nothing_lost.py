@@ -18,6 +18,7 @@ sources:
 sinks:
   books:
     type: http
+    idempotency: honoured
     url: ${RELAY_SANDBOX_URL}/accounting
     concurrency: 16
     timeout: 2s

@@ -18,7 +18,7 @@ CONFIG = """
 sources:
   acme: {type: amocrm, token: test-token}
 sinks:
-  books: {type: http, url: "${RELAY_SANDBOX_URL}/accounting"}
+  books: {type: http, idempotency: honoured, url: "${RELAY_SANDBOX_URL}/accounting"}
 routes:
   - {name: invoices, on: add_lead, to: books, path: /invoices, body: {lead: "{{ lead.id }}"}}
 """

@@ -38,10 +38,11 @@ sinks:
     lang: ru}
   moysklad: {type: moysklad, url: "${RELAY_SANDBOX_URL}/moysklad", token: a-token,
     organization: 5f0f2b1e-0000-4000-8000-000000000001}
-  books: {type: http, url: "${RELAY_SANDBOX_URL}/books"}
+  books: {type: http, idempotency: honoured, url: "${RELAY_SANDBOX_URL}/books"}
   ledger:
     type: http
     url: ${RELAY_SANDBOX_URL}/books
+    idempotency: lookup
     idempotency_key: false
     lookup: {path: /customers, query: {number: <number>}, id_path: items.*.id}
 routes:

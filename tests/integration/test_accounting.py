@@ -181,7 +181,7 @@ class Shop:
             sink, token = self.sink, "dying"
             claim = await self.store.claim_deliveries(sink_claim_request(sink.name, token, 1, 60_000, 8, ()))
             for delivery in claim.items:
-                if not sink.unsafe_to_repeat or (
+                if sink.repeatable(delivery) or (
                     not delivery.sending and await self.store.mark_sending([delivery]) == [True]
                 ):
                     await self._send(delivery)

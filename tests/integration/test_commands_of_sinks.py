@@ -18,6 +18,9 @@ sinks:
   newsletter: {{type: unisender, api_key: a-key, list_ids: [20547], double_optin: 3, url: "{url}"}}
   strangers: {{type: unisender, api_key: wrong-key, list_ids: [20547], double_optin: 3, url: "{url}"}}
   console: {{type: log}}
+  books: {{type: http, url: "http://127.0.0.1:1", idempotency: honoured}}
+  ledger: {{type: http, url: "http://127.0.0.1:1"}}
+  archive: {{type: http, url: "http://127.0.0.1:1", method: PUT}}
 routes: []
 """
 
@@ -87,7 +90,9 @@ def test_a_probe_says_of_each_sink_what_is_wrong(probe):
     assert answers["newsletter"] == (True, "the key is valid, contacts go to 20547 (Newsletter)")
     assert answers["strangers"][0] is False
     assert "the api_key is not valid" in answers["strangers"][1]
-    assert answers["console"] == (None, "it has no free call")
+    assert answers["console"] == answers["archive"] == (None, "it has no free call")
+    assert answers["books"] == (None, "it has no free call; idempotency: honoured")
+    assert answers["ledger"][1].startswith("it has no free call; idempotency is missing, so what may")
 
 
 def test_one_sink_can_be_probed_alone(probe):

@@ -89,6 +89,20 @@ def test_what_a_dead_worker_was_sending_is_not_just_sent_again(run, store, waiti
     assert (drained(sink).state, sink.calls) == (state, calls)
 
 
+class Putting(ScriptedSink):
+    """As an http sink whose requests are PUT: nobody promised anything, and each may come twice."""
+
+    def repeatable(self, _delivery):
+        return True
+
+
+@pytest.mark.parametrize("lost", [LOST, DEFECT], ids=["lost", "defect"])
+def test_what_does_no_harm_twice_is_sent_again_whatever_they_promise(waiting, drained, lost):
+    sink = Putting(sends=[lost, DELIVERED], on_unknown="hold")
+    assert (drained(sink).state, sink.calls) == (DeliveryState.DELIVERED, ["send", "send"])
+    assert [seen.sending for seen in sink.seen] == [False, False]  # nothing was marked
+
+
 def test_a_sink_that_cannot_reach_the_store_has_sent_nothing(waiting, drained):
     sink = ScriptedSink(sends=[StoreUnavailable("away"), DELIVERED], on_unknown="hold")
     assert (drained(sink).state, sink.calls) == (DeliveryState.DELIVERED, ["send", "send"])

@@ -71,6 +71,13 @@ def test_while_a_look_up_has_no_answer_the_mark_stays(kind, state, keeps_mark):
     assert (decision.state, decision.keeps_mark) == (state, keeps_mark)
 
 
+def test_what_is_held_says_because_of_which_promise():
+    policy = Policy(promise="idempotency: none")
+    decision = decide(outcome(Outcome.UNKNOWN), attempts=0, age_ms=0, policy=policy, jitter=NO_JITTER)
+    expected = "may have been applied (idempotency: none), look there before sending it again: they said so"
+    assert (decision.state, decision.reason) == (DeliveryState.HELD, expected)
+
+
 def test_what_a_look_up_did_not_find_is_given_up_when_no_attempt_is_left():
     policy = Policy(attempts=2, on_unknown="lookup")
     decision = decide(outcome(Outcome.RETRY), attempts=2, age_ms=0, policy=policy, jitter=NO_JITTER, looked_up=True)

@@ -10,6 +10,7 @@ from relay.masking import is_unmistakable, mask_people, mask_secrets
 from relay.model import Outcome, Result
 from relay.sinks.base import MAX_RESPONSE
 from relay.sinks.failures import failure_outcome
+from relay.sinks.http.idempotency import REPEATABLE_METHODS
 from relay.sinks.http.settings import HttpSettings
 from relay.sinks.json_paths import text_at
 from relay.sinks.retry_after import MAX_RETRY_AFTER_MS, parse_retry_after
@@ -47,7 +48,6 @@ _ADVICE: Final = {
 _STATUS_TEXTS: Final = {int(status): f"{int(status)} {name}".strip() for status, name in responses.items()}
 _MAX_TARGET: Final = 200  # characters of a redirect's address
 _MAY_HOLD_SECRETS: Final = re.compile(r"[?]|/bot|[\w-]{16}")  # of most addresses it says no, and that is quick
-_REPEATABLE_METHODS: Final = frozenset({"GET", "PUT", "DELETE"})  # RFC 9110, 9.2.2
 
 
 def interpret(settings: HttpSettings, answer: Response) -> Interpretation:
@@ -119,7 +119,7 @@ class AnswerReader:
 
     def _repeatable(self, request: Request) -> bool:
         """Return whether sending it again does no harm where it may have been applied."""
-        return self._recognised or request.method in _REPEATABLE_METHODS
+        return self._recognised or request.method in REPEATABLE_METHODS
 
     def _requested_wait_ms(self, answer: Response, now: int) -> int | None:
         """Return how long they ask us to wait: by a header of their own, else by Retry-After."""

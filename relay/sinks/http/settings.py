@@ -1,18 +1,29 @@
 """What the YAML of an `http` sink may say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, SecretStr, model_validator
+import msgspec
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    JsonValue,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from relay.config.section import Section
 from relay.config.sink import SinkSettings
 from relay.errors import RejectDelivery
 from relay.model import Json
-from relay.retrying import OnUnknown
+from relay.retrying import OnUnknown, Policy
 from relay.sinks.answer_checks import AnswerChecks, AnyOf
 from relay.sinks.http.auth import Auth, ClientCertificate, HeaderName, HeaderValue
 from relay.sinks.http.content import Method
+from relay.sinks.http.idempotency import ACTIONS, NOT_SAID, REPEATABLE_METHODS, Idempotency, contradiction
 from relay.sinks.http.references import fill_path, reference_names
 from relay.sinks.http.signing import signing_key
 from relay.sinks.json_paths import JsonPath
@@ -126,13 +137,15 @@ class ProbeSettings(Section):
 
 
 class HttpSettings(SinkSettings, AnswerChecks):
-    """An address, our credentials, and how a repetition is recognised.
+    """An address, our credentials, and what they promise about a repetition.
 
-    `idempotency_key` names the header that carries the delivery's id, the same at every attempt; false where they do
-    not honour one. `signing_secret`: one or, in a rotation, several; `whsec_` and base64, or plain text. `lookup`: how
-    to find what was delivered, asked after an unknown outcome, with `lookup_first` before every create, and on a 409.
-    `needs`: what must be there first. `on_409`: what their 409 means; default: look up where that is possible, else
-    rejected. `id_path`: where their answer has the id of what they made.
+    `idempotency`: they recognise one by its key (`honoured`), can be asked (`lookup`), or neither (`none`, also
+    where it is not said). `idempotency_key` names the header that carries the delivery's id, the same at every
+    attempt; false where they refuse such a header. `signing_secret`: one or, in a rotation, several; `whsec_` and
+    base64, or plain text. `lookup`: how to find what was delivered, asked after an unknown outcome where `idempotency`
+    says so, with `lookup_first` before every create, and on a 409. `needs`: what must be there first. `on_409`: what
+    their 409 means; default: look up where that is possible, else rejected. `id_path`: where their answer has the id of
+    what they made.
     """
 
     url: SinkUrl
@@ -147,8 +160,17 @@ class HttpSettings(SinkSettings, AnswerChecks):
     id_path: JsonPath | None = None
     lookup: LookupSettings | None = None
     lookup_first: bool = False
+    idempotency: Idempotency | None = None  # after all that it may contradict
     needs: Dependencies = Field(default_factory=dict)
     probe: ProbeSettings | None = None
+
+    @field_validator("idempotency")
+    @classmethod
+    def _check_contradictions(cls, said: Idempotency | None, info: ValidationInfo) -> Idempotency | None:
+        sends_key, looks_up = info.data.get("idempotency_key") is not False, info.data.get("lookup", "") is not None
+        if said and (wrong := contradiction(said, info.data.get("on_unknown"), sends_key=sends_key, looks_up=looks_up)):
+            raise ValueError(wrong)
+        return said
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -166,12 +188,24 @@ class HttpSettings(SinkSettings, AnswerChecks):
     @property
     def recognised(self) -> bool:
         """Return whether they recognise a repetition by its key."""
-        return bool(self.idempotency_key)
+        return self.idempotency == "honoured"
 
     @property
     def action_on_unknown(self) -> OnUnknown:
-        """Repeat it where they recognise a repetition; else look it up, or hold it for a person."""
-        return self.on_unknown or ("retry" if self.recognised else "lookup" if self.looks_up else "hold")
+        """Return what follows from their promise, unless the file says otherwise."""
+        return self.on_unknown or ACTIONS["honoured" if self.recognised else self.idempotency or "none"]
+
+    @property
+    def policy(self) -> Policy:
+        """The retry policy; what is held says because of which promise."""
+        promise = f"idempotency: {self.idempotency or 'none'}"
+        return msgspec.structs.replace(super().policy, promise="" if self.recognised else promise)
+
+    def warnings(self, contents: Iterable[Mapping[str, object]]) -> Iterator[str]:
+        """Warn where something is posted and nobody said what they promise about a repetition."""
+        methods = [str(content.get("method") or self.method).upper() for content in contents] or [self.method]
+        if self.idempotency is None and not REPEATABLE_METHODS.issuperset(methods):
+            yield NOT_SAID
 
     @property
     def conflict(self) -> On409:

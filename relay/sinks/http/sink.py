@@ -13,6 +13,7 @@ from relay.sinks.base import ProbeResult, SettingsType, Sink
 from relay.sinks.http.answers import AnswerReader, Interpretation, interpret
 from relay.sinks.http.content import join_content, make_content, split_content
 from relay.sinks.http.dependencies import DependencyResolver
+from relay.sinks.http.idempotency import REPEATABLE_METHODS
 from relay.sinks.http.lookups import LookupResult, can_look_up, delivery_result, read_lookup
 from relay.sinks.http.oauth2 import ClientToken
 from relay.sinks.http.references import has_all_values, json_reference
@@ -62,6 +63,23 @@ class HttpSink(Sink):
     def key(self, delivery: Delivery) -> str:
         """Return the key by which they recognise a repetition."""
         return delivery.key
+
+    def repeatable(self, delivery: Delivery) -> bool:
+        """Return whether a repetition does no harm, by the sink's settings or by its method. Pure."""
+        if super().repeatable(delivery):
+            return True
+        return (split_content(delivery.content)[0].method or self._settings.method) in REPEATABLE_METHODS
+
+    @property
+    def remark(self) -> str:
+        """Return what they promise about a repetition, or that nobody said it."""
+        if self._settings.recognised and not self._settings.idempotency:
+            return ""  # a vendor's own profile knows
+        return (
+            f"idempotency: {self._settings.idempotency}"
+            if self._settings.idempotency
+            else next(self._settings.warnings(()), "")
+        )
 
     def request(
         self, delivery: Delivery, now: int, dependencies: Mapping[str, Json] | None = None, token: str = ""

@@ -74,7 +74,7 @@ def test_checks_come_before_the_status(vendor, delivery, status, body, outcome):
 
 
 def test_with_a_key_what_cannot_be_read_is_repeated(vendor, delivery):
-    http = sink(success_if={"json": {"id": {"exists": True}}})
+    http = sink(idempotency="honoured", success_if={"json": {"id": {"exists": True}}})
     result = vendor.run(lambda tools: http.send(delivery(content(http)), tools), (200, b"<html>"))
     assert (result.outcome, result.reason) == (
         Outcome.RETRY, "200 OK, but the answer cannot be read: it is a page (HTML or XML), no JSON",
@@ -192,10 +192,22 @@ def test_a_409_is_looked_up_where_that_is_possible(vendor, delivery, look, outco
 
 @pytest.mark.parametrize(
     ("settings", "unknown"),
-    [({}, "retry"), ({"lookup": LOOKUP}, "retry"), ({"idempotency_key": False, "lookup": LOOKUP}, "lookup"),
-     ({"idempotency_key": False}, "hold")],
-)  # fmt: skip
-def test_what_is_unknown_is_repeated_with_a_key_else_looked_up_else_held(settings, unknown):
+    [
+        ({}, "hold"),
+        ({"idempotency": None}, "hold"),
+        ({"lookup": LOOKUP}, "hold"),
+        ({"idempotency": "none", "lookup": LOOKUP}, "hold"),
+        ({"idempotency": "lookup", "lookup": LOOKUP}, "lookup"),
+        ({"idempotency": "honoured"}, "retry"),
+        ({"idempotency": "honoured", "lookup": LOOKUP}, "retry"),
+        ({"idempotency": "honoured", "idempotency_key": "X-Request-Id"}, "retry"),
+        ({"idempotency": "honoured", "on_unknown": "hold"}, "hold"),
+        ({"idempotency": "honoured", "lookup": LOOKUP, "on_unknown": "lookup"}, "lookup"),
+        ({"idempotency": "lookup", "lookup": LOOKUP, "on_unknown": "hold"}, "hold"),
+        ({"on_unknown": "retry"}, "retry"),
+    ],
+)
+def test_what_follows_the_unknown_follows_their_promise(settings, unknown):
     assert sink(**settings).policy.on_unknown == unknown
 
 

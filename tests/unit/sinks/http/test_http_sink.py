@@ -78,13 +78,14 @@ def test_a_clear_answer_means_the_same_with_and_without_a_key(read, status, outc
 @pytest.mark.parametrize(
     ("settings", "params", "outcome"),
     [
-        ({}, {}, Outcome.RETRY),
-        ({"idempotency_key": False}, {}, Outcome.UNKNOWN),
-        ({"on_unknown": "hold"}, {}, Outcome.UNKNOWN),
-        ({"idempotency_key": False, "on_unknown": "retry"}, {}, Outcome.UNKNOWN),
-        ({"idempotency_key": False, "method": "PUT"}, {}, Outcome.RETRY),
-        ({"idempotency_key": False}, {"method": "delete"}, Outcome.RETRY),
-        ({"idempotency_key": False}, {"method": "PATCH"}, Outcome.UNKNOWN),
+        ({"idempotency": "honoured"}, {}, Outcome.RETRY),
+        ({}, {}, Outcome.UNKNOWN),
+        ({"idempotency": "none"}, {}, Outcome.UNKNOWN),
+        ({"idempotency": "honoured", "on_unknown": "hold"}, {}, Outcome.UNKNOWN),
+        ({"on_unknown": "retry"}, {}, Outcome.UNKNOWN),
+        ({"method": "PUT"}, {}, Outcome.RETRY),
+        ({}, {"method": "delete"}, Outcome.RETRY),
+        ({"method": "PUT"}, {"method": "PATCH"}, Outcome.UNKNOWN),
     ],
 )
 def test_an_answer_that_leaves_it_open_is_retried_only_where_that_is_harmless(read, status, settings, params, outcome):
@@ -106,8 +107,8 @@ def test_an_answer_that_leaves_it_open_is_retried_only_where_that_is_harmless(re
 )
 def test_what_a_missing_answer_means_depends_on_whether_the_request_left(read, kind, sent, with_key, without_key):
     failure = TransportFailure(kind=kind, reason="it broke", sent=sent)
-    assert read(failure).outcome is with_key
-    assert read(failure, idempotency_key=False).outcome is without_key
+    assert read(failure, idempotency="honoured").outcome is with_key
+    assert read(failure, idempotency="none").outcome is without_key
     assert read(failure).reason == "it broke"
 
 
@@ -466,11 +467,22 @@ def test_common_settings_become_policy_and_limits():
 
 
 @pytest.mark.parametrize(
-    ("settings", "unsafe"),
-    [({}, False), ({"idempotency_key": False}, True), ({"idempotency_key": False, "on_unknown": "retry"}, False)],
+    ("settings", "params", "repeatable"),
+    [
+        ({}, {}, False),
+        ({"idempotency": "none"}, {}, False),
+        ({"idempotency": "lookup", "lookup": {"id_path": "id"}}, {}, False),
+        ({"idempotency": "honoured"}, {}, True),
+        ({"on_unknown": "retry"}, {}, True),
+        ({"idempotency": "honoured", "on_unknown": "hold"}, {}, False),
+        ({"method": "PUT"}, {}, True),
+        ({"method": "PUT"}, {"method": "POST"}, False),
+        ({"on_unknown": "hold"}, {"method": "delete"}, True),
+    ],
 )
-def test_a_sink_is_unsafe_where_a_repeat_may_double(settings, unsafe):
-    assert sink(**settings).unsafe_to_repeat is unsafe
+def test_a_delivery_is_repeatable_where_a_repetition_does_no_harm(settings, params, repeatable, delivery):
+    http = sink(**settings)
+    assert http.repeatable(delivery(http.content({"path": "/x", **params}))) is repeatable
 
 
 def test_settings_survive_being_written_and_read_again():

@@ -31,5 +31,5 @@ def test_it_shows_the_content_where_the_operator_asks(delivery):
     assert line["content"] == PARAMS
 
 
-def test_it_is_safe_to_repeat():
-    assert not LogSink("tryout", LogSettings(type="log")).unsafe_to_repeat
+def test_it_is_safe_to_repeat(delivery):
+    assert LogSink("tryout", LogSettings(type="log")).repeatable(delivery())

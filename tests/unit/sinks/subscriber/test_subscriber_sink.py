@@ -220,9 +220,9 @@ def test_what_comes_next_is_in_amocrm_s_table(result, attempts, minutes):
     assert decision.delay_ms == (minutes or 0) * 60_000
 
 
-def test_it_is_harmless_to_repeat_and_named_after_its_subscription():
+def test_it_is_harmless_to_repeat_and_named_after_its_subscription(delivery):
     sink = SubscriberSink(subscription(), SubscribersSection(concurrency=3), Records())
-    assert (sink.name, sink.unsafe_to_repeat, sink.concurrency, sink.timeout_ms) == ("sub-7", False, 3, 2_000)
+    assert (sink.name, sink.repeatable(delivery()), sink.concurrency, sink.timeout_ms) == ("sub-7", True, 3, 2_000)
     assert is_subscriber(sink.name)
     assert not is_subscriber("accounting")
 

@@ -227,12 +227,12 @@ def test_double_optin_is_required():
         ({"double_optin": 4}, 1, "lookup"),
     ],
 )
-def test_only_what_is_harmless_and_means_the_same_is_imported(more, batch, on_unknown):
+def test_only_what_is_harmless_and_means_the_same_is_imported(more, batch, on_unknown, delivery):
     unisender = sink(**more)
-    assert (unisender.batch, unisender.policy.on_unknown, unisender.unsafe_to_repeat) == (
+    assert (unisender.batch, unisender.policy.on_unknown, unisender.repeatable(delivery())) == (
         batch,
         on_unknown,
-        on_unknown != "retry",
+        on_unknown == "retry",
     )
 
 
