@@ -156,7 +156,7 @@ class Drainer:
     async def _attempt(self, number: int, deliveries: Sequence[Delivery], sink: Sink) -> None:
         at, started = time.time(), time.monotonic()
         try:
-            for result in await attempt(deliveries, sink, self._marks, self._tools.through(sink.proxy)):
+            for result in await attempt(deliveries, sink, self._marks, self._tools.of(sink.asker, sink.proxy)):
                 self._add_finished(result, sink, at, time.monotonic() - started)
         except StoreUnavailable as error:  # nothing was sent; the lease runs out
             ids = [delivery.id for delivery in deliveries]

@@ -27,7 +27,7 @@ from relay.store.connect import connect
 from relay.store.keys import ACCOUNT, INBOX, JOBS
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
-from relay.transport import Session
+from relay.transport import CachingResolver, Session
 from workers.drainer import Drainer
 from workers.fetcher import Fetcher
 from workers.jobs import JobRunner
@@ -78,8 +78,9 @@ class WorkerProcess:
         self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
         shared = SharedState(self._store.client, self._namespace)
         self._ringer = Ringer(self._app, self._store)
-        self._tools = Tools(Session(proxies=self._proxies), shared, time.time, self._secret_key)
-        guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, proxies=self._proxies)
+        names = CachingResolver()
+        self._tools = Tools(Session(names, proxies=self._proxies), shared, time.time, self._secret_key)
+        guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, names, self._proxies)
         self._guarded_tools = Tools(guarded, shared, time.time, self._secret_key)
         self._router = Router(self._live, self._store, self._start_queues, self._stopping.is_set)
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)

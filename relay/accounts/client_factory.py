@@ -11,7 +11,7 @@ from relay.config.config import Source
 from relay.encryption import Encrypter
 from relay.errors import ConfigError
 from relay.store.shared_state import SharedState
-from relay.transport import Session
+from relay.transport import Asker, Session
 
 
 def make_account_client(
@@ -23,7 +23,7 @@ def make_account_client(
         raise ConfigError(
             f"sources.{source.name} has no api: write api: {{token: …}} there, with a long-lived token of the account"
         )
-    session = session.through(api.proxy)
+    session = session.on_behalf_of(Asker(source=source.name)).through(api.proxy)
     tokens: TokenProvider
     if isinstance(api.credentials, OAuthSettings):
         if secret_key is None:

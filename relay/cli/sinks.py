@@ -60,7 +60,7 @@ def _choose(sinks: Mapping[str, Sink], name: str | None) -> list[Sink]:
 
 
 async def _probe(sinks: Iterable[Sink], tools: Tools) -> list[ProbedSink]:
-    return [_probed(sink, await sink.probe(tools.through(sink.proxy))) for sink in sinks]
+    return [_probed(sink, await sink.probe(tools.of(sink.asker, sink.proxy))) for sink in sinks]
 
 
 def _probed(sink: Sink, probe: ProbeResult | None) -> ProbedSink:

@@ -12,6 +12,7 @@ from relay.masking import is_unmistakable
 from relay.model import Decision, Delivery, Json, Outcome, Record, Result
 from relay.retrying import decide
 from relay.sinks.tools import Tools
+from relay.transport import Asker
 
 MAX_RESPONSE: Final = 500
 """How many characters of an answer are kept in `Result.response`."""
@@ -62,6 +63,7 @@ class Sink(ABC):
         self.concurrency = settings.concurrency
         self.timeout_ms = settings.timeout
         self.proxy = settings.proxy
+        self.asker = Asker(sink=name)
         self.hidden = tuple(filter(None, dict.fromkeys(settings.hidden_values())))  # to be masked in what others say
         self.hidden_anywhere = tuple(filter(is_unmistakable, self.hidden))  # and in what we say: no word of ours is one
 

@@ -1,35 +1,27 @@
 """Protection against server-side request forgery: a subscriber's URL must not reach the relay's own network.
 
 1. `url_refusal` checks the URL itself, when it is subscribed and before every attempt.
-2. `CheckedResolver` resolves the name for every connection, checks each address, and the connection goes to the checked
-   addresses only: it does not help to let the name resolve to another address a moment later.
+2. `check_addresses` checks the addresses of a name before every connection, also those of an answer that was kept, and
+   the connection goes to the checked addresses only: it does not help to let the name resolve to another one later.
 3. A proxy is asked for one of the checked addresses, never for the name. TLS still verifies the name.
 4. Redirects are not followed (`relay.transport`).
 """
 
-import asyncio
-import errno
 import re
-import socket
-from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from yarl import URL
 
 from relay.config.proxy_environment import NO_PROXIES, ProxyRules
 from relay.config.scalars import TrustedHost
-from relay.transport import Session
+from relay.transport import Resolver, Session
+from relay.transport.addresses import literal_address
 
 PORTS = frozenset({80, 443, 8080, 8443})
 """Ports of web servers; any other may be a database. A host that `allow` names may have any port."""
 
-ResolveName: TypeAlias = Callable[[str], Iterable[str]]
-"""Returns the addresses of a name. May block. Raises OSError."""
-
-_THREADS = 16  # names resolved at a time: a name server that hangs occupies one until the system gives up
 _NUMERIC_LABEL = re.compile(r"(0[xX][0-9a-fA-F]*|[0-9]+)\Z")  # as the last one it makes a name an IPv4 address
 _CONFUSING = re.compile(r"[\x00-\x20\x7f\\]")  # URL parsers disagree about them
 
@@ -76,7 +68,7 @@ def url_refusal(url: str, allow: Collection[TrustedHost] = ()) -> str | None:
 
 
 def _host_refusal(host: str, port: int | None, allow: Collection[TrustedHost]) -> str | None:
-    if (address := _literal_address(host)) is not None:
+    if (address := literal_address(host)) is not None:
         if _trusted(address, allow):
             return None
         if reason := ip_refusal(address, allow):
@@ -108,51 +100,24 @@ def _trusted(address: IPv4Address | IPv6Address, allow: Collection[TrustedHost])
     return any(not isinstance(trusted, str) and address in trusted for trusted in allow)
 
 
-def _literal_address(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
-
-
-def resolve_name(name: str) -> list[str]:
-    """Return the addresses of a name from the system's resolver. Blocks. Raises OSError."""
-    return [str(address[4][0]) for address in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
-
-
-class CheckedResolver:
-    """Resolves names to those of their addresses that `ip_refusal` allows.
-
-    It has threads of its own, so that a subscriber's slow name servers do not occupy the threads of the process.
-    """
-
-    def __init__(self, allow: Callable[[], Collection[TrustedHost]], resolve_name: ResolveName = resolve_name) -> None:
-        self._allow = allow
-        self._resolve_name = resolve_name
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="subscriber-names")
-
-    async def resolve(self, host: str) -> list[str]:
-        """Return the allowed addresses of a name. Raises OSError, saying why none of its addresses may be called."""
-        loop, allow = asyncio.get_running_loop(), self._allow()
-        addresses = [ip_address(text) for text in await loop.run_in_executor(self._threads, self._resolve_name, host)]
-        refused = {} if host.rstrip(".").lower() in allow else {a: ip_refusal(a, allow) for a in addresses}
-        allowed = [address for address in addresses if not refused.get(address)]
-        if not allowed:
-            raise OSError(errno.EACCES, "; ".join(map(str, refused.values())) or "the name has no address")
-        return list(map(str, allowed))
-
-    async def close(self) -> None:
-        """Stop the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+def check_addresses(host: str, addresses: Sequence[str], allow: Collection[TrustedHost] = ()) -> list[str]:
+    """Return the addresses of a name that may be called. Raises OSError, saying why none may be. Pure."""
+    if host.rstrip(".").lower() in allow:
+        return list(addresses)
+    refused = {address: ip_refusal(ip_address(address), allow) for address in addresses}
+    allowed = [address for address, refusal in refused.items() if not refusal]
+    if not allowed:
+        raise OSError("; ".join(filter(None, refused.values())))
+    return allowed
 
 
 def open_guarded_session(
     allow: Callable[[], Collection[TrustedHost]],
-    resolve_name: ResolveName = resolve_name,
+    resolver: Resolver | None = None,
     proxies: ProxyRules = NO_PROXIES,
 ) -> Session:
     """Open a session for subscribers' URLs. Open and close it inside the running loop.
 
     A literal IP address is never resolved, so each URL must have passed `url_refusal` before.
     """
-    return Session(CheckedResolver(allow, resolve_name), proxies)
+    return Session(resolver, lambda host, addresses: check_addresses(host, addresses, allow()), proxies)

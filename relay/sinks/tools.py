@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from relay.config.proxy import ProxyChoice
 from relay.store.shared_state import SharedState
-from relay.transport import Session
+from relay.transport import Asker, Session
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,6 @@ class Tools:
     now: Callable[[], float]
     secret_key: SecretStr | None = None
 
-    def through(self, proxy: ProxyChoice | None) -> "Tools":
-        """Return the tools for a sink that is called through a proxy; None: as the environment says."""
-        return self if proxy is None else replace(self, session=self.session.through(proxy))
+    def of(self, asker: Asker, proxy: ProxyChoice | None) -> "Tools":
+        """Return the tools of one sink: on whose behalf it looks up names, and its proxy (None: the environment's)."""
+        return replace(self, session=self.session.on_behalf_of(asker).through(proxy))

@@ -12,7 +12,7 @@ from relay.config.proxy import Proxy
 from relay.model import Record
 
 FailureKind: TypeAlias = Literal[
-    "dns", "connect", "tls", "proxy", "timeout_before_write", "timeout", "reset", "protocol"
+    "queue", "dns", "connect", "tls", "proxy", "timeout_before_write", "timeout", "reset", "protocol"
 ]  # fmt: skip
 
 USER_AGENT: Final = f"amo-relay/{relay.__version__}"
@@ -53,6 +53,11 @@ class TransportFailure(Record):
     def lasting(self) -> bool:
         """Return whether it does not pass by itself: a wrong certificate, or a proxy that refuses us."""
         return self.kind in ("tls", "proxy")
+
+    @property
+    def ours(self) -> bool:
+        """Return whether the other side has no part in it: the call only waited for its turn."""
+        return self.kind == "queue"
 
 
 class ConnectFailed(Exception):

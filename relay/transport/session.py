@@ -10,7 +10,8 @@ from httptools import HttpParserError
 from relay.config.proxy import Proxy, ProxyChoice
 from relay.config.proxy_environment import NO_PROXIES, ProxyRules
 from relay.transport.connection import Connection
-from relay.transport.connector import Connector
+from relay.transport.connector import CheckAddresses, Connector, Lookups
+from relay.transport.lookup_bounds import Asker, NoTurn
 from relay.transport.messages import (
     Answer,
     ConnectFailed,
@@ -21,7 +22,7 @@ from relay.transport.messages import (
     to_wire,
 )
 from relay.transport.pool import ConnectionPool
-from relay.transport.resolver import Resolver
+from relay.transport.resolver import CachingResolver, Resolver
 from relay.transport.tunnel import describe_refusal
 
 RECONNECT_PAUSE_S = 0.1  # time for a server that is just being restarted
@@ -32,15 +33,21 @@ class Session:
     """The connections that all calls of a process share. Open and close it inside the running loop.
 
     The number of connections has no limit: a sink's `concurrency` is the limit, and waiting for a connection would use
-    up a lease. The `resolver` is asked for every new connection, and a proxy for the address that it returned only.
-    `proxies`: those of the environment.
+    up a lease. The `resolver`, by default one of its own, is asked for every new connection; it is closed with the
+    session. The addresses of a name pass `check`, and a proxy is asked for those only. `proxies`: the environment's.
     """
 
-    def __init__(self, resolver: Resolver | None = None, proxies: ProxyRules = NO_PROXIES) -> None:
-        self._connector = Connector(resolver)
+    def __init__(
+        self,
+        resolver: Resolver | None = None,
+        check: CheckAddresses | None = None,
+        proxies: ProxyRules = NO_PROXIES,
+    ) -> None:
+        self._connector = Connector(resolver or CachingResolver(), check)
         self._pool = ConnectionPool()
         self._proxies = proxies
         self._choice: ProxyChoice | None = None
+        self._asker = Asker()
         self._loop = asyncio.get_running_loop()
 
     async def __aenter__(self) -> Self:
@@ -62,6 +69,12 @@ class Session:
         session._choice = choice
         return session
 
+    def on_behalf_of(self, asker: Asker) -> "Session":
+        """Return this session for calls whose names count for a source and a sink. Both are closed together."""
+        session = copy.copy(self)
+        session._asker = asker
+        return session
+
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
@@ -69,7 +82,6 @@ class Session:
 
     async def exchange(self, request: Request) -> Answer:
         """Send a request and read the answer. Follow no redirect. Never raise for what the network does."""
-        deadline = self._loop.time() + request.timeout_ms / 1000
         url, proxy = request.url, self._proxy(request)
         forwarder = proxy if self._connector.forwards(request, proxy) else None
         try:
@@ -77,8 +89,16 @@ class Session:
         except ValueError as error:
             return TransportFailure(kind="protocol", reason=str(error), sent=False)
         way = (url.scheme, url.raw_host, url.port, request.tls, proxy)
+        seconds = request.timeout_ms / 1000
+        deadline = self._loop.time() + seconds
+        connection = self._pool.take(way)
         try:
-            connection = self._pool.take(way) or await self._connect(request, proxy, deadline)
+            if connection is None:
+                lookups = await self._connector.look_up(request, proxy, self._asker)
+                deadline = self._loop.time() + seconds  # the wait for a turn is ours, not theirs
+                connection = await self._connect(request, proxy, lookups, deadline)
+        except NoTurn as waiting:
+            return TransportFailure(kind="queue", reason=f"not tried yet: {waiting}", sent=False)
         except ConnectFailed as failed:
             return TransportFailure(kind=failed.kind, reason=str(failed), sent=False)
         try:
@@ -95,8 +115,8 @@ class Session:
         url = request.url
         return self._proxies.choose(url.scheme, url.raw_host or "", url.port or 0)
 
-    async def _connect(self, request: Request, proxy: Proxy | None, deadline: float) -> Connection:
-        connection = await self._connector.connect(request, proxy, deadline)
+    async def _connect(self, request: Request, proxy: Proxy | None, lookups: Lookups, deadline: float) -> Connection:
+        connection = await self._connector.connect(request, proxy, lookups, deadline)
         self._pool.add(connection)
         if not connection.usable:
             raise ConnectFailed("reset", "they closed the connection at once")

@@ -12,6 +12,7 @@ from relay.durations import read_lifetime_ms
 from relay.encryption import Encrypter
 from relay.model import Outcome, Record, Result
 from relay.sinks.attempt_calls import AttemptCalls, EndAttempt
+from relay.sinks.failures import failure_outcome
 from relay.sinks.http.auth import OAuth2, basic_header
 from relay.sinks.retry_after import parse_retry_after
 from relay.transport import Request, Response, TransportFailure, body_json
@@ -88,7 +89,7 @@ class ClientToken:
     async def _fetch(self, calls: AttemptCalls) -> Token:
         answer = await calls.call(self._request(), limited=False)  # another server, not the one the rate is for
         if isinstance(answer, TransportFailure):
-            outcome = Outcome.BLOCKED if answer.lasting else Outcome.RETRY
+            outcome = failure_outcome(answer, repeatable=True)
             raise EndAttempt(Result(outcome=outcome, reason=f"no token: {answer.reason}"))
         response = self._read(answer, calls.now)
         lasts_ms = read_lifetime_ms(response.expires_in, DEFAULT_LIFETIME_MS)

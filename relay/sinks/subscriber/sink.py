@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from http.client import responses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from yarl import URL
 
@@ -19,9 +19,10 @@ from relay.sinks.subscriber.retry_rules import ACCEPTED, NO_ANSWER
 from relay.sinks.subscriber.settings import SubscriberSettings
 from relay.sinks.tools import Tools
 from relay.store.subscriptions import Subscriptions
-from relay.transport import Answer, Request, TransportFailure, call
+from relay.transport import Answer, Asker, Request, TransportFailure, call
 
 _GONE = 410
+_NEXT_TURN_MS = 5_000  # until what only waited for its turn waits again
 
 
 def is_subscriber(sink: str) -> bool:
@@ -50,6 +51,7 @@ class SubscriberSink(_Subscriber):
     def __init__(self, subscription: Subscription, settings: SubscribersSection, subscriptions: Subscriptions) -> None:
         super().__init__(subscription.sink, SubscriberSettings())
         self.timeout_ms, self.concurrency = settings.timeout, settings.concurrency
+        self.asker = Asker(sink=self.name, source=subscription.source)
         self._subscription = subscription
         self._subscriptions = subscriptions
         self._allow = settings.allow
@@ -60,7 +62,7 @@ class SubscriberSink(_Subscriber):
             result = Result(outcome=Outcome.RETRY, reason=f"the address is not allowed: {refusal}")
         else:
             result = self.read(await call(tools.session, self.request(delivery)))
-        if result.outcome is not Outcome.DELIVERED:
+        if result.outcome not in (Outcome.DELIVERED, Outcome.THROTTLED):
             await self._record_failure(result, self.decide(result, attempts=delivery.attempts))
         return result
 
@@ -81,13 +83,17 @@ class SubscriberSink(_Subscriber):
     def read(self, answer: Answer) -> Result:
         """Return what an answer, or its absence, means. Pure. Its body is not kept, because it may repeat the event."""
         if isinstance(answer, TransportFailure):
+            if answer.ours:
+                return Result(outcome=Outcome.THROTTLED, reason=answer.reason, after_ms=_NEXT_TURN_MS)
             return Result(outcome=Outcome.RETRY, reason=answer.reason)
         reason = f"{answer.status} {responses.get(answer.status, '')}".rstrip()
         outcome = Outcome.DELIVERED if answer.status in ACCEPTED else Outcome.RETRY
         return Result(outcome=outcome, reason=reason, status=answer.status)
 
-    def decide(self, result: Result, *, attempts: int, **_: object) -> Decision:
+    def decide(self, result: Result, *, attempts: int, **more: Any) -> Decision:
         """Return what happens next by amoCRM's retry table, which has neither age nor jitter nor look-ups."""
+        if result.outcome is Outcome.THROTTLED:  # nobody was called yet
+            return super().decide(result, attempts=attempts, **more)
         return retry_rules.amocrm_decision(result.status or NO_ANSWER, attempts + 1, result.reason)
 
     def describe(self, content: bytes) -> Mapping[str, Json]:

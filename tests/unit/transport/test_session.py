@@ -524,7 +524,10 @@ class ScriptedResolver:
     def __init__(self, answer):
         self.answer = answer
 
-    async def resolve(self, host):
+    async def look_up(self, host, asker):
+        return self.read
+
+    async def read(self):
         if isinstance(self.answer, Exception):
             raise self.answer
         return await self.answer() if callable(self.answer) else self.answer
