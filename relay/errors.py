@@ -54,6 +54,10 @@ class StoreUnavailable(RelayError):
     """The store cannot be read or written now. Try again later."""
 
 
+class StoreRefused(StoreUnavailable):
+    """The store answers with an error that says nothing of its own state: no permission, a script that was killed."""
+
+
 class AccountRefused(RelayError):
     """amoCRM refuses, however often it is asked: credentials, rights or the request are wrong."""
 

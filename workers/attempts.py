@@ -18,6 +18,7 @@ from workers.sending_marks import SendingMarks
 
 STOPPED = "interrupted because the worker stopped"
 OVERDUE = "not finished within the sink's timeout"
+MARK_AGAIN_MS = 1000
 
 T = TypeVar("T")
 
@@ -53,13 +54,31 @@ async def _attempt_one(delivery: Delivery, sink: Sink, marks: SendingMarks, tool
             return AttemptResult(delivery=delivery, result=found, looked_up=True)
     if refusal := await _check_admission(delivery, sink, tools):
         return AttemptResult(delivery=delivery, result=refusal)
-    if not repeatable and not await marks.mark(delivery):
-        log.warning("delivery.lost_lease", delivery_id=delivery.id, sink=sink.name)
-        return None
+    if not repeatable:
+        marked = await _mark(delivery, marks)
+        if isinstance(marked, Result):
+            return AttemptResult(delivery=delivery, result=marked)
+        if not marked:
+            log.warning("delivery.lost_lease", delivery_id=delivery.id, sink=sink.name)
+            return None
     result = await _send(sink, sink.send(delivery, tools))
     if result.outcome is Outcome.UNKNOWN and repeatable and sink.policy.on_unknown != "retry":
         result = msgspec.structs.replace(result, outcome=Outcome.RETRY)
     return AttemptResult(delivery=delivery, result=result)
+
+
+async def _mark(delivery: Delivery, marks: SendingMarks) -> bool | Result:
+    """Mark that bytes are about to leave. Where the answer is lost, return a result that takes the mark back.
+
+    The store may have the mark all the same, and who finds it holds what never left.
+    """
+    try:
+        return await marks.mark(delivery)
+    except StoreUnavailable as error:
+        reason = str(error)
+    except asyncio.CancelledError as cancelled:
+        reason = _cancel_reason(cancelled)
+    return Result(outcome=Outcome.THROTTLED, reason=f"nothing was sent: {reason}", after_ms=MARK_AGAIN_MS)
 
 
 async def _check_admission(delivery: Delivery, sink: Sink, tools: Tools) -> Result | None:

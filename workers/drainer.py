@@ -8,7 +8,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import msgspec
 
@@ -26,9 +25,12 @@ from relay.store.store import Store
 from workers.attempts import OVERDUE, AttemptResult, attempt
 from workers.sending_marks import SendingMarks
 from workers.single_flight import CANCEL_SECONDS, SingleFlight
-from workers.store_writes import CALL_ITEMS, retry_store_write
+from workers.store_writes import CALL_ITEMS
+from workers.unsettled import Unsettled
 
 SETTLE_TICKS = 3  # loop ticks from an answer's arrival to its settlement: what arrives meanwhile is settled with it
+SETTLE_SECONDS = 6.0  # for what finished, when the worker stops while the store is away
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0  # before the store is asked again
 SHORT_WAIT_MS = 2000  # for so short a wait the drainer stays, instead of ending and being started again
 
 _json = msgspec.json.Encoder().encode
@@ -56,7 +58,7 @@ class Drainer:
         self._draining = SingleFlight(self._drain, "sink", sink=sink)
         self._in_flight: dict[int, tuple[float, asyncio.Task[None]]] = {}  # each with its deadline, monotonic seconds
         self._calls = 0
-        self._finished: list[Settlement] = []
+        self._unsettled = Unsettled(sink, store)
         self._log_lines: list[Mapping[str, object]] = []
         self._attempt_seconds, self._end_to_end_seconds = Histogram(ATTEMPT, sink), Histogram(END_TO_END, sink)
         self._progress = asyncio.Event()
@@ -68,16 +70,22 @@ class Drainer:
         self._draining.start()
 
     async def _drain(self) -> None:
+        failures = 0
         while True:
             self._progress.clear()
             try:
                 wait_ms = await self._settle_and_claim()
-            except StoreUnavailable as error:
-                if not self._in_flight and not self._finished:
+                failures = 0
+            except Exception as error:
+                if not self._in_flight and not self._unsettled:
                     raise
-                log.warning("sink.paused", sink=self._name, reason=str(error))
+                log.warning("sink.paused", sink=self._name, reason=f"{type(error).__name__}: {error}")
+                failures += 1
+                await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 2**failures, LONGEST_PAUSE_SECONDS))
+                wait_ms = 0
+            if self._unsettled.unwritten and not 0 <= wait_ms <= SHORT_WAIT_MS:
                 wait_ms = SHORT_WAIT_MS
-            if not self._in_flight and not self._finished and not 0 <= wait_ms <= SHORT_WAIT_MS:
+            if not self._in_flight and not self._unsettled and not 0 <= wait_ms <= SHORT_WAIT_MS:
                 return
             await self._wait_for_progress(wait_ms)
             self._cancel_overdue()
@@ -86,7 +94,7 @@ class Drainer:
 
     async def _wait_for_progress(self, wait_ms: int) -> None:
         """Wait until an attempt finishes, a bell rings, more may be claimed, or an attempt is overdue."""
-        if self._finished:
+        if len(self._unsettled) > self._unsettled.unwritten:
             return
         waits = [wait_ms / 1000] if wait_ms >= 0 else []
         if self._in_flight:
@@ -106,17 +114,18 @@ class Drainer:
 
     async def _settle_and_claim(self) -> int:
         """Settle what finished and start what may be sent. Returns in how many milliseconds more may be, or -1."""
+        await self._unsettled.settle_unwritten()
         finished, counts = self._take_finished()
         try:
             return await self._call_store(finished, counts)
-        except StoreUnavailable:
+        except BaseException as error:
             # What the store claimed in a call whose answer was lost returns when its lease runs out.
-            await self._settle(finished, counts)
+            self._unsettled.keep(finished, counts, str(error))
             raise
 
     def _take_finished(self) -> tuple[list[Settlement], dict[str, int]]:
         """Take what one call settles, and write the log lines of all that finished."""
-        finished, self._finished = self._finished[:CALL_ITEMS], self._finished[CALL_ITEMS:]
+        finished = self._unsettled.take()
         counts = {**self._attempt_seconds.take(), **self._end_to_end_seconds.take()}
         lines, self._log_lines = self._log_lines, []
         log_each("delivery.attempted", lines, sink=self._name)
@@ -124,9 +133,12 @@ class Drainer:
 
     async def _call_store(self, finished: Sequence[Settlement], counts: Mapping[str, int]) -> int:
         sink = await self._live.find_sink(self._name, self._store.subscriptions)
-        free = 0 if sink is None or self._stopping() else min(sink.concurrency - len(self._in_flight), CALL_ITEMS)
+        busy = len(self._in_flight) + self._unsettled.unwritten
+        free = 0 if sink is None or self._stopping() else min(sink.concurrency - busy, CALL_ITEMS)
         if sink is None or free <= 0:
-            await self._settle(finished, counts)
+            if finished:
+                answers = await self._store.settle(self._name, finished, counts)
+                self._unsettled.log_late(finished, answers)
             return -1
         self._claims += 1
         token = f"{self._worker}:{self._claims}"
@@ -138,7 +150,7 @@ class Drainer:
         request = sink_claim_request(self._name, token, free, lease_ms, sink.concurrency, sink.limits, batch)
         if finished:
             answers, claim = await self._store.settle_and_claim(self._name, finished, counts, request)
-            self._log_late(finished, answers)
+            self._unsettled.log_late(finished, answers)
         else:
             claim = await self._store.claim_deliveries(request)
         self._start_attempts(claim, sink, deadline)
@@ -192,7 +204,7 @@ class Drainer:
             next_at=round((at + took) * 1000) + decision.delay_ms if decision.delay_ms else None,
             worker=self._worker,
         )
-        self._finished.append(
+        self._unsettled.add(
             Settlement(delivery=delivery, outcome=result.outcome, decision=decision, attempt=_json(record))
         )
         self._attempt_seconds.observe(took)
@@ -203,22 +215,6 @@ class Drainer:
             "attempt": record.number, "outcome": result.outcome, "decision": decision.kind, "status": result.status,
             "ms": record.took_ms, "reason": result.reason,
         })  # fmt: skip
-
-    async def _settle(self, finished: Sequence[Settlement], counts: Mapping[str, int]) -> None:
-        """Write what finished, repeatedly while the store is away, for as long as a lease may last."""
-        if not finished:
-            return
-        try:
-            answers = await retry_store_write(partial(self._store.settle, self._name, finished, counts))
-        except StoreUnavailable:
-            log.error("delivery.unsettled", sink=self._name, deliveries=[item.delivery.id for item in finished])
-        else:
-            self._log_late(finished, answers)
-
-    def _log_late(self, finished: Sequence[Settlement], answers: Sequence[str]) -> None:
-        for item, answer in zip(finished, answers, strict=True):
-            if answer != "settled":
-                log.warning("delivery.late", delivery_id=item.delivery.id, sink=self._name, answer=answer)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [task for _, task in self._in_flight.values()]
@@ -235,9 +231,9 @@ class Drainer:
         for number in cancelled:
             self._in_flight.pop(number, None)
         self._progress.set()
-        await self._draining.wait()
-        while self._finished:
-            await self._settle(*self._take_finished())
+        await self._draining.wait_or_cancel(max(deadline, time.monotonic()) + SETTLE_SECONDS)
+        if self._unsettled:  # leases decide about what nobody heard of
+            log.error("delivery.unsettled", sink=self._name, deliveries=self._unsettled.ids())
 
 
 def _masked(result: Result, hidden: Sequence[str]) -> Result:

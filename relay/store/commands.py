@@ -13,7 +13,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from relay.errors import StoreUnavailable
+from relay.errors import StoreRefused, StoreUnavailable
 
 _UNAVAILABLE = (
     ConnectionError,  # includes BusyLoadingError
@@ -27,14 +27,15 @@ _UNAVAILABLE_CODES = ("MISCONF", "OOM", "MASTERDOWN", "NOREPLICAS", "LOADING", "
 
 
 async def run_command(command: Awaitable[Any]) -> Any:
-    """Await a command, pipeline or script. Raises StoreUnavailable where the store does not answer or cannot take it.
+    """Await a command, pipeline or script.
 
-    Any other error of the client is a defect of the relay, and is raised as it is.
+    Raises StoreUnavailable where the store does not answer or cannot take it now, and StoreRefused for every other
+    error that it answers: whatever it was, nobody knows that it was done.
     """
     try:
         return await command
     except RedisError as error:
-        text = str(error)
-        if not isinstance(error, _UNAVAILABLE) and not text.startswith(_UNAVAILABLE_CODES):
-            raise
-        raise StoreUnavailable(f"the store cannot take it: {text or type(error).__name__}") from error
+        text = str(error) or type(error).__name__
+        if isinstance(error, _UNAVAILABLE) or text.startswith(_UNAVAILABLE_CODES):
+            raise StoreUnavailable(f"the store cannot take it: {text}") from error
+        raise StoreRefused(f"the store refuses it: {text}") from error

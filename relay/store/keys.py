@@ -174,7 +174,9 @@ class DeliveryField:
     REASON: Final = "reason"
     ATTEMPTS: Final = "att"  # attempts consumed
     SENT_AT: Final = "send"  # the mark: when its bytes were about to leave; until it is known what became of them
+    MARKED_BY: Final = "mark"  # the token under which the mark was set
     SENDS: Final = "sends"  # how often its bytes were about to leave
+    TOLD: Final = "told"  # what an attempt said that was delivered, and came to an end while a newer lease was out
     TOKEN: Final = "tok"  # of its last lease; empty once that is settled
     DEATHS: Final = "died"  # leases that ran out: workers that died holding it
     CANCEL: Final = "cancel"  # set where a person asked to cancel it while it was in flight: by whom, and why

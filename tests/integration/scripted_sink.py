@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
@@ -14,6 +14,7 @@ from relay.model import NewDelivery, Outcome, Result
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.shared_state import SharedState
+from relay.store.store import Store
 from relay.transport import Session
 from relay.web.group_commit import MAX_GROUP_HOOKS
 from tests.integration.store.shapes import hook, routed
@@ -112,6 +113,23 @@ async def open_tools(store, namespace: str) -> AsyncIterator[Tools]:
     """Return what sinks send with."""
     async with Session() as session:
         yield Tools(session=session, shared=SharedState(store.client, namespace), now=time.time)
+
+
+class WatchedStore(Store):
+    """A store of which a test may lose answers: `lose(method)` raises where the answer to a call would be returned."""
+
+    def __init__(self, store: Store, **lose: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(store.client, store.namespace)
+        for name, lost in lose.items():
+            setattr(self, name, self._losing(getattr(self, name), lost))
+
+    def _losing(self, method: Callable[..., Awaitable[Any]], lost: Callable[[], Awaitable[None]]):
+        async def call(*args: Any, **more: Any) -> Any:
+            answer = await method(*args, **more)
+            await lost()
+            return answer
+
+        return call
 
 
 async def drain(store, namespace: str, *sinks: Sink) -> None:

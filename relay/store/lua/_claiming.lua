@@ -42,13 +42,18 @@ local function forget(kind, queue, id)
   if kind == 'd' and sink then end_pending(id, sink) end
 end
 
--- Ends a delivery that a person asked to cancel while the worker had it that died. Returns whether it was so.
-local function cancel_expired(queue, id)
-  local cancel, sink, event = unpack(call('HMGET', P .. 'd:' .. id, 'cancel', 'sink', 'ev'))
-  if not cancel then return false end
-  local may_have_left = string.match(queue, '^sink:') and '; its worker died while it had it: it may have arrived' or ''
-  cancel_in_flight(id, sink, event, cancel .. may_have_left)
-  return true
+-- Ends a delivery that an earlier attempt delivered, as was told while the lease was out that now ran out; or that a
+-- person asked to cancel meanwhile. Returns whether it was so.
+local function end_expired(queue, id)
+  local told, cancel, sink, event = unpack(call('HMGET', P .. 'd:' .. id, 'told', 'cancel', 'sink', 'ev'))
+  if told then
+    write_delivered(id, sink, event, 'pending', told)
+  elseif cancel then
+    local at_sink = string.match(queue, '^sink:')
+    local may_have_left = at_sink and '; its worker died while it had it: it may have arrived' or ''
+    cancel_in_flight(id, sink, event, cancel .. may_have_left)
+  end
+  return told or cancel
 end
 
 -- Returns the ids of what was poisoned.
@@ -58,7 +63,7 @@ local function take_back_expired(kind, queue, due, leased)
     call('ZREM', leased, id)
     if call('EXISTS', P .. kind .. ':' .. id) == 0 then
       forget(kind, queue, id)
-    elseif kind ~= 'd' or not cancel_expired(queue, id) then
+    elseif kind ~= 'd' or not end_expired(queue, id) then
       if call('HINCRBY', P .. kind .. ':' .. id, 'died', 1) >= POISONED_AFTER then
         poison[kind](id)
         poisoned[#poisoned + 1] = id

@@ -132,3 +132,25 @@ local function cancel_in_flight(id, sink, event, reason)
   call('HSET', P .. 'd:' .. id, 'state', 'cancelled', 'reason', reason, 'done', now, 'tok', '')
   end_delivery(id, sink, event, 'cancelled')
 end
+
+-- Takes a dead letter off the list of dead ones. Its receipt is kept longer only while it has others.
+local function leave_dead(id, sink, receipt)
+  call('ZREM', P .. 'dead:' .. sink, id)
+  if call('HINCRBY', P .. 'r:' .. receipt, 'dead', -1) > 0 then return end
+  call('HDEL', P .. 'r:' .. receipt, 'dead')
+  if call('ZREM', P .. 'finished:dead', receipt) == 1 then finish_receipt(receipt) end
+end
+
+-- Writes that a delivery was delivered after all, whatever was decided about it since. It is in no queue any more.
+local function write_delivered(id, sink, event, state, reason)
+  local record = P .. 'd:' .. id
+  call('HSET', record, 'state', 'delivered', 'reason', reason, 'done', now, 'tok', '')
+  call('HDEL', record, 'send', 'mark', 'told')
+  if state == 'held' then call('ZREM', P .. 'held:' .. sink, id) end
+  if state == 'pending' or state == 'held' then
+    end_delivery(id, sink, event, 'delivered')
+  else
+    if state == 'dead' then leave_dead(id, sink, receipt_of(event)) end
+    count('delivery|' .. sink .. '|delivered')
+  end
+end

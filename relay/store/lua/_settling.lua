@@ -1,5 +1,6 @@
--- Writes what attempts came to. Only the newest lease decides; the outcome of a stale one is kept in the story, and a
--- "delivered" of it counts while nobody is sending again.
+-- Writes what attempts came to. Only the newest lease decides; the outcome of a stale one is kept in the story. A
+-- "delivered" of it counts all the same, at the latest when the newer lease ends; and what is held because its worker
+-- seemed to have died while it was sending is decided by that very attempt, when it is heard of after all.
 -- Places in a wire.SettlementRow.
 local ID, TOKEN, OUTCOME, STATE, REASON = 1, 2, 3, 4, 5
 local DELAY_MS, CONSUMED, GATE_MS, GATE_ROUTE, GATE_SURE, KEEPS_MARK = 6, 7, 8, 9, 10, 11
@@ -25,11 +26,13 @@ local function in_story(id, attempt)
 end
 
 -- Writes the state of a delivery whose lease is held, and returns it. Its token is removed too: a repeated settle finds
--- it gone. One that a person asked to cancel meanwhile is not tried again.
-local function write_state(sink, item, event, attempts, marked, cancel)
+-- it gone. `told`: an earlier attempt has delivered it. One that a person asked to cancel meanwhile is not tried again.
+local function write_state(sink, item, event, attempts, marked, told, cancel)
   local id, state, reason = item[ID], item[STATE], item[REASON]
   local record = P .. 'd:' .. id
-  if cancel and state == 'pending' then
+  if told then
+    state, reason = 'delivered', item[OUTCOME] == 'delivered' and reason or told
+  elseif cancel and state == 'pending' then
     state, reason = 'cancelled', cancel .. '; the attempt that was out: ' .. reason
     sink = call('HGET', record, 'sink')  -- of a look-up the request names the account
   end
@@ -40,7 +43,7 @@ local function write_state(sink, item, event, attempts, marked, cancel)
     fields[9], fields[10] = 'done', now
   end
   call('HSET', record, unpack(fields))
-  if marked and not item[KEEPS_MARK] then call('HDEL', record, 'send') end
+  if told or (marked and not item[KEEPS_MARK]) then call('HDEL', record, 'send', 'mark', 'told') end
   if state == 'held' then
     end_pending(id, sink)
     call('ZADD', P .. 'held:' .. sink, now, id)
@@ -51,12 +54,11 @@ local function write_state(sink, item, event, attempts, marked, cancel)
   return state
 end
 
--- Writes a late "delivered" of a delivery that is due again.
-local function write_late_delivered(sink, item, event)
-  local record = P .. 'd:' .. item[ID]
-  call('HSET', record, 'state', 'delivered', 'reason', item[REASON], 'done', now, 'tok', '')
-  call('HDEL', record, 'send')
-  end_delivery(item[ID], sink, event, 'delivered')
+-- Takes back what is held, so that its attempt decides.
+local function leave_held(id, sink)
+  call('ZREM', P .. 'held:' .. sink, id)
+  call('HSET', P .. 'd:' .. id, 'state', 'pending')
+  begin_pending(id, sink, call('HGET', P .. 'd:' .. id, 'acc'))
 end
 
 -- Lets an attempt that was not stale open or close the gates that it is about.
@@ -84,8 +86,8 @@ local function settle(request, first)
   local function settle_one(item, attempt)
     local id, outcome = item[ID], item[OUTCOME]
     local record = P .. 'd:' .. id
-    local token, state, event, attempts, marked, cancel =
-      unpack(call('HMGET', record, 'tok', 'state', 'ev', 'att', 'send', 'cancel'))
+    local token, state, event, attempts, marked, marked_by, told, cancel =
+      unpack(call('HMGET', record, 'tok', 'state', 'ev', 'att', 'send', 'mark', 'told', 'cancel'))
     if not event then return 'gone' end
     local pending = state == 'pending'
     local holds_lease = pending and token == item[TOKEN]
@@ -95,15 +97,25 @@ local function settle(request, first)
     count('attempt|' .. sink .. '|' .. outcome)
     if outcome == 'delivered' then good = good + 1 elseif FAILED[outcome] or request.in_vain then failed = failed + 1 end
     if holds_lease then
-      local state_now = write_state(sink, item, event, attempts, marked, cancel)
+      local state_now = write_state(sink, item, event, attempts, marked, told, cancel)
       update_gates(gate, item)
       released[#released + 1] = id
       if state_now == 'pending' then due_again[id] = now + item[DELAY_MS] end
       return 'settled'
     end
-    if outcome == 'delivered' and pending and (due_again[id] or call('ZREM', due, id) == 1) then
+    if outcome == 'delivered' and state ~= 'delivered' then
+      if pending and not due_again[id] and call('ZREM', due, id) == 0 then
+        call('HSET', record, 'told', item[REASON])
+        return 'stale'
+      end
       due_again[id] = nil
-      write_late_delivered(sink, item, event)
+      write_delivered(id, sink, event, state, item[REASON])
+      return 'settled'
+    end
+    if state == 'held' and marked_by == item[TOKEN] then
+      leave_held(id, sink)
+      local state_now = write_state(sink, item, event, attempts, marked, nil, cancel)
+      if state_now == 'pending' then due_again[id] = now + item[DELAY_MS] end
       return 'settled'
     end
     return 'stale'

@@ -13,20 +13,13 @@ local function append_to_story(outcome, decision, reason)
   call('RPUSH', P .. 'a:' .. req.id, '1|' .. outcome .. '|' .. cjson.encode(attempt))
 end
 
--- Takes a dead letter off the list of dead ones.
-local function leave_dead()
-  local receipt = receipt_of(event)
-  call('ZREM', P .. 'dead:' .. sink, req.id)
-  if call('HINCRBY', P .. 'r:' .. receipt, 'dead', -1) <= 0 then call('HDEL', P .. 'r:' .. receipt, 'dead') end
-end
-
 -- Its receipt has something unfinished again, so retention leaves it alone.
 local function reopen_receipt()
   local receipt = receipt_of(event)
   call('HINCRBY', P .. 'r:' .. receipt, 'open', 1)
   call('ZREM', P .. 'finished', receipt)
   call('ZREM', P .. 'finished:dead', receipt)
-  if state == 'dead' then leave_dead() end
+  if state == 'dead' then leave_dead(req.id, sink, receipt) end
 end
 
 -- Each returns the code of an answer: 'done', 'asked', or why it was not done.
@@ -37,7 +30,7 @@ acts.confirm = function()
   local reason = describe_act('confirmed')
   call('ZREM', P .. 'held:' .. sink, req.id)
   call('HSET', record, 'state', 'delivered', 'reason', reason, 'done', now)
-  call('HDEL', record, 'send')
+  call('HDEL', record, 'send', 'mark')
   end_delivery(req.id, sink, event, 'delivered')
   append_to_story('delivered', 'settle', reason)
   return 'done'
@@ -46,7 +39,7 @@ end
 local function send_again(reason)
   if state == 'held' then call('ZREM', P .. 'held:' .. sink, req.id) else reopen_receipt() end
   call('HSET', record, 'state', 'pending', 'reason', reason, 'att', 0)
-  call('HDEL', record, 'tok', 'send', 'sends', 'died', 'blk', 'done', 'cancel')
+  call('HDEL', record, 'tok', 'send', 'mark', 'sends', 'told', 'died', 'blk', 'done', 'cancel')
   call('ZADD', P .. 'due:' .. queue, now, req.id)
   begin_pending(req.id, sink, accepted_at)
   append_to_story('retry', 'retry', reason)
@@ -134,10 +127,9 @@ acts.retry = function()
 end
 
 local function cancel_dead(reason)
-  leave_dead()
+  leave_dead(req.id, sink, receipt_of(event))
   call('HSET', record, 'state', 'cancelled', 'reason', reason, 'done', now)
   count('delivery|' .. sink .. '|cancelled')
-  if call('ZREM', P .. 'finished:dead', receipt_of(event)) == 1 then finish_receipt(receipt_of(event)) end
 end
 
 -- What is in flight cannot be called back: it is not sent once more, whatever comes of this attempt.
@@ -157,7 +149,7 @@ acts.cancel = function()
   else
     if state == 'held' then call('ZREM', P .. 'held:' .. sink, req.id) end
     call('HSET', record, 'state', 'cancelled', 'reason', reason, 'done', now)
-    call('HDEL', record, 'tok', 'send')
+    call('HDEL', record, 'tok', 'send', 'mark')
     end_delivery(req.id, sink, event, 'cancelled')
   end
   append_to_story('skipped', 'settle', reason)

@@ -17,7 +17,7 @@ local function mark(item)
     update_wake('sink:' .. sink)
     return false
   end
-  call('HSET', record, 'send', now, 'sends', (sends or 0) + 1)
+  call('HSET', record, 'send', now, 'mark', token, 'sends', (sends or 0) + 1)
   return true
 end
 

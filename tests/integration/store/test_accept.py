@@ -1,9 +1,8 @@
 """Accept stores hooks, each whole or as a duplicate of one that is stored."""
 
 import pytest
-import redis.exceptions
 
-from relay.errors import StoreUnavailable
+from relay.errors import StoreRefused, StoreUnavailable
 from relay.model import Outcome, ReceiptState
 from relay.store.connect import connect
 from relay.store.health import read_memory_use
@@ -181,7 +180,7 @@ def test_a_late_answer_of_a_receipt_that_is_gone_leaves_nothing_behind(accept, r
 def test_a_call_of_the_wrong_shape_is_refused_before_its_first_write(run, store, reader):
     call = Caller(store.client, store.keys.prefix)
     hooks = [(id, "acme", "1", False, "", "", "", False) for id in ("r1", "r2")]
-    with pytest.raises(redis.exceptions.ResponseError, match="as many bodies as hooks"):
+    with pytest.raises(StoreRefused, match="as many bodies as hooks"):
         run(call(Script("accept"), {"duplicate_ms": 1000, "answered_late": [], "hooks": hooks}, b"one"))
     assert run(store.client.keys(store.keys.prefix + "*")) == []
 

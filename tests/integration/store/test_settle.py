@@ -1,5 +1,6 @@
 """Settling writes the results of attempts; only the newest lease decides."""
 
+import msgspec
 import pytest
 
 from relay.model import DecisionKind, DeliveryState, Outcome
@@ -237,14 +238,6 @@ class TestLate:
         assert given.settled(old, outcome, 2) == "stale"
         assert look(old.id) == before
 
-    @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.UNKNOWN])
-    def test_what_is_decided_stays_decided(self, given, look, overtaken, outcome):
-        old, newer = overtaken()
-        given.settled(newer, outcome)
-        before = look(old.id)
-        assert given.settled(old, Outcome.DELIVERED, 2) == "stale"
-        assert look(old.id) == before
-
     @pytest.mark.parametrize("outcome", list(Outcome))
     def test_whose_lease_ran_out_and_nobody_took_it_still_decides(self, run, store, given, look, until, outcome):
         """It is back among what is due; whatever is decided takes it from there."""
@@ -254,6 +247,87 @@ class TestLate:
         run(store.client.hdel(store.keys.gate(QUEUE), "paused"))
         assert given.settled(late, outcome, delay_ms=60_000) == "settled"
         assert given.claim("w2").items == []
+
+    @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.UNKNOWN, Outcome.SKIPPED])
+    def test_delivered_wins_over_what_was_decided_meanwhile(self, run, store, given, look, overtaken, outcome):
+        """It is no dead letter, and nobody need decide about it: its story says that it was delivered."""
+        old, newer = overtaken()
+        given.settled(newer, outcome)
+        assert given.settled(old, Outcome.DELIVERED, 2) == "settled"
+        assert look(old.id).state is DeliveryState.DELIVERED
+        assert given.settled(old, Outcome.DELIVERED, 2) == "settled"  # said again: the answer was lost
+        assert run(store.client.zcard(store.keys.finished)) == 1
+
+    @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.DELIVERED])
+    def test_what_is_delivered_stays_so(self, given, look, overtaken, outcome):
+        old, newer = overtaken()
+        given.settled(newer, Outcome.DELIVERED)
+        before = look(old.id)
+        assert given.settled(old, outcome, 2) == "stale"
+        assert look(old.id) == before
+
+    @pytest.mark.parametrize("outcome", list(Outcome))
+    def test_delivered_counts_when_the_newer_lease_ends(self, given, look, overtaken, outcome):
+        old, newer = overtaken()
+        assert given.settled(old, Outcome.DELIVERED) == "stale"
+        assert look(old.id).in_flight
+        assert given.settled(newer, outcome, 2) == "settled"
+        assert look(old.id).state is DeliveryState.DELIVERED
+        assert given.claim().items == []
+
+    def test_delivered_counts_when_the_newer_lease_runs_out(self, run, store, given, look, overtaken):
+        old, _ = overtaken()
+        given.settled(old, Outcome.DELIVERED)
+        run(store.client.zadd(store.keys.leased(QUEUE), {old.id: 1}))
+        assert given.claim("w3").items == []
+        assert look(old.id).state is DeliveryState.DELIVERED
+
+    def test_a_dead_letter_that_was_delivered_is_kept_no_longer_than_others(self, run, store, given, look):
+        old = given.leased()
+        for n in range(5):
+            run(store.client.zadd(store.keys.leased(QUEUE), {old.id: 1}))
+            given.claim(f"w{n}")
+        assert look(old.id).state is DeliveryState.DEAD
+        assert given.settled(old, Outcome.DELIVERED) == "settled"
+        assert look(old.id).state is DeliveryState.DELIVERED
+        assert run(store.client.zcard(store.keys.dead("books"))) == 0
+        assert run(store.apply_retention(0, 1_000_000, 0)) == 1
+
+
+class TestHeldForItsMark:
+    """Its worker seemed to have died while it was sending: then it is heard of after all."""
+
+    @pytest.fixture
+    def held(self, run, store, given, look):
+        """Return an attempt that marked its delivery and was not heard of, so that the next one held it."""
+        old = given.leased()
+        run(store.mark_sending([old]))
+        run(store.client.zadd(store.keys.leased(QUEUE), {old.id: 1}))
+        (newer,) = given.claim("w2").items
+        given.settled(newer, Outcome.UNKNOWN, keeps_mark=True)
+        assert look(old.id).state is DeliveryState.HELD
+        return old
+
+    @pytest.mark.parametrize(
+        ("outcome", "state"),
+        [
+            (Outcome.DELIVERED, DeliveryState.DELIVERED),
+            (Outcome.REJECTED, DeliveryState.DEAD),
+            (Outcome.RETRY, DeliveryState.PENDING),
+            (Outcome.THROTTLED, DeliveryState.PENDING),
+            (Outcome.UNKNOWN, DeliveryState.HELD),
+        ],
+    )
+    def test_what_became_of_it_decides(self, given, look, held, outcome, state):
+        assert given.settled(held, outcome, 2) == "settled"
+        assert look(held.id).state is state
+        found = given.claim("w3").items
+        assert [(one.id, one.sending) for one in found] == ([(held.id, False)] if state == "pending" else [])
+
+    def test_another_attempt_does_not(self, run, store, given, look, held):
+        other = msgspec.structs.replace(held, token="w0")
+        assert given.settled(other, Outcome.RETRY, 2) == "stale"
+        assert look(held.id).state is DeliveryState.HELD
 
 
 def test_measures_are_added_up(run, store, given, counters):
