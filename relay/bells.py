@@ -49,6 +49,7 @@ def broker_settings(url: str, namespace: str) -> dict[str, Any]:
         "broker_transport_options": {
             "visibility_timeout": 120,
             "unacked_restore_interval": 5,
+            "polling_interval": 2,  # seconds of a BRPOP; a consumer that ends waits for its answer
             # One Redis list for each queue instead of four.
             "priority_steps": [0],
             # Without it a publish to a dead peer hangs for ever.

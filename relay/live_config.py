@@ -65,9 +65,10 @@ class LiveConfig:
         self._sinks = make_sinks(self.config)
         return True
 
-    async def refresh_subscriptions(self, subscriptions: Subscriptions) -> None:
-        """Read the subscriptions again where they have changed. Raises StoreUnavailable."""
-        version = await subscriptions.version()
+    async def refresh_subscriptions(self, subscriptions: Subscriptions, version: int | None = None) -> None:
+        """Read the subscriptions again where they have changed; `version`: as it was read. Raises StoreUnavailable."""
+        if version is None:
+            version = await subscriptions.version()
         if version == self._subscriptions_version:
             return
         self._subscriptions = {source: await subscriptions.list(source) for source in await subscriptions.sources()}

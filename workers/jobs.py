@@ -1,6 +1,5 @@
 """Run background jobs: records in the store, claimed by any worker."""
 
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
@@ -24,10 +23,16 @@ class JobRunner:
     """Runs jobs one after another on the loop. A job of an unknown kind waits for a worker that knows it."""
 
     def __init__(
-        self, live: LiveConfig, store: Store, stopping: Callable[[], bool], kinds: Mapping[str, JobFunction]
+        self,
+        live: LiveConfig,
+        store: Store,
+        worker: str,
+        stopping: Callable[[], bool],
+        kinds: Mapping[str, JobFunction],
     ) -> None:
         self._live = live
         self._store = store
+        self._worker = worker
         self._stopping = stopping
         self._running = SingleFlight(self._run_due, "jobs")
         self._claims = 0
@@ -44,7 +49,7 @@ class JobRunner:
     async def _run_next(self) -> bool:
         """Claim and run one job. Returns whether there was one."""
         self._claims += 1
-        claim = await self._store.claim_jobs(f"{os.getpid()}:{self._claims}:{os.urandom(4).hex()}", 1, LEASE_MS)
+        claim = await self._store.claim_jobs(f"{self._worker}:j{self._claims}", 1, LEASE_MS)
         for job in claim.items:
             again_ms = await self._run(job)
             await self._store.finish_job(job, again_ms)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import threading
 import time
 from collections.abc import Coroutine, Iterable, Sequence
@@ -35,6 +34,7 @@ from workers.router import Router
 from workers.source_monitor import CATCH_UP, CHECK_SOURCE, SourceMonitor
 from workers.stop_signal import call_on_stop_signal
 from workers.ticker import Ticker
+from workers.worker_lock import WorkerLock, make_worker_name
 
 GRACE_SECONDS = 18.0  # from SIGTERM until attempts are cancelled; Heroku kills at 30
 END_SECONDS = 26.0  # from SIGTERM until what is not settled is left to its leases
@@ -52,7 +52,8 @@ class WorkerProcess:
         self._namespace = settings.namespace
         self._app = app
         self._live = LiveConfig(settings)
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._name = make_worker_name()
+        self._lock = WorkerLock(self._name)
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._stopping = threading.Event()
         self._stop_lock = threading.Lock()
@@ -67,6 +68,7 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Start the loop and its ticker, which do the work also where Celery cannot reach its broker."""
+        self._lock.acquire()
         threading.Thread(target=self._run_loop, name="loop", daemon=True).start()
         self.run(self._compose())
         call_on_stop_signal(self.stop_claiming)
@@ -82,12 +84,12 @@ class WorkerProcess:
         self._tools = Tools(Session(names, proxies=self._proxies), shared, time.time, self._secret_key)
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, names, self._proxies)
         self._guarded_tools = Tools(guarded, shared, time.time, self._secret_key)
-        self._router = Router(self._live, self._store, self._start_queues, self._stopping.is_set)
+        self._router = Router(self._live, self._store, self._start_queues, self._name, self._stopping.is_set)
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         kinds = {CHECK_SOURCE: monitor.check_source, CATCH_UP: monitor.catch_up}
-        self._jobs = JobRunner(self._live, self._store, self._stopping.is_set, kinds)
-        ticker = Ticker(self._name, self._live, self._store, self._start_queue, self._publish_bells)
-        self._tasks.keep("ticker", lambda: ticker.run(self._stopping.is_set))
+        self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)
+        self._ticker = Ticker(self._name, self._live, self._store, self._start_queue, self._publish_bells)
+        self._tasks.keep("ticker", lambda: self._ticker.run(self._stopping.is_set))
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -106,7 +108,7 @@ class WorkerProcess:
     def route(self) -> None:
         """Handle the inbox's bell."""
         self._clear_bell(INBOX)
-        self._loop.call_soon_threadsafe(self._router.start)
+        self._loop.call_soon_threadsafe(self._start_queue, INBOX)
 
     def drain(self, queue: str) -> None:
         """Handle the bell of a queue of deliveries."""
@@ -116,7 +118,7 @@ class WorkerProcess:
     def run_jobs(self) -> None:
         """Handle the bell of background jobs."""
         self._clear_bell(JOBS)
-        self._loop.call_soon_threadsafe(self._jobs.start)
+        self._loop.call_soon_threadsafe(self._start_queue, JOBS)
 
     def _clear_bell(self, queue: str) -> None:
         # Before the work starts: what arrives from now on must ring again.
@@ -133,10 +135,12 @@ class WorkerProcess:
     def _start_queue(self, queue: str) -> None:
         """Start work on a queue. Called on the loop."""
         kind, _, name = queue.partition(":")
+        if queue == JOBS:
+            self._jobs.start()
+            return
+        self._ticker.note_work()
         if queue == INBOX:
             self._router.start()
-        elif queue == JOBS:
-            self._jobs.start()
         elif self._stopping.is_set():
             return
         elif kind == ACCOUNT:
@@ -208,6 +212,7 @@ class WorkerProcess:
         agents: list[Drainer | Fetcher | Router] = [self._router, *self._drainers.values(), *self._fetchers.values()]
         await asyncio.gather(*[agent.finish(self._stop_by) for agent in agents])
         await self._tasks.wait()
+        self._lock.release()
         await self._tools.session.close()
         await self._guarded_tools.session.close()
         await self._store.client.aclose()

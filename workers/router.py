@@ -5,7 +5,6 @@ one batch, those before are written and the next one is claimed: the thread does
 """
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -42,11 +41,13 @@ class Router:
         live: LiveConfig,
         store: Store,
         start_queues: Callable[[Sequence[str]], object],
+        worker: str,
         stopping: Callable[[], bool],
     ) -> None:
         self._live = live
         self._store = store
         self._start_queues = start_queues
+        self._worker = worker
         self._stopping = stopping
         self._routing = SingleFlight(self._route, "router")
         self._planner = ThreadPoolExecutor(1, "planner")
@@ -81,7 +82,7 @@ class Router:
             return _NOTHING
         settings = self._live.config.worker
         self._claims += 1
-        token = f"{os.getpid()}:{self._claims}:{os.urandom(4).hex()}"
+        token = f"{self._worker}:r{self._claims}"
         claim = await self._store.claim_receipts(token, settings.batch, settings.inbox_lease)
         for id in claim.poisoned:
             log.error("receipt.quarantined", receipt_id=id, reason="the worker died five times")

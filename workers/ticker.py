@@ -2,17 +2,23 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Final
 
 from relay.config.config import Config
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
 from relay.store.store import Store
+from relay.store.wire import LookReply
+from workers.gone_workers import SILENT_MS, GoneWorkers
 from workers.source_monitor import CHECK_SOURCE, check_source_args
 
-TICK_SECONDS = 0.5
+TICK_SECONDS: Final = 0.5
+IDLE_SECONDS: Final = 1.5  # between two looks at the store, where there was no work for a while
+BUSY_SECONDS: Final = 10.0  # after work, in which more of it is looked for at every tick
 
 
 class Ticker:
@@ -29,13 +35,22 @@ class Ticker:
         store: Store,
         start_queue: Callable[[str], None],
         ring: Callable[[Sequence[str]], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._worker = worker
         self._live = live
         self._store = store
         self._start_queue = start_queue
         self._ring = ring
+        self._clock = clock
+        self._gone = GoneWorkers(store)
         self._registered: tuple[str, int] | None = None
+        self._since = 0  # the store was in use at the last look; 0: there was none
+        self._look_at = self._busy_until = float("-inf")
+
+    def note_work(self) -> None:
+        """Note that this process begins some work: where there is some, more may follow."""
+        self._busy_until = self._clock() + BUSY_SECONDS
 
     async def run(self, stopping: Callable[[], bool]) -> None:
         """Tick until the worker stops."""
@@ -55,19 +70,39 @@ class Ticker:
             await self._store.forget_worker(self._worker)
 
     async def tick(self) -> None:
+        """Follow the file; look at the store, where it is time to."""
+        now = self._clock()
+        if self._live.poll() or now < self._busy_until or now >= self._look_at:
+            await self.look()
+
+    async def look(self) -> None:
         """Start every queue that has work and whose bell is not set, and ring for it."""
-        self._live.poll()
         jobs = _standing_jobs(self._live.config)
-        knows_jobs = await self._store.see_worker(self._worker, list(jobs))
-        if queues := await self._store.set_bells():
-            for queue in queues:
+        found = await self._store.look(self._worker, list(jobs), silent_ms=SILENT_MS, since=self._since)
+        if found.queues:
+            for queue in found.queues:
                 self._start_queue(queue)
-            self._ring(queues)
+            self._ring(found.queues)
+        self._plan_next(found)
         # Work does not wait for what follows, whatever the store says to it.
-        await self._live.refresh_subscriptions(self._store.subscriptions)
-        if not knows_jobs or self._registered != self._live.version:
+        self._note_life(found)
+        await self._gone.end_leases(found.silent)
+        await self._live.refresh_subscriptions(self._store.subscriptions, found.subscriptions_version)
+        if not found.known or self._registered != self._live.version:
             await self._register(jobs)
             self._registered = self._live.version
+
+    def _plan_next(self, found: LookReply) -> None:
+        wait = IDLE_SECONDS if found.wait_ms < 0 else min(found.wait_ms / 1000, IDLE_SECONDS)
+        self._look_at = self._clock() + wait
+
+    def _note_life(self, found: LookReply) -> None:
+        """Say where nothing is in the store that was, or should be, in it."""
+        if self._since and self._since != found.since:
+            log.error("store.emptied", reason="everything was deleted: what had not been delivered is lost")
+        elif found.empty:
+            log.warning("store.new", reason="nothing is in it: where this relay had one before, that is gone")
+        self._since = found.since
 
     async def _register(self, jobs: Mapping[str, tuple[str, bytes]]) -> None:
         """Store the names of sinks and sources, and the jobs that run for ever."""

@@ -10,7 +10,7 @@ from relay.accounts.source_health import SourceHealth, examine_source
 from relay.errors import StoreUnavailable
 from relay.model import Record
 from relay.store.connect import connect
-from relay.store.health import Durability, MemoryUse, check_writable, read_durability, read_memory_use
+from relay.store.health import Durability, MemoryUse, StoreLife, check_writable, read_durability, read_memory_use
 from relay.store.keys import Keys
 from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
@@ -28,6 +28,7 @@ class Examination(Record):
     failures: Mapping[str, str] = {}
     durability: Durability | None = None
     memory: MemoryUse | None = None
+    life: StoreLife | None = None
     clock_skew_ms: int = 0  # the store's clock minus this machine's
     workers: int | None = None
     inbox: int | None = None  # receipts that wait to be routed, or are being routed
@@ -72,6 +73,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         failures=readings.failures,
         durability=await take("durability", read_durability(client, reader.keys.probe)),
         memory=await take("memory", read_memory_use(client)),
+        life=await take("contents", reader.life()),
         clock_skew_ms=now - (before + after) // 2,
         workers=await take("workers", reader.workers()),
         inbox=None if inbox is None else sum(inbox),

@@ -4,15 +4,17 @@ from collections.abc import Iterator
 
 from relay.operations.diagnosis import Diagnosis
 from relay.operations.examination import STORE, WRITES, Examination
-from relay.store.health import Durability, MemoryUse
+from relay.store.health import Durability, MemoryUse, StoreLife
 from relay.timefmt import format_duration
 
 SKEW_MS = 2_000
 LATE_MS = 60_000
+NEW_MS = 24 * 3_600_000
+EMPTIED_MS = 7 * NEW_MS  # in which it is told that everything was deleted
 
 
 def diagnose_store(examination: Examination) -> Iterator[Diagnosis]:
-    """Diagnose what the store survives, how full it is, its clock, and whether workers keep up."""
+    """Diagnose what the store survives, how full it is, since when, its clock, and whether workers keep up."""
     failures = examination.failures
     if (reason := failures.get(STORE)) is not None:
         yield _unreachable(reason)
@@ -24,6 +26,8 @@ def diagnose_store(examination: Examination) -> Iterator[Diagnosis]:
         yield _diagnose_eviction(examination.durability.policy)
     if examination.memory is not None:
         yield _diagnose_memory(examination.memory)
+    if examination.life is not None and examination.now is not None:
+        yield _diagnose_life(examination.life, examination.now)
     yield _diagnose_clock(examination.clock_skew_ms)
     if examination.workers is not None:
         yield _diagnose_workers(examination, examination.workers)
@@ -34,7 +38,7 @@ def diagnose_broker(failure: str | None) -> Diagnosis:
     """Diagnose Celery's broker, of which `failure` says why it cannot be used."""
     if failure is None:
         return Diagnosis(about="broker", grade="good", found="it takes messages")
-    means = "a worker that starts now does not begin; those that run go on, up to half a second later"
+    means = "workers go on without bells: work begins up to two seconds later"
     advice = "is CELERY_BROKER_URL right (by default it is REDIS_URL), and does that server run and take writes?"
     return Diagnosis(about="broker", grade="bad", found=failure, means=means, advice=advice)
 
@@ -87,6 +91,24 @@ def _diagnose_memory(memory: MemoryUse) -> Diagnosis:
         advice = "give it more memory, or keep less: retention, dead letters"
         return Diagnosis(about=about, grade="bad", found=found, means=means, advice=advice)
     return Diagnosis(about=about, grade="good", found=found)
+
+
+def _diagnose_life(life: StoreLife, now: int) -> Diagnosis:
+    about = "contents"
+    if life.emptied_at is not None and now - life.emptied_at < EMPTIED_MS:
+        found = f"everything was deleted; a worker found it so {format_duration(max(now - life.emptied_at, 0))} ago"
+        means = (
+            "hooks that were acknowledged before and not delivered yet are lost, and what once was sent is forgotten"
+        )
+        advice = (
+            "relay catch-up asks amoCRM for them; nothing may run FLUSHALL here, and its data must outlive a restart"
+        )
+        return Diagnosis(about=about, grade="bad", found=found, means=means, advice=advice)
+    if life.since is None:
+        return Diagnosis(about=about, grade="good", found="new: no worker has used it yet, and nothing is in it")
+    age_ms = max(now - life.since, 0)
+    new = "new, with nothing of an earlier store: " if age_ms < NEW_MS else ""
+    return Diagnosis(about=about, grade="good", found=f"{new}in use for {format_duration(age_ms)}")
 
 
 def _diagnose_clock(skew_ms: int) -> Diagnosis:

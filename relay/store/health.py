@@ -10,6 +10,7 @@ from relay.errors import StoreUnavailable
 from relay.model import Record
 from relay.store.commands import run_command
 from relay.store.connect import drop_connections
+from relay.store.keys import LifeField
 
 FULL_AT = 0.85  # of maxmemory: deliveries must still have room to finish
 _PROBE_MS = 60_000
@@ -41,6 +42,19 @@ class Durability(Record):
 
     def __str__(self) -> str:
         return self.grade + ("+replica" if self.replicas else "")
+
+
+class StoreLife(Record):
+    """Since when the store is in use, and when a worker found that everything in it had been deleted. Milliseconds."""
+
+    since: int | None  # None: no worker has looked at it yet
+    emptied_at: int | None = None
+
+
+async def read_life(client: Redis, key: str) -> StoreLife:
+    """Read since when the store is in use. Raises StoreUnavailable."""
+    since, emptied_at = await run_command(client.hmget(key, LifeField.SINCE, LifeField.EMPTIED))
+    return StoreLife(since=since and int(since), emptied_at=emptied_at and int(emptied_at))
 
 
 async def read_memory_use(client: Redis) -> MemoryUse:

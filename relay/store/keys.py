@@ -17,6 +17,7 @@ class Keys:
         self.wake = self.prefix + "wake"  # zset: queues, by when they are next worth a look
         self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
         self.workers = self.prefix + "workers"  # zset: names of workers, by when they were last seen
+        self.life = self.prefix + "life"  # hash: since when it is in use, and whether it was emptied (`LifeField`)
         self.sinks = self.prefix + "sinks"  # hash: every sink there ever was -> its type
         self.openings = self.prefix + "openings"  # hash: gate -> how often a trial that was delivered opened it
         self.last_hooks = self.prefix + "heard"  # hash: source -> when its last hook arrived
@@ -215,6 +216,13 @@ class OutcomeField:
     FAILED: Final = "failed:"  # and a slot: attempts that failed
     SINCE: Final = "since"  # when the first failed of those in a row that nothing has been delivered after
     ROW: Final = "row"  # how many failed in that row
+
+
+class LifeField:
+    """Fields of the hash that says since when the store is in use."""
+
+    SINCE: Final = "since"
+    EMPTIED: Final = "emptied"  # when a worker found that all was deleted which it had known
 
 
 class SubscriptionsField:

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from relay.model import Attempt, Receipt
 from relay.store.commands import run_command
 from relay.store.gate import read_gate
+from relay.store.health import StoreLife, read_life
 from relay.store.keys import ACCOUNT, INBOX, JOBS, Counter, Keys, account_queue, sink_queue
 from relay.store.queues import (
     AccountState,
@@ -202,6 +203,10 @@ class Reader:
     async def jobs(self) -> tuple[int, int]:
         """Return how many jobs wait for their time, and how many are being done."""
         return await self._depths(JOBS)
+
+    async def life(self) -> StoreLife:
+        """Return since when the store is in use."""
+        return await read_life(self.client, self.keys.life)
 
     async def workers(self) -> int:
         """Return how many workers live."""

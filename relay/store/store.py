@@ -14,7 +14,7 @@ from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receip
 from relay.store.requests import hook_row, lookup_row, routed_row, settle_request
 from relay.store.scripts import Caller, Script
 from relay.store.subscriptions import Subscriptions
-from relay.store.wire import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply, ClaimRequest, LeaseRow
+from relay.store.wire import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply, ClaimRequest, LeaseRow, LookReply
 
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
@@ -23,7 +23,7 @@ _CLAIM, _SETTLE = Script("claim", "_gates", "_limits", "_claiming"), Script("set
 _SETTLE_AND_CLAIM = Script("settle_and_claim", "_gates", "_settling", "_limits", "_claiming")
 _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", "_gates"), Script("mark_sending")
 _ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job"), Script("finish_job"), Script("register")
-_APPLY_RETENTION, _SET_BELLS, _SEE_WORKER = Script("apply_retention"), Script("set_bells"), Script("see_worker")
+_APPLY_RETENTION, _LOOK, _END_LEASES = Script("apply_retention"), Script("look"), Script("end_leases")
 
 # Fields of hashes come as text, numbers and flags too: hence not strict.
 _CLAIMED_RECEIPTS = msgspec.msgpack.Decoder(ClaimReply[ClaimedReceipt], strict=False)
@@ -34,6 +34,7 @@ _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
 _QUEUES_AND_STALE = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 _STRINGS = msgspec.msgpack.Decoder(list[str])
 _BOOL = msgspec.msgpack.Decoder(bool)
+_LOOKED = msgspec.msgpack.Decoder(LookReply)
 _BOOLS = msgspec.msgpack.Decoder(list[bool])
 _INT = msgspec.msgpack.Decoder(int)
 
@@ -149,13 +150,21 @@ class Store:
         request = {"finished_ms": finished_ms, "dead_ms": dead_ms, "count": count, "max": max}
         return _INT.decode(await self._call(_APPLY_RETENTION, request))
 
-    async def set_bells(self) -> list[str]:
-        """Set the bells of all queues that are worth a look now. Returns those whose bell this call set."""
-        return _STRINGS.decode(await self._call(_SET_BELLS, {}))
+    async def look(self, worker: str, jobs: Sequence[str] = (), *, silent_ms: int = 0, since: int = 0) -> LookReply:
+        """Write that a worker lives, and set the bells of all queues that are worth a look now.
 
-    async def see_worker(self, name: str, jobs: Sequence[str] = ()) -> bool:
-        """Write that a worker lives. Returns whether the store knows all of these jobs."""
-        return _BOOL.decode(await self._call(_SEE_WORKER, {"worker": name, "jobs": jobs}))
+        `jobs`: those that are to run for ever. `silent_ms`: for how long another worker was not seen, to be named.
+        `since`: since when the store was in use at the last look; 0: this is the first.
+        """
+        request = {"worker": worker, "jobs": jobs, "silent_ms": silent_ms, "since": since}
+        return _LOOKED.decode(await self._call(_LOOK, request))
+
+    async def end_leases(self, worker: str, *, sending: bool) -> int:
+        """Let the leases of a worker that is gone run out now. Returns how many.
+
+        `sending`: those of sinks too. Their bytes may have left, so its process must have ended for certain.
+        """
+        return _INT.decode(await self._call(_END_LEASES, {"worker": worker, "sending": sending}))
 
     async def forget_worker(self, name: str) -> None:
         """Write that a worker has ended."""

@@ -224,3 +224,19 @@ class FindReply(Record, array_like=True):
     ids: list[str]
     looked: int
     cursor: Cursor | None = None
+
+
+class LookReply(Record, array_like=True):
+    """What a worker's look at the store found.
+
+    `queues`: those whose bells it has set. `wait_ms`: until a queue is worth a look; 0: there is work whose bell is on
+    its way, -1: there is nothing to wait for. `silent`: workers, and for how long each was not seen, in milliseconds.
+    """
+
+    queues: list[str]
+    wait_ms: int
+    known: bool  # whether the store has the jobs that run for ever
+    since: int  # when the store came into use, epoch milliseconds
+    empty: bool  # nobody has looked at it before, and nothing is in it
+    subscriptions_version: int
+    silent: list[tuple[str, int]]

@@ -79,12 +79,14 @@ def _problems(monitor: StoreMonitor, *, strict: bool) -> list[str]:
 
 
 def _format_store(monitor: StoreMonitor) -> dict[str, object]:
-    durability, memory = monitor.durability, monitor.memory
+    durability, memory, life = monitor.durability, monitor.memory, monitor.life
     return {
         "durability": str(durability) if durability else None,
         "eviction": durability.policy if durability else None,
         "used_bytes": memory.used if memory else None,
         "limit_bytes": memory.limit if memory else None,
+        "in_use_since": life.since if life else None,
+        "emptied_at": life.emptied_at if life else None,
     }
 
 

@@ -2,29 +2,35 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from typing import Final
 
 from relay.accounts.source_health import SourceHealth, examine_source
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
-from relay.store.health import Durability, MemoryUse, check_writable, read_durability, read_memory_use
+from relay.store.health import Durability, MemoryUse, StoreLife, check_writable, read_durability, read_memory_use
 from relay.store.reader import Reader
 
-CHECK_SECONDS = 0.5
-DURABILITY_SECONDS = 30.0
+CHECK_SECONDS: Final = 0.5
+IDLE_SECONDS: Final = 2.0  # between two looks at a store that does not fill up
+FILLS: Final = 0.001  # of its limit, by which it has grown since the last look where it does
+DURABILITY_SECONDS: Final = 30.0
 
 
 class StoreMonitor:
     """The latest known state of the store and of the sources; None or empty where it is not known."""
 
-    def __init__(self, reader: Reader, live: LiveConfig) -> None:
+    def __init__(self, reader: Reader, live: LiveConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = reader.client
         self._reader = reader
         self._probe_key = reader.keys.probe
         self._live = live
-        self._durability_checked_at = float("-inf")  # monotonic seconds
+        self._clock = clock
+        self._check_at = self._durability_checked_at = float("-inf")  # monotonic seconds
         self.memory: MemoryUse | None = None
         self.durability: Durability | None = None
+        self.life: StoreLife | None = None
         self.sources: dict[str, SourceHealth] = {}
         self.problem: str | None = "not checked yet"
 
@@ -35,19 +41,33 @@ class StoreMonitor:
     async def run(self) -> None:
         """Check for as long as the process lives; follow the configuration file in between."""
         while True:
-            await self.check()
-            self._live.poll()
+            await self.tick()
             await asyncio.sleep(CHECK_SECONDS)
+
+    async def tick(self) -> None:
+        """Follow the file; check, where it is time to."""
+        self._live.poll()
+        if self._clock() >= self._check_at:
+            before = self.memory
+            await self.check()
+            self._check_at = self._clock() + (CHECK_SECONDS if self._fills(before) else IDLE_SECONDS)
+
+    def _fills(self, before: MemoryUse | None) -> bool:
+        """Return whether the store fills up, or cannot be looked at: then it is looked at again soon."""
+        if self.problem is not None or before is None or self.memory is None:
+            return True
+        return self.memory.limit > 0 and self.memory.used - before.used > self.memory.limit * FILLS
 
     async def check(self) -> None:
         """Check once. Log when the store goes away, and when it becomes full."""
         was_full = self.full()
         try:
             self.memory = await read_memory_use(self._client)
-            if self.durability is None or time.monotonic() - self._durability_checked_at > DURABILITY_SECONDS:
+            if self.durability is None or self._clock() - self._durability_checked_at > DURABILITY_SECONDS:
                 await check_writable(self._client, self._probe_key)
                 self.durability = await read_durability(self._client, self._probe_key)
-                self._durability_checked_at = time.monotonic()
+                self.life = await self._reader.life()
+                self._durability_checked_at = self._clock()
                 self.sources = await self._load_sources()
             self.problem = None
         except StoreUnavailable as error:

@@ -9,11 +9,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import pytest
-import redis
 
 from relay.model import DeliveryState
 from relay.processes.supervisor import Processes
-from relay.store.keys import Keys, sink_queue
 from relay.store.stored import StoredDelivery
 from tests.e2e.harness import (
     HookSender,
@@ -115,19 +113,8 @@ def cut(relay: Processes, point: str, lead: int) -> str:
     relay.kill("worker")
     release_requests(relay)
     until(lambda: not paused_requests(relay), what="the vendors to go on")
-    end_leases(relay)
     relay.start("worker")
     return receipt
-
-
-def end_leases(relay: Processes) -> None:
-    """Let the dead worker's leases run out at once."""
-    keys = Keys()
-    with redis.Redis.from_url(relay.environ["REDIS_URL"]) as client:
-        for queue in map(sink_queue, MAKES):
-            (delivery,) = client.zrange(keys.leased(queue), 0, -1)  # it died while it held this one
-            client.zadd(keys.leased(queue), {delivery: 1})
-            client.zadd(keys.wake, {queue: 1})
 
 
 def deliveries(relay: Processes, receipt: str) -> dict[str, StoredDelivery]:

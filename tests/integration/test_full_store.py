@@ -45,8 +45,8 @@ def live(tmp_path):
 def test_a_ticker_to_which_the_file_is_new_rings_and_registers_it(run, full, live):
     started, rung = [], []
     ticker = Ticker("w1", live, full, started.append, rung.extend)
-    run(ticker.tick())
-    run(ticker.tick())
+    run(ticker.look())
+    run(ticker.look())
     assert {INBOX, sink_queue("books"), JOBS} <= set(started)
     assert rung == started
     assert run(Reader(full.client).registered_sinks()) == ["books"]
@@ -70,12 +70,12 @@ class TestEmptied:
     @pytest.mark.parametrize("lost", ["everything", "one job"])
     def test_the_jobs_come_back_by_themselves(self, run, store, reader, live, lost):
         ticker = Ticker("w1", live, store, lambda queue: None, lambda queues: None)
-        run(ticker.tick())
+        run(ticker.look())
         assert run(reader.jobs()) == (1, 0)
         keys = run(store.client.keys(store.keys.prefix + "*"))
         gone = [store.keys.job("retention"), store.keys.due(JOBS), store.keys.wake]
         run(store.client.delete(*(keys if lost == "everything" else gone)))
-        run(ticker.tick())
+        run(ticker.look())
         assert run(reader.jobs()) == (1, 0)
         assert run(reader.registered_sinks()) == ["books"]
         assert run(store.registered_sources()) == {"acme"}

@@ -33,7 +33,7 @@ def router(store, tmp_path) -> Router:
     path = tmp_path / "relay.yaml"
     path.write_text(CONFIG)
     live = LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(path)}))
-    return Router(live, store, lambda queues: None, lambda: False)
+    return Router(live, store, lambda queues: None, "w1", lambda: False)
 
 
 def test_a_thousand_events_are_routed_in_a_few_calls(run, store, reader, router, spent):

@@ -67,7 +67,7 @@ class Worker:
 
         async def go() -> None:
             self.loop = asyncio.get_running_loop()
-            router = Router(self.live, self.store, self.started.append, lambda: self.stopping)
+            router = Router(self.live, self.store, self.started.append, "w1", lambda: self.stopping)
             router.start()
             await asyncio.to_thread(until)
             await router.finish(time.monotonic() + within)

@@ -110,7 +110,7 @@ class Relay:
         return self.run(self.reader.deliveries(list(receipt.deliveries)))
 
     async def _route(self):
-        router = Router(self.live, self.store, lambda queues: None, lambda: False)
+        router = Router(self.live, self.store, lambda queues: None, "w1", lambda: False)
         router.start()
         await router.finish(time.monotonic() + 10)
 
@@ -146,7 +146,7 @@ class Relay:
 
         async def rung():
             await self.store.clear_bell(sink_queue(sink))
-            return sink_queue(sink) in await self.store.set_bells()
+            return sink_queue(sink) in (await self.store.look("w1")).queues
 
         return self.run(rung())
 

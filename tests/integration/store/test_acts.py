@@ -92,9 +92,9 @@ def test_what_is_sent_again_begins_anew(run, reader, given, after, resend, look,
 def test_somebody_looks_at_what_is_sent_again_without_a_bell(run, store, after, resend):
     id = after(Outcome.REJECTED)
     run(store.clear_bell("sink:books"))
-    assert "sink:books" not in run(store.set_bells())
+    assert "sink:books" not in run(store.look("w1")).queues
     resend(id)
-    assert "sink:books" in run(store.set_bells())
+    assert "sink:books" in run(store.look("w1")).queues
 
 
 @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.SKIPPED, Outcome.RETRY])
@@ -146,9 +146,9 @@ def test_what_is_made_due_of_a_closed_sink_says_what_keeps_it(given, waiting, re
 
 def test_somebody_looks_at_what_is_retried_without_a_bell(run, store, waiting, retry):
     run(store.clear_bell("sink:books"))
-    assert "sink:books" not in run(store.set_bells())
+    assert "sink:books" not in run(store.look("w1")).queues
     retry(waiting.id)
-    assert "sink:books" in run(store.set_bells())
+    assert "sink:books" in run(store.look("w1")).queues
 
 
 def test_what_waits_is_cancelled_and_its_reason_says_by_whom_and_why(run, reader, given, waiting, act, look):

@@ -64,7 +64,7 @@ def test_no_bell_is_set_and_the_queues_are_returned_each_time(run, store, waitin
         (delivery,) = claim().items
         assert complete(CompletedLookup(delivery=delivery, content=b"x")) == ([sink_queue("books")], [])
         assert run(store.client.exists(store.keys.bell(sink_queue("books")))) == 0
-    assert sink_queue("books") in run(store.set_bells())
+    assert sink_queue("books") in run(store.look("w1")).queues
 
 
 @pytest.mark.parametrize("state", [DeliveryState.SKIPPED, DeliveryState.DEAD])

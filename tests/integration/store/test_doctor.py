@@ -77,7 +77,7 @@ def on(monkeypatch, tmp_path):
 
 def see(run, store, worker: str, after_ms: int) -> None:
     """Let a worker have been seen so long after now."""
-    run(store.see_worker(worker))
+    run(store.look(worker))
     run(store.client.zincrby(store.keys.workers, after_ms, worker))
 
 
@@ -114,7 +114,7 @@ def value(families, name: str) -> float:
 @pytest.fixture
 def ready(run, reader, live):
     """Read the detail of /readyz as an operator on this machine."""
-    monitor = SimpleNamespace(problem=None, full=lambda: False, durability=None, memory=None, sources={})
+    monitor = SimpleNamespace(problem=None, full=lambda: False, durability=None, memory=None, life=None, sources={})
     request = Request({"type": "http", "client": ("127.0.0.1", 1), "headers": [(b"host", b"localhost")]})
 
     def detail() -> dict:
@@ -216,7 +216,7 @@ def test_no_worker_and_work_waiting_is_bad_at_once(doctor, run, store, given, sc
     assert doctor.alarms() == [("workers", "bad")]
     assert (doctor.status, doctor("workers")["found"]) == (1, "none runs; hooks and deliveries that wait: 1")
     assert fired(scrape()) == {"RelayNoWorker"}
-    run(store.see_worker("w2"))
+    run(store.look("w2"))
     assert doctor.alarms() == []
 
 

@@ -30,14 +30,14 @@ def test_a_job_that_is_there_is_not_made_again(run, store, reader, claim):
 
 def test_a_ticker_finds_a_new_job(run, store):
     run(store.enqueue_job("j1", "replay"))
-    assert run(store.set_bells()) == [JOBS]
+    assert run(store.look("w1")).queues == [JOBS]
 
 
 def test_a_ticker_finds_it_though_another_waits_for_its_time(run, store):
     run(store.enqueue_job("later", "retention", delay_ms=60_000))
-    assert run(store.set_bells()) == []
+    assert run(store.look("w1")).queues == []
     run(store.enqueue_job("now", "replay"))
-    assert run(store.set_bells()) == [JOBS]
+    assert run(store.look("w1")).queues == [JOBS]
 
 
 def test_a_job_may_wait_for_its_time(run, store, reader, claim, until):

@@ -136,9 +136,9 @@ def test_two_relays_on_one_server_do_not_meet(run, store, server, given):
     reader = Reader(store.client, "other")
     assert run(reader.inbox()) == (1, 0)
     assert run(other.claim_deliveries(sink_claim_request("books", "w", 9, 60_000, 0, []))).items == []
-    assert run(store.set_bells()) == [sink_queue("books")]
+    assert run(store.look("w1")).queues == [sink_queue("books")]
     run(store.clear_bell(INBOX))
-    assert run(other.set_bells()) == []  # its bell is set, whoever heard the other one's
+    assert run(other.look("w1")).queues == []  # its bell is set, whoever heard the other one's
     run(store.client.delete(*run(store.client.keys("{other}:*"))))
 
 
@@ -168,7 +168,7 @@ def test_a_store_that_is_away_is_said_to_be_away(run, tmp_path):
     reader, store = Reader(client), Store(client)
     for asked in (
         reader.now(), reader.receipts(["r"]), reader.deliveries(["d"]), reader.sinks(), reader.story("d"),
-        reader.counters(), reader.inbox(), store.accept([hook("r")]), store.set_bells(),
+        reader.counters(), reader.inbox(), store.accept([hook("r")]), store.look("w1"),
         store.register_sinks({"a": "http"}), store.clear_bell(sink_queue("a")),
     ):  # fmt: skip
         with pytest.raises(StoreUnavailable, match="the store cannot take it"):

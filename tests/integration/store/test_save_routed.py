@@ -48,7 +48,7 @@ class TestOneCall:
         for receipt in (first, second):
             assert route(routed(receipt, new(f"of {receipt.id}", receipt.id)))[0] == ["sink:books"]
             assert run(store.client.exists(store.keys.bell("sink:books"))) == 0
-        assert run(store.set_bells()) == ["sink:books"]
+        assert run(store.look("w1")).queues == ["sink:books"]
 
     def test_events_are_kept_in_order_and_found_by_their_entity(self, run, reader, given, route, look_at_receipt):
         (receipt,) = given.taken()

@@ -7,9 +7,9 @@ from relay.operations.doctor import diagnose
 from relay.operations.examination import STORE, WRITES, Examination
 from relay.operations.sink_diagnosis import FAILING_MS, diagnose_accounts, diagnose_sinks
 from relay.operations.source_diagnosis import diagnose_sources
-from relay.operations.store_diagnosis import diagnose_broker, diagnose_store
+from relay.operations.store_diagnosis import EMPTIED_MS, NEW_MS, diagnose_broker, diagnose_store
 from relay.store.gate import Gate
-from relay.store.health import Durability, MemoryUse
+from relay.store.health import Durability, MemoryUse, StoreLife
 from relay.store.outcomes import Outcomes
 from relay.store.queues import AccountState, SinkState
 
@@ -55,6 +55,7 @@ def test_a_store_without_a_problem_is_good_in_everything():
         ({"workers": 0}, "workers", "warning"),
         ({"workers": 0, "inbox": 1}, "workers", "bad"),
         ({"workers": 0, "sinks": [SinkState(name="books", type="http", waiting=1)]}, "workers", "bad"),
+        ({"life": StoreLife(since=HOUR, emptied_at=HOUR)}, "contents", "bad"),
         ({"failures": {WRITES: "OOM"}}, "writes", "bad"),
         ({"failures": {"sinks": "no answer"}}, "sinks", "bad"),
     ],
@@ -64,6 +65,24 @@ def test_each_problem_of_the_store_is_found_with_a_remedy(what, about, grade):
     assert (problem.about, problem.grade) == (about, grade)
     assert problem.means
     assert problem.advice
+
+
+@pytest.mark.parametrize(
+    ("since", "found"),
+    [
+        (None, "new: no worker has used it yet, and nothing is in it"),
+        (HOUR - 60_000, "new, with nothing of an earlier store: in use for 1m 0s"),
+        (HOUR - 2 * NEW_MS, "in use for 2d 0h"),
+    ],
+)
+def test_it_is_said_since_when_the_store_is_in_use(since, found):
+    said = {one.about: one for one in diagnose_store(examination(life=StoreLife(since=since)))}
+    assert (said["contents"].found, said["contents"].grade) == (found, "good")
+
+
+def test_that_a_store_was_emptied_is_not_told_for_ever():
+    life = StoreLife(since=HOUR - EMPTIED_MS, emptied_at=HOUR - EMPTIED_MS)
+    assert {one.grade for one in diagnose_store(examination(life=life))} == {"good"}
 
 
 def test_of_a_store_that_is_away_nothing_else_is_said():

@@ -14,6 +14,7 @@ FIELDS = {
     "j:": keys.JobField,
     "gate:": keys.GateField,
     "outcomes:": keys.OutcomeField,
+    "life": keys.LifeField,
     "subscriptions": keys.SubscriptionsField,
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed

@@ -28,6 +28,7 @@ MAPS = [
 REPLIES = [
     ("_claiming", "claim_reply", wire.ClaimReply),
     ("find", "find_reply", wire.FindReply),
+    ("look", "look_reply", wire.LookReply),
     ("act_on_delivery", "act_answer", wire.ActAnswer),
 ]
 

@@ -1,4 +1,4 @@
-"""Bells are set of the queues that are worth a look and have no bell on its way."""
+"""A look at the store sets the bells of the queues that are worth one, and says what else a worker must know."""
 
 import pytest
 
@@ -11,7 +11,7 @@ QUEUE = sink_queue("books")
 @pytest.fixture
 def set_bells(run, store):
     """Set the bells as the ticker does. Returns the queues, sorted."""
-    return lambda: sorted(run(store.set_bells()))
+    return lambda: sorted(run(store.look("w1")).queues)
 
 
 @pytest.fixture
@@ -121,3 +121,44 @@ def test_what_comes_sooner_moves_the_time_forward_and_nothing_moves_it_back(run,
     assert wake() == first
     run(store.enqueue_job("j3", "retention", delay_ms=30_000))
     assert wake() < first
+
+
+def test_a_look_says_how_long_there_is_nothing_to_do(run, store, given):
+    assert run(store.look("w1")).wait_ms == -1
+    run(store.enqueue_job("later", "retention", delay_ms=60_000))
+    assert 50_000 < run(store.look("w1")).wait_ms <= 60_000
+    given.accepted()
+    assert [run(store.look("w1")).wait_ms for _ in range(2)] == [0, 0]
+
+
+def test_a_look_names_the_workers_that_were_not_seen(run, store):
+    run(store.look("w1"))
+    assert run(store.look("w2", silent_ms=60_000)).silent == []
+    run(store.client.zincrby(store.keys.workers, -90_000, "w1"))
+    ((name, ms),) = run(store.look("w2", silent_ms=60_000)).silent
+    assert name == "w1"
+    assert ms >= 90_000
+
+
+class TestLife:
+    """Since when a store is in use, and whether it was emptied."""
+
+    def test_the_first_look_at_an_empty_store_says_so(self, run, store):
+        first, second = run(store.look("w1")), run(store.look("w2"))
+        assert (first.empty, second.empty) == (True, False)
+        assert first.since == second.since > 0
+
+    def test_a_store_of_an_earlier_release_is_in_use_since_its_oldest_hook(self, run, store, given):
+        (receipt,) = given.accepted()
+        found = run(store.look("w1"))
+        assert not found.empty
+        assert found.since == run(store.client.zscore(store.keys.receipts, receipt))
+
+    def test_one_that_was_emptied_begins_anew_and_remembers_it(self, run, store, reader):
+        before = run(store.look("w1")).since
+        assert run(reader.life()).emptied_at is None
+        run(store.client.delete(*run(store.client.keys(store.keys.prefix + "*"))))
+        after = run(store.look("w1", since=before))
+        assert after.empty
+        life = run(reader.life())
+        assert life.since == life.emptied_at == after.since
