@@ -101,7 +101,7 @@ class Ticker:
         if self._since and self._since != found.since:
             log.error("store.emptied", reason="everything was deleted: what had not been delivered is lost")
         elif found.empty:
-            log.warning("store.new", reason="nothing is in it: where this relay had one before, that is gone")
+            log.warning("store.new", reason="nothing is in it: what an earlier one held is gone")
         self._since = found.since
 
     async def _register(self, jobs: Mapping[str, tuple[str, bytes]]) -> None:
