@@ -1,6 +1,8 @@
 # The two commands of the README, and what else is done often. Everything lives in .venv.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# Tests start some hundred processes: without it, where a machine sets it, each would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-unit lint bench deploy-check image-test lock clean
 

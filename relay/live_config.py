@@ -9,7 +9,7 @@ from relay.config.load import load_file
 from relay.config.watcher import ConfigWatcher
 from relay.model import Subscription
 from relay.sinks.base import Sink
-from relay.sinks.registry import sink_types
+from relay.sinks.registry import make_sinks, sink_types
 from relay.sinks.subscriber.sink import SubscriberSink, UnsubscribedSink, is_subscriber
 from relay.store.subscriptions import Subscriptions
 
@@ -89,8 +89,3 @@ class LiveConfig:
 
     def _all_subscriptions(self) -> Iterator[Subscription]:
         return chain.from_iterable(self._subscriptions.values())
-
-
-def make_sinks(config: Config) -> dict[str, Sink]:
-    """Return the sinks of a configuration, by name."""
-    return {name: sink_types()[settings.type](name, settings) for name, settings in config.sinks.items()}

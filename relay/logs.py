@@ -33,7 +33,7 @@ def log_each(event: str, items: Sequence[Mapping[str, object]], **shared: object
         log.info(event, **{_ITEMS: items}, **shared)
 
 
-def configure_command() -> None:
+def _configure_command() -> None:
     """Set up logging for a command: readable, on stderr, because a program may read what it prints on stdout."""
     structlog.configure(
         processors=[
@@ -173,3 +173,6 @@ class _LineWriter:
             lines.append(self._lines.popleft() + "\n")
         self._stream.write("".join(lines))
         self._stream.flush()
+
+
+_configure_command()  # a command imports this only where it may log; a process calls `configure`

@@ -1,49 +1,64 @@
-"""The command line: each command in the file of its name, in the order of `relay --help`."""
+"""The command line: each command in the file of its name."""
 
 import sys
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from relay import __version__
-from relay.cli import (
-    audit,
-    backup,
-    capacity,
-    catch_up,
-    check,
-    connect,
-    dead,
-    deliveries,
-    demo,
-    dev,
-    doctor,
-    events,
-    explain,
-    held,
-    init,
-    names,
-    restore,
-    schema,
-    send,
-    sinks,
-    stats,
-    subscriptions,
-    up,
-    web,
-    worker,
-)
-from relay.cli.display.output import print_message
+from relay.cli.loading import LazyCommand
 from relay.errors import RelayError, StoreUnavailable
-from relay.logs import configure_command
 
 STORE_UNAVAILABLE = 2
+
+# What `relay --help` and the completion of shells show, in this order, without importing any. A test compares the
+# texts with the commands' own.
+COMMANDS: Final[Mapping[str, str]] = {
+    "demo": "Run a relay with fake vendors and a store of its own, and show what sample hooks become.",
+    "dev": "Run everything on this machine: web, a worker, fake vendors, and a store unless REDIS_URL is set.",
+    "init": "Write config/relay.yaml, .env, .env.example and a systemd unit.",
+    "up": "Run production on this server: the store, web and workers, started again when they end.",
+    "web": "Run the web process, which takes hooks: on RELAY_HOST and PORT, with WEB_CONCURRENCY processes.",
+    "worker": "Run a worker, which routes events and sends deliveries.",
+    "backup": "Save the store of `relay up` to a file, while it runs or not.",
+    "restore": "Make the store of `relay up` from a backup, in a folder that has none.",
+    "check": "Check the configuration file.",
+    "schema": "Print the JSON Schema of the configuration file, for editors.",
+    "explain": "Show for each route whether a hook matches, which condition fails, and what would be sent.",
+    "send": "Post the body of a hook to a running relay, as amoCRM would, and print its receipt.",
+    "stats": "Show counts, rates and latencies, and of each sink what waits and whether its gate is closed.",
+    "connect": "Register the relay as a webhook of the account, for the events that are needed here.",
+    "names": "Save the account's names of pipelines, statuses, users and custom fields, for use in the configuration.",
+    "catch-up": "Recover changes that are in the account's history and that no hook reported.",
+    "doctor": "Check the configuration, the store, the broker, the workers, the sinks and the sources.",
+    "capacity": "Say how many web processes, workers and stores so many hooks a day need, by what was measured.",
+    "events": "Show what came in, and what became of it.",
+    "deliveries": "Show what goes out, and decide about what needs a person.",
+    "dead": "Show dead letters, and send them again.",
+    "held": "Show what may have arrived, and needs a decision.",
+    "audit": "Show what people did, the newest first: who, what, why and when.",
+    "subscriptions": "List and change which applications are sent events.",
+    "sinks": "Check that sinks can be delivered to.",
+}
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from relay.cli.display.output import print_message
+
         print_message(f"relay {__version__}")
         raise typer.Exit
+
+
+class Commands(TyperGroup):
+    """The group of all commands, which are imported when they are run."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, help in COMMANDS.items():
+            self.add_command(LazyCommand(name, help=help))
 
 
 class CommandLine(typer.Typer):
@@ -54,12 +69,15 @@ class CommandLine(typer.Typer):
         try:
             return super().__call__(*args, **kwargs)
         except RelayError as error:
+            from relay.cli.display.output import print_message
+
             print_message(str(error), error=True)
             sys.exit(STORE_UNAVAILABLE if isinstance(error, StoreUnavailable) else 1)
 
 
 app = CommandLine(
     name="relay",
+    cls=Commands,
     help="Store amoCRM (Kommo) webhooks and deliver them: run the relay, and see what came in and what went out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # it prints local variables, and these hold secrets
@@ -67,36 +85,9 @@ app = CommandLine(
 
 
 @app.callback()
-def _prepare(
-    version: Annotated[  # noqa: ARG001  it ends the program
+def _accept_options(
+    version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    configure_command()
-
-
-app.command()(demo.demo)
-app.command()(dev.dev)
-app.command()(init.init)
-app.command()(up.up)
-app.command()(web.web)
-app.command()(worker.worker)
-app.command()(backup.backup)
-app.command()(restore.restore)
-app.command()(check.check)
-app.command()(schema.schema)
-app.command()(explain.explain)
-app.command()(send.send)
-app.command()(stats.stats)
-app.command()(connect.connect)
-app.command()(names.names)
-app.command()(catch_up.catch_up)
-app.command()(doctor.doctor)
-app.command()(capacity.capacity)
-app.add_typer(events.app)
-app.add_typer(deliveries.app)
-app.add_typer(dead.app)
-app.add_typer(held.app)
-app.command()(audit.audit)
-app.add_typer(subscriptions.app)
-app.add_typer(sinks.app)
+    """Accept the options of `relay` itself: each ends the program."""

@@ -2,14 +2,16 @@
 
 import getpass
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from relay.cli.context import load_config, with_store, with_store_and_reader
+from relay.cli.context.store import with_store, with_store_and_reader
 from relay.cli.display.output import print_message
-from relay.operations.acts import ActResult, act_on_deliveries, move_deliveries, render_deliveries
 from relay.store.acts import Act, Author
+
+if TYPE_CHECKING:  # lists of deliveries import this module, and none of what decides
+    from relay.operations.acts import ActResult
 
 DeliveryIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="DELIVERY_ID…", show_default=False)]
 ByOption: TypeAlias = Annotated[
@@ -50,6 +52,9 @@ def resend(
     if not render:
         _act(ids, Act.RESEND, author(by, why))
         return
+    from relay.cli.context.configuration import load_config
+    from relay.operations.acts import render_deliveries
+
     config = load_config()
     _print_results(with_store_and_reader(lambda s, r: render_deliveries(s, r, config, ids, author(by, why))))
 
@@ -61,15 +66,20 @@ def move(
     why: WhyOption = "",
 ) -> None:
     """Move pending, held or dead deliveries of a sink that left the configuration to one that it has."""
+    from relay.cli.context.configuration import load_config
+    from relay.operations.acts import move_deliveries
+
     config = load_config()
     _print_results(with_store_and_reader(lambda s, r: move_deliveries(s, r, config, ids, to, author(by, why))))
 
 
 def _act(ids: list[str], act: Act, by: Author) -> None:
+    from relay.operations.acts import act_on_deliveries
+
     _print_results(with_store(lambda store: act_on_deliveries(store, ids, act, by)))
 
 
-def _print_results(results: Sequence[ActResult]) -> None:
+def _print_results(results: Sequence["ActResult"]) -> None:
     for result in results:
         print_message(f"{result.id}: {result.message}", error=not result.done)
     if not all(result.done for result in results):

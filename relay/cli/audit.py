@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
-from relay.cli.context import with_store
+from relay.cli.context.store import with_store
 from relay.cli.display.output import print_json, print_message, print_table
 from relay.operations.search import MOST_LISTED
 from relay.store.acts import AuditEntry

@@ -7,7 +7,7 @@ import typer
 
 from relay import timefmt
 from relay.backup.make import make_backup
-from relay.cli.context import namespace_of_own_store
+from relay.cli.context.own_store import namespace_of_own_store
 from relay.cli.display.output import print_message
 from relay.processes.folder import UP_FOLDER
 

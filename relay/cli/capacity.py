@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
-from relay.cli.context import load_config
+from relay.cli.context.configuration import load_config
 from relay.cli.display.output import print_json, print_lines
 from relay.operations.capacity import DELIVERIES_A_SECOND, HOOKS_A_SECOND, PEAK, USED, Capacity, plan_capacity
 
@@ -16,7 +16,7 @@ def capacity(
     deliveries: Annotated[float, typer.Option(min=0, help="Deliveries that come of a hook, on average.")] = 1.0,
     json: options.JsonOption = False,
 ) -> None:
-    """Say how many web processes, workers and stores so many hooks a day need, by what the bench has measured."""
+    """Say how many web processes, workers and stores so many hooks a day need, by what was measured."""
     planned = plan_capacity(hooks, deliveries, load_config())
     if json:
         print_json(planned)

@@ -9,7 +9,8 @@ import typer
 from relay.accounts.catch_up import CatchUp, Progress
 from relay.accounts.client import AccountClient
 from relay.cli import options
-from relay.cli.context import choose_source, load_config, with_account
+from relay.cli.context.account import with_account
+from relay.cli.context.configuration import choose_source, load_config
 from relay.cli.display.output import print_json, print_lines
 from relay.store.keys import INBOX
 from relay.store.store import Store

@@ -9,8 +9,7 @@ from relay.cli.display.output import print_message
 from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.errors import ConfigError
-from relay.processes.running import choose_running
-from relay.processes.supervisor import SANDBOX_URL
+from relay.processes.running import SANDBOX_URL, choose_running
 from relay.sinks.registry import sink_types
 
 

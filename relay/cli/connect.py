@@ -8,7 +8,8 @@ import typer
 from relay.accounts.client import AccountClient
 from relay.accounts.needed_events import needed_events
 from relay.cli import options
-from relay.cli.context import choose_source, load_config, with_account
+from relay.cli.context.account import with_account
+from relay.cli.context.configuration import choose_source, load_config
 from relay.cli.display.output import print_json, print_lines
 from relay.config.config import Config
 from relay.errors import ConfigError

@@ -3,14 +3,13 @@
 import typer
 
 from relay.cli import acts, options
-from relay.cli.context import load_config, with_reader
+from relay.cli.context.store import with_reader
 from relay.cli.delivery_list import print_deliveries
 from relay.cli.display.output import print_json, print_lines
 from relay.cli.display.request import format_request
 from relay.cli.display.story import format_story
 from relay.errors import ConfigError
 from relay.model import Json
-from relay.operations.request_description import describe_request
 from relay.operations.story import Story, read_delivery_story, story_fields
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery
@@ -63,6 +62,9 @@ async def _read_story_and_content(reader: Reader, id: str) -> tuple[Story, bytes
 
 def _describe(delivery: StoredDelivery, content: bytes) -> Json:
     """Describe the request by the configuration in force, or say why that is not possible."""
+    from relay.cli.context.configuration import load_config
+    from relay.operations.request_description import describe_request
+
     try:
         return describe_request(load_config(), delivery, content)
     except ConfigError as error:

@@ -2,7 +2,7 @@
 
 import typer
 
-from relay.cli.context import with_reader
+from relay.cli.context.store import with_reader
 from relay.cli.display.going_on import print_hints, print_how_to_go_on
 from relay.cli.display.output import print_json, print_table
 from relay.cli.display.paused import format_reason

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.context import ANSWER_SECONDS, load_config_of, nonempty_environ
+from relay.cli.context.configuration import load_config_of
+from relay.cli.context.environment import nonempty_environ
+from relay.cli.context.store import ANSWER_SECONDS
 from relay.cli.display.addresses import format_addresses
 from relay.cli.display.demo import LineView, choose_view, format_state, format_summary
 from relay.cli.display.output import print_lines

@@ -3,7 +3,8 @@
 import time
 from typing import Final
 
-from relay.cli.context import load_config_of, nonempty_environ
+from relay.cli.context.configuration import load_config_of
+from relay.cli.context.environment import nonempty_environ
 from relay.cli.display.addresses import format_addresses, format_real_addresses
 from relay.cli.display.output import console, print_lines
 from relay.config.environment import ProcessSettings
@@ -19,7 +20,7 @@ _COLORS: Final = {"web": "cyan", "worker": "green", "sandbox": "magenta"}
 
 
 def dev() -> None:
-    """Run everything on this machine: web, a worker, fake vendors, and an embedded store unless REDIS_URL is set."""
+    """Run everything on this machine: web, a worker, fake vendors, and a store unless REDIS_URL is set."""
     variables = {"RELAY_LOG": "console", **nonempty_environ()}
     read_main_file(ProcessSettings.from_environ(variables).config_path)  # without it, no folder is made
     with until_interrupted(), Processes(FOLDER, variables, _print_log_line) as processes:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
-from relay.cli.context import command_environ
+from relay.cli.context.environment import command_environ
 from relay.cli.display.output import print_json, print_lines
 from relay.config.config import Config
 from relay.config.environment import CONFIG_VARIABLES, STORE_VARIABLES, ProcessSettings

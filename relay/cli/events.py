@@ -1,20 +1,24 @@
 """`relay events`: the events that came in, and what became of them."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from relay.cli import options
-from relay.cli.context import load_config, with_reader
+from relay.cli.context.store import with_reader
 from relay.cli.display.going_on import print_hints, print_how_to_go_on
 from relay.cli.display.output import print_json, print_lines, print_table
 from relay.cli.display.story import format_story
 from relay.errors import ConfigError
 from relay.model import Receipt
-from relay.operations.explanation import Explanation, explain_receipt
 from relay.operations.search import FoundEvent, find_events
 from relay.operations.story import Story, read_event_story, story_fields
 from relay.operations.unknown_filters import unknown_filters
 from relay.store.reader import Reader
 from relay.timefmt import format_time
+
+if TYPE_CHECKING:
+    from relay.operations.explanation import Explanation
 
 app = typer.Typer(name="events", help="Show what came in, and what became of it.", no_args_is_help=True)
 COLUMNS = ("arrived", "event id", "source", "event", "entity", "state", "duplicates", "reason")
@@ -68,8 +72,11 @@ async def _read_story_and_receipt(reader: Reader, id: str) -> tuple[Story, Recei
     return story, await reader.raw_receipt(story.receipt.id)
 
 
-def _explain(receipt: Receipt | None) -> Explanation | str:
+def _explain(receipt: Receipt | None) -> "Explanation | str":
     """Explain a receipt by the configuration in force, or say why that is not possible."""
+    from relay.cli.context.configuration import load_config
+    from relay.operations.explanation import explain_receipt
+
     if receipt is None:
         return "its body is gone"
     try:

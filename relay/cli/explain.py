@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
-from relay.cli.context import choose_source, load_config, with_account, with_reader
+from relay.cli.context.account import with_account
+from relay.cli.context.configuration import choose_source, load_config
+from relay.cli.context.store import with_reader
 from relay.cli.display.explanation import format_explanation
 from relay.cli.display.output import print_json, print_lines
 from relay.config.config import Config

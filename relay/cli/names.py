@@ -4,7 +4,9 @@ from pathlib import Path
 
 from relay.accounts.names import fetch_names
 from relay.cli import options
-from relay.cli.context import choose_source, command_environ, load_settings, with_account
+from relay.cli.context.account import with_account
+from relay.cli.context.configuration import choose_source
+from relay.cli.context.environment import command_environ, load_settings
 from relay.cli.display.output import print_message
 from relay.config.load import load_sources
 from relay.config.names_files import format_names, names_folder

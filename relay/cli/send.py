@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
-from relay.cli.context import choose_source, load_config, load_settings
+from relay.cli.context.configuration import choose_source, load_config
+from relay.cli.context.environment import load_settings
 from relay.cli.display.output import print_json, print_message
 from relay.config.proxy_environment import NO_PROXIES
 from relay.operations.hook_address import hook_path

@@ -7,14 +7,15 @@ import msgspec
 import typer
 
 from relay.cli import options
-from relay.cli.context import load_config, with_tools
+from relay.cli.context.account import with_tools
+from relay.cli.context.configuration import load_config
 from relay.cli.display.output import print_json, print_table
 from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
-from relay.live_config import make_sinks
 from relay.masking import mask_secrets
 from relay.model import Record
 from relay.sinks.base import ProbeResult, Sink
+from relay.sinks.registry import make_sinks
 from relay.sinks.tools import Tools
 
 app = typer.Typer(name="sinks", help="Check that sinks can be delivered to.", no_args_is_help=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
-from relay.cli.context import with_reader
+from relay.cli.context.store import with_reader
 from relay.cli.display.output import print_json, print_lines, print_table
 from relay.cli.display.stats import SINK_COLUMNS, format_stats, sink_row
 from relay.operations.stats import measure_stats

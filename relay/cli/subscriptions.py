@@ -7,7 +7,8 @@ from typing import Annotated, TypeAlias, TypeVar
 import typer
 
 from relay.cli import options
-from relay.cli.context import choose_source, load_config, with_store
+from relay.cli.context.configuration import choose_source, load_config
+from relay.cli.context.store import with_store
 from relay.cli.display.output import print_json, print_lines, print_message, print_table
 from relay.config.api_users import ApiUser
 from relay.config.suggestions import did_you_mean

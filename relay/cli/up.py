@@ -12,7 +12,9 @@ from typing import Annotated, Final, TextIO, cast
 import typer
 
 from relay.cli import options
-from relay.cli.context import claim_store_of, load_config_of, nonempty_environ
+from relay.cli.context.configuration import load_config_of
+from relay.cli.context.environment import nonempty_environ
+from relay.cli.context.process import claim_store_of
 from relay.cli.display.output import print_lines
 from relay.config.environment import ProcessSettings, environ
 from relay.embedded.server import EmbeddedStore

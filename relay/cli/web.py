@@ -1,7 +1,7 @@
 """`relay web`: the process that takes hooks."""
 
 from relay.cli import options
-from relay.cli.context import check_environment
+from relay.cli.context.process import check_environment
 from relay.processes.exec import exec_module
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
-from relay.cli.context import check_environment
+from relay.cli.context.process import check_environment
 from relay.processes.commands import WORKER_THREADS, worker_arguments
 from relay.processes.exec import exec_module
 

@@ -44,8 +44,9 @@ def _check_keys_of_type(
     path: YamlPath, route: RouteSettings, type_name: str, sink_types: SinkTypes, report: Report
 ) -> None:
     sink_type, given = sink_types[type_name], route.content.keys()
-    others = all_content_keys(sink_types) if sink_type.takes_all_keys else frozenset()
-    for key in given - sink_type.content_keys.keys() - others:
+    foreign = given - sink_type.content_keys.keys()
+    others = all_content_keys(sink_types) if foreign and sink_type.takes_all_keys else frozenset()  # imports all types
+    for key in foreign - others:
         report.unknown_key((*path, key), {*RouteSettings.model_fields, *sink_type.content_keys, *others})
     for key, required in sink_type.content_keys.items():
         if required and key not in given:

@@ -145,7 +145,7 @@ class Table(RootModel[dict[str, IdText]]):
 class RouteSettings(BaseModel):
     """A route: its events, conditions and sinks. Its other keys are the content for the sinks."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     name: str = Field(min_length=1, max_length=120)
     source: NameList | None = Field(None, description="One source, or several; default: every source")

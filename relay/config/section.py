@@ -6,4 +6,5 @@ from pydantic import BaseModel, ConfigDict
 class Section(BaseModel):
     """A part of the file. A key that it does not know is an error, never ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Deferred: a section within another is validated by that one, and needs no validator of its own.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)

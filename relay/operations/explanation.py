@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from relay.amocrm.events import decode_receipt
 from relay.config.config import Config
 from relay.errors import Malformed, RelayError
-from relay.live_config import make_sinks
 from relay.model import DeliveryState, Event, Json, NewDelivery, Receipt, Record
 from relay.operations.request_description import describe_by
 from relay.planning import RouteEvaluation, evaluate_routes, plan_receipt
 from relay.sinks.base import Sink
+from relay.sinks.registry import make_sinks
 
 NOT_MADE: Final = "not made"
 """The state of a delivery whose `once` key is used already."""

@@ -1,9 +1,9 @@
 """Plan what today's configuration makes of an event that was routed before."""
 
 from relay.config.config import Config
-from relay.live_config import make_sinks
 from relay.model import NewDelivery
 from relay.planning import plan_receipt
+from relay.sinks.registry import make_sinks
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from relay.config.config import Config
-from relay.live_config import make_sinks
 from relay.masking import mask_secrets_in_json
 from relay.model import DeliveryState, Json
 from relay.sinks.base import Sink
+from relay.sinks.registry import make_sinks
 from relay.store.stored import StoredDelivery
 
 

@@ -1,14 +1,17 @@
 """Read the story of an event or a delivery: its receipt, its events, its deliveries and every attempt."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from relay.errors import RelayError
 from relay.model import Attempt, Record, RoutedEvent
-from relay.operations.explanation import Explanation
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
+
+if TYPE_CHECKING:  # to explain takes the configuration, and to read what was explained does not
+    from relay.operations.explanation import Explanation
 
 
 class DeliveryStory(Record):
@@ -60,7 +63,7 @@ def _not_found(kind: str, id: str, command: str) -> RelayError:
     return RelayError(f"no {kind} {id}: give a full id, as `{command}` shows it; retention may have removed it")
 
 
-def story_fields(story: Story, explanation: Explanation | None = None) -> dict[str, object]:
+def story_fields(story: Story, explanation: "Explanation | None" = None) -> dict[str, object]:
     """Return a story for programs: events too have their fields by name, which are stored as arrays.
 
     With an explanation they have the routes of its configuration too: which match, and why others do not.
@@ -70,7 +73,7 @@ def story_fields(story: Story, explanation: Explanation | None = None) -> dict[s
     return {"receipt": receipt, "events": events, "deliveries": story.deliveries}
 
 
-def _route_fields(event: RoutedEvent, explanation: Explanation | None) -> dict[str, object]:
+def _route_fields(event: RoutedEvent, explanation: "Explanation | None") -> dict[str, object]:
     if explanation is None:
         return {}
     routes = [route for one in explanation.events if one.index == event.index for route in one.routes]

@@ -16,13 +16,12 @@ from relay.processes.child import Child
 from relay.processes.folder import LockedFolder
 from relay.processes.orphan_guard import OrphanGuard
 from relay.processes.ports import free_port, http_get, is_free
+from relay.processes.running import NO_PROXY, SANDBOX_URL
 
 READY_SECONDS: Final = 60.0
 GRACE_SECONDS: Final = 25.0  # a worker waits for what is in flight
 _POLL_SECONDS: Final = 0.03
 _STORE, _SANDBOX, _WEB, _WORKER = "store", "sandbox", "web", "worker"
-SANDBOX_URL: Final = "RELAY_SANDBOX_URL"
-NO_PROXY: Final = "no_proxy"
 _ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", SANDBOX_URL, "RELAY_CONFIG", "RELAY_NAMESPACE", NO_PROXY)
 _STOP_ORDER: Final = ((_WEB, _WORKER), (_SANDBOX,))  # what takes hooks first, what the others need last
 

@@ -12,7 +12,6 @@ from relay.masking import is_unmistakable
 from relay.model import Decision, Delivery, Json, Outcome, Record, Result
 from relay.retrying import decide
 from relay.sinks.tools import Tools
-from relay.transport import Asker
 
 MAX_RESPONSE: Final = 500
 """How many characters of an answer are kept in `Result.response`."""
@@ -63,6 +62,8 @@ class Sink(ABC):
         self.concurrency = settings.concurrency
         self.timeout_ms = settings.timeout
         self.proxy = settings.proxy
+        from relay.transport import Asker  # where the classes are only asked for their settings, nothing is called
+
         self.asker = Asker(sink=name)
         self.hidden = tuple(filter(None, dict.fromkeys(settings.hidden_values())))  # to be masked in what others say
         self.hidden_anywhere = tuple(filter(is_unmistakable, self.hidden))  # and in what we say: no word of ours is one

@@ -2,27 +2,51 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Final
 
+from relay.config.config import Config
 from relay.errors import ConfigError
 from relay.sinks.base import Sink
-from relay.sinks.http.sink import HttpSink
-from relay.sinks.log.sink import LogSink
-from relay.sinks.moysklad.sink import MoySkladSink
-from relay.sinks.sms.gateway import Gateway
-from relay.sinks.sms.http_gateway import HttpGateway
-from relay.sinks.sms.sink import gateway_sink
-from relay.sinks.sms.smsc import Smsc
-from relay.sinks.sms.smsru import Smsru
-from relay.sinks.unisender.sink import UnisenderSink
 
-SINKS: tuple[type[Sink], ...] = (HttpSink, LogSink, MoySkladSink, UnisenderSink)
-GATEWAYS: tuple[type[Gateway], ...] = (HttpGateway, Smsc, Smsru)
+SINKS: Final[Mapping[str, str]] = {
+    "http": "relay.sinks.http.sink:HttpSink",
+    "log": "relay.sinks.log.sink:LogSink",
+    "moysklad": "relay.sinks.moysklad.sink:MoySkladSink",
+    "unisender": "relay.sinks.unisender.sink:UnisenderSink",
+}
+GATEWAYS: Final[Mapping[str, str]] = {
+    "sms": "relay.sinks.sms.http_gateway:HttpGateway",
+    "smsc": "relay.sinks.sms.smsc:Smsc",
+    "smsru": "relay.sinks.sms.smsru:Smsru",
+}
 """Each becomes a sink of its own for text messages."""
 
 SINKS_GROUP = "amo_relay.sinks"
 GATEWAYS_GROUP = "amo_relay.sms"
+
+
+class _SinkTypes(Mapping[str, type[Sink]]):
+    """Sinks by type. A built-in one is imported when it is first asked for: few of them are in one file."""
+
+    def __init__(self, installed: Mapping[str, type[Sink]]) -> None:
+        self._loaded = {name: sink for name, sink in installed.items() if name not in SINKS.keys() | GATEWAYS.keys()}
+        self._names = (*self._loaded, *GATEWAYS, *SINKS)
+
+    def __getitem__(self, name: str) -> type[Sink]:
+        if name not in self._loaded:
+            self._loaded[name] = _of_gateway(_load(GATEWAYS[name])) if name in GATEWAYS else _load(SINKS[name])
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @cache
@@ -31,9 +55,31 @@ def sink_types() -> Mapping[str, type[Sink]]:
 
     A built-in sink wins over an installed one of the same type.
     """
-    gateways = [*_installed(GATEWAYS_GROUP, Gateway), *GATEWAYS]
-    sinks = [*_installed(SINKS_GROUP, Sink), *map(gateway_sink, gateways), *SINKS]
-    return {sink.type: sink for sink in sinks}
+    sinks = [*_installed(SINKS_GROUP, Sink), *map(_of_gateway, _installed_gateways())]
+    return _SinkTypes({sink.type: sink for sink in sinks})
+
+
+def make_sinks(config: Config) -> dict[str, Sink]:
+    """Return the sinks of a configuration, by name."""
+    return {name: sink_types()[settings.type](name, settings) for name, settings in config.sinks.items()}
+
+
+def _load(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _of_gateway(gateway: Any) -> type[Sink]:
+    from relay.sinks.sms.sink import gateway_sink  # with all that text messages need
+
+    return gateway_sink(gateway)
+
+
+def _installed_gateways() -> Iterator[Any]:
+    if entry_points(group=GATEWAYS_GROUP):
+        from relay.sinks.sms.gateway import Gateway
+
+        yield from _installed(GATEWAYS_GROUP, Gateway)
 
 
 def _installed(group: str, base: type[Any]) -> Iterator[Any]:

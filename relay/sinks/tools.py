@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from relay.config.proxy import ProxyChoice
-from relay.store.shared_state import SharedState
-from relay.transport import Asker, Session
+
+if TYPE_CHECKING:  # a command that reads the settings of sinks needs neither
+    from relay.store.shared_state import SharedState
+    from relay.transport import Asker, Session
 
 
 @dataclass(frozen=True)
@@ -17,11 +20,11 @@ class Tools:
     `secret_key`: RELAY_SECRET_KEY, where it is set; what is secret in the shared state is encrypted with it.
     """
 
-    session: Session
-    shared: SharedState
+    session: "Session"
+    shared: "SharedState"
     now: Callable[[], float]
     secret_key: SecretStr | None = None
 
-    def of(self, asker: Asker, proxy: ProxyChoice | None) -> "Tools":
+    def of(self, asker: "Asker", proxy: ProxyChoice | None) -> "Tools":
         """Return the tools of one sink: on whose behalf it looks up names, and its proxy (None: the environment's)."""
         return replace(self, session=self.session.on_behalf_of(asker).through(proxy))

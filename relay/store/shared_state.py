@@ -13,9 +13,10 @@ from redis.asyncio.lock import Lock
 from redis.exceptions import LockError
 
 from relay.errors import StoreUnavailable
-from relay.model import Limit, Record
+from relay.model import Limit
 from relay.store.commands import run_command
 from relay.store.keys import Keys
+from relay.store.quotas import Quota, QuotaExceeded
 from relay.store.scripts import Caller, Script
 
 T = TypeVar("T")
@@ -23,22 +24,6 @@ LOOK_AGAIN_SECONDS = 0.1
 AT_ONCE = 200  # values of one call
 _SPEND_QUOTAS, _TAKE_GRANT = Script("spend_quotas"), Script("take_grant", "_limits")
 _PUT_SHARED = Script("put_shared")
-
-
-class Quota(Record, array_like=True):
-    """Spend `amount` of the `limit` that `key` has until a moment (epoch milliseconds), when it begins anew."""
-
-    key: str
-    amount: int
-    limit: int
-    until_ms: int
-
-
-class QuotaExceeded(Record):
-    """The quota that would have been exceeded, and in how many milliseconds it begins anew."""
-
-    key: str
-    wait_ms: int
 
 
 class SharedState:

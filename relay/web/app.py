@@ -25,7 +25,6 @@ from relay.store.connect import connect
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
-from relay.web import subscriptions
 from relay.web.autoscale import autoscale, hirefire
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, GroupCommit
 from relay.web.health import healthz, readyz
@@ -35,6 +34,7 @@ from relay.web.operator_access import OperatorAccess
 from relay.web.path_slashes import PathSlashes
 from relay.web.refusals import HookRefusals
 from relay.web.store_monitor import StoreMonitor
+from relay.web.subscriptions.routes import routes as subscription_routes
 
 Lifespan: TypeAlias = Callable[[Router], contextlib.AbstractAsyncContextManager[None]]
 
@@ -84,7 +84,7 @@ def _other_endpoints(
             Route("/autoscale", access.required(autoscale(reader, live))),
             Route("/hirefire/{token}/info", hirefire(reader, live, settings.hirefire_token)),
             Route("/metrics", access.required(metrics(reader, live, monitor))),
-            *subscriptions.routes(
+            *subscription_routes(
                 lambda: live.config,
                 Subscriptions(reader.client, settings.namespace),
                 Access(reader.client, settings.namespace),

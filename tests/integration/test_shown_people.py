@@ -8,10 +8,9 @@ import pytest
 
 from relay.amocrm.form import encode_form
 from relay.config.load import load as load_config
-from relay.live_config import make_sinks
 from relay.model import Decision, DecisionKind, DeliveryState, Outcome
 from relay.planning import plan_receipt
-from relay.sinks.registry import sink_types
+from relay.sinks.registry import make_sinks, sink_types
 from relay.store.records import Settlement
 from relay.store.requests import sink_claim_request
 from tests.integration.store.shapes import attempt, hook

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from relay.cli import app
+from relay.cli import COMMANDS, app
+from relay.cli.loading import load_command
 
 ROOT = Path(__file__).parents[2]
 CODE = sorted([*(ROOT / "relay").rglob("*.py"), *(ROOT / "workers").rglob("*.py")])
@@ -17,8 +18,8 @@ FILES = ("README.md", "CHANGELOG.md", "app.json", "render.yaml", "Procfile", "Ma
 TEXTS = sorted(path for path in [*FOLDERS, *(ROOT / name for name in FILES)] if path.is_file())
 # What follows the word in a sentence about the relay itself.
 PROSE = frozenset([
-    *("accepts", "answered", "answers", "asks", "can", "counts", "does", "gets", "has", "is", "itself", "keeps"),
-    *("must", "refuses", "running", "runs", "stores", "that", "to", "waits", "will"),
+    *("accepts", "answered", "answers", "as", "asks", "can", "counts", "does", "gets", "has", "is", "itself", "keeps"),
+    *("must", "refuses", "running", "runs", "stores", "that", "to", "waits", "will", "with"),
 ])  # fmt: skip
 MENTION = re.compile(r"(?<![\w./@-])relay ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)?)([^`;:\n)]*)")
 IN_CODE = re.compile(r"`(?:\$ )?relay ([a-z][a-z-]*(?: [a-z][a-z-]*)?)([^`\n]*)`")
@@ -47,10 +48,9 @@ def unknown(words: str, rest: str) -> str | None:
     """Return what of a mentioned command does not exist; None where all of it does."""
     command, names = get_command(app), words.split()
     while hasattr(command, "commands") and names:
-        found = command.commands.get(name := names.pop(0))
-        if found is None:
+        if (name := names.pop(0)) not in command.commands:
             return f"relay {words}: there is no {name}"
-        command = found
+        command = load_command(name) if command.commands.keys() == COMMANDS.keys() else command.commands[name]
     options = {option for one in command.params for option in [*one.opts, *one.secondary_opts]} | {"--help"}
     missing = [option for option in re.findall(r"(?<!\S)--[a-z-]+", rest) if option not in options]
     return f"relay {words}: there is no {missing[0]}" if missing else None

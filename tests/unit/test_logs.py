@@ -7,7 +7,7 @@ import sys
 import pytest
 
 PROGRAM = """
-from relay.logs import configure, configure_command, log, log_each
+from relay.logs import configure, log, log_each
 from relay.model import Outcome
 
 {configured}
@@ -18,12 +18,12 @@ log_each("nothing.happened", [], sink="books")
 log.warning("asked", reason="https://x.example/?apikey=s3cr3t", error="POST /bot12:s3cr3t/send", token_of="acme")
 log.info("after", n=2)
 """
-CONFIGURED = ['configure("json")', 'configure("console")', "configure_command()"]
+CONFIGURED = ['configure("json")', 'configure("console")', ""]  # the last as a command logs
 
 
 FORGING = r"""
 import logging
-from relay.logs import configure, configure_command, log
+from relay.logs import configure, log
 
 {configured}
 evil = "\x1b[2J\x9b1m\u202eone\n2026-11-29T00:00:00Z [info] forged \x7f"

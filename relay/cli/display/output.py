@@ -5,22 +5,25 @@ Whatever is printed, what a terminal would obey is escaped (`relay.printable`).
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from relay.masking import mask_people, mask_people_in_json, mask_secrets, mask_secrets_in_json
 from relay.model import Json
 from relay.printable import escape_json, escape_line, escape_lines
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 PIPED_WIDTH = 1000  # a pipe has no width of its own, and lines must not break for `grep`
 
 
-def console() -> Console:
+def console() -> "Console":
     """Return a console on stdout."""
+    from rich.console import Console  # most commands print without
+
     return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
 
 
@@ -35,6 +38,8 @@ def print_json(value: object, *, reveal: bool = False) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, reveal: bool = False) -> None:
     """Print rows. Only the last column wraps: ids stay in one piece."""
+    from rich.table import Table
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=column != columns[-1])
@@ -46,7 +51,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rev
 def print_lines(lines: Iterable[str], *, reveal: bool = False) -> None:
     """Print lines unwrapped. A line end within one is escaped: what it quotes makes no lines."""
     for line in lines:
-        console().print(_printable(line, reveal=reveal), markup=False, soft_wrap=True)
+        typer.echo(_printable(line, reveal=reveal))
 
 
 def print_message(text: str, *, error: bool = False) -> None:

@@ -1,17 +1,20 @@
 """Format the story of an event or a delivery in lines, in the order in which things happened. Pure."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from relay.cli.display.explanation import format_matches
 from relay.cli.display.paused import format_paused, format_reason
 from relay.model import Attempt, DeliveryState, RoutedEvent
-from relay.operations.explanation import Explanation
 from relay.operations.story import DeliveryStory, Story
 from relay.store.stored import StoredDelivery, StoredReceipt
 from relay.timefmt import format_time
 
+if TYPE_CHECKING:  # to explain takes the configuration, and to read what was explained does not
+    from relay.operations.explanation import Explanation
 
-def format_story(story: Story, explanation: Explanation | str = "") -> Iterator[str]:
+
+def format_story(story: Story, explanation: "Explanation | str" = "") -> Iterator[str]:
     """Format a story in lines, with which routes match its events, or why that is not shown."""
     yield from _format_receipt(story.receipt)
     for event in story.events:
@@ -23,7 +26,7 @@ def format_story(story: Story, explanation: Explanation | str = "") -> Iterator[
         yield from _format_delivery(delivery_story)
 
 
-def _format_routes(receipt: StoredReceipt, event: RoutedEvent, explanation: Explanation | str) -> Iterator[str]:
+def _format_routes(receipt: StoredReceipt, event: RoutedEvent, explanation: "Explanation | str") -> Iterator[str]:
     if isinstance(explanation, str):
         yield from [f"  routes: not shown: {explanation}"] if explanation else []
         return

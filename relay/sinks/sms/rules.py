@@ -20,7 +20,7 @@ from relay.masking import mask_phone
 from relay.model import Outcome, Record, Result
 from relay.sinks.sms.content import Message
 from relay.sinks.sms.windows import Window
-from relay.store.shared_state import Quota, QuotaExceeded
+from relay.store.quotas import Quota, QuotaExceeded
 
 _HOUR_MS: Final = UNITS_MS["h"]
 _DAY_MS: Final = UNITS_MS["d"]

@@ -10,7 +10,6 @@ from pydantic import Field, SecretStr, model_validator
 from relay.config.scalars import Duration
 from relay.durations import UNITS_MS
 from relay.errors import StoreUnavailable
-from relay.logs import log
 from relay.model import Outcome, Result
 from relay.retrying import OnUnknown
 from relay.sinks.base import ProbeResult
@@ -19,7 +18,7 @@ from relay.sinks.sms.gateway import Gateway, balance_probe, json_object, parse_i
 from relay.sinks.sms.settings import SmsSettings
 from relay.sinks.tools import Tools
 from relay.sinks.urls import SinkUrl
-from relay.store.shared_state import Quota
+from relay.store.quotas import Quota
 from relay.transport import Answer, Response, TransportFailure
 
 _IP_BLOCKED_MS: Final = 15 * UNITS_MS["m"]
@@ -148,6 +147,8 @@ class Smsc(Gateway):
                     reason = f"{result.reason}, and so were the texts before it: is the sender registered with them?"
                     return msgspec.structs.replace(result, outcome=Outcome.BLOCKED, reason=reason)
         except StoreUnavailable as error:  # the answer is known, which matters more than the count
+            from relay.logs import log  # structlog takes long to import, and commands only read settings
+
             log.warning("sms.uncounted", reason=str(error))
         return result
 

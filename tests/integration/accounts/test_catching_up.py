@@ -12,14 +12,13 @@ from relay.accounts.source_health import examine_source, load_health
 from relay.amocrm.events import decode_receipt
 from relay.config.load import load as load_config
 from relay.errors import ConfigError
-from relay.live_config import make_sinks
 from relay.model import Account
 from relay.operations.source_diagnosis import diagnose_sources
 from relay.planning import plan_receipt
 from relay.sandbox.amocrm.access import LONG_LIVED
 from relay.sandbox.amocrm.account import WON
 from relay.sandbox.amocrm.hooks import hook_body
-from relay.sinks.registry import sink_types
+from relay.sinks.registry import make_sinks, sink_types
 from relay.store.body import digest
 from relay.store.keys import JOBS
 from relay.store.records import Hook, Job

@@ -6,11 +6,10 @@ import pytest
 
 from relay.amocrm.form import encode_form
 from relay.config.load import load as load_config
-from relay.live_config import make_sinks
 from relay.model import DeliveryState
 from relay.planning import plan_receipt
 from relay.sandbox.amocrm.access import LONG_LIVED
-from relay.sinks.registry import sink_types
+from relay.sinks.registry import make_sinks, sink_types
 from tests.integration.store.shapes import hook
 
 CONFIG = f"""

@@ -7,12 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from relay.config.load import load as load_config
-from relay.live_config import make_sinks
 from relay.model import DeliveryState
 from relay.planning import plan_receipt
 from relay.sandbox.amocrm.access import LONG_LIVED
 from relay.sandbox.amocrm.hooks import hook_body
-from relay.sinks.registry import sink_types
+from relay.sinks.registry import make_sinks, sink_types
 from relay.store.body import digest
 from relay.store.keys import account_queue
 from relay.store.records import Hook

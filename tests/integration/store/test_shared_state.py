@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from relay.model import Limit
+from relay.store.quotas import Quota, QuotaExceeded
 from relay.store.requests import sink_claim_request
-from relay.store.shared_state import Quota, QuotaExceeded, SharedState
+from relay.store.shared_state import SharedState
 
 HOUR = 3_600_000
 

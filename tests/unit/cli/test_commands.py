@@ -1,39 +1,27 @@
 """A stranger finds a command's code by its name, and its purpose by its help."""
 
+import re
 from pathlib import Path
 
 import pytest
-import structlog
-from typer.main import get_command
 from typer.testing import CliRunner
 
 import relay.cli
-from relay.cli import app
+from relay.cli import COMMANDS, app
+from relay.cli.loading import load_command
 from relay.errors import ConfigError
-
-COMMANDS = sorted(get_command(app).commands)
 
 
 def test_the_files_are_the_commands_and_what_they_share() -> None:
     files = {path.stem.replace("_", "-") for path in Path(relay.cli.__file__).parent.glob("[a-z]*.py")}
-    assert sorted(files - {"acts", "context", "delivery-list", "options"}) == COMMANDS
+    assert files - {"acts", "delivery-list", "loading", "options"} == COMMANDS.keys()
 
 
-@pytest.fixture
-def _own_logging():
-    """Undo what a command sets up: other tests of this process read what is logged by default."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
-
-
-@pytest.mark.usefixtures("_own_logging")
 def test_the_version_is_that_of_the_package() -> None:
     shown = CliRunner().invoke(app, ["--version"])
     assert (shown.exit_code, shown.output) == (0, f"relay {relay.__version__}\n")
 
 
-@pytest.mark.usefixtures("_own_logging")
 @pytest.mark.parametrize("command", ["events", "deliveries"])
 @pytest.mark.parametrize(
     ("entity", "hint"),
@@ -51,7 +39,6 @@ def test_an_entity_that_there_is_not_is_refused_with_a_hint(command: str, entity
     assert hint in refused.output
 
 
-@pytest.mark.usefixtures("_own_logging")
 def test_names_that_nobody_could_fetch_yet_say_how_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`relay check` says to run it, and `relay dev`, which brings the store that it needs, refuses unknown names."""
     monkeypatch.chdir(tmp_path)
@@ -65,11 +52,30 @@ routes: [{name: won, on: status_lead, where: {status: Won}, to: console}]
     assert str(refused.exception).endswith("start `relay dev`, run this again, and then write the names")
 
 
-@pytest.mark.usefixtures("_own_logging")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_its_options_have_a_help_text(command: str) -> None:
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
-    group = get_command(app).commands[command]
+    group = load_command(command)
     for name, found in {command: group, **getattr(group, "commands", {})}.items():
         assert found.help, name
         assert all(getattr(option, "help", "") or option.param_type_name == "argument" for option in found.params), name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_says_what_their_own_help_begins_with(command: str) -> None:
+    own = load_command(command)
+    assert own.name == command
+    assert own.help is not None
+    assert own.help.startswith(COMMANDS[command])
+
+
+def test_the_list_of_commands_is_in_the_order_of_the_code() -> None:
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    assert re.findall(r"^│ ([a-z][a-z-]*) ", shown, re.MULTILINE) == list(COMMANDS)
+    assert all(summary in shown for summary in COMMANDS.values())
+
+
+def test_what_there_is_not_is_refused_with_a_hint() -> None:
+    refused = CliRunner().invoke(app, ["chek"], env={"COLUMNS": "200"})
+    assert refused.exit_code == 2
+    assert "No such command 'chek'. Did you mean 'check'" in refused.output

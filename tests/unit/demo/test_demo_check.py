@@ -5,12 +5,11 @@ import pytest
 
 from relay.config.load import load
 from relay.demo.check import DemoState, SentHook, missing_results
-from relay.live_config import make_sinks
 from relay.model import DeliveryState, Receipt, ReceiptState
 from relay.operations.post_hook import AcceptedHook
 from relay.planning import plan_receipt
 from relay.sandbox.request_log import LoggedRequest
-from relay.sinks.registry import sink_types
+from relay.sinks.registry import make_sinks, sink_types
 from relay.store.stored import StoredDelivery, StoredReceipt
 
 SANDBOX = "http://127.0.0.1:8701"

@@ -5,7 +5,7 @@ import pytest
 
 from relay.model import Limit, Record, RoutedEvent
 from relay.store import wire
-from relay.store.shared_state import Quota
+from relay.store.quotas import Quota
 from tests.unit.store.lua_source import members, parameters, places, tables, unpacked
 
 UNPACKED = [

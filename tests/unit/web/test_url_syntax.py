@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.web.subscriptions.openapi import DESCRIPTION
+from relay.web.subscriptions.openapi import description
 from relay.web.subscriptions.url_syntax import url_syntax_error
 
-DESCRIBED = DESCRIPTION["components"]["schemas"]["Url"]
+DESCRIBED = description()["components"]["schemas"]["Url"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from relay.sinks.sms.content import Message
-from relay.store.shared_state import Quota, QuotaExceeded
+from relay.store.quotas import Quota, QuotaExceeded
 from relay.transport import Response
 
 NOW = 1_790_000_000.0  # Mon 2026-09-21 14:13:20 UTC, 17:13:20 in Moscow

@@ -9,7 +9,7 @@ import pytest
 from relay.model import Outcome
 from relay.sinks.sms.rules import SendingRules, refunds
 from relay.sinks.sms.windows import parse_window
-from relay.store.shared_state import QuotaExceeded
+from relay.store.quotas import QuotaExceeded
 
 NOW = 1_790_000_000.0  # Mon 2026-09-21 14:13:20 UTC, 17:13:20 in Moscow
 HOUR = 3_600_000

@@ -1,0 +1,1 @@
+"""What commands work on, a module for each, so that a command imports what it needs and nothing else."""
