@@ -1,10 +1,7 @@
 """Log one wide event per unit of work, in one format for us, uvicorn and Celery: JSON, or readable on a console."""
 
-import asyncio
-import atexit
 import logging
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from textwrap import indent
 from typing import Any, TextIO
@@ -13,6 +10,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from relay.log_writer import LineHandler, LineWriter
 from relay.masking import mask_people, mask_secrets
 from relay.printable import escape_json, escape_line, escape_lines
 
@@ -49,15 +47,15 @@ def _configure_command() -> None:
 def configure(style: str, stream: TextIO | None = None) -> None:
     """Set up logging for this process. `style` is "json" or "console", `stream` by default stdout."""
     stream = stream or sys.stdout
+    writer = LineWriter(stream, lambda dropped: log.warning("log.dropped", lines=dropped))
     json = style == "json"
     render = structlog.processors.JSONRenderer(_encode_json) if json else _console_renderer(stream)
-    _configure_own(render, stream)
-    _configure_standard_library(render, stream)
+    _configure_own(render, writer)
+    _configure_standard_library(render, writer)
 
 
-def _configure_own(render: Processor, stream: TextIO) -> None:
+def _configure_own(render: Processor, writer: LineWriter) -> None:
     """Write our own lines straight to the stream: the standard library's way takes three times as long."""
-    writer = _LineWriter(stream)
     structlog.configure(
         processors=[*_SHARED_PROCESSORS, *_TRACEBACK_PROCESSORS, _render_each(render)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -66,9 +64,9 @@ def _configure_own(render: Processor, stream: TextIO) -> None:
     )
 
 
-def _configure_standard_library(render: Processor, stream: TextIO) -> None:
+def _configure_standard_library(render: Processor, writer: LineWriter) -> None:
     """Write the lines of other people's loggers in the same format."""
-    handler = logging.StreamHandler(stream)
+    handler = LineHandler(writer)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_SHARED_PROCESSORS, structlog.stdlib.add_logger_name],
@@ -143,36 +141,6 @@ def _render_each(render: Processor) -> Processor:
         return "\n".join([str(render(logger, method, {**event, **item})) for item in items])
 
     return render_each
-
-
-class _LineWriter:
-    """A logger for structlog that writes to a stream. In an event loop the lines of one tick are written together."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lines: deque[str] = deque()  # any thread may append to it
-        self._flush_scheduled = False
-        atexit.register(self._flush)
-
-    def msg(self, line: str) -> None:
-        """Write a line: at the end of this thread's loop tick, or at once where no loop runs."""
-        self._lines.append(line)
-        if not self._flush_scheduled:
-            self._flush_scheduled = True
-            try:
-                asyncio.get_running_loop().call_soon(self._flush)
-            except RuntimeError:
-                self._flush()
-
-    log = debug = info = warning = error = critical = exception = msg
-
-    def _flush(self) -> None:
-        self._flush_scheduled = False  # first: lines that are added from now on schedule a flush of their own
-        lines = []
-        while self._lines:
-            lines.append(self._lines.popleft() + "\n")
-        self._stream.write("".join(lines))
-        self._stream.flush()
 
 
 _configure_command()  # a command imports this only where it may log; a process calls `configure`
