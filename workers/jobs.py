@@ -71,6 +71,8 @@ class JobRunner:
 
     async def _apply_retention(self, _: Job) -> int:
         keep = self._live.config.retention
-        removed = await self._store.apply_retention(keep.finished, keep.dead, keep.count, CALL_ITEMS)
-        # A full batch means that there is more; the job is due again at once, behind the other jobs.
-        return 0 if removed >= CALL_ITEMS else RETENTION_EVERY_MS
+        retired = await self._store.apply_retention(keep.finished, keep.dead, keep.count, CALL_ITEMS)
+        if retired.damaged:
+            log.error("retention.damaged", receipts=list(retired.damaged))
+        # Where there is more, the job is due again at once, behind the other jobs.
+        return 0 if retired.more else RETENTION_EVERY_MS

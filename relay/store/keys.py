@@ -38,6 +38,10 @@ class Keys:
         """String: the raw body of a receipt; once it is routed it may be compressed."""
         return f"{self.prefix}b:{id}"
 
+    def retired(self, id: str) -> str:
+        """Hash with a time to live: what of a receipt that retention removed tells its repetitions (`ReceiptField`)."""
+        return f"{self.prefix}retired:{id}"
+
     def delivery(self, id: str) -> str:
         """Hash: its event, route and sink, its state, and the token of its lease (`DeliveryField`)."""
         return f"{self.prefix}d:{id}"
@@ -140,7 +144,8 @@ class ReceiptField:
     RECOVERED: Final = "rec"  # set where amoCRM never delivered it: made from what the account remembers
     DUPLICATES: Final = "dups"  # how often amoCRM repeated it
     DUPLICATE_AT: Final = "dup_at"  # when it last did
-    ANSWERED_LATE: Final = "late"  # set where our answer left too late: amoCRM repeats it
+    ANSWERED_LATE: Final = "late"  # set where our answer left too late, until amoCRM has repeated it
+    REPEATED_BY: Final = "rep"  # id of the hook that repeated it because of that
     STATE: Final = "state"
     REASON: Final = "reason"
     CONFIG: Final = "cfg"  # version of the configuration that routed it

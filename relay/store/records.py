@@ -1,5 +1,6 @@
 """Arguments and results of the store that only its callers know; the rest are records of `relay.model`."""
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from relay.model import Decision, Delivery, Outcome, Record
@@ -22,11 +23,23 @@ class Hook(Record):
     recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
 
 
+class LateAnswer(Record, array_like=True):
+    """A hook that amoCRM sends again, though it was stored: its answer left too late, or nobody knows whether it did.
+
+    Only where nobody knows, `source` and `digest` find the receipt of which it was a duplicate.
+    """
+
+    id: str  # of the receipt, or of the hook
+    source: str = ""
+    digest: str = ""
+
+
 class Accepted(Record):
     """What became of a group of hooks."""
 
     bell_set: bool  # this call set the inbox's bell: publish it
     answers: list[tuple[str, bool]]  # for each hook the receipt's id, and whether it is a duplicate of that one
+    missing: Sequence[str] = ()  # of the late answers: those that the store does not know
 
 
 class Claim(Record, Generic[T]):
@@ -46,6 +59,14 @@ class Settlement(Record):
     outcome: Outcome
     decision: Decision
     attempt: bytes  # as JSON, for the story
+
+
+class Retired(Record, array_like=True):
+    """What a call of retention did."""
+
+    removed: int  # receipts
+    more: bool  # there is more to remove now
+    damaged: Sequence[str] = ()  # receipts of which not all could be read; what could be found of them is removed
 
 
 class Job(Record):

@@ -9,13 +9,14 @@ from relay.model import CompletedLookup, Delivery, DeliveryState, Receipt, Route
 from relay.store.acts import Acts
 from relay.store.commands import run_command
 from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
-from relay.store.records import Accepted, Claim, Hook, Job, Settlement
+from relay.store.records import Accepted, Claim, Hook, Job, LateAnswer, Retired, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts
 from relay.store.requests import hook_row, lookup_row, routed_row, settle_request
 from relay.store.scripts import Caller, Script
 from relay.store.subscriptions import Subscriptions
 from relay.store.wire import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply, ClaimRequest, LeaseRow, LookReply
 
+RETENTION_COMMANDS = 1000  # of one call: about two milliseconds, in which the store does nothing else
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed")
@@ -30,8 +31,9 @@ _CLAIMED_RECEIPTS = msgspec.msgpack.Decoder(ClaimReply[ClaimedReceipt], strict=F
 _CLAIMED_DELIVERIES = msgspec.msgpack.Decoder(ClaimReply[ClaimedDelivery], strict=False)
 _CLAIMED_JOBS = msgspec.msgpack.Decoder(ClaimReply[ClaimedJob], strict=False)
 _SETTLED_AND_CLAIMED = msgspec.msgpack.Decoder(tuple[list[str], ClaimReply[ClaimedDelivery]], strict=False)
-_ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]]])
+_ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]], list[str]])
 _QUEUES_AND_STALE = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
+_RETIRED = msgspec.msgpack.Decoder(Retired)
 _STRINGS = msgspec.msgpack.Decoder(list[str])
 _BOOL = msgspec.msgpack.Decoder(bool)
 _LOOKED = msgspec.msgpack.Decoder(LookReply)
@@ -50,12 +52,12 @@ class Store:
         self.acts = Acts(client, namespace)
         self._call = Caller(client, self.keys.prefix)
 
-    async def accept(self, hooks: Sequence[Hook], answered_late: Sequence[str] = ()) -> Accepted:
-        """Store hooks, all in one write. `answered_late`: earlier receipts whose answer left too late."""
+    async def accept(self, hooks: Sequence[Hook], answered_late: Sequence[LateAnswer] = ()) -> Accepted:
+        """Store hooks, all in one write. `answered_late`: earlier ones that amoCRM sends again."""
         request = {"duplicate_ms": DUPLICATE_MS, "hooks": list(map(hook_row, hooks)), "answered_late": answered_late}
         reply = await self._call(_ACCEPT, request, *[hook.body for hook in hooks])
-        bell_set, answers = _ACCEPTED.decode(reply)
-        return Accepted(bell_set=bell_set, answers=answers)
+        bell_set, answers, missing = _ACCEPTED.decode(reply)
+        return Accepted(bell_set=bell_set, answers=answers, missing=missing)
 
     async def claim_receipts(self, token: str, max: int, lease_ms: int) -> Claim[Receipt]:
         """Take receipts from the inbox."""
@@ -145,10 +147,20 @@ class Store:
         request = {"id": job.id, "token": job.token, "again_ms": -1 if again_ms is None else again_ms}
         return _BOOL.decode(await self._call(_FINISH_JOB, request))
 
-    async def apply_retention(self, finished_ms: int, dead_ms: int, count: int, max: int = 100) -> int:
-        """Remove finished receipts over their age or over the count, oldest first. Returns how many, at most `max`."""
-        request = {"finished_ms": finished_ms, "dead_ms": dead_ms, "count": count, "max": max}
-        return _INT.decode(await self._call(_APPLY_RETENTION, request))
+    async def apply_retention(self, finished_ms: int, dead_ms: int, count: int, max: int = 100) -> Retired:
+        """Remove finished receipts over their age or over the count, oldest first: at most `max`, and as one call may.
+
+        The call after it goes on where this one stopped, in the middle of a large receipt too.
+        """
+        request = {
+            "finished_ms": finished_ms,
+            "dead_ms": dead_ms,
+            "count": count,
+            "max": max,
+            "most": RETENTION_COMMANDS,
+            "duplicate_ms": DUPLICATE_MS,
+        }
+        return _RETIRED.decode(await self._call(_APPLY_RETENTION, request))
 
     async def look(self, worker: str, jobs: Sequence[str] = (), *, silent_ms: int = 0, since: int = 0) -> LookReply:
         """Write that a worker lives, and set the bells of all queues that are worth a look now.

@@ -15,6 +15,7 @@ from relay.store.keys import INBOX
 from relay.store.records import Hook
 from relay.store.store import Store
 from relay.web.deadlines import DeadlineQueue
+from relay.web.late_answers import LateAnswers
 
 AMOCRM_WAITS_SECONDS = 2.0  # for an answer; then it sends the hook again
 MAX_GROUP_HOOKS = 100  # a script blocks the store while it runs
@@ -41,7 +42,7 @@ class GroupCommit:
         self._full = full
         self._waiting: deque[_WaitingHook] = deque()
         self._waiting_bytes = 0
-        self._answered_late: list[str] = []
+        self._late = LateAnswers()
         self._answers: DeadlineQueue[Acceptance] = DeadlineQueue()
         self._wakeup = asyncio.Event()
         self._in_flight = 0
@@ -64,7 +65,7 @@ class GroupCommit:
 
     def answered_late(self, id: str) -> None:
         """Note that a receipt's answer came too late: amoCRM sends the hook again, and that is a duplicate."""
-        self._answered_late.append(id)
+        self._late.add(id)
         self._wakeup.set()
 
     async def run(self) -> None:
@@ -79,7 +80,7 @@ class GroupCommit:
     def _may_write(self) -> bool:
         """Return whether a group may leave: beside another one only a full one, so that few writes carry many hooks."""
         if not self._in_flight:
-            return bool(self._waiting or self._answered_late)
+            return bool(self._waiting or self._late)
         full = len(self._waiting) >= MAX_GROUP_HOOKS or self._waiting_bytes >= MAX_GROUP_BYTES
         return full and self._in_flight < MAX_GROUPS_IN_FLIGHT
 
@@ -99,19 +100,22 @@ class GroupCommit:
         return group
 
     async def _write(self, group: list[_WaitingHook]) -> None:
-        late, self._answered_late = self._answered_late[:MAX_GROUP_HOOKS], self._answered_late[MAX_GROUP_HOOKS:]
+        hooks = [waiting.hook for waiting in group]
+        late = self._late.take(MAX_GROUP_HOOKS, with_hooks=bool(hooks))
         try:
-            accepted = await self._store.accept([waiting.hook for waiting in group], late)
+            accepted = await self._store.accept(hooks, late)
+            self._late.done(late, accepted.missing)
             self._answer(group, accepted.answers)
         except Exception as error:  # noqa: BLE001  a defect here must refuse hooks, not leave them waiting
             self._refuse(group, error)
-            self._answered_late = late + self._answered_late  # sent with the next group
+            self._late.put_back(late)
+            self._late.add_unknown(hooks)  # the store may have them all the same
             more = bool(self._waiting)
         else:
             if accepted.bell_set:
                 # Published beside the next group: an answer never waits for a bell.
                 self._tasks.start("bells", self._ringer.ring([INBOX]))
-            more = bool(self._waiting or self._answered_late)
+            more = bool(self._waiting or self._late)
         self._in_flight -= 1
         if more:
             self._wakeup.set()

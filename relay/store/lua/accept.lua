@@ -1,18 +1,49 @@
 -- Stores a group of hooks, each whole or as a duplicate of one that is stored.
--- req: {duplicate_ms, hooks = {wire.HookRow…}, answered_late = {id…}}; blobs: their bodies.
--- Answers {whether the inbox's bell was set, {{receipt id, whether the hook is a duplicate of it}…}}.
+-- req: {duplicate_ms, hooks = {wire.HookRow…}, answered_late = {records.LateAnswer…}}; blobs: their bodies.
+-- Answers {whether the inbox's bell was set, {{receipt id, whether the hook is a duplicate of it}…}, {late answers of
+-- which nothing is known…}}.
 -- No allow-oom: a full store must refuse here.
 local REMEMBERED = 8  -- receipts with one body
 
--- Returns the receipt that a hook repeats, of those with its body: {id, request id} a line. One counts only while it is
--- there, and for `duplicate_ms` from its arrival.
-local function repeated_receipt(timed, request_id, remembered)
+-- The key of a receipt's record, or of what retention left of it.
+local function find_record(id)
+  local record = P .. 'r:' .. id
+  return call('EXISTS', record) == 1 and record or P .. 'retired:' .. id
+end
+
+-- Returns the receipt that a hook repeats, of those with its body: {id, request id} a line. One counts only where it was
+-- there, and for `duplicate_ms` from its arrival. That an answer left late accounts for one repetition: whoever sends the
+-- same bytes once more means another fact.
+local function repeated_receipt(hook, timed, request_id, remembered)
+  local answered_late
   for id, first_request_id in string.gmatch(remembered, '(%S+) ([^\n]*)\n') do
-    local at, late = unpack(call('HMGET', P .. 'r:' .. id, 'at', 'late'))
+    local at, late, repeated_by = unpack(call('HMGET', find_record(id), 'at', 'late', 'rep'))
     if at and now - at < req.duplicate_ms then
-      if timed or late or (first_request_id ~= '' and first_request_id == request_id) then return id end
+      if timed or (first_request_id ~= '' and first_request_id == request_id) then return id end
+      if repeated_by == hook then return id end  -- by an earlier call, whose answer was lost
+      if late then answered_late = id end  -- the oldest is repeated first
     end
   end
+  if not answered_late then return nil end
+  call('HDEL', find_record(answered_late), 'late')
+  call('HSET', find_record(answered_late), 'rep', hook)
+  return answered_late
+end
+
+-- Marks that a hook will be sent again. Returns whether anything is known of it.
+local function mark_late(id, source, digest)
+  if call('EXISTS', find_record(id)) == 1 then
+    call('HSET', find_record(id), 'late', '1')
+    return true
+  end
+  local remembered = digest ~= '' and call('GET', P .. 'dup:' .. source .. ':' .. digest) or ''
+  for first in string.gmatch(remembered, '(%S+) [^\n]*\n') do
+    if call('HGET', find_record(first), 'rep') == id then
+      call('HSET', find_record(first), 'late', '1')
+      return true
+    end
+  end
+  return false
 end
 
 local function newest_lines(remembered)
@@ -46,8 +77,10 @@ end
 
 if #req.hooks ~= #ARGV - 1 then return redis.error_reply('ERR accept: as many bodies as hooks') end
 -- amoCRM repeats what was answered too late, maybe in this very group, and that is a duplicate.
-for _, id in ipairs(req.answered_late) do
-  if call('EXISTS', P .. 'r:' .. id) == 1 then call('HSET', P .. 'r:' .. id, 'late', '1') end
+local missing = {}
+for _, late in ipairs(req.answered_late) do
+  local id, source, digest = unpack(late)
+  if not mark_late(id, source, digest) then missing[#missing + 1] = id end
 end
 local answers = {}
 for i, hook in ipairs(req.hooks) do
@@ -55,10 +88,10 @@ for i, hook in ipairs(req.hooks) do
   local stored = call('EXISTS', P .. 'r:' .. id) == 1  -- by an earlier call, whose answer was lost
   local key = P .. 'dup:' .. source .. ':' .. digest
   local remembered = not stored and (remembered_now[key] or call('GET', key)) or ''
-  local first = repeated_receipt(timed, request_id, remembered)
+  local first = repeated_receipt(id, timed, request_id, remembered)
   if first then
-    call('HINCRBY', P .. 'r:' .. first, 'dups', 1)
-    call('HSET', P .. 'r:' .. first, 'dup_at', now)
+    call('HINCRBY', find_record(first), 'dups', 1)
+    call('HSET', find_record(first), 'dup_at', now)
     count('receipt|' .. source .. '|duplicate')
   elseif not stored then
     store(hook, ARGV[i + 1], key, remembered)
@@ -73,4 +106,4 @@ end
 for _, key in ipairs(remembered_keys) do call('SET', key, remembered_now[key], 'PX', req.duplicate_ms) end
 for source, at in pairs(heard) do call('HSET', P .. 'heard', source, at) end
 write_collected()
-return cmsgpack.pack({#inbox > 0 and wake('inbox', now) and set_bell('inbox'), answers})
+return cmsgpack.pack({#inbox > 0 and wake('inbox', now) and set_bell('inbox'), answers, missing})

@@ -1,48 +1,98 @@
 #!lua flags=allow-oom
 -- Removes the oldest finished receipts with their events, deliveries and contents: those over their age, and those over
--- the count. The ids of `once` deliveries stay for good, in small hashes. req: {finished_ms, dead_ms, count, max}.
--- Answers how many it removed.
+-- the count. The ids of `once` deliveries stay for good, in small hashes; what tells a repetition of the hook stays for
+-- as long as amoCRM may repeat it. A large receipt is removed in several calls: it is the last to go.
+-- req: {finished_ms, dead_ms, count, max, most, duplicate_ms}. Answers records.Retired.
+local FIELDS_AT_ONCE = 100
+
+-- What the script has spent: it ends a while after `most`.
+local spent = 0
+local uncounted_call = call
+local function call(...)
+  spent = spent + 1
+  return uncounted_call(...)
+end
+
+-- Its content may be shared with others of its receipt, so it is only listed, and goes with the receipt.
 local function remove_delivery(receipt, id)
   local record = P .. 'd:' .. id
   local event, sink, state, once, content = unpack(call('HMGET', record, 'ev', 'sink', 'state', 'once', 'c'))
   -- A `once` delivery that this receipt only refers to belongs to another.
   if not event or receipt_of(event) ~= receipt then return end
   if once and state ~= 'skipped' then call('HSET', P .. 'once:' .. string.sub(id, 1, 3), id, state) end
+  if content then call('HSET', P .. 'r:' .. receipt, 'c:' .. content, '') end
+  call('UNLINK', record, P .. 'a:' .. id)
   if state == 'dead' then call('ZREM', P .. 'dead:' .. sink, id) end
-  call('DEL', record, P .. 'a:' .. id, P .. 'c:' .. content)
 end
 
+local function remove_event(receipt, source, index, packed)
+  local _, entity, entity_id = unpack(cjson.decode(packed))
+  call('ZREM', P .. 'events:' .. source .. ':' .. entity .. ':' .. entity_id, receipt .. '.' .. index)
+end
+
+-- Removes what some fields of a receipt speak of. Returns whether all of it is gone, and whether all could be read.
+local function remove_parts(receipt, source, kinds)
+  local record, cursor, readable = P .. 'r:' .. receipt, '0', true
+  repeat
+    local page = call('HSCAN', record, cursor, 'COUNT', FIELDS_AT_ONCE)
+    cursor = page[1]
+    for i = 1, #page[2], 2 do
+      local name, value = page[2][i], page[2][i + 1]
+      local kind, id = string.match(name, '^(%l):(.*)$')
+      if kind and kinds[kind] then
+        if spent >= req.most then return false, readable end
+        local ok = true
+        if kind == 'd' then ok = pcall(remove_delivery, receipt, id) end
+        if kind == 'e' then ok = pcall(remove_event, receipt, source, id, value) end
+        if kind == 'c' then call('UNLINK', P .. 'c:' .. id) end  -- of a delivery, or of one that a later event took over
+        readable = ok and readable
+        call('HDEL', record, name)
+      end
+    end
+  until cursor == '0'
+  return true, readable
+end
+
+-- Returns whether all of a receipt is gone, and whether all could be read.
 local function remove_receipt(receipt)
   local record = P .. 'r:' .. receipt
-  local flat = call('HGETALL', record)
-  local source, state = unpack(call('HMGET', record, 'src', 'state'))
-  for i = 1, #flat, 2 do
-    local kind, id = string.match(flat[i], '^(%l):(.*)$')
-    if kind == 'd' then remove_delivery(receipt, id) end
-    if kind == 'c' then call('DEL', P .. 'c:' .. id) end  -- of a delivery that a later event took over
-    if kind == 'e' then
-      local _, entity, entity_id = unpack(cjson.decode(flat[i + 1]))
-      call('ZREM', P .. 'events:' .. source .. ':' .. entity .. ':' .. entity_id, receipt .. '.' .. id)
-    end
+  local source, state, at, late, repeated_by = unpack(call('HMGET', record, 'src', 'state', 'at', 'late', 'rep'))
+  local gone, readable = remove_parts(receipt, source or '', {d = true, e = true})
+  if not gone then return false, readable end
+  gone = remove_parts(receipt, source or '', {c = true})
+  if not gone then return false, readable end
+  local remembered_ms = (tonumber(at) or 0) + req.duplicate_ms - now
+  if remembered_ms > 0 then
+    local retired = P .. 'retired:' .. receipt
+    call('HSET', retired, 'at', at)
+    if late then call('HSET', retired, 'late', late) end
+    if repeated_by then call('HSET', retired, 'rep', repeated_by) end
+    call('PEXPIRE', retired, remembered_ms)
   end
-  call('DEL', record, P .. 'b:' .. receipt)
-  call('ZREM', P .. 'receipts', receipt)
   if is_listed_by_state(state) then call('ZREM', P .. 'receipts:' .. state, receipt) end
+  return true, readable
 end
 
-local removed = 0
+local removed, damaged = 0, {}
 local function remove_oldest(list, age_ms)
   local over = math.max(call('ZCARD', list) - req.count, call('ZCOUNT', list, '-inf', now - age_ms))
-  local n = math.min(req.max - removed, over)
-  if n <= 0 then return end
-  for _, receipt in ipairs(call('ZRANGE', list, 0, n - 1)) do
-    remove_receipt(receipt)
+  for _ = 1, over do
+    if removed >= req.max or spent >= req.most then return true end
+    local receipt = call('ZRANGE', list, 0, 0)[1]
+    local ok, gone, readable = pcall(remove_receipt, receipt)
+    if not ok or (gone and not readable) then damaged[#damaged + 1] = receipt end
+    if ok and not gone then return true end
+    for _, state in ipairs(ok and {} or {'malformed', 'quarantined'}) do call('ZREM', P .. 'receipts:' .. state, receipt) end
+    call('UNLINK', P .. 'r:' .. receipt, P .. 'b:' .. receipt)
+    call('ZREM', P .. 'receipts', receipt)
     call('ZREM', list, receipt)
     removed = removed + 1
   end
+  return false
 end
-remove_oldest(P .. 'finished', req.finished_ms)
-remove_oldest(P .. 'finished:dead', req.dead_ms)
+local more = remove_oldest(P .. 'finished', req.finished_ms)
+more = remove_oldest(P .. 'finished:dead', req.dead_ms) or more
 count('retired', removed)
 write_collected()
-return cmsgpack.pack(removed)
+-- records.Retired
+return cmsgpack.pack({removed, more, damaged})

@@ -8,6 +8,7 @@ from relay.store.connect import connect
 from relay.store.health import read_memory_use
 from relay.store.keys import INBOX
 from relay.store.reader import Reader
+from relay.store.records import LateAnswer
 from relay.store.requests import sink_claim_request
 from relay.store.scripts import Caller, Script
 from relay.store.store import Store
@@ -18,7 +19,7 @@ from tests.integration.store.shapes import hook, new, routed, settlement
 @pytest.fixture
 def accept(run, store):
     """Accept hooks. Returns the answers."""
-    return lambda *hooks, late=(): run(store.accept(hooks, late)).answers
+    return lambda *hooks, late=(): run(store.accept(hooks, [LateAnswer(id=id) for id in late])).answers
 
 
 def test_a_hook_is_stored_as_it_came(run, store, reader, look_at_receipt):
@@ -164,12 +165,85 @@ def test_a_mark_ages_though_others_like_it_renew_it(accept, until, run, reader, 
     assert accept(hook("r3")) == [("r3", False)]
 
 
-def test_a_mark_counts_only_while_its_receipt_is_there(accept, run, store):
+@pytest.fixture
+def retire(run, store):
+    """Route all that waits, to nowhere, and have retention remove it."""
+
+    def go() -> None:
+        for receipt in run(store.claim_receipts("t", 9, 60_000)).items:
+            run(store.save_routed("t", [routed(receipt)]))
+        run(store.apply_retention(0, 0, 0))
+
+    return go
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "late"),
+    [({"timed": True}, {"timed": True}, []), ({"request_id": "q"}, {"request_id": "q"}, []), ({}, {}, ["r1"])],
+)
+@pytest.mark.parametrize("late_after_retention", [False, True])
+def test_a_repetition_is_known_though_retention_removed_its_first(
+    accept, reader, run, retire, first, second, late, late_after_retention
+):
+    """At a high rate `retention.count` removes what amoCRM repeats an hour later."""
+    accept(hook("r1", **first))
+    if not late_after_retention:
+        accept(late=late)
+    retire()
+    assert run(reader.receipts(["r1"])) == []
+    accept(late=late if late_after_retention else [])
+    assert accept(hook("r2", **second)) == [("r1", True)]
+    assert accept(hook("r3")) == [("r3", False)]
+    assert run(reader.counters())["receipt", "acme", "duplicate"] == 1
+
+
+def test_what_retention_leaves_of_a_receipt_is_gone_when_amocrm_repeats_no_more(accept, run, store, retire):
     accept(hook("r1", timed=True))
-    (receipt,) = run(store.claim_receipts("t", 1, 60_000)).items
-    run(store.save_routed("t", [routed(receipt)]))
-    assert run(store.apply_retention(0, 0, 0)) == 1
-    assert accept(hook("r2", timed=True)) == [("r2", False)]
+    retire()
+    assert 0 < run(store.client.pttl(store.keys.retired("r1"))) <= 2 * 3_600_000
+
+
+class TestLate:
+    """A late answer accounts for one repetition."""
+
+    def test_two_later_facts_with_the_same_bytes_are_not_swallowed(self, accept, run, reader):
+        accept(hook("r1"))
+        accept(late=["r1"])
+        assert accept(hook("r2")) == [("r1", True)]  # amoCRM's own repetition
+        assert accept(hook("r3")) == [("r3", False)]
+        assert accept(hook("r4"), hook("r5")) == [("r4", False), ("r5", False)]
+        assert run(reader.inbox()) == (4, 0)
+
+    def test_a_call_that_is_repeated_says_the_same(self, accept):
+        accept(hook("r1"))
+        accept(late=["r1"])
+        assert accept(hook("r2")) == accept(hook("r2")) == [("r1", True)]
+        assert accept(hook("r3")) == [("r3", False)]
+
+    def test_each_of_two_that_were_late_is_repeated(self, accept):
+        accept(hook("r1"), hook("r2"))
+        accept(late=["r1", "r2"])
+        assert accept(hook("r3"), hook("r4"), hook("r5")) == [("r1", True), ("r2", True), ("r5", False)]
+
+    def test_a_hook_whose_answer_was_lost_is_late(self, run, store, accept):
+        sent = hook("r1")
+        accept(sent)
+        late = LateAnswer(id="r1", source="acme", digest=sent.digest)
+        assert run(store.accept([hook("r2")], [late])).answers == [("r1", True)]
+
+    def test_a_repetition_whose_answer_was_lost_comes_once_more(self, run, store, accept):
+        """The mark is used up by it, and nobody heard that it was a duplicate."""
+        accept(hook("r1"))
+        accept(late=["r1"])
+        sent = hook("r2")
+        accept(sent)
+        late = LateAnswer(id="r2", source="acme", digest=sent.digest)
+        assert run(store.accept([hook("r3")], [late])).answers == [("r1", True)]
+        assert accept(hook("r4")) == [("r4", False)]
+
+    def test_what_is_not_known_is_said(self, run, store):
+        late = [LateAnswer(id="r1", source="acme", digest="x"), LateAnswer(id="r2")]
+        assert run(store.accept([hook("r3")], late)).missing == ["r1", "r2"]
 
 
 def test_a_late_answer_of_a_receipt_that_is_gone_leaves_nothing_behind(accept, run, reader):
@@ -221,7 +295,7 @@ class TestFull:
         assert run(full.settle("books", [settlement(delivery, Outcome.DELIVERED)], {})) == ["settled"]
         (receipt,) = run(full.claim_receipts("router", 1, 60_000)).items
         assert run(full.save_routed("router", [routed(receipt, new("d1", receipt.id))]))[1] == []
-        assert run(full.apply_retention(0, 0, 0)) == 1
+        assert run(full.apply_retention(0, 0, 0)).removed == 1
         assert run(broken_invariants(full)) == []
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from relay.model import DeliveryState, Outcome
+from tests.integration.invariants import broken_invariants
 from tests.integration.store.shapes import event, ids_in_queue, new, routed
 
 DAY = 86_400_000
@@ -13,7 +14,7 @@ def apply_retention(run, store):
     """Remove by age, or over a count. Returns how many were removed."""
 
     def ask(finished_ms=DAY, dead_ms=DAY, count=1000, max=100):
-        return run(store.apply_retention(finished_ms, dead_ms, count, max))
+        return run(store.apply_retention(finished_ms, dead_ms, count, max)).removed
 
     return ask
 
@@ -50,7 +51,8 @@ def test_nothing_is_left_of_a_receipt_but_the_counters(run, store, given, apply_
     given.settled(given.claim().items[0], Outcome.DELIVERED, 2)
     assert apply_retention(0, 0) == 1
     left = {key.decode().removeprefix(store.keys.prefix) for key in run(store.client.keys(store.keys.prefix + "*"))}
-    passing = {name for name in left if name.startswith(("dup:", "outcomes:"))}  # they run out by themselves
+    # These run out by themselves.
+    passing = {name for name in left if name.startswith(("dup:", "outcomes:", "retired:"))}
     assert left - passing == {"stats", "heard", "bell:inbox"}
     assert run(store.client.hkeys(store.keys.last_hooks)) == [b"acme"]  # a field a source, however many its hooks
     assert all(run(store.client.pttl(store.keys.prefix + name)) > 0 for name in passing)
@@ -157,3 +159,88 @@ def test_an_entity_forgets_only_the_events_that_went(run, store, reader, given, 
     run(store.save_routed("router", [routed(young, new("d1", young.id), events=[event(0, "7")])]))
     assert apply_retention(0, 0) == 1
     assert run(reader.events_of("acme", "lead", "7")) == [f"{young.id}.0"]
+
+
+class TestWork:
+    """A call is bounded in work, not in receipts."""
+
+    @pytest.fixture
+    def large(self, run, store, given):
+        """Make a receipt of so many events with a delivery each; the sinks of two events share their content."""
+
+        def make(n: int) -> str:
+            (receipt,) = given.taken()
+            for at in range(0, n, 50):
+                parts = range(at, min(at + 50, n))
+                made = [new(f"{receipt.id}-{i}", receipt.id, i, state=DeliveryState.DEAD, content=b"%d" % (i // 2))
+                        for i in parts]  # fmt: skip
+                events = [event(i, str(i)) for i in parts]
+                run(store.save_routed("router", [routed(receipt, *made, events=events, last=at + 50 >= n)]))
+            return receipt.id
+
+        return make
+
+    def test_a_large_receipt_goes_in_several_calls_and_all_of_it(self, run, store, large, spent):
+        large(400)
+        large(400)
+        calls, removed = 0, 0
+        while True:
+            spent()
+            retired = run(store.apply_retention(0, 0, 0))
+            assert spent()[1] < 1100
+            assert run(broken_invariants(store)) == []
+            calls, removed = calls + 1, removed + retired.removed
+            if not retired.more:
+                break
+        assert (calls > 3, removed) == (True, 2)
+        kinds = {key.decode().removeprefix(store.keys.prefix).partition(":")[0] for key in
+                 run(store.client.keys(store.keys.prefix + "*"))}  # fmt: skip
+        assert kinds <= {"stats", "heard", "bell", "dup", "retired"}
+
+    def test_many_small_ones_go_in_several_calls_too(self, run, store, finished, remaining):
+        finished(95)
+        assert run(store.apply_retention(0, 0, 0, max=1000)).more
+        while run(store.apply_retention(0, 0, 0, max=1000)).more:
+            pass
+        assert remaining() == []
+
+
+class TestDamaged:
+    """One record that cannot be read stops nothing."""
+
+    @pytest.fixture
+    def damage(self, run, store):
+        """Return what damages a receipt and its delivery d1, by name."""
+        client, keys = store.client, store.keys
+        return {
+            "an event": lambda id: client.hset(keys.receipt(id), "e:0", "no json"),
+            "no content": lambda _: client.hdel(keys.delivery("d1"), "c"),
+            "no source": lambda id: client.hdel(keys.receipt(id), "src"),
+            "no arrival": lambda id: client.hdel(keys.receipt(id), "at"),
+            "another kind of key": lambda _: _replace(client, keys.delivery("d1")),
+            "the receipt is another kind of key": lambda id: _replace(client, keys.receipt(id)),
+            "the receipt is gone": lambda id: client.delete(keys.receipt(id)),
+        }
+
+    @pytest.mark.parametrize(
+        "what",
+        ["an event", "no content", "no source", "no arrival", "another kind of key",
+         "the receipt is another kind of key", "the receipt is gone"],
+    )  # fmt: skip
+    def test_the_others_go_and_it_too(self, run, store, given, finished, remaining, damage, what):
+        (receipt,) = given.taken()
+        run(store.save_routed("router", [routed(receipt, new("d1", receipt.id, state=DeliveryState.DEAD))]))
+        run(damage[what](receipt.id))
+        finished(3)
+        retired = run(store.apply_retention(0, 0, 0))
+        assert (retired.removed, retired.more) == (4, False)
+        assert list(retired.damaged) in ([], [receipt.id])
+        assert remaining() == []
+        for key in run(store.client.keys(store.keys.prefix + "*")):  # of what could not be found something may stay
+            if key.decode().removeprefix(store.keys.prefix).partition(":")[0] in ("d", "c", "dead"):
+                run(store.client.delete(key))
+
+
+async def _replace(client, key: str) -> None:
+    await client.delete(key)
+    await client.set(key, "text")

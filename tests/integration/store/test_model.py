@@ -42,7 +42,7 @@ class Life:
             hook(self.name("r"), b"the same" if alike else str(n).encode(), timed=alike)
             for n in range(self.dice.randint(1, 2))
         ]
-        self.accepted |= {id for id, _ in self.run(self.store.accept(hooks)).answers}
+        self.accepted |= {id for id, duplicate in self.run(self.store.accept(hooks)).answers if not duplicate}
 
     def claim_receipts(self):
         claim = self.run(self.store.claim_receipts(self.name("t"), self.dice.randint(1, 3), LEASE))
@@ -124,7 +124,7 @@ class Life:
 
     def apply_retention(self):
         before = self.run(read_store(self.store))
-        removed = self.run(self.store.apply_retention(0, 0, 0, max=2))
+        removed = self.run(self.store.apply_retention(0, 0, 0, max=2)).removed
         after = self.run(read_store(self.store))
         gone = before.receipts.keys() - after.receipts.keys()
         lost = before.deliveries.keys() - after.deliveries.keys()

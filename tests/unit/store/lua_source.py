@@ -114,6 +114,8 @@ def _kind(before: str, key: str) -> str:
         return written[1]
     if key.startswith("records"):
         return "subscriptions:"
+    if key.startswith("find_record"):
+        return "r:"
     if key == "gate.key":
         return "gate:"
     given = re.findall(rf"local (?:\w+, )*?{key}(?:, \w+)* = [^\n]*", _PARTS + before)

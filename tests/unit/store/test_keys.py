@@ -18,7 +18,14 @@ FIELDS = {
     "subscriptions": keys.SubscriptionsField,
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed
-FREE = ("stats", "heard", "once:", "openings", "subscriptions:")  # hashes whose fields are names of their own
+FREE = (
+    "stats",
+    "retired:",
+    "heard",
+    "once:",
+    "openings",
+    "subscriptions:",
+)  # hashes whose fields are names of their own
 ONLY_IN_PYTHON = {"sources", "session", "probe"}
 
 

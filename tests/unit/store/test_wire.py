@@ -6,10 +6,12 @@ import pytest
 from relay.model import Limit, Record, RoutedEvent
 from relay.store import wire
 from relay.store.quotas import Quota
+from relay.store.records import LateAnswer
 from tests.unit.store.lua_source import members, parameters, places, tables, unpacked
 
 UNPACKED = [
     ("accept", "hook", wire.HookRow),
+    ("accept", "late", LateAnswer),
     ("save_routed", "delivery", wire.DeliveryRow),
     ("save_routed", "event", RoutedEvent),
     ("complete_lookups", "item", wire.LookupRow),

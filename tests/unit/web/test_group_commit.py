@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -20,14 +21,16 @@ class Group:
 
     def __init__(self, hooks, late) -> None:
         self.ids = [hook.id for hook in hooks]
-        self.late = list(late)
+        self.late = [one.id for one in late]
         self.accepted: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
 
-    def write(self, bell_set: bool = False, duplicates: dict[str, str] | None = None) -> None:
-        """Let the store accept them; some as duplicates of others."""
+    def write(
+        self, bell_set: bool = False, duplicates: dict[str, str] | None = None, missing: Sequence[str] = ()
+    ) -> None:
+        """Let the store accept them; some as duplicates of others, and some late answers as those of no receipt."""
         first = duplicates or {}
         answers = [(first.get(id, id), id in first) for id in self.ids]
-        self.accepted.set_result(Accepted(bell_set=bell_set, answers=answers))
+        self.accepted.set_result(Accepted(bell_set=bell_set, answers=answers, missing=missing))
 
     def fail(self, error: Exception) -> None:
         self.accepted.set_exception(error)
@@ -312,3 +315,43 @@ class TestLate:
         assert web.late == [[], ["r0000"]]  # it is not asked again and again
         web.put()
         assert web.late == [[], ["r0000"], ["r0000"]]
+
+
+class TestUnknown:
+    """The answer of the store is lost: it may have the hooks all the same, and amoCRM sends them again."""
+
+    AWAY = StoreUnavailable("the connection was closed")
+
+    def test_the_next_hooks_tell_it(self, web):
+        web.put()
+        web.fail(0, self.AWAY)
+        assert web.late == [[]]  # nothing is told without a hook: the store may be away
+        web.put()
+        assert web.late == [[], ["r0000"]]
+
+    def test_until_it_knows(self, web):
+        web.put()
+        web.fail(0, self.AWAY)
+        web.put()
+        web.write(1, missing=["r0000"])
+        web.put()
+        web.write(2)
+        web.put()
+        assert web.late == [[], ["r0000"], ["r0000"], []]
+
+    def test_or_until_the_call_cannot_be_carried_out_any_more(self, web, monkeypatch):
+        monkeypatch.setattr("relay.web.late_answers.MISSING_SECONDS", -1.0)
+        web.put()
+        web.fail(0, self.AWAY)
+        web.put()
+        web.write(1, missing=["r0000"])
+        web.put()
+        assert web.late == [[], ["r0000"], []]
+
+    def test_again_where_that_fails_too(self, web):
+        web.put()
+        web.fail(0, self.AWAY)
+        web.put()
+        web.fail(1, self.AWAY)
+        web.put()
+        assert web.late[2] == ["r0000", "r0001"]
