@@ -58,6 +58,11 @@ class LiveConfig:
         """Why the file as it is now was refused."""
         return self._watcher.error
 
+    @property
+    def changing(self) -> bool:
+        """Whether the file was found changed, and the next `poll` is to load it."""
+        return self._watcher.changing
+
     def poll(self) -> bool:
         """Check the file for changes. Returns whether a new configuration is in force."""
         if self._watcher.poll() is None:

@@ -27,6 +27,7 @@ from workers.store_writes import CALL_BYTES, CALL_ITEMS, group, retry_store_writ
 GROUP_ITEMS = 200  # receipts and deliveries in one call
 BATCHES = 3  # planned or written at a time; one more may be claimed
 PLAN_BYTES = 1 << 20  # bodies planned in one go, inflated: decoded they are several times as large
+UNKNOWN_SOURCE_MS = 600_000  # for which a receipt waits for a worker that knows its source
 _NOTHING: Claim[Receipt] = Claim(token="", items=[], poisoned=[], wait_ms=-1)
 
 
@@ -78,17 +79,35 @@ class Router:
 
     async def _claim(self) -> Claim[Receipt]:
         """Claim receipts, then read the subscriptions: all that were made before the receipts arrived are known."""
-        if self._stopping():
-            return _NOTHING
+        while not self._stopping() and not self._live.changing:  # what arrives now may be of a source of the new file
+            claimed = await self._claim_any()
+            claim = await self._leave_unknown(claimed)
+            if claim.items:
+                await self._live.refresh_subscriptions(self._store.subscriptions)
+            if claim.items or not claimed.items:
+                return claim
+        return _NOTHING
+
+    async def _claim_any(self) -> Claim[Receipt]:
         settings = self._live.config.worker
         self._claims += 1
         token = f"{self._worker}:r{self._claims}"
         claim = await self._store.claim_receipts(token, settings.batch, settings.inbox_lease)
         for id in claim.poisoned:
             log.error("receipt.quarantined", receipt_id=id, reason="the worker died five times")
-        if claim.items:
-            await self._live.refresh_subscriptions(self._store.subscriptions)
         return claim
+
+    async def _leave_unknown(self, claim: Claim[Receipt]) -> Claim[Receipt]:
+        """Give back receipts of sources that this process does not know: the web process has a newer file."""
+        config = self._live.config
+        unknown = {receipt.id: receipt.source for receipt in claim.items if receipt.source not in config.sources}
+        if not unknown:
+            return claim
+        kept = await self._store.leave_receipts(claim.token, list(unknown), UNKNOWN_SOURCE_MS)
+        left = unknown.keys() - set(kept)
+        for source in sorted({unknown[id] for id in left}):
+            log.warning("source.unknown", source=source, config=config.version)
+        return msgspec.structs.replace(claim, items=[receipt for receipt in claim.items if receipt.id not in left])
 
     async def _plan_and_write(self, claim: Claim[Receipt]) -> None:
         await self._write(claim.token, await self._plan(claim.items))

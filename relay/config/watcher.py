@@ -27,6 +27,11 @@ class ConfigWatcher:
         self.current = load()
         self.error: str | None = None
 
+    @property
+    def changing(self) -> bool:
+        """Whether the file was found changed, and is not loaded yet."""
+        return self._latest != self._loaded
+
     def poll(self) -> Config | None:
         """Return the new configuration once it is complete and valid, else None. An invalid one is logged once."""
         before, self._latest = self._latest, self._digest()

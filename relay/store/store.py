@@ -24,6 +24,7 @@ _CLAIM, _SETTLE = Script("claim", "_gates", "_limits", "_claiming"), Script("set
 _SETTLE_AND_CLAIM = Script("settle_and_claim", "_gates", "_settling", "_limits", "_claiming")
 _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", "_gates"), Script("mark_sending")
 _ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job"), Script("finish_job"), Script("register")
+_LEAVE_RECEIPTS = Script("leave_receipts")
 _APPLY_RETENTION, _LOOK, _END_LEASES = Script("apply_retention"), Script("look"), Script("end_leases")
 
 # Fields of hashes come as text, numbers and flags too: hence not strict.
@@ -64,6 +65,10 @@ class Store:
         request = ClaimRequest(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms)
         reply, *bodies = await self._call(_CLAIM, request)
         return claimed_receipts(_CLAIMED_RECEIPTS.decode(reply), token, bodies)
+
+    async def leave_receipts(self, token: str, ids: Sequence[str], most_ms: int) -> list[str]:
+        """Give back receipts that wait for a worker which knows more. Returns those that have waited for so long."""
+        return _STRINGS.decode(await self._call(_LEAVE_RECEIPTS, {"token": token, "ids": ids, "most_ms": most_ms}))
 
     async def claim_deliveries(self, request: ClaimRequest) -> Claim[Delivery]:
         """Take what a sink may be sent now (`sink_claim_request`): free slots, rate and gate allowing."""

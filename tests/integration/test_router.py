@@ -15,9 +15,11 @@ from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.model import DeliveryState, ReceiptState
 from relay.planning import plan_receipts
+from relay.store.keys import INBOX, ReceiptField
 from tests.integration.store.shapes import hook
-from workers.router import Router
+from workers.router import UNKNOWN_SOURCE_MS, Router
 
+SOURCE = "{type: amocrm, token: long-enough-too}"
 CONFIG = """
 sources:
   acme: {type: amocrm, token: long-enough}
@@ -49,6 +51,18 @@ class Worker:
     def set_batch(self, batch: int) -> None:
         """Set how many it claims at a time."""
         self._config.write_text(CONFIG % batch)
+        self._load()
+
+    def edit(self, source: str) -> None:
+        """Name one more source in the file."""
+        self._config.write_text(self._config.read_text().replace("sources:", f"sources:\n  {source}: {SOURCE}"))
+
+    def know(self, source: str) -> None:
+        """Begin with a file that has one more source."""
+        self.edit(source)
+        self._load()
+
+    def _load(self) -> None:
         self.live = LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(self._config)}))
 
     def _read(self, receipt, *more):
@@ -252,3 +266,44 @@ def test_a_plan_that_takes_too_long_is_left_to_its_lease(worker):
         ended.set()
     assert worker.run(worker.reader.inbox()) == (0, 1)
     assert (worker.started, worker.receipt("r1").state) == ([], ReceiptState.ACCEPTED)
+
+
+class TestUnknownSource:
+    """The web process may know a source before the workers do."""
+
+    def accept(self, worker) -> str:
+        worker.run(worker.store.accept([hook("r1", leads(1), source="new")]))
+        return "r1"
+
+    def test_its_receipts_wait_for_a_worker_that_knows_it(self, worker):
+        id = self.accept(worker)
+        worker.accept(2)
+        worker.route()
+        assert (worker.receipt(id).state, worker.receipt("r2").state) == (ReceiptState.ACCEPTED, ReceiptState.ROUTED)
+        assert worker.run(worker.reader.inbox()) == (1, 0)
+
+        worker.know("new")
+        self.make_due(worker, id)
+        worker.route()
+        assert worker.receipt(id).state is ReceiptState.ROUTED
+        assert not worker.run(worker.store.client.hexists(worker.store.keys.receipt(id), ReceiptField.DEATHS))
+
+    def test_after_ten_minutes_nobody_does_and_that_is_said(self, worker):
+        id = self.accept(worker)
+        worker.run(worker.store.client.hincrby(worker.store.keys.receipt(id), "at", -UNKNOWN_SOURCE_MS))
+        worker.route()
+        assert worker.receipt(id).state is ReceiptState.UNROUTED
+        assert worker.receipt(id).events[0].reason == "source 'new' is not in the configuration"
+
+    def test_while_the_file_changes_nothing_is_claimed(self, worker):
+        id = self.accept(worker)
+        worker.edit("new")
+        worker.live.poll()  # it is seen changed, and loaded by the next
+        worker.route()
+        assert worker.run(worker.reader.inbox()) == (1, 0)
+        worker.live.poll()
+        worker.route()
+        assert worker.receipt(id).state is ReceiptState.ROUTED
+
+    def make_due(self, worker, id: str) -> None:
+        worker.run(worker.store.client.zadd(worker.store.keys.due(INBOX), {id: 1}))
