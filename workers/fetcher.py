@@ -27,6 +27,7 @@ from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from workers.single_flight import SingleFlight
 from workers.store_writes import CALL_ITEMS, group
+from workers.watchdog import Watchdog
 
 BATCH = 200  # deliveries looked up together
 LOOK_UP_SECONDS = 20.0
@@ -50,6 +51,7 @@ class Fetcher:
         start_queues: Callable[[Sequence[str]], object],
         worker: str,
         stopping: Callable[[], bool],
+        watchdog: Watchdog,
     ) -> None:
         self._source = source
         self._queue = account_queue(source)
@@ -61,6 +63,7 @@ class Fetcher:
         self._start_queues = start_queues
         self._worker = worker
         self._stopping = stopping
+        self._watched = watchdog.watched(f"look-ups of {source}")
         self._fetching = SingleFlight(self._fetch_all, "fetcher", source=source)
         self._claims = 0
         self._batch = BATCH
@@ -88,7 +91,7 @@ class Fetcher:
     async def _fetch(self, deliveries: Sequence[Delivery]) -> None:
         receipts = await self._reader.raw_receipts(sorted({one.event_id.partition(".")[0] for one in deliveries}))
         config, sinks = self._live.config, self._live.sinks
-        lookups, unknown = await asyncio.to_thread(pending_lookups, deliveries, receipts, config, sinks)
+        lookups, unknown = await asyncio.to_thread(self._watched(pending_lookups), deliveries, receipts, config, sinks)
         await self._postpone(unknown, _unknown_route(config.version), asked=False)
         try:
             people = await self._look_up(lookups)
@@ -103,7 +106,7 @@ class Fetcher:
             await self._postpone([one.delivery for one in lookups], _failure(error))
         else:
             self._batch = min(self._batch * 2, BATCH)
-            await self._complete(await asyncio.to_thread(_complete_all, lookups, people))
+            await self._complete(await asyncio.to_thread(self._watched(_complete_all), lookups, people))
 
     async def _look_up(self, lookups: Sequence[PendingLookup]) -> Mapping[str, People]:
         leads, what = what_to_fetch(lookups)

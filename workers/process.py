@@ -27,6 +27,7 @@ from relay.store.keys import ACCOUNT, INBOX, JOBS
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.transport import CachingResolver, Session
+from workers import watchdog
 from workers.drainer import Drainer
 from workers.fetcher import Fetcher
 from workers.jobs import JobRunner
@@ -34,6 +35,7 @@ from workers.router import Router
 from workers.source_monitor import CATCH_UP, CHECK_SOURCE, SourceMonitor
 from workers.stop_signal import call_on_stop_signal
 from workers.ticker import Ticker
+from workers.watchdog import Watchdog
 from workers.worker_lock import WorkerLock, make_worker_name
 
 GRACE_SECONDS = 18.0  # from SIGTERM until attempts are cancelled; Heroku kills at 30
@@ -62,6 +64,8 @@ class WorkerProcess:
         self._fetchers: dict[str, Fetcher] = {}
         self._tasks = BackgroundTasks(self._stopping.is_set)
         self._finished = threading.Event()
+        self._watchdog = Watchdog(self._name, watchdog.LIMIT_SECONDS)
+        self._watching = BackgroundTasks(self._stopping.is_set)
         self._secret_key = settings.secret_key
         self._ready_fd = settings.ready_fd
         self._proxies = settings.proxies
@@ -84,10 +88,13 @@ class WorkerProcess:
         self._tools = Tools(Session(names, proxies=self._proxies), shared, time.time, self._secret_key)
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, names, self._proxies)
         self._guarded_tools = Tools(guarded, shared, time.time, self._secret_key)
-        self._router = Router(self._live, self._store, self._start_queues, self._name, self._stopping.is_set)
+        self._router = Router(
+            self._live, self._store, self._start_queues, self._name, self._stopping.is_set, self._watchdog
+        )
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         kinds = {CHECK_SOURCE: monitor.check_source, CATCH_UP: monitor.catch_up}
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)
+        self._watching.keep("watchdog", self._watchdog.run)
         self._ticker = Ticker(self._name, self._live, self._store, self._start_queue, self._publish_bells)
         self._tasks.keep("ticker", lambda: self._ticker.run(self._stopping.is_set))
 
@@ -165,8 +172,9 @@ class WorkerProcess:
             return
         if source not in self._fetchers:
             self._fetchers[source] = Fetcher(
-                source, self._live, self._store, self._account, self._start_queues, self._name, self._stopping.is_set
-            )
+                source, self._live, self._store, self._account, self._start_queues, self._name, self._stopping.is_set,
+                self._watchdog,
+            )  # fmt: skip
         self._fetchers[source].start()
 
     def _account(self, source: str) -> AccountClient:
@@ -216,3 +224,4 @@ class WorkerProcess:
         await self._tools.session.close()
         await self._guarded_tools.session.close()
         await self._store.client.aclose()
+        await self._watching.stop()

@@ -23,8 +23,10 @@ from relay.store.records import Claim
 from relay.store.store import Store
 from workers.single_flight import SingleFlight
 from workers.store_writes import CALL_BYTES, CALL_ITEMS, group, retry_store_write
+from workers.watchdog import Watchdog
 
 GROUP_ITEMS = 200  # receipts and deliveries in one call
+PLANNER = "planner"
 BATCHES = 3  # planned or written at a time; one more may be claimed
 PLAN_BYTES = 1 << 20  # bodies planned in one go, inflated: decoded they are several times as large
 UNKNOWN_SOURCE_MS = 600_000  # for which a receipt waits for a worker that knows its source
@@ -44,12 +46,14 @@ class Router:
         start_queues: Callable[[Sequence[str]], object],
         worker: str,
         stopping: Callable[[], bool],
+        watchdog: Watchdog,
     ) -> None:
         self._live = live
         self._store = store
         self._start_queues = start_queues
         self._worker = worker
         self._stopping = stopping
+        self._watchdog = watchdog
         self._routing = SingleFlight(self._route, "router")
         self._planner = ThreadPoolExecutor(1, "planner")
         self._claims = 0
@@ -116,7 +120,8 @@ class Router:
         """Plan a batch in the thread, by the configuration in force now."""
         live = self._live
         in_force = live.config, live.sinks, live.subscriptions
-        return await asyncio.get_running_loop().run_in_executor(self._planner, _plan, receipts, *in_force)
+        plan = partial(_plan, receipts, *in_force, lambda: self._watchdog.turned(PLANNER))
+        return await asyncio.get_running_loop().run_in_executor(self._planner, self._watchdog.watched(PLANNER)(plan))
 
     async def _write(self, token: str, planned: Sequence[RoutedReceipt]) -> None:
         """Write what was planned, and start its deliveries here. Where they are many, tickers call other workers."""
@@ -149,16 +154,25 @@ def _has_suspect(receipts: Sequence[Receipt]) -> bool:
 
 
 def _plan(
-    receipts: Sequence[Receipt], config: Config, sinks: Mapping[str, Sink], subscribed: SubscriptionsBySource
+    receipts: Sequence[Receipt],
+    config: Config,
+    sinks: Mapping[str, Sink],
+    subscribed: SubscriptionsBySource,
+    turned: Callable[[], None],
 ) -> list[RoutedReceipt]:
+    """Plan receipts. `turned` is called before each part of the work."""
     planned: list[RoutedReceipt] = []
     for some in group(
         receipts, size=lambda receipt: _size_bound(receipt, config), max_count=len(receipts), max_size=PLAN_BYTES
     ):
+        turned()
         try:
             planned += plan_receipts(some, config, sinks, subscribed)
         except Exception:  # noqa: BLE001  a defect of the relay in one of them: plan each by itself
-            planned += [_plan_or_quarantine(receipt, config, sinks, subscribed) for receipt in some]
+            for receipt in some:
+                turned()
+                planned.append(_plan_or_quarantine(receipt, config, sinks, subscribed))
+    turned()
     packed = [pack(receipt.body) for receipt in receipts]
     return [msgspec.structs.replace(one, packed=small) for one, small in zip(planned, packed, strict=True)]
 

@@ -14,6 +14,7 @@ from relay.store.health import Durability, MemoryUse, StoreLife, check_writable,
 from relay.store.keys import Keys
 from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
+from relay.store.records import Stall
 
 T = TypeVar("T")
 BROKER_SECONDS = 3.0
@@ -31,6 +32,7 @@ class Examination(Record):
     life: StoreLife | None = None
     clock_skew_ms: int = 0  # the store's clock minus this machine's
     workers: int | None = None
+    stalls: Sequence[Stall] = ()  # the last first
     inbox: int | None = None  # receipts that wait to be routed, or are being routed
     oldest_unrouted_ms: int | None = None
     sinks: Sequence[SinkState] = ()
@@ -76,6 +78,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         life=await take("contents", reader.life()),
         clock_skew_ms=now - (before + after) // 2,
         workers=await take("workers", reader.workers()),
+        stalls=await take("workers", reader.stalls()) or (),
         inbox=None if inbox is None else sum(inbox),
         oldest_unrouted_ms=await take("inbox", reader.oldest_unrouted(now)),
         sinks=await take("sinks", reader.sinks()) or (),

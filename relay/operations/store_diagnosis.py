@@ -1,11 +1,12 @@
 """Diagnose the store, Celery's broker, and whether workers keep up. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from relay.operations.diagnosis import Diagnosis
 from relay.operations.examination import STORE, WRITES, Examination
 from relay.store.health import Durability, MemoryUse, StoreLife
-from relay.timefmt import format_duration
+from relay.store.records import Stall
+from relay.timefmt import format_duration, format_time
 
 SKEW_MS = 2_000
 LATE_MS = 60_000
@@ -31,6 +32,7 @@ def diagnose_store(examination: Examination) -> Iterator[Diagnosis]:
     yield _diagnose_clock(examination.clock_skew_ms)
     if examination.workers is not None:
         yield _diagnose_workers(examination, examination.workers)
+    yield from _diagnose_stalls(examination.stalls)
     yield from (_unread(what, reason) for what, reason in failures.items() if what != WRITES)
 
 
@@ -134,3 +136,19 @@ def _diagnose_workers(examination: Examination, workers: int) -> Diagnosis:
         means = "hooks are stored and not routed in time: all workers are busy"
         return Diagnosis(about=about, grade="bad", found=found, means=means, advice="start more of relay worker")
     return Diagnosis(about=about, grade="good", found=f"{workers} at work, no hook waits for long")
+
+
+def _diagnose_stalls(stalls: Sequence[Stall]) -> Iterator[Diagnosis]:
+    """Diagnose what stood still, each part once: what is at fault may have ended several workers in turn."""
+    for part in dict.fromkeys(stall.part for stall in stalls):
+        those = [stall for stall in stalls if stall.part == part]
+        last = f"last in worker {those[0].worker}, {format_time(those[0].at)}"
+        times = f"{len(those)} times in the last hour, " if len(those) > 1 else ""
+        yield Diagnosis(
+            about=f"{part} of a worker",
+            grade="bad",
+            found=f"stood still, so the worker was ended: {times}{last}",
+            means="what it held is tried again; what has ended five workers is put aside, and the rest goes on",
+            advice="worker.stalled in its log has the stack; relay events list --state quarantined, "
+            "relay dead list show what was put aside",
+        )

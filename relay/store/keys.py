@@ -18,6 +18,7 @@ class Keys:
         self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
         self.workers = self.prefix + "workers"  # zset: names of workers, by when they were last seen
         self.life = self.prefix + "life"  # hash: since when it is in use, and whether it was emptied (`LifeField`)
+        self.stalls = self.prefix + "stalls"  # list: "time|part|worker", parts of workers that stood still, last first
         self.sinks = self.prefix + "sinks"  # hash: every sink there ever was -> its type
         self.openings = self.prefix + "openings"  # hash: gate -> how often a trial that was delivered opened it
         self.last_hooks = self.prefix + "heard"  # hash: source -> when its last hook arrived

@@ -18,6 +18,7 @@ from relay.store.queues import (
     read_due_work,
     read_sink_state,
 )
+from relay.store.records import Stall
 from relay.store.scripts import Caller, Script
 from relay.store.stored import (
     RAW_FIELDS,
@@ -32,6 +33,7 @@ from relay.store.stored import (
 from relay.store.wire import FindReply, FindRequest
 
 PAGE = 100  # records read in one round trip
+STALLS_MS = 3_600_000
 WORKER_GONE_MS = 5_000  # since it was last seen: a ticker comes by twice a second
 _EVENTS_AT_ONCE = 1000
 _FIND = Script("find", "_walking")
@@ -212,6 +214,12 @@ class Reader:
         """Return how many workers live."""
         since = await self.now() - WORKER_GONE_MS
         return int(await run_command(self.client.zcount(self.keys.workers, since, "+inf")))
+
+    async def stalls(self) -> list[Stall]:
+        """Return which parts of workers stood still within the last hour, the last first."""
+        since = await self.now() - STALLS_MS
+        rows = [row.decode().split("|", 2) for row in await run_command(self.client.lrange(self.keys.stalls, 0, -1))]
+        return [Stall(at=int(at), part=part, worker=worker) for at, part, worker in rows if int(at) >= since]
 
     async def unrouted(self, most: int) -> list[str]:
         """Return the ids of receipts that are not routed yet: at most `most` that wait, and as many that are leased."""

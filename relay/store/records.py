@@ -69,6 +69,14 @@ class Retired(Record, array_like=True):
     damaged: Sequence[str] = ()  # receipts of which not all could be read; what could be found of them is removed
 
 
+class Stall(Record):
+    """A part of a worker that stood still, so that the worker was ended. `at`: epoch milliseconds."""
+
+    at: int
+    part: str
+    worker: str
+
+
 class Job(Record):
     """A piece of background work, as a worker holds it."""
 

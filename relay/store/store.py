@@ -26,6 +26,7 @@ _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", "_gates"), Script(
 _ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job"), Script("finish_job"), Script("register")
 _LEAVE_RECEIPTS = Script("leave_receipts")
 _APPLY_RETENTION, _LOOK, _END_LEASES = Script("apply_retention"), Script("look"), Script("end_leases")
+_NOTE_STALL = Script("note_stall")
 
 # Fields of hashes come as text, numbers and flags too: hence not strict.
 _CLAIMED_RECEIPTS = msgspec.msgpack.Decoder(ClaimReply[ClaimedReceipt], strict=False)
@@ -182,6 +183,10 @@ class Store:
         `sending`: those of sinks too. Their bytes may have left, so its process must have ended for certain.
         """
         return _INT.decode(await self._call(_END_LEASES, {"worker": worker, "sending": sending}))
+
+    async def note_stall(self, worker: str, part: str) -> None:
+        """Write that a part of a worker stood still, for `Reader.stalls`."""
+        await self._call(_NOTE_STALL, {"worker": worker, "part": part})
 
     async def forget_worker(self, name: str) -> None:
         """Write that a worker has ended."""

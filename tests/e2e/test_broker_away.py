@@ -12,7 +12,7 @@ CONFIG = f"""
 sources:
   acme: {{type: amocrm, token: {TOKEN}}}
 sinks:
-  books: {{type: http, url: "${{RELAY_SANDBOX_URL}}/accounting"}}
+  books: {{type: http, idempotency: honoured, url: "${{RELAY_SANDBOX_URL}}/accounting"}}
 routes:
   - {{name: invoices, on: add_lead, to: books, path: /invoices, body: {{lead: "{{{{ lead.id }}}}"}}}}
 """

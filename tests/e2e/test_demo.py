@@ -199,7 +199,7 @@ def test_commands_use_the_store_of_dev_where_the_demo_runs_too_and_say_so(tmp_pa
 def test_commands_say_so_where_the_demo_is_what_they_show_and_check_checks_your_own_file(tmp_path: Path) -> None:
     (tmp_path / "relay.yaml").write_text(
         "sources: {acme: {type: amocrm, token: a-token}}\n"
-        "sinks: {books: {type: http, url: '${RELAY_SANDBOX_URL}/books'}}\nroutes: []\n"
+        "sinks: {books: {type: http, idempotency: honoured, url: '${RELAY_SANDBOX_URL}/books'}}\nroutes: []\n"
     )
     with relay(tmp_path, "demo") as shown:
         until(lambda: running_environ(tmp_path / ".relay" / "demo") or shown.poll() is not None)

@@ -23,10 +23,10 @@ CONFIG = """
 sources:
   acme: {{type: amocrm, token: test-token}}
 sinks:
-  books: {{type: http, url: "https://books.example.com/api", probe: {{path: /ping}}}}
-  partner: {{type: http, url: "https://partner.example.com", proxy: "http://relay:${{PASSWORD}}@127.0.0.1:{own}"}}
-  refused: {{type: http, url: "https://ledger.example.com", proxy: "http://relay:${{PASSWORD}}2@127.0.0.1:{own}"}}
-  inside: {{type: http, url: "${{RELAY_SANDBOX_URL}}/inside"}}
+  books: {{type: http, idempotency: honoured, url: "https://books.example.com/api", probe: {{path: /ping}}}}
+  partner: {{type: http, idempotency: honoured, url: "https://partner.example.com", proxy: "http://relay:${{PASSWORD}}@127.0.0.1:{own}"}}
+  refused: {{type: http, idempotency: honoured, url: "https://ledger.example.com", proxy: "http://relay:${{PASSWORD}}2@127.0.0.1:{own}"}}
+  inside: {{type: http, idempotency: honoured, url: "${{RELAY_SANDBOX_URL}}/inside"}}
 routes:
   - {{name: books, on: add_lead, to: [books, partner, refused, inside], body: {{lead: "{{{{ lead.id }}}}"}}}}
 """

@@ -64,7 +64,9 @@ def test_a_person_decides_and_the_story_names_that_person(run, reader, held, rel
 
 def test_a_refusal_is_printed_for_its_id_and_the_others_are_done(held, relay):
     status, output = relay("deliveries", "confirm", "nothing", held)
-    assert (status, output.splitlines()) == (1, ["nothing: there is no such delivery", f"{held}: delivered"])
+    first, second = output.splitlines()
+    assert first.startswith("nothing: there is no such delivery")
+    assert (status, second) == (1, f"{held}: delivered")
 
 
 @pytest.fixture

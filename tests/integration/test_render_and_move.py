@@ -8,7 +8,7 @@ YAML = """
 sources:
   acme: {{type: amocrm, token: a-token-of-sixteen}}
 sinks:
-  {sink}: {{type: http, url: "http://books.test/"}}
+  {sink}: {{type: http, idempotency: honoured, url: "http://books.test/"}}
   console: {{type: log}}
 routes:
   - {{name: books, on: {on}, {once}to: {sink}, body: {{title: "{title}"}}}}

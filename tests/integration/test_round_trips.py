@@ -15,6 +15,7 @@ from relay.web.group_commit import MAX_GROUP_HOOKS
 from tests.integration.scripted_sink import ScriptedSink, drain, queue_deliveries
 from tests.integration.store.shapes import hook, ids_in_queue
 from workers.router import Router
+from workers.watchdog import Watchdog
 
 MANY = 1000
 CONFIG = """
@@ -33,7 +34,7 @@ def router(store, tmp_path) -> Router:
     path = tmp_path / "relay.yaml"
     path.write_text(CONFIG)
     live = LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(path)}))
-    return Router(live, store, lambda queues: None, "w1", lambda: False)
+    return Router(live, store, lambda queues: None, "w1", lambda: False, Watchdog("w1", 20))
 
 
 def test_a_thousand_events_are_routed_in_a_few_calls(run, store, reader, router, spent):

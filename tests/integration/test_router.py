@@ -18,6 +18,7 @@ from relay.planning import plan_receipts
 from relay.store.keys import INBOX, ReceiptField
 from tests.integration.store.shapes import hook
 from workers.router import UNKNOWN_SOURCE_MS, Router
+from workers.watchdog import Watchdog
 
 SOURCE = "{type: amocrm, token: long-enough-too}"
 CONFIG = """
@@ -81,7 +82,7 @@ class Worker:
 
         async def go() -> None:
             self.loop = asyncio.get_running_loop()
-            router = Router(self.live, self.store, self.started.append, "w1", lambda: self.stopping)
+            router = Router(self.live, self.store, self.started.append, "w1", lambda: self.stopping, Watchdog("w1", 20))
             router.start()
             await asyncio.to_thread(until)
             await router.finish(time.monotonic() + within)

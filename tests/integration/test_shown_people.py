@@ -19,7 +19,7 @@ CONFIG = """
 sources:
   acme: {type: amocrm, token: test-token}
 sinks:
-  books: {type: http, url: "https://books.example.com"}
+  books: {type: http, idempotency: honoured, url: "https://books.example.com"}
 routes:
   - name: buyer
     on: add_contact

@@ -27,6 +27,7 @@ from relay.store.records import Hook
 from relay.store.store import Store
 from workers.drainer import Drainer
 from workers.router import Router
+from workers.watchdog import Watchdog
 
 PROJECT = Path(__file__).parents[2]
 HOUR = 3_600_000
@@ -110,7 +111,7 @@ class Relay:
         return self.run(self.reader.deliveries(list(receipt.deliveries)))
 
     async def _route(self):
-        router = Router(self.live, self.store, lambda queues: None, "w1", lambda: False)
+        router = Router(self.live, self.store, lambda queues: None, "w1", lambda: False, Watchdog("w1", 20))
         router.start()
         await router.finish(time.monotonic() + 10)
 

@@ -16,7 +16,7 @@ CONFIG = f"""
 sources:
   acme: {{type: amocrm, token: test-token, api: {{token: {LONG_LIVED}, url: "%s", rate: 100/s}}}}
 sinks:
-  books: {{type: http, url: "https://books.example.com"}}
+  books: {{type: http, idempotency: honoured, url: "https://books.example.com"}}
 routes:
   - name: invoice
     on: add_lead

@@ -17,6 +17,7 @@ from relay.store.keys import account_queue
 from relay.store.records import Hook
 from relay.store.requests import sink_claim_request
 from workers.fetcher import Fetcher
+from workers.watchdog import Watchdog
 
 CONFIG = f"""
 sources:
@@ -73,7 +74,16 @@ class Work:
         """Let a fetcher work until nothing more may be taken."""
 
         async def work() -> None:
-            fetcher = Fetcher("acme", self.live, self.store, lambda _: self.client, lambda _: None, "w", lambda: False)
+            fetcher = Fetcher(
+                "acme",
+                self.live,
+                self.store,
+                lambda _: self.client,
+                lambda _: None,
+                "w",
+                lambda: False,
+                Watchdog("w", 20),
+            )
             fetcher.start()
             await fetcher.finish(time.monotonic() + 60)
 

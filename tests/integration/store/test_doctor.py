@@ -25,7 +25,7 @@ YAML = """
 sources:
   acme: {type: amocrm, token: a-token-of-sixteen}
 sinks:
-  books: {type: http, url: "https://books.example.com"}
+  books: {type: http, idempotency: honoured, url: "https://books.example.com"}
 routes:
   - {name: invoices, on: add_lead, to: books, path: /invoices, body: {lead: "{{ lead.id }}"}}
 """
