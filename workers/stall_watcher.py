@@ -38,7 +38,7 @@ class Stalls:
         self._seconds: dict[str, float] = {}
         self._unread = b""
 
-    def hear(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Take in what the worker wrote."""
         *lines, self._unread = (self._unread + data).split(b"\n")
         for line in lines:
@@ -94,7 +94,7 @@ def watch(pid: int, worker: str, limit: float, stacks: int) -> None:
         passed, last = min(now - last, 2 * poll), now
         if stalls.longest < limit / 4 or not is_stopped(pid):
             stalls.wait(passed)
-        stalls.hear(data)
+        stalls.receive(data)
         if names := stalls.stalled():
             _report(worker, names, stalls.longest, _stack(pid, stacks))
             _end(pid)

@@ -39,12 +39,12 @@ class Watchdog:
             yield
         finally:
             self._at_work[part] = False
-            self._tell(f"-{part}\n")
+            self._send(f"-{part}\n")
 
     def turned(self, part: str) -> None:
         """Tell that a part is at work, and has come on."""
         self._at_work[part] = True
-        self._tell(f"+{part}\n")
+        self._send(f"+{part}\n")
 
     async def run(self) -> None:
         """Have the running loop and the other parts watched until it is cancelled."""
@@ -54,7 +54,7 @@ class Watchdog:
             while True:
                 # Of the others what they told: their lines may have been lost, or the watcher is a new one.
                 others = [f"{'=' if at_work else '-'}{part}\n" for part, at_work in self._at_work.copy().items()]
-                self._tell(f"+{LOOP}\n{''.join(others)}")
+                self._send(f"+{LOOP}\n{''.join(others)}")
                 await asyncio.sleep(min(_BEAT_SECONDS, self._limit / 10))
                 if (status := self._watcher.poll()) is not None:
                     log.warning("worker.unwatched", worker=self._worker, status=status)
@@ -73,7 +73,7 @@ class Watchdog:
         os.set_blocking(watcher.stdin.fileno(), False)
         return watcher
 
-    def _tell(self, lines: str) -> None:
+    def _send(self, lines: str) -> None:
         if self._watcher is not None and self._watcher.stdin is not None:
             # It does not read, or has ended: `run` says it again. Closed: nobody is to watch any more.
             with contextlib.suppress(BlockingIOError, BrokenPipeError, ValueError):

@@ -35,7 +35,7 @@ def test_who_does_not_turn_for_the_limit_stands_still(told: list[str | float], s
     stalls = Stalls(LIMIT)
     for one in told:
         if isinstance(one, str):
-            stalls.hear(one.encode() + b"\n")
+            stalls.receive(one.encode() + b"\n")
         else:
             stalls.wait(one)
     assert stalls.stalled() == stalled
@@ -45,10 +45,10 @@ def test_who_does_not_turn_for_the_limit_stands_still(told: list[str | float], s
 def test_lines_mean_the_same_however_the_pipe_cuts_them(lines: list[str], data: st.DataObject) -> None:
     text = "".join(f"{line}\n" for line in lines).encode()
     whole, cut = Stalls(LIMIT), Stalls(LIMIT)
-    whole.hear(text)
+    whole.receive(text)
     while text:
         some = data.draw(st.integers(1, len(text)))
-        cut.hear(text[:some])
+        cut.receive(text[:some])
         text = text[some:]
     for stalls in (whole, cut):
         stalls.wait(LIMIT)
