@@ -43,6 +43,15 @@ class Durability(Record):
     def __str__(self) -> str:
         return self.grade + ("+replica" if self.replicas else "")
 
+    @property
+    def weakness(self) -> str:
+        """Why RELAY_DURABILITY=strict refuses the store; "" where it does not."""
+        if self.grade != "fsync" and str(self) != "everysec+replica":
+            return f"the store's grade is {self}: `fsync` or `everysec+replica` is wanted, set appendfsync always"
+        if self.policy not in ("noeviction", "unknown"):
+            return f"the store evicts ({self.policy}): a full one deletes hooks, set maxmemory-policy noeviction"
+        return ""
+
 
 class StoreLife(Record):
     """Since when the store is in use, and when a worker found that everything in it had been deleted. Milliseconds."""

@@ -33,7 +33,7 @@ def readyz(
     """Make the endpoint that answers 200 where hooks can be stored, else 503; operators also get the detail.
 
     Anything else that is wrong is detail in a 200: platforms stop a web process that is not ready, and hooks would be
-    lost. `strict`: only a store that writes to disk before it answers will do.
+    lost. `strict`: a store that may lose what it confirmed will not do.
     """
 
     async def answer(request: Request) -> Response:
@@ -73,8 +73,8 @@ def _problems(monitor: StoreMonitor, *, strict: bool) -> list[str]:
         problems.append(monitor.problem)
     if monitor.full():
         problems.append("the store is over its headroom mark: new hooks are refused until some of it is worked off")
-    if strict and monitor.durability and monitor.durability.grade != "fsync":
-        problems.append(f"RELAY_DURABILITY=strict, and the store's grade is {monitor.durability}")
+    if strict and monitor.durability and monitor.durability.weakness:
+        problems.append(f"RELAY_DURABILITY=strict, and {monitor.durability.weakness}")
     return problems
 
 

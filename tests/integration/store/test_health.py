@@ -1,8 +1,12 @@
 """Health says what the store survives and how full it is, by trying."""
 
-import pytest
+import re
 
-from relay.errors import StoreUnavailable
+import pytest
+from typer.testing import CliRunner
+
+from relay.cli import app
+from relay.errors import ConfigError, StoreUnavailable
 from relay.store.connect import connect
 from relay.store.health import Durability, MemoryUse, check_writable, read_durability, read_memory_use
 
@@ -102,3 +106,39 @@ def test_a_store_that_is_away_is_said_to_be_away(run, tmp_path):
         with pytest.raises(StoreUnavailable, match="the store cannot take it"):
             run(asked)
     run(client.aclose())
+
+
+@pytest.mark.parametrize(
+    ("grade", "replicas", "policy", "refused"),
+    [
+        ("fsync", 0, "noeviction", ""),
+        ("everysec", 1, "noeviction", ""),
+        ("fsync", 0, "unknown", ""),
+        ("everysec", 0, "noeviction", "grade is everysec"),
+        ("memory", 1, "noeviction", r"grade is memory\+replica"),
+        ("fsync", 0, "allkeys-lru", r"evicts \(allkeys-lru\)"),
+        ("everysec", 1, "volatile-ttl", r"evicts \(volatile-ttl\)"),
+    ],
+)
+def test_what_strict_refuses(grade, replicas, policy, refused):
+    found = Durability(grade=grade, replicas=replicas, policy=policy).weakness
+    assert re.search(refused, found) if refused else found == ""
+
+
+@pytest.mark.parametrize("command", ["web", "worker"])
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [(["--appendfsync", "everysec"], "grade is everysec"), (["--maxmemory-policy", "allkeys-lru"], "evicts")],
+)
+def test_strict_starts_no_process_on_a_store_that_may_lose_hooks(
+    start_server, monkeypatch, tmp_path, command, options, refused
+):
+    (tmp_path / "relay.yaml").write_text("sources:\n  acme: {type: amocrm, token: long-enough}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REDIS_URL", start_server(*options).url)
+    monkeypatch.setenv("RELAY_CONFIG", "relay.yaml")
+    monkeypatch.setenv("RELAY_DURABILITY", "strict")
+    done = CliRunner().invoke(app, [command])
+    assert isinstance(done.exception, ConfigError)
+    assert str(done.exception).startswith("RELAY_DURABILITY=strict: the store")
+    assert refused in str(done.exception)
