@@ -14,7 +14,6 @@ import typer
 from relay.cli import options
 from relay.cli.context.configuration import load_config_of
 from relay.cli.context.environment import nonempty_environ
-from relay.cli.context.process import claim_store_of
 from relay.cli.display.output import print_lines
 from relay.config.environment import ProcessSettings, environ
 from relay.embedded.server import EmbeddedStore
@@ -87,6 +86,8 @@ def _run(
         folder.write_environ({name: plan.environ[name] for name in _ADDRESSES if name in plan.environ})
 
         async def claim_store() -> None:
+            from relay.cli.context.process import claim_store_of  # with the store's client: web starts meanwhile
+
             with suppress(StoreUnavailable):  # one that is away now will be there later
                 await claim_store_of(
                     settings, plan.environ["REDIS_URL"], config, take_over=take_over or inherited is not None

@@ -14,12 +14,13 @@ from relay.demo.check import DemoState, SentHook, missing_results
 from relay.errors import RelayError
 from relay.operations.hook_address import hook_path
 from relay.operations.post_hook import post_hook
+from relay.operations.search import PAGE
 from relay.planning import plan_receipt
 from relay.processes.supervisor import Processes
 from relay.sandbox.request_log import LoggedRequest, Page
 from relay.sandbox.samples import Sample, samples
 from relay.sinks.registry import make_sinks
-from relay.store.reader import PAGE, Reader
+from relay.store.reader import Reader
 from relay.transport import Request, Session, TransportFailure
 
 LIMIT_SECONDS: Final = 30.0

@@ -9,9 +9,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from tenacity import (
     Retrying,
     retry_if_exception_type,
@@ -120,6 +117,10 @@ class EmbeddedStore:
 
         Raises StoreUnavailable where that takes more than an hour.
         """
+        import redis  # `relay up` starts its web process first, and imports this beside it
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
         given_up = given_up or threading.Event()
 
         def ping() -> None:

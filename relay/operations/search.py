@@ -3,16 +3,19 @@
 import re
 import time
 from collections.abc import Sequence
-from typing import Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 import msgspec
 
 from relay.model import DeliveryState, ReceiptState, Record, RoutedEvent
 from relay.operations.searched_sets import SearchedSets, sets_of_deliveries, sets_of_events
-from relay.store.reader import PAGE, Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
 from relay.store.wire import Cursor, FindRequest
 
+if TYPE_CHECKING:  # every command has the options of a search; few search
+    from relay.store.reader import Reader
+
+PAGE: Final = 100  # records read in one round trip
 MOST_CALLS: Final = 100
 MOST_COMMANDS: Final = 120  # of the store in a call, which blocks it for about a millisecond
 MOST_SECONDS: Final = 0.2  # after which no further call is made
@@ -73,7 +76,7 @@ class _FoundIds(Record):
     next: Cursor | None
 
 
-async def find_events(reader: Reader, filters: EventFilter) -> FoundPage[FoundEvent]:
+async def find_events(reader: "Reader", filters: EventFilter) -> FoundPage[FoundEvent]:
     """Find events, newest first. Raises StoreUnavailable."""
     state = ReceiptState(filters.state) if filters.state else None
     sets = await sets_of_events(reader, state, filters.source, filters.entity, filters.since, filters.until)
@@ -91,7 +94,7 @@ def _found_event(receipt: StoredReceipt, id: str) -> FoundEvent:
     return FoundEvent(receipt=receipt, event=receipt.events[int(index)] if index else None)
 
 
-async def find_deliveries(reader: Reader, filters: EventFilter) -> FoundPage[StoredDelivery]:
+async def find_deliveries(reader: "Reader", filters: EventFilter) -> FoundPage[StoredDelivery]:
     """Find deliveries, newest first: held and dead ones by when they became so. Raises StoreUnavailable."""
     sets = await sets_of_deliveries(
         reader, DeliveryState(filters.state) if filters.state else None, filters.source, filters.sink, filters.entity,
@@ -107,7 +110,7 @@ async def find_deliveries(reader: Reader, filters: EventFilter) -> FoundPage[Sto
 
 
 async def _find_ids(
-    reader: Reader, kind: Literal["events", "deliveries"], sets: SearchedSets, filters: EventFilter
+    reader: "Reader", kind: Literal["events", "deliveries"], sets: SearchedSets, filters: EventFilter
 ) -> _FoundIds:
     request = FindRequest(
         kind=kind,

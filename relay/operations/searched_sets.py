@@ -1,11 +1,13 @@
 """Choose the sorted sets of the store that a list is read from: the smallest that have all it may show."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from relay.model import DeliveryState, ReceiptState, Record
 from relay.store.keys import Counter
-from relay.store.reader import Reader
+
+if TYPE_CHECKING:  # as in relay.operations.search
+    from relay.store.reader import Reader
 
 _RECEIPTS_LISTED: Final = (ReceiptState.MALFORMED, ReceiptState.QUARANTINED)
 _LISTED: Final = (DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.DEAD)
@@ -22,7 +24,7 @@ class SearchedSets(Record):
 
 
 async def sets_of_events(
-    reader: Reader,
+    reader: "Reader",
     state: ReceiptState | None,
     source: str,
     entity: tuple[str, str] | None,
@@ -38,7 +40,7 @@ async def sets_of_events(
 
 
 async def sets_of_deliveries(
-    reader: Reader,
+    reader: "Reader",
     state: DeliveryState | None,
     source: str,
     sink: str,
@@ -55,13 +57,13 @@ async def sets_of_deliveries(
     return await _sets(reader, "deliveries", keys, since, until if state is DeliveryState.PENDING else None)
 
 
-async def _sources(reader: Reader, source: str) -> Sequence[str]:
+async def _sources(reader: "Reader", source: str) -> Sequence[str]:
     """Return the source, or where none is named all that ever sent anything."""
     return [source] if source else sorted({name[1] for name in await reader.counters() if name[0] == Counter.RECEIPT})
 
 
 async def _sets(
-    reader: Reader,
+    reader: "Reader",
     members: Literal["receipts", "events", "deliveries"],
     keys: Sequence[str],
     since: int | None,

@@ -32,7 +32,6 @@ from relay.store.stored import (
 )
 from relay.store.wire import FindReply, FindRequest
 
-PAGE = 100  # records read in one round trip
 STALLS_MS = 3_600_000
 WORKER_GONE_MS = 5_000  # since it was last seen: a ticker comes by twice a second
 _EVENTS_AT_ONCE = 1000

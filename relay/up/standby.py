@@ -4,14 +4,20 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable
+from typing import Final
 
 from relay.logs import log
 from relay.up.child_processes import ChildProcess
 from relay.up.pauses import RestartPauses
 
+SERVING_SECONDS: Final = 10.0  # one that takes longer is waited for no more
+
 
 class WebStandby:
-    """Keeps one spare process. `spawn` starts one that serves once something is written to the pipe it is given."""
+    """Keeps one spare process. `spawn` starts one that serves once something is written to the pipe it is given.
+
+    Where one was taken, the next is started when that serves: at the start, too, hooks wait for it and not for a spare.
+    """
 
     def __init__(self, spawn: Callable[[int], ChildProcess]) -> None:
         self._spawn = spawn
@@ -19,6 +25,7 @@ class WebStandby:
         self._pipe = -1
         self._available = asyncio.Event()
         self._taken = asyncio.Event()
+        self._needed = asyncio.Event()  # somebody waits for a process, and there is none
         self._pauses = RestartPauses()
 
     async def keep(self) -> None:
@@ -34,9 +41,16 @@ class WebStandby:
             taken = asyncio.create_task(self._taken.wait())
             await asyncio.wait((taken, process.ended), return_when=asyncio.FIRST_COMPLETED)
             taken.cancel()
-            if self._spare is process:  # it was not taken: it has ended by itself
+            if self._spare is not process:
+                await self._until_serving_or_needed(process)
+            else:  # it was not taken: it has ended by itself
                 self._forget()
                 await asyncio.sleep(self._pauses.next(process.lived_seconds))
+
+    async def _until_serving_or_needed(self, process: ChildProcess) -> None:
+        needed = asyncio.create_task(self._needed.wait())
+        await asyncio.wait((process.ready, needed), timeout=SERVING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        needed.cancel()
 
     def _start(self) -> ChildProcess:
         reading, writing = os.pipe()
@@ -49,12 +63,15 @@ class WebStandby:
             os.close(reading)
         self._pipe = writing
         self._taken.clear()
+        self._needed.clear()
         self._available.set()
         return self._spare
 
     async def take(self) -> ChildProcess:
         """Let the spare process serve, as soon as there is one, and return it."""
         while True:
+            if self._spare is None:
+                self._needed.set()
             await self._available.wait()
             process = self._spare
             if process is None:  # somebody else was faster

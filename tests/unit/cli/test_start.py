@@ -54,7 +54,7 @@ def test_what_needs_no_command_imports_none(arguments: list[str]) -> None:
         ("restore", SERVERS | CALLS | LOGS | DRAWING),
         ("web", SERVERS | CALLS | LOGS | DRAWING),
         ("worker", SERVERS | CALLS | LOGS | DRAWING),
-        ("up", SERVERS | CALLS),
+        ("up", SERVERS | CALLS | {"redis"}),
         ("doctor", SERVERS),
         ("dev", SERVERS | CALLS | LOGS | DRAWING),
     ],
