@@ -24,12 +24,12 @@ class Spawned(list[ChildProcess]):
 
 
 @asynccontextmanager
-async def kept(spawned: Spawned) -> AsyncIterator[WebStandby]:
+async def keeping(spawned: Spawned) -> AsyncIterator[WebStandby]:
     standby = WebStandby(spawned)
-    keeping = asyncio.create_task(standby.keep())
+    task = asyncio.create_task(standby.keep())
     yield standby
-    keeping.cancel()
-    await asyncio.gather(keeping, return_exceptions=True)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     for pipe in spawned.pipes:
         os.close(pipe)
 
@@ -43,7 +43,7 @@ async def settle() -> None:
 def test_another_is_started_when_the_one_that_was_taken_serves() -> None:
     async def take_one() -> tuple[int, int]:
         spawned = Spawned()
-        async with kept(spawned) as standby:
+        async with keeping(spawned) as standby:
             taken = await standby.take()
             await settle()
             meanwhile = len(spawned)
@@ -57,7 +57,7 @@ def test_another_is_started_when_the_one_that_was_taken_serves() -> None:
 def test_where_several_are_wanted_none_waits_for_another_to_serve() -> None:
     async def take_three() -> list[int]:
         spawned = Spawned()
-        async with kept(spawned) as standby:
+        async with keeping(spawned) as standby:
             taken = await asyncio.wait_for(asyncio.gather(*(standby.take() for _ in range(3))), 60)
             return [process.pid for process in taken]
 
@@ -67,7 +67,7 @@ def test_where_several_are_wanted_none_waits_for_another_to_serve() -> None:
 def test_one_that_ended_before_it_served_is_replaced() -> None:
     async def lose_one() -> int:
         spawned = Spawned()
-        async with kept(spawned) as standby:
+        async with keeping(spawned) as standby:
             taken = await standby.take()
             taken.ready.set_result(False)  # it can no longer say so
             await asyncio.wait_for(standby.take(), 60)
