@@ -75,8 +75,8 @@ class Ringer:
         self._publisher = ThreadPoolExecutor(1, "bells")  # kombu's producer is not thread-safe
         self._paused_until = float("-inf")
 
-    async def ring(self, queues: Iterable[str]) -> None:
-        """Publish a message for each queue. Never raises."""
+    async def ring(self, queues: Iterable[str]) -> bool:
+        """Publish a message for each queue. Returns whether all were published. Never raises."""
         waiting = deque(queues)
         if self._clock() >= self._paused_until and (problem := await self._publish_in_time(waiting)):
             log.warning("bell.failed", queues=list(waiting), reason=problem, none_for_seconds=PAUSE_SECONDS)
@@ -84,6 +84,21 @@ class Ringer:
         unpublished = list(waiting)
         waiting.clear()  # a thread that still hangs goes on with none of them
         await self._clear(unpublished)
+        return not unpublished
+
+    async def count_waiting(self) -> int:
+        """Return how many bells wait at the broker. Raises whatever the broker's client does, and TimeoutError."""
+        async with asyncio.timeout(RING_SECONDS):
+            return await asyncio.get_running_loop().run_in_executor(self._publisher, self._count_messages)
+
+    def _count_messages(self) -> int:
+        with self._app.producer_or_acquire() as producer:
+            # As Celery declares them: kombu does not find a queue of Redis by its name alone.
+            declared = [
+                producer.channel.queue_declare(queue.name, durable=queue.durable, auto_delete=queue.auto_delete)
+                for queue in self._app.conf.task_queues
+            ]
+        return sum(one.message_count for one in declared)
 
     async def _publish_in_time(self, waiting: deque[str]) -> str:
         """Publish what waits, in a thread. Returns why some of it is left, "" where none is."""

@@ -5,7 +5,7 @@ that it has become a replica, or is full.
 """
 
 import time
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from celery.worker import consumer
 from celery.worker.state import maybe_shutdown
@@ -21,6 +21,15 @@ class Consumer(consumer.Consumer):
     """Celery's consumer, with patience. Its own lines about lost connections are below the level that is logged."""
 
     _away = False
+    running: ClassVar["Consumer | None"] = None
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        Consumer.running = self
+
+    def reconnect(self) -> None:
+        """Let Celery's loop, once it turns, give up its connection for a new one. Any thread may call it."""
+        self.call_soon(_lose_connection)
 
     def ensure_connected(self, conn: Connection) -> Connection:
         """Wait until the broker can be reached and takes writes."""
@@ -55,6 +64,10 @@ class Consumer(consumer.Consumer):
         if not self._away:
             log.warning("broker.away", reason=str(error) or type(error).__name__)
         self._away = True
+
+
+def _lose_connection() -> None:
+    raise ConnectionResetError("it took no bells")
 
 
 def _probe(channel: Any) -> None:

@@ -28,8 +28,10 @@ from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.transport import CachingResolver, Session
 from workers import watchdog
+from workers.consumer import Consumer
 from workers.drainer import Drainer
 from workers.fetcher import Fetcher
+from workers.hearing import Hearing
 from workers.jobs import JobRunner
 from workers.router import Router
 from workers.source_monitor import CATCH_UP, CHECK_SOURCE, SourceMonitor
@@ -42,6 +44,7 @@ GRACE_SECONDS = 18.0  # from SIGTERM until attempts are cancelled; Heroku kills 
 END_SECONDS = 26.0  # from SIGTERM until what is not settled is left to its leases
 CELERY_SECONDS = 4.0  # for Celery to end, once everything else has
 ANSWER_SECONDS = 10.0
+FAILED = 70  # the exit status of a process that cannot do its work
 T = TypeVar("T")
 
 
@@ -64,6 +67,7 @@ class WorkerProcess:
         self._fetchers: dict[str, Fetcher] = {}
         self._tasks = BackgroundTasks(self._stopping.is_set)
         self._finished = threading.Event()
+        self._exit_status = 0
         self._watchdog = Watchdog(self._name, watchdog.LIMIT_SECONDS)
         self._watching = BackgroundTasks(self._stopping.is_set)
         self._secret_key = settings.secret_key
@@ -95,6 +99,8 @@ class WorkerProcess:
         kinds = {CHECK_SOURCE: monitor.check_source, CATCH_UP: monitor.catch_up}
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)
         self._watching.keep("watchdog", self._watchdog.run)
+        self._hearing = Hearing(self._ringer.count_waiting, self._restart_consumer, self._end_deaf)
+        self._watching.keep("hearing", self._hearing.run)
         self._ticker = Ticker(self._name, self._live, self._store, self._start_queue, self._publish_bells)
         self._tasks.keep("ticker", lambda: self._ticker.run(self._stopping.is_set))
 
@@ -106,7 +112,7 @@ class WorkerProcess:
             if not self._stopping.is_set():
                 # Without its loop a worker would receive bells and do nothing.
                 log.critical("worker.loop_died", worker=self._name)
-                os._exit(70)
+                os._exit(FAILED)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop from another thread, and wait for it."""
@@ -128,6 +134,7 @@ class WorkerProcess:
         self._loop.call_soon_threadsafe(self._start_queue, JOBS)
 
     def _clear_bell(self, queue: str) -> None:
+        self._hearing.note_heard()
         # Before the work starts: what arrives from now on must ring again.
         try:
             self.run(self._store.clear_bell(queue))
@@ -184,7 +191,20 @@ class WorkerProcess:
 
     def _publish_bells(self, queues: Iterable[str]) -> None:
         """Publish bells in the background."""
-        self._tasks.start("bells", self._ringer.ring(queues))
+        self._tasks.start("bells", self._ring(list(queues)))
+
+    async def _ring(self, queues: Sequence[str]) -> None:
+        if await self._ringer.ring(queues) and queues:
+            self._hearing.note_rung()
+
+    def _restart_consumer(self) -> None:
+        if Consumer.running is not None:
+            Consumer.running.reconnect()
+
+    def _end_deaf(self) -> None:
+        """End in order, but as a failure: whoever keeps processes starts another."""
+        self._exit_status = FAILED
+        self.stop_claiming()
 
     def stop_claiming(self) -> None:
         """Claim nothing more, and finish what is in flight. A second signal does not extend the time."""
@@ -211,6 +231,8 @@ class WorkerProcess:
             log.error("worker.unfinished", worker=self._name, reason=f"{type(error).__name__}: {error}")
         else:
             log.info("worker.stopped", worker=self._name)
+        if self._exit_status:
+            os._exit(self._exit_status)
         self._finished.set()
         time.sleep(CELERY_SECONDS)  # a thread of its own: it ends with the process
         log.warning("worker.celery_left", worker=self._name, reason="Celery has not ended: its broker does not answer")
