@@ -12,7 +12,7 @@ import tempfile
 from ctypes.util import find_library
 from pathlib import Path
 
-from tests.bench import deliver, ingest, latency, memory
+from tests.bench import deliver, ingest, latency, memory, silent
 from tests.bench.measuring import MEASURED, OTHERS, Series, ratio
 from tests.bench.stack import store
 
@@ -37,13 +37,16 @@ def main() -> None:
         if "memory" in asked.parts:
             with store(logs / "memory") as server:
                 found["memory"] = memory.bench(server, asked.receipts, logs)
+        if "silent" in asked.parts:
+            with store(logs / "silent") as server:
+                found["silent"] = silent.bench(server, asked.rounds, asked.seconds * 3, logs)
     Path("bench.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     _table(found)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("parts", nargs="*", default=["ingest", "deliver", "latency", "memory"])
+    parser.add_argument("parts", nargs="*", default=["ingest", "deliver", "latency", "memory", "silent"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of load in a round of ingest")
     parser.add_argument("--deliveries", type=int, default=20_000, help="in a round of deliver")
@@ -125,7 +128,7 @@ def _table(found: dict[str, object]) -> None:
             scripts = counted.get("evalsha", 0)
             total = sum(n for command, n in counted.items() if command not in ("info", "ping"))
             out.write(f"  {name}: {total:.2f}, in {scripts:.3f} round trips\n")
-    for part in ("end_to_end", "memory"):
+    for part in ("end_to_end", "memory", "silent"):
         if part in found:
             out.write(f"\n{part}: {found[part]}\n")
     taken = found.get("ingest")
