@@ -19,6 +19,7 @@ from relay.transport import CachingResolver, Session, lookup_bounds, resolver
 from tests.name_server import FakeNameServer
 from workers.drainer import Drainer
 from workers.router import Router
+from workers.watchdog import Watchdog
 
 CONFIG = """
 sources:
@@ -95,7 +96,7 @@ class Worker:
             for id in ids
         ]  # fmt: skip
         await self.store.accept(hooks)
-        router = Router(self.live, self.store, lambda queues: None, lambda: False)
+        router = Router(self.live, self.store, lambda queues: None, "w1", lambda: False, Watchdog("w1", 20))
         router.start()
         await router.finish(time.monotonic() + 60)
 
