@@ -1,5 +1,6 @@
 """Read and write times as people do; inside the relay a time is epoch milliseconds. Pure."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from relay.durations import parse_duration
@@ -10,14 +11,23 @@ def parse_time(text: str, now: int) -> int:
 
     Raises ValueError with what would be right.
     """
+    return _parse(text, lambda duration: now - duration, "ago")
+
+
+def parse_end(text: str, now: int) -> int:
+    """Return the time that "2h" (after `now`) or an ISO date or time means, as `parse_time`. Raises ValueError."""
+    return _parse(text, lambda duration: now + duration, "from now")
+
+
+def _parse(text: str, to_time: Callable[[int], int], meaning: str) -> int:
     try:
-        return now - parse_duration(text)
+        return to_time(parse_duration(text))
     except ValueError:
         pass
     try:
         return round(datetime.fromisoformat(text).timestamp() * 1000)
     except ValueError:
-        raise ValueError(f"{text!r} is not a time: write 15m, 2h or 3d (ago), or 2026-11-23T14:30") from None
+        raise ValueError(f"{text!r} is not a time: write 15m, 2h or 3d ({meaning}), or 2026-11-23T14:30") from None
 
 
 def format_time(ms: int | None) -> str:

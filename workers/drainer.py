@@ -168,8 +168,9 @@ class Drainer:
     async def _attempt(self, number: int, deliveries: Sequence[Delivery], sink: Sink) -> None:
         at, started = time.time(), time.monotonic()
         try:
-            for result in await attempt(deliveries, sink, self._marks, self._tools.of(sink.asker, sink.proxy)):
-                self._add_finished(result, sink, at, time.monotonic() - started)
+            results = await attempt(deliveries, sink, self._marks, self._tools.of(sink.asker, sink.proxy))
+            for place, result in enumerate(results):
+                self._add_finished(result, sink, at, time.monotonic() - started, counted=place == 0)
         except StoreUnavailable as error:  # nothing was sent; the lease runs out
             ids = [delivery.id for delivery in deliveries]
             log.warning("delivery.left", deliveries=ids, sink=self._name, reason=str(error))
@@ -177,8 +178,11 @@ class Drainer:
             self._in_flight.pop(number, None)
             self._progress.set()
 
-    def _add_finished(self, attempted: AttemptResult, sink: Sink, at: float, took: float) -> None:
-        """Decide by a result, and add the settlement, the log line and the measurements of it."""
+    def _add_finished(self, attempted: AttemptResult, sink: Sink, at: float, took: float, *, counted: bool) -> None:
+        """Decide by a result, and add the settlement, the log line and the measurements of it.
+
+        `counted`: it is the first of its call.
+        """
         delivery, result = attempted.delivery, _masked(attempted.result, sink.hidden_anywhere)
         age_ms = round(at * 1000) - delivery.accepted_at
         decision = sink.decide(
@@ -205,7 +209,9 @@ class Drainer:
             worker=self._worker,
         )
         self._unsettled.add(
-            Settlement(delivery=delivery, outcome=result.outcome, decision=decision, attempt=_json(record))
+            Settlement(
+                delivery=delivery, outcome=result.outcome, decision=decision, attempt=_json(record), counted=counted
+            )
         )
         self._attempt_seconds.observe(took)
         if result.outcome is Outcome.DELIVERED:

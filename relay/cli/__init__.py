@@ -40,7 +40,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "held": "Show what may have arrived, and needs a decision.",
     "audit": "Show what people did, the newest first: who, what, why and when.",
     "subscriptions": "List and change which applications are sent events.",
-    "sinks": "Check that sinks can be delivered to.",
+    "sinks": "Show whether the sinks can be delivered to, pause them and let them go on.",
 }
 
 

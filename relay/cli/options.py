@@ -1,6 +1,7 @@
 """Options and arguments that several commands share."""
 
 import time
+from collections.abc import Callable
 from typing import Annotated, TypeAlias
 
 import typer
@@ -69,8 +70,17 @@ def event_filter(
 
 def parse_time(text: str, option: str) -> int:
     """Return the time that an option means, in epoch milliseconds. Raises BadParameter."""
+    return _parse_time(timefmt.parse_time, text, option)
+
+
+def parse_end(text: str, option: str) -> int:
+    """Return the time to come that an option means, in epoch milliseconds. Raises BadParameter."""
+    return _parse_time(timefmt.parse_end, text, option)
+
+
+def _parse_time(parse: Callable[[str, int], int], text: str, option: str) -> int:
     try:
-        return timefmt.parse_time(text, time.time_ns() // 1_000_000)
+        return parse(text, time.time_ns() // 1_000_000)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
 

@@ -1,30 +1,85 @@
 """`relay sinks`: whether the sinks can be delivered to."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 import typer
 
 from relay.cli import options
+from relay.cli.acts import ByOption, WhyOption, author
 from relay.cli.context.account import with_tools
 from relay.cli.context.configuration import load_config
-from relay.cli.display.output import print_json, print_table
+from relay.cli.context.store import with_reader, with_store_and_reader
+from relay.cli.display.gates import format_sink_story
+from relay.cli.display.output import print_json, print_lines, print_message, print_table
+from relay.cli.display.stats import STATE_COLUMNS, state_row
 from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 from relay.masking import mask_secrets
 from relay.model import Record
+from relay.operations.gates import SinkStory, pause_sink, read_sink_story, resume_sink
 from relay.sinks.base import ProbeResult, Sink
 from relay.sinks.registry import make_sinks
 from relay.sinks.tools import Tools
+from relay.store.queues import SinkState
+from relay.store.reader import Reader
 
-app = typer.Typer(name="sinks", help="Check that sinks can be delivered to.", no_args_is_help=True)
+app = typer.Typer(
+    name="sinks", help="Show whether the sinks can be delivered to, pause them and let them go on.",
+    no_args_is_help=True,
+)  # fmt: skip
 COLUMNS = ("sink", "type", "", "answer")
+SinkArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SINK", show_default=False)]
 
 
-@app.callback()
-def _keep_subcommands() -> None:  # without a callback Typer would make the only command the group itself
-    """Check that sinks can be delivered to."""
+@app.command("list")
+def list_sinks(json: options.JsonOption = False) -> None:
+    """List the sinks: what waits, is held and dead, what failed, and whether their gates are open."""
+    sinks, now = with_reader(_read_sinks)
+    if json:
+        print_json(sinks)
+    else:
+        print_table(STATE_COLUMNS, (state_row(sink, now) for sink in sinks))
+
+
+@app.command("show")
+def show_sink(name: SinkArgument, json: options.JsonOption = False) -> None:
+    """Show the state of a sink, and what became of its gate: when it was closed, paused and opened, and why."""
+
+    async def read(reader: Reader) -> tuple[SinkStory, int]:
+        return await read_sink_story(reader, name), await reader.now()
+
+    story, now = with_reader(read)
+    if json:
+        print_json(story)
+    else:
+        print_lines(format_sink_story(story, now))
+
+
+@app.command()
+def pause(
+    name: SinkArgument,
+    why: Annotated[str, typer.Option(help="Why; whoever sees it waiting is told.", show_default=False)],
+    until: Annotated[
+        str | None,
+        typer.Option(help="Until then: 2h (from now), or 2026-11-23T14:30; default: until it is resumed."),
+    ] = None,
+    by: ByOption = None,
+) -> None:
+    """Let nothing leave for a sink: its deliveries wait, without attempts."""
+    end = None if until is None else options.parse_end(until, "--until")
+    print_message(with_store_and_reader(lambda s, r: pause_sink(s, r, name, author(by, why), end)))
+
+
+@app.command()
+def resume(name: SinkArgument, by: ByOption = None, why: WhyOption = "") -> None:
+    """Let deliveries leave for a sink that is paused, or that its answers closed and you have mended."""
+    print_message(with_store_and_reader(lambda s, r: resume_sink(s, r, name, author(by, why))))
+
+
+async def _read_sinks(reader: Reader) -> tuple[list[SinkState], int]:
+    return await reader.sinks(), await reader.now()
 
 
 class ProbedSink(Record):

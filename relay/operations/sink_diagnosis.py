@@ -35,12 +35,10 @@ def _state_problems(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosi
         means = f"it is in no configuration, and {unfinished} deliveries are still for it"
         advice = "put it back into the file, or relay deliveries move ID --to SINK"
         yield Diagnosis(about=about, grade="bad", found="orphaned", means=means, advice=advice)
-    if sink.gate.paused:  # only a subscriber's sink is: its subscription is disabled
-        found, means = f"paused: {sink.gate.reason}", "its deliveries wait"
-        advice = f"relay subscriptions enable {sink.name.removeprefix(SUBSCRIBER)}"
-        yield Diagnosis(about=about, grade="warning", found=found, means=means, advice=advice)
+    if sink.gate.paused:
+        yield _paused(sink)
     elif sink.gate.closed_until(now):
-        yield _closed(sink)
+        yield _tripped(sink, now) if sink.gate.breaker else _closed(sink)
     elif sink.failing_since is not None and now - sink.failing_since >= FAILING_MS:
         yield _failing(sink, now)
     elif sink.outcomes.high:
@@ -52,6 +50,20 @@ def _state_problems(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosi
         yield Diagnosis(about=about, grade="warning", found=found, means=means, advice=advice)
 
 
+def _paused(sink: SinkState) -> Diagnosis:
+    """Diagnose what a person paused, or a subscriber's, whose subscription is disabled."""
+    gate, advice = sink.gate, f"relay sinks resume {sink.name}"
+    if is_subscriber(sink.name):
+        advice = f"relay subscriptions enable {sink.name.removeprefix(SUBSCRIBER)}"
+    since = f" since {format_time(gate.paused_since)}" if gate.paused_since is not None else ""
+    until = f" until {format_time(gate.paused_until)}" if gate.paused_until is not None else ""
+    pause = gate.describe_pause()
+    found = f"paused{since}{until}{' ' if gate.paused_by else ': '}{pause}{_waiting(sink)}"
+    return Diagnosis(
+        about=f"sink {sink.name}", grade="warning", found=found, means="its deliveries wait", advice=advice
+    )
+
+
 def _closed(sink: SinkState) -> Diagnosis:
     since = f" since {format_time(sink.gate.since)}" if sink.gate.since is not None else ""
     found = f"closed{since}, at least until {format_time(sink.gate.until)}: {sink.gate.reason}{_waiting(sink)}"
@@ -60,6 +72,14 @@ def _closed(sink: SinkState) -> Diagnosis:
     return Diagnosis(
         about=f"sink {sink.name}", grade=_grade(sink), found=found, means=means, advice=advice,
     )  # fmt: skip
+
+
+def _tripped(sink: SinkState, now: int) -> Diagnosis:
+    since = _failures(sink.outcomes, now)
+    found = f"nothing is delivered, its gate is closed{since}: {sink.gate.reason}{_waiting(sink)}"
+    means = "its deliveries wait and cost no attempts; one is tried now and then, and when it arrives all go on"
+    advice = f"relay sinks show {sink.name} tells since when; relay sinks resume {sink.name} tries all at once"
+    return Diagnosis(about=f"sink {sink.name}", grade=_grade(sink), found=found, means=means, advice=advice)
 
 
 def _failing(sink: SinkState, now: int) -> Diagnosis:

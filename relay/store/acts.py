@@ -7,11 +7,13 @@ from redis.asyncio import Redis
 
 from relay.model import NewDelivery, Record
 from relay.store.commands import run_command
-from relay.store.keys import Keys
-from relay.store.scripts import Caller, Script
+from relay.store.keys import Keys, sink_queue
+from relay.store.scripts import GATES, Caller, Script
 from relay.store.wire import ActAnswer
 
 _ACT_ON_DELIVERY = Script("act_on_delivery", "_acting")
+_SET_PAUSE = Script("set_pause", *GATES, "_acting")
+_PAUSED = msgspec.msgpack.Decoder(tuple[bool, str, str])
 _ANSWER = msgspec.msgpack.Decoder(ActAnswer)
 
 
@@ -69,6 +71,22 @@ class Acts:
     async def _act(self, id: str, act: Act, author: Author, *content: bytes, **more: object) -> ActAnswer:
         request = {"id": id, "act": act, "by": author.by, "why": author.why, **more}
         return _ANSWER.decode(await self._call(_ACT_ON_DELIVERY, request, *content))
+
+    async def pause(self, sink: str, author: Author, until: int | None) -> tuple[bool, str, str]:
+        """Let nothing leave for a sink, until a time or until a person resumes it.
+
+        Returns whether it was done; where it is paused already, by whom and why.
+        """
+        return await self._set_pause(sink, "pause", author, until or 0)
+
+    async def resume(self, sink: str, author: Author) -> bool:
+        """End the pause of a sink, and open what its answers closed. Returns whether anything kept it back."""
+        done, _, _ = await self._set_pause(sink, "resume", author, 0)
+        return done
+
+    async def _set_pause(self, sink: str, act: str, author: Author, until: int) -> tuple[bool, str, str]:
+        request = {"queue": sink_queue(sink), "what": f"sink {sink}", "act": act, "until_ms": until}
+        return _PAUSED.decode(await self._call(_SET_PAUSE, {**request, "by": author.by, "why": author.why}))
 
     async def audit(self, limit: int, before: str | None = None) -> list[AuditEntry]:
         """Return the newest acts, the newest first; `before`: only those older than this entry."""

@@ -71,6 +71,14 @@ class Keys:
         """Hash: until when a queue or some of its routes are closed and why, or that it is paused (`GateField`)."""
         return f"{self.prefix}gate:{queue}"
 
+    def history(self, queue: str) -> str:
+        """List: the newest changes of its gate, as JSON."""
+        return f"{self.prefix}history:{queue}"
+
+    def window(self, queue: str) -> str:
+        """Hash with a time to live: what came of the attempts of the last minute, in slots, for the breaker."""
+        return f"{self.prefix}window:{queue}"
+
     def pending(self, sink: str) -> str:
         """Zset: pending deliveries, also those that wait for a look-up, by when their receipts arrived."""
         return f"{self.prefix}pending:{sink}"
@@ -186,6 +194,7 @@ class DeliveryField:
     TOLD: Final = "told"  # what an attempt said that was delivered, and came to an end while a newer lease was out
     TOKEN: Final = "tok"  # of its last lease; empty once that is settled
     DEATHS: Final = "died"  # leases that ran out: workers that died holding it
+    DOWN: Final = "down"  # set while it waits for another attempt only because its sink failed
     CANCEL: Final = "cancel"  # set where a person asked to cancel it while it was in flight: by whom, and why
     BLOCKED: Final = "blk"  # how often the gate that it closed had been opened before, and its route: "3|", "0|route"
 
@@ -207,8 +216,15 @@ class GateField:
     UNTIL: Final = "until"  # when it lets one delivery through as a trial, which decides
     TRIAL: Final = "trial"  # the delivery that was let through
     TRIED: Final = "tried"  # how many deliveries were tried that had not been blocked themselves before
-    SINCE: Final = "since"  # when it was closed
-    REASON: Final = "reason"
+    SINCE: Final = "since"  # when it was closed by answers
+    REASON: Final = "reason"  # of that
+    BREAKER: Final = "breaker"  # set where the breaker closed it
+    RAMP: Final = "ramp"  # when it was opened after that, until the rate has grown to what it may be
+    ADVANCE: Final = "advance"  # set until what waited only for the sink is due: how many others were seen
+    PAUSED_SINCE: Final = "paused_since"
+    PAUSED_UNTIL: Final = "paused_until"  # set where the pause ends by itself
+    PAUSED_BY: Final = "paused_by"  # set where a person paused it
+    PAUSED_WHY: Final = "paused_why"
     # The gates of single routes, each with its name:
     ROUTE: Final = "route:"  # as UNTIL
     ROUTE_TRIAL: Final = "trial:"

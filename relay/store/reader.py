@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from relay.model import Attempt, Receipt
 from relay.store.commands import run_command
-from relay.store.gate import read_gate
+from relay.store.gate import GateChange, read_gate
 from relay.store.health import StoreLife, read_life
 from relay.store.keys import ACCOUNT, INBOX, JOBS, Counter, Keys, account_queue, sink_queue
 from relay.store.queues import (
@@ -36,6 +36,7 @@ STALLS_MS = 3_600_000
 WORKER_GONE_MS = 5_000  # since it was last seen: a ticker comes by twice a second
 _EVENTS_AT_ONCE = 1000
 _FIND = Script("find", "_walking")
+_CHANGE = msgspec.json.Decoder(GateChange)
 _FOUND = msgspec.msgpack.Decoder(FindReply)
 
 
@@ -170,6 +171,11 @@ class Reader:
         return [
             read_sink_state(name, kind, found[9 * n : 9 * n + 9], now) for n, (name, kind) in enumerate(types.items())
         ]
+
+    async def gate_history(self, queue: str) -> list[GateChange]:
+        """Read the newest changes of a queue's gate, oldest first."""
+        entries = await run_command(self.client.lrange(self.keys.history(queue), 0, -1))
+        return [_CHANGE.decode(entry) for entry in entries]
 
     async def accounts(self, sources: Iterable[str] = ()) -> list[AccountState]:
         """Read what waits for look-ups: of these sources, and of every other one of which something does."""

@@ -59,6 +59,7 @@ class Settlement(Record):
     outcome: Outcome
     decision: Decision
     attempt: bytes  # as JSON, for the story
+    counted: bool = True  # by the breaker: of the deliveries of one call only the first is
 
 
 class Retired(Record, array_like=True):

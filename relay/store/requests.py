@@ -69,6 +69,7 @@ def _settlement_row(item: Settlement) -> SettlementRow:
         delivery.route if decision.gate_scope == "route" else "",
         decision.gate_sure,
         decision.keeps_mark,
+        item.counted,
     )
 
 

@@ -10,6 +10,9 @@ from redis.exceptions import NoScriptError
 
 from relay.store.commands import run_command
 
+GATES = ("_history", "_gates")
+"""The parts that scripts share which look at gates, or change them."""
+
 _FOLDER = files("relay.store") / "lua"
 
 

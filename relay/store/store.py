@@ -12,7 +12,7 @@ from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
 from relay.store.records import Accepted, Claim, Hook, Job, LateAnswer, Retired, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts
 from relay.store.requests import hook_row, lookup_row, routed_row, settle_request
-from relay.store.scripts import Caller, Script
+from relay.store.scripts import GATES, Caller, Script
 from relay.store.subscriptions import Subscriptions
 from relay.store.wire import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply, ClaimRequest, LeaseRow, LookReply
 
@@ -20,9 +20,10 @@ RETENTION_COMMANDS = 1000  # of one call: about two milliseconds, in which the s
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed")
-_CLAIM, _SETTLE = Script("claim", "_gates", "_limits", "_claiming"), Script("settle", "_gates", "_settling")
-_SETTLE_AND_CLAIM = Script("settle_and_claim", "_gates", "_settling", "_limits", "_claiming")
-_COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", "_gates"), Script("mark_sending")
+_CLAIMING, _SETTLING = ("_limits", "_claiming"), ("_breaker", "_settling")
+_CLAIM, _SETTLE = Script("claim", *GATES, *_CLAIMING), Script("settle", *GATES, *_SETTLING)
+_SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)
+_COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", *GATES), Script("mark_sending")
 _ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job"), Script("finish_job"), Script("register")
 _LEAVE_RECEIPTS = Script("leave_receipts")
 _APPLY_RETENTION, _LOOK, _END_LEASES = Script("apply_retention"), Script("look"), Script("end_leases")

@@ -157,7 +157,7 @@ def read_delivery(
         due_at=None if due is None else max(int(due), gate.until or 0),
         in_flight=leased is not None,
         needs_lookup=DeliveryField.QUEUE in text,
-        paused=gate.reason if gate.paused and due is not None else "",
+        paused=gate.describe_pause() if gate.paused and due is not None else "",
         closed=gate.reason if due is not None and (gate.until or 0) > due else "",
         attempts=int(text[DeliveryField.ATTEMPTS]),
         deaths=int(text.get(DeliveryField.DEATHS, 0)),

@@ -13,8 +13,9 @@ from relay.store.scripts import Caller, Script
 
 MAX_ACTIVE = 100  # of one account, as in amoCRM
 MAX_TOTAL = 1_000  # with the disabled ones, whose number nothing else bounds
-_SUBSCRIBE, _UNSUBSCRIBE = Script("subscribe", "_subscriptions"), Script("unsubscribe", "_subscriptions")
-_SET_DISABLED = Script("set_subscription_disabled", "_subscriptions")
+_PARTS = ("_history", "_subscriptions")
+_SUBSCRIBE, _UNSUBSCRIBE = Script("subscribe", *_PARTS), Script("unsubscribe", *_PARTS)
+_SET_DISABLED = Script("set_subscription_disabled", *_PARTS)
 MOST_FAILURES, FAILURES_WITHIN_MS = 100, 2 * 3600 * 1000  # "more than 100 failures in 2 hours and the last one failed"
 _LIMITS = {
     "active": f"the account has {MAX_ACTIVE} active webhooks, the most it may have: remove one that is not needed",

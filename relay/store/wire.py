@@ -140,6 +140,7 @@ class SettlementRow(Record, array_like=True, kw_only=False):
     gate_route: str  # the route whose gate closes; empty: the sink's
     gate_sure: bool
     keeps_mark: bool
+    counted: bool
 
 
 class SettleRequest(Record):

@@ -10,10 +10,9 @@ from relay.amocrm.form import encode_form
 from relay.cli import app
 from relay.config.config import Config
 from relay.config.load import load_file
-from relay.live_config import make_sinks
 from relay.model import Outcome
 from relay.planning import plan_receipts
-from relay.sinks.registry import sink_types
+from relay.sinks.registry import make_sinks, sink_types
 from relay.store.requests import sink_claim_request
 from tests.integration.store.shapes import hook, settlement
 
@@ -73,7 +72,8 @@ class SmallRelay:
         for sink in sinks:
             request = sink_claim_request(sink, "w", 100, LEASE_MS, 0, [])
             items = self.run(self.store.claim_deliveries(request)).items
-            self.run(self.store.settle(sink, [settlement(one, outcome) for one in items], {}))
+            if items:
+                self.run(self.store.settle(sink, [settlement(one, outcome) for one in items], {}))
             settled += items
         return settled
 

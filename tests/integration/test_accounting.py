@@ -22,6 +22,7 @@ from relay.sandbox.vendors.accounting import CLIENT, SIGNING_SECRET, STATIC_TOKE
 from relay.sinks.base import Sink
 from relay.sinks.registry import sink_types
 from relay.sinks.tools import Tools
+from relay.store.acts import Act, Author
 from relay.store.keys import sink_queue
 from relay.store.requests import sink_claim_request
 from relay.store.shared_state import SharedState
@@ -213,8 +214,8 @@ class Shop:
         """A person decides: what is held they look for first, what is dead they send again."""
         (found,) = self.run(self.reader.deliveries(self.ids))
         arrived = found.state is DeliveryState.HELD and self.stored()
-        decide = self.store.confirm if arrived else self.store.resend
-        self.run(decide(self.ids[0], "a person"))
+        act = Act.CONFIRM if arrived else Act.RESEND
+        self.run(self.store.acts.act_on_delivery(self.ids[0], act, Author(by="a person")))
 
     def pass_time(self) -> None:
         """Let time pass: what waits is due, the gate is open, the limits are free."""

@@ -6,6 +6,8 @@ from relay.store.stored import StoredDelivery
 
 def format_paused(delivery: StoredDelivery) -> str:
     """Return what a paused delivery waits for, and why."""
+    if not delivery.sink.startswith(SUBSCRIBER):
+        return f"waits for `relay sinks resume {delivery.sink}`, it is paused {delivery.paused}"
     command = f"relay subscriptions enable {delivery.sink.removeprefix(SUBSCRIBER)}"
     return f"waits for `{command}`, the subscription is disabled: {delivery.paused}"
 

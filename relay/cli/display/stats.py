@@ -6,12 +6,12 @@ from relay.masking import mask_people, mask_secrets
 from relay.operations.stats import SinkStats, Stats
 from relay.store.gate import Gate
 from relay.store.outcomes import Outcomes
+from relay.store.queues import SinkState
 from relay.timefmt import format_duration, format_time
 
-SINK_COLUMNS = (
-    *("sink", "type", "waiting", "in flight", "held", "dead", "oldest due", "oldest", "failed, last hour"),
-    *("attempt p50", "p99", "end to end p50", "p99", "gate"),
-)
+_STATE = ("sink", "type", "waiting", "in flight", "held", "dead", "oldest due", "oldest", "failed, last hour")
+STATE_COLUMNS = (*_STATE, "gate")
+SINK_COLUMNS = (*_STATE, "attempt p50", "p99", "end to end p50", "p99", "gate")
 
 
 def format_stats(stats: Stats) -> Iterator[str]:
@@ -33,8 +33,13 @@ def format_stats(stats: Stats) -> Iterator[str]:
 
 def sink_row(sink: SinkStats, now: int) -> tuple[object, ...]:
     """Return the table row of a sink, under SINK_COLUMNS."""
-    state = sink.state
     latencies = (sink.attempt.p50, sink.attempt.p99, sink.end_to_end.p50, sink.end_to_end.p99)
+    *state, gate = state_row(sink.state, now)
+    return (*state, *("" if ms is None else format_duration(ms) for ms in latencies), gate)
+
+
+def state_row(state: SinkState, now: int) -> tuple[object, ...]:
+    """Return the table row of a sink without its latencies, under STATE_COLUMNS."""
     looking_up = f" ({state.looking_up} for a look-up)" if state.looking_up else ""
     return (
         state.name,
@@ -46,7 +51,6 @@ def sink_row(sink: SinkStats, now: int) -> tuple[object, ...]:
         "" if state.oldest_due_ms is None else format_duration(state.oldest_due_ms),
         "" if state.oldest_pending_ms is None else format_duration(state.oldest_pending_ms),
         format_failures(state.outcomes, state.failing_since),
-        *("" if ms is None else format_duration(ms) for ms in latencies),
         format_gate(state.gate, now),
     )
 
@@ -62,8 +66,16 @@ def format_failures(outcomes: Outcomes, failing_since: int | None) -> str:
 def format_gate(gate: Gate, now: int) -> str:
     """Format a sink's gate: open, paused, or closed until when and why; then the routes that are closed alone."""
     if gate.paused:
-        return "paused"
+        return _format_pause(gate)
     until = gate.closed_until(now)
     whole = f"closed until {format_time(until)}: {mask_people(mask_secrets(gate.reason))}" if until else "open"
     routes = [f"{name} closed until {format_time(end)}" for name, end in gate.closed_routes(now).items()]
     return "; ".join([whole, *routes])
+
+
+def _format_pause(gate: Gate) -> str:
+    since = f" since {format_time(gate.paused_since)}" if gate.paused_since is not None else ""
+    until = f" until {format_time(gate.paused_until)}" if gate.paused_until is not None else ""
+    pause = mask_people(mask_secrets(gate.describe_pause()))
+    why = f" {pause}" if gate.paused_by else f": {pause}" if pause else ""
+    return f"paused{since}{until}{why}"

@@ -3,6 +3,8 @@
 local EXPIRED_AT_ONCE = 100
 local TRIAL_CANDIDATES = 50  -- where a gate is closed
 local TRIAL_MS = 1000  -- what waits for a route's trial is looked at again
+local RAMP_STEP_MS = 500  -- after which twice as many may be in flight
+local ADVANCED_AT_ONCE = 500
 local MOST_BYTES = 4 * 1024 * 1024  -- of bodies in one claim
 local ALONE_AFTER, POISONED_AFTER = 2, 5  -- deaths
 local DIED = 'the worker died five times'
@@ -86,12 +88,44 @@ local function candidates(due, n)
   return ids
 end
 
+-- Returns how many may be taken while the rate grows, and when they may be more.
+local function ramp_slots(gate, request, leased)
+  local step = math.floor((now - gate.fields.ramp) / RAMP_STEP_MS)
+  local most = request.concurrency > 0 and request.concurrency or request.max
+  if 2 ^ step >= most then
+    call('HDEL', gate.key, 'ramp')
+    gate.fields.ramp = nil
+    return most
+  end
+  return 2 ^ step - call('ZCARD', leased), gate.fields.ramp + (step + 1) * RAMP_STEP_MS
+end
+
+-- Makes due what waits only because the sink failed, so many at a time. `advance` is how many others were seen.
+local function advance_waiting(gate, due)
+  local seen = tonumber(gate.fields.advance)
+  local ids = call('ZRANGEBYSCORE', due, '(' .. now, '+inf', 'LIMIT', seen, ADVANCED_AT_ONCE)
+  for _, id in ipairs(ids) do
+    if call('HEXISTS', P .. 'd:' .. id, 'down') == 1 then call('ZADD', due, now, id) else seen = seen + 1 end
+  end
+  if #ids == ADVANCED_AT_ONCE then
+    call('HSET', gate.key, 'advance', seen)
+  else
+    call('HDEL', gate.key, 'advance')
+    gate.fields.advance = nil
+  end
+end
+
 -- Returns how many may be taken, and where that is none, when to ask again.
 local function free_slots(request, gate, leased)
   local slots = request.max
   local closed_until, open = read_closed(gate, '')
   if closed_until then return 0, closed_until end
   if not open then slots = 1 end
+  if open and gate.fields.ramp then
+    local allowed, next_step = ramp_slots(gate, request, leased)
+    if allowed <= 0 then return 0, next_step end
+    slots = math.min(slots, allowed)
+  end
   if request.concurrency > 0 then slots = math.min(slots, request.concurrency - call('ZCARD', leased)) end
   for _, limit in ipairs(request.limits) do
     if slots > 0 then
@@ -200,10 +234,13 @@ local function claim(request)
   local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue
   local poisoned = take_back_expired(request.kind, queue, due, leased)
   local gate = read_gate(queue)
+  local paused_until = tonumber(gate.fields.paused_until)
+  if paused_until and paused_until <= now then end_pause(gate, 'its end has come') end
   if gate.fields.paused then
-    call('ZREM', P .. 'wake', queue)
-    return claim_reply(-1, poisoned, {}, {}, false), {}
+    if paused_until then call('ZADD', P .. 'wake', paused_until, queue) else call('ZREM', P .. 'wake', queue) end
+    return claim_reply(paused_until and paused_until - now or -1, poisoned, {}, {}, false), {}
   end
+  if gate.fields.advance and not gate.fields['until'] then advance_waiting(gate, due) end
   local slots, ask_at = free_slots(request, gate, leased)
   if slots <= 0 then
     -- Without a time to ask at, every slot is taken, and the settle of one will wake.

@@ -4,6 +4,8 @@
 -- Where one arrives, the fault was theirs; where all are blocked too, or there are none, the gate is closed for its time.
 local TRIALS_AT_ONCE = 3  -- one would do, if events that are refused never came in a row
 local FORGOTTEN_MS = 3600000
+-- A gate that the breaker closed is tried after a tenth of the time for which it has been closed by then.
+local BREAKER_SHARE, BREAKER_FIRST_MS, BREAKER_MOST_MS = 0.1, 1000, 60000
 
 -- The fields of each, with a route's name behind them.
 local GATE = {
@@ -49,6 +51,7 @@ end
 local function close_gate(gate, route, id, gate_ms, reason, sure)
   local trial, closed_until = get_gate(gate, TRIAL, route), tonumber(get_gate(gate, UNTIL, route))
   if trial and trial ~= id and closed_until > now then return end
+  write_history(gate.queue, closed_until and 'still closed' or 'closed', reason, route)
   if route == '' then
     if not closed_until then count('closed|' .. string.gsub(gate.queue, '^sink:', '')) end
     call('HSETNX', gate.key, 'since', now)
@@ -59,9 +62,42 @@ local function close_gate(gate, route, id, gate_ms, reason, sure)
   if sure then set_gate(gate, TRIED, route, TRIALS_AT_ONCE) end
 end
 
-local function open_gate(gate, route)
+-- Closes the gate of a sink until its first trial, because the share of attempts that fail is too high.
+local function trip(gate, reason)
+  count('closed|' .. string.gsub(gate.queue, '^sink:', ''))
+  write_history(gate.queue, 'closed', reason)
+  call('HSET', gate.key, 'since', now, 'reason', reason, 'breaker', 1)
+  gate.fields.since, gate.fields.breaker = now, 1
+  set_gate(gate, UNTIL, '', now + BREAKER_FIRST_MS)
+  set_gate(gate, TRIED, '', TRIALS_AT_ONCE)
+end
+
+-- A trial failed: the sink is as unwell as it was.
+local function stay_tripped(gate, reason)
+  write_history(gate.queue, 'still closed', reason)
+  call('HSET', gate.key, 'reason', reason)
+  local pause_ms = math.floor((now - gate.fields.since) * BREAKER_SHARE)
+  set_gate(gate, UNTIL, '', now + math.min(math.max(pause_ms, BREAKER_FIRST_MS), BREAKER_MOST_MS))
+  set_gate(gate, TRIAL, '', nil)
+end
+
+-- After the breaker the rate grows in steps, and what waits for another attempt only because the sink failed is due.
+local function open_gate(gate, route, cause, by)
+  write_history(gate.queue, 'opened', cause, route, by)
   for kind = 1, #GATE.sink do set_gate(gate, kind, route, nil) end
-  if route == '' then call('HDEL', gate.key, 'since', 'reason') end
+  if route ~= '' then return end
+  call('HDEL', gate.key, 'since', 'reason', 'breaker')
+  if gate.fields.breaker then
+    call('HSET', gate.key, 'ramp', now, 'advance', 0)
+    gate.fields.breaker, gate.fields.ramp, gate.fields.advance = nil, now, 0
+    call('DEL', P .. 'window:' .. gate.queue)
+  end
+end
+
+local function end_pause(gate, cause, by)
+  write_history(gate.queue, 'resumed', cause, '', by)
+  call('HDEL', gate.key, 'paused', 'paused_since', 'paused_until', 'paused_by', 'paused_why')
+  gate.fields.paused = nil
 end
 
 -- Returns the gates of a queue. That of a route is forgotten when for long nothing of the route came that might be tried.
@@ -71,7 +107,7 @@ local function read_gate(queue)
   for i = 1, #flat, 2 do gate.fields[flat[i]] = flat[i + 1] end
   for i = 1, #flat, 2 do
     local route = string.match(flat[i], '^route:(.*)$')
-    if route and tonumber(flat[i + 1]) < now - FORGOTTEN_MS then open_gate(gate, route) end
+    if route and tonumber(flat[i + 1]) < now - FORGOTTEN_MS then open_gate(gate, route, 'nothing of the route came that might be tried') end
   end
   return gate
 end
@@ -82,14 +118,17 @@ local function openings_of(queue, route)
 end
 
 -- Ends a trial. One that says nothing about the gate is followed by another at once.
-local function end_trial(gate, route, id, outcome)
+local function end_trial(gate, route, id, outcome, reason)
   if get_gate(gate, TRIAL, route) ~= id then return end
   if outcome == 'throttled' or outcome == 'blocked' then
     set_gate(gate, UNTIL, route, now)
     set_gate(gate, TRIAL, route, nil)
     return
   end
-  open_gate(gate, route)
+  if route == '' and gate.fields.breaker and (outcome == 'retry' or outcome == 'unknown') then
+    return stay_tripped(gate, reason)
+  end
+  open_gate(gate, route, 'a trial came to: ' .. outcome)
   if outcome == 'delivered' then call('HINCRBY', P .. 'openings', openings_of(gate.queue, route), 1) end
 end
 

@@ -67,11 +67,11 @@ local function update_wake(queue, not_before)
   return at
 end
 
--- Removes the counts of slots that are over for an hour.
-local function remove_old_slots(record, slot)
+-- Removes the counts of all but the newest slots.
+local function remove_old_slots(record, slot, newest)
   for _, field in ipairs(call('HKEYS', record)) do
     local of = tonumber(string.match(field, ':(%d+)$'))
-    if of and of <= slot - SLOTS then call('HDEL', record, field) end
+    if of and of <= slot - newest then call('HDEL', record, field) end
   end
 end
 
@@ -83,7 +83,7 @@ local function count_outcomes(name, good, failed)
   local new_slot = good > 0 and call('HINCRBY', record, 'good:' .. slot, good) == good
   new_slot = failed > 0 and call('HINCRBY', record, 'failed:' .. slot, failed) == failed or new_slot
   if new_slot then
-    remove_old_slots(record, slot)
+    remove_old_slots(record, slot, SLOTS)
     call('PEXPIRE', record, FORGET_OUTCOMES_MS)
   end
   if good > 0 then

@@ -3,7 +3,7 @@
 -- seemed to have died while it was sending is decided by that very attempt, when it is heard of after all.
 -- Places in a wire.SettlementRow.
 local ID, TOKEN, OUTCOME, STATE, REASON = 1, 2, 3, 4, 5
-local DELAY_MS, CONSUMED, GATE_MS, GATE_ROUTE, GATE_SURE, KEEPS_MARK = 6, 7, 8, 9, 10, 11
+local DELAY_MS, CONSUMED, GATE_MS, GATE_ROUTE, GATE_SURE, KEEPS_MARK, COUNTED = 6, 7, 8, 9, 10, 11, 12
 -- Outcomes that count as failures. What was only to come later, or had nobody to go to, says nothing about a sink.
 local FAILED = {retry = true, unknown = true, rejected = true, blocked = true}
 
@@ -27,7 +27,7 @@ end
 
 -- Writes the state of a delivery whose lease is held, and returns it. Its token is removed too: a repeated settle finds
 -- it gone. `told`: an earlier attempt has delivered it. One that a person asked to cancel meanwhile is not tried again.
-local function write_state(sink, item, event, attempts, marked, told, cancel)
+local function write_state(sink, item, event, attempts, marked, told, cancel, was_down)
   local id, state, reason = item[ID], item[STATE], item[REASON]
   local record = P .. 'd:' .. id
   if told then
@@ -43,6 +43,9 @@ local function write_state(sink, item, event, attempts, marked, told, cancel)
     fields[9], fields[10] = 'done', now
   end
   call('HSET', record, unpack(fields))
+  -- It waits only because the sink failed: it is due at once when that works again.
+  local unwell = state == 'pending' and UNWELL[item[OUTCOME]]
+  if unwell then call('HSET', record, 'down', 1) elseif was_down then call('HDEL', record, 'down') end
   if told or (marked and not item[KEEPS_MARK]) then call('HDEL', record, 'send', 'mark', 'told') end
   if state == 'held' then
     end_pending(id, sink)
@@ -66,8 +69,8 @@ local function update_gates(gate, item)
   local id, outcome, gate_ms, gate_route = item[ID], item[OUTCOME], item[GATE_MS], item[GATE_ROUTE]
   if next(gate.fields) then
     local route = call('HGET', P .. 'd:' .. id, 'route')
-    if gate_ms == 0 or gate_route ~= '' then end_trial(gate, '', id, outcome) end
-    if gate_ms == 0 or gate_route ~= route then end_trial(gate, route, id, outcome) end
+    if gate_ms == 0 or gate_route ~= '' then end_trial(gate, '', id, outcome, item[REASON]) end
+    if gate_ms == 0 or gate_route ~= route then end_trial(gate, route, id, outcome, item[REASON]) end
   end
   if gate_ms > 0 then
     mark_blocked(id, gate.queue, gate_route)
@@ -82,12 +85,13 @@ local function settle(request, first)
   local due, leased, gate = P .. 'due:' .. queue, P .. 'leased:' .. queue, read_gate(queue)
   local released, due_again, any_new = {}, {}, false  -- due_again: id -> when
   local good, failed = 0, 0
+  local well, unwell, last_reason = 0, 0, ''
 
   local function settle_one(item, attempt)
     local id, outcome = item[ID], item[OUTCOME]
     local record = P .. 'd:' .. id
-    local token, state, event, attempts, marked, marked_by, told, cancel =
-      unpack(call('HMGET', record, 'tok', 'state', 'ev', 'att', 'send', 'mark', 'told', 'cancel'))
+    local token, state, event, attempts, marked, marked_by, told, cancel, was_down =
+      unpack(call('HMGET', record, 'tok', 'state', 'ev', 'att', 'send', 'mark', 'told', 'cancel', 'down'))
     if not event then return 'gone' end
     local pending = state == 'pending'
     local holds_lease = pending and token == item[TOKEN]
@@ -96,8 +100,10 @@ local function settle(request, first)
     append_attempt(id, outcome, item[CONSUMED], attempt)
     count('attempt|' .. sink .. '|' .. outcome)
     if outcome == 'delivered' then good = good + 1 elseif FAILED[outcome] or request.in_vain then failed = failed + 1 end
+    if item[COUNTED] and WELL[outcome] then well = well + 1 end
+    if item[COUNTED] and UNWELL[outcome] then unwell, last_reason = unwell + 1, item[REASON] end
     if holds_lease then
-      local state_now = write_state(sink, item, event, attempts, marked, told, cancel)
+      local state_now = write_state(sink, item, event, attempts, marked, told, cancel, was_down)
       update_gates(gate, item)
       released[#released + 1] = id
       if state_now == 'pending' then due_again[id] = now + item[DELAY_MS] end
@@ -114,7 +120,7 @@ local function settle(request, first)
     end
     if state == 'held' and marked_by == item[TOKEN] then
       leave_held(id, sink)
-      local state_now = write_state(sink, item, event, attempts, marked, nil, cancel)
+      local state_now = write_state(sink, item, event, attempts, marked, nil, cancel, was_down)
       if state_now == 'pending' then due_again[id] = now + item[DELAY_MS] end
       return 'settled'
     end
@@ -127,6 +133,7 @@ local function settle(request, first)
     call('ZREM', due, unpack(released))  -- the lease of some ran out, and nobody has taken them since: they are due
   end
   count_outcomes(sink, good, failed)
+  watch(gate, well, unwell, last_reason)
   local again = {}
   for id, at in pairs(due_again) do
     again[#again + 1] = at

@@ -21,11 +21,14 @@ end
 
 -- While a subscription is disabled nothing leaves its queue, and nobody looks at it.
 local function pause_queue(id, reason)
-  call('HSET', P .. 'gate:sink:sub-' .. id, 'paused', 1, 'reason', reason)
+  call('HSET', P .. 'gate:sink:sub-' .. id, 'paused', 1, 'paused_since', now, 'paused_why', reason)
+  write_history('sink:sub-' .. id, 'paused', reason)
 end
 
 local function resume_queue(id)
   call('DEL', P .. 'failures:' .. id)
-  call('HDEL', P .. 'gate:sink:sub-' .. id, 'paused', 'reason')
+  if call('HDEL', P .. 'gate:sink:sub-' .. id, 'paused', 'paused_since', 'paused_why') > 0 then
+    write_history('sink:sub-' .. id, 'resumed', 'it is not disabled any more')
+  end
   update_wake('sink:sub-' .. id)
 end

@@ -39,7 +39,7 @@ end
 local function send_again(reason)
   if state == 'held' then call('ZREM', P .. 'held:' .. sink, req.id) else reopen_receipt() end
   call('HSET', record, 'state', 'pending', 'reason', reason, 'att', 0)
-  call('HDEL', record, 'tok', 'send', 'mark', 'sends', 'told', 'died', 'blk', 'done', 'cancel')
+  call('HDEL', record, 'tok', 'send', 'mark', 'sends', 'told', 'died', 'blk', 'done', 'cancel', 'down')
   call('ZADD', P .. 'due:' .. queue, now, req.id)
   begin_pending(req.id, sink, accepted_at)
   append_to_story('retry', 'retry', reason)
@@ -158,8 +158,9 @@ end
 
 -- Returns what keeps the queue back, for one that was made due.
 local function read_obstacle()
-  local paused, closed_until, reason = unpack(call('HMGET', P .. 'gate:' .. queue, 'paused', 'until', 'reason'))
-  if paused then return 'paused: ' .. (reason or '') end
+  local gate_fields = call('HMGET', P .. 'gate:' .. queue, 'paused', 'paused_why', 'until', 'reason')
+  local paused, paused_why, closed_until, reason = unpack(gate_fields)
+  if paused then return 'paused: ' .. (paused_why or '') end
   return tonumber(closed_until or 0) > now and 'closed: ' .. (reason or '') or ''
 end
 

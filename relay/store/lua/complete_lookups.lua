@@ -31,7 +31,7 @@ for i, item in ipairs(req.items) do
   if cancel then state, reason = 'cancelled', cancel end
   if current_token == token and current_state == 'pending' then
     complete(id, state, reason, ARGV[i + 1])
-    end_trial(gate, '', id, 'completed')  -- the account answered, so what closed its gate is over
+    end_trial(gate, '', id, 'completed', '')  -- the account answered, so what closed its gate is over
   else
     stale[#stale + 1] = id
   end

@@ -52,7 +52,7 @@ def test_nothing_is_left_of_a_receipt_but_the_counters(run, store, given, apply_
     assert apply_retention(0, 0) == 1
     left = {key.decode().removeprefix(store.keys.prefix) for key in run(store.client.keys(store.keys.prefix + "*"))}
     # These run out by themselves.
-    passing = {name for name in left if name.startswith(("dup:", "outcomes:", "retired:"))}
+    passing = {name for name in left if name.startswith(("dup:", "outcomes:", "retired:", "window:"))}
     assert left - passing == {"stats", "heard", "bell:inbox"}
     assert run(store.client.hkeys(store.keys.last_hooks)) == [b"acme"]  # a field a source, however many its hooks
     assert all(run(store.client.pttl(store.keys.prefix + name)) > 0 for name in passing)

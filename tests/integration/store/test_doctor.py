@@ -130,6 +130,7 @@ def dead_sink(run, store, given, doctor) -> None:
 
     def fail(delay_ms: int) -> None:
         for _ in range(WAITING // 100):
+            run(store.client.delete(store.keys.gate("sink:books")))  # the breaker would keep most of them back
             flying = given.claim(max=100).items
             given.settle(*[settlement(one, Outcome.RETRY, delay_ms=delay_ms) for one in flying])
 
@@ -137,6 +138,7 @@ def dead_sink(run, store, given, doctor) -> None:
         given.pending(100)
     fail(0)
     fail(HOUR_MS)
+    run(store.client.hset(store.keys.gate("sink:books"), "until", 1))  # its next trial is due
     since = store.keys.outcomes("books")
     run(store.client.hincrby(since, "since", -HOUR_MS))
     run(store.client.zincrby(store.keys.pending("books"), -2 * HOUR_MS, _first(run, store)))

@@ -108,7 +108,7 @@ def failing(row: int = 3, for_ms: int = FAILING_MS, *, lately: bool = True) -> O
         (SinkState(name="gone", type="http", waiting=2), ["bad"]),
         (SinkState(name="gone", type="http"), ["good"]),
         (SinkState(name="sub-7", type="subscriber", waiting=2), ["good"]),
-        (SinkState(name="sub-7", type="subscriber", gate=Gate(paused=True, reason="410")), ["warning"]),
+        (SinkState(name="sub-7", type="subscriber", gate=Gate(paused=True, paused_why="410")), ["warning"]),
         (SinkState(name="books", type="http", gate=Gate(until=2 * HOUR, reason="401")), ["bad"]),
         (SinkState(name="books", type="http", gate=Gate(until=1)), ["good"]),
         (SinkState(name="books", type="http", held=1, dead=2), ["warning", "warning"]),
@@ -132,7 +132,7 @@ def test_a_sink_that_is_closed_unknown_or_has_deliveries_for_a_person_is_found(s
 
 
 def test_a_paused_subscriber_comes_with_the_command_that_enables_it():
-    paused = SinkState(name="sub-7", type="subscriber", gate=Gate(paused=True, reason="410"))
+    paused = SinkState(name="sub-7", type="subscriber", gate=Gate(paused=True, paused_why="410"))
     (diagnosis,) = diagnose_sinks([paused], set(), HOUR)
     assert (diagnosis.found, diagnosis.advice) == ("paused: 410", "relay subscriptions enable 7")
 

@@ -11,7 +11,11 @@ NOW = 1_795_443_326_526
     ("fields", "gate"),
     [
         ({}, Gate()),
-        ({b"paused": b"1", b"reason": b"410"}, Gate(paused=True, reason="410")),
+        ({b"paused": b"1", b"paused_why": b"410"}, Gate(paused=True, paused_why="410")),
+        (
+            {b"paused": b"1", b"paused_by": b"anna", b"paused_since": b"5", b"paused_until": b"7"},
+            Gate(paused=True, paused_by="anna", paused_since=5, paused_until=7),
+        ),
         ({b"until": b"7", b"since": b"5", b"reason": "нет денег".encode()}, Gate(until=7, since=5, reason="нет денег")),
         ({"route:счета".encode(): b"7", b"route:a:b": b"8"}, Gate(routes={"счета": 7, "a:b": 8})),
     ],

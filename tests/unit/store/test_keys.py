@@ -19,6 +19,7 @@ FIELDS = {
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed
 FREE = (
+    "window:",
     "stats",
     "retired:",
     "heard",

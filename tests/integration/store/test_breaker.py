@@ -1,0 +1,169 @@
+"""The breaker of a sink: a share of failures closes its gate, single trials decide, then the rate grows in steps."""
+
+import pytest
+
+from relay.model import Outcome
+from relay.store.keys import sink_queue
+from tests.integration.store.shapes import settlement
+
+QUEUE = sink_queue("books")
+LATER = {"delay_ms": 3_600_000, "reason": "503 Service Unavailable"}
+
+
+class Sink:
+    """The sink books, as its attempts leave it."""
+
+    def __init__(self, run, store, reader, given) -> None:
+        self._run, self._store, self._reader, self._given = run, store, reader, given
+
+    def attempts(self, *outcomes: Outcome) -> list:
+        """Make an attempt of each of new deliveries, all settled in one call."""
+        self._given.pending(len(outcomes))
+        items = self._given.claim("w1", max=len(outcomes)).items
+        later = dict.fromkeys((Outcome.RETRY, Outcome.THROTTLED), LATER)
+        self._given.settle(*[settlement(*one, **later.get(one[1], {})) for one in zip(items, outcomes, strict=True)])
+        return items
+
+    def fail(self, times: int = 10) -> list:
+        """Let so many attempts fail."""
+        return self.attempts(*[Outcome.RETRY] * times)
+
+    @property
+    def gate(self):
+        """Return the gate."""
+        return next(sink.gate for sink in self._run(self._reader.sinks()) if sink.name == "books")
+
+    def trial(self):
+        """Let the time of the gate be over, and claim the trial."""
+        self.set("until", self._run(self._reader.now()))
+        (only,) = self._given.claim("trial").items
+        return only
+
+    def set(self, field: str, value: int) -> None:
+        """Write a field of the gate."""
+        self._run(self._store.client.hset(self._store.keys.gate(QUEUE), field, value))
+
+    def was_closed_for(self, seconds: int) -> None:
+        """Let the gate have been closed so long ago."""
+        self.set("since", self._run(self._reader.now()) - seconds * 1000)
+
+    def changes(self) -> list[str]:
+        """Return what became of the gate, oldest first."""
+        return [one.change for one in self._run(self._reader.gate_history(QUEUE))]
+
+
+@pytest.fixture
+def sink(run, store, reader, given) -> Sink:
+    run(store.register_sinks({"books": "http"}))
+    return Sink(run, store, reader, given)
+
+
+def test_a_share_of_failures_closes_the_gate_and_nothing_leaves(sink, given):
+    sink.attempts(*[Outcome.DELIVERED] * 6)
+    assert sink.gate.until is None
+    sink.fail(6)
+    assert (sink.gate.breaker, sink.gate.since is None) == (True, False)
+    assert sink.gate.reason == "6 of 12 attempts failed within a minute, the last: 503 Service Unavailable"
+    given.pending(3)
+    claim = given.claim("w2")
+    assert (claim.items, claim.wait_ms > 0) == ([], True)
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        [Outcome.RETRY] * 9,
+        [Outcome.DELIVERED] * 11 + [Outcome.RETRY] * 10,
+        [Outcome.REJECTED] * 20,
+        [Outcome.THROTTLED] * 20,
+        [Outcome.SKIPPED] * 20,
+    ],
+)
+def test_few_failures_and_answers_about_single_events_close_nothing(sink, outcomes):
+    sink.attempts(*outcomes)
+    assert (sink.gate.until, sink.changes()) == (None, [])
+
+
+def test_a_failure_that_leaves_it_unknown_counts(sink):
+    sink.attempts(*[Outcome.UNKNOWN] * 10)
+    assert sink.gate.breaker
+
+
+def test_one_delivery_decides_and_a_failed_trial_keeps_the_others_back(sink, given):
+    sink.fail()
+    given.pending(5)
+    trial = sink.trial()
+    assert given.claim("w2").items == []
+    given.settled(trial, Outcome.RETRY, **LATER)
+    assert given.claim("w2").items == []
+    assert sink.gate.reason == "503 Service Unavailable"
+
+
+@pytest.mark.parametrize(("seconds", "least", "most"), [(0, 1_000, 1_100), (30, 3_000, 3_400), (3600, 59_000, 60_000)])
+def test_the_longer_it_is_closed_the_more_seldom_it_is_tried(sink, given, run, reader, seconds, least, most):
+    sink.fail()
+    given.pending(2)
+    trial = sink.trial()
+    sink.was_closed_for(seconds)
+    before = run(reader.now())
+    given.settled(trial, Outcome.RETRY, **LATER)
+    until = sink.gate.until
+    assert before + least <= until <= run(reader.now()) + most
+
+
+def test_what_arrives_opens_it_and_what_waits_only_for_the_sink_is_due_at_once(sink, given):
+    failed = sink.fail()
+    given.pending(2)
+    given.settled(sink.trial(), Outcome.DELIVERED)
+    sink.set("ramp", 1)  # long ago
+    claimed = {one.id for one in given.claim("w2").items}
+    assert {one.id for one in failed} <= claimed
+    assert len(claimed) == len(failed) + 1
+
+
+def test_what_they_put_off_keeps_its_time(sink, given):
+    (put_off,) = sink.attempts(Outcome.THROTTLED)
+    sink.fail()
+    given.pending(1)
+    given.settled(sink.trial(), Outcome.DELIVERED)
+    sink.set("ramp", 1)
+    assert put_off.id not in {one.id for one in given.claim("w2").items}
+
+
+def test_after_it_opened_the_rate_grows_in_steps(sink, given, run, reader):
+    sink.fail()
+    given.pending(40)
+    given.settled(sink.trial(), Outcome.DELIVERED)
+    (first,) = given.claim("w1", concurrency=8).items
+    sink.set("ramp", run(reader.now()) - 1_050)  # two steps on: four at a time
+    assert len(given.claim("w2", concurrency=8).items) == 3
+    sink.set("ramp", run(reader.now()) - 60_000)
+    assert len(given.claim("w3", concurrency=8).items) == 4
+    given.settled(first, Outcome.DELIVERED)
+    assert sink.gate == type(sink.gate)()
+
+
+def test_a_whole_life_is_told_by_its_history(sink, given):
+    sink.fail()
+    given.pending(9)
+    for _ in range(3):
+        given.settled(sink.trial(), Outcome.RETRY, **LATER)
+    given.settled(sink.trial(), Outcome.DELIVERED)
+    sink.set("ramp", 1)
+    sink.fail(30)
+    assert sink.changes() == ["closed", "still closed", "opened", "closed"]
+
+
+def test_the_failures_from_before_it_opened_do_not_close_it_again(sink, given):
+    sink.fail(30)
+    given.pending(1)
+    given.settled(sink.trial(), Outcome.DELIVERED)
+    sink.set("ramp", 1)
+    sink.fail(1)
+    assert sink.gate.until is None
+
+
+def test_a_subscriber_has_no_breaker(run, store, given, reader):
+    given.pending(20, sink="sub-7")
+    given.settle(*[settlement(one, Outcome.RETRY) for one in given.claim(sink="sub-7").items])
+    assert run(reader.gate_history(sink_queue("sub-7"))) == []
