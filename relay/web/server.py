@@ -25,6 +25,7 @@ from typing import Final
 import uvicorn
 
 from relay.config.environment import ProcessSettings, environ
+from relay.errors import RelayError
 from relay.startup import report_ready
 from relay.web.connections import Connections
 from relay.web.listening import BACKLOG, let_nobody_in, listen
@@ -128,8 +129,14 @@ def serve(listening: socket.socket, *, parent: int | None = None, lent: bool = F
 
 
 def wait_in_standby(pipe: int) -> bool:
-    """Import what serving needs, and wait until something is written to a pipe; False where it is closed instead."""
+    """Import what serving needs, and wait until something is written to a pipe; False where it is closed instead.
+
+    Meanwhile the configuration is read once: with it go the types of its sinks, and much that is compiled at first use.
+    """
     import_module("relay.web.app")
+    if not select.select([pipe], [], [], 0)[0]:
+        with contextlib.suppress(RelayError):  # what serves reads it again, and says what is wrong with it
+            import_module("relay.live_config").LiveConfig(ProcessSettings.from_environ(environ()))
     asked = os.read(pipe, 1)
     os.close(pipe)
     return bool(asked)
