@@ -7,8 +7,8 @@ from relay.errors import RelayError
 from relay.model import ReceiptState
 from relay.processes.supervisor import Processes
 from relay.store.stored import StoredReceipt
+from tests.chaos.test_nothing_lost import CONFIG
 from tests.e2e.harness import HookSender, lead_hook, open_reader, run_relay, stored_leads, until
-from tests.e2e.test_nothing_lost import CONFIG
 
 POISON = Path(__file__).parent / "poison"
 LEADS = 30

@@ -1,0 +1,40 @@
+"""Hooks that are sent until they are acknowledged, whatever happens meanwhile."""
+
+import threading
+from collections.abc import Sequence
+
+from relay.processes.supervisor import Processes
+from tests.e2e.harness import HookSender, lead_hook
+
+SENDERS = 8
+
+
+class Senders:
+    """Several connections that post hooks of these leads until every one is acknowledged."""
+
+    def __init__(self, processes: Processes, leads: Sequence[int]) -> None:
+        self._processes = processes
+        self._threads = [threading.Thread(target=self._send, args=(leads[n::SENDERS],)) for n in range(SENDERS)]
+        self.acknowledged: set[int] = set()
+        self.failures: list[BaseException] = []
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+        assert self.failures == []
+
+    def _send(self, leads: Sequence[int]) -> None:
+        sender = HookSender(self._processes)
+        try:
+            for lead in leads:
+                sender.post_until_taken(lead_hook(lead), seconds=300)
+                self.acknowledged.add(lead)
+        except BaseException as error:
+            self.failures.append(error)
+            raise
+        finally:
+            sender.close()
