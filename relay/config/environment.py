@@ -13,6 +13,7 @@
 | `HIREFIRE_TOKEN` | opens /hirefire/<token>/info, which HireFire scales workers by | none: 404 |
 | `RELAY_SECRET_KEY` | encrypts OAuth tokens in the store; 32 characters or more | none: no OAuth with amoCRM |
 | `RELAY_DURABILITY` | `strict` refuses a store that may lose what it confirmed, `warn` only warns | warn |
+| `RELAY_WAITAOF` | `1`: a hook is acknowledged once a store that syncs every second has written it to disk | 0 |
 | `RELAY_LOG` | `console` or `json` | console on a terminal |
 | `RELAY_WORKERS` | the workers of `relay up` | 1 |
 | `RELAY_READY_FD` | set by `relay up`: the pipe to which its processes say that they are ready | none |
@@ -71,6 +72,7 @@ class ProcessSettings:
     hirefire_token: SecretStr | None
     secret_key: SecretStr | None
     durability: Literal["warn", "strict"]
+    waitaof: bool
     log: Literal["console", "json"]
     sandbox_port: int | None
     workers: int
@@ -100,6 +102,7 @@ class ProcessSettings:
             hirefire_token=read.secret("HIREFIRE_TOKEN"),
             secret_key=read.secret_key(SECRET_KEY),
             durability=cast(Literal["warn", "strict"], read.choice("RELAY_DURABILITY", ("warn", "strict"), "warn")),
+            waitaof=read.choice("RELAY_WAITAOF", ("0", "1"), "0") == "1",
             log=cast(
                 Literal["console", "json"],
                 read.choice("RELAY_LOG", ("console", "json"), "console" if terminal else "json"),

@@ -8,6 +8,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+from relay.errors import StoreUnavailable
 from relay.store.commands import run_command
 
 GATES = ("_history", "_gates")
@@ -43,10 +44,20 @@ class Caller:
 
     async def __call__(self, script: Script, request: object, *blobs: bytes) -> Any:
         """Return the script's own answer: msgpack, or a list of it and blobs. Raises StoreUnavailable."""
-        return await run_command(self._run(script, self._prefix, self._encode(request), *blobs))
+        return await run_command(self._run(self._client, script, self._prefix, self._encode(request), *blobs))
 
-    async def _run(self, script: Script, *arguments: str | bytes) -> Any:
+    async def call_synced(self, script: Script, request: object, *blobs: bytes, within_ms: int) -> Any:
+        """Do the same, and wait until what was written is on disk. Raises StoreUnavailable where it is not in time."""
+        async with self._client.client() as connection:  # WAITAOF is about the writes of its own connection
+            reply = await run_command(self._run(connection, script, self._prefix, self._encode(request), *blobs))
+            synced, _ = await run_command(connection.waitaof(1, 0, within_ms))
+        if not synced:
+            raise StoreUnavailable(f"the store did not write it to disk within {within_ms / 1000:g} s")
+        return reply
+
+    @staticmethod
+    async def _run(client: Redis, script: Script, *arguments: str | bytes) -> Any:
         try:
-            return await self._client.evalsha(script.sha, 1, *arguments)
+            return await client.evalsha(script.sha, 1, *arguments)
         except NoScriptError:
-            return await self._client.eval(script.text, 1, *arguments)
+            return await client.eval(script.text, 1, *arguments)

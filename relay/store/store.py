@@ -45,10 +45,14 @@ _INT = msgspec.msgpack.Decoder(int)
 
 
 class Store:
-    """The store of one relay. Every method is one script call and raises StoreUnavailable."""
+    """The store of one relay. Every method is one script call and raises StoreUnavailable.
 
-    def __init__(self, client: Redis, namespace: str = "relay") -> None:
+    `synced_within_ms`: hooks are accepted once they are on the store's disk, which may take so long; 0: as it does.
+    """
+
+    def __init__(self, client: Redis, namespace: str = "relay", synced_within_ms: int = 0) -> None:
         self.client = client
+        self._synced_within_ms = synced_within_ms
         self.namespace = namespace
         self.keys = Keys(namespace)
         self.subscriptions = Subscriptions(client, namespace)
@@ -58,7 +62,11 @@ class Store:
     async def accept(self, hooks: Sequence[Hook], answered_late: Sequence[LateAnswer] = ()) -> Accepted:
         """Store hooks, all in one write. `answered_late`: earlier ones that amoCRM sends again."""
         request = {"duplicate_ms": DUPLICATE_MS, "hooks": list(map(hook_row, hooks)), "answered_late": answered_late}
-        reply = await self._call(_ACCEPT, request, *[hook.body for hook in hooks])
+        bodies = [hook.body for hook in hooks]
+        if self._synced_within_ms:
+            reply = await self._call.call_synced(_ACCEPT, request, *bodies, within_ms=self._synced_within_ms)
+        else:
+            reply = await self._call(_ACCEPT, request, *bodies)
         bell_set, answers, missing = _ACCEPTED.decode(reply)
         return Accepted(bell_set=bell_set, answers=answers, missing=missing)
 

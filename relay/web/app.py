@@ -36,6 +36,7 @@ from relay.web.refusals import HookRefusals
 from relay.web.store_monitor import StoreMonitor
 from relay.web.subscriptions.routes import routes as subscription_routes
 
+SYNCED_WITHIN_MS = 1500  # what every second is synced takes one at most; amoCRM waits for two
 Lifespan: TypeAlias = Callable[[Router], contextlib.AbstractAsyncContextManager[None]]
 
 
@@ -46,7 +47,7 @@ def create() -> Router:
     if settings.redis_url is None or settings.broker_url is None:
         raise ConfigError("REDIS_URL is not set: the web process needs the store's address; `relay dev` brings its own")
     live = LiveConfig(settings)
-    store = _connect_store(settings.redis_url, settings.namespace)
+    store = _connect_store(settings.redis_url, settings)
     reader = Reader(connect(settings.redis_url, answer_seconds=5), settings.namespace)
     celery = Celery("relay")
     celery.conf.update(broker_settings(settings.broker_url, settings.namespace))
@@ -59,13 +60,14 @@ def create() -> Router:
     return Router(routes=[hooks, others], lifespan=_lifespan(live, monitor, commit, refusals, store, reader))
 
 
-def _connect_store(url: str, namespace: str) -> Store:
+def _connect_store(url: str, settings: ProcessSettings) -> Store:
     """Connect with a connection for each group in flight and one for bells.
 
     They give up soon enough to answer 503 while amoCRM still waits.
     """
     answer_seconds = AMOCRM_WAITS_SECONDS - 0.3
-    return Store(connect(url, answer_seconds=answer_seconds, connections=MAX_GROUPS_IN_FLIGHT + 1), namespace)
+    client = connect(url, answer_seconds=answer_seconds, connections=MAX_GROUPS_IN_FLIGHT + 1)
+    return Store(client, settings.namespace, SYNCED_WITHIN_MS if settings.waitaof else 0)
 
 
 def _other_endpoints(

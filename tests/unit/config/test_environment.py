@@ -25,6 +25,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         hirefire_token=None,
         secret_key=None,
         durability="warn",
+        waitaof=False,
         log="json",
         sandbox_port=None,
         workers=1,
@@ -47,6 +48,7 @@ def test_everything_can_be_set() -> None:
         RELAY_SECRET_KEY="0123456789abcdef0123456789abcdef",
         RELAY_DURABILITY="strict",
         RELAY_LOG="console",
+        RELAY_WAITAOF="1",
         RELAY_SANDBOX_PORT="8701",
     )
     assert (found.config_path, found.redis_url, found.broker_url) == (
@@ -61,6 +63,7 @@ def test_everything_can_be_set() -> None:
     assert found.secret_key
     assert found.secret_key.get_secret_value() == "0123456789abcdef0123456789abcdef"
     assert (found.durability, found.log, found.sandbox_port) == ("strict", "console", 8701)
+    assert found.waitaof
 
 
 def test_the_broker_is_the_store_unless_set_otherwise() -> None:
