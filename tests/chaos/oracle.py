@@ -15,7 +15,7 @@ from tests.integration.invariants import broken_invariants
 
 
 @dataclass
-class Arrivals:
+class ReceivedLeads:
     """What reached the receivers of some leads."""
 
     requests: Counter[int] = field(default_factory=Counter)
@@ -23,9 +23,9 @@ class Arrivals:
     last_at: int = 0  # epoch milliseconds
 
 
-def read_arrivals(processes: Processes, leads: Collection[int]) -> Arrivals:
+def read_received(processes: Processes, leads: Collection[int]) -> ReceivedLeads:
     """Read the receivers' log: what of it was done, and is about these leads."""
-    found, wanted = Arrivals(), set(leads)
+    found, wanted = ReceivedLeads(), set(leads)
     for request in sandbox_requests(processes):
         lead = _lead_of(request)
         if lead not in wanted or not (request["stored"] or request["repeat"]):

@@ -9,7 +9,7 @@ from pathlib import Path
 from relay.model import Record
 from relay.processes.supervisor import Processes
 from tests.chaos.faults import FAULTS
-from tests.chaos.oracle import broken, read_arrivals, unexplained
+from tests.chaos.oracle import broken, read_received, unexplained
 from tests.chaos.traffic import Senders
 from tests.e2e.harness import run_relay, until
 
@@ -67,26 +67,26 @@ def run_fault(processes: Processes, fault: str, seed: int, number: int, hooks: i
     senders.start()
     enough = hooks // 3 + chance.randrange(hooks // 5)
     until(lambda: len(senders.acknowledged) >= enough, what=f"{enough} acknowledged hooks")
-    settled, taken = len(read_arrivals(processes, leads).requests), len(senders.acknowledged)
+    settled, taken = len(read_received(processes, leads).requests), len(senders.acknowledged)
     FAULTS[fault](processes, chance)
     ended = time.time()
     senders.join()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while (arrivals := read_arrivals(processes, leads)).requests.keys() != senders.acknowledged:
+    while (received := read_received(processes, leads)).requests.keys() != senders.acknowledged:
         if time.monotonic() > deadline:
             break
         time.sleep(0.2)
-    doubled = {lead for lead, times in arrivals.requests.items() if times > 1}
-    twice = {lead for lead, times in arrivals.effects.items() if times > 1}
+    doubled = {lead for lead, times in received.requests.items() if times > 1}
+    twice = {lead for lead, times in received.effects.items() if times > 1}
     return RunResult(
         fault=fault,
         seed=seed,
         acknowledged=len(senders.acknowledged),
         unsettled=round(1 - settled / max(taken, 1), 2),
-        delivered=len(arrivals.requests),
-        lost=len(senders.acknowledged - arrivals.requests.keys()),
+        delivered=len(received.requests),
+        lost=len(senders.acknowledged - received.requests.keys()),
         doubled=len(doubled),
         unexplained=len(twice | unexplained(processes, doubled)),
         broken=broken(processes),
-        last_seconds=round(max(arrivals.last_at / 1000 - ended, 0), 1),
+        last_seconds=round(max(received.last_at / 1000 - ended, 0), 1),
     )
