@@ -1,20 +1,25 @@
 """One connection, which carries one exchange at a time."""
 
 import asyncio
+import select
 from typing import cast
 
 from httptools import HttpParserError
 
 from relay.transport.messages import Response
 from relay.transport.response_parser import ResponseParser
+from relay.transport.tls import said_end
 
 
 class Connection(asyncio.Protocol):
     """Writes requests and reads their answers, one after another."""
 
     def __init__(self) -> None:
-        self.idle_until = 0.0  # by the loop's clock
+        self.idle_since = self.idle_until = 0.0  # by the loop's clock
         self.wrote = False  # whether any byte of the last request has been written
+        self._exchanges = 0
+        self._received = False  # whether any byte has come
+        self._ended = False  # they have said that nothing more follows
         self._parser = ResponseParser()
         self._answer: asyncio.Future[Response] | None = None
         self._loop = asyncio.get_running_loop()
@@ -25,6 +30,21 @@ class Connection(asyncio.Protocol):
         """Return whether a request may be written to it."""
         return not self._transport.is_closing()
 
+    @property
+    def untouched(self) -> bool:
+        """Return whether this is its first exchange, and nothing has come of an answer."""
+        return self._exchanges == 1 and not self._received
+
+    @property
+    def quiet(self) -> bool:
+        """Return whether a kept connection is as it was left: neither closed nor spoken on, as far as the system knows.
+
+        The loop may not have come to it yet.
+        """
+        poller = select.poll()
+        poller.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP)
+        return not poller.poll(0)
+
     async def exchange(self, message: bytes, deadline: float) -> Response:
         """Write a request and read its answer until `deadline` (the loop's clock). The connection must be usable.
 
@@ -33,6 +53,7 @@ class Connection(asyncio.Protocol):
         """
         self._parser.begin()
         self.wrote = False
+        self._exchanges += 1
         self._answer = self._loop.create_future()
         timer = self._loop.call_at(deadline, self._time_out)
         # Write at the end of the loop tick: the requests of one tick reach a server together, which wakes it once.
@@ -56,6 +77,9 @@ class Connection(asyncio.Protocol):
 
     def _write(self, message: bytes) -> None:
         if not self.usable or self._answer is None or self._answer.done():  # it has ended before anything was written
+            return
+        if self._exchanges > 1 and not self.quiet:  # a first one may find TLS's own messages there
+            self._finish(None, ConnectionResetError("they closed the connection before the request"))
             return
         try:
             self._transport.write(message)
@@ -82,6 +106,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read a part of the answer. Bytes outside of an exchange close the connection: nobody asked for them."""
+        self._received = True
         if self._answer is None or self._answer.done() or not self.wrote:
             self._transport.abort()
             return
@@ -93,10 +118,16 @@ class Connection(asyncio.Protocol):
         if self._parser.response is not None:
             self._answer.set_result(self._parser.response)
 
+    def eof_received(self) -> None:
+        """Note that they have ended the connection. Over TLS they must say so: anybody can end what is below it."""
+        secured = self._transport.get_extra_info("ssl_object")
+        self._ended = secured is None or said_end(secured)
+
     def connection_lost(self, error: Exception | None) -> None:
         """End the exchange that waits for an answer."""
         self._finish(
-            self._parser.stop(ended=error is None), error or ConnectionResetError("they closed the connection")
+            self._parser.stop(ended=self._ended and error is None),
+            error or ConnectionResetError("they closed the connection"),
         )
         if not self.lost.done():
             self.lost.set_result(None)

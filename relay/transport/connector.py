@@ -14,6 +14,7 @@ from relay.transport.connection import Connection
 from relay.transport.lookup_bounds import Asker
 from relay.transport.messages import ConnectFailed, FailureKind, Request
 from relay.transport.resolver import Lookup, Resolver
+from relay.transport.tls import describe, prepared
 from relay.transport.tunnel import Tunnel
 
 CONNECT_TIMEOUT_S = 5.0  # to a host; a proxy has as long for its own way to it
@@ -64,6 +65,8 @@ class Connector:
 
     async def connect(self, request: Request, proxy: Proxy | None, lookups: Lookups, deadline: float) -> Connection:
         """Open a connection for a request until `deadline` (the loop's clock). Raises ConnectFailed."""
+        with _failures(request.url.host_port_subcomponent or ""):
+            _name_of(request)  # before there is a socket to close
         limit = CONNECT_TIMEOUT_S if proxy is None else 2 * CONNECT_TIMEOUT_S
         try:
             async with asyncio.timeout(min(limit, deadline - self._loop.time())):
@@ -168,8 +171,9 @@ def _failures(called: str, kind: FailureKind = "connect") -> Iterator[None]:
     except TimeoutError:
         raise
     except (OSError, UnicodeError) as error:
-        failed: FailureKind = "tls" if isinstance(error, ssl.SSLError) else kind
-        raise ConnectFailed(failed, f"cannot connect to {called}: {error}") from None
+        by_tls = isinstance(error, ssl.SSLError) or (isinstance(error, UnicodeError) and kind != "dns")
+        reason = describe(error) if by_tls else str(error)
+        raise ConnectFailed("tls" if by_tls else kind, f"cannot connect to {called}: {reason}") from None
 
 
 def _host_port(host: str, port: int) -> str:
@@ -181,13 +185,15 @@ def _tls_of(request: Request) -> ssl.SSLContext | None:
 
 
 def _name_of(request: Request) -> str | None:
-    """Return the name that the certificate must have."""
-    return None if request.url.scheme == "http" else (request.url.raw_host or "").rstrip(".")
+    """Return the name that the certificate must have. Raises UnicodeError for one that TLS cannot ask for."""
+    if request.url.scheme == "http":
+        return None
+    name = (request.url.raw_host or "").rstrip(".")
+    name.encode("idna")
+    return name
 
 
 @lru_cache(maxsize=1)
 def _default_tls() -> ssl.SSLContext:
     """Return the TLS context of requests without a client certificate. Reading the system's certificates is slow."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    return prepared(ssl.create_default_context())

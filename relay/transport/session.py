@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import ssl
 from types import TracebackType
 from typing import Self
 
@@ -23,10 +24,12 @@ from relay.transport.messages import (
 )
 from relay.transport.pool import ConnectionPool
 from relay.transport.resolver import CachingResolver, Resolver
+from relay.transport.tls import describe, refuses_certificate
 from relay.transport.tunnel import describe_refusal
 
 RECONNECT_PAUSE_S = 0.1  # time for a server that is just being restarted
 _PROXY_AUTHENTICATION_REQUIRED = 407
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})  # RFC 9110, 9.2.2
 
 
 class Session:
@@ -91,7 +94,7 @@ class Session:
         way = (url.scheme, url.raw_host, url.port, request.tls, proxy)
         seconds = request.timeout_ms / 1000
         deadline = self._loop.time() + seconds
-        connection = self._pool.take(way)
+        connection = self._pool.take(way, fresh=request.method not in _REPEATABLE)
         try:
             if connection is None:
                 lookups = await self._connector.look_up(request, proxy, self._asker)
@@ -104,9 +107,9 @@ class Session:
         try:
             answer = await connection.exchange(message, deadline)
         except (OSError, HttpParserError) as error:
-            return _failure(error, connection.wrote)
+            return _failure(error, connection)
         if connection.usable:
-            self._pool.keep(way, connection)
+            self._pool.keep(way, connection, answer)
         return answer if forwarder is None else _forwarded(answer, forwarder)
 
     def _proxy(self, request: Request) -> Proxy | None:
@@ -144,10 +147,15 @@ def _forwarded(answer: Response, proxy: Proxy) -> Answer:
     return TransportFailure(kind="proxy", reason=reason, sent=False)
 
 
-def _failure(error: Exception, sent: bool) -> TransportFailure:
+def _failure(error: Exception, connection: Connection) -> TransportFailure:
     """Return the failure of an exchange that ended with an error."""
+    sent = connection.wrote
+    if connection.untouched and refuses_certificate(error):
+        return TransportFailure(kind="tls", reason=f"nothing was read: {describe(error)}", sent=False)
     if isinstance(error, TimeoutError):
         return TransportFailure(kind="timeout", reason="no answer in time", sent=sent)
     kind: FailureKind = "reset" if isinstance(error, OSError) else "protocol"
+    if isinstance(error, ssl.SSLError):
+        return TransportFailure(kind=kind, reason=describe(error), sent=sent)
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return TransportFailure(kind=kind, reason=reason, sent=sent)

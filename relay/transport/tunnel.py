@@ -10,6 +10,7 @@ from relay.transport.messages import USER_AGENT, ConnectFailed, FailureKind
 
 _MAX_HEAD: Final = 64 * 1024  # bytes
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
+_INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1(?!01)\d\d[ \r\n].*?\n\r?\n", re.DOTALL)
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d)(?:[ \r\n]|\Z)")
 # What they say of the way behind them, which may be better soon. All else they say of us, and a person must mend it.
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -51,6 +52,8 @@ class Tunnel(asyncio.Protocol):
             self.transport.abort()
             return
         self._head += data
+        while interim := _INTERIM.match(self._head):
+            self._head = self._head[interim.end() :]
         end = _HEAD_END.search(self._head)
         is_http = b"\n" not in self._head or _STATUS.match(self._head)
         if end is None and is_http and len(self._head) <= _MAX_HEAD:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_valida
 
 from relay.config.section import Section
 from relay.sinks.urls import SinkUrl
+from relay.transport.tls import prepared
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
@@ -120,7 +121,7 @@ class ClientCertificate(Section):
 
     @model_validator(mode="after")
     def _load(self) -> Self:
-        context = ssl.create_default_context()
+        context = prepared(ssl.create_default_context())
         for path in (self.cert, self.key):
             try:
                 with open(path, "rb"):
