@@ -19,13 +19,13 @@ from relay.model import Attempt, Delivery, Outcome, Result
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.histograms import ATTEMPT, END_TO_END, Histogram
+from relay.store.parts import CALL_ITEMS
 from relay.store.records import Claim, Settlement
 from relay.store.requests import sink_claim_request
 from relay.store.store import Store
 from workers.attempts import OVERDUE, AttemptResult, attempt
 from workers.sending_marks import SendingMarks
 from workers.single_flight import CANCEL_SECONDS, SingleFlight
-from workers.store_writes import CALL_ITEMS
 from workers.unsettled import Unsettled
 
 SETTLE_TICKS = 3  # loop ticks from an answer's arrival to its settlement: what arrives meanwhile is settled with it

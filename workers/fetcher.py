@@ -21,12 +21,12 @@ from relay.model import Attempt, CompletedLookup, Delivery, DeliveryState, Outco
 from relay.planning.lookups import PendingLookup, complete_lookup, pending_lookups, what_to_fetch
 from relay.retrying import Policy, decide
 from relay.store.keys import account_queue
+from relay.store.parts import CALL_ITEMS, group
 from relay.store.reader import Reader
 from relay.store.records import Settlement
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from workers.single_flight import SingleFlight
-from workers.store_writes import CALL_ITEMS, group
 from workers.watchdog import Watchdog
 
 BATCH = 200  # deliveries looked up together

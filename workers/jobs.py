@@ -6,10 +6,10 @@ from typing import TypeAlias
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
+from relay.store.parts import CALL_ITEMS
 from relay.store.records import Job
 from relay.store.store import Store
 from workers.single_flight import SingleFlight
-from workers.store_writes import CALL_ITEMS
 
 JobFunction: TypeAlias = Callable[[Job], Awaitable[int | None]]
 """Runs a job; returns in how many milliseconds it is due again, or None where it is finished."""

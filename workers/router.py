@@ -5,7 +5,7 @@ one batch, those before are written and the next one is claimed: the thread does
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -15,14 +15,15 @@ from relay.amocrm.content_encoding import is_compressed
 from relay.config.config import Config
 from relay.live_config import LiveConfig
 from relay.logs import log, log_each
-from relay.model import NewDelivery, Receipt, ReceiptState, RoutedEvent, RoutedReceipt
+from relay.model import Receipt, ReceiptState, RoutedReceipt
 from relay.planning import SubscriptionsBySource, plan_receipt, plan_receipts
 from relay.sinks.base import Sink
 from relay.store.body import pack
+from relay.store.parts import group, split_receipt
 from relay.store.records import Claim
 from relay.store.store import Store
 from workers.single_flight import SingleFlight
-from workers.store_writes import CALL_BYTES, CALL_ITEMS, group, retry_store_write
+from workers.store_writes import retry_store_write
 from workers.watchdog import Watchdog
 
 GROUP_ITEMS = 200  # receipts and deliveries in one call
@@ -206,25 +207,6 @@ def _log_line(routed: RoutedReceipt) -> dict[str, object]:
         "deliveries": len(routed.deliveries),
         **({"remarks": len(routed.remarks)} if routed.remarks else {}),
     }
-
-
-def split_receipt(routed: RoutedReceipt) -> Iterator[RoutedReceipt]:
-    """Split a large receipt's result into parts of one call each; the last part takes it out of the inbox."""
-    if _fits_one_call(routed.deliveries, routed.events):
-        yield routed
-        return
-    deliveries, events = list(routed.deliveries), list(routed.events)
-    while not _fits_one_call(deliveries, events):
-        first = next(group(deliveries, size=lambda one: len(one.content)), [])
-        deliveries = deliveries[len(first) :]
-        some_events, events = events[:CALL_ITEMS], events[CALL_ITEMS:]
-        yield msgspec.structs.replace(routed, deliveries=first, events=some_events, last=False)
-    yield msgspec.structs.replace(routed, deliveries=deliveries, events=events)
-
-
-def _fits_one_call(deliveries: Sequence[NewDelivery], events: Sequence[RoutedEvent]) -> bool:
-    few = len(deliveries) <= CALL_ITEMS and len(events) <= CALL_ITEMS
-    return few and sum(len(one.content) for one in deliveries) <= CALL_BYTES
 
 
 def _items(part: RoutedReceipt) -> int:

@@ -3,8 +3,8 @@
 import asyncio
 
 from relay.model import Delivery
+from relay.store.parts import CALL_ITEMS
 from relay.store.store import Store
-from workers.store_writes import CALL_ITEMS
 
 
 class SendingMarks:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from relay.errors import StoreRefused
 from relay.logs import log
 from relay.model import Record
+from relay.store.parts import CALL_ITEMS
 from relay.store.records import Settlement
 from relay.store.store import Store
-from workers.store_writes import CALL_ITEMS
 
 
 class _Unwritten(Record):

@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "doctor": "Check the configuration, the store, the broker, the workers, the sinks and the sources.",
     "capacity": "Say how many web processes, workers and stores so many hooks a day need, by what was measured.",
     "events": "Show what came in, and what became of it.",
+    "replay": "Route stored hooks again, by today's configuration: what succeeded is left alone. Safe to repeat.",
     "deliveries": "Show what goes out, and decide about what needs a person.",
     "dead": "Show dead letters, and send them again.",
     "held": "Show what may have arrived, and needs a decision.",

@@ -1,7 +1,7 @@
 """Options and arguments that several commands share."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated, TypeAlias
 
 import typer
@@ -66,6 +66,12 @@ def event_filter(
         limit=limit,
         after=None if after is None else _parse_cursor(after),
     )
+
+
+def check_name(option: str, name: str | None, names: Collection[str]) -> None:
+    """Raise BadParameter where an option names what the configuration does not have."""
+    if name is not None and name not in names:
+        raise typer.BadParameter(f"the configuration has no {name}, {did_you_mean(name, names)}", param_hint=option)
 
 
 def parse_time(text: str, option: str) -> int:

@@ -5,14 +5,17 @@ from enum import StrEnum
 import msgspec
 from redis.asyncio import Redis
 
-from relay.model import NewDelivery, Record
+from relay.model import NewDelivery, Record, RoutedReceipt
 from relay.store.commands import run_command
 from relay.store.keys import Keys, sink_queue
+from relay.store.requests import routed_row
 from relay.store.scripts import GATES, Caller, Script
-from relay.store.wire import ActAnswer
+from relay.store.wire import ActAnswer, ReplayAnswer
 
 _ACT_ON_DELIVERY = Script("act_on_delivery", "_acting")
 _SET_PAUSE = Script("set_pause", *GATES, "_acting")
+_SAVE_REPLAYED = Script("save_replayed", "_routing", "_acting")
+_REPLAYED = msgspec.msgpack.Decoder(ReplayAnswer)
 _PAUSED = msgspec.msgpack.Decoder(tuple[bool, str, str])
 _ANSWER = msgspec.msgpack.Decoder(ActAnswer)
 
@@ -59,9 +62,14 @@ class Acts:
         """Do it where the delivery's state allows it, in one call. No bell is set: a ticker will find what is due."""
         return await self._act(id, act, author)
 
-    async def render(self, id: str, author: Author, anew: NewDelivery, queue: str, config: str) -> ActAnswer:
-        """Send what a configuration of this version makes of a delivery now; `queue`: where it waits first."""
-        return await self._act(id, Act.RENDER, author, anew.content, queue=queue, config=config)
+    async def render(
+        self, id: str, author: Author, anew: NewDelivery, queue: str, config: str, *, force: bool = False
+    ) -> ActAnswer:
+        """Send what a configuration of this version makes of a delivery now; `queue`: where it waits first.
+
+        `force`: though it is delivered.
+        """
+        return await self._act(id, Act.RENDER, author, anew.content, queue=queue, config=config, force=force)
 
     async def move(self, id: str, author: Author, to: str, type: str, planned: NewDelivery | None) -> ActAnswer:
         """Put a delivery into a sink of this type. `planned`: what routing would make of its event for that sink."""
@@ -71,6 +79,16 @@ class Acts:
     async def _act(self, id: str, act: Act, author: Author, *content: bytes, **more: object) -> ActAnswer:
         request = {"id": id, "act": act, "by": author.by, "why": author.why, **more}
         return _ANSWER.decode(await self._call(_ACT_ON_DELIVERY, request, *content))
+
+    async def replay(self, part: RoutedReceipt, author: Author) -> ReplayAnswer:
+        """Write what a receipt that was routed before comes to now, or a part of that that fits one call.
+
+        What is there already stays as it is, so a repeated call makes nothing.
+        """
+        blobs: list[bytes] = []
+        row = routed_row(part, blobs)
+        request = {"receipt": row, "by": author.by, "why": author.why}
+        return _REPLAYED.decode(await self._call(_SAVE_REPLAYED, request, *blobs))
 
     async def pause(self, sink: str, author: Author, until: int | None) -> tuple[bool, str, str]:
         """Let nothing leave for a sink, until a time or until a person resumes it.

@@ -19,7 +19,7 @@ from relay.store.wire import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimR
 RETENTION_COMMANDS = 1000  # of one call: about two milliseconds, in which the store does nothing else
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
-_ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed")
+_ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed", "_routing")
 _CLAIMING, _SETTLING = ("_limits", "_claiming"), ("_breaker", "_settling")
 _CLAIM, _SETTLE = Script("claim", *GATES, *_CLAIMING), Script("settle", *GATES, *_SETTLING)
 _SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)

@@ -192,6 +192,13 @@ class ActAnswer(Record, array_like=True):
     obstacle: str  # what keeps its queue back: "paused: why", "closed: why"
 
 
+class ReplayAnswer(Record, array_like=True):
+    """What came of a replay: whether the receipt is there and routed, and how many deliveries were made."""
+
+    code: Literal["done", "waits", "gone"]
+    made: int
+
+
 class Cursor(Record, array_like=True, kw_only=False):
     """Where a list stopped: a row of a sorted set, and how many of its events or deliveries were listed; 0: all."""
 

@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from relay.errors import StoreUnavailable
+from relay.store.parts import CALL_ITEMS
 from relay.store.records import Claim
 from relay.store.requests import sink_claim_request
 from tests.integration.scripted_sink import queue_deliveries
 from workers.sending_marks import SendingMarks
-from workers.store_writes import CALL_ITEMS
 
 
 class WatchedStore:

@@ -79,7 +79,8 @@ def test_pages_advise_commands_that_there_are(path: Path) -> None:
     [
         ("run relay deliveries list --state dead", True),
         ("run relay deliveries replay", False),
-        ("run relay replay", False),
+        ("run relay replay", True),
+        ("run relay repeat", False),
         ("relay deliveries list --colour", False),
         ("the relay answered 503", True),
         ("relay subscriptions enable 7", True),

@@ -52,9 +52,10 @@ acts.resend = function()
   return send_again(describe_act('resent'))
 end
 
--- Sends what today's configuration makes of it: another content, under another key. req: {queue, config}; blob: content.
+-- Sends what today's configuration makes of it: another content, under another key. req: {queue, config,
+-- force}; blob: content.
 acts.render = function()
-  if state == 'pending' or state == 'delivered' then return 'state' end
+  if state == 'pending' or (state == 'delivered' and not req.force) then return 'state' end
   local receipt = receipt_of(event)
   -- Other deliveries of the event may still have the content before: it is removed with the receipt.
   call('HSET', P .. 'r:' .. receipt, 'c:' .. content, '')

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from relay.model import DeliveryState, Outcome
+from relay.model import DeliveryState, Outcome, Receipt
 from relay.store.acts import Act, Author
 from relay.store.keys import INBOX, sink_queue
 from relay.store.requests import sink_claim_request
@@ -122,6 +122,13 @@ class Life:
         answer = self.run(self.store.acts.act_on_delivery(id, act, Author(by="anna")))
         self.decided = {known: state for known, state in self.decided.items() if known != id or answer.code != "done"}
 
+    def a_person_replays(self):
+        id, last = self.dice.choice(sorted(self.accepted)), self.dice.random() < 0.7
+        receipt = Receipt(id=id, source="acme", received_at=0, body=b"")
+        made = [new(f"{id}-{n}", id, sink=SINKS[n % 2]) for n in range(self.dice.randint(0, 3))]
+        answer = self.run(self.store.acts.replay(routed(receipt, *made, last=last), Author(by="anna")))
+        self.made |= {delivery.id for delivery in made if answer.code == "done"}
+
     def apply_retention(self):
         before = self.run(read_store(self.store))
         removed = self.run(self.store.apply_retention(0, 0, 0, max=2)).removed
@@ -144,6 +151,8 @@ class Life:
                    self.the_gate_s_time_is_over: 1, self.apply_retention: 1}  # fmt: skip
         if self.routing:
             weights[self.route] = 4
+        if self.accepted:
+            weights[self.a_person_replays] = 1
         if self.made:
             weights[self.a_person_acts] = 2
         if self.sending:

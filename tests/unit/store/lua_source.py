@@ -96,7 +96,7 @@ def _fields_in(text: str, argument: str) -> list[str]:
     lists = [_arguments(text[found.end() :]) for found in re.finditer(rf"\b{name} = {{", text)]
     return [
         *(field for items in lists for field in _literals(items if read else items[::2])),
-        *re.findall(rf"\badd\({name}, '([^']*)'", text),
+        *re.findall(rf"\badd\({name}, '([^']*)'", _PARTS + text),
         *re.findall(rf"\b{name}\[#{name} \+ 1\] = '([^']*)'", text),
         *re.findall(rf"\b{name}\[9\], {name}\[10\] = '([^']*)'", text),
     ]

@@ -12,8 +12,8 @@ from tests.unit.store.lua_source import members, parameters, places, tables, unp
 UNPACKED = [
     ("accept", "hook", wire.HookRow),
     ("accept", "late", LateAnswer),
-    ("save_routed", "delivery", wire.DeliveryRow),
-    ("save_routed", "event", RoutedEvent),
+    ("_routing", "delivery", wire.DeliveryRow),
+    ("_routing", "event", RoutedEvent),
     ("complete_lookups", "item", wire.LookupRow),
     ("mark_sending", "item", wire.LeaseRow),
     ("spend_quotas", "quota", Quota),
@@ -22,7 +22,7 @@ UNPACKED = [
 ]
 CLAIMED = [("r", wire.ClaimedReceipt), ("d", wire.ClaimedDelivery), ("j", wire.ClaimedJob)]
 MAPS = [
-    ("save_routed", "receipt", wire.RoutedRow),
+    ("_routing", "receipt", wire.RoutedRow),
     ("_settling", "request", wire.SettleRequest),
     ("_claiming", "request", wire.ClaimRequest),
     ("find", "req", wire.FindRequest),
@@ -32,6 +32,7 @@ REPLIES = [
     ("find", "find_reply", wire.FindReply),
     ("look", "look_reply", wire.LookReply),
     ("act_on_delivery", "act_answer", wire.ActAnswer),
+    ("save_replayed", "replay_answer", wire.ReplayAnswer),
 ]
 
 
@@ -51,7 +52,7 @@ def test_a_settlement_s_values_are_where_the_script_takes_them_from():
 
 
 def test_the_first_value_of_what_was_routed_is_its_index_or_id():
-    found = places("save_routed")
+    found = places("_routing")
     assert RoutedEvent.__struct_fields__[found["INDEX"] - 1] == "index"
     assert wire.DeliveryRow.__struct_fields__[found["ID"] - 1] == "id"
 

@@ -1,0 +1,136 @@
+-- What becomes of receipts: the events and deliveries that are not there yet are made. Ids are deterministic, so a
+-- repeated part changes nothing.
+local INDEX, ID = 1, 1  -- places in a model.RoutedEvent and in a wire.DeliveryRow
+local queues = {}  -- that have work now, each with what is due: {time, id…}
+local blobs = {}  -- bodies and contents, written with one command for all: {key, blob…}
+
+local function add(list, name, value)
+  local n = #list
+  list[n + 1], list[n + 2] = name, value
+end
+
+-- Whether a `once` delivery is there already. One that was skipped had nobody to deliver to: a later event may take its
+-- place, and then it is removed.
+local function once_exists(id, event)
+  local record = P .. 'd:' .. id
+  local state, first_event, content = unpack(call('HMGET', record, 'state', 'ev', 'c'))
+  if not state then return call('HEXISTS', P .. 'once:' .. string.sub(id, 1, 3), id) == 1 end
+  if state ~= 'skipped' or first_event == event then return true end
+  -- Its content may be shared: it is removed with the receipt that it came from.
+  call('HSET', P .. 'r:' .. receipt_of(first_event), 'c:' .. content, '')
+  call('DEL', record)
+  return false
+end
+
+-- Makes a delivery. Returns whether it is open.
+local function create(receipt, source, accepted_at, delivery)
+  local id, event_id, sink, route, once, state, reason, content, queue = unpack(delivery)
+  -- Sinks of one route and event share their content.
+  local blob = ARGV[content + 1]
+  local content_id = receipt.id .. ':' .. string.sub(redis.sha1hex(blob), 1, 12)
+  add(blobs, P .. 'c:' .. content_id, blob)
+  local delivery_fields = {'ev', event_id, 'src', source, 'route', route, 'sink', sink, 'acc', accepted_at, 'at', now,
+    'att', 0, 'state', state, 'cfg', receipt.config, 'c', content_id}
+  if once then add(delivery_fields, 'once', 1) end
+  count('delivery|' .. sink .. '|created')
+  if state ~= 'pending' then
+    add(delivery_fields, 'reason', reason)
+    add(delivery_fields, 'done', now)
+    count_ended(id, sink, receipt.id, state)
+  else
+    if queue ~= 'sink:' .. sink then
+      add(delivery_fields, 'q', queue)
+      add(delivery_fields, 'reason', reason)
+    end
+    queues[queue] = queues[queue] or {}
+    add(queues[queue], now, id)
+    begin_pending(id, sink, accepted_at)
+  end
+  call('HSET', P .. 'd:' .. id, unpack(delivery_fields))
+  return state == 'pending'
+end
+
+-- The fields that are read of a receipt: its lease and past, then of which of these events and deliveries it knows.
+local BEFORE_EVENTS = 4
+local function receipt_field_names(receipt)
+  local names = {'tok', 'src', 'at', 'open'}
+  for _, event in ipairs(receipt.events) do names[#names + 1] = 'e:' .. event[INDEX] end
+  for _, delivery in ipairs(receipt.deliveries) do names[#names + 1] = 'd:' .. delivery[ID] end
+  return names
+end
+
+local function save_events(receipt, source, accepted_at, names, values, receipt_fields)
+  for i, event in ipairs(receipt.events) do
+    local index, name, entity, entity_id, state, reason = unpack(event)
+    add(receipt_fields, names[BEFORE_EVENTS + i], cjson.encode({name, entity, entity_id, state, reason}))
+    if entity_id ~= '' then
+      local of_entity = P .. 'events:' .. source .. ':' .. entity .. ':' .. entity_id
+      call('ZADD', of_entity, accepted_at, receipt.id .. '.' .. index)
+    end
+    if not values[BEFORE_EVENTS + i] then count('event|' .. source .. '|' .. name) end
+  end
+end
+
+-- Makes the deliveries that are not there yet. Returns how many of them are open, and how many were made.
+local function save_deliveries(receipt, source, accepted_at, names, values, receipt_fields)
+  local open, made, before, seen = 0, 0, BEFORE_EVENTS + #receipt.events, {}
+  for i, delivery in ipairs(receipt.deliveries) do
+    local id, event_id, _, _, once = unpack(delivery)
+    -- Two events of one receipt may have one `once` key: then the later one may take the place of a skipped one.
+    local listed = values[before + i] or seen[id]
+    local exists = listed
+    if once then exists = once_exists(id, event_id) end
+    if not (exists and listed) then add(receipt_fields, names[before + i], string.sub(event_id, #receipt.id + 2)) end
+    seen[id] = true
+    if not exists then
+      made = made + 1
+      if create(receipt, source, accepted_at, delivery) then open = open + 1 end
+    end
+  end
+  return open, made
+end
+
+-- Adds what the whole receipt came to, with its last part.
+local function add_end(receipt, receipt_fields)
+  add(receipt_fields, 'state', receipt.state)
+  add(receipt_fields, 'reason', receipt.reason)
+  add(receipt_fields, 'cfg', receipt.config)
+  if #receipt.remarks > 0 then add(receipt_fields, 'remarks', cjson.encode(receipt.remarks)) end
+  if receipt.body > 0 then
+    add(blobs, P .. 'b:' .. receipt.id, ARGV[receipt.body + 1])
+    add(receipt_fields, 'z', 1)
+  end
+end
+
+-- Saves a part of a receipt, all but its hash. Returns the fields of that, and how many of its deliveries are open now,
+-- and were made.
+local function save_part(receipt, names, values)
+  local _, source, accepted_at = unpack(values)
+  local receipt_fields = {}
+  save_events(receipt, source, accepted_at, names, values, receipt_fields)
+  local open, made = save_deliveries(receipt, source, accepted_at, names, values, receipt_fields)
+  if receipt.last then add_end(receipt, receipt_fields) end
+  return receipt_fields, open, made
+end
+
+-- Lists and counts a receipt by the state that it is in now.
+local function list_by_state(receipt, source, accepted_at)
+  -- Kept as long as a dead letter is.
+  if receipt.state == 'quarantined' then call('HINCRBY', P .. 'r:' .. receipt.id, 'dead', 1) end
+  if is_listed_by_state(receipt.state) then
+    call('ZADD', P .. 'receipts:' .. receipt.state, accepted_at, receipt.id)
+  end
+  count('receipt|' .. source .. '|' .. receipt.state)
+end
+
+-- Writes the contents, and what is due in its queues. Returns the queues that have work now.
+local function write_queues()
+  if #blobs > 0 then call('MSET', unpack(blobs)) end
+  local with_work = {}
+  for queue, due in pairs(queues) do
+    call('ZADD', P .. 'due:' .. queue, unpack(due))
+    wake(queue, now)
+    with_work[#with_work + 1] = queue
+  end
+  return with_work
+end
