@@ -18,7 +18,7 @@ from workers.sending_marks import SendingMarks
 
 STOPPED = "interrupted because the worker stopped"
 OVERDUE = "not finished within the sink's timeout"
-MARK_AGAIN_MS = 1000
+NOT_SENT_MS = 1000  # until it is tried again
 
 T = TypeVar("T")
 
@@ -78,7 +78,16 @@ async def _mark(delivery: Delivery, marks: SendingMarks) -> bool | Result:
         reason = str(error)
     except asyncio.CancelledError as cancelled:
         reason = _cancel_reason(cancelled)
-    return Result(outcome=Outcome.THROTTLED, reason=f"nothing was sent: {reason}", after_ms=MARK_AGAIN_MS)
+    return _nothing_sent(reason)
+
+
+def _nothing_sent(reason: str) -> Result:
+    return Result(outcome=Outcome.THROTTLED, reason=f"nothing was sent: {reason}", after_ms=NOT_SENT_MS)
+
+
+def not_sent(delivery: Delivery, reason: str) -> AttemptResult:
+    """Return what came of an attempt in which nothing was sent. What an earlier one may have sent stays unknown."""
+    return AttemptResult(delivery=delivery, result=_nothing_sent(reason), looked_up=delivery.sending)
 
 
 async def _check_admission(delivery: Delivery, sink: Sink, tools: Tools) -> Result | None:

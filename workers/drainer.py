@@ -20,14 +20,17 @@ from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.histograms import ATTEMPT, END_TO_END, Histogram
 from relay.store.parts import CALL_ITEMS
-from relay.store.records import Claim, Settlement
+from relay.store.records import SUSPECT_AFTER, Claim, Settlement
 from relay.store.requests import sink_claim_request
 from relay.store.store import Store
-from workers.attempts import OVERDUE, AttemptResult, attempt
+from workers.attempts import OVERDUE, AttemptResult, attempt, not_sent
+from workers.claim_tokens import ClaimTokens
+from workers.hand import ALONE_SECONDS, Hand
 from workers.sending_marks import SendingMarks
 from workers.single_flight import CANCEL_SECONDS, SingleFlight
 from workers.unsettled import Unsettled
 
+CLOSED_HAND_MS = 100  # until it is looked again whether more may be claimed
 SETTLE_TICKS = 3  # loop ticks from an answer's arrival to its settlement: what arrives meanwhile is settled with it
 SETTLE_SECONDS = 6.0  # for what finished, when the worker stops while the store is away
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0  # before the store is asked again
@@ -47,6 +50,7 @@ class Drainer:
         tools: Tools,
         worker: str,
         stopping: Callable[[], bool],
+        hand: Hand | None = None,
     ) -> None:
         self._name = sink
         self._live = live
@@ -62,7 +66,8 @@ class Drainer:
         self._log_lines: list[Mapping[str, object]] = []
         self._attempt_seconds, self._end_to_end_seconds = Histogram(ATTEMPT, sink), Histogram(END_TO_END, sink)
         self._progress = asyncio.Event()
-        self._claims = 0
+        self._tokens = ClaimTokens(worker)
+        self._hand = hand or Hand()
 
     def start(self) -> None:
         """Drain until nothing may be claimed."""
@@ -119,7 +124,7 @@ class Drainer:
         try:
             return await self._call_store(finished, counts)
         except BaseException as error:
-            # What the store claimed in a call whose answer was lost returns when its lease runs out.
+            # What the store claimed in a call whose answer was lost is given back by the next claim.
             self._unsettled.keep(finished, counts, str(error))
             raise
 
@@ -135,24 +140,33 @@ class Drainer:
         sink = await self._live.find_sink(self._name, self._store.subscriptions)
         busy = len(self._in_flight) + self._unsettled.unwritten
         free = 0 if sink is None or self._stopping() else min(sink.concurrency - busy, CALL_ITEMS)
-        if sink is None or free <= 0:
+        if sink is None or free <= 0 or self._hand.closed:
             if finished:
                 answers = await self._store.settle(self._name, finished, counts)
                 self._unsettled.log_late(finished, answers)
-            return -1
-        self._claims += 1
-        token = f"{self._worker}:{self._claims}"
+            return CLOSED_HAND_MS if free > 0 else -1
+        token = self._tokens.new()
         margin_ms = self._live.config.worker.lease_margin
         lease_ms = sink.lease_ms + margin_ms
         # The first half of the margin is for the store's calls before the attempt, the second for the settlement.
         deadline = time.monotonic() + (sink.lease_ms + margin_ms / 2) / 1000
         batch = (sink.batch, sink.batch_from)
-        request = sink_claim_request(self._name, token, free, lease_ms, sink.concurrency, sink.limits, batch)
-        if finished:
-            answers, claim = await self._store.settle_and_claim(self._name, finished, counts, request)
-            self._unsettled.log_late(finished, answers)
-        else:
-            claim = await self._store.claim_deliveries(request)
+        request = sink_claim_request(
+            self._name,
+            token,
+            free,
+            lease_ms,
+            sink.concurrency,
+            sink.limits,
+            batch,
+            self._tokens.unheard,
+        )
+        with self._tokens.used(token, lease_ms):
+            if finished:
+                answers, claim = await self._store.settle_and_claim(self._name, finished, counts, request)
+                self._unsettled.log_late(finished, answers)
+            else:
+                claim = await self._store.claim_deliveries(request)
         self._start_attempts(claim, sink, deadline)
         return claim.wait_ms
 
@@ -162,21 +176,26 @@ class Drainer:
         calls = [claim.items] if claim.batched and claim.items else [[delivery] for delivery in claim.items]
         for deliveries in calls:
             self._calls += 1
-            task = asyncio.create_task(self._attempt(self._calls, deliveries, sink))
-            self._in_flight[self._calls] = deadline, task
+            suspect = any(delivery.deaths >= SUSPECT_AFTER for delivery in deliveries)
+            task = asyncio.create_task(self._attempt_held(self._calls, deliveries, sink, suspect))
+            self._in_flight[self._calls] = deadline + suspect * ALONE_SECONDS, task
 
-    async def _attempt(self, number: int, deliveries: Sequence[Delivery], sink: Sink) -> None:
-        at, started = time.time(), time.monotonic()
+    async def _attempt_held(self, number: int, deliveries: Sequence[Delivery], sink: Sink, suspect: bool) -> None:
         try:
-            results = await attempt(deliveries, sink, self._marks, self._tools.of(sink.asker, sink.proxy))
-            for place, result in enumerate(results):
-                self._add_finished(result, sink, at, time.monotonic() - started, counted=place == 0)
-        except StoreUnavailable as error:  # nothing was sent; the lease runs out
-            ids = [delivery.id for delivery in deliveries]
-            log.warning("delivery.left", deliveries=ids, sink=self._name, reason=str(error))
+            async with self._hand.hold(suspect=suspect):
+                await self._attempt(deliveries, sink)
         finally:
             self._in_flight.pop(number, None)
             self._progress.set()
+
+    async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink) -> None:
+        at, started = time.time(), time.monotonic()
+        try:
+            results = await attempt(deliveries, sink, self._marks, self._tools.of(sink.asker, sink.proxy))
+        except StoreUnavailable as error:
+            results = [not_sent(delivery, str(error)) for delivery in deliveries]
+        for place, result in enumerate(results):
+            self._add_finished(result, sink, at, time.monotonic() - started, counted=place == 0)
 
     def _add_finished(self, attempted: AttemptResult, sink: Sink, at: float, took: float, *, counted: bool) -> None:
         """Decide by a result, and add the settlement, the log line and the measurements of it.

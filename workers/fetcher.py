@@ -23,9 +23,11 @@ from relay.retrying import Policy, decide
 from relay.store.keys import account_queue
 from relay.store.parts import CALL_ITEMS, group
 from relay.store.reader import Reader
-from relay.store.records import Settlement
+from relay.store.records import SUSPECT_AFTER, Settlement
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
+from workers.claim_tokens import ClaimTokens
+from workers.hand import Hand
 from workers.single_flight import SingleFlight
 from workers.watchdog import Watchdog
 
@@ -52,6 +54,7 @@ class Fetcher:
         worker: str,
         stopping: Callable[[], bool],
         watchdog: Watchdog,
+        hand: Hand | None = None,
     ) -> None:
         self._source = source
         self._queue = account_queue(source)
@@ -65,7 +68,8 @@ class Fetcher:
         self._stopping = stopping
         self._watched = watchdog.watched(f"look-ups of {source}")
         self._fetching = SingleFlight(self._fetch_all, "fetcher", source=source)
-        self._claims = 0
+        self._tokens = ClaimTokens(worker, "f")
+        self._hand = hand or Hand()
         self._batch = BATCH
 
     def start(self) -> None:
@@ -78,14 +82,18 @@ class Fetcher:
 
     async def _fetch_next(self) -> bool:
         """Claim what waits and look it up. Returns whether there was anything."""
-        self._claims += 1
-        token = f"{self._worker}:f{self._claims}"
+        await self._hand.wait_until_open()
+        token = self._tokens.new()
         lease_ms = round(LOOK_UP_SECONDS * 1000) + self._live.config.worker.lease_margin
-        claim = await self._store.claim_lookups(self._queue, token, self._batch, lease_ms)
+        with self._tokens.used(token, lease_ms):
+            claim = await self._store.claim_lookups(self._queue, token, self._batch, lease_ms, self._tokens.unheard)
         for id in claim.poisoned:
             log.error("delivery.poisoned", delivery_id=id, queue=self._queue, reason="the worker died five times")
         if claim.items:
-            await self._fetch(claim.items)
+            suspect = any(delivery.deaths >= SUSPECT_AFTER for delivery in claim.items)
+            with self._tokens.used(claim.token, lease_ms):
+                async with self._hand.hold(suspect=suspect):
+                    await self._fetch(claim.items)
         return bool(claim.items)
 
     async def _fetch(self, deliveries: Sequence[Delivery]) -> None:

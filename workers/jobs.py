@@ -9,6 +9,7 @@ from relay.logs import log
 from relay.store.parts import CALL_ITEMS
 from relay.store.records import Job
 from relay.store.store import Store
+from workers.claim_tokens import ClaimTokens
 from workers.single_flight import SingleFlight
 
 JobFunction: TypeAlias = Callable[[Job], Awaitable[int | None]]
@@ -32,10 +33,9 @@ class JobRunner:
     ) -> None:
         self._live = live
         self._store = store
-        self._worker = worker
+        self._tokens = ClaimTokens(worker, "j")
         self._stopping = stopping
         self._running = SingleFlight(self._run_due, "jobs")
-        self._claims = 0
         self._kinds: Mapping[str, JobFunction] = {"retention": self._apply_retention, **kinds}
 
     def start(self) -> None:
@@ -48,11 +48,13 @@ class JobRunner:
 
     async def _run_next(self) -> bool:
         """Claim and run one job. Returns whether there was one."""
-        self._claims += 1
-        claim = await self._store.claim_jobs(f"{self._worker}:j{self._claims}", 1, LEASE_MS)
+        token = self._tokens.new()
+        with self._tokens.used(token, LEASE_MS):
+            claim = await self._store.claim_jobs(token, 1, LEASE_MS, self._tokens.unheard)
         for job in claim.items:
-            again_ms = await self._run(job)
-            await self._store.finish_job(job, again_ms)
+            with self._tokens.used(claim.token, LEASE_MS):
+                again_ms = await self._run(job)
+                await self._store.finish_job(job, again_ms)
             log.info("job.finished", job_id=job.id, kind=job.kind, again_ms=again_ms)
         return bool(claim.items)
 

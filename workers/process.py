@@ -31,6 +31,7 @@ from workers import watchdog
 from workers.consumer import Consumer
 from workers.drainer import Drainer
 from workers.fetcher import Fetcher
+from workers.hand import Hand
 from workers.hearing import Hearing
 from workers.jobs import JobRunner
 from workers.router import Router
@@ -63,6 +64,7 @@ class WorkerProcess:
         self._stopping = threading.Event()
         self._stop_lock = threading.Lock()
         self._stop_by = 0.0
+        self._hand = Hand()
         self._drainers: dict[str, Drainer] = {}
         self._fetchers: dict[str, Fetcher] = {}
         self._tasks = BackgroundTasks(self._stopping.is_set)
@@ -93,7 +95,7 @@ class WorkerProcess:
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, names, self._proxies)
         self._guarded_tools = Tools(guarded, shared, time.time, self._secret_key)
         self._router = Router(
-            self._live, self._store, self._start_queues, self._name, self._stopping.is_set, self._watchdog
+            self._live, self._store, self._start_queues, self._name, self._stopping.is_set, self._watchdog, self._hand
         )
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         kinds = {CHECK_SOURCE: monitor.check_source, CATCH_UP: monitor.catch_up}
@@ -170,7 +172,9 @@ class WorkerProcess:
             return
         if sink not in self._drainers:
             tools = self._guarded_tools if outside else self._tools
-            self._drainers[sink] = Drainer(sink, self._live, self._store, tools, self._name, self._stopping.is_set)
+            self._drainers[sink] = Drainer(
+                sink, self._live, self._store, tools, self._name, self._stopping.is_set, self._hand
+            )
         self._drainers[sink].start()
 
     def _start_fetcher(self, source: str) -> None:
@@ -180,7 +184,7 @@ class WorkerProcess:
         if source not in self._fetchers:
             self._fetchers[source] = Fetcher(
                 source, self._live, self._store, self._account, self._start_queues, self._name, self._stopping.is_set,
-                self._watchdog,
+                self._watchdog, self._hand,
             )  # fmt: skip
         self._fetchers[source].start()
 

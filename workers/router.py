@@ -20,8 +20,10 @@ from relay.planning import SubscriptionsBySource, plan_receipt, plan_receipts
 from relay.sinks.base import Sink
 from relay.store.body import pack
 from relay.store.parts import group, split_receipt
-from relay.store.records import Claim
+from relay.store.records import SUSPECT_AFTER, Claim
 from relay.store.store import Store
+from workers.claim_tokens import ClaimTokens
+from workers.hand import Hand
 from workers.single_flight import SingleFlight
 from workers.store_writes import retry_store_write
 from workers.watchdog import Watchdog
@@ -48,16 +50,17 @@ class Router:
         worker: str,
         stopping: Callable[[], bool],
         watchdog: Watchdog,
+        hand: Hand | None = None,
     ) -> None:
         self._live = live
         self._store = store
         self._start_queues = start_queues
-        self._worker = worker
+        self._tokens = ClaimTokens(worker, "r")
+        self._hand = hand or Hand()
         self._stopping = stopping
         self._watchdog = watchdog
         self._routing = SingleFlight(self._route, "router")
         self._planner = ThreadPoolExecutor(1, "planner")
-        self._claims = 0
 
     def start(self) -> None:
         """Route until the inbox is empty. Where it runs already, it claims once more afterwards."""
@@ -86,18 +89,20 @@ class Router:
         """Claim receipts, then read the subscriptions: all that were made before the receipts arrived are known."""
         while not self._stopping() and not self._live.changing:  # what arrives now may be of a source of the new file
             claimed = await self._claim_any()
-            claim = await self._leave_unknown(claimed)
-            if claim.items:
-                await self._live.refresh_subscriptions(self._store.subscriptions)
+            with self._tokens.used(claimed.token, self._live.config.worker.inbox_lease):
+                claim = await self._leave_unknown(claimed)
+                if claim.items:
+                    await self._live.refresh_subscriptions(self._store.subscriptions)
             if claim.items or not claimed.items:
                 return claim
         return _NOTHING
 
     async def _claim_any(self) -> Claim[Receipt]:
+        await self._hand.wait_until_open()
         settings = self._live.config.worker
-        self._claims += 1
-        token = f"{self._worker}:r{self._claims}"
-        claim = await self._store.claim_receipts(token, settings.batch, settings.inbox_lease)
+        token = self._tokens.new()
+        with self._tokens.used(token, settings.inbox_lease):
+            claim = await self._store.claim_receipts(token, settings.batch, settings.inbox_lease, self._tokens.unheard)
         for id in claim.poisoned:
             log.error("receipt.quarantined", receipt_id=id, reason="the worker died five times")
         return claim
@@ -115,7 +120,10 @@ class Router:
         return msgspec.structs.replace(claim, items=[receipt for receipt in claim.items if receipt.id not in left])
 
     async def _plan_and_write(self, claim: Claim[Receipt]) -> None:
-        await self._write(claim.token, await self._plan(claim.items))
+        suspect = any(receipt.deaths >= SUSPECT_AFTER for receipt in claim.items)
+        with self._tokens.used(claim.token, self._live.config.worker.inbox_lease):
+            async with self._hand.hold(suspect=suspect):
+                await self._write(claim.token, await self._plan(claim.items))
 
     async def _plan(self, receipts: Sequence[Receipt]) -> list[RoutedReceipt]:
         """Plan a batch in the thread, by the configuration in force now."""

@@ -3,7 +3,9 @@
 import asyncio
 import builtins
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final, Self, TypeVar
 
 import hiredis
@@ -18,6 +20,7 @@ from relay.config.store_address import redis_options
 
 CONNECT_SECONDS = 1.5
 _NO_MASTER: Final = (ReadOnlyError, MasterDownError)  # what a server answers that is a replica now
+_repeated: ContextVar[bool] = ContextVar("repeated", default=True)
 T = TypeVar("T")
 
 
@@ -26,7 +29,8 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
 
     A call whose connection was closed, or leads to a server that is no master any more, is repeated once within that
     time over a new connection: a store may close what is idle, and its name may mean another server since. All calls
-    are harmless to repeat. More is not repeated here: only the caller knows for how long it may be tried.
+    are harmless to repeat, but those that are `not_repeated`.
+    More is not repeated here: only the caller knows for how long it may be tried.
     """
     address, tls = redis_options(url)
     pool = BlockingConnectionPool.from_url(
@@ -49,6 +53,16 @@ async def drop_connections(pool: ConnectionPool) -> None:
     """Close all connections, so that the store's name is resolved again; those in use when their call has ended."""
     await pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]  # redis-py leaves it so
     await pool.disconnect(inuse_connections=False)
+
+
+@contextmanager
+def not_repeated() -> Iterator[None]:
+    """Send what is called within this once: who repeats it must say so to the store."""
+    token = _repeated.set(False)
+    try:
+        yield
+    finally:
+        _repeated.reset(token)
 
 
 class RepeatOnce(Retry):
@@ -79,6 +93,8 @@ class RepeatOnce(Retry):
             if isinstance(error, _NO_MASTER):
                 await self._drop()
             await (fail(error, 1) if with_failure_count else fail(error))
+            if isinstance(error, ConnectionError) and not _repeated.get():
+                raise
             left = self._patience_seconds - (time.monotonic() - began)
             if left <= 0:
                 raise

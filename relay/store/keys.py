@@ -164,6 +164,8 @@ class ReceiptField:
     DEAD: Final = "dead"  # how many dead letters it has, or that it was quarantined: kept longer
     TOKEN: Final = "tok"  # of its last lease
     DEATHS: Final = "died"  # leases that ran out: workers that died holding it
+    DEATHS_ALONE: Final = "alone"  # of those: workers that held nothing else
+    BESIDE: Final = "beside"  # the token of a lease under whose worker other things were leased too
     EVENT: Final = "e:"  # and its index: [name, entity, entity id, state, reason] as JSON
     DELIVERY: Final = "d:"  # and its id: the index of its event
     CONTENT: Final = "c:"  # and its id: content that no delivery refers to any more, removed with the receipt
@@ -195,6 +197,8 @@ class DeliveryField:
     TOKEN: Final = "tok"  # of its last lease; empty once that is settled
     DEATHS: Final = "died"  # leases that ran out: workers that died holding it
     DOWN: Final = "down"  # set while it waits for another attempt only because its sink failed
+    DEATHS_ALONE: Final = "alone"  # of those: workers that held nothing else
+    BESIDE: Final = "beside"  # the token of a lease under whose worker other things were leased too
     CANCEL: Final = "cancel"  # set where a person asked to cancel it while it was in flight: by whom, and why
     BLOCKED: Final = "blk"  # how often the gate that it closed had been opened before, and its route: "3|", "0|route"
 
@@ -206,6 +210,8 @@ class JobField:
     ARGS: Final = "args"  # JSON
     TOKEN: Final = "tok"  # of its last lease
     DEATHS: Final = "died"  # leases that ran out
+    DEATHS_ALONE: Final = "alone"  # of those: workers that held nothing else
+    BESIDE: Final = "beside"  # the token of a lease under whose worker other things were leased too
     REASON: Final = "reason"  # why it was put off
 
 

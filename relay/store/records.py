@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 from relay.model import Decision, Delivery, Outcome, Record
 
 T = TypeVar("T")
+SUSPECT_AFTER = 2
+"""So many deaths make a suspect: it is claimed alone, and worked at when its worker has nothing else in hand."""
 
 
 class Hook(Record):

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from relay.model import CompletedLookup, Limit, NewDelivery, RoutedReceipt
 from relay.store.keys import account_queue, sink_queue
 from relay.store.records import Hook, Settlement
@@ -31,6 +33,7 @@ def sink_claim_request(
     concurrency: int,
     limits: Sequence[Limit],
     batch: tuple[int, int] = (0, 0),
+    unheard: Sequence[str] = (),
 ) -> ClaimRequest:
     """Return the request to claim of a sink. `batch` (n, m): from m due, up to n of them for one call, one grant."""
     at_once, batch_from = batch
@@ -44,7 +47,14 @@ def sink_claim_request(
         limits=limits,
         batch=at_once,
         batch_from=batch_from,
+        unheard=unheard,
     )
+
+
+def claim_again(request: ClaimRequest) -> ClaimRequest:
+    """Return the request that repeats a claim of which nobody knows whether it was carried out."""
+    unheard = [*request.unheard, request.token]
+    return msgspec.structs.replace(request, token=f"{request.token}+", unheard=unheard)
 
 
 def settle_request(

@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+import redis.exceptions
 from redis.asyncio import Redis
 
+from relay.errors import StoreUnavailable
 from relay.model import CompletedLookup, Delivery, DeliveryState, Receipt, RoutedReceipt
 from relay.store.acts import Acts
 from relay.store.commands import run_command
+from relay.store.connect import not_repeated
 from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
 from relay.store.records import Accepted, Claim, Hook, Job, LateAnswer, Retired, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts
-from relay.store.requests import hook_row, lookup_row, routed_row, settle_request
+from relay.store.requests import claim_again, hook_row, lookup_row, routed_row, settle_request
 from relay.store.scripts import GATES, Caller, Script
 from relay.store.subscriptions import Subscriptions
 from relay.store.wire import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply, ClaimRequest, LeaseRow, LookReply
@@ -20,7 +23,7 @@ RETENTION_COMMANDS = 1000  # of one call: about two milliseconds, in which the s
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed", "_routing")
-_CLAIMING, _SETTLING = ("_limits", "_claiming"), ("_breaker", "_settling")
+_CLAIMING, _SETTLING = ("_limits", "_deaths", "_claiming"), ("_breaker", "_settling")
 _CLAIM, _SETTLE = Script("claim", *GATES, *_CLAIMING), Script("settle", *GATES, *_SETTLING)
 _SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)
 _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", *GATES), Script("mark_sending")
@@ -70,11 +73,23 @@ class Store:
         bell_set, answers, missing = _ACCEPTED.decode(reply)
         return Accepted(bell_set=bell_set, answers=answers, missing=missing)
 
-    async def claim_receipts(self, token: str, max: int, lease_ms: int) -> Claim[Receipt]:
+    async def claim_receipts(self, token: str, max: int, lease_ms: int, unheard: Sequence[str] = ()) -> Claim[Receipt]:
         """Take receipts from the inbox."""
-        request = ClaimRequest(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms)
-        reply, *bodies = await self._call(_CLAIM, request)
-        return claimed_receipts(_CLAIMED_RECEIPTS.decode(reply), token, bodies)
+        request = ClaimRequest(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms, unheard=unheard)
+        request, (reply, *bodies) = await self._claim(request)
+        return claimed_receipts(_CLAIMED_RECEIPTS.decode(reply), request.token, bodies)
+
+    async def _claim(self, request: ClaimRequest) -> tuple[ClaimRequest, list[bytes]]:
+        """Claim, and once more where the connection was closed: under a token of its own, so that nothing is lost."""
+        try:
+            with not_repeated():
+                return request, await self._call(_CLAIM, request)
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, redis.exceptions.ConnectionError):
+                raise
+        again = claim_again(request)
+        with not_repeated():
+            return again, await self._call(_CLAIM, again)
 
     async def leave_receipts(self, token: str, ids: Sequence[str], most_ms: int) -> list[str]:
         """Give back receipts that wait for a worker which knows more. Returns those that have waited for so long."""
@@ -82,18 +97,22 @@ class Store:
 
     async def claim_deliveries(self, request: ClaimRequest) -> Claim[Delivery]:
         """Take what a sink may be sent now (`sink_claim_request`): free slots, rate and gate allowing."""
-        reply, *contents = await self._call(_CLAIM, request)
+        request, (reply, *contents) = await self._claim(request)
         return claimed_deliveries(_CLAIMED_DELIVERIES.decode(reply), request.token, contents)
 
-    async def claim_lookups(self, queue: str, token: str, max: int, lease_ms: int) -> Claim[Delivery]:
+    async def claim_lookups(
+        self, queue: str, token: str, max: int, lease_ms: int, unheard: Sequence[str] = ()
+    ) -> Claim[Delivery]:
         """Take deliveries that wait for a look-up, as the account's gate allows. The account's client has its limit."""
-        return await self.claim_deliveries(ClaimRequest(queue=queue, kind="d", token=token, max=max, lease_ms=lease_ms))
+        return await self.claim_deliveries(
+            ClaimRequest(queue=queue, kind="d", token=token, max=max, lease_ms=lease_ms, unheard=unheard)
+        )
 
-    async def claim_jobs(self, token: str, max: int, lease_ms: int) -> Claim[Job]:
+    async def claim_jobs(self, token: str, max: int, lease_ms: int, unheard: Sequence[str] = ()) -> Claim[Job]:
         """Take background work."""
-        request = ClaimRequest(queue=JOBS, kind="j", token=token, max=max, lease_ms=lease_ms)
-        (reply,) = await self._call(_CLAIM, request)
-        return claimed_jobs(_CLAIMED_JOBS.decode(reply), token)
+        request = ClaimRequest(queue=JOBS, kind="j", token=token, max=max, lease_ms=lease_ms, unheard=unheard)
+        request, (reply,) = await self._claim(request)
+        return claimed_jobs(_CLAIMED_JOBS.decode(reply), request.token)
 
     async def save_routed(self, token: str, parts: Sequence[RoutedReceipt]) -> tuple[list[str], list[str]]:
         """Write what became of receipts.
@@ -110,7 +129,8 @@ class Store:
     ) -> tuple[list[str], Claim[Delivery]]:
         """Settle, then claim for the slots that this made free: `settle` and `claim_deliveries` in one round trip."""
         both = {"settle": settle_request(sink_queue(sink), sink, items, counts), "claim": request}
-        reply, *contents = await self._call(_SETTLE_AND_CLAIM, both, *[item.attempt for item in items])
+        with not_repeated():
+            reply, *contents = await self._call(_SETTLE_AND_CLAIM, both, *[item.attempt for item in items])
         answers, claimed = _SETTLED_AND_CLAIMED.decode(reply)
         return answers, claimed_deliveries(claimed, request.token, contents)
 

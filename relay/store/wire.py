@@ -31,6 +31,7 @@ class ClaimRequest(Record):
     concurrency: int = 0  # 0: no bound
     limits: Sequence[Limit] = ()
     batch: int = 0
+    unheard: Sequence[str] = ()  # tokens of earlier claims whose answers were lost: nobody works at what they took
     batch_from: int = 0  # from so many due, up to `batch` are taken for one call; 0: never
 
 

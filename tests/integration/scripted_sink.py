@@ -103,9 +103,11 @@ class SingleSinkConfig:
         return self._sink
 
 
-def make_drainer(sink: Sink, store, tools: Tools, worker: str = "w0", stopping: Callable[[], bool] = lambda: False):
+def make_drainer(
+    sink: Sink, store, tools: Tools, worker: str = "w0", stopping: Callable[[], bool] = lambda: False, hand=None
+):
     """Return the drainer of a sink in a worker."""
-    return Drainer(sink.name, SingleSinkConfig(sink), store, tools, worker, stopping)
+    return Drainer(sink.name, SingleSinkConfig(sink), store, tools, worker, stopping, hand)
 
 
 @asynccontextmanager

@@ -170,9 +170,10 @@ def test_what_a_sinks_own_policy_refuses_was_not_sent(waiting, drained, refusal)
     assert [(seen.sending, seen.sends) for seen in sink.seen] == [(False, 0)]
 
 
-def test_a_policy_that_cannot_reach_the_store_leaves_the_delivery_to_its_lease(waiting, drained):
+def test_where_a_policy_cannot_reach_the_store_it_is_tried_again_soon(waiting, drained):
     sink = Admitting(StoreUnavailable("away"), on_unknown="lookup")
-    assert (drained(sink).state, sink.calls) == (DeliveryState.PENDING, [])
+    found = drained(sink)
+    assert (found.state, found.deaths, sink.calls) == (DeliveryState.DELIVERED, 0, ["send"])
 
 
 class Hanging(Batching):

@@ -1,13 +1,13 @@
--- Takes what may be taken of a queue now, under a lease. What is under an expired lease is due again; what has killed
--- two workers is taken alone, and what has killed five is poisoned: it is given up.
-local EXPIRED_AT_ONCE = 100
+-- Takes what may be taken of a queue now, under a lease. What is under an expired lease is due again. A worker that dies
+-- makes suspects of all that it held: from the second death on one is taken alone. Only what was held alone five times by
+-- workers that died is poisoned: it is given up.
 local TRIAL_CANDIDATES = 50  -- where a gate is closed
 local TRIAL_MS = 1000  -- what waits for a route's trial is looked at again
 local RAMP_STEP_MS = 500  -- after which twice as many may be in flight
 local ADVANCED_AT_ONCE = 500
 local MOST_BYTES = 4 * 1024 * 1024  -- of bodies in one claim
-local ALONE_AFTER, POISONED_AFTER = 2, 5  -- deaths
-local DIED = 'the worker died five times'
+local ALONE_AFTER = 2  -- deaths
+local ALONE_MS = 60000  -- a worker ends all else before it begins with a suspect
 -- The fields that a claim reads and returns: wire.ClaimedReceipt, wire.ClaimedDelivery, wire.ClaimedJob.
 local FIELDS = {
   r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size', 'ce'},
@@ -16,65 +16,22 @@ local FIELDS = {
 }
 local DEATHS, PRESENT, ROUTE, SIZE, CONTENT, BLOCKED = 1, 2, 4, 8, 9, 12  -- places; the second is in every record
 
-local poison = {
-  r = function(id)
-    local record = P .. 'r:' .. id
-    call('HSET', record, 'state', 'quarantined', 'reason', DIED, 'dead', 1)  -- kept as long as a dead letter is
-    local source, accepted_at = unpack(call('HMGET', record, 'src', 'at'))
-    call('ZADD', P .. 'receipts:quarantined', accepted_at, id)
-    count('receipt|' .. (source or '') .. '|quarantined')
-    decrement_open(id)
-  end,
-  d = function(id)
-    local record = P .. 'd:' .. id
-    local sink, event = unpack(call('HMGET', record, 'sink', 'ev'))
-    call('HSET', record, 'state', 'dead', 'reason', DIED, 'done', now)
-    end_delivery(id, sink, event, 'dead')
-  end,
-  -- A job is the relay's own: it is tried again, but not soon.
-  j = function(id)
-    call('HSET', P .. 'j:' .. id, 'died', 0, 'reason', DIED)
-    call('ZADD', P .. 'due:jobs', now + 3600000, id)
-  end,
-}
-
--- Takes out of the lists what has no record any more. Only of a sink's queue it is known which list that is.
-local function forget(kind, queue, id)
-  local sink = string.match(queue, '^sink:(.*)$')
-  if kind == 'd' and sink then end_pending(id, sink) end
-end
-
--- Ends a delivery that an earlier attempt delivered, as was told while the lease was out that now ran out; or that a
--- person asked to cancel meanwhile. Returns whether it was so.
-local function end_expired(queue, id)
-  local told, cancel, sink, event = unpack(call('HMGET', P .. 'd:' .. id, 'told', 'cancel', 'sink', 'ev'))
-  if told then
-    write_delivered(id, sink, event, 'pending', told)
-  elseif cancel then
-    local at_sink = string.match(queue, '^sink:')
-    local may_have_left = at_sink and '; its worker died while it had it: it may have arrived' or ''
-    cancel_in_flight(id, sink, event, cancel .. may_have_left)
-  end
-  return told or cancel
-end
-
--- Returns the ids of what was poisoned.
-local function take_back_expired(kind, queue, due, leased)
-  local poisoned = {}
-  for _, id in ipairs(call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, EXPIRED_AT_ONCE)) do
-    call('ZREM', leased, id)
-    if call('EXISTS', P .. kind .. ':' .. id) == 0 then
-      forget(kind, queue, id)
-    elseif kind ~= 'd' or not end_expired(queue, id) then
-      if call('HINCRBY', P .. kind .. ':' .. id, 'died', 1) >= POISONED_AFTER then
-        poison[kind](id)
-        poisoned[#poisoned + 1] = id
-      else
-        call('ZADD', due, now, id)
+-- Gives back what was taken under tokens whose claims were never answered: nobody works at it, and nobody died.
+local function give_back_unheard(request, gate, due, leased)
+  if #request.unheard == 0 then return end
+  local kind, unheard = request.kind, {}
+  for _, token in ipairs(request.unheard) do unheard[token] = true end
+  for _, id in ipairs(call('ZRANGE', leased, 0, MOST_LEASES - 1)) do
+    local record = P .. kind .. ':' .. id
+    if unheard[call('HGET', record, 'tok') or ''] then
+      call('ZREM', leased, id)
+      call('ZADD', due, now, id)
+      if kind == 'd' then
+        end_trial(gate, '', id, 'throttled')
+        end_trial(gate, call('HGET', P .. 'd:' .. id, 'route'), id, 'throttled')
       end
     end
   end
-  return poisoned
 end
 
 -- Half from the oldest, half from the newest: many stale items never starve fresh ones, nor the other way round. An odd
@@ -192,11 +149,13 @@ local function take(request, slots, batched, gate, due, leased)
     local row = call('HMGET', record, unpack(fields))
     local blocked = row[BLOCKED]
     -- A batch is refused as a whole: what was blocked does not go with others.
-    local alone = tonumber(row[DEATHS] or 0) >= ALONE_AFTER or (batched and blocked)
+    local suspect = tonumber(row[DEATHS] or 0) >= ALONE_AFTER
+    local ends = suspect and lease_ends + ALONE_MS or lease_ends
+    local alone = suspect or (batched and blocked)
     if not row[PRESENT] then
       call('ZREM', due, id)
       forget(kind, request.queue, id)
-    elseif (not alone or #ids == 0) and (not gated or pass_gates(gate, due, id, row, lease_ends)) then
+    elseif (not alone or #ids == 0) and (not gated or pass_gates(gate, due, id, row, ends)) then
       bytes = bytes + (kind == 'r' and row[SIZE] or 0)
       if #ids > 0 and bytes > MOST_BYTES then break end
       call('HSET', record, 'tok', request.token)
@@ -204,7 +163,7 @@ local function take(request, slots, batched, gate, due, leased)
       for i = 1, #fields do row[i] = row[i] or '0' end
       local n = #ids + 1
       ids[n], rows[n], blob_keys[n] = id, row, blob_key(kind, id, row)
-      leases[2 * n - 1], leases[2 * n] = lease_ends, id
+      leases[2 * n - 1], leases[2 * n] = ends, id
       if alone then break end
     end
   end
@@ -232,10 +191,11 @@ end
 local function claim(request)
   local queue = request.queue
   local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue
-  local poisoned = take_back_expired(request.kind, queue, due, leased)
   local gate = read_gate(queue)
   local paused_until = tonumber(gate.fields.paused_until)
   if paused_until and paused_until <= now then end_pause(gate, 'its end has come') end
+  give_back_unheard(request, gate, due, leased)
+  local poisoned = take_back_expired(request.kind, queue, due, leased)
   if gate.fields.paused then
     if paused_until then call('ZADD', P .. 'wake', paused_until, queue) else call('ZREM', P .. 'wake', queue) end
     return claim_reply(paused_until and paused_until - now or -1, poisoned, {}, {}, false), {}

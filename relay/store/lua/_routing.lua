@@ -51,9 +51,9 @@ local function create(receipt, source, accepted_at, delivery)
 end
 
 -- The fields that are read of a receipt: its lease and past, then of which of these events and deliveries it knows.
-local BEFORE_EVENTS = 4
+local BEFORE_EVENTS = 5
 local function receipt_field_names(receipt)
-  local names = {'tok', 'src', 'at', 'open'}
+  local names = {'tok', 'src', 'at', 'open', 'died'}
   for _, event in ipairs(receipt.events) do names[#names + 1] = 'e:' .. event[INDEX] end
   for _, delivery in ipairs(receipt.deliveries) do names[#names + 1] = 'd:' .. delivery[ID] end
   return names

@@ -38,7 +38,7 @@ local function write_state(sink, item, event, attempts, marked, told, cancel, wa
   end
   local fields = {'state', state, 'reason', reason, 'att', attempts + (item[CONSUMED] and 1 or 0), 'tok', ''}
   if state == 'pending' then
-    fields[9], fields[10] = 'died', 0
+    fields[9], fields[10], fields[11], fields[12] = 'died', 0, 'alone', 0
   elseif state ~= 'held' then
     fields[9], fields[10] = 'done', now
   end

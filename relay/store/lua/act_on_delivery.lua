@@ -39,7 +39,7 @@ end
 local function send_again(reason)
   if state == 'held' then call('ZREM', P .. 'held:' .. sink, req.id) else reopen_receipt() end
   call('HSET', record, 'state', 'pending', 'reason', reason, 'att', 0)
-  call('HDEL', record, 'tok', 'send', 'mark', 'sends', 'told', 'died', 'blk', 'done', 'cancel', 'down')
+  call('HDEL', record, 'tok', 'send', 'mark', 'sends', 'told', 'died', 'alone', 'blk', 'done', 'cancel', 'down')
   call('ZADD', P .. 'due:' .. queue, now, req.id)
   begin_pending(req.id, sink, accepted_at)
   append_to_story('retry', 'retry', reason)

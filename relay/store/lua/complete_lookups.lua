@@ -13,7 +13,7 @@ local function complete(id, state, reason, content)
   local content_id = receipt_of(event) .. ':' .. string.sub(redis.sha1hex(content), 1, 12)
   call('SET', P .. 'c:' .. content_id, content)
   call('HSET', record, 'c', content_id, 'reason', reason)
-  call('HDEL', record, 'q', 'tok', 'died', 'blk')
+  call('HDEL', record, 'q', 'tok', 'died', 'alone', 'blk')
   call('ZREM', leased, id)
   call('ZREM', due, id)
   if state == 'pending' then

@@ -7,7 +7,7 @@ if call('ZREM', P .. 'leased:jobs', req.id) == 0 then return cmsgpack.pack(false
 if req.again_ms < 0 then
   call('DEL', record)
 else
-  call('HDEL', record, 'tok', 'died', 'reason')
+  call('HDEL', record, 'tok', 'died', 'alone', 'reason')
   call('ZADD', P .. 'due:jobs', now + req.again_ms, req.id)
 end
 update_wake('jobs')

@@ -6,13 +6,14 @@
 local left_inbox = {}
 
 local function save(receipt, names, values)
-  local _, source, accepted_at, open = unpack(values)
+  local _, source, accepted_at, open, deaths = unpack(values)
   local receipt_fields, opened = save_part(receipt, names, values)
   open = open + opened
   if receipt.last then
     list_by_state(receipt, source, accepted_at)
     left_inbox[#left_inbox + 1] = receipt.id
     open = open - 1
+    if deaths then call('HDEL', P .. 'r:' .. receipt.id, 'died', 'alone') end  -- it was not what killed them
   end
   call('HSET', P .. 'r:' .. receipt.id, 'open', open, unpack(receipt_fields))
   if open <= 0 then finish_receipt(receipt.id) end

@@ -93,6 +93,13 @@ async def give_back(store: Store, queue: str, kind: Literal["r", "d", "j"], ids:
             await store.client.zadd(store.keys.wake, {queue: now}, lt=True)
 
 
+async def end_leases(store: Store, queue: str) -> None:
+    """Make all leases of a queue run out, as those of workers that died."""
+    if ids := await store.client.zrange(store.keys.leased(queue), 0, -1):
+        await store.client.zadd(store.keys.leased(queue), dict.fromkeys(ids, 1))
+        await store.client.zadd(store.keys.wake, {queue: 1}, lt=True)
+
+
 async def ids_in_queue(reader: Reader, sink: str) -> list[str]:
     """Return the ids of a sink's pending and held deliveries and its dead letters, oldest first in each."""
     keys = reader.keys

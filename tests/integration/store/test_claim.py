@@ -7,9 +7,9 @@ import pytest
 
 from relay.model import DeliveryState, Limit, Outcome, ReceiptState
 from relay.store.body import pack
-from relay.store.keys import INBOX, sink_queue
+from relay.store.keys import INBOX, JOBS, sink_queue
 from relay.store.requests import sink_claim_request
-from tests.integration.store.shapes import BODY, give_back, hook, ids_in_queue, new, routed, settlement
+from tests.integration.store.shapes import BODY, end_leases, give_back, hook, ids_in_queue, new, routed, settlement
 
 
 def ids(claim):
@@ -244,12 +244,13 @@ class TestDeath:
     """A worker that dies simply stops: its leases run out."""
 
     @pytest.fixture
-    def kill(self, given, until):
+    def kill(self, run, store, given):
         """Let workers die holding what is due, once each."""
 
         def die(times: int, **more):
             for n in range(times):
-                until(lambda n=n: given.claim(f"dying{n}", lease_ms=1, **more).items)
+                assert given.claim(f"dying{n}", **more).items
+                run(end_leases(store, sink_queue("books")))
 
         return die
 
@@ -303,8 +304,9 @@ class TestDeath:
     def test_a_receipt_is_poisoned_at_the_fifth(self, run, store, reader, given, look_at_receipt, until):
         (deadly,) = given.accepted()
         for _ in range(5):
-            until(lambda: run(store.claim_receipts("dying", 1, 1)).items)
-        claim = until(lambda: (c := run(store.claim_receipts("w", 1, 1))).poisoned and c)
+            assert run(store.claim_receipts("dying", 1, 60_000)).items
+            run(end_leases(store, INBOX))
+        claim = run(store.claim_receipts("w", 1, 1))
         assert (claim.poisoned, claim.items) == ([deadly], [])
         kept = look_at_receipt(deadly)
         assert (kept.state, kept.reason) == (ReceiptState.QUARANTINED, "the worker died five times")
@@ -316,16 +318,18 @@ class TestDeath:
         run(store.save_routed("router", [routed(receipt, new("d1", receipt.id), last=False)]))
         run(give_back(store, INBOX, "r", [receipt.id]))
         for _ in range(5):
-            until(lambda: run(store.claim_receipts("dying", 1, 1)).items)
-        until(lambda: run(store.claim_receipts("w", 1, 1)).poisoned)
+            assert run(store.claim_receipts("dying", 1, 60_000)).items
+            run(end_leases(store, INBOX))
+        assert run(store.claim_receipts("w", 1, 1)).poisoned
         assert given.settled(given.claim().items[0], Outcome.DELIVERED) == "settled"
 
     def test_a_job_is_put_off_at_the_fifth(self, run, store, reader, until):
         run(store.enqueue_job("j1", "retention"))
         for n in range(5):
-            (job,) = until(lambda: run(store.claim_jobs("dying", 1, 1)).items)
+            (job,) = run(store.claim_jobs("dying", 1, 60_000)).items
             assert job.id == "j1", n
-        claim = until(lambda: (c := run(store.claim_jobs("w", 1, 1))).poisoned and c)
+            run(end_leases(store, JOBS))
+        claim = run(store.claim_jobs("w", 1, 1))
         assert (claim.poisoned, claim.items) == (["j1"], [])
         assert 3_500_000 < claim.wait_ms <= 3_600_000
         assert run(reader.jobs()) == (1, 0)

@@ -238,7 +238,7 @@ class TestDeath:
     def test_what_is_poisoned_is_returned(self, run, store, given, look):
         deadly = given.leased(token="dying")
         mine = given.leased(token="w1")
-        run(store.client.hset(store.keys.delivery(deadly.id), "died", 4))
+        run(store.client.hset(store.keys.delivery(deadly.id), mapping={"died": 4, "alone": 4}))
         run(store.client.zadd(store.keys.leased(QUEUE), {deadly.id: 1}))  # as if its lease had run out
         answers, claim = given.settle_and_claim("w2", *done(mine))
         assert (answers, claim.poisoned, claim.items) == (["settled"], [deadly.id], [])

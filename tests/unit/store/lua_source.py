@@ -98,7 +98,7 @@ def _fields_in(text: str, argument: str) -> list[str]:
         *(field for items in lists for field in _literals(items if read else items[::2])),
         *re.findall(rf"\badd\({name}, '([^']*)'", _PARTS + text),
         *re.findall(rf"\b{name}\[#{name} \+ 1\] = '([^']*)'", text),
-        *re.findall(rf"\b{name}\[9\], {name}\[10\] = '([^']*)'", text),
+        *re.findall(rf"\b{name}\[9\], {name}\[10\].* = '([^']*)'", text),
     ]
 
 

@@ -1,0 +1,98 @@
+-- Takes back what is under expired leases, and says what is to blame for a worker's death: only what it held alone.
+local EXPIRED_AT_ONCE = 100
+local POISONED_AFTER = 5  -- deaths alone
+local MOST_LEASES = 1000  -- of a queue: there are as many as its sink may be sent at once
+local DIED = 'the worker died five times'
+
+local poison = {
+  r = function(id)
+    local record = P .. 'r:' .. id
+    call('HSET', record, 'state', 'quarantined', 'reason', DIED, 'dead', 1)  -- kept as long as a dead letter is
+    local source, accepted_at = unpack(call('HMGET', record, 'src', 'at'))
+    call('ZADD', P .. 'receipts:quarantined', accepted_at, id)
+    count('receipt|' .. (source or '') .. '|quarantined')
+    decrement_open(id)
+  end,
+  d = function(id)
+    local record = P .. 'd:' .. id
+    local sink, event = unpack(call('HMGET', record, 'sink', 'ev'))
+    call('HSET', record, 'state', 'dead', 'reason', DIED, 'done', now)
+    end_delivery(id, sink, event, 'dead')
+  end,
+  -- A job is the relay's own: it is tried again, but not soon.
+  j = function(id)
+    call('HSET', P .. 'j:' .. id, 'died', 0, 'alone', 0, 'reason', DIED)
+    call('ZADD', P .. 'due:jobs', now + 3600000, id)
+  end,
+}
+
+-- Takes out of the lists what has no record any more. Only of a sink's queue it is known which list that is.
+local function forget(kind, queue, id)
+  local sink = string.match(queue, '^sink:(.*)$')
+  if kind == 'd' and sink then end_pending(id, sink) end
+end
+
+-- Ends a delivery that an earlier attempt delivered, as was told while the lease was out that now ran out; or that a
+-- person asked to cancel meanwhile. Returns whether it was so.
+local function end_expired(queue, id)
+  local told, cancel, sink, event = unpack(call('HMGET', P .. 'd:' .. id, 'told', 'cancel', 'sink', 'ev'))
+  if told then
+    write_delivered(id, sink, event, 'pending', told)
+  elseif cancel then
+    local at_sink = string.match(queue, '^sink:')
+    local may_have_left = at_sink and '; its worker died while it had it: it may have arrived' or ''
+    cancel_in_flight(id, sink, event, cancel .. may_have_left)
+  end
+  return told or cancel
+end
+
+local function worker_of(token) return string.match(token, '^(.*):[^:]*$') or token end
+
+-- Notes where a worker holds several things: they are in different queues, and their leases run out one by one.
+local function note_hand(worker)
+  local records, tokens = {}, {}
+  for _, queue in ipairs(call('ZRANGE', P .. 'wake', 0, -1)) do
+    local kind = queue == 'inbox' and 'r' or queue == 'jobs' and 'j' or 'd'
+    for _, id in ipairs(call('ZRANGE', P .. 'leased:' .. queue, 0, MOST_LEASES - 1)) do
+      local token = call('HGET', P .. kind .. ':' .. id, 'tok')
+      if token and token ~= '' and worker_of(token) == worker then
+        records[#records + 1], tokens[#tokens + 1] = P .. kind .. ':' .. id, token
+      end
+    end
+  end
+  if #records < 2 then return end
+  for i, record in ipairs(records) do call('HSET', record, 'beside', tokens[i]) end
+end
+
+-- Counts a death that an item was held in. Returns whether it is poisoned.
+local function count_death(kind, id)
+  local record = P .. kind .. ':' .. id
+  call('HINCRBY', record, 'died', 1)
+  local token, beside = unpack(call('HMGET', record, 'tok', 'beside'))
+  return token ~= beside and call('HINCRBY', record, 'alone', 1) >= POISONED_AFTER
+end
+
+-- Returns the ids of what was poisoned.
+local function take_back_expired(kind, queue, due, leased)
+  local poisoned, noted = {}, {}
+  local expired = call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, EXPIRED_AT_ONCE)
+  for _, id in ipairs(expired) do
+    local worker = worker_of(call('HGET', P .. kind .. ':' .. id, 'tok') or '')
+    if worker ~= '' and not noted[worker] then note_hand(worker) end
+    noted[worker] = true
+  end
+  for _, id in ipairs(expired) do
+    call('ZREM', leased, id)
+    if call('EXISTS', P .. kind .. ':' .. id) == 0 then
+      forget(kind, queue, id)
+    elseif kind ~= 'd' or not end_expired(queue, id) then
+      if count_death(kind, id) then
+        poison[kind](id)
+        poisoned[#poisoned + 1] = id
+      else
+        call('ZADD', due, now, id)
+      end
+    end
+  end
+  return poisoned
+end
