@@ -189,6 +189,7 @@ class Delivery(Record):
     sends: int = 0  # how often its bytes were about to leave
     at_fault: bool = False  # it was blocked, then another delivery arrived: a block is about this event, not the sink
     generation: int = 0  # how often its content was rendered anew
+    trial: bool = False  # its sink was down: what comes of this one decides whether others follow
 
     @property
     def key(self) -> str:

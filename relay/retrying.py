@@ -84,6 +84,13 @@ def decide(
             return _retry_or_give_up(result, attempts if looked_up else attempts + 1, age_ms, policy, jitter)
 
 
+def wait_for_sink(reason: str, *, keeps_mark: bool) -> Decision:
+    """Return that a delivery waits until its sink is not down any more: it cost no attempt, as nothing was sent."""
+    return Decision(
+        kind=DecisionKind.WAIT, state=DeliveryState.PENDING, reason=reason, consumed=False, keeps_mark=keeps_mark
+    )
+
+
 def _look_up_later(result: Result, policy: Policy) -> Decision:
     """Look up even where no attempts are left: an operator would take a dead delivery for one that never arrived."""
     return Decision(

@@ -24,11 +24,16 @@ T = TypeVar("T")
 
 
 class AttemptResult(Record):
-    """What came of an attempt. `looked_up`: the result is about an earlier attempt, and nothing was sent now."""
+    """What came of an attempt.
+
+    `looked_up`: the result is about an earlier attempt, and nothing was sent now. `probed`: nothing was sent either, as
+    the sink's free call says that it is still down.
+    """
 
     delivery: Delivery
     result: Result
     looked_up: bool = False
+    probed: bool = False
 
 
 async def attempt(deliveries: Sequence[Delivery], sink: Sink, marks: SendingMarks, tools: Tools) -> list[AttemptResult]:
@@ -48,6 +53,8 @@ async def attempt(deliveries: Sequence[Delivery], sink: Sink, marks: SendingMark
 
 async def _attempt_one(delivery: Delivery, sink: Sink, marks: SendingMarks, tools: Tools) -> AttemptResult | None:
     repeatable = sink.repeatable(delivery)
+    if delivery.trial and (refusal := await _probe(sink, tools)):
+        return AttemptResult(delivery=delivery, result=refusal, probed=True)
     if delivery.sending and not repeatable:
         found = await _look_up(delivery, sink, tools)
         if found.outcome is not Outcome.RETRY or delivery.attempts >= sink.policy.attempts:
@@ -88,6 +95,22 @@ def _nothing_sent(reason: str) -> Result:
 def not_sent(delivery: Delivery, reason: str) -> AttemptResult:
     """Return what came of an attempt in which nothing was sent. What an earlier one may have sent stays unknown."""
     return AttemptResult(delivery=delivery, result=_nothing_sent(reason), looked_up=delivery.sending)
+
+
+async def _probe(sink: Sink, tools: Tools) -> Result | None:
+    """Ask a sink that was down by its free call. Returns why it still is; None where it is not, or has no such call."""
+    try:
+        probe = await sink.probe(tools)
+    except asyncio.CancelledError as cancelled:
+        return Result(outcome=Outcome.RETRY, reason=f"its probe: {_cancel_reason(cancelled)}")
+    except StoreUnavailable:
+        raise
+    except Exception:  # noqa: BLE001  a defect of a probe must not keep deliveries back
+        log.exception("sink.failed", sink=sink.name)
+        return None
+    if probe is None or probe.ok:
+        return None
+    return Result(outcome=Outcome.RETRY, reason=f"its probe: {probe.message}")
 
 
 async def _check_admission(delivery: Delivery, sink: Sink, tools: Tools) -> Result | None:

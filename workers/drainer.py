@@ -15,7 +15,8 @@ from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log, log_each
 from relay.masking import mask_known
-from relay.model import Attempt, Delivery, Outcome, Result
+from relay.model import Attempt, Decision, Delivery, Outcome, Result
+from relay.retrying import wait_for_sink
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.histograms import ATTEMPT, END_TO_END, Histogram
@@ -204,14 +205,7 @@ class Drainer:
         """
         delivery, result = attempted.delivery, _masked(attempted.result, sink.hidden_anywhere)
         age_ms = round(at * 1000) - delivery.accepted_at
-        decision = sink.decide(
-            result,
-            attempts=delivery.attempts,
-            age_ms=age_ms,
-            jitter=random.random(),
-            looked_up=attempted.looked_up,
-            at_fault=delivery.at_fault,
-        )
+        decision = _decide(sink, attempted, result, age_ms)
         record = Attempt(
             number=delivery.attempts + 1,
             at=round(at * 1000),
@@ -259,6 +253,20 @@ class Drainer:
         await self._draining.wait_or_cancel(max(deadline, time.monotonic()) + SETTLE_SECONDS)
         if self._unsettled:  # leases decide about what nobody heard of
             log.error("delivery.unsettled", sink=self._name, deliveries=self._unsettled.ids())
+
+
+def _decide(sink: Sink, attempted: AttemptResult, result: Result, age_ms: int) -> Decision:
+    delivery = attempted.delivery
+    if attempted.probed:
+        return wait_for_sink(result.reason, keeps_mark=delivery.sending)
+    return sink.decide(
+        result,
+        attempts=delivery.attempts,
+        age_ms=age_ms,
+        jitter=random.random(),
+        looked_up=attempted.looked_up,
+        at_fault=delivery.at_fault,
+    )
 
 
 def _masked(result: Result, hidden: Sequence[str]) -> Result:

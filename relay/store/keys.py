@@ -196,6 +196,7 @@ class DeliveryField:
     TOLD: Final = "told"  # what an attempt said that was delivered, and came to an end while a newer lease was out
     TOKEN: Final = "tok"  # of its last lease; empty once that is settled
     DEATHS: Final = "died"  # leases that ran out: workers that died holding it
+    TRIAL: Final = "trial"  # never in the hash: a claim sets it where the delivery is the trial of a breaker
     DOWN: Final = "down"  # set while it waits for another attempt only because its sink failed
     DEATHS_ALONE: Final = "alone"  # of those: workers that held nothing else
     BESIDE: Final = "beside"  # the token of a lease under whose worker other things were leased too

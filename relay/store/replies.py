@@ -47,6 +47,7 @@ def claimed_deliveries(reply: ClaimReply[ClaimedDelivery], token: str, blobs: Se
             sends=row.sends,
             at_fault=row.at_fault,
             generation=row.generation,
+            trial=row.trial,
         )
         for id, row, content in zip(reply.ids, reply.rows, blobs, strict=True)
     ]

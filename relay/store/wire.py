@@ -75,6 +75,7 @@ class ClaimedDelivery(Record, array_like=True):
     sink: str = field(name=DeliveryField.SINK)
     at_fault: bool = field(name=DeliveryField.BLOCKED)  # the claim compares: another was delivered since
     generation: int = field(name=DeliveryField.GENERATION)
+    trial: bool = field(name=DeliveryField.TRIAL)
 
 
 class ClaimedJob(Record, array_like=True):

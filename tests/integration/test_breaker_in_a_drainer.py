@@ -3,7 +3,11 @@
 import asyncio
 import time
 
+import pytest
+
 from relay.model import Outcome, Result
+from relay.sinks.base import ProbeResult
+from relay.store.keys import sink_queue
 from tests.integration.scripted_sink import ScriptedSink, make_drainer, open_tools, queue_deliveries
 
 MANY = 120
@@ -13,38 +17,69 @@ class Refusing(ScriptedSink):
     """Refuses until it is back."""
 
     back = False
-    attempts = 0
+    refused = 0
+    has_free_call = False
 
     async def send(self, delivery, tools):
-        self.attempts += 1
         await asyncio.sleep(0.001)
         if self.back:
             return Result(outcome=Outcome.DELIVERED, reason="200 OK")
+        self.refused += 1
         return Result(outcome=Outcome.RETRY, reason="connection refused")
 
+    async def probe(self, tools):
+        return ProbeResult(ok=self.back, message="connection refused") if self.has_free_call else None
 
-def test_what_waited_for_a_destination_leaves_when_it_is_back(run, store, namespace, reader):
+
+class Trials:
+    """A drainer of a sink, and what its gate's history says of trials."""
+
+    def __init__(self, store, namespace, reader, sink) -> None:
+        self._store, self._namespace, self._reader, self._sink = store, namespace, reader, sink
+
+    async def failed(self) -> int:
+        """Return how many trials have failed."""
+        history = await self._reader.gate_history(sink_queue("books"))
+        return sum(one.times for one in history if one.change == "still closed")
+
+    async def pending(self) -> int:
+        """Return how many deliveries wait."""
+        return (await self._reader.sinks())[0].pending
+
+    async def until(self, condition) -> None:
+        """Wait until a condition holds."""
+        async with asyncio.timeout(120):
+            while not await condition():  # noqa: ASYNC110  it is the store's state
+                await asyncio.sleep(0.01)
+
+    async def run(self) -> list[int]:
+        """Drain until all has left. Returns how many were refused until the first trial failed, and the second."""
+        async with open_tools(self._store, self._namespace) as tools:
+            drainer = make_drainer(self._sink, self._store, tools)
+            drainer.start()
+            refused = []
+            for times in (1, 2):
+                await self.until(lambda times=times: self._has_failed(times))
+                refused.append(self._sink.refused)
+            self._sink.back = True
+            await self.until(self._is_done)
+            await drainer.finish(time.monotonic() + 30)
+            return refused
+
+    async def _has_failed(self, times: int) -> bool:
+        return await self.failed() >= times
+
+    async def _is_done(self) -> bool:
+        return await self.pending() == 0
+
+
+@pytest.mark.parametrize("has_free_call", [False, True])
+def test_what_waited_for_a_destination_leaves_when_it_is_back(run, store, namespace, reader, has_free_call):
     run(store.register_sinks({"books": "scripted"}))
     queue_deliveries(run, store, [b"{}"] * MANY)
     sink = Refusing(retry=["1h"] * 5, concurrency=4)
-
-    async def state():
-        return (await reader.sinks())[0]
-
-    async def until(condition) -> None:
-        async with asyncio.timeout(60):
-            while not condition(await state()):  # noqa: ASYNC110  it is another process's state
-                await asyncio.sleep(0.01)
-
-    async def drain() -> None:
-        async with open_tools(store, namespace) as tools:
-            drainer = make_drainer(sink, store, tools)
-            drainer.start()
-            await until(lambda sink: sink.gate.breaker)
-            sink.back = True
-            await until(lambda sink: sink.pending == 0)
-            await drainer.finish(time.monotonic() + 30)
-
-    run(drain())
-    assert sink.attempts < MANY + 30
-    assert run(state()).dead == 0
+    sink.has_free_call = has_free_call
+    first, second = run(Trials(store, namespace, reader, sink).run())
+    assert (second == first) is has_free_call  # a free call costs no delivery an attempt
+    assert sink.refused < 30
+    assert run(reader.sinks())[0].dead == 0

@@ -11,10 +11,10 @@ local ALONE_MS = 60000  -- a worker ends all else before it begins with a suspec
 -- The fields that a claim reads and returns: wire.ClaimedReceipt, wire.ClaimedDelivery, wire.ClaimedJob.
 local FIELDS = {
   r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size', 'ce'},
-  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends', 'sink', 'blk', 'gen'},
+  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'send', 'c', 'sends', 'sink', 'blk', 'gen', 'trial'},
   j = {'died', 'kind', 'args'},
 }
-local DEATHS, PRESENT, ROUTE, SIZE, CONTENT, BLOCKED = 1, 2, 4, 8, 9, 12  -- places; the second is in every record
+local DEATHS, PRESENT, ROUTE, SIZE, CONTENT, BLOCKED, IS_TRIAL = 1, 2, 4, 8, 9, 12, 14  -- places; the second is in every record
 
 -- Gives back what was taken under tokens whose claims were never answered: nobody works at it, and nobody died.
 local function give_back_unheard(request, gate, due, leased)
@@ -160,6 +160,7 @@ local function take(request, slots, batched, gate, due, leased)
       if #ids > 0 and bytes > MOST_BYTES then break end
       call('HSET', record, 'tok', request.token)
       if blocked then row[BLOCKED] = is_at_fault(request.queue, blocked) and '1' end
+      if gate.fields.breaker and get_gate(gate, TRIAL, '') == id then row[IS_TRIAL] = '1' end
       for i = 1, #fields do row[i] = row[i] or '0' end
       local n = #ids + 1
       ids[n], rows[n], blob_keys[n] = id, row, blob_key(kind, id, row)

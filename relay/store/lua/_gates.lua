@@ -107,7 +107,9 @@ local function read_gate(queue)
   for i = 1, #flat, 2 do gate.fields[flat[i]] = flat[i + 1] end
   for i = 1, #flat, 2 do
     local route = string.match(flat[i], '^route:(.*)$')
-    if route and tonumber(flat[i + 1]) < now - FORGOTTEN_MS then open_gate(gate, route, 'nothing of the route came that might be tried') end
+    if route and tonumber(flat[i + 1]) < now - FORGOTTEN_MS then
+      open_gate(gate, route, 'nothing of the route came that might be tried')
+    end
   end
   return gate
 end

@@ -93,6 +93,7 @@ def test_one_delivery_decides_and_a_failed_trial_keeps_the_others_back(sink, giv
     sink.fail()
     given.pending(5)
     trial = sink.trial()
+    assert trial.trial
     assert given.claim("w2").items == []
     given.settled(trial, Outcome.RETRY, **LATER)
     assert given.claim("w2").items == []
