@@ -15,7 +15,7 @@ from celery import Celery
 from kombu import Producer, Queue
 
 from relay import broker_transport
-from relay.config.store_address import broker_options
+from relay.config.store_address import broker_options, is_amqp
 from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.store.keys import INBOX, JOBS
@@ -46,19 +46,26 @@ def broker_settings(url: str, namespace: str) -> dict[str, Any]:
         # A bell that cannot be published is rung again by a ticker.
         "task_publish_retry": False,
         "broker_connection_timeout": CONNECT_SECONDS,
-        "broker_transport_options": {
-            "visibility_timeout": 120,
-            "unacked_restore_interval": 5,
-            "polling_interval": 2,  # seconds of a BRPOP; a consumer that ends waits for its answer
-            # One Redis list for each queue instead of four.
-            "priority_steps": [0],
-            # Without it a publish to a dead peer hangs for ever.
-            "socket_timeout": 10,
-            "socket_connect_timeout": CONNECT_SECONDS,
-            "socket_keepalive": True,
-            "health_check_interval": 10,
-            "global_keyprefix": f"{namespace}:",
-        },
+        "broker_transport_options": _AMQP_OPTIONS if is_amqp(url) else _redis_options(namespace),
+    }
+
+
+_AMQP_OPTIONS: Final = {"read_timeout": 10, "write_timeout": 10}
+
+
+def _redis_options(namespace: str) -> dict[str, Any]:
+    return {
+        "visibility_timeout": 120,
+        "unacked_restore_interval": 5,
+        "polling_interval": 2,  # seconds of a BRPOP; a consumer that ends waits for its answer
+        # One Redis list for each queue instead of four.
+        "priority_steps": [0],
+        # Without it a publish to a dead peer hangs for ever.
+        "socket_timeout": 10,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "global_keyprefix": f"{namespace}:",
     }
 
 

@@ -11,6 +11,7 @@ from celery.worker import consumer
 from celery.worker.state import maybe_shutdown
 from kombu import Connection
 
+from relay.broker_transport import Channel as RedisChannel
 from relay.logs import log
 
 _PAUSE_SECONDS: Final = 1
@@ -71,8 +72,9 @@ def _lose_connection() -> None:
 
 
 def _probe(channel: Any) -> None:
-    """Write something. Raises an error of the connection or the channel."""
-    channel.client.set("probe", 1, px=_PROBE_MS)
+    """Write something, where the broker is one as the store is. Raises an error of the connection or the channel."""
+    if isinstance(channel, RedisChannel):
+        channel.client.set("probe", 1, px=_PROBE_MS)
 
 
 def _pause() -> None:

@@ -239,7 +239,7 @@ class WorkerProcess:
             os._exit(self._exit_status)
         self._finished.set()
         time.sleep(CELERY_SECONDS)  # a thread of its own: it ends with the process
-        log.warning("worker.celery_left", worker=self._name, reason="Celery has not ended: its broker does not answer")
+        log.warning("worker.celery_left", worker=self._name, reason=f"Celery has not ended within {CELERY_SECONDS:g} s")
         os._exit(0)
 
     async def _finish(self) -> None:

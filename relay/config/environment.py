@@ -4,7 +4,7 @@
 |---|---|---|
 | `RELAY_CONFIG` | the configuration file | config/relay.yaml |
 | `REDIS_URL` | the store | none: only `relay dev` and `relay demo` run without, on an embedded one |
-| `CELERY_BROKER_URL` | the broker of the bells | the store |
+| `CELERY_BROKER_URL` | the broker of the bells: a server as the store's, or RabbitMQ by `amqp://` | the store |
 | `RELAY_REDIS_TLS` | `verify` certificates of `rediss://`, or `insecure` for self-signed ones (Heroku) | verify |
 | `RELAY_NAMESPACE` | prefix of every key, so that two relays can share one server | relay |
 | `RELAY_HOST`, `PORT`, `WEB_CONCURRENCY` | the web process | 0.0.0.0, 8000, 1 |
@@ -36,7 +36,7 @@ from relay.config.env_file import read_env_file
 from relay.config.findings import format_value
 from relay.config.line_ends import line_break_in_secret
 from relay.config.proxy_environment import NO_PROXIES, ProxyRules
-from relay.config.store_address import accept_any_certificate, parse_store_address
+from relay.config.store_address import accept_any_certificate, check_amqp_address, is_amqp, parse_store_address
 from relay.config.suggestions import did_you_mean
 from relay.config.trusted_proxies import THIS_MACHINE, TRUSTED_PROXIES, parse_trusted_proxies
 from relay.errors import ConfigError
@@ -92,7 +92,7 @@ class ProcessSettings:
         settings = cls(
             config_path=read.text("RELAY_CONFIG") or "config/relay.yaml",
             redis_url=redis_url,
-            broker_url=read.address("CELERY_BROKER_URL", insecure) or redis_url,
+            broker_url=read.broker_address("CELERY_BROKER_URL", insecure) or redis_url,
             namespace=read.namespace("RELAY_NAMESPACE", "relay"),
             host=read.host("RELAY_HOST", "0.0.0.0"),
             port=read.number("PORT", 65535) or 8000,
@@ -175,6 +175,16 @@ class _VariableReader:
             self.problems.append(f"{name}: {error}")
             return None
         return accept_any_certificate(text) if insecure else text
+
+    def broker_address(self, name: str, insecure: bool) -> str | None:
+        text = self.text(name)
+        if text is None or not is_amqp(text):
+            return self.address(name, insecure)
+        try:
+            check_amqp_address(text)
+        except ValueError as error:
+            self.problems.append(f"{name}: {error}")
+        return text
 
     def trusted_proxies(self) -> tuple[str, ...]:
         try:

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from relay.errors import ConfigError
 
@@ -88,6 +88,8 @@ def redis_options(url: str) -> tuple[str, dict[str, Any]]:
 
 def broker_options(url: str) -> tuple[str, dict[str, Any]]:
     """Return Celery's `broker_url` and the settings that go with it. Raises ConfigError."""
+    if is_amqp(url):
+        return url, {"broker_use_ssl": {"cert_reqs": ssl.CERT_REQUIRED}} if url.startswith("amqps://") else {}
     address = _parse(url)
     if address.scheme == "unix":
         return f"redis+socket://{address.userinfo}{address.server}?virtual_host={address.database or 0}", {}
@@ -96,6 +98,22 @@ def broker_options(url: str) -> tuple[str, dict[str, Any]]:
     if address.scheme != "rediss":
         return broker, {}
     return broker, {"broker_use_ssl": {**address.tls, "ssl_cert_reqs": _VERIFY_MODES[_verify_mode(address.tls)]}}
+
+
+def is_amqp(url: str) -> bool:
+    """Return whether an address is a RabbitMQ broker's."""
+    return url.startswith(("amqp://", "amqps://"))
+
+
+def check_amqp_address(text: str) -> None:
+    """Check the address of a RabbitMQ broker. Raises ValueError, whose message shows no part of it."""
+    try:
+        parts = urlsplit(text)
+        valid = bool(parts.hostname) and parts.port != 0 and not (parts.query or parts.fragment)
+    except ValueError:
+        valid = False
+    if not valid or re.search(r"\s", text):
+        raise ValueError("not a broker's address: amqp://USER:PASSWORD@host:5672/VHOST")
 
 
 def accept_any_certificate(url: str) -> str:

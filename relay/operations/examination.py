@@ -1,5 +1,6 @@
 """Read what diagnoses are made of: the store, its queues, the sinks, the sources and Celery's broker."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -7,6 +8,7 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 
 from relay.accounts.source_health import SourceHealth, examine_source
+from relay.config.store_address import is_amqp
 from relay.errors import StoreUnavailable
 from relay.model import Record
 from relay.store.connect import connect
@@ -93,6 +95,10 @@ async def _load_sources(reader: Reader, names: Iterable[str]) -> dict[str, Sourc
 
 async def examine_broker(url: str, namespace: str) -> str | None:
     """Return why Celery's broker cannot be used; None where it can."""
+    if is_amqp(url):
+        from relay.operations.amqp_broker import examine_amqp  # few have one, and it imports kombu
+
+        return await asyncio.to_thread(examine_amqp, url, BROKER_SECONDS)
     readings, client = _Readings(), connect(url, answer_seconds=BROKER_SECONDS, connections=1)
     try:
         await readings.take("broker", check_writable(client, Keys(namespace).probe))

@@ -70,6 +70,11 @@ def test_the_broker_is_the_store_unless_set_otherwise() -> None:
     assert settings(REDIS_URL="redis://store").broker_url == "redis://store"
 
 
+@pytest.mark.parametrize("address", ["amqp://guest:guest@mq:5672//", "amqps://user:p%40ss@mq/relay"])
+def test_the_broker_may_be_rabbitmq(address: str) -> None:
+    assert settings(REDIS_URL="redis://store", CELERY_BROKER_URL=address).broker_url == address
+
+
 def test_an_empty_variable_counts_as_not_set() -> None:
     assert settings(PORT="", RELAY_ADMIN_TOKEN=" ", REDIS_URL="") == settings()
 
@@ -101,6 +106,10 @@ def test_people_at_a_terminal_get_the_console_log() -> None:
         ("RELAY_DURABILITY", "yes", "RELAY_DURABILITY: 'yes' is unknown, known: strict, warn"),
         ("RELAY_NAMESPACE", "A:B", "RELAY_NAMESPACE: 'A:B' must be a-z, 0-9, - and _, at most 32 characters"),
         ("RELAY_SECRET_KEY", "hush", "RELAY_SECRET_KEY: 4 characters are too few: openssl rand -base64 32"),
+        ("CELERY_BROKER_URL", "amqp://guest:hush@host:5672/v?x=1",
+         "CELERY_BROKER_URL: not a broker's address: amqp://USER:PASSWORD@host:5672/VHOST"),
+        ("CELERY_BROKER_URL", "amqp://:0/", "CELERY_BROKER_URL: not a broker's address: amqp://USER:PASSWORD@host:5672/VHOST"),
+        ("REDIS_URL", "amqp://host", "REDIS_URL: not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
         ("REDIS_URL", "localhost:6379", "REDIS_URL: not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
     ],
 )  # fmt: skip

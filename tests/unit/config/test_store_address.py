@@ -55,6 +55,12 @@ def test_the_broker_gets_its_own_spelling(url: str, broker: str) -> None:
     assert broker_options(url)[0] == broker
 
 
+def test_rabbitmq_is_reached_as_it_is_written_and_verified_by_tls() -> None:
+    assert broker_options("amqp://user:pass@mq/relay") == ("amqp://user:pass@mq/relay", {})
+    tls = {"broker_use_ssl": {"cert_reqs": ssl.CERT_REQUIRED}}
+    assert broker_options("amqps://mq/relay") == ("amqps://mq/relay", tls)
+
+
 def test_a_certificate_authority_reaches_both() -> None:
     url = "rediss://store?ssl_ca_certs=/etc/ca.pem&ssl_check_hostname=false"
     found = {"ssl_ca_certs": "/etc/ca.pem", "ssl_check_hostname": False}
@@ -105,7 +111,7 @@ SECRET = "hush"
         ("redis://store?ssl_cert_reqs=none", "ssl_cert_reqs is for TLS: write rediss://, or remove it"),
         ("rediss://store?ssl_cert_reqs=maybe", "ssl_cert_reqs must be none, optional or required"),
         ("redis://store?health_check_interval=hush", "health_check_interval must be a number of seconds"),
-        ("amqp://:hush@store", "not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
+        ("http://:hush@store", "not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
         ("redis://", "not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
     ],
 )

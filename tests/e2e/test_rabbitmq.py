@@ -1,0 +1,30 @@
+"""Bells over RabbitMQ. Wants a server, such as Debian's: RELAY_TEST_AMQP=amqp://guest:guest@127.0.0.1:5672//."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import HookSender, lead_hook, run_relay, stored_leads, until
+from tests.e2e.test_broker_away import CONFIG
+
+ADDRESS = os.environ.get("RELAY_TEST_AMQP", "")
+
+
+@pytest.mark.skipif(not ADDRESS, reason="RELAY_TEST_AMQP is not set: there is no RabbitMQ to ring over")
+def test_workers_hear_bells_over_rabbitmq(tmp_path: Path) -> None:
+    with run_relay(tmp_path, CONFIG, CELERY_BROKER_URL=ADDRESS) as processes:
+        until(lambda: "ready." in processes.log("worker"), what="Celery to listen")
+        sender = HookSender(processes)
+        for lead in range(20):
+            assert sender.post(lead_hook(lead))[0] == 202
+        sender.close()
+        until(lambda: len(stored_leads(processes)) == 20, what="all leads to arrive")
+        doctor = [sys.executable, "-m", "relay", "doctor"]
+        shown = subprocess.run(doctor, env=processes.environ, capture_output=True, text=True, check=False).stdout
+        assert "it takes messages" in shown
+        for name in ("web", "worker"):
+            log = processes.log(name)
+            assert not [event for event in ("bell.failed", "broker.away", "consumer.deaf", "Traceback") if event in log]
