@@ -15,7 +15,7 @@ from relay.config.environment import environ
 from relay.processes.folder import running_environ
 
 ROOT = Path(__file__).parents[2]
-COMMAND_SECONDS = 40.0
+COMMAND_SECONDS = 120.0
 START_SECONDS = 60.0
 _END = b"\x00"
 

@@ -11,6 +11,7 @@ from yarl import URL
 
 from relay.config.proxy import parse_proxy
 from relay.config.proxy_environment import ProxyRules
+from relay.processes.ports import free_port, is_free
 from relay.sinks.ssrf_guard import PORTS, check_addresses, ip_refusal, open_guarded_session, url_refusal
 from relay.transport import Request, Response, TransportFailure, call, connector
 from tests.proxy import FakeProxy
@@ -232,6 +233,14 @@ async def exchange(url, names, allow=HERE, times=1):
         await session.close()
 
 
+HOSTS = ["127.0.0.1", "127.0.0.2"]
+
+
+def free_on_both():
+    """Return a port that is free on both addresses: what is free on the first may be taken on the second."""
+    return next(port for port in iter(free_port, None) if is_free(port, HOSTS[1]))
+
+
 @asynccontextmanager
 async def listening(answer=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", context=None):
     """Listen at 127.0.0.1 and .2. Return the port and the requests: the address and the head of each."""
@@ -244,13 +253,8 @@ async def listening(answer=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, ["127.0.0.1", "127.0.0.2"], 0, ssl=context)
-    # Both listen on the first one's port.
-    port = server.sockets[0].getsockname()[1]
-    if server.sockets[1].getsockname()[1] != port:
-        server.close()
-        await server.wait_closed()
-        server = await asyncio.start_server(serve, ["127.0.0.1", "127.0.0.2"], port, ssl=context)
+    port = free_on_both()
+    server = await asyncio.start_server(serve, HOSTS, port, ssl=context)
     try:
         yield port, came
     finally:
