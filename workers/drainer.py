@@ -190,7 +190,7 @@ class Drainer:
             self._progress.set()
 
     async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink) -> None:
-        at, started = time.time(), time.monotonic()
+        at, started = self._store.clock.seconds(), time.monotonic()
         try:
             results = await attempt(deliveries, sink, self._marks, self._tools.of(sink.asker, sink.proxy))
         except StoreUnavailable as error:

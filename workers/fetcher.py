@@ -148,7 +148,7 @@ class Fetcher:
             await self._store.postpone_lookups(self._queue, settlements, asked=asked)
 
     def _settlement(self, delivery: Delivery, result: Result) -> Settlement:
-        at = time.time_ns() // 1_000_000
+        at = self._store.clock.ms()
         decision = decide(
             result, attempts=delivery.attempts, age_ms=at - delivery.accepted_at, policy=POLICY, jitter=random.random()
         )

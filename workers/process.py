@@ -91,9 +91,9 @@ class WorkerProcess:
         shared = SharedState(self._store.client, self._namespace)
         self._ringer = Ringer(self._app, self._store)
         names = CachingResolver()
-        self._tools = Tools(Session(names, proxies=self._proxies), shared, time.time, self._secret_key)
+        self._tools = Tools(Session(names, proxies=self._proxies), shared, shared.clock.seconds, self._secret_key)
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, names, self._proxies)
-        self._guarded_tools = Tools(guarded, shared, time.time, self._secret_key)
+        self._guarded_tools = Tools(guarded, shared, shared.clock.seconds, self._secret_key)
         self._router = Router(
             self._live, self._store, self._start_queues, self._name, self._stopping.is_set, self._watchdog, self._hand
         )

@@ -1,6 +1,5 @@
 """Monitor the sources whose account can be asked: notice silence, and catch up when it has ended."""
 
-import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -35,7 +34,7 @@ class JobArgs(Record):
 
 
 class SourceMonitor:
-    """The functions of two kinds of jobs: check a source, and catch up. `now` returns epoch milliseconds."""
+    """The functions of two kinds of jobs: check a source, and catch up. `now`: the store's, in epoch milliseconds."""
 
     def __init__(
         self,
@@ -43,7 +42,7 @@ class SourceMonitor:
         store: Store,
         account: Callable[[str], AccountClient],
         ring: Callable[[Sequence[str]], object],
-        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now: Callable[[], int] | None = None,
     ) -> None:
         self._config = config
         self._store = store
@@ -51,7 +50,7 @@ class SourceMonitor:
         self._shared = SharedState(store.client, store.namespace)
         self._account = account
         self._ring = ring
-        self._now = now
+        self._now = now or store.clock.ms
 
     async def check_source(self, job: Job) -> int | None:
         """Update the health of a source. The job ends where the source has no API any more."""

@@ -1,7 +1,6 @@
 """The account's limit for all workers together: 7 requests a second, and the pauses that it asks for."""
 
 import asyncio
-import time
 
 import msgspec
 
@@ -15,7 +14,7 @@ _MIN_WAIT_MS = 10
 
 
 class _CurrentPause(Record):
-    until: int  # epoch milliseconds; where clocks differ, the time to live of the value counts
+    until: int  # epoch milliseconds, by the store's clock
     reason: str
 
 
@@ -37,7 +36,7 @@ class Limiter:
 
     async def pause(self, pause: Pause) -> None:
         """Grant no worker a request for a while."""
-        current = _CurrentPause(until=_now() + pause.ms, reason=pause.reason)
+        current = _CurrentPause(until=self._shared.clock.ms() + pause.ms, reason=pause.reason)
         await self._shared.put(self._key, msgspec.json.encode(current), pause.ms)
 
     async def _pause_ms(self) -> int:
@@ -46,11 +45,7 @@ class Limiter:
         if found is None:
             return 0
         current = msgspec.json.decode(found, type=_CurrentPause)
-        left = max(current.until - _now(), _MIN_WAIT_MS)
+        left = max(current.until - self._shared.clock.ms(), _MIN_WAIT_MS)
         if left > MAX_WAIT_MS:
             raise AccountUnavailable(f"{current.reason}: it is not asked for another {left / 1000:.0f} s", left)
         return left
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -5,8 +5,6 @@ in between, or the answer was lost), a person must authorise the integration aga
 else happens, and a store that is unavailable is waited for.
 """
 
-import time
-
 import msgspec
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from yarl import URL
@@ -50,7 +48,7 @@ class OAuthTokens:
 
     async def current_token(self) -> str:
         """Return the access token, renewed where it has expired."""
-        if self._pair is None or not self._pair.is_valid_for(EARLY_MS):
+        if self._pair is None or not self._pair.is_valid_for(EARLY_MS, self._shared.clock.ms()):
             self._pair = await self._newest_pair("")
         return self._pair.access
 
@@ -64,7 +62,7 @@ class OAuthTokens:
 
         async def find() -> TokenPair | None:
             pair = await self._store.load()
-            return pair if _is_usable(pair, refused) else None
+            return pair if _is_usable(pair, refused, self._shared.clock.ms()) else None
 
         pair = await self._shared.find_or_make(
             find, self._renew, lock=f"account:{self._source}:renewing", lock_ms=LOCK_MS, wait_ms=LOCK_MS
@@ -79,7 +77,7 @@ class OAuthTokens:
         if reason := await self._shared.get(key):
             raise AccountRefused(reason.decode())
         try:
-            pair = _pair_from(await self._request(refresh))
+            pair = _pair_from(await self._request(refresh), self._shared.clock.ms())
         except AccountRefused as error:
             message = (
                 f"{error}. The refresh token of {self._source} was used before, has expired or was revoked: authorise "
@@ -128,15 +126,15 @@ class OAuthTokens:
             raise
 
 
-def _is_usable(pair: TokenPair, refused: str) -> bool:
+def _is_usable(pair: TokenPair, refused: str, now: int) -> bool:
     """Return whether the access token of a pair can be used: it is not the refused one, and will not expire soon."""
-    return pair.access not in ("", refused) and pair.is_valid_for(EARLY_MS if not refused else 0)
+    return pair.access not in ("", refused) and pair.is_valid_for(EARLY_MS if not refused else 0, now)
 
 
-def _pair_from(answer: JsonObject | None) -> TokenPair:
+def _pair_from(answer: JsonObject | None, now: int) -> TokenPair:
     try:
         response = msgspec.convert(answer, _TokenResponse)
     except msgspec.ValidationError as error:
         raise AccountUnavailable(f"amoCRM's answer holds no new tokens: {error}") from None
-    expires_at = time.time_ns() // 1_000_000 + read_lifetime_ms(response.expires_in, UNKNOWN_LIFETIME_MS)
+    expires_at = now + read_lifetime_ms(response.expires_in, UNKNOWN_LIFETIME_MS)
     return TokenPair(access=response.access_token, refresh=response.refresh_token, expires_at=expires_at)

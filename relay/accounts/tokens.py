@@ -1,7 +1,6 @@
 """The access tokens of an account: a long-lived one, or OAuth's, which one worker renews for all."""
 
 import hashlib
-import time
 from typing import Protocol
 
 import msgspec
@@ -54,9 +53,9 @@ class TokenPair(Record):
     def __repr__(self) -> str:
         return f"<TokenPair until {self.expires_at}>"
 
-    def is_valid_for(self, ms: int) -> bool:
-        """Return whether the access token will be valid for so long."""
-        return self.expires_at - time.time_ns() // 1_000_000 > ms
+    def is_valid_for(self, ms: int, now: int) -> bool:
+        """Return whether the access token will be valid for so long from a moment on (epoch milliseconds)."""
+        return self.expires_at - now > ms
 
 
 class TokenStore:

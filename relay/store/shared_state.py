@@ -14,6 +14,7 @@ from redis.exceptions import LockError
 
 from relay.errors import StoreUnavailable
 from relay.model import Limit
+from relay.store.clock import clock_of
 from relay.store.commands import run_command
 from relay.store.keys import Keys
 from relay.store.quotas import Quota, QuotaExceeded
@@ -33,6 +34,7 @@ class SharedState:
         self._client = client
         self._keys = Keys(namespace)
         self._call = Caller(client, self._keys.prefix)
+        self.clock = clock_of(client)
 
     async def get(self, key: str) -> bytes | None:
         """Read a value."""

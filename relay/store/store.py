@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from relay.errors import StoreUnavailable
 from relay.model import CompletedLookup, Delivery, DeliveryState, Receipt, RoutedReceipt
 from relay.store.acts import Acts
+from relay.store.clock import clock_of
 from relay.store.commands import run_command
 from relay.store.connect import not_repeated
 from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
@@ -60,6 +61,7 @@ class Store:
         self.keys = Keys(namespace)
         self.subscriptions = Subscriptions(client, namespace)
         self.acts = Acts(client, namespace)
+        self.clock = clock_of(client)
         self._call = Caller(client, self.keys.prefix)
 
     async def accept(self, hooks: Sequence[Hook], answered_late: Sequence[LateAnswer] = ()) -> Accepted:
@@ -77,7 +79,9 @@ class Store:
         """Take receipts from the inbox."""
         request = ClaimRequest(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms, unheard=unheard)
         request, (reply, *bodies) = await self._claim(request)
-        return claimed_receipts(_CLAIMED_RECEIPTS.decode(reply), request.token, bodies)
+        claimed = _CLAIMED_RECEIPTS.decode(reply)
+        self.clock.note(claimed.store_ms)
+        return claimed_receipts(claimed, request.token, bodies)
 
     async def _claim(self, request: ClaimRequest) -> tuple[ClaimRequest, list[bytes]]:
         """Claim, and once more where the connection was closed: under a token of its own, so that nothing is lost."""
@@ -98,7 +102,9 @@ class Store:
     async def claim_deliveries(self, request: ClaimRequest) -> Claim[Delivery]:
         """Take what a sink may be sent now (`sink_claim_request`): free slots, rate and gate allowing."""
         request, (reply, *contents) = await self._claim(request)
-        return claimed_deliveries(_CLAIMED_DELIVERIES.decode(reply), request.token, contents)
+        claimed = _CLAIMED_DELIVERIES.decode(reply)
+        self.clock.note(claimed.store_ms)
+        return claimed_deliveries(claimed, request.token, contents)
 
     async def claim_lookups(
         self, queue: str, token: str, max: int, lease_ms: int, unheard: Sequence[str] = ()
@@ -112,7 +118,9 @@ class Store:
         """Take background work."""
         request = ClaimRequest(queue=JOBS, kind="j", token=token, max=max, lease_ms=lease_ms, unheard=unheard)
         request, (reply,) = await self._claim(request)
-        return claimed_jobs(_CLAIMED_JOBS.decode(reply), request.token)
+        claimed = _CLAIMED_JOBS.decode(reply)
+        self.clock.note(claimed.store_ms)
+        return claimed_jobs(claimed, request.token)
 
     async def save_routed(self, token: str, parts: Sequence[RoutedReceipt]) -> tuple[list[str], list[str]]:
         """Write what became of receipts.
@@ -132,6 +140,7 @@ class Store:
         with not_repeated():
             reply, *contents = await self._call(_SETTLE_AND_CLAIM, both, *[item.attempt for item in items])
         answers, claimed = _SETTLED_AND_CLAIMED.decode(reply)
+        self.clock.note(claimed.store_ms)
         return answers, claimed_deliveries(claimed, request.token, contents)
 
     async def settle(self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> list[str]:

@@ -43,6 +43,7 @@ class ClaimReply(Record, Generic[Row], array_like=True):
     ids: list[str]
     rows: list[Row]
     batched: bool
+    store_ms: int  # the store's time
 
 
 class ClaimedReceipt(Record, array_like=True):

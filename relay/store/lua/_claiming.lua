@@ -184,8 +184,8 @@ local function next_look(gate, due, taken)
 end
 
 -- wire.ClaimReply. wait_ms is -1 where there is nothing to wait for.
-local function claim_reply(wait_ms, poisoned, ids, rows, batched)
-  return {wait_ms, poisoned, ids, rows, batched}
+local function claim_reply(wait_ms, poisoned, ids, rows, batched, store_ms)
+  return {wait_ms, poisoned, ids, rows, batched, store_ms}
 end
 
 -- Takes what a wire.ClaimRequest asks for. Returns a wire.ClaimReply and the blobs.
@@ -199,14 +199,14 @@ local function claim(request)
   local poisoned = take_back_expired(request.kind, queue, due, leased)
   if gate.fields.paused then
     if paused_until then call('ZADD', P .. 'wake', paused_until, queue) else call('ZREM', P .. 'wake', queue) end
-    return claim_reply(paused_until and paused_until - now or -1, poisoned, {}, {}, false), {}
+    return claim_reply(paused_until and paused_until - now or -1, poisoned, {}, {}, false, now), {}
   end
   if gate.fields.advance and not gate.fields['until'] then advance_waiting(gate, due) end
   local slots, ask_at = free_slots(request, gate, leased)
   if slots <= 0 then
     -- Without a time to ask at, every slot is taken, and the settle of one will wake.
     local at = update_wake(queue, ask_at or math.huge)
-    return claim_reply(at and ask_at and math.max(ask_at - now, 0) or -1, poisoned, {}, {}, false), {}
+    return claim_reply(at and ask_at and math.max(ask_at - now, 0) or -1, poisoned, {}, {}, false, now), {}
   end
   -- A batch is one call, so it takes one slot and one grant. While it is out nothing else is: each lease counts.
   local _, open = read_closed(gate, '')
@@ -217,5 +217,5 @@ local function claim(request)
   end
   -- What is still due may be taken at once, or when the limits allow: the drainer asks again by itself.
   local at = update_wake(queue, next_look(gate, due, #ids))
-  return claim_reply(at and math.max(at - now, 0) or -1, poisoned, ids, rows, batched), blobs
+  return claim_reply(at and math.max(at - now, 0) or -1, poisoned, ids, rows, batched, now), blobs
 end

@@ -14,7 +14,7 @@ local function replay_answer(code, made) return cmsgpack.pack({code, made}) end
 local function leave_state()
   if is_listed_by_state(before) then call('ZREM', P .. 'receipts:' .. before, receipt.id) end
   if before == 'quarantined' and call('HINCRBY', record, 'dead', -1) <= 0 then call('HDEL', record, 'dead') end
-  call('HDEL', record, 'remarks', 'died')
+  call('HDEL', record, 'remarks', 'died', 'alone')
 end
 
 if not before then return replay_answer('gone', 0) end
