@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.programs import DEPLOY, program, run
+from tests.deploy.programs import DEPLOY, PROJECT, program, run
 from tests.deploy.variables import OWN, SECRETS
 
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
@@ -45,3 +45,19 @@ def test_the_example_of_an_environment_sets_no_secret_and_forgets_none() -> None
     given = dict(line.split("=", 1) for line in lines)
     assert SECRETS | {"REDIS_URL", "RELAY_ADMIN_TOKEN"} <= given.keys() <= SECRETS | OWN
     assert {given[name] for name in SECRETS} == {""}
+
+
+def test_systemd_finds_no_fault_in_the_socket(tmp_path: Path) -> None:
+    for name in ("relay.socket", "relay.service"):
+        text = (DEPLOY / "systemd" / name).read_text().replace("/opt/relay/bin/relay", sys.executable)
+        (tmp_path / name).write_text(text)
+    found = run([program("systemd-analyze"), "verify", "--man=no", tmp_path / "relay.socket"])
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_the_page_gives_the_folder_of_relay_up_to_its_user() -> None:
+    """`install -d` makes the folders above the one that it is told root's, and `relay up` could not write there."""
+    unit, page = (DEPLOY / "systemd" / "relay.service").read_text(), (PROJECT / "docs" / "deploy.md").read_text()
+    folder = re.findall(r"^WorkingDirectory=(.+)$", unit, re.MULTILINE)[0]
+    made = re.findall(r"^install -d -o relay .*$", page, re.MULTILINE)
+    assert [line for line in made if folder in line.split()] == made != []
