@@ -118,9 +118,10 @@ class LineHandler(logging.Handler):
         self._writer = writer
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record."""
+        """Write a record at once: uvicorn ends by its signal, in the tick in which it logs that it does."""
         try:
             self._writer.msg(self.format(record))
+            self._writer.flush()
         except Exception:  # noqa: BLE001  as every handler of the standard library does
             self.handleError(record)
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import io
+import logging
 import os
 import threading
 
 import pytest
 
 from relay import log_writer
-from relay.log_writer import LineWriter
+from relay.log_writer import LineHandler, LineWriter
 
 LINE = "x" * 300
 
@@ -100,6 +101,16 @@ def test_a_line_longer_than_a_pipe_takes_at_once_arrives_whole(pipe, quick):
     writer, line = LineWriter(stream, lambda _: None), "é" * 10_000
     writer.msg(line)
     assert read_lines(reader, 1) == [line.encode()]
+
+
+def test_lines_of_others_are_written_at_once_also_in_a_loop(tmp_path):
+    async def log_and_look() -> str:
+        with (tmp_path / "log").open("w") as file:
+            handler = LineHandler(LineWriter(file, lambda _: None))
+            handler.emit(logging.LogRecord("theirs", logging.INFO, "file", 1, "the last line", (), None))
+            return (tmp_path / "log").read_text()  # no tick has passed
+
+    assert asyncio.run(log_and_look()) == "the last line\n"
 
 
 def test_a_file_and_a_stream_without_one_get_every_line(tmp_path):
