@@ -87,12 +87,12 @@ class Server:
     @asynccontextmanager
     async def open(self, authority: Authority) -> AsyncIterator["Server"]:
         """Listen on a port of this machine."""
-        tasks: set[asyncio.Task[None]] = set()
+        tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task is not None
-            tasks.add(task)
+            tasks[task] = writer
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, RuntimeError):
                 await self._serve(reader, writer)
             writer.close()
@@ -107,6 +107,8 @@ class Server:
             yield self
         finally:
             listener.close()
+            for writer in tasks.values():
+                writer.transport.abort()  # a client may have left it open
             await asyncio.gather(*tasks)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

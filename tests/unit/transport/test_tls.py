@@ -33,9 +33,9 @@ def error(reason: str) -> ssl.SSLError:
     ],
 )
 def test_a_reason_is_plain_and_keeps_what_openssl_says(reason, said):
-    told = describe(error(reason))
-    assert told.startswith(said)
-    assert reason in told
+    shown = describe(error(reason))
+    assert shown.startswith(said)
+    assert reason in shown
 
 
 @pytest.mark.parametrize(
