@@ -6,7 +6,9 @@ from typing import TypeAlias
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
+from relay.sinks.subscriber.sink import is_subscriber
 from relay.store.parts import CALL_ITEMS
+from relay.store.reader import Reader
 from relay.store.records import Job
 from relay.store.store import Store
 from workers.claim_tokens import ClaimTokens
@@ -16,6 +18,7 @@ JobFunction: TypeAlias = Callable[[Job], Awaitable[int | None]]
 """Runs a job; returns in how many milliseconds it is due again, or None where it is finished."""
 
 LEASE_MS = 60_000
+FORGOTTEN_AT_ONCE = 20  # subscriptions
 RETENTION_EVERY_MS = 60_000
 RETRY_MS = 60_000  # after a defect, or for a worker that knows the kind
 
@@ -71,10 +74,21 @@ class JobRunner:
             log.exception("job.failed", job_id=job.id, kind=job.kind)
             return RETRY_MS
 
+    async def _forget_sinks(self) -> None:
+        """Forget what is left of subscriptions that were removed."""
+        registered = await Reader(self._store.client, self._store.namespace).registered_sinks()
+        await self._live.refresh_subscriptions(self._store.subscriptions)
+        known = self._live.types_of_sinks()
+        gone = [name for name in registered if is_subscriber(name) and name not in known]
+        if gone and (forgotten := await self._store.forget_sinks(gone[:FORGOTTEN_AT_ONCE])):
+            log.info("subscription.forgotten", sinks=forgotten)
+
     async def _apply_retention(self, _: Job) -> int:
         keep = self._live.config.retention
         retired = await self._store.apply_retention(keep.finished, keep.dead, keep.count, CALL_ITEMS)
         if retired.damaged:
             log.error("retention.damaged", receipts=list(retired.damaged))
+        if not retired.more:
+            await self._forget_sinks()
         # Where there is more, the job is due again at once, behind the other jobs.
         return 0 if retired.more else RETENTION_EVERY_MS

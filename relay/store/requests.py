@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from relay.amocrm.event_names import EVENTS
 from relay.model import CompletedLookup, Limit, NewDelivery, RoutedReceipt
 from relay.store.keys import account_queue, sink_queue
 from relay.store.records import Hook, Settlement
 from relay.store.wire import ClaimRequest, DeliveryRow, HookRow, LookupRow, RoutedRow, SettlementRow, SettleRequest
+
+OTHER_EVENTS = "other"
+"""Under this events are counted that amoCRM does not have: names come from bodies, and there may be any number."""
 
 
 def hook_row(hook: Hook) -> HookRow:
@@ -101,6 +105,7 @@ def routed_row(part: RoutedReceipt, blobs: list[bytes]) -> RoutedRow:
         part.remarks,
         body,
         part.events,
+        [event.name if event.name in EVENTS else OTHER_EVENTS for event in part.events],
         deliveries,
     )
 

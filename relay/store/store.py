@@ -23,6 +23,7 @@ from relay.store.wire import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimR
 RETENTION_COMMANDS = 1000  # of one call: about two milliseconds, in which the store does nothing else
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
+_FORGET_SINKS = Script("forget_sinks")
 _ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed", "_routing")
 _CLAIMING, _SETTLING = ("_limits", "_deaths", "_claiming"), ("_breaker", "_settling")
 _CLAIM, _SETTLE = Script("claim", *GATES, *_CLAIMING), Script("settle", *GATES, *_SETTLING)
@@ -233,6 +234,10 @@ class Store:
     async def clear_bell(self, *queues: str) -> None:
         """Delete the bells of queues: their messages were received, or could not be published."""
         await run_command(self.client.delete(*map(self.keys.bell, queues)))
+
+    async def forget_sinks(self, sinks: Sequence[str]) -> list[str]:
+        """Forget sinks of subscriptions that are gone. Returns those of which nothing was left to do."""
+        return _STRINGS.decode(await self._call(_FORGET_SINKS, {"sinks": sinks}))
 
     async def count_refused(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Add up refused hooks, by source ("" where there is none of that name) and reason."""

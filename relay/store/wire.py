@@ -126,6 +126,7 @@ class RoutedRow(Record, kw_only=False):
     remarks: Sequence[str]
     body: int
     events: Sequence[RoutedEvent]
+    counted: Sequence[str]  # the name under which each event is counted
     deliveries: Sequence[DeliveryRow]
 
 

@@ -67,7 +67,7 @@ local function save_events(receipt, source, accepted_at, names, values, receipt_
       local of_entity = P .. 'events:' .. source .. ':' .. entity .. ':' .. entity_id
       call('ZADD', of_entity, accepted_at, receipt.id .. '.' .. index)
     end
-    if not values[BEFORE_EVENTS + i] then count('event|' .. source .. '|' .. name) end
+    if not values[BEFORE_EVENTS + i] then count('event|' .. source .. '|' .. receipt.counted[i]) end
   end
 end
 
