@@ -1,12 +1,12 @@
 """A name server of the tests' own: UDP on 127.0.0.1. It answers, says that there is no such name, or nothing at all."""
 
 import asyncio
-import socket
 import struct
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
+from pathlib import Path
 
 from relay.transport.name_servers import NameServers
 
@@ -68,12 +68,10 @@ def _name(message: bytes) -> tuple[str, int]:
 
 
 def names_of_this_machine() -> dict[str, str]:
-    """Return the names of /etc/hosts that the system's own resolver finds there, and an address of each."""
-    found = {}
-    with open("/etc/hosts") as lines:
-        for line in lines:
-            address, *names = line.partition("#")[0].split() or [""]
-            for name in names:
-                if name != "localhost" and socket.gethostbyname_ex(name)[2] == [address]:
-                    found[name] = address
+    """Return the names of /etc/hosts with an IPv4 address, and that address."""
+    found: dict[str, str] = {}
+    for line in Path("/etc/hosts").read_text(encoding="utf-8").splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        if "." in address and ":" not in address:
+            found |= {name: address for name in names if name not in found and name != "localhost"}
     return found
