@@ -85,7 +85,7 @@ def decide(
 
 
 def wait_for_sink(reason: str, *, keeps_mark: bool) -> Decision:
-    """Return that a delivery waits until its sink is not down any more: it cost no attempt, as nothing was sent."""
+    """Return that a delivery waits until its sink is not down any more. It costs no attempt: the sink was tried."""
     return Decision(
         kind=DecisionKind.WAIT, state=DeliveryState.PENDING, reason=reason, consumed=False, keeps_mark=keeps_mark
     )

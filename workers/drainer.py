@@ -257,7 +257,7 @@ class Drainer:
 
 def _decide(sink: Sink, attempted: AttemptResult, result: Result, age_ms: int) -> Decision:
     delivery = attempted.delivery
-    if attempted.probed:
+    if attempted.probed or (delivery.trial and result.outcome is Outcome.RETRY):
         return wait_for_sink(result.reason, keeps_mark=delivery.sending)
     return sink.decide(
         result,

@@ -37,8 +37,10 @@ def _state_problems(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosi
         yield Diagnosis(about=about, grade="bad", found="orphaned", means=means, advice=advice)
     if sink.gate.paused:
         yield _paused(sink)
+    elif sink.gate.breaker:
+        yield _tripped(sink, now)
     elif sink.gate.closed_until(now):
-        yield _tripped(sink, now) if sink.gate.breaker else _closed(sink)
+        yield _closed(sink)
     elif sink.failing_since is not None and now - sink.failing_since >= FAILING_MS:
         yield _failing(sink, now)
     elif sink.outcomes.high:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from relay.model import Outcome, Result
+from relay.model import DeliveryState, Outcome, Result
 from relay.sinks.base import ProbeResult
 from relay.store.keys import sink_queue
 from tests.integration.scripted_sink import ScriptedSink, make_drainer, open_tools, queue_deliveries
@@ -80,6 +80,14 @@ def test_what_waited_for_a_destination_leaves_when_it_is_back(run, store, namesp
     sink = Refusing(retry=["1h"] * 5, concurrency=4)
     sink.has_free_call = has_free_call
     first, second = run(Trials(store, namespace, reader, sink).run())
-    assert (second == first) is has_free_call  # a free call costs no delivery an attempt
+    assert (second == first) is has_free_call
     assert sink.refused < 30
     assert run(reader.sinks())[0].dead == 0
+
+
+def test_trials_cost_a_delivery_no_attempts(run, store, namespace, reader):
+    run(store.register_sinks({"books": "scripted"}))
+    ids = queue_deliveries(run, store, [b"{}"] * 10)
+    sink = Refusing(retry=["1h"], concurrency=10)  # two attempts
+    run(Trials(store, namespace, reader, sink).run())
+    assert {one.state for one in run(reader.deliveries(ids))} == {DeliveryState.DELIVERED}

@@ -68,6 +68,8 @@ def format_gate(gate: Gate, now: int) -> str:
     if gate.paused:
         return _format_pause(gate)
     until = gate.closed_until(now)
+    if until is None and gate.breaker:
+        return f"closed, tried now: {mask_people(mask_secrets(gate.reason))}"
     whole = f"closed until {format_time(until)}: {mask_people(mask_secrets(gate.reason))}" if until else "open"
     routes = [f"{name} closed until {format_time(end)}" for name, end in gate.closed_routes(now).items()]
     return "; ".join([whole, *routes])

@@ -30,6 +30,7 @@ local function read_window(queue)
 end
 
 -- Counts what attempts came to, and closes the gate where too many failed; `reason` is that of the last that did.
+-- Returns whether it has.
 local function watch(gate, well, unwell, reason)
   if well + unwell == 0 or not has_breaker(gate.queue) then return end
   count_window(gate.queue, well, unwell)
@@ -38,4 +39,5 @@ local function watch(gate, well, unwell, reason)
   if attempts < MIN_ATTEMPTS or failed < attempts * SHARE then return end
   trip(gate, failed .. ' of ' .. attempts .. ' attempts failed within a minute, the last: ' .. reason)
   call('DEL', P .. 'window:' .. gate.queue)
+  return true
 end

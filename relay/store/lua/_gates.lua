@@ -90,6 +90,7 @@ local function open_gate(gate, route, cause, by)
   if gate.fields.breaker then
     call('HSET', gate.key, 'ramp', now, 'advance', 0)
     gate.fields.breaker, gate.fields.ramp, gate.fields.advance = nil, now, 0
+    opened[gate.queue] = true
     call('DEL', P .. 'window:' .. gate.queue)
   end
 end

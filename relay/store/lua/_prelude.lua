@@ -57,12 +57,16 @@ local function first_score(key)
   return first[2] and tonumber(first[2])
 end
 
+-- Queues whose gates this script opened: what waits there for later may be due because of that.
+local opened = {}
+
 -- Writes when a queue is next worth a look: at its first due item (not before `not_before`), or when a lease runs out.
 -- Returns that time, or nil where the queue is empty.
 local function update_wake(queue, not_before)
   local due, leased = first_score(P .. 'due:' .. queue), first_score(P .. 'leased:' .. queue)
   local at = due and math.max(due, not_before or 0)
   if leased and (not at or leased < at) then at = leased end
+  if at and opened[queue] then at = now end
   if at then call('ZADD', P .. 'wake', at, queue) else call('ZREM', P .. 'wake', queue) end
   return at
 end

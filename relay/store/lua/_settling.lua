@@ -85,7 +85,7 @@ local function settle(request, first)
   local due, leased, gate = P .. 'due:' .. queue, P .. 'leased:' .. queue, read_gate(queue)
   local released, due_again, any_new = {}, {}, false  -- due_again: id -> when
   local good, failed = 0, 0
-  local well, unwell, last_reason = 0, 0, ''
+  local well, unwell, last_id, last_reason = 0, 0, '', ''
 
   local function settle_one(item, attempt)
     local id, outcome = item[ID], item[OUTCOME]
@@ -101,7 +101,7 @@ local function settle(request, first)
     count('attempt|' .. sink .. '|' .. outcome)
     if outcome == 'delivered' then good = good + 1 elseif FAILED[outcome] or request.in_vain then failed = failed + 1 end
     if item[COUNTED] and WELL[outcome] then well = well + 1 end
-    if item[COUNTED] and UNWELL[outcome] then unwell, last_reason = unwell + 1, item[REASON] end
+    if item[COUNTED] and UNWELL[outcome] then unwell, last_id, last_reason = unwell + 1, id, item[REASON] end
     if holds_lease then
       local state_now = write_state(sink, item, event, attempts, marked, told, cancel, was_down)
       update_gates(gate, item)
@@ -133,7 +133,8 @@ local function settle(request, first)
     call('ZREM', due, unpack(released))  -- the lease of some ran out, and nobody has taken them since: they are due
   end
   count_outcomes(sink, good, failed)
-  watch(gate, well, unwell, last_reason)
+  -- One at least is due, so that there is a trial.
+  if watch(gate, well, unwell, last_reason) and due_again[last_id] then due_again[last_id] = now end
   local again = {}
   for id, at in pairs(due_again) do
     again[#again + 1] = at

@@ -3,6 +3,7 @@
 import pytest
 
 from relay.model import Outcome
+from relay.store.acts import Author
 from relay.store.keys import sink_queue
 from tests.integration.store.shapes import settlement
 
@@ -113,13 +114,12 @@ def test_the_longer_it_is_closed_the_more_seldom_it_is_tried(sink, given, run, r
 
 
 def test_what_arrives_opens_it_and_what_waits_only_for_the_sink_is_due_at_once(sink, given):
-    failed = sink.fail()
-    given.pending(2)
-    given.settled(sink.trial(), Outcome.DELIVERED)
+    failed = {one.id for one in sink.fail()}
+    others = set(given.pending(2))
+    trial = sink.trial()
+    given.settled(trial, Outcome.DELIVERED)
     sink.set("ramp", 1)  # long ago
-    claimed = {one.id for one in given.claim("w2").items}
-    assert {one.id for one in failed} <= claimed
-    assert len(claimed) == len(failed) + 1
+    assert {one.id for one in given.claim("w2").items} == (failed | others) - {trial.id}
 
 
 def test_what_they_put_off_keeps_its_time(sink, given):
@@ -142,6 +142,19 @@ def test_after_it_opened_the_rate_grows_in_steps(sink, given, run, reader):
     assert len(given.claim("w3", concurrency=8).items) == 4
     given.settled(first, Outcome.DELIVERED)
     assert sink.gate == type(sink.gate)()
+
+
+def test_where_all_have_failed_one_is_due_and_decides(sink, given):
+    sink.fail()
+    assert sink.trial().trial
+
+
+def test_somebody_looks_at_once_where_a_person_opens_it_and_all_wait_for_later(run, store, reader, sink, given):
+    failed = sink.fail()
+    assert run(store.acts.resume("books", Author(by="anna")))
+    assert run(store.client.zscore(store.keys.wake, QUEUE)) <= run(reader.now())
+    sink.set("ramp", 1)
+    assert len(given.claim("w2").items) == len(failed)
 
 
 def test_a_whole_life_is_told_by_its_history(sink, given):

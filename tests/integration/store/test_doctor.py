@@ -177,7 +177,7 @@ def test_a_dead_sink_is_bad_with_its_share_since_when_and_the_oldest(mended, dea
     detail = ready()
     assert detail["status"] == "ready"
     assert [one["found"].partition(", since")[0] for one in detail["doctor"] if one["about"] == "sink books"] == [
-        "nothing is delivered"
+        "nothing is delivered, its gate is closed"
     ]
 
 
