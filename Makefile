@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Tests start some hundred processes: without it, where a machine sets it, each would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-unit lint bench chaos deploy-check image-test lock clean
+.PHONY: demo test test-unit lint bench chaos soak deploy-check image-test lock clean
 
 demo: .venv/ready
 	$(BIN)/relay demo
@@ -30,6 +30,10 @@ bench: .venv/ready
 # Tries to break it, for more than an hour: kills, hangs, resets, fills. Writes the table of docs/reliability.md.
 chaos: .venv/ready-dev
 	$(BIN)/python -m tests.chaos --runs 12 --json docs/reliability.json --markdown docs/reliability.md
+
+# Ten minutes with bad neighbours, on this machine alone: hanging names, slow senders, hostile subscribers.
+soak: .venv/ready-dev
+	$(BIN)/python -m tests.soak
 
 # Everything under deploy/ and for the platforms. `make test` does it too, but skips what a tool is missing for.
 deploy-check: .venv/ready-deploy
