@@ -1,7 +1,8 @@
 """`make soak`: ten minutes with bad neighbours, during which a healthy sink keeps 0.9 of its rate alone.
 
 1,000 subscribers over ten sources, fifty of them hostile (names that never answer, servers that misbehave), and fifty
-senders that are slow. All of it on 127.0.0.1. `--short` takes a minute; `--seed` chooses who is hostile and how.
+senders that are slow; all of it on 127.0.0.1. Wants a quiet machine: a busy one takes the rate itself. `--short` takes
+a minute; `--seed` chooses who is hostile and how.
 """
 
 import argparse
