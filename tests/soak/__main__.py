@@ -126,7 +126,9 @@ async def _missed(work: Work, healthy: Receiver, honest: Receiver, bad: dict[str
     while True:
         leads = len(work.healthy - healthy.leads.keys())
         calls = sum(
-            max(work.told[n % SOURCES] - honest.by_path[f"/{n}"], 0) for n in range(SUBSCRIBERS) if n not in hostile
+            max(work.fanned_out[n % SOURCES] - honest.by_path[f"/{n}"], 0)
+            for n in range(SUBSCRIBERS)
+            if n not in hostile
         )
         if not leads + calls or time.monotonic() > deadline:
             return {"healthy_missing": leads, "subscribers_calls_missing": calls}

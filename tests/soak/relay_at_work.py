@@ -38,7 +38,7 @@ class Work:
         self.processes = processes
         self.worker = worker
         self.healthy: set[int] = set()
-        self.told = [0] * SOURCES
+        self.fanned_out = [0] * SOURCES
         self.answers_ms: list[float] = []
         self._next_lead = 1
 
@@ -51,7 +51,7 @@ class Work:
             if to_subscribers_every is not None and now > told * to_subscribers_every:
                 source, told = told % SOURCES, told + 1
                 self._post(senders[source], "update")
-                self.told[source] += 1
+                self.fanned_out[source] += 1
             elif now > sent / PER_SECOND:
                 self.healthy.add(self._post(senders[sent % SOURCES], "add"))
                 sent += 1
