@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Collection
+from types import FrameType
 from typing import Final
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -16,8 +17,12 @@ STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 def call_on_stop_signal(stop: Callable[[], None], signals: Collection[int] = STOP_SIGNALS) -> None:
     """Call `stop` in a thread when one of the signals arrives. The handlers that are installed for them run too.
 
-    Must be called in the main thread. A signal without a handler of Python's ends the process as ever.
+    Must be called in the main thread. One that would end the process as it is, before Celery has installed its handler,
+    does not any more.
     """
+    for number in signals:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _leave_to_thread)
     reading, writing = socket.socketpair()
     writing.setblocking(False)
     signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
@@ -29,3 +34,7 @@ def call_on_stop_signal(stop: Callable[[], None], signals: Collection[int] = STO
                     stop()
 
     threading.Thread(target=listen, name="stop signal", daemon=True).start()
+
+
+def _leave_to_thread(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the thread hears of it. Without a handler there is nothing to hear."""
