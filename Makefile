@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Tests start some hundred processes: without it, where a machine sets it, each would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-unit lint bench chaos soak deploy-check image-test lock clean
+.PHONY: demo test test-unit lint bench chaos soak mutants deploy-check image-test lock clean
 
 demo: .venv/ready
 	$(BIN)/relay demo
@@ -34,6 +34,10 @@ chaos: .venv/ready-dev
 # Ten minutes with bad neighbours, on this machine alone: hanging names, slow senders, hostile subscribers.
 soak: .venv/ready-dev
 	$(BIN)/python -m tests.soak
+
+# Breaks copies of the project on purpose, and sees that tests notice; two minutes.
+mutants: .venv/ready-dev
+	$(BIN)/python -m tests.mutants
 
 # Everything under deploy/ and for the platforms. `make test` does it too, but skips what a tool is missing for.
 deploy-check: .venv/ready-deploy

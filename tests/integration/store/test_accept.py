@@ -259,6 +259,15 @@ def test_a_call_of_the_wrong_shape_is_refused_before_its_first_write(run, store,
     assert run(store.client.keys(store.keys.prefix + "*")) == []
 
 
+def test_a_call_that_fails_in_the_middle_leaves_nothing_that_its_repetition_is_a_duplicate_of(run, store, accept):
+    run(store.client.set(store.keys.receipts, "no sorted set"))
+    with pytest.raises(StoreRefused):
+        accept(hook("r1", timed=True))
+    run(store.client.delete(store.keys.receipts))
+    assert accept(hook("r2", timed=True)) == [("r2", False)]
+    run(store.client.delete(store.keys.receipt("r1"), store.keys.body("r1")))
+
+
 class TestFull:
     """A store that is full refuses hooks whole, and lets what is inside be finished."""
 
