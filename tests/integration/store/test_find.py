@@ -231,7 +231,6 @@ class TestWork:
         self, run, reader, many, spent, monkeypatch, find, filters
     ):
         monkeypatch.setattr(search, "MOST_CALLS", 5)
-        monkeypatch.setattr(search, "MOST_SECONDS", 1e9)
         run(reader.find(FindRequest(kind="events", members="receipts", keys=["none"], limit=1, most=1)))  # loads it
         spent()
         page = run(find(reader, EventFilter(**filters)))
