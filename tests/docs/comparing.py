@@ -12,7 +12,7 @@ _VARYING = (
     (re.compile(r"\b\d+(\.\d+)?/s\b"), "<rate>"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "<version>"),
     (re.compile(r'(?<=_bytes":)\d+'), "<bytes>"),
-    (re.compile(r'(?<="in_use_since":)\d+'), "<time>"),
+    (re.compile(r'(?<="in_use_since":)(\d+|null)'), "<time>"),  # null until a worker has looked
     (re.compile(r"\bcurl/[\d.]+"), "<curl>"),
     (re.compile(r"^(date|content-length): .*$", re.MULTILINE), r"\1: <value>"),
     (re.compile(r" {2,}"), "  "),  # the columns of a table are as wide as what is in them
