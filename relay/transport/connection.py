@@ -1,14 +1,25 @@
 """One connection, which carries one exchange at a time."""
 
 import asyncio
+import ctypes
 import select
-from typing import cast
+from typing import Final, cast
 
 from httptools import HttpParserError
 
 from relay.transport.messages import Response
 from relay.transport.response_parser import ResponseParser
 from relay.transport.tls import said_end
+
+# Called with the interpreter's lock held: it does not wait, and select.poll lets go of the lock, so that at each call a
+# thread that computes takes it for milliseconds.
+_poll: Final = ctypes.PyDLL(None).poll
+
+
+class _PollFd(ctypes.Structure):
+    """What poll(2) is asked, and answers."""
+
+    _fields_ = (("fd", ctypes.c_int), ("events", ctypes.c_short), ("revents", ctypes.c_short))
 
 
 class Connection(asyncio.Protocol):
@@ -41,9 +52,8 @@ class Connection(asyncio.Protocol):
 
         The loop may not have come to it yet.
         """
-        poller = select.poll()
-        poller.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP)
-        return not poller.poll(0)
+        asked = _PollFd(self._transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP, 0)
+        return bool(_poll(ctypes.byref(asked), 1, 0) == 0)
 
     async def exchange(self, message: bytes, deadline: float) -> Response:
         """Write a request and read its answer until `deadline` (the loop's clock). The connection must be usable.
