@@ -139,8 +139,9 @@ def test_two_sinks_whose_names_hang_hold_up_no_third_one(store, tmp_path, run):
             relay.drain("lost", "gone")
             relay.drain("books")
             await books.wait_for(10)
+            return books.posts
 
-    run(scenario())
+    assert run(scenario()) == 10
 
 
 def test_forty_hanging_subscriptions_of_one_account_hold_up_no_other_account_s(store, reader, tmp_path, run):

@@ -94,6 +94,8 @@ def test_one_that_the_store_refuses_holds_up_no_other(run, store, namespace, rea
             await drainer.finish(time.monotonic())
 
     run(asyncio.wait_for(go(), 60))
+    assert len(sink.calls) == 20  # the refused one was sent too, once
+    assert run(reader.deliveries([bad]))[0].state is DeliveryState.PENDING  # not settled: the store did not take it
     run(store.client.delete(store.keys.story(bad)))
 
 

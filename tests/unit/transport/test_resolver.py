@@ -74,6 +74,7 @@ def test_and_again_when_they_have_ended():
             await resolve(found, BOOKS)
             server.names[BOOKS] = ["203.0.113.8"]
             await until(lambda: resolves_to(found, BOOKS, "203.0.113.8"))
+            assert server.asked[BOOKS] >= 2  # c-ares itself may have repeated a question
 
     run(scenario)
 
