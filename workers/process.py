@@ -34,6 +34,7 @@ from workers.fetcher import Fetcher
 from workers.hand import Hand
 from workers.hearing import Hearing
 from workers.jobs import JobRunner
+from workers.problem_keeper import KEEP_PROBLEMS, ProblemKeeper
 from workers.router import Router
 from workers.source_monitor import CATCH_UP, CHECK_SOURCE, SourceMonitor
 from workers.stop_signal import call_on_stop_signal
@@ -55,6 +56,7 @@ class WorkerProcess:
     def __init__(self, settings: ProcessSettings, app: Celery) -> None:
         assert settings.redis_url is not None
         self._redis_url = settings.redis_url
+        self._broker_url = settings.broker_url or settings.redis_url
         self._namespace = settings.namespace
         self._app = app
         self._live = LiveConfig(settings)
@@ -98,7 +100,8 @@ class WorkerProcess:
             self._live, self._store, self._start_queues, self._name, self._stopping.is_set, self._watchdog, self._hand
         )
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
-        kinds = {CHECK_SOURCE: monitor.check_source, CATCH_UP: monitor.catch_up}
+        keeper = ProblemKeeper(self._live, self._store, self._broker_url)
+        kinds = {CHECK_SOURCE: monitor.check_source, CATCH_UP: monitor.catch_up, KEEP_PROBLEMS: keeper.keep}
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)
         self._watching.keep("watchdog", self._watchdog.run)
         self._hearing = Hearing(self._ringer.count_waiting, self._restart_consumer, self._end_deaf)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
+import msgspec
 import typer
 
 from relay.cli import options
@@ -13,10 +14,10 @@ from relay.config.config import Config
 from relay.config.environment import CONFIG_VARIABLES, STORE_VARIABLES, ProcessSettings
 from relay.config.load import load_file
 from relay.errors import ConfigError
+from relay.operations.config_diagnosis import diagnose_broken_config, diagnose_config
 from relay.operations.diagnosis import Diagnosis
-from relay.operations.doctor import diagnose, diagnose_broken_config, diagnose_config
+from relay.operations.doctor import diagnose
 from relay.operations.examination import Examination, examine, examine_broker
-from relay.operations.store_diagnosis import diagnose_broker
 from relay.sinks.registry import sink_types
 from relay.store.connect import connect
 from relay.store.reader import Reader
@@ -49,10 +50,13 @@ def _diagnose_all(variables: Mapping[str, str]) -> list[Diagnosis]:
     if settings.redis_url is None or settings.broker_url is None:
         lacking = "REDIS_URL is not set, and no `relay dev` runs in this folder"
         means = "nothing but the configuration can be examined"
-        return [*found, Diagnosis(about="store", grade="bad", found=lacking, means=means, advice="set REDIS_URL")]
+        store = Diagnosis(
+            about="store", grade="bad", found=lacking, means=means, advice="set REDIS_URL", kind="store-unknown"
+        )
+        return [*found, store]
     sources = config.sources_with_api if config else ()
-    examination, broker = asyncio.run(_examine(settings.redis_url, settings.broker_url, settings.namespace, sources))
-    return [*found, *diagnose(examination, None if config is None else config.sinks), diagnose_broker(broker)]
+    examination = asyncio.run(_examine(settings.redis_url, settings.broker_url, settings.namespace, sources))
+    return [*found, *diagnose(examination, None if config is None else config.sinks)]
 
 
 def _read_settings(variables: Mapping[str, str]) -> tuple[ProcessSettings, list[Diagnosis]]:
@@ -74,13 +78,13 @@ def _read_config(path: str, variables: Mapping[str, str]) -> tuple[Config | None
     return config, list(diagnose_config(config.version, config.findings))
 
 
-async def _examine(url: str, broker_url: str, namespace: str, sources: Iterable[str]) -> tuple[Examination, str | None]:
+async def _examine(url: str, broker_url: str, namespace: str, sources: Iterable[str]) -> Examination:
     client = connect(url, answer_seconds=ANSWER_SECONDS)
     try:
         examination = await examine(Reader(client, namespace), sources)
     finally:
         await client.aclose()
-    return examination, await examine_broker(broker_url, namespace)
+    return msgspec.structs.replace(examination, broker=await examine_broker(broker_url, namespace) or "")
 
 
 def _format_diagnoses(diagnoses: Iterable[Diagnosis]) -> Iterator[str]:

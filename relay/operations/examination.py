@@ -10,16 +10,20 @@ from redis.exceptions import RedisError
 from relay.accounts.source_health import SourceHealth, examine_source
 from relay.config.store_address import is_amqp
 from relay.errors import StoreUnavailable
-from relay.model import Record
+from relay.model import ReceiptState, Record
 from relay.store.connect import connect
 from relay.store.health import Durability, MemoryUse, StoreLife, check_writable, read_durability, read_memory_use
 from relay.store.keys import Keys
 from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
 from relay.store.records import Stall
+from relay.store.shared_state import SharedState
 
 T = TypeVar("T")
 BROKER_SECONDS = 3.0
+DAY_MS = 24 * 3_600_000
+BROKER_SEEN_MS = 180_000  # for which it stands what a worker's job has found of the broker
+_BROKER = "broker"
 _OF_THE_STORE = "the store cannot take it: "  # how errors of its client begin, whatever server it is about
 STORE, WRITES = "store", "writes"  # the readings without which others are not taken, or mean little
 
@@ -40,6 +44,9 @@ class Examination(Record):
     sinks: Sequence[SinkState] = ()
     accounts: Sequence[AccountState] = ()
     sources: Mapping[str, SourceHealth | None] = {}  # those with an api; None: no worker has checked it yet
+    malformed: int = 0  # receipts of the last day
+    quarantined: int = 0
+    broker: str | None = None  # why Celery's broker cannot be used; empty: it can; None: not known
 
     @property
     def pending(self) -> int:
@@ -72,6 +79,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         return Examination(now=None, failures=readings.failures)
     await take(WRITES, check_writable(client, reader.keys.probe))
     inbox = await take("inbox", reader.inbox())
+    unrouted = await take("receipts", _count_unrouted(reader, now)) or (0, 0)
     return Examination(
         now=now,
         failures=readings.failures,
@@ -86,7 +94,26 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         sinks=await take("sinks", reader.sinks()) or (),
         accounts=await take("accounts", reader.accounts()) or (),
         sources=await take("sources", _load_sources(reader, sources_with_api)) or {},
+        malformed=unrouted[0],
+        quarantined=unrouted[1],
+        broker=await take("broker", _load_broker(reader)),
     )
+
+
+async def _count_unrouted(reader: Reader, now: int) -> tuple[int, int]:
+    (malformed,) = await reader.count([reader.keys.receipts_in(ReceiptState.MALFORMED)], now - DAY_MS, None)
+    (quarantined,) = await reader.count([reader.keys.receipts_in(ReceiptState.QUARANTINED)], None, None)
+    return malformed, quarantined
+
+
+async def _load_broker(reader: Reader) -> str | None:
+    found = await SharedState(reader.client, reader.namespace).get(_BROKER)
+    return None if found is None else found.decode()
+
+
+async def save_broker(shared: SharedState, failure: str | None) -> None:
+    """Store whether a worker can use the broker, for those that examine the relay. Raises StoreUnavailable."""
+    await shared.put(_BROKER, (failure or "").encode(), BROKER_SEEN_MS)
 
 
 async def _load_sources(reader: Reader, names: Iterable[str]) -> dict[str, SourceHealth | None]:

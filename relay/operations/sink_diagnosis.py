@@ -1,12 +1,12 @@
-"""Diagnose the sinks, and the accounts in which deliveries are looked up. Pure."""
+"""Diagnose the sinks. Pure."""
 
 from collections.abc import Container, Iterable, Iterator
 
 from relay.model import SUBSCRIBER
-from relay.operations.diagnosis import Diagnosis, Grade
+from relay.operations.diagnosis import Diagnosis, Grade, HelpfulAct
 from relay.sinks.subscriber.sink import is_subscriber
 from relay.store.outcomes import Outcomes
-from relay.store.queues import AccountState, SinkState
+from relay.store.queues import SinkState
 from relay.timefmt import format_duration, format_time
 
 FAILING_MS = 60_000  # for so long nothing has succeeded: it is no blink any more
@@ -26,7 +26,7 @@ def diagnose_sinks(sinks: Iterable[SinkState], configured: Container[str] | None
 
 def _found(sink: SinkState, now: int) -> str:
     dead = f", {sink.dead} given up as amoCRM would" if is_subscriber(sink.name) and sink.dead else ""
-    return f"{sink.waiting} waiting{dead}{_failures(sink.outcomes, now) if sink.outcomes.failed else ''}"
+    return f"{sink.waiting} waiting{dead}{format_failures(sink.outcomes, now) if sink.outcomes.failed else ''}"
 
 
 def _state_problems(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosis]:
@@ -34,7 +34,10 @@ def _state_problems(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosi
     if not known and unfinished:
         means = f"it is in no configuration, and {unfinished} deliveries are still for it"
         advice = "put it back into the file, or relay deliveries move ID --to SINK"
-        yield Diagnosis(about=about, grade="bad", found="orphaned", means=means, advice=advice)
+        yield Diagnosis(
+            about=about, grade="bad", found="orphaned", means=means, advice=advice, kind="sink-orphaned",
+            subject=sink.name, count=unfinished, act=_list_deliveries(sink.name, "pending" if sink.pending else "held"),
+        )  # fmt: skip
     if sink.gate.paused:
         yield _paused(sink)
     elif sink.gate.breaker:
@@ -49,21 +52,36 @@ def _state_problems(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosi
         found = f"the oldest of {sink.waiting} has been due for {format_duration(sink.oldest_due_ms)}"
         means = "more arrives than leaves"
         advice = "raise its rate or concurrency where the vendor allows it, else start more of relay worker"
-        yield Diagnosis(about=about, grade="warning", found=found, means=means, advice=advice)
+        yield Diagnosis(
+            about=about, grade="warning", found=found, means=means, advice=advice, kind="sink-behind",
+            subject=sink.name, since=now - sink.oldest_due_ms, count=sink.waiting, act=_show(sink.name),
+        )  # fmt: skip
+
+
+def _list_deliveries(sink: str, state: str) -> HelpfulAct:
+    command = f"relay deliveries list --sink {sink} --state {state}"
+    return HelpfulAct(name="list-deliveries", target=sink, command=command, filters={"sink": sink, "state": state})
+
+
+def _show(sink: str) -> HelpfulAct:
+    return HelpfulAct(name="show-sink", target=sink, command=f"relay sinks show {sink}")
 
 
 def _paused(sink: SinkState) -> Diagnosis:
     """Diagnose what a person paused, or a subscriber's, whose subscription is disabled."""
-    gate, advice = sink.gate, f"relay sinks resume {sink.name}"
+    gate, kind = sink.gate, "sink-paused"
+    act = HelpfulAct(name="resume-sink", target=sink.name, command=f"relay sinks resume {sink.name}")
     if is_subscriber(sink.name):
-        advice = f"relay subscriptions enable {sink.name.removeprefix(SUBSCRIBER)}"
+        kind, id = "subscription-disabled", sink.name.removeprefix(SUBSCRIBER)
+        act = HelpfulAct(name="enable-subscription", target=id, command=f"relay subscriptions enable {id}")
     since = f" since {format_time(gate.paused_since)}" if gate.paused_since is not None else ""
     until = f" until {format_time(gate.paused_until)}" if gate.paused_until is not None else ""
     pause = gate.describe_pause()
     found = f"paused{since}{until}{' ' if gate.paused_by else ': '}{pause}{_waiting(sink)}"
     return Diagnosis(
-        about=f"sink {sink.name}", grade="warning", found=found, means="its deliveries wait", advice=advice
-    )
+        about=f"sink {sink.name}", grade="warning", found=found, means="its deliveries wait", advice=act.command,
+        kind=kind, subject=sink.name, since=gate.paused_since, count=sink.pending, cause=pause, act=act,
+    )  # fmt: skip
 
 
 def _closed(sink: SinkState) -> Diagnosis:
@@ -71,29 +89,45 @@ def _closed(sink: SinkState) -> Diagnosis:
     found = f"closed{since}, at least until {format_time(sink.gate.until)}: {sink.gate.reason}{_waiting(sink)}"
     means = "the sink refuses everything; its deliveries wait, nothing is lost"
     advice = f"remove the cause that it names; relay sinks probe {sink.name} asks without sending anything"
+    act = HelpfulAct(name="probe-sink", target=sink.name, command=f"relay sinks probe {sink.name}")
+    if is_subscriber(sink.name):  # it has no free call
+        act = _show(sink.name)
     return Diagnosis(
-        about=f"sink {sink.name}", grade=_grade(sink), found=found, means=means, advice=advice,
+        about=f"sink {sink.name}", grade=_grade(sink), found=found, means=means, advice=advice, kind="sink-closed",
+        subject=sink.name, since=sink.gate.since, count=sink.pending, cause=sink.gate.reason, act=act,
     )  # fmt: skip
 
 
 def _tripped(sink: SinkState, now: int) -> Diagnosis:
-    since = _failures(sink.outcomes, now)
+    since = format_failures(sink.outcomes, now)
     found = f"nothing is delivered, its gate is closed{since}: {sink.gate.reason}{_waiting(sink)}"
     means = "its deliveries wait and cost no attempts; one is tried now and then, and when it arrives all go on"
     advice = f"relay sinks show {sink.name} tells since when; relay sinks resume {sink.name} tries all at once"
-    return Diagnosis(about=f"sink {sink.name}", grade=_grade(sink), found=found, means=means, advice=advice)
+    act = HelpfulAct(name="resume-sink", target=sink.name, command=f"relay sinks resume {sink.name}")
+    return Diagnosis(
+        about=f"sink {sink.name}", grade=_grade(sink), found=found, means=means, advice=advice, kind="sink-tripped",
+        subject=sink.name, since=sink.gate.since, count=sink.pending, cause=sink.gate.reason, act=act,
+    )  # fmt: skip
 
 
 def _failing(sink: SinkState, now: int) -> Diagnosis:
-    found = f"nothing is delivered{_failures(sink.outcomes, now)}{_waiting(sink)}"
+    found = f"nothing is delivered{format_failures(sink.outcomes, now)}{_waiting(sink)}"
     means = "every attempt fails; deliveries are tried again, and given up on when their attempts are used up"
-    return Diagnosis(about=f"sink {sink.name}", grade=_grade(sink), found=found, means=means, advice=_look(sink))
+    return Diagnosis(
+        about=f"sink {sink.name}", grade=_grade(sink), found=found, means=means, advice=_look(sink),
+        kind="sink-failing", subject=sink.name, since=sink.failing_since, count=sink.pending,
+        act=_list_deliveries(sink.name, "pending"),
+    )  # fmt: skip
 
 
 def _failing_in_part(sink: SinkState, now: int) -> Diagnosis:
-    found = f"much fails{_failures(sink.outcomes, now)}{_waiting(sink)}"
+    found = f"much fails{format_failures(sink.outcomes, now)}{_waiting(sink)}"
     means = "what failed is tried again, or was given up on: some events are wrong for it, or it is unwell"
-    return Diagnosis(about=f"sink {sink.name}", grade="warning", found=found, means=means, advice=_look(sink))
+    return Diagnosis(
+        about=f"sink {sink.name}", grade="warning", found=found, means=means, advice=_look(sink),
+        kind="sink-failing-in-part", subject=sink.name, since=sink.outcomes.high_since, count=sink.outcomes.failed,
+        act=_show(sink.name),
+    )  # fmt: skip
 
 
 def _grade(sink: SinkState) -> Grade:
@@ -105,7 +139,7 @@ def _look(sink: SinkState) -> str:
     return f"relay deliveries list --sink {sink.name} shows the reasons; relay stats shows it getting better"
 
 
-def _failures(outcomes: Outcomes, now: int) -> str:
+def format_failures(outcomes: Outcomes, now: int) -> str:
     """Say what share of attempts failed, and since when that is so."""
     since = outcomes.row_since if outcomes.row_since is not None else outcomes.high_since
     when = f", since {format_time(since)} ({format_duration(now - since)})" if since is not None else ""
@@ -127,33 +161,14 @@ def _deliveries_for_a_person(sink: SinkState) -> Iterator[Diagnosis]:
         advice = "look there, then relay deliveries confirm or resend"
         if sink.type == "http":
             advice += "; for fewer of them, let its idempotency say what they promise (docs/sinks.md)"
-        yield Diagnosis(about=about, grade="warning", found=f"{sink.held} held", means=means, advice=advice)
+        yield Diagnosis(
+            about=about, grade="warning", found=f"{sink.held} held: may have been sent", means=means, advice=advice,
+            kind="held", subject=sink.name, count=sink.held, act=_list_deliveries(sink.name, "held"),
+        )  # fmt: skip
     if sink.dead and not is_subscriber(sink.name):  # amoCRM would have given up on a subscriber's too
         means = "they were given up; nothing of them is lost"
         advice = f"relay dead list --sink {sink.name} shows why"
-        yield Diagnosis(about=about, grade="warning", found=f"{sink.dead} dead letter(s)", means=means, advice=advice)
-
-
-def diagnose_accounts(accounts: Iterable[AccountState], now: int) -> Iterator[Diagnosis]:
-    """Diagnose the accounts of which something waits to be looked up. `now`: epoch milliseconds."""
-    for account in accounts:
-        yield _diagnose_account(account, now)
-
-
-def _diagnose_account(account: AccountState, now: int) -> Diagnosis:
-    about, waiting = f"look-ups of {account.source}", account.waiting + account.in_flight
-    means = f"{waiting} deliveries need the account before they can be sent; they wait, nothing is lost"
-    since = account.failing_since
-    if account.gate.closed_until(now):
-        found = f"closed at least until {format_time(account.gate.until)}: {account.gate.reason}"
-        advice = "remove the cause that it names"
-        return Diagnosis(about=about, grade="bad", found=found, means=means, advice=advice)
-    if since is not None and now - since >= FAILING_MS:
-        found = f"none succeeds{_failures(account.outcomes, now)}"
-        advice = "relay deliveries list --state pending shows the reasons"
-        return Diagnosis(about=about, grade="bad", found=found, means=means, advice=advice)
-    if account.oldest_due_ms is not None and account.oldest_due_ms > LATE_MS:
-        found = f"the oldest has been due for {format_duration(account.oldest_due_ms)}"
-        advice = "start relay worker, or more of it; the account's rate limits how fast it is asked"
-        return Diagnosis(about=about, grade="bad", found=found, means=means, advice=advice)
-    return Diagnosis(about=about, grade="good", found=f"{waiting} waiting")
+        yield Diagnosis(
+            about=about, grade="warning", found=f"{sink.dead} dead letter(s)", means=means, advice=advice,
+            kind="dead", subject=sink.name, count=sink.dead, act=_list_deliveries(sink.name, "dead"),
+        )  # fmt: skip

@@ -1,9 +1,10 @@
 """Diagnose the sources: whether their hooks arrive. Pure."""
 
 from collections.abc import Iterator, Mapping
+from statistics import median
 
 from relay.accounts.source_health import SourceHealth
-from relay.operations.diagnosis import Diagnosis
+from relay.operations.diagnosis import Diagnosis, Grade, HelpfulAct
 from relay.timefmt import format_duration, format_time
 
 
@@ -17,22 +18,46 @@ def _diagnose_source(name: str, health: SourceHealth | None) -> Diagnosis:
     about = f"source {name}"
     if health is None:
         means = "no worker has checked it yet"
-        return Diagnosis(about=about, grade="warning", found="unknown", means=means, advice="start relay worker")
+        return _problem("source-unchecked", name, "warning", "unknown", means, "start relay worker", "relay worker")
     last = f"last hook {format_time(health.last_hook_at)}" if health.last_hook_at is not None else "no hook yet"
-    reconnect = f"relay connect {name} --url … --enable; what was missed is then caught up automatically"
+    connect = f"relay connect {name} --url … --enable"
+    reconnect = f"{connect}; what was missed is then caught up automatically"
     if health.hook == "disabled":
         means = "amoCRM has disabled the hook after too many failures, and sends nothing"
-        return Diagnosis(about=about, grade="bad", found=f"disabled, {last}", means=means, advice=reconnect)
+        since = health.outage_since if health.outage_since is not None else health.last_hook_at
+        return _problem("hook-disabled", name, "bad", f"disabled, {last}", means, reconnect, connect, since)
     if health.silent:
         means = f"by its rhythm a hook should have come within {format_duration(health.max_silence_ms or 0)}"
         advice = f"is the address right? {reconnect}"
-        return Diagnosis(about=about, grade="bad", found=f"silent, {last}", means=means, advice=advice)
+        return _problem(
+            "source-silent", name, "bad", _silence(health, last), means, advice, connect, health.last_hook_at
+        )
     if health.hook == "missing":
         asked = f"when it was asked at {format_time(health.checked_at)}"
         means = f"{asked}, the account had no webhook to this relay, or only one to another address of it"
         advice = f"relay connect {name} --url …; where that is done, wait: the account is asked once a minute"
-        return Diagnosis(about=about, grade="warning", found=f"not registered, {last}", means=means, advice=advice)
+        command = f"relay connect {name} --url …"
+        return _problem("hook-missing", name, "warning", f"not registered, {last}", means, advice, command)
     if health.hook == "unknown":
         means = "nobody would notice that amoCRM has disabled the hook"
-        return Diagnosis(about=about, grade="warning", found=last, means=means, advice=health.problem)
+        command = f"relay connect {name} --url …"
+        return _problem("hook-unknown", name, "warning", last, means, health.problem, command, cause=health.problem)
     return Diagnosis(about=about, grade="good", found=f"its hook is enabled, {last}")
+
+
+def _silence(health: SourceHealth, last: str) -> str:
+    """Say for how long it has been silent, and what pause is usual."""
+    usual = format_duration(round(median(health.gaps)))
+    if health.last_hook_at is None:
+        return f"silent, {last}; usual pause {usual}"
+    return f"silent for {format_duration(max(health.checked_at - health.last_hook_at, 0))}, usual pause {usual}, {last}"
+
+
+def _problem(
+    kind: str, source: str, grade: Grade, found: str, means: str, advice: str, command: str,
+    since: int | None = None, cause: str = "",
+) -> Diagnosis:  # fmt: skip
+    return Diagnosis(
+        about=f"source {source}", grade=grade, found=found, means=means, advice=advice, kind=kind, subject=source,
+        since=since, cause=cause, act=HelpfulAct(name="show-source", target=source, command=command),
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from relay.operations.diagnosis import Diagnosis
+from relay.operations.diagnosis import Diagnosis, Grade, HelpfulAct
 from relay.operations.examination import STORE, WRITES, Examination
 from relay.store.health import Durability, MemoryUse, StoreLife
 from relay.store.records import Stall
@@ -12,6 +12,8 @@ SKEW_MS = 2_000
 LATE_MS = 60_000
 NEW_MS = 24 * 3_600_000
 EMPTIED_MS = 7 * NEW_MS  # in which it is told that everything was deleted
+NEARLY_FULL = 0.7  # of its memory: hooks are refused at 85 %
+_LOOK = HelpfulAct(name="show-system", command="relay doctor")
 
 
 def diagnose_store(examination: Examination) -> Iterator[Diagnosis]:
@@ -42,23 +44,40 @@ def diagnose_broker(failure: str | None) -> Diagnosis:
         return Diagnosis(about="broker", grade="good", found="it takes messages")
     means = "workers go on without bells: work begins up to two seconds later"
     advice = "is CELERY_BROKER_URL right (by default it is REDIS_URL), and does that server run and take writes?"
-    return Diagnosis(about="broker", grade="bad", found=failure, means=means, advice=advice)
+    return Diagnosis(
+        about="broker",
+        grade="bad",
+        found=failure,
+        means=means,
+        advice=advice,
+        kind="broker-away",
+        cause=failure,
+        act=_LOOK,
+    )
 
 
 def _unreachable(reason: str) -> Diagnosis:
     means = "hooks are answered 503, nothing is delivered, and nothing below the store can be examined"
     advice = "is REDIS_URL right, and does the store run?"
-    return Diagnosis(about="store", grade="bad", found=reason, means=means, advice=advice)
+    return Diagnosis(
+        about="store", grade="bad", found=reason, means=means, advice=advice, kind="store-away", cause=reason, act=_LOOK
+    )
 
 
 def _refuses_writes(reason: str) -> Diagnosis:
     means = "new hooks are answered 503"
-    return Diagnosis(about="writes", grade="bad", found=reason, means=means, advice="remove the cause that it names")
+    return Diagnosis(
+        about="writes", grade="bad", found=reason, means=means, advice="remove the cause that it names",
+        kind="store-refuses-writes", cause=reason, act=_LOOK,
+    )  # fmt: skip
 
 
 def _unread(what: str, reason: str) -> Diagnosis:
     means = f"the {what} could not be examined"
-    return Diagnosis(about=what, grade="bad", found=reason, means=means, advice="remove the cause that it names")
+    return Diagnosis(
+        about=what, grade="bad", found=reason, means=means, advice="remove the cause that it names",
+        kind="unread", subject=what, cause=reason, act=_LOOK,
+    )  # fmt: skip
 
 
 def _diagnose_durability(durability: Durability) -> Diagnosis:
@@ -69,30 +88,42 @@ def _diagnose_durability(durability: Durability) -> Diagnosis:
     if durability.grade == "everysec":
         means = "a crash of its machine may lose the last second of what was acknowledged to amoCRM"
         advice = "set appendfsync always; with RELAY_DURABILITY=strict the relay refuses this store"
-        return Diagnosis(about=about, grade="warning", found=str(durability), means=means, advice=advice)
+        return _of_store("store-weak", about, "warning", str(durability), means, advice)
     means = "a restart of the store loses everything that is not delivered yet"
     advice = "set appendonly yes and appendfsync always"
-    return Diagnosis(about=about, grade="bad", found=str(durability), means=means, advice=advice)
+    return _of_store("store-weak", about, "bad", str(durability), means, advice)
 
 
 def _diagnose_eviction(policy: str) -> Diagnosis:
     if policy in ("noeviction", "unknown"):
         return Diagnosis(about="eviction", grade="good", found=policy)
     means = "a full store deletes keys, and hooks with them, without a word"
-    return Diagnosis(about="eviction", grade="bad", found=policy, means=means, advice="set maxmemory-policy noeviction")
+    return _of_store("store-evicts", "eviction", "bad", policy, means, "set maxmemory-policy noeviction")
 
 
 def _diagnose_memory(memory: MemoryUse) -> Diagnosis:
     about, used = "headroom", f"{memory.used / 2**20:.0f} MiB used"
     if not memory.limit:
         means = "it grows until its machine has no memory left, and is then killed"
-        return Diagnosis(about=about, grade="warning", found=f"{used}, no limit", means=means, advice="set maxmemory")
+        return _of_store("store-unbounded", about, "warning", f"{used}, no limit", means, "set maxmemory")
     found = f"{used} of {memory.limit / 2**20:.0f} MiB"
     if memory.full:
         means = "new hooks are answered 503 until there is room again"
         advice = "give it more memory, or keep less: retention, dead letters"
-        return Diagnosis(about=about, grade="bad", found=found, means=means, advice=advice)
+        return _of_store("store-full", about, "bad", found, means, advice)
+    if memory.used >= memory.limit * NEARLY_FULL:
+        means = "at 85 % new hooks are answered 503; what is stored goes on being delivered"
+        advice = "give it more memory, or keep less: retention, dead letters"
+        return _of_store(
+            "store-nearly-full", about, "warning", f"{found}: {memory.used / memory.limit:.0%}", means, advice
+        )
     return Diagnosis(about=about, grade="good", found=found)
+
+
+def _of_store(kind: str, about: str, grade: Grade, found: str, means: str, advice: str) -> Diagnosis:
+    return Diagnosis(
+        about=about, grade=grade, found=found, means=means, advice=advice, kind=kind, cause=found, act=_LOOK
+    )
 
 
 def _diagnose_life(life: StoreLife, now: int) -> Diagnosis:
@@ -105,7 +136,10 @@ def _diagnose_life(life: StoreLife, now: int) -> Diagnosis:
         advice = (
             "relay catch-up asks amoCRM for them; nothing may run FLUSHALL here, and its data must outlive a restart"
         )
-        return Diagnosis(about=about, grade="bad", found=found, means=means, advice=advice)
+        return Diagnosis(
+            about=about, grade="bad", found=found, means=means, advice=advice, kind="store-emptied",
+            since=life.emptied_at, act=_LOOK,
+        )  # fmt: skip
     if life.since is None:
         return Diagnosis(about=about, grade="good", found="new: no worker has used it yet, and nothing is in it")
     age_ms = max(now - life.since, 0)
@@ -119,7 +153,7 @@ def _diagnose_clock(skew_ms: int) -> Diagnosis:
     direction = "ahead of" if skew_ms > 0 else "behind"
     found = f"the store's is {format_duration(abs(skew_ms))} {direction} this machine's"
     means = "times in lists and logs do not fit together; deliveries go by the store's clock alone"
-    return Diagnosis(about="clock", grade="warning", found=found, means=means, advice="run NTP on both machines")
+    return _of_store("clock-differs", "clock", "warning", found, means, "run NTP on both machines")
 
 
 def _diagnose_workers(examination: Examination, workers: int) -> Diagnosis:
@@ -127,15 +161,22 @@ def _diagnose_workers(examination: Examination, workers: int) -> Diagnosis:
     if workers == 0 and pending:
         found = f"none runs; hooks and deliveries that wait: {pending}"
         means = "hooks are stored, and nothing is routed or delivered"
-        return Diagnosis(about=about, grade="bad", found=found, means=means, advice="start relay worker")
+        return _of_workers("workers-gone", "bad", found, means, "start relay worker", pending)
     if workers == 0:
         means = "hooks will be stored, and nothing will be routed or delivered"
-        return Diagnosis(about=about, grade="warning", found="none runs", means=means, advice="start relay worker")
+        return _of_workers("workers-gone", "warning", "none runs", means, "start relay worker", None)
     if oldest_ms is not None and oldest_ms > LATE_MS:
         found = f"the oldest hook has waited for {format_duration(oldest_ms)}"
         means = "hooks are stored and not routed in time: all workers are busy"
-        return Diagnosis(about=about, grade="bad", found=found, means=means, advice="start more of relay worker")
+        return _of_workers("workers-behind", "bad", found, means, "start more of relay worker", examination.inbox)
     return Diagnosis(about=about, grade="good", found=f"{workers} at work, no hook waits for long")
+
+
+def _of_workers(kind: str, grade: Grade, found: str, means: str, advice: str, count: int | None) -> Diagnosis:
+    act = HelpfulAct(name="show-system", command=advice.removeprefix("start ").removeprefix("more of "))
+    return Diagnosis(
+        about="workers", grade=grade, found=found, means=means, advice=advice, kind=kind, count=count, act=act
+    )
 
 
 def _diagnose_stalls(stalls: Sequence[Stall]) -> Iterator[Diagnosis]:
@@ -151,4 +192,9 @@ def _diagnose_stalls(stalls: Sequence[Stall]) -> Iterator[Diagnosis]:
             means="what it held is tried again; what has ended five workers is put aside, and the rest goes on",
             advice="worker.stalled in its log has the stack; relay events list --state quarantined, "
             "relay dead list show what was put aside",
+            kind="worker-stalled",
+            subject=part,
+            since=those[-1].at,
+            count=len(those),
+            act=_LOOK,
         )

@@ -25,6 +25,7 @@ class Keys:
         self.sources = self.prefix + "sources"  # set: every source there ever was
         self.subscriptions = self.prefix + "subscriptions"  # hash: what all subscriptions share (`SubscriptionsField`)
         self.audit = self.prefix + "audit"  # stream: what people did
+        self.problems = self.prefix + "problems"  # hash: open problem -> what is known and was said of it, as JSON
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes
 
     def receipts_in(self, state: str) -> str:

@@ -12,8 +12,8 @@ from relay.accounts.source_health import SourceHealth
 from relay.live_config import LiveConfig
 from relay.masking import mask_people_in_json, mask_secrets
 from relay.model import Json
-from relay.operations.doctor import diagnose
-from relay.operations.examination import STORE, Examination, examine
+from relay.operations.examination import STORE, Examination
+from relay.operations.problems import as_problems, diagnose_all, read_problems
 from relay.printable import escape_json
 from relay.store.reader import Reader
 from relay.web.operator_access import OperatorAccess
@@ -49,13 +49,13 @@ def readyz(
 
 
 async def _diagnose(reader: Reader, live: LiveConfig) -> Json:
-    """Return what `relay doctor` finds that is not good; it examines the broker and the file besides."""
+    """Return what `relay doctor` finds that is not good."""
     try:
         async with asyncio.timeout(DIAGNOSE_SECONDS):
-            examination = await examine(reader, live.config.sources_with_api)
+            problems = await read_problems(reader, live.config, live.error)
     except TimeoutError:
-        examination = Examination(now=None, failures={STORE: f"no answer within {DIAGNOSE_SECONDS:g} s"})
-    problems = [one for one in diagnose(examination, live.config.sinks) if one.grade != "good"]
+        away = Examination(now=None, failures={STORE: f"no answer within {DIAGNOSE_SECONDS:g} s"})
+        problems = as_problems(diagnose_all(away, live.config, live.error), {}, 0)
     return mask_people_in_json(msgspec.to_builtins(problems))
 
 

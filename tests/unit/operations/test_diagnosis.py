@@ -3,9 +3,10 @@
 import pytest
 
 from relay.accounts.source_health import SourceHealth
+from relay.operations.account_diagnosis import diagnose_accounts
 from relay.operations.doctor import diagnose
 from relay.operations.examination import STORE, WRITES, Examination
-from relay.operations.sink_diagnosis import FAILING_MS, diagnose_accounts, diagnose_sinks
+from relay.operations.sink_diagnosis import FAILING_MS, diagnose_sinks
 from relay.operations.source_diagnosis import diagnose_sources
 from relay.operations.store_diagnosis import EMPTIED_MS, NEW_MS, diagnose_broker, diagnose_store
 from relay.store.gate import Gate
