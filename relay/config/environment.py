@@ -9,7 +9,8 @@
 | `RELAY_NAMESPACE` | prefix of every key, so that two relays can share one server | relay |
 | `RELAY_HOST`, `PORT`, `WEB_CONCURRENCY` | the web process | 0.0.0.0, 8000, 1 |
 | `RELAY_TRUSTED_PROXIES` | proxies whose `X-Forwarded-For` and `-Proto` count; `*`: every peer's | 127.0.0.1,::1 |
-| `RELAY_ADMIN_TOKEN` | opens /metrics and the detail of /readyz to other machines | none: this machine only |
+| `RELAY_ADMIN_TOKEN` | opens /admin, /metrics and the detail of /readyz to other machines | none: this machine only |
+| `RELAY_ADMIN_READ_TOKEN` | likewise, to look at and not to act | none |
 | `HIREFIRE_TOKEN` | opens /hirefire/<token>/info, which HireFire scales workers by | none: 404 |
 | `RELAY_SECRET_KEY` | encrypts OAuth tokens in the store; 32 characters or more | none: no OAuth with amoCRM |
 | `RELAY_DURABILITY` | `strict` refuses a store that may lose what it confirmed, `warn` only warns | warn |
@@ -43,10 +44,12 @@ from relay.errors import ConfigError
 from relay.printable import escape_line
 
 SECRET_KEY = "RELAY_SECRET_KEY"
+ADMIN_TOKEN, ADMIN_READ_TOKEN = "RELAY_ADMIN_TOKEN", "RELAY_ADMIN_READ_TOKEN"
 CONFIG_VARIABLES = ("RELAY_CONFIG",)
 STORE_VARIABLES = (*CONFIG_VARIABLES, "REDIS_URL", "CELERY_BROKER_URL", "RELAY_NAMESPACE", "RELAY_REDIS_TLS")
 """What a command that only looks must know."""
 _MIN_KEY_LENGTH = 32
+_MIN_TOKEN_LENGTH = 16  # a shorter one can be guessed, whatever the limit on guesses
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")  # a name or IPv4 address, or an IPv6 one
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
@@ -69,6 +72,7 @@ class ProcessSettings:
     web_concurrency: int
     trusted_proxies: tuple[str, ...]
     admin_token: SecretStr | None
+    admin_read_token: SecretStr | None
     hirefire_token: SecretStr | None
     secret_key: SecretStr | None
     durability: Literal["warn", "strict"]
@@ -98,7 +102,8 @@ class ProcessSettings:
             port=read.number("PORT", 65535) or 8000,
             web_concurrency=read.number("WEB_CONCURRENCY", 256) or 1,
             trusted_proxies=read.trusted_proxies(),
-            admin_token=read.secret("RELAY_ADMIN_TOKEN"),
+            admin_token=read.token(ADMIN_TOKEN),
+            admin_read_token=read.read_token(ADMIN_READ_TOKEN),
             hirefire_token=read.secret("HIREFIRE_TOKEN"),
             secret_key=read.secret_key(SECRET_KEY),
             durability=cast(Literal["warn", "strict"], read.choice("RELAY_DURABILITY", ("warn", "strict"), "warn")),
@@ -137,9 +142,22 @@ class _VariableReader:
         return SecretStr(text)
 
     def secret_key(self, name: str) -> SecretStr | None:
+        return self._long_secret(name, _MIN_KEY_LENGTH, "openssl rand -base64 32")
+
+    def token(self, name: str) -> SecretStr | None:
+        return self._long_secret(name, _MIN_TOKEN_LENGTH, "openssl rand -hex 32")
+
+    def read_token(self, name: str) -> SecretStr | None:
+        if (text := self.text(name)) and text == self.text(ADMIN_TOKEN):
+            self.problems.append(
+                f"{name} is the same as {ADMIN_TOKEN}, which may act: draw another, openssl rand -hex 32"
+            )
+        return self.token(name)
+
+    def _long_secret(self, name: str, least: int, draw: str) -> SecretStr | None:
         secret = self.secret(name)
-        if secret is not None and len(secret) < _MIN_KEY_LENGTH:
-            self.problems.append(f"{name}: {len(secret)} characters are too few: openssl rand -base64 32")
+        if secret is not None and len(secret) < least:
+            self.problems.append(f"{name}: {len(secret)} characters are too few: {draw}")
         return secret
 
     def number(self, name: str, maximum: int) -> int | None:

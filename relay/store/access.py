@@ -1,4 +1,4 @@
-"""Limit wrong logins to the subscription API of each peer, over all web processes; keep its sessions."""
+"""Limit wrong logins of each peer, over all web processes; keep sessions: the subscription API's, and operators'."""
 
 from hashlib import sha256
 
@@ -41,9 +41,13 @@ class Access:
         }
         return _WAITS.decode(await self._call(_CHECK_LOGIN_RATE, request))
 
-    async def open_session(self, id: str, proof: str) -> None:
-        """Store for SESSION_SECONDS what proves whose session this is."""
-        await run_command(self._client.set(self._keys.session(_digest(id)), proof, ex=SESSION_SECONDS))
+    async def open_session(self, id: str, proof: str, seconds: int = SESSION_SECONDS) -> None:
+        """Store for so long what proves whose session this is."""
+        await run_command(self._client.set(self._keys.session(_digest(id)), proof, ex=seconds))
+
+    async def end_session(self, id: str) -> None:
+        """End a session, where there is one."""
+        await run_command(self._client.delete(self._keys.session(_digest(id))))
 
     async def session(self, id: str) -> str:
         """Return the proof of a session; empty where there is no such session, or it has ended."""

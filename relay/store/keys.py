@@ -129,7 +129,7 @@ class Keys:
         return f"{self.prefix}failures:{subscription}"
 
     def session(self, digest: str) -> str:
-        """String with a time to live: what proves whose session of the subscription API this is."""
+        """String with a time to live: what proves whose session this is, of the subscription API or an operator's."""
         return f"{self.prefix}session:{digest}"
 
     def wrong_logins(self, peer_digest: str, login_digest: str) -> str:

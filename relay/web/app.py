@@ -25,12 +25,16 @@ from relay.store.connect import connect
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
+from relay.web.admin.guard import AdminGuard
+from relay.web.admin.sessions import Sessions
+from relay.web.admin.sign_in import SignIn
+from relay.web.admin.token_guesses import TokenGuesses
 from relay.web.autoscale import autoscale, hirefire
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, GroupCommit
 from relay.web.health import healthz, readyz
 from relay.web.ingress import HookEndpoint, refuse_unknown_path
 from relay.web.metrics import metrics
-from relay.web.operator_access import OperatorAccess
+from relay.web.operator_access import OperatorAccess, OperatorTokens
 from relay.web.path_slashes import PathSlashes
 from relay.web.refusals import HookRefusals
 from relay.web.store_monitor import StoreMonitor
@@ -78,7 +82,9 @@ def _other_endpoints(
     hooks: Route,
     refusals: HookRefusals,
 ) -> Starlette:
-    access = OperatorAccess(settings.admin_token)
+    tokens = OperatorTokens(settings.admin_token, settings.admin_read_token)
+    access, logins = OperatorAccess(tokens), Access(reader.client, settings.namespace)
+    sessions, guesses = Sessions(tokens, logins), TokenGuesses(logins)
     return Starlette(
         routes=[
             Route("/healthz", healthz),
@@ -89,11 +95,12 @@ def _other_endpoints(
             *subscription_routes(
                 lambda: live.config,
                 Subscriptions(reader.client, settings.namespace),
-                Access(reader.client, settings.namespace),
+                logins,
             ),
+            *SignIn(tokens, sessions, guesses).routes(),
             hooks,  # behind the middleware too: an address with a slash too many is right all the same
         ],
-        middleware=[Middleware(PathSlashes)],
+        middleware=[Middleware(PathSlashes), Middleware(AdminGuard, tokens, sessions, guesses)],
         exception_handlers={HTTPException: _format_http_error(refusals)},
     )
 

@@ -1,26 +1,68 @@
-"""Who may see more than whether the relay lives: the bearer of RELAY_ADMIN_TOKEN, and this machine itself."""
+"""Who may see more than whether the relay lives: the bearers of the operators' tokens, and this machine itself."""
 
 import hmac
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from hashlib import sha256
 from ipaddress import ip_address
+from typing import Final
 
 from pydantic import SecretStr
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
+TOKEN_NOT_SET: Final = "RELAY_ADMIN_TOKEN is not set"
 _FORWARDED_HEADERS = ("forwarded", "x-real-ip")
 _FORWARDED_PREFIX = "x-forwarded-"
 
 
-class OperatorAccess:
-    """Knows operators by RELAY_ADMIN_TOKEN, where it is set, and by loopback."""
+class Right(StrEnum):
+    """What an operator may do."""
 
-    def __init__(self, admin_token: SecretStr | None) -> None:
-        self._token = admin_token.get_secret_value().encode() if admin_token else None
+    READ = "read"  # look; people stay masked
+    ACT = "act"  # everything
+
+
+class OperatorTokens:
+    """Knows the tokens of operators: RELAY_ADMIN_TOKEN, which may act, and RELAY_ADMIN_READ_TOKEN, which may look."""
+
+    def __init__(self, admin: SecretStr | None, read: SecretStr | None = None) -> None:
+        self._digests = {
+            right: _digest(token.get_secret_value())
+            for right, token in ((Right.ACT, admin), (Right.READ, read))
+            if token
+        }
+
+    def __bool__(self) -> bool:
+        """Return whether there is any."""
+        return bool(self._digests)
+
+    def __contains__(self, right: Right) -> bool:
+        """Return whether there is a token for this right."""
+        return right in self._digests
+
+    def right_of(self, token: str) -> Right | None:
+        """Return what the bearer of a token may do; None: it is neither. The time taken does not tell which."""
+        given = _digest(token)
+        found = [right for right, digest in self._digests.items() if hmac.compare_digest(digest, given)]
+        return found[0] if found else None
+
+    def proof(self, right: Right, session: str) -> str:
+        """Return what only a session opened with today's token of this right has; empty: there is none."""
+        digest = self._digests.get(right)
+        return hmac.new(session.encode(), digest, sha256).hexdigest() if digest else ""
+
+
+class OperatorAccess:
+    """Knows operators by their tokens, where these are set, and by loopback."""
+
+    def __init__(self, tokens: OperatorTokens) -> None:
+        self._tokens = tokens
 
     def allows(self, request: HTTPConnection) -> bool:
-        """Return whether an operator asks."""
-        return self._has_token(request) or is_loopback(request)
+        """Return whether an operator asks, of whatever right: nothing is done here."""
+        token = bearer_token(request)
+        return (token is not None and self._tokens.right_of(token) is not None) or is_loopback(request)
 
     def required(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """Return the endpoint for operators; everybody else gets 401 with what would be right."""
@@ -28,18 +70,18 @@ class OperatorAccess:
         async def guarded(request: Request) -> Response:
             if self.allows(request):
                 return await endpoint(request)
-            how = "send Authorization: Bearer $RELAY_ADMIN_TOKEN" if self._token else "RELAY_ADMIN_TOKEN is not set"
+            how = "send Authorization: Bearer $RELAY_ADMIN_TOKEN" if self._tokens else TOKEN_NOT_SET
             return JSONResponse(
                 {"error": f"for operators only: {how}"}, 401, headers={"www-authenticate": 'Bearer realm="relay"'}
             )
 
         return guarded
 
-    def _has_token(self, request: HTTPConnection) -> bool:
-        if self._token is None:
-            return False
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token)
+
+def bearer_token(request: HTTPConnection) -> str | None:
+    """Return the token of the header Authorization; None where it has none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def is_loopback(request: HTTPConnection) -> bool:
@@ -50,6 +92,10 @@ def is_loopback(request: HTTPConnection) -> bool:
     if any(name in _FORWARDED_HEADERS or name.startswith(_FORWARDED_PREFIX) for name in request.headers):
         return False
     return request.client is not None and _is_loopback_ip(request.client.host) and _is_loopback_host(request)
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def _is_loopback_host(request: HTTPConnection) -> bool:

@@ -17,7 +17,7 @@ from relay.store.connect import connect
 from relay.store.store import Store
 from relay.web.health import readyz
 from relay.web.metrics import metrics
-from relay.web.operator_access import OperatorAccess
+from relay.web.operator_access import OperatorAccess, OperatorTokens
 from tests.deploy.alert_rules import fired
 from tests.integration.store.shapes import settlement
 
@@ -118,7 +118,7 @@ def ready(run, reader, live):
     request = Request({"type": "http", "client": ("127.0.0.1", 1), "headers": [(b"host", b"localhost")]})
 
     def detail() -> dict:
-        endpoint = readyz(monitor, live, reader, OperatorAccess(None), strict=False)
+        endpoint = readyz(monitor, live, reader, OperatorAccess(OperatorTokens(None)), strict=False)
         return json.loads(run(endpoint(request)).body)
 
     return detail

@@ -22,6 +22,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         web_concurrency=1,
         trusted_proxies=("127.0.0.1", "::1"),
         admin_token=None,
+        admin_read_token=None,
         hirefire_token=None,
         secret_key=None,
         durability="warn",
@@ -44,7 +45,7 @@ def test_everything_can_be_set() -> None:
         PORT="5000",
         WEB_CONCURRENCY="4",
         RELAY_TRUSTED_PROXIES="10.0.0.0/8, 192.0.2.7,2001:db8::/32",
-        RELAY_ADMIN_TOKEN="open sesame",
+        RELAY_ADMIN_TOKEN="open sesame, please",
         RELAY_SECRET_KEY="0123456789abcdef0123456789abcdef",
         RELAY_DURABILITY="strict",
         RELAY_LOG="console",
@@ -59,7 +60,7 @@ def test_everything_can_be_set() -> None:
     assert (found.namespace, found.port, found.web_concurrency) == ("test-7", 5000, 4)
     assert found.trusted_proxies == ("10.0.0.0/8", "192.0.2.7", "2001:db8::/32")
     assert found.admin_token
-    assert found.admin_token.get_secret_value() == "open sesame"
+    assert found.admin_token.get_secret_value() == "open sesame, please"
     assert found.secret_key
     assert found.secret_key.get_secret_value() == "0123456789abcdef0123456789abcdef"
     assert (found.durability, found.log, found.sandbox_port) == ("strict", "console", 8701)
@@ -105,6 +106,8 @@ def test_people_at_a_terminal_get_the_console_log() -> None:
         ("RELAY_LOG", "jsno", "RELAY_LOG: 'jsno' is unknown, did you mean json?"),
         ("RELAY_DURABILITY", "yes", "RELAY_DURABILITY: 'yes' is unknown, known: strict, warn"),
         ("RELAY_NAMESPACE", "A:B", "RELAY_NAMESPACE: 'A:B' must be a-z, 0-9, - and _, at most 32 characters"),
+        ("RELAY_ADMIN_TOKEN", "open sesame", "RELAY_ADMIN_TOKEN: 11 characters are too few: openssl rand -hex 32"),
+        ("RELAY_ADMIN_READ_TOKEN", "look", "RELAY_ADMIN_READ_TOKEN: 4 characters are too few: openssl rand -hex 32"),
         ("RELAY_SECRET_KEY", "hush", "RELAY_SECRET_KEY: 4 characters are too few: openssl rand -base64 32"),
         ("CELERY_BROKER_URL", "amqp://guest:hush@host:5672/v?x=1",
          "CELERY_BROKER_URL: not a broker's address: amqp://USER:PASSWORD@host:5672/VHOST"),
@@ -119,7 +122,9 @@ def test_a_bad_value_is_reported_with_its_variable(variable: str, value: str, me
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("variable", ["RELAY_ADMIN_TOKEN", "HIREFIRE_TOKEN", "RELAY_SECRET_KEY"])
+@pytest.mark.parametrize(
+    "variable", ["RELAY_ADMIN_TOKEN", "RELAY_ADMIN_READ_TOKEN", "HIREFIRE_TOKEN", "RELAY_SECRET_KEY"]
+)
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
@@ -141,7 +146,7 @@ def test_all_bad_values_are_reported_at_once() -> None:
 
 
 def test_passwords_are_in_no_repr() -> None:
-    found = settings(REDIS_URL="redis://:hush-hush@store", RELAY_ADMIN_TOKEN="open-sesame")
+    found = settings(REDIS_URL="redis://:hush-hush@store", RELAY_ADMIN_TOKEN="open-sesame-please")
     assert "hush" not in repr(found)
     assert "sesame" not in repr(found)
 
@@ -161,3 +166,11 @@ def test_the_web_process_listens_on_an_address_or_a_name(host: str) -> None:
 def test_what_is_no_address_to_listen_on_is_said_to_be_none(host: str) -> None:
     with pytest.raises(ConfigError, match=r"RELAY_HOST: .* is not an address to listen on, such as 127\.0\.0\.1 or ::"):
         settings(RELAY_HOST=host)
+
+
+def test_the_read_token_is_another_one() -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(RELAY_ADMIN_TOKEN="open sesame, please", RELAY_ADMIN_READ_TOKEN="open sesame, please")
+    assert str(caught.value) == (
+        "RELAY_ADMIN_READ_TOKEN is the same as RELAY_ADMIN_TOKEN, which may act: draw another, openssl rand -hex 32"
+    )
