@@ -34,6 +34,7 @@ from workers.fetcher import Fetcher
 from workers.hand import Hand
 from workers.hearing import Hearing
 from workers.jobs import JobRunner
+from workers.minute_sampler import SAMPLE_MINUTE, MinuteSampler
 from workers.problem_keeper import KEEP_PROBLEMS, ProblemKeeper
 from workers.router import Router
 from workers.source_monitor import CATCH_UP, CHECK_SOURCE, SourceMonitor
@@ -101,7 +102,12 @@ class WorkerProcess:
         )
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         keeper = ProblemKeeper(self._live, self._store, self._broker_url)
-        kinds = {CHECK_SOURCE: monitor.check_source, CATCH_UP: monitor.catch_up, KEEP_PROBLEMS: keeper.keep}
+        kinds = {
+            CHECK_SOURCE: monitor.check_source,
+            CATCH_UP: monitor.catch_up,
+            KEEP_PROBLEMS: keeper.keep,
+            SAMPLE_MINUTE: MinuteSampler(self._live, self._store).sample,
+        }
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)
         self._watching.keep("watchdog", self._watchdog.run)
         self._hearing = Hearing(self._ringer.count_waiting, self._restart_consumer, self._end_deaf)

@@ -26,6 +26,10 @@ class Keys:
         self.subscriptions = self.prefix + "subscriptions"  # hash: what all subscriptions share (`SubscriptionsField`)
         self.audit = self.prefix + "audit"  # stream: what people did
         self.problems = self.prefix + "problems"  # hash: open problem -> what is known and was said of it, as JSON
+        self.minutes = (
+            self.prefix + "minutes"
+        )  # list: what was counted in each of the last minutes, as JSON, newest first
+        self.totals = self.prefix + "totals"  # string: the counters at the last of these, "minute|json"
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes
 
     def receipts_in(self, state: str) -> str:
