@@ -25,6 +25,7 @@ from relay.store.connect import connect
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
+from relay.web.admin.endpoint import Pages
 from relay.web.admin.guard import AdminGuard
 from relay.web.admin.sessions import Sessions
 from relay.web.admin.sign_in import SignIn
@@ -85,6 +86,7 @@ def _other_endpoints(
     tokens = OperatorTokens(settings.admin_token, settings.admin_read_token)
     access, logins = OperatorAccess(tokens), Access(reader.client, settings.namespace)
     sessions, guesses = Sessions(tokens, logins), TokenGuesses(logins)
+    pages = Pages(settings, live, reader)
     return Starlette(
         routes=[
             Route("/healthz", healthz),
@@ -98,6 +100,8 @@ def _other_endpoints(
                 logins,
             ),
             *SignIn(tokens, sessions, guesses).routes(),
+            Route("/admin", pages),
+            Route("/admin/{path:path}", pages),
             hooks,  # behind the middleware too: an address with a slash too many is right all the same
         ],
         middleware=[Middleware(PathSlashes), Middleware(AdminGuard, tokens, sessions, guesses)],

@@ -54,10 +54,12 @@ class OrderlyServer(uvicorn.Server):
         self._connections = connections
         self._parent = parent
         self._lent = lent
+        self._ending = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start serving, and watch the parent."""
         await super().startup(sockets)
+        self.lifespan.state["ending"] = self._ending  # each request has it, for answers that would go on for hours
         report_ready(ProcessSettings.from_environ(environ()).ready_fd)
         if self._parent is not None:
             asyncio.get_running_loop().add_reader(self._parent, self._parent_ended)
@@ -75,6 +77,7 @@ class OrderlyServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, let every open connection send the request that is on its way, then end as uvicorn does."""
+        self._ending.set()
         # Each response says that it is the last of its connection.
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         await self._accept_last(sockets or [])

@@ -1,0 +1,40 @@
+"""Tell open pages that something changed, by server-sent events. They then fetch themselves anew."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from relay.web.admin.pulse import Pulse
+from relay.web.admin.rights import may_read
+
+QUIET_SECONDS: Final = 15  # after which something is sent all the same: proxies close what is silent for a minute
+_HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+async def send_changes(request: Request) -> Response:
+    """Send an event for each change, until the page goes away or this process ends."""
+    if not may_read(request):
+        return PlainTextResponse("for operators only", 401)
+    changes = _changes(request, request.app.state.services.pulse)
+    return StreamingResponse(changes, media_type="text/event-stream", headers=_HEADERS)
+
+
+async def _changes(request: Request, pulse: Pulse) -> AsyncIterator[str]:
+    """Yield events; the first one says what there is, so that a page that was away knows whether it is stale."""
+    ending: asyncio.Event | None = getattr(request.state, "ending", None)  # set by the server
+    yield "retry: 2000\n\n"
+    version, quiet = "", 0
+    with pulse.viewed():
+        while ending is None or not ending.is_set():
+            new = await pulse.wait_for_change(version, 1.0)
+            quiet = quiet + 1 if new == version else 0
+            if new != version:
+                yield f"data: {new}\n\n"
+            elif quiet % QUIET_SECONDS == 0:
+                if not may_read(request):
+                    return
+                yield ": quiet\n\n"
+            version = new

@@ -1,0 +1,31 @@
+"""What the function of a page returns: a template with its values, or what was done."""
+
+from collections.abc import Mapping, Sequence
+
+from relay.model import Record
+from relay.web.admin.messages import Message
+
+
+class Content(Record):
+    """A page to be rendered. `title`: of the browser's tab, behind the number of problems."""
+
+    template: str
+    title: "Message | str"
+    values: Mapping[str, object] = {}
+    status: int = 200
+
+
+class Done(Record):
+    """What came of an act, to be told on the page `to`. Not `ok`: nothing was done, and the lines say why."""
+
+    lines: Sequence["Message | str"]
+    to: str
+    ok: bool = True
+
+
+class NotThere(Exception):
+    """There is no such thing; the message says so."""
+
+    def __init__(self, message: "Message | str") -> None:
+        super().__init__(message)
+        self.message = message

@@ -1,0 +1,21 @@
+"""The pages, in the order of the menu, each with the key that leads to it after `g`."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from relay.model import Record
+from relay.web.admin.messages import Message, message
+
+
+class MenuEntry(Record):
+    """A page of the menu."""
+
+    path: str
+    label: Message
+    key: str
+
+
+MENU: Final[Sequence[MenuEntry]] = (
+    MenuEntry(path="/admin/events", label=message("Events"), key="e"),
+    MenuEntry(path="/admin/sinks", label=message("Sinks"), key="s"),
+)

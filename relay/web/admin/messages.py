@@ -1,0 +1,117 @@
+"""Texts of the pages, each written in English where it is used, and their translations.
+
+A translation is found by its English text in `languages/<language>/*.yaml`: a text, or where it goes by a number the
+forms that the language has (Russian: 1 событие, 2 события, 5 событий). A test compares these files with what the code
+and the templates say, so there is neither a text without a translation nor one that nobody uses.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Final, TypeAlias
+
+import yaml
+
+from relay.model import Record
+
+LANGUAGES: Final = {"en": "English", "ru": "Русский"}
+Catalogue: TypeAlias = Mapping[str, "str | Sequence[str]"]
+
+
+class Message(Record):
+    """A text to be translated when it is shown, with values for its `{names}`."""
+
+    text: str
+    values: Mapping[str, object] = {}
+    many: str = ""  # the English text for more than one, where it goes by the value `n`
+
+
+def message(text: str, **values: object) -> Message:
+    """Make a message of a constant text."""
+    return Message(text=text, values=values)
+
+
+def counted(one: str, many: str, n: int, **values: object) -> Message:
+    """Make a message that goes by a number, `{n}` in its text."""
+    return Message(text=one, many=many, values={"n": n, **values})
+
+
+class Translator:
+    """Says messages in a language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._catalogue = load_catalogue(language)
+        self._form = _FORMS[language]
+
+    def text(self, text: str, /, **values: object) -> str:
+        """Translate a text, and fill in its values."""
+        found = self._catalogue.get(text, text)
+        return _fill(found if isinstance(found, str) else found[0], values)
+
+    def count(self, one: str, many: str, n: int, /, **values: object) -> str:
+        """Translate a text in the form that goes with a number."""
+        found = self._catalogue.get(one, (one, many))
+        forms = (found,) if isinstance(found, str) else found
+        return _fill(forms[min(self._form(n), len(forms) - 1)], {"n": self.number(n), **values})
+
+    def word(self, text: str) -> str:
+        """Translate a word that comes from the store, such as a state; one that is unknown stays as it is."""
+        return self.text(text) if text in self._catalogue else text
+
+    def say(self, message: Message | str) -> str:
+        """Translate a message. A plain text is what a sink, the store or a person said: it stays as it is."""
+        if isinstance(message, str):
+            return message
+        values = {name: self.say(value) if isinstance(value, Message) else value
+                  for name, value in message.values.items()}  # fmt: skip
+        if message.many:
+            n = values.pop("n")
+            assert isinstance(n, int)
+            return self.count(message.text, message.many, n, **values)
+        return self.text(message.text, **values)
+
+    def number(self, n: int) -> str:
+        """Write a number with its thousands apart."""
+        return f"{n:,}".replace(",", "," if self.language == "en" else "\N{NARROW NO-BREAK SPACE}")
+
+
+@cache
+def translator(language: str) -> Translator:
+    """Return the translator of a language."""
+    return Translator(language)
+
+
+@cache
+def load_catalogue(language: str) -> Catalogue:
+    """Read all translations into a language."""
+    folder = files("relay.web.admin") / "languages" / language
+    found: dict[str, str | Sequence[str]] = {}
+    if folder.is_dir():
+        for file in sorted(folder.iterdir(), key=lambda one: one.name):
+            found |= yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
+    return found
+
+
+def choose_language(cookie: str, accepted: str) -> str:
+    """Return the language that was chosen, or else the first one of `Accept-Language` that there is."""
+    wanted = [cookie, *(part.partition(";")[0].strip()[:2].lower() for part in accepted.split(","))]
+    return next((one for one in wanted if one in LANGUAGES), "en")
+
+
+def _fill(text: str, values: Mapping[str, object]) -> str:
+    return text.format_map(values) if values else text
+
+
+def _english_form(n: int) -> int:
+    return 0 if n == 1 else 1
+
+
+def _russian_form(n: int) -> int:
+    """Return 0 for 1, 21, 31…; 1 for 2 to 4, 22 to 24…; 2 for all others, 11 to 14 among them."""
+    if n % 10 == 1 and n % 100 != 11:
+        return 0
+    return 1 if 2 <= n % 10 <= 4 and not 12 <= n % 100 <= 14 else 2
+
+
+_FORMS: Final[Mapping[str, Callable[[int], int]]] = {"en": _english_form, "ru": _russian_form}

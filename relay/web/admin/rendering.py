@@ -1,0 +1,69 @@
+"""Render pages: Jinja2 with everything escaped, in the language of whoever asks."""
+
+from functools import cache
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from relay.errors import StoreUnavailable
+from relay.masking import mask_people
+from relay.timefmt import format_duration
+from relay.web.admin.assets import asset_url
+from relay.web.admin.content import Content
+from relay.web.admin.menu import MENU
+from relay.web.admin.messages import LANGUAGES, Message
+from relay.web.admin.page_request import PageRequest
+from relay.web.admin.strip import Strip
+from relay.web.admin.times import show_ago, show_clock, show_minute, show_second, unit_texts
+from relay.web.admin.told import Told
+
+
+@cache
+def environment() -> Environment:
+    """Return Jinja2's environment, with templates that are compiled once."""
+    made = Environment(
+        loader=PackageLoader("relay.web.admin"), autoescape=True, undefined=StrictUndefined, auto_reload=False,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.globals |= {"asset": asset_url, "menu": MENU, "languages": LANGUAGES}
+    made.filters |= {"clock": show_clock, "minute": show_minute, "second": show_second}
+    made.filters |= {"duration": format_duration, "masked": mask_people}
+    return made
+
+
+async def render(asked: PageRequest, content: Content, told: Told | None = None) -> str:
+    """Render a page, with the strip where the store answers."""
+    strip = await _read_strip(asked)
+    translator = asked.translator
+
+    def ago(ms: int | None) -> Markup:
+        return show_ago(ms, strip.at if strip else 0, translator) if strip else show_minute(ms)
+
+    def say(text: Message | str) -> str | Markup:
+        said = translator.say(text)
+        # What others said is not in the page's language: a screen reader reads it as English.
+        return Markup('<span lang="en">{}</span>').format(said) if isinstance(text, str) and said else said
+
+    return environment().get_template(content.template).render(
+        {
+            "asked": asked, "strip": strip, "told": told, "title": translator.say(content.title), "t": translator.text,
+            "tn": translator.count, "word": translator.word, "number": translator.number, "say": say, "ago": ago,
+            "language": translator.language, "path": asked.request.url.path, "address": _address(asked),
+            "units": msgspec.json.encode(unit_texts(translator)).decode(), "status": content.status, **content.values,
+        }
+    )  # fmt: skip
+
+
+async def _read_strip(asked: PageRequest) -> Strip | None:
+    if not asked.may_read:
+        return None
+    try:
+        return await asked.services.pulse.strip()
+    except StoreUnavailable:
+        return None
+
+
+def _address(asked: PageRequest) -> str:
+    url = asked.request.url
+    return f"{url.path}?{url.query}" if url.query else url.path

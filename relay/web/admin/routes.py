@@ -1,0 +1,42 @@
+"""All addresses under `/admin`."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from relay.config.environment import ProcessSettings
+from relay.live_config import LiveConfig
+from relay.store.reader import Reader
+from relay.store.store import Store
+from relay.web.admin import events
+from relay.web.admin.assets import send_asset
+from relay.web.admin.changes import send_changes
+from relay.web.admin.look import choose_look
+from relay.web.admin.pulse import Pulse
+from relay.web.admin.services import Services
+from relay.web.admin.serving import HEADERS, not_found, page
+from relay.web.operator_access import OperatorAccess
+
+
+def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader, access: OperatorAccess) -> Starlette:
+    """Make the application of the pages."""
+    store = Store(reader.client, settings.namespace)
+    app = Starlette(
+        routes=[
+            Route("/admin", _go_home),
+            Route("/admin/static/{digest}/{name}", send_asset),
+            Route("/admin/changes", send_changes),
+            Route("/admin/look", choose_look),
+            page("/admin/events", events.show),
+        ],
+        exception_handlers={404: not_found},
+    )
+    app.state.services = Services(
+        settings=settings, live=live, reader=reader, store=store, access=access, pulse=Pulse(reader, store, live)
+    )
+    return app
+
+
+async def _go_home(_: Request) -> Response:
+    return RedirectResponse("/admin/events", 303, headers=HEADERS)

@@ -1,0 +1,111 @@
+"""Turn the functions of pages into endpoints: whoever may not is refused, and every mistake gets a clear page."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from relay.errors import RelayError, StoreUnavailable
+from relay.logs import log
+from relay.web.admin.content import Content, Done, NotThere
+from relay.web.admin.messages import Message, message
+from relay.web.admin.page_request import FormTooLarge, PageRequest
+from relay.web.admin.rendering import render
+from relay.web.admin.rights import may_act, may_read
+from relay.web.admin.told import COOKIE, read_told, tell
+
+T = TypeVar("T")
+PageFunction: TypeAlias = Callable[[PageRequest], Awaitable[Content]]
+ActFunction: TypeAlias = Callable[[PageRequest], Awaitable[Done | Content]]
+HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+def page(path: str, function: PageFunction) -> Route:
+    """Make the route of a page."""
+
+    async def endpoint(request: Request) -> Response:
+        asked = PageRequest(request)
+        if not may_read(request):
+            return await answer(asked, refusal())
+        told = read_told(request)
+        response = await answer(asked, await _content(asked, function), told=told is not None)
+        if told is not None:
+            response.delete_cookie(COOKIE, path="/admin")
+        return response
+
+    return Route(path, endpoint, methods=["GET", "HEAD"])
+
+
+def act(path: str, function: ActFunction) -> Route:
+    """Make the route of an act: the one way by which a page changes anything."""
+
+    async def endpoint(request: Request) -> Response:
+        asked = PageRequest(request)
+        if not may_act(request):
+            return await answer(asked, refusal())
+        try:
+            await asked.read_form()
+        except (FormTooLarge, ValueError):  # ValueError: more fields than any form has
+            return await answer(asked, problem(413, message("This form is too large.")))
+        done = await _content(asked, function)
+        if isinstance(done, Content):
+            return await answer(asked, done)
+        response = RedirectResponse(local_address(done.to), 303, headers=HEADERS)
+        tell(response, done, asked.translator, secure=request.url.scheme == "https")
+        return response
+
+    return Route(path, endpoint, methods=["POST"])
+
+
+async def answer(asked: PageRequest, content: Content, *, told: bool = False) -> Response:
+    """Render a page as a response."""
+    text = await render(asked, content, read_told(asked.request) if told else None)
+    return HTMLResponse(text, content.status, headers=HEADERS)
+
+
+async def not_found(request: Request, _: Exception) -> Response:
+    """Answer under an address that no page has."""
+    asked = PageRequest(request)
+    if not may_read(request):
+        return await answer(asked, refusal())
+    return await answer(asked, problem(404, message("There is no such page.")))
+
+
+def local_address(address: str) -> str:
+    """Return an address of the pages; that of their home in place of any other."""
+    local = address.startswith("/admin") and "//" not in address.partition("?")[0] and "\\" not in address
+    return address if local and address.isprintable() else "/admin"
+
+
+def problem(status: int, what: Message | str) -> Content:
+    """Make a page that says what is wrong."""
+    return Content(template="problem.html", title=message("Problem"), status=status, values={"what": what})
+
+
+def refusal() -> Content:
+    """Make the page of somebody who may not see what they ask for."""
+    return problem(401, message("These pages are for operators only."))
+
+
+async def _content(asked: PageRequest, function: Callable[[PageRequest], Awaitable[T]]) -> T | Content:
+    """Call the function of a page; what it raises becomes a page that says so."""
+    try:
+        return await function(asked)
+    except NotThere as error:
+        return problem(404, error.message)
+    except StoreUnavailable as error:
+        return Content(template="away.html", title=message("Problem"), status=503, values={"what": str(error)})
+    except RelayError as error:
+        return problem(400, str(error))
+    except Exception:  # noqa: BLE001  a defect of one page is no reason to show a bare one
+        log.exception("page.failed", path=asked.request.url.path)
+        return problem(500, message("This page met a defect of the relay; its log says which."))

@@ -1,0 +1,112 @@
+// Follows what happens: the server says that something changed, and the page fetches itself anew. Silent while its tab
+// is hidden, while it is paused, and while somebody writes in it or has selected a text.
+"use strict";
+const PAUSED = "relay-paused";
+const GAP = 1000; // ms between two fetches
+const pauseButton = document.getElementById("pause");
+let source = null;
+let version = null;
+let behind = false; // something changed that is not shown yet
+let fetching = false;
+let written = false; // in a form of this page
+
+const paused = () => sessionStorage.getItem(PAUSED) === "yes";
+const selected = () => !getSelection().isCollapsed;
+const choosing = () => document.querySelector("main details.keep[open], dialog[open]:not(#help)");
+
+function showPause() {
+  pauseButton.setAttribute("aria-pressed", String(paused()));
+  pauseButton.textContent = paused() ? pauseButton.dataset.resume : pauseButton.dataset.pause;
+}
+
+function follow() {
+  if (document.hidden || paused()) {
+    if (source) source.close();
+    source = null;
+    return;
+  }
+  if (source) return;
+  source = new EventSource("/admin/changes");
+  source.onmessage = (event) => {
+    if (version !== null && event.data !== version) behind = true;
+    version = event.data;
+    showLost(event.data === "away");
+    refresh();
+  };
+  source.onerror = () => {
+    showLost(true);
+    if (source && source.readyState === EventSource.CLOSED) { // refused, or another status: try again later
+      source = null;
+      setTimeout(follow, 5000);
+    }
+  };
+}
+
+function showLost(lost) {
+  document.getElementById("lost").hidden = !lost;
+}
+
+async function refresh() {
+  if (!behind || fetching || document.hidden || paused() || selected() || choosing()) return;
+  if (written) {
+    document.getElementById("stale").hidden = false;
+    behind = false;
+    return;
+  }
+  fetching = true;
+  behind = false;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (answer.redirected) location.reload();
+    show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    showLost(false);
+  } catch {
+    behind = true;
+    showLost(true);
+  }
+  setTimeout(() => { fetching = false; refresh(); }, GAP);
+}
+
+function show(fetched) {
+  const marks = new Set([...document.querySelectorAll("main input[type=checkbox]:checked")].map((box) => box.value));
+  const open = new Set([...document.querySelectorAll("main details[open][id]")].map((one) => one.id));
+  const focused = document.activeElement?.closest("main") && (document.activeElement.id || document.activeElement.getAttribute("href"));
+  const said = document.querySelector("main > .note");
+  for (const id of ["strip", "main", "updated"]) {
+    const [before, now] = [document.getElementById(id), fetched.getElementById(id)];
+    if (before && now && before.innerHTML !== now.innerHTML) before.replaceChildren(...now.childNodes);
+  }
+  if (said) document.getElementById("main").prepend(said); // what an act came to stays until one goes on
+  for (const box of document.querySelectorAll("main input[type=checkbox]")) if (marks.has(box.value)) box.checked = true;
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (focused) refocus(focused);
+  sayProblems(fetched.title);
+  showWhatScriptsDo();
+  showTimes();
+}
+
+function refocus(what) {
+  const found = document.getElementById(what) || document.querySelector(`main a[href="${CSS.escape(what)}"]`);
+  found?.focus({ preventScroll: true });
+}
+
+function sayProblems(title) {
+  const count = (text) => Number(/^\((\d+)\)/.exec(text)?.[1] ?? 0);
+  const said = document.getElementById("said");
+  if (count(title) !== count(document.title)) said.textContent = said.dataset.problems.replace("{n}", count(title));
+  document.title = title;
+}
+
+pauseButton.addEventListener("click", () => {
+  sessionStorage.setItem(PAUSED, paused() ? "no" : "yes");
+  if (!paused()) behind = true;
+  showPause();
+  follow();
+  refresh();
+});
+document.addEventListener("visibilitychange", () => { follow(); if (!document.hidden) { behind = true; refresh(); } });
+document.addEventListener("selectionchange", () => { if (!selected()) refresh(); });
+document.addEventListener("toggle", refresh, true);
+document.getElementById("main").addEventListener("input", (event) => { if (!event.target.matches("[type=checkbox]")) written = true; });
+showPause();
+follow();
