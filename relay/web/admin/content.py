@@ -3,22 +3,22 @@
 from collections.abc import Mapping, Sequence
 
 from relay.model import Record
-from relay.web.admin.messages import Message
+from relay.web.admin.messages import UiText
 
 
 class Content(Record):
     """A page to be rendered. `title`: of the browser's tab, behind the number of problems."""
 
     template: str
-    title: "Message | str"
+    title: "UiText | str"
     values: Mapping[str, object] = {}
     status: int = 200
 
 
 class Done(Record):
-    """What came of an act, to be told on the page `to`. Not `ok`: nothing was done, and the lines say why."""
+    """What came of an act, to be notice on the page `to`. Not `ok`: nothing was done, and the lines say why."""
 
-    lines: Sequence["Message | str"]
+    lines: Sequence["UiText | str"]
     to: str
     ok: bool = True
 
@@ -26,6 +26,6 @@ class Done(Record):
 class NotThere(Exception):
     """There is no such thing; the message says so."""
 
-    def __init__(self, message: "Message | str") -> None:
+    def __init__(self, message: "UiText | str") -> None:
         super().__init__(message)
         self.message = message

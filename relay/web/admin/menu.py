@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.model import Record
-from relay.web.admin.messages import Message, message
+from relay.web.admin.messages import UiText, message
 
 
 class MenuEntry(Record):
     """A page of the menu."""
 
     path: str
-    label: Message
+    label: UiText
     key: str
 
 

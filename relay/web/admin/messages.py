@@ -18,7 +18,7 @@ LANGUAGES: Final = {"en": "English", "ru": "Русский"}
 Catalogue: TypeAlias = Mapping[str, "str | Sequence[str]"]
 
 
-class Message(Record):
+class UiText(Record):
     """A text to be translated when it is shown, with values for its `{names}`."""
 
     text: str
@@ -26,14 +26,14 @@ class Message(Record):
     many: str = ""  # the English text for more than one, where it goes by the value `n`
 
 
-def message(text: str, **values: object) -> Message:
+def message(text: str, **values: object) -> UiText:
     """Make a message of a constant text."""
-    return Message(text=text, values=values)
+    return UiText(text=text, values=values)
 
 
-def counted(one: str, many: str, n: int, **values: object) -> Message:
+def counted(one: str, many: str, n: int, **values: object) -> UiText:
     """Make a message that goes by a number, `{n}` in its text."""
-    return Message(text=one, many=many, values={"n": n, **values})
+    return UiText(text=one, many=many, values={"n": n, **values})
 
 
 class Translator:
@@ -59,11 +59,11 @@ class Translator:
         """Translate a word that comes from the store, such as a state; one that is unknown stays as it is."""
         return self.text(text) if text in self._catalogue else text
 
-    def say(self, message: Message | str) -> str:
+    def say(self, message: UiText | str) -> str:
         """Translate a message. A plain text is what a sink, the store or a person said: it stays as it is."""
         if isinstance(message, str):
             return message
-        values = {name: self.say(value) if isinstance(value, Message) else value
+        values = {name: self.say(value) if isinstance(value, UiText) else value
                   for name, value in message.values.items()}  # fmt: skip
         if message.many:
             n = values.pop("n")

@@ -12,11 +12,11 @@ from relay.timefmt import format_duration
 from relay.web.admin.assets import asset_url
 from relay.web.admin.content import Content
 from relay.web.admin.menu import MENU
-from relay.web.admin.messages import LANGUAGES, Message
+from relay.web.admin.messages import LANGUAGES, UiText
 from relay.web.admin.page_request import PageRequest
 from relay.web.admin.strip import Strip
 from relay.web.admin.times import show_ago, show_clock, show_minute, show_second, unit_texts
-from relay.web.admin.told import Told
+from relay.web.admin.notices import Notice
 
 
 @cache
@@ -32,7 +32,7 @@ def environment() -> Environment:
     return made
 
 
-async def render(asked: PageRequest, content: Content, told: Told | None = None) -> str:
+async def render(asked: PageRequest, content: Content, notice: Notice | None = None) -> str:
     """Render a page, with the strip where the store answers."""
     strip = await _read_strip(asked)
     translator = asked.translator
@@ -40,14 +40,14 @@ async def render(asked: PageRequest, content: Content, told: Told | None = None)
     def ago(ms: int | None) -> Markup:
         return show_ago(ms, strip.at if strip else 0, translator) if strip else show_minute(ms)
 
-    def say(text: Message | str) -> str | Markup:
+    def say(text: UiText | str) -> str | Markup:
         said = translator.say(text)
         # What others said is not in the page's language: a screen reader reads it as English.
         return Markup('<span lang="en">{}</span>').format(said) if isinstance(text, str) and said else said
 
     return environment().get_template(content.template).render(
         {
-            "asked": asked, "strip": strip, "told": told, "title": translator.say(content.title), "t": translator.text,
+            "asked": asked, "strip": strip, "notice": notice, "title": translator.say(content.title), "t": translator.text,
             "tn": translator.count, "word": translator.word, "number": translator.number, "say": say, "ago": ago,
             "language": translator.language, "path": asked.request.url.path, "address": _address(asked),
             "units": msgspec.json.encode(unit_texts(translator)).decode(), "status": content.status, **content.values,

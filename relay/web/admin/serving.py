@@ -10,11 +10,11 @@ from starlette.routing import Route
 from relay.errors import RelayError, StoreUnavailable
 from relay.logs import log
 from relay.web.admin.content import Content, Done, NotThere
-from relay.web.admin.messages import Message, message
+from relay.web.admin.messages import UiText, message
 from relay.web.admin.page_request import FormTooLarge, PageRequest
 from relay.web.admin.rendering import render
 from relay.web.admin.rights import may_act, may_read
-from relay.web.admin.told import COOKIE, read_told, tell
+from relay.web.admin.notices import COOKIE, read_notice, set_notice
 
 T = TypeVar("T")
 PageFunction: TypeAlias = Callable[[PageRequest], Awaitable[Content]]
@@ -36,9 +36,9 @@ def page(path: str, function: PageFunction) -> Route:
         asked = PageRequest(request)
         if not may_read(request):
             return await answer(asked, refusal())
-        told = read_told(request)
-        response = await answer(asked, await _content(asked, function), told=told is not None)
-        if told is not None:
+        notice = read_notice(request)
+        response = await answer(asked, await _content(asked, function), notice=notice is not None)
+        if notice is not None:
             response.delete_cookie(COOKIE, path="/admin")
         return response
 
@@ -60,15 +60,15 @@ def act(path: str, function: ActFunction) -> Route:
         if isinstance(done, Content):
             return await answer(asked, done)
         response = RedirectResponse(local_address(done.to), 303, headers=HEADERS)
-        tell(response, done, asked.translator, secure=request.url.scheme == "https")
+        set_notice(response, done, asked.translator, secure=request.url.scheme == "https")
         return response
 
     return Route(path, endpoint, methods=["POST"])
 
 
-async def answer(asked: PageRequest, content: Content, *, told: bool = False) -> Response:
+async def answer(asked: PageRequest, content: Content, *, notice: bool = False) -> Response:
     """Render a page as a response."""
-    text = await render(asked, content, read_told(asked.request) if told else None)
+    text = await render(asked, content, read_notice(asked.request) if notice else None)
     return HTMLResponse(text, content.status, headers=HEADERS)
 
 
@@ -86,7 +86,7 @@ def local_address(address: str) -> str:
     return address if local and address.isprintable() else "/admin"
 
 
-def problem(status: int, what: Message | str) -> Content:
+def problem(status: int, what: UiText | str) -> Content:
     """Make a page that says what is wrong."""
     return Content(template="problem.html", title=message("Problem"), status=status, values={"what": what})
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from relay.model import Record
 from relay.store.reader import Reader
-from relay.web.admin.messages import Message, message
+from relay.web.admin.messages import UiText, message
 
 
 class StripNumber(Record):
     """A number with its label and its page. `tone`: "", or "warn" and "bad" where it is not 0."""
 
-    label: Message
+    label: UiText
     count: int
     url: str
     tone: str = ""

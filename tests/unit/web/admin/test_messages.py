@@ -10,7 +10,7 @@ import pytest
 from jinja2 import nodes
 
 from relay.model import DeliveryState, Outcome, ReceiptState
-from relay.web.admin.messages import Message, Translator, choose_language, counted, load_catalogue, message
+from relay.web.admin.messages import UiText, Translator, choose_language, counted, load_catalogue, message
 from relay.web.admin.rendering import environment
 
 ROOT = Path(__file__).parents[4]
@@ -113,7 +113,7 @@ def test_english_has_two_forms() -> None:
 
 def test_a_message_within_a_message_is_translated_too_and_what_others_said_is_not() -> None:
     inner = message("held")
-    assert Translator("ru").say(Message(text="and {n} more", values={"n": inner})) == "и ещё на решении"
+    assert Translator("ru").say(UiText(text="and {n} more", values={"n": inner})) == "и ещё на решении"
     assert Translator("ru").say("held") == "held"
 
 

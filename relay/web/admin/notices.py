@@ -11,19 +11,19 @@ from relay.model import Record
 from relay.web.admin.content import Done
 from relay.web.admin.messages import Translator
 
-COOKIE: Final = "relay_told"
+COOKIE: Final = "relay_notice"
 _MOST_LINES: Final = 20
 _MOST_CHARACTERS: Final = 2500  # a browser keeps 4,096 bytes of a cookie
 
 
-class Told(Record):
+class Notice(Record):
     """What came of an act, in the language of the page."""
 
     ok: bool
     lines: list[str]
 
 
-def tell(response: Response, done: Done, translator: Translator, *, secure: bool) -> None:
+def set_notice(response: Response, done: Done, translator: Translator, *, secure: bool) -> None:
     """Let the next page show what was done."""
     lines, left = [], _MOST_CHARACTERS
     for line in map(translator.say, done.lines[:_MOST_LINES]):
@@ -33,15 +33,15 @@ def tell(response: Response, done: Done, translator: Translator, *, secure: bool
         lines.append(line)
     if len(lines) < len(done.lines):
         lines.append(translator.text("and {n} more", n=len(done.lines) - len(lines)))
-    value = base64.urlsafe_b64encode(msgspec.json.encode(Told(ok=done.ok, lines=lines))).decode()
+    value = base64.urlsafe_b64encode(msgspec.json.encode(Notice(ok=done.ok, lines=lines))).decode()
     response.set_cookie(
         COOKIE, value, max_age=60, path="/admin", secure=secure, httponly=True, samesite="strict"
     )  # fmt: skip
 
 
-def read_told(request: Request) -> Told | None:
+def read_notice(request: Request) -> Notice | None:
     """Return what the last act came to, where that was not shown yet."""
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(request.cookies[COOKIE]), type=Told)
+        return msgspec.json.decode(base64.urlsafe_b64decode(request.cookies[COOKIE]), type=Notice)
     except (KeyError, ValueError):  # none, or one that somebody has made
         return None
