@@ -16,7 +16,7 @@ class Content(Record):
 
 
 class Done(Record):
-    """What came of an act, to be notice on the page `to`. Not `ok`: nothing was done, and the lines say why."""
+    """What came of an act, to be shown on the page `to`. Not `ok`: nothing was done, and the lines say why."""
 
     lines: Sequence["UiText | str"]
     to: str

@@ -8,14 +8,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
 from relay.store.reader import Reader
-from relay.web.operator_access import OperatorAccess
 
 
 class Pages:
     """The application of the pages, composed when it is first asked for anything."""
 
-    def __init__(self, settings: ProcessSettings, live: LiveConfig, reader: Reader, access: OperatorAccess) -> None:
-        self._services = settings, live, reader, access
+    def __init__(self, settings: ProcessSettings, live: LiveConfig, reader: Reader) -> None:
+        self._services = settings, live, reader
         self._app: ASGIApp | None = None
         self._composing = asyncio.Lock()
 

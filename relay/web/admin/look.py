@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from relay.web.admin.messages import LANGUAGES
 from relay.web.admin.page_request import LANGUAGE_COOKIE, THEME_COOKIE
-from relay.web.admin.serving import HEADERS, local_address
+from relay.web.admin.serving import local_address
 
 _YEAR_SECONDS: Final = 365 * 86_400
 _CHOICES: Final = {
@@ -18,7 +18,7 @@ _CHOICES: Final = {
 
 async def choose_look(request: Request) -> Response:
     """Keep what was chosen, and go back to the page."""
-    response = RedirectResponse(local_address(request.query_params.get("back", "")), 303, headers=HEADERS)
+    response = RedirectResponse(local_address(request.query_params.get("back", "")), 303)
     for name, (cookie, allowed) in _CHOICES.items():
         chosen = request.query_params.get(name)
         if chosen in allowed:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from relay.model import Record
 from relay.web.admin.content import Done
+from relay.web.admin.cookies import set_cookie
 from relay.web.admin.messages import Translator
 
 COOKIE: Final = "relay_notice"
@@ -23,7 +24,7 @@ class Notice(Record):
     lines: list[str]
 
 
-def set_notice(response: Response, done: Done, translator: Translator, *, secure: bool) -> None:
+def set_notice(response: Response, request: Request, done: Done, translator: Translator) -> None:
     """Let the next page show what was done."""
     lines, left = [], _MOST_CHARACTERS
     for line in map(translator.say, done.lines[:_MOST_LINES]):
@@ -34,9 +35,7 @@ def set_notice(response: Response, done: Done, translator: Translator, *, secure
     if len(lines) < len(done.lines):
         lines.append(translator.text("and {n} more", n=len(done.lines) - len(lines)))
     value = base64.urlsafe_b64encode(msgspec.json.encode(Notice(ok=done.ok, lines=lines))).decode()
-    response.set_cookie(
-        COOKIE, value, max_age=60, path="/admin", secure=secure, httponly=True, samesite="strict"
-    )  # fmt: skip
+    set_cookie(response, request, COOKIE, value)
 
 
 def read_notice(request: Request) -> Notice | None:

@@ -13,10 +13,10 @@ from relay.web.admin.assets import asset_url
 from relay.web.admin.content import Content
 from relay.web.admin.menu import MENU
 from relay.web.admin.messages import LANGUAGES, UiText
+from relay.web.admin.notices import Notice
 from relay.web.admin.page_request import PageRequest
 from relay.web.admin.strip import Strip
 from relay.web.admin.times import show_ago, show_clock, show_minute, show_second, unit_texts
-from relay.web.admin.notices import Notice
 
 
 @cache
@@ -45,19 +45,15 @@ async def render(asked: PageRequest, content: Content, notice: Notice | None = N
         # What others said is not in the page's language: a screen reader reads it as English.
         return Markup('<span lang="en">{}</span>').format(said) if isinstance(text, str) and said else said
 
-    return environment().get_template(content.template).render(
-        {
-            "asked": asked, "strip": strip, "notice": notice, "title": translator.say(content.title), "t": translator.text,
-            "tn": translator.count, "word": translator.word, "number": translator.number, "say": say, "ago": ago,
-            "language": translator.language, "path": asked.request.url.path, "address": _address(asked),
-            "units": msgspec.json.encode(unit_texts(translator)).decode(), "status": content.status, **content.values,
-        }
-    )  # fmt: skip
+    values = {"asked": asked, "strip": strip, "notice": notice, "title": translator.say(content.title)}
+    values |= {"t": translator.text, "tn": translator.count, "word": translator.word, "number": translator.number}
+    values |= {"say": say, "ago": ago, "units": msgspec.json.encode(unit_texts(translator)).decode()}
+    values |= {"language": translator.language, "form_token": asked.form_token, "status": content.status}
+    values |= {"path": asked.request.url.path, "address": _address(asked)}
+    return environment().get_template(content.template).render({**values, **content.values})
 
 
 async def _read_strip(asked: PageRequest) -> Strip | None:
-    if not asked.may_read:
-        return None
     try:
         return await asked.services.pulse.strip()
     except StoreUnavailable:

@@ -15,11 +15,10 @@ from relay.web.admin.changes import send_changes
 from relay.web.admin.look import choose_look
 from relay.web.admin.pulse import Pulse
 from relay.web.admin.services import Services
-from relay.web.admin.serving import HEADERS, not_found, page
-from relay.web.operator_access import OperatorAccess
+from relay.web.admin.serving import not_found, page
 
 
-def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader, access: OperatorAccess) -> Starlette:
+def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Starlette:
     """Make the application of the pages."""
     store = Store(reader.client, settings.namespace)
     app = Starlette(
@@ -33,10 +32,10 @@ def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader, access:
         exception_handlers={404: not_found},
     )
     app.state.services = Services(
-        settings=settings, live=live, reader=reader, store=store, access=access, pulse=Pulse(reader, store, live)
+        settings=settings, live=live, reader=reader, store=store, pulse=Pulse(reader, store, live)
     )
     return app
 
 
 async def _go_home(_: Request) -> Response:
-    return RedirectResponse("/admin/events", 303, headers=HEADERS)
+    return RedirectResponse("/admin/events", 303)

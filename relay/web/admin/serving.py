@@ -1,7 +1,7 @@
-"""Turn the functions of pages into endpoints: whoever may not is refused, and every mistake gets a clear page."""
+"""Turn the functions of pages into endpoints, in which every mistake gets a clear page."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -10,23 +10,16 @@ from starlette.routing import Route
 from relay.errors import RelayError, StoreUnavailable
 from relay.logs import log
 from relay.web.admin.content import Content, Done, NotThere
+from relay.web.admin.cookies import remove_cookie
 from relay.web.admin.messages import UiText, message
-from relay.web.admin.page_request import FormTooLarge, PageRequest
-from relay.web.admin.rendering import render
-from relay.web.admin.rights import may_act, may_read
 from relay.web.admin.notices import COOKIE, read_notice, set_notice
+from relay.web.admin.page_request import PageRequest
+from relay.web.admin.rendering import render
+from relay.web.admin.rights import acting
 
 T = TypeVar("T")
 PageFunction: TypeAlias = Callable[[PageRequest], Awaitable[Content]]
 ActFunction: TypeAlias = Callable[[PageRequest], Awaitable[Done | Content]]
-HEADERS: Final = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "cache-control": "no-store",
-    "referrer-policy": "same-origin",
-    "x-content-type-options": "nosniff",
-    "cross-origin-opener-policy": "same-origin",
-}
 
 
 def page(path: str, function: PageFunction) -> Route:
@@ -34,12 +27,10 @@ def page(path: str, function: PageFunction) -> Route:
 
     async def endpoint(request: Request) -> Response:
         asked = PageRequest(request)
-        if not may_read(request):
-            return await answer(asked, refusal())
         notice = read_notice(request)
         response = await answer(asked, await _content(asked, function), notice=notice is not None)
         if notice is not None:
-            response.delete_cookie(COOKIE, path="/admin")
+            remove_cookie(response, request, COOKIE)
         return response
 
     return Route(path, endpoint, methods=["GET", "HEAD"])
@@ -50,33 +41,25 @@ def act(path: str, function: ActFunction) -> Route:
 
     async def endpoint(request: Request) -> Response:
         asked = PageRequest(request)
-        if not may_act(request):
-            return await answer(asked, refusal())
-        try:
-            await asked.read_form()
-        except (FormTooLarge, ValueError):  # ValueError: more fields than any form has
-            return await answer(asked, problem(413, message("This form is too large.")))
         done = await _content(asked, function)
         if isinstance(done, Content):
             return await answer(asked, done)
-        response = RedirectResponse(local_address(done.to), 303, headers=HEADERS)
-        set_notice(response, done, asked.translator, secure=request.url.scheme == "https")
+        response = RedirectResponse(local_address(done.to), 303)
+        set_notice(response, request, done, asked.translator)
         return response
 
-    return Route(path, endpoint, methods=["POST"])
+    return Route(path, acting(endpoint), methods=["POST"])
 
 
 async def answer(asked: PageRequest, content: Content, *, notice: bool = False) -> Response:
     """Render a page as a response."""
     text = await render(asked, content, read_notice(asked.request) if notice else None)
-    return HTMLResponse(text, content.status, headers=HEADERS)
+    return HTMLResponse(text, content.status)
 
 
 async def not_found(request: Request, _: Exception) -> Response:
     """Answer under an address that no page has."""
     asked = PageRequest(request)
-    if not may_read(request):
-        return await answer(asked, refusal())
     return await answer(asked, problem(404, message("There is no such page.")))
 
 
@@ -89,11 +72,6 @@ def local_address(address: str) -> str:
 def problem(status: int, what: UiText | str) -> Content:
     """Make a page that says what is wrong."""
     return Content(template="problem.html", title=message("Problem"), status=status, values={"what": what})
-
-
-def refusal() -> Content:
-    """Make the page of somebody who may not see what they ask for."""
-    return problem(401, message("These pages are for operators only."))
 
 
 async def _content(asked: PageRequest, function: Callable[[PageRequest], Awaitable[T]]) -> T | Content:
