@@ -45,7 +45,12 @@ async def render(asked: PageRequest, content: Content, notice: Notice | None = N
         # What others said is not in the page's language: a screen reader reads it as English.
         return Markup('<span lang="en">{}</span>').format(said) if isinstance(text, str) and said else said
 
-    values = {"asked": asked, "strip": strip, "notice": notice, "title": translator.say(content.title)}
+    values: dict[str, object] = {
+        "asked": asked,
+        "strip": strip,
+        "notice": notice,
+        "title": translator.say(content.title),
+    }
     values |= {"t": translator.text, "tn": translator.count, "word": translator.word, "number": translator.number}
     values |= {"say": say, "ago": ago, "units": msgspec.json.encode(unit_texts(translator)).decode()}
     values |= {"language": translator.language, "form_token": asked.form_token, "status": content.status}
