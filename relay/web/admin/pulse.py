@@ -3,41 +3,60 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
+from relay.model import Record
+from relay.operations.problems import Problem, count_open, read_problems
+from relay.operations.strip import StripNumber, read_strip
 from relay.store.reader import Reader
 from relay.store.store import Store
-from relay.web.admin.strip import Strip, read_strip
 
 LOOK_SECONDS: Final = 1.0
+DIAGNOSE_SECONDS: Final = 3.0
 AWAY: Final = "away"
 
 
+class Overview(Record):
+    """What every page shows, at a time of the store's clock: the open problems, and the numbers of the strip."""
+
+    at: int
+    problems: int
+    numbers: Sequence[StripNumber]
+
+
 class Pulse:
-    """The strip as it was within the last second, and a version that changes with whatever pages show."""
+    """The overview as it was within the last second, and a version that changes with whatever pages show."""
 
     def __init__(
         self, reader: Reader, store: Store, live: LiveConfig, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._reader, self._store, self._live, self._clock = reader, store, live, clock
-        self._strip: Strip | None = None
-        self._read_at = float("-inf")
+        self._overview: Overview | None = None
+        self._problems: Sequence[Problem] = ()
+        self._read_at = self._diagnosed_at = float("-inf")
         self._reading = asyncio.Lock()
         self._version = ""
         self._changed = asyncio.Event()
         self._viewers = 0
         self._watcher: asyncio.Task[None] | None = None
 
-    async def strip(self) -> Strip:
-        """Return the numbers of the strip, a second old at most. Raises StoreUnavailable."""
+    async def overview(self) -> Overview:
+        """Return the overview, a second old at most; its problems three. Raises StoreUnavailable."""
         async with self._reading:
-            if self._strip is None or self._clock() - self._read_at >= LOOK_SECONDS:
-                self._strip = await read_strip(self._reader)
+            if self._overview is None or self._clock() - self._read_at >= LOOK_SECONDS:
+                self._overview = await self._read()
                 self._read_at = self._clock()
-            return self._strip
+            return self._overview
+
+    async def _read(self) -> Overview:
+        if self._clock() - self._diagnosed_at >= DIAGNOSE_SECONDS:
+            self._problems = await read_problems(self._reader, self._live.config, self._live.error)
+            self._diagnosed_at = self._clock()
+        at, numbers = await self._reader.now(), await read_strip(self._reader, self._problems)
+        return Overview(at=at, problems=count_open(self._problems), numbers=numbers)
 
     @contextlib.contextmanager
     def viewed(self) -> Iterator[None]:
@@ -75,9 +94,9 @@ class Pulse:
 
     async def _look(self) -> str:
         try:
-            counters, strip = await self._reader.counters(), await self.strip()
+            counters, overview = await self._reader.counters(), await self.overview()
             acts = await self._store.acts.audit(1)
         except StoreUnavailable:
             return AWAY
-        seen = (self._live.version, strip.numbers, sorted(counters.items()), [one.id for one in acts])
+        seen = (self._live.version, overview.numbers, sorted(counters.items()), [one.id for one in acts])
         return format(hash(repr(seen)), "x")

@@ -1,6 +1,7 @@
 """Render pages: Jinja2 with everything escaped, in the language of whoever asks."""
 
 from functools import cache
+from typing import Final
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,8 +16,13 @@ from relay.web.admin.menu import MENU
 from relay.web.admin.messages import LANGUAGES, UiText
 from relay.web.admin.notices import Notice
 from relay.web.admin.page_request import PageRequest
-from relay.web.admin.strip import Strip
+from relay.web.admin.pulse import Overview
 from relay.web.admin.times import show_ago, show_clock, show_minute, show_second, unit_texts
+
+# Of the strip: what needs a person where it is not 0.
+_TONES: Final = {
+    "held": "warn", "dead": "bad", "closed gates": "bad", "silent sources": "warn", "problems": "bad",
+}  # fmt: skip
 
 
 @cache
@@ -26,19 +32,19 @@ def environment() -> Environment:
         loader=PackageLoader("relay.web.admin"), autoescape=True, undefined=StrictUndefined, auto_reload=False,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.globals |= {"asset": asset_url, "menu": MENU, "languages": LANGUAGES}
+    made.globals |= {"asset": asset_url, "menu": MENU, "languages": LANGUAGES, "tones": _TONES}
     made.filters |= {"clock": show_clock, "minute": show_minute, "second": show_second}
     made.filters |= {"duration": format_duration, "masked": mask_people}
     return made
 
 
 async def render(asked: PageRequest, content: Content, notice: Notice | None = None) -> str:
-    """Render a page, with the strip where the store answers."""
-    strip = await _read_strip(asked)
+    """Render a page, with the overview where the store answers."""
+    overview = await _read_overview(asked)
     translator = asked.translator
 
     def ago(ms: int | None) -> Markup:
-        return show_ago(ms, strip.at if strip else 0, translator) if strip else show_minute(ms)
+        return show_ago(ms, overview.at, translator) if overview else show_minute(ms)
 
     def say(text: UiText | str) -> str | Markup:
         said = translator.say(text)
@@ -47,7 +53,7 @@ async def render(asked: PageRequest, content: Content, notice: Notice | None = N
 
     values: dict[str, object] = {
         "asked": asked,
-        "strip": strip,
+        "overview": overview,
         "notice": notice,
         "title": translator.say(content.title),
     }
@@ -58,9 +64,9 @@ async def render(asked: PageRequest, content: Content, notice: Notice | None = N
     return environment().get_template(content.template).render({**values, **content.values})
 
 
-async def _read_strip(asked: PageRequest) -> Strip | None:
+async def _read_overview(asked: PageRequest) -> Overview | None:
     try:
-        return await asked.services.pulse.strip()
+        return await asked.services.pulse.overview()
     except StoreUnavailable:
         return None
 
