@@ -18,6 +18,7 @@ JobFunction: TypeAlias = Callable[[Job], Awaitable[int | None]]
 """Runs a job; returns in how many milliseconds it is due again, or None where it is finished."""
 
 LEASE_MS = 60_000
+KEPT_ACTIONS = 1000  # that have ended
 FORGOTTEN_AT_ONCE = 20  # subscriptions
 RETENTION_EVERY_MS = 60_000
 RETRY_MS = 60_000  # after a defect, or for a worker that knows the kind
@@ -90,5 +91,6 @@ class JobRunner:
             log.error("retention.damaged", receipts=list(retired.damaged))
         if not retired.more:
             await self._forget_sinks()
+            await self._store.actions.retire(keep.dead, KEPT_ACTIONS, CALL_ITEMS)
         # Where there is more, the job is due again at once, behind the other jobs.
         return 0 if retired.more else RETENTION_EVERY_MS

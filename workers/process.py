@@ -22,12 +22,14 @@ from relay.sinks.ssrf_guard import open_guarded_session
 from relay.sinks.subscriber.sink import is_subscriber
 from relay.sinks.tools import Tools
 from relay.startup import freeze_startup_objects, report_ready
+from relay.store.actions import ACTION_JOB
 from relay.store.connect import connect
 from relay.store.keys import ACCOUNT, INBOX, JOBS
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.transport import CachingResolver, Session
 from workers import watchdog
+from workers.actions import ActionRunner
 from workers.consumer import Consumer
 from workers.drainer import Drainer
 from workers.fetcher import Fetcher
@@ -102,10 +104,12 @@ class WorkerProcess:
         )
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         keeper = ProblemKeeper(self._live, self._store, self._broker_url)
+        actions = ActionRunner(lambda: self._live.config, self._store, self._stopping.is_set)
         kinds = {
             CHECK_SOURCE: monitor.check_source,
             CATCH_UP: monitor.catch_up,
             KEEP_PROBLEMS: keeper.keep,
+            ACTION_JOB: actions.run,
             SAMPLE_MINUTE: MinuteSampler(self._live, self._store).sample,
         }
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)

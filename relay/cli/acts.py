@@ -12,6 +12,8 @@ from relay.store.acts import Act, Author
 
 if TYPE_CHECKING:  # lists of deliveries import this module, and none of what decides
     from relay.operations.acts import ActResult
+    from relay.store.reader import Reader
+    from relay.store.store import Store
 
 DeliveryIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="DELIVERY_ID…", show_default=False)]
 ByOption: TypeAlias = Annotated[
@@ -53,10 +55,15 @@ def resend(
         _act(ids, Act.RESEND, author(by, why))
         return
     from relay.cli.context.configuration import load_config
-    from relay.operations.acts import render_deliveries
+    from relay.operations.acts import TodaysActs
 
-    config = load_config()
-    _print_results(with_store_and_reader(lambda s, r: render_deliveries(s, r, config, ids, author(by, why))))
+    config, who = load_config(), author(by, why)
+
+    async def render_all(store: "Store", reader: "Reader") -> list["ActResult"]:
+        todays = TodaysActs(store, reader, config)
+        return [await todays.render(id, who) for id in ids]
+
+    _print_results(with_store_and_reader(render_all))
 
 
 def move(
@@ -67,10 +74,15 @@ def move(
 ) -> None:
     """Move pending, held or dead deliveries of a sink that left the configuration to one that it has."""
     from relay.cli.context.configuration import load_config
-    from relay.operations.acts import move_deliveries
+    from relay.operations.acts import TodaysActs
 
-    config = load_config()
-    _print_results(with_store_and_reader(lambda s, r: move_deliveries(s, r, config, ids, to, author(by, why))))
+    config, who = load_config(), author(by, why)
+
+    async def move_all(store: "Store", reader: "Reader") -> list["ActResult"]:
+        todays = TodaysActs(store, reader, config)
+        return [await todays.move(id, to, who) for id in ids]
+
+    _print_results(with_store_and_reader(move_all))
 
 
 def _act(ids: list[str], act: Act, by: Author) -> None:

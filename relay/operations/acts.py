@@ -8,6 +8,7 @@ from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 from relay.model import DeliveryState, Record
 from relay.operations.planned_today import plan_today
+from relay.sinks.registry import make_sinks
 from relay.store.acts import Act, Author
 from relay.store.keys import account_queue, sink_queue
 from relay.store.reader import Reader
@@ -38,63 +39,70 @@ _REFUSED: Final = {
     "gone": "there is no such delivery: give a full id of `relay deliveries list`; retention may have removed it",
     "other type": "its content is for a sink of another type",
     "exists": "its event has a delivery to that sink already: `relay events show` lists it",
+    "stopped": "the action that it was a part of was stopped before",
+    "touched": "the action has done it before",
     "another kind": "it is no delivery but a hook or an event: `relay events show` lists the deliveries of it",
 }
 
 
 class ActResult(Record):
-    """What came of an act on one delivery: whether it was done, and a line about it."""
+    """What came of an act on one delivery: whether it was done, a line about it, and that as a word.
+
+    The word is "done", "asked", the state that forbids the act, or another reason.
+    """
 
     id: str
     done: bool
     message: str
+    result: str
 
 
 async def act_on_deliveries(store: Store, ids: Sequence[str], act: Act, author: Author) -> list[ActResult]:
     """Do it to each, in order. Raises StoreUnavailable."""
-    answers = [await store.acts.act_on_delivery(id, act, author) for id in ids]
-    return [_result(id, act, answer) for id, answer in zip(ids, answers, strict=True)]
+    return [await act_on_delivery(store, id, act, author) for id in ids]
 
 
-async def render_deliveries(
-    store: Store, reader: Reader, config: Config, ids: Sequence[str], author: Author
-) -> list[ActResult]:
-    """Send each with what the configuration makes of its event now, in order. Raises StoreUnavailable."""
-    return [await _render(store, reader, config, id, author) for id in ids]
+async def act_on_delivery(store: Store, id: str, act: Act, author: Author) -> ActResult:
+    """Do it to one. Raises StoreUnavailable."""
+    return _result(id, act, await store.acts.act_on_delivery(id, act, author))
 
 
-async def _render(store: Store, reader: Reader, config: Config, id: str, author: Author) -> ActResult:
-    found = await reader.deliveries([id])
-    if not found or found[0].state in (DeliveryState.PENDING, DeliveryState.DELIVERED):
-        return _result(id, Act.RENDER, await store.acts.act_on_delivery(id, Act.RENDER, author))
-    planned = await plan_today(reader, config, found[0], found[0].sink)
-    if planned is None:
-        message = f"today's routes make no such delivery: `relay explain {found[0].event_id}` says why"
-    elif planned.state is not DeliveryState.PENDING:
-        message = f"today's routes cannot render it either: {planned.reason}"
-    else:
+class TodaysActs:
+    """The acts that take a configuration. Every method raises StoreUnavailable."""
+
+    def __init__(self, store: Store, reader: Reader, config: Config) -> None:
+        self._store = store
+        self._reader = reader
+        self._config = config
+        self._sinks = make_sinks(config)
+
+    async def render(self, id: str, author: Author) -> ActResult:
+        """Send a delivery with what the configuration makes of its event now."""
+        found = await self._reader.deliveries([id])
+        if not found or found[0].state in (DeliveryState.PENDING, DeliveryState.DELIVERED):
+            return await act_on_delivery(self._store, id, Act.RENDER, author)
+        planned = await plan_today(self._reader, self._config, self._sinks, found[0], found[0].sink)
+        if planned is None:
+            message = f"today's routes make no such delivery: `relay explain {found[0].event_id}` says why"
+            return ActResult(id=id, done=False, message=message, result="not made today")
+        if planned.state is not DeliveryState.PENDING:
+            message = f"today's routes cannot render it either: {planned.reason}"
+            return ActResult(id=id, done=False, message=message, result="unsendable")
         queue = account_queue(found[0].source) if planned.needs_lookup else sink_queue(planned.sink)
-        answer = await store.acts.render(id, author, planned, queue, config.version)
+        answer = await self._store.acts.render(id, author, planned, queue, self._config.version)
         return _result(id, Act.RENDER, answer)
-    return ActResult(id=id, done=False, message=message)
 
-
-async def move_deliveries(
-    store: Store, reader: Reader, config: Config, ids: Sequence[str], to: str, author: Author
-) -> list[ActResult]:
-    """Move each that is of no configured sink to one that is. Raises ConfigError, StoreUnavailable."""
-    if to not in config.sinks:
-        raise ConfigError(f"--to: unknown sink {to}, {did_you_mean(to, config.sinks)}")
-    return [await _move(store, reader, config, id, to, author) for id in ids]
-
-
-async def _move(store: Store, reader: Reader, config: Config, id: str, to: str, author: Author) -> ActResult:
-    found = await reader.deliveries([id])
-    if found and found[0].sink in config.sinks:
-        message = f"its sink {found[0].sink} is in the configuration: mend it there; what no sink has can be moved"
-        return ActResult(id=id, done=False, message=message)
-    planned = await plan_today(reader, config, found[0], to) if found else None
-    return _result(id, Act.MOVE, await store.acts.move(id, author, to, config.sinks[to].type, planned))
+    async def move(self, id: str, to: str, author: Author) -> ActResult:
+        """Move a delivery that is of no configured sink to one that is. Raises ConfigError where that is none."""
+        if to not in self._config.sinks:
+            raise ConfigError(f"--to: unknown sink {to}, {did_you_mean(to, self._config.sinks)}")
+        found = await self._reader.deliveries([id])
+        if found and found[0].sink in self._config.sinks:
+            message = f"its sink {found[0].sink} is in the configuration: mend it there; what no sink has can be moved"
+            return ActResult(id=id, done=False, message=message, result="configured")
+        planned = await plan_today(self._reader, self._config, self._sinks, found[0], to) if found else None
+        answer = await self._store.acts.move(id, author, to, self._config.sinks[to].type, planned)
+        return _result(id, Act.MOVE, answer)
 
 
 def _result(id: str, act: Act, answer: ActAnswer) -> ActResult:
@@ -107,4 +115,4 @@ def _result(id: str, act: Act, answer: ActAnswer) -> ActResult:
         message = f"it is {answer.before}: {_ALLOWED[act]}"
     else:
         message = _REFUSED[answer.code]
-    return ActResult(id=id, done=done, message=message)
+    return ActResult(id=id, done=done, message=message, result=answer.before if answer.code == "state" else answer.code)

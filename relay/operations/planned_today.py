@@ -1,20 +1,26 @@
 """Plan what today's configuration makes of an event that was routed before."""
 
+import asyncio
+from collections.abc import Mapping
+
 from relay.config.config import Config
 from relay.model import NewDelivery
 from relay.planning import plan_receipt
-from relay.sinks.registry import make_sinks
+from relay.sinks.base import Sink
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery
 
 
-async def plan_today(reader: Reader, config: Config, delivery: StoredDelivery, sink: str) -> NewDelivery | None:
+async def plan_today(
+    reader: Reader, config: Config, sinks: Mapping[str, Sink], delivery: StoredDelivery, sink: str
+) -> NewDelivery | None:
     """Return what a delivery's event and route make for a sink now; None where they make nothing for it.
 
-    Raises StoreUnavailable.
+    `sinks` are those of the configuration. Raises StoreUnavailable.
     """
     receipt = await reader.raw_receipt(delivery.event_id.partition(".")[0])
-    made = [] if receipt is None else plan_receipt(receipt, config, make_sinks(config)).deliveries
+    # In a thread: a worker's loop has calls to answer meanwhile.
+    made = [] if receipt is None else (await asyncio.to_thread(plan_receipt, receipt, config, sinks)).deliveries
     places = ((one.event_id, one.route, one.sink) for one in made)
     wanted = (delivery.event_id, delivery.route, sink)
     return next((one for one, place in zip(made, places, strict=True) if place == wanted), None)

@@ -1,12 +1,13 @@
 """Replay: route stored receipts again, by today's configuration. What succeeded is left alone unless it is forced."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import StrEnum
 
 from msgspec.structs import replace
 
 from relay.config.config import Config
-from relay.model import DeliveryState, NewDelivery, ReceiptState, Record, RoutedEvent, RoutedReceipt
+from relay.model import DeliveryState, NewDelivery, Receipt, ReceiptState, Record, RoutedEvent, RoutedReceipt
 from relay.operations.search import MOST_LISTED, PAGE, EventFilter, find_events
 from relay.planning import plan_receipt
 from relay.sinks.base import Sink
@@ -82,10 +83,9 @@ class Replay:
     async def _plan_page(self, ids: Sequence[str], wanted: Mapping[str, set[int]]) -> list[ReplayedReceipt]:
         stored = {receipt.id: receipt for receipt in await self.reader.receipts(ids)}
         raw = await self.reader.raw_receipts(list(stored))
-        parts: dict[str, RoutedReceipt] = {}
-        for id, receipt in raw.items():
-            if stored[id].state not in _UNFINISHED:
-                parts[id] = self._limit(plan_receipt(receipt, self.config, self._sinks), stored[id], wanted[id])
+        routed = [receipt for id, receipt in raw.items() if stored[id].state not in _UNFINISHED]
+        # In a thread: a worker's loop has calls to answer meanwhile.
+        parts = await asyncio.to_thread(self._plan_parts, routed, stored, wanted)
         made = [delivery.id for part in parts.values() for delivery in part.deliveries]
         known = await self._read_deliveries(made)
         removed = await self.reader.removed_once([id for id in made if id not in known])
@@ -101,6 +101,14 @@ class Replay:
             )
             for id in ids
         ]
+
+    def _plan_parts(
+        self, receipts: Sequence[Receipt], stored: Mapping[str, StoredReceipt], wanted: Mapping[str, set[int]]
+    ) -> dict[str, RoutedReceipt]:
+        planned = [plan_receipt(receipt, self.config, self._sinks) for receipt in receipts]
+        return {
+            part.receipt.id: self._limit(part, stored[part.receipt.id], wanted[part.receipt.id]) for part in planned
+        }
 
     async def _read_deliveries(self, ids: Sequence[str]) -> dict[str, StoredDelivery]:
         pages = [await self.reader.deliveries(ids[at : at + PAGE]) for at in range(0, len(ids), PAGE)]

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from relay.config.config import Config
 from relay.model import NewDelivery, Record
 from relay.operations.replay import Fate, ReplayedReceipt
@@ -73,6 +75,7 @@ async def _render(
     store: Store, config: Config, source: str, delivery: NewDelivery, author: Author, *, force: bool
 ) -> Fate:
     queue = account_queue(source) if delivery.needs_lookup else sink_queue(delivery.sink)
+    author = replace(author, noted=Fate.AGAIN)
     answer = await store.acts.render(delivery.id, author, delivery, queue, config.version, force=force)
     if answer.code == "done":
         return Fate.AGAIN

@@ -32,6 +32,8 @@ class EventFilter(Record):
     entity: tuple[str, str] | None = None  # ("lead", "123")
     sink: str = ""
     state: str = ""
+    route: str = ""  # of events: with a delivery of it
+    reason: str = ""  # a part of it
     since: int | None = None
     until: int | None = None
     limit: int = 20
@@ -78,8 +80,7 @@ class _FoundIds(Record):
 
 async def find_events(reader: "Reader", filters: EventFilter) -> FoundPage[FoundEvent]:
     """Find events, newest first. Raises StoreUnavailable."""
-    state = ReceiptState(filters.state) if filters.state else None
-    sets = await sets_of_events(reader, state, filters.source, filters.entity, filters.since, filters.until)
+    sets = await _sets_of_events(reader, filters)
     found = await _find_ids(reader, "events", sets, filters)
     ids = list(dict.fromkeys(id.partition(".")[0] for id in found.ids))
     receipts = {
@@ -96,10 +97,7 @@ def _found_event(receipt: StoredReceipt, id: str) -> FoundEvent:
 
 async def find_deliveries(reader: "Reader", filters: EventFilter) -> FoundPage[StoredDelivery]:
     """Find deliveries, newest first: held and dead ones by when they became so. Raises StoreUnavailable."""
-    sets = await sets_of_deliveries(
-        reader, DeliveryState(filters.state) if filters.state else None, filters.source, filters.sink, filters.entity,
-        filters.since, filters.until,
-    )  # fmt: skip
+    sets = await _sets_of_deliveries(reader, filters)
     found = await _find_ids(reader, "deliveries", sets, filters)
     deliveries = [
         delivery
@@ -107,6 +105,23 @@ async def find_deliveries(reader: "Reader", filters: EventFilter) -> FoundPage[S
         for delivery in await reader.deliveries(found.ids[at : at + PAGE])
     ]
     return FoundPage(items=deliveries, rows=sets.members, looked=found.looked, total=sets.total, next=found.next)
+
+
+async def count_rows(reader: "Reader", filters: EventFilter, *, events: bool) -> int:
+    """Count the rows that are looked at for events, or for deliveries. Raises StoreUnavailable."""
+    return (await (_sets_of_events if events else _sets_of_deliveries)(reader, filters)).total
+
+
+async def _sets_of_events(reader: "Reader", filters: EventFilter) -> SearchedSets:
+    state = ReceiptState(filters.state) if filters.state else None
+    return await sets_of_events(reader, state, filters.source, filters.entity, filters.since, filters.until)
+
+
+async def _sets_of_deliveries(reader: "Reader", filters: EventFilter) -> SearchedSets:
+    state = DeliveryState(filters.state) if filters.state else None
+    return await sets_of_deliveries(
+        reader, state, filters.source, filters.sink, filters.entity, filters.since, filters.until
+    )
 
 
 async def _find_ids(
@@ -125,6 +140,8 @@ async def _find_ids(
         event=filters.event,
         sink=filters.sink,
         state=filters.state,
+        route=filters.route,
+        reason=filters.reason,
         since=filters.since,
         before=filters.until,
     )

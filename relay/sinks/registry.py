@@ -59,6 +59,11 @@ def sink_types() -> Mapping[str, type[Sink]]:
     return _SinkTypes({sink.type: sink for sink in sinks})
 
 
+def text_message_types() -> frozenset[str]:
+    """Return the types of sinks that send text messages. None is imported."""
+    return frozenset([*GATEWAYS, *(point.name for point in entry_points(group=GATEWAYS_GROUP))])
+
+
 def make_sinks(config: Config) -> dict[str, Sink]:
     """Return the sinks of a configuration, by name."""
     return {name: sink_types()[settings.type](name, settings) for name, settings in config.sinks.items()}

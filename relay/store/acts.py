@@ -32,10 +32,12 @@ class Act(StrEnum):
 
 
 class Author(Record):
-    """Who acts, and why."""
+    """Who acts, and why; of which bulk action the act is a part, and how a done one is called in the list of that."""
 
     by: str
     why: str = ""
+    action: str = ""
+    noted: str = "done"
 
 
 class AuditEntry(Record):
@@ -77,7 +79,7 @@ class Acts:
         return await self._act(id, Act.MOVE, author, to=to, type=type, **places)
 
     async def _act(self, id: str, act: Act, author: Author, *content: bytes, **more: object) -> ActAnswer:
-        request = {"id": id, "act": act, "by": author.by, "why": author.why, **more}
+        request = {"id": id, "act": act, **_describe(author), **more}
         return _ANSWER.decode(await self._call(_ACT_ON_DELIVERY, request, *content))
 
     async def replay(self, part: RoutedReceipt, author: Author) -> ReplayAnswer:
@@ -87,7 +89,7 @@ class Acts:
         """
         blobs: list[bytes] = []
         row = routed_row(part, blobs)
-        request = {"receipt": row, "by": author.by, "why": author.why}
+        request = {"receipt": row, **_describe(author)}
         return _REPLAYED.decode(await self._call(_SAVE_REPLAYED, request, *blobs))
 
     async def pause(self, sink: str, author: Author, until: int | None) -> tuple[bool, str, str]:
@@ -104,13 +106,17 @@ class Acts:
 
     async def _set_pause(self, sink: str, act: str, author: Author, until: int) -> tuple[bool, str, str]:
         request = {"queue": sink_queue(sink), "what": f"sink {sink}", "act": act, "until_ms": until}
-        return _PAUSED.decode(await self._call(_SET_PAUSE, {**request, "by": author.by, "why": author.why}))
+        return _PAUSED.decode(await self._call(_SET_PAUSE, {**request, **_describe(author)}))
 
     async def audit(self, limit: int, before: str | None = None) -> list[AuditEntry]:
         """Return the newest acts, the newest first; `before`: only those older than this entry."""
         highest = "+" if before is None else f"({before}"
         found = await run_command(self._client.xrevrange(self._keys.audit, highest, "-", count=limit))
         return [_read_entry(id.decode(), fields) for id, fields in found]
+
+
+def _describe(author: Author) -> dict[str, str]:
+    return {"by": author.by, "why": author.why, "action": author.action, "noted": author.noted}
 
 
 def _read_entry(id: str, fields: dict[bytes, bytes]) -> AuditEntry:

@@ -30,6 +30,9 @@ class Keys:
             self.prefix + "minutes"
         )  # list: what was counted in each of the last minutes, as JSON, newest first
         self.totals = self.prefix + "totals"  # string: the counters at the last of these, "minute|json"
+        self.actions = self.prefix + "actions"  # zset: every bulk action, by when it was started
+        self.actions_ended = self.prefix + "actions:ended"  # zset: those that have ended, by when they did
+        self.actions_unfinished = self.prefix + "actions:unfinished"  # hash: digest of a request -> id of its action
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes
 
     def receipts_in(self, state: str) -> str:
@@ -63,6 +66,18 @@ class Keys:
     def job(self, id: str) -> str:
         """Hash: a piece of background work (`JobField`)."""
         return f"{self.prefix}j:{id}"
+
+    def action(self, id: str) -> str:
+        """Hash: a bulk action: what is to be done to what, by whom, and how far it is (`ActionField`)."""
+        return f"{self.prefix}action:{id}"
+
+    def action_items(self, id: str) -> str:
+        """Zset: what a bulk action has touched, deliveries or receipts, by the number that each got, from 1 on."""
+        return f"{self.prefix}items:{id}"
+
+    def action_results(self, id: str) -> str:
+        """List: what came of each of these items, in the order of their numbers."""
+        return f"{self.prefix}results:{id}"
 
     def due(self, queue: str) -> str:
         """Zset: what waits in a queue, by the millisecond from which it may be taken."""
@@ -219,6 +234,26 @@ class JobField:
     DEATHS_ALONE: Final = "alone"  # of those: workers that held nothing else
     BESIDE: Final = "beside"  # the token of a lease under whose worker other things were leased too
     REASON: Final = "reason"  # why it was put off
+
+
+class ActionField:
+    """Fields of a bulk action's hash."""
+
+    KIND: Final = "kind"
+    REQUEST: Final = "request"  # what was asked for, as JSON
+    ALIKE: Final = "alike"  # digest of kind and filter: two with the same one do not run at once
+    BY: Final = "by"
+    WHY: Final = "why"
+    AT: Final = "at"  # when it was started
+    STATE: Final = "state"
+    TOTAL: Final = "total"  # rows to look at, when it was started
+    LOOKED: Final = "looked"  # rows looked at
+    CURSOR: Final = "cursor"  # where it goes on: JSON; empty at the beginning
+    RATE: Final = "rate"  # items a second at most
+    WAITS: Final = "waits"  # why it does nothing at the moment
+    ENDED: Final = "ended"  # when it was done, aborted or had failed
+    PROBLEM: Final = "problem"  # why it failed
+    RESULT: Final = "n:"  # and a result: of how many items it is that
 
 
 class GateField:

@@ -128,6 +128,14 @@ class Reader:
         """Read what a delivery sends."""
         return await run_command(self.client.get(self.keys.content(delivery.content_id))) or b""
 
+    async def without_content(self, deliveries: Sequence[StoredDelivery]) -> set[str]:
+        """Return the ids of those that have nothing to send."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for one in deliveries:
+                pipe.strlen(self.keys.content(one.content_id))
+            sizes = await run_command(pipe.execute()) if deliveries else []
+        return {one.id for one, size in zip(deliveries, sizes, strict=True) if not size}
+
     async def story(self, delivery_id: str) -> list[Attempt]:
         """Read a delivery's attempts in order."""
         return [
@@ -148,12 +156,14 @@ class Reader:
         """Read the names of the sinks that were ever registered."""
         return [name.decode() for name in await run_command(self.client.hkeys(self.keys.sinks))]
 
+    async def sink_types(self) -> dict[str, str]:
+        """Read the types of the sinks that were ever registered, by name."""
+        found = await run_command(self.client.hgetall(self.keys.sinks))
+        return {name.decode(): kind.decode() for name, kind in found.items()}
+
     async def sinks(self) -> list[SinkState]:
         """Read the state of every sink that was ever registered."""
-        types = {
-            name.decode(): kind.decode()
-            for name, kind in (await run_command(self.client.hgetall(self.keys.sinks))).items()
-        }
+        types = await self.sink_types()
         now = await self.now()
         async with self.client.pipeline(transaction=False) as pipe:
             for name in types:

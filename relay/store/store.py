@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from relay.errors import StoreUnavailable
 from relay.model import CompletedLookup, Delivery, DeliveryState, Receipt, RoutedReceipt
+from relay.store.actions import Actions
 from relay.store.acts import Acts
 from relay.store.clock import clock_of
 from relay.store.commands import run_command
@@ -29,7 +30,7 @@ _CLAIMING, _SETTLING = ("_limits", "_deaths", "_claiming"), ("_breaker", "_settl
 _CLAIM, _SETTLE = Script("claim", *GATES, *_CLAIMING), Script("settle", *GATES, *_SETTLING)
 _SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)
 _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", *GATES), Script("mark_sending")
-_ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job"), Script("finish_job"), Script("register")
+_ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job", "_jobs"), Script("finish_job"), Script("register")
 _LEAVE_RECEIPTS = Script("leave_receipts")
 _APPLY_RETENTION, _LOOK, _END_LEASES = Script("apply_retention"), Script("look"), Script("end_leases")
 _NOTE_STALL = Script("note_stall")
@@ -62,6 +63,7 @@ class Store:
         self.keys = Keys(namespace)
         self.subscriptions = Subscriptions(client, namespace)
         self.acts = Acts(client, namespace)
+        self.actions = Actions(client, namespace)
         self.clock = clock_of(client)
         self._call = Caller(client, self.keys.prefix)
 

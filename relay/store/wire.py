@@ -191,6 +191,8 @@ class ActAnswer(Record, array_like=True):
         "another kind",
         "other type",
         "exists",
+        "stopped",  # the bulk action that it belongs to does not run any more
+        "touched",  # by that action before
     ]
     before: str  # its state; empty where there is no such delivery
     obstacle: str  # what keeps its queue back: "paused: why", "closed: why"
@@ -199,8 +201,15 @@ class ActAnswer(Record, array_like=True):
 class ReplayAnswer(Record, array_like=True):
     """What came of a replay: whether the receipt is there and routed, and how many deliveries were made."""
 
-    code: Literal["done", "waits", "gone"]
+    code: Literal["done", "waits", "gone", "stopped"]  # the last: the bulk action does not run any more
     made: int
+
+
+class ActionItemRow(Record, array_like=True, kw_only=False):
+    """What came of an item of a bulk action to which nothing was done."""
+
+    id: str
+    result: str
 
 
 class Cursor(Record, array_like=True, kw_only=False):
@@ -226,6 +235,8 @@ class FindRequest(Record):
     event: str = ""
     sink: str = ""
     state: str = ""
+    route: str = ""
+    reason: str = ""  # a part of it
     since: int | None = None  # bounds of the arrival, where the scores are other times
     before: int | None = None
 

@@ -71,9 +71,9 @@ local function save_events(receipt, source, accepted_at, names, values, receipt_
   end
 end
 
--- Makes the deliveries that are not there yet. Returns how many of them are open, and how many were made.
+-- Makes the deliveries that are not there yet. Returns how many of them are open, and which were made.
 local function save_deliveries(receipt, source, accepted_at, names, values, receipt_fields)
-  local open, made, before, seen = 0, 0, BEFORE_EVENTS + #receipt.events, {}
+  local open, made, before, seen = 0, {}, BEFORE_EVENTS + #receipt.events, {}
   for i, delivery in ipairs(receipt.deliveries) do
     local id, event_id, _, _, once = unpack(delivery)
     -- Two events of one receipt may have one `once` key: then the later one may take the place of a skipped one.
@@ -83,7 +83,7 @@ local function save_deliveries(receipt, source, accepted_at, names, values, rece
     if not (exists and listed) then add(receipt_fields, names[before + i], string.sub(event_id, #receipt.id + 2)) end
     seen[id] = true
     if not exists then
-      made = made + 1
+      made[#made + 1] = id
       if create(receipt, source, accepted_at, delivery) then open = open + 1 end
     end
   end
@@ -102,8 +102,8 @@ local function add_end(receipt, receipt_fields)
   end
 end
 
--- Saves a part of a receipt, all but its hash. Returns the fields of that, and how many of its deliveries are open now,
--- and were made.
+-- Saves a part of a receipt, all but its hash. Returns the fields of that, how many of its deliveries are open now, and
+-- which were made.
 local function save_part(receipt, names, values)
   local _, source, accepted_at = unpack(values)
   local receipt_fields = {}

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Does to a delivery what a person asked, where its state allows it, and writes that into its story and the audit.
--- req: {id, act, by, why}, and what some acts take more. Answers wire.ActAnswer.
+-- req: {id, act, by, why}, and what some acts take more; of a bulk action also {action, noted: what a done one is called
+-- in its list}. Answers wire.ActAnswer.
 local record = P .. 'd:' .. req.id
 local fields = call('HMGET', record, 'state', 'sink', 'ev', 'acc', 'c', 'q', 'send')
 local state, sink, event, accepted_at, content, own_queue, sent_at = unpack(fields)
@@ -168,11 +169,16 @@ end
 -- wire.ActAnswer
 local function act_answer(code, before, obstacle) return cmsgpack.pack({code, before, obstacle}) end
 
+local obstacle = action_obstacle(req.id)
+if obstacle then return act_answer(obstacle, state or '', '') end
 if not state then
   local of_another_kind = call('EXISTS', P .. 'r:' .. receipt_of(req.id)) == 1
-  return act_answer(of_another_kind and 'another kind' or 'gone', '', '')
+  local code = of_another_kind and 'another kind' or 'gone'
+  note_item(req.id, code)
+  return act_answer(code, '', '')
 end
 local code = acts[req.act]()
+note_item(req.id, code == 'state' and state or code == 'done' and req.noted or code)
 if code ~= 'done' and code ~= 'asked' then return act_answer(code, state, '') end
 write_audit(req.act, 'delivery ' .. req.id, code == 'asked' and 'in flight' or state)
 update_wake(queue)

@@ -1,12 +1,14 @@
 #!lua flags=no-writes
 -- Looks through sorted sets for what a list shows, until it has found enough or has spent what one call may spend.
 -- req: wire.FindRequest. Answers a wire.FindReply.
-local NAME, STATE = 1, 4  -- places in an event: {name, entity, entity id, state, reason}
+local NAME, STATE, REASON = 1, 4, 5  -- places in an event: {name, entity, entity id, state, reason}
 
 -- The states that an event may be in. In another one a receipt is listed itself, beside the events that it may have.
 local OF_EVENTS = {routed = true, unrouted = true, refused = true}
 
 local function matches(wanted, value) return wanted == '' or wanted == value end
+
+local function has_reason(reason) return req.reason == '' or string.find(reason or '', req.reason, 1, true) end
 
 -- Adds the events of some indexes of a receipt, in order. Returns whether all of them are there.
 local function add_events(events, packed)
@@ -17,10 +19,11 @@ local function add_events(events, packed)
   return true
 end
 
--- Returns the source, the state and the events of a receipt; nil where it is gone.
+-- Returns the source, the state, the events and the reason of a receipt; nil where it is gone.
 local function read_receipt(receipt)
   local record = P .. 'r:' .. receipt
-  local source, state, first, second = unpack(call('HMGET', record, 'src', 'state', 'e:' .. 0, 'e:' .. 1))
+  local source, state, reason, first, second =
+    unpack(call('HMGET', record, 'src', 'state', 'reason', 'e:' .. 0, 'e:' .. 1))
   local events = {}
   local all_there = add_events(events, {first, second})  -- most receipts have one
   while all_there do
@@ -28,7 +31,7 @@ local function read_receipt(receipt)
     for i = 1, 100 do names[i] = 'e:' .. (#events + i - 1) end
     all_there = add_events(events, call('HMGET', record, unpack(names)))
   end
-  return source, state, events
+  return source, state, events, reason
 end
 
 -- Returns the deliveries that a receipt lists: {index of the event, id}, in order.
@@ -45,31 +48,37 @@ local function read_deliveries(receipt)
   return listed
 end
 
--- Returns which events of a receipt have a delivery to the sink.
-local function indexes_with_sink(receipt)
+-- Returns which events of a receipt have a delivery of the route to the sink.
+local function indexes_with_delivery(receipt)
   local found = {}
   for _, delivery in ipairs(read_deliveries(receipt)) do
     local index, id = unpack(delivery)
-    if not found[index] and call('HGET', P .. 'd:' .. id, 'sink') == req.sink then found[index] = true end
+    if not found[index] then
+      local sink, route = unpack(call('HMGET', P .. 'd:' .. id, 'sink', 'route'))
+      found[index] = matches(req.sink, sink) and matches(req.route, route)
+    end
   end
   return found
 end
 
-local function event_matches(event) return matches(req.event, event[NAME]) and matches(req.state, event[STATE]) end
+local function event_matches(event)
+  return matches(req.event, event[NAME]) and matches(req.state, event[STATE]) and has_reason(event[REASON])
+end
 
 -- Returns the ids of the events of a receipt that are to be listed, or only of that of an index.
 local function find_events(receipt, only_index)
-  local found, source, state, events = {}, read_receipt(receipt)
+  local found, source, state, events, reason = {}, read_receipt(receipt)
   if not source or not matches(req.source, source) then return found end
-  local with_sink = req.sink ~= '' and #events > 0 and indexes_with_sink(receipt)
+  local by_delivery = req.sink ~= '' or req.route ~= ''
+  local wanted = by_delivery and #events > 0 and indexes_with_delivery(receipt)
   for i, event in ipairs(events) do
     local index = i - 1
-    if (not only_index or only_index == index) and event_matches(event) and (not with_sink or with_sink[index]) then
+    if (not only_index or only_index == index) and event_matches(event) and (not wanted or wanted[index]) then
       found[#found + 1] = receipt .. '.' .. index
     end
   end
   local is_listed_itself = not only_index and (#events == 0 or not OF_EVENTS[state])
-  if is_listed_itself and req.event == '' and req.sink == '' and matches(req.state, state) then
+  if is_listed_itself and req.event == '' and not by_delivery and matches(req.state, state) and has_reason(reason) then
     found[#found + 1] = receipt
   end
   return found
@@ -78,10 +87,11 @@ end
 -- Whether a delivery is to be listed; of an event's deliveries those that the event made, and not one that it only
 -- refers to by a `once` key.
 local function delivery_matches(id, of_event)
-  local event, source, sink, state, arrived =
-    unpack(call('HMGET', P .. 'd:' .. id, 'ev', 'src', 'sink', 'state', 'acc'))
+  local event, source, sink, state, arrived, route, reason =
+    unpack(call('HMGET', P .. 'd:' .. id, 'ev', 'src', 'sink', 'state', 'acc', 'route', 'reason'))
   if not event or (of_event and of_event ~= event) then return false end
   if not (matches(req.source, source) and matches(req.sink, sink) and matches(req.state, state)) then return false end
+  if not (matches(req.route, route) and has_reason(reason)) then return false end
   if req.since and tonumber(arrived) < req.since or req.before and tonumber(arrived) > req.before then return false end
   if req.event == '' then return true end
   local receipt, index = string.match(event, '^([^.]*)%.(.*)$')

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Writes what a receipt that was routed before comes to by today's configuration, or a part of that: what is there
--- already stays as it is. req: {by, why, receipt = wire.RoutedRow}; blobs: contents. Answers wire.ReplayAnswer.
+-- already stays as it is. req: {by, why, receipt = wire.RoutedRow}, of a bulk action also {action}; blobs: contents.
+-- Answers wire.ReplayAnswer.
 local receipt = req.receipt
 local record = P .. 'r:' .. receipt.id
 local names = receipt_field_names(receipt)
@@ -17,6 +18,7 @@ local function leave_state()
   call('HDEL', record, 'remarks', 'died', 'alone')
 end
 
+if action_obstacle('') == 'stopped' then return replay_answer('stopped', 0) end
 if not before then return replay_answer('gone', 0) end
 if before == 'accepted' then return replay_answer('waits', 0) end
 local receipt_fields, opened, made = save_part(receipt, names, values)
@@ -31,4 +33,5 @@ call('ZREM', P .. 'finished:dead', receipt.id)
 if open + opened <= 0 then finish_receipt(receipt.id) end
 write_queues()
 write_collected()
-return replay_answer('done', made)
+for _, id in ipairs(made) do note_item(id, 'new') end
+return replay_answer('done', #made)

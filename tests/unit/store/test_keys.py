@@ -12,6 +12,7 @@ FIELDS = {
     "r:": keys.ReceiptField,
     "d:": keys.DeliveryField,
     "j:": keys.JobField,
+    "action:": keys.ActionField,
     "gate:": keys.GateField,
     "outcomes:": keys.OutcomeField,
     "life": keys.LifeField,
@@ -26,6 +27,7 @@ FREE = (
     "once:",
     "openings",
     "subscriptions:",
+    "actions:",
 )  # hashes whose fields are names of their own
 ONLY_IN_PYTHON = {"sources", "session", "probe"}
 

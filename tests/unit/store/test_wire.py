@@ -16,6 +16,7 @@ UNPACKED = [
     ("_routing", "event", RoutedEvent),
     ("complete_lookups", "item", wire.LookupRow),
     ("mark_sending", "item", wire.LeaseRow),
+    ("save_action_progress", "item", wire.ActionItemRow),
     ("spend_quotas", "quota", Quota),
     ("_limits", "limit", Limit),
     ("_walking", "cursor", wire.Cursor),

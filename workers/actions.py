@@ -1,0 +1,78 @@
+"""Work bulk actions off, a while at a time: other jobs have their turn, and what is fresh is sent meanwhile."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from relay.config.config import Config
+from relay.errors import RelayError, StoreUnavailable
+from relay.logs import log
+from relay.model import Record
+from relay.operations.action_work import PAGE, ActionStep, ActionWork
+from relay.store.actions import ActionState, StoredAction
+from relay.store.acts import Author
+from relay.store.records import Job
+from relay.store.store import Store
+
+RUN_SECONDS: Final = 2.0  # of a job's turn
+WAIT_MS: Final = 1000  # where its sinks have enough to send
+
+
+class ActionJobArgs(Record):
+    """The arguments of the job."""
+
+    id: str
+
+
+class ActionRunner:
+    """The function of the jobs that work actions off. `config`: the one in force."""
+
+    def __init__(self, config: Callable[[], Config], store: Store, stopping: Callable[[], bool]) -> None:
+        self._config = config
+        self._store = store
+        self._stopping = stopping
+
+    async def run(self, job: Job) -> int | None:
+        """Do some steps. The job is over where the action does not run any more: whoever changed it removed the job."""
+        id = _ARGS.decode(job.args).id
+        end = time.monotonic() + RUN_SECONDS
+        work = ActionWork(self._store, self._config())
+        while True:
+            began = time.monotonic()
+            found = await self._store.actions.read([id])
+            if not found or found[0].state is not ActionState.RUNNING:
+                return None
+            action = found[0]
+            step = await self._step(work, action)
+            if step is None or step.stopped or step.ended:
+                return None
+            if step.waits:
+                return WAIT_MS
+            if self._stopping() or time.monotonic() > end:
+                return 0
+            await asyncio.sleep(max(step.items / action.rate - (time.monotonic() - began), 0))
+
+    async def _step(self, work: ActionWork, action: StoredAction) -> ActionStep | None:
+        """Do a step, and end the action where it was the last. None: it failed."""
+        try:
+            step = await work.step(action, min(PAGE, action.rate))
+        except StoreUnavailable:
+            raise
+        except RelayError as error:
+            await self._end(action, "fail", str(error))
+            return None
+        if step.ended:
+            await self._end(action, "finish", action.why)
+        return step
+
+    async def _end(self, action: StoredAction, act: str, why: str) -> None:
+        done, _ = await self._store.actions.change(action.id, act, Author(by=action.by, why=why))
+        if done:
+            (ended,) = await self._store.actions.read([action.id])
+            log.info("action.ended", action=action.id, kind=action.kind, state=ended.state, results=ended.results)
+
+
+_ARGS: Final = msgspec.json.Decoder(ActionJobArgs)
