@@ -17,7 +17,7 @@ class Keys:
         self.wake = self.prefix + "wake"  # zset: queues, by when they are next worth a look
         self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
         self.workers = self.prefix + "workers"  # zset: names of workers, by when they were last seen
-        self.life = self.prefix + "life"  # hash: since when it is in use, and whether it was emptied (`LifeField`)
+        self.life = self.prefix + "life"  # hash: since when it is in use, in which format (`LifeField`)
         self.stalls = self.prefix + "stalls"  # list: "time|part|worker", parts of workers that stood still, last first
         self.sinks = self.prefix + "sinks"  # hash: every sink there ever was -> its type
         self.openings = self.prefix + "openings"  # hash: gate -> how often a trial that was delivered opened it
@@ -288,9 +288,10 @@ class OutcomeField:
 
 
 class LifeField:
-    """Fields of the hash that says since when the store is in use."""
+    """Fields of the hash that says since when the store is in use, and in which format it is."""
 
     SINCE: Final = "since"
+    FORMAT: Final = "format"  # the version of what is stored (`relay.store.formats`)
     EMPTIED: Final = "emptied"  # when a worker found that all was deleted which it had known
 
 

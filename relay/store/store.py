@@ -13,6 +13,7 @@ from relay.store.acts import Acts
 from relay.store.clock import clock_of
 from relay.store.commands import run_command
 from relay.store.connect import not_repeated
+from relay.store.formats import FORMAT
 from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
 from relay.store.records import Accepted, Claim, Hook, Job, LateAnswer, Retired, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts
@@ -249,8 +250,8 @@ class Store:
             await run_command(pipe.execute())
 
     async def register_sources(self, sources: Iterable[str]) -> None:
-        """Remember the sources: by them a relay knows its store again."""
-        await self._call(_REGISTER, {"sources": list(sources), "sinks": []})
+        """Remember the sources, by which a relay knows its store again, and the format that it writes."""
+        await self._register(list(sources), [])
 
     async def registered_sources(self) -> set[str]:
         """Read the names of the sources that were ever registered."""
@@ -258,4 +259,7 @@ class Store:
 
     async def register_sinks(self, sinks: Mapping[str, str]) -> None:
         """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan."""
-        await self._call(_REGISTER, {"sources": [], "sinks": list(sinks.items())})
+        await self._register([], list(sinks.items()))
+
+    async def _register(self, sources: Sequence[str], sinks: Sequence[tuple[str, str]]) -> None:
+        await self._call(_REGISTER, {"sources": sources, "sinks": sinks, "format": FORMAT})

@@ -263,3 +263,4 @@ class LookReply(Record, array_like=True):
     empty: bool  # nobody has looked at it before, and nothing is in it
     subscriptions_version: int
     silent: list[tuple[str, int]]
+    format: int  # the newest that was written (`relay.store.formats`)
