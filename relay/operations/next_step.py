@@ -34,8 +34,8 @@ def find_next_step(delivery: StoredDelivery, now: int) -> NextStep:
 
 def _decide(delivery: StoredDelivery) -> NextStep:
     text = (
-        "a person must decide: look there, then `relay deliveries confirm` where it arrived, `resend` where it did not, "
-        "`cancel` where it is not wanted"
+        "a person must decide: look there, then `relay deliveries confirm` where it arrived, `resend` where it did "
+        "not, `cancel` where it is not wanted"
     )
     return NextStep(what="decide", text=text, command=f"relay deliveries confirm {delivery.id}")
 

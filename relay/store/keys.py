@@ -111,6 +111,14 @@ class Keys:
         """Zset: dead letters, by when they died."""
         return f"{self.prefix}dead:{sink}"
 
+    def causes(self, sink: str) -> str:
+        """Hash: id of each cause for which something is held or dead -> "state|cause"."""
+        return f"{self.prefix}causes:{sink}"
+
+    def failed(self, sink: str, cause: str) -> str:
+        """Zset: the held or dead deliveries of one cause, by when they became so."""
+        return f"{self.prefix}failed:{sink}:{cause}"
+
     def outcomes(self, name: str) -> str:
         """Hash: what came of the attempts of a sink, or of an account's look-ups, in the last hour (`OutcomeField`)."""
         return f"{self.prefix}outcomes:{name}"
@@ -202,6 +210,7 @@ class DeliveryField:
     QUEUE: Final = "q"  # where it waits, if not in its sink's queue: the account's, for a look-up
     CONTENT: Final = "c"  # id of its content
     GENERATION: Final = "gen"  # how often its content was rendered anew: each has a key of its own
+    CAUSE: Final = "cause"  # set where it is held or dead: the id of the cause that it is listed by
     PLANNED: Final = "planned"  # set where it was moved: the id that routing would give it now
     CONFIG: Final = "cfg"  # version of the configuration that made it
     ACCEPTED_AT: Final = "acc"  # when its receipt arrived

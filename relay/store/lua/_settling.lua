@@ -50,6 +50,7 @@ local function write_state(sink, item, event, attempts, marked, told, cancel, wa
   if state == 'held' then
     end_pending(id, sink)
     call('ZADD', P .. 'held:' .. sink, now, id)
+    list_failed(id, sink, 'held', reason)
     count('delivery|' .. sink .. '|held')
   elseif state ~= 'pending' then
     end_delivery(id, sink, event, state)
@@ -58,8 +59,8 @@ local function write_state(sink, item, event, attempts, marked, told, cancel, wa
 end
 
 -- Takes back what is held, so that its attempt decides.
-local function leave_held(id, sink)
-  call('ZREM', P .. 'held:' .. sink, id)
+local function take_back_held(id, sink)
+  leave_held(id, sink)
   call('HSET', P .. 'd:' .. id, 'state', 'pending')
   begin_pending(id, sink, call('HGET', P .. 'd:' .. id, 'acc'))
 end
@@ -119,7 +120,7 @@ local function settle(request, first)
       return 'settled'
     end
     if state == 'held' and marked_by == item[TOKEN] then
-      leave_held(id, sink)
+      take_back_held(id, sink)
       local state_now = write_state(sink, item, event, attempts, marked, nil, cancel, was_down)
       if state_now == 'pending' then due_again[id] = now + item[DELAY_MS] end
       return 'settled'
