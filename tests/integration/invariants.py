@@ -136,7 +136,8 @@ def _deliveries(seen: StoreContents) -> Iterator[str]:
 
 
 def _causes(seen: StoreContents) -> Iterator[str]:
-    listed = {(name, id) for name, members in seen.sets.items() if name.startswith("failed:") for id in members}
+    sets = {name: members for name, members in seen.sets.items() if name.startswith("failed:")}
+    listed = {(name, id) for name, members in sets.items() for id in members if id in seen.deliveries}
     failed = {id: one for id, one in seen.deliveries.items() if one["state"] in ("held", "dead")}
     right = {(f"failed:{one['sink']}:{one.get('cause')}", id) for id, one in failed.items()}
     yield from (f"{name} has {id} by its cause, and should not" for name, id in sorted(listed - right))
