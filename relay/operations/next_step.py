@@ -42,18 +42,18 @@ def _decide(delivery: StoredDelivery) -> NextStep:
 
 def describe_pause(delivery: StoredDelivery) -> str:
     """Return what a paused delivery waits for, and why."""
-    why = "the subscription is disabled:" if delivery.sink.startswith(SUBSCRIBER) else "it is paused"
-    return f"waits for `{_resuming(delivery.sink)}`, {why} {delivery.paused}"
+    why = "the subscription is disabled:" if delivery.disabled else "it is paused"
+    return f"waits for `{_resuming(delivery)}`, {why} {delivery.paused}"
 
 
-def _resuming(sink: str) -> str:
-    if sink.startswith(SUBSCRIBER):
-        return f"relay subscriptions enable {sink.removeprefix(SUBSCRIBER)}"
-    return f"relay sinks resume {sink}"
+def _resuming(delivery: StoredDelivery) -> str:
+    if delivery.disabled:
+        return f"relay subscriptions enable {delivery.sink.removeprefix(SUBSCRIBER)}"
+    return f"relay sinks resume {delivery.sink}"
 
 
 def _resume(delivery: StoredDelivery) -> NextStep:
-    text, command = describe_pause(delivery), _resuming(delivery.sink)
+    text, command = describe_pause(delivery), _resuming(delivery)
     if delivery.paused_until is not None:
         text += f"; until {format_time(delivery.paused_until)}"
     return NextStep(what="resume", text=text, at=delivery.paused_until, command=command)

@@ -79,7 +79,7 @@ def _paused(sink: SinkState) -> Diagnosis:
     """Diagnose what a person paused, or a subscriber's, whose subscription is disabled."""
     gate, kind = sink.gate, "sink-paused"
     act = HelpfulAct(name="resume-sink", target=sink.name, command=f"relay sinks resume {sink.name}")
-    if is_subscriber(sink.name):
+    if gate.disabled:
         kind, id = "subscription-disabled", sink.name.removeprefix(SUBSCRIBER)
         act = HelpfulAct(name="enable-subscription", target=id, command=f"relay subscriptions enable {id}")
     since = f" since {format_time(gate.paused_since)}" if gate.paused_since is not None else ""

@@ -96,7 +96,7 @@ class Keys:
         return f"{self.prefix}history:{queue}"
 
     def window(self, queue: str) -> str:
-        """Hash with a time to live: what came of the attempts of the last minute, in slots, for the breaker."""
+        """Hash with a time to live: what came of attempts, for the breaker, in slots called by when they begin."""
         return f"{self.prefix}window:{queue}"
 
     def pending(self, sink: str) -> str:
@@ -226,7 +226,7 @@ class DeliveryField:
     TOKEN: Final = "tok"  # of its last lease; empty once that is settled
     DEATHS: Final = "died"  # leases that ran out: workers that died holding it
     TRIAL: Final = "trial"  # never in the hash: a claim sets it where the delivery is the trial of a breaker
-    DOWN: Final = "down"  # set while it waits for another attempt only because its sink failed
+    DOWN: Final = "down"  # set while it waits only because its sink failed: until when they asked us to wait
     DEATHS_ALONE: Final = "alone"  # of those: workers that held nothing else
     BESIDE: Final = "beside"  # the token of a lease under whose worker other things were leased too
     CANCEL: Final = "cancel"  # set where a person asked to cancel it while it was in flight: by whom, and why

@@ -45,7 +45,7 @@ PENDING = StoredDelivery(
             "relay sinks resume books",
         ),
         (
-            {"paused": "410", "sink": "sub-7"},
+            {"paused": "410", "disabled": True, "sink": "sub-7"},
             "resume",
             None,
             "waits for `relay subscriptions enable 7`, the subscription is disabled: 410",

@@ -95,7 +95,13 @@ def test_attempts_that_were_put_off_in_a_row_are_one_line_with_the_next() -> Non
         ({"state": DeliveryState.PENDING, "due_at": AT}, "  pending: next attempt AT"),
         ({"state": DeliveryState.PENDING, "in_flight": True}, "  pending: it is being sent"),
         (
-            {"state": DeliveryState.PENDING, "due_at": AT, "sink": "sub-7", "paused": "it answered 410 Gone"},
+            {
+                "state": DeliveryState.PENDING,
+                "due_at": AT,
+                "sink": "sub-7",
+                "paused": "it answered 410 Gone",
+                "disabled": True,
+            },
             "  pending: waits for `relay subscriptions enable 7`, the subscription is disabled: it answered 410 Gone",
         ),
         (
