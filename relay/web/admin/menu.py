@@ -16,6 +16,7 @@ class MenuEntry(Record):
 
 
 MENU: Final[Sequence[MenuEntry]] = (
+    MenuEntry(path="/admin/problems", label=message("Problems"), key="p"),
     MenuEntry(path="/admin/events", label=message("Events"), key="e"),
     MenuEntry(path="/admin/sinks", label=message("Sinks"), key="s"),
 )

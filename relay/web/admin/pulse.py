@@ -11,6 +11,7 @@ from relay.live_config import LiveConfig
 from relay.model import Record
 from relay.operations.problems import Problem, count_open, read_problems
 from relay.operations.strip import StripNumber, read_strip
+from relay.store.minutes import MINUTE_MS
 from relay.store.reader import Reader
 from relay.store.store import Store
 
@@ -50,6 +51,15 @@ class Pulse:
                 self._overview = await self._read()
                 self._read_at = self._clock()
             return self._overview
+
+    async def problems(self) -> Sequence[Problem]:
+        """Return the problems, three seconds old at most. Raises StoreUnavailable."""
+        await self.overview()
+        return self._problems
+
+    def forget_problems(self) -> None:
+        """Read them anew for whoever asks next: something was done about one."""
+        self._read_at = self._diagnosed_at = float("-inf")
 
     async def _read(self) -> Overview:
         if self._clock() - self._diagnosed_at >= DIAGNOSE_SECONDS:
@@ -98,5 +108,14 @@ class Pulse:
             acts = await self._store.acts.audit(1)
         except StoreUnavailable:
             return AWAY
-        seen = (self._live.version, overview.numbers, sorted(counters.items()), [one.id for one in acts])
+        problems = [(one.id, one.state, one.count) for one in self._problems]
+        charts = overview.at // MINUTE_MS
+        seen = (
+            self._live.version,
+            overview.numbers,
+            sorted(counters.items()),
+            [one.id for one in acts],
+            problems,
+            charts,
+        )
         return format(hash(repr(seen)), "x")

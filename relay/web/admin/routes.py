@@ -9,13 +9,13 @@ from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
 from relay.store.reader import Reader
 from relay.store.store import Store
-from relay.web.admin import events
+from relay.web.admin import events, problems
 from relay.web.admin.assets import send_asset
 from relay.web.admin.changes import send_changes
 from relay.web.admin.look import choose_look
 from relay.web.admin.pulse import Pulse
 from relay.web.admin.services import Services
-from relay.web.admin.serving import not_found, page
+from relay.web.admin.serving import act, not_found, page
 
 
 def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Starlette:
@@ -27,6 +27,9 @@ def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Star
             Route("/admin/static/{digest}/{name}", send_asset),
             Route("/admin/changes", send_changes),
             Route("/admin/look", choose_look),
+            page(problems.HOME, problems.show),
+            act("/admin/problems/mark", problems.mark),
+            act("/admin/problems/help", problems.help_with),
             page("/admin/events", events.show),
         ],
         exception_handlers={404: not_found},
@@ -38,4 +41,4 @@ def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Star
 
 
 async def _go_home(_: Request) -> Response:
-    return RedirectResponse("/admin/events", 303)
+    return RedirectResponse(problems.HOME, 303)

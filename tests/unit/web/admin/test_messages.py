@@ -10,6 +10,7 @@ import pytest
 from jinja2 import nodes
 
 from relay.model import DeliveryState, Outcome, ReceiptState
+from relay.operations.problems import ProblemState
 from relay.web.admin.messages import Translator, UiText, choose_language, counted, load_catalogue, message
 from relay.web.admin.rendering import environment
 
@@ -22,6 +23,7 @@ OF_CODE = {"message": 1, "counted": 2}
 OF_TRANSLATORS = {"text": 1, "count": 2}
 # What the store knows, and `word` translates.
 WORDS = {str(word) for words in (DeliveryState, ReceiptState, Outcome) for word in words}
+WORDS |= {str(state) for state in ProblemState}
 WORDS |= {"inbox", "waiting", "in flight", "closed gates", "silent sources", "problems"}  # of the strip
 NAMES = {"relay", "amoCRM", "curl", "YAML", "JSON", "Enter"}  # the same in every language
 
