@@ -11,6 +11,9 @@ Value: TypeAlias = "str | list[Value] | dict[str, Value]"
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
+AnyJson: TypeAlias = Any
+"""The same in records whose types are read at runtime: msgspec knows no type that contains itself."""
+
 
 class _RecordMeta(msgspec.StructMeta):
     """Make every record frozen and keyword-only: msgspec gives `kw_only` to a class, and not to its children."""
@@ -229,7 +232,6 @@ class Decision(Record):
     state: DeliveryState
     reason: str
     delay_ms: int = 0  # RETRY, WAIT: until it is due, from now
-    asked_ms: int = 0  # for how long of that they asked us to wait: it stands also when their outage is over
     consumed: bool = True  # whether the attempt counts
     gate_ms: int = 0  # > 0: for how long the gate closes
     gate_scope: str = "sink"  # whose gate: "sink", or "route" where only the route is wrong
@@ -243,14 +245,6 @@ class Limit(Record, array_like=True):
     key: str
     count: int
     per_ms: int
-
-
-class Breaker(Record, array_like=True):
-    """When a sink's gate closes: `share` of at least `minimum` attempts within `window_ms` failed."""
-
-    share: float
-    minimum: int
-    window_ms: int
 
 
 class Attempt(Record):

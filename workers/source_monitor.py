@@ -7,7 +7,15 @@ import msgspec
 from relay.accounts.catch_up import MIN_AGE_MS, CatchUp
 from relay.accounts.client import AccountClient
 from relay.accounts.hooks import list_hooks
-from relay.accounts.source_health import HookState, Outage, hook_state, load_health, save_health, update_health
+from relay.accounts.source_health import (
+    HookState,
+    Outage,
+    hook_state,
+    load_health,
+    our_hooks,
+    save_health,
+    update_health,
+)
 from relay.config.config import Config
 from relay.errors import ConfigError, RelayError, StoreUnavailable
 from relay.logs import log
@@ -59,8 +67,9 @@ class SourceMonitor:
         if source is None or source.api is None:
             return None
         before = await load_health(self._shared, name)
-        hook, problem = await self._check_hook(name)
+        hook, problem, registered = await self._check_hook(name)
         health, ended = update_health(before, await self._reader.received(name), hook, problem, self._now())
+        health = msgspec.structs.replace(health, registered=registered)
         await save_health(self._shared, name, health)
         if health.has_outage and (before is None or not before.has_outage):
             log.error("source.silent", source=name, hook=health.hook, last_at=health.last_at, silent=health.silent)
@@ -68,15 +77,17 @@ class SourceMonitor:
             await self._plan_catch_up(name, ended)
         return CHECK_EVERY_MS
 
-    async def _check_hook(self, source: str) -> tuple[HookState, str]:
-        """Return the state of our hook in the account, and why it is not known."""
+    async def _check_hook(self, source: str) -> tuple[HookState, str, Sequence[str] | None]:
+        """Return the state of our hook in the account, why that is not known, and the events of the hook."""
         paths = [f"/hooks/{source}/{token.decode()}" for token in self._config().hook_tokens[source]]
         try:
-            return hook_state(await list_hooks(self._account(source)), paths), ""
+            hooks = await list_hooks(self._account(source))
         except StoreUnavailable:
             raise
         except RelayError as error:
-            return "unknown", str(error)
+            return "unknown", str(error), None
+        registered = {event for hook in our_hooks(hooks, paths) for event in hook.events}
+        return hook_state(hooks, paths), "", sorted(registered)
 
     async def _plan_catch_up(self, source: str, outage: Outage) -> None:
         args = JobArgs(source=source, since=outage.since - OVERLAP_MS, until=outage.until)

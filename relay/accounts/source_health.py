@@ -31,6 +31,7 @@ class SourceHealth(Record):
     hook: HookState = "unknown"
     problem: str = ""  # why the state of the hook is unknown
     last_hook_at: int | None = None  # when the last hook arrived: only where the health was loaded by `examine_source`
+    registered: Sequence[str] | None = None  # the events of our hook in the account; None: not known
     outage_since: int | None = msgspec.field(default=None, name="quiet_since")  # its last hook; the stored name stays
 
     @property
@@ -82,10 +83,15 @@ def update_health(
 
 def hook_state(hooks: Iterable[AccountHook], paths: Sequence[str]) -> HookState:
     """Return the state of the account's hooks that send to one of our paths: one for each token that is valid."""
-    ours = [hook for hook in hooks if urlsplit(hook.url).path.endswith(tuple(paths))]
+    ours = our_hooks(hooks, paths)
     if not ours:
         return "missing"
     return "disabled" if all(hook.disabled for hook in ours) else "enabled"
+
+
+def our_hooks(hooks: Iterable[AccountHook], paths: Sequence[str]) -> list[AccountHook]:
+    """Return the account's hooks that send to one of our paths."""
+    return [hook for hook in hooks if urlsplit(hook.url).path.endswith(tuple(paths))]
 
 
 async def load_health(shared: SharedState, source: str) -> SourceHealth | None:

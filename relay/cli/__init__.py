@@ -42,6 +42,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "held": "Show what may have arrived, and needs a decision.",
     "audit": "Show what people did, the newest first: who, what, why and when.",
     "subscriptions": "List and change which applications are sent events.",
+    "sources": "Show how the sources stand: last hook, rhythm, and their hook in the account.",
     "sinks": "Show whether the sinks can be delivered to, pause them and let them go on.",
 }
 

@@ -10,7 +10,7 @@ from relay.cli.display.request import format_request
 from relay.cli.display.story import format_story
 from relay.errors import ConfigError
 from relay.model import Json
-from relay.operations.story import Story, read_delivery_story, story_fields
+from relay.operations.story import Story, read_delivery_story, tell_story
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery
 
@@ -27,7 +27,6 @@ def list_deliveries(
     entity: options.EntityOption = None,
     sink: options.SinkOption = None,
     state: options.DeliveryStateOption = None,
-    cause: options.CauseOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     limit: options.LimitOption = 20,
@@ -38,7 +37,7 @@ def list_deliveries(
     """List deliveries, newest first: with --state held or dead by when they became so."""
     filters = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit,
-        after=after, cause=cause,
+        after=after,
     )  # fmt: skip
     print_deliveries(context, filters, json=json, reveal=reveal)
 
@@ -51,7 +50,7 @@ def show_delivery(
     story, content = with_reader(lambda reader: _read_story_and_content(reader, id))
     request = _describe(story.deliveries[0].delivery, content)
     if json:
-        print_json({**story_fields(story), "request": request}, reveal=reveal)
+        print_json(tell_story(story, request=request), reveal=reveal)
     else:
         print_lines([*format_story(story), "request", *format_request(request)], reveal=reveal)
 

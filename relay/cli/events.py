@@ -11,8 +11,9 @@ from relay.cli.display.output import print_json, print_lines, print_table
 from relay.cli.display.story import format_story
 from relay.errors import ConfigError
 from relay.model import Receipt
+from relay.operations.listed_event import listed_event
 from relay.operations.search import FoundEvent, find_events
-from relay.operations.story import Story, read_event_story, story_fields
+from relay.operations.story import Story, read_event_story, tell_story
 from relay.operations.unknown_filters import unknown_filters
 from relay.store.reader import Reader
 from relay.timefmt import format_time
@@ -46,7 +47,7 @@ def list_events(
     )  # fmt: skip
     page = with_reader(lambda reader: find_events(reader, filters))
     if json:
-        print_json(list(map(_fields, page.items)), reveal=reveal)
+        print_json(list(map(listed_event, page.items)), reveal=reveal)
     else:
         print_table(COLUMNS, map(_row, page.items), reveal=reveal)
     print_how_to_go_on(context, page)
@@ -62,7 +63,7 @@ def show_event(
     story, receipt = with_reader(lambda reader: _read_story_and_receipt(reader, id))
     explanation = _explain(receipt)
     if json:
-        print_json(story_fields(story, None if isinstance(explanation, str) else explanation), reveal=reveal)
+        print_json(tell_story(story, None if isinstance(explanation, str) else explanation), reveal=reveal)
     else:
         print_lines(format_story(story, explanation), reveal=reveal)
 
@@ -83,23 +84,6 @@ def _explain(receipt: Receipt | None) -> "Explanation | str":
         return explain_receipt(receipt, load_config(), None)
     except ConfigError as error:
         return str(error).splitlines()[0]
-
-
-def _fields(listed: FoundEvent) -> dict[str, object]:
-    event, receipt = listed.event, listed.receipt
-    return {
-        "id": listed.id,
-        "receipt_id": receipt.id,
-        "source": receipt.source,
-        "received_at": receipt.received_at,
-        "event": event and event.name,
-        "entity": event and event.entity,
-        "entity_id": event and event.entity_id,
-        "state": listed.state,
-        "reason": listed.reason,
-        "duplicates": receipt.duplicates,
-        "remarks": receipt.remarks,
-    }
 
 
 def _row(listed: FoundEvent) -> tuple[object, ...]:

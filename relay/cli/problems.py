@@ -11,7 +11,7 @@ from relay.cli.context.configuration import load_config
 from relay.cli.context.store import with_reader
 from relay.cli.display.output import print_json, print_lines, print_message
 from relay.cli.display.problems import format_problem, format_problems
-from relay.operations.problems import Problem, ProblemState, mark_problem, read_problems
+from relay.operations.problems import Problem, ProblemState, listed_problem, mark_problem, read_problems
 from relay.store.reader import Reader
 
 app = typer.Typer(
@@ -34,7 +34,7 @@ def list_problems(
     problems = _read()
     open_ones = [problem for problem in problems if problem.state is not ProblemState.MUTED]
     if json:
-        print_json([_fields(problem) for problem in (problems if muted else open_ones)])
+        print_json([listed_problem(problem) for problem in (problems if muted else open_ones)])
     else:
         print_lines(format_problems(problems, muted=muted))
     if any(problem.grade == "bad" for problem in open_ones):
@@ -48,15 +48,9 @@ def show_problem(id: ProblemId, json: options.JsonOption = False) -> None:
     if found is None:
         raise typer.BadParameter(f"no problem {id} is open: `relay problems list` shows those that are")
     if json:
-        print_json(_fields(found))
+        print_json(listed_problem(found))
     else:
         print_lines(format_problem(found))
-
-
-def _fields(problem: Problem) -> dict[str, object]:
-    import msgspec
-
-    return {"id": problem.id, **msgspec.structs.asdict(problem)}
 
 
 def _mark(mark: Callable[[Reader, list[Problem]], Awaitable[str]]) -> None:

@@ -1,25 +1,27 @@
 """`relay subscriptions`: the applications that are sent events; the same records as the amoCRM-compatible API's."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Annotated, TypeAlias, TypeVar
 
 import typer
 
 from relay.cli import options
+from relay.cli.acts import ByOption, WhyOption, author
 from relay.cli.context.configuration import choose_source, load_config
+from relay.cli.context.environment import load_settings
 from relay.cli.context.store import with_store
 from relay.cli.display.output import print_json, print_lines, print_message, print_table
 from relay.config.api_users import ApiUser
 from relay.config.suggestions import did_you_mean
 from relay.durations import UNITS_MS, parse_duration
-from relay.errors import ConfigError, RelayError
+from relay.errors import ConfigError
 from relay.model import Subscription
 from relay.store.subscriptions import Subscriptions
 from relay.timefmt import format_time
-from relay.web.subscriptions.errors import format_field_errors
 from relay.web.subscriptions.jwt import mint_jwt
-from relay.web.subscriptions.requests import SubscriptionRequest
+from relay.web.subscriptions.operator_acts import OperatorActs, SampleAnswer
+from relay.web.subscriptions.operator_acts import list_subscriptions as list_all
 
 app = typer.Typer(
     name="subscriptions", help="List and change which applications are sent events.", no_args_is_help=True
@@ -40,11 +42,7 @@ def list_subscriptions(
 ) -> None:
     """List subscriptions, also those to sources that are no longer in the configuration."""
 
-    async def read(subscriptions: Subscriptions) -> list[Subscription]:
-        sources = [source] if source else await subscriptions.sources()
-        return [subscription for name in sources for subscription in await subscriptions.list(name)]
-
-    listed = _with_subscriptions(read)
+    listed = _with_subscriptions(lambda subscriptions: list_all(subscriptions, source or ""))
     if json:
         print_json(listed, reveal=reveal)
     else:
@@ -57,30 +55,26 @@ def add_subscription(
     event: EventOptions,
     source: Annotated[str | None, typer.Option(help="Whose events; default: those of the only source.")] = None,
     name: Annotated[str, typer.Option(help="What people call the application.")] = "",
+    by: ByOption = None,
+    why: WhyOption = "",
     json: options.JsonOption = False,
 ) -> None:
     """Subscribe an address to events. Where it is subscribed already they are added, and it is enabled."""
     config = load_config()
-    request = SubscriptionRequest(url=url, events=event, name=name)
-    if errors := [*request.url_errors(config.subscribers.allow), *request.event_errors("--event")]:
-        raise RelayError(format_field_errors(errors))
     account = choose_source(config.sources, source).name
-    _print(_with_subscriptions(lambda subscriptions: subscriptions.subscribe(account, url, event, "", name)), json)
+    _print(_act(by, why, lambda acts: acts.subscribe(config, account, url, event, name)), json)
 
 
 @app.command("remove")
-def remove_subscription(id: SubscriptionId, event: OnlyEventOptions = None, json: options.JsonOption = False) -> None:
+def remove_subscription(
+    id: SubscriptionId,
+    event: OnlyEventOptions = None,
+    by: ByOption = None,
+    why: WhyOption = "",
+    json: options.JsonOption = False,
+) -> None:
     """Remove a subscription, or with --event only those events of it."""
-    events = event or []
-    if errors := SubscriptionRequest(url="", events=events).event_errors("--event"):
-        raise RelayError(format_field_errors(errors))
-
-    async def remove(subscriptions: Subscriptions) -> Subscription | None:
-        subscription = await _get(subscriptions, id)
-        await subscriptions.unsubscribe(subscription.source, subscription.url, events)
-        return await subscriptions.get(id)
-
-    left = _with_subscriptions(remove)
+    left = _act(by, why, lambda acts: acts.unsubscribe(id, event or []))
     if left is not None:
         _print(left, json)
     elif json:
@@ -90,15 +84,44 @@ def remove_subscription(id: SubscriptionId, event: OnlyEventOptions = None, json
 
 
 @app.command("enable")
-def enable_subscription(id: SubscriptionId, json: options.JsonOption = False) -> None:
-    """Enable a subscription that was disabled after too many failures. Deliveries that wait for it are then sent."""
+def enable_subscription(
+    id: SubscriptionId, by: ByOption = None, why: WhyOption = "", json: options.JsonOption = False
+) -> None:
+    """Enable a subscription that was disabled. Deliveries that wait for it are then sent."""
+    _print(_act(by, why, lambda acts: acts.enable(id)), json)
 
-    async def enable(subscriptions: Subscriptions) -> Subscription:
-        await _get(subscriptions, id)
-        await subscriptions.enable(id)
-        return await _get(subscriptions, id)
 
-    _print(_with_subscriptions(enable), json)
+@app.command("disable")
+def disable_subscription(
+    id: SubscriptionId, by: ByOption = None, why: WhyOption = "", json: options.JsonOption = False
+) -> None:
+    """Send a subscription nothing until it is enabled. Its deliveries wait."""
+    _print(_act(by, why, lambda acts: acts.disable(id)), json)
+
+
+@app.command("test")
+def send_sample(
+    id: SubscriptionId,
+    event: Annotated[str, typer.Option(help="The event; default: the first one of the subscription.")] = "",
+    by: ByOption = None,
+    why: WhyOption = "",
+    json: options.JsonOption = False,
+) -> None:
+    """Send an application a made-up event at once, and show its answer. Exits with status 1 where it is no success."""
+    settings, config = load_settings(), load_config()
+    tested = _act(by, why, lambda acts: acts.test(config, id, event, settings.proxies))
+    if json:
+        print_json(tested)
+    else:
+        print_lines(_format_test(tested))
+    if not tested.delivered:
+        raise typer.Exit(1)
+
+
+def _format_test(tested: SampleAnswer) -> Iterator[str]:
+    yield f"{tested.event}: {tested.reason} after {tested.took_ms} ms"
+    if tested.answer:
+        yield tested.answer
 
 
 @app.command("token")
@@ -143,10 +166,9 @@ def _with_subscriptions(work: Callable[[Subscriptions], Awaitable[T]]) -> T:
     return with_store(lambda store: work(store.subscriptions))
 
 
-async def _get(subscriptions: Subscriptions, id: int) -> Subscription:
-    if subscription := await subscriptions.get(id):
-        return subscription
-    raise RelayError(f"no subscription {id}: `relay subscriptions list` shows all that there are")
+def _act(by: str | None, why: str, work: Callable[[OperatorActs], Awaitable[T]]) -> T:
+    who = author(by, why)
+    return with_store(lambda store: work(OperatorActs(store.subscriptions, store.acts, who)))
 
 
 def _print(subscription: Subscription, json: bool) -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from relay.amocrm.events import decode_receipt
 from relay.config.config import Config
 from relay.errors import Malformed, RelayError
-from relay.model import DeliveryState, Event, Json, NewDelivery, Receipt, Record
+from relay.model import AnyJson, DeliveryState, Event, NewDelivery, Receipt, Record
 from relay.operations.request_description import describe_by
 from relay.planning import RouteEvaluation, evaluate_routes, plan_receipt
 from relay.sinks.base import Sink
@@ -26,7 +26,7 @@ class ExplainedDelivery(Record):
     id: str
     state: str
     reason: str
-    request: Json
+    request: AnyJson
     once: bool = False  # its id follows from its route's `once` key
     needs_lookup: bool = False  # its request is known when the account has been asked
     note: str = ""  # what is known of its `once` key

@@ -11,8 +11,9 @@ import msgspec
 from relay.config.config import Config
 from relay.config.suggestions import did_you_mean
 from relay.errors import RelayError, StoreUnavailable
+from relay.model import Record
 from relay.operations.config_diagnosis import diagnose_broken_config, diagnose_config
-from relay.operations.diagnosis import Diagnosis
+from relay.operations.diagnosis import Diagnosis, Grade, HelpfulAct
 from relay.operations.doctor import diagnose
 from relay.operations.examination import Examination, examine
 from relay.store.acts import Author
@@ -37,6 +38,33 @@ class Problem(Diagnosis):
     why: str = ""
     said_at: int | None = None
     muted_until: int | None = None
+
+
+class ListedProblem(Record):
+    """A problem as programs read it: with its id."""
+
+    id: str
+    about: str
+    grade: Grade
+    found: str
+    means: str
+    advice: str
+    kind: str
+    subject: str
+    since: int | None
+    count: int | None
+    cause: str
+    act: HelpfulAct | None
+    state: ProblemState
+    by: str
+    why: str
+    said_at: int | None
+    muted_until: int | None
+
+
+def listed_problem(problem: Problem) -> ListedProblem:
+    """Return a problem as programs read it."""
+    return ListedProblem(id=problem.id, **msgspec.structs.asdict(problem))
 
 
 async def read_problems(reader: Reader, config: Config, error: str | None = None) -> list[Problem]:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from relay.errors import RelayError
-from relay.model import Attempt, Record, RoutedEvent
-from relay.operations.next_step import find_next_step
+from relay.model import AnyJson, Attempt, Json, ReceiptState, Record, RoutedEvent
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
 
@@ -23,9 +22,7 @@ class DeliveryStory(Record):
 
 
 class Story(Record):
-    """A receipt, all its events or one of them, and their deliveries, at a time of the store's clock."""
-
-    at: int
+    """A receipt, all its events or one of them, and their deliveries."""
 
     receipt: StoredReceipt
     events: Sequence[RoutedEvent]
@@ -41,8 +38,7 @@ async def read_event_story(reader: Reader, id: str) -> Story:
         raise _not_found("event", id, "relay events list")
     indexes = {event.index for event in events}
     ids = [delivery for delivery, event in receipts[0].deliveries.items() if event in indexes]
-    deliveries = await _with_attempts(reader, ids)
-    return Story(at=await reader.now(), receipt=receipts[0], events=events, deliveries=deliveries)
+    return Story(receipt=receipts[0], events=events, deliveries=await _with_attempts(reader, ids))
 
 
 async def read_delivery_story(reader: Reader, id: str) -> Story:
@@ -53,7 +49,7 @@ async def read_delivery_story(reader: Reader, id: str) -> Story:
     receipt_id, _, index = deliveries[0].delivery.event_id.partition(".")
     receipt = (await reader.receipts([receipt_id]))[0]
     events = [event for event in receipt.events if str(event.index) == index]
-    return Story(at=await reader.now(), receipt=receipt, events=events, deliveries=deliveries)
+    return Story(receipt=receipt, events=events, deliveries=deliveries)
 
 
 async def _with_attempts(reader: Reader, ids: Sequence[str]) -> list[DeliveryStory]:
@@ -67,26 +63,72 @@ def _not_found(kind: str, id: str, command: str) -> RelayError:
     return RelayError(f"no {kind} {id}: give a full id, as `{command}` shows it; retention may have removed it")
 
 
-def story_fields(story: Story, explanation: "Explanation | None" = None) -> dict[str, object]:
-    """Return a story for programs: events too have their fields by name, which are stored as arrays.
+class MatchedRoute(Record):
+    """Whether a route matches an event, and which condition fails where it does not."""
 
-    With an explanation they have the routes of its configuration too: which match, and why others do not.
+    route: str
+    matched: bool
+    because: str
+
+
+class ToldEvent(Record, omit_defaults=True):
+    """An event with its fields by name, which are stored as an array. `routes`: of the configuration that explains."""
+
+    index: int
+    name: str
+    entity: str
+    entity_id: str
+    state: ReceiptState
+    reason: str
+    routes: Sequence[MatchedRoute] | None = None
+    routes_config: str | None = None
+
+
+class ToldReceipt(Record):
+    """A receipt, and what became of it."""
+
+    id: str
+    source: str
+    received_at: int
+    size: int
+    state: ReceiptState
+    reason: str
+    content_type: str
+    user_agent: str
+    request_id: str
+    config: str
+    duplicates: int
+    last_duplicate_at: int | None
+    events: Sequence[ToldEvent]
+    deliveries: dict[str, int]  # id -> index of its event in this receipt
+    recovered: bool
+    content_encoding: str
+    remarks: Sequence[str]
+
+
+class ToldStory(Record, omit_defaults=True):
+    """A story as programs read it. `request`: what a single delivery sends, or why it is not shown."""
+
+    receipt: ToldReceipt
+    events: Sequence[ToldEvent]
+    deliveries: Sequence[DeliveryStory]
+    request: AnyJson = None
+
+
+def tell_story(story: Story, explanation: "Explanation | None" = None, request: Json = None) -> ToldStory:
+    """Return a story for programs.
+
+    With an explanation its events have the routes of that configuration too: which match, and why others do not.
     """
-    receipt = {**msgspec.structs.asdict(story.receipt), "events": list(map(_event_fields, story.receipt.events))}
-    events = [{**_event_fields(event), **_route_fields(event, explanation)} for event in story.events]
-    deliveries = [
-        {**msgspec.structs.asdict(one), "next": find_next_step(one.delivery, story.at)} for one in story.deliveries
-    ]
-    return {"receipt": receipt, "events": events, "deliveries": deliveries}
+    receipt = {**msgspec.structs.asdict(story.receipt), "events": list(map(_told_event, story.receipt.events))}
+    events = [_told_event(event, explanation) for event in story.events]
+    return ToldStory(receipt=ToldReceipt(**receipt), events=events, deliveries=story.deliveries, request=request)
 
 
-def _route_fields(event: RoutedEvent, explanation: "Explanation | None") -> dict[str, object]:
+def _told_event(event: RoutedEvent, explanation: "Explanation | None" = None) -> ToldEvent:
+    fields = msgspec.structs.asdict(event)
     if explanation is None:
-        return {}
+        return ToldEvent(**fields)
     routes = [route for one in explanation.events if one.index == event.index for route in one.routes]
-    matches = [{"route": route.route, "matched": route.matched, "because": route.because} for route in routes]
-    return {"routes": matches, "routes_config": explanation.config}
-
-
-def _event_fields(event: RoutedEvent) -> dict[str, object]:
-    return msgspec.structs.asdict(event)
+    matches = [MatchedRoute(route=route.route, matched=route.matched, because=route.because) for route in routes]
+    return ToldEvent(**fields, routes=matches, routes_config=explanation.config)

@@ -15,6 +15,7 @@ from relay.store.wire import ActAnswer, ReplayAnswer
 _ACT_ON_DELIVERY = Script("act_on_delivery", "_acting")
 _SET_PAUSE = Script("set_pause", *GATES, "_acting")
 _SAVE_REPLAYED = Script("save_replayed", "_routing", "_acting")
+_NOTE_ACT = Script("note_act", "_acting")
 _REPLAYED = msgspec.msgpack.Decoder(ReplayAnswer)
 _PAUSED = msgspec.msgpack.Decoder(tuple[bool, str, str])
 _ANSWER = msgspec.msgpack.Decoder(ActAnswer)
@@ -95,22 +96,23 @@ class Acts:
     async def pause(self, sink: str, author: Author, until: int | None) -> tuple[bool, str, str]:
         """Let nothing leave for a sink, until a time or until a person resumes it.
 
-        Returns whether it was done; where it is paused already, by whom and why; by nobody where its subscription is
-        disabled.
+        Returns whether it was done; where it is paused already, by whom and why.
         """
         return await self._set_pause(sink, "pause", author, until or 0)
 
-    async def resume(self, sink: str, author: Author) -> tuple[bool, str]:
-        """End the pause of a sink, and open what its answers closed.
-
-        Returns whether anything kept it back; where it is paused as its subscription is disabled, why that is.
-        """
-        done, _, why = await self._set_pause(sink, "resume", author, 0)
-        return done, why
+    async def resume(self, sink: str, author: Author) -> bool:
+        """End the pause of a sink, and open what its answers closed. Returns whether anything kept it back."""
+        done, _, _ = await self._set_pause(sink, "resume", author, 0)
+        return done
 
     async def _set_pause(self, sink: str, act: str, author: Author, until: int) -> tuple[bool, str, str]:
         request = {"queue": sink_queue(sink), "what": f"sink {sink}", "act": act, "until_ms": until}
         return _PAUSED.decode(await self._call(_SET_PAUSE, {**request, **_describe(author)}))
+
+    async def note(self, act: str, what: str, author: Author, before: str = "") -> None:
+        """Write into the audit what no other script writes: that people were shown unmasked, a subscription made."""
+        request = {"act": act, "what": what, "before": before, "by": author.by, "why": author.why}
+        await self._call(_NOTE_ACT, request)
 
     async def audit(self, limit: int, before: str | None = None) -> list[AuditEntry]:
         """Return the newest acts, the newest first; `before`: only those older than this entry."""

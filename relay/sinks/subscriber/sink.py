@@ -61,12 +61,12 @@ class SubscriberSink(_Subscriber):
         if refusal := url_refusal(self._subscription.url, self._allow):
             result = Result(outcome=Outcome.RETRY, reason=f"the address is not allowed: {refusal}")
         else:
-            result = self.read(await call(tools.session, self.request(delivery)))
+            result = self.read(await call(tools.session, self.request(delivery.content, delivery.key)))
         if result.outcome not in (Outcome.DELIVERED, Outcome.THROTTLED):
             await self._record_failure(result, self.decide(result, attempts=delivery.attempts))
         return result
 
-    def request(self, delivery: Delivery) -> Request:
+    def request(self, content: bytes, key: str) -> Request:
         """Build the request as amoCRM sends it. Pure."""
         return Request(
             method="POST",
@@ -74,9 +74,9 @@ class SubscriberSink(_Subscriber):
             headers={
                 "User-Agent": "amoCRM-Webhooks/3.0",
                 "Content-Type": "application/x-www-form-urlencoded",
-                "X-Amocrm-Requestid": delivery.key,
+                "X-Amocrm-Requestid": key,
             },
-            body=delivery.content,
+            body=content,
             timeout_ms=self.timeout_ms,
         )
 

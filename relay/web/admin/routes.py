@@ -10,6 +10,7 @@ from relay.live_config import LiveConfig
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.web.admin import events, problems
+from relay.web.admin.api.routes import routes as api_routes
 from relay.web.admin.assets import send_asset
 from relay.web.admin.changes import send_changes
 from relay.web.admin.look import choose_look
@@ -21,6 +22,7 @@ from relay.web.admin.serving import act, not_found, page
 def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Starlette:
     """Make the application of the pages."""
     store = Store(reader.client, settings.namespace)
+    services = Services(settings=settings, live=live, reader=reader, store=store, pulse=Pulse(reader, store, live))
     app = Starlette(
         routes=[
             Route("/admin", _go_home),
@@ -31,12 +33,11 @@ def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Star
             act("/admin/problems/mark", problems.mark),
             act("/admin/problems/help", problems.help_with),
             page("/admin/events", events.show),
+            *api_routes(services),
         ],
         exception_handlers={404: not_found},
     )
-    app.state.services = Services(
-        settings=settings, live=live, reader=reader, store=store, pulse=Pulse(reader, store, live)
-    )
+    app.state.services = services
     return app
 
 

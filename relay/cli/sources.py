@@ -1,0 +1,63 @@
+"""`relay sources`: how the accounts stand that send to us."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from relay.cli import options
+from relay.cli.context.configuration import load_config
+from relay.cli.context.environment import load_settings
+from relay.cli.context.store import with_reader
+from relay.cli.display.output import print_json, print_lines, print_table
+from relay.operations.sources import SourceStatus, list_sources, read_source
+from relay.timefmt import format_duration, format_time
+
+app = typer.Typer(
+    name="sources", help="Show how the sources stand: last hook, rhythm, and their hook in the account.",
+    no_args_is_help=True,
+)  # fmt: skip
+COLUMNS = ("source", "account", "hooks", "last hook", "usual pause", "hook", "problem")
+
+
+@app.command("list")
+def list_all(json: options.JsonOption = False) -> None:
+    """List the sources of the configuration."""
+    config, path = load_config(), load_settings().config_path
+    sources = with_reader(lambda reader: list_sources(reader, config, path))
+    if json:
+        print_json(sources)
+    else:
+        print_table(COLUMNS, map(_row, sources))
+
+
+@app.command("show")
+def show_source(
+    name: Annotated[str, typer.Argument(metavar="SOURCE", show_default=False)], json: options.JsonOption = False
+) -> None:
+    """Show a source, and which events its hook lacks."""
+    config, path = load_config(), load_settings().config_path
+    source = with_reader(lambda reader: read_source(reader, config, name, path))
+    if json:
+        print_json(source)
+    else:
+        print_lines(_lines(source))
+
+
+def _row(source: SourceStatus) -> tuple[object, ...]:
+    pause = None if source.rhythm_ms is None else format_duration(source.rhythm_ms)
+    problem = "silent" if source.silent else source.problem
+    return source.name, source.account, source.received, format_time(source.last_hook_at), pause, source.hook, problem
+
+
+def _lines(source: SourceStatus) -> Iterator[str]:
+    yield f"{source.name}: {source.received} hook(s), the last {format_time(source.last_hook_at) or 'never'}"
+    if source.rhythm_ms is not None and source.patience_ms is not None:
+        usual, most = format_duration(source.rhythm_ms), format_duration(source.patience_ms)
+        yield f"  usual pause {usual}, silent after {most}" + (": it is silent" if source.silent else "")
+    yield f"  hook in the account: {source.hook}" + (f" ({source.problem})" if source.problem else "")
+    yield f"  token of its api: {source.token or 'it has no api'}"
+    yield f"  names: {format_time(source.names_at) or f'none, `relay names {source.name}` writes them'}"
+    yield f"  events needed: {' '.join(source.needed) or 'none'}"
+    if source.missing:
+        yield f"  not registered: {' '.join(source.missing)}: `relay connect {source.name}` registers them"

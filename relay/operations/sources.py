@@ -1,0 +1,92 @@
+"""How each source stands: its last hook and rhythm, its hook in the account, and the events that this should have."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Literal, TypeAlias
+
+from pydantic import SecretStr
+
+from relay.accounts.needed_events import needed_events
+from relay.accounts.source_health import HookState, SourceHealth, examine_source
+from relay.amocrm.event_names import SUBSCRIBABLE
+from relay.config.config import Config, Source
+from relay.config.names_files import names_folder
+from relay.errors import RelayError
+from relay.model import Record
+from relay.store.reader import Reader
+from relay.store.subscriptions import Subscriptions
+
+TokenKind: TypeAlias = Literal["", "long-lived", "oauth"]
+
+
+class SourceStatus(Record):
+    """A source as it stands. Times are epoch milliseconds. What only its account says is as of `checked_at`."""
+
+    name: str
+    account: str  # subdomain; empty where the configuration has none
+    received: int  # hooks, repeated ones too
+    last_hook_at: int | None
+    rhythm_ms: int | None  # the median of the pauses between its hooks; null: not known yet
+    patience_ms: int | None  # for how long it may be silent
+    silent: bool
+    silent_since: int | None
+    hook: HookState  # in the account; "unknown" also where there is no api
+    problem: str  # why the account could not be asked
+    checked_at: int | None
+    registered: Sequence[str] | None  # the events of its hook; null: not known
+    needed: Sequence[str]  # by routes and subscriptions
+    missing: Sequence[str]  # needed, and not registered
+    token: TokenKind  # of its api
+    names_at: int | None  # when the file of its names was written; null: there is none
+
+
+async def list_sources(reader: Reader, config: Config, config_path: str) -> list[SourceStatus]:
+    """Return how the sources of the configuration stand. Raises StoreUnavailable."""
+    return [await _read(reader, config, source, config_path) for source in config.sources.values()]
+
+
+async def read_source(reader: Reader, config: Config, name: str, config_path: str) -> SourceStatus:
+    """Return how a source stands. Raises RelayError where there is none, StoreUnavailable."""
+    if name not in config.sources:
+        raise RelayError(f"no source {name} in the configuration: it has {', '.join(config.sources) or 'none'}")
+    return await _read(reader, config, config.sources[name], config_path)
+
+
+async def _read(reader: Reader, config: Config, source: Source, config_path: str) -> SourceStatus:
+    health = await examine_source(reader, source.name) or SourceHealth(received=0, checked_at=0)
+    subscribed = await Subscriptions(reader.client, reader.namespace).list(source.name)
+    needed = needed_events(config, source.name, subscribed)
+    registered = health.registered
+    lacking = needed & frozenset(SUBSCRIBABLE) - frozenset(registered) if registered is not None else frozenset()
+    return SourceStatus(
+        name=source.name,
+        account=source.account.subdomain,
+        received=await reader.received(source.name),
+        last_hook_at=await reader.last_hook(source.name),
+        rhythm_ms=round(median(health.gaps)) if health.max_silence_ms is not None else None,
+        patience_ms=health.max_silence_ms,
+        silent=health.silent,
+        silent_since=health.outage_since,
+        hook=health.hook,
+        problem=health.problem,
+        checked_at=health.checked_at or None,
+        registered=registered,
+        needed=sorted(needed),
+        missing=sorted(lacking),
+        token=_token_kind(source),
+        names_at=_written_at(names_folder(config_path) / f"{source.name}.yaml"),
+    )
+
+
+def _token_kind(source: Source) -> TokenKind:
+    if source.api is None:
+        return ""
+    return "long-lived" if isinstance(source.api.credentials, SecretStr) else "oauth"
+
+
+def _written_at(file: Path) -> int | None:
+    try:
+        return round(file.stat().st_mtime * 1000)
+    except OSError:
+        return None

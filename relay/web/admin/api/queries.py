@@ -1,0 +1,110 @@
+"""The parameters that lists take: the filters of the command line, by the same names."""
+
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import msgspec
+
+from relay import timefmt
+from relay.amocrm.event_names import ENTITIES
+from relay.config.suggestions import did_you_mean
+from relay.model import DeliveryState, ReceiptState, Record
+from relay.operations.search import MOST_LISTED, EventFilter, FoundPage, format_cursor, parse_cursor
+from relay.web.admin.api.operation import BAD_REQUEST, ApiFailure
+
+T = TypeVar("T")
+Time: TypeAlias = Annotated[
+    str, msgspec.Meta(description="2h (ago), or 2026-11-23T14:30, in the relay's time unless +03:00 is behind it.")
+]
+Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MOST_LISTED, description="At most so many.")]
+After: TypeAlias = Annotated[str, msgspec.Meta(description="Go on where an earlier list stopped: its `next`.")]
+Entity: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this lead, contact…: lead:123.")]
+
+
+class Reveal(Record):
+    """Whether people are shown unmasked, which the audit records: by whom and why."""
+
+    reveal: bool = False
+    by: str = ""
+    why: str = ""
+
+
+class _ListQuery(Reveal):
+    source: str = ""
+    event: str = ""
+    entity: Entity = ""
+    sink: str = ""
+    since: Time = ""
+    until: Time = ""
+    limit: Limit = 20
+    after: After = ""
+
+
+class EventQuery(_ListQuery):
+    """Which events to list."""
+
+    state: ReceiptState | None = None
+
+
+class DeliveryQuery(_ListQuery):
+    """Which deliveries to list."""
+
+    state: DeliveryState | None = None
+
+
+class EndedQuery(_ListQuery):
+    """Which held or dead deliveries to list."""
+
+
+def event_filter(query: _ListQuery, state: str | None) -> EventFilter:
+    """Return the filter that the parameters of a list describe. Raises ApiFailure."""
+    return EventFilter(
+        source=query.source,
+        event=query.event,
+        entity=read_entity(query.entity),
+        sink=query.sink,
+        state=state or "",
+        since=read_time(query.since, "since"),
+        until=read_time(query.until, "until"),
+        limit=query.limit,
+        after=_read(parse_cursor, query.after, "after") if query.after else None,
+    )
+
+
+def next_of(page: FoundPage[Any]) -> str | None:
+    """Return where a list goes on."""
+    return None if page.next is None else format_cursor(page.next)
+
+
+def read_entity(text: str) -> tuple[str, str] | None:
+    """Return the entity and id that a parameter means; None where it is empty. Raises ApiFailure."""
+    if not text:
+        return None
+    entity, _, id = text.partition(":")
+    if not entity or not id:
+        raise ApiFailure(BAD_REQUEST, f"entity: {text[:60]!r} is not an entity: write lead:123 or contact:456")
+    if entity not in ENTITIES:
+        raise ApiFailure(BAD_REQUEST, f"entity: nothing is called {entity[:60]!r}, {did_you_mean(entity, ENTITIES)}")
+    return entity, id
+
+
+def read_time(text: str, name: str) -> int | None:
+    """Return the time that a parameter means (epoch milliseconds); None where it is empty. Raises ApiFailure."""
+    return _read(lambda one: timefmt.parse_time(one, _now()), text, name) if text else None
+
+
+def read_end(text: str, name: str) -> int | None:
+    """Return the time to come that a parameter means (epoch milliseconds); None where it is empty."""
+    return _read(lambda one: timefmt.parse_end(one, _now()), text, name) if text else None
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _read(parse: Callable[[str], T], text: str, name: str) -> T:
+    try:
+        return parse(text)
+    except (ValueError, OverflowError) as error:
+        raise ApiFailure(BAD_REQUEST, f"{name}: {error}") from error

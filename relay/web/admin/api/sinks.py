@@ -1,0 +1,63 @@
+"""Sinks of the JSON API: how they stand, pausing them and letting them go on."""
+
+from collections.abc import Sequence
+
+from relay.model import Record
+from relay.operations.gates import SinkStory, pause_sink, read_sink_story, resume_sink
+from relay.store.queues import SinkState
+from relay.web.admin.api.operation import ActBody, ApiFailure, Call, Operation, Operations, Said
+from relay.web.admin.api.queries import read_end
+
+
+class Sinks(Record):
+    """How all sinks stand."""
+
+    items: Sequence[SinkState]
+
+
+class PauseBody(ActBody):
+    """Why nothing shall leave for a sink, and until when: 2h (from now), or 2026-11-23T14:30; empty: until resumed."""
+
+    until: str = ""
+
+
+async def list_sinks(call: Call) -> Sinks:
+    """Answer how the sinks stand."""
+    return Sinks(items=await call.reader.sinks())
+
+
+async def show_sink(call: Call) -> SinkStory:
+    """Answer how a sink stands, and what became of its gate."""
+    return await read_sink_story(call.reader, call.part("name"))
+
+
+async def pause(call: Call) -> Said:
+    """Let nothing leave for a sink."""
+    if not call.body.why:
+        raise ApiFailure(400, "why: say why: whoever sees it waiting is told")
+    until = read_end(call.body.until, "until")
+    return Said(message=await pause_sink(call.store, call.reader, call.part("name"), call.author, until))
+
+
+async def resume(call: Call) -> Said:
+    """Let deliveries leave for a sink again."""
+    return Said(message=await resume_sink(call.store, call.reader, call.part("name"), call.author))
+
+
+OPERATIONS: Operations = (
+    Operation(
+        method="GET", path="/sinks", summary="List the sinks.", handler=list_sinks, answer=Sinks, command="sinks list"
+    ),
+    Operation(
+        method="GET", path="/sinks/{name}", summary="Show a sink, and what became of its gate.", handler=show_sink,
+        answer=SinkStory, finds=True, command="sinks show",
+    ),
+    Operation(
+        method="POST", path="/sinks/{name}/pause", summary="Let nothing leave for a sink.", handler=pause, answer=Said,
+        body=PauseBody, acts=True, command="sinks pause",
+    ),
+    Operation(
+        method="POST", path="/sinks/{name}/resume", summary="Let deliveries leave for a sink again.", handler=resume,
+        answer=Said, body=ActBody, acts=True, command="sinks resume",
+    ),
+)  # fmt: skip

@@ -1,0 +1,175 @@
+"""How the relay stands, for the JSON API: numbers, diagnoses, problems, what people did, the configuration."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from relay.model import Record
+from relay.operations.diagnosis import Diagnosis
+from relay.operations.examination import examine
+from relay.operations.problems import (
+    ListedProblem,
+    Problem,
+    ProblemState,
+    diagnose_all,
+    listed_problem,
+    mark_problem,
+    read_problems,
+)
+from relay.operations.stats import Stats, measure_stats
+from relay.store.acts import AuditEntry
+from relay.web.admin.api.operation import (
+    BAD_REQUEST,
+    NOT_FOUND,
+    ActBody,
+    ApiFailure,
+    Call,
+    Handler,
+    ListPage,
+    Operation,
+    Operations,
+    Said,
+)
+from relay.web.admin.api.queries import Limit, read_end
+
+
+class StatsQuery(Record):
+    """Over how many seconds rates are measured."""
+
+    over: Annotated[float, msgspec.Meta(ge=0.1, le=10)] = 1.0
+
+
+class AuditQuery(Record):
+    """Which part of the audit."""
+
+    limit: Limit = 20
+    before: Annotated[str, msgspec.Meta(description="Only what was done before this entry: its `id`.")] = ""
+
+
+class Diagnoses(Record):
+    """How each thing stands."""
+
+    items: Sequence[Diagnosis]
+
+
+class Problems(Record):
+    """What needs a person: the worst first, what is muted last."""
+
+    items: Sequence[ListedProblem]
+
+
+class MuteBody(ActBody):
+    """Until when a problem is left out of the number of those open: 2h (from now), or 2026-11-23T14:30."""
+
+    until: str
+
+
+class ConfigState(Record):
+    """The configuration in force, and why the file as it is now is refused, if it is."""
+
+    version: str
+    error: str | None
+    findings: Sequence[str]
+    sources: Sequence[str]
+    sinks: Sequence[str]
+    routes: Sequence[str]
+
+
+async def stats(call: Call) -> Stats:
+    """Answer counts, rates and latencies."""
+    return await measure_stats(call.reader, call.query.over)
+
+
+async def doctor(call: Call) -> Diagnoses:
+    """Answer what is right and what is wrong, and what to do about it."""
+    config = call.live.config
+    examination = await examine(call.reader, config.sources_with_api)
+    return Diagnoses(items=diagnose_all(examination, config, call.live.error))
+
+
+async def problems(call: Call) -> Problems:
+    """Answer what needs a person."""
+    return Problems(items=list(map(listed_problem, await _read(call))))
+
+
+async def problem(call: Call) -> ListedProblem:
+    """Answer one problem."""
+    for one in await _read(call):
+        if one.id == call.part("id"):
+            return listed_problem(one)
+    raise ApiFailure(NOT_FOUND, f"no problem {call.part('id')[:60]} is open: it may have ended")
+
+
+def _mark(state: ProblemState) -> Handler:
+    async def answer(call: Call) -> Said:
+        until = read_end(call.body.until, "until") if state is ProblemState.MUTED else None
+        id = (await problem(call)).id
+        return Said(message=await mark_problem(call.reader, await _read(call), id, state, call.author, until))
+
+    return answer
+
+
+async def _read(call: Call) -> list[Problem]:
+    return await read_problems(call.reader, call.live.config, call.live.error)
+
+
+async def audit(call: Call) -> ListPage[AuditEntry]:
+    """Answer what people did."""
+    before = call.query.before
+    if before and re.fullmatch(r"\d{1,15}-\d{1,10}", before, re.ASCII) is None:
+        raise ApiFailure(BAD_REQUEST, f"before: {before[:60]!r} is no entry: give the `id` of one")
+    entries = await call.store.acts.audit(call.query.limit, before or None)
+    return ListPage(items=entries, next=entries[-1].id if len(entries) == call.query.limit else None)
+
+
+async def configuration(call: Call) -> ConfigState:
+    """Answer which configuration is in force."""
+    config = call.live.config
+    return ConfigState(
+        version=config.version,
+        error=call.live.error,
+        findings=[finding.format(call.settings.config_path) for finding in config.findings],
+        sources=list(config.sources),
+        sinks=list(config.sinks),
+        routes=[route.name for route in config.routes],
+    )
+
+
+def _marks(name: str, summary: str, handler: Handler, body: type[ActBody] = ActBody) -> Operation:
+    return Operation(
+        method="POST", path=f"/problems/{{id}}/{name}", summary=summary, handler=handler, answer=Said, body=body,
+        acts=True, command=f"problems {name}",
+    )  # fmt: skip
+
+
+OPERATIONS: Operations = (
+    Operation(
+        method="GET", path="/stats", summary="Show counts, rates and latencies.", handler=stats, answer=Stats,
+        query=StatsQuery, command="stats",
+    ),
+    Operation(
+        method="GET", path="/doctor", summary="Say what is wrong, and what to do about it.", handler=doctor,
+        answer=Diagnoses, command="doctor",
+    ),
+    Operation(
+        method="GET", path="/problems", summary="List what needs a person, also what is muted.", handler=problems,
+        answer=Problems, command="problems list",
+    ),
+    Operation(
+        method="GET", path="/problems/{id}", summary="Show a problem.", handler=problem, answer=ListedProblem,
+        finds=True, command="problems show",
+    ),
+    _marks("seen", "Say that a problem is seen.", _mark(ProblemState.SEEN)),
+    _marks("mute", "Leave a problem out until a time, or until it ends.", _mark(ProblemState.MUTED), MuteBody),
+    _marks("unmute", "Take back that a problem is seen or muted.", _mark(ProblemState.NEW)),
+    Operation(
+        method="GET", path="/audit", summary="List what people did, the newest first.", handler=audit,
+        answer=ListPage[AuditEntry], query=AuditQuery, command="audit",
+    ),
+    Operation(
+        method="GET", path="/config", summary="Show which configuration is in force.", handler=configuration,
+        answer=ConfigState, command="check",
+    ),
+)  # fmt: skip

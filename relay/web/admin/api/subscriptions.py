@@ -1,0 +1,147 @@
+"""Subscriptions of the JSON API: the same records as those of the amoCRM-compatible API."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from relay.errors import RelayError
+from relay.model import Record, Subscription
+from relay.web.admin.api.operation import NOT_FOUND, ActBody, ApiFailure, Call, Operation, Operations
+from relay.web.subscriptions.operator_acts import (
+    OperatorActs,
+    SampleAnswer,
+    get_subscription,
+    list_subscriptions,
+)
+from relay.web.subscriptions.requests import MAX_EVENTS
+
+Events = Annotated[Sequence[str], msgspec.Meta(max_length=MAX_EVENTS)]
+
+
+class SubscriptionQuery(Record):
+    """Which subscriptions to list."""
+
+    source: str = ""
+
+
+class SubscriptionList(Record):
+    """The subscriptions, in the order of each source."""
+
+    items: Sequence[Subscription]
+
+
+class SubscribeBody(ActBody):
+    """An address and its events. Where it is subscribed already they are added, or with `replace` take their place."""
+
+    url: str
+    events: Events
+    source: str = ""
+    name: str = ""
+    replace: bool = False
+
+
+class UnsubscribeBody(ActBody):
+    """The events to take away; none: the whole subscription is removed."""
+
+    events: Events = ()
+
+
+class SampleBody(ActBody):
+    """The event that a sample is sent of; empty: the first one of the subscription."""
+
+    event: str = ""
+
+
+class Unsubscribed(Record):
+    """What is left of the subscription; null: it is removed."""
+
+    subscription: Subscription | None
+
+
+async def list_all(call: Call) -> SubscriptionList:
+    """Answer the subscriptions."""
+    return SubscriptionList(items=await list_subscriptions(call.store.subscriptions, call.query.source))
+
+
+async def show(call: Call) -> Subscription:
+    """Answer a subscription."""
+    return await get_subscription(call.store.subscriptions, _id(call))
+
+
+async def subscribe(call: Call) -> Subscription:
+    """Subscribe an address."""
+    body, config = call.body, call.live.config
+    source = body.source or (next(iter(config.sources)) if len(config.sources) == 1 else "")
+    return await _acts(call).subscribe(config, source, body.url, body.events, body.name, replace=body.replace)
+
+
+async def unsubscribe(call: Call) -> Unsubscribed:
+    """Remove a subscription, or events of it."""
+    return Unsubscribed(subscription=await _acts(call).unsubscribe(await _existing(call), call.body.events))
+
+
+async def enable(call: Call) -> Subscription:
+    """Enable a subscription."""
+    return await _acts(call).enable(await _existing(call))
+
+
+async def disable(call: Call) -> Subscription:
+    """Disable a subscription."""
+    return await _acts(call).disable(await _existing(call))
+
+
+async def test(call: Call) -> SampleAnswer:
+    """Send a sample event at once."""
+    return await _acts(call).test(call.live.config, await _existing(call), call.body.event, call.settings.proxies)
+
+
+def _acts(call: Call) -> OperatorActs:
+    return OperatorActs(call.store.subscriptions, call.store.acts, call.author)
+
+
+def _id(call: Call) -> int:
+    text = call.part("id")
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise ApiFailure(NOT_FOUND, f"no subscription {text[:60]}: its id is a number")
+    return int(text)
+
+
+async def _existing(call: Call) -> int:
+    try:
+        return (await get_subscription(call.store.subscriptions, _id(call))).id
+    except RelayError as error:
+        raise ApiFailure(NOT_FOUND, str(error)) from error
+
+
+OPERATIONS: Operations = (
+    Operation(
+        method="GET", path="/subscriptions", summary="List subscriptions.", handler=list_all, answer=SubscriptionList,
+        query=SubscriptionQuery, command="subscriptions list",
+    ),
+    Operation(
+        method="POST", path="/subscriptions", summary="Subscribe an address, and enable it.", handler=subscribe,
+        answer=Subscription, body=SubscribeBody, acts=True, command="subscriptions add",
+    ),
+    Operation(
+        method="GET", path="/subscriptions/{id}", summary="Show a subscription.", handler=show, answer=Subscription,
+        finds=True, command="subscriptions list",
+    ),
+    Operation(
+        method="POST", path="/subscriptions/{id}/remove", summary="Remove a subscription, or some of its events.",
+        handler=unsubscribe, answer=Unsubscribed, body=UnsubscribeBody, acts=True, finds=True,
+        command="subscriptions remove",
+    ),
+    Operation(
+        method="POST", path="/subscriptions/{id}/enable", summary="Enable a subscription.", handler=enable,
+        answer=Subscription, body=ActBody, acts=True, finds=True, command="subscriptions enable",
+    ),
+    Operation(
+        method="POST", path="/subscriptions/{id}/disable", summary="Send a subscription nothing until it is enabled.",
+        handler=disable, answer=Subscription, body=ActBody, acts=True, finds=True, command="subscriptions disable",
+    ),
+    Operation(
+        method="POST", path="/subscriptions/{id}/test", summary="Send it a sample event, and show the answer.",
+        handler=test, answer=SampleAnswer, body=SampleBody, acts=True, finds=True, command="subscriptions test",
+    ),
+)  # fmt: skip

@@ -1,0 +1,211 @@
+"""The JSON API says and does what the commands say and do, with the same fields."""
+
+import json
+
+import pytest
+
+from relay.amocrm.form import encode_form
+from relay.cli import COMMANDS
+from relay.cli.loading import load_command
+from relay.web.admin.api.routes import OPERATIONS, description
+from tests.integration.admin.conftest import ADMIN, CONFIG, READ
+
+BEARER = {"Authorization": f"Bearer {ADMIN}"}
+ROUTED = CONFIG.replace("routes: []", "routes:\n  - {name: all, on: [add_lead], to: [books]}")
+PERSON = "anna.petrova@example.com"
+
+
+@pytest.fixture
+def api(open_pages, relay):
+    relay.configure(ROUTED)
+    client = open_pages(config=ROUTED, RELAY_ADMIN_TOKEN=ADMIN, RELAY_ADMIN_READ_TOKEN=READ)
+    client.headers.update(BEARER)
+    return client
+
+
+def ok(answer):
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def refused(answer, status):
+    assert answer.status_code == status, answer.text
+    assert set(answer.json()) == {"error"}
+    return answer.json()["error"]
+
+
+def _aged(value):
+    """Leave out what counts on: ages, in milliseconds."""
+    if isinstance(value, dict):
+        return {key: _aged(one) for key, one in value.items() if not key.startswith("oldest_")}
+    return [_aged(one) for one in value] if isinstance(value, list) else value
+
+
+def test_every_list_says_what_the_command_says(api, relay, command):
+    (receipt, *_) = relay.accept_leads(1, 2, 3)
+    delivery = ok(api.get("/admin/api/deliveries"))["items"][0]["id"]
+    ok(api.post("/admin/api/sinks/books/pause", json={"why": "holiday"}))
+    ok(api.post("/admin/api/subscriptions", json={"url": "https://app.example.com/x", "events": ["add_lead"]}))
+    for path, arguments in {
+        "events": "events list", "events?limit=2": "events list --limit 2", "deliveries": "deliveries list",
+        "deliveries?state=pending&sink=books": "deliveries list --state pending --sink books", "held": "held list",
+        "dead": "dead list", "sinks": "sinks list", "subscriptions": "subscriptions list", "audit": "audit",
+        f"events/{receipt}": f"events show {receipt}", f"deliveries/{delivery}": f"deliveries show {delivery}",
+        "sinks/books": "sinks show books", f"events/{receipt}/explanation": f"explain {receipt}",
+        "sources": "sources list", "sources/acme": "sources show acme",
+    }.items():  # fmt: skip
+        printed, _ = command(*arguments.split(), "--json")
+        answered, expected = _aged(ok(api.get(f"/admin/api/{path}"))), _aged(json.loads(printed))
+        assert (answered["items"] if isinstance(expected, list) else answered) == expected, arguments
+
+
+def test_stats_and_doctor_have_the_fields_of_the_commands(api, command):
+    for path, arguments in {"stats?over=0.1": ("stats", "--over", "0.1")}.items():
+        printed, _ = command(*arguments, "--json")
+        assert ok(api.get(f"/admin/api/{path}")).keys() == json.loads(printed).keys()
+    assert {one["about"] for one in ok(api.get("/admin/api/doctor"))["items"]} >= {"workers", "sink books"}
+    assert ok(api.get("/admin/api/config"))["sinks"] == ["books"]
+
+
+def test_a_list_goes_on_by_its_cursor(api, relay):
+    relay.accept_leads(*range(5))
+    seen, path = [], "/admin/api/events?limit=2"
+    while True:
+        page = ok(api.get(path))
+        seen += [one["id"] for one in page["items"]]
+        if page["next"] is None:
+            break
+        path = f"/admin/api/events?limit=2&after={page['next']}"
+    assert len(seen) == len(set(seen)) == 5
+
+
+def test_acts_are_done_once_and_stand_in_the_audit(api, relay):
+    relay.accept_leads(1)
+    id = ok(api.get("/admin/api/deliveries"))["items"][0]["id"]
+    body = {"ids": [id, "nobody"], "by": "cron", "why": "wrong price"}
+    first, second = (ok(api.post("/admin/api/deliveries/cancel", json=body))["results"] for _ in range(2))
+    assert [one["done"] for one in first] == [True, False]
+    assert "no such delivery" in first[1]["message"]
+    assert first[0]["id"] == id
+    assert [one["done"] for one in second] == [False, False]
+    assert ok(api.post("/admin/api/deliveries/resend", json={"ids": [id]}))["results"][0]["done"]
+    entries = ok(api.get("/admin/api/audit"))["items"]
+    assert [(one["act"], one["by"], one["why"]) for one in entries] == [
+        ("resend", "operator", ""), ("cancel", "cron", "wrong price"),
+    ]  # fmt: skip
+
+
+def test_a_replay_is_planned_and_then_done(api, relay):
+    relay.accept_leads(1, 2)
+    ids = [one["id"] for one in ok(api.get("/admin/api/deliveries"))["items"]]
+    ok(api.post("/admin/api/deliveries/cancel", json={"ids": ids}))
+    request = {"since": "1h", "force": True}
+    planned = ok(api.post("/admin/api/replay", json={**request, "dry_run": True}))
+    assert (planned["planned"]["deliveries"], planned["done"]) == ({"again": 2}, None)
+    assert ok(api.post("/admin/api/replay", json=request))["done"]["deliveries"] == {"again": 2}
+    assert "say what to replay" in refused(api.post("/admin/api/replay", json={}), 400)
+    assert "no nothing" in refused(api.post("/admin/api/replay", json={"route": "nothing", "since": "1h"}), 400)
+
+
+def test_a_sink_is_paused_with_a_reason_and_resumed(api):
+    assert "say why" in refused(api.post("/admin/api/sinks/books/pause", json={}), 400)
+    assert (
+        "paused until"
+        in ok(api.post("/admin/api/sinks/books/pause", json={"why": "holiday", "until": "2h"}))["message"]
+    )
+    assert "already" in refused(api.post("/admin/api/sinks/books/pause", json={"why": "again"}), 400)
+    assert ok(api.get("/admin/api/sinks/books"))["state"]["gate"]["paused"]
+    assert "open" in ok(api.post("/admin/api/sinks/books/resume", json={}))["message"]
+    assert "unknown sink boks, did you mean books?" in refused(api.get("/admin/api/sinks/boks"), 404)
+
+
+def test_people_are_masked_until_somebody_asks_and_that_is_recorded(api, relay):
+    (id,) = relay.accept(encode_form({"leads": {"add": [{"id": "1", "name": PERSON}]}}))
+    path = f"/admin/api/events/{id}/explanation"
+    assert PERSON not in api.get(path).text
+    hook = {"body": f"leads[add][0][id]=1&leads[add][0][name]={PERSON}"}
+    shown = api.post("/admin/api/explanation?reveal=true&why=she+called", json=hook)
+    assert shown.status_code == 200
+    entry = ok(api.get("/admin/api/audit"))["items"][0]
+    assert (entry["act"], entry["what"], entry["by"], entry["why"]) == (
+        "reveal",
+        "explanation",
+        "operator",
+        "she called",
+    )
+    looking = {"Authorization": f"Bearer {READ}"}
+    assert "may look" in refused(api.get(f"{path}?reveal=1", headers=looking), 403)
+    assert api.get(path, headers=looking).status_code == 200
+    assert len(ok(api.get("/admin/api/audit"))["items"]) == 1
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.acts], ids=lambda one: one.path)
+def test_who_may_only_look_does_nothing(api, operation):
+    path = "/admin/api" + operation.path.replace("{id}", "1").replace("{name}", "books")
+    answer = api.request(operation.method, path, json={}, headers={"Authorization": f"Bearer {READ}"})
+    assert "may look" in refused(answer, 403)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
+def test_strangers_are_told_nothing(api, operation):
+    path = "/admin/api" + operation.path.replace("{id}", "1").replace("{name}", "books")
+    del api.headers["Authorization"]
+    assert "for operators only" in refused(api.request(operation.method, path), 401)
+
+
+@pytest.mark.parametrize(("path", "status", "says"), [
+    ("events?limit=0", 400, "limit: Expected `int` >= 1"), ("events?limit=many", 400, "limit: "),
+    ("events?state=lost", 400, "state: Invalid enum value 'lost'"), ("events?stat=dead", 400, "did you mean state?"),
+    ("events?entity=deal:1", 400, "entity: nothing is called 'deal'"), ("events?entity=lead", 400, "write lead:123"),
+    ("events?since=yesterday", 400, "since: 'yesterday' is not a time"), ("events?after=here", 400, "after: 'here'"),
+    ("audit?before=x", 400, "before: 'x' is no entry"), ("stats?over=1000", 400, "over: "),
+    ("events/no-such", 404, "no event no-such"), ("deliveries/no-such", 404, "no delivery no-such"),
+    ("subscriptions/7", 404, "no subscription 7"), ("subscriptions/x", 404, "its id is a number"),
+    ("nothing", 404, "lists the addresses"), ("events/x/explanation", 404, "no event or receipt x"),
+    ("sources/nobody", 404, "no source nobody"),
+])  # fmt: skip
+def test_a_wrong_question_is_answered_with_what_would_be_right(api, path, status, says):
+    assert says in refused(api.get(f"/admin/api/{path}"), status)
+
+
+def test_wrong_bodies_are_refused(api):
+    path = "/admin/api/deliveries/cancel"
+    assert "the body is not JSON" in refused(
+        api.post(path, content=b"{", headers={"Content-Type": "application/json"}), 400
+    )
+    assert "application/json" in refused(api.post(path, content=b"x", headers={"Content-Type": "text/plain"}), 415)
+    assert "ids" in refused(api.post(path, json={}), 400)
+    assert "ids" in refused(api.post(path, json={"ids": []}), 400)
+    too_large = {"content": b" " * (5 * 1024 * 1024), "headers": {"Content-Type": "application/json"}}
+    assert "bytes" in refused(api.post(path, **too_large), 413)
+    assert "GET" in refused(api.post("/admin/api/deliveries"), 405)
+
+
+NOT_IN_THE_API = {
+    *("demo", "dev", "init", "up", "web", "worker", "backup", "restore"),  # processes, or files of this machine
+    *("schema", "capacity", "top"),  # of no relay in particular; a terminal
+    "send",  # a hook is posted to /hooks
+    *("connect", "names", "catch-up"),  # they ask the account for minutes, and write files of this machine
+    "sinks probe",  # it calls a sink from this machine
+    "subscriptions token",  # signs with a secret of the configuration
+}
+
+
+def test_every_command_that_lists_or_acts_has_its_address():
+    commands = set()
+    for name in COMMANDS:
+        loaded = load_command(name)
+        commands |= {f"{name} {sub}" for sub in loaded.commands} if hasattr(loaded, "commands") else {name}
+    commands -= {name for name in commands if name.startswith("dead ") and name != "dead list"}  # as of deliveries
+    of_api = {one.command.removesuffix(" --render") for one in OPERATIONS if one.command}
+    assert commands - of_api == NOT_IN_THE_API & commands
+    assert of_api <= commands
+
+
+def test_the_description_is_served_and_complete(api):
+    served = ok(api.get("/admin/api/openapi.json"))
+    assert served == json.loads(json.dumps(description()))
+    addresses = {
+        (method.upper(), path.removeprefix("/admin/api")) for path, of in served["paths"].items() for method in of
+    }
+    assert addresses == {(one.method, one.path) for one in OPERATIONS}
