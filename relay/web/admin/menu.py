@@ -19,4 +19,8 @@ MENU: Final[Sequence[MenuEntry]] = (
     MenuEntry(path="/admin/problems", label=message("Problems"), key="p"),
     MenuEntry(path="/admin/events", label=message("Events"), key="e"),
     MenuEntry(path="/admin/sinks", label=message("Sinks"), key="s"),
+    MenuEntry(path="/admin/sources", label=message("Sources"), key="o"),
+    MenuEntry(path="/admin/subscriptions", label=message("Subscriptions"), key="b"),
+    MenuEntry(path="/admin/system", label=message("System"), key="y"),
+    MenuEntry(path="/admin/audit", label=message("Audit"), key="u"),
 )

@@ -10,12 +10,12 @@ from relay.operations.diagnosis import HelpfulAct
 from relay.operations.gates import resume_sink
 from relay.operations.minutes import MinuteNumbers, read_minutes
 from relay.operations.problems import Problem, ProblemState, mark_problem
-from relay.store.subscriptions import Subscriptions
 from relay.web.admin.charts import Chart, draw_chart
 from relay.web.admin.content import Content, Done, NotThere
 from relay.web.admin.messages import UiText, message
 from relay.web.admin.page_request import PageRequest
 from relay.web.admin.problem_texts import ACTS, count_of, detail_of, meaning_of, title_of
+from relay.web.subscriptions.operator_acts import OperatorActs
 
 MUTED_FOR: Final[Mapping[str, tuple[int, UiText]]] = {
     "1h": (3_600_000, message("for an hour")),
@@ -147,7 +147,7 @@ async def help_with(asked: PageRequest) -> Done:
         line = await resume_sink(services.store, services.reader, target, asked.author)
         return Done(lines=[line], to=HOME)
     if found.act.name == "enable-subscription":
-        subscriptions = Subscriptions(services.reader.client, services.reader.namespace)
-        done = await subscriptions.enable(int(target.removeprefix(SUBSCRIBER)))
-        return Done(lines=[message("It is enabled.") if done else message("It was enabled already.")], to=HOME)
+        acts = OperatorActs(services.store.subscriptions, services.store.acts, asked.author)
+        await acts.enable(int(target.removeprefix(SUBSCRIBER)))
+        return Done(lines=[message("It is enabled.")], to=HOME)
     raise NotThere(message("There is no such act."))

@@ -9,7 +9,7 @@ from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
 from relay.store.reader import Reader
 from relay.store.store import Store
-from relay.web.admin import events, problems
+from relay.web.admin import audit, events, problems, sources, subscriptions, system
 from relay.web.admin.api.routes import routes as api_routes
 from relay.web.admin.assets import send_asset
 from relay.web.admin.changes import send_changes
@@ -33,6 +33,16 @@ def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Star
             act("/admin/problems/mark", problems.mark),
             act("/admin/problems/help", problems.help_with),
             page("/admin/events", events.show),
+            page(subscriptions.HOME, subscriptions.show),
+            page("/admin/subscriptions/new", subscriptions.show_new),
+            act("/admin/subscriptions/save", subscriptions.save),
+            page("/admin/subscriptions/{id}", subscriptions.show_one),
+            act("/admin/subscriptions/{id}/test", subscriptions.test),
+            act("/admin/subscriptions/{id}/switch", subscriptions.switch),
+            page("/admin/sources", sources.show),
+            page("/admin/sources/{name}", sources.show_one),
+            page("/admin/system", system.show),
+            page("/admin/audit", audit.show),
             *api_routes(services),
         ],
         exception_handlers={404: not_found},

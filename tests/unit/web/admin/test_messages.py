@@ -23,7 +23,7 @@ OF_CODE = {"message": 1, "counted": 2}
 OF_TRANSLATORS = {"text": 1, "count": 2}
 # What the store knows, and `word` translates.
 WORDS = {str(word) for words in (DeliveryState, ReceiptState, Outcome) for word in words}
-WORDS |= {str(state) for state in ProblemState}
+WORDS |= {str(state) for state in ProblemState} | {"good", "warning", "bad"}
 WORDS |= {"inbox", "waiting", "in flight", "closed gates", "silent sources", "problems"}  # of the strip
 NAMES = {"relay", "amoCRM", "curl", "YAML", "JSON", "Enter"}  # the same in every language
 
