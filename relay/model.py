@@ -232,6 +232,7 @@ class Decision(Record):
     state: DeliveryState
     reason: str
     delay_ms: int = 0  # RETRY, WAIT: until it is due, from now
+    asked_ms: int = 0  # for how long of that they asked us to wait: it stands also when their outage is over
     consumed: bool = True  # whether the attempt counts
     gate_ms: int = 0  # > 0: for how long the gate closes
     gate_scope: str = "sink"  # whose gate: "sink", or "route" where only the route is wrong
@@ -245,6 +246,14 @@ class Limit(Record, array_like=True):
     key: str
     count: int
     per_ms: int
+
+
+class Breaker(Record, array_like=True):
+    """When a sink's gate closes: `share` of at least `minimum` attempts within `window_ms` failed."""
+
+    share: float
+    minimum: int
+    window_ms: int
 
 
 class Attempt(Record):

@@ -84,10 +84,17 @@ def decide(
             return _retry_or_give_up(result, attempts if looked_up else attempts + 1, age_ms, policy, jitter)
 
 
-def wait_for_sink(reason: str, *, keeps_mark: bool) -> Decision:
+def wait_for_sink(result: Result, *, keeps_mark: bool) -> Decision:
     """Return that a delivery waits until its sink is not down any more. It costs no attempt: the sink was tried."""
+    asked_ms = result.after_ms or 0
     return Decision(
-        kind=DecisionKind.WAIT, state=DeliveryState.PENDING, reason=reason, consumed=False, keeps_mark=keeps_mark
+        kind=DecisionKind.WAIT,
+        state=DeliveryState.PENDING,
+        reason=result.reason,
+        delay_ms=asked_ms,
+        asked_ms=asked_ms,
+        consumed=False,
+        keeps_mark=keeps_mark,
     )
 
 
@@ -106,11 +113,18 @@ def _retry_or_give_up(result: Result, tried: int, age_ms: int, policy: Policy, j
     if tried >= policy.attempts:
         return _dead(f"gave up after {tried} attempt{'s' * (tried > 1)}: {result.reason}")
     wait_ms = int(_wait_ms(policy.schedule, tried) * (1 - _JITTER + 2 * _JITTER * jitter))
-    delay_ms = max(wait_ms, result.after_ms or 0)
+    asked_ms = result.after_ms or 0
+    delay_ms = max(wait_ms, asked_ms)
     if policy.max_age_ms is not None and age_ms + delay_ms > policy.max_age_ms:
         limit = format_exact_duration(policy.max_age_ms)
         return _dead(f"gave up, the next attempt would be for an event older than {limit}: {result.reason}")
-    return Decision(kind=DecisionKind.RETRY, state=DeliveryState.PENDING, reason=result.reason, delay_ms=delay_ms)
+    return Decision(
+        kind=DecisionKind.RETRY,
+        state=DeliveryState.PENDING,
+        reason=result.reason,
+        delay_ms=delay_ms,
+        asked_ms=asked_ms,
+    )
 
 
 def _throttled(result: Result, policy: Policy, jitter: float, keeps_mark: bool) -> Decision:
@@ -133,6 +147,7 @@ def _blocked(result: Result, policy: Policy, keeps_mark: bool) -> Decision:
         state=DeliveryState.PENDING,
         reason=result.reason,
         delay_ms=closed_ms,
+        asked_ms=result.after_ms or 0,
         consumed=False,
         gate_ms=closed_ms,
         gate_scope=result.scope,

@@ -120,10 +120,11 @@ class Drainer:
 
     async def _settle_and_claim(self) -> int:
         """Settle what finished and start what may be sent. Returns in how many milliseconds more may be, or -1."""
-        await self._unsettled.settle_unwritten()
+        sink = await self._live.find_sink(self._name, self._store.subscriptions)
+        await self._unsettled.settle_unwritten(None if sink is None else sink.breaker)
         finished, counts = self._take_finished()
         try:
-            return await self._call_store(finished, counts)
+            return await self._call_store(sink, finished, counts)
         except BaseException as error:
             # What the store claimed in a call whose answer was lost is given back by the next claim.
             self._unsettled.keep(finished, counts, str(error))
@@ -137,13 +138,13 @@ class Drainer:
         log_each("delivery.attempted", lines, sink=self._name)
         return finished, counts
 
-    async def _call_store(self, finished: Sequence[Settlement], counts: Mapping[str, int]) -> int:
-        sink = await self._live.find_sink(self._name, self._store.subscriptions)
+    async def _call_store(self, sink: Sink | None, finished: Sequence[Settlement], counts: Mapping[str, int]) -> int:
+        breaker = None if sink is None else sink.breaker
         busy = len(self._in_flight) + self._unsettled.unwritten
         free = 0 if sink is None or self._stopping() else min(sink.concurrency - busy, CALL_ITEMS)
         if sink is None or free <= 0 or self._hand.closed:
             if finished:
-                answers = await self._store.settle(self._name, finished, counts)
+                answers = await self._store.settle(self._name, finished, counts, breaker)
                 self._unsettled.log_late(finished, answers)
             return CLOSED_HAND_MS if free > 0 else -1
         token = self._tokens.new()
@@ -164,7 +165,7 @@ class Drainer:
         )
         with self._tokens.used(token, lease_ms):
             if finished:
-                answers, claim = await self._store.settle_and_claim(self._name, finished, counts, request)
+                answers, claim = await self._store.settle_and_claim(self._name, finished, counts, request, breaker)
                 self._unsettled.log_late(finished, answers)
             else:
                 claim = await self._store.claim_deliveries(request)
@@ -258,7 +259,7 @@ class Drainer:
 def _decide(sink: Sink, attempted: AttemptResult, result: Result, age_ms: int) -> Decision:
     delivery = attempted.delivery
     if attempted.probed or (delivery.trial and result.outcome is Outcome.RETRY):
-        return wait_for_sink(result.reason, keeps_mark=delivery.sending)
+        return wait_for_sink(result, keeps_mark=delivery.sending)
     return sink.decide(
         result,
         attempts=delivery.attempts,

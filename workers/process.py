@@ -18,6 +18,7 @@ from relay.config.environment import ProcessSettings
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
+from relay.operations.store_admission import StoreAdmission
 from relay.sinks.ssrf_guard import open_guarded_session
 from relay.sinks.subscriber.sink import is_subscriber
 from relay.sinks.tools import Tools
@@ -30,6 +31,7 @@ from relay.store.store import Store
 from relay.transport import CachingResolver, Session
 from workers import watchdog
 from workers.actions import ActionRunner
+from workers.admission import wait_until_admitted
 from workers.consumer import Consumer
 from workers.drainer import Drainer
 from workers.fetcher import Fetcher
@@ -60,7 +62,6 @@ class WorkerProcess:
         assert settings.redis_url is not None
         self._redis_url = settings.redis_url
         self._broker_url = settings.broker_url or settings.redis_url
-        self._namespace = settings.namespace
         self._app = app
         self._live = LiveConfig(settings)
         self._name = make_worker_name()
@@ -77,9 +78,7 @@ class WorkerProcess:
         self._exit_status = 0
         self._watchdog = Watchdog(self._name, watchdog.LIMIT_SECONDS)
         self._watching = BackgroundTasks(self._stopping.is_set)
-        self._secret_key = settings.secret_key
-        self._ready_fd = settings.ready_fd
-        self._proxies = settings.proxies
+        self._settings = settings
 
     def start(self) -> None:
         """Start the loop and its ticker, which do the work also where Celery cannot reach its broker."""
@@ -89,16 +88,23 @@ class WorkerProcess:
         call_on_stop_signal(self.stop_claiming)
         freeze_startup_objects()
         log.info("worker.started", worker=self._name, config=self._live.config.version, sinks=len(self._live.sinks))
-        report_ready(self._ready_fd)
+        report_ready(self._settings.ready_fd)
 
     async def _compose(self) -> None:
-        self._store = Store(connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._namespace)
-        shared = SharedState(self._store.client, self._namespace)
+        self._store = Store(
+            connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._settings.namespace
+        )
+        self._admission = StoreAdmission(
+            self._store, self._redis_url, lambda: self._live.config.sources.keys(), self._settings
+        )
+        shared = SharedState(self._store.client, self._settings.namespace)
         self._ringer = Ringer(self._app, self._store)
         names = CachingResolver()
-        self._tools = Tools(Session(names, proxies=self._proxies), shared, shared.clock.seconds, self._secret_key)
-        guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, names, self._proxies)
-        self._guarded_tools = Tools(guarded, shared, shared.clock.seconds, self._secret_key)
+        self._tools = Tools(
+            Session(names, proxies=self._settings.proxies), shared, shared.clock.seconds, self._settings.secret_key
+        )
+        guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, names, self._settings.proxies)
+        self._guarded_tools = Tools(guarded, shared, shared.clock.seconds, self._settings.secret_key)
         self._router = Router(
             self._live, self._store, self._start_queues, self._name, self._stopping.is_set, self._watchdog, self._hand
         )
@@ -114,10 +120,23 @@ class WorkerProcess:
         }
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)
         self._watching.keep("watchdog", self._watchdog.run)
-        self._hearing = Hearing(self._ringer.count_waiting, self._restart_consumer, self._end_deaf)
+        self._hearing = Hearing(self._ringer.count_waiting, self._restart_consumer, self._end_failed)
         self._watching.keep("hearing", self._hearing.run)
-        self._ticker = Ticker(self._name, self._live, self._store, self._start_queue, self._publish_bells)
-        self._tasks.keep("ticker", lambda: self._ticker.run(self._stopping.is_set))
+        self._ticker = Ticker(
+            self._name, self._live, self._store, self._start_queue, self._publish_bells, note_format=self._note_format
+        )
+        self._tasks.keep("ticker", self._tick)
+
+    async def _tick(self) -> None:
+        """Find out that the store is this relay's, then look for work in it."""
+        await wait_until_admitted(self._admission, self._stopping.is_set)
+        await self._ticker.run(self._stopping.is_set)
+
+    def _note_format(self, stored: int) -> None:
+        """End where a newer release has begun to write to the store."""
+        self._admission.note_format(stored)
+        if self._admission.refusal:
+            self._end_failed()
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -163,6 +182,8 @@ class WorkerProcess:
 
     def _start_queue(self, queue: str) -> None:
         """Start work on a queue. Called on the loop."""
+        if self._admission.refusal:
+            return
         kind, _, name = queue.partition(":")
         if queue == JOBS:
             self._jobs.start()
@@ -204,7 +225,7 @@ class WorkerProcess:
     def _account(self, source: str) -> AccountClient:
         """Return the client of a source's account, by the configuration in force. Raises ConfigError."""
         found = self._live.config.sources[source]
-        return make_account_client(found, self._tools.shared, self._tools.session, self._secret_key)
+        return make_account_client(found, self._tools.shared, self._tools.session, self._settings.secret_key)
 
     def _publish_bells(self, queues: Iterable[str]) -> None:
         """Publish bells in the background."""
@@ -218,7 +239,7 @@ class WorkerProcess:
         if Consumer.running is not None:
             Consumer.running.reconnect()
 
-    def _end_deaf(self) -> None:
+    def _end_failed(self) -> None:
         """End in order, but as a failure: whoever keeps processes starts another."""
         self._exit_status = FAILED
         self.stop_claiming()

@@ -11,6 +11,7 @@ from relay.config.config import Config
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
+from relay.store.formats import check_format
 from relay.store.store import Store
 from relay.store.wire import LookReply
 from workers.gone_workers import SILENT_MS, GoneWorkers
@@ -27,7 +28,7 @@ class Ticker:
     """One in every worker process; several of them do no harm.
 
     `start_queue` starts work in this process, so that none depends on Celery's broker; `ring` publishes bells in the
-    background, so that none waits for it.
+    background, so that none waits for it. `note_format` is called with the format of the store before any work begins.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Ticker:
         start_queue: Callable[[str], None],
         ring: Callable[[Sequence[str]], None],
         clock: Callable[[], float] = time.monotonic,
+        note_format: Callable[[int], None] = check_format,
     ) -> None:
         self._worker = worker
         self._live = live
@@ -45,6 +47,7 @@ class Ticker:
         self._start_queue = start_queue
         self._ring = ring
         self._clock = clock
+        self._note_format = note_format
         self._gone = GoneWorkers(store)
         self._registered: tuple[str, int] | None = None
         self._since = 0  # the store was in use at the last look; 0: there was none
@@ -81,6 +84,7 @@ class Ticker:
         """Start every queue that has work and whose bell is not set, and ring for it."""
         jobs = _standing_jobs(self._live.config)
         found = await self._store.look(self._worker, list(jobs), silent_ms=SILENT_MS, since=self._since)
+        self._note_format(found.format)
         if found.queues:
             for queue in found.queues:
                 self._start_queue(queue)

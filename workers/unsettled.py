@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from relay.errors import StoreRefused
 from relay.logs import log
-from relay.model import Record
+from relay.model import Breaker, Record
 from relay.store.parts import CALL_ITEMS
 from relay.store.records import Settlement
 from relay.store.store import Store
@@ -55,14 +55,14 @@ class Unsettled:
         # The measurements of all of them are written with the first.
         self._unwritten += [_Unwritten(item=item, counts=counts if n == 0 else {}) for n, item in enumerate(items)]
 
-    async def settle_unwritten(self) -> None:
+    async def settle_unwritten(self, breaker: Breaker | None) -> None:
         """Settle what was kept, each by itself: one that the store refuses stays, and holds up no other.
 
         Raises StoreUnavailable, where the store is away, with all of them kept that are not settled.
         """
         for one in list(self._unwritten):
             try:
-                answers = await self._store.settle(self._sink, [one.item], one.counts)
+                answers = await self._store.settle(self._sink, [one.item], one.counts, breaker)
             except StoreRefused:
                 continue
             self._unwritten.remove(one)

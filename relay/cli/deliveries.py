@@ -27,6 +27,7 @@ def list_deliveries(
     entity: options.EntityOption = None,
     sink: options.SinkOption = None,
     state: options.DeliveryStateOption = None,
+    cause: options.CauseOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     limit: options.LimitOption = 20,
@@ -37,7 +38,7 @@ def list_deliveries(
     """List deliveries, newest first: with --state held or dead by when they became so."""
     filters = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit,
-        after=after,
+        after=after, cause=cause,
     )  # fmt: skip
     print_deliveries(context, filters, json=json, reveal=reveal)
 

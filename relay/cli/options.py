@@ -28,6 +28,9 @@ EntityOption: TypeAlias = Annotated[
 SinkOption: TypeAlias = Annotated[str | None, typer.Option(help="Only with deliveries to this sink.")]
 ReceiptStateOption: TypeAlias = Annotated[ReceiptState | None, typer.Option("--state", help="Only in this state.")]
 DeliveryStateOption: TypeAlias = Annotated[DeliveryState | None, typer.Option("--state", help="Only in this state.")]
+CauseOption: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="CAUSE", help="Only held or dead for this cause: `relay sinks failures` has them.")
+]
 SinceOption: TypeAlias = Annotated[
     str | None,
     typer.Option(help="Only what arrived since then: 2h (ago), or 2026-11-23T14:30, local unless +03:00 is behind it."),
@@ -53,6 +56,7 @@ def event_filter(
     until: str | None,
     limit: int,
     after: str | None,
+    cause: str | None = None,
 ) -> EventFilter:
     """Return the filter that the options of a list describe. Raises BadParameter."""
     return EventFilter(
@@ -61,6 +65,7 @@ def event_filter(
         entity=None if entity is None else _parse_entity(entity),
         sink=sink or "",
         state=state or "",
+        cause=cause or "",
         since=None if since is None else parse_time(since, "--since"),
         until=None if until is None else parse_time(until, "--until"),
         limit=limit,

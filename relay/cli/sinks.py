@@ -18,18 +18,22 @@ from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 from relay.masking import mask_secrets
 from relay.model import Record
+from relay.operations.failures import find_failures
 from relay.operations.gates import SinkStory, pause_sink, read_sink_story, resume_sink
 from relay.sinks.base import ProbeResult, Sink
 from relay.sinks.registry import make_sinks
 from relay.sinks.tools import Tools
+from relay.store.failures import FailureCause
 from relay.store.queues import SinkState
 from relay.store.reader import Reader
+from relay.timefmt import format_time
 
 app = typer.Typer(
     name="sinks", help="Show whether the sinks can be delivered to, pause them and let them go on.",
     no_args_is_help=True,
 )  # fmt: skip
 COLUMNS = ("sink", "type", "", "answer")
+FAILURE_COLUMNS = ("sink", "state", "count", "cause id", "first", "last", "cause")
 SinkArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SINK", show_default=False)]
 
 
@@ -55,6 +59,23 @@ def show_sink(name: SinkArgument, json: options.JsonOption = False) -> None:
         print_json(story)
     else:
         print_lines(format_sink_story(story, now))
+
+
+@app.command("failures")
+def list_failures(
+    name: Annotated[str | None, typer.Argument(help="A sink; default: all of them.", show_default=False)] = None,
+    json: options.JsonOption = False,
+) -> None:
+    """List why deliveries are held or dead, each cause with its count; `deliveries list --cause` lists those of one."""
+    causes = with_reader(lambda reader: find_failures(reader, name))
+    if json:
+        print_json(causes)
+    else:
+        print_table(FAILURE_COLUMNS, map(_failure_row, causes))
+
+
+def _failure_row(one: FailureCause) -> tuple[object, ...]:
+    return one.sink, one.state, one.count, one.id, format_time(one.first), format_time(one.last), one.cause
 
 
 @app.command()

@@ -15,7 +15,7 @@ from relay.cli import options
 from relay.cli.context.configuration import load_config_of
 from relay.cli.context.environment import nonempty_environ
 from relay.cli.display.output import print_lines
-from relay.config.environment import ProcessSettings, environ
+from relay.config.environment import TAKE_OVER, ProcessSettings, environ
 from relay.embedded.server import EmbeddedStore
 from relay.errors import ConfigError, RelayError, StoreUnavailable
 from relay.logs import configure
@@ -81,7 +81,7 @@ def _run(
     folder = _lock_folder(inherited)
     try:
         listening = _open_listener(settings, given, inherited)
-        plan = _plan(settings, target, folder.path, inherited)
+        plan = _plan(settings, target, folder.path, inherited, take_over=take_over or inherited is not None)
         configure(settings.log, None if plan.to_stdout else cast(TextIO, TerminalAndFile(plan.logs.path(OWN))))
         folder.write_environ({name: plan.environ[name] for name in _ADDRESSES if name in plan.environ})
 
@@ -89,9 +89,8 @@ def _run(
             from relay.cli.context.process import claim_store_of  # with the store's client: web starts meanwhile
 
             with suppress(StoreUnavailable):  # one that is away now will be there later
-                await claim_store_of(
-                    settings, plan.environ["REDIS_URL"], config, take_over=take_over or inherited is not None
-                )
+                take = plan.environ[TAKE_OVER] == "1"
+                await claim_store_of(settings, plan.environ["REDIS_URL"], config, take_over=take)
 
         next_one = asyncio.run(UpRun(plan, folder, listening, claim_store, inherited).run())
     except BaseException as error:
@@ -123,10 +122,13 @@ def _open_listener(settings: ProcessSettings, given: Mapping[str, str], inherite
     return open_listener(settings.host, settings.port, given)
 
 
-def _plan(settings: ProcessSettings, target: LogTarget, folder: Path, inherited: Handover | None) -> UpOptions:
+def _plan(
+    settings: ProcessSettings, target: LogTarget, folder: Path, inherited: Handover | None, *, take_over: bool
+) -> UpOptions:
     store = EmbeddedStore(folder / "store", "--maxmemory", str(store_memory()))
     own = settings.redis_url is None if inherited is None else inherited.own_store
     addresses = {"REDIS_URL": settings.redis_url or store.url, "RELAY_NAMESPACE": settings.namespace}
+    addresses[TAKE_OVER] = "1" if take_over or settings.take_over else "0"
     return UpOptions(
         environ=child_environ(addresses),
         store=store if own else None,

@@ -17,6 +17,7 @@
 | `RELAY_WAITAOF` | `1`: a hook is acknowledged once a store that syncs every second has written it to disk | 0 |
 | `RELAY_LOG` | `console` or `json` | console on a terminal |
 | `RELAY_WORKERS` | the workers of `relay up` | 1 |
+| `RELAY_TAKE_OVER` | `1`: as `--take-over`, for one start; the commands hand it on to their processes | 0 |
 | `RELAY_READY_FD` | set by `relay up`: the pipe to which its processes say that they are ready | none |
 | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` | egress proxies of sinks and accounts that name none | none |
 | `NO_PROXY` | what is called without: hosts, domains, networks, separated by commas | nothing |
@@ -45,6 +46,7 @@ from relay.printable import escape_line
 
 SECRET_KEY = "RELAY_SECRET_KEY"
 ADMIN_TOKEN, ADMIN_READ_TOKEN = "RELAY_ADMIN_TOKEN", "RELAY_ADMIN_READ_TOKEN"
+TAKE_OVER = "RELAY_TAKE_OVER"
 CONFIG_VARIABLES = ("RELAY_CONFIG",)
 STORE_VARIABLES = (*CONFIG_VARIABLES, "REDIS_URL", "CELERY_BROKER_URL", "RELAY_NAMESPACE", "RELAY_REDIS_TLS")
 """What a command that only looks must know."""
@@ -80,6 +82,7 @@ class ProcessSettings:
     log: Literal["console", "json"]
     sandbox_port: int | None
     workers: int
+    take_over: bool
     ready_fd: int | None
     proxies: ProxyRules
 
@@ -114,6 +117,7 @@ class ProcessSettings:
             ),
             sandbox_port=read.number("RELAY_SANDBOX_PORT", 65535),
             workers=read.number("RELAY_WORKERS", 256) or 1,
+            take_over=read.choice(TAKE_OVER, ("0", "1"), "0") == "1",
             ready_fd=read.number("RELAY_READY_FD", 65535),
             proxies=read.proxies(),
         )

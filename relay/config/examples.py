@@ -15,6 +15,7 @@ _MAPPINGS: Final[Mapping[str, str]] = {
     "retention": "{finished: 7d}",
     "worker": "{batch: 200}",
     "subscribers": "{timeout: 2s}",
+    "breaker": "{failures: 50%, minimum: 10, window: 1m}",
     "account": "{subdomain: acme, id: 7039099}",
     "api": '{token: "${ACME_API_TOKEN}"}',
     "oauth": "{client_id: …, client_secret: …, redirect_uri: …, refresh_token: …}",

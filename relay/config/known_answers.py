@@ -44,6 +44,7 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         **dict.fromkeys(("api_key", "apikey", "key"), _AUTH),
         **dict.fromkeys(("idempotent", "idempotence", "dedupe", "deduplication"), "idempotency"),
         "idempotency_header": "idempotency_key",
+        **dict.fromkeys(("circuit_breaker", "circuitbreaker", "circuit"), "breaker"),
     },
     "routes": {
         **dict.fromkeys(("if", "when", "filter", "filters", "condition", "conditions"), "where"),

@@ -14,6 +14,7 @@ from relay.timezones import suggest_timezone
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,62}[a-z0-9_])?)*", re.ASCII
 )
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*%", re.ASCII)
 _SIZE = re.compile(r"(\d{1,9})\s*(B|KiB|MiB)?", re.ASCII)
 _SIZE_UNITS = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024, None: 1}
 
@@ -44,6 +45,15 @@ def _parse_size(value: object) -> int:
     if isinstance(value, bool) or not found:
         raise ValueError(f"{format_value(value)} is not a size: write a whole number and B, KiB or MiB, such as 1MiB")
     return int(found[1]) * _SIZE_UNITS[found[2]]
+
+
+def _parse_share(value: object) -> float:
+    if isinstance(value, float) and not isinstance(value, bool) and 0 <= value <= 1:
+        raise ValueError(f"{value} is written as a percentage here: write {value * 100:g}%")
+    found = _SHARE.fullmatch(str(value).strip())
+    if isinstance(value, bool) or not found or float(found[1]) > 100:
+        raise ValueError(f"{format_value(value)} is not a share: write a percentage up to 100%, such as 50%")
+    return float(found[1]) / 100
 
 
 def _check_timezone(name: str) -> str:
@@ -83,6 +93,13 @@ Size: TypeAlias = Annotated[
     int, BeforeValidator(_parse_size), WithJsonSchema({"type": "string", "pattern": r"^\d+\s*(B|KiB|MiB)?$"})
 ]
 """Bytes, written "512", "64KiB", "1MiB"."""
+
+Share: TypeAlias = Annotated[
+    float,
+    BeforeValidator(_parse_share),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d{1,3})?\s*%$", "examples": ["50%"]}),
+]
+"""A part of a whole, from 0 to 1, written "50%"."""
 
 TrustedHost: TypeAlias = Annotated[
     IPv4Network | IPv6Network | str,

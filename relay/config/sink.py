@@ -5,13 +5,14 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
+from relay.config.breaker import BreakerSetting, BreakerSettings
 from relay.config.proxy import ProxySetting
 from relay.config.scalars import Duration, Rate
 from relay.config.section import Section
 from relay.config.validation import find_secrets
 from relay.durations import format_exact_duration
 from relay.masking import is_secret_header
-from relay.model import Limit
+from relay.model import Breaker, Limit
 from relay.retrying import DEFAULT_ATTEMPTS, DEFAULT_SCHEDULE, OnUnknown, Policy, fixed_schedule
 
 MAX_TIMEOUT_MS = 20_000  # leases and the 18 s of a shutdown depend on it
@@ -41,6 +42,9 @@ class SinkSettings(Section):
     max_age: Duration | None = None
     on_unknown: OnUnknown | None = None
     blocked_for: Duration = Field(60_000, json_schema_extra={"default": "1m"})
+    breaker: BreakerSetting = Field(
+        default_factory=BreakerSettings, description="From which share of failures on nothing leaves; off: none"
+    )
     proxy: ProxySetting | None = Field(None, description="Default: as HTTPS_PROXY and NO_PROXY say; false: none")
 
     @field_validator("retry")
@@ -116,6 +120,11 @@ class SinkSettings(Section):
             on_unknown=self.action_on_unknown,
             blocked_ms=self.blocked_for,
         )
+
+    @property
+    def breaker_limits(self) -> Breaker | None:
+        """Return from which share of failures on its gate closes; None: from none."""
+        return None if self.breaker is None else self.breaker.limits
 
     def warnings(self, _contents: Iterable[Mapping[str, object]]) -> Iterator[str]:
         """Yield what works but is not fit for production. `_contents`: what its routes say to send."""

@@ -21,7 +21,7 @@ def diagnose(examination: Examination, configured: Container[str] | None) -> lis
     found = list(diagnose_store(examination))
     if (now := examination.now) is not None:
         found += diagnose_receipts(examination.malformed, examination.quarantined)
-        found += diagnose_sinks(examination.sinks, configured, now)
+        found += diagnose_sinks(examination.sinks, configured, now, examination.causes)
         found += diagnose_accounts(examination.accounts, now)
         found += diagnose_sources(examination.sources)
     if configured is None:

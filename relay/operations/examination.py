@@ -12,6 +12,7 @@ from relay.config.store_address import is_amqp
 from relay.errors import StoreUnavailable
 from relay.model import ReceiptState, Record
 from relay.store.connect import connect
+from relay.store.failures import FailureCause, read_failures
 from relay.store.health import Durability, MemoryUse, StoreLife, check_writable, read_durability, read_memory_use
 from relay.store.keys import Keys
 from relay.store.queues import AccountState, SinkState
@@ -46,6 +47,7 @@ class Examination(Record):
     sources: Mapping[str, SourceHealth | None] = {}  # those with an api; None: no worker has checked it yet
     malformed: int = 0  # receipts of the last day
     quarantined: int = 0
+    causes: Sequence[FailureCause] = ()  # of what is held or dead, the most frequent first
     broker: str | None = None  # why Celery's broker cannot be used; empty: it can; None: not known
 
     @property
@@ -94,6 +96,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         sinks=await take("sinks", reader.sinks()) or (),
         accounts=await take("accounts", reader.accounts()) or (),
         sources=await take("sources", _load_sources(reader, sources_with_api)) or {},
+        causes=await take("sinks", _load_causes(reader)) or (),
         malformed=unrouted[0],
         quarantined=unrouted[1],
         broker=await take("broker", _load_broker(reader)),
@@ -104,6 +107,10 @@ async def _count_unrouted(reader: Reader, now: int) -> tuple[int, int]:
     (malformed,) = await reader.count([reader.keys.receipts_in(ReceiptState.MALFORMED)], now - DAY_MS, None)
     (quarantined,) = await reader.count([reader.keys.receipts_in(ReceiptState.QUARANTINED)], None, None)
     return malformed, quarantined
+
+
+async def _load_causes(reader: Reader) -> list[FailureCause]:
+    return await read_failures(reader.client, reader.namespace, await reader.registered_sinks())
 
 
 async def _load_broker(reader: Reader) -> str | None:

@@ -2,8 +2,7 @@
 
 from relay.config.suggestions import did_you_mean
 from relay.errors import RelayError
-from relay.model import Record
-from relay.sinks.subscriber.sink import is_subscriber
+from relay.model import SUBSCRIBER, Record
 from relay.store.acts import Author
 from relay.store.gate import GateChange
 from relay.store.keys import sink_queue
@@ -38,7 +37,7 @@ async def pause_sink(store: Store, reader: Reader, name: str, author: Author, un
         raise RelayError(f"a pause until {format_time(until)} would be over already: give a time that is to come")
     done, by, why = await store.acts.pause(name, author, until)
     if not done:
-        raise RelayError(f"{name}: it is paused already, by {by}: {why}")
+        raise RelayError(f"{name}: it is paused already, by {by}: {why}" if by else _disabled(name, why))
     end = f"until {format_time(until)}" if until is not None else f"until `relay sinks resume {name}`"
     return f"{name}: paused {end}; its deliveries wait"
 
@@ -46,17 +45,21 @@ async def pause_sink(store: Store, reader: Reader, name: str, author: Author, un
 async def resume_sink(store: Store, reader: Reader, name: str, author: Author) -> str:
     """Let deliveries leave for a sink again, whatever kept them back. Returns and raises as `pause_sink`."""
     await _check(reader, name)
-    if not await store.acts.resume(name, author):
-        raise RelayError(f"{name}: it is not paused, and its gate is open")
+    done, why = await store.acts.resume(name, author)
+    if not done:
+        raise RelayError(_disabled(name, why) if why else f"{name}: it is not paused, and its gate is open")
     return f"{name}: open; what waits leaves now, at its rate"
 
 
 async def _check(reader: Reader, name: str) -> None:
-    if is_subscriber(name):
-        raise RelayError(f"{name} is a subscriber's: `relay subscriptions` disables and enables it")
     names = await reader.registered_sinks()
     if name not in names:
         raise _unknown(name, names)
+
+
+def _disabled(name: str, why: str) -> str:
+    enable = f"relay subscriptions enable {name.removeprefix(SUBSCRIBER)}"
+    return f"{name}: its subscription is disabled ({why}), so nothing leaves: `{enable}` lets what waits go on"
 
 
 def _unknown(name: str, names: "list[str] | dict[str, SinkState]") -> RelayError:

@@ -34,6 +34,7 @@ class EventFilter(Record):
     state: str = ""
     route: str = ""  # of events: with a delivery of it
     reason: str = ""  # a part of it
+    cause: str = ""  # of what is held or dead: an id of `relay sinks failures`
     since: int | None = None
     until: int | None = None
     limit: int = 20
@@ -120,7 +121,7 @@ async def _sets_of_events(reader: "Reader", filters: EventFilter) -> SearchedSet
 async def _sets_of_deliveries(reader: "Reader", filters: EventFilter) -> SearchedSets:
     state = DeliveryState(filters.state) if filters.state else None
     return await sets_of_deliveries(
-        reader, state, filters.source, filters.sink, filters.entity, filters.since, filters.until
+        reader, state, filters.source, filters.sink, filters.entity, filters.since, filters.until, filters.cause
     )
 
 

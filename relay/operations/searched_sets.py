@@ -47,8 +47,15 @@ async def sets_of_deliveries(
     entity: tuple[str, str] | None,
     since: int | None,
     until: int | None,
+    cause: str = "",
 ) -> SearchedSets:
-    """Return the queues' sets of a state, or what has the events that deliveries came from. Raises StoreUnavailable."""
+    """Return the queues' sets of a state or a cause, or what has the events that deliveries came from.
+
+    Raises StoreUnavailable.
+    """
+    if cause:
+        names = [sink] if sink else await reader.registered_sinks()
+        return await _sets(reader, "deliveries", [reader.keys.failed(name, cause) for name in names], since, None)
     if entity is not None or state not in _LISTED:
         return await sets_of_events(reader, None, source, entity, since, until)
     key = {"pending": reader.keys.pending, "held": reader.keys.held, "dead": reader.keys.dead}[state]

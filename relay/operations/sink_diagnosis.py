@@ -1,26 +1,34 @@
 """Diagnose the sinks. Pure."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 
-from relay.model import SUBSCRIBER
+from relay.model import SUBSCRIBER, DeliveryState
 from relay.operations.diagnosis import Diagnosis, Grade, HelpfulAct
 from relay.sinks.subscriber.sink import is_subscriber
+from relay.store.failures import FailureCause
 from relay.store.outcomes import Outcomes
 from relay.store.queues import SinkState
 from relay.timefmt import format_duration, format_time
 
 FAILING_MS = 60_000  # for so long nothing has succeeded: it is no blink any more
 LATE_MS = 300_000  # for so long the oldest has been due
+MOST_CAUSES = 3  # that are told of a sink's failures
 
 
-def diagnose_sinks(sinks: Iterable[SinkState], configured: Container[str] | None, now: int) -> Iterator[Diagnosis]:
+def diagnose_sinks(
+    sinks: Iterable[SinkState], configured: Container[str] | None, now: int, causes: Sequence[FailureCause] = ()
+) -> Iterator[Diagnosis]:
     """Diagnose every sink: failing, closed, behind, no longer configured, or with deliveries that need a person.
 
     `configured`: the sinks of the configuration; None where that cannot be read. `now`: epoch milliseconds.
+    `causes`: of what is held or dead.
     """
     for sink in sinks:
         known = configured is None or sink.name in configured or is_subscriber(sink.name)
-        problems = [*_state_problems(sink, known, now), *_deliveries_for_a_person(sink)]
+        problems = [
+            *_state_problems(sink, known, now),
+            *_deliveries_for_a_person(sink, [one for one in causes if one.sink == sink.name]),
+        ]
         yield from problems or [Diagnosis(about=f"sink {sink.name}", grade="good", found=_found(sink, now))]
 
 
@@ -71,7 +79,7 @@ def _paused(sink: SinkState) -> Diagnosis:
     """Diagnose what a person paused, or a subscriber's, whose subscription is disabled."""
     gate, kind = sink.gate, "sink-paused"
     act = HelpfulAct(name="resume-sink", target=sink.name, command=f"relay sinks resume {sink.name}")
-    if is_subscriber(sink.name):
+    if gate.disabled:
         kind, id = "subscription-disabled", sink.name.removeprefix(SUBSCRIBER)
         act = HelpfulAct(name="enable-subscription", target=id, command=f"relay subscriptions enable {id}")
     since = f" since {format_time(gate.paused_since)}" if gate.paused_since is not None else ""
@@ -154,7 +162,7 @@ def _waiting(sink: SinkState) -> str:
     return f"; {sink.pending} wait, the oldest for {format_duration(sink.oldest_pending_ms)}"
 
 
-def _deliveries_for_a_person(sink: SinkState) -> Iterator[Diagnosis]:
+def _deliveries_for_a_person(sink: SinkState, causes: Sequence[FailureCause]) -> Iterator[Diagnosis]:
     about = f"sink {sink.name}"
     if sink.held:
         means = "they may have arrived: only a person can find out"
@@ -162,13 +170,26 @@ def _deliveries_for_a_person(sink: SinkState) -> Iterator[Diagnosis]:
         if sink.type == "http":
             advice += "; for fewer of them, let its idempotency say what they promise (docs/sinks.md)"
         yield Diagnosis(
-            about=about, grade="warning", found=f"{sink.held} held: may have been sent", means=means, advice=advice,
-            kind="held", subject=sink.name, count=sink.held, act=_list_deliveries(sink.name, "held"),
+            about=about, grade="warning", found=f"{sink.held} held: may have been sent",
+            cause=_list_causes(causes, DeliveryState.HELD), since=_first(causes, DeliveryState.HELD), means=means,
+            advice=advice, kind="held", subject=sink.name, count=sink.held, act=_list_deliveries(sink.name, "held"),
         )  # fmt: skip
     if sink.dead and not is_subscriber(sink.name):  # amoCRM would have given up on a subscriber's too
-        means = "they were given up; nothing of them is lost"
+        means, said = "they were given up; nothing of them is lost", _list_causes(causes, DeliveryState.DEAD)
         advice = f"relay dead list --sink {sink.name} shows why"
         yield Diagnosis(
-            about=about, grade="warning", found=f"{sink.dead} dead letter(s)", means=means, advice=advice,
-            kind="dead", subject=sink.name, count=sink.dead, act=_list_deliveries(sink.name, "dead"),
+            about=about, grade="warning", found=f"{sink.dead} dead letter(s){said and f': {said}'}", means=means,
+            advice=advice, cause=said, since=_first(causes, DeliveryState.DEAD), kind="dead", subject=sink.name,
+            count=sink.dead, act=_list_deliveries(sink.name, "dead"),
         )  # fmt: skip
+
+
+def _list_causes(causes: Sequence[FailureCause], state: DeliveryState) -> str:
+    """Say how many there are of the most frequent causes."""
+    those = [one for one in causes if one.state is state]
+    more = f", and {len(those) - MOST_CAUSES} other causes" if len(those) > MOST_CAUSES else ""
+    return ", ".join(f"{one.count} × {one.cause}" for one in those[:MOST_CAUSES]) + more
+
+
+def _first(causes: Sequence[FailureCause], state: DeliveryState) -> int | None:
+    return min((one.first for one in causes if one.state is state), default=None)

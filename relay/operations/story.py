@@ -7,6 +7,7 @@ import msgspec
 
 from relay.errors import RelayError
 from relay.model import AnyJson, Attempt, Json, ReceiptState, Record, RoutedEvent
+from relay.operations.next_step import NextStep, find_next_step
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
 
@@ -22,7 +23,9 @@ class DeliveryStory(Record):
 
 
 class Story(Record):
-    """A receipt, all its events or one of them, and their deliveries."""
+    """A receipt, all its events or one of them, and their deliveries, at a time of the store's clock."""
+
+    at: int
 
     receipt: StoredReceipt
     events: Sequence[RoutedEvent]
@@ -38,7 +41,8 @@ async def read_event_story(reader: Reader, id: str) -> Story:
         raise _not_found("event", id, "relay events list")
     indexes = {event.index for event in events}
     ids = [delivery for delivery, event in receipts[0].deliveries.items() if event in indexes]
-    return Story(receipt=receipts[0], events=events, deliveries=await _with_attempts(reader, ids))
+    deliveries = await _with_attempts(reader, ids)
+    return Story(at=await reader.now(), receipt=receipts[0], events=events, deliveries=deliveries)
 
 
 async def read_delivery_story(reader: Reader, id: str) -> Story:
@@ -49,7 +53,7 @@ async def read_delivery_story(reader: Reader, id: str) -> Story:
     receipt_id, _, index = deliveries[0].delivery.event_id.partition(".")
     receipt = (await reader.receipts([receipt_id]))[0]
     events = [event for event in receipt.events if str(event.index) == index]
-    return Story(receipt=receipt, events=events, deliveries=deliveries)
+    return Story(at=await reader.now(), receipt=receipt, events=events, deliveries=deliveries)
 
 
 async def _with_attempts(reader: Reader, ids: Sequence[str]) -> list[DeliveryStory]:
@@ -106,12 +110,18 @@ class ToldReceipt(Record):
     remarks: Sequence[str]
 
 
+class ToldDelivery(DeliveryStory):
+    """A delivery with its attempts, and what happens next to it."""
+
+    next: NextStep
+
+
 class ToldStory(Record, omit_defaults=True):
     """A story as programs read it. `request`: what a single delivery sends, or why it is not shown."""
 
     receipt: ToldReceipt
     events: Sequence[ToldEvent]
-    deliveries: Sequence[DeliveryStory]
+    deliveries: Sequence[ToldDelivery]
     request: AnyJson = None
 
 
@@ -122,7 +132,11 @@ def tell_story(story: Story, explanation: "Explanation | None" = None, request: 
     """
     receipt = {**msgspec.structs.asdict(story.receipt), "events": list(map(_told_event, story.receipt.events))}
     events = [_told_event(event, explanation) for event in story.events]
-    return ToldStory(receipt=ToldReceipt(**receipt), events=events, deliveries=story.deliveries, request=request)
+    deliveries = [
+        ToldDelivery(delivery=one.delivery, attempts=one.attempts, next=find_next_step(one.delivery, story.at))
+        for one in story.deliveries
+    ]
+    return ToldStory(receipt=ToldReceipt(**receipt), events=events, deliveries=deliveries, request=request)
 
 
 def _told_event(event: RoutedEvent, explanation: "Explanation | None" = None) -> ToldEvent:

@@ -16,7 +16,8 @@ class InjectedFault(Record, forbid_unknown_fields=True):
     """How requests to a vendor fail.
 
     `after_storing`: the vendor does what was asked, and only then the request fails. `slow_headers` and `truncated`
-    spoil the vendor's own answer, so they always come after storing. `times` -1: until it is cleared. `seconds`: after
+    spoil the vendor's own answer, so they always come after storing. `times` -1: until it is cleared. `every` 3: only
+    every third request that it fits fails. `seconds`: after
     how long `hang` closes the connection (default: never), over how long `slow_headers` are sent, for how long `refuse`
     or a `pause` lasts. `refuse` closes the port at once, for all vendors: a refused connection has no path. `pause`
     stops a request `at` a point until it is released; then it goes on as usual.
@@ -30,6 +31,7 @@ class InjectedFault(Record, forbid_unknown_fields=True):
     retry_after: int | str | None = None
     after_storing: bool = False
     times: Annotated[int, msgspec.Meta(ge=-1)] = 1
+    every: Annotated[int, msgspec.Meta(ge=1)] = 1
     seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
     def __post_init__(self) -> None:
@@ -66,12 +68,12 @@ class Faults:
     """The faults in force, oldest first. A request gets the first one that fits."""
 
     def __init__(self) -> None:
-        self._faults: list[tuple[InjectedFault, int]] = []
+        self._faults: list[_FaultInForce] = []
 
     def add(self, fault: InjectedFault) -> None:
         """Put a fault in force."""
         if fault.times:
-            self._faults.append((fault, fault.times))
+            self._faults.append(_FaultInForce(fault))
 
     def clear(self) -> None:
         """Remove all of them."""
@@ -79,15 +81,29 @@ class Faults:
 
     def list(self) -> Sequence[InjectedFault]:
         """Return those in force; their `times` is how often each still happens."""
-        return [msgspec.structs.replace(fault, times=remaining) for fault, remaining in self._faults]
+        return [msgspec.structs.replace(one.fault, times=one.remaining) for one in self._faults]
 
     def take(self, vendor: str, path: str, at: Point | None = None) -> InjectedFault | None:
         """Return the fault that a request gets, and count it."""
-        for place, (fault, remaining) in enumerate(self._faults):
-            if fault.hits(vendor, path, at):
-                if remaining == 1:
-                    del self._faults[place]
-                elif remaining > 1:
-                    self._faults[place] = fault, remaining - 1
-                return fault
+        for one in self._faults:
+            if one.fault.hits(vendor, path, at) and one.is_its_turn():
+                if one.remaining > 0:
+                    one.remaining -= 1
+                if not one.remaining:
+                    self._faults.remove(one)
+                return one.fault
         return None
+
+
+class _FaultInForce:
+    """A fault, how often it still happens (-1: until it is cleared), and how many requests it has fitted."""
+
+    def __init__(self, fault: InjectedFault) -> None:
+        self.fault = fault
+        self.remaining = fault.times
+        self._fitted = 0
+
+    def is_its_turn(self) -> bool:
+        """Return whether the request that it fits now is to fail."""
+        self._fitted += 1
+        return self._fitted % self.fault.every == 0

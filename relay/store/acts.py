@@ -96,14 +96,18 @@ class Acts:
     async def pause(self, sink: str, author: Author, until: int | None) -> tuple[bool, str, str]:
         """Let nothing leave for a sink, until a time or until a person resumes it.
 
-        Returns whether it was done; where it is paused already, by whom and why.
+        Returns whether it was done; where it is paused already, by whom and why; by nobody where its subscription is
+        disabled.
         """
         return await self._set_pause(sink, "pause", author, until or 0)
 
-    async def resume(self, sink: str, author: Author) -> bool:
-        """End the pause of a sink, and open what its answers closed. Returns whether anything kept it back."""
-        done, _, _ = await self._set_pause(sink, "resume", author, 0)
-        return done
+    async def resume(self, sink: str, author: Author) -> tuple[bool, str]:
+        """End the pause of a sink, and open what its answers closed.
+
+        Returns whether anything kept it back; where it is paused as its subscription is disabled, why that is.
+        """
+        done, _, why = await self._set_pause(sink, "resume", author, 0)
+        return done, why
 
     async def _set_pause(self, sink: str, act: str, author: Author, until: int) -> tuple[bool, str, str]:
         request = {"queue": sink_queue(sink), "what": f"sink {sink}", "act": act, "until_ms": until}

@@ -20,6 +20,11 @@ class Gate(Record, omit_defaults=True):
     breaker: bool = False  # closed because too many attempts failed, not by one answer
     routes: Mapping[str, int] = {}  # closed routes: until when each is
 
+    @property
+    def disabled(self) -> bool:
+        """Return whether it is paused because its subscription is disabled, and not by a person."""
+        return self.paused and not self.paused_by
+
     def describe_pause(self) -> str:
         """Return who paused it and why."""
         return f"by {self.paused_by}: {self.paused_why}" if self.paused_by else self.paused_why

@@ -58,12 +58,14 @@ class StoreLife(Record):
 
     since: int | None  # None: no worker has looked at it yet
     emptied_at: int | None = None
+    format: int = 0  # `relay.store.formats`
 
 
 async def read_life(client: Redis, key: str) -> StoreLife:
     """Read since when the store is in use. Raises StoreUnavailable."""
-    since, emptied_at = await run_command(client.hmget(key, LifeField.SINCE, LifeField.EMPTIED))
-    return StoreLife(since=since and int(since), emptied_at=emptied_at and int(emptied_at))
+    fields = [LifeField.SINCE, LifeField.EMPTIED, LifeField.FORMAT]
+    since, emptied_at, stored = await run_command(client.hmget(key, fields))
+    return StoreLife(since=since and int(since), emptied_at=emptied_at and int(emptied_at), format=int(stored or 0))
 
 
 async def read_memory_use(client: Redis) -> MemoryUse:

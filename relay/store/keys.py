@@ -17,7 +17,7 @@ class Keys:
         self.wake = self.prefix + "wake"  # zset: queues, by when they are next worth a look
         self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
         self.workers = self.prefix + "workers"  # zset: names of workers, by when they were last seen
-        self.life = self.prefix + "life"  # hash: since when it is in use, and whether it was emptied (`LifeField`)
+        self.life = self.prefix + "life"  # hash: since when it is in use, in which format (`LifeField`)
         self.stalls = self.prefix + "stalls"  # list: "time|part|worker", parts of workers that stood still, last first
         self.sinks = self.prefix + "sinks"  # hash: every sink there ever was -> its type
         self.openings = self.prefix + "openings"  # hash: gate -> how often a trial that was delivered opened it
@@ -96,7 +96,7 @@ class Keys:
         return f"{self.prefix}history:{queue}"
 
     def window(self, queue: str) -> str:
-        """Hash with a time to live: what came of the attempts of the last minute, in slots, for the breaker."""
+        """Hash with a time to live: what came of attempts, for the breaker, in slots called by when they begin."""
         return f"{self.prefix}window:{queue}"
 
     def pending(self, sink: str) -> str:
@@ -110,6 +110,14 @@ class Keys:
     def dead(self, sink: str) -> str:
         """Zset: dead letters, by when they died."""
         return f"{self.prefix}dead:{sink}"
+
+    def causes(self, sink: str) -> str:
+        """Hash: id of each cause for which something is held or dead -> "state|cause"."""
+        return f"{self.prefix}causes:{sink}"
+
+    def failed(self, sink: str, cause: str) -> str:
+        """Zset: the held or dead deliveries of one cause, by when they became so."""
+        return f"{self.prefix}failed:{sink}:{cause}"
 
     def outcomes(self, name: str) -> str:
         """Hash: what came of the attempts of a sink, or of an account's look-ups, in the last hour (`OutcomeField`)."""
@@ -202,6 +210,7 @@ class DeliveryField:
     QUEUE: Final = "q"  # where it waits, if not in its sink's queue: the account's, for a look-up
     CONTENT: Final = "c"  # id of its content
     GENERATION: Final = "gen"  # how often its content was rendered anew: each has a key of its own
+    CAUSE: Final = "cause"  # set where it is held or dead: the id of the cause that it is listed by
     PLANNED: Final = "planned"  # set where it was moved: the id that routing would give it now
     CONFIG: Final = "cfg"  # version of the configuration that made it
     ACCEPTED_AT: Final = "acc"  # when its receipt arrived
@@ -217,7 +226,7 @@ class DeliveryField:
     TOKEN: Final = "tok"  # of its last lease; empty once that is settled
     DEATHS: Final = "died"  # leases that ran out: workers that died holding it
     TRIAL: Final = "trial"  # never in the hash: a claim sets it where the delivery is the trial of a breaker
-    DOWN: Final = "down"  # set while it waits for another attempt only because its sink failed
+    DOWN: Final = "down"  # set while it waits only because its sink failed: until when they asked us to wait
     DEATHS_ALONE: Final = "alone"  # of those: workers that held nothing else
     BESIDE: Final = "beside"  # the token of a lease under whose worker other things were leased too
     CANCEL: Final = "cancel"  # set where a person asked to cancel it while it was in flight: by whom, and why
@@ -288,9 +297,10 @@ class OutcomeField:
 
 
 class LifeField:
-    """Fields of the hash that says since when the store is in use."""
+    """Fields of the hash that says since when the store is in use, and in which format it is."""
 
     SINCE: Final = "since"
+    FORMAT: Final = "format"  # the version of what is stored (`relay.store.formats`)
     EMPTIED: Final = "emptied"  # when a worker found that all was deleted which it had known
 
 

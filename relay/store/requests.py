@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from relay.amocrm.event_names import EVENTS
-from relay.model import CompletedLookup, Limit, NewDelivery, RoutedReceipt
+from relay.model import Breaker, CompletedLookup, Limit, NewDelivery, RoutedReceipt
 from relay.store.keys import account_queue, sink_queue
 from relay.store.records import Hook, Settlement
 from relay.store.wire import ClaimRequest, DeliveryRow, HookRow, LookupRow, RoutedRow, SettlementRow, SettleRequest
@@ -62,11 +62,17 @@ def claim_again(request: ClaimRequest) -> ClaimRequest:
 
 
 def settle_request(
-    queue: str, counted: str, items: Sequence[Settlement], counts: Mapping[str, int], *, in_vain: bool = False
+    queue: str,
+    counted: str,
+    items: Sequence[Settlement],
+    counts: Mapping[str, int],
+    breaker: Breaker | None = None,
+    *,
+    in_vain: bool = False,
 ) -> SettleRequest:
     """Put what attempts came to into a request."""
     rows = list(map(_settlement_row, items))
-    return SettleRequest(queue=queue, sink=counted, in_vain=in_vain, items=rows, counts=counts)
+    return SettleRequest(queue=queue, sink=counted, in_vain=in_vain, items=rows, counts=counts, breaker=breaker)
 
 
 def _settlement_row(item: Settlement) -> SettlementRow:
@@ -84,6 +90,7 @@ def _settlement_row(item: Settlement) -> SettlementRow:
         decision.gate_sure,
         decision.keeps_mark,
         item.counted,
+        decision.asked_ms,
     )
 
 

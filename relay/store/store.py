@@ -7,19 +7,29 @@ import redis.exceptions
 from redis.asyncio import Redis
 
 from relay.errors import StoreUnavailable
-from relay.model import CompletedLookup, Delivery, DeliveryState, Receipt, RoutedReceipt
+from relay.model import Breaker, CompletedLookup, Delivery, DeliveryState, Receipt, RoutedReceipt
 from relay.store.actions import Actions
 from relay.store.acts import Acts
 from relay.store.clock import clock_of
 from relay.store.commands import run_command
 from relay.store.connect import not_repeated
+from relay.store.formats import FORMAT
 from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
 from relay.store.records import Accepted, Claim, Hook, Job, LateAnswer, Retired, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts
 from relay.store.requests import claim_again, hook_row, lookup_row, routed_row, settle_request
 from relay.store.scripts import GATES, Caller, Script
 from relay.store.subscriptions import Subscriptions
-from relay.store.wire import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply, ClaimRequest, LeaseRow, LookReply
+from relay.store.wire import (
+    ClaimedDelivery,
+    ClaimedJob,
+    ClaimedReceipt,
+    ClaimReply,
+    ClaimRequest,
+    LeaseRow,
+    LookReply,
+    SettleRequest,
+)
 
 RETENTION_COMMANDS = 1000  # of one call: about two milliseconds, in which the store does nothing else
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
@@ -136,19 +146,26 @@ class Store:
         return _QUEUES_AND_STALE.decode(reply)
 
     async def settle_and_claim(
-        self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int], request: ClaimRequest
+        self,
+        sink: str,
+        items: Sequence[Settlement],
+        counts: Mapping[str, int],
+        request: ClaimRequest,
+        breaker: Breaker | None = None,
     ) -> tuple[list[str], Claim[Delivery]]:
         """Settle, then claim for the slots that this made free: `settle` and `claim_deliveries` in one round trip."""
-        both = {"settle": settle_request(sink_queue(sink), sink, items, counts), "claim": request}
+        both = {"settle": settle_request(sink_queue(sink), sink, items, counts, breaker), "claim": request}
         with not_repeated():
             reply, *contents = await self._call(_SETTLE_AND_CLAIM, both, *[item.attempt for item in items])
         answers, claimed = _SETTLED_AND_CLAIMED.decode(reply)
         self.clock.note(claimed.store_ms)
         return answers, claimed_deliveries(claimed, request.token, contents)
 
-    async def settle(self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int]) -> list[str]:
+    async def settle(
+        self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int], breaker: Breaker | None = None
+    ) -> list[str]:
         """Write what attempts came to. Returns "settled", "stale" (a newer lease decides) or "gone" for each."""
-        return await self._settle(sink_queue(sink), sink, items, counts)
+        return await self._settle(settle_request(sink_queue(sink), sink, items, counts, breaker), items)
 
     async def postpone_lookups(self, queue: str, items: Sequence[Settlement], *, asked: bool) -> list[str]:
         """Write that look-ups wait, under the queue's own name in the counters. Returns as `settle`.
@@ -156,18 +173,9 @@ class Store:
         `asked`: the account was asked, and did not answer.
         """
         assert all(item.decision.state is DeliveryState.PENDING for item in items)
-        return await self._settle(queue, queue, items, {}, in_vain=asked)
+        return await self._settle(settle_request(queue, queue, items, {}, in_vain=asked), items)
 
-    async def _settle(
-        self,
-        queue: str,
-        counted: str,
-        items: Sequence[Settlement],
-        counts: Mapping[str, int],
-        *,
-        in_vain: bool = False,
-    ) -> list[str]:
-        request = settle_request(queue, counted, items, counts, in_vain=in_vain)
+    async def _settle(self, request: SettleRequest, items: Sequence[Settlement]) -> list[str]:
         return _STRINGS.decode(await self._call(_SETTLE, request, *[item.attempt for item in items]))
 
     async def complete_lookups(self, queue: str, items: Sequence[CompletedLookup]) -> tuple[list[str], list[str]]:
@@ -249,8 +257,8 @@ class Store:
             await run_command(pipe.execute())
 
     async def register_sources(self, sources: Iterable[str]) -> None:
-        """Remember the sources: by them a relay knows its store again."""
-        await self._call(_REGISTER, {"sources": list(sources), "sinks": []})
+        """Remember the sources, by which a relay knows its store again, and the format that it writes."""
+        await self._register(list(sources), [])
 
     async def registered_sources(self) -> set[str]:
         """Read the names of the sources that were ever registered."""
@@ -258,4 +266,7 @@ class Store:
 
     async def register_sinks(self, sinks: Mapping[str, str]) -> None:
         """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan."""
-        await self._call(_REGISTER, {"sources": [], "sinks": list(sinks.items())})
+        await self._register([], list(sinks.items()))
+
+    async def _register(self, sources: Sequence[str], sinks: Sequence[tuple[str, str]]) -> None:
+        await self._call(_REGISTER, {"sources": sources, "sinks": sinks, "format": FORMAT})

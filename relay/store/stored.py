@@ -69,7 +69,10 @@ class StoredDelivery(Record):
     generation: int = 0  # how often its content was rendered anew
     needs_lookup: bool = False  # it waits for a look-up in the account, before it may be sent
     paused: str = ""  # why nothing leaves the queue in which it is pending until a person opens it
+    disabled: bool = False  # that is because its subscription is disabled
     closed: str = ""  # why its queue's gate was closed after it was put there, and keeps it back
+    paused_until: int | None = None  # when the pause ends by itself
+    leased_until: int | None = None  # when another worker takes it up, if the one that has it dies
 
 
 def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
@@ -158,7 +161,10 @@ def read_delivery(
         in_flight=leased is not None,
         needs_lookup=DeliveryField.QUEUE in text,
         paused=gate.describe_pause() if gate.paused and due is not None else "",
+        disabled=gate.disabled and due is not None,
         closed=gate.reason if due is not None and (gate.until or 0) > due else "",
+        paused_until=gate.paused_until if due is not None else None,
+        leased_until=None if leased is None else int(leased),
         attempts=int(text[DeliveryField.ATTEMPTS]),
         deaths=int(text.get(DeliveryField.DEATHS, 0)),
         once=DeliveryField.ONCE in text,

@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 
 from msgspec import field
 
-from relay.model import DeliveryState, Limit, Outcome, ReceiptState, Record, RoutedEvent
+from relay.model import Breaker, DeliveryState, Limit, Outcome, ReceiptState, Record, RoutedEvent
 from relay.store.keys import DeliveryField, JobField, ReceiptField
 
 Row = TypeVar("Row")
@@ -145,6 +145,7 @@ class SettlementRow(Record, array_like=True, kw_only=False):
     gate_sure: bool
     keeps_mark: bool
     counted: bool
+    asked_ms: int
 
 
 class SettleRequest(Record):
@@ -158,6 +159,7 @@ class SettleRequest(Record):
     in_vain: bool
     items: Sequence[SettlementRow]
     counts: Mapping[str, int]
+    breaker: Breaker | None  # None: no share of failures closes its gate
 
 
 class LookupRow(Record, array_like=True):
@@ -263,3 +265,4 @@ class LookReply(Record, array_like=True):
     empty: bool  # nobody has looked at it before, and nothing is in it
     subscriptions_version: int
     silent: list[tuple[str, int]]
+    format: int  # the newest that was written (`relay.store.formats`)

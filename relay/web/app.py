@@ -19,6 +19,7 @@ from relay.config.environment import ProcessSettings, environ
 from relay.errors import ConfigError
 from relay.live_config import LiveConfig
 from relay.logs import configure, log
+from relay.operations.store_admission import StoreAdmission
 from relay.startup import freeze_startup_objects
 from relay.store.access import Access
 from relay.store.connect import connect
@@ -56,8 +57,9 @@ def create() -> Router:
     reader = Reader(connect(settings.redis_url, answer_seconds=5), settings.namespace)
     celery = Celery("relay")
     celery.conf.update(broker_settings(settings.broker_url, settings.namespace))
-    monitor = StoreMonitor(reader, live)
-    commit = GroupCommit(store, Ringer(celery, store), monitor.full)
+    admission = StoreAdmission(store, settings.redis_url, lambda: live.config.sources.keys(), settings)
+    monitor = StoreMonitor(reader, live, admission)
+    commit = GroupCommit(store, Ringer(celery, store), lambda: monitor.refusal)
     # Hooks come first and bypass the middleware, which costs as much as everything else about taking one.
     refusals = HookRefusals(store)
     hooks = Route("/hooks/{source}/{token}", HookEndpoint(lambda: live.config, commit, refusals))

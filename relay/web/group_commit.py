@@ -34,12 +34,12 @@ class _WaitingHook(Record):
 
 
 class GroupCommit:
-    """The writer of a web process. `full` returns whether the store is over its headroom mark."""
+    """The writer of a web process. `refusal` returns why nothing may be stored now; "" where it may."""
 
-    def __init__(self, store: Store, ringer: Ringer, full: Callable[[], bool]) -> None:
+    def __init__(self, store: Store, ringer: Ringer, refusal: Callable[[], str]) -> None:
         self._store = store
         self._ringer = ringer
-        self._full = full
+        self._refusal = refusal
         self._waiting: deque[_WaitingHook] = deque()
         self._waiting_bytes = 0
         self._late = LateAnswers()
@@ -53,8 +53,8 @@ class GroupCommit:
 
         Raises StoreUnavailable where it is not certain, while amoCRM still waits, that it is stored.
         """
-        if self._full():
-            raise StoreUnavailable("the store is nearly full")
+        if refusal := self._refusal():
+            raise StoreUnavailable(refusal)
         if self._waiting_bytes + len(hook.body) > MAX_WAITING_BYTES:
             raise StoreUnavailable("too many bodies wait for the store")
         answer = self._answers.add(started_at + AMOCRM_WAITS_SECONDS)

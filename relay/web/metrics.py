@@ -62,6 +62,11 @@ _SINK_GAUGES: Sequence[tuple[str, str, Callable[[SinkState, int], float]]] = (
         lambda sink, now: _seconds_since(sink.failing_since, now),
     ),
     ("relay_sink_gate_closed", "1 while the sink is blocked or paused", lambda sink, now: int(sink.gate.closed(now))),
+    (
+        "relay_sink_breaker_open",
+        "1 while the breaker keeps it closed: too many attempts failed",
+        lambda sink, _: sink.gate.breaker,
+    ),
     ("relay_sink_paused", "1 while a person, or a disabled subscription, pauses it", lambda sink, _: sink.gate.paused),
 )
 

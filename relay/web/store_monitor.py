@@ -9,6 +9,7 @@ from relay.accounts.source_health import SourceHealth, examine_source
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
+from relay.operations.store_admission import StoreAdmission
 from relay.store.health import Durability, MemoryUse, StoreLife, check_writable, read_durability, read_memory_use
 from relay.store.reader import Reader
 
@@ -21,7 +22,14 @@ DURABILITY_SECONDS: Final = 30.0
 class StoreMonitor:
     """The latest known state of the store and of the sources; None or empty where it is not known."""
 
-    def __init__(self, reader: Reader, live: LiveConfig, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        live: LiveConfig,
+        admission: StoreAdmission,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._admission = admission
         self._client = reader.client
         self._reader = reader
         self._probe_key = reader.keys.probe
@@ -37,6 +45,11 @@ class StoreMonitor:
     def full(self) -> bool:
         """Return whether the store is over its headroom mark."""
         return self.memory is not None and self.memory.full
+
+    @property
+    def refusal(self) -> str:
+        """Why no hook may be stored now; "" where they may."""
+        return self._admission.refusal or ("the store is nearly full" if self.full() else "")
 
     async def run(self) -> None:
         """Check for as long as the process lives; follow the configuration file in between."""
@@ -62,14 +75,16 @@ class StoreMonitor:
         """Check once. Log when the store goes away, and when it becomes full."""
         was_full = self.full()
         try:
+            await self._admission.admit()
             self.memory = await read_memory_use(self._client)
             if self.durability is None or self._clock() - self._durability_checked_at > DURABILITY_SECONDS:
                 await check_writable(self._client, self._probe_key)
                 self.durability = await read_durability(self._client, self._probe_key)
                 self.life = await self._reader.life()
+                self._admission.note_format(self.life.format)
                 self._durability_checked_at = self._clock()
                 self.sources = await self._load_sources()
-            self.problem = None
+            self.problem = self._admission.refusal or None
         except StoreUnavailable as error:
             self._note_problem(str(error))
         except Exception as error:  # noqa: BLE001  an answer that nobody expected: this goes on with its work

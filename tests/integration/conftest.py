@@ -20,6 +20,7 @@ from relay.store.connect import connect
 from relay.store.reader import Reader
 from relay.store.store import Store
 from tests.integration.invariants import broken_invariants
+from tests.integration.sandbox_process import Sandbox, open_sandbox
 from tests.integration.small_relay import SmallRelay
 
 T = TypeVar("T")
@@ -158,3 +159,17 @@ def until() -> Callable[[Callable[[], T]], T]:
         return answer
 
     return wait
+
+
+@pytest.fixture(scope="module")
+def serving(until) -> Iterator[Sandbox]:
+    """Let the fakes serve for the tests of a module."""
+    with open_sandbox(until) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(serving) -> Sandbox:
+    """Return the fakes, without requests and faults of earlier tests."""
+    serving.clear()
+    return serving

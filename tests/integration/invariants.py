@@ -11,7 +11,7 @@ from relay.store.keys import INBOX, JOBS, sink_queue
 from relay.store.store import Store
 
 UNFINISHED = ("pending", "held")
-SETS = ("due", "leased", "pending", "held", "dead", "finished", "wake", "receipts")
+SETS = ("due", "leased", "pending", "held", "dead", "failed", "finished", "wake", "receipts")
 
 
 @dataclass
@@ -42,7 +42,14 @@ async def broken_invariants(store: Store) -> list[str]:
 
 def broken_invariants_of(seen: StoreContents) -> list[str]:
     """Name every invariant that does not hold in what was seen."""
-    return [*_receipts(seen), *_receipts_by_state(seen), *_deliveries(seen), *_members(seen), *_wake(seen)]
+    return [
+        *_receipts(seen),
+        *_receipts_by_state(seen),
+        *_deliveries(seen),
+        *_causes(seen),
+        *_members(seen),
+        *_wake(seen),
+    ]
 
 
 async def read_store(store: Store) -> StoreContents:
@@ -126,6 +133,15 @@ def _deliveries(seen: StoreContents) -> Iterator[str]:
     for content in seen.contents - {d["c"] for d in seen.deliveries.values()}:
         if content.partition(":")[0] not in seen.receipts:
             yield f"content {content} is nobody's, for ever"
+
+
+def _causes(seen: StoreContents) -> Iterator[str]:
+    sets = {name: members for name, members in seen.sets.items() if name.startswith("failed:")}
+    listed = {(name, id) for name, members in sets.items() for id in members if id in seen.deliveries}
+    failed = {id: one for id, one in seen.deliveries.items() if one["state"] in ("held", "dead")}
+    right = {(f"failed:{one['sink']}:{one.get('cause')}", id) for id, one in failed.items()}
+    yield from (f"{name} has {id} by its cause, and should not" for name, id in sorted(listed - right))
+    yield from (f"{name} should have {id} by its cause" for name, id in sorted(right - listed))
 
 
 def _members(seen: StoreContents) -> Iterator[str]:

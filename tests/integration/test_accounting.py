@@ -1,8 +1,5 @@
 """One invoice for each won lead: over the real store, with the fakes in a process of their own."""
 
-import os
-import subprocess
-import sys
 import time
 import urllib.parse
 import urllib.request
@@ -17,7 +14,6 @@ from relay.config.load import load_file
 from relay.encryption import Encrypter
 from relay.model import DeliveryState
 from relay.planning import plan_receipt
-from relay.processes.ports import free_port, http_get
 from relay.sandbox.vendors.accounting import CLIENT, SIGNING_SECRET, STATIC_TOKEN
 from relay.sinks.base import Sink
 from relay.sinks.registry import sink_types
@@ -33,51 +29,6 @@ from tests.integration.store.shapes import hook
 ROOT = Path(__file__).parents[2]
 ORGANIZATION = "5f0f2b1e-0000-4000-8000-000000000001"
 SERVICE = "5f0f2b1e-0000-4000-8000-000000000002"
-
-
-class Sandbox:
-    """The fakes, by their address."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-
-    def call(self, method: str, path: str, body: bytes | None = None, **headers: str):
-        request = urllib.request.Request(self.url + path, body, headers, method=method)
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return msgspec.json.decode(answer.read() or b"null")
-
-    def fault(self, **fault) -> None:
-        self.call("POST", "/__sandbox__/faults", msgspec.json.encode(fault))
-
-    def requests(self, vendor: str) -> list[dict]:
-        return self.call("GET", f"/__sandbox__/requests?vendor={vendor}")["requests"]
-
-    def stored(self, vendor: str, path: str) -> list[dict]:
-        """Return the requests that the vendor applied."""
-        return [one for one in self.requests(vendor) if one["stored"] and one["path"] == path]
-
-    def clear(self) -> None:
-        self.call("DELETE", "/__sandbox__/requests")
-        self.call("DELETE", "/__sandbox__/faults")
-
-
-@pytest.fixture(scope="module")
-def serving(until):
-    port = free_port()
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-m", "relay.sandbox", str(port)], env=environ)
-    try:
-        until(lambda: http_get(port, "/__sandbox__/requests"))
-        yield Sandbox(port)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-@pytest.fixture
-def sandbox(serving) -> Sandbox:
-    serving.clear()
-    return serving
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_a_gate_that_answers_closed_is_opened_by_a_person_who_mended_it(books):
         (("resume", "book"), "unknown sink book, did you mean books?"),
         (("show", "book"), "unknown sink book, did you mean books?"),
         (("resume", "books"), "books: it is not paused, and its gate is open"),
-        (("pause", "sub-7", "--why", "x"), "sub-7 is a subscriber's"),
+        (("pause", "sub-7", "--why", "x"), "unknown sink sub-7, known: books"),
         (("pause", "books", "--why", "x", "--until", "2020-01-01"), "would be over already"),
         (("pause", "books", "--why", "x", "--until", "soon"), "write 15m, 2h or 3d (from now)"),
         (("pause", "books"), "Missing option '--why'"),
@@ -91,6 +91,29 @@ def test_what_cannot_be_is_said_in_a_line(books, monkeypatch, arguments, line):
     monkeypatch.setenv("COLUMNS", "200")
     code, printed = books.command("sinks", *arguments)
     assert (code > 0, line in printed) == (True, True), printed
+
+
+def test_a_subscriber_is_paused_and_resumed_like_any_sink(books):
+    books.run(books.store.register_sinks({"sub-7": "subscriber"}))
+    paused = books.command("sinks", "pause", "sub-7", "--why", "they move house", "--by", "anna")
+    assert paused == (0, "sub-7: paused until `relay sinks resume sub-7`; its deliveries wait\n")
+    assert "do:    relay sinks resume sub-7" in books.command("doctor")[1]
+    assert books.command("sinks", "resume", "sub-7")[0] == 0
+
+
+def test_a_subscriber_whose_subscription_is_disabled_is_enabled_and_not_resumed(books):
+    subscriptions = books.store.subscriptions
+    id = books.run(subscriptions.subscribe("acme", "http://app.test/", ["add_lead"], "")).id
+    sink = f"sub-{id}"
+    books.run(books.store.register_sinks({sink: "subscriber"}))
+    books.command("sinks", "pause", sink, "--why", "they move house", "--by", "anna")
+    books.run(subscriptions.disable(id, "410"))
+    line = f"{sink}: its subscription is disabled (410), so nothing leaves: `relay subscriptions enable {id}`"
+    for act in (("pause", sink, "--why", "x"), ("resume", sink)):
+        code, printed = books.command("sinks", *act)
+        assert (code, line in printed) == (1, True), printed
+    books.run(subscriptions.enable(id))
+    assert "gate open" in books.command("sinks", "show", sink)[1]
 
 
 def test_a_second_person_is_told_who_paused_it_first(books):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from relay.store.formats import FORMAT
 from relay.store.health import Durability, MemoryUse, StoreLife
 from relay.store.wire import LookReply
 from relay.web import store_monitor
@@ -39,6 +40,16 @@ class Live:
         pass
 
 
+class Admitted:
+    refusal = ""
+
+    async def admit(self) -> bool:
+        return True
+
+    def note_format(self, stored: int) -> None:
+        pass
+
+
 class CountingStore:
     """Counts its calls; `wait_ms` is what a look answers."""
 
@@ -50,7 +61,14 @@ class CountingStore:
     async def look(self, *_, **__) -> LookReply:
         self.calls += 1
         return LookReply(
-            queues=[], wait_ms=self.wait_ms, known=True, since=1, empty=False, subscriptions_version=0, silent=[]
+            queues=[],
+            wait_ms=self.wait_ms,
+            known=True,
+            since=1,
+            empty=False,
+            subscriptions_version=0,
+            silent=[],
+            format=FORMAT,
         )
 
     async def write(self, *_) -> None:
@@ -114,6 +132,6 @@ def test_the_web_process_looks_often_only_while_the_store_fills_up(monkeypatch, 
     monkeypatch.setattr(store_monitor, "read_durability", durability)
     monkeypatch.setattr(store_monitor, "check_writable", write)
     reader = SimpleNamespace(client=None, keys=SimpleNamespace(probe="probe"), life=life)
-    monitor = StoreMonitor(reader, Live(), clock)
+    monitor = StoreMonitor(reader, Live(), Admitted(), clock)
     run_for_a_minute(monitor.tick, clock, store_monitor.CHECK_SECONDS)
     assert (calls >= CALLS_A_MINUTE) is often

@@ -11,6 +11,9 @@ from relay.cli.context.environment import load_settings
 from relay.config.environment import ProcessSettings
 from relay.errors import ConfigError
 from relay.store.connect import connect
+from relay.store.formats import check_format
+from relay.store.health import read_life
+from relay.store.keys import Keys
 from relay.store.reader import Reader
 from relay.store.store import Store
 
@@ -43,6 +46,7 @@ def with_client(work: Callable[[Redis, str], Awaitable[T]]) -> T:
     async def run() -> T:
         client = connect(url, answer_seconds=ANSWER_SECONDS)
         try:
+            check_format((await read_life(client, Keys(namespace).life)).format)
             return await work(client, namespace)
         finally:
             await client.aclose()

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from relay.cli.display.explanation import format_matches
-from relay.cli.display.paused import format_paused, format_reason
 from relay.model import Attempt, DeliveryState, RoutedEvent
+from relay.operations.next_step import find_next_step
 from relay.operations.story import DeliveryStory, Story
 from relay.store.stored import StoredDelivery, StoredReceipt
 from relay.timefmt import format_time
@@ -23,7 +23,7 @@ def format_story(story: Story, explanation: "Explanation | str" = "") -> Iterato
         yield f"  {_format_state(event.state, event.reason)}"
         yield from _format_routes(story.receipt, event, explanation)
     for delivery_story in story.deliveries:
-        yield from _format_delivery(delivery_story)
+        yield from _format_delivery(delivery_story, story.at)
 
 
 def _format_routes(receipt: StoredReceipt, event: RoutedEvent, explanation: "Explanation | str") -> Iterator[str]:
@@ -52,7 +52,7 @@ def _format_receipt(receipt: StoredReceipt) -> Iterator[str]:
     yield from (f"  remark: {remark}" for remark in receipt.remarks)
 
 
-def _format_delivery(story: DeliveryStory) -> Iterator[str]:
+def _format_delivery(story: DeliveryStory, now: int) -> Iterator[str]:
     delivery = story.delivery
     yield f"delivery {delivery.id}"
     rendered = f", rendered anew {delivery.generation} time(s)" if delivery.generation else ""
@@ -64,7 +64,9 @@ def _format_delivery(story: DeliveryStory) -> Iterator[str]:
             yield f"    they answered: {' '.join(attempt.response.split())}"
     if delivery.deaths:
         yield f"  {delivery.deaths} worker(s) died while working on it"
-    yield f"  {_format_end(delivery)}"
+    yield f"  {_format_end(delivery, now)}"
+    if delivery.state is DeliveryState.HELD:
+        yield f"  next: {find_next_step(delivery, now).text}"
 
 
 def _format_attempt(attempt: Attempt) -> str:
@@ -78,18 +80,12 @@ def _format_attempt(attempt: Attempt) -> str:
     return f"{head}: {attempt.reason}{provider}; {attempt.decision}{next_at}"
 
 
-def _format_end(delivery: StoredDelivery) -> str:
+def _format_end(delivery: StoredDelivery, now: int) -> str:
     if delivery.state is not DeliveryState.PENDING:
         when = f"{format_time(delivery.finished_at)}  " if delivery.finished_at is not None else ""
         return when + _format_state(delivery.state, delivery.reason)
-    if delivery.paused:
-        return f"pending: {format_paused(delivery)}"
-    reason = format_reason(delivery) if delivery.needs_lookup or delivery.closed else ""
-    if delivery.in_flight:
-        next_step = f"it is being {'looked up' if delivery.needs_lookup else 'sent'}"
-    else:
-        next_step = f"next attempt {format_time(delivery.due_at)}"
-    return f"pending: {'; '.join(filter(None, [reason, next_step]))}"
+    reason = delivery.reason if delivery.needs_lookup and not delivery.paused else ""
+    return f"pending: {'; '.join(filter(None, [reason, find_next_step(delivery, now).text]))}"
 
 
 def _format_state(state: str, reason: str) -> str:

@@ -10,6 +10,10 @@ class SubscriberSettings(SinkSettings):
     type: str = "subscriber"
 
     @property
+    def breaker_limits(self) -> None:
+        """Return none: too many failures disable a subscription."""
+
+    @property
     def action_on_unknown(self) -> OnUnknown:
         """Repeat it, as amoCRM does."""
         return "retry"

@@ -1,20 +1,19 @@
 -- The breaker: it closes the gate of a sink where of the attempts of the last minute a share fails that says that the
 -- sink is unwell. Then single trials decide, ever more seldom (_gates.lua). What is refused (rejected) is an answer.
-local WINDOW_SLOT_MS, WINDOW_SLOTS = 10000, 6
-local MIN_ATTEMPTS, SHARE = 10, 0.5
-local UNWELL = {retry = true, unknown = true}  -- outcomes
+local WINDOW_SLOTS = 6
+local SHARE, MINIMUM, WINDOW_MS = 1, 2, 3  -- places in a model.Breaker
+local UNWELL = {retry = true, unknown = true}  -- outcomes that count against the sink
 local WELL = {delivered = true, rejected = true}
 
--- A subscription is disabled by rules of its own, and an account's look-ups have the account's limit.
-local function has_breaker(queue) return string.match(queue, '^sink:') and not string.match(queue, '^sink:sub%-%d+$') end
-
-local function count_window(queue, well, unwell)
-  local window, slot = P .. 'window:' .. queue, math.floor(now / WINDOW_SLOT_MS)
+-- Slots are called by when they begin, so that another length of the window makes none of them older.
+local function count_window(queue, window_ms, well, unwell)
+  local window, slot_ms = P .. 'window:' .. queue, window_ms / WINDOW_SLOTS
+  local slot = math.floor(math.floor(now / slot_ms) * slot_ms)
   local new_slot = well > 0 and call('HINCRBY', window, 'good:' .. slot, well) == well
   new_slot = unwell > 0 and call('HINCRBY', window, 'failed:' .. slot, unwell) == unwell or new_slot
   if new_slot then
-    remove_old_slots(window, slot, WINDOW_SLOTS)
-    call('PEXPIRE', window, WINDOW_SLOT_MS * WINDOW_SLOTS)
+    remove_old_slots(window, slot, window_ms)
+    call('PEXPIRE', window, window_ms)
   end
 end
 
@@ -29,15 +28,26 @@ local function read_window(queue)
   return attempts, failed
 end
 
--- Counts what attempts came to, and closes the gate where too many failed; `reason` is that of the last that did.
+-- Returns a duration as the configuration writes it.
+local function describe_ms(ms)
+  for _, unit in ipairs({{'h', 3600000}, {'m', 60000}, {'s', 1000}}) do
+    if ms % unit[2] == 0 then return ms / unit[2] .. unit[1] end
+  end
+  return ms .. 'ms'
+end
+
+-- Counts what attempts came to, and closes the gate where too many failed; `reason` is that of the last that did, and
+-- `asked_ms` how long that asked us to wait.
 -- Returns whether it has.
-local function watch(gate, well, unwell, reason)
-  if well + unwell == 0 or not has_breaker(gate.queue) then return end
-  count_window(gate.queue, well, unwell)
+local function watch(gate, well, unwell, reason, asked_ms)
+  local breaker = gate.breaker
+  if well + unwell == 0 or not breaker then return end
+  count_window(gate.queue, breaker[WINDOW_MS], well, unwell)
   if unwell == 0 or gate.fields['until'] then return end
   local attempts, failed = read_window(gate.queue)
-  if attempts < MIN_ATTEMPTS or failed < attempts * SHARE then return end
-  trip(gate, failed .. ' of ' .. attempts .. ' attempts failed within a minute, the last: ' .. reason)
+  if attempts < breaker[MINIMUM] or failed < attempts * breaker[SHARE] then return end
+  local window = describe_ms(breaker[WINDOW_MS])
+  trip(gate, failed .. ' of ' .. attempts .. ' attempts failed within ' .. window .. ', the last: ' .. reason, asked_ms)
   call('DEL', P .. 'window:' .. gate.queue)
   return true
 end

@@ -62,7 +62,9 @@ local function advance_waiting(gate, due)
   local seen = tonumber(gate.fields.advance)
   local ids = call('ZRANGEBYSCORE', due, '(' .. now, '+inf', 'LIMIT', seen, ADVANCED_AT_ONCE)
   for _, id in ipairs(ids) do
-    if call('HEXISTS', P .. 'd:' .. id, 'down') == 1 then call('ZADD', due, now, id) else seen = seen + 1 end
+    local from = tonumber(call('HGET', P .. 'd:' .. id, 'down'))
+    if from then call('ZADD', due, math.max(now, from), id) end
+    if not from or from > now then seen = seen + 1 end
   end
   if #ids == ADVANCED_AT_ONCE then
     call('HSET', gate.key, 'advance', seen)

@@ -5,6 +5,7 @@
 local TRIALS_AT_ONCE = 3  -- one would do, if events that are refused never came in a row
 local FORGOTTEN_MS = 3600000
 -- A gate that the breaker closed is tried after a tenth of the time for which it has been closed by then.
+local RAMP_AFTER_MS = 5000  -- for which a gate must have been closed, so that its trials at once slow nothing down
 local BREAKER_SHARE, BREAKER_FIRST_MS, BREAKER_MOST_MS = 0.1, 1000, 60000
 
 -- The fields of each, with a route's name behind them.
@@ -62,34 +63,36 @@ local function close_gate(gate, route, id, gate_ms, reason, sure)
   if sure then set_gate(gate, TRIED, route, TRIALS_AT_ONCE) end
 end
 
--- Closes the gate of a sink until its first trial, because the share of attempts that fail is too high.
-local function trip(gate, reason)
+-- Closes the gate of a sink until its first trial, because the share of attempts that fail is too high. `asked_ms`: how
+-- long the sink asked us to wait.
+local function trip(gate, reason, asked_ms)
   count('closed|' .. string.gsub(gate.queue, '^sink:', ''))
   write_history(gate.queue, 'closed', reason)
   call('HSET', gate.key, 'since', now, 'reason', reason, 'breaker', 1)
   gate.fields.since, gate.fields.breaker = now, 1
-  set_gate(gate, UNTIL, '', now + BREAKER_FIRST_MS)
+  set_gate(gate, UNTIL, '', now + math.max(BREAKER_FIRST_MS, asked_ms))
   set_gate(gate, TRIED, '', TRIALS_AT_ONCE)
 end
 
 -- A trial failed: the sink is as unwell as it was.
-local function stay_tripped(gate, reason)
+local function stay_tripped(gate, reason, asked_ms)
   write_history(gate.queue, 'still closed', reason)
   call('HSET', gate.key, 'reason', reason)
   local pause_ms = math.floor((now - gate.fields.since) * BREAKER_SHARE)
-  set_gate(gate, UNTIL, '', now + math.min(math.max(pause_ms, BREAKER_FIRST_MS), BREAKER_MOST_MS))
+  local own_ms = math.min(math.max(pause_ms, BREAKER_FIRST_MS), BREAKER_MOST_MS)
+  set_gate(gate, UNTIL, '', now + math.max(own_ms, asked_ms))
   set_gate(gate, TRIAL, '', nil)
 end
 
--- After the breaker the rate grows in steps, and what waits for another attempt only because the sink failed is due.
+-- Where it was closed for a while the rate grows in steps, and what waits only because the sink failed is due.
 local function open_gate(gate, route, cause, by)
   write_history(gate.queue, 'opened', cause, route, by)
   for kind = 1, #GATE.sink do set_gate(gate, kind, route, nil) end
   if route ~= '' then return end
   call('HDEL', gate.key, 'since', 'reason', 'breaker')
-  if gate.fields.breaker then
+  if gate.fields.breaker or now - (gate.fields.since or now) >= RAMP_AFTER_MS then
     call('HSET', gate.key, 'ramp', now, 'advance', 0)
-    gate.fields.breaker, gate.fields.ramp, gate.fields.advance = nil, now, 0
+    gate.fields.since, gate.fields.breaker, gate.fields.ramp, gate.fields.advance = nil, nil, now, 0
     opened[gate.queue] = true
     call('DEL', P .. 'window:' .. gate.queue)
   end
@@ -121,15 +124,15 @@ local function openings_of(queue, route)
 end
 
 -- Ends a trial. One that says nothing about the gate is followed by another at once.
-local function end_trial(gate, route, id, outcome, reason)
+local function end_trial(gate, route, id, outcome, reason, asked_ms)
   if get_gate(gate, TRIAL, route) ~= id then return end
   if outcome == 'throttled' or outcome == 'blocked' then
     set_gate(gate, UNTIL, route, now)
     set_gate(gate, TRIAL, route, nil)
     return
   end
-  if route == '' and gate.fields.breaker and (outcome == 'retry' or outcome == 'unknown') then
-    return stay_tripped(gate, reason)
+  if route == '' and gate.fields.breaker and gate.breaker and (outcome == 'retry' or outcome == 'unknown') then
+    return stay_tripped(gate, reason, asked_ms)
   end
   open_gate(gate, route, 'a trial came to: ' .. outcome)
   if outcome == 'delivered' then call('HINCRBY', P .. 'openings', openings_of(gate.queue, route), 1) end

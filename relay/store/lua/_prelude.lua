@@ -115,11 +115,48 @@ local function decrement_open(receipt)
   if call('HINCRBY', P .. 'r:' .. receipt, 'open', -1) <= 0 then finish_receipt(receipt) end
 end
 
--- Counts a delivery that ended, and lists it where it is dead.
-local function count_ended(id, sink, receipt, state)
+-- What is held or dead is listed by its cause, too, so that all of one cause can be looked at and decided at once.
+local MOST_CAUSES = 200  -- of a sink; what comes after them is of one
+local MOST_CAUSE = 200  -- characters
+
+-- The cause that a reason names: without the numbers that differ from delivery to delivery. A status has three digits.
+local function cause_of(state, reason)
+  local uuid = '%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x+'
+  local text = string.gsub(string.gsub(reason, uuid, '#'), '%d+', function(digits) return #digits ~= 3 and '#' or nil end)
+  text = string.sub(text, 1, MOST_CAUSE)
+  return string.sub(redis.sha1hex(state .. '|' .. text), 1, 10), state .. '|' .. text
+end
+
+local function list_failed(id, sink, state, reason, at)
+  local cause, text = cause_of(state, reason or '')
+  local causes = P .. 'causes:' .. sink
+  if call('HSETNX', causes, cause, text) == 1 and call('HLEN', causes) > MOST_CAUSES + 1 then
+    call('HDEL', causes, cause)
+    cause = 'others'
+    call('HSETNX', causes, cause, state .. '|other causes')
+  end
+  call('ZADD', P .. 'failed:' .. sink .. ':' .. cause, at or now, id)
+  call('HSET', P .. 'd:' .. id, 'cause', cause)
+end
+
+-- Takes it off the list of its cause. Returns since when it was on it.
+local function leave_failed(id, sink)
+  local cause = call('HGET', P .. 'd:' .. id, 'cause')
+  if not cause then return nil end
+  local failed = P .. 'failed:' .. sink .. ':' .. cause
+  local at = call('ZSCORE', failed, id)
+  call('ZREM', failed, id)
+  if call('EXISTS', failed) == 0 then call('HDEL', P .. 'causes:' .. sink, cause) end
+  call('HDEL', P .. 'd:' .. id, 'cause')
+  return at and tonumber(at)
+end
+
+-- Counts a delivery that ended, and lists it where it is dead, for a reason.
+local function count_ended(id, sink, receipt, state, reason)
   count('delivery|' .. sink .. '|' .. state)
   if state ~= 'dead' then return end
   call('ZADD', P .. 'dead:' .. sink, now, id)
+  list_failed(id, sink, state, reason)
   call('HINCRBY', P .. 'r:' .. receipt, 'dead', 1)
 end
 
@@ -127,7 +164,7 @@ end
 local function end_delivery(id, sink, event, state)
   local receipt = receipt_of(event)
   end_pending(id, sink)
-  count_ended(id, sink, receipt, state)
+  count_ended(id, sink, receipt, state, state == 'dead' and call('HGET', P .. 'd:' .. id, 'reason'))
   decrement_open(receipt)
 end
 
@@ -140,9 +177,15 @@ end
 -- Takes a dead letter off the list of dead ones. Its receipt is kept longer only while it has others.
 local function leave_dead(id, sink, receipt)
   call('ZREM', P .. 'dead:' .. sink, id)
+  leave_failed(id, sink)
   if call('HINCRBY', P .. 'r:' .. receipt, 'dead', -1) > 0 then return end
   call('HDEL', P .. 'r:' .. receipt, 'dead')
   if call('ZREM', P .. 'finished:dead', receipt) == 1 then finish_receipt(receipt) end
+end
+
+local function leave_held(id, sink)
+  call('ZREM', P .. 'held:' .. sink, id)
+  leave_failed(id, sink)
 end
 
 -- Writes that a delivery was delivered after all, whatever was decided about it since. It is in no queue any more.
@@ -150,7 +193,7 @@ local function write_delivered(id, sink, event, state, reason)
   local record = P .. 'd:' .. id
   call('HSET', record, 'state', 'delivered', 'reason', reason, 'done', now, 'tok', '')
   call('HDEL', record, 'send', 'mark', 'told')
-  if state == 'held' then call('ZREM', P .. 'held:' .. sink, id) end
+  if state == 'held' then leave_held(id, sink) end
   if state == 'pending' or state == 'held' then
     end_delivery(id, sink, event, 'delivered')
   else

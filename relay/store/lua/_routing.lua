@@ -36,7 +36,7 @@ local function create(receipt, source, accepted_at, delivery)
   if state ~= 'pending' then
     add(delivery_fields, 'reason', reason)
     add(delivery_fields, 'done', now)
-    count_ended(id, sink, receipt.id, state)
+    count_ended(id, sink, receipt.id, state, reason)
   else
     if queue ~= 'sink:' .. sink then
       add(delivery_fields, 'q', queue)

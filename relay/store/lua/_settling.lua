@@ -3,9 +3,10 @@
 -- seemed to have died while it was sending is decided by that very attempt, when it is heard of after all.
 -- Places in a wire.SettlementRow.
 local ID, TOKEN, OUTCOME, STATE, REASON = 1, 2, 3, 4, 5
-local DELAY_MS, CONSUMED, GATE_MS, GATE_ROUTE, GATE_SURE, KEEPS_MARK, COUNTED = 6, 7, 8, 9, 10, 11, 12
+local DELAY_MS, CONSUMED, GATE_MS, GATE_ROUTE, GATE_SURE, KEEPS_MARK, COUNTED, ASKED_MS = 6, 7, 8, 9, 10, 11, 12, 13
 -- Outcomes that count as failures. What was only to come later, or had nobody to go to, says nothing about a sink.
 local FAILED = {retry = true, unknown = true, rejected = true, blocked = true}
+local DOWN = {retry = true, unknown = true, blocked = true}  -- outcomes after which one waits for nothing but its sink
 
 -- Appends an attempt to a story: "times|outcome|json". Those in a row that cost no attempt become one entry, the last.
 local function append_attempt(id, outcome, consumed, attempt)
@@ -43,13 +44,13 @@ local function write_state(sink, item, event, attempts, marked, told, cancel, wa
     fields[9], fields[10] = 'done', now
   end
   call('HSET', record, unpack(fields))
-  -- It waits only because the sink failed: it is due at once when that works again.
-  local unwell = state == 'pending' and UNWELL[item[OUTCOME]]
-  if unwell then call('HSET', record, 'down', 1) elseif was_down then call('HDEL', record, 'down') end
+  -- It waits only because the sink failed: when that works again it is due at once, or when they asked for it.
+  if state == 'pending' and DOWN[item[OUTCOME]] then call('HSET', record, 'down', now + item[ASKED_MS]) elseif was_down then call('HDEL', record, 'down') end
   if told or (marked and not item[KEEPS_MARK]) then call('HDEL', record, 'send', 'mark', 'told') end
   if state == 'held' then
     end_pending(id, sink)
     call('ZADD', P .. 'held:' .. sink, now, id)
+    list_failed(id, sink, 'held', reason)
     count('delivery|' .. sink .. '|held')
   elseif state ~= 'pending' then
     end_delivery(id, sink, event, state)
@@ -58,8 +59,8 @@ local function write_state(sink, item, event, attempts, marked, told, cancel, wa
 end
 
 -- Takes back what is held, so that its attempt decides.
-local function leave_held(id, sink)
-  call('ZREM', P .. 'held:' .. sink, id)
+local function take_back_held(id, sink)
+  leave_held(id, sink)
   call('HSET', P .. 'd:' .. id, 'state', 'pending')
   begin_pending(id, sink, call('HGET', P .. 'd:' .. id, 'acc'))
 end
@@ -69,7 +70,7 @@ local function update_gates(gate, item)
   local id, outcome, gate_ms, gate_route = item[ID], item[OUTCOME], item[GATE_MS], item[GATE_ROUTE]
   if next(gate.fields) then
     local route = call('HGET', P .. 'd:' .. id, 'route')
-    if gate_ms == 0 or gate_route ~= '' then end_trial(gate, '', id, outcome, item[REASON]) end
+    if gate_ms == 0 or gate_route ~= '' then end_trial(gate, '', id, outcome, item[REASON], item[ASKED_MS]) end
     if gate_ms == 0 or gate_route ~= route then end_trial(gate, route, id, outcome, item[REASON]) end
   end
   if gate_ms > 0 then
@@ -83,9 +84,10 @@ end
 local function settle(request, first)
   local queue, sink = request.queue, request.sink
   local due, leased, gate = P .. 'due:' .. queue, P .. 'leased:' .. queue, read_gate(queue)
+  gate.breaker = type(request.breaker) == 'table' and request.breaker  -- else cmsgpack's nil
   local released, due_again, any_new = {}, {}, false  -- due_again: id -> when
   local good, failed = 0, 0
-  local well, unwell, last_id, last_reason = 0, 0, '', ''
+  local well, unwell, last = 0, 0, nil  -- last: the item that failed last
 
   local function settle_one(item, attempt)
     local id, outcome = item[ID], item[OUTCOME]
@@ -101,7 +103,7 @@ local function settle(request, first)
     count('attempt|' .. sink .. '|' .. outcome)
     if outcome == 'delivered' then good = good + 1 elseif FAILED[outcome] or request.in_vain then failed = failed + 1 end
     if item[COUNTED] and WELL[outcome] then well = well + 1 end
-    if item[COUNTED] and UNWELL[outcome] then unwell, last_id, last_reason = unwell + 1, id, item[REASON] end
+    if item[COUNTED] and UNWELL[outcome] then unwell, last = unwell + 1, item end
     if holds_lease then
       local state_now = write_state(sink, item, event, attempts, marked, told, cancel, was_down)
       update_gates(gate, item)
@@ -119,7 +121,7 @@ local function settle(request, first)
       return 'settled'
     end
     if state == 'held' and marked_by == item[TOKEN] then
-      leave_held(id, sink)
+      take_back_held(id, sink)
       local state_now = write_state(sink, item, event, attempts, marked, nil, cancel, was_down)
       if state_now == 'pending' then due_again[id] = now + item[DELAY_MS] end
       return 'settled'
@@ -133,8 +135,9 @@ local function settle(request, first)
     call('ZREM', due, unpack(released))  -- the lease of some ran out, and nobody has taken them since: they are due
   end
   count_outcomes(sink, good, failed)
-  -- One at least is due, so that there is a trial.
-  if watch(gate, well, unwell, last_reason) and due_again[last_id] then due_again[last_id] = now end
+  -- One at least is due when the gate lets a trial through.
+  local tripped = watch(gate, well, unwell, last and last[REASON], last and last[ASKED_MS])
+  if tripped and due_again[last[ID]] then due_again[last[ID]] = now + last[ASKED_MS] end
   local again = {}
   for id, at in pairs(due_again) do
     again[#again + 1] = at

@@ -22,6 +22,7 @@ end
 -- While a subscription is disabled nothing leaves its queue, and nobody looks at it.
 local function pause_queue(id, reason)
   call('HSET', P .. 'gate:sink:sub-' .. id, 'paused', 1, 'paused_since', now, 'paused_why', reason)
+  call('HDEL', P .. 'gate:sink:sub-' .. id, 'paused_by', 'paused_until')  -- of a person's pause, which this replaces
   write_history('sink:sub-' .. id, 'paused', reason)
 end
 

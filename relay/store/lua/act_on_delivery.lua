@@ -29,7 +29,7 @@ local acts = {}
 acts.confirm = function()
   if state ~= 'held' then return 'state' end
   local reason = describe_act('confirmed')
-  call('ZREM', P .. 'held:' .. sink, req.id)
+  leave_held(req.id, sink)
   call('HSET', record, 'state', 'delivered', 'reason', reason, 'done', now)
   call('HDEL', record, 'send', 'mark')
   end_delivery(req.id, sink, event, 'delivered')
@@ -38,7 +38,7 @@ acts.confirm = function()
 end
 
 local function send_again(reason)
-  if state == 'held' then call('ZREM', P .. 'held:' .. sink, req.id) else reopen_receipt() end
+  if state == 'held' then leave_held(req.id, sink) else reopen_receipt() end
   call('HSET', record, 'state', 'pending', 'reason', reason, 'att', 0)
   call('HDEL', record, 'tok', 'send', 'mark', 'sends', 'told', 'died', 'alone', 'blk', 'done', 'cancel', 'down')
   call('ZADD', P .. 'due:' .. queue, now, req.id)
@@ -93,6 +93,9 @@ local function move_in_list()
   local at = call('ZSCORE', P .. state .. ':' .. sink, req.id)
   call('ZREM', P .. state .. ':' .. sink, req.id)
   call('ZADD', P .. state .. ':' .. req.to, at, req.id)
+  if state == 'pending' then return end
+  local failed_at = leave_failed(req.id, sink)
+  list_failed(req.id, req.to, state, call('HGET', record, 'reason'), failed_at)
 end
 
 -- Puts it into another sink's queue and lists, in its state. req: {to, type, planned, once}.
@@ -149,7 +152,7 @@ acts.cancel = function()
   if state == 'dead' then
     cancel_dead(reason)
   else
-    if state == 'held' then call('ZREM', P .. 'held:' .. sink, req.id) end
+    if state == 'held' then leave_held(req.id, sink) end
     call('HSET', record, 'state', 'cancelled', 'reason', reason, 'done', now)
     call('HDEL', record, 'tok', 'send', 'mark')
     end_delivery(req.id, sink, event, 'cancelled')

@@ -21,8 +21,12 @@ local function remove_delivery(receipt, id)
   if not event or receipt_of(event) ~= receipt then return end
   if once and state ~= 'skipped' then call('HSET', P .. 'once:' .. string.sub(id, 1, 3), id, state) end
   if content then call('HSET', P .. 'r:' .. receipt, 'c:' .. content, '') end
+  if state == 'dead' then
+    call('ZREM', P .. 'dead:' .. sink, id)
+    leave_failed(id, sink)
+    spent = spent + 5
+  end
   call('UNLINK', record, P .. 'a:' .. id)
-  if state == 'dead' then call('ZREM', P .. 'dead:' .. sink, id) end
 end
 
 local function remove_event(receipt, source, index, packed)

@@ -31,8 +31,8 @@ local function knows_jobs()
   return true
 end
 
-local function look_reply(queues, wait_ms, known, since, empty, subscriptions_version, silent)
-  return {queues, wait_ms, known, since, empty, subscriptions_version, silent}
+local function look_reply(queues, wait_ms, known, since, empty, subscriptions_version, silent, format)
+  return {queues, wait_ms, known, since, empty, subscriptions_version, silent, format}
 end
 
 call('ZADD', P .. 'workers', now, req.worker)
@@ -45,4 +45,4 @@ local next_at = first_score(P .. 'wake')
 local version = call('HGET', P .. 'subscriptions', 'version')
 local since, empty = in_use_since(req.since)
 return cmsgpack.pack(look_reply(queues, next_at and math.max(next_at - now, 0) or -1, knows_jobs(), since, empty,
-  tonumber(version or 0), silent_workers()))
+  tonumber(version or 0), silent_workers(), tonumber(call('HGET', P .. 'life', 'format') or 0)))

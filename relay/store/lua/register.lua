@@ -1,4 +1,7 @@
 #!lua flags=allow-oom
--- Remembers the names of sources and sinks. req: {sources = {name…}, sinks = {{name, type}…}}, in the order of the file.
+-- Remembers the names of sources and sinks, and the newest format that was written. req: {sources = {name…}, sinks =
+-- {{name, type}…}, format}, in the order of the file.
 if #req.sources > 0 then call('SADD', P .. 'sources', unpack(req.sources)) end
 for _, sink in ipairs(req.sinks) do call('HSET', P .. 'sinks', unpack(sink)) end
+local life = P .. 'life'
+if tonumber(call('HGET', life, 'format') or 0) < req.format then call('HSET', life, 'format', req.format) end

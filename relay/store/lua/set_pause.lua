@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Pauses a sink, or lets it go on: then a gate that its answers closed is open, too. req: {queue, what, act, by, why,
--- until_ms (0: until a person resumes it)}. Answers {whether it was done, by whom and why it is paused already}.
+-- until_ms (0: until a person resumes it)}. Answers {whether it was done, else by whom and why it is paused}; '' and why
+-- where that is because its subscription is disabled, which only enabling ends.
 local gate = read_gate(req.queue)
 local paused = gate.fields.paused
 
@@ -21,7 +22,7 @@ local function resume()
   for _, route in ipairs(closed) do open_gate(gate, route, req.why, req.by) end
 end
 
-if req.act == 'pause' and paused then
+if paused and (req.act == 'pause' or not gate.fields.paused_by) then
   return cmsgpack.pack({false, gate.fields.paused_by or '', gate.fields.paused_why or ''})
 end
 if req.act == 'resume' and not paused and #closed == 0 then return cmsgpack.pack({false, '', ''}) end

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from relay.model import Delivery, Limit, Outcome, Receipt
+from relay.model import Breaker, Delivery, Limit, Outcome, Receipt
 from relay.store.keys import sink_queue
 from relay.store.records import Claim, Settlement
 from relay.store.requests import sink_claim_request
 from tests.integration.store.shapes import give_back, hook, new, routed, settlement
+
+BREAKER = Breaker(share=0.5, minimum=10, window_ms=60_000)
 
 
 class Given:
@@ -68,7 +70,7 @@ class Given:
 
     def settle(self, *items: Settlement, **counts: int) -> list[str]:
         """Settle attempts of one sink."""
-        return self._run(self._store.settle(items[0].delivery.sink, items, counts))
+        return self._run(self._store.settle(items[0].delivery.sink, items, counts, BREAKER))
 
     def settle_and_claim(
         self, token: str, *items: Settlement, sink: str = "books", max: int = 100, lease_ms: int = 60_000,
@@ -76,7 +78,7 @@ class Given:
     ) -> tuple[list[str], Claim[Delivery]]:  # fmt: skip
         """Settle attempts of a sink, and claim of it under a token."""
         request = sink_claim_request(sink, token, max, lease_ms, concurrency, limits, batch)
-        return self._run(self._store.settle_and_claim(sink, items, counts, request))
+        return self._run(self._store.settle_and_claim(sink, items, counts, request, BREAKER))
 
     def settled(self, delivery: Delivery, outcome: Outcome, number: int = 1, **decision) -> str:
         """Settle one attempt."""

@@ -2,9 +2,10 @@
 
 import pytest
 
-from relay.model import Outcome
+from relay.model import Breaker, Outcome
 from relay.store.acts import Author
 from relay.store.keys import sink_queue
+from tests.integration.store.conftest import BREAKER
 from tests.integration.store.shapes import settlement
 
 QUEUE = sink_queue("books")
@@ -64,7 +65,7 @@ def test_a_share_of_failures_closes_the_gate_and_nothing_leaves(sink, given):
     assert sink.gate.until is None
     sink.fail(6)
     assert (sink.gate.breaker, sink.gate.since is None) == (True, False)
-    assert sink.gate.reason == "6 of 12 attempts failed within a minute, the last: 503 Service Unavailable"
+    assert sink.gate.reason == "6 of 12 attempts failed within 1m, the last: 503 Service Unavailable"
     given.pending(3)
     claim = given.claim("w2")
     assert (claim.items, claim.wait_ms > 0) == ([], True)
@@ -157,6 +158,22 @@ def test_somebody_looks_at_once_where_a_person_opens_it_and_all_wait_for_later(r
     assert len(given.claim("w2").items) == len(failed)
 
 
+def test_after_half_a_minute_of_refusals_500_wait_for_a_trial_and_the_growing_rate_alone(sink, given, run, reader):
+    """Together less than six seconds; then what waited leaves as fast as it may."""
+    for _ in range(5):
+        given.pending(100)
+    given.settle(*[settlement(one, Outcome.RETRY, **LATER) for one in given.claim("w1", max=500).items])
+    sink.was_closed_for(30)
+    given.settled(sink.trial(), Outcome.RETRY)
+    assert sink.gate.until - run(reader.now()) <= 4_000
+    given.settled(sink.trial(), Outcome.DELIVERED)
+    given.claim("w1", concurrency=8)
+    (state,) = run(reader.due([QUEUE]))
+    assert state.count == 500 - 2
+    sink.set("ramp", run(reader.now()) - 1_500)
+    assert len(given.claim("w2", concurrency=8).items) == 7
+
+
 def test_a_whole_life_is_told_by_its_history(sink, given):
     sink.fail()
     given.pending(9)
@@ -177,7 +194,62 @@ def test_the_failures_from_before_it_opened_do_not_close_it_again(sink, given):
     assert sink.gate.until is None
 
 
-def test_a_subscriber_has_no_breaker(run, store, given, reader):
-    given.pending(20, sink="sub-7")
-    given.settle(*[settlement(one, Outcome.RETRY) for one in given.claim(sink="sub-7").items])
-    assert run(reader.gate_history(sink_queue("sub-7"))) == []
+def test_a_breaker_that_is_off_closes_nothing_and_what_it_closed_opens(run, store, reader, sink, given):
+    sink.fail()
+    given.pending(20)
+    trial = sink.trial()
+    run(store.settle("books", [settlement(trial, Outcome.RETRY, **LATER)], {}, None))
+    sink.set("ramp", 1)
+    run(
+        store.settle("books", [settlement(one, Outcome.RETRY, 2, **LATER) for one in given.claim("w2").items], {}, None)
+    )
+    assert (sink.gate.until, sink.changes()) == (None, ["closed", "opened"])
+
+
+@pytest.mark.parametrize(
+    ("breaker", "closes"), [(Breaker(share=0.2, minimum=5, window_ms=10_000), True), (BREAKER, False)]
+)
+def test_its_share_and_its_minimum_are_the_sinks_own(run, store, sink, given, breaker, closes):
+    given.pending(5)
+    outcomes = [Outcome.DELIVERED] * 4 + [Outcome.RETRY]
+    items = [settlement(*one) for one in zip(given.claim(max=5).items, outcomes, strict=True)]
+    run(store.settle("books", items, {}, breaker))
+    assert sink.gate.breaker is closes
+    assert not closes or sink.gate.reason == "1 of 5 attempts failed within 10s, the last: so it was"
+
+
+def test_another_length_of_its_window_keeps_what_was_counted(run, store, sink, given):
+    sink.fail(9)
+    given.pending(1)
+    (last,) = given.claim(max=1).items
+    longer = Breaker(share=0.5, minimum=10, window_ms=600_000)
+    run(store.settle("books", [settlement(last, Outcome.RETRY)], {}, longer))
+    assert sink.gate.breaker
+
+
+def test_what_is_pulled_forward_keeps_the_time_that_they_asked_for(sink, given, run, store, reader):
+    *_, asked = sink.attempts(*[Outcome.RETRY] * 9)
+    others = [asked, *sink.attempts(Outcome.RETRY)]
+    given.pending(1)
+    trial = sink.trial()
+    down = f"{store.keys.delivery(asked.id)}"
+    until = run(reader.now()) + 600_000
+    run(store.client.hset(down, "down", until))
+    given.settled(trial, Outcome.DELIVERED)
+    sink.set("ramp", 1)
+    claimed = {one.id for one in given.claim("w2").items}
+    assert asked.id not in claimed
+    assert (others[1].id in claimed) is (others[1].id != trial.id)
+    assert run(store.client.zscore(store.keys.due(QUEUE), asked.id)) == until
+
+
+def test_its_gate_stays_closed_for_as_long_as_they_ask(sink, given, run, reader):
+    given.pending(10)
+    items = given.claim("w1", max=10).items
+    before = run(reader.now())
+    given.settle(*[settlement(one, Outcome.RETRY, delay_ms=300_000, asked_ms=300_000) for one in items])
+    assert before + 300_000 <= sink.gate.until <= run(reader.now()) + 300_000
+    given.pending(1)
+    trial = sink.trial()
+    given.settled(trial, Outcome.RETRY, delay_ms=200_000, asked_ms=200_000)
+    assert before + 200_000 <= sink.gate.until <= run(reader.now()) + 200_000

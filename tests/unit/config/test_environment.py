@@ -30,6 +30,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         log="json",
         sandbox_port=None,
         workers=1,
+        take_over=False,
         ready_fd=None,
         proxies=NO_PROXIES,
     )

@@ -49,6 +49,12 @@ def test_an_unknown_name_is_told_those_there_are(body: bytes, known: str) -> Non
         parse_fault(body)
 
 
+def test_a_vendor_may_fail_by_share() -> None:
+    faults = Faults()
+    faults.add(InjectedFault(fault="reset", times=2, every=3))
+    assert [faults.take("books", "/") is not None for _ in range(10)] == [False, False, True] * 2 + [False] * 4
+
+
 @pytest.mark.parametrize(("times", "taken"), [(0, 0), (1, 1), (3, 3), (-1, 5)])
 def test_a_fault_lasts_as_often_as_it_says(times: int, taken: int) -> None:
     faults = Faults()

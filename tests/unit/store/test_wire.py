@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from relay.model import Limit, Record, RoutedEvent
+from relay.model import Breaker, Limit, Record, RoutedEvent
 from relay.store import wire
 from relay.store.quotas import Quota
 from relay.store.records import LateAnswer
@@ -83,8 +83,13 @@ def test_a_script_reads_every_name_of_a_request_and_no_other(script, variable, r
     assert members(script, variable) == set(request_type.__struct_fields__)
 
 
+def test_the_values_of_a_breaker_are_where_the_script_takes_them_from():
+    found = places("_breaker")
+    assert [found[name.upper()] for name in Breaker.__struct_fields__] == [1, 2, 3]
+
+
 def test_no_row_is_left_out_here():
-    checked = {kind for _, _, kind in UNPACKED} | {row for _, row in CLAIMED} | {wire.SettlementRow}
+    checked = {kind for _, _, kind in UNPACKED} | {row for _, row in CLAIMED} | {wire.SettlementRow, Breaker}
     checked |= {reply for _, _, reply in REPLIES}
     rows = {
         kind for kind in vars(wire).values()

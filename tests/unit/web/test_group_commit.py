@@ -68,7 +68,7 @@ class Web:
         self._store = PausedStore()
         self.bells = UnansweredRinger()
         self.full = False
-        self.commit = GroupCommit(self._store, self.bells, lambda: self.full)
+        self.commit = GroupCommit(self._store, self.bells, lambda: "the store is nearly full" if self.full else "")
         self._writing = run(self._start(self.commit.run()))
 
     async def _start(self, work) -> asyncio.Task:

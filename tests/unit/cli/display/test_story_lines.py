@@ -44,7 +44,7 @@ def story(
 ) -> list[str]:
     delivery = msgspec.structs.replace(DELIVERY, **changes)
     deliveries = [DeliveryStory(delivery=delivery, attempts=attempts)]
-    lines = format_story(Story(receipt=receipt, events=[EVENT], deliveries=deliveries), explanation)
+    lines = format_story(Story(at=AT - 1, receipt=receipt, events=[EVENT], deliveries=deliveries), explanation)
     return [line.replace(format_time(AT), "AT") for line in lines]
 
 
@@ -95,12 +95,18 @@ def test_attempts_that_were_put_off_in_a_row_are_one_line_with_the_next() -> Non
         ({"state": DeliveryState.PENDING, "due_at": AT}, "  pending: next attempt AT"),
         ({"state": DeliveryState.PENDING, "in_flight": True}, "  pending: it is being sent"),
         (
-            {"state": DeliveryState.PENDING, "due_at": AT, "sink": "sub-7", "paused": "it answered 410 Gone"},
+            {
+                "state": DeliveryState.PENDING,
+                "due_at": AT,
+                "sink": "sub-7",
+                "paused": "it answered 410 Gone",
+                "disabled": True,
+            },
             "  pending: waits for `relay subscriptions enable 7`, the subscription is disabled: it answered 410 Gone",
         ),
         (
             {"state": DeliveryState.PENDING, "due_at": AT, "needs_lookup": True, "reason": "waits for a look-up: 401"},
-            "  pending: waits for a look-up: 401; next attempt AT",
+            "  pending: waits for a look-up: 401; the account is asked at AT",
         ),
         (
             {"state": DeliveryState.PENDING, "in_flight": True, "needs_lookup": True, "reason": "waits for a look-up"},
@@ -108,13 +114,18 @@ def test_attempts_that_were_put_off_in_a_row_are_one_line_with_the_next() -> Non
         ),
         (
             {"state": DeliveryState.PENDING, "due_at": AT, "reason": "", "closed": "401 Unauthorized"},
-            "  pending: the gate is closed: 401 Unauthorized; next attempt AT",
+            "  pending: the gate is closed: 401 Unauthorized; a trial at AT decides",
         ),
-        ({"state": DeliveryState.HELD, "finished_at": None, "reason": "look there"}, "  held: look there"),
     ],
 )
 def test_a_delivery_that_is_not_finished_ends_with_what_it_waits_for(changes: dict[str, object], line: str) -> None:
     assert story(**changes)[-1] == line
+
+
+def test_of_a_held_one_it_says_that_a_person_must_decide() -> None:
+    held, next_step = story(state=DeliveryState.HELD, finished_at=None, reason="look there")[-2:]
+    assert held == "  held: look there"
+    assert next_step.startswith("  next: a person must decide: look there, then `relay deliveries confirm`")
 
 
 def explained(config: str) -> Explanation:
