@@ -22,6 +22,9 @@ After: TypeAlias = Annotated[str, msgspec.Meta(description="Go on where an earli
 Entity: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this lead, contact…: lead:123.")]
 
 
+Cause: TypeAlias = Annotated[str, msgspec.Meta(description="Only held or dead for this cause, of `/failures`.")]
+
+
 class Reveal(Record):
     """Whether people are shown unmasked, which the audit records: by whom and why."""
 
@@ -51,6 +54,7 @@ class DeliveryQuery(_ListQuery):
     """Which deliveries to list."""
 
     state: DeliveryState | None = None
+    cause: Cause = ""
 
 
 class EndedQuery(_ListQuery):
@@ -65,6 +69,7 @@ def event_filter(query: _ListQuery, state: str | None) -> EventFilter:
         entity=read_entity(query.entity),
         sink=query.sink,
         state=state or "",
+        cause=getattr(query, "cause", ""),
         since=read_time(query.since, "since"),
         until=read_time(query.until, "until"),
         limit=query.limit,

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from relay.model import Record
+from relay.operations.failures import find_failures
 from relay.operations.gates import SinkStory, pause_sink, read_sink_story, resume_sink
+from relay.store.failures import FailureCause
 from relay.store.queues import SinkState
 from relay.web.admin.api.operation import ActBody, ApiFailure, Call, Operation, Operations, Said
 from relay.web.admin.api.queries import read_end
@@ -15,6 +17,18 @@ class Sinks(Record):
     items: Sequence[SinkState]
 
 
+class Failures(Record):
+    """Why deliveries are held or dead, the most frequent cause first."""
+
+    items: Sequence[FailureCause]
+
+
+class FailuresQuery(Record):
+    """Of which sink; empty: of all."""
+
+    sink: str = ""
+
+
 class PauseBody(ActBody):
     """Why nothing shall leave for a sink, and until when: 2h (from now), or 2026-11-23T14:30; empty: until resumed."""
 
@@ -24,6 +38,11 @@ class PauseBody(ActBody):
 async def list_sinks(call: Call) -> Sinks:
     """Answer how the sinks stand."""
     return Sinks(items=await call.reader.sinks())
+
+
+async def list_failures(call: Call) -> Failures:
+    """Answer why deliveries are held or dead."""
+    return Failures(items=await find_failures(call.reader, call.query.sink or None))
 
 
 async def show_sink(call: Call) -> SinkStory:
@@ -47,6 +66,10 @@ async def resume(call: Call) -> Said:
 OPERATIONS: Operations = (
     Operation(
         method="GET", path="/sinks", summary="List the sinks.", handler=list_sinks, answer=Sinks, command="sinks list"
+    ),
+    Operation(
+        method="GET", path="/failures", summary="List why deliveries are held or dead, by cause.",
+        handler=list_failures, answer=Failures, query=FailuresQuery, command="sinks failures",
     ),
     Operation(
         method="GET", path="/sinks/{name}", summary="Show a sink, and what became of its gate.", handler=show_sink,
