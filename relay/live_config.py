@@ -48,6 +48,11 @@ class LiveConfig:
         types = {name: sink.type for name, sink in self._sinks.items()}
         return types | dict.fromkeys(of_subscribers, SubscriberSink.type)
 
+    def max_pending(self) -> dict[str, int]:
+        """Return how many pending deliveries every sink may have, by name, the subscribers' too."""
+        of_subscribers = dict.fromkeys(self.types_of_sinks(), self.config.subscribers.max_pending)
+        return of_subscribers | {name: sink.max_pending for name, sink in self._sinks.items()}
+
     @property
     def version(self) -> tuple[str, int]:
         """A value that changes with the file and with the subscriptions."""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from relay.live_config import LiveConfig
+from relay.logs import log
 from relay.operations.examination import examine_broker, save_broker
 from relay.operations.problems import read_problems
 from relay.store.problems import ProblemNotes
@@ -26,8 +27,12 @@ class ProblemKeeper:
         self._broker_url = broker_url
 
     async def keep(self, _: Job) -> int:
-        """Look for problems, and note which there are."""
+        """Look for problems, log those that are new, and note which there are."""
         await save_broker(self._shared, await examine_broker(self._broker_url, self._reader.namespace))
         problems = await read_problems(self._reader, self._live.config, self._live.error)
+        known = await self._notes.read()
+        for problem in problems:
+            if problem.id not in known:
+                log.warning("problem.found", problem=problem.id, about=problem.about, found=problem.found)
         await self._notes.keep(problem.id for problem in problems)
         return EVERY_MS

@@ -40,6 +40,7 @@ from workers.hearing import Hearing
 from workers.jobs import JobRunner
 from workers.minute_sampler import SAMPLE_MINUTE, MinuteSampler
 from workers.problem_keeper import KEEP_PROBLEMS, ProblemKeeper
+from workers.put_off import PUT_OFF, PutOffMaker
 from workers.router import Router
 from workers.source_monitor import CATCH_UP, CHECK_SOURCE, SourceMonitor
 from workers.stop_signal import call_on_stop_signal
@@ -116,6 +117,7 @@ class WorkerProcess:
             CATCH_UP: monitor.catch_up,
             KEEP_PROBLEMS: keeper.keep,
             ACTION_JOB: actions.run,
+            PUT_OFF: PutOffMaker(self._live, self._store, self._start_queues).run,
             SAMPLE_MINUTE: MinuteSampler(self._live, self._store).sample,
         }
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)

@@ -21,7 +21,7 @@ from relay.config.api import ApiSettings, make_account_api, subdomain_of
 from relay.config.findings import format_value
 from relay.config.scalars import Duration, IdText, NameList, Size, Timezone, TrustedHost, one_or_many
 from relay.config.section import Section
-from relay.config.sink import SinkSettings, Timeout
+from relay.config.sink import MAX_PENDING, SinkSettings, Timeout
 from relay.durations import parse_duration
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -201,6 +201,7 @@ class SubscribersSection(Section):
     )
     timeout: Timeout = Field(2_000, description="amoCRM's own two seconds", json_schema_extra={"default": "2s"})
     concurrency: int = Field(4, ge=1, le=1_000, description="Requests at a time to one subscriber")
+    max_pending: int = Field(MAX_PENDING, ge=1, description="Of one subscriber: what is over this waits as hooks alone")
 
 
 class ConfigFile(Section):

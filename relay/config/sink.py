@@ -15,6 +15,7 @@ from relay.masking import is_secret_header
 from relay.model import Breaker, Limit
 from relay.retrying import DEFAULT_ATTEMPTS, DEFAULT_SCHEDULE, OnUnknown, Policy, fixed_schedule
 
+MAX_PENDING = 100_000  # deliveries of a sink: about 150 MB
 MAX_TIMEOUT_MS = 20_000  # leases and the 18 s of a shutdown depend on it
 
 
@@ -41,6 +42,9 @@ class SinkSettings(Section):
     attempts: int | None = Field(default=None, ge=1)
     max_age: Duration | None = None
     on_unknown: OnUnknown | None = None
+    max_pending: int = Field(
+        MAX_PENDING, ge=1, description="What is over this waits as hooks alone, and takes less of the store"
+    )
     blocked_for: Duration = Field(60_000, json_schema_extra={"default": "1m"})
     breaker: BreakerSetting = Field(
         default_factory=BreakerSettings, description="From which share of failures on nothing leaves; off: none"

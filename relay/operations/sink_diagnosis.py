@@ -7,7 +7,7 @@ from relay.operations.diagnosis import Diagnosis, Grade, HelpfulAct
 from relay.sinks.subscriber.sink import is_subscriber
 from relay.store.failures import FailureCause
 from relay.store.outcomes import Outcomes
-from relay.store.queues import SinkState
+from relay.store.queues import FILLING, SinkState
 from relay.timefmt import format_duration, format_time
 
 FAILING_MS = 60_000  # for so long nothing has succeeded: it is no blink any more
@@ -56,6 +56,10 @@ def _state_problems(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosi
         yield _failing(sink, now)
     elif sink.outcomes.high:
         yield _failing_in_part(sink, now)
+    if sink.put_off:
+        yield _full(sink)
+    elif sink.fill >= FILLING:
+        yield _filling(sink)
     if sink.oldest_due_ms is not None and sink.oldest_due_ms > LATE_MS:
         found = f"the oldest of {sink.waiting} has been due for {format_duration(sink.oldest_due_ms)}"
         means = "more arrives than leaves"
@@ -64,6 +68,29 @@ def _state_problems(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosi
             about=about, grade="warning", found=found, means=means, advice=advice, kind="sink-behind",
             subject=sink.name, since=now - sink.oldest_due_ms, count=sink.waiting, act=_show(sink.name),
         )  # fmt: skip
+
+
+def _full(sink: SinkState) -> Diagnosis:
+    found = f"{sink.pending} wait, at most {sink.max_pending} may; {sink.put_off} more are put off"
+    means = "of those the hooks are kept, and their deliveries are made when it has room; other sinks go on"
+    return Diagnosis(
+        about=f"sink {sink.name}", grade="warning", found=found, means=means, advice=_make_room(sink),
+        kind="sink-full", subject=sink.name, count=sink.put_off, act=_show(sink.name),
+    )  # fmt: skip
+
+
+def _filling(sink: SinkState) -> Diagnosis:
+    found = f"{sink.pending} wait, at most {sink.max_pending} may"
+    means = "what comes when it is full is put off: its hook is kept, and its delivery made when there is room"
+    return Diagnosis(
+        about=f"sink {sink.name}", grade="warning", found=found, means=means, advice=_make_room(sink),
+        kind="sink-filling", subject=sink.name, count=sink.pending, act=_show(sink.name),
+    )  # fmt: skip
+
+
+def _make_room(sink: SinkState) -> str:
+    mend = f"relay sinks resume {sink.name}" if sink.gate.paused else "remove what keeps it back"
+    return f"{mend}, or raise its max_pending where the store has room for it"
 
 
 def _list_deliveries(sink: str, state: str) -> HelpfulAct:

@@ -59,6 +59,7 @@ class Sink(ABC):
         self.policy = msgspec.structs.replace(settings.policy, lookup_after_ms=self.lookup_after_ms)
         self._looks_up = settings.looks_up
         self.limits = settings.limits(name)
+        self.max_pending = settings.max_pending
         self.breaker = settings.breaker_limits
         self.concurrency = settings.concurrency
         self.timeout_ms = settings.timeout

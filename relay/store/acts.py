@@ -14,7 +14,7 @@ from relay.store.wire import ActAnswer, ReplayAnswer
 
 _ACT_ON_DELIVERY = Script("act_on_delivery", "_acting")
 _SET_PAUSE = Script("set_pause", *GATES, "_acting")
-_SAVE_REPLAYED = Script("save_replayed", "_routing", "_acting")
+_SAVE_REPLAYED = Script("save_replayed", "_jobs", "_routing", "_acting")
 _NOTE_ACT = Script("note_act", "_acting")
 _REPLAYED = msgspec.msgpack.Decoder(ReplayAnswer)
 _PAUSED = msgspec.msgpack.Decoder(tuple[bool, str, str])

@@ -20,6 +20,7 @@ class Keys:
         self.life = self.prefix + "life"  # hash: since when it is in use, in which format (`LifeField`)
         self.stalls = self.prefix + "stalls"  # list: "time|part|worker", parts of workers that stood still, last first
         self.sinks = self.prefix + "sinks"  # hash: every sink there ever was -> its type
+        self.max_pending = self.prefix + "max_pending"  # hash: sink -> how many pending deliveries it may have
         self.openings = self.prefix + "openings"  # hash: gate -> how often a trial that was delivered opened it
         self.last_hooks = self.prefix + "heard"  # hash: source -> when its last hook arrived
         self.sources = self.prefix + "sources"  # set: every source there ever was
@@ -102,6 +103,10 @@ class Keys:
     def pending(self, sink: str) -> str:
         """Zset: pending deliveries, also those that wait for a look-up, by when their receipts arrived."""
         return f"{self.prefix}pending:{sink}"
+
+    def put_off(self, sink: str) -> str:
+        """Zset: "id|event|route" of deliveries to make when the sink has room, by when their receipts arrived."""
+        return f"{self.prefix}put_off:{sink}"
 
     def held(self, sink: str) -> str:
         """Zset: deliveries about which a person must decide, by when they were held."""
@@ -196,6 +201,7 @@ class ReceiptField:
     BESIDE: Final = "beside"  # the token of a lease under whose worker other things were leased too
     EVENT: Final = "e:"  # and its index: [name, entity, entity id, state, reason] as JSON
     DELIVERY: Final = "d:"  # and its id: the index of its event
+    PUT_OFF: Final = "p:"  # and the id of a delivery that is made when its sink has room: the sink
     CONTENT: Final = "c:"  # and its id: content that no delivery refers to any more, removed with the receipt
 
 
@@ -318,7 +324,7 @@ class Counter:
     RECEIPT: Final = "receipt"  # source, state (also "duplicate", "recovered")
     BYTES: Final = "bytes"  # source: bytes of hooks stored
     EVENT: Final = "event"  # source, name
-    DELIVERY: Final = "delivery"  # sink, state (also "created", "moved")
+    DELIVERY: Final = "delivery"  # sink, state (also "created", "moved", "put off")
     ATTEMPT: Final = "attempt"  # sink, outcome
     REFUSED: Final = "refused"  # source ("" where there is none of that name), reason: hooks that got no receipt
     CLOSED: Final = "closed"  # sink: how often its gate was closed

@@ -7,6 +7,8 @@ from relay.model import Record
 from relay.store.gate import Gate, read_gate
 from relay.store.outcomes import Outcomes, read_outcomes
 
+FILLING = 0.8  # of what a sink may have pending, from which on it is told
+
 
 class DueWork(Record):
     """What of a queue may be taken now; nothing behind a closed gate."""
@@ -41,6 +43,8 @@ class SinkState(Record):
     in_flight: int = 0
     held: int = 0
     dead: int = 0
+    put_off: int = 0  # to be made when it has room: it has as many pending as it may
+    max_pending: int | None = None  # None: no worker has said it yet
     oldest_due_ms: int | None = None  # for how long the oldest has been due; None: nothing may be taken
     oldest_pending_ms: int | None = None  # since the receipt of the oldest pending one arrived
     gate: Gate = Gate()
@@ -50,6 +54,11 @@ class SinkState(Record):
     def pending(self) -> int:
         """Return how many are neither finished nor held."""
         return self.waiting + self.in_flight
+
+    @property
+    def fill(self) -> float:
+        """Return which part it has pending of what it may have; over 1 where more is put off."""
+        return (self.pending + self.put_off) / self.max_pending if self.max_pending else 0.0
 
     @property
     def failing_since(self) -> int | None:
@@ -79,9 +88,9 @@ def read_account_state(source: str, found: Sequence[Any], now: int) -> AccountSt
     )
 
 
-def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int) -> SinkState:
-    """Return the state of a sink from its five counts, its oldest due and pending items, its gate and its outcomes."""
-    pending, due, in_flight, held, dead, oldest_due, oldest_pending, fields, outcomes = found
+def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int, max_pending: int | None) -> SinkState:
+    """Return the state of a sink from its six counts, its oldest due and pending items, its gate and its outcomes."""
+    pending, due, in_flight, held, dead, put_off, oldest_due, oldest_pending, fields, outcomes = found
     gate = read_gate(fields)
     waiting = max(pending - in_flight, due)  # the counts may be of different moments
     return SinkState(
@@ -92,6 +101,8 @@ def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int) -> Sin
         in_flight=in_flight,
         held=held,
         dead=dead,
+        put_off=put_off,
+        max_pending=max_pending,
         oldest_due_ms=None if gate.closed(now) else _due_age(oldest_due, now),
         oldest_pending_ms=max(now - int(oldest_pending[0][1]), 0) if oldest_pending else None,
         gate=gate,

@@ -166,6 +166,7 @@ class Reader:
         types = await self.sink_types()
         now = await self.now()
         async with self.client.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self.keys.max_pending)
             for name in types:
                 queue = sink_queue(name)
                 pipe.zcard(self.keys.pending(name))
@@ -173,13 +174,16 @@ class Reader:
                 pipe.zcard(self.keys.leased(queue))
                 pipe.zcard(self.keys.held(name))
                 pipe.zcard(self.keys.dead(name))
+                pipe.zcard(self.keys.put_off(name))
                 pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
                 pipe.zrange(self.keys.pending(name), 0, 0, withscores=True)
                 pipe.hgetall(self.keys.gate(queue))
                 pipe.hgetall(self.keys.outcomes(name))
-            found = await run_command(pipe.execute()) if types else []
+            bounds, *found = await run_command(pipe.execute())
+        most = {name.decode(): int(n) for name, n in bounds.items()}
         return [
-            read_sink_state(name, kind, found[9 * n : 9 * n + 9], now) for n, (name, kind) in enumerate(types.items())
+            read_sink_state(name, kind, found[10 * n : 10 * n + 10], now, most.get(name))
+            for n, (name, kind) in enumerate(types.items())
         ]
 
     async def gate_history(self, queue: str) -> list[GateChange]:

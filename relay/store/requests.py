@@ -102,7 +102,7 @@ def routed_row(part: RoutedReceipt, blobs: list[bytes]) -> RoutedRow:
         body = len(blobs)
     for delivery in part.deliveries:
         blobs.append(delivery.content)
-        deliveries.append(_delivery_row(delivery, source, len(blobs)))
+        deliveries.append(delivery_row(delivery, source, len(blobs)))
     return RoutedRow(
         part.receipt.id,
         part.last,
@@ -117,7 +117,8 @@ def routed_row(part: RoutedReceipt, blobs: list[bytes]) -> RoutedRow:
     )
 
 
-def _delivery_row(delivery: NewDelivery, source: str, content: int) -> DeliveryRow:
+def delivery_row(delivery: NewDelivery, source: str, content: int) -> DeliveryRow:
+    """Put a delivery into a request; `content` numbers its blob."""
     return DeliveryRow(
         delivery.id,
         delivery.event_id,

@@ -1,6 +1,7 @@
 """The store: every change of state is one atomic script, named after the transition."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 import redis.exceptions
@@ -15,6 +16,7 @@ from relay.store.commands import run_command
 from relay.store.connect import not_repeated
 from relay.store.formats import FORMAT
 from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
+from relay.store.put_off import PutOff
 from relay.store.records import Accepted, Claim, Hook, Job, LateAnswer, Retired, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts
 from relay.store.requests import claim_again, hook_row, lookup_row, routed_row, settle_request
@@ -31,11 +33,12 @@ from relay.store.wire import (
     SettleRequest,
 )
 
+EMPTY: Mapping[str, int] = MappingProxyType({})
 RETENTION_COMMANDS = 1000  # of one call: about two milliseconds, in which the store does nothing else
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _FORGET_SINKS = Script("forget_sinks")
-_ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed", "_routing")
+_ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed", "_jobs", "_routing")
 _CLAIMING, _SETTLING = ("_limits", "_deaths", "_claiming"), ("_breaker", "_settling")
 _CLAIM, _SETTLE = Script("claim", *GATES, *_CLAIMING), Script("settle", *GATES, *_SETTLING)
 _SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)
@@ -72,6 +75,7 @@ class Store:
         self.namespace = namespace
         self.keys = Keys(namespace)
         self.subscriptions = Subscriptions(client, namespace)
+        self.put_off = PutOff(client, namespace)
         self.acts = Acts(client, namespace)
         self.actions = Actions(client, namespace)
         self.clock = clock_of(client)
@@ -264,9 +268,15 @@ class Store:
         """Read the names of the sources that were ever registered."""
         return {name.decode() for name in await run_command(self.client.smembers(self.keys.sources))}
 
-    async def register_sinks(self, sinks: Mapping[str, str]) -> None:
-        """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan."""
-        await self._register([], list(sinks.items()))
+    async def register_sinks(self, sinks: Mapping[str, str], max_pending: Mapping[str, int] = EMPTY) -> None:
+        """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan.
 
-    async def _register(self, sources: Sequence[str], sinks: Sequence[tuple[str, str]]) -> None:
-        await self._call(_REGISTER, {"sources": sources, "sinks": sinks, "format": FORMAT})
+        `max_pending`: how many pending deliveries each may have; what is over that is put off.
+        """
+        await self._register([], list(sinks.items()), max_pending)
+
+    async def _register(
+        self, sources: Sequence[str], sinks: Sequence[tuple[str, str]], max_pending: Mapping[str, int] = EMPTY
+    ) -> None:
+        request = {"sources": sources, "sinks": sinks, "max_pending": dict(max_pending), "format": FORMAT}
+        await self._call(_REGISTER, request)

@@ -1,6 +1,6 @@
 """What the store holds, as people read it: receipts and deliveries, read from the hashes that the scripts write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -41,6 +41,7 @@ class StoredReceipt(Record):
     last_duplicate_at: int | None
     events: Sequence[RoutedEvent]
     deliveries: dict[str, int]  # id -> index of its event in this receipt
+    put_off: Mapping[str, str] = {}  # of those: what is made when its sink has room, id -> sink
     recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
     content_encoding: str = ""
     remarks: Sequence[str] = ()  # what of its body could not be read
@@ -114,6 +115,7 @@ def read_receipt(id: str, record: dict[bytes, bytes]) -> StoredReceipt:
         last_duplicate_at=_number(text.get(ReceiptField.DUPLICATE_AT)),
         events=sorted(events, key=lambda event: event.index),
         deliveries={id: int(index) for id, index in _named(text, ReceiptField.DELIVERY).items()},
+        put_off=_named(text, ReceiptField.PUT_OFF),
     )
 
 

@@ -115,6 +115,13 @@ class DeliveryRow(Record, array_like=True, kw_only=False):
     queue: str  # where it waits first
 
 
+class PutOffRow(Record, array_like=True, kw_only=False):
+    """A delivery that was put off, and how its set calls it."""
+
+    member: str
+    delivery: DeliveryRow
+
+
 class RoutedRow(Record, kw_only=False):
     """What became of a receipt, or of a part of it. `body` numbers the blob that replaces its body; 0: keep it."""
 

@@ -40,6 +40,12 @@ _SINK_GAUGES: Sequence[tuple[str, str, Callable[[SinkState, int], float]]] = (
     ("relay_sink_in_flight", "Deliveries being sent", lambda sink, _: sink.in_flight),
     ("relay_sink_held", "Deliveries a person must decide about", lambda sink, _: sink.held),
     ("relay_sink_dead", "Dead letters", lambda sink, _: sink.dead),
+    ("relay_sink_put_off", "Deliveries to be made when the sink has room", lambda sink, _: sink.put_off),
+    (
+        "relay_sink_fill_ratio",
+        "Part of max_pending that is pending; over 1 where more is put off",
+        lambda sink, _: sink.fill,
+    ),
     (
         "relay_sink_oldest_due_seconds",
         "For how long the oldest has been due",

@@ -11,7 +11,7 @@ from relay.store.keys import INBOX, JOBS, sink_queue
 from relay.store.store import Store
 
 UNFINISHED = ("pending", "held")
-SETS = ("due", "leased", "pending", "held", "dead", "failed", "finished", "wake", "receipts")
+SETS = ("due", "leased", "pending", "held", "dead", "failed", "finished", "wake", "receipts", "put_off")
 
 
 @dataclass
@@ -97,14 +97,21 @@ def _receipts(seen: StoreContents) -> Iterator[str]:
         waiting = seen.places(INBOX, id)
         if len(waiting) != (receipt["state"] == "accepted"):
             yield f"receipt {id} is {receipt['state']} and in {waiting} of the inbox"
-        if int(receipt["open"]) != len(waiting) + owned[id]:
-            yield f"receipt {id} says {receipt['open']} open: {waiting} of the inbox and {owned[id]} deliveries"
+        put_off = {name[2:]: sink for name, sink in receipt.items() if name.startswith("p:")}
+        if int(receipt["open"]) != len(waiting) + owned[id] + len(put_off):
+            yield (
+                f"receipt {id} says {receipt['open']} open: {waiting} of the inbox, {owned[id]} deliveries and "
+                f"{len(put_off)} put off"
+            )
+        for delivery, sink in put_off.items():
+            if sum(member.startswith(f"{delivery}|{id}.") for member in seen.members(f"put_off:{sink}")) != 1:
+                yield f"receipt {id} speaks of {delivery} as put off, and {sink} does not"
         finished = [name for name in ("finished:", "finished:dead") if id in seen.members(name)]
         right = [] if int(receipt["open"]) else ["finished:dead" if "dead" in receipt else "finished:"]
         if finished != right:
             yield f"receipt {id} is in {finished}, right would be {right}"
         for delivery in (name[2:] for name in receipt if name.startswith("d:")):
-            if delivery not in seen.deliveries.keys() | seen.once | moved:
+            if delivery not in seen.deliveries.keys() | seen.once | moved | put_off.keys():
                 yield f"receipt {id} speaks of delivery {delivery}, which is not there"
 
 

@@ -32,7 +32,9 @@ class SmallRelay:
         """Put a configuration into force."""
         self._file.write_text(text)
         self.config = load_file(self._file, environ={}, sink_types=sink_types())
-        self.run(self.store.register_sinks({name: sink.type for name, sink in self.config.sinks.items()}))
+        sinks = self.config.sinks
+        most = {name: sink.max_pending for name, sink in sinks.items()}
+        self.run(self.store.register_sinks({name: sink.type for name, sink in sinks.items()}, most))
 
     def accept(self, *bodies: bytes) -> list[str]:
         """Store hooks, and route them. Returns the ids of their receipts."""

@@ -164,3 +164,12 @@ def test_a_broker_that_is_away_is_a_problem_of_the_workers(run, relay, problems,
 def test_each_error_of_a_refused_file_is_a_problem(run, relay, problems):
     found = run(read_problems(relay.reader, relay.config, "relay.yaml:3:5: a: wrong\nrelay.yaml:9:1: b: wrong"))
     assert [one.found[:14] for one in found if one.kind == "config-refused"] == ["relay.yaml:3:5", "relay.yaml:9:1"]
+
+
+def test_a_problem_is_logged_when_it_is_found_first(relay, problems, keep, capsys):
+    pause(relay)
+    capsys.readouterr()
+    keep()
+    keep()
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).count("problem=sink-paused:books") == 1

@@ -36,6 +36,9 @@ class Live:
     def types_of_sinks(self) -> dict[str, str]:
         return {}
 
+    def max_pending(self) -> dict[str, int]:
+        return {}
+
     async def refresh_subscriptions(self, subscriptions, version) -> None:
         pass
 

@@ -13,6 +13,9 @@ def format_sink_story(story: SinkStory, now: int) -> Iterator[str]:
     state = story.state
     yield f"sink {state.name} ({state.type})"
     yield f"  {state.waiting} waiting, {state.in_flight} in flight, {state.held} held, {state.dead} dead"
+    if state.put_off:
+        most = f"it has {state.max_pending} pending, as many as it may (max_pending)"
+        yield f"  {state.put_off} put off until it has room: {most}; their hooks are kept"
     yield f"  gate {format_gate(state.gate, now)}"
     yield from (f"  {_format_change(change)}" for change in story.history)
 

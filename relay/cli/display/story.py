@@ -22,8 +22,15 @@ def format_story(story: Story, explanation: "Explanation | str" = "") -> Iterato
         yield f"  {event.name} {event.entity} {event.entity_id}".rstrip()
         yield f"  {_format_state(event.state, event.reason)}"
         yield from _format_routes(story.receipt, event, explanation)
+        yield from _format_put_off(story.receipt, event)
     for delivery_story in story.deliveries:
         yield from _format_delivery(delivery_story, story.at)
+
+
+def _format_put_off(receipt: StoredReceipt, event: RoutedEvent) -> Iterator[str]:
+    sinks = [sink for id, sink in receipt.put_off.items() if receipt.deliveries.get(id) == event.index]
+    for sink in sorted(sinks):
+        yield f"  its delivery to {sink} is put off: that has as many pending as it may (max_pending)"
 
 
 def _format_routes(receipt: StoredReceipt, event: RoutedEvent, explanation: "Explanation | str") -> Iterator[str]:

@@ -4,6 +4,29 @@ local INDEX, ID = 1, 1  -- places in a model.RoutedEvent and in a wire.DeliveryR
 local queues = {}  -- that have work now, each with what is due: {time, id…}
 local blobs = {}  -- bodies and contents, written with one command for all: {key, blob…}
 
+-- How many more deliveries each sink may have pending. What is over that is put off: its hook alone is kept, and the
+-- delivery made when there is room (make_put_off.lua). So one sink that takes nothing does not fill the store.
+local room = {}
+
+local function has_room(sink)
+  if not room[sink] then
+    local most = call('HGET', P .. 'max_pending', sink)
+    room[sink] = most and most - call('ZCARD', P .. 'pending:' .. sink) or math.huge
+  end
+  return room[sink] > 0
+end
+
+-- Remembers a delivery that is to be made when its sink has room. Returns whether it was not put off already.
+local function put_off(receipt, accepted_at, delivery)
+  local id, event_id, sink, route = unpack(delivery)
+  if call('HSETNX', P .. 'r:' .. receipt.id, 'p:' .. id, sink) == 0 then return false end
+  call('ZADD', P .. 'put_off:' .. sink, accepted_at, id .. '|' .. event_id .. '|' .. route)
+  count('delivery|' .. sink .. '|put off')
+  enqueue_job('put-off', 'put-off', '{}', now)
+  if call('ZADD', P .. 'due:jobs', 'XX', 'LT', 'CH', now, 'put-off') == 1 then wake('jobs', now) end
+  return true
+end
+
 local function add(list, name, value)
   local n = #list
   list[n + 1], list[n + 2] = name, value
@@ -44,6 +67,7 @@ local function create(receipt, source, accepted_at, delivery)
     end
     queues[queue] = queues[queue] or {}
     add(queues[queue], now, id)
+    if room[sink] then room[sink] = room[sink] - 1 end
     begin_pending(id, sink, accepted_at)
   end
   call('HSET', P .. 'd:' .. id, unpack(delivery_fields))
@@ -71,18 +95,20 @@ local function save_events(receipt, source, accepted_at, names, values, receipt_
   end
 end
 
--- Makes the deliveries that are not there yet. Returns how many of them are open, and which were made.
+-- Makes the deliveries that are not there yet, or puts them off. Returns how many are open now, and which were made.
 local function save_deliveries(receipt, source, accepted_at, names, values, receipt_fields)
   local open, made, before, seen = 0, {}, BEFORE_EVENTS + #receipt.events, {}
   for i, delivery in ipairs(receipt.deliveries) do
-    local id, event_id, _, _, once = unpack(delivery)
+    local id, event_id, sink, _, once, state = unpack(delivery)
     -- Two events of one receipt may have one `once` key: then the later one may take the place of a skipped one.
     local listed = values[before + i] or seen[id]
     local exists = listed
     if once then exists = once_exists(id, event_id) end
     if not (exists and listed) then add(receipt_fields, names[before + i], string.sub(event_id, #receipt.id + 2)) end
     seen[id] = true
-    if not exists then
+    if not exists and state == 'pending' and not has_room(sink) then
+      if put_off(receipt, accepted_at, delivery) then open = open + 1 end
+    elseif not exists then
       made[#made + 1] = id
       if create(receipt, source, accepted_at, delivery) then open = open + 1 end
     end

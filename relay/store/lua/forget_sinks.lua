@@ -2,7 +2,7 @@
 -- Forgets sinks of subscriptions that are gone, with their counters, once nothing of them is left to do or to decide.
 -- req: {sinks = {name…}}. Answers the names of those that it forgot.
 local function has_work(sink)
-  for _, list in ipairs({'pending:', 'held:', 'dead:', 'due:sink:', 'leased:sink:'}) do
+  for _, list in ipairs({'pending:', 'held:', 'dead:', 'due:sink:', 'leased:sink:', 'put_off:'}) do
     if call('EXISTS', P .. list .. sink) == 1 then return true end
   end
   return false
@@ -13,6 +13,7 @@ for _, sink in ipairs(req.sinks) do
   if not has_work(sink) then
     gone[sink], names[#names + 1] = true, sink
     call('HDEL', P .. 'sinks', sink)
+    call('HDEL', P .. 'max_pending', sink)
     call('UNLINK', P .. 'outcomes:' .. sink, P .. 'gate:sink:' .. sink)
     call('ZREM', P .. 'wake', 'sink:' .. sink)
   end

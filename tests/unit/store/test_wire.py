@@ -15,6 +15,7 @@ UNPACKED = [
     ("_routing", "delivery", wire.DeliveryRow),
     ("_routing", "event", RoutedEvent),
     ("complete_lookups", "item", wire.LookupRow),
+    ("make_put_off", "item", wire.PutOffRow),
     ("mark_sending", "item", wire.LeaseRow),
     ("save_action_progress", "item", wire.ActionItemRow),
     ("spend_quotas", "quota", Quota),

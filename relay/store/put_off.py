@@ -1,0 +1,72 @@
+"""Deliveries that are put off while their sink has as many pending ones as it may: their hooks alone are kept."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from redis.asyncio import Redis
+
+from relay.model import NewDelivery, Record
+from relay.store.commands import run_command
+from relay.store.keys import Keys
+from relay.store.requests import delivery_row
+from relay.store.scripts import Caller, Script
+from relay.store.wire import PutOffRow
+
+_MAKE_PUT_OFF = Script("make_put_off", "_jobs", "_routing")
+_QUEUES = msgspec.msgpack.Decoder(list[str])
+
+
+class PutOffDelivery(Record):
+    """A delivery that is to be made when its sink has room. `member`: how its set calls it."""
+
+    member: str
+    id: str
+    event_id: str
+    route: str
+
+    @property
+    def receipt_id(self) -> str:
+        """Return the receipt of its event."""
+        return self.event_id.partition(".")[0]
+
+
+class PutOff:
+    """The deliveries that one relay's store puts off. Every method raises StoreUnavailable."""
+
+    def __init__(self, client: Redis, namespace: str = "relay") -> None:
+        self._client = client
+        self._keys = Keys(namespace)
+        self._call = Caller(client, self._keys.prefix)
+
+    async def rooms(self, sinks: Iterable[str]) -> dict[str, int]:
+        """Return of which of these sinks deliveries are put off, and how many more each may have now."""
+        names = list(sinks)
+        async with self._client.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self._keys.max_pending)
+            for name in names:
+                pipe.zcard(self._keys.put_off(name))
+                pipe.zcard(self._keys.pending(name))
+            bounds, *counts = await run_command(pipe.execute())
+        most = {name.decode(): int(n) for name, n in bounds.items()}
+        found = zip(names, counts[::2], counts[1::2], strict=True)
+        return {name: max(most.get(name, 0) - pending, 0) for name, waiting, pending in found if waiting}
+
+    async def next(self, sink: str, most: int) -> list[PutOffDelivery]:
+        """Return those of a sink whose hooks arrived first."""
+        found = await run_command(self._client.zrange(self._keys.put_off(sink), 0, most - 1))
+        return [_read_member(member.decode()) for member in found]
+
+    async def make(self, sink: str, source: str, config: str, items: Sequence[tuple[str, NewDelivery]]) -> list[str]:
+        """Make deliveries of a source's events, each with its member, as far as there is room.
+
+        Returns the queues that have work now. No bell is set.
+        """
+        rows = [PutOffRow(member, delivery_row(delivery, source, n)) for n, (member, delivery) in enumerate(items, 1)]
+        request = {"sink": sink, "config": config, "items": rows}
+        contents = [delivery.content for _, delivery in items]
+        return _QUEUES.decode(await self._call(_MAKE_PUT_OFF, request, *contents))
+
+
+def _read_member(member: str) -> PutOffDelivery:
+    id, event_id, route = member.split("|", 2)
+    return PutOffDelivery(member=member, id=id, event_id=event_id, route=route)

@@ -1,0 +1,162 @@
+"""A full sink: what is over what it may have waiting is put off, and nothing is lost."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from relay.model import DeliveryState, Outcome
+from relay.sinks.registry import make_sinks
+from relay.store.acts import Author
+from tests.integration.store.shapes import hook
+from workers.put_off import FULL_MS, IDLE_MS, PutOffMaker
+
+YAML = """
+sources:
+  acme: {type: amocrm, token: a-token-of-sixteen}
+sinks:
+  books: {type: http, url: "http://books.test/", max_pending: 3}
+  ledger: {type: http, url: "http://ledger.test/"}
+routes:
+  - {name: books, on: add_lead, to: books, body: {title: "{{ lead.name }}"}}
+  - {name: ledger, on: add_lead, to: ledger, body: {title: "{{ lead.name }}"}}
+"""
+ONCE = YAML.replace("to: books,", 'to: books, once: "{{ lead.name }}",')
+LEADS = range(1, 9)
+
+
+@pytest.fixture
+def full(relay):
+    """Return a relay whose sink books is paused, and has three deliveries waiting and five put off."""
+    relay.configure(YAML)
+    relay.run(relay.store.acts.pause("books", Author(by="anna", why="they move house"), None))
+    relay.receipts = relay.accept_leads(*LEADS)
+    return relay
+
+
+def maker(relay) -> PutOffMaker:
+    """Return the job that makes what was put off."""
+
+    async def refresh(_) -> None:
+        return None
+
+    live = SimpleNamespace(
+        config=relay.config, sinks=make_sinks(relay.config), subscriptions={}, refresh_subscriptions=refresh
+    )
+    return PutOffMaker(live, relay.store, lambda _: None)
+
+
+def make(relay) -> int:
+    """Run the job. Returns when it is due again."""
+    return relay.run(maker(relay).run(None))
+
+
+def books(relay):
+    """Return the state of the sink books."""
+    return next(one for one in relay.run(relay.reader.sinks()) if one.name == "books")
+
+
+def counts(relay) -> tuple[int, int]:
+    """Return how many of books are pending, and put off."""
+    return books(relay).pending, books(relay).put_off
+
+
+def resume(relay) -> None:
+    relay.run(relay.store.acts.resume("books", Author(by="anna")))
+
+
+def deliver_all(relay, sink: str = "books") -> list[str]:
+    """Deliver what is due, and make what was put off, until nothing is left. Returns what was sent."""
+    sent = []
+    while items := relay.settle(Outcome.DELIVERED, sink):
+        sent += [one.content.decode() for one in items]
+        make(relay)
+    return sent
+
+
+def test_other_sinks_get_theirs_and_all_arrives_once_when_there_is_room(full):
+    assert counts(full) == (3, 5)
+    assert len(full.settle(Outcome.DELIVERED, "ledger")) == len(LEADS)
+    assert make(full) == FULL_MS
+    assert counts(full) == (3, 5)
+    resume(full)
+    sent = deliver_all(full)
+    assert sorted(sent) == sorted(set(sent))
+    assert len(sent) == len(LEADS)
+    assert (counts(full), make(full)) == ((0, 0), IDLE_MS)
+    assert {one.state for one in full.deliveries(*full.receipts)} == {DeliveryState.DELIVERED}
+
+
+def test_what_is_routed_or_made_twice_is_there_once(full):
+    full.route_again(*full.receipts)
+    assert counts(full) == (3, 5)
+    resume(full)
+    items = full.run(full.store.put_off.next("books", 9))
+    full.settle(Outcome.DELIVERED, "books")
+    make(full)
+    make(full)
+    assert counts(full) == (3, 2)
+    full.route_again(*full.receipts)
+    assert counts(full) == (3, 2)
+    assert [one.member for one in items[3:]] == [one.member for one in full.run(full.store.put_off.next("books", 9))]
+
+
+def test_two_workers_that_make_the_same_make_it_once(full):
+    resume(full)
+    full.settle(Outcome.DELIVERED, "books")
+    both = [maker(full) for _ in range(2)]
+
+    async def run() -> None:
+        await asyncio.gather(*(one.run(None) for one in both))
+
+    full.run(run())
+    assert sum(counts(full)) == 5
+
+
+def test_a_sink_that_is_full_is_told_by_everything_that_is_looked_at(full):
+    shown = full.command("sinks", "show", "books")[1]
+    assert "5 put off until it has room: it has 3 pending, as many as it may (max_pending)" in shown
+    doctor = full.command("doctor")[1]
+    assert "3 wait, at most 3 may; 5 more are put off" in doctor
+    assert "do:    relay sinks resume books, or raise its max_pending" in doctor
+    assert "3, 5 put off" in full.command("sinks", "list")[1]
+    assert "its delivery to books is put off" in full.command("events", "show", full.receipts[-1])[1]
+
+
+def test_it_is_told_before_it_is_full(relay):
+    relay.configure(YAML.replace("max_pending: 3", "max_pending: 10"))
+    relay.accept_leads(*range(8))
+    assert "8 wait, at most 10 may" in relay.command("doctor")[1]
+
+
+def test_more_room_in_the_file_is_used(full):
+    full.configure(YAML.replace("max_pending: 3", "max_pending: 7"))
+    make(full)
+    assert counts(full) == (7, 1)
+
+
+def test_a_route_that_is_gone_leaves_a_dead_letter_that_says_so(full):
+    full.configure(YAML.replace("name: books", "name: other").replace("max_pending: 3", "max_pending: 9"))
+    make(full)
+    assert (counts(full), books(full).dead) == ((3, 0), 5)
+    assert "by the configuration in force now it would not be made" in full.command("dead", "list")[1]
+
+
+def test_a_once_key_has_one_delivery_also_when_it_was_put_off(relay):
+    relay.configure(ONCE.replace("max_pending: 3", "max_pending: 1"))
+    relay.accept_leads(1)
+    first = relay.accept_leads(2)
+    relay.run(relay.store.accept([hook("again", relay.run(relay.reader.raw_receipt(first[0])).body + b"&x=1")]))
+    relay.route()
+    assert counts(relay) == (1, 2)
+    assert len(deliver_all(relay)) == 2
+    assert counts(relay) == (0, 0)
+
+
+def test_the_job_is_due_as_soon_as_something_is_put_off(relay):
+    relay.configure(YAML)
+    for _ in range(2):  # it is made, then found waiting
+        relay.accept_leads(*LEADS)
+        due = relay.run(relay.store.client.zscore(relay.store.keys.due("jobs"), "put-off"))
+        assert due <= relay.run(relay.reader.now())
+        relay.run(relay.store.client.zadd(relay.store.keys.due("jobs"), {"put-off": due + 3_600_000}))
