@@ -11,19 +11,21 @@ from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.web.admin.cookies import FORM, SESSION, set_cookie
 from relay.web.admin.forms import FormTooLarge, read_form
+from relay.web.admin.messages import message
 from relay.web.admin.origins import FORM_TYPE, JSON_TYPE, is_ours, media_type
 from relay.web.admin.refusal import is_api, refuse
 from relay.web.admin.rights import FORM_TOKEN_FIELD, OPERATOR, How, Operator, form_of, form_token, make_form_token
 from relay.web.admin.sessions import Sessions
 from relay.web.admin.sign_in import SIGN_IN_PATH, sign_in_address
 from relay.web.admin.token_guesses import TokenGuesses, TooManyGuesses
-from relay.web.operator_access import TOKEN_NOT_SET, OperatorTokens, Right, bearer_token, is_loopback
+from relay.web.operator_access import OperatorTokens, Right, bearer_token, is_loopback
 
 ROOT: Final = "/admin"
 STATIC: Final = f"{ROOT}/static/"
-CLOSED: Final = f"these pages are open on the relay's own machine only: {TOKEN_NOT_SET}"
-OLD_FORM: Final = "this form is out of date: open the page again, and repeat it there"
-FOREIGN: Final = "this was sent by a page of another address: open the relay's own page, and repeat it there"
+CLOSED: Final = message("these pages are open on the relay's own machine only: RELAY_ADMIN_TOKEN is not set")
+OLD_FORM: Final = message("this form is out of date: open the page again, and repeat it there")
+FOREIGN: Final = message("this was sent by a page of another address: open the relay's own page, and repeat it there")
+_SOON: Final = {"retry-after": "5"}
 _HEADERS: Final = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -57,7 +59,9 @@ class AdminGuard:
             if not path.startswith(STATIC):
                 refusal = await self._check(request)
         except StoreUnavailable as error:
-            refusal = refuse(request, 503, f"the store does not answer: {error}; try again", {"retry-after": "5"})
+            refusal = refuse(
+                request, 503, message("the store does not answer: {error}; try again", error=str(error)), _SOON
+            )
         await (refusal or self._app)(scope, receive, _with_headers(send, request))
 
     async def _check(self, request: Request) -> Response | None:
@@ -66,7 +70,7 @@ class AdminGuard:
         try:
             operator = state["operator"] = await self._find_operator(request)
         except TooManyGuesses as error:
-            return refuse(request, 429, str(error), {"retry-after": str(error.seconds)})
+            return refuse(request, 429, error.reason, {"retry-after": str(error.seconds)})
         signing_in = request.url.path == SIGN_IN_PATH
         if operator is None and not self._tokens and not is_loopback(request):
             return refuse(request, 403, CLOSED)
@@ -95,10 +99,10 @@ class AdminGuard:
 
     def _ask_to_sign_in(self, request: Request) -> Response:
         if is_api(request):
-            reason = "for operators only: send Authorization: Bearer $RELAY_ADMIN_TOKEN"
+            reason = message("for operators only: send Authorization: Bearer $RELAY_ADMIN_TOKEN")
             return refuse(request, 401, reason, {"www-authenticate": 'Bearer realm="relay"'})
         if request.method not in ("GET", "HEAD"):
-            return refuse(request, 401, "you are not signed in any more: sign in, and repeat it")
+            return refuse(request, 401, message("you are not signed in any more: sign in, and repeat it"))
         if request.headers.get("sec-fetch-site") == "cross-site":
             return HTMLResponse(_AGAIN)
         return RedirectResponse(sign_in_address(request), 303)
@@ -123,7 +127,8 @@ class AdminGuard:
             try:
                 request.scope["state"]["form"] = await read_form(request)
             except FormTooLarge:
-                return refuse(request, 413, "the form is too large: mark fewer, or paste less", {"connection": "close"})
+                reason = message("the form is too large: mark fewer, or paste less")
+                return refuse(request, 413, reason, {"connection": "close"})
         given = request.headers.get("x-form-token") or form_of(request).get(FORM_TOKEN_FIELD, "")
         expected = form_token(request)
         # A program on this machine, where no token is set, has no cookie; and no page of another site can send JSON.

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from relay.web.admin.messages import LANGUAGES
-from relay.web.admin.page_request import LANGUAGE_COOKIE, THEME_COOKIE
+from relay.web.admin.refusal import LANGUAGE_COOKIE, THEME_COOKIE
 from relay.web.admin.serving import local_address
 
 _YEAR_SECONDS: Final = 365 * 86_400

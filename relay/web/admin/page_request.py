@@ -5,12 +5,12 @@ from typing import Final
 from starlette.requests import Request
 
 from relay.store.acts import Author
-from relay.web.admin.messages import Translator, choose_language, translator
-from relay.web.admin.rights import author, form_of, form_token, may_act
+from relay.web.admin.messages import Translator, translator
+from relay.web.admin.refusal import language_of, theme_of
+from relay.web.admin.rights import How, author, form_of, form_token, may_act, operator_of
 from relay.web.admin.services import Services
 
 MAX_TEXT: Final = 500  # characters of a filter
-LANGUAGE_COOKIE, THEME_COOKIE = "relay_language", "relay_theme"
 
 
 class PageRequest:
@@ -19,11 +19,8 @@ class PageRequest:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.services: Services = request.app.state.services
-        cookies = request.cookies
-        language = choose_language(cookies.get(LANGUAGE_COOKIE, ""), request.headers.get("accept-language", ""))
-        self.translator: Translator = translator(language)
-        theme = cookies.get(THEME_COOKIE, "")
-        self.theme = theme if theme in ("light", "dark") else ""
+        self.translator: Translator = translator(language_of(request))
+        self.theme = theme_of(request)
         self.may_act = may_act(request)
 
     def text(self, name: str) -> str:
@@ -41,6 +38,12 @@ class PageRequest:
     def fields(self, name: str) -> list[str]:
         """Return all fields of this name: what was marked."""
         return form_of(self.request).getlist(name)
+
+    @property
+    def signed_in_as(self) -> str:
+        """Return by which name this browser has signed in; empty where it has not: a program, or this machine."""
+        operator = operator_of(self.request)
+        return operator.by if operator is not None and operator.how is How.SESSION else ""
 
     @property
     def form_token(self) -> str:

@@ -12,13 +12,16 @@ from starlette.responses import Response
 
 from relay.model import Record
 from relay.store.acts import Author
+from relay.web.admin.messages import message
 from relay.web.admin.refusal import refuse
 from relay.web.operator_access import Right
 
 OPERATOR: Final = "operator"  # who acts, where nobody has given a name
 FORM_TOKEN_FIELD: Final = "form_token"
 MAX_NAME: Final = 60
-READ_ONLY: Final = "this sign-in may look, and change or reveal nothing: sign in with RELAY_ADMIN_TOKEN for that"
+READ_ONLY: Final = message(
+    "this sign-in may look, and change or reveal nothing: sign in with RELAY_ADMIN_TOKEN for that"
+)
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 

@@ -10,7 +10,8 @@ from starlette.routing import BaseRoute, Route
 
 from relay.logs import log
 from relay.web.admin.cookies import FORM, SESSION, remove_cookie, set_cookie
-from relay.web.admin.refusal import render
+from relay.web.admin.messages import UiText, message
+from relay.web.admin.refusal import render_for_stranger
 from relay.web.admin.rights import MAX_NAME, OPERATOR, form_of, form_token, operator_of
 from relay.web.admin.sessions import Sessions
 from relay.web.admin.token_guesses import TokenGuesses, TooManyGuesses
@@ -18,7 +19,7 @@ from relay.web.operator_access import OperatorTokens
 
 SIGN_IN_PATH: Final = "/admin/sign-in"
 SIGN_OUT_PATH: Final = "/admin/sign-out"
-WRONG: Final = "this is no token of this relay"
+WRONG: Final = message("this is no token of this relay")
 _HOME: Final = "/admin"
 _OWN_ADDRESS: Final = re.compile(r"/admin(?:[/?][^\x00-\x20\\\x7f]*)?")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -58,7 +59,7 @@ class SignIn:
         try:
             await self._guesses.note_form(request, correct=right is not None)
         except TooManyGuesses as error:
-            return _page(request, wanted, name, str(error), 429, {"retry-after": str(error.seconds)})
+            return _page(request, wanted, name, error.reason, 429, {"retry-after": str(error.seconds)})
         if right is None:
             return _page(request, wanted, name, WRONG, 403)
         by = name or OPERATOR
@@ -76,11 +77,11 @@ class SignIn:
 
 
 def _page(
-    request: Request, wanted: str, name: str = "", problem: str = "", status: int = 200,
+    request: Request, wanted: str, name: str = "", problem: UiText | None = None, status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response:  # fmt: skip
-    page = render(
-        "sign_in.html", action=SIGN_IN_PATH, form_token=form_token(request), next=wanted, name=name,
+    page = render_for_stranger(
+        request, "sign_in.html", action=SIGN_IN_PATH, form_token=form_token(request), next=wanted, name=name,
         max_name=MAX_NAME, problem=problem,
     )  # fmt: skip
     return HTMLResponse(page, status, headers=headers)

@@ -6,6 +6,7 @@ from starlette.requests import HTTPConnection
 
 from relay.logs import log
 from relay.store.access import Access
+from relay.web.admin.messages import message
 from relay.web.peers import peer_name
 
 _KIND: Final = "operator"
@@ -18,7 +19,10 @@ class TooManyGuesses(Exception):
     def __init__(self, ms: int) -> None:
         self.seconds = -(-ms // 1000)
         minutes = -(-self.seconds // 60)
-        super().__init__(f"too many wrong tokens from your address: wait {minutes} min, or ask from another one")
+        self.reason = message(
+            "too many wrong tokens from your address: wait {n} min, or ask from another one", n=minutes
+        )
+        super().__init__(self.reason.text)
 
 
 class TokenGuesses:

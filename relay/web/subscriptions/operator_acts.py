@@ -68,9 +68,10 @@ class OperatorActs:
             raise RelayError("events: at least one is needed: without any nothing would be sent")
         if source not in config.sources:
             raise RelayError(f"unknown source {source}, {did_you_mean(source, config.sources)}")
+        before = {one.url: one for one in await self._subscriptions.list(source)}.get(url)
         subscribe = self._subscriptions.replace if replace else self._subscriptions.subscribe
         made = await subscribe(source, url, events, "", name)
-        await self._note("subscribe", made)
+        await self._note("subscribe", made, before)
         return made
 
     async def unsubscribe(self, id: int, events: Sequence[str] = ()) -> Subscription | None:
@@ -79,14 +80,14 @@ class OperatorActs:
             raise RelayError(format_field_errors(errors))
         subscription = await get_subscription(self._subscriptions, id)
         await self._subscriptions.unsubscribe(subscription.source, subscription.url, events)
-        await self._note("unsubscribe", subscription)
+        await self._note("unsubscribe", subscription, subscription)
         return await self._subscriptions.get(id)
 
     async def enable(self, id: int) -> Subscription:
         """Enable a subscription: what waits for it is then sent."""
         subscription = await get_subscription(self._subscriptions, id)
         if await self._subscriptions.enable(id):
-            await self._note("enable", subscription)
+            await self._note("enable", subscription, subscription)
         return await get_subscription(self._subscriptions, id)
 
     async def disable(self, id: int) -> Subscription:
@@ -94,7 +95,7 @@ class OperatorActs:
         subscription = await get_subscription(self._subscriptions, id)
         reason = f"by {self._author.by}" + (f": {self._author.why}" if self._author.why else "")
         if await self._subscriptions.disable(id, reason):
-            await self._note("disable", subscription)
+            await self._note("disable", subscription, subscription)
         return await get_subscription(self._subscriptions, id)
 
     async def test(self, config: Config, id: int, event: str = "", proxies: ProxyRules = NO_PROXIES) -> SampleAnswer:
@@ -103,12 +104,12 @@ class OperatorActs:
         name = event or min(subscription.events)
         if name not in subscription.events:
             raise RelayError(f"{id} is not subscribed to {name}, {did_you_mean(name, subscription.events)}")
-        await self._note("test", subscription)
+        await self._note("test", subscription, subscription)
         return await _send_sample(config, subscription, self._subscriptions, name, proxies)
 
-    async def _note(self, act: str, subscription: Subscription) -> None:
-        before = "disabled" if subscription.disabled else "enabled"
-        await self._acts.note(act, f"subscription {subscription.id}", self._author, before)
+    async def _note(self, act: str, subscription: Subscription, before: Subscription | None) -> None:
+        state = "" if before is None else "disabled" if before.disabled else "enabled"
+        await self._acts.note(act, f"subscription {subscription.id}", self._author, state)
 
 
 async def _send_sample(

@@ -15,6 +15,7 @@ from relay.model import Json, Record
 from relay.printable import escape_json
 from relay.web.admin.api.operation import BAD_REQUEST, NOT_FOUND, ApiFailure, Call, Error, ListPage, Operation
 from relay.web.admin.origins import JSON_TYPE, media_type
+from relay.web.admin.refusal import in_english
 from relay.web.admin.rights import READ_ONLY, author, may_act
 from relay.web.admin.services import Services
 
@@ -37,7 +38,7 @@ class ApiEndpoint:
             reason = f"{request.method[:20]} is not possible here, only {allowed}"
             return _send(Error(error=reason), 405, {"allow": allowed})
         if operation.acts and not may_act(request):
-            return _send(Error(error=READ_ONLY), 403)
+            return _send(Error(error=in_english(READ_ONLY)), 403)
         try:
             return await self._answer(request, operation)
         except ApiFailure as failure:
@@ -55,7 +56,7 @@ class ApiEndpoint:
         body = None if operation.body is None else await _read_body(request, operation.body)
         reveal = operation.people and query.reveal
         if reveal and not may_act(request):
-            return _send(Error(error=READ_ONLY), 403)
+            return _send(Error(error=in_english(READ_ONLY)), 403)
         answer = await operation.handler(Call(request, self._services, query, body))
         if reveal:  # recorded once it is known what there is to show, and before it is shown
             what = request.url.path.removeprefix("/admin/api/")

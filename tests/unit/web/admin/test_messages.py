@@ -16,8 +16,7 @@ from relay.web.admin.rendering import environment
 
 ROOT = Path(__file__).parents[4]
 PAGES = ROOT / "relay" / "web" / "admin"
-FOR_STRANGERS = ("refusal.html", "sign_in.html", "stranger.html")
-TEMPLATES = sorted(path for path in (PAGES / "templates").iterdir() if path.name not in FOR_STRANGERS)
+TEMPLATES = sorted((PAGES / "templates").iterdir())
 OF_TEMPLATES = {"t": 1, "tn": 2}
 OF_CODE = {"message": 1, "counted": 2}
 OF_TRANSLATORS = {"text": 1, "count": 2}
