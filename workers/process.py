@@ -32,6 +32,7 @@ from relay.transport import CachingResolver, Session
 from workers import watchdog
 from workers.actions import ActionRunner
 from workers.admission import wait_until_admitted
+from workers.adoption import ADOPT, Adopter
 from workers.consumer import Consumer
 from workers.drainer import Drainer
 from workers.fetcher import Fetcher
@@ -118,6 +119,7 @@ class WorkerProcess:
             KEEP_PROBLEMS: keeper.keep,
             ACTION_JOB: actions.run,
             PUT_OFF: PutOffMaker(self._live, self._store, self._start_queues).run,
+            ADOPT: Adopter(self._store).adopt,
             SAMPLE_MINUTE: MinuteSampler(self._live, self._store).sample,
         }
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)

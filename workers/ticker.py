@@ -14,6 +14,7 @@ from relay.logs import log
 from relay.store.formats import check_format
 from relay.store.store import Store
 from relay.store.wire import LookReply
+from workers.adoption import ADOPT
 from workers.gone_workers import SILENT_MS, GoneWorkers
 from workers.minute_sampler import SAMPLE_MINUTE
 from workers.problem_keeper import KEEP_PROBLEMS
@@ -121,4 +122,4 @@ class Ticker:
 def _standing_jobs(config: Config) -> dict[str, tuple[str, bytes]]:
     """Return the jobs that run for ever: id -> kind and arguments."""
     checks = {f"{CHECK_SOURCE}:{name}": (CHECK_SOURCE, check_source_args(name)) for name in config.sources_with_api}
-    return {**{kind: (kind, b"{}") for kind in ("retention", KEEP_PROBLEMS, SAMPLE_MINUTE)}, **checks}
+    return {**{kind: (kind, b"{}") for kind in ("retention", KEEP_PROBLEMS, SAMPLE_MINUTE, ADOPT)}, **checks}

@@ -152,6 +152,10 @@ class Keys:
         """Zset: the ids of the events of one lead, one contact and so on, by their arrival."""
         return f"{self.prefix}events:{source}:{entity}:{id}"
 
+    def events_before(self, source: str, entity: str, id: str) -> str:
+        """Set: as `events_of`, of the release before this one (`relay.store.adoption`)."""
+        return f"{self.prefix}of:{source}:{entity}:{id}"
+
     def subscriptions_of(self, source: str) -> str:
         """Hash: the url of each subscription to a source -> its record."""
         return f"{self.prefix}subscriptions:{source}"

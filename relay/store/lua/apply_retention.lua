@@ -31,7 +31,11 @@ end
 
 local function remove_event(receipt, source, index, packed)
   local _, entity, entity_id = unpack(cjson.decode(packed))
-  call('ZREM', P .. 'events:' .. source .. ':' .. entity .. ':' .. entity_id, receipt .. '.' .. index)
+  local of_entity = source .. ':' .. entity .. ':' .. entity_id
+  -- The release before this one (commit b42e45f) listed it there. Goes with the next release, as adopt.lua does.
+  if call('ZREM', P .. 'events:' .. of_entity, receipt .. '.' .. index) == 0 then
+    call('SREM', P .. 'of:' .. of_entity, receipt .. '.' .. index)
+  end
 end
 
 -- Removes what some fields of a receipt speak of. Returns whether all of it is gone, and whether all could be read.
