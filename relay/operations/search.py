@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 import msgspec
 
 from relay.model import DeliveryState, ReceiptState, Record, RoutedEvent
-from relay.operations.searched_sets import SearchedSets, sets_of_deliveries, sets_of_events
+from relay.operations.searched_sets import (
+    SearchedSets,
+    sets_of_deliveries,
+    sets_of_events,
+    sets_that_need_a_person,
+)
 from relay.store.stored import StoredDelivery, StoredReceipt
 from relay.store.wire import Cursor, FindRequest
 
@@ -25,11 +30,14 @@ T = TypeVar("T")
 
 
 class EventFilter(Record):
-    """Which events or deliveries to find. Empty texts match any. Times bound the arrival of the receipt."""
+    """Which events or deliveries to find. Empty texts match any. Times bound the arrival of the receipt.
+
+    `recovered`: only events that amoCRM never delivered. `needs_person`: only deliveries that are held or dead.
+    """
 
     source: str = ""
     event: str = ""
-    entity: tuple[str, str] | None = None  # ("lead", "123")
+    entity: tuple[str, str] | None = None  # ("lead", "123"), or ("", "123"): whatever has that id
     sink: str = ""
     state: str = ""
     route: str = ""  # of events: with a delivery of it
@@ -39,6 +47,8 @@ class EventFilter(Record):
     until: int | None = None
     limit: int = 20
     after: Cursor | None = None  # where an earlier search stopped
+    recovered: bool = False
+    needs_person: bool = False
 
 
 class FoundEvent(Record):
@@ -119,6 +129,8 @@ async def _sets_of_events(reader: "Reader", filters: EventFilter) -> SearchedSet
 
 
 async def _sets_of_deliveries(reader: "Reader", filters: EventFilter) -> SearchedSets:
+    if filters.needs_person:
+        return await sets_that_need_a_person(reader, filters.sink, filters.since)
     state = DeliveryState(filters.state) if filters.state else None
     return await sets_of_deliveries(
         reader, state, filters.source, filters.sink, filters.entity, filters.since, filters.until, filters.cause
@@ -145,6 +157,7 @@ async def _find_ids(
         reason=filters.reason,
         since=filters.since,
         before=filters.until,
+        recovered=filters.recovered,
     )
     ids: list[str] = []
     if not sets.keys:

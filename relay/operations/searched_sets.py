@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
+from relay.amocrm.event_names import ENTITIES
 from relay.model import DeliveryState, ReceiptState, Record
 from relay.store.keys import Counter
 
@@ -35,7 +36,9 @@ async def sets_of_events(
     if entity is None:
         key = reader.keys.receipts_in(state) if state in _RECEIPTS_LISTED else reader.keys.receipts
         return await _sets(reader, "receipts", [key], since, until)
-    keys = [reader.keys.events_of(name, *entity) for name in await _sources(reader, source)]
+    kind, id = entity
+    kinds = [kind] if kind else sorted(ENTITIES)  # a number alone may be the id of anything
+    keys = [reader.keys.events_of(name, one, id) for name in await _sources(reader, source) for one in kinds]
     return await _sets(reader, "events", keys, since, until)
 
 
@@ -62,6 +65,13 @@ async def sets_of_deliveries(
     keys = [key(name) for name in ([sink] if sink else await reader.registered_sinks())]
     # Nothing was held or died before it arrived, so `since` bounds these times too; `until` does not.
     return await _sets(reader, "deliveries", keys, since, until if state is DeliveryState.PENDING else None)
+
+
+async def sets_that_need_a_person(reader: "Reader", sink: str, since: int | None) -> SearchedSets:
+    """Return the queues' sets of what is held and dead, by when it became so. Raises StoreUnavailable."""
+    names = [sink] if sink else await reader.registered_sinks()
+    keys = [key(name) for name in names for key in (reader.keys.held, reader.keys.dead)]
+    return await _sets(reader, "deliveries", keys, since, None)
 
 
 async def _sources(reader: "Reader", source: str) -> Sequence[str]:

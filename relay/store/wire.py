@@ -248,6 +248,7 @@ class FindRequest(Record):
     reason: str = ""  # a part of it
     since: int | None = None  # bounds of the arrival, where the scores are other times
     before: int | None = None
+    recovered: bool = False  # only receipts that amoCRM never delivered
 
 
 class FindReply(Record, array_like=True):

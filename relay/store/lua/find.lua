@@ -67,6 +67,7 @@ end
 
 -- Returns the ids of the events of a receipt that are to be listed, or only of that of an index.
 local function find_events(receipt, only_index)
+  if req.recovered and not call('HGET', P .. 'r:' .. receipt, 'rec') then return {} end
   local found, source, state, events, reason = {}, read_receipt(receipt)
   if not source or not matches(req.source, source) then return found end
   local by_delivery = req.sink ~= '' or req.route ~= ''

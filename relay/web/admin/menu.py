@@ -13,11 +13,12 @@ class MenuEntry(Record):
     path: str
     label: UiText
     key: str
+    also: str = "-"  # how the addresses begin that belong to it besides
 
 
 MENU: Final[Sequence[MenuEntry]] = (
     MenuEntry(path="/admin/problems", label=message("Problems"), key="p"),
-    MenuEntry(path="/admin/events", label=message("Events"), key="e"),
+    MenuEntry(path="/admin/events", label=message("Events"), key="e", also="/admin/deliveries"),
     MenuEntry(path="/admin/sinks", label=message("Sinks"), key="s"),
     MenuEntry(path="/admin/sources", label=message("Sources"), key="o"),
     MenuEntry(path="/admin/subscriptions", label=message("Subscriptions"), key="b"),

@@ -5,6 +5,7 @@ forms that the language has (Russian: 1 событие, 2 события, 5 со
 and the templates say, so there is neither a text without a translation nor one that nobody uses.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -15,6 +16,8 @@ import yaml
 from relay.model import Record
 
 LANGUAGES: Final = {"en": "English", "ru": "Русский"}
+KNOWN: Final = "operations.yaml"
+"""Lines that operations say, for commands and pages alike; what stands there in braces may be any text."""
 Catalogue: TypeAlias = Mapping[str, "str | Sequence[str]"]
 
 
@@ -43,6 +46,8 @@ class Translator:
         self.language = language
         self._catalogue = load_catalogue(language)
         self._form = _FORMS[language]
+        self._known = _load_file(language, KNOWN)
+        self._patterns = [(_pattern(text), str(form)) for text, form in self._known.items() if "{" in text]
 
     def text(self, text: str, /, **values: object) -> str:
         """Translate a text, and fill in its values."""
@@ -59,17 +64,27 @@ class Translator:
         """Translate a word that comes from the store, such as a state; one that is unknown stays as it is."""
         return self.text(text) if text in self._catalogue else text
 
+    def known(self, text: str) -> str | None:
+        """Translate a line that a command prints too; None where it is not known, as what a sink or a person says."""
+        if text in self._catalogue and "{" not in text:
+            return self.text(text)
+        for pattern, translated in self._patterns:
+            if found := pattern.fullmatch(text):
+                parts = {name: self.known(part) or part for name, part in found.groupdict().items()}
+                return _fill(translated, parts)
+        return None
+
     def say(self, message: UiText | str) -> str:
-        """Translate a message. A plain text is what a sink, the store or a person said: it stays as it is."""
+        """Translate a message. A plain text is what an operation, a sink or a person says: it may stay as it is."""
         if isinstance(message, str):
-            return message
+            return self.known(message) or message
         values = {name: self.say(value) if isinstance(value, UiText) else value
                   for name, value in message.values.items()}  # fmt: skip
         if message.many:
             n = values.pop("n")
             assert isinstance(n, int)
             return self.count(message.text, message.many, n, **values)
-        return self.text(message.text, **values)
+        return self.text(message.text, **values) if values else self.known(message.text) or message.text
 
     def number(self, n: int) -> str:
         """Write a number with its thousands apart."""
@@ -86,10 +101,16 @@ def translator(language: str) -> Translator:
 def load_catalogue(language: str) -> Catalogue:
     """Read all translations into a language."""
     folder = files("relay.web.admin") / "languages" / language
-    found: dict[str, str | Sequence[str]] = {}
-    if folder.is_dir():
-        for file in sorted(folder.iterdir(), key=lambda one: one.name):
-            found |= yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
+    names = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+    return {text: form for name in names for text, form in _load_file(language, name).items()}
+
+
+@cache
+def _load_file(language: str, name: str) -> Catalogue:
+    file = files("relay.web.admin") / "languages" / language / name
+    if not file.is_file():
+        return {}
+    found: Catalogue = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
     return found
 
 
@@ -97,6 +118,13 @@ def choose_language(cookie: str, accepted: str) -> str:
     """Return the language that was chosen, or else the first one of `Accept-Language` that there is."""
     wanted = [cookie, *(part.partition(";")[0].strip()[:2].lower() for part in accepted.split(","))]
     return next((one for one in wanted if one in LANGUAGES), "en")
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """Return what finds a text with its values."""
+    parts = re.split(r"{(\w+)}", text)
+    names = [f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts)]
+    return re.compile("".join(names), re.DOTALL)
 
 
 def _fill(text: str, values: Mapping[str, object]) -> str:

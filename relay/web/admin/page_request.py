@@ -1,6 +1,7 @@
 """A request for a page, as the pages read it."""
 
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 
@@ -26,6 +27,12 @@ class PageRequest:
     def text(self, name: str) -> str:
         """Return a parameter of the address; empty where there is none."""
         return self.request.query_params.get(name, "").strip()[:MAX_TEXT]
+
+    def link(self, **changes: str) -> str:
+        """Return the address of this page with some of its parameters changed; empty ones are left out."""
+        given = {**self.request.query_params, **changes}
+        query = urlencode({name: value for name, value in given.items() if value})
+        return f"{self.request.url.path}?{query}" if query else self.request.url.path
 
     def part(self, name: str) -> str:
         """Return a part of the path."""

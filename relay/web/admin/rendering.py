@@ -24,6 +24,13 @@ _TONES: Final = {
     "held": "warn", "dead": "bad", "closed gates": "bad", "silent sources": "warn", "problems": "bad",
 }  # fmt: skip
 
+_STATE_TONES: Final = {
+    **dict.fromkeys(("delivered", "routed", "opened", "open", "resumed"), "good"),
+    **dict.fromkeys(("held", "unknown", "throttled", "paused", "retry", "refused"), "warn"),
+    **dict.fromkeys(("dead", "malformed", "quarantined", "rejected", "blocked", "closed", "still closed"), "bad"),
+    **dict.fromkeys(("pending", "accepted"), "info"),
+}
+
 
 @cache
 def environment() -> Environment:
@@ -32,10 +39,14 @@ def environment() -> Environment:
         loader=PackageLoader("relay.web.admin"), autoescape=True, undefined=StrictUndefined, auto_reload=False,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.globals |= {"asset": asset_url, "menu": MENU, "languages": LANGUAGES, "tones": _TONES}
+    made.globals |= {"asset": asset_url, "menu": MENU, "languages": LANGUAGES, "tones": _TONES, "tone": _tone}
     made.filters |= {"clock": show_clock, "minute": show_minute, "second": show_second}
     made.filters |= {"duration": format_duration, "masked": mask_people}
     return made
+
+
+def _tone(state: str) -> str:
+    return _STATE_TONES.get(state, "")
 
 
 async def render(asked: PageRequest, content: Content, notice: Notice | None = None) -> str:
@@ -47,9 +58,10 @@ async def render(asked: PageRequest, content: Content, notice: Notice | None = N
         return show_ago(ms, overview.at, translator) if overview else show_minute(ms)
 
     def say(text: UiText | str) -> str | Markup:
-        said = translator.say(text)
-        # What others said is not in the page's language: a screen reader reads it as English.
-        return Markup('<span lang="en">{}</span>').format(said) if isinstance(text, str) and said else said
+        shown = translator.say(text)
+        # What others said is not in the page's language, and a screen reader is told so.
+        foreign = isinstance(text, str) and text and translator.language != "en" and translator.known(text) is None
+        return Markup('<span lang="en">{}</span>').format(shown) if foreign else shown
 
     values: dict[str, object] = {
         "asked": asked,

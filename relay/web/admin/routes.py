@@ -9,7 +9,18 @@ from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
 from relay.store.reader import Reader
 from relay.store.store import Store
-from relay.web.admin import audit, events, problems, sources, subscriptions, system
+from relay.web.admin import (
+    audit,
+    deliveries,
+    delivery_acts,
+    events,
+    problems,
+    replays,
+    sources,
+    story,
+    subscriptions,
+    system,
+)
 from relay.web.admin.api.routes import routes as api_routes
 from relay.web.admin.assets import send_asset
 from relay.web.admin.changes import send_changes
@@ -33,6 +44,13 @@ def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Star
             act("/admin/problems/mark", problems.mark),
             act("/admin/problems/help", problems.help_with),
             page("/admin/events", events.show),
+            page("/admin/events/{id}", story.show),
+            act("/admin/events/{id}/reveal", story.reveal),
+            page("/admin/events/{id}/replay", replays.show),
+            act("/admin/events/{id}/replay", replays.replay),
+            page("/admin/deliveries", deliveries.show),
+            act("/admin/deliveries/act", delivery_acts.act_on_marked),
+            page("/admin/deliveries/{id}", story.show_delivery),
             page(subscriptions.HOME, subscriptions.show),
             page("/admin/subscriptions/new", subscriptions.show_new),
             act("/admin/subscriptions/save", subscriptions.save),

@@ -18,17 +18,19 @@ from relay.web.admin.rendering import render
 from relay.web.admin.rights import acting
 
 T = TypeVar("T")
-PageFunction: TypeAlias = Callable[[PageRequest], Awaitable[Content]]
-ActFunction: TypeAlias = Callable[[PageRequest], Awaitable[Done | Content]]
+PageFunction: TypeAlias = Callable[[PageRequest], Awaitable[Content | Done]]
 
 
 def page(path: str, function: PageFunction) -> Route:
-    """Make the route of a page."""
+    """Make the route of a page. Where its function returns something done, the browser goes where that leads."""
 
     async def endpoint(request: Request) -> Response:
         asked = PageRequest(request)
+        content = await _content(asked, function)
+        if isinstance(content, Done):
+            return RedirectResponse(local_address(content.to), 303)
         notice = read_notice(request)
-        response = await answer(asked, await _content(asked, function), notice=notice is not None)
+        response = await answer(asked, content, notice=notice is not None)
         if notice is not None:
             remove_cookie(response, request, COOKIE)
         return response
@@ -36,7 +38,7 @@ def page(path: str, function: PageFunction) -> Route:
     return Route(path, endpoint, methods=["GET", "HEAD"])
 
 
-def act(path: str, function: ActFunction) -> Route:
+def act(path: str, function: PageFunction) -> Route:
     """Make the route of an act: the one way by which a page changes anything."""
 
     async def endpoint(request: Request) -> Response:
