@@ -9,7 +9,7 @@ from relay.web.admin.messages import UiText, counted, message
 
 WAITS: Final = message("What is for it waits; nothing is lost.")
 _KEPT: Final = message("Nothing of it is lost. Mend the cause, then send it again.")
-_CONFIG: Final = message("Change the line in the file; the relay takes it up by itself.")
+_CONFIG: Final = message("Change the line in the file: it is read again by itself.")
 _STORE: Final = message("System says more; relay doctor says what to do.")
 
 TITLES: Final[Mapping[str, UiText]] = {
