@@ -31,7 +31,7 @@ TITLES: Final[Mapping[str, UiText]] = {
     "hook-disabled": message("amoCRM has switched off the hook of {subject}"),
     "hook-missing": message("The account of {subject} has no hook to this relay"),
     "hook-unknown": message("The state of the hook of {subject} is not known"),
-    "receipts-quarantined": message("Hooks on which the relay failed"),
+    "receipts-quarantined": message("Hooks that could not be routed"),
     "receipts-malformed": message("Hooks that are not what amoCRM sends"),
     "store-away": message("The store does not answer"),
     "store-refuses-writes": message("The store takes no writes"),
