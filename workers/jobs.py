@@ -12,6 +12,7 @@ from relay.store.reader import Reader
 from relay.store.records import Job
 from relay.store.store import Store
 from workers.claim_tokens import ClaimTokens
+from workers.people_indexer import INDEX_PEOPLE
 from workers.single_flight import SingleFlight
 
 JobFunction: TypeAlias = Callable[[Job], Awaitable[int | None]]
@@ -21,6 +22,7 @@ LEASE_MS = 60_000
 KEPT_ACTIONS = 1000  # that have ended
 FORGOTTEN_AT_ONCE = 20  # subscriptions
 RETENTION_EVERY_MS = 60_000
+_UNTOLD = (INDEX_PEOPLE,)  # kinds that run every few seconds: a line for each would tell nothing
 RETRY_MS = 60_000  # after a defect, or for a worker that knows the kind
 
 
@@ -59,7 +61,8 @@ class JobRunner:
             with self._tokens.used(claim.token, LEASE_MS):
                 again_ms = await self._run(job)
                 await self._store.finish_job(job, again_ms)
-            log.info("job.finished", job_id=job.id, kind=job.kind, again_ms=again_ms)
+            if job.kind not in _UNTOLD:
+                log.info("job.finished", job_id=job.id, kind=job.kind, again_ms=again_ms)
         return bool(claim.items)
 
     async def _run(self, job: Job) -> int | None:

@@ -40,6 +40,7 @@ from workers.hand import Hand
 from workers.hearing import Hearing
 from workers.jobs import JobRunner
 from workers.minute_sampler import SAMPLE_MINUTE, MinuteSampler
+from workers.people_indexer import INDEX_PEOPLE, PeopleIndexer
 from workers.problem_keeper import KEEP_PROBLEMS, ProblemKeeper
 from workers.put_off import PUT_OFF, PutOffMaker
 from workers.router import Router
@@ -120,6 +121,7 @@ class WorkerProcess:
             ACTION_JOB: actions.run,
             PUT_OFF: PutOffMaker(self._live, self._store, self._start_queues).run,
             ADOPT: Adopter(self._store).adopt,
+            INDEX_PEOPLE: PeopleIndexer(self._store, self._settings.secret_key).index,
             SAMPLE_MINUTE: MinuteSampler(self._live, self._store).sample,
         }
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)

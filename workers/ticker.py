@@ -17,6 +17,7 @@ from relay.store.wire import LookReply
 from workers.adoption import ADOPT
 from workers.gone_workers import SILENT_MS, GoneWorkers
 from workers.minute_sampler import SAMPLE_MINUTE
+from workers.people_indexer import INDEX_PEOPLE
 from workers.problem_keeper import KEEP_PROBLEMS
 from workers.source_monitor import CHECK_SOURCE, check_source_args
 
@@ -122,4 +123,5 @@ class Ticker:
 def _standing_jobs(config: Config) -> dict[str, tuple[str, bytes]]:
     """Return the jobs that run for ever: id -> kind and arguments."""
     checks = {f"{CHECK_SOURCE}:{name}": (CHECK_SOURCE, check_source_args(name)) for name in config.sources_with_api}
-    return {**{kind: (kind, b"{}") for kind in ("retention", KEEP_PROBLEMS, SAMPLE_MINUTE, ADOPT)}, **checks}
+    for_ever = ("retention", KEEP_PROBLEMS, SAMPLE_MINUTE, ADOPT, INDEX_PEOPLE)
+    return {**{kind: (kind, b"{}") for kind in for_ever}, **checks}

@@ -25,6 +25,8 @@ def list_deliveries(
     source: options.SourceOption = None,
     event: options.EventOption = None,
     entity: options.EntityOption = None,
+    phone: options.PhoneOption = None,
+    email: options.EmailOption = None,
     sink: options.SinkOption = None,
     state: options.DeliveryStateOption = None,
     cause: options.CauseOption = None,
@@ -38,7 +40,7 @@ def list_deliveries(
     """List deliveries, newest first: with --state held or dead by when they became so."""
     filters = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit,
-        after=after, cause=cause,
+        after=after, phone=phone, email=email, cause=cause,
     )  # fmt: skip
     print_deliveries(context, filters, json=json, reveal=reveal)
 

@@ -31,6 +31,8 @@ def list_events(
     source: options.SourceOption = None,
     event: options.EventOption = None,
     entity: options.EntityOption = None,
+    phone: options.PhoneOption = None,
+    email: options.EmailOption = None,
     sink: options.SinkOption = None,
     state: options.ReceiptStateOption = None,
     since: options.SinceOption = None,
@@ -43,7 +45,7 @@ def list_events(
     """List events, newest first. A receipt without events is listed by its own id."""
     filters = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit,
-        after=after,
+        after=after, phone=phone, email=email,
     )  # fmt: skip
     page = with_reader(lambda reader: find_events(reader, filters))
     if json:

@@ -31,6 +31,12 @@ DeliveryStateOption: TypeAlias = Annotated[DeliveryState | None, typer.Option("-
 CauseOption: TypeAlias = Annotated[
     str | None, typer.Option(metavar="CAUSE", help="Only held or dead for this cause: `relay sinks failures` has them.")
 ]
+PhoneOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Only about this phone number, in any spelling. Needs RELAY_SECRET_KEY.")
+]
+EmailOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Only about this e-mail address. Needs RELAY_SECRET_KEY.")
+]
 SinceOption: TypeAlias = Annotated[
     str | None,
     typer.Option(help="Only what arrived since then: 2h (ago), or 2026-11-23T14:30, local unless +03:00 is behind it."),
@@ -57,6 +63,8 @@ def event_filter(
     limit: int,
     after: str | None,
     cause: str | None = None,
+    phone: str | None = None,
+    email: str | None = None,
 ) -> EventFilter:
     """Return the filter that the options of a list describe. Raises BadParameter."""
     return EventFilter(
@@ -66,6 +74,7 @@ def event_filter(
         sink=sink or "",
         state=state or "",
         cause=cause or "",
+        person=_hash_person(phone, email),
         since=None if since is None else parse_time(since, "--since"),
         until=None if until is None else parse_time(until, "--until"),
         limit=limit,
@@ -104,6 +113,26 @@ def _parse_entity(text: str) -> tuple[str, str]:
         hint = f"nothing is called {entity!r}, {did_you_mean(entity, ENTITIES)}"
         raise typer.BadParameter(hint, param_hint="--entity")
     return entity, id
+
+
+def _hash_person(phone: str | None, email: str | None) -> str:
+    """Return how the index of people knows whoever is meant; empty where nobody is."""
+    if phone is None and email is None:
+        return ""
+    if phone is not None and email is not None:
+        raise typer.BadParameter("give a phone number or an e-mail address, not both", param_hint="--phone")
+    from relay.cli.context.environment import load_settings
+    from relay.operations.people_keys import NEEDS_KEY, PeopleKey
+
+    secret_key = load_settings().secret_key
+    option = "--phone" if phone is not None else "--email"
+    if secret_key is None:
+        raise typer.BadParameter(NEEDS_KEY, param_hint=option)
+    key = PeopleKey(secret_key)
+    try:
+        return key.hash_phone(phone) if phone is not None else key.hash_email(email or "")
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 def _parse_cursor(text: str) -> Cursor:

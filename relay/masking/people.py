@@ -5,7 +5,7 @@ and reads the national spellings of one country at a time. Its plans check the p
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -91,6 +91,17 @@ def mask_people(text: str, known: Iterable[str] = ()) -> str:
         return text
     masked = _mask_plain(plain)
     return text if masked == plain else masked  # what names nobody is left as it is written
+
+
+def find_people(text: str) -> Iterator[str]:
+    """Yield the e-mail addresses and telephone numbers in a text, as they are written."""
+    plain = _WRITTEN_OTHERWISE.sub(lambda found: _PLAIN[found.lastgroup or ""], text)
+    for address in _EMAIL.finditer(plain):
+        yield plain[address.start(2) : address.end()].replace("%40", "@")
+    for field in _NAMED.finditer(plain):
+        yield from (number[0] for number in _NAMED_NUMBER.finditer(field[2]))
+    for run in _RUN.finditer(plain):
+        yield from (number[0] for number in _PHONE.finditer(plain, run.start(), run.end()))
 
 
 def _mask_plain(text: str) -> str:

@@ -42,6 +42,7 @@ class EventFilter(Record):
     state: str = ""
     route: str = ""  # of events: with a delivery of it
     reason: str = ""  # a part of it
+    person: str = ""  # a hash of `PeopleKey`: events that speak of that phone or e-mail
     cause: str = ""  # of what is held or dead: an id of `relay sinks failures`
     since: int | None = None
     until: int | None = None
@@ -125,7 +126,9 @@ async def count_rows(reader: "Reader", filters: EventFilter, *, events: bool) ->
 
 async def _sets_of_events(reader: "Reader", filters: EventFilter) -> SearchedSets:
     state = ReceiptState(filters.state) if filters.state else None
-    return await sets_of_events(reader, state, filters.source, filters.entity, filters.since, filters.until)
+    return await sets_of_events(
+        reader, state, filters.source, filters.entity, filters.since, filters.until, filters.person
+    )
 
 
 async def _sets_of_deliveries(reader: "Reader", filters: EventFilter) -> SearchedSets:
@@ -133,7 +136,15 @@ async def _sets_of_deliveries(reader: "Reader", filters: EventFilter) -> Searche
         return await sets_that_need_a_person(reader, filters.sink, filters.since)
     state = DeliveryState(filters.state) if filters.state else None
     return await sets_of_deliveries(
-        reader, state, filters.source, filters.sink, filters.entity, filters.since, filters.until, filters.cause
+        reader,
+        state,
+        filters.source,
+        filters.sink,
+        filters.entity,
+        filters.since,
+        filters.until,
+        filters.cause,
+        filters.person,
     )
 
 

@@ -31,8 +31,14 @@ async def sets_of_events(
     entity: tuple[str, str] | None,
     since: int | None,
     until: int | None,
+    person: str = "",
 ) -> SearchedSets:
-    """Return all receipts by arrival, those of a state, or the events of an entity. Raises StoreUnavailable."""
+    """Return all receipts by arrival, those of a state, or the events of an entity or a person.
+
+    Raises StoreUnavailable.
+    """
+    if person:
+        return await _sets(reader, "events", [reader.keys.people(person)], since, until)
     if entity is None:
         key = reader.keys.receipts_in(state) if state in _RECEIPTS_LISTED else reader.keys.receipts
         return await _sets(reader, "receipts", [key], since, until)
@@ -51,6 +57,7 @@ async def sets_of_deliveries(
     since: int | None,
     until: int | None,
     cause: str = "",
+    person: str = "",
 ) -> SearchedSets:
     """Return the queues' sets of a state or a cause, or what has the events that deliveries came from.
 
@@ -59,8 +66,8 @@ async def sets_of_deliveries(
     if cause:
         names = [sink] if sink else await reader.registered_sinks()
         return await _sets(reader, "deliveries", [reader.keys.failed(name, cause) for name in names], since, None)
-    if entity is not None or state not in _LISTED:
-        return await sets_of_events(reader, None, source, entity, since, until)
+    if person or entity is not None or state not in _LISTED:
+        return await sets_of_events(reader, None, source, entity, since, until, person)
     key = {"pending": reader.keys.pending, "held": reader.keys.held, "dead": reader.keys.dead}[state]
     keys = [key(name) for name in ([sink] if sink else await reader.registered_sinks())]
     # Nothing was held or died before it arrived, so `since` bounds these times too; `until` does not.

@@ -34,6 +34,8 @@ class Keys:
         self.actions = self.prefix + "actions"  # zset: every bulk action, by when it was started
         self.actions_ended = self.prefix + "actions:ended"  # zset: those that have ended, by when they did
         self.actions_unfinished = self.prefix + "actions:unfinished"  # hash: digest of a request -> id of its action
+        self.people_index = self.prefix + "people"  # hash: how far the index of people reaches (`PeopleField`)
+        self.looked_up = self.prefix + "lookedup"  # list: deliveries whose content a look-up made, for that index
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes
 
     def receipts_in(self, state: str) -> str:
@@ -115,6 +117,10 @@ class Keys:
     def dead(self, sink: str) -> str:
         """Zset: dead letters, by when they died."""
         return f"{self.prefix}dead:{sink}"
+
+    def people(self, hash: str) -> str:
+        """Zset: the ids of the events that speak of somebody, by their arrival. The hash is keyed."""
+        return f"{self.prefix}people:{hash}"
 
     def causes(self, sink: str) -> str:
         """Hash: id of each cause for which something is held or dead -> "state|cause"."""
@@ -206,6 +212,7 @@ class ReceiptField:
     EVENT: Final = "e:"  # and its index: [name, entity, entity id, state, reason] as JSON
     DELIVERY: Final = "d:"  # and its id: the index of its event
     PUT_OFF: Final = "p:"  # and the id of a delivery that is made when its sink has room: the sink
+    PERSON: Final = "w:"  # and a keyed hash and the index of an event: whom that speaks of
     CONTENT: Final = "c:"  # and its id: content that no delivery refers to any more, removed with the receipt
 
 
@@ -304,6 +311,14 @@ class OutcomeField:
     FAILED: Final = "failed:"  # and a slot: attempts that failed
     SINCE: Final = "since"  # when the first failed of those in a row that nothing has been delivered after
     ROW: Final = "row"  # how many failed in that row
+
+
+class PeopleField:
+    """Fields of the hash that says how far the index of people reaches."""
+
+    KEY: Final = "key"  # which key its hashes are made with
+    SCORE: Final = "score"  # when the last receipt in it arrived
+    MEMBER: Final = "member"  # and its id
 
 
 class LifeField:

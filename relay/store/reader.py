@@ -128,6 +128,12 @@ class Reader:
         """Read what a delivery sends."""
         return await run_command(self.client.get(self.keys.content(delivery.content_id))) or b""
 
+    async def contents(self, deliveries: Sequence[StoredDelivery]) -> dict[str, bytes]:
+        """Read what deliveries send, by the ids of their contents."""
+        ids = list(dict.fromkeys(one.content_id for one in deliveries))
+        found = await run_command(self.client.mget([self.keys.content(id) for id in ids])) if ids else []
+        return {id: content for id, content in zip(ids, found, strict=True) if content is not None}
+
     async def without_content(self, deliveries: Sequence[StoredDelivery]) -> set[str]:
         """Return the ids of those that have nothing to send."""
         async with self.client.pipeline(transaction=False) as pipe:

@@ -38,6 +38,12 @@ local function remove_event(receipt, source, index, packed)
   end
 end
 
+-- `person`: a hash of somebody whom an event speaks of, and the event's index.
+local function remove_person(receipt, person)
+  local hash, index = string.match(person, '^(.*):(.*)$')
+  call('ZREM', P .. 'people:' .. hash, receipt .. '.' .. index)
+end
+
 -- Removes what some fields of a receipt speak of. Returns whether all of it is gone, and whether all could be read.
 local function remove_parts(receipt, source, kinds)
   local record, cursor, readable = P .. 'r:' .. receipt, '0', true
@@ -52,6 +58,7 @@ local function remove_parts(receipt, source, kinds)
         local ok = true
         if kind == 'd' then ok = pcall(remove_delivery, receipt, id) end
         if kind == 'e' then ok = pcall(remove_event, receipt, source, id, value) end
+        if kind == 'w' then ok = pcall(remove_person, receipt, id) end
         if kind == 'c' then call('UNLINK', P .. 'c:' .. id) end  -- of a delivery, or of one that a later event took over
         readable = ok and readable
         call('HDEL', record, name)
@@ -65,7 +72,7 @@ end
 local function remove_receipt(receipt)
   local record = P .. 'r:' .. receipt
   local source, state, at, late, repeated_by = unpack(call('HMGET', record, 'src', 'state', 'at', 'late', 'rep'))
-  local gone, readable = remove_parts(receipt, source or '', {d = true, e = true})
+  local gone, readable = remove_parts(receipt, source or '', {d = true, e = true, w = true})
   if not gone then return false, readable end
   gone = remove_parts(receipt, source or '', {c = true})
   if not gone then return false, readable end

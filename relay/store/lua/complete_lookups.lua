@@ -4,6 +4,8 @@
 -- Answers {{queues that have work now…}, {ids of stale tokens…}}. No bell: the caller begins with them at once.
 local due, leased, gate = P .. 'due:' .. req.queue, P .. 'leased:' .. req.queue, read_gate(req.queue)
 local queues, stale = {}, {}
+local looked_up = {}  -- who their contents speak of may not be in the hook: the index of people is told
+local MOST_LOOKED_UP = 100000
 
 local function complete(id, state, reason, content)
   local record = P .. 'd:' .. id
@@ -31,12 +33,16 @@ for i, item in ipairs(req.items) do
   if cancel then state, reason = 'cancelled', cancel end
   if current_token == token and current_state == 'pending' then
     complete(id, state, reason, ARGV[i + 1])
+    looked_up[#looked_up + 1] = id
     end_trial(gate, '', id, 'completed', '')  -- the account answered, so what closed its gate is over
   else
     stale[#stale + 1] = id
   end
 end
 count_outcomes(req.queue, #req.items - #stale, 0)
+if #looked_up > 0 and call('RPUSH', P .. 'lookedup', unpack(looked_up)) > MOST_LOOKED_UP then
+  call('LTRIM', P .. 'lookedup', -MOST_LOOKED_UP, -1)
+end
 update_wake(req.queue)
 local with_work = {}
 for queue in pairs(queues) do

@@ -16,6 +16,7 @@ FIELDS = {
     "gate:": keys.GateField,
     "outcomes:": keys.OutcomeField,
     "life": keys.LifeField,
+    "people": keys.PeopleField,
     "subscriptions": keys.SubscriptionsField,
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed
