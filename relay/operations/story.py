@@ -88,26 +88,10 @@ class ToldEvent(Record, omit_defaults=True):
     routes_config: str | None = None
 
 
-class ToldReceipt(Record):
-    """A receipt, and what became of it."""
+class ToldReceipt(StoredReceipt):
+    """A receipt, with its events by name."""
 
-    id: str
-    source: str
-    received_at: int
-    size: int
-    state: ReceiptState
-    reason: str
-    content_type: str
-    user_agent: str
-    request_id: str
-    config: str
-    duplicates: int
-    last_duplicate_at: int | None
-    events: Sequence[ToldEvent]
-    deliveries: dict[str, int]  # id -> index of its event in this receipt
-    recovered: bool
-    content_encoding: str
-    remarks: Sequence[str]
+    events: Sequence[ToldEvent]  # type: ignore[assignment]  # in place of those that are stored as arrays
 
 
 class ToldDelivery(DeliveryStory):

@@ -12,7 +12,7 @@ from relay.web.admin.services import Services
 
 T = TypeVar("T")
 Method: TypeAlias = Literal["GET", "POST", "DELETE"]
-BAD_REQUEST, NOT_FOUND, CONFLICT = 400, 404, 409
+BAD_REQUEST, NOT_FOUND = 400, 404
 
 
 class ApiFailure(Exception):

@@ -11,6 +11,7 @@ from relay.amocrm.event_names import ENTITIES
 from relay.config.suggestions import did_you_mean
 from relay.model import DeliveryState, ReceiptState, Record
 from relay.operations.search import MOST_LISTED, EventFilter, FoundPage, format_cursor, parse_cursor
+from relay.store.wire import Cursor
 from relay.web.admin.api.operation import BAD_REQUEST, ApiFailure
 
 T = TypeVar("T")
@@ -38,6 +39,8 @@ class _ListQuery(Reveal):
     event: str = ""
     entity: Entity = ""
     sink: str = ""
+    route: str = ""
+    reason: Annotated[str, msgspec.Meta(description="A part of it.")] = ""
     since: Time = ""
     until: Time = ""
     limit: Limit = 20
@@ -69,12 +72,19 @@ def event_filter(query: _ListQuery, state: str | None) -> EventFilter:
         entity=read_entity(query.entity),
         sink=query.sink,
         state=state or "",
+        route=query.route,
+        reason=query.reason,
         cause=getattr(query, "cause", ""),
         since=read_time(query.since, "since"),
         until=read_time(query.until, "until"),
         limit=query.limit,
-        after=_read(parse_cursor, query.after, "after") if query.after else None,
+        after=read_cursor(query.after),
     )
+
+
+def read_cursor(text: str) -> Cursor | None:
+    """Return where a list goes on; None where it begins. Raises ApiFailure."""
+    return _read(parse_cursor, text, "after") if text else None
 
 
 def next_of(page: FoundPage[Any]) -> str | None:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from relay.web.admin.api import deliveries, events, replay, sinks, sources, state, subscriptions
+from relay.web.admin.api import actions, deliveries, events, replay, sinks, sources, state, subscriptions
 from relay.web.admin.api.endpoint import ApiEndpoint
 from relay.web.admin.api.openapi import describe
 from relay.web.admin.api.operation import Operation, Operations
@@ -17,6 +17,7 @@ from relay.web.admin.services import Services
 OPERATIONS: Final[Operations] = (
     *events.OPERATIONS,
     *deliveries.OPERATIONS,
+    *actions.OPERATIONS,
     *replay.OPERATIONS,
     *sinks.OPERATIONS,
     *sources.OPERATIONS,

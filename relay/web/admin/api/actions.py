@@ -1,0 +1,183 @@
+"""Bulk actions of the JSON API: one thing done to all that a filter finds, by the workers."""
+
+from collections.abc import Collection
+from typing import Annotated
+
+import msgspec
+
+from relay.config.suggestions import did_you_mean
+from relay.model import DeliveryState, ReceiptState, Record
+from relay.operations.action_preview import ActionPreview, preview_action
+from relay.operations.actions import (
+    DEFAULT_RATE,
+    MOST_RATE,
+    Action,
+    ActionAct,
+    ActionKind,
+    ActionRequest,
+    StartedAction,
+    TouchedPage,
+    act_on_action,
+    read_action,
+    read_actions,
+    read_touched,
+    start_action,
+)
+from relay.operations.search import EventFilter, format_cursor
+from relay.store.actions import ActionState
+from relay.web.admin.api.operation import (
+    BAD_REQUEST,
+    ActBody,
+    ApiFailure,
+    Call,
+    Handler,
+    ListPage,
+    Operation,
+    Operations,
+    Said,
+)
+from relay.web.admin.api.queries import After, Cause, Entity, Limit, Time, read_cursor, read_entity, read_time
+
+PREVIEW_SECONDS = 3.0
+
+
+class ActionQuery(Record):
+    """Which bulk actions to list."""
+
+    state: ActionState | None = None
+    limit: Limit = 20
+    after: After = ""
+
+
+class TouchedQuery(Record):
+    """Which part of what it has touched. `after`: the number to go on behind."""
+
+    limit: Limit = 20
+    after: Annotated[int, msgspec.Meta(ge=0, le=10**12)] = 0
+
+
+class ShownAction(Record):
+    """A bulk action, and what it has touched, in that order."""
+
+    action: Action
+    touched: TouchedPage
+
+
+class StartBody(ActBody):
+    """What is to be done to all that the filters find. `dry_run`: only say what it would do.
+
+    `to`: of a move. `only_route`, `only_sink`, `force`: of a replay, as `relay replay` has --route, --sink, --force.
+    """
+
+    kind: ActionKind
+    source: str = ""
+    event: str = ""
+    entity: Entity = ""
+    sink: str = ""
+    route: str = ""
+    state: str = ""
+    reason: str = ""
+    cause: Cause = ""
+    since: Time = ""
+    until: Time = ""
+    to: str = ""
+    only_route: str = ""
+    only_sink: str = ""
+    force: bool = False
+    rate: Annotated[int, msgspec.Meta(ge=1, le=MOST_RATE, description="Items a second at most.")] = DEFAULT_RATE
+    dry_run: bool = False
+
+
+class StartedOrPreview(Record):
+    """What it would do, where that was asked; else the action, or the one of the same that has not ended."""
+
+    preview: ActionPreview | None
+    started: StartedAction | None
+
+
+async def list_actions(call: Call) -> ListPage[Action]:
+    """Answer the newest bulk actions."""
+    found = await read_actions(call.store, call.query.limit, read_cursor(call.query.after), call.query.state)
+    return ListPage(items=found.items, next=None if found.next is None else format_cursor(found.next))
+
+
+async def show_action(call: Call) -> ShownAction:
+    """Answer how far a bulk action is, and what it has touched."""
+    id = call.part("id")
+    touched = await read_touched(call.store, call.reader, id, call.query.limit, call.query.after)
+    return ShownAction(action=await read_action(call.store, id), touched=touched)
+
+
+async def start(call: Call) -> StartedOrPreview:
+    """Start a bulk action, or say what it would do."""
+    request, config = _request(call), call.live.config
+    if call.body.dry_run:
+        preview = await preview_action(call.reader, request, config, PREVIEW_SECONDS)
+        return StartedOrPreview(preview=preview, started=None)
+    return StartedOrPreview(preview=None, started=await start_action(call.store, call.reader, request, call.author))
+
+
+def _request(call: Call) -> ActionRequest:
+    body, config = call.body, call.live.config
+    states = ReceiptState if body.kind is ActionKind.REPLAY else DeliveryState
+    filters = EventFilter(
+        source=body.source, event=body.event, entity=read_entity(body.entity), sink=body.sink, route=body.route,
+        state=_known("state", body.state, [str(state) for state in states]), reason=body.reason, cause=body.cause,
+        since=read_time(body.since, "since"), until=read_time(body.until, "until"),
+    )  # fmt: skip
+    if filters == EventFilter():
+        raise ApiFailure(BAD_REQUEST, "say to what: source, sink, state, since and so on; nothing means all there is")
+    if body.kind is ActionKind.MOVE and not body.to:
+        raise ApiFailure(BAD_REQUEST, "to: name the sink that they are moved to")
+    return ActionRequest(
+        kind=body.kind,
+        filter=filters,
+        to=_known("to", body.to, config.sinks),
+        route=_known("only_route", body.only_route, [route.name for route in config.routes]),
+        sink=_known("only_sink", body.only_sink, config.sinks),
+        force=body.force,
+        rate=body.rate,
+    )
+
+
+def _known(name: str, given: str, known: Collection[str]) -> str:
+    if given and given not in known:
+        raise ApiFailure(BAD_REQUEST, f"{name}: {given[:60]!r} is unknown, {did_you_mean(given, known)}")
+    return given
+
+
+def _act(act: ActionAct) -> Handler:
+    async def answer(call: Call) -> Said:
+        id = (await read_action(call.store, call.part("id"))).id
+        change = await act_on_action(call.store, id, act, call.author)
+        if not change.done:
+            raise ApiFailure(BAD_REQUEST, f"{id}: {change.message}")
+        return Said(message=f"{id}: {change.message}")
+
+    return answer
+
+
+def _acts(act: ActionAct, summary: str) -> Operation:
+    return Operation(
+        method="POST", path=f"/actions/{{id}}/{act}", summary=summary, handler=_act(act), answer=Said, body=ActBody,
+        acts=True, finds=True, command=f"actions {act}",
+    )  # fmt: skip
+
+
+OPERATIONS: Operations = (
+    Operation(
+        method="GET", path="/actions", summary="List bulk actions, the newest first.", handler=list_actions,
+        answer=ListPage[Action], query=ActionQuery, command="actions list",
+    ),
+    Operation(
+        method="GET", path="/actions/{id}", summary="Show how far a bulk action is, and what it has touched.",
+        handler=show_action, answer=ShownAction, query=TouchedQuery, finds=True, command="actions show",
+    ),
+    Operation(
+        method="POST", path="/actions", summary="Do one thing to all that the filters find, by the workers.",
+        handler=start, answer=StartedOrPreview, body=StartBody, acts=True, command="",
+    ),
+    _acts(ActionAct.PAUSE, "Let a bulk action touch nothing more until it is resumed."),
+    _acts(ActionAct.RESUME, "Let a paused bulk action go on where it was."),
+    _acts(ActionAct.ABORT, "End a bulk action where it is. What it did stays done."),
+)  # fmt: skip
