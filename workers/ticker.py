@@ -114,7 +114,7 @@ class Ticker:
 
     async def _register(self, jobs: Mapping[str, tuple[str, bytes]]) -> None:
         """Store the names of sinks and sources, and the jobs that run for ever."""
-        await self._store.register_sources(self._live.config.sources)
+        await self._store.register_sources(self._live.config.sources, self._live.config.shares)
         await self._store.register_sinks(self._live.types_of_sinks(), self._live.max_pending())
         for id, (kind, args) in jobs.items():
             await self._store.enqueue_job(id, kind, args)

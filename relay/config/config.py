@@ -14,6 +14,8 @@ from relay.config.sink import SinkSettings
 from relay.model import Account
 from relay.routing import Route
 
+DEFAULT_SHARE = 0.8  # so that one source that floods leaves room for the others
+
 
 @dataclass(frozen=True)
 class Source:
@@ -25,6 +27,7 @@ class Source:
     ignore_users: frozenset[str]
     timezone: str
     api: AccountApi | None = None
+    share: float | None = None  # of the store
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,13 @@ class Config:
     def sources_with_api(self) -> tuple[str, ...]:
         """The names of the sources whose account can be asked."""
         return tuple(name for name, source in self.sources.items() if source.api is not None)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Which share of the store the hooks of each source may take; one source alone has all, unless it says so."""
+        several = len(self.sources) > 1
+        shares = {name: source.share or (DEFAULT_SHARE if several else 1.0) for name, source in self.sources.items()}
+        return {name: share for name, share in shares.items() if share < 1}
 
     def routes_of(self, source: str) -> tuple[Route, ...]:
         """Return the routes that a source's events may match, in the file's order."""

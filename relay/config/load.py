@@ -123,4 +123,4 @@ def _sources(sections: Sections) -> dict[str, Source]:
 def _source(name: str, settings: SourceSettings) -> Source:
     account = Account(id=settings.account.id, subdomain=settings.account.subdomain)
     api = None if settings.api is None else make_account_api(name, settings.api, settings.account.subdomain)
-    return Source(name, settings.token, account, settings.ignore_users, settings.timezone, api)
+    return Source(name, settings.token, account, settings.ignore_users, settings.timezone, api, settings.share)

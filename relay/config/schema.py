@@ -19,7 +19,7 @@ from pydantic import (
 from relay.amocrm.limits import MAX_BODY_SIZE
 from relay.config.api import ApiSettings, make_account_api, subdomain_of
 from relay.config.findings import format_value
-from relay.config.scalars import Duration, IdText, NameList, Size, Timezone, TrustedHost, one_or_many
+from relay.config.scalars import Duration, IdText, NameList, Share, Size, Timezone, TrustedHost, one_or_many
 from relay.config.section import Section
 from relay.config.sink import MAX_PENDING, SinkSettings, Timeout
 from relay.durations import parse_duration
@@ -120,6 +120,9 @@ class SourceSettings(Section):
         frozenset(), description="Whose changes are not routed: breaks echo loops"
     )
     timezone: Timezone = "UTC"
+    share: Annotated[Share, Field(gt=0)] | None = Field(
+        None, description="Of the store: beyond it hooks get 503. Default: 80%, where there are several sources"
+    )
     api: ApiSettings | None = Field(None, description="The account's own API: for connect, names, fetch and catch-up")
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from relay.operations.diagnosis import Diagnosis
 from relay.operations.examination import Examination
 from relay.operations.receipt_diagnosis import diagnose_receipts
 from relay.operations.sink_diagnosis import diagnose_sinks
-from relay.operations.source_diagnosis import diagnose_sources
+from relay.operations.source_diagnosis import diagnose_shares, diagnose_sources
 from relay.operations.store_diagnosis import diagnose_broker, diagnose_store
 
 _MEND_FIRST = "mend the configuration first"
@@ -24,6 +24,7 @@ def diagnose(examination: Examination, configured: Container[str] | None) -> lis
         found += diagnose_sinks(examination.sinks, configured, now, examination.causes)
         found += diagnose_accounts(examination.accounts, now)
         found += diagnose_sources(examination.sources)
+        found += diagnose_shares(examination.fills)
     if configured is None:
         means = "the configuration says which have an api, and which sinks are still wanted"
         found.append(

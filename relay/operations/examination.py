@@ -19,6 +19,7 @@ from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
 from relay.store.records import Stall
 from relay.store.shared_state import SharedState
+from relay.store.source_use import read_source_fills
 
 T = TypeVar("T")
 BROKER_SECONDS = 3.0
@@ -45,6 +46,7 @@ class Examination(Record):
     sinks: Sequence[SinkState] = ()
     accounts: Sequence[AccountState] = ()
     sources: Mapping[str, SourceHealth | None] = {}  # those with an api; None: no worker has checked it yet
+    fills: Mapping[str, float] = {}  # source -> which part of its share of the store it takes
     malformed: int = 0  # receipts of the last day
     quarantined: int = 0
     causes: Sequence[FailureCause] = ()  # of what is held or dead, the most frequent first
@@ -82,11 +84,13 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
     await take(WRITES, check_writable(client, reader.keys.probe))
     inbox = await take("inbox", reader.inbox())
     unrouted = await take("receipts", _count_unrouted(reader, now)) or (0, 0)
+    memory = await take("memory", read_memory_use(client))
     return Examination(
         now=now,
         failures=readings.failures,
         durability=await take("durability", read_durability(client, reader.keys.probe)),
-        memory=await take("memory", read_memory_use(client)),
+        memory=memory,
+        fills={} if memory is None else await take("sources", read_source_fills(client, reader.keys, memory)) or {},
         life=await take("contents", reader.life()),
         clock_skew_ms=now - (before + after) // 2,
         workers=await take("workers", reader.workers()),

@@ -5,6 +5,7 @@ from statistics import median
 
 from relay.accounts.source_health import SourceHealth
 from relay.operations.diagnosis import Diagnosis, Grade, HelpfulAct
+from relay.store.queues import FILLING
 from relay.timefmt import format_duration, format_time
 
 
@@ -60,4 +61,23 @@ def _problem(
     return Diagnosis(
         about=f"source {source}", grade=grade, found=found, means=means, advice=advice, kind=kind, subject=source,
         since=since, cause=cause, act=HelpfulAct(name="show-source", target=source, command=command),
+    )  # fmt: skip
+
+
+def diagnose_shares(fills: Mapping[str, float]) -> Iterator[Diagnosis]:
+    """Diagnose the sources that take their share of the store, or come near it."""
+    for source, fill in fills.items():
+        if fill >= FILLING:
+            yield _diagnose_share(source, fill)
+
+
+def _diagnose_share(source: str, fill: float) -> Diagnosis:
+    found = f"its hooks take {fill:.0%} of its share of the store"
+    means = "from 100% on they are answered 503, and amoCRM sends them again; other sources go on"
+    advice = "does it send in a loop, or is a sink of it down? Else raise its share, or keep less: retention"
+    command = f"relay events list --source {source}"
+    return Diagnosis(
+        about=f"source {source}", grade="bad" if fill >= 1 else "warning", found=found, means=means, advice=advice,
+        kind="source-over-share" if fill >= 1 else "source-filling", subject=source,
+        act=HelpfulAct(name="show-source", target=source, command=command),
     )  # fmt: skip

@@ -23,6 +23,7 @@ class Keys:
         self.max_pending = self.prefix + "max_pending"  # hash: sink -> how many pending deliveries it may have
         self.openings = self.prefix + "openings"  # hash: gate -> how often a trial that was delivered opened it
         self.last_hooks = self.prefix + "heard"  # hash: source -> when its last hook arrived
+        self.shares = self.prefix + "shares"  # hash: source -> which share of the store its hooks may take
         self.sources = self.prefix + "sources"  # set: every source there ever was
         self.subscriptions = self.prefix + "subscriptions"  # hash: what all subscriptions share (`SubscriptionsField`)
         self.audit = self.prefix + "audit"  # stream: what people did
@@ -347,6 +348,7 @@ class Counter:
     ATTEMPT: Final = "attempt"  # sink, outcome
     REFUSED: Final = "refused"  # source ("" where there is none of that name), reason: hooks that got no receipt
     CLOSED: Final = "closed"  # sink: how often its gate was closed
+    REMOVED: Final = "removed"  # source, "receipts" or "bytes": of hooks that retention removed
     RETIRED: Final = "retired"  # receipts that retention removed
 
 

@@ -260,9 +260,12 @@ class Store:
                 pipe.hincrby(self.keys.stats, f"{Counter.REFUSED}|{source}|{reason}", n)
             await run_command(pipe.execute())
 
-    async def register_sources(self, sources: Iterable[str]) -> None:
-        """Remember the sources, by which a relay knows its store again, and the format that it writes."""
-        await self._register(list(sources), [])
+    async def register_sources(self, sources: Iterable[str], shares: Mapping[str, float] | None = None) -> None:
+        """Remember the sources, by which a relay knows its store again, and the format that it writes.
+
+        `shares`: which share of the store the hooks of each may take; None: as it was said before.
+        """
+        await self._register(list(sources), [], shares=shares)
 
     async def registered_sources(self) -> set[str]:
         """Read the names of the sources that were ever registered."""
@@ -276,7 +279,17 @@ class Store:
         await self._register([], list(sinks.items()), max_pending)
 
     async def _register(
-        self, sources: Sequence[str], sinks: Sequence[tuple[str, str]], max_pending: Mapping[str, int] = EMPTY
+        self,
+        sources: Sequence[str],
+        sinks: Sequence[tuple[str, str]],
+        max_pending: Mapping[str, int] = EMPTY,
+        shares: Mapping[str, float] | None = None,
     ) -> None:
-        request = {"sources": sources, "sinks": sinks, "max_pending": dict(max_pending), "format": FORMAT}
+        request = {
+            "sources": sources,
+            "sinks": sinks,
+            "max_pending": dict(max_pending),
+            "shares": False if shares is None else dict(shares),
+            "format": FORMAT,
+        }
         await self._call(_REGISTER, request)

@@ -62,7 +62,7 @@ def create() -> Router:
     commit = GroupCommit(store, Ringer(celery, store), lambda: monitor.refusal)
     # Hooks come first and bypass the middleware, which costs as much as everything else about taking one.
     refusals = HookRefusals(store)
-    hooks = Route("/hooks/{source}/{token}", HookEndpoint(lambda: live.config, commit, refusals))
+    hooks = Route("/hooks/{source}/{token}", HookEndpoint(lambda: live.config, commit, refusals, monitor.over_share))
     others = Mount("/", _other_endpoints(settings, live, reader, monitor, hooks, refusals))
     return Router(routes=[hooks, others], lifespan=_lifespan(live, monitor, commit, refusals, store, reader))
 

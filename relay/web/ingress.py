@@ -18,6 +18,7 @@ from relay.web.group_commit import AMOCRM_WAITS_SECONDS, GroupCommit
 from relay.web.json_response import send_encoded, send_json
 from relay.web.refusals import (
     NOT_A_POST,
+    OVER_SHARE,
     STORE_UNAVAILABLE,
     TOO_LARGE,
     UNKNOWN_PATH,
@@ -44,10 +45,17 @@ class ClientGoneError(Exception):
 
 
 class HookEndpoint:
-    """The endpoint `POST /hooks/{source}/{token}`, as an ASGI application."""
+    """The endpoint `POST /hooks/{source}/{token}`, as an ASGI application. `over_share`: a source is full."""
 
-    def __init__(self, config: Callable[[], Config], commit: GroupCommit, refusals: HookRefusals) -> None:
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        commit: GroupCommit,
+        refusals: HookRefusals,
+        over_share: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._config = config
+        self._over_share = over_share
         self._commit = commit
         self._refusals = refusals
 
@@ -64,6 +72,11 @@ class HookEndpoint:
         if scope["method"] != "POST":
             self._refusals.add(NOT_A_POST, source, method=scope["method"])
             await send_json(send, 405, {"error": "amoCRM hooks are POST requests"}, {"allow": "POST"})
+            return
+        if self._over_share(source):
+            self._refusals.add(OVER_SHARE, source)
+            error = {"error": f"{source} takes its whole share of the store; send it again"}
+            await send_json(send, 503, error, {"retry-after": "30", "connection": "close"})
             return
         headers = _kept_headers(scope["headers"])
         try:

@@ -100,7 +100,7 @@ def metrics(reader: Reader, live: LiveConfig, monitor: StoreMonitor) -> Callable
 
     async def answer(_: Request) -> Response:
         try:
-            text = await _render_metrics(reader, live, monitor.sources)
+            text = await _render_metrics(reader, live, monitor)
         except StoreUnavailable as error:
             return JSONResponse({"error": str(error)}, 503)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
@@ -108,7 +108,7 @@ def metrics(reader: Reader, live: LiveConfig, monitor: StoreMonitor) -> Callable
     return answer
 
 
-async def _render_metrics(reader: Reader, live: LiveConfig, sources: Mapping[str, SourceHealth]) -> bytes:
+async def _render_metrics(reader: Reader, live: LiveConfig, monitor: StoreMonitor) -> bytes:
     counters, now = await reader.counters(), await reader.now()
     accounts = await reader.accounts(live.config.sources_with_api)
     families = [
@@ -117,7 +117,8 @@ async def _render_metrics(reader: Reader, live: LiveConfig, sources: Mapping[str
         *_sink_gauges(await reader.sinks(), now),
         *_account_gauges(accounts, now),
         _queue_gauge(await _queue_depths(reader, accounts)),
-        *_source_gauges(sources),
+        *_source_gauges(monitor.sources),
+        _share_gauge(monitor.fills),
         _gauge("relay_workers", "Workers that live", await reader.workers()),
         _config_info(live.config.version),
     ]
@@ -184,6 +185,14 @@ def _queue_gauge(depths: Mapping[str, tuple[int, int]]) -> Metric:
     for queue, (waiting, leased) in depths.items():
         family.add_metric([queue, "waiting"], waiting)
         family.add_metric([queue, "leased"], leased)
+    return family
+
+
+def _share_gauge(fills: Mapping[str, float]) -> Metric:
+    help = "Part of its share of the store that a source takes; at 1 its hooks get 503"
+    family = GaugeMetricFamily("relay_source_share_ratio", help, labels=["source"])
+    for name, fill in fills.items():
+        family.add_metric([name], fill)
     return family
 
 

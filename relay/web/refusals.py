@@ -16,7 +16,7 @@ MAX_NAME = 60  # characters of a source's name that a stranger made up
 
 UNKNOWN_SOURCE, WRONG_TOKEN, UNKNOWN_PATH = "unknown_source", "wrong_token", "unknown_path"
 NOT_A_POST = "not_a_post"
-TOO_LARGE, STORE_UNAVAILABLE = "too_large", "store_unavailable"
+TOO_LARGE, STORE_UNAVAILABLE, OVER_SHARE = "too_large", "store_unavailable", "over_share"
 
 
 class HookRefusals:

@@ -11,7 +11,9 @@ from relay.live_config import LiveConfig
 from relay.logs import log
 from relay.operations.store_admission import StoreAdmission
 from relay.store.health import Durability, MemoryUse, StoreLife, check_writable, read_durability, read_memory_use
+from relay.store.queues import FILLING
 from relay.store.reader import Reader
+from relay.store.source_use import read_source_fills
 
 CHECK_SECONDS: Final = 0.5
 IDLE_SECONDS: Final = 2.0  # between two looks at a store that does not fill up
@@ -40,11 +42,16 @@ class StoreMonitor:
         self.durability: Durability | None = None
         self.life: StoreLife | None = None
         self.sources: dict[str, SourceHealth] = {}
+        self.fills: dict[str, float] = {}  # source -> which part of its share of the store it takes
         self.problem: str | None = "not checked yet"
 
     def full(self) -> bool:
         """Return whether the store is over its headroom mark."""
         return self.memory is not None and self.memory.full
+
+    def over_share(self, source: str) -> bool:
+        """Return whether a source takes its whole share of the store, so that its hooks are refused."""
+        return self.fills.get(source, 0) >= 1
 
     @property
     def refusal(self) -> str:
@@ -77,6 +84,7 @@ class StoreMonitor:
         try:
             await self._admission.admit()
             self.memory = await read_memory_use(self._client)
+            await self._check_shares(self.memory)
             if self.durability is None or self._clock() - self._durability_checked_at > DURABILITY_SECONDS:
                 await check_writable(self._client, self._probe_key)
                 self.durability = await read_durability(self._client, self._probe_key)
@@ -91,6 +99,17 @@ class StoreMonitor:
             self._note_problem(f"the store answered what was not expected: {type(error).__name__}: {error}")
         if self.full() and not was_full:
             log.error("store.full", used=self.memory and self.memory.used, limit=self.memory and self.memory.limit)
+
+    async def _check_shares(self, memory: MemoryUse) -> None:
+        """Check which sources take their share. Log when one comes near it, and when it has reached it."""
+        before = self.fills
+        has_shares = bool(self._live.config.shares)
+        self.fills = await read_source_fills(self._client, self._reader.keys, memory) if has_shares else {}
+        for source, fill in self.fills.items():
+            if before.get(source, 0) < 1 <= fill:
+                log.error("source.over_share", source=source, fill=round(fill, 2))
+            elif before.get(source, 0) < FILLING <= fill < 1:
+                log.warning("source.filling", source=source, fill=round(fill, 2))
 
     def _note_problem(self, problem: str) -> None:
         if self.problem is None:

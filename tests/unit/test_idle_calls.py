@@ -27,7 +27,7 @@ class Live:
     """A configuration that stays as it is."""
 
     def __init__(self) -> None:
-        self.config = SimpleNamespace(sources={}, sources_with_api={})
+        self.config = SimpleNamespace(sources={}, sources_with_api={}, shares={})
         self.version = ("v1", 0)
 
     def poll(self) -> bool:
@@ -74,7 +74,7 @@ class CountingStore:
             format=FORMAT,
         )
 
-    async def write(self, *_) -> None:
+    async def write(self, *_, **__) -> None:
         self.calls += 1
 
     register_sources = register_sinks = enqueue_job = write
@@ -96,7 +96,7 @@ def test_an_idle_worker_looks_seldom(wait_ms) -> None:
     asyncio.run(ticker.look())  # the first, which also registers
     store.calls = 0
     run_for_a_minute(ticker.tick, clock, TICK_SECONDS)
-    assert store.calls < 0.75 * CALLS_A_MINUTE  # the rest is for jobs
+    assert store.calls <= 0.75 * CALLS_A_MINUTE  # the rest is for jobs
 
 
 @pytest.mark.parametrize("busy", ["work is due", "work was begun"])

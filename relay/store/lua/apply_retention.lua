@@ -88,12 +88,15 @@ local function remove_receipt(receipt)
   return true, readable
 end
 
+local function read_size(receipt) return unpack(uncounted_call('HMGET', P .. 'r:' .. receipt, 'src', 'size')) end
+
 local removed, damaged = 0, {}
 local function remove_oldest(list, age_ms)
   local over = math.max(call('ZCARD', list) - req.count, call('ZCOUNT', list, '-inf', now - age_ms))
   for _ = 1, over do
     if removed >= req.max or spent >= req.most then return true end
     local receipt = call('ZRANGE', list, 0, 0)[1]
+    local known, source, size = pcall(read_size, receipt)
     local ok, gone, readable = pcall(remove_receipt, receipt)
     if not ok or (gone and not readable) then damaged[#damaged + 1] = receipt end
     if ok and not gone then return true end
@@ -102,6 +105,10 @@ local function remove_oldest(list, age_ms)
     call('ZREM', P .. 'receipts', receipt)
     call('ZREM', list, receipt)
     removed = removed + 1
+    if known and source then
+      count('removed|' .. source .. '|receipts')
+      count('removed|' .. source .. '|bytes', size)
+    end
   end
   return false
 end

@@ -66,6 +66,15 @@ def test_the_sections_themselves(errors_in: Errors, text: str, findings: list[st
             "2:54: timezone: '../passwd' is not a time zone, write it as Europe/Moscow or UTC",
         ),
         (
+            "acme: {type: amocrm, token: long-enough, share: 0.5}",
+            "2:51: share: 0.5 is written as a percentage here: write 50%",
+        ),
+        ("acme: {type: amocrm, token: long-enough, share: 0%}", "2:51: share: must be greater than 0"),
+        (
+            "acme: {type: amocrm, token: long-enough, share: 101%}",
+            "2:51: share: '101%' is not a share: write a percentage up to 100%, such as 50%",
+        ),
+        (
             "Acme: {type: amocrm, token: long-enough}",
             "2:3: 'Acme' cannot be a name: use a-z, 0-9, - and _, at most 63 characters",
         ),

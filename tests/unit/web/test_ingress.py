@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import zlib
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
@@ -54,13 +55,13 @@ class CountingStore:
 class Endpoint:
     """The endpoint, its answers, what it logged, and a clock that a test moves."""
 
-    def __init__(self, commit: Commit) -> None:
+    def __init__(self, commit: Commit, full: Sequence[str] = ()) -> None:
         self.now = 0.0
         self.store = CountingStore()
         self.refusals = HookRefusals(self.store, clock=lambda: self.now)
         self.logged = []
         self.commit = commit
-        self._endpoint = HookEndpoint(lambda: CONFIG, commit, self.refusals)
+        self._endpoint = HookEndpoint(lambda: CONFIG, commit, self.refusals, full.__contains__)
 
     def request(self, source="acme", token=TOKEN, method="POST", body=b"leads[add][0][id]=1", headers=()):
         return asyncio.run(self._request(source, token, method, body, headers))
@@ -93,6 +94,15 @@ def test_a_stored_hook_is_answered_202_under_the_new_token_and_the_old_one(token
     status, _, body = endpoint.request(token=token)
     assert (status, body) == (202, {"receipt": "the-receipt", "duplicate": duplicate})
     assert (endpoint.logged, endpoint.counted()) == ([], {})
+
+
+def test_a_source_that_takes_its_whole_share_of_the_store_is_answered_503_and_counted():
+    endpoint = Endpoint(Commit(), full=["acme"])
+    status, headers, body = endpoint.request()
+    assert (status, headers[b"retry-after"]) == (503, b"30")
+    assert body == {"error": "acme takes its whole share of the store; send it again"}
+    assert endpoint.counted() == {("acme", "over_share"): 1}
+    assert endpoint.commit.hooks == []
 
 
 GZIP = (b"content-encoding", b"gzip")
