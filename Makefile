@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Tests start some hundred processes: without it, where a machine sets it, each would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-unit lint bench chaos soak mutants deploy-check image-test lock clean
+.PHONY: demo test test-unit lint bench chaos soak model mutants deploy-check image-test lock clean
 
 demo: .venv/ready
 	$(BIN)/relay demo
@@ -34,6 +34,10 @@ chaos: .venv/ready-dev
 # Ten minutes with bad neighbours, on this machine alone: hanging names, slow senders, hostile subscribers.
 soak: .venv/ready-dev
 	$(BIN)/python -m tests.soak
+
+# Lives of the store that nobody thought of, beside a model in Python: ten minutes; those that fail are made short.
+model: .venv/ready-dev
+	RELAY_MODEL_EXAMPLES=1000 $(BIN)/pytest -n0 --timeout 0 tests/integration/store/test_model.py
 
 # Breaks copies of the project on purpose, and sees that tests notice; two minutes.
 mutants: .venv/ready-dev

@@ -25,7 +25,7 @@ local function give_back_unheard(request, gate, due, leased)
     local record = P .. kind .. ':' .. id
     if unheard[call('HGET', record, 'tok') or ''] then
       call('ZREM', leased, id)
-      call('ZADD', due, now, id)
+      if kind ~= 'd' or not end_expired(request.queue, id, true) then call('ZADD', due, now, id) end
       if kind == 'd' then
         end_trial(gate, '', id, 'throttled')
         end_trial(gate, call('HGET', P .. 'd:' .. id, 'route'), id, 'throttled')
@@ -200,8 +200,11 @@ local function claim(request)
   give_back_unheard(request, gate, due, leased)
   local poisoned = take_back_expired(request.kind, queue, due, leased)
   if gate.fields.paused then
-    if paused_until then call('ZADD', P .. 'wake', paused_until, queue) else call('ZREM', P .. 'wake', queue) end
-    return claim_reply(paused_until and paused_until - now or -1, poisoned, {}, {}, false, now), {}
+    -- What is in flight goes on: its leases run out as ever.
+    local at = first_score(leased)
+    if paused_until and (not at or paused_until < at) then at = paused_until end
+    if at then call('ZADD', P .. 'wake', at, queue) else call('ZREM', P .. 'wake', queue) end
+    return claim_reply(at and at - now or -1, poisoned, {}, {}, false, now), {}
   end
   if gate.fields.advance and not gate.fields['until'] then advance_waiting(gate, due) end
   local slots, ask_at = free_slots(request, gate, leased)

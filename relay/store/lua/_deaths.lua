@@ -33,13 +33,13 @@ local function forget(kind, queue, id)
 end
 
 -- Ends a delivery that an earlier attempt delivered, as was told while the lease was out that now ran out; or that a
--- person asked to cancel meanwhile. Returns whether it was so.
-local function end_expired(queue, id)
+-- person asked to cancel meanwhile. `unheard`: nobody had it. Returns whether it was so.
+local function end_expired(queue, id, unheard)
   local told, cancel, sink, event = unpack(call('HMGET', P .. 'd:' .. id, 'told', 'cancel', 'sink', 'ev'))
   if told then
     write_delivered(id, sink, event, 'pending', told)
   elseif cancel then
-    local at_sink = string.match(queue, '^sink:')
+    local at_sink = string.match(queue, '^sink:') and not unheard
     local may_have_left = at_sink and '; its worker died while it had it: it may have arrived' or ''
     cancel_in_flight(id, sink, event, cancel .. may_have_left)
   end

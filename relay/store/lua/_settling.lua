@@ -12,8 +12,11 @@ local DOWN = {retry = true, unknown = true, blocked = true}  -- outcomes after w
 local function append_attempt(id, outcome, consumed, attempt)
   local story = P .. 'a:' .. id
   if not consumed then
-    local times = string.match(call('LINDEX', story, -1) or '', '^(%d+)|' .. outcome .. '|')
-    if times then return call('LSET', story, -1, (times + 1) .. '|' .. outcome .. '|' .. attempt) end
+    local last = call('LINDEX', story, -1) or ''
+    local times = string.match(last, '^(%d+)|' .. outcome .. '|')
+    if times and not string.find(last, '"number":0[,}]') then  -- which a person did
+      return call('LSET', story, -1, (times + 1) .. '|' .. outcome .. '|' .. attempt)
+    end
   end
   call('RPUSH', story, '1|' .. outcome .. '|' .. attempt)
 end
@@ -35,7 +38,6 @@ local function write_state(sink, item, event, attempts, marked, told, cancel, wa
     state, reason = 'delivered', item[OUTCOME] == 'delivered' and reason or told
   elseif cancel and state == 'pending' then
     state, reason = 'cancelled', cancel .. '; the attempt that was out: ' .. reason
-    sink = call('HGET', record, 'sink')  -- of a look-up the request names the account
   end
   local fields = {'state', state, 'reason', reason, 'att', attempts + (item[CONSUMED] and 1 or 0), 'tok', ''}
   if state == 'pending' then
@@ -92,9 +94,11 @@ local function settle(request, first)
   local function settle_one(item, attempt)
     local id, outcome = item[ID], item[OUTCOME]
     local record = P .. 'd:' .. id
-    local token, state, event, attempts, marked, marked_by, told, cancel, was_down =
-      unpack(call('HMGET', record, 'tok', 'state', 'ev', 'att', 'send', 'mark', 'told', 'cancel', 'down'))
+    local token, state, event, attempts, marked, marked_by, told, cancel, was_down, own_sink, own_queue =
+      unpack(call('HMGET', record, 'tok', 'state', 'ev', 'att', 'send', 'mark', 'told', 'cancel', 'down', 'sink', 'q'))
     if not event then return 'gone' end
+    -- It may have been moved since, or wait for a look-up again; and of a look-up the request names the account.
+    own_queue = own_queue or 'sink:' .. own_sink
     local pending = state == 'pending'
     local holds_lease = pending and token == item[TOKEN]
     if not holds_lease and in_story(id, attempt) then return 'settled' end
@@ -105,25 +109,28 @@ local function settle(request, first)
     if item[COUNTED] and WELL[outcome] then well = well + 1 end
     if item[COUNTED] and UNWELL[outcome] then unwell, last = unwell + 1, item end
     if holds_lease then
-      local state_now = write_state(sink, item, event, attempts, marked, told, cancel, was_down)
+      local state_now = write_state(own_sink, item, event, attempts, marked, told, cancel, was_down)
       update_gates(gate, item)
       released[#released + 1] = id
       if state_now == 'pending' then due_again[id] = now + item[DELAY_MS] end
       return 'settled'
     end
     if outcome == 'delivered' and state ~= 'delivered' then
-      if pending and not due_again[id] and call('ZREM', due, id) == 0 then
+      if pending and not due_again[id] and call('ZREM', P .. 'due:' .. own_queue, id) == 0 then
         call('HSET', record, 'told', item[REASON])
         return 'stale'
       end
       due_again[id] = nil
-      write_delivered(id, sink, event, state, item[REASON])
+      write_delivered(id, own_sink, event, state, item[REASON])
       return 'settled'
     end
     if state == 'held' and marked_by == item[TOKEN] then
-      take_back_held(id, sink)
-      local state_now = write_state(sink, item, event, attempts, marked, nil, cancel, was_down)
-      if state_now == 'pending' then due_again[id] = now + item[DELAY_MS] end
+      take_back_held(id, own_sink)
+      local state_now = write_state(own_sink, item, event, attempts, marked, nil, cancel, was_down)
+      if state_now == 'pending' then
+        call('ZADD', P .. 'due:' .. own_queue, now + item[DELAY_MS], id)
+        wake(own_queue, now + item[DELAY_MS])
+      end
       return 'settled'
     end
     return 'stale'

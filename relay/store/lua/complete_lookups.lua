@@ -9,7 +9,7 @@ local MOST_LOOKED_UP = 100000
 
 local function complete(id, state, reason, content)
   local record = P .. 'd:' .. id
-  local event, sink, content_before = unpack(call('HMGET', record, 'ev', 'sink', 'c'))
+  local event, sink, content_before, told = unpack(call('HMGET', record, 'ev', 'sink', 'c', 'told'))
   -- Other deliveries of the event may still have the content that routing gave them: it is removed with the receipt.
   call('HSET', P .. 'r:' .. receipt_of(event), 'c:' .. content_before, '')
   local content_id = receipt_of(event) .. ':' .. string.sub(redis.sha1hex(content), 1, 12)
@@ -18,7 +18,9 @@ local function complete(id, state, reason, content)
   call('HDEL', record, 'q', 'tok', 'died', 'alone', 'blk')
   call('ZREM', leased, id)
   call('ZREM', due, id)
-  if state == 'pending' then
+  if told then  -- an earlier attempt has delivered it
+    write_delivered(id, sink, event, 'pending', told)
+  elseif state == 'pending' then
     call('ZADD', P .. 'due:sink:' .. sink, now, id)
     queues['sink:' .. sink] = true
   else

@@ -11,6 +11,8 @@ from relay.store.records import Claim, Settlement
 from relay.store.requests import sink_claim_request
 from tests.integration.store.shapes import give_back, hook, new, routed, settlement
 
+pytest.register_assert_rewrite("tests.integration.store.reference")  # its assertions say what they saw, too
+
 BREAKER = Breaker(share=0.5, minimum=10, window_ms=60_000)
 
 

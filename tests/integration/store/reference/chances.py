@@ -1,0 +1,41 @@
+"""When there is next something to do, and whether anybody looks then."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from relay.model import Limit
+from tests.integration.invariants import StoreContents
+from tests.integration.store.reference import gates
+from tests.integration.store.reference.state import State
+
+
+def unwatched(
+    state: State, seen: StoreContents, concurrency: Mapping[str, int], limits: Mapping[str, Sequence[Limit]]
+) -> list[str]:
+    """Name the queues in which something may be done before anybody looks at them."""
+    wake, found = seen.members("wake:"), []
+    for name in state.queues:
+        at = first_chance(state, name, concurrency.get(name, 0), limits.get(name, ()))
+        if wake.get(name, math.inf) > max(at, state.now):
+            found.append(f"{name} is looked at {wake.get(name)}, there is something to do at {at}, now is {state.now}")
+    return found
+
+
+def first_chance(state: State, name: str, concurrency: int, limits: Sequence[Limit]) -> float:
+    """Return when something of a queue may be taken, or a lease of it runs out; infinite where nothing does."""
+    queue, gate = state.queues[name], state.gates[name]
+    lease_ends = min(queue.leased.values(), default=math.inf)
+    if gate.paused:
+        return min(lease_ends, gate.paused_until or math.inf) if queue.due else lease_ends
+    if not queue.due or (concurrency and len(queue.leased) >= concurrency):
+        return lease_ends
+    at: float = min(queue.due.values())
+    if "" in gate.routes:
+        at = max(at, gate.routes[""].until)
+    elif gate.ramp:
+        at = max(at, gate.ramp + ((state.now - gate.ramp) // gates.RAMP_STEP_MS + 1) * gates.RAMP_STEP_MS)
+    for limit in limits:
+        recent = [granted for granted in state.grants[limit.key] if granted > state.now - limit.per_ms]
+        if len(recent) >= limit.count:
+            at = max(at, recent[0] + limit.per_ms)
+    return min(at, lease_ends)

@@ -1,0 +1,221 @@
+"""What may be taken of a queue, under a lease. Which of it the store takes is its own: all else follows from that."""
+
+from collections.abc import Mapping, Sequence
+
+from relay.model import Limit
+from relay.store.keys import INBOX, JOBS
+from relay.store.wire import ClaimRequest
+from tests.integration.store.reference import gates
+from tests.integration.store.reference.state import (
+    ALONE_AFTER,
+    POISONED_AFTER,
+    DeliveryModel,
+    Gate,
+    Leasable,
+    Queue,
+    ReceiptModel,
+    State,
+)
+
+ALONE_MS = 60_000
+JOB_POISONED_MS = 3_600_000
+SOON_MS = 1000
+
+
+def claim(state: State, request: ClaimRequest, taken: Sequence[str], due_after: Mapping[str, float]) -> list[str]:
+    """Take what the store has taken of a queue. Returns the ids of what is poisoned.
+
+    `due_after`: what is due in the store now. Raises AssertionError where it may not have taken just that.
+    """
+    queue, gate = state.queues[request.queue], gates.read(state, request.queue)
+    if gate.paused_until and gate.paused_until <= state.now:
+        gate.paused, gate.paused_until = False, 0
+    _give_back_unheard(state, request, queue)
+    poisoned = _take_back_expired(state, request.queue, queue)
+    if gate.paused:
+        assert not taken, "taken from a paused queue"
+        return poisoned
+    if gate.advance and "" not in gate.routes:
+        gate.advance = False
+        for id, at in queue.due.items():
+            if at > state.now and state.deliveries[id].down:
+                queue.due[id] = state.now
+    slots = free_slots(state, request, gate, queue)
+    due = [id for id, at in queue.due.items() if at <= state.now]
+    batched = slots > 0 and request.batch > 1 and "" not in gate.routes and len(due) >= request.batch_from
+    _check_taken(state, request, gate, due, request.batch if batched else slots, batched, taken)
+    _take(state, request, gate, queue, taken, due_after)
+    for limit in request.limits if taken else ():
+        state.grants[limit.key] = [*state.grants[limit.key], *[state.now] * (1 if batched else len(taken))]
+        state.grants[limit.key] = state.grants[limit.key][-limit.count :]
+    return poisoned
+
+
+def free_slots(state: State, request: ClaimRequest, gate: Gate, queue: Queue) -> int:
+    """Return how many may be taken now; changes nothing but the end of a ramp."""
+    if gates.closed_until(state, gate, "") is not None:
+        return 0
+    slots = request.max if "" not in gate.routes else 1
+    if gate.ramp and "" not in gate.routes:
+        allowed = 2 ** ((state.now - gate.ramp) // gates.RAMP_STEP_MS)
+        if allowed >= (request.concurrency or request.max):
+            gate.ramp = 0
+        else:
+            slots = min(slots, allowed - len(queue.leased))
+    if request.concurrency:
+        slots = min(slots, request.concurrency - len(queue.leased))
+    return min([slots, *[free_grants(state, limit) for limit in request.limits]])
+
+
+def free_grants(state: State, limit: Limit) -> int:
+    recent = [at for at in state.grants[limit.key] if at > state.now - limit.per_ms]
+    return limit.count - len(recent)
+
+
+def _give_back_unheard(state: State, request: ClaimRequest, queue: Queue) -> None:
+    for id in list(queue.leased):
+        record = state.record(request.queue, id)
+        if record and record.token in request.unheard:
+            del queue.leased[id]
+            if isinstance(record, DeliveryModel) and (record.told or record.cancel):
+                _end_expired(state, record)
+            else:
+                queue.due[id] = state.now
+            if isinstance(record, DeliveryModel):
+                for route in ("", record.route):
+                    gates.end_trial(state, request.queue, route, id, "throttled")
+
+
+def _worker_of(token: str) -> str:
+    return token.rpartition(":")[0] or token
+
+
+def _in_hand(state: State, worker: str) -> list[Leasable]:
+    """Return all that a worker holds, in whichever queue."""
+    held = [state.record(name, id) for name, queue in state.queues.items() for id in queue.leased]
+    return [record for record in held if record and record.token and _worker_of(record.token) == worker]
+
+
+def _take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
+    expired = sorted((ends, id) for id, ends in queue.leased.items() if ends <= state.now)
+    records = {id: record for _, id in expired if (record := state.record(name, id))}
+    for worker in {_worker_of(record.token) for record in records.values()}:
+        held = _in_hand(state, worker)
+        for record in held if len(held) > 1 else ():
+            record.beside = record.token
+    poisoned = []
+    for _, id in expired:
+        del queue.leased[id]
+        record = records[id]
+        if isinstance(record, DeliveryModel) and (record.told or record.cancel):
+            _end_expired(state, record)
+            continue
+        record.died += 1
+        record.alone += record.token != record.beside
+        if record.token != record.beside and record.alone >= POISONED_AFTER:
+            _poison(state, id, record)
+            poisoned.append(id)
+        else:
+            queue.due[id] = state.now
+    return poisoned
+
+
+def _end_expired(state: State, delivery: DeliveryModel) -> None:
+    if delivery.told:
+        state.deliver(delivery)
+    else:
+        delivery.token = ""
+        state.end(delivery, "cancelled")
+
+
+def _poison(state: State, id: str, record: Leasable) -> None:
+    if isinstance(record, ReceiptModel):
+        record.state, record.dead = "quarantined", 1
+        state.count("receipt", record.source, "quarantined")
+        state.close_one(id)
+    elif isinstance(record, DeliveryModel):
+        state.end(record, "dead")
+    else:  # a job is the relay's own: it is tried again, but not soon
+        record.died = record.alone = 0
+        state.queues[JOBS].due[id] = state.now + JOB_POISONED_MS
+
+
+def _check_taken(
+    state: State, request: ClaimRequest, gate: Gate, due: list[str], slots: int, batched: bool, taken: Sequence[str]
+) -> None:
+    assert set(taken) <= set(due), f"taken though not due: {set(taken) - set(due)}"
+    may, alone = 0, set()
+    routes = set()
+    for id in due:
+        record = state.record(request.queue, id)
+        assert record, f"{id} is due, and there is no such record"
+        route, blocked = (record.route, bool(record.blocked)) if isinstance(record, DeliveryModel) else ("", False)
+        if record.died >= ALONE_AFTER or (batched and blocked):
+            alone.add(id)
+        if gates.may_pass(state, gate, "", blocked) and gates.may_pass(state, gate, route, blocked):
+            if route in gate.routes:
+                routes.add(route)  # one trial of each
+            else:
+                may += 1
+    most = max(min(slots, may + len(routes)), 0)
+    if alone:
+        assert min(most, 1) <= len(taken) <= most, f"{len(taken)} taken, of which some must be alone, of {most}"
+        assert len(taken) == 1 or not alone & set(taken), f"{alone & set(taken)} was not taken alone"
+    else:
+        assert len(taken) == most, f"{len(taken)} taken, right would be {most}"
+
+
+def _take(
+    state: State, request: ClaimRequest, gate: Gate, queue: Queue, taken: Sequence[str], due_after: Mapping[str, float]
+) -> None:
+    may_wait_until = {id: {_next_look(state, gate, id)} for id in queue.due} if gate.routes else {}
+    for id in taken:
+        record = state.record(request.queue, id)
+        assert record
+        ends = state.now + request.lease_ms + (ALONE_MS if record.died >= ALONE_AFTER else 0)
+        record.token = request.token
+        if isinstance(record, DeliveryModel):
+            for route in ("", record.route):
+                gates.begin_trial(gate, route, id, bool(record.blocked), ends)
+        del queue.due[id]
+        queue.leased[id] = ends
+    for id in may_wait_until.keys() - set(taken):
+        if due_after.get(id) in may_wait_until[id] | {_next_look(state, gate, id)}:
+            queue.due[id] = int(due_after[id])
+
+
+def _next_look(state: State, gate: Gate, id: str) -> float:
+    """Return when one is looked at again that its route's gate keeps back."""
+    delivery = state.deliveries.get(id)
+    closed = delivery and gate.routes.get(delivery.route)
+    if not closed:
+        return -1
+    return min(closed.until, state.now + SOON_MS) if closed.trial else closed.until
+
+
+def end_leases(state: State, worker: str, sending: bool) -> int:
+    """Let the leases of a worker that is gone run out now. Returns how many."""
+    ended = 0
+    for name, queue in state.queues.items():
+        for id, ends in queue.leased.items():
+            record = state.record(name, id)
+            if record and record.token.startswith(f"{worker}:") and (sending or not name.startswith("sink:")):
+                queue.leased[id] = min(ends, state.now)
+                ended += 1
+    return ended
+
+
+def leave_receipts(state: State, token: str, ids: Sequence[str], most_ms: int) -> list[str]:
+    """Give receipts back that wait for a worker which knows more. Returns those that have waited for so long."""
+    inbox, kept = state.queues[INBOX], []
+    for id in ids:
+        receipt = state.receipts.get(id)
+        if receipt is None or receipt.token != token:
+            continue
+        age = state.now - receipt.known.at
+        if age >= most_ms:
+            kept.append(id)
+        elif inbox.leased.pop(id, None) is not None:
+            receipt.token = ""
+            inbox.due[id] = state.now + min(max(age / 4, 1000), 60_000)
+    return kept

@@ -1,0 +1,208 @@
+"""Drive a store and the model side by side: each call is made to both, and their answers must be alike."""
+
+import itertools
+from collections.abc import Sequence
+
+from relay.model import CompletedLookup, Delivery, Limit, RoutedReceipt
+from relay.store.acts import Act, Author
+from relay.store.keys import INBOX, JOBS
+from relay.store.records import Hook, LateAnswer, Settlement
+from relay.store.requests import sink_claim_request
+from relay.store.store import Store
+from relay.store.wire import ClaimRequest
+from tests.integration.invariants import broken_invariants_of, read_store
+from tests.integration.store.reference import accepting, acting, chances, claiming, gates, keeping, routing, settling
+from tests.integration.store.reference.clock import set_time
+from tests.integration.store.reference.comparing import differences
+from tests.integration.store.reference.state import State
+
+LEASE_MS = 60_000
+SINKS = ("books", "ledger", "sub-1")
+ACCOUNT = "account:acme"
+CONCURRENCY = {"sink:books": 3, "sink:sub-1": 1}
+LIMITS = {"sink:ledger": [Limit(key="ledger", count=2, per_ms=1000)]}
+BATCHES = {"sink:sub-1": (3, 2)}
+ANNA = Author(by="anna")
+
+
+class Driver:
+    """A store under a clock of the test's, and what should be in it."""
+
+    def __init__(self, run, store: Store, state: State) -> None:
+        self.run, self.store, self.state = run, store, state
+        self.numbers = itertools.count()
+        self.receipts: list = []  # as routers hold them with their tokens; some hold them no longer
+        self.deliveries: list[Delivery] = []  # as drainers hold them; likewise
+        self.lookups: list[Delivery] = []
+        self.jobs: list = []
+        self.unheard: dict[str, list[str]] = {}  # queue -> tokens of claims whose answers were lost
+        self.made: list[str] = []  # ids of deliveries
+        self.accepted: list[Hook] = []
+
+    def name(self, kind: str) -> str:
+        return f"{kind}{next(self.numbers):04}"
+
+    def pass_time(self, ms: int) -> None:
+        self.state.move_time(self.state.now + ms)
+        self.run(set_time(self.store, self.state.now))
+
+    def waits(self, queue: str) -> bool:
+        return bool(self.state.queues[queue].due or self.state.queues[queue].leased)
+
+    def waiting_sinks(self) -> list[str]:
+        return [sink for sink in SINKS if self.waits(f"sink:{sink}")]
+
+    def in_hand(self) -> bool:
+        return any(queue.leased for queue in self.state.queues.values())
+
+    def check(self) -> None:
+        """Compare everything."""
+        seen = self.run(read_store(self.store))
+        assert broken_invariants_of(seen) == []
+        assert self.run(differences(self.store, self.state, seen)) == []
+        assert chances.unwatched(self.state, seen, CONCURRENCY, LIMITS) == []
+
+    def accept(self, hooks: Sequence[Hook], late: Sequence[LateAnswer] = ()) -> None:
+        answer = self.run(self.store.accept(hooks, late))
+        assert (answer.answers, list(answer.missing)) == accepting.accept(self.state, hooks, late)
+        self.accepted += hooks
+
+    def claim_receipts(self, worker: str, most: int, lost: bool = False) -> list:
+        token = f"{worker}:{next(self.numbers)}"
+        request = ClaimRequest(
+            queue=INBOX, kind="r", token=token, max=most, lease_ms=LEASE_MS, unheard=self._unheard(INBOX)
+        )
+        claim = self.run(self.store.claim_receipts(token, most, LEASE_MS, request.unheard))
+        taken = [(receipt, token) for receipt in claim.items]
+        self._claimed(request, claim, lost)
+        self.receipts += [] if lost else taken
+        return taken
+
+    def claim_deliveries(self, queue: str, worker: str, most: int, lost: bool = False) -> list[Delivery]:
+        request = self._claim_request(queue, f"{worker}:{next(self.numbers)}", most)
+        return self._take(request, self.run(self.store.claim_deliveries(request)), lost)
+
+    def claim_jobs(self, worker: str, lost: bool = False) -> list:
+        token = f"{worker}:{next(self.numbers)}"
+        request = ClaimRequest(queue=JOBS, kind="j", token=token, max=2, lease_ms=LEASE_MS, unheard=self._unheard(JOBS))
+        claim = self.run(self.store.claim_jobs(token, 2, LEASE_MS, request.unheard))
+        self._claimed(request, claim, lost)
+        self.jobs += [] if lost else claim.items
+        return claim.items
+
+    def claim(self, queue: str, worker: str, most: int) -> list:
+        """Claim of any queue."""
+        if queue == INBOX:
+            return self.claim_receipts(worker, most)
+        if queue == JOBS:
+            return self.claim_jobs(worker)
+        return self.claim_deliveries(queue, worker, most)
+
+    def _claim_request(self, queue: str, token: str, most: int) -> ClaimRequest:
+        unheard = self._unheard(queue)
+        if queue == ACCOUNT:
+            return ClaimRequest(queue=queue, kind="d", token=token, max=most, lease_ms=LEASE_MS, unheard=unheard)
+        concurrency, limits, batch = CONCURRENCY.get(queue, 0), LIMITS.get(queue, []), BATCHES.get(queue, (0, 0))
+        sink = queue.removeprefix("sink:")
+        return sink_claim_request(sink, token, most, LEASE_MS, concurrency, limits, batch, unheard)
+
+    def _unheard(self, queue: str) -> list[str]:
+        return self.unheard.pop(queue, [])
+
+    def _take(self, request: ClaimRequest, claim, lost: bool) -> list[Delivery]:
+        before = {one.id: self.state.deliveries[one.id] for one in claim.items}
+        self._claimed(request, claim, lost)
+        for one in claim.items:
+            right = before[one.id]
+            stored = (one.sending, one.sends, one.attempts, one.deaths, one.generation, one.content)
+            assert stored == (
+                bool(right.sent_at), right.sends, right.attempts, right.died, right.generation, right.content
+            )  # fmt: skip
+        if not lost:
+            (self.lookups if request.queue == ACCOUNT else self.deliveries).extend(claim.items)
+        return claim.items
+
+    def _claimed(self, request: ClaimRequest, claim, lost: bool) -> None:
+        due = self.run(self.store.client.zrange(self.store.keys.due(request.queue), 0, -1, withscores=True))
+        taken, due_after = [item.id for item in claim.items], {id.decode(): at for id, at in due}
+        assert claim.poisoned == claiming.claim(self.state, request, taken, due_after)
+        if lost:
+            self.unheard.setdefault(request.queue, []).append(request.token)
+
+    def save_routed(self, token: str, parts: Sequence[RoutedReceipt]) -> None:
+        _, stale = self.run(self.store.save_routed(token, parts))
+        assert stale == routing.save_routed(self.state, token, parts)
+        self._note_made(parts)
+
+    def replay(self, part: RoutedReceipt) -> None:
+        answer = self.run(self.store.acts.replay(part, ANNA))
+        assert (answer.code, answer.made) == routing.replay(self.state, part)
+        self._note_made([part])
+
+    def _note_made(self, parts: Sequence[RoutedReceipt]) -> None:
+        ids = [new.id for part in parts for new in part.deliveries]
+        self.made += [id for id in ids if id in self.state.deliveries and id not in self.made]
+
+    def leave_receipts(self, token: str, ids: Sequence[str], most_ms: int) -> None:
+        kept = self.run(self.store.leave_receipts(token, ids, most_ms))
+        assert kept == claiming.leave_receipts(self.state, token, ids, most_ms)
+
+    def mark_sending(self, deliveries: Sequence[Delivery]) -> None:
+        may = self.run(self.store.mark_sending(deliveries))
+        assert may == [acting.may_leave(self.state, one.id, one.token) for one in deliveries]
+
+    def settle(self, sink: str, items: Sequence[Settlement]) -> None:
+        answers = self.run(self.store.settle(sink, items, {}))
+        assert answers == settling.settle(self.state, f"sink:{sink}", sink, items)
+
+    def settle_and_claim(self, sink: str, items: Sequence[Settlement], worker: str, most: int) -> None:
+        request = self._claim_request(f"sink:{sink}", f"{worker}:{next(self.numbers)}", most)
+        answers, claim = self.run(self.store.settle_and_claim(sink, items, {}, request))
+        assert answers == settling.settle(self.state, f"sink:{sink}", sink, items)
+        self._take(request, claim, lost=False)
+
+    def postpone_lookups(self, items: Sequence[Settlement], asked: bool) -> None:
+        answers = self.run(self.store.postpone_lookups(ACCOUNT, items, asked=asked))
+        assert answers == settling.settle(self.state, ACCOUNT, ACCOUNT, items, in_vain=asked)
+
+    def complete_lookups(self, items: Sequence[CompletedLookup]) -> None:
+        _, stale = self.run(self.store.complete_lookups(ACCOUNT, items))
+        assert stale == settling.complete_lookups(self.state, ACCOUNT, items)
+
+    def end_leases(self, worker: str, sending: bool) -> None:
+        ended = self.run(self.store.end_leases(worker, sending=sending))
+        assert ended == claiming.end_leases(self.state, worker, sending)
+
+    def act(self, id: str, what: Act) -> None:
+        answer = self.run(self.store.acts.act_on_delivery(id, what, ANNA))
+        assert answer.code == acting.act(self.state, id, what)
+
+    def render(self, id: str, anew, queue: str, force: bool) -> None:
+        answer = self.run(self.store.acts.render(id, ANNA, anew, queue, "v2", force=force))
+        assert answer.code == acting.render(self.state, id, anew.content, queue, force)
+
+    def move(self, id: str, to: str, planned) -> None:
+        answer = self.run(self.store.acts.move(id, ANNA, to, "http", planned))
+        plan = (planned.id, planned.once) if planned else ("", False)
+        assert answer.code == acting.move(self.state, id, to, *plan)
+
+    def set_pause(self, sink: str, act: str, until: int) -> None:
+        if act == "pause":
+            done, _, _ = self.run(self.store.acts.pause(sink, ANNA, until or None))
+        else:
+            done = self.run(self.store.acts.resume(sink, ANNA))
+        assert done == gates.set_pause(self.state, f"sink:{sink}", act, until)
+
+    def enqueue_job(self, id: str, delay_ms: int) -> None:
+        self.run(self.store.enqueue_job(id, "retention", delay_ms=delay_ms))
+        keeping.enqueue_job(self.state, id, delay_ms)
+
+    def finish_job(self, job, again_ms: int | None) -> None:
+        done = self.run(self.store.finish_job(job, again_ms))
+        assert done == keeping.finish_job(self.state, job.id, job.token, again_ms)
+
+    def apply_retention(self, finished_ms: int, dead_ms: int, count: int, most: int) -> None:
+        done = self.run(self.store.apply_retention(finished_ms, dead_ms, count, most))
+        assert done.removed == keeping.apply_retention(self.state, finished_ms, dead_ms, count, most)
+        assert not done.damaged
+        self.made = [id for id in self.made if id in self.state.deliveries]

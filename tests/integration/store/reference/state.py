@@ -1,0 +1,196 @@
+"""Everything that a relay's store knows, in plain Python."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from relay.store.keys import INBOX, JOBS
+
+DUPLICATE_MS = 2 * 3600 * 1000
+POISONED_AFTER = 5
+ALONE_AFTER = 2
+
+
+@dataclass
+class Leasable:
+    """What a worker can hold: a receipt, a delivery or a job."""
+
+    token: str = ""
+    died: int = 0
+    alone: int = 0
+    beside: str = ""
+
+
+@dataclass
+class Known:
+    """What tells a repetition of a hook; of a receipt that retention removed it is all that is left, until `until`."""
+
+    at: int
+    late: bool = False
+    repeated_by: str = ""
+    until: int = 0
+
+
+@dataclass
+class ReceiptModel(Leasable):
+    known: Known = field(default_factory=lambda: Known(0))
+    source: str = ""
+    state: str = "accepted"
+    dups: int = 0
+    open: int = 1
+    dead: int = 0
+    events: set[int] = field(default_factory=set)
+    deliveries: dict[str, int] = field(default_factory=dict)  # id -> index of its event
+
+
+@dataclass
+class DeliveryModel(Leasable):
+    receipt: str = ""
+    event: str = ""
+    route: str = ""
+    sink: str = ""
+    once: bool = False
+    state: str = "pending"
+    queue: str = ""  # the account's, for a look-up; empty: its sink's
+    accepted_at: int = 0
+    attempts: int = 0
+    sent_at: int = 0
+    marked_by: str = ""
+    sends: int = 0
+    told: bool = False
+    cancel: bool = False
+    down: bool = False
+    blocked: str = ""
+    generation: int = 0
+    planned: str = ""
+    finished_at: int = 0
+    listed_at: int = 0  # since when it is held or dead
+    content: bytes = b""
+
+    @property
+    def waits_in(self) -> str:
+        """The queue in which it waits while it is pending."""
+        return self.queue or f"sink:{self.sink}"
+
+
+@dataclass
+class Queue:
+    due: dict[str, int] = field(default_factory=dict)
+    leased: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Remembered:
+    """The receipts with one body, (id, request id), newest first."""
+
+    lines: list[tuple[str, str]]
+    until: int
+
+
+@dataclass
+class RouteGate:
+    """The gate of a route; of a queue where the route is ''."""
+
+    until: int
+    trial: str = ""
+    tried: int = 0
+
+
+@dataclass
+class Gate:
+    routes: dict[str, RouteGate] = field(default_factory=dict)  # the closed ones
+    since: int = 0
+    breaker: bool = False
+    ramp: int = 0
+    advance: bool = False
+    paused: bool = False
+    paused_until: int = 0
+
+
+@dataclass
+class Slots:
+    """Counts in slots of time, forgotten at `until`."""
+
+    counts: Counter[tuple[str, int]] = field(default_factory=Counter)
+    until: int = 0
+
+
+@dataclass
+class State:
+    now: int
+    receipts: dict[str, ReceiptModel] = field(default_factory=dict)
+    deliveries: dict[str, DeliveryModel] = field(default_factory=dict)
+    jobs: dict[str, Leasable] = field(default_factory=dict)
+    retired: dict[str, Known] = field(default_factory=dict)
+    remembered: dict[tuple[str, str], Remembered] = field(default_factory=dict)
+    once: dict[str, str] = field(default_factory=dict)
+    stories: defaultdict[str, list[tuple[str, bytes, int]]] = field(default_factory=lambda: defaultdict(list))
+    queues: defaultdict[str, Queue] = field(default_factory=lambda: defaultdict(Queue))
+    finished: dict[str, int] = field(default_factory=dict)
+    finished_dead: dict[str, int] = field(default_factory=dict)
+    gates: defaultdict[str, Gate] = field(default_factory=lambda: defaultdict(Gate))
+    openings: Counter[str] = field(default_factory=Counter)
+    windows: defaultdict[str, Slots] = field(default_factory=lambda: defaultdict(Slots))
+    rows: dict[str, tuple[int, int]] = field(default_factory=dict)  # failures in a row: since when, how many
+    grants: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def move_time(self, now: int) -> None:
+        """Let time pass. What is kept for a while only is forgotten after it."""
+        self.now = now
+        self.retired = {id: known for id, known in self.retired.items() if known.until > now}
+        self.remembered = {body: known for body, known in self.remembered.items() if known.until > now}
+        for queue in [queue for queue, window in self.windows.items() if window.until <= now]:
+            del self.windows[queue]
+
+    def record(self, queue: str, id: str) -> Leasable | None:
+        """Return what is in a queue under an id; None where there is no record of it."""
+        records: dict[str, dict] = {INBOX: self.receipts, JOBS: self.jobs}
+        return records.get(queue, self.deliveries).get(id)
+
+    def count(self, *words: str, n: int = 1) -> None:
+        self.counts["|".join(words)] += n
+
+    def finish(self, receipt: str) -> None:
+        """List a receipt of which nothing is open for retention."""
+        dead = self.receipts[receipt].dead
+        (self.finished_dead if dead else self.finished)[receipt] = self.now
+
+    def unfinish(self, receipt: str) -> bool:
+        return self.finished.pop(receipt, None) is not None or self.finished_dead.pop(receipt, None) is not None
+
+    def close_one(self, receipt: str) -> None:
+        """Count one less of what is open of a receipt."""
+        self.receipts[receipt].open -= 1
+        if self.receipts[receipt].open <= 0:
+            self.finish(receipt)
+
+    def count_ended(self, delivery: DeliveryModel) -> None:
+        self.count("delivery", delivery.sink, delivery.state)
+        if delivery.state == "dead":
+            delivery.listed_at = self.now
+            self.receipts[delivery.receipt].dead += 1
+
+    def end(self, delivery: DeliveryModel, state: str) -> None:
+        """End a delivery that was pending or held."""
+        delivery.state, delivery.finished_at = state, self.now
+        self.count_ended(delivery)
+        self.close_one(delivery.receipt)
+
+    def leave_dead(self, delivery: DeliveryModel) -> None:
+        """Take a dead letter off the list. Its receipt is kept longer only while it has others."""
+        receipt = self.receipts[delivery.receipt]
+        receipt.dead -= 1
+        if not receipt.dead and self.finished_dead.pop(delivery.receipt, None) is not None:
+            self.finish(delivery.receipt)
+
+    def deliver(self, delivery: DeliveryModel) -> None:
+        """Write that one was delivered after all, whatever was decided about it since."""
+        before = delivery.state
+        delivery.token, delivery.sent_at, delivery.marked_by, delivery.told = "", 0, "", False
+        if before in ("pending", "held"):
+            self.end(delivery, "delivered")
+            return
+        if before == "dead":
+            self.leave_dead(delivery)
+        delivery.state, delivery.finished_at = "delivered", self.now
+        self.count("delivery", delivery.sink, "delivered")
