@@ -39,9 +39,9 @@ soak: .venv/ready-dev
 model: .venv/ready-dev
 	RELAY_MODEL_EXAMPLES=1000 $(BIN)/pytest -n0 --timeout 0 tests/integration/store/test_model.py
 
-# Breaks copies of the project on purpose, and sees that tests notice; two minutes.
+# Breaks copies of the project on purpose, and sees that tests notice; two minutes. Writes the table of docs/reliability.md.
 mutants: .venv/ready-dev
-	$(BIN)/python -m tests.mutants
+	$(BIN)/python -m tests.mutants --markdown docs/reliability.md
 
 # Everything under deploy/ and for the platforms. `make test` does it too, but skips what a tool is missing for.
 deploy-check: .venv/ready-deploy

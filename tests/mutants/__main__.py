@@ -1,8 +1,9 @@
-"""Break copies of the project on purpose, and see that tests notice: `python -m tests.mutants`.
+"""Break copies of the project on purpose, and see that tests notice: `python -m tests.mutants [--markdown FILE]`.
 
-Each mutant lacks one thing that the promises rest on. Ends with 1 where one of them passes its tests.
+Each mutant lacks one thing that the promises rest on. Ends with 1 where one of them passes one of its tests.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -16,16 +17,18 @@ ROOT: Final = Path(__file__).parents[2]
 COPIED: Final = ("relay", "workers", "tests", "config", "pyproject.toml")
 LUA: Final = "relay/store/lua/"
 STORE_TESTS: Final = "tests/integration/store/"
+MODEL: Final = STORE_TESTS + "test_model.py"
+BEGIN, END = "<!-- mutants begin -->\n", "<!-- mutants end -->\n"  # around the table in a page
 
 
 class Mutant(NamedTuple):
-    """A copy in which a text of a file is replaced, and the tests that must fail there."""
+    """A copy in which a text of a file is replaced, and the files of tests of which each must fail there."""
 
     name: str
     file: str
     right: str
     wrong: str
-    tests: str
+    tests: tuple[str, ...]
 
 
 MUTANTS: Final = (
@@ -34,21 +37,21 @@ MUTANTS: Final = (
         LUA + "_settling.lua",
         "local holds_lease = pending and token == item[TOKEN]",
         "local holds_lease = pending",
-        STORE_TESTS + "test_settle.py",
+        (STORE_TESTS + "test_settle.py", MODEL),
     ),
     Mutant(
         "without leases: what is taken stays due",
         LUA + "_claiming.lua",
         "call('ZREM', due, unpack(ids))",
         "",
-        STORE_TESTS + "test_claim.py",
+        (STORE_TESTS + "test_claim.py", MODEL),
     ),
     Mutant(
         "the bell deleted last",
         "workers/process.py",
         "        self._clear_bell(queue)\n        self._loop.call_soon_threadsafe(self._start_queue, queue)\n",
         "        self._loop.call_soon_threadsafe(self._start_queue, queue)\n        self._clear_bell(queue)\n",
-        "tests/unit/test_bell_order.py",
+        ("tests/unit/test_bell_order.py",),
     ),
     Mutant(
         "the duplicate mark first",
@@ -56,20 +59,20 @@ MUTANTS: Final = (
         "  local record = P .. 'r:' .. id\n  call('SET', P .. 'b:'",
         "  local record = P .. 'r:' .. id\n"
         "  call('SET', key, id .. ' ' .. request_id .. '\\n', 'PX', req.duplicate_ms)\n  call('SET', P .. 'b:'",
-        STORE_TESTS + "test_accept.py",
+        (STORE_TESTS + "test_accept.py", MODEL),
     ),
     Mutant(
         "settle does not write",
         LUA + "_settling.lua",
         "  call('HSET', record, unpack(fields))\n",
         "",
-        STORE_TESTS + "test_settle.py",
+        (STORE_TESTS + "test_settle.py", MODEL),
     ),
 )
 
 
-def first_failure(mutant: Mutant, folder: Path) -> str:
-    """Return the test that fails first in a copy; empty where none does."""
+def break_copy(mutant: Mutant, folder: Path) -> None:
+    """Make the copy in a folder."""
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
@@ -81,25 +84,39 @@ def first_failure(mutant: Mutant, folder: Path) -> str:
     if text.count(mutant.right) != 1:
         raise SystemExit(f"{mutant.file} does not have the text that {mutant.name!r} replaces: write it anew")
     path.write_text(text.replace(mutant.right, mutant.wrong))
-    command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "--no-header", "-p", "no:cacheprovider", mutant.tests]
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, timeout=600
-    )
+
+
+def first_failure(folder: Path, tests: str) -> str:
+    """Return the test that fails first in a copy; empty where none does."""
+    command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "--no-header", "-p", "no:cacheprovider", tests]
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
     found = re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
     if done.returncode > 1:
-        raise SystemExit(f"the tests of {mutant.name!r} did not run:\n{done.stdout}{done.stderr}")
+        raise SystemExit(f"{tests} did not run:\n{done.stdout}{done.stderr}")
     return found[0] if found else ""
 
 
 def main() -> int:
-    """Print a table of the mutants and what caught each."""
-    print("| mutant | caught by |\n|---|---|")
-    passed = 0
+    """Print a table of the mutants and what caught each; write it into a page, too, where one is given."""
+    parser = argparse.ArgumentParser(description="See that tests notice what is broken on purpose.")
+    parser.add_argument("--markdown", type=Path, help="a page, of which the table is replaced")
+    page = parser.parse_args().markdown
+    lines, passed = ["| mutant | caught by |", "|---|---|"], 0
     for mutant in MUTANTS:
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-            caught = first_failure(mutant, Path(folder))
-        passed += not caught
-        print(f"| {mutant.name} | {f'`{caught}`' if caught else '**nothing**'} |", flush=True)
+            break_copy(mutant, Path(folder))
+            caught = [first_failure(Path(folder), tests) for tests in mutant.tests]
+        passed += not all(caught)
+        by = [f"`{test.removeprefix('tests/')}`" if test else f"**not** by {tests}"
+              for test, tests in zip(caught, mutant.tests, strict=True)]  # fmt: skip
+        lines.append(f"| {mutant.name} | {', '.join(by)} |")
+        print(lines[-1], flush=True)
+    if page:
+        commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
+        before, _, rest = page.read_text().partition(BEGIN)
+        table = "\n".join([f"Made by `make mutants` of commit {commit}.", "", *lines])
+        page.write_text(f"{before}{BEGIN}{table}\n{END}{rest.partition(END)[2]}")
     return 1 if passed else 0
 
 
