@@ -97,7 +97,8 @@ def _send_again(state: State, id: str, delivery: DeliveryModel) -> None:
             receipt.dead -= 1
     delivery.state, delivery.attempts, delivery.token, delivery.finished_at = "pending", 0, "", 0
     delivery.sent_at, delivery.marked_by, delivery.sends = 0, "", 0
-    delivery.told = delivery.cancel = delivery.down = False
+    delivery.told = delivery.cancel = False
+    delivery.down = 0
     delivery.died = delivery.alone = 0
     delivery.blocked = ""
     state.queues[delivery.waits_in].due[id] = state.now

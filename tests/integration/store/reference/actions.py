@@ -23,7 +23,12 @@ plans = st.lists(st.tuples(once_keys, sinks, as_made, st.booleans()), max_size=3
 delays = st.sampled_from([0, 1000, MINUTE])
 KEEPS = {"kind": DecisionKind.RETRY, "state": DeliveryState.PENDING, "keeps_mark": True}
 DECISIONS = {
-    Outcome.RETRY: [{}, {"keeps_mark": True}, {"kind": DecisionKind.WAIT, "consumed": False}],
+    Outcome.RETRY: [
+        {},
+        {"keeps_mark": True},
+        {"kind": DecisionKind.WAIT, "consumed": False},
+        {"asked_ms": 5000, "delay_ms": 5000},
+    ],
     Outcome.UNKNOWN: [{"keeps_mark": True}, KEEPS],
     Outcome.BLOCKED: [
         {"gate_ms": MINUTE},

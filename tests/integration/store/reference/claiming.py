@@ -39,7 +39,7 @@ def claim(state: State, request: ClaimRequest, taken: Sequence[str], due_after: 
         gate.advance = False
         for id, at in queue.due.items():
             if at > state.now and state.deliveries[id].down:
-                queue.due[id] = state.now
+                queue.due[id] = max(state.now, state.deliveries[id].down)
     slots = free_slots(state, request, gate, queue)
     due = [id for id, at in queue.due.items() if at <= state.now]
     batched = slots > 0 and request.batch > 1 and "" not in gate.routes and len(due) >= request.batch_from

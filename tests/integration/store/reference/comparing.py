@@ -48,7 +48,7 @@ GATE = {
     "paused": GateField.PAUSED,
     "paused_until": GateField.PAUSED_UNTIL,
 }
-FLAGS = {"told", "cancel", "late", "once", "down", "breaker", "paused"}  # in the store their text is for people
+FLAGS = {"told", "cancel", "late", "once", "breaker", "paused"}  # in the store their text is for people
 
 
 async def differences(store: Store, state: State, seen: StoreContents) -> list[str]:

@@ -26,7 +26,7 @@ def attempts(driver, at: int, n: int, what, held) -> list[Settlement]:
     others = [one for one in held if one.sink == first.sink and one is not first]
     number = driver.numbers
     return [
-        settlement(one, outcome, number=next(number), delay_ms=delay_ms, **decision)
+        settlement(one, outcome, number=next(number), **{"delay_ms": delay_ms, **decision})
         for one in [first, *others[len(others) - n + 1 :]][:n]
     ]
 

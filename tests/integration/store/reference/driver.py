@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from relay.model import CompletedLookup, Delivery, Limit, RoutedReceipt
+from relay.model import Breaker, CompletedLookup, Delivery, Limit, RoutedReceipt
 from relay.store.acts import Act, Author
 from relay.store.keys import INBOX, JOBS
 from relay.store.records import Hook, LateAnswer, Settlement
@@ -22,6 +22,8 @@ ACCOUNT = "account:acme"
 CONCURRENCY = {"sink:books": 3, "sink:sub-1": 1}
 LIMITS = {"sink:ledger": [Limit(key="ledger", count=2, per_ms=1000)]}
 BATCHES = {"sink:sub-1": (3, 2)}
+BREAKER = Breaker(share=0.5, minimum=10, window_ms=60_000)
+BREAKERS = {"books": BREAKER, "ledger": BREAKER}
 ANNA = Author(by="anna")
 
 
@@ -152,13 +154,13 @@ class Driver:
         assert may == [acting.may_leave(self.state, one.id, one.token) for one in deliveries]
 
     def settle(self, sink: str, items: Sequence[Settlement]) -> None:
-        answers = self.run(self.store.settle(sink, items, {}))
-        assert answers == settling.settle(self.state, f"sink:{sink}", sink, items)
+        answers = self.run(self.store.settle(sink, items, {}, BREAKERS.get(sink)))
+        assert answers == settling.settle(self.state, f"sink:{sink}", sink, items, BREAKERS.get(sink))
 
     def settle_and_claim(self, sink: str, items: Sequence[Settlement], worker: str, most: int) -> None:
         request = self._claim_request(f"sink:{sink}", f"{worker}:{next(self.numbers)}", most)
-        answers, claim = self.run(self.store.settle_and_claim(sink, items, {}, request))
-        assert answers == settling.settle(self.state, f"sink:{sink}", sink, items)
+        answers, claim = self.run(self.store.settle_and_claim(sink, items, {}, request, BREAKERS.get(sink)))
+        assert answers == settling.settle(self.state, f"sink:{sink}", sink, items, BREAKERS.get(sink))
         self._take(request, claim, lost=False)
 
     def postpone_lookups(self, items: Sequence[Settlement], asked: bool) -> None:
@@ -190,7 +192,7 @@ class Driver:
         if act == "pause":
             done, _, _ = self.run(self.store.acts.pause(sink, ANNA, until or None))
         else:
-            done = self.run(self.store.acts.resume(sink, ANNA))
+            done, _ = self.run(self.store.acts.resume(sink, ANNA))
         assert done == gates.set_pause(self.state, f"sink:{sink}", act, until)
 
     def enqueue_job(self, id: str, delay_ms: int) -> None:

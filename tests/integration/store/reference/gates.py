@@ -1,15 +1,13 @@
 """What closes and opens the gates of queues and routes: blocks, trials, the breaker, pauses."""
 
-import re
-
+from relay.model import Breaker
 from tests.integration.store.reference.state import Gate, RouteGate, Slots, State
 
 TRIALS_AT_ONCE = 3
 FORGOTTEN_MS = 3_600_000
 BREAKER_FIRST_MS, BREAKER_MOST_MS = 1000, 60_000
-MIN_ATTEMPTS = 10
-SLOT_MS, WINDOW_MS = 10_000, 60_000
-RAMP_STEP_MS = 500
+WINDOW_SLOTS = 6
+RAMP_AFTER_MS, RAMP_STEP_MS = 5000, 500
 
 
 def read(state: State, queue: str) -> Gate:
@@ -63,13 +61,16 @@ def open_gate(state: State, queue: str, route: str) -> None:
     gate.routes.pop(route, None)
     if route:
         return
+    closed_ms = state.now - (gate.since or state.now)
     gate.since = 0
-    if gate.breaker:
+    if gate.breaker or closed_ms >= RAMP_AFTER_MS:
         gate.breaker, gate.ramp, gate.advance = False, state.now, True
         state.windows.pop(queue, None)
 
 
-def end_trial(state: State, queue: str, route: str, id: str, outcome: str) -> None:
+def end_trial(
+    state: State, queue: str, route: str, id: str, outcome: str, breaker: Breaker | None = None, asked_ms: int = 0
+) -> None:
     """Let what a trial came to open its gate. What says nothing about the gate is followed by another trial at once."""
     gate = state.gates[queue]
     closed = gate.routes.get(route)
@@ -77,9 +78,10 @@ def end_trial(state: State, queue: str, route: str, id: str, outcome: str) -> No
         return
     if outcome in ("throttled", "blocked"):
         closed.until, closed.trial = state.now, ""
-    elif not route and gate.breaker and outcome in ("retry", "unknown"):
+    elif not route and gate.breaker and breaker and outcome in ("retry", "unknown"):
         pause_ms = (state.now - gate.since) // 10
-        closed.until, closed.trial = state.now + min(max(pause_ms, BREAKER_FIRST_MS), BREAKER_MOST_MS), ""
+        own_ms = min(max(pause_ms, BREAKER_FIRST_MS), BREAKER_MOST_MS)
+        closed.until, closed.trial = state.now + max(own_ms, asked_ms), ""
     else:
         open_gate(state, queue, route)
         if outcome == "delivered":
@@ -90,35 +92,35 @@ def openings_of(queue: str, route: str) -> str:
     return f"{queue}|{route}" if route else queue
 
 
-def watch(state: State, queue: str, well: int, unwell: int) -> bool:
+def watch(state: State, queue: str, breaker: Breaker | None, well: int, unwell: int, asked_ms: int) -> bool:
     """Count what attempts came to. Returns whether the breaker closes the gate now."""
-    if well + unwell == 0 or not queue.startswith("sink:") or re.fullmatch(r"sink:sub-\d+", queue):
+    if well + unwell == 0 or breaker is None:
         return False
-    _count_slots(state, state.windows[queue], well, unwell)
+    _count_slots(state, state.windows[queue], breaker.window_ms, well, unwell)
     gate, counts = state.gates[queue], state.windows[queue].counts
     if not unwell or "" in gate.routes:
         return False
     failed = sum(n for (kind, _), n in counts.items() if kind == "failed")
-    if counts.total() < MIN_ATTEMPTS or failed * 2 < counts.total():
+    if counts.total() < breaker.minimum or failed < counts.total() * breaker.share:
         return False
     state.count("closed", queue.removeprefix("sink:"))
     gate.since, gate.breaker = state.now, True
-    gate.routes[""] = RouteGate(until=state.now + BREAKER_FIRST_MS, tried=TRIALS_AT_ONCE)
+    gate.routes[""] = RouteGate(until=state.now + max(BREAKER_FIRST_MS, asked_ms), tried=TRIALS_AT_ONCE)
     del state.windows[queue]
     return True
 
 
-def _count_slots(state: State, window: Slots, well: int, unwell: int) -> None:
-    slot, any_new = state.now // SLOT_MS, False
+def _count_slots(state: State, window: Slots, window_ms: int, well: int, unwell: int) -> None:
+    slot, any_new = state.now // (window_ms // WINDOW_SLOTS), False
     for kind, n in (("good", well), ("failed", unwell)):
         if n:
             any_new = any_new or (kind, slot) not in window.counts
             window.counts[kind, slot] += n
     if any_new:
         for kind, of in list(window.counts):
-            if of <= slot - WINDOW_MS // SLOT_MS:
+            if of <= slot - WINDOW_SLOTS:
                 del window.counts[kind, of]
-        window.until = state.now + WINDOW_MS
+        window.until = state.now + window_ms
 
 
 def set_pause(state: State, queue: str, act: str, until: int) -> bool:

@@ -2,30 +2,38 @@
 
 from collections.abc import Sequence
 
-from relay.model import CompletedLookup, DeliveryState, Outcome
+from relay.model import Breaker, CompletedLookup, DeliveryState, Outcome
 from relay.store.records import Settlement
 from tests.integration.store.reference import gates
 from tests.integration.store.reference.state import DeliveryModel, State
 
 FAILED = ("retry", "unknown", "rejected", "blocked")
 UNWELL, WELL = ("retry", "unknown"), ("delivered", "rejected")
+DOWN = ("retry", "unknown", "blocked")
 
 
-def settle(state: State, queue: str, counted: str, items: Sequence[Settlement], in_vain: bool = False) -> list[str]:
+def settle(
+    state: State,
+    queue: str,
+    counted: str,
+    items: Sequence[Settlement],
+    breaker: Breaker | None = None,
+    in_vain: bool = False,
+) -> list[str]:
     """Write what attempts came to. Returns "settled", "stale" or "gone" for each."""
     gates.read(state, queue)
-    writer = _Writer(state, queue, counted, in_vain)
+    writer = _Writer(state, queue, counted, breaker, in_vain)
     answers = [writer.settle(item) for item in items]
     writer.finish()
     return answers
 
 
 class _Writer:
-    def __init__(self, state: State, queue: str, counted: str, in_vain: bool) -> None:
-        self.state, self.queue, self.counted, self.in_vain = state, queue, counted, in_vain
+    def __init__(self, state: State, queue: str, counted: str, breaker: Breaker | None, in_vain: bool) -> None:
+        self.state, self.queue, self.counted, self.breaker, self.in_vain = state, queue, counted, breaker, in_vain
         self.due_again: dict[str, int] = {}
         self.good = self.failed = self.well = self.unwell = 0
-        self.last_unwell = ""
+        self.last: Settlement | None = None  # of those that failed
 
     def settle(self, item: Settlement) -> str:
         state, id = self.state, item.delivery.id
@@ -69,7 +77,7 @@ class _Writer:
         self.well += item.counted and outcome in WELL
         if item.counted and outcome in UNWELL:
             self.unwell += 1
-            self.last_unwell = item.delivery.id
+            self.last = item
 
     def _write(self, item: Settlement, delivery: DeliveryModel) -> None:
         state, decision, told = self.state, item.decision, delivery.told
@@ -80,7 +88,8 @@ class _Writer:
             to = DeliveryState.CANCELLED
         delivery.attempts += decision.consumed
         delivery.token = ""
-        delivery.down = to is DeliveryState.PENDING and item.outcome in UNWELL
+        waits_for_sink = to is DeliveryState.PENDING and item.outcome in DOWN
+        delivery.down = state.now + decision.asked_ms if waits_for_sink else 0
         if told or not decision.keeps_mark:
             delivery.sent_at, delivery.marked_by, delivery.told = 0, "", False
         if to is DeliveryState.PENDING:
@@ -97,7 +106,7 @@ class _Writer:
         closes = None if not decision.gate_ms else delivery.route if decision.gate_scope == "route" else ""
         for route in ("", delivery.route):
             if closes != route:
-                gates.end_trial(state, queue, route, id, item.outcome)
+                gates.end_trial(state, queue, route, id, item.outcome, self.breaker, decision.asked_ms)
         if closes is not None:
             opened = state.openings[gates.openings_of(queue, closes)]
             delivery.blocked = delivery.blocked or f"{opened}|{closes}"
@@ -106,8 +115,10 @@ class _Writer:
     def finish(self) -> None:
         state = self.state
         _count_row(state, self.counted, self.good, self.failed)
-        if gates.watch(state, self.queue, self.well, self.unwell) and self.last_unwell in self.due_again:
-            self.due_again[self.last_unwell] = state.now  # so that there is a trial
+        asked_ms = self.last.decision.asked_ms if self.last else 0
+        tripped = gates.watch(state, self.queue, self.breaker, self.well, self.unwell, asked_ms)
+        if tripped and self.last and self.last.delivery.id in self.due_again:
+            self.due_again[self.last.delivery.id] = state.now + asked_ms  # so that there is a trial
         for id, at in self.due_again.items():
             state.queues[state.deliveries[id].waits_in].due[id] = at
 

@@ -58,7 +58,7 @@ class DeliveryModel(Leasable):
     sends: int = 0
     told: bool = False
     cancel: bool = False
-    down: bool = False
+    down: int = 0  # from when it may be sent at once, when its sink works again
     blocked: str = ""
     generation: int = 0
     planned: str = ""
