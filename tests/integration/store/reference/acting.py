@@ -21,7 +21,7 @@ def act(state: State, id: str, what: Act) -> str:
     raise AssertionError(f"{what} takes more than an id")
 
 
-def _tell(state: State, id: str, outcome: str) -> None:
+def _append_to_story(state: State, id: str, outcome: str) -> None:
     state.stories[id].append((outcome, b"", 1))
 
 
@@ -30,7 +30,7 @@ def _confirm(state: State, id: str, delivery: DeliveryModel) -> str:
         return "state"
     delivery.sent_at, delivery.marked_by = 0, ""
     state.end(delivery, "delivered")
-    _tell(state, id, "delivered")
+    _append_to_story(state, id, "delivered")
     return "done"
 
 
@@ -43,7 +43,7 @@ def _retry(state: State, id: str, delivery: DeliveryModel) -> str:
     if due[id] <= state.now:
         return "due"
     due[id] = state.now
-    _tell(state, id, "retry")
+    _append_to_story(state, id, "retry")
     return "done"
 
 
@@ -54,7 +54,7 @@ def _cancel(state: State, id: str, delivery: DeliveryModel) -> str:
         if delivery.cancel:
             return "asked already"
         delivery.cancel = True
-        _tell(state, id, "skipped")
+        _append_to_story(state, id, "skipped")
         return "asked"
     if delivery.state == "dead":
         state.leave_dead(delivery)
@@ -63,7 +63,7 @@ def _cancel(state: State, id: str, delivery: DeliveryModel) -> str:
     else:
         delivery.token, delivery.sent_at, delivery.marked_by = "", 0, ""
         state.end(delivery, "cancelled")
-    _tell(state, id, "skipped")
+    _append_to_story(state, id, "skipped")
     return "done"
 
 
@@ -97,12 +97,12 @@ def _send_again(state: State, id: str, delivery: DeliveryModel) -> None:
             receipt.dead -= 1
     delivery.state, delivery.attempts, delivery.token, delivery.finished_at = "pending", 0, "", 0
     delivery.sent_at, delivery.marked_by, delivery.sends = 0, "", 0
-    delivery.told = delivery.cancel = False
+    delivery.reported = delivery.cancel = False
     delivery.down = 0
     delivery.died = delivery.alone = 0
     delivery.blocked = ""
     state.queues[delivery.waits_in].due[id] = state.now
-    _tell(state, id, "retry")
+    _append_to_story(state, id, "retry")
 
 
 def move(state: State, id: str, to: str, planned: str, once: bool) -> str:
@@ -126,7 +126,7 @@ def move(state: State, id: str, to: str, planned: str, once: bool) -> str:
             state.once[planned] = "moved"
         else:
             state.receipts[delivery.receipt].deliveries[planned] = int(delivery.event.partition(".")[2])
-    _tell(state, id, "retry")
+    _append_to_story(state, id, "retry")
     return "done"
 
 

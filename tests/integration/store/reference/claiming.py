@@ -77,7 +77,7 @@ def _give_back_unheard(state: State, request: ClaimRequest, queue: Queue) -> Non
         record = state.record(request.queue, id)
         if record and record.token in request.unheard:
             del queue.leased[id]
-            if isinstance(record, DeliveryModel) and (record.told or record.cancel):
+            if isinstance(record, DeliveryModel) and (record.reported or record.cancel):
                 _end_expired(state, record)
             else:
                 queue.due[id] = state.now
@@ -107,7 +107,7 @@ def _take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
     for _, id in expired:
         del queue.leased[id]
         record = records[id]
-        if isinstance(record, DeliveryModel) and (record.told or record.cancel):
+        if isinstance(record, DeliveryModel) and (record.reported or record.cancel):
             _end_expired(state, record)
             continue
         record.died += 1
@@ -121,7 +121,7 @@ def _take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
 
 
 def _end_expired(state: State, delivery: DeliveryModel) -> None:
-    if delivery.told:
+    if delivery.reported:
         state.deliver(delivery)
     else:
         delivery.token = ""

@@ -33,7 +33,7 @@ DELIVERY = LEASABLE | {
     "sent_at": DeliveryField.SENT_AT,
     "marked_by": DeliveryField.MARKED_BY,
     "sends": DeliveryField.SENDS,
-    "told": DeliveryField.TOLD,
+    "reported": DeliveryField.TOLD,
     "cancel": DeliveryField.CANCEL,
     "down": DeliveryField.DOWN,
     "blocked": DeliveryField.BLOCKED,
@@ -48,7 +48,7 @@ GATE = {
     "paused": GateField.PAUSED,
     "paused_until": GateField.PAUSED_UNTIL,
 }
-FLAGS = {"told", "cancel", "late", "once", "breaker", "paused"}  # in the store their text is for people
+FLAGS = {"reported", "cancel", "late", "once", "breaker", "paused"}  # in the store their text is for people
 
 
 async def differences(store: Store, state: State, seen: StoreContents) -> list[str]:

@@ -52,7 +52,7 @@ class _Writer:
         if item.outcome is Outcome.DELIVERED and delivery.state != "delivered":
             waits = id in self.due_again or id in state.queues[delivery.waits_in].due
             if delivery.state == "pending" and not waits:
-                delivery.told = True
+                delivery.reported = True
                 return "stale"
             self._take_out(id, delivery)
             state.deliver(delivery)
@@ -80,9 +80,9 @@ class _Writer:
             self.last = item
 
     def _write(self, item: Settlement, delivery: DeliveryModel) -> None:
-        state, decision, told = self.state, item.decision, delivery.told
+        state, decision, reported = self.state, item.decision, delivery.reported
         to = decision.state
-        if told:
+        if reported:
             to = DeliveryState.DELIVERED
         elif delivery.cancel and to is DeliveryState.PENDING:
             to = DeliveryState.CANCELLED
@@ -90,8 +90,8 @@ class _Writer:
         delivery.token = ""
         waits_for_sink = to is DeliveryState.PENDING and item.outcome in DOWN
         delivery.down = state.now + decision.asked_ms if waits_for_sink else 0
-        if told or not decision.keeps_mark:
-            delivery.sent_at, delivery.marked_by, delivery.told = 0, "", False
+        if reported or not decision.keeps_mark:
+            delivery.sent_at, delivery.marked_by, delivery.reported = 0, "", False
         if to is DeliveryState.PENDING:
             delivery.died = delivery.alone = 0
             self.due_again[item.delivery.id] = state.now + decision.delay_ms
@@ -156,7 +156,7 @@ def complete_lookups(state: State, queue: str, items: Sequence[CompletedLookup])
         delivery.queue = delivery.token = delivery.blocked = ""
         delivery.died = delivery.alone = 0
         delivery.content = item.content
-        if delivery.told:  # an earlier attempt has delivered it
+        if delivery.reported:  # an earlier attempt has delivered it
             state.deliver(delivery)
         elif delivery.cancel or item.state is not DeliveryState.PENDING:
             state.end(delivery, "cancelled" if delivery.cancel else item.state)

@@ -56,7 +56,7 @@ class DeliveryModel(Leasable):
     sent_at: int = 0
     marked_by: str = ""
     sends: int = 0
-    told: bool = False
+    reported: bool = False
     cancel: bool = False
     down: int = 0  # from when it may be sent at once, when its sink works again
     blocked: str = ""
@@ -186,7 +186,7 @@ class State:
     def deliver(self, delivery: DeliveryModel) -> None:
         """Write that one was delivered after all, whatever was decided about it since."""
         before = delivery.state
-        delivery.token, delivery.sent_at, delivery.marked_by, delivery.told = "", 0, "", False
+        delivery.token, delivery.sent_at, delivery.marked_by, delivery.reported = "", 0, "", False
         if before in ("pending", "held"):
             self.end(delivery, "delivered")
             return
