@@ -99,7 +99,7 @@ def scrape(run, reader, live):
     """Read the metrics as Prometheus does."""
 
     def families() -> list[Metric]:
-        text = run(metrics(reader, live, SimpleNamespace(sources={}))(None)).body.decode()
+        text = run(metrics(reader, live, SimpleNamespace(sources={}, fills={"acme": 0.5}))(None)).body.decode()
         return list(text_string_to_metric_families(text))
 
     return families

@@ -39,7 +39,7 @@ def pending(run, reader):
 def scrape(run, reader):
     """Read the metrics of a relay that has a source with an api, which no worker has checked yet."""
     live = SimpleNamespace(config=SimpleNamespace(sources_with_api=["acme", "quiet"], version="v1"))
-    monitor = SimpleNamespace(sources={})
+    monitor = SimpleNamespace(sources={}, fills={"acme": 0.5})
 
     def lines() -> list[str]:
         return run(metrics(reader, live, monitor)(None)).body.decode().splitlines()
