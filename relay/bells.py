@@ -7,7 +7,7 @@ finds nothing to do. So these settings rather lose a message than block.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from relay.store.store import Store
 ROUTE, DRAIN, RUN_JOBS = "relay.route", "relay.drain", "relay.jobs"
 CONNECT_SECONDS: Final = 3
 REPEAT_SECONDS: Final = 1  # a publish that failed later than this has cost its thread enough time
+_ASK_SECONDS: Final = 0.5  # for a Sentinel's answer
 RING_SECONDS: Final = 1.5  # for all bells of a call
 PAUSE_SECONDS: Final = 10.0  # in which no bell is tried, once one could not be published
 
@@ -31,10 +32,14 @@ PAUSE_SECONDS: Final = 10.0  # in which no bell is tried, once one could not be 
 def broker_settings(url: str, namespace: str) -> dict[str, Any]:
     """Return the Celery settings that web and workers share."""
     broker_transport.register()
-    address, tls = broker_options(url)
+    address, settings = broker_options(url)
+    own = _AMQP_OPTIONS if is_amqp(url) else _redis_options(namespace)
     return {
         "broker_url": address,
-        **tls,
+        # Else Celery takes CELERY_BROKER_URL as it is written, which kombu does not read as we do.
+        "broker_read_url": address,
+        "broker_write_url": address,
+        **settings,
         # Few queues: a consumer names each of them on every BRPOP.
         "task_queues": [Queue("route"), Queue("drain")],
         "task_routes": {ROUTE: {"queue": "route"}, RUN_JOBS: {"queue": "route"}, DRAIN: {"queue": "drain"}},
@@ -46,7 +51,7 @@ def broker_settings(url: str, namespace: str) -> dict[str, Any]:
         # A bell that cannot be published is rung again by a ticker.
         "task_publish_retry": False,
         "broker_connection_timeout": CONNECT_SECONDS,
-        "broker_transport_options": _AMQP_OPTIONS if is_amqp(url) else _redis_options(namespace),
+        "broker_transport_options": {**own, **_with_timeouts(settings.get("broker_transport_options", {}))},
     }
 
 
@@ -67,6 +72,14 @@ def _redis_options(namespace: str) -> dict[str, Any]:
         "health_check_interval": 10,
         "global_keyprefix": f"{namespace}:",
     }
+
+
+def _with_timeouts(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options for a broker with Sentinels: one that hangs must not hold up the question to the others."""
+    if not options:
+        return {}
+    asked = {"socket_timeout": _ASK_SECONDS, "socket_connect_timeout": _ASK_SECONDS, **options["sentinel_kwargs"]}
+    return {**options, "sentinel_kwargs": asked}
 
 
 class Ringer:

@@ -38,6 +38,18 @@ class Transport(redis.Transport):
     connection_errors = (*redis.Transport.connection_errors, ReadOnlyError, MasterDownError)
 
 
+class SentinelChannel(Channel, redis.SentinelChannel):
+    """Such a channel, which asks Sentinels where its server is."""
+
+
+class SentinelTransport(Transport, redis.SentinelTransport):
+    """Such a transport, over Sentinels."""
+
+    default_port = redis.SentinelTransport.default_port
+    Channel = SentinelChannel
+
+
 def register() -> None:
-    """Make it kombu's transport for addresses of Redis."""
+    """Make it kombu's transport for addresses of Redis and of Sentinels."""
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:{Transport.__name__}"))
+    TRANSPORT_ALIASES["sentinel"] = f"{__name__}:{SentinelTransport.__name__}"

@@ -28,6 +28,7 @@ from relay.store.connect import connect
 from relay.store.keys import ACCOUNT, INBOX, JOBS
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
+from relay.store.sync import sync_of
 from relay.transport import CachingResolver, Session
 from workers import watchdog
 from workers.actions import ActionRunner
@@ -94,9 +95,8 @@ class WorkerProcess:
         report_ready(self._settings.ready_fd)
 
     async def _compose(self) -> None:
-        self._store = Store(
-            connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64), self._settings.namespace
-        )
+        client = connect(self._redis_url, answer_seconds=ANSWER_SECONDS, connections=64)
+        self._store = Store(client, self._settings.namespace, sync_of(self._settings.waitaof))
         self._admission = StoreAdmission(
             self._store, self._redis_url, lambda: self._live.config.sources.keys(), self._settings
         )

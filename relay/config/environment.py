@@ -14,7 +14,7 @@
 | `HIREFIRE_TOKEN` | opens /hirefire/<token>/info, which HireFire scales workers by | none: 404 |
 | `RELAY_SECRET_KEY` | encrypts OAuth tokens in the store; 32 characters or more | none: no OAuth with amoCRM |
 | `RELAY_DURABILITY` | `strict` refuses a store that may lose what it confirmed, `warn` only warns | warn |
-| `RELAY_WAITAOF` | `1`: a hook is acknowledged once a store that syncs every second has written it to disk | 0 |
+| `RELAY_WAITAOF` | `1`: what is acknowledged is on the disk of the store, `replica`: also of a replica | install.md |
 | `RELAY_LOG` | `console` or `json` | console on a terminal |
 | `RELAY_WORKERS` | the workers of `relay up` | 1 |
 | `RELAY_TAKE_OVER` | `1`: as `--take-over`, for one start; the commands hand it on to their processes | 0 |
@@ -38,7 +38,13 @@ from relay.config.env_file import read_env_file
 from relay.config.findings import format_value
 from relay.config.line_ends import line_break_in_secret
 from relay.config.proxy_environment import NO_PROXIES, ProxyRules
-from relay.config.store_address import accept_any_certificate, check_amqp_address, is_amqp, parse_store_address
+from relay.config.store_address import (
+    accept_any_certificate,
+    check_amqp_address,
+    has_sentinels,
+    is_amqp,
+    parse_store_address,
+)
 from relay.config.suggestions import did_you_mean
 from relay.config.trusted_proxies import THIS_MACHINE, TRUSTED_PROXIES, parse_trusted_proxies
 from relay.errors import ConfigError
@@ -78,7 +84,7 @@ class ProcessSettings:
     hirefire_token: SecretStr | None
     secret_key: SecretStr | None
     durability: Literal["warn", "strict"]
-    waitaof: bool
+    waitaof: Literal["0", "1", "replica"]
     log: Literal["console", "json"]
     sandbox_port: int | None
     workers: int
@@ -110,7 +116,7 @@ class ProcessSettings:
             hirefire_token=read.secret("HIREFIRE_TOKEN"),
             secret_key=read.secret_key(SECRET_KEY),
             durability=cast(Literal["warn", "strict"], read.choice("RELAY_DURABILITY", ("warn", "strict"), "warn")),
-            waitaof=read.choice("RELAY_WAITAOF", ("0", "1"), "0") == "1",
+            waitaof=read.waitaof(redis_url),
             log=cast(
                 Literal["console", "json"],
                 read.choice("RELAY_LOG", ("console", "json"), "console" if terminal else "json"),
@@ -186,6 +192,12 @@ class _VariableReader:
         if text not in choices:
             self.problems.append(f"{name}: {format_value(text)} is unknown, {did_you_mean(text, choices)}")
         return text
+
+    def waitaof(self, redis_url: str | None) -> Literal["0", "1", "replica"]:
+        """Read what counts as written. A failover loses what no replica has, so Sentinels ask for one."""
+        default = "replica" if redis_url is not None and has_sentinels(redis_url) else "0"
+        text = self.choice("RELAY_WAITAOF", ("0", "1", "replica"), default)
+        return cast(Literal["0", "1", "replica"], text)
 
     def address(self, name: str, insecure: bool) -> str | None:
         text = self.text(name)

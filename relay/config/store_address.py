@@ -4,21 +4,26 @@ The two libraries read one address differently: kombu fails on parameters that i
 override its settings, redis-py takes a database that is no number for 0. So an address is parsed and checked here, and
 each library gets its own spelling. Messages never show any part of what may be a password.
 
+`redis+sentinel://` names Sentinels, who know where the store is, and the name that they have for it.
+
 `rediss://` verifies the certificate. A self-signed one (Heroku's) is accepted by `?ssl_cert_reqs=none` in the address,
 or for all addresses by `RELAY_REDIS_TLS=insecure`.
 """
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from relay.errors import ConfigError
 
-_FORMS: Final = "redis://host:6379/0, rediss://… or unix:///path"
-_SCHEME: Final = re.compile(r"(rediss?|unix)://(.+)", re.DOTALL)
+_FORMS: Final = "redis://host:6379/0, rediss://…, redis+sentinel://…/NAME or unix:///path"
+_SENTINEL_FORM: Final = "redis+sentinel://:PASSWORD@host:26379,host2:26379/mymaster/0"
+_SCHEME: Final = re.compile(r"(rediss?(?:\+sentinel)?|unix)://(.+)", re.DOTALL)
+_MASTER: Final = re.compile(r"[\w.-]+", re.ASCII)  # as Sentinels allow it
+_SENTINEL_PORT: Final = 26379
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|[\w.-]*")
 _LAST_PORT, _LAST_DATABASE = 65535, 9999
 _RESERVED: Final = {"/": "%2F", "#": "%23", "?": "%3F", "[": "%5B", "]": "%5D"}
@@ -36,7 +41,8 @@ _SET_BY_THE_RELAY: Final = (
     *("socket_timeout", "socket_connect_timeout", "socket_keepalive", "retry_on_timeout", "max_connections", "timeout"),
     *("protocol", "decode_responses", "encoding", "username", "password", "family", "tls"),
 )
-_PARAMETERS: Final = ("db", *_STORE_PARAMETERS, *_TLS_PARAMETERS)
+_SENTINEL_PARAMETERS: Final = ("sentinel_username", "sentinel_password")  # Sentinels have users of their own
+_PARAMETERS: Final = ("db", *_SENTINEL_PARAMETERS, *_STORE_PARAMETERS, *_TLS_PARAMETERS)
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,21 @@ class StoreAddress:
 
     scheme: str
     userinfo: str = field(repr=False)
-    server: str  # host and port; of unix the encoded path
+    server: str  # host and port; of unix the encoded path; with Sentinels all of theirs, and the store's name
     database: str  # "" where none is named
     parameters: Mapping[str, str] = field(repr=False)
     tls: Mapping[str, Any] = field(repr=False)
+    sentinels: Sequence[tuple[str, int]] = ()  # host and port of each
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is reached by TLS."""
+        return self.scheme.startswith("rediss")
+
+    @property
+    def master(self) -> str:
+        """The name that Sentinels have for the store, "" without any."""
+        return self.server.partition("/")[2] if self.sentinels else ""
 
 
 def parse_store_address(text: str) -> StoreAddress:
@@ -62,28 +79,65 @@ def parse_store_address(text: str) -> StoreAddress:
     if re.search(r"\s", server + query):
         raise ValueError("a blank in the address: remove it")
     parameters = _parse_parameters(query, found[1])
-    server, database = _parse_unix(server) if found[1] == "unix" else _parse_server(server)
+    sentinels: Sequence[tuple[str, int]] = ()
+    if found[1] == "unix":
+        server, database = _parse_unix(server)
+    elif found[1].endswith("+sentinel"):
+        sentinels, server, database = _parse_sentinels(server)
+    else:
+        server, database = _parse_server(server)
     return StoreAddress(
         scheme=found[1],
         userinfo=_encode_userinfo(userinfo),
         server=server,
         database=_check_database(parameters.get("db", database)),
-        parameters={name: parameters[name] for name in _STORE_PARAMETERS if name in parameters},
+        parameters={
+            name: parameters[name] for name in (*_STORE_PARAMETERS, *_SENTINEL_PARAMETERS) if name in parameters
+        },
         tls=_parse_tls(parameters),
+        sentinels=sentinels,
     )
 
 
 def redis_options(url: str) -> tuple[str, dict[str, Any]]:
-    """Return the address and the keyword arguments for redis-py's `from_url`. Raises ConfigError."""
+    """Return the address and the keyword arguments for redis-py's `from_url`. Raises ConfigError.
+
+    With Sentinels its host is the store's name: who connects asks them for the true one (`sentinel_options`).
+    """
     address = _parse(url)
-    parameters = dict(address.parameters)
+    parameters = {name: address.parameters[name] for name in _STORE_PARAMETERS if name in address.parameters}
     path = f"/{address.database}" if address.database else ""
     if address.scheme == "unix":
         path = ""
         parameters |= {"db": address.database} if address.database else {}
     query = f"?{urlencode(parameters)}" if parameters else ""
-    url = f"{address.scheme}://{address.userinfo}{address.server}{path}{query}"
-    return url, {**address.tls, "ssl_cert_reqs": _verify_mode(address.tls)} if address.scheme == "rediss" else {}
+    scheme, server = address.scheme.removesuffix("+sentinel"), address.master or address.server
+    url = f"{scheme}://{address.userinfo}{server}{path}{query}"
+    return url, {**address.tls, "ssl_cert_reqs": _verify_mode(address.tls)} if address.encrypted else {}
+
+
+def sentinel_options(url: str) -> tuple[str, Sequence[tuple[str, int]], dict[str, Any]] | None:
+    """Return the store's name, the Sentinels to ask for it, and what a connection to them needs; None without any."""
+    address = _parse(url)
+    if not address.sentinels:
+        return None
+    return address.master, address.sentinels, _sentinel_connection(address)
+
+
+def has_sentinels(url: str) -> bool:
+    """Return whether an address names Sentinels."""
+    return bool(_parse(url).sentinels)
+
+
+def _sentinel_connection(address: StoreAddress) -> dict[str, Any]:
+    """Return what a connection to a Sentinel needs. TLS is as to the store."""
+    tls = {**address.tls, "ssl": True, "ssl_cert_reqs": _verify_mode(address.tls)} if address.encrypted else {}
+    users = {
+        name.removeprefix("sentinel_"): address.parameters[name]
+        for name in _SENTINEL_PARAMETERS
+        if name in address.parameters
+    }
+    return {**users, **tls}
 
 
 def broker_options(url: str) -> tuple[str, dict[str, Any]]:
@@ -94,10 +148,13 @@ def broker_options(url: str) -> tuple[str, dict[str, Any]]:
     if address.scheme == "unix":
         return f"redis+socket://{address.userinfo}{address.server}?virtual_host={address.database or 0}", {}
     path = f"/{address.database}" if address.database else ""
-    broker = f"{address.scheme}://{address.userinfo}{address.server}{path}"
-    if address.scheme != "rediss":
-        return broker, {}
-    return broker, {"broker_use_ssl": {**address.tls, "ssl_cert_reqs": _VERIFY_MODES[_verify_mode(address.tls)]}}
+    tls = {**address.tls, "ssl_cert_reqs": _VERIFY_MODES[_verify_mode(address.tls)]}
+    settings: dict[str, Any] = {"broker_use_ssl": tls} if address.encrypted else {}
+    if not address.sentinels:
+        return f"{address.scheme}://{address.userinfo}{address.server}{path}", settings
+    broker = ";".join(f"sentinel://{address.userinfo}{host}:{port}{path}" for host, port in address.sentinels)
+    options = {"master_name": address.master, "sentinel_kwargs": _sentinel_connection(address)}
+    return broker, {**settings, "broker_transport_options": options}
 
 
 def is_amqp(url: str) -> bool:
@@ -119,7 +176,7 @@ def check_amqp_address(text: str) -> None:
 def accept_any_certificate(url: str) -> str:
     """Return an address with the parameter that its certificate is not verified, unless it has that parameter."""
     address = _parse(url)
-    if address.scheme != "rediss" or "ssl_cert_reqs" in address.tls:
+    if not address.encrypted or "ssl_cert_reqs" in address.tls:
         return url
     has_query = bool(_split(address.scheme, url.partition("://")[2])[2])
     return url + ("&" if has_query else "?") + "ssl_cert_reqs=none"
@@ -162,13 +219,30 @@ def _encode_userinfo(userinfo: str) -> str:
 def _parse_server(text: str) -> tuple[str, str]:
     """Return host with port, and the database."""
     server, _, database = text.partition("/")
-    host = _HOST.match(server)
+    host, port = _parse_host(server, "redis://:PASSWORD@host:6379/0")
+    return host + (f":{port}" if port else ""), database
+
+
+def _parse_host(text: str, form: str) -> tuple[str, int | None]:
+    """Return host and port. Raises ValueError that shows the `form` of an address."""
+    host = _HOST.match(text)
     assert host is not None  # it also matches nothing
-    port = server[host.end() :]
+    port = text[host.end() :]
     if port and not (port.startswith(":") and _is_number(port[1:], _LAST_PORT) and port != ":0"):
         message = f"the port is not a number from 1 to {_LAST_PORT}" if port.startswith(":") else "this is no host"
-        raise ValueError(f"{message}: redis://:PASSWORD@host:6379/0")
-    return (host[0] or "localhost") + port, database
+        raise ValueError(f"{message}: {form}")
+    return host[0] or "localhost", int(port[1:]) if port else None
+
+
+def _parse_sentinels(text: str) -> tuple[Sequence[tuple[str, int]], str, str]:
+    """Return host and port of each Sentinel, all of them with the store's name as one text, and the database."""
+    servers, _, path = text.partition("/")
+    master, _, database = path.partition("/")
+    if not _MASTER.fullmatch(master):
+        raise ValueError(f"the name that the Sentinels have for the store is missing: {_SENTINEL_FORM}")
+    found = [_parse_host(server, _SENTINEL_FORM) for server in servers.split(",")]
+    sentinels = [(host, port or _SENTINEL_PORT) for host, port in found]
+    return sentinels, f"{','.join(f'{host}:{port}' for host, port in sentinels)}/{master}", database
 
 
 def _parse_unix(path: str) -> tuple[str, str]:
@@ -193,7 +267,9 @@ def _parse_parameters(query: str, scheme: str) -> dict[str, str]:
         if name not in _PARAMETERS:  # only a name that others know is shown: else it may be a password's end
             shown = name if name in _SET_BY_THE_RELAY else "what follows the ?"
             raise ValueError(f"{shown} is no parameter here: remove it; known are {', '.join(sorted(_PARAMETERS))}")
-        if name in _TLS_PARAMETERS and scheme != "rediss":
+        if name in _SENTINEL_PARAMETERS and not scheme.endswith("+sentinel"):
+            raise ValueError(f"{name} is for Sentinels: write redis+sentinel://, or remove it")
+        if name in _TLS_PARAMETERS and not scheme.startswith("rediss"):
             raise ValueError(f"{name} is for TLS: write rediss://, or remove it")
     interval = parameters.get("health_check_interval", "0")
     if not _is_number(interval, 86_400):

@@ -16,10 +16,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, MasterDownError, ReadOnlyError, TimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from relay.config.store_address import redis_options
+from relay.config.store_address import redis_options, sentinel_options
+from relay.store.sentinels import Sentinels
 
 CONNECT_SECONDS = 1.5
-_NO_MASTER: Final = (ReadOnlyError, MasterDownError)  # what a server answers that is a replica now
+NO_MASTER: Final = (ReadOnlyError, MasterDownError)  # what a server answers that is a replica now
 _repeated: ContextVar[bool] = ContextVar("repeated", default=True)
 T = TypeVar("T")
 
@@ -46,6 +47,8 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
     )
     pool.connection_kwargs["retry"] = RepeatOnce(answer_seconds, lambda: drop_connections(pool))
     pool.connection_class = _packing(pool.connection_class)
+    if (sentinels := sentinel_options(url)) is not None:
+        pool.connection_class = _led_by(Sentinels(*sentinels), pool.connection_class)
     return Redis.from_pool(pool)
 
 
@@ -69,7 +72,7 @@ class RepeatOnce(Retry):
     """Repeats a call once, for as long as its caller waits. Without state: all connections of a pool share it."""
 
     def __init__(self, patience_seconds: float, drop: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(NoBackoff(), 1, (ConnectionError, *_NO_MASTER))
+        super().__init__(NoBackoff(), 1, (ConnectionError, *NO_MASTER))
         self._patience_seconds = patience_seconds
         self._drop = drop
 
@@ -87,10 +90,10 @@ class RepeatOnce(Retry):
         began = time.monotonic()
         try:
             return await do()
-        except (ConnectionError, *_NO_MASTER) as error:
+        except (ConnectionError, *NO_MASTER) as error:
             if is_retryable is not None and not is_retryable(error):
                 raise
-            if isinstance(error, _NO_MASTER):
+            if isinstance(error, NO_MASTER):
                 await self._drop()
             await (fail(error, 1) if with_failure_count else fail(error))
             if isinstance(error, ConnectionError) and not _repeated.get():
@@ -114,3 +117,14 @@ def _packing(kind: type[AbstractConnection]) -> type[AbstractConnection]:
             return [hiredis.pack_command((*name.split(), *rest))]
 
     return Packing
+
+
+def _led_by(sentinels: Sentinels, kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """Return a connection class that goes to where the Sentinels say that the store is now."""
+
+    class Led(kind):  # type: ignore[misc,valid-type]
+        async def _connect(self) -> None:
+            self.host, self.port = await sentinels.find_store()
+            await super()._connect()
+
+    return Led

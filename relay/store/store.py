@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 import redis.exceptions
@@ -22,6 +23,7 @@ from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receip
 from relay.store.requests import claim_again, hook_row, lookup_row, routed_row, settle_request
 from relay.store.scripts import GATES, Caller, Script
 from relay.store.subscriptions import Subscriptions
+from relay.store.sync import Sync
 from relay.store.wire import (
     ClaimedDelivery,
     ClaimedJob,
@@ -66,12 +68,12 @@ _INT = msgspec.msgpack.Decoder(int)
 class Store:
     """The store of one relay. Every method is one script call and raises StoreUnavailable.
 
-    `synced_within_ms`: hooks are accepted once they are on the store's disk, which may take so long; 0: as it does.
+    `sync`: where hooks and marks must be on disk before they count; None: wherever the store puts them.
     """
 
-    def __init__(self, client: Redis, namespace: str = "relay", synced_within_ms: int = 0) -> None:
+    def __init__(self, client: Redis, namespace: str = "relay", sync: Sync | None = None) -> None:
         self.client = client
-        self._synced_within_ms = synced_within_ms
+        self._sync = sync
         self.namespace = namespace
         self.keys = Keys(namespace)
         self.subscriptions = Subscriptions(client, namespace)
@@ -84,13 +86,23 @@ class Store:
     async def accept(self, hooks: Sequence[Hook], answered_late: Sequence[LateAnswer] = ()) -> Accepted:
         """Store hooks, all in one write. `answered_late`: earlier ones that amoCRM sends again."""
         request = {"duplicate_ms": DUPLICATE_MS, "hooks": list(map(hook_row, hooks)), "answered_late": answered_late}
-        bodies = [hook.body for hook in hooks]
-        if self._synced_within_ms:
-            reply = await self._call.call_synced(_ACCEPT, request, *bodies, within_ms=self._synced_within_ms)
-        else:
-            reply = await self._call(_ACCEPT, request, *bodies)
+        reply = await self._call_synced(_ACCEPT, request, *[hook.body for hook in hooks])
         bell_set, answers, missing = _ACCEPTED.decode(reply)
         return Accepted(bell_set=bell_set, answers=answers, missing=missing)
+
+    async def _call_synced(self, script: Script, request: object, *blobs: bytes) -> Any:
+        if self._sync is None:
+            return await self._call(script, request, *blobs)
+        return await self._call.call_synced(script, request, *blobs, sync=self._sync)
+
+    async def _call_leaving(self, claim: ClaimRequest, script: Script, request: object, *blobs: bytes) -> Any:
+        """Call a script that claims. What no replica has may not leave: a failover would forget the hook itself.
+
+        Its repetition would then be another receipt, and go out under another key.
+        """
+        if self._sync is None or not self._sync.replicas or claim.kind != "d":
+            return await self._call(script, request, *blobs)
+        return await self._call.call_synced(script, request, *blobs, sync=self._sync)
 
     async def claim_receipts(self, token: str, max: int, lease_ms: int, unheard: Sequence[str] = ()) -> Claim[Receipt]:
         """Take receipts from the inbox."""
@@ -104,13 +116,13 @@ class Store:
         """Claim, and once more where the connection was closed: under a token of its own, so that nothing is lost."""
         try:
             with not_repeated():
-                return request, await self._call(_CLAIM, request)
+                return request, await self._call_leaving(request, _CLAIM, request)
         except StoreUnavailable as error:
             if not isinstance(error.__cause__, redis.exceptions.ConnectionError):
                 raise
         again = claim_again(request)
         with not_repeated():
-            return again, await self._call(_CLAIM, again)
+            return again, await self._call_leaving(again, _CLAIM, again)
 
     async def leave_receipts(self, token: str, ids: Sequence[str], most_ms: int) -> list[str]:
         """Give back receipts that wait for a worker which knows more. Returns those that have waited for so long."""
@@ -160,7 +172,8 @@ class Store:
         """Settle, then claim for the slots that this made free: `settle` and `claim_deliveries` in one round trip."""
         both = {"settle": settle_request(sink_queue(sink), sink, items, counts, breaker), "claim": request}
         with not_repeated():
-            reply, *contents = await self._call(_SETTLE_AND_CLAIM, both, *[item.attempt for item in items])
+            attempts = [item.attempt for item in items]
+            reply, *contents = await self._call_leaving(request, _SETTLE_AND_CLAIM, both, *attempts)
         answers, claimed = _SETTLED_AND_CLAIMED.decode(reply)
         self.clock.note(claimed.store_ms)
         return answers, claimed_deliveries(claimed, request.token, contents)
@@ -194,7 +207,7 @@ class Store:
     async def mark_sending(self, deliveries: Sequence[Delivery]) -> list[bool]:
         """Mark that the bytes of each are about to leave. False: its lease is lost, or it is cancelled: nothing may."""
         items = [LeaseRow(id=delivery.id, token=delivery.token) for delivery in deliveries]
-        return _BOOLS.decode(await self._call(_MARK_SENDING, {"items": items}))
+        return _BOOLS.decode(await self._call_synced(_MARK_SENDING, {"items": items}))
 
     async def enqueue_job(self, id: str, kind: str, args: bytes = b"{}", delay_ms: int = 0) -> None:
         """Make a job unless it is there. No bell is set: a ticker will find it."""

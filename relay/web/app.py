@@ -26,6 +26,7 @@ from relay.store.connect import connect
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
+from relay.store.sync import sync_of
 from relay.web.admin.endpoint import Pages
 from relay.web.admin.guard import AdminGuard
 from relay.web.admin.sessions import Sessions
@@ -42,7 +43,6 @@ from relay.web.refusals import HookRefusals
 from relay.web.store_monitor import StoreMonitor
 from relay.web.subscriptions.routes import routes as subscription_routes
 
-SYNCED_WITHIN_MS = 1500  # what every second is synced takes one at most; amoCRM waits for two
 Lifespan: TypeAlias = Callable[[Router], contextlib.AbstractAsyncContextManager[None]]
 
 
@@ -58,7 +58,7 @@ def create() -> Router:
     celery = Celery("relay")
     celery.conf.update(broker_settings(settings.broker_url, settings.namespace))
     admission = StoreAdmission(store, settings.redis_url, lambda: live.config.sources.keys(), settings)
-    monitor = StoreMonitor(reader, live, admission)
+    monitor = StoreMonitor(reader, live, admission, sync_of(settings.waitaof))
     commit = GroupCommit(store, Ringer(celery, store), lambda: monitor.refusal)
     # Hooks come first and bypass the middleware, which costs as much as everything else about taking one.
     refusals = HookRefusals(store)
@@ -74,7 +74,7 @@ def _connect_store(url: str, settings: ProcessSettings) -> Store:
     """
     answer_seconds = AMOCRM_WAITS_SECONDS - 0.3
     client = connect(url, answer_seconds=answer_seconds, connections=MAX_GROUPS_IN_FLIGHT + 1)
-    return Store(client, settings.namespace, SYNCED_WITHIN_MS if settings.waitaof else 0)
+    return Store(client, settings.namespace, sync_of(settings.waitaof))
 
 
 def _other_endpoints(

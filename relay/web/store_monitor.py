@@ -14,6 +14,7 @@ from relay.store.health import Durability, MemoryUse, StoreLife, check_writable,
 from relay.store.queues import FILLING
 from relay.store.reader import Reader
 from relay.store.source_use import read_source_fills
+from relay.store.sync import Sync, check_sync
 
 CHECK_SECONDS: Final = 0.5
 IDLE_SECONDS: Final = 2.0  # between two looks at a store that does not fill up
@@ -29,6 +30,7 @@ class StoreMonitor:
         reader: Reader,
         live: LiveConfig,
         admission: StoreAdmission,
+        sync: Sync | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._admission = admission
@@ -36,6 +38,7 @@ class StoreMonitor:
         self._reader = reader
         self._probe_key = reader.keys.probe
         self._live = live
+        self._sync = sync
         self._clock = clock
         self._check_at = self._durability_checked_at = float("-inf")  # monotonic seconds
         self.memory: MemoryUse | None = None
@@ -87,7 +90,9 @@ class StoreMonitor:
             await self._check_shares(self.memory)
             if self.durability is None or self._clock() - self._durability_checked_at > DURABILITY_SECONDS:
                 await check_writable(self._client, self._probe_key)
-                self.durability = await read_durability(self._client, self._probe_key)
+                durability = await read_durability(self._client, self._probe_key)
+                await check_sync(self._client, self._sync, durability.replicas)
+                self.durability = durability
                 self.life = await self._reader.life()
                 self._admission.note_format(self.life.format)
                 self._durability_checked_at = self._clock()

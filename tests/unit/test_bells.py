@@ -5,10 +5,11 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from celery import Celery
 from structlog.testing import capture_logs
 
 from relay import bells
-from relay.bells import Ringer
+from relay.bells import Ringer, broker_settings
 
 
 class Broker:
@@ -92,3 +93,19 @@ def test_a_broker_that_hangs_is_left_and_what_it_was_to_get_is_not_sent_later(br
 
     asyncio.run(ring())
     assert broker.tried == ["sink:a"]
+
+
+def test_celery_does_not_read_the_broker_s_address_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes its variables before its settings, and kombu knows no `unix://` nor `redis+sentinel://`."""
+    monkeypatch.setenv("CELERY_BROKER_URL", "unix:///tmp/bells.sock?db=2")
+    app = Celery("relay")
+    app.conf.update(broker_settings("unix:///tmp/bells.sock?db=2", "relay"))
+    for connection in (app.connection_for_read(), app.connection_for_write()):
+        assert connection.as_uri() == "redis+socket:///tmp/bells.sock"
+
+
+def test_sentinels_that_hang_hold_up_no_bell_for_long() -> None:
+    options = broker_settings("redis+sentinel://one,two/books", "relay")["broker_transport_options"]
+    assert options["master_name"] == "books"
+    assert options["global_keyprefix"] == "relay:"
+    assert options["sentinel_kwargs"] == {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}

@@ -6,6 +6,8 @@ from relay.config.environment import ProcessSettings
 from relay.config.proxy_environment import NO_PROXIES
 from relay.errors import ConfigError
 
+FORMS = "redis://host:6379/0, rediss://…, redis+sentinel://…/NAME or unix:///path"
+
 
 def settings(**environ: str) -> ProcessSettings:
     return ProcessSettings.from_environ(environ, terminal=False)
@@ -26,7 +28,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         hirefire_token=None,
         secret_key=None,
         durability="warn",
-        waitaof=False,
+        waitaof="0",
         log="json",
         sandbox_port=None,
         workers=1,
@@ -65,7 +67,7 @@ def test_everything_can_be_set() -> None:
     assert found.secret_key
     assert found.secret_key.get_secret_value() == "0123456789abcdef0123456789abcdef"
     assert (found.durability, found.log, found.sandbox_port) == ("strict", "console", 8701)
-    assert found.waitaof
+    assert found.waitaof == "1"
 
 
 def test_the_broker_is_the_store_unless_set_otherwise() -> None:
@@ -113,8 +115,8 @@ def test_people_at_a_terminal_get_the_console_log() -> None:
         ("CELERY_BROKER_URL", "amqp://guest:hush@host:5672/v?x=1",
          "CELERY_BROKER_URL: not a broker's address: amqp://USER:PASSWORD@host:5672/VHOST"),
         ("CELERY_BROKER_URL", "amqp://:0/", "CELERY_BROKER_URL: not a broker's address: amqp://USER:PASSWORD@host:5672/VHOST"),
-        ("REDIS_URL", "amqp://host", "REDIS_URL: not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
-        ("REDIS_URL", "localhost:6379", "REDIS_URL: not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
+        ("REDIS_URL", "amqp://host", f"REDIS_URL: not a store's address: {FORMS}"),
+        ("REDIS_URL", "localhost:6379", f"REDIS_URL: not a store's address: {FORMS}"),
     ],
 )  # fmt: skip
 def test_a_bad_value_is_reported_with_its_variable(variable: str, value: str, message: str) -> None:
@@ -175,3 +177,16 @@ def test_the_read_token_is_another_one() -> None:
     assert str(caught.value) == (
         "RELAY_ADMIN_READ_TOKEN is the same as RELAY_ADMIN_TOKEN, which may act: draw another, openssl rand -hex 32"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "waitaof"),
+    [
+        ({"REDIS_URL": "redis+sentinel://one,two/books"}, "replica"),
+        ({"REDIS_URL": "redis+sentinel://one,two/books", "RELAY_WAITAOF": "0"}, "0"),
+        ({"REDIS_URL": "redis://one", "RELAY_WAITAOF": "replica"}, "replica"),
+        ({"REDIS_URL": "redis://one"}, "0"),
+    ],
+)
+def test_where_there_are_sentinels_a_replica_must_have_what_counts(given: dict[str, str], waitaof: str) -> None:
+    assert ProcessSettings.from_environ(given).waitaof == waitaof

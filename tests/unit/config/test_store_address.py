@@ -9,13 +9,15 @@ import redis.asyncio
 from kombu import Connection
 
 from relay.config.environment import ProcessSettings
-from relay.config.store_address import accept_any_certificate, broker_options, redis_options
+from relay.config.store_address import accept_any_certificate, broker_options, redis_options, sentinel_options
 from relay.errors import ConfigError
 
 KNOWN = (
-    "client_name, db, health_check_interval, ssl_ca_certs, ssl_ca_data, ssl_ca_path, ssl_cert_reqs, ssl_certfile, "
-    "ssl_check_hostname, ssl_ciphers, ssl_keyfile, ssl_password"
+    "client_name, db, health_check_interval, sentinel_password, sentinel_username, ssl_ca_certs, ssl_ca_data, "
+    "ssl_ca_path, ssl_cert_reqs, ssl_certfile, ssl_check_hostname, ssl_ciphers, ssl_keyfile, ssl_password"
 )
+FORMS = "redis://host:6379/0, rediss://…, redis+sentinel://…/NAME or unix:///path"
+SENTINEL_FORM = "redis+sentinel://:PASSWORD@host:26379,host2:26379/mymaster/0"
 PLAIN = "redis://:p%40ss@store:6379/3"
 
 
@@ -53,6 +55,29 @@ def test_without_tls_nothing_is_said_about_certificates() -> None:
 )
 def test_the_broker_gets_its_own_spelling(url: str, broker: str) -> None:
     assert broker_options(url)[0] == broker
+
+
+def test_sentinels_are_asked_by_both_for_the_store_of_a_name() -> None:
+    url = "redis+sentinel://ann:p%40ss@one:26380,[::1]/books/2?sentinel_password=its%20own"
+    assert redis_options(url) == ("redis://ann:p%40ss@books/2", {})
+    sentinels = [("one", 26380), ("[::1]", 26379)]
+    assert sentinel_options(url) == ("books", sentinels, {"password": "its own"})
+    broker = "sentinel://ann:p%40ss@one:26380/2;sentinel://ann:p%40ss@[::1]:26379/2"
+    options = {"master_name": "books", "sentinel_kwargs": {"password": "its own"}}
+    assert broker_options(url) == (broker, {"broker_transport_options": options})
+
+
+def test_tls_to_a_store_is_tls_to_its_sentinels() -> None:
+    url = "rediss+sentinel://one,two/books?ssl_ca_certs=/etc/ca.pem"
+    tls = {"ssl_ca_certs": "/etc/ca.pem", "ssl_cert_reqs": "required"}
+    assert redis_options(url) == ("rediss://books", tls)
+    assert sentinel_options(url) == ("books", [("one", 26379), ("two", 26379)], {**tls, "ssl": True})
+    assert broker_options(url)[1]["broker_use_ssl"] == {**tls, "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    assert accept_any_certificate("rediss+sentinel://one/books") == "rediss+sentinel://one/books?ssl_cert_reqs=none"
+
+
+def test_an_address_without_sentinels_has_none() -> None:
+    assert sentinel_options(PLAIN) is None
 
 
 def test_rabbitmq_is_reached_as_it_is_written_and_verified_by_tls() -> None:
@@ -111,8 +136,23 @@ SECRET = "hush"
         ("redis://store?ssl_cert_reqs=none", "ssl_cert_reqs is for TLS: write rediss://, or remove it"),
         ("rediss://store?ssl_cert_reqs=maybe", "ssl_cert_reqs must be none, optional or required"),
         ("redis://store?health_check_interval=hush", "health_check_interval must be a number of seconds"),
-        ("http://:hush@store", "not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
-        ("redis://", "not a store's address: redis://host:6379/0, rediss://… or unix:///path"),
+        ("http://:hush@store", f"not a store's address: {FORMS}"),
+        (
+            "redis+sentinel://:hush@one,two",
+            f"the name that the Sentinels have for the store is missing: {SENTINEL_FORM}",
+        ),
+        (
+            "redis+sentinel://:hush@one:26379,two:0/books",
+            f"the port is not a number from 1 to 65535: {SENTINEL_FORM}",
+        ),
+        ("redis+sentinel://:hush@one,t wo/books", "a blank in the address: remove it"),
+        ("redis+sentinel://:hush@one,<two>/books", f"this is no host: {SENTINEL_FORM}"),
+        ("redis+sentinel://:hush@one/books/main", "the database is not a number: write /0, or leave it out"),
+        (
+            "redis://one?sentinel_password=hush",
+            "sentinel_password is for Sentinels: write redis+sentinel://, or remove it",
+        ),
+        ("redis://", f"not a store's address: {FORMS}"),
     ],
 )
 @pytest.mark.parametrize("variable", ["REDIS_URL", "CELERY_BROKER_URL"])
