@@ -27,9 +27,9 @@ bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
 	$(BIN)/python -m tests.bench
 
-# Tries to break it, for more than an hour: kills, hangs, resets, fills. Writes the table of docs/reliability.md.
+# Tries to break it, for about an hour: kills, hangs, resets, fills. Writes the table of docs/reliability.md.
 chaos: .venv/ready-dev
-	$(BIN)/python -m tests.chaos --runs 12 --json docs/reliability.json --markdown docs/reliability.md
+	$(BIN)/python -m tests.chaos --runs 6 --jobs 3 --json docs/reliability.json --markdown docs/reliability.md
 
 # Ten minutes with bad neighbours, on this machine alone: hanging names, slow senders, hostile subscribers.
 soak: .venv/ready-dev

@@ -1,8 +1,13 @@
-"""A port of this machine before a store, as a name service or a platform puts one there: it may move, or speak TLS."""
+"""A port of this machine before a store, as a name service or a platform puts one there: it may move, or speak TLS.
+
+As a network does it may also delay, swallow, or lose what the store answers.
+"""
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +15,22 @@ from pathlib import Path
 
 from relay.processes.ports import free_port
 
+_POLL_SECONDS = 0.05
+
 
 class StoreFront:
-    """Passes connections on to a store's unix socket; those that stand stay where they are when `socket` changes."""
+    """Passes connections on to a store's unix socket; those that stand stay where they are when `socket` changes.
+
+    `delay_seconds`: what is sent arrives so much later, in both directions. `swallows`: nothing arrives, nor is a
+    connection closed, until that is over. `loses_answers`: connections are reset once the store has answered.
+    """
 
     def __init__(self, socket: Path) -> None:
         self.socket = socket
         self.port = free_port()
+        self.delay_seconds = 0.0
+        self.swallows = False
+        self.loses_answers = False
 
     @property
     def url(self) -> str:
@@ -27,10 +41,24 @@ class StoreFront:
         """Copy in both directions until both sides have ended."""
         store_reader, store_writer = await asyncio.open_unix_connection(str(self.socket))
         try:
-            await asyncio.gather(_copy(reader, store_writer), _copy(store_reader, writer))
+            await asyncio.gather(self._copy(reader, store_writer), self._copy(store_reader, writer, answers=True))
         finally:
             store_writer.close()
             writer.close()
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False) -> None:
+        """Copy until one side ends, however it ends, then end the other."""
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65_536):
+                if answers and self.loses_answers:
+                    _reset(writer)
+                    return
+                await asyncio.sleep(self.delay_seconds)
+                while self.swallows:  # noqa: ASYNC110  it is set in another thread
+                    await asyncio.sleep(_POLL_SECONDS)
+                writer.write(data)
+                await writer.drain()
+        writer.close()
 
 
 @contextmanager
@@ -50,13 +78,11 @@ def store_front(socket: Path, tls: ssl.SSLContext | None = None) -> Iterator[Sto
         loop.close()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy until one side ends, however it ends, then end the other."""
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection by a reset, not in order."""
+    plain: socket.socket = writer.get_extra_info("socket")
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 async def _cancel_all() -> None:

@@ -3,8 +3,9 @@
 import random
 from pathlib import Path
 
-from tests.chaos.faults import delete_celery_lists
+from tests.chaos.faults.on_the_store import delete_celery_lists
 from tests.chaos.oracle import unexplained
+from tests.chaos.relay_under_test import RelayUnderTest
 from tests.chaos.traffic import Senders
 from tests.e2e.harness import run_relay, stored_leads, until
 
@@ -40,7 +41,7 @@ def test_every_acknowledged_hook_arrives_though_worker_store_and_bells_are_kille
             enough = HOOKS * (kill + 1) // 6 + chance.randrange(100)
             until(lambda enough=enough: len(senders.acknowledged) >= enough, what=f"{enough} acknowledged hooks")
             processes.kill("worker")
-            delete_celery_lists(processes, chance)
+            delete_celery_lists(RelayUnderTest(processes))
             if kill == 2:
                 processes.kill("store")
                 processes.start("store")
