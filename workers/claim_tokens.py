@@ -34,5 +34,9 @@ class ClaimTokens:
         try:
             yield
         except BaseException:
-            self._unheard[token] = time.monotonic() + lease_ms / 1000 + LATE_SECONDS
+            self.give_back(token, lease_ms)
             raise
+
+    def give_back(self, token: str, lease_ms: int) -> None:
+        """Tell the store with the next claims that nobody works at what this one took."""
+        self._unheard[token] = time.monotonic() + lease_ms / 1000 + LATE_SECONDS

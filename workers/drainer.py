@@ -8,6 +8,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -169,26 +170,31 @@ class Drainer:
                 self._unsettled.log_late(finished, answers)
             else:
                 claim = await self._store.claim_deliveries(request)
+        for id in claim.poisoned:
+            log.error("delivery.poisoned", delivery_id=id, sink=self._name, reason="the worker died five times")
+        if claim.items and time.monotonic() >= deadline:  # the answer took longer than an attempt may
+            self._tokens.give_back(claim.token, lease_ms)
+            return 0
         self._start_attempts(claim, sink, deadline)
         return claim.wait_ms
 
     def _start_attempts(self, claim: Claim[Delivery], sink: Sink, deadline: float) -> None:
-        for id in claim.poisoned:
-            log.error("delivery.poisoned", delivery_id=id, sink=self._name, reason="the worker died five times")
         calls = [claim.items] if claim.batched and claim.items else [[delivery] for delivery in claim.items]
         for deliveries in calls:
             self._calls += 1
             suspect = any(delivery.deaths >= SUSPECT_AFTER for delivery in deliveries)
-            task = asyncio.create_task(self._attempt_held(self._calls, deliveries, sink, suspect))
+            task = asyncio.create_task(self._attempt_held(deliveries, sink, suspect))
             self._in_flight[self._calls] = deadline + suspect * ALONE_SECONDS, task
+            # Not the attempt itself: one that is cancelled before it began never runs.
+            task.add_done_callback(partial(self._note_end, self._calls))
 
-    async def _attempt_held(self, number: int, deliveries: Sequence[Delivery], sink: Sink, suspect: bool) -> None:
-        try:
-            async with self._hand.hold(suspect=suspect):
-                await self._attempt(deliveries, sink)
-        finally:
-            self._in_flight.pop(number, None)
-            self._progress.set()
+    def _note_end(self, number: int, _: asyncio.Task[None]) -> None:
+        self._in_flight.pop(number, None)
+        self._progress.set()
+
+    async def _attempt_held(self, deliveries: Sequence[Delivery], sink: Sink, suspect: bool) -> None:
+        async with self._hand.hold(suspect=suspect):
+            await self._attempt(deliveries, sink)
 
     async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink) -> None:
         at, started = self._store.clock.seconds(), time.monotonic()

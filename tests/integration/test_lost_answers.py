@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from relay.store.store import Store
 from tests.integration.invariants import broken_invariants
 from tests.integration.scripted_sink import (
     ScriptedSink,
+    SingleSinkConfig,
     WatchedStore,
     drain,
     make_drainer,
@@ -47,6 +49,27 @@ def test_what_was_sent_is_settled_though_the_store_did_not_say_so(run, store, na
     watched = WatchedStore(store, settle_and_claim=losing(error, error), settle=losing(error, error, error))
     run(drain(watched, namespace, sink))
     assert {found.state for found in run(reader.deliveries(ids))} == {DeliveryState.DELIVERED}
+    assert len(sink.calls) == len(ids)
+
+
+@pytest.mark.parametrize("concurrency", [1, 20])
+def test_a_claim_that_is_answered_too_late_is_given_back_and_occupies_nothing(
+    run, store, namespace, reader, monkeypatch, concurrency
+):
+    """An attempt that was overdue before it began stayed in flight for ever: the sink stood still."""
+    monkeypatch.setattr(SingleSinkConfig, "config", SimpleNamespace(worker=SimpleNamespace(lease_margin=200)))
+    ids = queue_deliveries(run, store, [b"{}"] * 20)
+    sink = ScriptedSink(concurrency=concurrency, timeout="100ms")
+    waits = iter([(sink.lease_ms + 300) / 1000] * 2)
+
+    async def be_late() -> None:
+        await asyncio.sleep(next(waits, 0))
+
+    watched = WatchedStore(store, claim_deliveries=be_late, settle_and_claim=be_late)
+    run(drain(watched, namespace, sink))
+    found = run(reader.deliveries(ids))
+    assert {one.state for one in found} == {DeliveryState.DELIVERED}
+    assert {one.deaths for one in found} == {0}
     assert len(sink.calls) == len(ids)
 
 
