@@ -40,6 +40,7 @@ from workers.fetcher import Fetcher
 from workers.hand import Hand
 from workers.hearing import Hearing
 from workers.jobs import JobRunner
+from workers.memory_sampler import SAMPLE_MEMORY, MemorySampler
 from workers.minute_sampler import SAMPLE_MINUTE, MinuteSampler
 from workers.people_indexer import INDEX_PEOPLE, PeopleIndexer
 from workers.problem_keeper import KEEP_PROBLEMS, ProblemKeeper
@@ -122,6 +123,7 @@ class WorkerProcess:
             PUT_OFF: PutOffMaker(self._live, self._store, self._start_queues).run,
             ADOPT: Adopter(self._store).adopt,
             INDEX_PEOPLE: PeopleIndexer(self._store, self._settings.secret_key).index,
+            SAMPLE_MEMORY: MemorySampler(self._store).sample,
             SAMPLE_MINUTE: MinuteSampler(self._live, self._store).sample,
         }
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)

@@ -16,6 +16,7 @@ from relay.store.store import Store
 from relay.store.wire import LookReply
 from workers.adoption import ADOPT
 from workers.gone_workers import SILENT_MS, GoneWorkers
+from workers.memory_sampler import SAMPLE_MEMORY
 from workers.minute_sampler import SAMPLE_MINUTE
 from workers.people_indexer import INDEX_PEOPLE
 from workers.problem_keeper import KEEP_PROBLEMS
@@ -123,5 +124,5 @@ class Ticker:
 def _standing_jobs(config: Config) -> dict[str, tuple[str, bytes]]:
     """Return the jobs that run for ever: id -> kind and arguments."""
     checks = {f"{CHECK_SOURCE}:{name}": (CHECK_SOURCE, check_source_args(name)) for name in config.sources_with_api}
-    for_ever = ("retention", KEEP_PROBLEMS, SAMPLE_MINUTE, ADOPT, INDEX_PEOPLE)
+    for_ever = ("retention", KEEP_PROBLEMS, SAMPLE_MINUTE, ADOPT, INDEX_PEOPLE, SAMPLE_MEMORY)
     return {**{kind: (kind, b"{}") for kind in for_ever}, **checks}

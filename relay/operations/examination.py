@@ -13,7 +13,16 @@ from relay.errors import StoreUnavailable
 from relay.model import ReceiptState, Record
 from relay.store.connect import connect
 from relay.store.failures import FailureCause, read_failures
-from relay.store.health import Durability, MemoryUse, StoreLife, check_writable, read_durability, read_memory_use
+from relay.store.health import (
+    Durability,
+    MemorySample,
+    MemoryUse,
+    StoreLife,
+    check_writable,
+    read_durability,
+    read_memory_samples,
+    read_memory_use,
+)
 from relay.store.keys import Keys
 from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
@@ -37,6 +46,7 @@ class Examination(Record):
     failures: Mapping[str, str] = {}
     durability: Durability | None = None
     memory: MemoryUse | None = None
+    memory_samples: Sequence[MemorySample] = ()  # the newest first
     life: StoreLife | None = None
     clock_skew_ms: int = 0  # the store's clock minus this machine's
     workers: int | None = None
@@ -91,6 +101,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         durability=await take("durability", read_durability(client, reader.keys.probe)),
         memory=memory,
         fills={} if memory is None else await take("sources", read_source_fills(client, reader.keys, memory)) or {},
+        memory_samples=await take("headroom", read_memory_samples(client, reader.keys.memory)) or (),
         life=await take("contents", reader.life()),
         clock_skew_ms=now - (before + after) // 2,
         workers=await take("workers", reader.workers()),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from relay.operations.diagnosis import Diagnosis, Grade, HelpfulAct
 from relay.operations.examination import STORE, WRITES, Examination
+from relay.operations.headroom import Forecast, forecast
 from relay.store.health import Durability, MemoryUse, StoreLife
 from relay.store.records import Stall
 from relay.timefmt import format_duration, format_time
@@ -11,6 +12,7 @@ from relay.timefmt import format_duration, format_time
 SKEW_MS = 2_000
 LATE_MS = 60_000
 NEW_MS = 24 * 3_600_000
+SOON_MS = 3 * NEW_MS  # a warning while there is time to act
 EMPTIED_MS = 7 * NEW_MS  # in which it is told that everything was deleted
 NEARLY_FULL = 0.7  # of its memory: hooks are refused at 85 %
 _LOOK = HelpfulAct(name="show-system", command="relay doctor")
@@ -28,7 +30,8 @@ def diagnose_store(examination: Examination) -> Iterator[Diagnosis]:
         yield _diagnose_durability(examination.durability)
         yield _diagnose_eviction(examination.durability.policy)
     if examination.memory is not None:
-        yield _diagnose_memory(examination.memory)
+        samples = examination.memory_samples
+        yield _diagnose_memory(examination.memory, forecast(samples, examination.memory, examination.now or 0))
     if examination.life is not None and examination.now is not None:
         yield _diagnose_life(examination.life, examination.now)
     yield _diagnose_clock(examination.clock_skew_ms)
@@ -101,22 +104,22 @@ def _diagnose_eviction(policy: str) -> Diagnosis:
     return _of_store("store-evicts", "eviction", "bad", policy, means, "set maxmemory-policy noeviction")
 
 
-def _diagnose_memory(memory: MemoryUse) -> Diagnosis:
+def _diagnose_memory(memory: MemoryUse, ahead: Forecast) -> Diagnosis:
     about, used = "headroom", f"{memory.used / 2**20:.0f} MiB used"
     if not memory.limit:
         means = "it grows until its machine has no memory left, and is then killed"
         return _of_store("store-unbounded", about, "warning", f"{used}, no limit", means, "set maxmemory")
-    found = f"{used} of {memory.limit / 2**20:.0f} MiB"
+    found = f"{memory.used / memory.limit:.0%} of maxmemory: {used} of {memory.limit / 2**20:.0f} MiB"
     if memory.full:
         means = "new hooks are answered 503 until there is room again"
         advice = "give it more memory, or keep less: retention, dead letters"
         return _of_store("store-full", about, "bad", found, means, advice)
-    if memory.used >= memory.limit * NEARLY_FULL:
+    found = f"{found}, {ahead.describe()}"
+    soon = ahead.full_in_ms is not None and ahead.full_in_ms < SOON_MS
+    if soon or memory.used >= memory.limit * NEARLY_FULL:
         means = "at 85 % new hooks are answered 503; what is stored goes on being delivered"
         advice = "give it more memory, or keep less: retention, dead letters"
-        return _of_store(
-            "store-nearly-full", about, "warning", f"{found}: {memory.used / memory.limit:.0%}", means, advice
-        )
+        return _of_store("store-nearly-full", about, "warning", found, means, advice)
     return Diagnosis(about=about, grade="good", found=found)
 
 

@@ -30,6 +30,13 @@ class MemoryUse(Record):
         return self.limit > 0 and self.used >= self.limit * FULL_AT
 
 
+class MemorySample(Record):
+    """How many bytes were used at a time (epoch milliseconds)."""
+
+    at: int
+    used: int
+
+
 class Durability(Record):
     """What the store survives.
 
@@ -72,6 +79,12 @@ async def read_memory_use(client: Redis) -> MemoryUse:
     """Read how full the store is. Raises StoreUnavailable."""
     info = await run_command(client.info("memory"))
     return MemoryUse(used=int(info.get("used_memory", 0)), limit=int(info.get("maxmemory", 0)))
+
+
+async def read_memory_samples(client: Redis, key: str) -> list[MemorySample]:
+    """Read the hourly samples of how full the store was, the newest first. Raises StoreUnavailable."""
+    rows = [row.decode().split("|") for row in await run_command(client.lrange(key, 0, -1))]
+    return [MemorySample(at=int(at), used=int(used)) for at, used, _ in rows]
 
 
 async def check_writable(client: Redis, probe_key: str) -> None:

@@ -16,6 +16,7 @@ from relay.store.clock import clock_of
 from relay.store.commands import run_command
 from relay.store.connect import not_repeated
 from relay.store.formats import FORMAT
+from relay.store.health import MemoryUse
 from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
 from relay.store.put_off import PutOff
 from relay.store.records import Accepted, Claim, Hook, Job, LateAnswer, Retired, Settlement
@@ -48,7 +49,7 @@ _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", *GATES), Script("m
 _ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job", "_jobs"), Script("finish_job"), Script("register")
 _LEAVE_RECEIPTS = Script("leave_receipts")
 _APPLY_RETENTION, _LOOK, _END_LEASES = Script("apply_retention"), Script("look"), Script("end_leases")
-_NOTE_STALL = Script("note_stall")
+_NOTE_STALL, _NOTE_MEMORY = Script("note_stall"), Script("note_memory")
 
 # Fields of hashes come as text, numbers and flags too: hence not strict.
 _CLAIMED_RECEIPTS = msgspec.msgpack.Decoder(ClaimReply[ClaimedReceipt], strict=False)
@@ -253,6 +254,10 @@ class Store:
     async def note_stall(self, worker: str, part: str) -> None:
         """Write that a part of a worker stood still, for `Reader.stalls`."""
         await self._call(_NOTE_STALL, {"worker": worker, "part": part})
+
+    async def note_memory(self, memory: MemoryUse) -> None:
+        """Write how full the store is, unless that was written within the hour (`read_memory_samples`)."""
+        await self._call(_NOTE_MEMORY, {"used": memory.used, "limit": memory.limit})
 
     async def forget_worker(self, name: str) -> None:
         """Write that a worker has ended."""

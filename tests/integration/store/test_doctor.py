@@ -12,8 +12,12 @@ from typer.testing import CliRunner
 from relay.cli import app
 from relay.config.load import load
 from relay.model import Outcome
+from relay.operations.examination import Examination
+from relay.operations.store_diagnosis import diagnose_store
 from relay.sinks.registry import sink_types
 from relay.store.connect import connect
+from relay.store.health import MemoryUse, read_memory_samples
+from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.web.health import readyz
 from relay.web.metrics import metrics
@@ -313,3 +317,27 @@ def test_look_ups_that_all_fail_are_bad(doctor, run, store, given, scrape):
     assert doctor.alarms() == [("look-ups of acme", "bad")]
     assert fired(scrape()) == {"RelayLookupsFailing"}
     assert "100% of 5 attempts failed" in doctor("look-ups")["found"]
+
+
+def test_the_doctor_forecasts_when_the_store_is_full(run, store) -> None:
+    hour, limit = 3_600_000, 1_000_000
+    now = run(Reader(store.client, store.namespace).now())
+    rows = [f"{now - age * hour}|{410_000 - age * 2_000}|{limit}" for age in range(1, 12)]
+    run(store.client.rpush(store.keys.memory, *rows))
+    samples = run(read_memory_samples(store.client, store.keys.memory))
+    examination = Examination(now=now, memory=MemoryUse(used=410_000, limit=limit), memory_samples=samples, failures={})
+    (headroom,) = [one for one in diagnose_store(examination) if one.about == "headroom"]
+    assert (headroom.grade, headroom.found) == (
+        "good",
+        "41% of maxmemory: 0 MiB used of 1 MiB, full in about 9 days at this rate",
+    )
+
+
+def test_how_full_the_store_is_is_noted_once_an_hour(run, store) -> None:
+    for used in (100, 200):
+        run(store.note_memory(MemoryUse(used=used, limit=1000)))
+    (sample,) = run(read_memory_samples(store.client, store.keys.memory))
+    assert sample.used == 100
+    run(store.client.lset(store.keys.memory, 0, f"{sample.at - 3_600_000}|100|1000"))
+    run(store.note_memory(MemoryUse(used=200, limit=1000)))
+    assert [one.used for one in run(read_memory_samples(store.client, store.keys.memory))] == [200, 100]
