@@ -34,6 +34,7 @@ def demo(
     settled = False
     with until_interrupted(), Processes(DEMO_FOLDER, demo_environ(nonempty_environ())) as processes:
         config = load_config_of(processes.environ)
+        print_lines([f"the operator's pages, as soon as it has started: {processes.url}/admin"])
         print_lines([f"starting store, fake vendors, web and worker; their logs: {processes.folder / 'logs'}"])
         processes.start()
         asyncio.run(_run(processes, config, once))

@@ -11,11 +11,15 @@ from relay.store.stored import StoredDelivery, StoredReceipt
 
 
 class SentHook(Record):
-    """A hook that was sent, the relay's answer, and what must become of it. `planned` None: it was sent before."""
+    """A hook that was sent, the relay's answer, and what must become of it. `planned` None: it was sent before.
+
+    `refused`: what could be sent is refused by its vendor, and becomes a dead letter.
+    """
 
     title: str
     accepted: AcceptedHook
     planned: RoutedReceipt | None
+    refused: bool = False
 
 
 class DemoState(Record):
@@ -36,7 +40,7 @@ def missing_results(
 ) -> list[str]:
     """Return in sentences what is not yet, or not at all, as it must be."""
     missing = [text for hook in sent for text in _missing_in_store(hook, state)]
-    planned = [delivery for hook in sent if hook.planned for delivery in hook.planned.deliveries]
+    planned = [delivery for hook in sent if hook.planned and not hook.refused for delivery in hook.planned.deliveries]
     for name, settings in sinks.items():
         path = vendor_path(settings, sandbox_url)
         if path is not None:
@@ -56,11 +60,13 @@ def _missing_in_store(sent: SentHook, state: DemoState) -> Iterator[str]:
         actual = "not in the store" if receipt is None else receipt.state
         yield f"{sent.title}: the receipt must be {planned.state}, and is {actual}"
     for delivery in planned.deliveries:
-        yield from _missing_delivery(delivery, state.deliveries.get(delivery.id))
+        yield from _missing_delivery(delivery, state.deliveries.get(delivery.id), refused=sent.refused)
 
 
-def _missing_delivery(planned: NewDelivery, stored: StoredDelivery | None) -> Iterator[str]:
+def _missing_delivery(planned: NewDelivery, stored: StoredDelivery | None, *, refused: bool) -> Iterator[str]:
     expected = _final_state(planned)
+    if refused and expected is DeliveryState.DELIVERED:
+        expected = DeliveryState.DEAD
     if stored is None or stored.state is not expected:
         actual = (
             "not in the store"

@@ -21,7 +21,7 @@ from relay.sandbox.request_log import LoggedRequest, Page
 from relay.sandbox.samples import Sample, samples
 from relay.sinks.registry import make_sinks
 from relay.store.reader import Reader
-from relay.transport import Request, Session, TransportFailure
+from relay.transport import Request, Response, Session, TransportFailure
 
 LIMIT_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
@@ -59,10 +59,18 @@ class DemoRun:
         return self._processes.url + hook_path(self._config, self.source)
 
     async def send_samples(self, view: DemoView) -> None:
-        """Send the samples. Raises RelayError where one is not taken."""
+        """Send the samples. Raises RelayError where one is not taken, or does not settle."""
         for sample in samples(self._began):
+            if sample.refused:  # once nothing else can be meant by the refusal
+                await self.wait_until_settled(view)
+                await self._refuse_next_invoice()
             self.sent.append(await self._send(sample))
             await self._refresh(view)
+
+    async def _refuse_next_invoice(self) -> None:
+        """Have the fake accounting refuse a request, so that there is something to mend."""
+        fault = {"fault": "status", "status": 422, "vendor": "books", "path": "/invoices"}
+        await self._call_sandbox("POST", "faults", msgspec.json.encode(fault))
 
     async def _send(self, sample: Sample) -> SentHook:
         headers = {"User-Agent": "amoCRM-Webhooks/3.0", "X-Amocrm-Requestid": str(uuid_utils.uuid4())}
@@ -70,7 +78,7 @@ class DemoRun:
         self.titles.setdefault(accepted.receipt, sample.title)
         receipt = None if sample.repeated else await self._reader.raw_receipt(accepted.receipt)
         planned = plan_receipt(receipt, self._config, self.sinks) if receipt else None
-        return SentHook(title=sample.title, accepted=accepted, planned=planned)
+        return SentHook(title=sample.title, accepted=accepted, planned=planned, refused=sample.refused)
 
     async def wait_until_settled(self, view: DemoView) -> None:
         """Poll until everything is as it must be. Raises RelayError with what is not, after LIMIT_SECONDS."""
@@ -105,11 +113,15 @@ class DemoRun:
         view.update(self.state, self.titles)
 
     async def _read_vendor_requests(self) -> None:
-        url = URL(f"{self._processes.sandbox_url}/__sandbox__/requests?limit=100&since={self._last_request}")
-        request = Request(method="GET", url=url, headers={}, body=b"", timeout_ms=_ANSWER_MS)
-        answer = await self._session.exchange(request)
-        if isinstance(answer, TransportFailure):
-            raise RelayError(f"the sandbox gives no answer: {answer.reason}")
+        answer = await self._call_sandbox("GET", f"requests?limit=100&since={self._last_request}")
         page = msgspec.json.decode(answer.body, type=Page)
         self._vendor_requests += page.requests
         self._last_request = page.next
+
+    async def _call_sandbox(self, method: str, what: str, body: bytes = b"") -> Response:
+        url = URL(f"{self._processes.sandbox_url}/__sandbox__/{what}")
+        request = Request(method=method, url=url, headers={}, body=body, timeout_ms=_ANSWER_MS)
+        answer = await self._session.exchange(request)
+        if isinstance(answer, TransportFailure):
+            raise RelayError(f"the sandbox gives no answer: {answer.reason}")
+        return answer

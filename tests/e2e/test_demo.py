@@ -86,7 +86,8 @@ def test_the_demo_settles_and_shows_what_each_sink_received(tmp_path: Path) -> N
     output = demo(tmp_path)
     summary = output.partition("What each sink received:")[2]
     for line in (
-        "accounting (http): 1 delivered",
+        "accounting (http): 1 dead, 1 delivered",
+        "A deal is won, and accounting refuses the invoice: yours to mend → invoice for a won deal: dead",
         "A deal is won → invoice for a won deal: delivered",
         "received POST /books/invoices",
         "newsletter (unisender): 1 delivered",
@@ -163,7 +164,7 @@ def test_the_demo_touches_nothing_of_yours(tmp_path: Path) -> None:
         with relay(tmp_path, "demo", "--once", **yours) as process:
             output, _ = process.communicate(timeout=DEADLINE)
         assert process.returncode == 0, output
-        assert "accounting (http): 1 delivered" in output
+        assert "accounting (http): 1 dead, 1 delivered" in output
         with redis.Redis(unix_socket_path=str(store.socket)) as client:
             assert client.dbsize() == 0
             assert client.info("stats")["total_connections_received"] <= 2  # the server's start, and this one

@@ -23,6 +23,7 @@ def format_real_addresses(addresses: Iterable[tuple[str, str]], store_url: str |
 
 def format_addresses(processes: Processes, config: Config) -> Iterator[str]:
     """Format what a person can open and try, in lines."""
+    yield f"pages: {processes.url}/admin"
     for source in config.sources:
         yield f"hooks of {source}: {processes.url}{hook_path(config, source)}"
     yield f"state: {processes.url}/readyz   numbers: {processes.url}/metrics"

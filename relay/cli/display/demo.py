@@ -68,3 +68,4 @@ def format_summary(run: DemoRun, config: Config, sandbox_url: str) -> Iterator[s
         path = vendor_path(config.sinks[name], sandbox_url)
         for request in stored_requests(path, run.state.vendor_requests) if path else ():
             yield f"    received {format_vendor_request(request)}"
+    yield "One of them waits for you: Problems leads to it, and Resend on its page mends it."

@@ -14,18 +14,21 @@ from relay.model import Record
 
 ORDER: Final = (
     "contact_new", "lead_won", "lead_won", "leads_move_on", "task_new", "company_renamed", "note", "lead_deleted",
+    "lead_refused",
 )  # fmt: skip
 """The one that is here twice is a hook that amoCRM repeats."""
+_REFUSED: Final = "lead_refused"
 
 _FIRST_ID: Final = 30_000_000  # ids have eight digits, and with the milliseconds of half a day added none repeats
 
 
 class Sample(Record):
-    """One hook: what happened, its body, and whether it repeats an earlier one."""
+    """One hook: what happened, its body, whether it repeats an earlier one, and whether its vendor shall refuse it."""
 
     title: str
     body: bytes
     repeated: bool
+    refused: bool = False
 
 
 def samples(now_ms: int) -> list[Sample]:
@@ -34,6 +37,7 @@ def samples(now_ms: int) -> list[Sample]:
     values = {
         "lead": str(ids),
         "lead2": str(ids + 1),
+        "lead3": str(ids + 6),
         "contact": str(ids + 2),
         "company": str(ids + 3),
         "task": str(ids + 4),
@@ -48,4 +52,5 @@ def _sample(name: str, values: dict[str, str], repeated: bool) -> Sample:
     text = (files(__name__) / f"{name}.form").read_text(encoding="utf-8")
     title, *lines = Template(text).substitute(values).splitlines()
     fields = [(key, value) for key, _, value in (line.partition("=") for line in lines)]
-    return Sample(title=title.removeprefix("# "), body=urlencode(fields).encode("ascii"), repeated=repeated)
+    body = urlencode(fields).encode("ascii")
+    return Sample(title=title.removeprefix("# "), body=body, repeated=repeated, refused=name == _REFUSED)

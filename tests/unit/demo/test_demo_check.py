@@ -107,3 +107,13 @@ def test_a_sink_elsewhere_is_judged_by_the_store_alone() -> None:
 def test_a_repetition_must_be_recognised(duplicate: bool, missing: int) -> None:
     again = SentHook(title="a deal", accepted=AcceptedHook(receipt="r1", duplicate=duplicate), planned=None)
     assert len(missing_results([again], ALL, SINKS, SANDBOX)) == missing
+
+
+@pytest.mark.parametrize(("state", "missing"), [(DeliveryState.DEAD, 0), (DeliveryState.DELIVERED, 1)])
+def test_what_its_vendor_refuses_must_end_as_a_dead_letter(state: DeliveryState, missing: int) -> None:
+    planned = msgspec.structs.replace(PLANNED, deliveries=[INVOICE])
+    refused = SentHook(title="a deal", accepted=SENT.accepted, planned=planned, refused=True)
+    deliveries = {INVOICE.id: delivery(INVOICE.id, state)}
+    assert (
+        len(missing_results([refused], replaced(deliveries=deliveries, vendor_requests=[]), SINKS, SANDBOX)) == missing
+    )
