@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "schema": "Print the JSON Schema of the configuration file, for editors.",
     "explain": "Show for each route whether a hook matches, which condition fails, and what would be sent.",
     "send": "Post the body of a hook to a running relay, as amoCRM would, and print its receipt.",
+    "top": "Follow numbers, problems and the newest events on a terminal; in a pipe print them once.",
     "stats": "Show counts, rates and latencies, and of each sink what waits and whether its gate is closed.",
     "connect": "Register the relay as a webhook of the account, for the events that are needed here.",
     "names": "Save the account's names of pipelines, statuses, users and custom fields, for use in the configuration.",

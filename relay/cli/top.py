@@ -1,0 +1,97 @@
+"""`relay top`: numbers, problems and the newest events, followed on a terminal."""
+
+import asyncio
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from relay.cli import options
+from relay.cli.acts import author
+from relay.cli.context.configuration import load_config
+from relay.cli.context.store import with_reader
+from relay.cli.display.output import print_json, print_lines
+from relay.cli.display.top import draw_screen, format_overview, shown_problems
+from relay.cli.display.top_screen import Act, Screen, press
+from relay.config.config import Config
+from relay.errors import RelayError
+from relay.operations.listed_event import listed_event
+from relay.operations.overview import Overview, read_overview
+from relay.operations.problems import ProblemState, listed_problem, mark_problem
+from relay.operations.search_terms import read_terms
+from relay.store.reader import Reader
+
+EVENTS = 100  # that are followed
+LISTED = 10  # in a pipe
+
+
+def top(
+    every: Annotated[float, typer.Option(min=0.5, help="Look again after so many seconds.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Print it once, as in a pipe.")] = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Follow numbers, problems and the newest events on a terminal; in a pipe print them once."""
+    config = load_config()
+    if json or once or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        overview = with_reader(lambda reader: _read(reader, config, "", LISTED))
+        if json:
+            print_json(_fields(overview))
+        else:
+            print_lines(format_overview(overview))
+        return
+    with_reader(lambda reader: _follow(reader, config, every))
+
+
+async def _read(reader: Reader, config: Config, search: str, limit: int = EVENTS) -> Overview:
+    return await read_overview(reader, config, read_terms(search, await reader.now(), limit))
+
+
+def _fields(overview: Overview) -> dict[str, object]:
+    return {
+        "at": overview.at,
+        "numbers": overview.numbers,
+        "problems": [listed_problem(one) for one in overview.problems],
+        "events": [listed_event(one) for one in overview.events],
+    }
+
+
+async def _follow(reader: Reader, config: Config, every: float) -> None:
+    from rich.console import Console
+    from rich.live import Live
+
+    from relay.cli.display.keyboard import read_keys  # only where there is a terminal
+
+    console, screen, detail = Console(highlight=False), Screen(), list[str]()
+    overview = await _read(reader, config, "")
+    with read_keys() as keys, Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            screen = screen.with_rows([one.id for one in shown_problems(overview)], [one.id for one in overview.events])
+            live.update(draw_screen(overview, screen, console.width, console.height, detail), refresh=True)
+            act: Act | None = "search"  # where no key is pressed, the same is read again
+            with suppress(TimeoutError):
+                screen, act = press(screen, await asyncio.wait_for(keys.get(), every))
+            if act == "quit":
+                return
+            try:
+                if act == "open":
+                    detail = await _open(reader, screen, overview)
+                if act == "seen":
+                    await mark_problem(reader, overview.problems, screen.row, ProblemState.SEEN, author(None, ""))
+                if act in ("seen", "search") and not (screen.paused and act == "search"):
+                    overview = await _read(reader, config, screen.search)
+                screen = replace(screen, trouble="")
+            except RelayError as error:
+                screen = replace(screen, trouble=str(error))
+
+
+async def _open(reader: Reader, screen: Screen, overview: Overview) -> list[str]:
+    """Return the lines of what is selected."""
+    from relay.cli.display.problems import format_problem
+    from relay.cli.display.story import format_story
+    from relay.operations.story import read_event_story
+
+    if screen.on_problem:
+        return [line for one in overview.problems if one.id == screen.row for line in format_problem(one)]
+    return list(format_story(await read_event_story(reader, screen.row)))

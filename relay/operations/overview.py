@@ -1,0 +1,33 @@
+"""All at a glance: the strip of numbers, the problems, and the newest events. What `relay top` shows."""
+
+from collections.abc import Sequence
+
+from relay.config.config import Config
+from relay.model import Record
+from relay.operations.problems import Problem, read_problems
+from relay.operations.search import FoundEvent, find_events
+from relay.operations.search_terms import SearchTerms
+from relay.operations.strip import StripNumber, read_strip
+from relay.operations.text_search import find_text
+from relay.store.reader import Reader
+
+
+class Overview(Record):
+    """How the relay stands at a time of the store's clock."""
+
+    at: int
+    numbers: Sequence[StripNumber]
+    problems: Sequence[Problem]
+    events: Sequence[FoundEvent]  # the newest first
+
+
+async def read_overview(reader: Reader, config: Config, terms: SearchTerms) -> Overview:
+    """Read it, with the newest events that a search finds. Raises StoreUnavailable."""
+    problems = await read_problems(reader, config)
+    if terms.text:
+        page = await find_text(reader, config, terms.filter, terms.text)
+    else:
+        page = await find_events(reader, terms.filter)
+    numbers = await read_strip(reader, problems)
+    events = page.items[: terms.filter.limit]
+    return Overview(at=await reader.now(), numbers=numbers, problems=problems, events=events)
