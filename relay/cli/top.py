@@ -13,14 +13,14 @@ from relay.cli.acts import author
 from relay.cli.context.configuration import load_config
 from relay.cli.context.store import with_reader
 from relay.cli.display.output import print_json, print_lines
-from relay.cli.display.top import draw_screen, format_overview, shown_problems
+from relay.cli.display.top import draw_screen, format_snapshot, shown_problems
 from relay.cli.display.top_screen import Act, Screen, press
 from relay.config.config import Config
 from relay.errors import RelayError
 from relay.operations.listed_event import listed_event
-from relay.operations.overview import Overview, read_overview
 from relay.operations.problems import ProblemState, listed_problem, mark_problem
 from relay.operations.search_terms import read_terms
+from relay.operations.snapshot import Snapshot, read_snapshot
 from relay.store.reader import Reader
 
 EVENTS = 100  # that are followed
@@ -35,25 +35,25 @@ def top(
     """Follow numbers, problems and the newest events on a terminal; in a pipe print them once."""
     config = load_config()
     if json or once or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        overview = with_reader(lambda reader: _read(reader, config, "", LISTED))
+        snapshot = with_reader(lambda reader: _read(reader, config, "", LISTED))
         if json:
-            print_json(_fields(overview))
+            print_json(_fields(snapshot))
         else:
-            print_lines(format_overview(overview))
+            print_lines(format_snapshot(snapshot))
         return
     with_reader(lambda reader: _follow(reader, config, every))
 
 
-async def _read(reader: Reader, config: Config, search: str, limit: int = EVENTS) -> Overview:
-    return await read_overview(reader, config, read_terms(search, await reader.now(), limit))
+async def _read(reader: Reader, config: Config, search: str, limit: int = EVENTS) -> Snapshot:
+    return await read_snapshot(reader, config, read_terms(search, await reader.now(), limit))
 
 
-def _fields(overview: Overview) -> dict[str, object]:
+def _fields(snapshot: Snapshot) -> dict[str, object]:
     return {
-        "at": overview.at,
-        "numbers": overview.numbers,
-        "problems": [listed_problem(one) for one in overview.problems],
-        "events": [listed_event(one) for one in overview.events],
+        "at": snapshot.at,
+        "numbers": snapshot.numbers,
+        "problems": [listed_problem(one) for one in snapshot.problems],
+        "events": [listed_event(one) for one in snapshot.events],
     }
 
 
@@ -64,11 +64,11 @@ async def _follow(reader: Reader, config: Config, every: float) -> None:
     from relay.cli.display.keyboard import read_keys  # only where there is a terminal
 
     console, screen, detail = Console(highlight=False), Screen(), list[str]()
-    overview = await _read(reader, config, "")
+    snapshot = await _read(reader, config, "")
     with read_keys() as keys, Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            screen = screen.with_rows([one.id for one in shown_problems(overview)], [one.id for one in overview.events])
-            live.update(draw_screen(overview, screen, console.width, console.height, detail), refresh=True)
+            screen = screen.with_rows([one.id for one in shown_problems(snapshot)], [one.id for one in snapshot.events])
+            live.update(draw_screen(snapshot, screen, console.width, console.height, detail), refresh=True)
             act: Act | None = "search"  # where no key is pressed, the same is read again
             with suppress(TimeoutError):
                 screen, act = press(screen, await asyncio.wait_for(keys.get(), every))
@@ -76,22 +76,22 @@ async def _follow(reader: Reader, config: Config, every: float) -> None:
                 return
             try:
                 if act == "open":
-                    detail = await _open(reader, screen, overview)
+                    detail = await _open(reader, screen, snapshot)
                 if act == "seen":
-                    await mark_problem(reader, overview.problems, screen.row, ProblemState.SEEN, author(None, ""))
+                    await mark_problem(reader, snapshot.problems, screen.row, ProblemState.SEEN, author(None, ""))
                 if act in ("seen", "search") and not (screen.paused and act == "search"):
-                    overview = await _read(reader, config, screen.search)
+                    snapshot = await _read(reader, config, screen.search)
                 screen = replace(screen, trouble="")
             except RelayError as error:
                 screen = replace(screen, trouble=str(error))
 
 
-async def _open(reader: Reader, screen: Screen, overview: Overview) -> list[str]:
+async def _open(reader: Reader, screen: Screen, snapshot: Snapshot) -> list[str]:
     """Return the lines of what is selected."""
     from relay.cli.display.problems import format_problem
     from relay.cli.display.story import format_story
     from relay.operations.story import read_event_story
 
     if screen.on_problem:
-        return [line for one in overview.problems if one.id == screen.row for line in format_problem(one)]
+        return [line for one in snapshot.problems if one.id == screen.row for line in format_problem(one)]
     return list(format_story(await read_event_story(reader, screen.row)))

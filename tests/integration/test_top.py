@@ -53,18 +53,18 @@ class Terminal:
         environ = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
         self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ)
         os.close(theirs)
-        self._shown = ""
+        self._printed = ""
 
     def wait_for(self, text: str, seconds: float = 90) -> None:
         """Wait until the command has shown a text since the last key."""
         end = time.monotonic() + seconds
-        while text not in self._shown:
-            assert time.monotonic() < end, self._shown
+        while text not in self._printed:
+            assert time.monotonic() < end, self._printed
             if select([self._ours], [], [], 1)[0]:
-                self._shown += os.read(self._ours, 65536).decode(errors="replace")
+                self._printed += os.read(self._ours, 65536).decode(errors="replace")
 
     def press(self, keys: str) -> None:
-        self._shown = ""
+        self._printed = ""
         os.write(self._ours, keys.encode())
 
     def close(self) -> None:

@@ -3,12 +3,12 @@
 import pytest
 
 from relay.cli.display.keyboard import split_keys
-from relay.cli.display.top import draw_screen, format_overview
+from relay.cli.display.top import draw_screen, format_snapshot
 from relay.cli.display.top_screen import Screen, press
 from relay.model import ReceiptState, RoutedEvent
-from relay.operations.overview import Overview
 from relay.operations.problems import Problem, ProblemState
 from relay.operations.search import FoundEvent
+from relay.operations.snapshot import Snapshot
 from relay.operations.strip import StripNumber
 from relay.store.stored import StoredReceipt
 
@@ -78,10 +78,10 @@ def event(n: int) -> FoundEvent:
     return FoundEvent(receipt=receipt, event=routed)
 
 
-def overview(problems: int, events: int) -> Overview:
+def snapshot(problems: int, events: int) -> Snapshot:
     names = ("inbox", "waiting", "in flight", "held", "dead", "closed gates", "silent sources", "problems")
     numbers = [StripNumber(name=name, count=7, list="sinks") for name in names]
-    return Overview(
+    return Snapshot(
         at=AT, numbers=numbers, problems=[problem(n) for n in range(problems)], events=[event(n) for n in range(events)]
     )
 
@@ -90,7 +90,7 @@ def overview(problems: int, events: int) -> Overview:
 @pytest.mark.parametrize(("problems", "events"), [(0, 0), (1, 3), (30, 100)])
 @pytest.mark.parametrize("selected", [0, 29, 129])
 def test_it_fits_the_terminal_and_shows_the_selected_row(view, problems, events, selected):
-    seen = overview(problems, events)
+    seen = snapshot(problems, events)
     screen = Screen(view=view, selected=selected).with_rows(
         [one.id for one in seen.problems], [one.id for one in seen.events]
     )
@@ -104,9 +104,9 @@ def test_it_fits_the_terminal_and_shows_the_selected_row(view, problems, events,
 
 
 def test_in_a_pipe_there_is_a_line_for_each_thing():
-    muted = Overview(
-        at=AT, numbers=overview(0, 0).numbers, problems=[problem(1, ProblemState.MUTED)], events=[event(1)]
+    muted = Snapshot(
+        at=AT, numbers=snapshot(0, 0).numbers, problems=[problem(1, ProblemState.MUTED)], events=[event(1)]
     )
-    lines = list(format_overview(muted))
+    lines = list(format_snapshot(muted))
     assert lines[1] == "All is well"
     assert lines[2].endswith("acme  add_lead lead 1  routed")

@@ -12,7 +12,7 @@ from relay.operations.text_search import find_text
 from relay.store.reader import Reader
 
 
-class Overview(Record):
+class Snapshot(Record):
     """How the relay stands at a time of the store's clock."""
 
     at: int
@@ -21,7 +21,7 @@ class Overview(Record):
     events: Sequence[FoundEvent]  # the newest first
 
 
-async def read_overview(reader: Reader, config: Config, terms: SearchTerms) -> Overview:
+async def read_snapshot(reader: Reader, config: Config, terms: SearchTerms) -> Snapshot:
     """Read it, with the newest events that a search finds. Raises StoreUnavailable."""
     problems = await read_problems(reader, config)
     if terms.text:
@@ -30,4 +30,4 @@ async def read_overview(reader: Reader, config: Config, terms: SearchTerms) -> O
         page = await find_events(reader, terms.filter)
     numbers = await read_strip(reader, problems)
     events = page.items[: terms.filter.limit]
-    return Overview(at=await reader.now(), numbers=numbers, problems=problems, events=events)
+    return Snapshot(at=await reader.now(), numbers=numbers, problems=problems, events=events)
