@@ -12,7 +12,7 @@ import tempfile
 from ctypes.util import find_library
 from pathlib import Path
 
-from tests.bench import deliver, ingest, latency, memory, silent
+from tests.bench import deliver, ingest, latency, memory, returns, silent
 from tests.bench.measuring import MEASURED, OTHERS, Series, ratio
 from tests.bench.stack import store
 
@@ -40,13 +40,15 @@ def main() -> None:
         if "silent" in asked.parts:
             with store(logs / "silent") as server:
                 found["silent"] = silent.bench(server, asked.rounds, asked.seconds * 3, logs)
+        if "returns" in asked.parts:
+            found["returns"] = returns.bench(asked.rounds)
     Path("bench.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     _table(found)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("parts", nargs="*", default=["ingest", "deliver", "latency", "memory", "silent"])
+    parser.add_argument("parts", nargs="*", default=["ingest", "deliver", "latency", "memory", "silent", "returns"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of load in a round of ingest")
     parser.add_argument("--deliveries", type=int, default=20_000, help="in a round of deliver")
@@ -128,7 +130,7 @@ def _table(found: dict[str, object]) -> None:
             scripts = counted.get("evalsha", 0)
             total = sum(n for command, n in counted.items() if command not in ("info", "ping"))
             out.write(f"  {name}: {total:.2f}, in {scripts:.3f} round trips\n")
-    for part in ("end_to_end", "memory", "silent"):
+    for part in ("end_to_end", "memory", "silent", "returns"):
         if part in found:
             out.write(f"\n{part}: {found[part]}\n")
     taken = found.get("ingest")

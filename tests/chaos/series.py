@@ -4,12 +4,14 @@ import shutil
 import tempfile
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
 
+from relay.errors import RelayError
 from tests.chaos.faults import FAULTS
+from tests.chaos.relay_under_test import RelayUnderTest
 from tests.chaos.run import RunResult, run_fault
 
 
@@ -35,9 +37,25 @@ def _runs_of_one_relay(folder: Path, fault: str, seed: int, first: int, runs: in
     number = first
     with ExitStack() as stack:
         try:
-            relay = stack.enter_context(FAULTS[fault].setting(folder))
+            relay = stack.enter_context(_begin(fault, folder))
             for number in range(first, runs):
                 yield run_fault(relay, fault, seed + number, number)
         except Exception as error:  # noqa: BLE001  whatever it is, it is told, and the other runs are made
             broken = [f"{type(error).__name__}: {error}", *traceback.format_exc().splitlines()[-6:]]
             yield RunResult(fault=fault, seed=seed + number, broken=broken)
+
+
+@contextmanager
+def _begin(fault: str, folder: Path) -> Iterator[RelayUnderTest]:
+    """Start a relay; where that fails, as by a port that another program took meanwhile, once more."""
+    with ExitStack() as stack:
+        try:
+            relay = stack.enter_context(FAULTS[fault].setting(_made(folder / "1")))
+        except RelayError:
+            relay = stack.enter_context(FAULTS[fault].setting(_made(folder / "2")))
+        yield relay
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

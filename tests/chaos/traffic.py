@@ -1,12 +1,17 @@
 """Hooks that are sent until they are acknowledged, whatever happens meanwhile."""
 
+import http.client
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from relay.processes.supervisor import Processes
 from tests.e2e.harness import HookSender, lead_hook
 
 SENDERS = 8
+AGAIN_SECONDS = 0.25  # until a hook that was not acknowledged is sent again: amoCRM takes minutes
+PATIENCE_SECONDS = 600.0
 
 
 def is_texted(lead: int) -> bool:
@@ -36,10 +41,20 @@ class Senders:
         sender = HookSender(self._processes)
         try:
             for lead in leads:
-                sender.post_until_taken(lead_hook(lead, price="1500" if is_texted(lead) else "500"), seconds=600)
+                self._post_until_taken(sender, lead_hook(lead, price="1500" if is_texted(lead) else "500"))
                 self.acknowledged.add(lead)
         except BaseException as error:
             self.failures.append(error)
             raise
         finally:
             sender.close()
+
+    @staticmethod
+    def _post_until_taken(sender: HookSender, body: bytes) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            with suppress(OSError, http.client.HTTPException):
+                if sender.post(body)[0] == 202:
+                    return
+            assert time.monotonic() < deadline, f"no 202 within {PATIENCE_SECONDS:.0f} s"
+            time.sleep(AGAIN_SECONDS)
