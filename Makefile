@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Tests start some hundred processes: without it, where a machine sets it, each would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-unit lint bench chaos soak model mutants deploy-check image-test lock clean
+.PHONY: demo test test-unit lint bench million chaos soak model mutants deploy-check image-test lock clean
 
 demo: .venv/ready
 	$(BIN)/relay demo
@@ -30,6 +30,10 @@ bench: .venv/ready
 # Tries to break it, for about an hour: kills, hangs, resets, fills. Writes the table of docs/reliability.md.
 chaos: .venv/ready-dev
 	$(BIN)/python -m tests.chaos --runs 6 --jobs 3 --json docs/reliability.json --markdown docs/reliability.md
+
+# What a claim, a settle and a worker cost where a million deliveries wait, beside a thousand; minutes and a gigabyte.
+million: .venv/ready-dev
+	$(BIN)/python -m tests.bench.million
 
 # Ten minutes with bad neighbours, on this machine alone: hanging names, slow senders, hostile subscribers.
 soak: .venv/ready-dev

@@ -228,6 +228,7 @@ class DeliveryField:
     ONCE: Final = "once"  # set where its id follows from the route's `once` key
     QUEUE: Final = "q"  # where it waits, if not in its sink's queue: the account's, for a look-up
     CONTENT: Final = "c"  # id of its content
+    SIZE: Final = "size"  # bytes of that
     GENERATION: Final = "gen"  # how often its content was rendered anew: each has a key of its own
     CAUSE: Final = "cause"  # set where it is held or dead: the id of the cause that it is listed by
     PLANNED: Final = "planned"  # set where it was moved: the id that routing would give it now

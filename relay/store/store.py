@@ -37,7 +37,7 @@ from relay.store.wire import (
 )
 
 EMPTY: Mapping[str, int] = MappingProxyType({})
-RETENTION_COMMANDS = 1000  # of one call: about two milliseconds, in which the store does nothing else
+RETENTION_COMMANDS = 500  # of one call: some milliseconds at most, in which the store does nothing else
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _FORGET_SINKS = Script("forget_sinks")

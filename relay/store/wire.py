@@ -70,13 +70,14 @@ class ClaimedDelivery(Record, array_like=True):
     accepted_at: int = field(name=DeliveryField.ACCEPTED_AT)
     created_at: int = field(name=DeliveryField.CREATED_AT)
     attempts: int = field(name=DeliveryField.ATTEMPTS)
-    sent_at: int = field(name=DeliveryField.SENT_AT)
+    size: int = field(name=DeliveryField.SIZE)
     content_id: str = field(name=DeliveryField.CONTENT)
     sends: int = field(name=DeliveryField.SENDS)
     sink: str = field(name=DeliveryField.SINK)
     at_fault: bool = field(name=DeliveryField.BLOCKED)  # the claim compares: another was delivered since
     generation: int = field(name=DeliveryField.GENERATION)
     trial: bool = field(name=DeliveryField.TRIAL)
+    sent_at: int = field(name=DeliveryField.SENT_AT)
 
 
 class ClaimedJob(Record, array_like=True):

@@ -53,7 +53,7 @@ local function create(receipt, source, accepted_at, delivery)
   local content_id = receipt.id .. ':' .. string.sub(redis.sha1hex(blob), 1, 12)
   add(blobs, P .. 'c:' .. content_id, blob)
   local delivery_fields = {'ev', event_id, 'src', source, 'route', route, 'sink', sink, 'acc', accepted_at, 'at', now,
-    'att', 0, 'state', state, 'cfg', receipt.config, 'c', content_id}
+    'att', 0, 'state', state, 'cfg', receipt.config, 'c', content_id, 'size', #blob}
   if once then add(delivery_fields, 'once', 1) end
   count('delivery|' .. sink .. '|created')
   if state ~= 'pending' then

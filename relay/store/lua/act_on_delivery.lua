@@ -62,7 +62,7 @@ acts.render = function()
   call('HSET', P .. 'r:' .. receipt, 'c:' .. content, '')
   local content_id = receipt .. ':' .. string.sub(redis.sha1hex(ARGV[2]), 1, 12)
   call('SET', P .. 'c:' .. content_id, ARGV[2])
-  call('HSET', record, 'c', content_id, 'cfg', req.config)
+  call('HSET', record, 'c', content_id, 'size', #ARGV[2], 'cfg', req.config)
   call('HINCRBY', record, 'gen', 1)
   queue = req.queue
   if queue == 'sink:' .. sink then call('HDEL', record, 'q') else call('HSET', record, 'q', queue) end
