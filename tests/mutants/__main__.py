@@ -71,14 +71,18 @@ MUTANTS: Final = (
 )
 
 
-def break_copy(mutant: Mutant, folder: Path) -> None:
-    """Make the copy in a folder."""
+def copy_project(folder: Path) -> None:
+    """Copy the project into a folder, unbroken."""
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder / name)
+
+
+def break_copy(mutant: Mutant, folder: Path) -> None:
+    """Break a copy."""
     path = folder / mutant.file
     text = path.read_text()
     if text.count(mutant.right) != 1:
@@ -102,9 +106,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="See that tests notice what is broken on purpose.")
     parser.add_argument("--markdown", type=Path, help="a page, of which the table is replaced")
     page = parser.parse_args().markdown
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        copy_project(Path(folder))
+        failed = [first_failure(Path(folder), tests) for tests in sorted({t for one in MUTANTS for t in one.tests})]
+        if any(failed):
+            raise SystemExit(f"nothing is broken, and yet this fails: {' '.join(filter(None, failed))}")
     lines, passed = ["| mutant | caught by |", "|---|---|"], 0
     for mutant in MUTANTS:
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+            copy_project(Path(folder))
             break_copy(mutant, Path(folder))
             caught = [first_failure(Path(folder), tests) for tests in mutant.tests]
         passed += not all(caught)

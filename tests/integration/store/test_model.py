@@ -18,7 +18,7 @@ from tests.integration.store.reference.machine import Machine
 from tests.integration.store.reference.state import State
 
 LONG = int(os.environ.get("RELAY_MODEL_EXAMPLES", "0"))
-BOUNDED = settings(max_examples=25, derandomize=True, database=None, phases=[Phase.generate])
+BOUNDED = settings(max_examples=20, derandomize=True, database=None, phases=[Phase.generate])
 PROFILE = settings(max_examples=LONG, phases=[Phase.reuse, Phase.generate, Phase.shrink]) if LONG else BOUNDED
 BEGIN = 1_790_000_000_000
 

@@ -61,7 +61,7 @@ def _accept_one(state: State, hook: Hook) -> tuple[str, bool]:
             state.receipts[first].dups += 1
         state.count("receipt", hook.source, "duplicate")
         return first, True
-    state.receipts[hook.id] = ReceiptModel(source=hook.source, known=Known(state.now))
+    state.receipts[hook.id] = ReceiptModel(source=hook.source, size=len(hook.body), known=Known(state.now))
     state.queues["inbox"].due[hook.id] = state.now
     before = _lines(state, hook.source, hook.digest)[: REMEMBERED - 1]
     lines = [(hook.id, hook.request_id), *before]

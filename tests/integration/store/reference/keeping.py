@@ -39,6 +39,8 @@ def apply_retention(state: State, finished_ms: int, dead_ms: int, count: int, mo
 
 def _remove(state: State, id: str) -> None:
     receipt = state.receipts.pop(id)
+    state.count("removed", receipt.source, "receipts")
+    state.count("removed", receipt.source, "bytes", n=receipt.size)
     for of in receipt.deliveries:
         delivery = state.deliveries.get(of)
         if delivery is None or delivery.receipt != id:

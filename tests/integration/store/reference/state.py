@@ -35,6 +35,7 @@ class ReceiptModel(Leasable):
     known: Known = field(default_factory=lambda: Known(0))
     source: str = ""
     state: str = "accepted"
+    size: int = 0
     dups: int = 0
     open: int = 1
     dead: int = 0
