@@ -1,9 +1,8 @@
 """`relay sinks`: whether the sinks can be delivered to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
-import msgspec
 import typer
 
 from relay.cli import options
@@ -16,13 +15,11 @@ from relay.cli.display.output import print_json, print_lines, print_message, pri
 from relay.cli.display.stats import STATE_COLUMNS, state_row
 from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
-from relay.masking import mask_secrets
-from relay.model import Record
 from relay.operations.failures import find_failures
 from relay.operations.gates import SinkStory, pause_sink, read_sink_story, resume_sink
-from relay.sinks.base import ProbeResult, Sink
+from relay.operations.probes import ProbedSink, probe_sinks
+from relay.sinks.base import Sink
 from relay.sinks.registry import make_sinks
-from relay.sinks.tools import Tools
 from relay.store.failures import FailureCause
 from relay.store.queues import SinkState
 from relay.store.reader import Reader
@@ -103,15 +100,6 @@ async def _read_sinks(reader: Reader) -> tuple[list[SinkState], int]:
     return await reader.sinks(), await reader.now()
 
 
-class ProbedSink(Record):
-    """The answer of a sink to its free call. `ok` None: it has no such call."""
-
-    sink: str
-    type: str
-    ok: bool | None
-    message: str = msgspec.field(name="said")
-
-
 @app.command()
 def probe(
     name: Annotated[str | None, typer.Argument(help="A sink; default: all of them.", show_default=False)] = None,
@@ -119,7 +107,7 @@ def probe(
 ) -> None:
     """Check by a free call to each sink that key, money and settings are right. Nothing is delivered."""
     sinks = _choose(make_sinks(load_config()), name)
-    probed = with_tools(lambda tools: _probe(sinks, tools))
+    probed = with_tools(lambda tools: probe_sinks(sinks, tools))
     if json:
         print_json(probed)
     else:
@@ -134,16 +122,6 @@ def _choose(sinks: Mapping[str, Sink], name: str | None) -> list[Sink]:
     if name not in sinks:
         raise ConfigError(f"unknown sink {name}, {did_you_mean(name, sinks)}")
     return [sinks[name]]
-
-
-async def _probe(sinks: Iterable[Sink], tools: Tools) -> list[ProbedSink]:
-    return [_probed(sink, await sink.probe(tools.of(sink.asker, sink.proxy))) for sink in sinks]
-
-
-def _probed(sink: Sink, probe: ProbeResult | None) -> ProbedSink:
-    ok, answer = (probe.ok, probe.message) if probe else (None, "it has no free call")
-    message = "; ".join(filter(None, (answer, sink.remark)))
-    return ProbedSink(sink=sink.name, type=sink.type, ok=ok, message=mask_secrets(message, sink.hidden_anywhere))
 
 
 def _row(sink: ProbedSink) -> tuple[object, ...]:

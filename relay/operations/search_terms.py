@@ -13,7 +13,7 @@ from relay.operations.search import EventFilter, parse_cursor
 from relay.timefmt import parse_time
 
 STATES: Final = (*dict.fromkeys([*ReceiptState, *DeliveryState]),)
-_OWN: Final = ("source", "event", "route", "sink", "state", "reason", "since", "until")
+_OWN: Final = ("source", "event", "route", "sink", "state", "reason", "cause", "since", "until")
 _TERM: Final = re.compile(r'(?:([a-z_]+):)?(?:"([^"]*)"|(\S+))')
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:\.\d{1,6})?", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)

@@ -14,7 +14,7 @@ from relay.web.admin.page_request import PageRequest
 
 ROWS: Final = 50
 EVENTS_PATH, DELIVERIES_PATH = "/admin/events", "/admin/deliveries"
-_FIELDS: Final = ("source", "event", "route", "sink", "state", "reason", "since", "until")
+_FIELDS: Final = ("source", "event", "route", "sink", "state", "reason", "cause", "since", "until")
 
 
 class ListTab(Record):

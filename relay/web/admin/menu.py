@@ -20,6 +20,7 @@ MENU: Final[Sequence[MenuEntry]] = (
     MenuEntry(path="/admin/problems", label=message("Problems"), key="p"),
     MenuEntry(path="/admin/events", label=message("Events"), key="e", also="/admin/deliveries"),
     MenuEntry(path="/admin/sinks", label=message("Sinks"), key="s"),
+    MenuEntry(path="/admin/actions", label=message("Actions"), key="a"),
     MenuEntry(path="/admin/sources", label=message("Sources"), key="o"),
     MenuEntry(path="/admin/subscriptions", label=message("Subscriptions"), key="b"),
     MenuEntry(path="/admin/system", label=message("System"), key="y"),

@@ -28,7 +28,10 @@ _STATE_TONES: Final = {
     **dict.fromkeys(("delivered", "routed", "opened", "open", "resumed"), "good"),
     **dict.fromkeys(("held", "unknown", "throttled", "paused", "retry", "refused"), "warn"),
     **dict.fromkeys(("dead", "malformed", "quarantined", "rejected", "blocked", "closed", "still closed"), "bad"),
-    **dict.fromkeys(("pending", "accepted"), "info"),
+    **dict.fromkeys(("pending", "accepted", "action running"), "info"),
+    **dict.fromkeys(("action paused", "action aborted"), "warn"),
+    "action done": "good",
+    "action failed": "bad",
 }
 
 

@@ -1,0 +1,141 @@
+"""The pages of bulk actions: what runs and ran, how far it is, and beginning one after seeing what it would do."""
+
+import math
+from typing import Final
+
+from msgspec.structs import replace
+
+from relay.errors import ConfigError
+from relay.model import DeliveryState
+from relay.operations.action_preview import preview_action
+from relay.operations.actions import (
+    DEFAULT_RATE,
+    MOST_RATE,
+    ActionAct,
+    ActionKind,
+    ActionRequest,
+    act_on_action,
+    read_action,
+    read_actions,
+    read_touched,
+    start_action,
+)
+from relay.operations.search import EventFilter, format_cursor, parse_cursor
+from relay.operations.search_terms import read_terms
+from relay.web.admin.content import Content, Done, NotThere
+from relay.web.admin.messages import UiText, message
+from relay.web.admin.page_request import PageRequest
+
+HOME: Final = "/admin/actions"
+ROWS: Final = 50
+PREVIEW_SECONDS: Final = 1.5
+OFFERED: Final = (ActionKind.RETRY, ActionKind.RESEND, ActionKind.CANCEL, ActionKind.RENDER, ActionKind.REPLAY)
+_FIELDS: Final = ("source", "event", "route", "sink", "state", "reason", "cause", "since", "until")
+
+
+async def show(asked: PageRequest) -> Content:
+    """List actions, the newest first."""
+    after = asked.text("after")
+    try:
+        page = await read_actions(asked.services.store, ROWS, parse_cursor(after) if after else None)
+    except ValueError as error:
+        raise NotThere(str(error)) from error
+    more = asked.link(after=format_cursor(page.next)) if page.next else ""
+    return Content(template="actions.html", title=message("Actions"), values={"page": page, "more": more})
+
+
+async def show_one(asked: PageRequest) -> Content:
+    """Show an action: what it was asked to do, how far it is, what it touched."""
+    services, id, after = asked.services, asked.part("id"), asked.text("after")
+    try:
+        action = await read_action(services.store, id)
+    except ConfigError as error:
+        raise NotThere(str(error)) from error
+    touched = await read_touched(services.store, services.reader, id, ROWS, int(after) if after.isdecimal() else 0)
+    values = {
+        "action": action,
+        "touched": touched,
+        "share": _share(action.looked, action.total, ended=action.ended_at is not None),
+        "more": asked.link(after=str(touched.next)) if touched.next is not None else "",
+        "filters": _described(action.request),
+    }
+    return Content(template="action.html", title=message("Action {id}", id=id), values=values)
+
+
+def _share(looked: int, total: int, *, ended: bool) -> int:
+    return 100 if ended else min(math.floor(100 * looked / total), 99) if total else 0
+
+
+def _described(request: ActionRequest) -> list[str]:
+    given = {name: getattr(request.filter, name) for name in ("source", "event", "route", "sink", "state", "reason")}
+    named = [f"{name}:{value}" for name, value in given.items() if value]
+    return [*named, *([":".join(request.filter.entity)] if request.filter.entity else [])]
+
+
+async def show_new(asked: PageRequest) -> Content:
+    """Say what an action would do, and change nothing."""
+    request, problems = _request(
+        asked, {name: asked.text(name) for name in (*_FIELDS, "kind", "rate", "q")}, await _now(asked)
+    )
+    preview = None
+    if request is not None and not problems:
+        preview = await preview_action(asked.services.reader, request, asked.services.live.config, PREVIEW_SECONDS)
+    values = {
+        "preview": preview,
+        "request": request,
+        "problems": problems,
+        "fields": {name: asked.text(name) for name in (*_FIELDS, "kind", "q") if asked.text(name)},
+        "kinds": OFFERED,
+        "states": list(DeliveryState),
+        "most": MOST_RATE,
+        "filters": _described(request) if request else [],
+    }
+    return Content(template="new_action.html", title=message("New action"), values=values)
+
+
+async def _now(asked: PageRequest) -> int:
+    return await asked.services.reader.now()
+
+
+def _request(given: dict[str, str], now: int) -> tuple[ActionRequest | None, list[str]]:
+    """Read what is to be done to what; with it what is wrong. None: nothing is asked for yet."""
+    if given["kind"] not in OFFERED:
+        return None, []
+    fields = [f'{name}:"{given[name]}"' for name in _FIELDS if given[name]]
+    terms = read_terms(" ".join([*fields, given["q"]]), now, 1)
+    problems = list(terms.problems)
+    if terms.text or terms.id:
+        problems.append(f"{terms.text or terms.id}: an action takes filters such as sink:sms or lead:123, no text")
+    if terms.filter == EventFilter(limit=1):
+        problems.append("say to what: an action needs a filter, at least sink: or since:")
+    rate = given["rate"]
+    if rate and not (rate.isdecimal() and 0 < int(rate) <= MOST_RATE):
+        problems.append(f"rate: from 1 to {MOST_RATE} a second")
+        rate = ""
+    filters = terms.filter
+    request = ActionRequest(kind=ActionKind(given["kind"]), filter=filters, rate=int(rate or DEFAULT_RATE))
+    if request.kind is ActionKind.REPLAY:  # of a replay route and sink say which deliveries are made
+        request = replace(request, route=filters.route, sink=filters.sink)
+    return request, problems
+
+
+async def start(asked: PageRequest) -> Done:
+    """Begin an action; one of the same that has not ended is shown in place of a second one."""
+    given = {name: asked.field(name) for name in (*_FIELDS, "kind", "rate", "q")}
+    request, problems = _request(given, await _now(asked))
+    if request is None or problems:
+        return Done(lines=problems or [message("There is no such act.")], to=HOME, ok=False)
+    if not asked.field("why"):
+        return Done(lines=[message("Say why: it stands beside what the action did.")], to=asked.field("back"), ok=False)
+    started = await start_action(asked.services.store, asked.services.reader, request, asked.author)
+    return Done(lines=[started.message], to=f"{HOME}/{started.id}" if started.id else HOME, ok=started.started)
+
+
+async def change(asked: PageRequest) -> Done:
+    """Pause an action, let it go on, or end it where it is."""
+    id, act = asked.part("id"), asked.field("act")
+    if act not in list(ActionAct):
+        return Done(lines=[message("There is no such act.")], to=f"{HOME}/{id}", ok=False)
+    changed = await act_on_action(asked.services.store, id, ActionAct(act), asked.author)
+    lines: list[UiText | str] = [changed.message]
+    return Done(lines=lines, to=f"{HOME}/{id}", ok=changed.done)
