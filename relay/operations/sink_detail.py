@@ -98,7 +98,8 @@ def _line(
 
 def _format_rate(rate: tuple[int, int]) -> str:
     count, per_ms = rate
-    return f"{count}/{format_exact_duration(per_ms)}"
+    duration = format_exact_duration(per_ms)
+    return f"{count}/{duration.removeprefix('1') if duration[1:].isalpha() else duration}"
 
 
 def _is_subscriber(name: str) -> bool:

@@ -347,6 +347,7 @@ class Counter:
     BYTES: Final = "bytes"  # source: bytes of hooks stored
     EVENT: Final = "event"  # source, name
     DELIVERY: Final = "delivery"  # sink, state (also "created", "moved", "put off")
+    ROUTE: Final = "route"  # route, the state in which it made a delivery: pending, skipped, dead
     ATTEMPT: Final = "attempt"  # sink, outcome
     REFUSED: Final = "refused"  # source ("" where there is none of that name), reason: hooks that got no receipt
     CLOSED: Final = "closed"  # sink: how often its gate was closed

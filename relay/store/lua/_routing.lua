@@ -56,6 +56,7 @@ local function create(receipt, source, accepted_at, delivery)
     'att', 0, 'state', state, 'cfg', receipt.config, 'c', content_id, 'size', #blob}
   if once then add(delivery_fields, 'once', 1) end
   count('delivery|' .. sink .. '|created')
+  count('route|' .. route .. '|' .. state)
   if state ~= 'pending' then
     add(delivery_fields, 'reason', reason)
     add(delivery_fields, 'done', now)

@@ -74,9 +74,8 @@ def _described(request: ActionRequest) -> list[str]:
 
 async def show_new(asked: PageRequest) -> Content:
     """Say what an action would do, and change nothing."""
-    request, problems = _request(
-        asked, {name: asked.text(name) for name in (*_FIELDS, "kind", "rate", "q")}, await _now(asked)
-    )
+    given = {name: asked.text(name) for name in (*_FIELDS, "kind", "rate", "q")}
+    request, problems = _request(given, await _now(asked))
     preview = None
     if request is not None and not problems:
         preview = await preview_action(asked.services.reader, request, asked.services.live.config, PREVIEW_SECONDS)

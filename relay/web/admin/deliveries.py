@@ -23,6 +23,7 @@ async def show(asked: PageRequest) -> Content | Done:
     hints = await unknown_filters(reader, terms.filter) if page and not page.items else ()
     return Content(
         template="deliveries.html",
+        status=400 if terms.problems else 200,
         title=message("Deliveries"),
         values={
             "page": page,

@@ -30,6 +30,7 @@ async def show(asked: PageRequest) -> Content | Done:
     hints = await unknown_filters(reader, terms.filter) if page and not rows else ()
     return Content(
         template="events.html",
+        status=400 if terms.problems else 200,
         title=message("Events"),
         values={
             "page": page,

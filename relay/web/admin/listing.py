@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from relay.amocrm.event_names import EVENTS
 from relay.model import DeliveryState, ReceiptState, Record
+from relay.operations.people_keys import PeopleKey
 from relay.operations.search import format_cursor
 from relay.operations.search_terms import SearchTerms, read_terms, with_cursor
 from relay.store.wire import Cursor
@@ -83,7 +84,8 @@ def search_terms(asked: PageRequest, now: int) -> SearchTerms:
     """Read the filters of the address, and what was typed into the search box, as one search."""
     typed = asked.text("q")
     fields = [f'{name}:"{asked.text(name)}"' for name in _FIELDS if asked.text(name)]
-    terms = read_terms(" ".join([*fields, typed]).strip(), now, ROWS)
+    secret = asked.services.settings.secret_key
+    terms = read_terms(" ".join([*fields, typed]).strip(), now, ROWS, PeopleKey(secret) if secret else None)
     try:
         return SearchTerms(
             filter=with_cursor(terms.filter, asked.text("after")), text=terms.text, id=terms.id, problems=terms.problems

@@ -21,6 +21,7 @@ MENU: Final[Sequence[MenuEntry]] = (
     MenuEntry(path="/admin/events", label=message("Events"), key="e", also="/admin/deliveries"),
     MenuEntry(path="/admin/sinks", label=message("Sinks"), key="s"),
     MenuEntry(path="/admin/actions", label=message("Actions"), key="a"),
+    MenuEntry(path="/admin/routes", label=message("Routes"), key="r"),
     MenuEntry(path="/admin/sources", label=message("Sources"), key="o"),
     MenuEntry(path="/admin/subscriptions", label=message("Subscriptions"), key="b"),
     MenuEntry(path="/admin/system", label=message("System"), key="y"),

@@ -17,6 +17,7 @@ from relay.web.admin import (
     events,
     problems,
     replays,
+    route_pages,
     sinks,
     sources,
     story,
@@ -29,7 +30,7 @@ from relay.web.admin.changes import send_changes
 from relay.web.admin.look import choose_look
 from relay.web.admin.pulse import Pulse
 from relay.web.admin.services import Services
-from relay.web.admin.serving import act, not_found, page
+from relay.web.admin.serving import act, not_found, page, question
 
 
 def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Starlette:
@@ -52,6 +53,8 @@ def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Star
             act(f"{actions.HOME}/start", actions.start),
             page(f"{actions.HOME}/{{id}}", actions.show_one),
             act(f"{actions.HOME}/{{id}}/change", actions.change),
+            page(route_pages.HOME, route_pages.show),
+            question(f"{route_pages.HOME}/explain", route_pages.explain),
             page(sinks.HOME, sinks.show),
             page(f"{sinks.HOME}/{{name}}", sinks.show_one),
             act(f"{sinks.HOME}/{{name}}/pause", sinks.pause),

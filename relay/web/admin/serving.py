@@ -38,6 +38,18 @@ def page(path: str, function: PageFunction) -> Route:
     return Route(path, endpoint, methods=["GET", "HEAD"])
 
 
+def question(path: str, function: PageFunction) -> Route:
+    """Make the route of a form that asks something too long for an address, and changes nothing."""
+
+    async def endpoint(request: Request) -> Response:
+        asked = PageRequest(request)
+        content = await _content(asked, function)
+        assert isinstance(content, Content)
+        return await answer(asked, content)
+
+    return Route(path, endpoint, methods=["POST"])
+
+
 def act(path: str, function: PageFunction) -> Route:
     """Make the route of an act: the one way by which a page changes anything."""
 
@@ -55,8 +67,18 @@ def act(path: str, function: PageFunction) -> Route:
 
 async def answer(asked: PageRequest, content: Content, *, notice: bool = False) -> Response:
     """Render a page as a response."""
-    text = await render(asked, content, read_notice(asked.request) if notice else None)
+    notice_read = read_notice(asked.request) if notice else None
+    try:
+        text = await render(asked, content, notice_read)
+    except Exception:  # noqa: BLE001  a defect of one template is no reason to show a bare page
+        log.exception("page.failed", path=asked.request.url.path)
+        content = _defect()
+        text = await render(asked, content, notice_read)
     return HTMLResponse(text, content.status)
+
+
+def _defect() -> Content:
+    return problem(500, message("This page met a defect of the relay; its log says which."))
 
 
 async def not_found(request: Request, _: Exception) -> Response:
@@ -88,4 +110,4 @@ async def _content(asked: PageRequest, function: Callable[[PageRequest], Awaitab
         return problem(400, str(error))
     except Exception:  # noqa: BLE001  a defect of one page is no reason to show a bare one
         log.exception("page.failed", path=asked.request.url.path)
-        return problem(500, message("This page met a defect of the relay; its log says which."))
+        return _defect()

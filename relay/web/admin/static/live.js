@@ -12,6 +12,7 @@ let written = false; // in a form of this page
 
 const paused = () => sessionStorage.getItem(PAUSED) === "yes";
 const selected = () => !getSelection().isCollapsed;
+const still = () => document.querySelector("main [data-still]"); // shown once, such as people unmasked
 const choosing = () => document.querySelector("main details.keep[open], dialog[open]:not(#help)");
 
 function showPause() {
@@ -47,7 +48,7 @@ function showLost(lost) {
 }
 
 async function refresh() {
-  if (!behind || fetching || document.hidden || paused() || selected() || choosing()) return;
+  if (!behind || fetching || document.hidden || paused() || selected() || choosing() || still()) return;
   if (written) {
     document.getElementById("stale").hidden = false;
     behind = false;

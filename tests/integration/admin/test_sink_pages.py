@@ -1,0 +1,134 @@
+"""The pages Sinks, Actions and Routes: how sinks stand, pausing, all of one cause, and what becomes of a hook."""
+
+import pytest
+
+from relay.model import Outcome
+from tests.integration.admin.small_pages import CONFIG, field, lead, open_here, plain, send_form
+
+
+@pytest.fixture
+def pages(open_pages, relay):
+    """Return a browser of a relay whose routes make an invoice and a line of the log."""
+    opened = open_here(open_pages)
+    relay.configure(CONFIG)
+    return opened
+
+
+def fail(relay, count: int, first: int = 1) -> list[str]:
+    """Store leads whose invoices end as dead letters of one cause. Returns the ids of their receipts."""
+    receipts = relay.accept(*[lead(first + n) for n in range(count)])
+    relay.settle(Outcome.REJECTED, "books")
+    return receipts
+
+
+def test_the_list_says_how_each_sink_stands(pages, relay) -> None:
+    fail(relay, 3)
+    shown = plain(pages.get("/admin/sinks"))
+    assert "books http open 0 0 – 0 3" in shown
+    assert "console log open 3 0" in shown
+
+
+def test_a_sink_shows_causes_routes_and_settings_without_its_secrets(pages, relay) -> None:
+    fail(relay, 3)
+    answer = pages.get("/admin/sinks/books")
+    shown = plain(answer)
+    assert "3 dead so it was" in shown
+    assert "All 3 of this cause…" in shown
+    assert "routes invoices" in shown
+    assert '"url": "https://books.example.com/v1' in shown
+    assert "books-token-to-hide" not in answer.text
+
+
+def test_a_sink_is_paused_with_a_reason_and_resumed_and_its_gate_remembers(pages, relay) -> None:
+    relay.accept(lead(1))
+    page = pages.get("/admin/sinks/books")
+    assert "Say why" in plain(send_form(pages, page, "/admin/sinks/books/pause", [("why", "")]))
+    assert "yesterday" in plain(
+        send_form(pages, page, "/admin/sinks/books/pause", [("why", "x"), ("until", "yesterday")])
+    )
+    paused = plain(send_form(pages, page, "/admin/sinks/books/pause", [("why", "they move"), ("until", "2h")]))
+    assert "they move" in paused
+    assert "paused already" in plain(send_form(pages, page, "/admin/sinks/books/pause", [("why", "once more")]))
+    resumed = plain(send_form(pages, page, "/admin/sinks/books/resume", []))
+    assert "books: open" in resumed
+    assert "resumed by operator" in resumed
+    assert "paused by operator" in resumed
+    assert "it is not paused" in plain(send_form(pages, page, "/admin/sinks/books/resume", []))
+
+
+def test_a_sink_without_a_free_call_says_so(pages) -> None:
+    page = pages.get("/admin/sinks/console")
+    assert "It has no call that is free" in plain(send_form(pages, page, "/admin/sinks/console/probe", []))
+
+
+def test_an_orphan_stands_first_and_says_what_to_do(open_pages, relay) -> None:
+    relay.configure(CONFIG)
+    fail(relay, 2)
+    pages = open_here(open_pages, CONFIG.replace("books", "ledger"))
+    assert plain(pages.get("/admin/sinks")).index("books http orphan") < plain(pages.get("/admin/sinks")).index(
+        "console"
+    )
+    assert "It is not in the configuration any more" in plain(pages.get("/admin/sinks/books"))
+
+
+def test_all_of_one_cause_are_resent_by_an_action_that_is_begun_once(pages, relay) -> None:
+    fail(relay, 3)
+    link = "/admin/actions/new?kind=resend&sink=books&state=dead"
+    page = pages.get(link)
+    assert "It would do it to 3" in plain(page)
+    form = [("kind", "resend"), ("sink", "books"), ("state", "dead"), ("rate", "50"), ("back", link)]
+    assert "Say why" in plain(send_form(pages, page, "/admin/actions/start", [*form, ("why", "")]))
+    begun = send_form(pages, page, "/admin/actions/start", [*form, ("why", "mended")])
+    assert "Resend" in plain(begun)
+    assert "looked at 0 of 3" in plain(begun)
+    assert "has not ended" in plain(send_form(pages, page, "/admin/actions/start", [*form, ("why", "again")]))
+    id = begun.url.path.rpartition("/")[2]
+    for act, state in (("pause", "paused"), ("resume", "running"), ("abort", "aborted"), ("abort", "aborted")):
+        changed = send_form(pages, begun, f"/admin/actions/{id}/change", [("act", act)])
+        assert f"{id} {state}" in plain(changed)
+    assert "it is aborted" in plain(changed)
+    assert "mended" in plain(pages.get("/admin/actions"))
+
+
+@pytest.mark.parametrize(
+    ("query", "line"),
+    [
+        ("kind=resend", "an action needs a filter"),
+        ("kind=resend&sink=books&rate=0", "from 1 to"),
+        ("kind=resend&q=some+text", "takes filters"),
+        ("kind=resend&sink=books&since=gestern", "is not a time"),
+        ("kind=cancel&sink=nobody", "It would do it to 0"),
+    ],
+)
+def test_an_action_that_makes_no_sense_is_not_begun(pages, query: str, line: str) -> None:
+    assert line in plain(pages.get(f"/admin/actions/new?{query}"))
+
+
+def test_what_is_not_there_gets_a_clear_page(pages) -> None:
+    for path in ("/admin/actions/none", "/admin/sinks/none", "/admin/nothing"):
+        assert pages.get(path).status_code == 404
+
+
+def test_routes_show_what_they_made_and_their_part_of_the_file(pages, relay) -> None:
+    relay.accept(lead(1), lead(2, price=5))
+    shown = plain(pages.get("/admin/routes"))
+    assert "invoices → books made: 1" in shown
+    assert "everything → console made: 2" in shown
+    assert "where: price: gt: 1000" in shown
+
+
+def test_a_pasted_body_is_explained_and_nothing_is_stored(pages, relay, run) -> None:
+    page = pages.get("/admin/routes")
+    body = lead(7, price=10).decode()
+    shown = plain(send_form(pages, page, "/admin/routes/explain", [("source", "acme"), ("body", body)]))
+    assert '✗ does not match invoices price gt 1000: saw "10"' in shown
+    assert "✓ matches everything" in shown
+    assert run(relay.reader.newest_receipts(10)) == []
+    malformed = plain(send_form(pages, page, "/admin/routes/explain", [("source", "acme"), ("body", "nonsense")]))
+    assert "It would be malformed" in malformed
+    assert "Paste the body" in plain(
+        send_form(pages, page, "/admin/routes/explain", [("source", "acme"), ("body", "")])
+    )
+    (receipt,) = relay.accept(lead(8))
+    assert "✓ matches invoices" in plain(pages.get(f"/admin/routes?event={receipt}.0"))
+    assert field(page, "form_token")
