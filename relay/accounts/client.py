@@ -1,7 +1,6 @@
 """A client of one account's API: with its token, within its limit, at its own address and no other."""
 
 import random
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -75,7 +74,7 @@ class AccountClient:
             if answer.status == 401 and not renewed:
                 token, renewed = await self._tokens.renew(token), True
                 answer = await self._call(name, self._request(method, path, params, body, token))
-            pause = required_pause(answer, tries, time.time_ns() // 1_000_000)
+            pause = required_pause(answer, tries, self._limiter.now())
             if pause is None:
                 return self._parse(name, answer)
             pause = msgspec.structs.replace(pause, ms=pause.ms + random.randrange(pause.ms // 4 + 1))

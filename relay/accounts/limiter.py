@@ -26,6 +26,10 @@ class Limiter:
         self._limit = limit
         self._key = f"{limit.key}:closed"
 
+    def now(self) -> int:
+        """Return the store's time, in epoch milliseconds."""
+        return self._shared.clock.ms()
+
     async def acquire(self) -> None:
         """Wait for a grant of one request. Raises AccountUnavailable where the account is paused for longer."""
         while True:

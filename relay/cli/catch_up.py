@@ -1,6 +1,5 @@
 """`relay catch-up`: recover what amoCRM never delivered, from the account's history."""
 
-import time
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -43,7 +42,7 @@ def catch_up(
 
 
 async def _catch_up(recovery: CatchUp, store: Store, bounds: tuple[int, int | None], *, write: bool) -> Progress:
-    progress = await recovery.start_or_resume(*bounds, time.time_ns() // 1_000_000)
+    progress = await recovery.start_or_resume(*bounds, store.clock.ms())
     while not progress.done:
         progress = await recovery.process_page(progress, write=write)
     if recovery.bell_set:

@@ -1,6 +1,5 @@
 """Options and arguments that several commands share."""
 
-import time
 from collections.abc import Callable, Collection
 from typing import Annotated, TypeAlias
 
@@ -89,7 +88,7 @@ def check_name(option: str, name: str | None, names: Collection[str]) -> None:
 
 
 def parse_time(text: str, option: str) -> int:
-    """Return the time that an option means, in epoch milliseconds. Raises BadParameter."""
+    """Return the time that an option means, in epoch milliseconds; "2h" by the store's clock. Raises BadParameter."""
     return _parse_time(timefmt.parse_time, text, option)
 
 
@@ -99,10 +98,13 @@ def parse_end(text: str, option: str) -> int:
 
 
 def _parse_time(parse: Callable[[str, int], int], text: str, option: str) -> int:
+    from relay.cli.context.store import read_store_time  # it loads the store's client, and few options name a time
+
     try:
-        return parse(text, time.time_ns() // 1_000_000)
+        parse(text, 0)  # what cannot be read is told without a store, too
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
+    return parse(text, read_store_time())
 
 
 def _parse_entity(text: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from hashlib import sha256
 import msgspec
 from redis.asyncio import Redis
 
+from relay.store.clock import clock_of
 from relay.store.commands import run_command
 from relay.store.keys import Keys
 from relay.store.scripts import Caller, Script
@@ -20,6 +21,7 @@ class Access:
 
     def __init__(self, client: Redis, namespace: str = "relay") -> None:
         self._client = client
+        self.clock = clock_of(client)
         self._keys = Keys(namespace)
         self._call = Caller(client, self._keys.prefix)
 

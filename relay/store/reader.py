@@ -6,6 +6,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from relay.model import Attempt, Receipt
+from relay.store.clock import clock_of
 from relay.store.commands import run_command
 from relay.store.gate import GateChange, read_gate
 from relay.store.health import StoreLife, read_life
@@ -50,9 +51,11 @@ class Reader:
         self._call = Caller(client, self.keys.prefix)
 
     async def now(self) -> int:
-        """Return the store's time."""
+        """Return the store's time, and note it for the clock of this process."""
         seconds, micros = await run_command(self.client.time())
-        return int(seconds) * 1000 + int(micros) // 1000
+        now = int(seconds) * 1000 + int(micros) // 1000
+        clock_of(self.client).note(now)
+        return now
 
     async def newest_receipts(self, most: int, *, since: int | None = None) -> list[str]:
         """Return the ids of the receipts that arrived last, the newest first."""

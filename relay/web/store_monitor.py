@@ -94,6 +94,7 @@ class StoreMonitor:
                 await check_sync(self._client, self._sync, durability.replicas)
                 self.durability = durability
                 self.life = await self._reader.life()
+                await self._reader.now()  # by it this process tells what has expired
                 self._admission.note_format(self.life.format)
                 self._durability_checked_at = self._clock()
                 self.sources = await self._load_sources()

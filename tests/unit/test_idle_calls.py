@@ -136,7 +136,13 @@ def test_the_web_process_looks_often_only_while_the_store_fills_up(monkeypatch, 
     monkeypatch.setattr(store_monitor, "read_memory_use", memory)
     monkeypatch.setattr(store_monitor, "read_durability", durability)
     monkeypatch.setattr(store_monitor, "check_writable", write)
-    reader = SimpleNamespace(client=None, keys=SimpleNamespace(probe="probe"), life=life)
+
+    async def now() -> int:
+        nonlocal calls
+        calls += 1
+        return 0
+
+    reader = SimpleNamespace(now=now, client=None, keys=SimpleNamespace(probe="probe"), life=life)
     monitor = StoreMonitor(reader, Live(), Admitted(), clock=clock)
     run_for_a_minute(monitor.tick, clock, store_monitor.CHECK_SECONDS)
     assert (calls >= CALLS_A_MINUTE) is often

@@ -1,6 +1,5 @@
 """What commands call others with: the client of a source's account, the tools of sinks."""
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -27,7 +26,7 @@ def with_tools(work: Callable[[Tools], Awaitable[T]]) -> T:
     async def run(client: Redis, namespace: str) -> T:
         async with Session(proxies=settings.proxies) as session:
             shared = SharedState(client, namespace)
-            return await work(Tools(session, shared, time.time, settings.secret_key))
+            return await work(Tools(session, shared, shared.clock.seconds, settings.secret_key))
 
     return with_client(run)
 

@@ -47,11 +47,17 @@ def with_client(work: Callable[[Redis, str], Awaitable[T]]) -> T:
         client = connect(url, answer_seconds=ANSWER_SECONDS)
         try:
             check_format((await read_life(client, Keys(namespace).life)).format)
+            await Reader(client, namespace).now()  # from now on the clock of this process is the store's
             return await work(client, namespace)
         finally:
             await client.aclose()
 
     return asyncio.run(run())
+
+
+def read_store_time() -> int:
+    """Return the store's time, in epoch milliseconds. Raises ConfigError, StoreUnavailable."""
+    return with_reader(lambda reader: reader.now())
 
 
 def lacks_store(settings: ProcessSettings, advice: str) -> ConfigError:

@@ -2,7 +2,6 @@
 
 import hmac
 import secrets
-import time
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
@@ -71,7 +70,9 @@ class Authenticator:
         signed, signature = split_jwt(token)
         if user is None and signed:
             user = _find_user(self._users(), signature, lambda user: sign(signed, user))
-            if user and has_expired(signed, int(time.time())):  # nobody guessed: it does not count as a wrong attempt
+            if user and has_expired(
+                signed, int(self._access.clock.seconds())
+            ):  # nobody guessed: it does not count as a wrong attempt
                 raise _unauthorized("the token has expired: the operator's `relay subscriptions token` mints another")
         if user is None:
             _, all_ms = await self._access.check_login_rate("token", peer, "", False)
