@@ -6,7 +6,9 @@ from typing import TypeAlias
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
+from relay.operations.dead_letters import dead_rules, read_dead_letters
 from relay.sinks.subscriber.sink import is_subscriber
+from relay.store.health import read_memory_use
 from relay.store.parts import CALL_ITEMS
 from relay.store.reader import Reader
 from relay.store.records import Job
@@ -89,7 +91,9 @@ class JobRunner:
 
     async def _apply_retention(self, _: Job) -> int:
         keep = self._live.config.retention
-        retired = await self._store.apply_retention(keep.finished, keep.dead, keep.count, CALL_ITEMS)
+        client, keys = self._store.client, self._store.keys
+        dead = dead_rules(await read_dead_letters(client, keys), await read_memory_use(client), keep)
+        retired = await self._store.apply_retention(keep.finished, keep.dead, keep.count, CALL_ITEMS, dead)
         if retired.damaged:
             log.error("retention.damaged", receipts=list(retired.damaged))
         if not retired.more:

@@ -56,7 +56,9 @@ def _diagnose_all(variables: Mapping[str, str]) -> list[Diagnosis]:
         return [*found, store]
     sources = config.sources_with_api if config else ()
     examination = asyncio.run(_examine(settings.redis_url, settings.broker_url, settings.namespace, sources))
-    return [*found, *diagnose(examination, None if config is None else config.sinks)]
+    if config is None:
+        return [*found, *diagnose(examination, None)]
+    return [*found, *diagnose(examination, config.sinks, config.retention)]
 
 
 def _read_settings(variables: Mapping[str, str]) -> tuple[ProcessSettings, list[Diagnosis]]:

@@ -184,8 +184,11 @@ class RetentionSection(Section):
     """How long finished receipts and deliveries are kept. What is still to be delivered is never removed."""
 
     finished: Duration = _duration_field("7d", "Delivered, skipped, unrouted, refused…")
-    dead: Duration = _duration_field("30d", "Dead letters")
-    count: int = Field(200_000, ge=1, description="At most so many receipts: the oldest finished ones go first")
+    dead: Duration = _duration_field("30d", "Hooks with a dead letter; the audit tells of each that went")
+    dead_share: Annotated[Share, Field(gt=0)] = Field(
+        0.2, description="Of maxmemory those may take: the oldest go first", json_schema_extra={"default": "20%"}
+    )
+    count: int = Field(200_000, ge=1, description="At most so many others: the oldest finished ones go first")
 
 
 class WorkerSection(Section):

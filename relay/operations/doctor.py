@@ -2,7 +2,9 @@
 
 from collections.abc import Container
 
+from relay.config.schema import RetentionSection
 from relay.operations.account_diagnosis import diagnose_accounts
+from relay.operations.dead_letters import diagnose_dead_letters
 from relay.operations.diagnosis import Diagnosis
 from relay.operations.examination import Examination
 from relay.operations.receipt_diagnosis import diagnose_receipts
@@ -13,15 +15,19 @@ from relay.operations.store_diagnosis import diagnose_broker, diagnose_store
 _MEND_FIRST = "mend the configuration first"
 
 
-def diagnose(examination: Examination, configured: Container[str] | None) -> list[Diagnosis]:
+def diagnose(
+    examination: Examination, configured: Container[str] | None, keep: RetentionSection | None = None
+) -> list[Diagnosis]:
     """Diagnose the store, the broker, the workers, the sinks, the accounts and the sources.
 
-    `configured`: the sinks of the configuration; None where that cannot be read.
+    `configured`: the sinks of the configuration; None where that cannot be read. `keep`: its retention.
     """
     found = list(diagnose_store(examination))
     if (now := examination.now) is not None:
         found += diagnose_receipts(examination.malformed, examination.quarantined)
         found += diagnose_sinks(examination.sinks, configured, now, examination.causes)
+        if examination.dead_letters is not None and keep is not None:
+            found += diagnose_dead_letters(examination.dead_letters, examination.memory, keep, now)
         found += diagnose_accounts(examination.accounts, now)
         found += diagnose_sources(examination.sources)
         found += diagnose_shares(examination.fills)

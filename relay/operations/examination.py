@@ -11,6 +11,7 @@ from relay.accounts.source_health import SourceHealth, examine_source
 from relay.config.store_address import is_amqp
 from relay.errors import StoreUnavailable
 from relay.model import ReceiptState, Record
+from relay.operations.dead_letters import DeadLetters, read_dead_letters
 from relay.store.connect import connect
 from relay.store.failures import FailureCause, read_failures
 from relay.store.health import (
@@ -56,6 +57,7 @@ class Examination(Record):
     sinks: Sequence[SinkState] = ()
     accounts: Sequence[AccountState] = ()
     sources: Mapping[str, SourceHealth | None] = {}  # those with an api; None: no worker has checked it yet
+    dead_letters: DeadLetters | None = None
     fills: Mapping[str, float] = {}  # source -> which part of its share of the store it takes
     malformed: int = 0  # receipts of the last day
     quarantined: int = 0
@@ -100,6 +102,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         failures=readings.failures,
         durability=await take("durability", read_durability(client, reader.keys.probe)),
         memory=memory,
+        dead_letters=await take("dead letters", read_dead_letters(client, reader.keys)),
         fills={} if memory is None else await take("sources", read_source_fills(client, reader.keys, memory)) or {},
         memory_samples=await take("headroom", read_memory_samples(client, reader.keys.memory)) or (),
         life=await take("contents", reader.life()),

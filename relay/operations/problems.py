@@ -79,7 +79,11 @@ async def read_problems(reader: Reader, config: Config, error: str | None = None
 def diagnose_all(examination: Examination, config: Config, error: str | None = None) -> list[Diagnosis]:
     """Diagnose the configuration in force, the file where it is refused, and the relay. Pure."""
     refused = list(diagnose_broken_config("configuration", error.splitlines())) if error else []
-    return [*refused, *diagnose_config(config.version, config.findings), *diagnose(examination, config.sinks)]
+    return [
+        *refused,
+        *diagnose_config(config.version, config.findings),
+        *diagnose(examination, config.sinks, config.retention),
+    ]
 
 
 async def list_problems(reader: Reader, diagnoses: Iterable[Diagnosis]) -> list[Problem]:

@@ -346,7 +346,7 @@ class Counter:
     RECEIPT: Final = "receipt"  # source, state (also "duplicate", "recovered")
     BYTES: Final = "bytes"  # source: bytes of hooks stored
     EVENT: Final = "event"  # source, name
-    DELIVERY: Final = "delivery"  # sink, state (also "created", "moved", "put off")
+    DELIVERY: Final = "delivery"  # sink, state (also "created", "moved", "put off", "expired")
     ROUTE: Final = "route"  # route, the state in which it made a delivery: pending, skipped, dead
     ATTEMPT: Final = "attempt"  # sink, outcome
     REFUSED: Final = "refused"  # source ("" where there is none of that name), reason: hooks that got no receipt

@@ -64,6 +64,14 @@ class Settlement(Record):
     counted: bool = True  # by the breaker: of the deliveries of one call only the first is
 
 
+class DeadRules(Record):
+    """How many receipts with a dead letter are kept at most, and how the audit calls the rules by which others go."""
+
+    count: int
+    age_rule: str = "too old"
+    count_rule: str = "too many"
+
+
 class Retired(Record, array_like=True):
     """What a call of retention did."""
 

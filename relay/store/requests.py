@@ -1,11 +1,12 @@
 """Make the requests to scripts. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from relay.amocrm.event_names import EVENTS
 from relay.model import Breaker, CompletedLookup, Limit, NewDelivery, RoutedReceipt
+from relay.store.formats import FORMAT
 from relay.store.keys import account_queue, sink_queue
 from relay.store.records import Hook, Settlement
 from relay.store.wire import ClaimRequest, DeliveryRow, HookRow, LookupRow, RoutedRow, SettlementRow, SettleRequest
@@ -92,6 +93,22 @@ def _settlement_row(item: Settlement) -> SettlementRow:
         item.counted,
         decision.asked_ms,
     )
+
+
+def register_request(
+    sources: Iterable[str] = (),
+    sinks: Mapping[str, str] | None = None,
+    max_pending: Mapping[str, int] | None = None,
+    shares: Mapping[str, float] | None = None,
+) -> dict[str, object]:
+    """Put what a configuration names into a request. `shares` None: they stay as they are."""
+    return {
+        "sources": list(sources),
+        "sinks": list((sinks or {}).items()),
+        "max_pending": dict(max_pending or {}),
+        "shares": False if shares is None else dict(shares),
+        "format": FORMAT,
+    }
 
 
 def routed_row(part: RoutedReceipt, blobs: list[bytes]) -> RoutedRow:

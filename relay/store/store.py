@@ -1,7 +1,6 @@
 """The store: every change of state is one atomic script, named after the transition."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -15,13 +14,12 @@ from relay.store.acts import Acts
 from relay.store.clock import clock_of
 from relay.store.commands import run_command
 from relay.store.connect import not_repeated
-from relay.store.formats import FORMAT
 from relay.store.health import MemoryUse
 from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
 from relay.store.put_off import PutOff
-from relay.store.records import Accepted, Claim, Hook, Job, LateAnswer, Retired, Settlement
+from relay.store.records import Accepted, Claim, DeadRules, Hook, Job, LateAnswer, Retired, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts
-from relay.store.requests import claim_again, hook_row, lookup_row, routed_row, settle_request
+from relay.store.requests import claim_again, hook_row, lookup_row, register_request, routed_row, settle_request
 from relay.store.scripts import GATES, Caller, Script
 from relay.store.subscriptions import Subscriptions
 from relay.store.sync import Sync
@@ -36,7 +34,6 @@ from relay.store.wire import (
     SettleRequest,
 )
 
-EMPTY: Mapping[str, int] = MappingProxyType({})
 RETENTION_COMMANDS = 500  # of one call: some milliseconds at most, in which the store does nothing else
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
@@ -48,7 +45,7 @@ _SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)
 _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", *GATES), Script("mark_sending")
 _ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job", "_jobs"), Script("finish_job"), Script("register")
 _LEAVE_RECEIPTS = Script("leave_receipts")
-_APPLY_RETENTION, _LOOK, _END_LEASES = Script("apply_retention"), Script("look"), Script("end_leases")
+_APPLY_RETENTION, _LOOK, _END_LEASES = Script("apply_retention", "_acting"), Script("look"), Script("end_leases")
 _NOTE_STALL, _NOTE_MEMORY = Script("note_stall"), Script("note_memory")
 
 # Fields of hashes come as text, numbers and flags too: hence not strict.
@@ -220,19 +217,18 @@ class Store:
         request = {"id": job.id, "token": job.token, "again_ms": -1 if again_ms is None else again_ms}
         return _BOOL.decode(await self._call(_FINISH_JOB, request))
 
-    async def apply_retention(self, finished_ms: int, dead_ms: int, count: int, max: int = 100) -> Retired:
+    async def apply_retention(
+        self, finished_ms: int, dead_ms: int, count: int, max: int = 100, dead: DeadRules | None = None
+    ) -> Retired:
         """Remove finished receipts over their age or over the count, oldest first: at most `max`, and as one call may.
 
-        The call after it goes on where this one stopped, in the middle of a large receipt too.
+        The call after it goes on where this one stopped, in the middle of a large receipt too. `dead`: how many with a
+        dead letter may be, where that is another count.
         """
-        request = {
-            "finished_ms": finished_ms,
-            "dead_ms": dead_ms,
-            "count": count,
-            "max": max,
-            "most": RETENTION_COMMANDS,
-            "duplicate_ms": DUPLICATE_MS,
-        }
+        rules = dead or DeadRules(count=count)
+        request: dict[str, object] = {"finished_ms": finished_ms, "dead_ms": dead_ms, "count": count, "max": max}
+        request |= {"dead_count": rules.count, "dead_rules": [rules.age_rule, rules.count_rule]}
+        request |= {"most": RETENTION_COMMANDS, "duplicate_ms": DUPLICATE_MS}
         return _RETIRED.decode(await self._call(_APPLY_RETENTION, request))
 
     async def look(self, worker: str, jobs: Sequence[str] = (), *, silent_ms: int = 0, since: int = 0) -> LookReply:
@@ -283,31 +279,15 @@ class Store:
 
         `shares`: which share of the store the hooks of each may take; None: as it was said before.
         """
-        await self._register(list(sources), [], shares=shares)
+        await self._call(_REGISTER, register_request(sources, shares=shares))
 
     async def registered_sources(self) -> set[str]:
         """Read the names of the sources that were ever registered."""
         return {name.decode() for name in await run_command(self.client.smembers(self.keys.sources))}
 
-    async def register_sinks(self, sinks: Mapping[str, str], max_pending: Mapping[str, int] = EMPTY) -> None:
+    async def register_sinks(self, sinks: Mapping[str, str], max_pending: Mapping[str, int] | None = None) -> None:
         """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan.
 
         `max_pending`: how many pending deliveries each may have; what is over that is put off.
         """
-        await self._register([], list(sinks.items()), max_pending)
-
-    async def _register(
-        self,
-        sources: Sequence[str],
-        sinks: Sequence[tuple[str, str]],
-        max_pending: Mapping[str, int] = EMPTY,
-        shares: Mapping[str, float] | None = None,
-    ) -> None:
-        request = {
-            "sources": sources,
-            "sinks": sinks,
-            "max_pending": dict(max_pending),
-            "shares": False if shares is None else dict(shares),
-            "format": FORMAT,
-        }
-        await self._call(_REGISTER, request)
+        await self._call(_REGISTER, register_request(sinks=sinks, max_pending=max_pending))

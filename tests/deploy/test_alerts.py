@@ -10,7 +10,8 @@ from tests.deploy.programs import DEPLOY, PROJECT
 from tests.e2e.test_metrics import named_in_docs
 
 PAGE = (PROJECT / "docs" / "operations.md").read_text()
-OF_PROMETHEUS = {"RelayUnreachable", "RelayQuarantined", "RelayConfigurationsDiffer"}  # its own metric, and over time
+OVER_TIME = {"RelayDeadLettersExpired", "RelayQuarantined", "RelayConfigurationsDiffer"}
+OF_PROMETHEUS = {"RelayUnreachable", *OVER_TIME}  # its own metric, and over time
 
 
 def test_the_page_names_every_rule_and_no_other() -> None:

@@ -2,7 +2,9 @@
 -- Removes the oldest finished receipts with their events, deliveries and contents: those over their age, and those over
 -- the count. The ids of `once` deliveries stay for good, in small hashes; what tells a repetition of the hook stays for
 -- as long as amoCRM may repeat it. A large receipt is removed in several calls: it is the last to go.
--- req: {finished_ms, dead_ms, count, max, most, duplicate_ms}. Answers records.Retired.
+-- Those with a dead letter have an age and a count of their own, and the audit tells of each that went by which rule.
+-- req: {finished_ms, dead_ms, count, dead_count, dead_rules = {by age, by count}, max, most, duplicate_ms}.
+-- Answers records.Retired.
 local FIELDS_AT_ONCE = 100
 
 -- What the script has spent: it ends a while after `most`.
@@ -24,6 +26,7 @@ local function remove_delivery(receipt, id)
   if state == 'dead' then
     call('ZREM', P .. 'dead:' .. sink, id)
     leave_failed(id, sink)
+    count('delivery|' .. sink .. '|expired')
     spent = spent + 5
   end
   call('UNLINK', record, P .. 'a:' .. id)
@@ -90,10 +93,15 @@ end
 
 local function read_size(receipt) return unpack(uncounted_call('HMGET', P .. 'r:' .. receipt, 'src', 'size')) end
 
+local function write_expired(receipt, rule)
+  req.by, req.why = 'retention', rule
+  write_audit('expire', 'receipt ' .. receipt, 'dead')
+end
+
 local removed, damaged = 0, {}
-local function remove_oldest(list, age_ms)
-  local over = math.max(call('ZCARD', list) - req.count, call('ZCOUNT', list, '-inf', now - age_ms))
-  for _ = 1, over do
+local function remove_oldest(list, age_ms, most, rules)
+  local too_old = call('ZCOUNT', list, '-inf', now - age_ms)
+  for i = 1, math.max(call('ZCARD', list) - most, too_old) do
     if removed >= req.max or spent >= req.most then return true end
     local receipt = call('ZRANGE', list, 0, 0)[1]
     local known, source, size = pcall(read_size, receipt)
@@ -105,6 +113,7 @@ local function remove_oldest(list, age_ms)
     call('ZREM', P .. 'receipts', receipt)
     call('ZREM', list, receipt)
     removed = removed + 1
+    if rules then write_expired(receipt, rules[i <= too_old and 1 or 2]) end
     if known and source then
       count('removed|' .. source .. '|receipts')
       count('removed|' .. source .. '|bytes', size)
@@ -112,8 +121,8 @@ local function remove_oldest(list, age_ms)
   end
   return false
 end
-local more = remove_oldest(P .. 'finished', req.finished_ms)
-more = remove_oldest(P .. 'finished:dead', req.dead_ms) or more
+local more = remove_oldest(P .. 'finished', req.finished_ms, req.count)
+more = remove_oldest(P .. 'finished:dead', req.dead_ms, req.dead_count, req.dead_rules) or more
 count('retired', removed)
 write_collected()
 -- records.Retired

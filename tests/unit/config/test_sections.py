@@ -122,6 +122,10 @@ def test_a_sink(errors_in: Errors, sink: str, finding: str) -> None:
         ("tables: {managers: {1: 0.5}}", "2:24: 1: must be a text: quote it"),
         ("retention: {finished: 7}", "2:23: finished: 7 has no unit: write 7s, 7m, 7h, 7d or 7ms"),
         ("retention: {count: many}", "2:20: count: must be a whole number"),
+        (
+            "retention: {dead_share: 20}",
+            "2:25: dead_share: 20 is not a share: write a percentage up to 100%, such as 50%",
+        ),
         ("retention: {dead: 0s}", "2:19: dead: must be greater than or equal to 1000"),
         ("worker: {bach: 5}", "2:10: unknown key bach, did you mean batch?"),
         ("ingress: {max_body: big}", f"2:21: max_body: 'big' {NO_SIZE}"),

@@ -45,6 +45,8 @@ def _remove(state: State, id: str) -> None:
         delivery = state.deliveries.get(of)
         if delivery is None or delivery.receipt != id:
             continue
+        if delivery.state == "dead":
+            state.count("delivery", delivery.sink, "expired")
         if delivery.once and delivery.state != "skipped":
             state.once[of] = delivery.state
         del state.deliveries[of]
