@@ -56,6 +56,10 @@ class Keys:
         """Hash with a time to live: what of a receipt that retention removed tells its repetitions (`ReceiptField`)."""
         return f"{self.prefix}retired:{id}"
 
+    def overtaken(self, hook: str) -> str:
+        """String with a time to live: the receipt that came in place of a hook whose call may be carried out late."""
+        return f"{self.prefix}overtaken:{hook}"
+
     def delivery(self, id: str) -> str:
         """Hash: its event, route and sink, its state, and the token of its lease (`DeliveryField`)."""
         return f"{self.prefix}d:{id}"

@@ -4,6 +4,7 @@
 -- which nothing is known…}}.
 -- No allow-oom: a full store must refuse here.
 local REMEMBERED = 8  -- receipts with one body
+local OVERTAKEN_MS = 600000  -- a call that was given up is not carried out later than that
 
 -- The key of a receipt's record, or of what retention left of it.
 local function find_record(id)
@@ -75,20 +76,44 @@ local function store(hook, body, key, remembered)
   count('bytes|' .. source, #body)
 end
 
+-- A hook that nobody knows to be stored may be overtaken by its repetition: its call is carried out later. Then it is a
+-- duplicate of the receipt that came in its place.
+local function note_overtaken(id, receipt)
+  if id ~= receipt then call('SET', P .. 'overtaken:' .. id, receipt, 'PX', OVERTAKEN_MS) end
+end
+
+-- Ids are in the order of time: what is remembered and greater came after it, to another process maybe.
+local function note_unknown(unknown, id, key)
+  unknown[key] = unknown[key] or {}
+  table.insert(unknown[key], id)
+  local newest = string.match(call('GET', key) or '', '^(%S+) ')
+  if newest and newest > id then note_overtaken(id, newest) end
+end
+
+-- Returns for each hook of the group the receipt that came in its place, or false.
+local function read_overtaken()
+  local keys = {}
+  for i, hook in ipairs(req.hooks) do keys[i] = P .. 'overtaken:' .. hook[1] end
+  return #keys > 0 and call('MGET', unpack(keys)) or {}
+end
+
 if #req.hooks ~= #ARGV - 1 then return redis.error_reply('ERR accept: as many bodies as hooks') end
 -- amoCRM repeats what was answered too late, maybe in this very group, and that is a duplicate.
-local missing = {}
+local missing, unknown = {}, {}
 for _, late in ipairs(req.answered_late) do
   local id, source, digest = unpack(late)
-  if not mark_late(id, source, digest) then missing[#missing + 1] = id end
+  if not mark_late(id, source, digest) then
+    missing[#missing + 1] = id
+    if digest ~= '' then note_unknown(unknown, id, P .. 'dup:' .. source .. ':' .. digest) end
+  end
 end
-local answers = {}
+local answers, overtaken = {}, read_overtaken()
 for i, hook in ipairs(req.hooks) do
   local id, source, digest, timed, request_id = unpack(hook)
   local stored = call('EXISTS', P .. 'r:' .. id) == 1  -- by an earlier call, whose answer was lost
   local key = P .. 'dup:' .. source .. ':' .. digest
   local remembered = not stored and (remembered_now[key] or call('GET', key)) or ''
-  local first = repeated_receipt(id, timed, request_id, remembered)
+  local first = not stored and overtaken[i] or repeated_receipt(id, timed, request_id, remembered)
   if first then
     call('HINCRBY', find_record(first), 'dups', 1)
     call('HSET', find_record(first), 'dup_at', now)
@@ -97,6 +122,7 @@ for i, hook in ipairs(req.hooks) do
     store(hook, ARGV[i + 1], key, remembered)
   end
   if not hook[8] then heard[source] = now end
+  for _, late in ipairs(not stored and unknown[key] or {}) do note_overtaken(late, first or id) end
   answers[i] = {first or id, first ~= nil}
 end
 if #inbox > 0 then

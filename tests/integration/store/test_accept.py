@@ -246,6 +246,46 @@ class TestLate:
         assert run(store.accept([hook("r3")], late)).missing == ["r1", "r2"]
 
 
+class TestOvertaken:
+    """A call whose answer was lost may be carried out after amoCRM's repetition has been stored."""
+
+    def test_it_makes_no_twin(self, run, store, accept, reader):
+        lost = hook("r1")
+        late = LateAnswer(id="r1", source="acme", digest=lost.digest)
+        assert run(store.accept([hook("r2")], [late])).answers == [("r2", False)]
+        assert accept(lost) == [("r2", True)]
+        assert run(reader.inbox()) == (1, 0)
+        assert accept(hook("r3")) == [("r3", False)]  # another fact
+
+    def test_nor_where_another_process_took_the_repetition(self, run, store, accept, reader):
+        lost = hook("r1")
+        assert accept(hook("r2")) == [("r2", False)]
+        late = LateAnswer(id="r1", source="acme", digest=lost.digest)
+        run(store.accept([hook("r3", body=b"another")], [late]))
+        assert accept(lost) == [("r2", True)]
+
+    def test_nor_where_the_repetition_was_one_of_an_earlier_receipt(self, run, store, accept, reader):
+        accept(hook("r1"))
+        accept(late=["r1"])
+        lost = hook("r2")  # amoCRM's repetition, of which the answer is lost too
+        late = LateAnswer(id="r2", source="acme", digest=lost.digest)
+        assert run(store.accept([hook("r3")], [late])).answers == [("r1", True)]
+        assert accept(lost) == [("r1", True)]
+        assert run(reader.inbox()) == (1, 0)
+
+    def test_a_fact_that_was_there_before_is_no_repetition_of_it(self, run, store, accept, reader):
+        accept(hook("r1"))
+        lost = hook("r2")
+        late = LateAnswer(id="r2", source="acme", digest=lost.digest)
+        run(store.accept([hook("r3", body=b"another")], [late]))
+        assert accept(lost) == [("r2", False)]
+
+    def test_that_is_forgotten_in_time(self, run, store, accept):
+        late = LateAnswer(id="r1", source="acme", digest=hook("r1").digest)
+        run(store.accept([hook("r2")], [late]))
+        assert 0 < run(store.client.pttl(store.keys.overtaken("r1"))) <= 600_000
+
+
 def test_a_late_answer_of_a_receipt_that_is_gone_leaves_nothing_behind(accept, run, reader):
     assert accept(late=["gone"]) == []
     assert run(reader.receipts(["gone"])) == []
