@@ -28,6 +28,8 @@ def list_deliveries(
     phone: options.PhoneOption = None,
     email: options.EmailOption = None,
     sink: options.SinkOption = None,
+    route: options.RouteOption = None,
+    reason: options.ReasonOption = None,
     state: options.DeliveryStateOption = None,
     cause: options.CauseOption = None,
     since: options.SinceOption = None,
@@ -40,7 +42,7 @@ def list_deliveries(
     """List deliveries, newest first: with --state held or dead by when they became so."""
     filters = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit,
-        after=after, phone=phone, email=email, cause=cause,
+        after=after, phone=phone, email=email, route=route, reason=reason, cause=cause,
     )  # fmt: skip
     print_deliveries(context, filters, json=json, reveal=reveal)
 

@@ -27,6 +27,8 @@ EntityOption: TypeAlias = Annotated[
 SinkOption: TypeAlias = Annotated[str | None, typer.Option(help="Only with deliveries to this sink.")]
 ReceiptStateOption: TypeAlias = Annotated[ReceiptState | None, typer.Option("--state", help="Only in this state.")]
 DeliveryStateOption: TypeAlias = Annotated[DeliveryState | None, typer.Option("--state", help="Only in this state.")]
+RouteOption: TypeAlias = Annotated[str | None, typer.Option(help="Only with deliveries of this route.")]
+ReasonOption: TypeAlias = Annotated[str | None, typer.Option(help="Only with this in the reason.")]
 CauseOption: TypeAlias = Annotated[
     str | None, typer.Option(metavar="CAUSE", help="Only held or dead for this cause: `relay sinks failures` has them.")
 ]
@@ -64,6 +66,8 @@ def event_filter(
     cause: str | None = None,
     phone: str | None = None,
     email: str | None = None,
+    route: str | None = None,
+    reason: str | None = None,
 ) -> EventFilter:
     """Return the filter that the options of a list describe. Raises BadParameter."""
     return EventFilter(
@@ -73,6 +77,8 @@ def event_filter(
         sink=sink or "",
         state=state or "",
         cause=cause or "",
+        route=route or "",
+        reason=reason or "",
         person=_hash_person(phone, email),
         since=None if since is None else parse_time(since, "--since"),
         until=None if until is None else parse_time(until, "--until"),
@@ -118,23 +124,15 @@ def _parse_entity(text: str) -> tuple[str, str]:
 
 
 def _hash_person(phone: str | None, email: str | None) -> str:
-    """Return how the index of people knows whoever is meant; empty where nobody is."""
-    if phone is None and email is None:
+    if not phone and not email:
         return ""
-    if phone is not None and email is not None:
-        raise typer.BadParameter("give a phone number or an e-mail address, not both", param_hint="--phone")
     from relay.cli.context.environment import load_settings
-    from relay.operations.people_keys import NEEDS_KEY, PeopleKey
+    from relay.operations.people_keys import hash_person
 
-    secret_key = load_settings().secret_key
-    option = "--phone" if phone is not None else "--email"
-    if secret_key is None:
-        raise typer.BadParameter(NEEDS_KEY, param_hint=option)
-    key = PeopleKey(secret_key)
     try:
-        return key.hash_phone(phone) if phone is not None else key.hash_email(email or "")
+        return hash_person(load_settings().secret_key, phone or "", email or "")
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
+        raise typer.BadParameter(str(error), param_hint="--phone" if phone else "--email") from error
 
 
 def _parse_cursor(text: str) -> Cursor:

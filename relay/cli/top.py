@@ -11,6 +11,7 @@ import typer
 from relay.cli import options
 from relay.cli.acts import author
 from relay.cli.context.configuration import load_config
+from relay.cli.context.environment import load_settings
 from relay.cli.context.store import with_reader
 from relay.cli.display.output import print_json, print_lines
 from relay.cli.display.top import draw_screen, format_snapshot, shown_problems
@@ -45,7 +46,9 @@ def top(
 
 
 async def _read(reader: Reader, config: Config, search: str, limit: int = EVENTS) -> Snapshot:
-    return await read_snapshot(reader, config, read_terms(search, await reader.now(), limit))
+    return await read_snapshot(
+        reader, config, read_terms(search, await reader.now(), limit, load_settings().secret_key)
+    )
 
 
 def _fields(snapshot: Snapshot) -> dict[str, object]:

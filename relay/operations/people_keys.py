@@ -47,3 +47,18 @@ class PeopleKey:
 
     def _hash(self, text: str) -> str:
         return hmac.new(self._key, text.encode(), hashlib.blake2b).hexdigest()[:24]
+
+
+def hash_person(secret_key: SecretStr | None, phone: str, email: str) -> str:
+    """Return how the index of people knows whoever is searched for; empty where nobody is.
+
+    Raises ValueError for what is no number or address, and where there is no key.
+    """
+    if not phone and not email:
+        return ""
+    if phone and email:
+        raise ValueError("search by a phone number or by an e-mail address, not by both")
+    if secret_key is None:
+        raise ValueError(NEEDS_KEY)
+    key = PeopleKey(secret_key)
+    return key.hash_phone(phone) if phone else key.hash_email(email)

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from relay.amocrm.form import encode_form
 from relay.operations.people_keys import PeopleKey
 from relay.operations.search import EventFilter, find_deliveries, find_events
+from relay.operations.search_terms import read_terms
 from relay.sinks.sms.phone_numbers import parse_phone
 from relay.store.people import PeopleIndex, Reach
 from workers import people_indexer
@@ -136,3 +137,19 @@ def test_the_command_takes_a_number_and_says_what_is_wrong(relay, index, monkeyp
             assert len(json.loads(relay.command(group, "list", "--json", *option)[1])) == 1
     for option in (["--phone", "12"], ["--email", "nobody"], ["--phone", "89161234567", "--email", "a@b.com"]):
         assert relay.command("events", "list", *option)[0] == 2
+
+
+def test_the_search_box_takes_them_too(key):
+    found = read_terms("phone:89161234567 sink:books", 0, 20, SecretStr(SECRET))
+    assert (found.filter.person, found.filter.sink) == (key.hash_phone("+79161234567"), "books")
+    assert "RELAY_SECRET_KEY" in read_terms("email:anna@example.com", 0, 20).problems[0]
+    assert read_terms("phone:12", 0, 20, SecretStr(SECRET)).problems
+
+
+def test_a_text_is_found_in_hooks_and_it_says_how_far_it_looked(relay):
+    relay.configure(YAML)
+    relay.accept(contact(1, email="anna@example.com"), contact(2))
+    found = json.loads(relay.command("events", "list", "--text", "ANNA@", "--json")[1])
+    assert [one["entity_id"] for one in found] == ["1"]
+    assert len(json.loads(relay.command("events", "list", "--text", "anna", "--json")[1])) == 2
+    assert json.loads(relay.command("events", "list", "--route", "invoices", "--text", "nobody", "--json")[1]) == []

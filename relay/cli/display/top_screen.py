@@ -8,7 +8,7 @@ KEYS: Final = (
     ("j k, arrows", "next and previous row"),
     ("enter", "open the row; q or esc goes back"),
     ("x", "say that you have seen the problem"),
-    ("/", "search events: lead:25399013, sink:sms, state:unrouted, a text; empty: all"),
+    ("/", "search events: lead:25399013, phone:…, sink:sms, a text; empty: all"),
     ("g p, g e", "go to the problems, to the events"),
     ("space", "pause, or go on"),
     ("?", "these keys"),

@@ -51,7 +51,9 @@ class ActResults(Record):
 
 def _list(state: DeliveryState | None = None) -> Handler:
     async def answer(call: Call) -> ListPage[StoredDelivery]:
-        found = await find_deliveries(call.reader, event_filter(call.query, state or call.query.state))
+        found = await find_deliveries(
+            call.reader, event_filter(call.query, state or call.query.state, call.settings.secret_key)
+        )
         return ListPage(items=found.items, next=next_of(found))
 
     return answer

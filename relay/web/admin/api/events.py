@@ -12,6 +12,7 @@ from relay.operations.listed_event import ListedEvent, listed_event
 from relay.operations.once_use import check_once_keys
 from relay.operations.search import find_events
 from relay.operations.story import ToldStory, read_event_story, tell_story
+from relay.operations.text_search import find_text
 from relay.web.admin.api.operation import BAD_REQUEST, NOT_FOUND, ApiFailure, Call, ListPage, Operation, Operations
 from relay.web.admin.api.queries import EventQuery, Reveal, event_filter, next_of
 
@@ -25,7 +26,11 @@ class PostedHook(Record):
 
 async def list_events(call: Call) -> ListPage[ListedEvent]:
     """Answer a page of events."""
-    found = await find_events(call.reader, event_filter(call.query, call.query.state))
+    filters = event_filter(call.query, call.query.state, call.settings.secret_key)
+    if call.query.text:
+        found = await find_text(call.reader, call.live.config, filters, call.query.text)
+    else:
+        found = await find_events(call.reader, filters)
     return ListPage(items=list(map(listed_event, found.items)), next=next_of(found))
 
 

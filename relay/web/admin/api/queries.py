@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
+from pydantic import SecretStr
 
 from relay import timefmt
 from relay.amocrm.event_names import ENTITIES
 from relay.config.suggestions import did_you_mean
 from relay.model import DeliveryState, ReceiptState, Record
+from relay.operations.people_keys import hash_person
 from relay.operations.search import MOST_LISTED, EventFilter, FoundPage, format_cursor, parse_cursor
 from relay.store.wire import Cursor
 from relay.web.admin.api.operation import BAD_REQUEST, ApiFailure
@@ -21,8 +23,6 @@ Time: TypeAlias = Annotated[
 Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MOST_LISTED, description="At most so many.")]
 After: TypeAlias = Annotated[str, msgspec.Meta(description="Go on where an earlier list stopped: its `next`.")]
 Entity: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this lead, contact…: lead:123.")]
-
-
 Cause: TypeAlias = Annotated[str, msgspec.Meta(description="Only held or dead for this cause, of `/failures`.")]
 
 
@@ -41,6 +41,8 @@ class _ListQuery(Reveal):
     sink: str = ""
     route: str = ""
     reason: Annotated[str, msgspec.Meta(description="A part of it.")] = ""
+    phone: Annotated[str, msgspec.Meta(description="Only about this number, in any spelling.")] = ""
+    email: Annotated[str, msgspec.Meta(description="Only about this address.")] = ""
     since: Time = ""
     until: Time = ""
     limit: Limit = 20
@@ -51,6 +53,7 @@ class EventQuery(_ListQuery):
     """Which events to list."""
 
     state: ReceiptState | None = None
+    text: Annotated[str, msgspec.Meta(description="Only with this text in the hook; go on from `next`.")] = ""
 
 
 class DeliveryQuery(_ListQuery):
@@ -64,9 +67,14 @@ class EndedQuery(_ListQuery):
     """Which held or dead deliveries to list."""
 
 
-def event_filter(query: _ListQuery, state: str | None) -> EventFilter:
+def event_filter(query: _ListQuery, state: str | None, secret_key: SecretStr | None) -> EventFilter:
     """Return the filter that the parameters of a list describe. Raises ApiFailure."""
+    try:
+        person = hash_person(secret_key, query.phone, query.email)
+    except ValueError as error:
+        raise ApiFailure(BAD_REQUEST, f"{'phone' if query.phone else 'email'}: {error}") from error
     return EventFilter(
+        person=person,
         source=query.source,
         event=query.event,
         entity=read_entity(query.entity),
