@@ -19,6 +19,7 @@ from relay.cli.display.top_screen import Act, Screen, press
 from relay.config.config import Config
 from relay.errors import RelayError
 from relay.operations.listed_event import listed_event
+from relay.operations.people_keys import PeopleKey
 from relay.operations.problems import ProblemState, listed_problem, mark_problem
 from relay.operations.search_terms import read_terms
 from relay.operations.snapshot import Snapshot, read_snapshot
@@ -46,9 +47,9 @@ def top(
 
 
 async def _read(reader: Reader, config: Config, search: str, limit: int = EVENTS) -> Snapshot:
-    return await read_snapshot(
-        reader, config, read_terms(search, await reader.now(), limit, load_settings().secret_key)
-    )
+    secret = load_settings().secret_key
+    terms = read_terms(search, await reader.now(), limit, PeopleKey(secret) if secret else None)
+    return await read_snapshot(reader, config, terms)
 
 
 def _fields(snapshot: Snapshot) -> dict[str, object]:

@@ -140,10 +140,10 @@ def test_the_command_takes_a_number_and_says_what_is_wrong(relay, index, monkeyp
 
 
 def test_the_search_box_takes_them_too(key):
-    found = read_terms("phone:89161234567 sink:books", 0, 20, SecretStr(SECRET))
+    found = read_terms("phone:89161234567 sink:books", 0, 20, key)
     assert (found.filter.person, found.filter.sink) == (key.hash_phone("+79161234567"), "books")
     assert "RELAY_SECRET_KEY" in read_terms("email:anna@example.com", 0, 20).problems[0]
-    assert read_terms("phone:12", 0, 20, SecretStr(SECRET)).problems
+    assert read_terms("phone:12", 0, 20, key).problems
 
 
 def test_a_text_is_found_in_hooks_and_it_says_how_far_it_looked(relay):
