@@ -7,10 +7,10 @@ from relay.config.config import Config
 from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.config.watcher import ConfigWatcher
-from relay.model import Subscription
+from relay.model import Subscription, is_subscriber
 from relay.sinks.base import Sink
 from relay.sinks.registry import make_sinks, sink_types
-from relay.sinks.subscriber.sink import SubscriberSink, UnsubscribedSink, is_subscriber
+from relay.sinks.subscriber.sink import SubscriberSink, UnsubscribedSink
 from relay.store.subscriptions import Subscriptions
 
 

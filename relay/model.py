@@ -104,6 +104,11 @@ SUBSCRIBER = "sub-"
 """What the names of subscribers' sinks begin with, followed by a number; no sink of the configuration is called so."""
 
 
+def is_subscriber(sink: str) -> bool:
+    """Tell by its name whether a sink is a subscriber's."""
+    return sink.startswith(SUBSCRIBER)
+
+
 class Subscription(Record):
     """Which events of a source an application asked to be sent, and where. One for each source and address."""
 

@@ -6,8 +6,8 @@ from typing import TypeAlias
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
+from relay.model import is_subscriber
 from relay.operations.dead_letters import dead_rules, read_dead_letters
-from relay.sinks.subscriber.sink import is_subscriber
 from relay.store.health import read_memory_use
 from relay.store.parts import CALL_ITEMS
 from relay.store.reader import Reader

@@ -18,9 +18,9 @@ from relay.config.environment import ProcessSettings
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
+from relay.model import is_subscriber
 from relay.operations.store_admission import StoreAdmission
 from relay.sinks.ssrf_guard import open_guarded_session
-from relay.sinks.subscriber.sink import is_subscriber
 from relay.sinks.tools import Tools
 from relay.startup import freeze_startup_objects, report_ready
 from relay.store.actions import ACTION_JOB

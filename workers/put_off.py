@@ -6,9 +6,8 @@ from typing import Final
 
 from relay.live_config import LiveConfig
 from relay.logs import log
-from relay.model import DeliveryState, NewDelivery, Receipt
+from relay.model import DeliveryState, NewDelivery, Receipt, is_subscriber
 from relay.planning import plan_receipts
-from relay.sinks.subscriber.sink import is_subscriber
 from relay.store.parts import group
 from relay.store.put_off import PutOffDelivery
 from relay.store.reader import Reader

@@ -1,29 +1,26 @@
 """`relay sinks`: whether the sinks can be delivered to."""
 
 from collections.abc import Mapping
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
-from relay.cli.context.account import with_tools
-from relay.cli.context.configuration import load_config
 from relay.cli.context.store import with_reader, with_store_and_reader
 from relay.cli.display.gates import format_sink_story
 from relay.cli.display.output import print_json, print_lines, print_message, print_table
 from relay.cli.display.stats import STATE_COLUMNS, state_row
-from relay.config.suggestions import did_you_mean
-from relay.errors import ConfigError
 from relay.operations.failures import find_failures
 from relay.operations.gates import SinkStory, pause_sink, read_sink_story, resume_sink
-from relay.operations.probes import ProbedSink, probe_sinks
-from relay.sinks.base import Sink
-from relay.sinks.registry import make_sinks
 from relay.store.failures import FailureCause
 from relay.store.queues import SinkState
 from relay.store.reader import Reader
 from relay.timefmt import format_time
+
+if TYPE_CHECKING:  # most of these commands call nobody
+    from relay.operations.probes import ProbedSink
+    from relay.sinks.base import Sink
 
 app = typer.Typer(
     name="sinks", help="Show whether the sinks can be delivered to, pause them and let them go on.",
@@ -106,6 +103,11 @@ def probe(
     json: options.JsonOption = False,
 ) -> None:
     """Check by a free call to each sink that key, money and settings are right. Nothing is delivered."""
+    from relay.cli.context.account import with_tools
+    from relay.cli.context.configuration import load_config
+    from relay.operations.probes import probe_sinks
+    from relay.sinks.registry import make_sinks
+
     sinks = _choose(make_sinks(load_config()), name)
     probed = with_tools(lambda tools: probe_sinks(sinks, tools))
     if json:
@@ -116,7 +118,10 @@ def probe(
         raise typer.Exit(1)
 
 
-def _choose(sinks: Mapping[str, Sink], name: str | None) -> list[Sink]:
+def _choose(sinks: Mapping[str, "Sink"], name: str | None) -> list["Sink"]:
+    from relay.config.suggestions import did_you_mean
+    from relay.errors import ConfigError
+
     if name is None:
         return list(sinks.values())
     if name not in sinks:
@@ -124,5 +129,5 @@ def _choose(sinks: Mapping[str, Sink], name: str | None) -> list[Sink]:
     return [sinks[name]]
 
 
-def _row(sink: ProbedSink) -> tuple[object, ...]:
+def _row(sink: "ProbedSink") -> tuple[object, ...]:
     return sink.sink, sink.type, {True: "ok", False: "wrong", None: "not asked"}[sink.ok], sink.message

@@ -2,26 +2,21 @@
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Annotated, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
 
 from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
-from relay.cli.context.configuration import choose_source, load_config
-from relay.cli.context.environment import load_settings
 from relay.cli.context.store import with_store
 from relay.cli.display.output import print_json, print_lines, print_message, print_table
-from relay.config.api_users import ApiUser
-from relay.config.suggestions import did_you_mean
 from relay.durations import UNITS_MS, parse_duration
-from relay.errors import ConfigError
 from relay.model import Subscription
-from relay.store.subscriptions import Subscriptions
 from relay.timefmt import format_time
-from relay.web.subscriptions.jwt import mint_jwt
-from relay.web.subscriptions.operator_acts import OperatorActs, SampleAnswer
-from relay.web.subscriptions.operator_acts import list_subscriptions as list_all
+
+if TYPE_CHECKING:  # the list needs neither configuration nor calls
+    from relay.config.api_users import ApiUser
+    from relay.web.subscriptions.operator_acts import OperatorActs, SampleAnswer
 
 app = typer.Typer(
     name="subscriptions", help="List and change which applications are sent events.", no_args_is_help=True
@@ -41,8 +36,7 @@ def list_subscriptions(
     source: options.SourceOption = None, json: options.JsonOption = False, reveal: options.RevealOption = False
 ) -> None:
     """List subscriptions, also those to sources that are no longer in the configuration."""
-
-    listed = _with_subscriptions(lambda subscriptions: list_all(subscriptions, source or ""))
+    listed = with_store(lambda store: store.subscriptions.list_all(source or ""))
     if json:
         print_json(listed, reveal=reveal)
     else:
@@ -60,6 +54,8 @@ def add_subscription(
     json: options.JsonOption = False,
 ) -> None:
     """Subscribe an address to events. Where it is subscribed already they are added, and it is enabled."""
+    from relay.cli.context.configuration import choose_source, load_config
+
     config = load_config()
     account = choose_source(config.sources, source).name
     _print(_act(by, why, lambda acts: acts.subscribe(config, account, url, event, name)), json)
@@ -108,6 +104,9 @@ def send_sample(
     json: options.JsonOption = False,
 ) -> None:
     """Send an application a made-up event at once, and show its answer. Exits with status 1 where it is no success."""
+    from relay.cli.context.configuration import load_config
+    from relay.cli.context.environment import load_settings
+
     settings, config = load_settings(), load_config()
     tested = _act(by, why, lambda acts: acts.test(config, id, event, settings.proxies))
     if json:
@@ -118,7 +117,7 @@ def send_sample(
         raise typer.Exit(1)
 
 
-def _format_test(tested: SampleAnswer) -> Iterator[str]:
+def _format_test(tested: "SampleAnswer") -> Iterator[str]:
     yield f"{tested.event}: {tested.reason} after {tested.took_ms} ms"
     if tested.answer:
         yield tested.answer
@@ -133,6 +132,9 @@ def mint_token(
 
     It may do what the user's own token may, and ends earlier where that is changed.
     """
+    from relay.cli.context.configuration import load_config
+    from relay.web.subscriptions.jwt import mint_jwt
+
     user = _find_api_user(load_config().api_users, login)
     seconds, now = _parse_lifetime(expires_in), int(time.time())
     print_message(mint_jwt(user, now, seconds))
@@ -142,7 +144,10 @@ def mint_token(
     )
 
 
-def _find_api_user(users: Iterable[ApiUser], login: str) -> ApiUser:
+def _find_api_user(users: Iterable["ApiUser"], login: str) -> "ApiUser":
+    from relay.config.suggestions import did_you_mean
+    from relay.errors import ConfigError
+
     found = {user.login: user for user in users}
     if login not in found:
         raise ConfigError(f"api_users: no login {login}, {did_you_mean(login, found)}")
@@ -162,11 +167,9 @@ def _parse_lifetime(text: str) -> int:
     return ms // 1000
 
 
-def _with_subscriptions(work: Callable[[Subscriptions], Awaitable[T]]) -> T:
-    return with_store(lambda store: work(store.subscriptions))
+def _act(by: str | None, why: str, work: Callable[["OperatorActs"], Awaitable[T]]) -> T:
+    from relay.web.subscriptions.operator_acts import OperatorActs
 
-
-def _act(by: str | None, why: str, work: Callable[[OperatorActs], Awaitable[T]]) -> T:
     who = author(by, why)
     return with_store(lambda store: work(OperatorActs(store.subscriptions, store.acts, who)))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from relay.sinks.subscriber.sink import is_subscriber
+from relay.model import is_subscriber
 from relay.store.keys import INBOX, account_queue, sink_queue
 from relay.store.queues import DueWork
 from relay.store.reader import Reader

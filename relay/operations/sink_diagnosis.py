@@ -2,9 +2,8 @@
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 
-from relay.model import SUBSCRIBER, DeliveryState
+from relay.model import SUBSCRIBER, DeliveryState, is_subscriber
 from relay.operations.diagnosis import Diagnosis, Grade, HelpfulAct
-from relay.sinks.subscriber.sink import is_subscriber
 from relay.store.failures import FailureCause
 from relay.store.outcomes import Outcomes
 from relay.store.queues import FILLING, SinkState

@@ -1,6 +1,6 @@
 """Store the subscriptions made through the amoCRM-compatible API. Each change is one script."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 from redis.asyncio import Redis
@@ -122,6 +122,11 @@ class Subscriptions:
         records = await run_command(self.client.hvals(self.keys.subscriptions_of(source)))
         subscriptions = [_SUBSCRIPTION.decode(packed) for packed in records]
         return tuple(sorted(subscriptions, key=lambda subscription: (subscription.sort, subscription.id)))
+
+    async def list_all(self, source: str = "") -> Sequence[Subscription]:
+        """Return the subscriptions of a source, or where it is empty of all, also of those not configured any more."""
+        names = [source] if source else await self.sources()
+        return [subscription for name in names for subscription in await self.list(name)]
 
     async def sources(self) -> tuple[str, ...]:
         """Return the names of the sources that have subscriptions, also of those that left the configuration."""

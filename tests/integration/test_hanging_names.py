@@ -9,9 +9,8 @@ import pytest
 from relay.amocrm.form import encode_form
 from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
-from relay.model import DeliveryState
+from relay.model import DeliveryState, is_subscriber
 from relay.sinks.ssrf_guard import open_guarded_session
-from relay.sinks.subscriber.sink import is_subscriber
 from relay.sinks.tools import Tools
 from relay.store.records import Hook
 from relay.store.shared_state import SharedState

@@ -11,7 +11,7 @@ from relay.config.schema import SubscribersSection
 from relay.errors import RejectDelivery, StoreUnavailable
 from relay.logs import log
 from relay.masking import mask_query
-from relay.model import SUBSCRIBER, Decision, DecisionKind, Delivery, Json, Outcome, Result, Subscription
+from relay.model import Decision, DecisionKind, Delivery, Json, Outcome, Result, Subscription
 from relay.sinks.base import Sink
 from relay.sinks.ssrf_guard import url_refusal
 from relay.sinks.subscriber import retry_rules
@@ -23,11 +23,6 @@ from relay.transport import Answer, Asker, Request, TransportFailure, call
 
 _GONE = 410
 _NEXT_TURN_MS = 5_000  # until what only waited for its turn waits again
-
-
-def is_subscriber(sink: str) -> bool:
-    """Tell by its name whether a sink is a subscriber's."""
-    return sink.startswith(SUBSCRIBER)
 
 
 class _Subscriber(Sink):

@@ -14,7 +14,6 @@ from relay.web.subscriptions.operator_acts import (
     OperatorActs,
     SampleAnswer,
     get_subscription,
-    list_subscriptions,
 )
 
 HOME: Final = "/admin/subscriptions"
@@ -43,7 +42,7 @@ async def show(asked: PageRequest) -> Content:
     queues = {sink.name: sink for sink in await services.reader.sinks()}
     listed = [
         ListedSubscription(subscription=one, queue=queues.get(one.sink))
-        for one in await list_subscriptions(services.store.subscriptions)
+        for one in await services.store.subscriptions.list_all()
     ]
     return Content(template="subscriptions.html", title=message("Subscriptions"), values={"listed": listed})
 

@@ -36,12 +36,6 @@ class SampleAnswer(Record):
     request: AnyJson
 
 
-async def list_subscriptions(subscriptions: Subscriptions, source: str = "") -> list[Subscription]:
-    """Return the subscriptions of a source, or of all, also those that left the configuration."""
-    names = [source] if source else await subscriptions.sources()
-    return [subscription for name in names for subscription in await subscriptions.list(name)]
-
-
 async def get_subscription(subscriptions: Subscriptions, id: int) -> Subscription:
     """Return a subscription. Raises RelayError where there is none."""
     if subscription := await subscriptions.get(id):

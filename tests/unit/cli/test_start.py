@@ -50,6 +50,8 @@ def test_what_needs_no_command_imports_none(arguments: list[str]) -> None:
         ("held", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
         ("audit", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
         ("stats", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
+        ("sinks", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
+        ("subscriptions", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
         ("backup", SERVERS | CALLS | LOGS | DRAWING),
         ("restore", SERVERS | CALLS | LOGS | DRAWING),
         ("web", SERVERS | CALLS | LOGS | DRAWING),

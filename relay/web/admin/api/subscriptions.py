@@ -12,7 +12,6 @@ from relay.web.subscriptions.operator_acts import (
     OperatorActs,
     SampleAnswer,
     get_subscription,
-    list_subscriptions,
 )
 from relay.web.subscriptions.requests import MAX_EVENTS
 
@@ -61,7 +60,7 @@ class Unsubscribed(Record):
 
 async def list_all(call: Call) -> SubscriptionList:
     """Answer the subscriptions."""
-    return SubscriptionList(items=await list_subscriptions(call.store.subscriptions, call.query.source))
+    return SubscriptionList(items=await call.store.subscriptions.list_all(call.query.source))
 
 
 async def show(call: Call) -> Subscription:

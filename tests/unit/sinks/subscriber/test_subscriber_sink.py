@@ -9,10 +9,10 @@ from yarl import URL
 
 from relay.config.schema import SubscribersSection
 from relay.errors import RejectDelivery, StoreUnavailable
-from relay.model import DecisionKind, DeliveryState, Outcome, Result, Subscription
+from relay.model import DecisionKind, DeliveryState, Outcome, Result, Subscription, is_subscriber
 from relay.sinks.registry import sink_types
 from relay.sinks.subscriber import sink as subscriber
-from relay.sinks.subscriber.sink import SubscriberSink, UnsubscribedSink, is_subscriber
+from relay.sinks.subscriber.sink import SubscriberSink, UnsubscribedSink
 from relay.sinks.tools import Tools
 from relay.transport import Response, TransportFailure
 
