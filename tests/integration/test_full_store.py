@@ -11,6 +11,7 @@ from relay.store.reader import Reader
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from tests.integration.store.shapes import hook, new, routed
+from workers.jobs import JobRunner
 from workers.ticker import Ticker
 
 HOUR = 3_600_000
@@ -82,3 +83,16 @@ class TestEmptied:
         assert set(run(store.client.zrange(store.keys.due(JOBS), 0, -1))) == set(due)
         assert run(reader.registered_sinks()) == ["books"]
         assert run(store.registered_sources()) == {"acme"}
+
+    def test_retention_forgets_subscriptions_that_went_with_it(self, run, store, reader, live):
+        """A worker that still knows them reads them again first: what it knew before is gone."""
+        run(store.subscriptions.subscribe("acme", "https://app.example.com", ["add_lead"], "anna"))
+        run(live.refresh_subscriptions(store.subscriptions))
+        assert "sub-1" in live.types_of_sinks()
+        run(store.client.delete(*run(store.client.keys(store.keys.prefix + "*"))))
+        run(store.register_sinks({"sub-1": "subscriber", "books": "http"}))  # by a worker that had not noticed yet
+        run(store.enqueue_job("retention", "retention"))
+        run(JobRunner(live, store, "w1", lambda: False, {})._run_next())
+        assert run(reader.registered_sinks()) == ["books"]
+        assert "sub-1" not in live.types_of_sinks()
+        assert run(reader.jobs()) == (1, 0)  # and the job goes on

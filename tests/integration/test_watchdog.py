@@ -117,4 +117,5 @@ def test_who_was_watched_leaves_no_watcher(started, until):
         if not children.exists():
             pytest.skip("this system does not list the children of a process")
         (watcher,) = until(lambda: children.read_text().split())
-    until(lambda: not Path(f"/proc/{watcher}/cmdline").exists() or not Path(f"/proc/{watcher}/cmdline").read_bytes())
+    command = Path(f"/proc/{watcher}/cmdline")
+    assert until(lambda: not command.exists() or not command.read_bytes())

@@ -354,6 +354,7 @@ class TestDeath:
             return back == made
 
         until(all_back)
+        assert back == made
 
 
 def test_settling_as_the_gate_closes_touches_no_other_items(given, run, store):

@@ -60,7 +60,7 @@ class TestLock:
 
     def test_of_a_holder_that_died_it_is_free_after_its_time(self, run, shared, until, free):
         run(shared.lock("refresh", 1).__aenter__())
-        until(free)
+        assert until(free)
 
     def test_one_that_ran_out_leaves_the_next_holder_s_alone(self, run, store, shared, free):
         async def outlive_it() -> None:

@@ -11,6 +11,7 @@ from relay.errors import StoreUnavailable
 from relay.web.deadlines import DeadlineQueue
 
 SOON, LATER, NEVER = 0.001, 0.002, 3600.0
+TOO_LATE = "the store gave no answer in time"
 
 
 @pytest.fixture
@@ -49,12 +50,13 @@ def wait(run):
 
 
 @pytest.fixture
-def wait_until_refused(wait):
-    """Wait until a future is refused."""
+def refusal_of(wait):
+    """Wait until a future is refused, and return what it is told."""
 
-    def wait_for(future: asyncio.Future[str]) -> None:
-        with pytest.raises(StoreUnavailable, match="the store gave no answer in time"):
+    def wait_for(future: asyncio.Future[str]) -> str:
+        with pytest.raises(StoreUnavailable) as refused:
             wait(future)
+        return str(refused.value)
 
     return wait_for
 
@@ -65,41 +67,41 @@ def test_a_result_that_is_set_in_time_is_returned(add, wait):
     assert wait(future) == "r1"
 
 
-def test_without_a_result_it_is_refused_at_its_deadline_and_not_before(run, queue, wait_until_refused):
+def test_without_a_result_it_is_refused_at_its_deadline_and_not_before(run, queue, refusal_of):
     deadline = time.monotonic() + SOON
 
     async def add() -> asyncio.Future[str]:
         return queue.add(deadline)
 
-    wait_until_refused(run(add()))
+    assert refusal_of(run(add())) == TOO_LATE
     assert time.monotonic() >= deadline
 
 
-def test_with_a_deadline_in_the_past_it_is_refused_at_once(add, wait_until_refused):
-    wait_until_refused(add(-1.0))
+def test_with_a_deadline_in_the_past_it_is_refused_at_once(add, refusal_of):
+    assert refusal_of(add(-1.0)) == TOO_LATE
 
 
-def test_a_result_stays_when_the_deadline_passes(add, wait, wait_until_refused):
+def test_a_result_stays_when_the_deadline_passes(add, wait, refusal_of):
     done, other = add(SOON, "r1"), add(LATER)
-    wait_until_refused(other)
+    assert refusal_of(other) == TOO_LATE
     assert wait(done) == "r1"
 
 
-def test_a_cancelled_one_delays_no_other(run, queue, wait_until_refused):
+def test_a_cancelled_one_delays_no_other(run, queue, refusal_of):
     async def add_both() -> asyncio.Future[str]:
         queue.add(time.monotonic() + SOON).cancel()
         return queue.add(time.monotonic() + LATER)
 
-    wait_until_refused(run(add_both()))
+    assert refusal_of(run(add_both())) == TOO_LATE
 
 
-def test_an_earlier_deadline_that_is_added_later_is_refused_first(add, wait_until_refused):
+def test_an_earlier_deadline_that_is_added_later_is_refused_first(add, refusal_of):
     patient, hurried = add(NEVER), add(SOON)
-    wait_until_refused(hurried)
+    assert refusal_of(hurried) == TOO_LATE
     assert not patient.done()
 
 
-def test_refusals_come_in_the_order_of_the_deadlines(run, queue, wait_until_refused):
+def test_refusals_come_in_the_order_of_the_deadlines(run, queue, refusal_of):
     order: list[float] = []
 
     async def add_all() -> list[asyncio.Future[str]]:
@@ -110,11 +112,11 @@ def test_refusals_come_in_the_order_of_the_deadlines(run, queue, wait_until_refu
         return futures
 
     for future in run(add_all()):
-        wait_until_refused(future)
+        assert refusal_of(future) == TOO_LATE
     assert order == [0.001, 0.002, 0.003, 0.004]
 
 
-def test_those_with_the_same_deadline_are_refused_in_the_order_they_were_added(run, queue, wait_until_refused):
+def test_those_with_the_same_deadline_are_refused_in_the_order_they_were_added(run, queue, refusal_of):
     order: list[int] = []
 
     async def add_all() -> list[asyncio.Future[str]]:
@@ -125,16 +127,16 @@ def test_those_with_the_same_deadline_are_refused_in_the_order_they_were_added(r
         return futures
 
     for future in run(add_all()):
-        wait_until_refused(future)
+        assert refusal_of(future) == TOO_LATE
     assert order == list(range(5))
 
 
-def test_the_one_timer_goes_on_after_a_refusal(add, wait_until_refused):
+def test_the_one_timer_goes_on_after_a_refusal(add, refusal_of):
     """With what is left, and with what is new."""
     left = add(LATER)
-    wait_until_refused(add(SOON))
-    wait_until_refused(left)
-    wait_until_refused(add(SOON))
+    assert refusal_of(add(SOON)) == TOO_LATE
+    assert refusal_of(left) == TOO_LATE
+    assert refusal_of(add(SOON)) == TOO_LATE
 
 
 class TestDiscarding:
@@ -184,13 +186,13 @@ class TestDiscarding:
         queue.discard_done()
         assert (first_held(), second_held()) == (False, False)
 
-    def test_those_behind_it_are_still_refused_in_time(self, queue, add, wait_until_refused):
+    def test_those_behind_it_are_still_refused_in_time(self, queue, add, refusal_of):
         _, other = add(SOON, "r1"), add(LATER)
         queue.discard_done()
-        wait_until_refused(other)
+        assert refusal_of(other) == TOO_LATE
 
-    def test_one_that_was_refused_is_discarded_by_itself(self, add_watched, wait_until_refused):
+    def test_one_that_was_refused_is_discarded_by_itself(self, add_watched, refusal_of):
         late, is_held = add_watched(SOON)
-        wait_until_refused(late)
+        assert refusal_of(late) == TOO_LATE
         del late
         assert not is_held()
