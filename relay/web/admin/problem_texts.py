@@ -9,6 +9,8 @@ from relay.web.admin.messages import UiText, counted, message
 
 WAITS: Final = message("What is for it waits; nothing is lost.")
 _KEPT: Final = message("Nothing of it is lost. Mend the cause, then send it again.")
+_EXPIRES: Final = message("The oldest go with their hooks: resend or cancel them, or let retention keep more.")
+_FLOOD: Final = message("Beyond it its hooks are answered 503; other sources go on. Does it send in a loop?")
 _CONFIG: Final = message("Change the line in the file: it is read again by itself.")
 _STORE: Final = message("System says more; relay doctor says what to do.")
 
@@ -19,14 +21,20 @@ TITLES: Final[Mapping[str, UiText]] = {
     "sink-failing-in-part": message("Much fails at {subject}"),
     "sink-paused": message("{subject} is paused"),
     "sink-behind": message("{subject} falls behind"),
+    "sink-filling": message("{subject} may soon have no more waiting"),
+    "sink-full": message("{subject} is full: what comes is put off"),
     "sink-orphaned": message("{subject} is in no configuration any more"),
     "subscription-disabled": message("The subscription of {subject} is disabled"),
     "held": message("{subject}: held, may have been sent"),
     "dead": message("{subject}: given up"),
+    "dead-expiring": message("Dead letters are about to be removed"),
+    "dead-crowded": message("Dead letters take most of their share of the store"),
     "lookups-closed": message("The account of {subject} refuses look-ups"),
     "lookups-failing": message("No look-up in the account of {subject} succeeds"),
     "lookups-behind": message("Look-ups in the account of {subject} fall behind"),
     "source-silent": message("{subject} is silent"),
+    "source-filling": message("{subject} takes most of its share of the store"),
+    "source-over-share": message("{subject} takes its whole share of the store"),
     "source-unchecked": message("Nobody has checked {subject} yet"),
     "hook-disabled": message("amoCRM has switched off the hook of {subject}"),
     "hook-missing": message("The account of {subject} has no hook to this relay"),
@@ -57,14 +65,22 @@ MEANINGS: Final[Mapping[str, UiText]] = {
     "sink-failing-in-part": message("Some events are wrong for it, or it is unwell."),
     "sink-paused": WAITS,
     "sink-behind": message("More arrives than leaves: raise its rate, or start more workers."),
+    "sink-filling": message(
+        "What comes when it is full is put off: its hook is kept. Mend it, or raise its max_pending."
+    ),
+    "sink-full": message("Of what is put off the hooks are kept, and sent when it has room. Other sinks go on."),
     "sink-orphaned": message("Put it back into the file, or move what is for it."),
     "subscription-disabled": WAITS,
     "held": message("Look there: confirm what arrived, resend what did not."),
     "dead": _KEPT,
+    "dead-expiring": _EXPIRES,
+    "dead-crowded": _EXPIRES,
     "lookups-closed": WAITS,
     "lookups-failing": WAITS,
     "lookups-behind": WAITS,
     "source-silent": message("By its rhythm a hook should have come. Is the address right, and the hook enabled?"),
+    "source-filling": _FLOOD,
+    "source-over-share": _FLOOD,
     "hook-disabled": message("Nothing arrives until it is enabled; what was missed is then caught up."),
     "hook-missing": message("Connect it once, or wait: the account is asked once a minute."),
     "receipts-quarantined": message("They are kept. The log has the traceback: report it."),
@@ -125,5 +141,6 @@ def detail_of(problem: Problem) -> str:
 
 _WITH_FINDINGS: Final = (
     "source-silent", "hook-disabled", "hook-missing", "sink-behind", "sink-failing", "sink-failing-in-part",
+    "sink-filling", "sink-full", "source-filling", "source-over-share", "dead-expiring", "dead-crowded",
     "lookups-behind", "lookups-failing", "worker-stalled", "store-emptied", "clock-differs", "workers-behind",
 )  # fmt: skip
