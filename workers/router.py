@@ -90,7 +90,7 @@ class Router:
         while not self._stopping() and not self._live.changing:  # what arrives now may be of a source of the new file
             claimed = await self._claim_any()
             with self._tokens.used(claimed.token, self._live.config.worker.inbox_lease):
-                claim = await self._leave_unknown(claimed)
+                claim = await self._leave_unknown(await self._leave_while_changing(claimed))
                 if claim.items:
                     await self._live.refresh_subscriptions(self._store.subscriptions)
             if claim.items or not claimed.items:
@@ -106,6 +106,22 @@ class Router:
         for id in claim.poisoned:
             log.error("receipt.quarantined", receipt_id=id, reason="the worker died five times")
         return claim
+
+    async def _leave_while_changing(self, claim: Claim[Receipt]) -> Claim[Receipt]:
+        """Give everything back where the file has changed since it was read.
+
+        A web process that has read the new one acknowledges what only its routes are for. Looked at after the claim,
+        the file is at least as new as the one by which any receipt was taken.
+        """
+        if claim.items:
+            self._live.poll()
+        if not claim.items or not self._live.changing:
+            return claim
+        kept = set(await self._store.leave_receipts(claim.token, [one.id for one in claim.items], UNKNOWN_SOURCE_MS))
+        log.info(
+            "router.waits", reason="the configuration file is being changed", receipts=len(claim.items) - len(kept)
+        )
+        return msgspec.structs.replace(claim, items=[receipt for receipt in claim.items if receipt.id in kept])
 
     async def _leave_unknown(self, claim: Claim[Receipt]) -> Claim[Receipt]:
         """Give back receipts of sources that this process does not know: the web process has a newer file."""

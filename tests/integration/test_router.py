@@ -58,6 +58,11 @@ class Worker:
         """Name one more source in the file."""
         self._config.write_text(self._config.read_text().replace("sources:", f"sources:\n  {source}: {SOURCE}"))
 
+    def add_route(self) -> None:
+        """Add another route for the same events to the file."""
+        second = '  - {name: again, on: add_lead, to: console, text: "again {{ lead.id }}"}\n'
+        self._config.write_text(self._config.read_text().replace("worker:", f"{second}worker:"))
+
     def know(self, source: str) -> None:
         """Begin with a file that has one more source."""
         self.edit(source)
@@ -308,3 +313,30 @@ class TestUnknownSource:
 
     def make_due(self, worker, id: str) -> None:
         worker.run(worker.store.client.zadd(worker.store.keys.due(INBOX), {id: 1}))
+
+
+class TestNewRoute:
+    """The web process may have read a route before the workers have: it acknowledges what is for it."""
+
+    def test_what_came_meanwhile_is_routed_by_the_new_file(self, worker):
+        (id,) = worker.accept(1)
+        worker.add_route()  # and no ticker has looked at the file since
+        with capture_logs() as lines:
+            worker.route()
+        assert worker.receipt(id).state is ReceiptState.ACCEPTED
+        assert [line["receipts"] for line in lines if line["event"] == "router.waits"] == [1]
+        assert worker.run(worker.reader.inbox()) == (1, 0)
+
+        worker.live.poll()
+        worker.run(worker.store.client.zadd(worker.store.keys.due(INBOX), {id: 1}))
+        worker.route()
+        assert {one.route for one in worker.deliveries(id)} == {"leads", "again"}
+
+    def test_a_file_that_is_broken_for_good_holds_up_nothing(self, worker):
+        (id,) = worker.accept(1)
+        worker._config.write_text("sources: [")
+        worker.route()
+        worker.live.poll()
+        worker.run(worker.store.client.zadd(worker.store.keys.due(INBOX), {id: 1}))
+        worker.route()
+        assert {one.route for one in worker.deliveries(id)} == {"leads"}
