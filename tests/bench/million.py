@@ -26,7 +26,7 @@ from relay.store.requests import sink_claim_request
 from relay.store.store import Store
 from tests.bench.deliver import Receiver
 from tests.bench.measuring import MEASURED, memory_bytes, process, until
-from tests.bench.stack import BODY, CONFIG, environment, run, worker_command
+from tests.bench.stack import BODY, CONFIG, environment, run, store, worker_command
 from tests.integration.store.shapes import attempt, hook, new, routed
 
 NAMESPACE = "bench-million"
@@ -52,22 +52,22 @@ class Bench:
 
     async def fill(self, count: int) -> None:
         """Let so many more deliveries wait, by the scripts that routing calls."""
-        store = Store(connect(self.url, answer_seconds=60), NAMESPACE)
-        await store.register_sinks({"receiver": "http"})
+        target = Store(connect(self.url, answer_seconds=60), NAMESPACE)
+        await target.register_sinks({"receiver": "http"})
         last = self.made + count
         while self.made < last:
             numbers = range(self.made, min(self.made + OF_A_RECEIPT, last))
-            await store.accept([hook(f"r{self.made}", b"%d" % self.made, source="bench")])
-            (receipt,) = (await store.claim_receipts("fill", 1, LEASE_MS)).items
+            await target.accept([hook(f"r{self.made}", b"%d" % self.made, source="bench")])
+            (receipt,) = (await target.claim_receipts("fill", 1, LEASE_MS)).items
             made = [new(f"{n:08x}-0000-4000-8000-000000000000", receipt.id, route="all", sink="receiver",
                         content=self.content) for n in numbers]  # fmt: skip
-            await store.save_routed("fill", [routed(receipt, *made)])
+            await target.save_routed("fill", [routed(receipt, *made)])
             self.made = numbers[-1] + 1
-        await store.client.aclose()
+        await target.client.aclose()
 
     async def measure(self) -> dict[str, str]:
         """Claim, settle and claim, settle, and retire: commands of a call, and how long each kept the store."""
-        store, number, found = Store(connect(self.url, answer_seconds=60), NAMESPACE), itertools.count(), {}
+        target, number, found = Store(connect(self.url, answer_seconds=60), NAMESPACE), itertools.count(), {}
 
         def request():
             return sink_claim_request("receiver", f"bench:{next(number)}", AT_ONCE, LEASE_MS, 1 << 20, [])
@@ -76,24 +76,24 @@ class Bench:
             written = attempt(Outcome.DELIVERED, next(number))
             return [Settlement(delivery=d, outcome=Outcome.DELIVERED, decision=DONE, attempt=written) for d in items]
 
-        held = [(await store.claim_deliveries(request())).items]
+        held = [(await target.claim_deliveries(request())).items]
         with self.scripts(found, "claim"):
-            held += [(await store.claim_deliveries(request())).items for _ in range(ROUNDS)]
-        held.append((await store.settle_and_claim("receiver", settled(held.pop()), {}, request()))[1].items)
+            held += [(await target.claim_deliveries(request())).items for _ in range(ROUNDS)]
+        held.append((await target.settle_and_claim("receiver", settled(held.pop()), {}, request()))[1].items)
         with self.scripts(found, "settle and claim"):
             for _ in range(ROUNDS):
-                _, claim = await store.settle_and_claim("receiver", settled(held.pop(0)), {}, request())
+                _, claim = await target.settle_and_claim("receiver", settled(held.pop(0)), {}, request())
                 held.append(claim.items)
         assert all(len(items) == AT_ONCE for items in held)
         with self.scripts(found, "settle"):
             for items in held:
-                await store.settle("receiver", settled(items), {})
+                await target.settle("receiver", settled(items), {})
         with self.scripts(found, "look"):
-            await store.look("bench")
+            await target.look("bench")
         with self.scripts(found, "retire"):
-            while (await store.apply_retention(0, 0, 0)).more:
+            while (await target.apply_retention(0, 0, 0)).more:
                 pass
-        await store.client.aclose()
+        await target.client.aclose()
         return found
 
     def scripts(self, found: dict[str, str], name: str) -> "Watched":
@@ -161,22 +161,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.million")
     parser.add_argument("count", nargs="?", type=int, default=1_000_000)
     counts = FEW, parser.parse_args().count
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        server = EmbeddedStore(Path(folder), "--appendonly", "no", "--save", "")
-        server.start()
-        try:
-            bench = Bench(server.url)
-            for count in counts:
-                run(bench.fill(count - bench.client.zcard(DUE)))
-                used = bench.client.info("memory")["used_memory"] / 1e6
-                sys.stdout.write(f"{bench.client.zcard(DUE):,} waiting, the store uses {used:.0f} MB\n")
-                for name, cost in run(bench.measure()).items():
-                    sys.stdout.write(f"  {name:<17} {cost}\n")
-                peak, delivered = worker_memory(bench, server, count, Path(folder))
-                sys.stdout.write(f"  a worker          {peak} MB at most, {delivered:,} delivered\n")
-                sys.stdout.flush()
-        finally:
-            server.kill()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, store(Path(folder)) as server:
+        bench = Bench(server.url)
+        for count in counts:
+            run(bench.fill(count - bench.client.zcard(DUE)))
+            used = bench.client.info("memory")["used_memory"] / 1e6
+            sys.stdout.write(f"{bench.client.zcard(DUE):,} waiting, the store uses {used:.0f} MB\n")
+            for name, cost in run(bench.measure()).items():
+                sys.stdout.write(f"  {name:<17} {cost}\n")
+            peak, delivered = worker_memory(bench, server, count, Path(folder))
+            sys.stdout.write(f"  a worker          {peak} MB at most, {delivered:,} delivered\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
