@@ -6,12 +6,30 @@ from relay.store.records import Hook, LateAnswer
 from tests.integration.store.reference.state import DUPLICATE_MS, Known, ReceiptModel, Remembered, State
 
 REMEMBERED = 8
+OVERTAKEN_MS = 600_000
 
 
 def accept(state: State, hooks: Sequence[Hook], late: Sequence[LateAnswer]) -> tuple[list[tuple[str, bool]], list[str]]:
     """Return the answers, and the late answers of which nothing is known."""
-    missing = [answer.id for answer in late if not _mark_late(state, answer)]
-    return [_accept_one(state, hook) for hook in hooks], missing
+    unknown = [answer for answer in late if not _mark_late(state, answer)]
+    for one in unknown:  # ids are in the order of time: what is remembered and greater came after it
+        newest = next((id for id, _ in _lines(state, one.source, one.digest)), "")
+        if newest > one.id:
+            _note_overtaken(state, one.id, newest)
+    overtaken = {id: receipt for id, (receipt, _) in state.overtaken.items()}
+    answers = []
+    for hook in hooks:
+        was_stored = hook.id in state.receipts
+        answers.append(_accept_one(state, hook, overtaken.get(hook.id, "")))
+        for one in unknown if not was_stored else ():
+            if (one.source, one.digest) == (hook.source, hook.digest):
+                _note_overtaken(state, one.id, answers[-1][0])
+    return answers, [one.id for one in unknown]
+
+
+def _note_overtaken(state: State, id: str, receipt: str) -> None:
+    if id != receipt:
+        state.overtaken[id] = receipt, state.now + OVERTAKEN_MS
 
 
 def _known(state: State, id: str) -> Known | None:
@@ -53,10 +71,10 @@ def _repeated(state: State, hook: Hook) -> str:
     return oldest_late
 
 
-def _accept_one(state: State, hook: Hook) -> tuple[str, bool]:
+def _accept_one(state: State, hook: Hook, overtaken_by: str) -> tuple[str, bool]:
     if hook.id in state.receipts:  # by an earlier call, whose answer was lost
         return hook.id, False
-    if first := _repeated(state, hook):
+    if first := overtaken_by or _repeated(state, hook):
         if first in state.receipts:
             state.receipts[first].dups += 1
         state.count("receipt", hook.source, "duplicate")

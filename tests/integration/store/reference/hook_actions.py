@@ -35,6 +35,15 @@ def the_answer_to_a_hook_was_lost(driver, at) -> None:
         driver.accept([known])
 
 
+@action(timed=st.booleans(), alike=st.booleans())
+def a_call_is_carried_out_after_its_repetition(driver, timed, alike) -> None:
+    first, again = driver.name("r"), driver.name("r")
+    body = b"the same" if alike else first.encode()
+    late = hook(first, body, timed=timed)
+    driver.accept([hook(again, body, timed=timed)], [LateAnswer(id=first, source=late.source, digest=late.digest)])
+    driver.accept([late])
+
+
 @action(weight=2, when=lambda driver: driver.waits(INBOX), worker=workers, most=few, lost=lost)
 def a_router_claims(driver, worker, most, lost) -> None:
     driver.claim_receipts(worker, most, lost)

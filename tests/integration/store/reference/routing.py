@@ -98,6 +98,7 @@ def _create(state: State, receipt: ReceiptModel, new: NewDelivery) -> None:
     )
     state.deliveries[new.id] = delivery
     state.count("delivery", new.sink, "created")
+    state.count("route", new.route, new.state)
     if new.state is DeliveryState.PENDING:
         delivery.queue = f"account:{receipt.source}" if new.needs_lookup else ""
         state.queues[delivery.waits_in].due[new.id] = state.now

@@ -123,6 +123,7 @@ class State:
     jobs: dict[str, Leasable] = field(default_factory=dict)
     retired: dict[str, Known] = field(default_factory=dict)
     remembered: dict[tuple[str, str], Remembered] = field(default_factory=dict)
+    overtaken: dict[str, tuple[str, int]] = field(default_factory=dict)  # hook -> receipt in its place, until when
     once: dict[str, str] = field(default_factory=dict)
     stories: defaultdict[str, list[tuple[str, bytes, int]]] = field(default_factory=lambda: defaultdict(list))
     queues: defaultdict[str, Queue] = field(default_factory=lambda: defaultdict(Queue))
@@ -140,6 +141,7 @@ class State:
         self.now = now
         self.retired = {id: known for id, known in self.retired.items() if known.until > now}
         self.remembered = {body: known for body, known in self.remembered.items() if known.until > now}
+        self.overtaken = {id: (receipt, until) for id, (receipt, until) in self.overtaken.items() if until > now}
         for queue in [queue for queue, window in self.windows.items() if window.until <= now]:
             del self.windows[queue]
 
