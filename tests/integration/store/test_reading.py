@@ -119,7 +119,7 @@ class TestDepths:
         given.settled(given.leased(), Outcome.DELIVERED)
         assert run(reader.counters()) == {
             ("receipt", "acme", "accepted"): 1, ("bytes", "acme"): 5, ("receipt", "acme", "routed"): 1,
-            ("event", "acme", "add_lead"): 1, ("delivery", "books", "created"): 1,
+            ("event", "acme", "add_lead"): 1, ("delivery", "books", "created"): 1, ("route", "invoices", "pending"): 1,
             ("attempt", "books", "delivered"): 1, ("delivery", "books", "delivered"): 1,
         }  # fmt: skip
 

@@ -13,7 +13,7 @@ let written = false; // in a form of this page
 const paused = () => sessionStorage.getItem(PAUSED) === "yes";
 const selected = () => !getSelection().isCollapsed;
 const still = () => document.querySelector("main [data-still]"); // shown once, such as people unmasked
-const choosing = () => document.querySelector("main details.keep[open], dialog[open]:not(#help)");
+const choosing = () => document.querySelector("dialog[open]:not(#help)") || document.activeElement?.matches("main :is(input:not([type=checkbox]), select, textarea)");
 
 function showPause() {
   pauseButton.setAttribute("aria-pressed", String(paused()));
@@ -107,7 +107,7 @@ pauseButton.addEventListener("click", () => {
 });
 document.addEventListener("visibilitychange", () => { follow(); if (!document.hidden) { behind = true; refresh(); } });
 document.addEventListener("selectionchange", () => { if (!selected()) refresh(); });
-document.addEventListener("toggle", refresh, true);
+document.addEventListener("focusout", () => setTimeout(refresh));
 document.getElementById("main").addEventListener("input", (event) => { if (!event.target.matches("[type=checkbox]")) written = true; });
 showPause();
 follow();

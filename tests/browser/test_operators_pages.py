@@ -1,0 +1,148 @@
+"""What an operator does in a browser, and what only a browser shows: live numbers, keys, languages, contrast."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from relay.processes.supervisor import Processes
+from relay.web.admin.menu import MENU
+from tests.browser.conftest import Open, clear_faults
+from tests.e2e.harness import HookSender, lead_hook, until
+
+PATHS = [entry.path for entry in MENU]
+SERIOUS = ("serious", "critical")
+
+
+def lead_of(number: int) -> int:
+    """Return the id of a lead that no other test uses."""
+    return 25_399_000 + number
+
+
+def test_a_leads_story_is_found_and_says_why_a_route_did_not_match(open_page: Open, hooks: HookSender) -> None:
+    hooks.post_until_taken(lead_hook(lead_of(1), price="200"))
+    page = open_page("/admin")
+    page.keyboard.press("/")
+    page.keyboard.type(f"lead:{lead_of(1)}")
+    page.keyboard.press("Enter")
+    found = page.locator("tr[data-row]")
+    expect(found.get_by_text("console: delivered")).to_be_visible()
+    found.get_by_role("link", name="add_lead").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"add_lead of lead {lead_of(1)}")
+    expect(page.locator(".routes .no")).to_contain_text('price gt 1000: saw "200"')
+    expect(page.locator(".line .good .what")).to_contain_text("attempt 1: delivered")
+
+
+def test_a_held_one_is_confirmed_and_the_audit_says_by_whom(open_page: Open, hooks: HookSender, faults) -> None:
+    faults(fault="reset", vendor="books", after_storing=True)
+    hooks.post_until_taken(lead_hook(lead_of(2)))
+    page = open_page(f"/admin/events?q=lead:{lead_of(2)}")
+    page.get_by_role("link", name="books: held").click()  # appears by itself: the page is live
+    expect(page.locator(".next")).to_contain_text("a person must decide")
+    page.get_by_label("Reason, for the audit").first.fill("seen in the ledger")
+    page.get_by_role("button", name="It arrived").click()
+    expect(page.locator("main > .note.good")).to_contain_text(": delivered")
+    expect(page.get_by_role("button", name="It arrived")).to_have_count(0)
+    page.goto("/admin/audit")
+    expect(page.get_by_text("seen in the ledger")).to_be_visible()
+
+
+def test_a_sink_is_paused_and_resumed_and_meanwhile_its_deliveries_wait(open_page: Open, hooks: HookSender) -> None:
+    page = open_page("/admin/sinks/books")
+    page.get_by_label("Why nothing shall leave").fill("their server moves")
+    page.get_by_role("button", name="Pause the sink").click()
+    expect(page.locator("main")).to_contain_text("their server moves")
+    hooks.post_until_taken(lead_hook(lead_of(3)))
+    other = open_page("/admin/deliveries?state=pending&sink=books")
+    expect(other.locator("tr[data-row]").first).to_contain_text("its sink is paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".history")).to_contain_text("resumed by operator")
+    expect(other.get_by_text("Nothing matches.")).to_be_visible()
+
+
+def test_a_number_changes_live_unless_it_is_paused(open_page: Open, hooks: HookSender) -> None:
+    page = open_page("/admin/routes")
+    made = page.locator(".card", has_text="everything").get_by_text(re.compile("^made: "))
+    before = made.inner_text()
+    hooks.post_until_taken(lead_hook(lead_of(4)))
+    expect(made).not_to_have_text(before)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Go on")).to_have_attribute("aria-pressed", "true")
+
+
+def test_200_dead_letters_of_one_cause_are_resent_and_the_progress_is_watched(
+    open_page: Open, relay: Processes, hooks: HookSender, faults
+) -> None:
+    faults(fault="status", status=422, vendor="books", times=-1)
+    for number in range(200):
+        hooks.post_until_taken(lead_hook(lead_of(1000 + number)))
+    page = open_page("/admin/sinks/books")
+    expect(page.get_by_role("link", name="All 200 of this cause…")).to_be_visible(timeout=120_000)
+    clear_faults(relay)
+    page.get_by_role("link", name="All 200 of this cause…").click()
+    expect(page.get_by_role("heading", name="It would do it to 200")).to_be_visible()
+    page.get_by_label("Reason, for the audit").fill("their rules are mended")
+    page.get_by_role("button", name="Start it").click()
+    expect(page.get_by_text("100 %", exact=True)).to_be_visible(timeout=120_000)  # without a reload
+    expect(page.locator("main")).to_contain_text("done: 200")
+    page.goto("/admin/sinks/books")
+    expect(page.get_by_text("Nothing is held or dead here.")).to_be_visible(timeout=120_000)
+
+
+def test_keys_lead_everywhere_and_a_button_says_which(open_page: Open, hooks: HookSender) -> None:
+    hooks.post_until_taken(lead_hook(lead_of(5)))
+    page = open_page("/admin/problems")
+    for entry in MENU:
+        page.keyboard.press("g")
+        page.keyboard.press(entry.key)
+        expect(page).to_have_url(re.compile(f"{entry.path}$"))
+        page.wait_for_load_state()
+    page.goto("/admin/events")
+    page.keyboard.press("j")
+    expect(page.locator("tr[data-row]").first.locator("a").first).to_be_focused()
+    page.get_by_role("button", name="Keys").click()
+    expect(page.get_by_role("dialog")).to_contain_text("next and previous row")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "width"), [("en", "light", 1440), ("ru", "dark", 390)], ids=["english", "russian"]
+)
+def test_every_page_is_fit_for_everybody(
+    open_page: Open, hooks: HookSender, language: str, theme: str, width: int
+) -> None:
+    """No serious finding of axe, nothing wider than the screen, in both languages, light and dark."""
+    receipt = hooks.post_until_taken(lead_hook(lead_of(6)))["receipt"]
+    page = open_page(f"/admin/events/{receipt}", width=width, language=language, theme=theme)
+    until(lambda: page.reload() and page.locator(".line").count(), what="routing")
+    titles = {check_page(page, language)}
+    for path in [*PATHS, "/admin/sinks/books", f"/admin/events/{receipt}.0/replay", "/admin/actions/new"]:
+        page.goto(path)
+        titles.add(check_page(page, language))
+    assert len(titles) >= len(PATHS) + 3
+
+
+def check_page(page: Page, language: str) -> str:
+    """Check the page that is open. Returns its heading."""
+    heading = page.get_by_role("heading", level=1).inner_text()
+    assert page.locator("html").get_attribute("lang") == language
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} is wider than the screen"
+    found = Axe().run(page).response["violations"]
+    serious = [(one["id"], node["html"][:160]) for one in found if one["impact"] in SERIOUS for node in one["nodes"]]
+    assert serious == [], page.url
+    return heading
+
+
+def test_the_language_and_the_theme_are_chosen_and_stay(open_page: Open) -> None:
+    page = open_page("/admin/sinks")
+    page.get_by_title("Language and theme").click()
+    page.get_by_role("link", name="Русский").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Получатели")
+    page.get_by_title("Язык и тема").click()
+    page.get_by_role("link", name="Тёмная").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.goto("/admin/events")
+    expect(page.get_by_role("heading", level=1)).to_have_text("События")
