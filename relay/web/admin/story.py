@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from relay.errors import RelayError
+from relay.logs import log
 from relay.masking import mask_people, mask_people_in_json
 from relay.model import Json, Record
 from relay.operations.account_links import account_link
@@ -56,6 +57,7 @@ async def reveal(asked: PageRequest) -> Content:
     """Show it once with people as they are; that is written into the audit first."""
     await _read(asked)
     await asked.services.store.acts.note("reveal", f"event {asked.part('id')}", asked.author)
+    log.info("operator.revealed", what=f"event {asked.part('id')}")
     return await _show(asked, revealed=True)
 
 
