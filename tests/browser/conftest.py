@@ -16,7 +16,7 @@ CONFIG = """
 sources:
   acme: {type: amocrm, token: test-token, account: {subdomain: acme}, timezone: Europe/Moscow}
 sinks:
-  books: {type: http, url: "${RELAY_SANDBOX_URL}/books", idempotency: none, retry: [1s]}
+  books: {type: http, url: "${RELAY_SANDBOX_URL}/ledger", idempotency: none, retry: [1s]}
   console: {type: log}
 routes:
   - name: invoices

@@ -34,7 +34,7 @@ def test_a_leads_story_is_found_and_says_why_a_route_did_not_match(open_page: Op
 
 
 def test_a_held_one_is_confirmed_and_the_audit_says_by_whom(open_page: Open, hooks: HookSender, faults) -> None:
-    faults(fault="reset", vendor="books", after_storing=True)
+    faults(fault="reset", vendor="ledger", after_storing=True)
     hooks.post_until_taken(lead_hook(lead_of(2)))
     page = open_page(f"/admin/events?q=lead:{lead_of(2)}")
     page.get_by_role("link", name="books: held").click()  # appears by itself: the page is live
@@ -64,7 +64,7 @@ def test_a_number_changes_live_unless_it_is_paused(open_page: Open, hooks: HookS
     page = open_page("/admin/routes")
     made = page.locator(".card", has_text="everything").get_by_text(re.compile("^made: "))
     before = made.inner_text()
-    hooks.post_until_taken(lead_hook(lead_of(4)))
+    hooks.post_until_taken(lead_hook(lead_of(4), price="200"))
     expect(made).not_to_have_text(before)
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Go on")).to_have_attribute("aria-pressed", "true")
@@ -73,7 +73,7 @@ def test_a_number_changes_live_unless_it_is_paused(open_page: Open, hooks: HookS
 def test_200_dead_letters_of_one_cause_are_resent_and_the_progress_is_watched(
     open_page: Open, relay: Processes, hooks: HookSender, faults
 ) -> None:
-    faults(fault="status", status=422, vendor="books", times=-1)
+    faults(fault="status", status=422, vendor="ledger", times=-1)
     for number in range(200):
         hooks.post_until_taken(lead_hook(lead_of(1000 + number)))
     page = open_page("/admin/sinks/books")
@@ -90,7 +90,7 @@ def test_200_dead_letters_of_one_cause_are_resent_and_the_progress_is_watched(
 
 
 def test_keys_lead_everywhere_and_a_button_says_which(open_page: Open, hooks: HookSender) -> None:
-    hooks.post_until_taken(lead_hook(lead_of(5)))
+    hooks.post_until_taken(lead_hook(lead_of(5), price="200"))
     page = open_page("/admin/problems")
     for entry in MENU[1:4]:
         page.keyboard.press("g")
@@ -109,7 +109,7 @@ def test_keys_lead_everywhere_and_a_button_says_which(open_page: Open, hooks: Ho
 
 def test_every_page_is_fit_for_everybody(open_page: Open, hooks: HookSender) -> None:
     """Axe finds nothing serious, in the light."""
-    receipt = hooks.post_until_taken(lead_hook(lead_of(6)))["receipt"]
+    receipt = hooks.post_until_taken(lead_hook(lead_of(6), price="200"))["receipt"]
     story = f"/admin/events/{receipt}"
     page = open_page(story)
     until(lambda: page.reload() and page.locator(".line").count(), what="routing")
@@ -120,7 +120,7 @@ def test_every_page_is_fit_for_everybody(open_page: Open, hooks: HookSender) -> 
 
 
 def test_every_page_fits_a_phone_and_is_in_russian(open_page: Open, hooks: HookSender) -> None:
-    receipt = hooks.post_until_taken(lead_hook(lead_of(7)))["receipt"]
+    receipt = hooks.post_until_taken(lead_hook(lead_of(7), price="200"))["receipt"]
     page = open_page(f"/admin/events/{receipt}", width=390, language="ru", theme="dark")
     until(lambda: page.reload() and page.locator(".line").count(), what="routing")
     assert serious_findings(page) == []
