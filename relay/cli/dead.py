@@ -5,6 +5,7 @@ import typer
 from relay.cli import acts, options
 from relay.cli.delivery_list import print_deliveries
 from relay.model import DeliveryState
+from relay.store.acts import Act
 
 app = typer.Typer(name="dead", help="Show dead letters, and send them again.", no_args_is_help=True)
 
@@ -16,6 +17,9 @@ def list_dead(
     event: options.EventOption = None,
     entity: options.EntityOption = None,
     sink: options.SinkOption = None,
+    route: options.RouteOption = None,
+    reason: options.ReasonOption = None,
+    cause: options.CauseOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     limit: options.LimitOption = 20,
@@ -25,11 +29,11 @@ def list_dead(
 ) -> None:
     """List dead deliveries, by when they became so, newest first: as `relay deliveries list --state dead`."""
     filters = options.event_filter(
-        source=source, event=event, entity=entity, sink=sink, state=DeliveryState.DEAD, since=since,
-        until=until, limit=limit, after=after,
+        source=source, event=event, entity=entity, sink=sink, route=route, state=DeliveryState.DEAD,
+        reason=reason, since=since, until=until, cause=cause, limit=limit, after=after,
     )  # fmt: skip
     print_deliveries(context, filters, json=json, reveal=reveal)
 
 
-app.command()(acts.resend)
-app.command()(acts.cancel)
+for _act in (Act.RESEND, Act.CANCEL, Act.MOVE):
+    app.command(_act)(acts.act_command(_act, DeliveryState.DEAD))

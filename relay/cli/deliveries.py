@@ -11,6 +11,7 @@ from relay.cli.display.story import format_story
 from relay.errors import ConfigError
 from relay.model import Json
 from relay.operations.story import Story, read_delivery_story, tell_story
+from relay.store.acts import Act
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery
 
@@ -76,5 +77,5 @@ def _describe(delivery: StoredDelivery, content: bytes) -> Json:
         return f"not shown: {str(error).splitlines()[0]}"
 
 
-for _act in (acts.retry, acts.cancel, acts.confirm, acts.resend, acts.move):
-    app.command()(_act)
+for _act in (Act.RETRY, Act.CANCEL, Act.CONFIRM, Act.RESEND, Act.MOVE):
+    app.command(_act)(acts.act_command(_act))

@@ -2,16 +2,12 @@
 
 import typer
 
-from relay.cli import options
+from relay.cli import acts, options
 from relay.cli.delivery_list import print_deliveries
 from relay.model import DeliveryState
+from relay.store.acts import Act
 
-app = typer.Typer(name="held", help="Show what may have arrived, and needs a decision.", no_args_is_help=True)
-
-
-@app.callback()
-def _keep_subcommands() -> None:  # without a callback Typer would make the only command the group itself
-    """Show what may have arrived, and needs a decision."""
+app = typer.Typer(name="held", help="Show what may have arrived, and decide about it.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -21,6 +17,9 @@ def list_held(
     event: options.EventOption = None,
     entity: options.EntityOption = None,
     sink: options.SinkOption = None,
+    route: options.RouteOption = None,
+    reason: options.ReasonOption = None,
+    cause: options.CauseOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     limit: options.LimitOption = 20,
@@ -30,7 +29,11 @@ def list_held(
 ) -> None:
     """List held deliveries, by when they became so, newest first: as `relay deliveries list --state held`."""
     filters = options.event_filter(
-        source=source, event=event, entity=entity, sink=sink, state=DeliveryState.HELD, since=since,
-        until=until, limit=limit, after=after,
+        source=source, event=event, entity=entity, sink=sink, route=route, state=DeliveryState.HELD,
+        reason=reason, since=since, until=until, cause=cause, limit=limit, after=after,
     )  # fmt: skip
     print_deliveries(context, filters, json=json, reveal=reveal)
+
+
+for _act in (Act.CONFIRM, Act.RESEND, Act.CANCEL):
+    app.command(_act)(acts.act_command(_act, DeliveryState.HELD))

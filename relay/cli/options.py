@@ -83,8 +83,13 @@ def event_filter(
         since=None if since is None else parse_time(since, "--since"),
         until=None if until is None else parse_time(until, "--until"),
         limit=limit,
-        after=None if after is None else _parse_cursor(after),
+        after=None if after is None else parse_cursor_option(after),
     )
+
+
+def no_filter(state: str | None) -> EventFilter:
+    """Return the filter of a list without options, of a group whose deliveries are all in one state or none."""
+    return EventFilter(state=state or "", limit=1)
 
 
 def check_name(option: str, name: str | None, names: Collection[str]) -> None:
@@ -135,7 +140,8 @@ def _hash_person(phone: str | None, email: str | None) -> str:
         raise typer.BadParameter(str(error), param_hint="--phone" if phone else "--email") from error
 
 
-def _parse_cursor(text: str) -> Cursor:
+def parse_cursor_option(text: str) -> Cursor:
+    """Return where a list goes on. Raises BadParameter."""
     try:
         return parse_cursor(text)
     except ValueError as error:

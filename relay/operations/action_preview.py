@@ -10,7 +10,7 @@ from relay.model import DeliveryState, NewDelivery, Record
 from relay.operations.action_rows import read_delivery_page, read_event_page
 from relay.operations.actions import SENDING_KINDS, ActionKind, ActionRequest, bound_request
 from relay.operations.replay import Fate, Replay, ReplayedReceipt, ReplayLimits
-from relay.operations.replaying import NOTHING, ReplayCount, count_planned
+from relay.operations.replaying import NOTHING, PROBLEMS, ReplayCount, count_planned
 from relay.operations.search import MOST_LISTED, count_rows
 from relay.sinks.registry import text_message_types
 from relay.store.reader import Reader
@@ -50,6 +50,11 @@ class ActionPreview(Record):
     text_messages: int  # of what would be sent, to sinks that send text messages
     held: int  # of what would be sent, what may have arrived before
     samples: Sequence[ActionSample]
+
+    @property
+    def writes(self) -> bool:
+        """Return whether there is anything to do: also that a hook can be read now has no delivery."""
+        return bool(self.does) or self.receipts > sum(self.results.get(one, 0) for one in PROBLEMS)
 
     @property
     def does(self) -> int:

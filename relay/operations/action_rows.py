@@ -35,7 +35,7 @@ class EventPage(Record):
 async def read_delivery_page(reader: Reader, request: ActionRequest, after: Cursor | None, most: int) -> DeliveryPage:
     """Find at most so many deliveries. Raises StoreUnavailable."""
     filters = request.filter
-    by_receipt = filters.entity is not None or filters.state not in _DELIVERIES_LISTED
+    by_receipt = not filters.cause and (filters.entity is not None or filters.state not in _DELIVERIES_LISTED)
     searched = _without_what_changes(filters, moves=request.kind is ActionKind.MOVE) if by_receipt else filters
     page = await find_deliveries(reader, replace(searched, limit=most, after=after))
     items = [one for one in page.items if _is_meant(one, filters)]

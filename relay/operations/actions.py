@@ -140,7 +140,8 @@ async def start_action(store: Store, reader: Reader, request: ActionRequest, aut
     return StartedAction(
         id=running,
         started=False,
-        message=f"a {request.kind} of the same has not ended, action {running}: wait for it, or abort it",
+        message=f"a {request.kind} of the same has not ended, action {running}: wait for it, or abort it; "
+        f"`relay actions show {running}` says how far it is",
     )
 
 
@@ -241,7 +242,7 @@ def decode_request(stored: StoredAction) -> ActionRequest:
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(ActionRequest)
-_GONE: Final = "there is no such action; retention may have removed it"
+_GONE: Final = "there is no such action: `relay actions list` has them; retention may have removed it"
 _DONE: Final = {
     ActionAct.PAUSE: "paused; what it has begun with goes on",
     ActionAct.RESUME: "goes on",

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -34,6 +35,9 @@ class ReplayCount(Record):
             deliveries=dict(Counter(self.deliveries) + Counter(other.deliveries)),
         )
 
+
+PROBLEMS: Final = ("gone", "waits")
+"""Why a receipt cannot be replayed: `ReplayedReceipt.problem`."""
 
 NOTHING = ReplayCount(receipts=0, problems={}, deliveries={})
 

@@ -5,14 +5,18 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 
 class ProgressBar:
     """Counts up to a total, on stderr."""
 
     def __init__(self, title: str, total: int) -> None:
-        self._progress = Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        self._progress = Progress(
+            *columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True
+        )
+        self._title = title
         self._task = self._progress.add_task(title, total=total)
 
     def __enter__(self) -> Self:
@@ -23,6 +27,6 @@ class ProgressBar:
         """Remove the bar."""
         self._progress.stop()
 
-    def advance(self) -> None:
-        """Count one more."""
-        self._progress.advance(self._task)
+    def show(self, completed: int, what: str) -> None:
+        """Show how far it is, and what is to be said about that."""
+        self._progress.update(self._task, completed=completed, description=f"{self._title}: {what}")

@@ -1,0 +1,117 @@
+"""`relay actions`: what is being done to many things at once, and was."""
+
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+
+import typer
+
+from relay.cli import options
+from relay.cli.acts import ByOption, WhyOption, author
+from relay.cli.context.store import with_store, with_store_and_reader
+from relay.cli.display.output import print_json, print_lines, print_message, print_table
+from relay.operations.actions import (
+    Action,
+    ActionAct,
+    TouchedPage,
+    act_on_action,
+    read_action,
+    read_actions,
+    read_touched,
+)
+from relay.operations.search import format_cursor
+from relay.store.actions import ActionState
+from relay.store.reader import Reader
+from relay.store.store import Store
+
+app = typer.Typer(
+    name="actions",
+    help="Show what is being done to many things at once, and pause, resume or abort it.",
+    no_args_is_help=True,
+)
+COLUMNS = ("started", "id", "what", "state", "looked at", "done", "left", "who", "why")
+TOUCHED = ("number", "id", "sink", "what came of it", "it is now")
+ActionId: TypeAlias = Annotated[str, typer.Argument(metavar="ACTION_ID", show_default=False)]
+ActionIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="ACTION_ID…", show_default=False)]
+
+
+@app.command("list")
+def list_actions(
+    state: Annotated[ActionState | None, typer.Option(help="Only in this state.")] = None,
+    limit: options.LimitOption = 20,
+    after: options.AfterOption = None,
+    json: options.JsonOption = False,
+) -> None:
+    """List bulk actions, the newest first. Those that have ended are kept as long as a dead letter, 1,000 at most."""
+    from relay.cli.display.actions import row
+
+    cursor = None if after is None else options.parse_cursor_option(after)
+    page = with_store(lambda store: read_actions(store, limit, cursor, state))
+    if json:
+        print_json(page.items)
+    else:
+        print_table(COLUMNS, map(row, page.items))
+    if page.next is not None:
+        only = f" --state {state}" if state else ""
+        line = f"relay actions list{only} --limit {limit} --after {format_cursor(page.next)}"
+        print_message(f"go on with:\n{line}", error=True)
+
+
+@app.command("show")
+def show_action(
+    id: ActionId,
+    limit: options.LimitOption = 20,
+    after: Annotated[int, typer.Option(min=0, help="List what was touched behind this number.")] = 0,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end first.")] = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Show how far a bulk action is, and what it has touched, in that order, with what came of each."""
+    from relay.cli.display.actions import format_action, touched_row
+
+    if wait:
+        from relay.cli.display.following import follow
+
+        follow(id)
+
+    async def read(store: Store, reader: Reader) -> tuple[Action, TouchedPage]:
+        return await read_action(store, id), await read_touched(store, reader, id, limit, after)
+
+    action, touched = with_store_and_reader(read)
+    if json:
+        print_json({"action": action, "touched": touched})
+        return
+    print_lines(format_action(action))
+    if touched.items:
+        print_table(TOUCHED, [touched_row(action.kind, item) for item in touched.items])
+    if touched.next is not None:
+        print_message(f"go on with:\nrelay actions show {id} --limit {limit} --after {touched.next}", error=True)
+
+
+@app.command()
+def pause(ids: ActionIds, by: ByOption = None, why: WhyOption = "") -> None:
+    """Let a bulk action touch nothing more until it is resumed."""
+    _act(ids, ActionAct.PAUSE, by, why)
+
+
+@app.command()
+def resume(ids: ActionIds, by: ByOption = None, why: WhyOption = "") -> None:
+    """Let a paused bulk action go on where it was."""
+    _act(ids, ActionAct.RESUME, by, why)
+
+
+@app.command()
+def abort(ids: ActionIds, by: ByOption = None, why: WhyOption = "") -> None:
+    """End a bulk action where it is. What it did stays done."""
+    _act(ids, ActionAct.ABORT, by, why)
+
+
+def _act(ids: Sequence[str], act: ActionAct, by: str | None, why: str) -> None:
+    async def run(store: Store) -> bool:
+        all_done = True
+        for id in ids:
+            change = await act_on_action(store, id, act, author(by, why))
+            print_message(f"{id}: {change.message}", error=not change.done)
+            all_done = all_done and change.done
+        return all_done
+
+    if not with_store(run):
+        raise typer.Exit(1)

@@ -1,0 +1,105 @@
+"""Start a bulk action from a command: say what would come of it, ask, start it, and follow it where somebody looks."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from relay.cli.context.store import with_store_and_reader
+from relay.cli.display.output import print_json, print_lines, print_message
+from relay.model import Record
+from relay.operations.actions import MOST_RATE, ActionKind, ActionRequest, StartedAction, start_action
+from relay.operations.search import EventFilter
+from relay.store.acts import Act, Author
+
+if TYPE_CHECKING:  # lists of deliveries import this module, and none of what decides
+    from relay.config.config import Config
+    from relay.operations.action_preview import ActionPreview
+    from relay.store.reader import Reader
+    from relay.store.store import Store
+
+AllOption: TypeAlias = Annotated[bool, typer.Option("--all", help="All that the other options find, by the workers.")]
+DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, do nothing.")]
+YesOption: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+WaitOption: TypeAlias = Annotated[
+    bool, typer.Option("--wait", help="Follow it to its end, as a terminal does; status 1 where it was not done.")
+]
+RateOption: TypeAlias = Annotated[int, typer.Option(min=1, max=MOST_RATE, help="So many a second at most.")]
+
+
+class BulkOptions(Record):
+    """How a command wants it done. `sure`: it has said that it means all of it."""
+
+    dry_run: bool
+    sure: bool
+    ask: bool
+    wait: bool
+    json: bool
+
+
+def check_choice(ids: Sequence[str] | None, *, every: bool, narrowed: bool) -> None:
+    """Raise BadParameter unless a command names ids, or says `--all`, and not both."""
+    if ids and (every or narrowed):
+        raise typer.BadParameter("give ids, or --all and what to choose by; not both")
+    if not ids and not every:
+        raise typer.BadParameter("say which: their ids, or --all with --sink, --reason, --since and so on")
+
+
+def run(act: Act, filters: EventFilter, by: Author, how: BulkOptions, *, rate: int, to: str) -> None:
+    """Do an act to all deliveries that a filter finds, as the command wants it done."""
+    request = ActionRequest(kind=ActionKind(act), filter=filters, rate=rate, to=to)
+    if act is Act.MOVE:
+        from relay.cli.context.configuration import load_config
+        from relay.cli.options import check_name
+
+        check_name("--to", to, load_config().sinks)
+    run_request(request, by, how)
+
+
+def run_request(request: ActionRequest, by: Author, how: BulkOptions, config: "Config | None" = None) -> None:
+    """Say what a bulk action would do; start it, unless that is nothing, or somebody says no."""
+    if not how.sure and not _is_terminal() and not how.dry_run:
+        raise typer.BadParameter("that is everything there is: say --yes where it is meant, or give --sink, --since…")
+    from relay.cli.display.actions import format_preview
+    from relay.operations.action_preview import preview_action
+
+    async def prepare(store: "Store", reader: "Reader") -> "tuple[ActionPreview, StartedAction | None, int]":
+        preview = await preview_action(reader, request, config)
+        if not how.json:
+            print_lines(format_preview(request, preview))
+        if how.dry_run or not preview.writes or not (confirmed() if how.ask else True):
+            return preview, None, 0
+        return preview, await start_action(store, reader, request, by), await reader.workers()
+
+    preview, started, workers = with_store_and_reader(prepare)
+    if how.json:
+        print_json({"preview": preview, "action": started})
+    elif started is not None:
+        print_message(started.message, error=not started.started)
+    elif how.dry_run:
+        print_message("nothing was written: --dry-run")
+    if started is not None:
+        _go_on(started, workers, how)
+
+
+def _go_on(started: "StartedAction", workers: int, how: BulkOptions) -> None:
+    if not started.started:
+        raise typer.Exit(1)
+    if not workers and not how.json:
+        print_message("no worker runs: it begins when one does", error=True)
+    if how.wait or (_is_terminal() and workers and not how.json):
+        from relay.cli.display.following import follow
+
+        follow(started.id)
+    elif not how.json:
+        print_message(f"the workers do it: relay actions show {started.id}")
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def confirmed() -> bool:
+    """Ask a person; a script has seen nothing, and is not asked."""
+    return not _is_terminal() or typer.confirm("Do it?")
