@@ -61,15 +61,16 @@ def show_action(
     id: ActionId,
     limit: options.LimitOption = 20,
     after: Annotated[int, typer.Option(min=0, help="List what was touched behind this number.")] = 0,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end first.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow it to its end first; status 1 where it was not done.")
+    ] = False,
     json: options.JsonOption = False,
 ) -> None:
     """Show how far a bulk action is, and what it has touched, in that order, with what came of each."""
     from relay.cli.display.actions import format_action, touched_row
+    from relay.cli.display.following import exit_by, follow
 
     if wait:
-        from relay.cli.display.following import follow
-
         follow(id)
 
     async def read(store: Store, reader: Reader) -> tuple[Action, TouchedPage]:
@@ -78,12 +79,14 @@ def show_action(
     action, touched = with_store_and_reader(read)
     if json:
         print_json({"action": action, "touched": touched})
-        return
-    print_lines(format_action(action))
-    if touched.items:
-        print_table(TOUCHED, [touched_row(action.kind, item) for item in touched.items])
-    if touched.next is not None:
-        print_message(f"go on with:\nrelay actions show {id} --limit {limit} --after {touched.next}", error=True)
+    else:
+        print_lines(format_action(action))
+        if touched.items:
+            print_table(TOUCHED, [touched_row(action.kind, item) for item in touched.items])
+        if touched.next is not None:
+            print_message(f"go on with:\nrelay actions show {id} --limit {limit} --after {touched.next}", error=True)
+    if wait:
+        exit_by(action)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from relay.cli.context.store import with_store_and_reader
+from relay.cli.display.going_on import print_hints
 from relay.cli.display.output import print_json, print_lines, print_message
 from relay.model import Record
 from relay.operations.actions import MOST_RATE, ActionKind, ActionRequest, StartedAction, start_action
@@ -61,39 +62,53 @@ def run_request(request: ActionRequest, by: Author, how: BulkOptions, config: "C
     """Say what a bulk action would do; start it, unless that is nothing, or somebody says no."""
     if not how.sure and not _is_terminal() and not how.dry_run:
         raise typer.BadParameter("that is everything there is: say --yes where it is meant, or give --sink, --since…")
+    preview, started, workers = with_store_and_reader(lambda s, r: _prepare(s, r, request, by, how, config))
+    if started is None:
+        if how.json:
+            print_json({"preview": preview, "action": None})
+        elif how.dry_run:
+            print_message("nothing was written: --dry-run")
+        return
+    if not workers:
+        print_message("no worker runs: it begins when one does", error=True)
+    _show_started(preview, started, how, looked_at=_is_terminal() and workers > 0)
+
+
+async def _prepare(
+    store: "Store", reader: "Reader", request: ActionRequest, by: Author, how: BulkOptions, config: "Config | None"
+) -> "tuple[ActionPreview, StartedAction | None, int]":
     from relay.cli.display.actions import format_preview
     from relay.operations.action_preview import preview_action
+    from relay.operations.unknown_filters import unknown_filters
 
-    async def prepare(store: "Store", reader: "Reader") -> "tuple[ActionPreview, StartedAction | None, int]":
-        preview = await preview_action(reader, request, config)
-        if not how.json:
-            print_lines(format_preview(request, preview))
-        if how.dry_run or not preview.writes or not (confirmed() if how.ask else True):
-            return preview, None, 0
-        return preview, await start_action(store, reader, request, by), await reader.workers()
+    preview = await preview_action(reader, request, config)
+    if not how.json:
+        print_lines(format_preview(request, preview))
+    if not preview.results:
+        print_hints(await unknown_filters(reader, request.filter))
+    if how.dry_run or not preview.writes or (how.ask and not confirmed()):
+        return preview, None, 0
+    return preview, await start_action(store, reader, request, by), await reader.workers()
 
-    preview, started, workers = with_store_and_reader(prepare)
-    if how.json:
-        print_json({"preview": preview, "action": started})
-    elif started is not None:
+
+def _show_started(preview: "ActionPreview", started: StartedAction, how: BulkOptions, *, looked_at: bool) -> None:
+    """Print what was started, and follow it where that is wanted. Exits with 1 where it was not done."""
+    if not how.json:
         print_message(started.message, error=not started.started)
-    elif how.dry_run:
-        print_message("nothing was written: --dry-run")
-    if started is not None:
-        _go_on(started, workers, how)
+    if not started.started or not (how.wait or (looked_at and not how.json)):
+        if how.json:
+            print_json({"preview": preview, "action": started})
+        elif started.started:
+            print_message(f"the workers do it: relay actions show {started.id}")
+        raise typer.Exit(0 if started.started else 1)
+    from relay.cli.display.following import exit_by, follow, print_end
 
-
-def _go_on(started: "StartedAction", workers: int, how: BulkOptions) -> None:
-    if not started.started:
-        raise typer.Exit(1)
-    if not workers and not how.json:
-        print_message("no worker runs: it begins when one does", error=True)
-    if how.wait or (_is_terminal() and workers and not how.json):
-        from relay.cli.display.following import follow
-
-        follow(started.id)
-    elif not how.json:
-        print_message(f"the workers do it: relay actions show {started.id}")
+    action = follow(started.id)
+    if how.json:
+        print_json({"preview": preview, "action": action})
+    else:
+        print_end(action)
+    exit_by(action)
 
 
 def _is_terminal() -> bool:

@@ -53,8 +53,8 @@ class ActionPreview(Record):
 
     @property
     def writes(self) -> bool:
-        """Return whether there is anything to do: also that a hook can be read now has no delivery."""
-        return bool(self.does) or self.receipts > sum(self.results.get(one, 0) for one in PROBLEMS)
+        """Return whether there may be anything to do: also that a hook can be read now has no delivery."""
+        return bool(self.does) or not self.complete or self.receipts > sum(self.results.get(one, 0) for one in PROBLEMS)
 
     @property
     def does(self) -> int:

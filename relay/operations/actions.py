@@ -127,7 +127,7 @@ async def start_action(store: Store, reader: Reader, request: ActionRequest, aut
     if not total:
         return StartedAction(id="", started=False, message=f"nothing to {request.kind}: nothing is found by that")
     action = NewAction(
-        id=secrets.token_hex(4),
+        id=secrets.token_hex(6),
         kind=request.kind,
         request=_ENCODER.encode(request),
         alike=_digest(request),

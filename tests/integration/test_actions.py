@@ -15,6 +15,7 @@ from relay.operations.actions import (
     read_touched,
     start_action,
 )
+from relay.operations.failures import find_failures
 from relay.operations.search import EventFilter
 from relay.store.actions import ActionState
 from relay.store.acts import Act, Author
@@ -113,6 +114,14 @@ def test_what_a_filter_does_not_find_is_left_alone(run, store, reader, relay, de
     assert start(ActionKind.CANCEL, route="no such route", state="pending").started
     finish()
     assert states([first, second]) == ["pending", "dead"]
+
+
+def test_those_of_one_cause_are_resent(run, reader, dead, start, read, states, finish):
+    ids = dead(3)
+    (cause,) = run(find_failures(reader))
+    begun = start(ActionKind.RESEND, cause=cause.id)
+    finish()
+    assert (read(begun.id).results, states(ids)) == ({"done": 3}, ["pending"] * 3)
 
 
 def test_a_preview_counts_and_shows_three_and_changes_nothing(run, store, reader, relay, dead, states):

@@ -116,7 +116,8 @@ def _describe_request(request: ActionRequest) -> str:
     since = "" if filters.since is None else format_time(filters.since)
     parts = {
         "source": filters.source, "event": filters.event, "entity": entity, "sink": filters.sink or request.sink,
-        "route": filters.route or request.route, "state": filters.state, "reason": filters.reason, "cause": filters.cause, "since": since,
+        "route": filters.route or request.route, "state": filters.state, "reason": filters.reason,
+        "cause": filters.cause, "since": since,
         "until": format_time(filters.until), "to": request.to, "force": "yes" if request.force else "",
     }  # fmt: skip
     return "".join(f", {name} {value}" for name, value in parts.items() if value)

@@ -20,14 +20,22 @@ LINE_SECONDS: Final = 5.0
 _GOES_ON: Final = (ActionState.RUNNING, ActionState.PAUSED)
 
 
-def follow(id: str) -> None:
-    """Show how an action comes on, until it ends or somebody interrupts that. Exits with 1 where it was not done."""
+def follow(id: str) -> Action:
+    """Show how an action comes on, until it ends. Exits with 130 where somebody interrupts that."""
     try:
-        action = with_store(lambda store: _follow(store, id))
+        return with_store(lambda store: _follow(store, id))
     except KeyboardInterrupt:
         print_message(f"the workers go on: relay actions show {id}", error=True)
         raise typer.Exit(130) from None
+
+
+def print_end(action: Action) -> None:
+    """Print how an action has ended."""
     print_lines([f"{action.id} is {action.state}", *format_results(action)])
+
+
+def exit_by(action: Action) -> None:
+    """Exit with 1 where an action was not done."""
     if action.state is not ActionState.DONE:
         raise typer.Exit(1)
 
