@@ -69,7 +69,7 @@ def run_request(request: ActionRequest, by: Author, how: BulkOptions, config: "C
         elif how.dry_run:
             print_message("nothing was written: --dry-run")
         return
-    if not workers:
+    if not workers and not how.json:
         print_message("no worker runs: it begins when one does", error=True)
     _show_started(preview, started, how, looked_at=_is_terminal() and workers > 0)
 
