@@ -61,6 +61,8 @@ def act_command(act: Act, only: DeliveryState | None = None) -> Callable[..., No
         source: options.SourceOption = None,
         event: options.EventOption = None,
         entity: options.EntityOption = None,
+        phone: options.PhoneOption = None,
+        email: options.EmailOption = None,
         sink: options.SinkOption = None,
         route: options.RouteOption = None,
         state: options.DeliveryStateOption = None,
@@ -80,7 +82,8 @@ def act_command(act: Act, only: DeliveryState | None = None) -> Callable[..., No
     ) -> None:
         filters = options.event_filter(
             source=source, event=event, entity=entity, sink=sink, route=route, state=state or only, reason=reason,
-            since=since, until=until, limit=1, after=None, cause=cause,
+            since=since, until=until, limit=1, after=None, cause=cause, phone=phone,
+            email=email,
         )  # fmt: skip
         narrowed = filters != options.no_filter(state=only)
         bulk.check_choice(ids, every=every, narrowed=narrowed)

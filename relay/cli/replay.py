@@ -27,6 +27,8 @@ def replay(
     source: options.SourceOption = None,
     event: options.EventOption = None,
     entity: options.EntityOption = None,
+    phone: options.PhoneOption = None,
+    email: options.EmailOption = None,
     state: options.ReceiptStateOption = None,
     reason: options.ReasonOption = None,
     since: options.SinceOption = None,
@@ -47,7 +49,7 @@ def replay(
     """Route stored hooks again, by today's configuration: what succeeded is left alone. Safe to repeat."""
     filters = options.event_filter(
         source=source, event=event, entity=entity, sink=None, route=None, state=state, reason=reason, since=since,
-        until=until, limit=1, after=None,
+        until=until, limit=1, after=None, phone=phone, email=email,
     )  # fmt: skip
     narrowed = filters != options.no_filter(state=None) or bool(route or sink)
     bulk.check_choice(

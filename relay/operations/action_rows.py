@@ -35,8 +35,10 @@ class EventPage(Record):
 async def read_delivery_page(reader: Reader, request: ActionRequest, after: Cursor | None, most: int) -> DeliveryPage:
     """Find at most so many deliveries. Raises StoreUnavailable."""
     filters = request.filter
-    by_receipt = not filters.cause and (filters.entity is not None or filters.state not in _DELIVERIES_LISTED)
-    searched = _without_what_changes(filters, moves=request.kind is ActionKind.MOVE) if by_receipt else filters
+    # As `sets_of_deliveries` chooses.
+    by_event = bool(filters.person) or filters.entity is not None or filters.state not in _DELIVERIES_LISTED
+    listed = filters.needs_person or bool(filters.cause) or not by_event
+    searched = filters if listed else _without_what_changes(filters, moves=request.kind is ActionKind.MOVE)
     page = await find_deliveries(reader, replace(searched, limit=most, after=after))
     items = [one for one in page.items if _is_meant(one, filters)]
     return DeliveryPage(items=items, looked=page.looked, next=page.next)
@@ -45,7 +47,7 @@ async def read_delivery_page(reader: Reader, request: ActionRequest, after: Curs
 async def read_event_page(reader: Reader, request: ActionRequest, after: Cursor | None, most: int) -> EventPage:
     """Find at most so many events and receipts without events. Raises StoreUnavailable."""
     filters = request.filter
-    listed = filters.entity is None and filters.state in _RECEIPTS_LISTED
+    listed = not filters.person and filters.entity is None and filters.state in _RECEIPTS_LISTED
     searched = filters if listed else _without_what_changes(filters, moves=False)
     page = await find_events(reader, replace(searched, limit=most, after=after))
     items = [one for one in page.items if filters.state in ("", one.state) and filters.reason in one.reason]
