@@ -59,7 +59,7 @@ MUTANTS: Final = (
         "  local record = P .. 'r:' .. id\n  call('SET', P .. 'b:'",
         "  local record = P .. 'r:' .. id\n"
         "  call('SET', key, id .. ' ' .. request_id .. '\\n', 'PX', req.duplicate_ms)\n  call('SET', P .. 'b:'",
-        (STORE_TESTS + "test_accept.py", MODEL),
+        (STORE_TESTS + "test_accept.py",),
     ),
     Mutant(
         "settle does not write",
