@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
-from relay.errors import StoreUnavailable
+from relay.errors import StoreRefused, StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
 from relay.model import is_subscriber
 from relay.operations.dead_letters import dead_rules, read_dead_letters
-from relay.store.health import read_memory_use
+from relay.store.health import MemoryUse, read_memory_use
 from relay.store.parts import CALL_ITEMS
 from relay.store.reader import Reader
 from relay.store.records import Job
@@ -89,10 +89,17 @@ class JobRunner:
         if gone and (forgotten := await self._store.forget_sinks(gone[:FORGOTTEN_AT_ONCE])):
             log.info("subscription.forgotten", sinks=forgotten)
 
+    async def _read_memory(self) -> MemoryUse:
+        """Read how full the store is. Where its user may not ask that, it is as if it had no limit."""
+        try:
+            return await read_memory_use(self._store.client)
+        except StoreRefused:
+            return MemoryUse(used=0, limit=0)
+
     async def _apply_retention(self, _: Job) -> int:
         keep = self._live.config.retention
         client, keys = self._store.client, self._store.keys
-        dead = dead_rules(await read_dead_letters(client, keys), await read_memory_use(client), keep)
+        dead = dead_rules(await read_dead_letters(client, keys), await self._read_memory(), keep)
         retired = await self._store.apply_retention(keep.finished, keep.dead, keep.count, CALL_ITEMS, dead)
         if retired.damaged:
             log.error("retention.damaged", receipts=list(retired.damaged))

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 import pytest
 
 from relay.config.schema import RetentionSection
+from relay.errors import StoreRefused
 from relay.model import Outcome
 from relay.operations.dead_letters import NEVER, DeadLetters, dead_rules, diagnose_dead_letters
 from relay.store.health import MemoryUse
 from relay.store.records import DeadRules
+from workers import jobs
 from workers.jobs import JobRunner
 
 DAY = 24 * 3_600_000
@@ -52,7 +54,14 @@ def test_the_oldest_go_by_their_share_and_the_audit_says_by_which_rule(dead):
     assert dead.run(dead.reader.counters())["delivery", "books", "expired"] == 2
 
 
-def test_the_job_applies_the_configuration_s_rules(dead):
+@pytest.mark.parametrize("may_ask", [True, False])
+def test_the_job_applies_the_configuration_s_rules_also_where_it_may_not_ask_for_the_memory(dead, monkeypatch, may_ask):
+    async def refuse(_) -> None:
+        raise StoreRefused("NOPERM this user has no permissions to run the 'info' command")
+
+    if not may_ask:
+        monkeypatch.setattr(jobs, "read_memory_use", refuse)
+
     async def refresh(_) -> None:
         return None
 
