@@ -1,4 +1,8 @@
-"""The operator's pages in headless Chromium: one relay and one browser for the session (and xdist worker)."""
+"""The operator's pages in headless Chromium: one relay and one browser for each module.
+
+A browser must not outlive its module: while it is open, playwright's event loop counts as running in this thread, and
+no other test of the process could run its own.
+"""
 
 import os
 import shutil
@@ -33,7 +37,7 @@ NEEDED = "Chromium opens the operator's pages: apt-get install chromium (.ci/run
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start Debian's Chromium: playwright's own is not downloaded. In CI it is never skipped."""
     path = shutil.which("chromium")
@@ -46,14 +50,14 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def relay(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """Run a relay with web, worker, store and fakes."""
     with run_relay(tmp_path_factory.mktemp("pages"), CONFIG) as processes:
         yield processes
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hooks(relay: Processes) -> Iterator[HookSender]:
     sender = HookSender(relay)
     yield sender
