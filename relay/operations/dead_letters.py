@@ -82,6 +82,6 @@ def _warn(kind: str, found: str, count: int) -> Diagnosis:
     return Diagnosis(
         about="dead letters", grade="warning", found=found,
         means="the oldest go with their hooks, nothing of them can be sent again then; relay audit tells of each",
-        advice="relay dead list shows them: resend or cancel them, or let retention keep more", kind=kind, count=count,
-        act=HelpfulAct(name="list-deliveries", command=command, filters={"state": "dead"}),
+        advice="relay dead list shows them: resend them, give them up, or let retention keep more",
+        kind=kind, count=count, act=HelpfulAct(name="list-deliveries", command=command, filters={"state": "dead"}),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from relay.web.admin.messages import UiText, counted, message
 
 WAITS: Final = message("What is for it waits; nothing is lost.")
 _KEPT: Final = message("Nothing of it is lost. Mend the cause, then send it again.")
-_EXPIRES: Final = message("The oldest go with their hooks: resend or cancel them, or let retention keep more.")
+_EXPIRES: Final = message("The oldest go with their hooks: resend them, give them up, or let retention keep more.")
 _FLOOD: Final = message("Beyond it its hooks are answered 503; other sources go on. Does it send in a loop?")
 _CONFIG: Final = message("Change the line in the file: it is read again by itself.")
 _STORE: Final = message("System says more; relay doctor says what to do.")
