@@ -16,6 +16,7 @@ from relay.cli.context.configuration import load_config_of
 from relay.cli.context.environment import nonempty_environ
 from relay.cli.display.output import print_lines
 from relay.config.environment import TAKE_OVER, ProcessSettings, environ
+from relay.embedded.memory import store_memory
 from relay.embedded.server import EmbeddedStore
 from relay.errors import ConfigError, RelayError, StoreUnavailable
 from relay.logs import configure
@@ -24,7 +25,6 @@ from relay.up.formation import UpOptions
 from relay.up.handover import Handover, become_new_program, read_handover
 from relay.up.listener import SYSTEMD_VARIABLES, inherited_listener, open_listener
 from relay.up.log_files import OWN, LogFiles, TerminalAndFile
-from relay.up.memory import store_memory
 from relay.up.reloading import reload_running
 from relay.up.run import UpRun
 from relay.up.state import forget_state, is_other_process, read_state

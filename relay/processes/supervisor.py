@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from relay.embedded.memory import store_memory
 from relay.embedded.server import EmbeddedStore
 from relay.errors import RelayError
 from relay.processes.child import Child
@@ -41,7 +42,7 @@ class Processes:
         self._show = show
         self._children: dict[str, Child] = {}
         self._store_pid: int | None = None
-        self.store = None if environ.get("REDIS_URL") else EmbeddedStore(self.folder / "store")
+        self.store = None if environ.get("REDIS_URL") else _own_store(self.folder / "store")
         self.port = _port(environ, "PORT")
         self.sandbox_port = _port(environ, "RELAY_SANDBOX_PORT")
         addresses = {SANDBOX_URL: self.sandbox_url, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
@@ -201,6 +202,10 @@ def _without_proxy(environ: Mapping[str, str], sandbox_port: int) -> str:
     """Return what NO_PROXY says, and the fakes: no proxy has a way to them."""
     own = environ.get(NO_PROXY) or environ.get("NO_PROXY") or ""
     return ",".join([*filter(None, [own]), f"127.0.0.1:{sandbox_port}"])
+
+
+def _own_store(folder: Path) -> EmbeddedStore:
+    return EmbeddedStore(folder, "--maxmemory", str(store_memory()))
 
 
 def _port(environ: Mapping[str, str], name: str) -> int:

@@ -106,13 +106,15 @@ def test_the_demo_settles_and_shows_what_each_sink_received(tmp_path: Path) -> N
     assert not running_environ(tmp_path / ".relay" / "demo")
 
 
-def test_the_hook_that_the_demo_gives_to_try_is_taken_as_it_stands(tmp_path: Path) -> None:
+def test_the_demo_has_one_problem_to_mend_and_its_hook_to_try_is_taken(tmp_path: Path) -> None:
     with relay(tmp_path, "demo") as process:
         try:
             line = next(line for line in process.stdout if line.startswith("try: "))
             tried = line.removeprefix("try: ").replace("curl", "curl -s", 1)
             answer = subprocess.run(tried, shell=True, capture_output=True, text=True, timeout=DEADLINE).stdout
             assert '"duplicate":false' in answer, line
+            problems = json.loads(command(tmp_path, "problems", "list", "--json", RELAY_CONFIG="").stdout)
+            assert [(one["kind"], one["subject"]) for one in problems] == [("dead", "accounting")]
         finally:
             process.send_signal(signal.SIGINT)
             process.stdout.read()
