@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
 import typer
+from msgspec import to_builtins
 
 from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
@@ -12,6 +13,7 @@ from relay.cli.display.output import print_json, print_lines, print_message, pri
 from relay.operations.actions import (
     Action,
     ActionAct,
+    ActionChange,
     TouchedPage,
     act_on_action,
     read_action,
@@ -90,31 +92,34 @@ def show_action(
 
 
 @app.command()
-def pause(ids: ActionIds, by: ByOption = None, why: WhyOption = "") -> None:
+def pause(ids: ActionIds, by: ByOption = None, why: WhyOption = "", json: options.JsonOption = False) -> None:
     """Let a bulk action touch nothing more until it is resumed."""
-    _act(ids, ActionAct.PAUSE, by, why)
+    _act(ids, ActionAct.PAUSE, by, why, json=json)
 
 
 @app.command()
-def resume(ids: ActionIds, by: ByOption = None, why: WhyOption = "") -> None:
+def resume(ids: ActionIds, by: ByOption = None, why: WhyOption = "", json: options.JsonOption = False) -> None:
     """Let a paused bulk action go on where it was."""
-    _act(ids, ActionAct.RESUME, by, why)
+    _act(ids, ActionAct.RESUME, by, why, json=json)
 
 
 @app.command()
-def abort(ids: ActionIds, by: ByOption = None, why: WhyOption = "") -> None:
+def abort(ids: ActionIds, by: ByOption = None, why: WhyOption = "", json: options.JsonOption = False) -> None:
     """End a bulk action where it is. What it did stays done."""
-    _act(ids, ActionAct.ABORT, by, why)
+    _act(ids, ActionAct.ABORT, by, why, json=json)
 
 
-def _act(ids: Sequence[str], act: ActionAct, by: str | None, why: str) -> None:
-    async def run(store: Store) -> bool:
-        all_done = True
+def _act(ids: Sequence[str], act: ActionAct, by: str | None, why: str, *, json: bool) -> None:
+    async def run(store: Store) -> list[ActionChange]:
+        changes = []
         for id in ids:
-            change = await act_on_action(store, id, act, author(by, why))
-            print_message(f"{id}: {change.message}", error=not change.done)
-            all_done = all_done and change.done
-        return all_done
+            changes.append(await act_on_action(store, id, act, author(by, why)))
+            if not json:
+                print_message(f"{id}: {changes[-1].message}", error=not changes[-1].done)
+        return changes
 
-    if not with_store(run):
+    changes = with_store(run)
+    if json:
+        print_json([{"id": id, **to_builtins(change)} for id, change in zip(ids, changes, strict=True)])
+    if not all(change.done for change in changes):
         raise typer.Exit(1)

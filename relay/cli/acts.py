@@ -12,7 +12,7 @@ import typer
 
 from relay.cli import bulk, options
 from relay.cli.context.store import with_store, with_store_and_reader
-from relay.cli.display.output import print_message
+from relay.cli.display.output import print_json, print_message
 from relay.model import DeliveryState
 from relay.operations.actions import DEFAULT_RATE
 from relay.store.acts import Act, Author
@@ -88,7 +88,7 @@ def act_command(act: Act, only: DeliveryState | None = None) -> Callable[..., No
         narrowed = filters != options.no_filter(state=only)
         bulk.check_choice(ids, every=every, narrowed=narrowed)
         if ids:
-            _act_on_ids(ids, Act.RENDER if render else act, to, author(by, why))
+            _act_on_ids(ids, Act.RENDER if render else act, to, author(by, why), json=json)
             return
         how = bulk.BulkOptions(dry_run=dry_run, sure=yes or narrowed, ask=not yes, wait=wait, json=json)
         bulk.run(Act.RENDER if render else act, filters, author(by, why), how, rate=rate, to=to)
@@ -111,11 +111,11 @@ def _without(command: Callable[..., None], left_out: set[str], act: Act) -> Call
     return command
 
 
-def _act_on_ids(ids: Sequence[str], act: Act, to: str, by: Author) -> None:
+def _act_on_ids(ids: Sequence[str], act: Act, to: str, by: Author, *, json: bool) -> None:
     from relay.operations.acts import TodaysActs, act_on_deliveries
 
     if act not in (Act.RENDER, Act.MOVE):
-        _print_results(with_store(lambda store: act_on_deliveries(store, ids, act, by)))
+        _print_results(with_store(lambda store: act_on_deliveries(store, ids, act, by)), json=json)
         return
     from relay.cli.context.configuration import load_config
 
@@ -125,11 +125,13 @@ def _act_on_ids(ids: Sequence[str], act: Act, to: str, by: Author) -> None:
         todays = TodaysActs(store, reader, config)
         return [await (todays.move(id, to, by) if act is Act.MOVE else todays.render(id, by)) for id in ids]
 
-    _print_results(with_store_and_reader(run))
+    _print_results(with_store_and_reader(run), json=json)
 
 
-def _print_results(results: Sequence["ActResult"]) -> None:
-    for result in results:
+def _print_results(results: Sequence["ActResult"], *, json: bool) -> None:
+    if json:
+        print_json(results)
+    for result in () if json else results:
         print_message(f"{result.id}: {result.message}", error=not result.done)
     if not all(result.done for result in results):
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from relay.cli import options
 from relay.cli.context.account import with_account
 from relay.cli.context.configuration import choose_source
 from relay.cli.context.environment import command_environ, load_settings
-from relay.cli.display.output import print_message
+from relay.cli.display.output import print_json, print_message
 from relay.config.load import load_sources
 from relay.config.names_files import format_names, names_folder
 from relay.errors import ConfigError
@@ -18,7 +18,7 @@ _NO_STORE = (
 )
 
 
-def names(source: options.SourceArgument) -> None:
+def names(source: options.SourceArgument, json: options.JsonOption = False) -> None:
     """Save the account's names of pipelines, statuses, users and custom fields, for use in the configuration."""
     settings = load_settings()
     config_path = settings.config_path
@@ -28,9 +28,14 @@ def names(source: options.SourceArgument) -> None:
     fetched = with_account(account, lambda client, _: fetch_names(client))
     path = names_folder(config_path) / f"{source}.yaml"
     changed = _write(path, format_names(source, fetched))
-    counts = f"{len(fetched.pipelines)} pipeline(s), {len(fetched.users)} user(s)"
+    pipelines, users = len(fetched.pipelines), len(fetched.users)
     fields = sum(len(fields) for fields in fetched.fields.values())
-    print_message(f"{path}: {counts}, {fields} custom field(s){'' if changed else '; nothing has changed'}")
+    if json:
+        counts = {"pipelines": pipelines, "users": users, "custom_fields": fields}
+        print_json({"file": str(path), **counts, "changed": changed})
+        return
+    unchanged = "" if changed else "; nothing has changed"
+    print_message(f"{path}: {pipelines} pipeline(s), {users} user(s), {fields} custom field(s){unchanged}")
 
 
 def _write(path: Path, text: str) -> bool:

@@ -9,7 +9,7 @@ from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
 from relay.cli.context.configuration import load_config
 from relay.cli.context.store import with_reader
-from relay.cli.display.output import print_json, print_lines, print_message
+from relay.cli.display.output import print_done, print_json, print_lines
 from relay.cli.display.problems import format_problem, format_problems
 from relay.operations.problems import Problem, ProblemState, listed_problem, mark_problem, read_problems
 from relay.store.reader import Reader
@@ -53,19 +53,19 @@ def show_problem(id: ProblemId, json: options.JsonOption = False) -> None:
         print_lines(format_problem(found))
 
 
-def _mark(mark: Callable[[Reader, list[Problem]], Awaitable[str]]) -> None:
+def _mark(mark: Callable[[Reader, list[Problem]], Awaitable[str]], *, json: bool) -> None:
     config = load_config()
 
     async def work(reader: Reader) -> str:
         return await mark(reader, await read_problems(reader, config))
 
-    print_message(with_reader(work))
+    print_done(with_reader(work), json=json)
 
 
 @app.command()
-def seen(id: ProblemId, by: ByOption = None, why: WhyOption = "") -> None:
+def seen(id: ProblemId, by: ByOption = None, why: WhyOption = "", json: options.JsonOption = False) -> None:
     """Say that you have seen a problem. It stays in the list until it ends."""
-    _mark(lambda reader, all: mark_problem(reader, all, id, ProblemState.SEEN, author(by, why)))
+    _mark(lambda reader, all: mark_problem(reader, all, id, ProblemState.SEEN, author(by, why)), json=json)
 
 
 @app.command()
@@ -74,13 +74,14 @@ def mute(
     until: Annotated[str, typer.Option(help="2h (from now), or 2026-11-23T14:30.", show_default=False)],
     by: ByOption = None,
     why: WhyOption = "",
+    json: options.JsonOption = False,
 ) -> None:
     """Leave a problem out of the list and its number until a time, or until it ends."""
     end = options.parse_end(until, "--until")
-    _mark(lambda reader, all: mark_problem(reader, all, id, ProblemState.MUTED, author(by, why), end))
+    _mark(lambda reader, all: mark_problem(reader, all, id, ProblemState.MUTED, author(by, why), end), json=json)
 
 
 @app.command()
-def unmute(id: ProblemId, by: ByOption = None, why: WhyOption = "") -> None:
+def unmute(id: ProblemId, by: ByOption = None, why: WhyOption = "", json: options.JsonOption = False) -> None:
     """Take back that a problem is seen or muted."""
-    _mark(lambda reader, all: mark_problem(reader, all, id, ProblemState.NEW, author(by, why)))
+    _mark(lambda reader, all: mark_problem(reader, all, id, ProblemState.NEW, author(by, why)), json=json)

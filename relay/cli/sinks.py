@@ -9,7 +9,7 @@ from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
 from relay.cli.context.store import with_reader, with_store_and_reader
 from relay.cli.display.gates import format_sink_story
-from relay.cli.display.output import print_json, print_lines, print_message, print_table
+from relay.cli.display.output import print_done, print_json, print_lines, print_table
 from relay.cli.display.stats import STATE_COLUMNS, state_row
 from relay.operations.failures import find_failures
 from relay.operations.gates import SinkStory, pause_sink, read_sink_story, resume_sink
@@ -81,16 +81,17 @@ def pause(
         typer.Option(help="Until then: 2h (from now), or 2026-11-23T14:30; default: until it is resumed."),
     ] = None,
     by: ByOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Let nothing leave for a sink: its deliveries wait, without attempts."""
     end = None if until is None else options.parse_end(until, "--until")
-    print_message(with_store_and_reader(lambda s, r: pause_sink(s, r, name, author(by, why), end)))
+    print_done(with_store_and_reader(lambda s, r: pause_sink(s, r, name, author(by, why), end)), json=json)
 
 
 @app.command()
-def resume(name: SinkArgument, by: ByOption = None, why: WhyOption = "") -> None:
+def resume(name: SinkArgument, by: ByOption = None, why: WhyOption = "", json: options.JsonOption = False) -> None:
     """Let deliveries leave for a sink that is paused, or that its answers closed and you have mended."""
-    print_message(with_store_and_reader(lambda s, r: resume_sink(s, r, name, author(by, why))))
+    print_done(with_store_and_reader(lambda s, r: resume_sink(s, r, name, author(by, why))), json=json)
 
 
 async def _read_sinks(reader: Reader) -> tuple[list[SinkState], int]:

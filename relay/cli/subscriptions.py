@@ -127,6 +127,7 @@ def _format_test(tested: "SampleAnswer") -> Iterator[str]:
 def mint_token(
     login: Annotated[str, typer.Argument(metavar="LOGIN", help="Of a user in api_users.", show_default=False)],
     expires_in: Annotated[str, typer.Option(help="From 1d to 1826d, which are five years.")] = "365d",
+    json: options.JsonOption = False,
 ) -> None:
     """Print a token in the form of a JWT, for a client library that accepts no other.
 
@@ -137,11 +138,13 @@ def mint_token(
 
     user = _find_api_user(load_config().api_users, login)
     seconds, now = _parse_lifetime(expires_in), int(time.time())
-    print_message(mint_jwt(user, now, seconds))
-    until = format_time((now + seconds) * 1000)
-    print_message(
-        f"of {login}, for the account {user.source}, until {until} or until the user's token changes", error=True
-    )
+    token, until = mint_jwt(user, now, seconds), (now + seconds) * 1000
+    if json:
+        print_json({"token": token, "login": login, "source": user.source, "until": until}, reveal=True)
+        return
+    print_message(token)
+    end = f"until {format_time(until)} or until the user's token changes"
+    print_message(f"of {login}, for the account {user.source}, {end}", error=True)
 
 
 def _find_api_user(users: Iterable["ApiUser"], login: str) -> "ApiUser":

@@ -59,7 +59,9 @@ def test_an_action_is_started_listed_shown_and_ended(relay, dead):
     assert shown[1].split()[2:] == [id, "resend", "running", "0/3", "0", "0", "anna", "they", "are", "back"]
     assert say(relay, "actions", "pause", id) == (0, [f"{id}: paused; what it has begun with goes on"])
     assert say(relay, "actions", "pause", id) == (1, [f"{id}: it is paused: only a running action can be paused"])
-    assert say(relay, "actions", "resume", id) == (0, [f"{id}: goes on"])
+    code, lines = say(relay, "actions", "resume", id, "nothing", "--json")
+    told = json.loads("\n".join(lines))
+    assert (code, [(one["id"], one["done"]) for one in told]) == (1, [(id, True), ("nothing", False)])
     work_off(relay.run, relay.store, relay.config)
     code, shown = say(relay, "actions", "show", id, "--limit", "2")
     assert shown[0].startswith(f"action {id}: resend, sink books, state dead, until ")

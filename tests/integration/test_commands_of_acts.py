@@ -1,9 +1,12 @@
 """What the commands print that act on deliveries, and that list what waits for a person."""
 
+import json
 import shlex
 
 import pytest
+from typer.testing import CliRunner
 
+from relay.cli import app
 from relay.model import Outcome
 from relay.store.requests import sink_claim_request
 from tests.integration.scripted_sink import queue_deliveries
@@ -35,6 +38,25 @@ def test_a_person_acts_and_the_audit_shows_it(command, settled):
     _, resent, confirmed = command("audit")[0].splitlines()
     assert [*resent.split()[-6:]] == ["anna", "resend", "delivery", dead, "dead", "mended"]
     assert [*confirmed.split()[-5:]] == ["anna", "confirm", "delivery", held, "held"]
+
+
+def test_what_an_act_came_to_is_told_to_programs(command, settled):
+    held, dead = settled(Outcome.UNKNOWN, Outcome.REJECTED)
+    for group, act, id in (("held", "confirm", held), ("dead", "resend", dead), ("deliveries", "cancel", dead)):
+        (told,) = json.loads(command(group, act, id, "--json")[0])
+        assert (told["id"], told["done"], told["result"]) == (id, True, "done")
+    paused = json.loads(command("sinks", "pause", "books", "--why", "they move", "--json")[0])
+    assert paused == {"message": "books: paused until `relay sinks resume books`; its deliveries wait"}
+    resumed = json.loads(command("sinks", "resume", "books", "--json")[0])
+    assert resumed["message"].startswith("books: open")
+
+
+def test_what_was_refused_is_told_to_programs_with_the_status(command, settled):
+    (dead,) = settled(Outcome.REJECTED)
+    done = CliRunner().invoke(app, ["deliveries", "confirm", dead, "nothing", "--json"])
+    first, second = json.loads(done.stdout)
+    assert (done.exit_code, first["done"], first["result"], second["result"]) == (1, False, "dead", "gone")
+    assert done.stderr == ""
 
 
 def test_the_audit_goes_on_where_it_stopped(command, settled):

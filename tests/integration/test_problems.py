@@ -105,6 +105,13 @@ def test_a_muted_problem_is_left_out_until_its_end(run, relay, problems):
     assert problems()["sink-paused:books"].state is ProblemState.NEW
 
 
+def test_what_was_said_of_a_problem_is_told_to_programs(relay, problems):
+    pause(relay)
+    for arguments in (["seen"], ["mute", "--until", "2h"], ["unmute"]):
+        status, told = relay.command("problems", arguments[0], "sink-paused:books", *arguments[1:], "--json")[:2]
+        assert (status, list(json.loads(told))) == (0, ["message"])
+
+
 def test_what_people_say_of_a_problem_stands_in_the_audit(run, relay, problems):
     pause(relay)
     relay.command("problems", "seen", "sink-paused:books", "--by", "anna", "--why", "on it")

@@ -54,6 +54,14 @@ def print_lines(lines: Iterable[str], *, reveal: bool = False) -> None:
         typer.echo(_printable(line, reveal=reveal))
 
 
+def print_done(message: str, *, json: bool) -> None:
+    """Print in a line what was done; for programs as the JSON API says it."""
+    if json:
+        print_json({"message": message})
+    else:
+        print_message(message)
+
+
 def print_message(text: str, *, error: bool = False) -> None:
     """Print a message of one or more lines, on stderr where it is an `error` or beside what a program reads."""
     typer.echo(escape_lines(text), err=error)

@@ -1,5 +1,6 @@
 """A stranger finds a command's code by its name, and its purpose by its help."""
 
+import json
 import re
 from pathlib import Path
 
@@ -79,3 +80,49 @@ def test_what_there_is_not_is_refused_with_a_hint() -> None:
     refused = CliRunner().invoke(app, ["chek"], env={"COLUMNS": "200"})
     assert refused.exit_code == 2
     assert "No such command 'chek'. Did you mean 'check'" in refused.output
+
+
+NO_JSON = {
+    "demo": "shows itself until it is stopped",
+    "dev": "runs until it is stopped",
+    "init": "writes files, and asks",
+    "up": "runs until it is stopped",
+    "web": "runs until it is stopped",
+    "worker": "runs until it is stopped",
+    "schema": "prints JSON, and nothing else",
+}
+
+
+def test_every_command_that_prints_a_result_prints_it_for_programs_too() -> None:
+    lacking = set()
+    for command in COMMANDS:
+        group = load_command(command)
+        leaves = {f"{command} {name}": one for name, one in getattr(group, "commands", {}).items()}
+        for name, one in (leaves or {command: group}).items():
+            if not any("--json" in option.opts for option in one.params):
+                lacking.add(name)
+    assert lacking == NO_JSON.keys()
+
+
+def test_a_checked_file_is_described_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that is refused: a program reads why on stdout, and the status."""
+    monkeypatch.chdir(tmp_path)
+    Path("good.yaml").write_text("""\
+sources: {acme: {type: amocrm, token: change-me, account: {subdomain: acme}}}
+sinks: {console: {type: log}, spare: {type: log}}
+routes: [{name: all, on: status_lead, to: console}]
+""")
+    Path("bad.yaml").write_text("sources: {acme: {type: amocr}}\n")
+
+    def check(*arguments: str) -> tuple[int, dict[str, object]]:
+        done = CliRunner().invoke(app, ["check", *arguments, "--json"], env={"REDIS_URL": ""})
+        return done.exit_code, json.loads(done.stdout)
+
+    status, good = check("good.yaml")
+    assert (status, good["error"], good["sources"], good["routes"]) == (0, None, ["acme"], ["all"])
+    assert good["version"]
+    assert good["findings"]
+    assert check("good.yaml", "--strict") == (1, good)
+    status, bad = check("bad.yaml")
+    assert (status, bad["version"]) == (1, "")
+    assert "bad.yaml:1:" in str(bad["error"])

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from relay.model import Record
+from relay.operations.config_state import ConfigState, describe_config
 from relay.operations.diagnosis import Diagnosis
 from relay.operations.examination import examine
 from relay.operations.problems import (
@@ -66,17 +67,6 @@ class MuteBody(ActBody):
     until: str
 
 
-class ConfigState(Record):
-    """The configuration in force, and why the file as it is now is refused, if it is."""
-
-    version: str
-    error: str | None
-    findings: Sequence[str]
-    sources: Sequence[str]
-    sinks: Sequence[str]
-    routes: Sequence[str]
-
-
 async def stats(call: Call) -> Stats:
     """Answer counts, rates and latencies."""
     return await measure_stats(call.reader, call.query.over)
@@ -126,15 +116,7 @@ async def audit(call: Call) -> ListPage[AuditEntry]:
 
 async def configuration(call: Call) -> ConfigState:
     """Answer which configuration is in force."""
-    config = call.live.config
-    return ConfigState(
-        version=config.version,
-        error=call.live.error,
-        findings=[finding.format(call.settings.config_path) for finding in config.findings],
-        sources=list(config.sources),
-        sinks=list(config.sinks),
-        routes=[route.name for route in config.routes],
-    )
+    return describe_config(call.live.config, call.settings.config_path, call.live.error)
 
 
 def _marks(name: str, summary: str, handler: Handler, body: type[ActBody] = ActBody) -> Operation:
