@@ -7,18 +7,19 @@ from typing import Final
 
 import msgspec
 
+from relay.accounts.client import AccountClient
 from relay.config.config import Config
 from relay.errors import RelayError, StoreUnavailable
 from relay.logs import log
 from relay.model import Record
-from relay.operations.action_work import PAGE, ActionStep, ActionWork
+from relay.operations.action_step import ActionStep
+from relay.operations.action_work import PAGE, ActionWork
 from relay.store.actions import ActionState, StoredAction
 from relay.store.acts import Author
 from relay.store.records import Job
 from relay.store.store import Store
 
 RUN_SECONDS: Final = 2.0  # of a job's turn
-WAIT_MS: Final = 1000  # where its sinks have enough to send
 
 
 class ActionJobArgs(Record):
@@ -28,10 +29,17 @@ class ActionJobArgs(Record):
 
 
 class ActionRunner:
-    """The function of the jobs that work actions off. `config`: the one in force."""
+    """The function of the jobs that work actions off. `config`: the one in force; `account`: a source's client."""
 
-    def __init__(self, config: Callable[[], Config], store: Store, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        store: Store,
+        account: Callable[[str], AccountClient],
+        stopping: Callable[[], bool],
+    ) -> None:
         self._config = config
+        self._account = account
         self._store = store
         self._stopping = stopping
 
@@ -39,7 +47,7 @@ class ActionRunner:
         """Do some steps. The job is over where the action does not run any more: whoever changed it removed the job."""
         id = _ARGS.decode(job.args).id
         end = time.monotonic() + RUN_SECONDS
-        work = ActionWork(self._store, self._config())
+        work = ActionWork(self._store, self._config(), self._account)
         while True:
             began = time.monotonic()
             found = await self._store.actions.read([id])
@@ -50,7 +58,7 @@ class ActionRunner:
             if step is None or step.stopped or step.ended:
                 return None
             if step.waits:
-                return WAIT_MS
+                return step.wait_ms
             if self._stopping() or time.monotonic() > end:
                 return 0
             await asyncio.sleep(max(step.items / action.rate - (time.monotonic() - began), 0))

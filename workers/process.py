@@ -114,7 +114,7 @@ class WorkerProcess:
         )
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         keeper = ProblemKeeper(self._live, self._store, self._broker_url)
-        actions = ActionRunner(lambda: self._live.config, self._store, self._stopping.is_set)
+        actions = ActionRunner(lambda: self._live.config, self._store, self._account, self._stopping.is_set)
         kinds = {
             CHECK_SOURCE: monitor.check_source,
             CATCH_UP: monitor.catch_up,

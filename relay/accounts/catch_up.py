@@ -1,7 +1,7 @@
 """Catch up: changes that the account remembers and no hook reported become receipts, as if their hooks had arrived."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -44,10 +44,24 @@ class Progress(Record):
     gone: int = 0  # changes that were missed, of entities that do not exist any more
 
 
-class CatchUp:
-    """Catches up one source. Every method raises AccountRefused, AccountUnavailable, StoreUnavailable."""
+class MissedPage(Record):
+    """What a page of the account's events says: what no hook reported, and the progress behind the page."""
 
-    def __init__(self, source: Source, config: Config, client: AccountClient, store: Store) -> None:
+    looked: int  # changes that somebody needs
+    hooks: Sequence[Hook]  # of what was missed, to be stored
+    gone: Sequence[str]  # the ids of receipts that cannot be made: their entities do not exist any more
+    after: Progress
+
+
+class CatchUp:
+    """Catches up one source. Every method raises AccountRefused, AccountUnavailable, StoreUnavailable.
+
+    `used`: ids of events that are known to have reported changes of earlier pages; they report no other.
+    """
+
+    def __init__(
+        self, source: Source, config: Config, client: AccountClient, store: Store, used: Iterable[str] = ()
+    ) -> None:
         self._source = source
         self._config = config
         self._client = client
@@ -57,7 +71,7 @@ class CatchUp:
         link = source.api.url if source.api else ""
         self._account = msgspec.structs.replace(source.account, link=link)
         self._key = f"catch-up:{source.name}"
-        self._used: set[str] = set()
+        self.used = set(used)
         self.bell_set = False  # a receipt was stored, and the bell of the inbox must be published
 
     async def start_or_resume(self, since: int, until: int | None, now: int) -> Progress:
@@ -65,11 +79,7 @@ class CatchUp:
 
         Raises ConfigError where the time is longer ago than receipts are kept.
         """
-        if since < now - self._config.retention.finished:
-            raise ConfigError(
-                "that is longer ago than retention.finished: what has arrived since then is not known any more, and "
-                "would be delivered again; give a later --since"
-            )
+        check_known(since, self._config, now)
         stored = await self._shared.get(self._key)
         before = None if stored is None else _PROGRESS.decode(stored)
         if before is not None and not before.done and before.since == since and until in (None, before.until):
@@ -81,23 +91,31 @@ class CatchUp:
 
         Raises RelayError where too many receipts are not routed yet: what they report is not known.
         """
+        page = await self.read_page(progress)
+        if write:
+            await self.recover(page.hooks)
+            await self._shared.put(self._key, msgspec.json.encode(page.after), _PROGRESS_TTL_MS)
+        return page.after
+
+    async def read_page(self, progress: Progress) -> MissedPage:
+        """Find what no hook reported of one page of the account's events, and write nothing. Raises RelayError too."""
         items = await self._fetch_page(progress)
         subscriptions = await self._store.subscriptions.list(self._source.name)
         names = needed_events(self._config, self._source.name, subscriptions)
         needed = [change for change in changes_from_events(items) if event_names(change) & names]
         missed = await self._find_missed(needed)
-        recovered = await self._recover(missed, write=write)
+        made = await self._make_hooks(missed)
+        hooks = [hook for hook in made if hook is not None]
+        gone = [one.receipt_id(self._source.name) for one, hook in zip(missed, made, strict=True) if hook is None]
         after = msgspec.structs.replace(
             progress,
             page=progress.page + 1,
             done=len(items) < _PAGE_SIZE,
             received=progress.received + len(needed) - len(missed),
-            recovered=progress.recovered + recovered,
-            gone=progress.gone + len(missed) - recovered,
+            recovered=progress.recovered + len(hooks),
+            gone=progress.gone + len(gone),
         )
-        if write:
-            await self._shared.put(self._key, msgspec.json.encode(after), _PROGRESS_TTL_MS)
-        return after
+        return MissedPage(looked=len(needed), hooks=hooks, gone=gone, after=after)
 
     async def _fetch_page(self, progress: Progress) -> Sequence[JsonObject]:
         params: Params = {
@@ -112,7 +130,7 @@ class CatchUp:
 
     async def _find_missed(self, changes: Sequence[AccountChange]) -> list[AccountChange]:
         """Return the changes that no hook reported, and that no earlier catch-up has recovered."""
-        missed = find_missing(changes, await self._received_events(changes), self._used)
+        missed = find_missing(changes, await self._received_events(changes), self.used)
         ids = [change.receipt_id(self._source.name) for change in missed]
         recovered = {receipt.id for receipt in await self._reader.receipts(ids)} if ids else set()
         return [change for change, id in zip(missed, ids, strict=True) if id not in recovered]
@@ -128,15 +146,14 @@ class CatchUp:
         own = [receipt for receipt in receipts.values() if receipt.source == self._source.name]
         return await asyncio.to_thread(_decode_events, own)
 
-    async def _recover(self, missed: Sequence[AccountChange], *, write: bool) -> int:
-        """Store receipts of the changes that were missed. Returns of how many that was possible."""
-        hooks = [hook for hook in await self._make_hooks(missed) if hook is not None]
-        if write and hooks:
-            if (await read_memory_use(self._store.client)).full:
-                raise StoreUnavailable("the store is nearly full")
-            accepted = await self._store.accept(hooks)
-            self.bell_set = self.bell_set or accepted.bell_set
-        return len(hooks)
+    async def recover(self, hooks: Sequence[Hook]) -> None:
+        """Store receipts of what was missed; those that are there already stay as they are."""
+        if not hooks:
+            return
+        if (await read_memory_use(self._store.client)).full:
+            raise StoreUnavailable("the store is nearly full")
+        accepted = await self._store.accept(hooks)
+        self.bell_set = self.bell_set or accepted.bell_set
 
     async def _make_hooks(self, missed: Sequence[AccountChange]) -> list[Hook | None]:
         found: dict[str, Mapping[str, JsonObject]] = {}
@@ -160,6 +177,15 @@ class CatchUp:
             user_agent=USER_AGENT,
             body=body,
             recovered=True,
+        )
+
+
+def check_known(since: int, config: Config, now: int) -> None:
+    """Raise ConfigError where a time is longer ago than receipts are kept. Both are epoch milliseconds."""
+    if since < now - config.retention.finished:
+        raise ConfigError(
+            "that is longer ago than retention.finished: what has arrived since then is not known any more, and "
+            "would be delivered again; give a later --since"
         )
 
 

@@ -69,9 +69,7 @@ def run_request(request: ActionRequest, by: Author, how: BulkOptions, config: "C
         elif how.dry_run:
             print_message("nothing was written: --dry-run")
         return
-    if not workers and not how.json:
-        print_message("no worker runs: it begins when one does", error=True)
-    _show_started(preview, started, how, looked_at=_is_terminal() and workers > 0)
+    show_started(preview, started, how, workers)
 
 
 async def _prepare(
@@ -91,8 +89,11 @@ async def _prepare(
     return preview, await start_action(store, reader, request, by), await reader.workers()
 
 
-def _show_started(preview: "ActionPreview", started: StartedAction, how: BulkOptions, *, looked_at: bool) -> None:
+def show_started(preview: "ActionPreview | None", started: StartedAction, how: BulkOptions, workers: int) -> None:
     """Print what was started, and follow it where that is wanted. Exits with 1 where it was not done."""
+    if not workers and not how.json:
+        print_message("no worker runs: it begins when one does", error=True)
+    looked_at = _is_terminal() and workers > 0
     if not how.json:
         print_message(started.message, error=not started.started)
     if not started.started or not (how.wait or (looked_at and not how.json)):

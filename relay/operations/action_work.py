@@ -1,14 +1,16 @@
 """Work a bulk action off, a page at a time. A page that is repeated, after a worker was killed, does nothing twice."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from relay.accounts.client import AccountClient
 from relay.config.config import Config
-from relay.model import Record
+from relay.operations.action_catch_up import CatchUpWork
 from relay.operations.action_rows import read_delivery_page, read_event_page
+from relay.operations.action_step import ENDED, ActionStep
 from relay.operations.actions import SENDING_KINDS, ActionKind, ActionRequest, decode_request
 from relay.operations.acts import ActResult, TodaysActs, act_on_delivery
 from relay.operations.replay import Fate, Replay, ReplayedReceipt, ReplayLimits
@@ -23,7 +25,6 @@ from relay.store.wire import ActionItemRow, Cursor
 PAGE: Final = 100  # items of a step at most
 AT_ONCE: Final = 10  # calls of the store
 MOST_DUE: Final = 500  # of a sink that is open: what is fresh goes first
-_END: Final = "end"
 _ACTS: Final[Mapping[ActionKind, Act]] = {
     ActionKind.RETRY: Act.RETRY,
     ActionKind.CANCEL: Act.CANCEL,
@@ -32,29 +33,27 @@ _ACTS: Final[Mapping[ActionKind, Act]] = {
 }
 
 
-class ActionStep(Record):
-    """What a step came to."""
-
-    items: int = 0  # touched
-    ended: bool = False  # nothing is left to do
-    stopped: bool = False  # somebody paused or ended it meanwhile
-    waits: str = ""  # why nothing was done
-
-
 class ActionWork:
-    """Does steps of bulk actions by one configuration. Its methods raise StoreUnavailable."""
+    """Does steps of bulk actions by one configuration. `account`: the client of a source's account.
 
-    def __init__(self, store: Store, config: Config) -> None:
+    Its methods raise StoreUnavailable.
+    """
+
+    def __init__(self, store: Store, config: Config, account: Callable[[str], AccountClient]) -> None:
         self._store = store
         self._reader = Reader(store.client, store.namespace)
         self._config = config
         self._todays = TodaysActs(store, self._reader, config)
+        self._catch_up = CatchUpWork(store, config, account)
 
     async def step(self, action: StoredAction, most: int = PAGE) -> ActionStep:
-        """Do it to the next items, at most so many. Raises ConfigError where this configuration cannot."""
-        if action.cursor == _END:
+        """Do it to the next items, at most so many. Raises AccountRefused, ConfigError where it cannot be done."""
+        if action.cursor == ENDED:
             return ActionStep(ended=True)
-        request, after = decode_request(action), _CURSOR.decode(action.cursor) if action.cursor else None
+        request = decode_request(action)
+        if request.kind is ActionKind.CATCH_UP:
+            return await self._catch_up.step(action, request)
+        after = _CURSOR.decode(action.cursor) if action.cursor else None
         author = Author(by=action.by, why=action.why, action=action.id)
         if request.kind is ActionKind.REPLAY:
             return await self._replay(action, request, author, after, min(most, PAGE))
@@ -116,7 +115,7 @@ class ActionWork:
     async def _save(
         self, action: StoredAction, after: Cursor | None, looked: int, rows: Sequence[ActionItemRow]
     ) -> ActionStep:
-        cursor = _END if after is None else msgspec.json.encode(after).decode()
+        cursor = ENDED if after is None else msgspec.json.encode(after).decode()
         await self._store.actions.save_progress(action, cursor, looked, rows)
         return ActionStep(items=len(rows), ended=after is None)
 

@@ -33,6 +33,7 @@ class ActionKind(StrEnum):
     RENDER = "render"
     MOVE = "move"
     REPLAY = "replay"
+    CATCH_UP = "catch-up"
 
 
 SENDING_KINDS: Final = (ActionKind.RETRY, ActionKind.RESEND, ActionKind.RENDER, ActionKind.REPLAY)
@@ -70,8 +71,8 @@ class Action(Record):
     started_at: int
     ended_at: int | None
     state: ActionState
-    total: int  # rows to look at: receipts, events or deliveries; as many as there were when it was started
-    looked: int  # rows looked at
+    total: int  # rows to look at: receipts, events or deliveries, as many as there were when it was started; 0: unknown
+    looked: int  # rows looked at; of a catch-up: changes in the account's history
     touched: int  # items, each in one of the results
     results: Mapping[str, int]  # "done" and so on: of how many items it is that
     rate: int
@@ -126,6 +127,11 @@ async def start_action(store: Store, reader: Reader, request: ActionRequest, aut
     total = await count_rows(reader, request.filter, events=request.kind is ActionKind.REPLAY)
     if not total:
         return StartedAction(id="", started=False, message=f"nothing to {request.kind}: nothing is found by that")
+    return await start_bound(store, request, total, author)
+
+
+async def start_bound(store: Store, request: ActionRequest, total: int, author: Author) -> StartedAction:
+    """Start what is bounded already, of so many rows; 0: unknown. Raises StoreUnavailable."""
     action = NewAction(
         id=secrets.token_hex(6),
         kind=request.kind,

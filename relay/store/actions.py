@@ -20,6 +20,7 @@ _START, _CHANGE = Script("start_action", "_jobs", "_acting"), Script("change_act
 _SAVE_PROGRESS, _RETIRE = Script("save_action_progress", "_acting"), Script("retire_actions")
 _ID = msgspec.msgpack.Decoder(str)
 _INT = msgspec.msgpack.Decoder(int)
+_BOOL = msgspec.msgpack.Decoder(bool)
 _CHANGED = msgspec.msgpack.Decoder(tuple[bool, str])
 
 
@@ -103,10 +104,13 @@ class Actions:
 
     async def save_progress(
         self, before: StoredAction, cursor: str, looked: int, items: Sequence[ActionItemRow] = (), waits: str = ""
-    ) -> None:
-        """Write that so many rows were looked at, and what came of items that nothing was done to."""
+    ) -> bool:
+        """Write that so many rows were looked at, and what came of items that nothing was done to.
+
+        Returns whether the action runs; where it does not, nothing is written.
+        """
         request = {"action": before.id, "from": before.cursor, "cursor": cursor, "looked": looked, "waits": waits}
-        await self._call(_SAVE_PROGRESS, {**request, "items": items})
+        return _BOOL.decode(await self._call(_SAVE_PROGRESS, {**request, "items": items}))
 
     async def retire(self, age_ms: int, count: int, max: int) -> int:
         """Remove those that ended so long ago, or over a count, oldest first. Returns how many."""

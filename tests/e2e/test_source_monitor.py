@@ -34,10 +34,10 @@ def test_what_a_disabled_hook_did_not_report_arrives_by_catching_up_once(tmp_pat
 
         counted = relay(processes, "catch-up", "acme", *SPAN, "--dry-run")
         assert (counted["told"], counted["recovered"]) == (1, 5)
-        assert relay(processes, "catch-up", "acme", *SPAN)["recovered"] == 5
+        assert relay(processes, "catch-up", "acme", *SPAN, "--wait")["action"]["results"] == {"recovered": 5}
         found = until(lambda: len(seen := invoices(processes)) == 6 and seen, what="what was missed")
         assert found.keys() == {*reported, *missed}
-        assert relay(processes, "catch-up", "acme", *SPAN)["recovered"] == 0
+        assert relay(processes, "catch-up", "acme", *SPAN, "--wait")["action"]["results"] == {}
 
 
 def test_a_disabled_hook_is_seen_by_readyz_metrics_and_the_doctor(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from relay.operations.failures import find_failures
 from relay.operations.search import EventFilter
 from relay.store.actions import ActionState
 from relay.store.acts import Act, Author
-from tests.integration.action_runs import work_off
+from tests.integration.action_runs import no_account, work_off
 
 ANNA, BORIS = Author(by="anna", why="the list is back"), Author(by="boris")
 CONFIG = """
@@ -147,7 +147,7 @@ class TestKilled:
             relay.settle(Outcome.DELIVERED, "books")
         request = ActionRequest(kind=ActionKind.REPLAY, filter=EventFilter(), force=force)
         begun = run(start_action(store, reader, request, ANNA))
-        work = ActionWork(store, relay.config)
+        work = ActionWork(store, relay.config, no_account)
         (before,) = run(store.actions.read([begun.id]))
         run(work.step(before))
         assert len(relay.settle(Outcome.DELIVERED, "books")) == 1
@@ -162,7 +162,7 @@ class TestKilled:
         begun = start(ActionKind.RESEND, state="dead")
         (before,) = run(store.actions.read([begun.id]))
         for _ in range(2):
-            run(ActionWork(store, relay.config).step(before))
+            run(ActionWork(store, relay.config, no_account).step(before))
         action = read(begun.id)
         assert (action.results, action.looked) == ({"done": 3}, 3)
 
@@ -218,10 +218,10 @@ class TestBadInput:
         ids = dead(5)
         begun = start(ActionKind.RESEND, state="dead")
         (before,) = run(store.actions.read([begun.id]))
-        run(ActionWork(store, relay.config).step(before, most=2))
+        run(ActionWork(store, relay.config, no_account).step(before, most=2))
         run(act_on_action(store, begun.id, ActionAct.ABORT, BORIS))
         (stale,) = run(store.actions.read([begun.id]))
-        assert run(ActionWork(store, relay.config).step(stale)).stopped  # of a worker that had not noticed
+        assert run(ActionWork(store, relay.config, no_account).step(stale)).stopped  # of a worker that had not noticed
         finish()
         action = read(begun.id)
         assert (action.state, action.touched, action.looked) == ("aborted", 2, 2)
@@ -232,7 +232,7 @@ class TestBadInput:
         ids = dead(5)
         begun = start(ActionKind.RESEND, state="dead")
         (before,) = run(store.actions.read([begun.id]))
-        run(ActionWork(store, relay.config).step(before, most=2))
+        run(ActionWork(store, relay.config, no_account).step(before, most=2))
         run(act_on_action(store, begun.id, ActionAct.PAUSE, ANNA))
         finish()
         assert sorted(states(ids)) == [*["dead"] * 3, *["pending"] * 2]

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from relay.cli.display.replay import format_planned
+from relay.operations.action_catch_up import NOT_THERE, RECOVERED
 from relay.operations.action_preview import DONE, ActionPreview
-from relay.operations.actions import Action, ActionKind, ActionRequest, TouchedItem
+from relay.operations.actions import SENDING_KINDS, Action, ActionKind, ActionRequest, TouchedItem
 from relay.operations.replaying import PROBLEMS, ReplayCount
 from relay.store.actions import ActionState
 from relay.timefmt import format_time
@@ -35,6 +36,8 @@ _RESULTS: Final[Mapping[str, str]] = {
     "configured": "left alone: its sink is in the configuration",
     "other type": "left alone: its content is for a sink of another type",
     "exists": "left alone: its event has a delivery to that sink",
+    RECOVERED: "recovered: routed like any other hook",
+    NOT_THERE: "cannot be recovered: its lead, contact or company does not exist any more",
 }
 
 
@@ -82,15 +85,24 @@ def describe_result(kind: ActionKind, result: str) -> str:
 def format_progress(action: Action) -> str:
     """Format how far an action is, in a line."""
     done = ", ".join(f"{n:,} {describe_result(action.kind, result)}" for result, n in _in_order(action.results))
-    line = f"looked at {action.looked:,} of {action.total:,}" + (f": {done}" if done else "")
+    line = f"looked at {_share(action)}" + (f": {done}" if done else "")
     if action.waits:
-        line += f"; waits: {action.waits}, what is fresh goes first"
+        line += f"; waits: {action.waits}" + (", what is fresh goes first" if action.kind in SENDING_KINDS else "")
     return f"{line}; paused" if action.state is ActionState.PAUSED else line
+
+
+def _share(action: Action) -> str:
+    if action.kind is ActionKind.CATCH_UP:
+        return f"{action.looked:,} change(s)"  # the account does not say how many there are
+    return f"{action.looked:,} of {action.total:,}"
 
 
 def format_results(action: Action) -> Iterator[str]:
     """Format what came of an action's items in lines."""
-    if not action.results:
+    if action.kind is ActionKind.CATCH_UP and action.ended_at is not None:
+        known = action.looked - action.touched
+        yield f"  {known:>6} change(s) were reported by hooks, or recovered before"
+    elif not action.results:
         yield "  nothing was touched"
     for result, n in _in_order(action.results):
         yield f"  {n:>6} {describe_result(action.kind, result)}"
@@ -125,10 +137,11 @@ def _describe_request(request: ActionRequest) -> str:
 
 def row(action: Action) -> tuple[object, ...]:
     """Return an action as a row of a list."""
-    done = sum(n for result, n in action.results.items() if result in (DONE, "new", "again", "asked"))
+    done = sum(n for result, n in action.results.items() if result in (DONE, "new", "again", "asked", RECOVERED))
+    looked = action.looked if action.kind is ActionKind.CATCH_UP else f"{action.looked}/{action.total}"
     state = f"{action.state}, waits" if action.waits else action.state
     return (
-        format_time(action.started_at), action.id, action.kind, state, f"{action.looked}/{action.total}", done,
+        format_time(action.started_at), action.id, action.kind, state, looked, done,
         action.touched - done, action.by, action.why,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 
 class ProgressBar:
-    """Counts up to a total, on stderr."""
+    """Counts up to a total, on stderr; 0: it is not known."""
 
     def __init__(self, title: str, total: int) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -17,7 +17,7 @@ class ProgressBar:
             *columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True
         )
         self._title = title
-        self._task = self._progress.add_task(title, total=total)
+        self._task = self._progress.add_task(title, total=total or None)
 
     def __enter__(self) -> Self:
         self._progress.start()

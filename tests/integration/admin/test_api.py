@@ -129,6 +129,25 @@ def test_a_bulk_action_is_previewed_started_paused_and_aborted(api, relay):
     assert "no such action" in refused(api.get("/admin/api/actions/nobody"), 404)
 
 
+def test_a_catch_up_is_begun_and_shown(open_pages):
+    asked = ROUTED.replace("acme: {", "acme: {api: {token: an-api-token}, ")
+    client = open_pages(config=asked, RELAY_ADMIN_TOKEN=ADMIN)
+    client.headers.update(BEARER)
+    request = {"kind": "catch-up", "source": "acme", "since": "1h", "by": "cron", "why": "it was disabled"}
+    for wrong, says in (
+        ({"dry_run": True}, "relay catch-up SOURCE"), ({"since": ""}, "takes source and since"),
+        ({"sink": "books"}, "no other filter"), ({"source": "acne"}, "unknown source acne"),
+        ({"since": "30d"}, "retention.finished"),
+    ):  # fmt: skip
+        assert says in refused(client.post("/admin/api/actions", json=request | wrong), 400)
+    begun = ok(client.post("/admin/api/actions", json=request))["started"]
+    shown = ok(client.get(f"/admin/api/actions/{begun['id']}"))["action"]
+    assert (shown["kind"], shown["state"], shown["by"], shown["total"]) == ("catch-up", "running", "cron", 0)
+    page = client.get(f"/admin/actions/{begun['id']}")
+    assert page.status_code == 200
+    assert ("Catch up" in page.text, "looked at 0 changes" in page.text, "it was disabled" in page.text) == (True,) * 3
+
+
 def test_a_sink_is_paused_with_a_reason_and_resumed(api):
     assert "say why" in refused(api.post("/admin/api/sinks/books/pause", json={}), 400)
     assert (
@@ -207,7 +226,8 @@ NOT_IN_THE_API = {
     *("demo", "dev", "init", "up", "web", "worker", "backup", "restore"),  # processes, or files of this machine
     *("schema", "capacity", "top"),  # of no relay in particular; a terminal
     "send",  # a hook is posted to /hooks
-    *("connect", "names", "catch-up"),  # they ask the account for minutes, and write files of this machine
+    *("connect", "names"),  # they ask the account for minutes, and write files of this machine
+    "catch-up",  # a kind of POST /actions; its dry run asks the account for minutes
     "sinks probe",  # it calls a sink from this machine
     "subscriptions token",  # signs with a secret of the configuration
 }

@@ -4,9 +4,11 @@ from collections.abc import Collection
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from relay.config.suggestions import did_you_mean
 from relay.model import DeliveryState, ReceiptState, Record
+from relay.operations.action_catch_up import start_catch_up
 from relay.operations.action_preview import ActionPreview, preview_action
 from relay.operations.actions import (
     DEFAULT_RATE,
@@ -66,6 +68,7 @@ class ShownAction(Record):
 class StartBody(ActBody):
     """What is to be done to all that the filters find. `dry_run`: only say what it would do.
 
+    A catch-up takes `source`, `since` and `until` alone, and no `dry_run`: it would ask the account for minutes.
     `to`: of a move. `only_route`, `only_sink`, `force`: of a replay, as `relay replay` has --route, --sink, --force.
     """
 
@@ -86,6 +89,9 @@ class StartBody(ActBody):
     force: bool = False
     rate: Annotated[int, msgspec.Meta(ge=1, le=MOST_RATE, description="Items a second at most.")] = DEFAULT_RATE
     dry_run: bool = False
+
+
+_EMPTY = StartBody(kind=ActionKind.CATCH_UP)
 
 
 class StartedOrPreview(Record):
@@ -110,11 +116,25 @@ async def show_action(call: Call) -> ShownAction:
 
 async def start(call: Call) -> StartedOrPreview:
     """Start a bulk action, or say what it would do."""
+    if call.body.kind is ActionKind.CATCH_UP:
+        return StartedOrPreview(preview=None, started=await _start_catch_up(call))
     request, config = _request(call), call.live.config
     if call.body.dry_run:
         preview = await preview_action(call.reader, request, config, PREVIEW_SECONDS)
         return StartedOrPreview(preview=preview, started=None)
     return StartedOrPreview(preview=None, started=await start_action(call.store, call.reader, request, call.author))
+
+
+async def _start_catch_up(call: Call) -> StartedAction:
+    body = call.body
+    since, until = read_time(body.since, "since"), read_time(body.until, "until")
+    if body.dry_run:
+        advice = "`relay catch-up SOURCE --since … --dry-run` does"
+        raise ApiFailure(BAD_REQUEST, f"dry_run: to count what was missed asks the account for minutes; {advice}")
+    alone = replace(_EMPTY, by=body.by, why=body.why, source=body.source, since=body.since, until=body.until)
+    if not body.source or since is None or replace(body, rate=DEFAULT_RATE) != alone:
+        raise ApiFailure(BAD_REQUEST, "a catch-up takes source and since, and may take until; it has no other filter")
+    return await start_catch_up(call.store, call.live.config, body.source, since, until, call.author)
 
 
 def _request(call: Call) -> ActionRequest:
