@@ -1,14 +1,14 @@
 """Replay: route stored receipts again, by today's configuration. What succeeded is left alone unless it is forced."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from msgspec.structs import replace
 
 from relay.config.config import Config
 from relay.model import DeliveryState, NewDelivery, Receipt, ReceiptState, Record, RoutedEvent, RoutedReceipt
-from relay.operations.search import MOST_LISTED, PAGE, EventFilter, find_events
+from relay.operations.search import PAGE
 from relay.planning import plan_receipt
 from relay.sinks.base import Sink
 from relay.sinks.registry import make_sinks
@@ -46,17 +46,6 @@ class ReplayedReceipt(Record):
     problem: str = ""  # "gone", "waits"
     part: RoutedReceipt | None = None  # what is to be written
     deliveries: Sequence[tuple[NewDelivery, Fate]] = ()
-
-
-async def find_receipts(reader: Reader, filters: EventFilter) -> AsyncIterator[list[str]]:
-    """Find the ids of the events and receipts to replay, page by page, newest first. Raises StoreUnavailable."""
-    page = await find_events(reader, replace(filters, limit=MOST_LISTED))
-    while True:
-        if page.items:
-            yield [found.id for found in page.items]
-        if page.next is None:
-            return
-        page = await find_events(reader, replace(filters, limit=MOST_LISTED, after=page.next))
 
 
 class Replay:

@@ -8,6 +8,7 @@ from relay.amocrm.form import encode_form
 from relay.cli import COMMANDS
 from relay.cli.loading import load_command
 from relay.web.admin.api.routes import OPERATIONS, description
+from tests.integration.action_runs import work_off
 from tests.integration.admin.conftest import ADMIN, CONFIG, READ
 
 BEARER = {"Authorization": f"Bearer {ADMIN}"}
@@ -99,10 +100,29 @@ def test_a_replay_is_planned_and_then_done(api, relay):
     relay.accept_leads(1, 2)
     ids = [one["id"] for one in ok(api.get("/admin/api/deliveries"))["items"]]
     ok(api.post("/admin/api/deliveries/cancel", json={"ids": ids}))
-    request = {"since": "1h", "force": True}
+    events = sorted({one["event_id"] for one in ok(api.get("/admin/api/deliveries"))["items"]})
+    request = {"ids": events, "force": True}
     planned = ok(api.post("/admin/api/replay", json={**request, "dry_run": True}))
     assert (planned["planned"]["deliveries"], planned["done"]) == ({"again": 2}, None)
     assert ok(api.post("/admin/api/replay", json=request))["done"]["deliveries"] == {"again": 2}
+    assert "not both" in refused(api.post("/admin/api/replay", json={**request, "since": "1h"}), 400)
+
+
+def test_a_replay_by_filters_is_an_action(api, relay):
+    relay.accept_leads(1, 2)
+    ids = [one["id"] for one in ok(api.get("/admin/api/deliveries"))["items"]]
+    ok(api.post("/admin/api/deliveries/cancel", json={"ids": ids}))
+    request = {"since": "1h", "force": True, "by": "cron", "why": "a new price"}
+    preview = ok(api.post("/admin/api/replay", json={**request, "dry_run": True}))
+    assert (preview["preview"]["results"], preview["started"]) == ({"again": 2}, None)
+    started = ok(api.post("/admin/api/replay", json=request))["started"]
+    assert started["started"]
+    assert not ok(api.post("/admin/api/replay", json=request))["started"]["started"], "the same runs already"
+    work_off(relay.run, relay.store, relay.config)
+    action = ok(api.get(f"/admin/api/actions/{started['id']}"))["action"]
+    assert (action["state"], action["results"], action["by"], action["why"]) == (
+        "done", {"again": 2}, "cron", "a new price",
+    )  # fmt: skip
     assert "say what to replay" in refused(api.post("/admin/api/replay", json={}), 400)
     assert "no nothing" in refused(api.post("/admin/api/replay", json={"route": "nothing", "since": "1h"}), 400)
 
