@@ -35,6 +35,7 @@ _RESULTS: Final[Mapping[str, str]] = {
     "no delivery": "routed, without a delivery",
     "configured": "left alone: its sink is in the configuration",
     "other type": "left alone: its content is for a sink of another type",
+    "another kind": "left alone: no delivery but a hook or an event",
     "exists": "left alone: its event has a delivery to that sink",
     RECOVERED: "recovered: routed like any other hook",
     NOT_THERE: "cannot be recovered: its lead, contact or company does not exist any more",
