@@ -68,6 +68,27 @@ def test_the_audit_goes_on_where_it_stopped(command, settled):
     assert (len(rest.splitlines()), ids[0] in rest, end) == (1 + 1, True, "")
 
 
+def test_the_audit_is_filtered_by_who_what_and_when(command, settled):
+    first, second, third = settled(*[Outcome.REJECTED] * 3)
+    command("dead", "cancel", first, third, "--by", "anna")
+    command("dead", "resend", second, "--by", "boris")
+    command("sinks", "pause", "books", "--why", "they move", "--by", "anna")
+
+    def found(*options: str) -> list[str]:
+        return [one["what"] for one in json.loads(command("audit", "--json", *options)[0])]
+
+    assert found("--by", "boris") == [f"delivery {second}"]
+    assert found("--act", "cancel") == [f"delivery {third}", f"delivery {first}"]
+    assert found("--what", "books", "--by", "anna", "--since", "1h") == ["sink books"]
+    assert found("--until", "1h") == found("--by", "nobody") == []
+    assert len(found("--since", "1h")) == 4
+    _, going_on = command("audit", "--by", "anna", "--act", "cancel", "--limit", "1")
+    line = going_on.splitlines()[-1]
+    assert line.startswith("relay audit --by anna --act cancel --limit 1 --before ")
+    rest, end = command(*shlex.split(line)[1:], "--limit", "5")
+    assert (first in rest, third in rest, end) == (True, False, "")
+
+
 def test_dead_letters_are_listed_in_pages(command, settled):
     ids = settled(*[Outcome.REJECTED] * 3)
     shown, going_on = command("dead", "list", "--limit", "2", "--sink", "books")

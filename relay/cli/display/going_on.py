@@ -15,9 +15,13 @@ from relay.timefmt import format_time
 def print_how_to_go_on(context: typer.Context, page: FoundPage[Any]) -> None:
     """Print it where there may be more, on stderr: stdout is the list, which a program may read."""
     if page.next is not None:
-        print_message(
-            f"{_format_progress(page, page.next)}; go on with:\n{_next_command(context, page.next)}", error=True
-        )
+        print_next_command(context, f"{_format_progress(page, page.next)}; ", "--after", format_cursor(page.next))
+
+
+def print_next_command(context: typer.Context, progress: str, option: str, value: str) -> None:
+    """Print the command that was given, with the option by which it goes on, on stderr."""
+    command = shlex.join([*_names(context), *_given_options(context, option), option, value])
+    print_message(f"{progress}go on with:\n{command}", error=True)
 
 
 def print_hints(lines: Iterable[str]) -> None:
@@ -31,21 +35,17 @@ def _format_progress(page: FoundPage[Any], cursor: Cursor) -> str:
     return f"{len(page.items)} listed; looked at {page.looked:,} of {page.total:,} {page.rows}, as far as {at}"
 
 
-def _next_command(context: typer.Context, cursor: Cursor) -> str:
-    """Return the command that was given, with the cursor to go on from."""
-    return shlex.join([*_names(context), *_given_options(context), "--after", format_cursor(cursor)])
-
-
 def _names(context: typer.Context) -> list[str]:
     group = context.parent
-    return ["relay", *([group.info_name or ""] if group else []), context.info_name or ""]
+    of_group = group is not None and group.parent is not None
+    return ["relay", *([group.info_name or ""] if group and of_group else []), context.info_name or ""]
 
 
-def _given_options(context: typer.Context) -> Iterator[str]:
+def _given_options(context: typer.Context, going_on: str) -> Iterator[str]:
     for parameter in context.command.params:
         name = parameter.name or ""
         value, source = context.params.get(name), context.get_parameter_source(name)
-        if name == "after" or source is None or source.name != "COMMANDLINE":
+        if going_on in parameter.opts or source is None or source.name != "COMMANDLINE":
             continue
         yield parameter.opts[0]
         if not isinstance(value, bool):

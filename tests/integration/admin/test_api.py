@@ -94,6 +94,10 @@ def test_acts_are_done_once_and_stand_in_the_audit(api, relay):
     assert [(one["act"], one["by"], one["why"]) for one in entries] == [
         ("resend", "operator", ""), ("cancel", "cron", "wrong price"),
     ]  # fmt: skip
+    filtered = ok(api.get(f"/admin/api/audit?by=cron&act=cancel&what={id}&since=1h&limit=1"))
+    assert [one["act"] for one in filtered["items"]] == ["cancel"]
+    assert ok(api.get(f"/admin/api/audit?by=cron&before={filtered['next']}")) == {"items": [], "next": None}
+    assert ok(api.get("/admin/api/audit?until=1h")) == {"items": [], "next": None}
 
 
 def test_a_replay_is_planned_and_then_done(api, relay):
@@ -220,6 +224,7 @@ def test_strangers_are_told_nothing(api, operation):
     ("events?entity=deal:1", 400, "entity: nothing is called 'deal'"), ("events?entity=lead", 400, "write lead:123"),
     ("events?since=yesterday", 400, "since: 'yesterday' is not a time"), ("events?after=here", 400, "after: 'here'"),
     ("audit?before=x", 400, "before: 'x' is no entry"), ("stats?over=1000", 400, "over: "),
+    ("audit?since=x", 400, "since: 'x' is not a time"),
     ("events/no-such", 404, "no event no-such"), ("deliveries/no-such", 404, "no delivery no-such"),
     ("subscriptions/7", 404, "no subscription 7"), ("subscriptions/x", 404, "its id is a number"),
     ("nothing", 404, "lists the addresses"), ("events/x/explanation", 404, "no event or receipt x"),

@@ -156,6 +156,9 @@ def test_the_audit_is_filtered_and_goes_on(here, run, store):
     assert "60 entries looked at" in filtered
     assert "Nobody did anything that matches" in seen(here, "/admin/audit?by=nobody")
     assert "these are the newest" in seen(here, "/admin/audit?before=x")
+    assert seen(here, "/admin/audit?since=1h&act=reveal").count("<tr data-row") == 30
+    assert "Nobody did anything that matches" in seen(here, "/admin/audit?until=1h")
+    assert "since: " in here.get("/admin/audit?since=soon").text
 
 
 @pytest.mark.parametrize("path", ["subscriptions", "subscriptions/new", "sources", "system", "audit"])

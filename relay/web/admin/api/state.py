@@ -1,12 +1,12 @@
 """How the relay stands, for the JSON API: numbers, diagnoses, problems, what people did, the configuration."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
 from relay.model import Record
+from relay.operations.audit import AuditFilter, find_audit, is_entry
 from relay.operations.config_state import ConfigState, describe_config
 from relay.operations.diagnosis import Diagnosis
 from relay.operations.examination import examine
@@ -33,7 +33,7 @@ from relay.web.admin.api.operation import (
     Operations,
     Said,
 )
-from relay.web.admin.api.queries import Limit, read_end
+from relay.web.admin.api.queries import Limit, Time, read_end, read_time
 
 
 class StatsQuery(Record):
@@ -43,10 +43,15 @@ class StatsQuery(Record):
 
 
 class AuditQuery(Record):
-    """Which part of the audit."""
+    """Which entries of the audit."""
 
+    by: Annotated[str, msgspec.Meta(description="Only what this person did.")] = ""
+    act: Annotated[str, msgspec.Meta(description="Only this act: resend, pause, reveal…")] = ""
+    what: Annotated[str, msgspec.Meta(description="Only about this: an id, a sink, a part of it.")] = ""
+    since: Time = ""
+    until: Time = ""
     limit: Limit = 20
-    before: Annotated[str, msgspec.Meta(description="Only what was done before this entry: its `id`.")] = ""
+    before: Annotated[str, msgspec.Meta(description="Only what was done before this entry: its `id`, or `next`.")] = ""
 
 
 class Diagnoses(Record):
@@ -107,11 +112,15 @@ async def _read(call: Call) -> list[Problem]:
 
 async def audit(call: Call) -> ListPage[AuditEntry]:
     """Answer what people did."""
-    before = call.query.before
-    if before and re.fullmatch(r"\d{1,15}-\d{1,10}", before, re.ASCII) is None:
-        raise ApiFailure(BAD_REQUEST, f"before: {before[:60]!r} is no entry: give the `id` of one")
-    entries = await call.store.acts.audit(call.query.limit, before or None)
-    return ListPage(items=entries, next=entries[-1].id if len(entries) == call.query.limit else None)
+    query: AuditQuery = call.query
+    if query.before and not is_entry(query.before):
+        raise ApiFailure(BAD_REQUEST, f"before: {query.before[:60]!r} is no entry: give the `id` of one")
+    filters = AuditFilter(
+        by=query.by, act=query.act, what=query.what, since=read_time(query.since, "since"),
+        until=read_time(query.until, "until"), limit=query.limit, before=query.before,
+    )  # fmt: skip
+    page = await find_audit(call.store.acts, filters)
+    return ListPage(items=page.items, next=page.next or None)
 
 
 async def configuration(call: Call) -> ConfigState:
