@@ -1,5 +1,6 @@
 """Metrics for Prometheus. All of it is counted in the store, so any web process can answer for all processes."""
 
+from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from relay.accounts.source_health import SourceHealth
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
+from relay.operations.problems import Problem, ProblemState, read_problems
 from relay.store.histograms import ATTEMPT, BUCKETS, END_TO_END, bucket_counts
 from relay.store.keys import Counter, account_queue
 from relay.store.queues import AccountState, SinkState
@@ -121,6 +123,7 @@ async def _render_metrics(reader: Reader, live: LiveConfig, monitor: StoreMonito
         _share_gauge(monitor.fills),
         _gauge("relay_workers", "Workers that live", await reader.workers()),
         _config_info(live.config.version),
+        _problem_gauge(await read_problems(reader, live.config, live.error)),
     ]
     registry = CollectorRegistry()
     registry.register(_FixedCollector(families))
@@ -212,6 +215,16 @@ def _source_gauges(sources: Mapping[str, SourceHealth]) -> Iterator[Metric]:
 
 def _gauge(name: str, help: str, value: float) -> Metric:
     return GaugeMetricFamily(name, help, value)
+
+
+def _problem_gauge(problems: Iterable[Problem]) -> Metric:
+    """Count the problems that `relay problems list` shows: what is muted is left out, so an alert ends, too."""
+    help = "Open problems that are not muted, by kind and grade"
+    family = GaugeMetricFamily("relay_problems", help, labels=["kind", "grade"])
+    counted = Tally((one.kind, one.grade) for one in problems if one.state is not ProblemState.MUTED)
+    for labels, count in sorted(counted.items()):
+        family.add_metric(labels, count)
+    return family
 
 
 def _config_info(version: str) -> Metric:

@@ -1,6 +1,7 @@
 """`relay doctor`, `stats`, `/metrics` and `/readyz` on a real store: what is wrong is said, and only that."""
 
 import json
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -109,6 +110,11 @@ def scrape(run, reader, live):
     return families
 
 
+def fired_of_rules(families) -> set[str]:
+    """Return the alerts that fire about single numbers; those about problems are the list of these."""
+    return fired(families) - {"RelayProblem", "RelayProblemBad"}
+
+
 def value(families, name: str) -> float:
     """Return the value of a metric that has one sample."""
     (sample,) = [sample for family in families for sample in family.samples if sample.name == name]
@@ -176,7 +182,7 @@ def test_a_dead_sink_is_bad_with_its_share_since_when_and_the_oldest(mended, dea
     assert value(families, "relay_sink_failure_ratio") == 1.0
     assert HOUR_MS <= value(families, "relay_sink_failing_seconds") * 1000 < 2 * HOUR_MS
     assert 2 * HOUR_MS <= value(families, "relay_sink_oldest_pending_seconds") * 1000 < 3 * HOUR_MS
-    assert fired(families) == {"RelaySinkFailing", "RelaySinkFailingInPart"}
+    assert fired_of_rules(families) == {"RelaySinkFailing", "RelaySinkFailingInPart"}
 
     detail = ready()
     assert detail["status"] == "ready"
@@ -188,7 +194,7 @@ def test_a_dead_sink_is_bad_with_its_share_since_when_and_the_oldest(mended, dea
 def test_a_relay_that_is_well_fires_no_alert(doctor, given, scrape):
     given.settle(*[settlement(one, Outcome.DELIVERED) for one in given.claimed(20)])
     given.pending(5)
-    assert fired(scrape()) == set()
+    assert fired_of_rules(scrape()) == set()
     assert doctor.alarms() == []
 
 
@@ -221,7 +227,7 @@ def test_no_worker_and_work_waiting_is_bad_at_once(doctor, run, store, given, sc
     given.accepted()
     assert doctor.alarms() == [("workers", "bad")]
     assert (doctor.status, doctor("workers")["found"]) == (1, "none runs; hooks and deliveries that wait: 1")
-    assert fired(scrape()) == {"RelayNoWorker"}
+    assert fired_of_rules(scrape()) == {"RelayNoWorker"}
     run(store.look("w2"))
     assert doctor.alarms() == []
 
@@ -240,7 +246,7 @@ def test_a_subscriber_that_is_well_raises_no_alarm(doctor, run, store, given, sc
     given.settle(settlement(dead, Outcome.REJECTED), *[settlement(one, Outcome.DELIVERED) for one in well])
     given.pending(1, sink="sub-7")
     assert doctor.alarms() == []
-    assert fired(scrape()) == set()
+    assert fired_of_rules(scrape()) == set()
     assert doctor("sink sub-7")["found"].startswith("1 waiting, 1 given up as amoCRM would")
 
 
@@ -302,7 +308,7 @@ def test_look_ups_that_need_not_be_asked_yet_say_nothing_about_the_account(docto
     run(store.postpone_lookups("account:acme", waiting, asked=False))
     assert run(store.client.hget(store.keys.outcomes("account:acme"), "since")) is None
     assert doctor.alarms() == []
-    assert fired(scrape()) == set()
+    assert fired_of_rules(scrape()) == set()
 
 
 def test_look_ups_that_all_fail_are_bad(doctor, run, store, given, scrape):
@@ -315,7 +321,7 @@ def test_look_ups_that_all_fail_are_bad(doctor, run, store, given, scrape):
     )
     run(store.client.hincrby(store.keys.outcomes("account:acme"), "since", -HOUR_MS))
     assert doctor.alarms() == [("look-ups of acme", "bad")]
-    assert fired(scrape()) == {"RelayLookupsFailing"}
+    assert fired_of_rules(scrape()) == {"RelayLookupsFailing"}
     assert "100% of 5 attempts failed" in doctor("look-ups")["found"]
 
 
@@ -341,3 +347,27 @@ def test_how_full_the_store_is_is_noted_once_an_hour(run, store) -> None:
     run(store.client.lset(store.keys.memory, 0, f"{sample.at - 3_600_000}|100|1000"))
     run(store.note_memory(MemoryUse(used=200, limit=1000)))
     assert [one.used for one in run(read_memory_samples(store.client, store.keys.memory))] == [200, 100]
+
+
+def test_the_alerts_are_about_the_list_of_problems(doctor, run, store, given, scrape):
+    """What is muted is left out of the number, so that its alert ends."""
+
+    def counted() -> dict[tuple[str, str], float]:
+        samples = [one for family in scrape() for one in family.samples if one.name == "relay_problems"]
+        return {(one.labels["kind"], one.labels["grade"]): one.value for one in samples}
+
+    def listed() -> dict[tuple[str, str], int]:
+        done = CliRunner().invoke(app, ["problems", "list", "--json"])
+        return Counter((one["kind"], one["grade"]) for one in json.loads(done.stdout))
+
+    assert ("workers-gone", "bad") not in counted()
+    run(store.forget_worker("w1"))
+    given.accepted()
+    assert counted() == listed()
+    assert counted()["workers-gone", "bad"] == 1
+    assert "RelayProblemBad" in fired(scrape())
+    for one in json.loads(CliRunner().invoke(app, ["problems", "list", "--json"]).stdout):
+        muted = CliRunner().invoke(app, ["problems", "mute", one["id"], "--until", "2h"])
+        assert muted.exit_code == 0, muted.output
+    assert (counted(), listed()) == ({}, {})
+    assert fired(scrape()) == {"RelayNoWorker"}

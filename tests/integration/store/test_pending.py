@@ -38,7 +38,8 @@ def pending(run, reader):
 @pytest.fixture
 def scrape(run, reader):
     """Read the metrics of a relay that has a source with an api, which no worker has checked yet."""
-    live = SimpleNamespace(config=SimpleNamespace(sources_with_api=["acme", "quiet"], version="v1"))
+    config = SimpleNamespace(sources_with_api=["acme", "quiet"], version="v1", findings=(), sinks={}, retention=None)
+    live = SimpleNamespace(config=config, error=None)
     monitor = SimpleNamespace(sources={}, fills={"acme": 0.5})
 
     def lines() -> list[str]:
