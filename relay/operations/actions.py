@@ -36,6 +36,7 @@ class ActionKind(StrEnum):
     CATCH_UP = "catch-up"
 
 
+_KINDS_BY_EVENT: Final = (ActionKind.REPLAY, ActionKind.CATCH_UP)  # an item is not one row
 SENDING_KINDS: Final = (ActionKind.RETRY, ActionKind.RESEND, ActionKind.RENDER, ActionKind.REPLAY)
 """Those after which something leaves for a sink."""
 
@@ -72,7 +73,7 @@ class Action(Record):
     ended_at: int | None
     state: ActionState
     total: int  # rows to look at: receipts, events or deliveries, as many as there were when it was started; 0: unknown
-    looked: int  # rows looked at; of a catch-up: changes in the account's history
+    looked: int  # rows looked at, also those that a killed worker did something to; of a catch-up: changes
     touched: int  # items, each in one of the results
     results: Mapping[str, int]  # "done" and so on: of how many items it is that
     rate: int
@@ -222,6 +223,7 @@ async def act_on_action(store: Store, id: str, act: ActionAct, author: Author) -
 
 
 def _action(stored: StoredAction) -> Action:
+    touched = sum(stored.results.values())
     return Action(
         id=stored.id,
         kind=ActionKind(stored.kind),
@@ -232,8 +234,8 @@ def _action(stored: StoredAction) -> Action:
         ended_at=stored.ended_at,
         state=stored.state,
         total=stored.total,
-        looked=stored.looked,
-        touched=sum(stored.results.values()),
+        looked=stored.looked if stored.kind in _KINDS_BY_EVENT else max(stored.looked, touched),
+        touched=touched,
         results=stored.results,
         rate=stored.rate,
         waits=stored.waits,

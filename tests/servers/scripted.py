@@ -108,7 +108,8 @@ class Server:
         finally:
             listener.close()
             for writer in tasks.values():
-                writer.transport.abort()  # a client may have left it open
+                if not writer.is_closing():  # a client may have left it open
+                    writer.transport.abort()
             await asyncio.gather(*tasks)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
