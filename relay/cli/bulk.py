@@ -50,12 +50,16 @@ def check_choice(ids: Sequence[str] | None, *, every: bool, narrowed: bool) -> N
 def run(act: Act, filters: EventFilter, by: Author, how: BulkOptions, *, rate: int, to: str) -> None:
     """Do an act to all deliveries that a filter finds, as the command wants it done."""
     request = ActionRequest(kind=ActionKind(act), filter=filters, rate=rate, to=to)
-    if act is Act.MOVE:
+    config = None
+    if act in (Act.MOVE, Act.RENDER):
         from relay.cli.context.configuration import load_config
+
+        config = load_config()
+    if act is Act.MOVE and config is not None:
         from relay.cli.options import check_name
 
-        check_name("--to", to, load_config().sinks)
-    run_request(request, by, how)
+        check_name("--to", to, config.sinks)
+    run_request(request, by, how, config)
 
 
 def run_request(request: ActionRequest, by: Author, how: BulkOptions, config: "Config | None" = None) -> None:

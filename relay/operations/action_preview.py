@@ -9,6 +9,7 @@ from relay.config.config import Config
 from relay.model import DeliveryState, NewDelivery, Record
 from relay.operations.action_rows import read_delivery_page, read_event_page
 from relay.operations.actions import SENDING_KINDS, ActionKind, ActionRequest, bound_request
+from relay.operations.render_trial import RenderTrial
 from relay.operations.replay import Fate, Replay, ReplayedReceipt, ReplayLimits
 from relay.operations.replaying import NOTHING, PROBLEMS, ReplayCount, count_planned
 from relay.operations.search import MOST_LISTED, count_rows
@@ -50,6 +51,7 @@ class ActionPreview(Record):
     text_messages: int  # of what would be sent, to sinks that send text messages
     held: int  # of what would be sent, what may have arrived before
     samples: Sequence[ActionSample]
+    untried: int = 0  # of what would be rendered: not tried with today's routes, which may not render it
 
     @property
     def writes(self) -> bool:
@@ -65,22 +67,27 @@ class ActionPreview(Record):
 async def preview_action(
     reader: Reader, request: ActionRequest, config: Config | None = None, seconds: float = PREVIEW_SECONDS
 ) -> ActionPreview:
-    """Count what it would do, for so long and no longer, and change nothing. A replay takes the configuration.
+    """Count what it would do, for so long and no longer, and change nothing.
 
-    Raises StoreUnavailable.
+    Replaying and rendering take the configuration. Raises StoreUnavailable.
     """
     request = bound_request(request, await reader.now())
     total = await count_rows(reader, request.filter, events=request.kind is ActionKind.REPLAY)
     types = await reader.sink_types()
     text_sinks = {name for name, kind in types.items() if kind in text_message_types()}
+    deadline = time.monotonic() + seconds
     if request.kind is ActionKind.REPLAY:
         assert config is not None
-        return await _preview_replay(reader, request, config, total, text_sinks, time.monotonic() + seconds)
-    return await _preview_deliveries(reader, request, total, text_sinks, time.monotonic() + seconds)
+        return await _preview_replay(reader, request, config, total, text_sinks, deadline)
+    trial = None
+    if request.kind is ActionKind.RENDER:
+        assert config is not None
+        trial = RenderTrial(reader, config, deadline)
+    return await _preview_deliveries(reader, request, total, text_sinks, deadline, trial)
 
 
 async def _preview_deliveries(
-    reader: Reader, request: ActionRequest, total: int, text_sinks: set[str], deadline: float
+    reader: Reader, request: ActionRequest, total: int, text_sinks: set[str], deadline: float, trial: RenderTrial | None
 ) -> ActionPreview:
     results: Counter[str] = Counter()
     samples: list[ActionSample] = []
@@ -90,6 +97,8 @@ async def _preview_deliveries(
         empty = await _without_content(reader, request.kind, page.items)
         for one in page.items:
             result = _expected(request.kind, one, empty=one.id in empty)
+            if trial is not None and result == DONE:
+                result = await trial.obstacle(one) or DONE
             results[result] += 1
             if result != DONE:
                 continue
@@ -102,7 +111,7 @@ async def _preview_deliveries(
         looked, cursor, complete = looked + page.looked, page.next, page.next is None
     return ActionPreview(
         total=total, looked=looked, complete=complete, results=results, receipts=0, text_messages=texts, held=held,
-        samples=samples,
+        samples=samples, untried=trial.untried if trial is not None else 0,
     )  # fmt: skip
 
 

@@ -69,6 +69,8 @@ def _format_acted(kind: ActionKind, preview: ActionPreview) -> Iterator[str]:
             text += f", {preview.text_messages} of them text messages"
             text += f"; {preview.held} may have arrived before" if preview.held else ""
         yield f"  {n:>6} {text}"
+    if preview.untried:
+        yield f"  {preview.untried:>6} of them were not tried with today's routes, which may not render them all"
 
 
 def _in_order(results: Mapping[str, int]) -> list[tuple[str, int]]:
