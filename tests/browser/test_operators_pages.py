@@ -37,7 +37,11 @@ def test_a_held_one_is_confirmed_and_the_audit_says_by_whom(open_page: Open, hoo
     faults(fault="reset", vendor="ledger", after_storing=True)
     hooks.post_until_taken(lead_hook(lead_of(2)))
     page = open_page(f"/admin/events?q=lead:{lead_of(2)}")
+    page.set_viewport_size({"width": 1000, "height": 300})
     page.get_by_role("link", name="books: held").click()  # appears by itself: the page is live
+    expect(page).to_have_url(re.compile("#"))
+    top, card = (page.locator(found).bounding_box() for found in (".top", ":target"))
+    assert top["y"] + top["height"] < card["y"]  # the frame stays in view, and hides nothing of what was asked for
     expect(page.locator(".next")).to_contain_text("a person must decide")
     page.get_by_label("Reason, for the audit").first.fill("seen in the ledger")
     page.get_by_role("button", name="It arrived").click()
