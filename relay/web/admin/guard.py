@@ -1,6 +1,7 @@
 """Stand before all of `/admin`: know who asks, and let nothing be changed by a page of another site."""
 
 import secrets
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
@@ -92,10 +93,14 @@ class AdminGuard:
                 return None
             return Operator(by=OPERATOR, right=right, how=How.BEARER)
         if found := await self._sessions.find(request.cookies.get(SESSION, "")):
+            request.scope["state"]["session_goes_on"] = partial(self._session_goes_on, request.cookies[SESSION])
             return found
         if Right.ACT not in self._tokens and is_loopback(request):
             return Operator(by=OPERATOR, right=Right.ACT, how=How.LOOPBACK)
         return None
+
+    async def _session_goes_on(self, id: str) -> bool:
+        return await self._sessions.find(id) is not None
 
     def _ask_to_sign_in(self, request: Request) -> Response:
         if is_api(request):

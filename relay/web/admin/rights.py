@@ -10,6 +10,7 @@ from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from relay.errors import StoreUnavailable
 from relay.model import Record
 from relay.store.acts import Author
 from relay.web.admin.messages import message
@@ -56,6 +57,17 @@ def may_act(request: HTTPConnection) -> bool:
     """Return whether the one who asks may change things and see people unmasked."""
     operator = operator_of(request)
     return operator is not None and operator.right is Right.ACT
+
+
+async def goes_on(request: HTTPConnection) -> bool:
+    """Return whether the one who asked may still look: that of an answer that takes long. True while nobody knows."""
+    ask: Callable[[], Awaitable[bool]] | None = request.scope.get("state", {}).get("session_goes_on")
+    if ask is None:
+        return True
+    try:
+        return await ask()
+    except StoreUnavailable:
+        return True
 
 
 def acting(endpoint: Endpoint) -> Endpoint:

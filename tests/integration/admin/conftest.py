@@ -28,18 +28,18 @@ class Client:
     def __init__(self, run: Callable[[Coroutine[Any, Any, Any]], Any], application: Any, peer: str, url: str) -> None:
         self._run = run
         transport = httpx.ASGITransport(application, client=(peer, 50000))
-        self._client = httpx.AsyncClient(transport=transport, base_url=url, timeout=60)
+        self.browser = httpx.AsyncClient(transport=transport, base_url=url, timeout=60)
 
     @property
     def cookies(self) -> httpx.Cookies:
-        return self._client.cookies
+        return self.browser.cookies
 
     @property
     def headers(self) -> httpx.Headers:
-        return self._client.headers
+        return self.browser.headers
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        return self._run(self._client.request(method, path, **more))
+        return self._run(self.browser.request(method, path, **more))
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.request("GET", path, **more)

@@ -1,5 +1,6 @@
 """Operators sign in with a token; strangers, forged forms and guesses get nowhere."""
 
+import asyncio
 import re
 
 import pytest
@@ -7,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from relay.store.access import WRONG_PER_LOGIN, WRONG_PER_PEER
+from relay.web.admin import changes
+from relay.web.admin.pulse import Pulse
 from relay.web.admin.rights import acting, author, form_token, may_act, may_read
 from relay.web.admin.sign_in import SIGN_IN_PATH, SIGN_OUT_PATH
 from tests.integration.admin.conftest import ADMIN, HERE, READ, Client
@@ -54,6 +57,26 @@ def sign_in(client: Client, token: str, **fields: str):
 
 def page_token(client: Client) -> str:
     return client.get("/admin/test").text.split()[-1]
+
+
+def test_what_a_page_hears_ends_with_its_session(pages, run, monkeypatch):
+    """The stream of changes is open for hours: one who signed out, in whatever window, hears nothing more."""
+    opened = asyncio.Event()
+    viewed = Pulse.viewed
+    monkeypatch.setattr(Pulse, "viewed", lambda self: (opened.set(), viewed(self))[1])
+    monkeypatch.setattr(changes, "CHECK_SECONDS", 0)
+    sign_in(pages, ADMIN)
+    token = page_token(pages)
+
+    async def sign_out_meanwhile():
+        async with asyncio.timeout(60):
+            stream = asyncio.create_task(pages.browser.get("/admin/changes"))
+            await opened.wait()
+            await pages.browser.post(SIGN_OUT_PATH, data={"form_token": token}, headers=OURS)
+            return await stream
+
+    heard = run(sign_out_meanwhile())
+    assert (heard.status_code, heard.text.splitlines()[-3:-1]) == (200, ["event: ended", "data: session"])
 
 
 def test_a_stranger_is_led_to_a_form_that_tells_nothing(pages):

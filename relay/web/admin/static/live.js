@@ -34,6 +34,10 @@ function follow() {
     showLost(event.data === "away");
     refresh();
   };
+  source.addEventListener("ended", () => { // the session: what is written stays, and is refused when it is sent
+    if (written) showLost(true);
+    else location.reload();
+  });
   source.onerror = () => {
     showLost(true);
     if (source && source.readyState === EventSource.CLOSED) { // refused, or another status: try again later
