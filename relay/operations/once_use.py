@@ -34,9 +34,9 @@ def _check_stored(
 ) -> ExplainedDelivery:
     if stored is None:
         return replace(delivery, note="its `once` key is free")
-    use = f"used by delivery {stored.id} of event {stored.event_id}, which is {stored.state}"
     if stored.event_id == event.id:
-        return replace(delivery, note=f"its `once` key is {use}: this very one")
+        return replace(delivery, note=f"made already: delivery {stored.id} is {stored.state}")
+    use = f"used by delivery {stored.id} of event {stored.event_id}, which is {stored.state}"
     if stored.state is DeliveryState.SKIPPED:  # it had nobody to deliver to
         return replace(delivery, note=f"its `once` key is {use}: this one takes its place")
     return _not_made(delivery, use)

@@ -1,11 +1,12 @@
 """Render pages: Jinja2 with everything escaped, in the language of whoever asks."""
 
+import re
 from functools import cache
 from typing import Final
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from relay.errors import StoreUnavailable
 from relay.masking import mask_people
@@ -19,6 +20,7 @@ from relay.web.admin.page_request import PageRequest
 from relay.web.admin.pulse import Overview
 from relay.web.admin.times import show_ago, show_clock, show_minute, show_second, unit_texts
 
+_QUOTED: Final = re.compile("`([^`]+)`")
 # Of the strip: what needs a person where it is not 0.
 _TONES: Final = {
     "held": "warn", "dead": "bad", "closed gates": "bad", "silent sources": "warn", "problems": "bad",
@@ -48,6 +50,15 @@ def environment() -> Environment:
     return made
 
 
+def _with_code(text: str) -> str | Markup:
+    """Write what stands in backticks, as commands print it, as code."""
+    plain, *quoted = _QUOTED.split(text)
+    if not quoted:
+        return text
+    pairs = zip(quoted[::2], quoted[1::2], strict=True)
+    return escape(plain) + Markup().join(Markup("<code>{}</code>{}").format(code, rest) for code, rest in pairs)
+
+
 def _tone(state: str) -> str:
     return _STATE_TONES.get(state, "")
 
@@ -61,7 +72,7 @@ async def render(asked: PageRequest, content: Content, notice: Notice | None = N
         return show_ago(ms, overview.at, translator) if overview else show_minute(ms)
 
     def say(text: UiText | str) -> str | Markup:
-        shown = translator.say(text)
+        shown = _with_code(translator.say(text))
         # What others said is not in the page's language, and a screen reader is told so.
         foreign = isinstance(text, str) and text and translator.language != "en" and translator.known(text) is None
         return Markup('<span lang="en">{}</span>').format(shown) if foreign else shown

@@ -39,6 +39,12 @@ def test_a_sink_shows_causes_routes_and_settings_without_its_secrets(pages, rela
     assert "books-token-to-hide" not in answer.text
 
 
+def test_one_failure_of_a_cause_is_spoken_of_as_one(pages, relay) -> None:
+    fail(relay, 1)
+    assert "1 of this cause…" in plain(pages.get("/admin/sinks/books"))
+    assert "1 с этой причиной…" in plain(pages.get("/admin/sinks/books", headers={"Accept-Language": "ru"}))
+
+
 def test_a_sink_is_paused_with_a_reason_and_resumed_and_its_gate_remembers(pages, relay) -> None:
     relay.accept(lead(1))
     page = pages.get("/admin/sinks/books")

@@ -39,6 +39,12 @@ def test_a_story_says_what_happened_and_what_would_be_sent(pages, relay) -> None
     assert "curl -X POST https://books.example.com/v1" in story
 
 
+def test_what_operations_quote_is_code_on_a_page(pages) -> None:
+    answer = pages.get("/admin/events/no-such")
+    assert "<code>relay events list</code>" in answer.text
+    assert "`" not in plain(answer)
+
+
 def test_a_route_that_did_not_match_says_which_clause_and_which_value(pages, relay) -> None:
     (receipt,) = relay.accept(lead(1, price=200))
     assert '✗ does not match invoices price gt 1000: saw "200"' in plain(pages.get(f"/admin/events/{receipt}.0"))
