@@ -7,6 +7,7 @@ from relay.cli.display.going_on import print_hints, print_how_to_go_on
 from relay.cli.display.output import print_json, print_table
 from relay.cli.display.paused import format_reason
 from relay.model import DeliveryState
+from relay.operations.put_off_lookup import put_off_hints
 from relay.operations.search import EventFilter, find_deliveries
 from relay.operations.unknown_filters import unknown_filters
 from relay.store.stored import StoredDelivery
@@ -23,6 +24,8 @@ def print_deliveries(context: typer.Context, filters: EventFilter, *, json: bool
     else:
         print_table(COLUMNS, map(_row, page.items), reveal=reveal)
     print_how_to_go_on(context, page)
+    if filters.state in ("", DeliveryState.PENDING):
+        print_hints(with_reader(lambda reader: put_off_hints(reader, filters)))
     if not page.items:
         print_hints(with_reader(lambda reader: unknown_filters(reader, filters)))
 

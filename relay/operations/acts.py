@@ -8,6 +8,7 @@ from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 from relay.model import DeliveryState, Record
 from relay.operations.planned_today import plan_today
+from relay.operations.put_off_lookup import cancel_put_off, describe_put_off
 from relay.sinks.registry import make_sinks
 from relay.store.acts import Act, Author
 from relay.store.keys import account_queue, sink_queue
@@ -64,7 +65,13 @@ async def act_on_deliveries(store: Store, ids: Sequence[str], act: Act, author: 
 
 async def act_on_delivery(store: Store, id: str, act: Act, author: Author) -> ActResult:
     """Do it to one. Raises StoreUnavailable."""
-    return _result(id, act, await store.acts.act_on_delivery(id, act, author))
+    answer = await store.acts.act_on_delivery(id, act, author)
+    if answer.code == "gone" and not author.action:  # an action finds none that is put off
+        if act is Act.CANCEL and await cancel_put_off(store.put_off, id, author):
+            return ActResult(id=id, done=True, message="cancelled: it was put off, and is not made", result="done")
+        if found := await store.put_off.find(id):
+            return ActResult(id=id, done=False, message=describe_put_off(found), result="put off")
+    return _result(id, act, answer)
 
 
 class TodaysActs:
@@ -97,10 +104,12 @@ class TodaysActs:
         if to not in self._config.sinks:
             raise ConfigError(f"--to: unknown sink {to}, {did_you_mean(to, self._config.sinks)}")
         found = await self._reader.deliveries([id])
-        if found and found[0].sink in self._config.sinks:
+        if not found:
+            return await act_on_delivery(self._store, id, Act.MOVE, author)
+        if found[0].sink in self._config.sinks:
             message = f"its sink {found[0].sink} is in the configuration: mend it there; what no sink has can be moved"
             return ActResult(id=id, done=False, message=message, result="configured")
-        planned = await plan_today(self._reader, self._config, self._sinks, found[0], to) if found else None
+        planned = await plan_today(self._reader, self._config, self._sinks, found[0], to)
         answer = await self._store.acts.move(id, author, to, self._config.sinks[to].type, planned)
         return _result(id, Act.MOVE, answer)
 

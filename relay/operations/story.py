@@ -8,6 +8,8 @@ import msgspec
 from relay.errors import RelayError
 from relay.model import AnyJson, Attempt, Json, ReceiptState, Record, RoutedEvent
 from relay.operations.next_step import NextStep, find_next_step
+from relay.operations.put_off_lookup import describe_put_off
+from relay.store.put_off import PutOff
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
 
@@ -49,6 +51,8 @@ async def read_delivery_story(reader: Reader, id: str) -> Story:
     """Read the story of a delivery. Raises RelayError where there is none."""
     deliveries = await _with_attempts(reader, [id])
     if not deliveries:
+        if put_off := await PutOff(reader.client, reader.namespace).find(id):
+            raise RelayError(f"delivery {id}: {describe_put_off(put_off)}")
         raise _not_found("delivery", id, "relay deliveries list")
     receipt_id, _, index = deliveries[0].delivery.event_id.partition(".")
     receipt = (await reader.receipts([receipt_id]))[0]

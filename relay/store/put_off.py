@@ -5,14 +5,18 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from redis.asyncio import Redis
 
-from relay.model import NewDelivery, Record
+from relay.model import DeliveryState, NewDelivery, Record
+from relay.store.acts import Author
 from relay.store.commands import run_command
 from relay.store.keys import Keys
 from relay.store.requests import delivery_row
 from relay.store.scripts import Caller, Script
 from relay.store.wire import PutOffRow
 
-_MAKE_PUT_OFF = Script("make_put_off", "_jobs", "_routing")
+_MAKE_PUT_OFF = Script("make_put_off", "_jobs", "_routing", "_put_off")
+_CANCEL_PUT_OFF = Script("cancel_put_off", "_jobs", "_routing", "_put_off", "_acting")
+_BOOL = msgspec.msgpack.Decoder(bool)
+_SCANNED = 1000  # members a call
 _QUEUES = msgspec.msgpack.Decoder(list[str])
 
 
@@ -23,6 +27,7 @@ class PutOffDelivery(Record):
     id: str
     event_id: str
     route: str
+    sink: str
 
     @property
     def receipt_id(self) -> str:
@@ -54,7 +59,37 @@ class PutOff:
     async def next(self, sink: str, most: int) -> list[PutOffDelivery]:
         """Return those of a sink whose hooks arrived first."""
         found = await run_command(self._client.zrange(self._keys.put_off(sink), 0, most - 1))
-        return [_read_member(member.decode()) for member in found]
+        return [_read_member(member.decode(), sink) for member in found]
+
+    async def find(self, id: str) -> PutOffDelivery | None:
+        """Return the delivery of an id, where it is put off. Looks through all that are, so only a person may ask."""
+        if not id.replace("-", "").isalnum():
+            return None  # no id, and it may mean more than itself in a pattern
+        for sink in await run_command(self._client.hkeys(self._keys.sinks)):
+            cursor, name = 0, sink.decode()
+            while True:
+                key = self._keys.put_off(name)
+                cursor, found = await run_command(self._client.zscan(key, cursor, f"{id}|*", _SCANNED))
+                for member, _ in found:
+                    return _read_member(member.decode(), name)
+                if not cursor:
+                    break
+        return None
+
+    async def cancel(self, delivery: PutOffDelivery, author: Author) -> bool:
+        """Give a delivery up that is put off. Returns whether it was put off still."""
+        cancelled = NewDelivery(
+            id=delivery.id,
+            event_id=delivery.event_id,
+            route=delivery.route,
+            sink=delivery.sink,
+            once=False,
+            content=b"",
+            state=DeliveryState.CANCELLED,
+        )
+        row = PutOffRow(delivery.member, delivery_row(cancelled, "", 1))
+        request = {"id": delivery.id, "sink": delivery.sink, "by": author.by, "why": author.why, "item": row}
+        return _BOOL.decode(await self._call(_CANCEL_PUT_OFF, request, b""))
 
     async def make(self, sink: str, source: str, config: str, items: Sequence[tuple[str, NewDelivery]]) -> list[str]:
         """Make deliveries of a source's events, each with its member, as far as there is room.
@@ -67,6 +102,6 @@ class PutOff:
         return _QUEUES.decode(await self._call(_MAKE_PUT_OFF, request, *contents))
 
 
-def _read_member(member: str) -> PutOffDelivery:
+def _read_member(member: str, sink: str) -> PutOffDelivery:
     id, event_id, route = member.split("|", 2)
-    return PutOffDelivery(member=member, id=id, event_id=event_id, route=route)
+    return PutOffDelivery(member=member, id=id, event_id=event_id, route=route, sink=sink)

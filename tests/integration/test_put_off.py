@@ -160,3 +160,52 @@ def test_the_job_is_due_as_soon_as_something_is_put_off(relay):
         due = relay.run(relay.store.client.zscore(relay.store.keys.due("jobs"), "put-off"))
         assert due <= relay.run(relay.reader.now())
         relay.run(relay.store.client.zadd(relay.store.keys.due("jobs"), {"put-off": due + 3_600_000}))
+
+
+def put_off_id(full) -> str:
+    (receipt,) = full.run(full.reader.receipts([full.receipts[-1]]))
+    return next(id for id, sink in receipt.put_off.items() if sink == "books")
+
+
+def test_what_is_put_off_is_told_where_a_person_looks_for_it(full):
+    id = put_off_id(full)
+    assert "books: 5 more are put off until it has room (max_pending)" in full.command("deliveries", "list")[1]
+    assert "put off" in full.command("deliveries", "list", "--sink", "books", "--state", "pending")[1]
+    assert "put off" not in full.command("deliveries", "list", "--sink", "ledger")[1]
+    assert "put off" not in full.command("dead", "list")[1]
+    assert f"relay deliveries cancel {id} gives it up" in full.command("events", "show", full.receipts[-1])[1]
+    assert "it is put off: books has as many pending as it may" in full.command("deliveries", "show", id)[1]
+    for act in (["retry"], ["resend"], ["resend", "--render"], ["move", "--to", "ledger"]):
+        code, printed = full.command("deliveries", *act, id)
+        assert (code, "it is put off: books has" in printed) == (1, True), act
+    assert "there is no such delivery" in full.command("deliveries", "retry", "*")[1]
+
+
+def test_one_that_is_put_off_is_cancelled_once_and_never_made(full):
+    id = put_off_id(full)
+    code, printed = full.command("deliveries", "cancel", id, "--by", "anna", "--why", "a wrong price")
+    assert (code, printed) == (0, f"{id}: cancelled: it was put off, and is not made\n")
+    assert counts(full) == (3, 4)
+    code, printed = full.command("deliveries", "cancel", id)
+    assert (code, "it is cancelled" in printed) == (1, True)
+    assert "no content to send" in full.command("deliveries", "resend", id)[1]
+    assert "cancelled while it was put off by anna: a wrong price" in full.command("deliveries", "show", id)[1]
+    (entry, *_) = full.run(full.store.acts.audit(1))
+    assert (entry.act, entry.what, entry.before, entry.by) == ("cancel", f"delivery {id}", "put off", "anna")
+    resume(full)
+    assert len(deliver_all(full)) == 7
+    (cancelled,) = full.run(full.reader.deliveries([id]))
+    assert cancelled.state is DeliveryState.CANCELLED
+
+
+def test_cancelled_by_two_or_made_meanwhile_it_is_done_once(full):
+    store, anna = full.store, Author(by="anna")
+    found = full.run(store.put_off.find(put_off_id(full)))
+    assert [full.run(store.put_off.cancel(found, anna)) for _ in range(2)] == [True, False]
+    (first,) = full.run(store.put_off.next("books", 1))
+    resume(full)
+    full.settle(Outcome.DELIVERED, "books")
+    make(full)
+    assert full.run(store.put_off.cancel(first, anna)) is False
+    (made,) = full.run(full.reader.deliveries([first.id]))
+    assert made.state is DeliveryState.PENDING

@@ -28,9 +28,10 @@ def format_story(story: Story, explanation: "Explanation | str" = "") -> Iterato
 
 
 def _format_put_off(receipt: StoredReceipt, event: RoutedEvent) -> Iterator[str]:
-    sinks = [sink for id, sink in receipt.put_off.items() if receipt.deliveries.get(id) == event.index]
-    for sink in sorted(sinks):
+    found = [(sink, id) for id, sink in receipt.put_off.items() if receipt.deliveries.get(id) == event.index]
+    for sink, id in sorted(found):
         yield f"  its delivery to {sink} is put off: that has as many pending as it may (max_pending)"
+        yield f"  it is made when there is room; relay deliveries cancel {id} gives it up"
 
 
 def _format_routes(receipt: StoredReceipt, event: RoutedEvent, explanation: "Explanation | str") -> Iterator[str]:

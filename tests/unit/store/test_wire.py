@@ -16,6 +16,7 @@ UNPACKED = [
     ("_routing", "event", RoutedEvent),
     ("complete_lookups", "item", wire.LookupRow),
     ("make_put_off", "item", wire.PutOffRow),
+    ("cancel_put_off", "item", wire.PutOffRow),
     ("mark_sending", "item", wire.LeaseRow),
     ("save_action_progress", "item", wire.ActionItemRow),
     ("spend_quotas", "quota", Quota),
