@@ -34,7 +34,7 @@ from relay.store.wire import (
     SettleRequest,
 )
 
-RETENTION_COMMANDS = 500  # of one call: some milliseconds at most, in which the store does nothing else
+RETENTION_COMMANDS = 250  # of one call: some milliseconds at most, in which the store does nothing else
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _FORGET_SINKS = Script("forget_sinks")
