@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from relay.accounts.answers import JsonObject
+from relay.accounts.caught_up import progress_key
 from relay.accounts.changes import AccountChange, changes_from_events, event_from_change, event_names
 from relay.accounts.client import AccountClient, Params
 from relay.accounts.hook_shape import API_NAMES
@@ -70,7 +71,7 @@ class CatchUp:
         self._shared = SharedState(store.client, store.namespace)
         link = source.api.url if source.api else ""
         self._account = msgspec.structs.replace(source.account, link=link)
-        self._key = f"catch-up:{source.name}"
+        self._key = progress_key(source.name)
         self.used = set(used)
         self.bell_set = False  # a receipt was stored, and the bell of the inbox must be published
 

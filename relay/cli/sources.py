@@ -56,7 +56,12 @@ def _lines(source: SourceStatus) -> Iterator[str]:
         usual, most = format_duration(source.rhythm_ms), format_duration(source.patience_ms)
         yield f"  usual pause {usual}, silent after {most}" + (": it is silent" if source.silent else "")
     yield f"  hook in the account: {source.hook}" + (f" ({source.problem})" if source.problem else "")
-    yield f"  token of its api: {source.token or 'it has no api'}"
+    end = f", until {format_time(source.token_ends_at)}" if source.token_ends_at is not None else ""
+    yield f"  token of its api: {source.token or 'it has no api'}{end}"
+    if source.caught_up is not None:
+        span = f"{format_time(source.caught_up.since)} to {format_time(source.caught_up.until)}"
+        state = "" if source.caught_up.done else "; it is not at its end"
+        yield f"  caught up: {span}: {source.caught_up.recovered} recovered, {source.caught_up.gone} gone{state}"
     yield f"  names: {format_time(source.names_at) or f'none, `relay names {source.name}` writes them'}"
     yield f"  events needed: {' '.join(source.needed) or 'none'}"
     if source.missing:

@@ -1,12 +1,15 @@
 """How each source stands: its last hook and rhythm, its hook in the account, and the events that this should have."""
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Literal, TypeAlias
 
+import msgspec
 from pydantic import SecretStr
 
+from relay.accounts.caught_up import CaughtUp, read_caught_up
 from relay.accounts.needed_events import needed_events
 from relay.accounts.source_health import HookState, SourceHealth, examine_source
 from relay.amocrm.event_names import SUBSCRIBABLE
@@ -15,9 +18,14 @@ from relay.config.names_files import names_folder
 from relay.errors import RelayError
 from relay.model import Record
 from relay.store.reader import Reader
+from relay.store.shared_state import SharedState
 from relay.store.subscriptions import Subscriptions
 
 TokenKind: TypeAlias = Literal["", "long-lived", "oauth"]
+
+
+class _Claims(Record):
+    exp: float | None = None
 
 
 class SourceStatus(Record):
@@ -38,6 +46,8 @@ class SourceStatus(Record):
     needed: Sequence[str]  # by routes and subscriptions
     missing: Sequence[str]  # needed, and not registered
     token: TokenKind  # of its api
+    token_ends_at: int | None  # when a long-lived token ends, as it says itself; null: it does not say
+    caught_up: CaughtUp | None  # the last catch-up that a worker began by itself, of the last day
     names_at: int | None  # when the file of its names was written; null: there is none
 
 
@@ -75,6 +85,8 @@ async def _read(reader: Reader, config: Config, source: Source, config_path: str
         needed=sorted(needed),
         missing=sorted(lacking),
         token=_token_kind(source),
+        token_ends_at=_token_end(source),
+        caught_up=await read_caught_up(SharedState(reader.client, reader.namespace), source.name),
         names_at=_written_at(names_folder(config_path) / f"{source.name}.yaml"),
     )
 
@@ -83,6 +95,18 @@ def _token_kind(source: Source) -> TokenKind:
     if source.api is None:
         return ""
     return "long-lived" if isinstance(source.api.credentials, SecretStr) else "oauth"
+
+
+def _token_end(source: Source) -> int | None:
+    """Return the end of a long-lived token, which is a JWT. Only amoCRM can check it; it says its end to anyone."""
+    if source.api is None or not isinstance(source.api.credentials, SecretStr):
+        return None
+    try:
+        part = source.api.credentials.get_secret_value().split(".")[1]
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), type=_Claims)
+    except (IndexError, ValueError, msgspec.MsgspecError):
+        return None
+    return None if claims.exp is None else round(claims.exp * 1000)
 
 
 def _written_at(file: Path) -> int | None:

@@ -1,6 +1,7 @@
 """Examine the store: what it survives, how full it is, whether it can be written to."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from redis.asyncio import Redis
@@ -15,14 +16,25 @@ from relay.store.keys import LifeField
 FULL_AT = 0.85  # of maxmemory: deliveries must still have room to finish
 _PROBE_MS = 60_000
 _EVERYSEC_MS = 150  # a WAITAOF slower than this waited for the second to end
+_KINDS = {
+    "data": ("used_memory_dataset",),
+    "connections": ("mem_clients_normal", "mem_clients_slaves"),
+    "log and replicas": ("mem_aof_buffer", "mem_total_replication_buffers"),
+    "scripts": ("used_memory_scripts", "used_memory_functions"),
+    "the server itself": ("used_memory_startup",),
+}
 _GRADES = {"always": "fsync", "everysec": "everysec"}  # by appendfsync; "no" leaves it to the system, for half a minute
 
 
 class MemoryUse(Record):
-    """How full the store is, in bytes. A limit of 0: there is none."""
+    """How full the store is, in bytes. A limit of 0: there is none.
+
+    `kinds`: what is used, by what it is for; of `INFO memory`, and of managed servers only what these tell.
+    """
 
     used: int
     limit: int
+    kinds: Mapping[str, int] = {}
 
     @property
     def full(self) -> bool:
@@ -78,7 +90,11 @@ async def read_life(client: Redis, key: str) -> StoreLife:
 async def read_memory_use(client: Redis) -> MemoryUse:
     """Read how full the store is. Raises StoreUnavailable."""
     info = await run_command(client.info("memory"))
-    return MemoryUse(used=int(info.get("used_memory", 0)), limit=int(info.get("maxmemory", 0)))
+    kinds = {kind: sum(int(info.get(field, 0)) for field in fields) for kind, fields in _KINDS.items()}
+    used = int(info.get("used_memory", 0))
+    return MemoryUse(
+        used=used, limit=int(info.get("maxmemory", 0)), kinds={kind: size for kind, size in kinds.items() if size}
+    )
 
 
 async def read_memory_samples(client: Redis, key: str) -> list[MemorySample]:

@@ -1,12 +1,15 @@
 """Subscriptions, Sources, System and Audit: what they show, and what their forms do."""
 
+import base64
 import html
+import json
 import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
 
+from relay.store.shared_state import SharedState
 from relay.web.admin.event_groups import event_groups
 from tests.integration.admin.conftest import CONFIG, HERE, Client
 
@@ -127,6 +130,39 @@ def test_sources_say_what_their_hook_lacks(here, relay):
     assert "hook not known" in shown
     assert seen(here, "/admin/sources/acme").count("<article") == 1
     assert "no source nobody" in seen(here, "/admin/sources/nobody", 404)
+
+
+def test_a_source_says_when_its_token_ends_and_what_was_caught_up(open_pages, relay, run, store, command):
+    claims = base64.urlsafe_b64encode(b'{"exp": 1924948800, "aud": "x"}').decode().rstrip("=")
+    api = f"api: {{token: head.{claims}.tail}}"
+    config = LOCAL.replace("account: {subdomain: acme}", "account: {subdomain: acme}, " + api)
+    relay.configure(config)
+    here = open_pages(peer=HERE, url="http://localhost:8000", config=config)
+    progress = {"since": 1_795_000_000_000, "until": 1_795_003_600_000, "page": 2, "recovered": 3, "told": 5, "gone": 1}
+    run(SharedState(store.client, store.namespace).put("catch-up:acme", json.dumps(progress).encode(), 60_000))
+    shown = seen(here, "/admin/sources/acme")
+    for said in ("long-lived", "ends", "2030-12-31", "recovered: 3", "gone: 1", "not at its end"):
+        assert said in shown, said
+    assert claims not in shown
+    found = here.get("/admin/api/sources/acme").json()
+    assert (found["token_ends_at"], found["caught_up"]["recovered"]) == (1_924_948_800_000, 3)
+    printed, _ = command("sources", "show", "acme")
+    assert "3 recovered, 1 gone; it is not at its end" in printed
+    assert "until 2030-12-31" in printed or "until 2031-01-01" in printed
+
+
+def test_the_system_says_when_the_store_is_full_and_what_its_memory_is_for(here, run, store):
+    before = run(store.client.config_get("maxmemory"))["maxmemory"]
+    run(store.client.config_set("maxmemory", 1 << 30))
+    try:
+        shown = seen(here, "/admin/system")
+        russian = seen(here, "/admin/system", headers={"Accept-Language": "ru"})
+    finally:
+        run(store.client.config_set("maxmemory", before))
+    assert "no forecast yet: it takes 6 hours of samples" in shown
+    assert "прогноза ещё нет" in russian
+    assert "data: " in shown
+    assert "данные: " in russian
 
 
 def test_the_system_says_how_it_stands(here):
