@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
+from relay.operations.actions import ActionState, read_actions
 from relay.processes.supervisor import Processes
 from relay.store.acts import Act, Author
 from relay.store.commands import run_command
@@ -21,6 +22,7 @@ from tests.integration.invariants import broken_invariants
 T = TypeVar("T")
 SINK_OF_VENDOR = {"accounting": "books", "smsru": "texts"}
 _ATTEMPTS_SHOWN = 6
+_ACTIONS_AT_ONCE = 100
 
 
 @dataclass
@@ -126,10 +128,11 @@ def describe(processes: Processes, sink: str, lead: int) -> str:
 
 
 def unfinished(processes: Processes, sinks: Iterable[str]) -> int:
-    """Return how many receipts and deliveries are not at their end."""
+    """Return how many receipts, deliveries and bulk actions are not at their end."""
 
     async def count(store: Store) -> int:
         waiting = sum(await Reader(store.client).inbox())
+        waiting += len((await read_actions(store, state=ActionState.RUNNING)).items)
         for sink in sinks:
             waiting += await run_command(store.client.zcard(store.keys.pending(sink)))
         return waiting
@@ -152,7 +155,7 @@ def retire(processes: Processes, sinks: Iterable[str]) -> tuple[list[str], int]:
         for sink in sinks:
             for id in await run_command(store.client.zrange(store.keys.held(sink), 0, -1)):
                 await store.acts.act_on_delivery(id.decode(), Act.CONFIRM, Author(by="chaos"))
-        while (await store.apply_retention(0, 0, 0)).more:
+        while (await store.apply_retention(0, 0, 0)).more or await store.actions.retire(0, 0, _ACTIONS_AT_ONCE):
             pass
         kept = await _keys_that_stay(store)
         records = tuple(f"{store.keys.prefix}{kind}:" for kind in "rdcab")

@@ -81,4 +81,7 @@ FAULTS: Mapping[str, Fault] = {
         by_people.act_while_workers_are_killed
     ),
     "people retry, cancel and resend while the store is killed twice": Fault(by_people.act_while_the_store_is_killed),
+    "bulk actions retry and replay all while the worker is killed three times": Fault(
+        by_people.run_bulk_actions_while_workers_are_killed
+    ),
 }

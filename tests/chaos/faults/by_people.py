@@ -1,16 +1,19 @@
-"""People retry, cancel and resend deliveries while something else goes wrong."""
+"""People act on deliveries, one by one and by bulk actions, while something else goes wrong."""
 
 import asyncio
 import random
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from threading import Event, Thread
 
 from relay.errors import StoreUnavailable
+from relay.operations.actions import ActionKind, ActionRequest, start_action
+from relay.operations.search import EventFilter
 from relay.store.acts import Act, Author
 from relay.store.commands import run_command
 from relay.store.connect import connect
+from relay.store.reader import Reader
 from relay.store.store import Store
 from tests.chaos.faults.common import OUTAGE_SECONDS, refusing
 from tests.chaos.relay_under_test import SINKS, RelayUnderTest
@@ -39,6 +42,36 @@ def act_while_the_store_is_killed(relay: RelayUnderTest, chance: random.Random) 
             time.sleep(1)
             relay.processes.start("store")
             time.sleep(1)
+
+
+def run_bulk_actions_while_workers_are_killed(relay: RelayUnderTest, chance: random.Random) -> None:
+    """Retry all that waits and replay all that came, while all is refused: nothing new may come of either."""
+    with refusing(relay):
+        asyncio.run(_start_actions(relay))
+        for _ in range(3):
+            time.sleep(chance.uniform(0.5, 1.5))
+            relay.processes.kill("worker")
+            relay.processes.start("worker")
+
+
+async def _start_actions(relay: RelayUnderTest) -> None:
+    async with _open_store(relay) as store:
+        reader = Reader(store.client)
+        requests = [
+            ActionRequest(kind=ActionKind.RETRY, filter=EventFilter(sink="books"), rate=100),
+            ActionRequest(kind=ActionKind.REPLAY, filter=EventFilter(source="acme"), rate=100),
+        ]
+        started = [await start_action(store, reader, request, _AUTHOR) for request in requests]
+        assert all(one.started for one in started), started
+
+
+@asynccontextmanager
+async def _open_store(relay: RelayUnderTest) -> AsyncIterator[Store]:
+    client = connect(relay.url, answer_seconds=5)
+    try:
+        yield Store(client)
+    finally:
+        await client.aclose()
 
 
 @contextmanager
