@@ -52,6 +52,7 @@ class Client:
 def open_pages(server, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run) -> Iterator[Open]:
     """Return what starts the application with these variables, and a client of it at an address."""
     monkeypatch.setattr(app, "freeze_startup_objects", lambda: None)  # those of this process are tests
+    monkeypatch.setattr(app, "configure", lambda style: None)  # and so are its loggers: they are cached for good
     started = []
 
     def start(
