@@ -62,6 +62,13 @@ def test_the_home_page_is_that_of_problems(here):
     assert "дел" in heading(here, headers={"Accept-Language": "ru"})
 
 
+def test_a_number_of_the_strip_goes_with_its_word(here, small):
+    pause(small)
+    assert "<b>0</b> silent sources</a>" in here.get("/admin/problems").text
+    for language, shown in {"en": "<b>1</b> closed gate</a>", "ru": "<b>1</b> закрытые ворота</a>"}.items():
+        assert shown in here.get("/admin/problems", headers={"Accept-Language": language}).text
+
+
 def test_the_button_that_helps_helps(here, small):
     pause(small)
     shown = here.get("/admin/problems").text

@@ -28,7 +28,7 @@ OF_TRANSLATORS = {"text": 1, "count": 2}
 WORDS = {str(word) for words in (DeliveryState, ReceiptState, Outcome) for word in words}
 WORDS |= {str(state) for state in ProblemState} | {"good", "warning", "bad"}
 WORDS |= {str(state) for state in ActionState}
-WORDS |= {"inbox", "waiting", "in flight", "closed gates", "silent sources", "problems"}  # of the strip
+WORDS |= {"inbox", "waiting", "in flight"}  # of the strip
 NOT_ON_PAGES = ("other type", "exists", "another kind", "stopped", "touched")  # of moves and of bulk actions' items
 NAMES = {"relay", "amoCRM", "curl", "YAML", "JSON", "Enter"}  # the same in every language
 
