@@ -10,6 +10,7 @@ from relay.cli.context.configuration import load_config
 from relay.cli.context.store import with_store_and_reader
 from relay.cli.display.output import print_json, print_lines, print_message
 from relay.cli.display.replay import format_done, format_planned
+from relay.config.config import Config
 from relay.operations.actions import DEFAULT_RATE, ActionKind, ActionRequest
 from relay.operations.replay import Replay, ReplayLimits
 from relay.operations.replaying import NOTHING, ReplayCount, count_planned, write_replay
@@ -65,17 +66,19 @@ def replay(
         )
         bulk.run_request(request, author(by, why), how, config)
         return
-    limits = ReplayLimits(route=route or "", sink=sink or "", force=force)
+    _replay_ids(ids, config, ReplayLimits(route=route or "", sink=sink or "", force=force), author(by, why), how)
 
+
+def _replay_ids(ids: list[str], config: Config, limits: ReplayLimits, by: Author, how: bulk.BulkOptions) -> None:
     async def run(store: Store, reader: Reader) -> tuple[ReplayCount, ReplayCount | None]:
-        return await _replay(store, Replay(reader, config, limits), ids or [], author(by, why), how, force=force)
+        return await _replay(store, Replay(reader, config, limits), ids, by, how, force=limits.force)
 
     planned, done = with_store_and_reader(run)
-    if json:
+    if how.json:
         print_json({"planned": planned, "done": done})
     elif done is not None:
         print_lines(format_done(done))
-    elif dry_run:
+    elif how.dry_run:
         print_message("nothing was written: --dry-run")
 
 

@@ -10,7 +10,7 @@ from relay.config.config import Config
 from relay.masking import mask_secrets
 from relay.model import Record
 from relay.routing import Route
-from relay.store.keys import Counter
+from relay.store.fields import Counter
 from relay.store.reader import Reader
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from relay.amocrm.event_names import ENTITIES
 from relay.model import DeliveryState, ReceiptState, Record
-from relay.store.keys import Counter
+from relay.store.fields import Counter
 
 if TYPE_CHECKING:  # as in relay.operations.search
     from relay.store.reader import Reader

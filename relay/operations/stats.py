@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from relay.model import Record
+from relay.store.fields import Counter
 from relay.store.histograms import ATTEMPT, BUCKETS, END_TO_END, bucket_counts
-from relay.store.keys import Counter
 from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
 

@@ -3,7 +3,7 @@
 from relay.amocrm.event_names import EVENTS
 from relay.config.suggestions import did_you_mean
 from relay.operations.search import EventFilter
-from relay.store.keys import Counter
+from relay.store.fields import Counter
 from relay.store.reader import Reader
 
 

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 from relay.model import Record
 from relay.store.acts import Author
 from relay.store.commands import run_command
-from relay.store.keys import ActionField, Keys
+from relay.store.fields import ActionField
+from relay.store.keys import Keys
 from relay.store.scripts import Caller, Script
 from relay.store.wire import ActionItemRow
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from relay.model import Record
-from relay.store.keys import GateField
+from relay.store.fields import GateField
 
 
 class Gate(Record, omit_defaults=True):

@@ -11,7 +11,7 @@ from relay.errors import StoreUnavailable
 from relay.model import Record
 from relay.store.commands import run_command
 from relay.store.connect import drop_connections
-from relay.store.keys import LifeField
+from relay.store.fields import LifeField
 
 FULL_AT = 0.85  # of maxmemory: deliveries must still have room to finish
 _PROBE_MS = 60_000

@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 
 from relay.model import Record
 from relay.store.commands import run_command
-from relay.store.keys import Counter, Keys
+from relay.store.fields import Counter
+from relay.store.keys import Keys
 from relay.store.reader import Reader
 from relay.store.scripts import Caller, Script
 

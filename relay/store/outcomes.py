@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from relay.model import Record
-from relay.store.keys import OutcomeField
+from relay.store.fields import OutcomeField
 
 SLOT_MS: Final = 5 * 60_000
 SLOTS: Final = 12  # an hour

@@ -6,7 +6,8 @@ from redis.asyncio import Redis
 
 from relay.model import Record
 from relay.store.commands import run_command
-from relay.store.keys import Keys, PeopleField
+from relay.store.fields import PeopleField
+from relay.store.keys import Keys
 from relay.store.scripts import Caller, Script
 
 _INDEX = Script("index_people")

@@ -8,9 +8,10 @@ from redis.asyncio import Redis
 from relay.model import Attempt, Receipt
 from relay.store.clock import clock_of
 from relay.store.commands import run_command
+from relay.store.fields import Counter
 from relay.store.gate import GateChange, read_gate
 from relay.store.health import StoreLife, read_life
-from relay.store.keys import ACCOUNT, INBOX, JOBS, Counter, Keys, account_queue, sink_queue
+from relay.store.keys import ACCOUNT, INBOX, JOBS, Keys, account_queue, sink_queue
 from relay.store.queues import (
     AccountState,
     DueWork,

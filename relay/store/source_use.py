@@ -6,8 +6,9 @@ from typing import Final
 from redis.asyncio import Redis
 
 from relay.store.commands import run_command
+from relay.store.fields import Counter
 from relay.store.health import FULL_AT, MemoryUse
-from relay.store.keys import Counter, Keys
+from relay.store.keys import Keys
 
 RECORD_BYTES: Final = 3_000  # about: what a hook takes beside its body, with its events and deliveries
 

@@ -14,8 +14,9 @@ from relay.store.acts import Acts
 from relay.store.clock import clock_of
 from relay.store.commands import run_command
 from relay.store.connect import not_repeated
+from relay.store.fields import Counter
 from relay.store.health import MemoryUse
-from relay.store.keys import INBOX, JOBS, Counter, Keys, sink_queue
+from relay.store.keys import INBOX, JOBS, Keys, sink_queue
 from relay.store.put_off import PutOff
 from relay.store.records import Accepted, Claim, DeadRules, Hook, Job, LateAnswer, Retired, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts

@@ -6,8 +6,9 @@ import msgspec
 
 from relay.model import Attempt, DeliveryState, Receipt, ReceiptState, Record, RoutedEvent
 from relay.store.body import unpack
+from relay.store.fields import DeliveryField, ReceiptField
 from relay.store.gate import Gate
-from relay.store.keys import DeliveryField, ReceiptField, sink_queue
+from relay.store.keys import sink_queue
 
 # Fields of a receipt's hash that arrived with it, and whether its body is compressed.
 RAW_FIELDS = (

@@ -8,7 +8,8 @@ from redis.asyncio import Redis
 from relay.errors import LimitReached
 from relay.model import Subscription
 from relay.store.commands import run_command
-from relay.store.keys import Keys, SubscriptionsField
+from relay.store.fields import SubscriptionsField
+from relay.store.keys import Keys
 from relay.store.scripts import Caller, Script
 
 MAX_ACTIVE = 100  # of one account, as in amoCRM

@@ -12,7 +12,7 @@ from typing import Generic, Literal, TypeVar
 from msgspec import field
 
 from relay.model import Breaker, DeliveryState, Limit, Outcome, ReceiptState, Record, RoutedEvent
-from relay.store.keys import DeliveryField, JobField, ReceiptField
+from relay.store.fields import DeliveryField, JobField, ReceiptField
 
 Row = TypeVar("Row")
 

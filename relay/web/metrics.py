@@ -15,8 +15,9 @@ from relay.accounts.source_health import SourceHealth
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.operations.problems import Problem, ProblemState, read_problems
+from relay.store.fields import Counter
 from relay.store.histograms import ATTEMPT, BUCKETS, END_TO_END, bucket_counts
-from relay.store.keys import Counter, account_queue
+from relay.store.keys import account_queue
 from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
 from relay.web.store_monitor import StoreMonitor

@@ -15,7 +15,8 @@ from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.model import DeliveryState, ReceiptState
 from relay.planning import plan_receipts
-from relay.store.keys import INBOX, ReceiptField
+from relay.store.fields import ReceiptField
+from relay.store.keys import INBOX
 from tests.integration.store.shapes import hook
 from workers.router import UNKNOWN_SOURCE_MS, Router
 from workers.watchdog import Watchdog

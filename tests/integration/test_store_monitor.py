@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
 from relay.operations.store_admission import StoreAdmission
+from relay.store.fields import LifeField
 from relay.store.formats import FORMAT
-from relay.store.keys import LifeField
 from relay.web.store_monitor import StoreMonitor
 
 CONFIG = """

@@ -12,8 +12,8 @@ from relay.errors import ConfigError
 from relay.live_config import LiveConfig
 from relay.operations.store_admission import StoreAdmission
 from relay.operations.store_owner import claim_store
+from relay.store.fields import LifeField
 from relay.store.formats import FORMAT
-from relay.store.keys import LifeField
 from workers.admission import wait_until_admitted
 from workers.ticker import Ticker
 

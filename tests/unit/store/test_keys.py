@@ -1,23 +1,34 @@
-"""relay/store/keys.py names every key, field and counter that the scripts use, and none that they do not."""
+"""The keys and fields that Python names are those that the scripts use: every key, field and counter, and no other."""
 
 import inspect
 
 import pytest
 
-from relay.store import keys
+from relay.store.fields import (
+    ActionField,
+    Counter,
+    DeliveryField,
+    GateField,
+    JobField,
+    LifeField,
+    OutcomeField,
+    PeopleField,
+    ReceiptField,
+    SubscriptionsField,
+)
 from relay.store.keys import Keys
 from tests.unit.store.lua_source import SCRIPTS, counters, fields, key_kinds, tables
 
 FIELDS = {
-    "r:": keys.ReceiptField,
-    "d:": keys.DeliveryField,
-    "j:": keys.JobField,
-    "action:": keys.ActionField,
-    "gate:": keys.GateField,
-    "outcomes:": keys.OutcomeField,
-    "life": keys.LifeField,
-    "people": keys.PeopleField,
-    "subscriptions": keys.SubscriptionsField,
+    "r:": ReceiptField,
+    "d:": DeliveryField,
+    "j:": JobField,
+    "action:": ActionField,
+    "gate:": GateField,
+    "outcomes:": OutcomeField,
+    "life": LifeField,
+    "people": PeopleField,
+    "subscriptions": SubscriptionsField,
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed
 FREE = (
@@ -76,5 +87,5 @@ def test_every_field_is_named(kind):
 
 
 def test_every_counter_is_named():
-    written_in_python = {keys.Counter.REFUSED}
-    assert {name for script in SCRIPTS for name in counters(script)} | written_in_python == named(keys.Counter)
+    written_in_python = {Counter.REFUSED}
+    assert {name for script in SCRIPTS for name in counters(script)} | written_in_python == named(Counter)

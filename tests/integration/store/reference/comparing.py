@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from relay.store.keys import DeliveryField, GateField, JobField, ReceiptField
+from relay.store.fields import DeliveryField, GateField, JobField, ReceiptField
 from relay.store.store import Store
 from tests.integration.invariants import StoreContents
 from tests.integration.store.reference.state import Gate, Leasable, State
