@@ -11,13 +11,14 @@ from tests.bench.deliver import Receiver
 from tests.bench.measuring import MEASURED, memory_bytes, process, until
 from tests.bench.stack import environment, fill, run, used_memory, worker_command
 
-NAMESPACE = "bench-memory"
+NAMESPACE = "relay"  # its name is in every key: that of those who change nothing
+SECRET_KEY = "of the bench, so that there is an index of people"
 
 
 def bench(server: EmbeddedStore, count: int, logs: Path) -> dict[str, float]:
     with ExitStack() as stack:
         receiver = Receiver(stack, logs)
-        variables = environment(server, NAMESPACE, BENCH_RECEIVER=receiver.url)
+        variables = environment(server, NAMESPACE, BENCH_RECEIVER=receiver.url, RELAY_SECRET_KEY=SECRET_KEY)
         client = stack.enter_context(redis.Redis.from_url(server.url))
         gate = f"{{{NAMESPACE}}}:gate:sink:receiver"
         client.hset(gate, "paused", 1)  # so that every delivery waits

@@ -61,7 +61,7 @@ local inbox, remembered_now, remembered_keys = {}, {}, {}
 local heard = {}  -- the sources that sent a hook themselves
 
 local function store(hook, body, key, remembered)
-  local id, source, _, _, request_id, content_type, user_agent, recovered, content_encoding = unpack(hook)
+  local id, source, _, timed, request_id, content_type, user_agent, recovered, content_encoding = unpack(hook)
   local record = P .. 'r:' .. id
   call('SET', P .. 'b:' .. id, body)
   call('HSET', record, 'src', source, 'at', now, 'size', #body, 'state', 'accepted', 'open', 1, 'ct', content_type,
@@ -71,7 +71,8 @@ local function store(hook, body, key, remembered)
   inbox[#inbox + 1] = now
   inbox[#inbox + 1] = id
   if not remembered_now[key] then remembered_keys[#remembered_keys + 1] = key end
-  remembered_now[key] = id .. ' ' .. request_id .. '\n' .. newest_lines(remembered)
+  -- Of a body with a change time the bytes alone tell.
+  remembered_now[key] = id .. ' ' .. (timed and '' or request_id) .. '\n' .. newest_lines(remembered)
   count('receipt|' .. source .. (recovered and '|recovered' or '|accepted'))
   count('bytes|' .. source, #body)
 end

@@ -5,9 +5,10 @@
 -- queue. Answers the next cursor; '': all of the list was seen.
 local EVENT = '^e:(%d+)$'
 
--- Its tokens are "pid:number:random"; those of this release, under which receipts are claimed, end with ":r" and a number.
+-- Its tokens are "pid:number:random", and stay. Those of this release, under which receipts are claimed, end with ":r" and
+-- a number, and go when it is routed.
 local function was_routed_before(token, state)
-  return token and state ~= 'accepted' and not string.match(token, ':r%d+$')
+  return token and token ~= '' and state ~= 'accepted' and not string.match(token, ':r%d+$')
 end
 
 local function adopt_receipt(id)

@@ -13,6 +13,7 @@ local function save(receipt, names, values)
     list_by_state(receipt, source, accepted_at)
     left_inbox[#left_inbox + 1] = receipt.id
     open = open - 1
+    add(receipt_fields, 'tok', '')  -- nobody holds it any more
     if deaths then call('HDEL', P .. 'r:' .. receipt.id, 'died', 'alone') end  -- it was not what killed them
   end
   call('HSET', P .. 'r:' .. receipt.id, 'open', open, unpack(receipt_fields))

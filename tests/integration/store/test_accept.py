@@ -81,6 +81,13 @@ def test_answers_come_in_the_order_of_the_hooks_and_so_do_receipts(run, store, a
     assert [receipt.id for receipt in run(store.claim_receipts("t", 9, 60_000)).items] == ids
 
 
+@pytest.mark.parametrize(("timed", "remembered"), [(True, b"r1 \n"), (False, b"r1 q1\n")])
+def test_the_request_id_is_remembered_only_where_it_tells_anything(run, store, timed, remembered):
+    one = hook("r1", timed=timed, request_id="q1")
+    run(store.accept([one]))
+    assert run(store.client.get(store.keys.duplicates(one.source, one.digest))) == remembered
+
+
 def test_a_repeated_call_stores_nothing_twice(accept, run, reader, look_at_receipt):
     """The answer to the first call was lost."""
     hooks = [hook("r1", timed=True), hook("r2", b"2")]

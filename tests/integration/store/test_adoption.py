@@ -8,6 +8,7 @@ import pytest
 from relay.model import Outcome, ReceiptState
 from relay.operations.search import EventFilter, find_events
 from relay.store.adoption import Adoption, AdoptionProgress, lists_to_adopt
+from relay.store.fields import ReceiptField
 from relay.store.keys import sink_queue
 from tests.integration.invariants import broken_invariants
 from tests.integration.store.shapes import event, hook, new, routed, settlement
@@ -41,8 +42,9 @@ async def route(store, id: str, *, token: str, **more) -> None:
 
 
 async def forget_lists(store, id: str) -> None:
-    """Leave a receipt as the last release would have: in its own list of events, and in no list by state."""
+    """Leave a receipt as the last release would have: with its token, in its own list of events, in none by state."""
     keys = store.keys
+    await store.client.hset(keys.receipt(id), ReceiptField.TOKEN, OLD_TOKEN)
     await store.client.zrem(keys.events_of("acme", "lead", id), f"{id}.0")
     await store.client.sadd(keys.events_before("acme", "lead", id), f"{id}.0")
     await store.client.zrem(keys.pending("books"), f"d-{id}")

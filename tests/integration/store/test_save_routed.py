@@ -4,6 +4,7 @@ import pytest
 
 from relay.model import DeliveryState, Outcome, ReceiptState
 from relay.store.body import pack
+from relay.store.fields import ReceiptField
 from relay.store.keys import INBOX
 from tests.integration.store.shapes import event, give_back, hook, ids_in_queue, new, routed
 
@@ -36,6 +37,13 @@ class TestOneCall:
         )  # fmt: skip
         assert found.accepted_at == receipt.received_at
         assert found.due_at == found.created_at
+
+    def test_nothing_of_its_lease_stays_with_it(self, run, store, given, route):
+        (receipt,) = given.taken()
+        route(routed(receipt, new("d1", receipt.id), last=False))
+        assert run(store.client.hget(store.keys.receipt(receipt.id), ReceiptField.TOKEN)) == b"router"
+        route(routed(receipt, new("d1", receipt.id)))
+        assert run(store.client.hget(store.keys.receipt(receipt.id), ReceiptField.TOKEN)) == b""
 
     def test_a_queue_is_told_once_a_call_however_many_were_made_for_it(self, given, route):
         first, second = given.taken(2)

@@ -20,6 +20,7 @@ def save_routed(state: State, token: str, parts: Sequence[RoutedReceipt]) -> lis
         if part.last:
             del inbox.leased[id]
             receipt.died = receipt.alone = 0
+            receipt.token = ""
             _enter_state(state, receipt, part.state)
         if receipt.open <= 0:
             state.finish(id)
