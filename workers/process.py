@@ -1,4 +1,4 @@
-"""Compose a worker process: one asyncio loop does the work, Celery's threads receive the bells."""
+"""Compose a worker process: one asyncio loop works and takes wake-ups, Celery's threads receive the bells."""
 
 import asyncio
 import os
@@ -40,6 +40,7 @@ from workers.fetcher import Fetcher
 from workers.hand import Hand
 from workers.hearing import Hearing
 from workers.jobs import JobRunner
+from workers.listening import Listening
 from workers.memory_sampler import SAMPLE_MEMORY, MemorySampler
 from workers.minute_sampler import SAMPLE_MINUTE, MinuteSampler
 from workers.people_indexer import INDEX_PEOPLE, PeopleIndexer
@@ -78,6 +79,7 @@ class WorkerProcess:
         self._hand = Hand()
         self._drainers: dict[str, Drainer] = {}
         self._fetchers: dict[str, Fetcher] = {}
+        self._unknown: set[tuple[str, str, str]] = set()  # that were logged
         self._tasks = BackgroundTasks(self._stopping.is_set)
         self._finished = threading.Event()
         self._exit_status = 0
@@ -130,9 +132,12 @@ class WorkerProcess:
         self._watching.keep("watchdog", self._watchdog.run)
         self._hearing = Hearing(self._ringer.count_waiting, self._restart_consumer, self._end_failed)
         self._watching.keep("hearing", self._hearing.run)
+        self._listening = Listening(lambda: self._store.open_wake_ups(self._name), self._start_queue)
+        self._watching.keep("listening", self._listening.run)
         self._ticker = Ticker(
-            self._name, self._live, self._store, self._start_queue, self._publish_bells, note_format=self._note_format
-        )
+            self._name, self._live, self._store, self._start_queue, self._publish_bells, self._listening,
+            note_format=self._note_format,
+        )  # fmt: skip
         self._tasks.keep("ticker", self._tick)
 
     async def _tick(self) -> None:
@@ -196,8 +201,8 @@ class WorkerProcess:
         if queue == JOBS:
             self._jobs.start()
             return
-        self._ticker.note_work()
         if queue == INBOX:
+            self._ticker.note_work()
             self._router.start()
         elif self._stopping.is_set():
             return
@@ -210,8 +215,9 @@ class WorkerProcess:
         outside = is_subscriber(sink)
         if not outside and sink not in self._live.sinks:
             # Of a newer configuration, or one that was removed: a worker that knows it sends its deliveries.
-            log.warning("sink.unknown", sink=sink, config=self._live.config.version)
+            self._note_unknown("sink", sink)
             return
+        self._ticker.note_work()
         if sink not in self._drainers:
             tools = self._guarded_tools if outside else self._tools
             self._drainers[sink] = Drainer(
@@ -221,14 +227,22 @@ class WorkerProcess:
 
     def _start_fetcher(self, source: str) -> None:
         if source not in self._live.config.sources:
-            log.warning("source.unknown", source=source, config=self._live.config.version)
+            self._note_unknown("source", source)
             return
+        self._ticker.note_work()
         if source not in self._fetchers:
             self._fetchers[source] = Fetcher(
                 source, self._live, self._store, self._account, self._start_queues, self._name, self._stopping.is_set,
                 self._watchdog, self._hand,
             )  # fmt: skip
         self._fetchers[source].start()
+
+    def _note_unknown(self, what: str, name: str) -> None:
+        """Say once that this configuration does not have it: every look finds its work again."""
+        unknown = (what, name, self._live.config.version)
+        if unknown not in self._unknown:
+            log.warning(f"{what}.unknown", **{what: name}, config=self._live.config.version)
+            self._unknown.add(unknown)
 
     def _account(self, source: str) -> AccountClient:
         """Return the client of a source's account, by the configuration in force. Raises ConfigError."""
@@ -285,6 +299,7 @@ class WorkerProcess:
         os._exit(0)
 
     async def _finish(self) -> None:
+        await self._listening.stop()
         agents: list[Drainer | Fetcher | Router] = [self._router, *self._drainers.values(), *self._fetchers.values()]
         await asyncio.gather(*[agent.finish(self._stop_by) for agent in agents])
         await self._tasks.wait()

@@ -1,4 +1,4 @@
-"""Begin work that no bell began, lost or due by itself, and ring for other workers to join in."""
+"""Look for work that no bell and no wake-up began, lost or due by itself, and ring where nobody listens."""
 
 import asyncio
 import random
@@ -16,6 +16,7 @@ from relay.store.store import Store
 from relay.store.wire import LookReply
 from workers.adoption import ADOPT
 from workers.gone_workers import SILENT_MS, GoneWorkers
+from workers.listening import Listening
 from workers.memory_sampler import SAMPLE_MEMORY
 from workers.minute_sampler import SAMPLE_MINUTE
 from workers.people_indexer import INDEX_PEOPLE
@@ -24,14 +25,16 @@ from workers.source_monitor import CHECK_SOURCE, check_source_args
 
 TICK_SECONDS: Final = 0.5
 IDLE_SECONDS: Final = 1.5  # between two looks at the store, where there was no work for a while
-BUSY_SECONDS: Final = 10.0  # after work, in which more of it is looked for at every tick
+LISTENING_SECONDS: Final = 0.8  # likewise, where what arrives wakes this process: with the ticks it becomes a second
+BUSY_SECONDS: Final = 10.0  # after work, in which this process listens, or where it cannot, looks at every tick
 
 
 class Ticker:
     """One in every worker process; several of them do no harm.
 
     `start_queue` starts work in this process, so that none depends on Celery's broker; `ring` publishes bells in the
-    background, so that none waits for it. `note_format` is called with the format of the store before any work begins.
+    background, so that none waits for it. `listening`: what takes this process's wake-ups. `note_format` is called with
+    the format of the store before any work begins.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Ticker:
         store: Store,
         start_queue: Callable[[str], None],
         ring: Callable[[Sequence[str]], None],
+        listening: Listening,
         clock: Callable[[], float] = time.monotonic,
         note_format: Callable[[int], None] = check_format,
     ) -> None:
@@ -49,6 +53,7 @@ class Ticker:
         self._store = store
         self._start_queue = start_queue
         self._ring = ring
+        self._listening = listening
         self._clock = clock
         self._note_format = note_format
         self._gone = GoneWorkers(store)
@@ -58,6 +63,8 @@ class Ticker:
 
     def note_work(self) -> None:
         """Note that this process begins some work: where there is some, more may follow."""
+        if not self._busy:
+            self._look_at = float("-inf")  # so that the store soon knows that it listens
         self._busy_until = self._clock() + BUSY_SECONDS
 
     async def run(self, stopping: Callable[[], bool]) -> None:
@@ -79,19 +86,22 @@ class Ticker:
 
     async def tick(self) -> None:
         """Follow the file; look at the store, where it is time to."""
-        now = self._clock()
-        if self._live.poll() or now < self._busy_until or now >= self._look_at:
+        if self._live.poll() or self._clock() >= self._look_at:
             await self.look()
 
     async def look(self) -> None:
-        """Start every queue that has work and whose bell is not set, and ring for it."""
+        """Start every queue with work that nobody came to, and ring for it where nobody listens."""
         jobs = _standing_jobs(self._live.config)
-        found = await self._store.look(self._worker, list(jobs), silent_ms=SILENT_MS, since=self._since)
+        listens = await self._listening.begin_look(wanted=self._busy)
+        found = await self._store.look(
+            self._worker, list(jobs), silent_ms=SILENT_MS, since=self._since, listens=listens
+        )
+        await self._listening.end_look(found.listens)
         self._note_format(found.format)
-        if found.queues:
-            for queue in found.queues:
-                self._start_queue(queue)
-            self._ring(found.queues)
+        for queue in found.queues:
+            self._start_queue(queue)
+        if found.bells:
+            self._ring(found.bells)
         self._plan_next(found)
         # Work does not wait for what follows, whatever the store says to it.
         self._note_life(found)
@@ -101,8 +111,15 @@ class Ticker:
             await self._register(jobs)
             self._registered = self._live.version
 
+    @property
+    def _busy(self) -> bool:
+        return self._clock() < self._busy_until
+
     def _plan_next(self, found: LookReply) -> None:
-        wait = IDLE_SECONDS if found.wait_ms < 0 else min(found.wait_ms / 1000, IDLE_SECONDS)
+        longest = IDLE_SECONDS
+        if self._busy:
+            longest = LISTENING_SECONDS if found.listens else 0
+        wait = longest if found.wait_ms < 0 else min(found.wait_ms / 1000, longest)
         self._look_at = self._clock() + wait
 
     def _note_life(self, found: LookReply) -> None:

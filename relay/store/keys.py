@@ -17,6 +17,7 @@ class Keys:
         self.wake = self.prefix + "wake"  # zset: queues, by when they are next worth a look
         self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
         self.workers = self.prefix + "workers"  # zset: names of workers, by when they were last seen
+        self.listeners = self.prefix + "listeners"  # zset: workers that take wake-ups, by until when they are known to
         self.memory = self.prefix + "memory"  # list: "time|used|limit" in bytes, an hour apart, last first
         self.life = self.prefix + "life"  # hash: since when it is in use, in which format (`LifeField`)
         self.stalls = self.prefix + "stalls"  # list: "time|part|worker", parts of workers that stood still, last first
@@ -143,6 +144,10 @@ class Keys:
     def bell(self, queue: str) -> str:
         """String with a time to live: a bell for this queue is on its way."""
         return f"{self.prefix}bell:{queue}"
+
+    def wake_ups(self, worker: str) -> str:
+        """Channel, not a key: the queues to which a worker that listens is called, and "" to see that it does."""
+        return f"{self.prefix}wake:{worker}"
 
     def duplicates(self, source: str, digest: str) -> str:
         """String with a time to live: the newest receipts with this body, a line "id request-id" each."""

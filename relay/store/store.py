@@ -24,6 +24,7 @@ from relay.store.requests import claim_again, hook_row, lookup_row, register_req
 from relay.store.scripts import GATES, Caller, Script
 from relay.store.subscriptions import Subscriptions
 from relay.store.sync import Sync
+from relay.store.wake_ups import WakeUps
 from relay.store.wire import (
     ClaimedDelivery,
     ClaimedJob,
@@ -209,7 +210,7 @@ class Store:
         return _BOOLS.decode(await self._call_synced(_MARK_SENDING, {"items": items}))
 
     async def enqueue_job(self, id: str, kind: str, args: bytes = b"{}", delay_ms: int = 0) -> None:
-        """Make a job unless it is there. No bell is set: a ticker will find it."""
+        """Make a job unless it is there. No bell is set: a listener is woken, or a ticker will find it."""
         request = {"id": id, "kind": kind, "args": args.decode(), "delay_ms": delay_ms}
         await self._call(_ENQUEUE_JOB, request)
 
@@ -232,13 +233,16 @@ class Store:
         request |= {"most": RETENTION_COMMANDS, "duplicate_ms": DUPLICATE_MS}
         return _RETIRED.decode(await self._call(_APPLY_RETENTION, request))
 
-    async def look(self, worker: str, jobs: Sequence[str] = (), *, silent_ms: int = 0, since: int = 0) -> LookReply:
-        """Write that a worker lives, and set the bells of all queues that are worth a look now.
+    async def look(
+        self, worker: str, jobs: Sequence[str] = (), *, silent_ms: int = 0, since: int = 0, listens: bool = False
+    ) -> LookReply:
+        """Write that a worker lives, and find the queues that are worth a look now.
 
+        `listens`: it takes wake-ups (`open_wake_ups`), and is known to for the next three seconds.
         `jobs`: those that are to run for ever. `silent_ms`: for how long another worker was not seen, to be named.
         `since`: since when the store was in use at the last look; 0: this is the first.
         """
-        request = {"worker": worker, "jobs": jobs, "silent_ms": silent_ms, "since": since}
+        request = {"worker": worker, "listens": listens, "jobs": jobs, "silent_ms": silent_ms, "since": since}
         return _LOOKED.decode(await self._call(_LOOK, request))
 
     async def end_leases(self, worker: str, *, sending: bool) -> int:
@@ -258,7 +262,14 @@ class Store:
 
     async def forget_worker(self, name: str) -> None:
         """Write that a worker has ended."""
-        await run_command(self.client.zrem(self.keys.workers, name))
+        async with self.client.pipeline(transaction=True) as pipe:
+            pipe.zrem(self.keys.listeners, name)
+            pipe.zrem(self.keys.workers, name)
+            await run_command(pipe.execute())
+
+    async def open_wake_ups(self, worker: str) -> WakeUps:
+        """Take what the scripts tell a worker, over a connection of its own; the caller closes it."""
+        return await WakeUps.open(self.client, self.keys.wake_ups(worker))
 
     async def clear_bell(self, *queues: str) -> None:
         """Delete the bells of queues: their messages were received, or could not be published."""

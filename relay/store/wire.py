@@ -263,11 +263,14 @@ class FindReply(Record, array_like=True):
 class LookReply(Record, array_like=True):
     """What a worker's look at the store found.
 
-    `queues`: those whose bells it has set. `wait_ms`: until a queue is worth a look; 0: there is work whose bell is on
-    its way, -1: there is nothing to wait for. `silent`: workers, and for how long each was not seen, in milliseconds.
+    `queues`: those with work that nobody came to. `bells`: those of them whose bells it has set, to be published.
+    `wait_ms`: until a queue is worth a look; 0: there is work that somebody was told of, -1: there is nothing to wait
+    for. `silent`: workers, and for how long each was not seen, in milliseconds.
     """
 
     queues: list[str]
+    bells: list[str]
+    listens: bool  # a connection takes the worker's wake-ups, and others know it for some seconds
     wait_ms: int
     known: bool  # whether the store has the jobs that run for ever
     since: int  # when the store came into use, epoch milliseconds

@@ -11,6 +11,7 @@ from relay.store.reader import Reader
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from tests.integration.store.shapes import hook, new, routed
+from tests.listening import not_listening
 from workers.jobs import JobRunner
 from workers.ticker import Ticker
 
@@ -45,7 +46,7 @@ def live(tmp_path):
 
 def test_a_ticker_to_which_the_file_is_new_rings_and_registers_it(run, full, live):
     started, rung = [], []
-    ticker = Ticker("w1", live, full, started.append, rung.extend)
+    ticker = Ticker("w1", live, full, started.append, rung.extend, not_listening())
     run(ticker.look())
     run(ticker.look())
     assert {INBOX, sink_queue("books"), JOBS} <= set(started)
@@ -70,7 +71,7 @@ class TestEmptied:
 
     @pytest.mark.parametrize("lost", ["everything", "one job"])
     def test_the_jobs_come_back_by_themselves(self, run, store, reader, live, lost):
-        ticker = Ticker("w1", live, store, lambda queue: None, lambda queues: None)
+        ticker = Ticker("w1", live, store, lambda queue: None, lambda queues: None, not_listening())
         run(ticker.look())
         due = run(store.client.zrange(store.keys.due(JOBS), 0, -1))
         assert b"retention" in due

@@ -14,6 +14,7 @@ from relay.operations.store_admission import StoreAdmission
 from relay.operations.store_owner import claim_store
 from relay.store.fields import LifeField
 from relay.store.formats import FORMAT
+from tests.listening import not_listening
 from workers.admission import wait_until_admitted
 from workers.ticker import Ticker
 
@@ -79,7 +80,7 @@ def test_a_worker_begins_nothing_in_a_store_of_a_newer_format(run, store, tmp_pa
     path.write_text("sources:\n  acme: {type: amocrm, token: test-token}\n")
     started: list[str] = []
     live = LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(path)}))
-    ticker = Ticker("w1", live, store, started.append, lambda queues: None)
+    ticker = Ticker("w1", live, store, started.append, lambda queues: None, not_listening())
     run(store.enqueue_job("retention", "retention"))
     run(store.client.hset(store.keys.life, LifeField.FORMAT, FORMAT + 1))
     with pytest.raises(ConfigError, match="a newer release has written to the store"):

@@ -10,6 +10,7 @@ from relay.store.health import Durability, MemoryUse, StoreLife
 from relay.store.wire import LookReply
 from relay.web import store_monitor
 from relay.web.store_monitor import StoreMonitor
+from tests.listening import not_listening
 from workers.ticker import TICK_SECONDS, Ticker
 
 CALLS_A_MINUTE = 60
@@ -54,10 +55,11 @@ class Admitted:
 
 
 class CountingStore:
-    """Counts its calls; `wait_ms` is what a look answers."""
+    """Counts its calls; `wait_ms` and `listens` are what a look answers."""
 
-    def __init__(self, wait_ms: int) -> None:
+    def __init__(self, wait_ms: int, *, listens: bool = False) -> None:
         self.wait_ms = wait_ms
+        self.listens = listens
         self.calls = 0
         self.subscriptions = None
 
@@ -65,6 +67,8 @@ class CountingStore:
         self.calls += 1
         return LookReply(
             queues=[],
+            bells=[],
+            listens=self.listens,
             wait_ms=self.wait_ms,
             known=True,
             since=1,
@@ -92,7 +96,7 @@ def run_for_a_minute(tick, clock: Clock, seconds: float) -> None:
 @pytest.mark.parametrize("wait_ms", [-1, 60_000])
 def test_an_idle_worker_looks_seldom(wait_ms) -> None:
     store, clock = CountingStore(wait_ms), Clock()
-    ticker = Ticker("w1", Live(), store, lambda queue: None, lambda queues: None, clock)
+    ticker = Ticker("w1", Live(), store, lambda queue: None, lambda queues: None, not_listening(), clock)
     asyncio.run(ticker.look())  # the first, which also registers
     store.calls = 0
     run_for_a_minute(ticker.tick, clock, TICK_SECONDS)
@@ -102,7 +106,7 @@ def test_an_idle_worker_looks_seldom(wait_ms) -> None:
 @pytest.mark.parametrize("busy", ["work is due", "work was begun"])
 def test_a_worker_with_work_looks_at_every_tick(busy) -> None:
     store, clock = CountingStore(0 if busy == "work is due" else -1), Clock()
-    ticker = Ticker("w1", Live(), store, lambda queue: None, lambda queues: None, clock)
+    ticker = Ticker("w1", Live(), store, lambda queue: None, lambda queues: None, not_listening(), clock)
 
     async def tick() -> None:
         if busy == "work was begun":
@@ -111,6 +115,20 @@ def test_a_worker_with_work_looks_at_every_tick(busy) -> None:
 
     run_for_a_minute(tick, clock, TICK_SECONDS)
     assert store.calls >= 60 / TICK_SECONDS
+
+
+def test_a_worker_that_listens_looks_every_second() -> None:
+    store, clock = CountingStore(-1, listens=True), Clock()
+    ticker = Ticker("w1", Live(), store, lambda queue: None, lambda queues: None, not_listening(), clock)
+
+    async def tick() -> None:
+        ticker.note_work()
+        await ticker.tick()
+
+    asyncio.run(ticker.look())  # the first, which also registers
+    store.calls = 0
+    run_for_a_minute(tick, clock, TICK_SECONDS)
+    assert 50 <= store.calls <= 65
 
 
 @pytest.mark.parametrize(("grows_by", "often"), [(0, False), (1, False), (10_000, True)])

@@ -8,6 +8,7 @@ local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local BELL_MS = 5000
+local ITEMS_A_WORKER = 50  -- that wait in a queue: about a tenth of a second of work
 local SLOT_MS, SLOTS = 300000, 12  -- what came of attempts is counted in slots, for an hour
 local FORGET_OUTCOMES_MS = 7 * 86400000  -- after the last attempt
 
@@ -48,8 +49,51 @@ local function wake(queue, at)
 end
 
 -- Sets the bell of a queue. Returns whether it was not set: then the caller publishes it.
-local function set_bell(queue)
-  return call('SET', P .. 'bell:' .. queue, '1', 'NX', 'PX', BELL_MS) and true or false
+local function set_bell(queue, ms)
+  return call('SET', P .. 'bell:' .. queue, '1', 'NX', 'PX', ms or BELL_MS) and true or false
+end
+
+-- The workers that listen now, in the order in which they are woken. That is always the same: so a few hooks keep one of
+-- them at work, and the others go to sleep.
+local function listeners()
+  local names = call('ZRANGEBYSCORE', P .. 'listeners', now, '+inf')
+  table.sort(names)
+  return names
+end
+
+-- Sends a wake-up to a worker. Returns whether a connection of its took it; a user of the store who may not publish
+-- reaches nobody. Nothing of it is written to the file, so it waits for no disk.
+local function send_wake_up(worker, queue)
+  local taken = redis.pcall('SPUBLISH', P .. 'wake:' .. worker, queue)
+  return type(taken) == 'number' and taken > 0
+end
+
+-- Wakes the n-th of the listeners, those left out that have no connection. Returns whether there is one.
+local function wake_listener(names, n, queue)
+  while names[n] do
+    if send_wake_up(names[n], queue) then return true end
+    table.remove(names, n)
+  end
+  return false
+end
+
+-- How many workers a queue needs in which so many items wait.
+local function workers_for(waiting) return 1 + math.floor(waiting / ITEMS_A_WORKER) end
+
+-- Calls workers to a queue in which `added` items became due: one to a queue that had none, more as they grow in number.
+-- Those that listen are woken; where more are needed than listen, the bell is for one that sleeps. Returns whether this
+-- set it: then the caller publishes it.
+local function call_workers(queue, added)
+  local first = wake(queue, now)
+  local waiting = first and added or call('ZCARD', P .. 'due:' .. queue)
+  local called = first and 0 or workers_for(waiting - added)
+  local needed = workers_for(waiting)
+  if needed <= called then return false end
+  local names = listeners()
+  for n = called + 1, needed do
+    if not wake_listener(names, n, queue) then return n == #names + 1 and set_bell(queue) end
+  end
+  return false
 end
 
 local function first_score(key)
@@ -69,6 +113,13 @@ local function update_wake(queue, not_before)
   if at and opened[queue] then at = now end
   if at then call('ZADD', P .. 'wake', at, queue) else call('ZREM', P .. 'wake', queue) end
   return at
+end
+
+-- Does the same, and wakes a listener where a queue that had nothing due has now.
+local function update_wake_and_call(queue)
+  local before = tonumber(call('ZSCORE', P .. 'wake', queue) or math.huge)
+  local at = update_wake(queue)
+  if at and at <= now and before > now then wake_listener(listeners(), 1, queue) end
 end
 
 -- Removes the counts of all but the newest slots.

@@ -1,6 +1,6 @@
 -- Stores a group of hooks, each whole or as a duplicate of one that is stored.
 -- req: {duplicate_ms, hooks = {wire.HookRow…}, answered_late = {records.LateAnswer…}}; blobs: their bodies.
--- Answers {whether the inbox's bell was set, {{receipt id, whether the hook is a duplicate of it}…}, {late answers of
+-- Answers {whether the inbox's bell was set (no worker listens that would be woken), {{receipt id, whether the hook is a duplicate of it}…}, {late answers of
 -- which nothing is known…}}.
 -- No allow-oom: a full store must refuse here.
 local REMEMBERED = 8  -- receipts with one body
@@ -133,4 +133,4 @@ end
 for _, key in ipairs(remembered_keys) do call('SET', key, remembered_now[key], 'PX', req.duplicate_ms) end
 for source, at in pairs(heard) do call('HSET', P .. 'heard', source, at) end
 write_collected()
-return cmsgpack.pack({#inbox > 0 and wake('inbox', now) and set_bell('inbox'), answers, missing})
+return cmsgpack.pack({#inbox > 0 and call_workers('inbox', #inbox / 2), answers, missing})

@@ -184,6 +184,6 @@ local code = acts[req.act]()
 note_item(req.id, code == 'state' and state or code == 'done' and req.noted or code)
 if code ~= 'done' and code ~= 'asked' then return act_answer(code, state, '') end
 write_audit(req.act, 'delivery ' .. req.id, code == 'asked' and 'in flight' or state)
-update_wake(queue)
+update_wake_and_call(queue)
 write_collected()
 return act_answer(code, state, read_obstacle())

@@ -1,7 +1,9 @@
 #!lua flags=allow-oom
--- A worker's look at the store: writes that it lives, and sets the bells of the queues that are worth a look now.
--- req: {worker, jobs = {id…}, silent_ms, since}. Answers a wire.LookReply.
+-- A worker's look at the store: writes that it lives, and whether it listens, and finds the queues that are worth a look.
+-- req: {worker, listens, jobs = {id…}, silent_ms, since}. Answers a wire.LookReply.
 local FORGET_MS = 3600000
+local LISTENS_MS = 3000  -- a listener looks every second
+local UNHEARD_MS = 500  -- by then somebody has come to what is due, if he heard of it
 
 -- Of the workers that were seen within the hour, those not seen for `silent_ms`: {name, milliseconds}.
 local function silent_workers()
@@ -31,18 +33,41 @@ local function knows_jobs()
   return true
 end
 
-local function look_reply(queues, wait_ms, known, since, empty, subscriptions_version, silent, format)
-  return {queues, wait_ms, known, since, empty, subscriptions_version, silent, format}
+-- Writes that the worker listens, where it has a connection that takes its wake-ups: the first one says so to itself.
+-- Returns whether it has.
+local function keep_listening()
+  if req.listens and send_wake_up(req.worker, '') then
+    call('ZADD', P .. 'listeners', now + LISTENS_MS, req.worker)
+    return true
+  end
+  call('ZREM', P .. 'listeners', req.worker)
+  return false
+end
+
+-- The queues in which something is due that nobody was told of, or not so that he came; and those of them whose bells
+-- were set. None is where somebody listens: there the key only keeps other looks away for the moment.
+local function find_work()
+  local queues, bells, heard = {}, {}, #listeners() > 0
+  local due = call('ZRANGEBYSCORE', P .. 'wake', '-inf', now, 'WITHSCORES')
+  for i = 1, #due, 2 do
+    local set = set_bell(due[i], heard and UNHEARD_MS)
+    if set or tonumber(due[i + 1]) <= now - UNHEARD_MS then queues[#queues + 1] = due[i] end
+    if set and not heard then bells[#bells + 1] = due[i] end
+  end
+  return queues, bells
+end
+
+local function look_reply(queues, bells, listens, wait_ms, known, since, empty, subscriptions_version, silent, format)
+  return {queues, bells, listens, wait_ms, known, since, empty, subscriptions_version, silent, format}
 end
 
 call('ZADD', P .. 'workers', now, req.worker)
 call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', now - FORGET_MS)
-local queues = {}
-for _, queue in ipairs(call('ZRANGEBYSCORE', P .. 'wake', '-inf', now)) do
-  if set_bell(queue) then queues[#queues + 1] = queue end
-end
+call('ZREMRANGEBYSCORE', P .. 'listeners', '-inf', now - FORGET_MS)
+local listens = keep_listening()
+local queues, bells = find_work()
 local next_at = first_score(P .. 'wake')
 local version = call('HGET', P .. 'subscriptions', 'version')
 local since, empty = in_use_since(req.since)
-return cmsgpack.pack(look_reply(queues, next_at and math.max(next_at - now, 0) or -1, knows_jobs(), since, empty,
-  tonumber(version or 0), silent_workers(), tonumber(call('HGET', P .. 'life', 'format') or 0)))
+return cmsgpack.pack(look_reply(queues, bells, listens, next_at and math.max(next_at - now, 0) or -1, knows_jobs(), since,
+  empty, tonumber(version or 0), silent_workers(), tonumber(call('HGET', P .. 'life', 'format') or 0)))

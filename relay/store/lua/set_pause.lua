@@ -28,6 +28,6 @@ end
 if req.act == 'resume' and not paused and #closed == 0 then return cmsgpack.pack({false, '', ''}) end
 write_audit(req.act, req.what, paused and 'paused' or #closed > 0 and 'closed' or 'open')
 if req.act == 'pause' then pause() else resume() end
-update_wake(req.queue)
+update_wake_and_call(req.queue)
 write_collected()
 return cmsgpack.pack({true, '', ''})

@@ -1,4 +1,4 @@
-"""A look at the store sets the bells of the queues that are worth one, and says what else a worker must know."""
+"""A look at the store finds the queues with work, sets their bells, and says what else a worker must know."""
 
 import pytest
 
@@ -11,7 +11,7 @@ QUEUE = sink_queue("books")
 @pytest.fixture
 def set_bells(run, store):
     """Set the bells as the ticker does. Returns the queues, sorted."""
-    return lambda: sorted(run(store.look("w1")).queues)
+    return lambda: sorted(run(store.look("w1")).bells)
 
 
 @pytest.fixture
@@ -34,6 +34,15 @@ def test_a_lost_bell_is_set_again_once(given, set_bells, clear_bells):
     clear_bells(INBOX)
     assert set_bells() == [INBOX]
     assert set_bells() == []
+
+
+def test_what_has_waited_for_a_while_is_found_whether_a_bell_is_set_or_not(run, store, given):
+    """Celery's broker may have lost the message."""
+    given.accepted()
+    run(store.client.zincrby(store.keys.wake, -600, INBOX))
+    for _ in range(2):
+        found = run(store.look("w1"))
+        assert (found.queues, found.bells) == ([INBOX], [])
 
 
 def test_what_arrived_while_the_bell_was_lost_gets_one_too(run, store, given, set_bells, clear_bells):
