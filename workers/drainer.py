@@ -180,10 +180,11 @@ class Drainer:
 
     def _start_attempts(self, claim: Claim[Delivery], sink: Sink, deadline: float) -> None:
         calls = [claim.items] if claim.batched and claim.items else [[delivery] for delivery in claim.items]
+        tools = self._tools.of(sink.asker, sink.proxy)
         for deliveries in calls:
             self._calls += 1
             suspect = any(delivery.deaths >= SUSPECT_AFTER for delivery in deliveries)
-            task = asyncio.create_task(self._attempt_held(deliveries, sink, suspect))
+            task = asyncio.create_task(self._attempt_held(deliveries, sink, tools, suspect))
             self._in_flight[self._calls] = deadline + suspect * ALONE_SECONDS, task
             # Not the attempt itself: one that is cancelled before it began never runs.
             task.add_done_callback(partial(self._note_end, self._calls))
@@ -192,14 +193,14 @@ class Drainer:
         self._in_flight.pop(number, None)
         self._progress.set()
 
-    async def _attempt_held(self, deliveries: Sequence[Delivery], sink: Sink, suspect: bool) -> None:
+    async def _attempt_held(self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools, suspect: bool) -> None:
         async with self._hand.hold(suspect=suspect):
-            await self._attempt(deliveries, sink)
+            await self._attempt(deliveries, sink, tools)
 
-    async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink) -> None:
+    async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools) -> None:
         at, started = self._store.clock.seconds(), time.monotonic()
         try:
-            results = await attempt(deliveries, sink, self._marks, self._tools.of(sink.asker, sink.proxy))
+            results = await attempt(deliveries, sink, self._marks, tools)
         except StoreUnavailable as error:
             results = [not_sent(delivery, str(error)) for delivery in deliveries]
         for place, result in enumerate(results):
@@ -278,6 +279,8 @@ def _decide(sink: Sink, attempted: AttemptResult, result: Result, age_ms: int) -
 
 def _masked(result: Result, hidden: Sequence[str]) -> Result:
     """Return a result in which the sink's secrets are masked, also where the sink itself does not think of it."""
+    if not hidden:
+        return result
     reason, response = mask_known(result.reason, hidden), mask_known(result.response, hidden)
     if (reason, response) == (result.reason, result.response):
         return result

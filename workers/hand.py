@@ -2,11 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 ALONE_SECONDS: Final = 45.0  # for the others to end; a suspect's lease is longer by a minute
+
+
+class _Counted(AbstractAsyncContextManager[None]):
+    """Calls `begin` and `end` around a piece of work. One serves all of them: a generator for each takes longer."""
+
+    def __init__(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        self._begin, self._end = begin, end
+
+    async def __aenter__(self) -> None:
+        self._begin()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._end()
 
 
 class Hand:
@@ -16,6 +29,7 @@ class Hand:
         self._others = 0
         self._exclusive = asyncio.Lock()
         self._emptied = asyncio.Event()
+        self._beside_others = _Counted(self._add, self._remove)
 
     @property
     def closed(self) -> bool:
@@ -27,21 +41,23 @@ class Hand:
         async with self._exclusive:
             pass
 
-    @asynccontextmanager
-    async def hold(self, *, suspect: bool) -> AsyncIterator[None]:
+    def hold(self, *, suspect: bool) -> AbstractAsyncContextManager[None]:
         """Work at something; at a suspect once all else has ended, or after ALONE_SECONDS."""
-        if suspect:
-            async with self._exclusive:
-                await self._wait_until_empty()
-                yield
-            return
-        self._others += 1
-        try:
+        return self._alone() if suspect else self._beside_others
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        async with self._exclusive:
+            await self._wait_until_empty()
             yield
-        finally:
-            self._others -= 1
-            if not self._others:
-                self._emptied.set()
+
+    def _add(self) -> None:
+        self._others += 1
+
+    def _remove(self) -> None:
+        self._others -= 1
+        if not self._others:
+            self._emptied.set()
 
     async def _wait_until_empty(self) -> None:
         end = time.monotonic() + ALONE_SECONDS

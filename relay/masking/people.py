@@ -38,7 +38,10 @@ _WRITTEN_OTHERWISE = re.compile(
     r"|(?P<dash>%(?:25)*E2%(?:25)*80%(?:25)*9[0-5]|\\u201[0-5])",
     re.IGNORECASE,
 )
-_OTHERWISE_SIGNS = ("%", "+", "\\u", "&#", "＋", "＠", "\u00a0", "\u2007", "\u2009", "\u202f")
+_OTHERWISE_SIGN = re.compile(r"[%+＋＠\u00a0\u2007\u2009\u202f]|\\u|&#")
+_ANY_SIGN = re.compile(
+    r"[\d@＠%&\\]"
+)  # of a number or an address, however it is written: a text without any names nobody
 _PLAIN: Final = {"plus": "+", "at": "@", "open": "(", "close": ")", "space": " ", "dash": "-"}
 
 _SPACES = r" \t\u00a0\u2007\u2009\u202f"
@@ -83,8 +86,10 @@ def mask_people(text: str, known: Iterable[str] = ()) -> str:
     """
     for datum in known:
         text = _mask_known(text, datum)
+    if not _ANY_SIGN.search(text):
+        return text
     text = _mask_plain(text)
-    if not any(sign in text for sign in _OTHERWISE_SIGNS):
+    if not _OTHERWISE_SIGN.search(text):
         return text
     plain = _WRITTEN_OTHERWISE.sub(lambda found: _PLAIN[found.lastgroup or ""], text)
     if plain == text:
@@ -108,8 +113,10 @@ def _mask_plain(text: str) -> str:
     if "@" in text or "%40" in text:
         text = _EMAIL.sub(rf"\1\2{MASK}\3\4", text)
     lower = text.lower()
-    if any(sign in lower for sign in _NAME_SIGNS):
-        text = _NAMED.sub(_mask_named, text)
+    for sign in _NAME_SIGNS:
+        if sign in lower:
+            text = _NAMED.sub(_mask_named, text)
+            break
     return _RUN.sub(_mask_phones, text)
 
 

@@ -6,6 +6,7 @@ they are encoded, else the charset of Content-Type, else they are UTF-8. 1C send
 
 import codecs
 import re
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -22,6 +23,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_MARKS_BEGIN: Final = frozenset(mark[:1] for mark, _ in _MARKS)
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.ASCII | re.IGNORECASE)
 # Python's names of what is no charset of a page, or (ASCII) what UTF-8 reads as well.
 _NO_CHARSETS: Final = frozenset({"ascii", "idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"})
@@ -71,11 +73,17 @@ def _decode(answer: Response) -> Json:
 
 def _encoding(answer: Response) -> tuple[str, int]:
     """Return the charset of a body, and where it begins behind a byte order mark."""
-    for mark, charset in _MARKS:
-        if answer.body.startswith(mark):
-            return charset, len(mark)
-    declared = _CHARSET.search(answer.headers.get("Content-Type", ""))
-    return (_known_charset(declared[1]) if declared else _UTF8), 0
+    if answer.body[:1] in _MARKS_BEGIN:
+        for mark, charset in _MARKS:
+            if answer.body.startswith(mark):
+                return charset, len(mark)
+    return _declared_charset(answer.headers.get("Content-Type", "")), 0
+
+
+@lru_cache(maxsize=64)
+def _declared_charset(content_type: str) -> str:
+    declared = _CHARSET.search(content_type)
+    return _known_charset(declared[1]) if declared else _UTF8
 
 
 def _known_charset(name: str) -> str:

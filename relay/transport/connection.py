@@ -16,6 +16,10 @@ from relay.transport.tls import said_end
 _poll: Final = ctypes.PyDLL(None).poll
 
 
+class ConnectionEnded(ConnectionResetError):
+    """A kept connection had ended by the time at which a request was to be written: nothing of it was."""
+
+
 class _PollFd(ctypes.Structure):
     """What poll(2) is asked, and answers."""
 
@@ -50,7 +54,7 @@ class Connection(asyncio.Protocol):
     def quiet(self) -> bool:
         """Return whether a kept connection is as it was left: neither closed nor spoken on, as far as the system knows.
 
-        The loop may not have come to it yet.
+        The loop may not have come to it yet. It is asked once an exchange, right before the write.
         """
         asked = _PollFd(self._transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP, 0)
         return bool(_poll(ctypes.byref(asked), 1, 0) == 0)
@@ -58,8 +62,9 @@ class Connection(asyncio.Protocol):
     async def exchange(self, message: bytes, deadline: float) -> Response:
         """Write a request and read its answer until `deadline` (the loop's clock). The connection must be usable.
 
-        Raises OSError (TimeoutError included) and HttpParserError. Afterwards the connection is usable where another
-        exchange may follow on it; otherwise, and when this is cancelled, it is closed.
+        Raises OSError (TimeoutError included), HttpParserError, and ConnectionEnded where another connection may do.
+        Afterwards the connection is usable where another exchange may follow on it; otherwise, and when this is
+        cancelled, it is closed.
         """
         self._parser.begin()
         self.wrote = False
@@ -89,7 +94,7 @@ class Connection(asyncio.Protocol):
         if not self.usable or self._answer is None or self._answer.done():  # it has ended before anything was written
             return
         if self._exchanges > 1 and not self.quiet:  # a first one may find TLS's own messages there
-            self._finish(None, ConnectionResetError("they closed the connection before the request"))
+            self._finish(None, ConnectionEnded("they closed the connection before the request"))
             return
         try:
             self._transport.write(message)

@@ -43,7 +43,7 @@ class ConnectionPool:
         while idle:
             connection = idle.pop()
             in_time = connection.idle_until > now and not (fresh and connection.idle_since + FRESH_S < now)
-            if in_time and connection.usable and connection.quiet:
+            if in_time and connection.usable:
                 return connection
             connection.abort()
         return None
@@ -84,5 +84,6 @@ class ConnectionPool:
 
 def kept_seconds(headers: Mapping[str, str]) -> float:
     """Return for how long a connection may be kept after an answer with these headers. Pure."""
-    said = _KEPT_FOR.search(headers.get("Keep-Alive", ""))
+    keep_alive = headers.get("Keep-Alive")
+    said = _KEPT_FOR.search(keep_alive) if keep_alive else None
     return min(IDLE_S, int(said[1]) - _MARGIN_S) if said else IDLE_S

@@ -10,7 +10,7 @@ from httptools import HttpParserError
 
 from relay.config.proxy import Proxy, ProxyChoice
 from relay.config.proxy_environment import NO_PROXIES, ProxyRules
-from relay.transport.connection import Connection
+from relay.transport.connection import Connection, ConnectionEnded
 from relay.transport.connector import CheckAddresses, Connector, Lookups
 from relay.transport.lookup_bounds import Asker, NoTurn
 from relay.transport.messages import (
@@ -22,7 +22,7 @@ from relay.transport.messages import (
     TransportFailure,
     to_wire,
 )
-from relay.transport.pool import ConnectionPool
+from relay.transport.pool import ConnectionPool, Way
 from relay.transport.resolver import CachingResolver, Resolver
 from relay.transport.tls import describe, refuses_certificate
 from relay.transport.tunnel import describe_refusal
@@ -94,20 +94,28 @@ class Session:
         way = (url.scheme, url.raw_host, url.port, request.tls, proxy)
         seconds = request.timeout_ms / 1000
         deadline = self._loop.time() + seconds
-        connection = self._pool.take(way, fresh=request.method not in _REPEATABLE)
+        while connection := self._pool.take(way, fresh=request.method not in _REPEATABLE):
+            try:
+                return self._keep(way, connection, await connection.exchange(message, deadline), forwarder)
+            except ConnectionEnded:
+                continue  # nothing of it was written
+            except (OSError, HttpParserError) as error:
+                return _failure(error, connection)
         try:
-            if connection is None:
-                lookups = await self._connector.look_up(request, proxy, self._asker)
-                deadline = self._loop.time() + seconds  # the wait for a turn is ours, not theirs
-                connection = await self._connect(request, proxy, lookups, deadline)
+            lookups = await self._connector.look_up(request, proxy, self._asker)
+            deadline = self._loop.time() + seconds  # the wait for a turn is ours, not theirs
+            connection = await self._connect(request, proxy, lookups, deadline)
         except NoTurn as waiting:
             return TransportFailure(kind="queue", reason=f"not tried yet: {waiting}", sent=False)
         except ConnectFailed as failed:
             return TransportFailure(kind=failed.kind, reason=str(failed), sent=False)
         try:
-            answer = await connection.exchange(message, deadline)
+            return self._keep(way, connection, await connection.exchange(message, deadline), forwarder)
         except (OSError, HttpParserError) as error:
             return _failure(error, connection)
+
+    def _keep(self, way: Way, connection: Connection, answer: Response, forwarder: Proxy | None) -> Answer:
+        """Keep a connection for the next exchange where it may follow; return the answer that came over it."""
         if connection.usable:
             self._pool.keep(way, connection, answer)
         return answer if forwarder is None else _forwarded(answer, forwarder)

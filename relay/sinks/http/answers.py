@@ -1,7 +1,8 @@
 """What an HTTP answer means: by the sink's checks, else by its status. Pure."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from http.client import responses
 from typing import Final, TypeAlias
 
@@ -90,7 +91,7 @@ class AnswerReader:
         self,
         settings: HttpSettings,
         interpret: Callable[[Response], Interpretation],
-        secrets: Callable[[], Iterable[str]],
+        secrets: Callable[[], Sequence[str]],
     ) -> None:
         self._settings = settings
         self._interpret = interpret
@@ -102,7 +103,7 @@ class AnswerReader:
         """Return what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates."""
         if isinstance(answer, TransportFailure):
             outcome = failure_outcome(answer, repeatable=self._repeatable(request))
-            return Result(outcome=outcome, reason=_masked_reason(answer.reason, self._secrets()))
+            return Result(outcome=outcome, reason=_masked_reason(answer.reason, tuple(self._secrets())))
         outcome, reason = self._interpret(answer)
         if outcome is Outcome.UNKNOWN and self._repeatable(request):
             outcome = Outcome.RETRY
@@ -146,8 +147,9 @@ def _secrets_in_address(request: Request) -> Iterable[str]:
     return secret_parts(target) if _MAY_HOLD_SECRETS.search(target) else ()
 
 
-def _masked_reason(reason: str, secrets: Iterable[str]) -> str:
-    """Return a reason, masked: it may quote a stranger, and is stored, logged and shown."""
+@lru_cache(maxsize=256)
+def _masked_reason(reason: str, secrets: tuple[str, ...]) -> str:
+    """Return a reason, masked: it may quote a stranger, and is stored, logged and shown. Most are the same few."""
     return mask_people(mask_secrets(reason, filter(is_unmistakable, secrets)))
 
 

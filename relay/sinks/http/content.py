@@ -1,6 +1,7 @@
 """The content of an HTTP delivery: a line of JSON with method, path and headers, then the body as it is sent. Pure."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal, TypeAlias, get_args
 
 import msgspec
@@ -70,7 +71,13 @@ def join_content(head: ContentHead, body: bytes) -> bytes:
 def split_content(content: bytes) -> tuple[ContentHead, bytes]:
     """Return the head and the body of a stored content."""
     line, _, body = content.partition(b"\n")
-    return _decode_head(line), body
+    return _head_of(line), body
+
+
+@lru_cache(maxsize=256)
+def _head_of(line: bytes) -> ContentHead:
+    """Decode a head: most routes have one and the same for all their deliveries, and an attempt asks for it thrice."""
+    return _decode_head(line)
 
 
 def _body(params: Mapping[str, object]) -> tuple[Encoding, bytes]:

@@ -1,7 +1,7 @@
 """Any HTTP endpoint, such as accounting software, a CRM of your own, or a script."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -212,10 +212,8 @@ class HttpSink(Sink):
             answer = await calls.call(request)
         return request, answer
 
-    def _all_secrets(self) -> Iterator[str]:
-        yield from self.hidden
-        if self._token:
-            yield from self._token.secrets
+    def _all_secrets(self) -> Sequence[str]:
+        return (*self.hidden, *self._token.secrets) if self._token else self.hidden
 
 
 def _before_sending(lookup: Result) -> Result:

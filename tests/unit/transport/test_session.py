@@ -12,7 +12,7 @@ import pytest
 import uvloop
 from yarl import URL
 
-from relay.transport import Request, Response, Session, TransportFailure, call, connector, pool, session
+from relay.transport import Request, Response, Session, TransportFailure, call, connection, connector, pool, session
 from relay.transport.connection import Connection
 from relay.transport.response_parser import MAX_BODY, MAX_HEAD
 
@@ -243,6 +243,21 @@ def test_a_connection_that_ends_before_the_request_is_written_is_replaced(loop, 
     with asyncio.Runner(loop_factory=loop) as runner:
         answer, server = runner.run(run())
     assert (answer.status, server.connections, len(server.requests)) == (200, 2, 2)
+
+
+def test_kept_connections_that_have_ended_are_passed_over_with_one_look_at_each(monkeypatch):
+    """A look is a call of the system: it is made right before the write, and not when the connection is taken too."""
+
+    async def run():
+        async with running(respond_with(OK)) as server, Session() as calls:
+            await asyncio.gather(*[call(calls, request(server.url)) for _ in range(3)])
+            ended = iter([1, 1, 0])  # of the three that are kept the first two
+            looks = []
+            monkeypatch.setattr(connection, "_poll", lambda *_: looks.append(1) or next(ended))
+            return await calls.exchange(request(server.url)), server.connections, len(looks), len(server.requests)
+
+    answer, connections, looks, requests = asyncio.run(run())
+    assert (answer.status, connections, looks, requests) == (200, 3, 3, 4)
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
