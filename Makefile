@@ -22,10 +22,11 @@ lint: .venv/ready-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Wants a quiet machine: a round in which the measured process did not have its core is not counted.
+# Wants a quiet machine: a round in which the measured process did not have its core is not counted. Writes the figures
+# of the README and docs/bench.json. The rival on Node is left out where there is none.
 bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench --json docs/bench.json --markdown README.md
 
 # Tries to break it, for about an hour: kills, hangs, resets, fills. Writes the table of docs/reliability.md.
 chaos: .venv/ready-dev

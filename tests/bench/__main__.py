@@ -1,4 +1,7 @@
-"""`make bench`: every figure side by side in one run. Prints a table, writes bench.json."""
+"""`make bench`: every figure side by side in one run. Prints tables, writes bench.json; `--help` tells the options.
+
+`python -m tests.bench rates --rounds 1` measures one part alone, and briefly.
+"""
 
 import argparse
 import json
@@ -12,48 +15,71 @@ import tempfile
 from ctypes.util import find_library
 from pathlib import Path
 
-from tests.bench import deliver, ingest, latency, memory, returns, silent
+from tests.bench import deliver, ingest, latency, memory, rates, returns, silent
 from tests.bench.measuring import MEASURED, OTHERS, Series, ratio
+from tests.bench.report import format_figures, replace_figures
 from tests.bench.stack import store
+
+PARTS = ("ingest", "deliver", "latency", "rates", "memory", "silent", "returns")
+ROUNDS = 5
 
 
 def main() -> None:
     asked = _arguments()
+    if asked.read:
+        found = json.loads(asked.read.read_text())
+    else:
+        found = _measure(asked)
+        asked.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        _table(found)
+    if asked.markdown:
+        replace_figures(asked.markdown, found)
+
+
+def _measure(asked: argparse.Namespace) -> dict[str, object]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended on the way out
     _install()
     os.sched_setaffinity(0, {OTHERS})
+    rounds = asked.rounds or ROUNDS
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         logs = Path(folder)
         found: dict[str, object] = {"machine": _machine(logs), "pinning": _pinning()}
         if "ingest" in asked.parts:
             with store(logs / "ingest") as server:
-                found["ingest"] = _compared(ingest.bench(server, asked.rounds, asked.seconds, logs))
+                found["ingest"] = _compared(ingest.bench(server, rounds, asked.seconds, logs))
         if "deliver" in asked.parts:
             with store(logs / "deliver") as server:
-                found["deliver"] = _compared(deliver.bench(server, asked.rounds, asked.deliveries, logs))
+                found["deliver"] = _compared(deliver.bench(server, rounds, asked.deliveries, logs))
         if "latency" in asked.parts:
             with store(logs / "latency") as server:
                 found["end_to_end"] = latency.bench(server, asked.seconds * 4, logs)
+        if "rates" in asked.parts:
+            found["rates"] = rates.bench(asked.rounds or rates.ROUNDS, logs)
         if "memory" in asked.parts:
             with store(logs / "memory") as server:
                 found["memory"] = memory.bench(server, asked.receipts, logs)
         if "silent" in asked.parts:
             with store(logs / "silent") as server:
-                found["silent"] = silent.bench(server, asked.rounds, asked.seconds * 3, logs)
+                found["silent"] = silent.bench(server, rounds, asked.seconds * 3, logs)
         if "returns" in asked.parts:
-            found["returns"] = returns.bench(asked.rounds)
-    Path("bench.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    _table(found)
+            found["returns"] = returns.bench(rounds)
+    return found
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("parts", nargs="*", default=["ingest", "deliver", "latency", "memory", "silent", "returns"])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("parts", nargs="*", default=PARTS, help=f"of {', '.join(PARTS)}; else all")
+    parser.add_argument("--rounds", type=int, help=f"else {ROUNDS}, and {rates.ROUNDS} of rates")
     parser.add_argument("--seconds", type=float, default=4.0, help="of load in a round of ingest")
     parser.add_argument("--deliveries", type=int, default=20_000, help="in a round of deliver")
     parser.add_argument("--receipts", type=int, default=100_000, help="for memory")
-    return parser.parse_args()
+    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
+    parser.add_argument("--markdown", type=Path, help="a page, of which the figures are replaced")
+    parser.add_argument("--read", type=Path, help="the figures of an earlier run; nothing is measured")
+    asked = parser.parse_args()
+    if unknown := set(asked.parts) - set(PARTS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}: the parts are {', '.join(PARTS)}")
+    return asked
 
 
 def _install() -> None:
@@ -82,7 +108,8 @@ def _output_of(*command: str) -> str:
 
 
 def _pinning() -> str:
-    return f"core {MEASURED}: the measured process (end to end: web and worker); core {OTHERS}: store, wrk or receiver"
+    alone = f"core {MEASURED}: the measured process (end to end: web and worker); core {OTHERS}: store, wrk or receiver"
+    return f"{alone}; rates: all on both"
 
 
 def _compared(result: dict[str, object]) -> dict[str, object]:
@@ -130,12 +157,13 @@ def _table(found: dict[str, object]) -> None:
             scripts = counted.get("evalsha", 0)
             total = sum(n for command, n in counted.items() if command not in ("info", "ping"))
             out.write(f"  {name}: {total:.2f}, in {scripts:.3f} round trips\n")
-    for part in ("end_to_end", "memory", "silent", "returns"):
+    for part in ("end_to_end", "silent"):
         if part in found:
             out.write(f"\n{part}: {found[part]}\n")
     taken = found.get("ingest")
     if isinstance(taken, dict):
         out.write(f"\nlatency of a hook: {taken['latency']}\n")
+    out.write(f"\n{format_figures(found)}")
 
 
 if __name__ == "__main__":

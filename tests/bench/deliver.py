@@ -17,7 +17,7 @@ from tests.bench.measuring import MEASURED, OTHERS, Series, cpu_seconds, free_po
 from tests.bench.stack import BIN, HERE, commands, environment, fill, run, worker_command
 
 CONCURRENCY = 256  # as in relay.yaml
-USUAL_WORKER = [str(BIN / "celery"), "--app", "tests.bench.rivals.usual_deliver:celery", "worker"]
+USUAL_WORKER = [str(BIN / "celery"), "--app", "tests.bench.rivals.usual:celery", "worker"]
 CONTENT = '{"lead":"31926521","title":"Поставка кофемашин","amount":"184500.00","city":"Москва"}'
 
 

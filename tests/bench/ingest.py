@@ -92,7 +92,7 @@ def bench(server: EmbeddedStore, rounds: int, seconds: float, logs: Path) -> dic
             Server(stack, "relay", "relay.web.app:create", ["--factory"], logs, **relay),
             Server(stack, "bare_starlette", "tests.bench.rivals.bare_ingest:app", [], logs),
             Server(stack, "bare_asgi", "tests.bench.rivals.bare_asgi:app", [], logs),
-            Server(stack, "fastapi_celery", "tests.bench.rivals.usual_ingest:app", [], logs, USUAL_BROKER=broker),
+            Server(stack, "fastapi_celery", "tests.bench.rivals.usual:app", [], logs, USUAL_BROKER=broker),
         ]
         order = list(contenders)
         for number in range(rounds + 1):  # the first one warms up

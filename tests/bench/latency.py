@@ -48,6 +48,6 @@ def _post(port: int, first: int, count: int) -> dict[int, float]:
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 202
-        accepted[first + number] = time.time()
+        accepted[first + number] = time.monotonic()
     connection.close()
     return accepted

@@ -1,0 +1,194 @@
+"""The figures for people: tables in Markdown, as the README has them. A part that was not measured is left out."""
+
+import statistics
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tests.bench.load_results import COMPARED
+
+BEGIN, END = "<!-- bench begins -->\n", "<!-- bench ends -->\n"  # around the figures in a page
+Found = Mapping[str, Any]
+WIDTH: Final = 120
+
+NAMES: Final = {
+    "relay": "the relay",
+    "least": "the least that keeps the promise: Starlette, a stream, aiohttp",
+    "fastify_bullmq": "Fastify, BullMQ",
+    "fastapi_celery": "the usual way: FastAPI, `task.delay`, requests",
+}
+
+
+def replace_figures(page: Path, found: Found) -> None:
+    """Write the figures into a page, between its marks."""
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert begin, f"{page} has no place for the figures"
+    assert end, f"{page} has no end of the figures"
+    page.write_text(f"{before}{BEGIN}{format_figures(found)}{END}{after}")
+
+
+def format_figures(found: Found) -> str:
+    """Return all that was measured, a paragraph or table for each part."""
+    machine = found["machine"]
+    told = [f"Measured on {machine['cores']} cores ({machine['cpu']}) at commit `{machine['commit']}`.\n"]
+    told += [write(found) for part, write in PARTS if part in found]
+    return "\n".join(told)
+
+
+def _rates(found: Found) -> str:
+    rates = found["rates"]
+    loads = rates["loads"]
+    *paced, most = [str(load["per_second"]) for load in loads]
+    heads = [*(f"{rate} hooks/s" for rate in paced), f"{loads[-1]['hooks']:,} at {loads[-1]['per_second']:,}/s"]
+    lines = [_cells("p50 / p99 in ms; CPU ms a hook", *heads)]
+    lines.append("|---" * (len(heads) + 1) + "|")
+    for name, of in rates["contenders"].items():
+        ratios = rates["relay_to"].get(name, {})
+        cells = [_paced(of[rate], ratios.get(rate)) for rate in paced]
+        lines.append(_cells(NAMES[name], *cells, _most(of[most], ratios.get(most))))
+    lines += [_cells(NAMES[name], *[why] * len(heads)) for name, why in rates["missing"].items()]
+    return "\n".join([*lines, "", *_costs(rates, [*paced, most]), ""])
+
+
+def _paced(row: Found, ratio: Found | None) -> str:
+    text = f"{_number(row['p50_ms'])} / {_number(row['p99_ms'])}; {_number(row['cpu_ms'])}"
+    if ratio is None:
+        return text
+    p50, p99, cpu = (_times(ratio[name]) for name in COMPARED)
+    return f"{text} (relay: {p50} / {p99}; {cpu} times it)"
+
+
+def _most(row: Found, ratio: Found | None) -> str:
+    text = f"{row['taken']:.0%} taken, {row['per_second']:,.0f}/s delivered; {_number(row['cpu_ms'])}"
+    return text if ratio is None else f"{text} (relay: {_times(ratio['cpu_ms'])} times it)"
+
+
+def _costs(rates: Found, columns: list[str]) -> Iterator[str]:
+    yield _cells(
+        "synced writes and store commands a hook", *(f"{int(rate):,}/s" for rate in columns), "idle, % of a core"
+    )
+    yield "|---" * (len(columns) + 2) + "|"
+    for name, of in rates["contenders"].items():
+        cells = [f"{_number(of[rate]['synced_writes'])}, {_number(of[rate]['commands'])}" for rate in columns]
+        idle = ", ".join(f"{part} {percent:.1f}" for part, percent in rates["idle_percent"][name].items())
+        yield _cells(NAMES[name], *cells, idle)
+
+
+def _full_load(found: Found) -> str:
+    took, sent = found["ingest"], found["deliver"]
+    heads = ("full load", "relay", "stores nothing: a Starlette endpoint, an aiohttp loop", NAMES["fastapi_celery"])
+    lines = [
+        _cells(*heads),
+        "|---" * len(heads) + "|",
+        _rate("hooks taken a second, one web process, each on disk before its 202", took, TAKEN_BY),
+        _cpu("CPU of the web process a hook", took, TAKEN_BY),
+        _rate("deliveries a second, one worker: decoded, routed, rendered, limited, logged, told", sent, SENT_BY),
+        _cpu("CPU of the worker a delivery", sent, SENT_BY),
+    ]
+    return "\n".join([*lines, "", *_beside_the_table(took, sent), ""])
+
+
+TAKEN_BY: Final = "bare_starlette", "fastapi_celery"
+SENT_BY: Final = "bare_aiohttp", "celery_requests"
+
+
+def _rate(what: str, part: Found, rivals: tuple[str, str]) -> str:
+    rows, (bare, usual), to = part["contenders"], rivals, part["relay_to"]
+    ours, least, theirs = (f"{rows[name]['per_second']:,.0f}" for name in ("relay", bare, usual))
+    of_it, times = _times(to[bare]["rate"]), _times(to[usual]["rate"])
+    return _cells(what, ours, f"{least} (relay: {of_it} of it)", f"{theirs} (relay: {times} times it)")
+
+
+def _cpu(what: str, part: Found, rivals: tuple[str, str]) -> str:
+    rows, (bare, usual), to = part["contenders"], rivals, part["relay_to"]
+    ours, least, theirs = (f"{rows[name]['cpu_us_each']:,.0f} µs" for name in ("relay", bare, usual))
+    return _cells(what, ours, f"{least} (relay: {_times(to[bare]['cpu'])} times it)", theirs)
+
+
+def _beside_the_table(took: Found, sent: Found) -> Iterator[str]:
+    latency, ours, to = took["latency"], sent["contenders"]["relay"], sent["relay_to"]
+    marking, half = sent["contenders"]["relay_marking"], latency["half_load"]
+    yield _item(
+        "To a sink that knows no idempotency key, where each delivery is marked on the disk before its bytes leave, it",
+        f"is {marking['per_second']:,.0f} deliveries a second.",
+    )
+    yield _item(
+        "What the relay itself costs shows against what it stands on: it takes",
+        f"{_times(took['relay_to']['bare_asgi']['rate'])} of the hooks of an empty ASGI endpoint on the same router,",
+        f"and makes {_times(to['bare_transport']['rate'])} of the deliveries of an empty loop on its own transport.",
+    )
+    yield _item(
+        f"99 % of hooks are answered within {latency['p99_ms_full_load']:.0f} ms under full load, and within",
+        f"{half['p99_ms']:.0f} ms where {half['senders']} senders make half of it. No answer within two seconds had",
+        f"{took['failed']['relay']:,} of the relay's, and {took['failed']['fastapi_celery']:,} of the usual way's.",
+    )
+    yield _item(
+        f"Of {ours['rounds']} rounds {took['contenders']['relay']['counted']} of the hooks count, and",
+        f"{ours['counted']} of the deliveries; over all of them the deliveries are",
+        f"{_times(to['bare_aiohttp']['rate_of_all'])} of the loop's, and",
+        f"{_times(to['celery_requests']['rate_of_all'])} times the usual way's.",
+    )
+
+
+def _memory(found: Found) -> str:
+    memory = found["memory"]
+
+    def kb(name: str) -> str:
+        return f"{memory[name] / 1000:.1f} KB"
+
+    worker, peak = memory["worker_mb_before_draining"], memory["worker_mb_peak_while_draining"]
+    return _paragraph(
+        f"In the store a receipt takes {kb('bytes_per_stored_receipt')} until it is routed, an event with its waiting",
+        f"delivery {kb('bytes_per_event_with_waiting_delivery')}, a delivered one {kb('bytes_per_delivered_event')}",
+        f"({memory['receipts']:,} of them). The worker has {worker:.0f} MB before it drains them, and {peak:.0f} MB at",
+        "most meanwhile.",
+    )
+
+
+def _returns(found: Found) -> str:
+    lines = [
+        f"- {what}: {statistics.median(seconds):.1f} s, {max(seconds):.1f} s at most"
+        for what, seconds in found["returns"].items()
+    ]
+    return "\n".join(["How long it takes from then on until all that was acknowledged has arrived:\n", *lines, ""])
+
+
+PARTS: Final[tuple[tuple[str, Callable[[Found], str]], ...]] = (
+    ("rates", _rates),
+    ("deliver", _full_load),
+    ("memory", _memory),
+    ("returns", _returns),
+)
+
+
+def _item(*parts: str) -> str:
+    return textwrap.fill(" ".join(parts), WIDTH, initial_indent="- ", subsequent_indent="  ")
+
+
+def _paragraph(*parts: str) -> str:
+    return f"{textwrap.fill(' '.join(parts), WIDTH)}\n"
+
+
+def _cells(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _number(value: float | None) -> str:
+    """Write two digits that matter."""
+    if value is None:
+        return "none"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def _times(value: float | None) -> str:
+    return (
+        "?"
+        if value is None
+        else f"{value:.0f}"
+        if value >= 9.5
+        else f"{value:.1f}"
+        if value >= 0.95
+        else f"{value:.2f}"
+    )
