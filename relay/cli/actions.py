@@ -14,6 +14,8 @@ from relay.operations.actions import (
     Action,
     ActionAct,
     ActionChange,
+    ActionFilter,
+    ActionKind,
     TouchedPage,
     act_on_action,
     read_action,
@@ -39,6 +41,8 @@ ActionIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="ACTION_ID…
 @app.command("list")
 def list_actions(
     state: Annotated[ActionState | None, typer.Option(help="Only in this state.")] = None,
+    kind: Annotated[ActionKind | None, typer.Option(help="Only of this kind.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only of what came from this source, where it was named.")] = None,
     limit: options.LimitOption = 20,
     after: options.AfterOption = None,
     json: options.JsonOption = False,
@@ -47,14 +51,16 @@ def list_actions(
     from relay.cli.display.actions import row
 
     cursor = None if after is None else options.parse_cursor_option(after)
-    page = with_store(lambda store: read_actions(store, limit, cursor, state))
+    only = ActionFilter(state=state, kind=kind, source=source or "")
+    page = with_store(lambda store: read_actions(store, limit, cursor, only))
     if json:
         print_json(page.items)
     else:
         print_table(COLUMNS, map(row, page.items))
     if page.next is not None:
-        only = f" --state {state}" if state else ""
-        line = f"relay actions list{only} --limit {limit} --after {format_cursor(page.next)}"
+        given = {"state": state, "kind": kind, "source": source}
+        options_given = "".join(f" --{name} {value}" for name, value in given.items() if value)
+        line = f"relay actions list{options_given} --limit {limit} --after {format_cursor(page.next)}"
         print_message(f"go on with:\n{line}", error=True)
 
 

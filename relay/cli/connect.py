@@ -5,17 +5,12 @@ from typing import Annotated
 
 import typer
 
-from relay.accounts.client import AccountClient
-from relay.accounts.needed_events import needed_events
 from relay.cli import options
+from relay.cli.acts import ByOption, WhyOption, author
 from relay.cli.context.account import with_account
 from relay.cli.context.configuration import choose_source, load_config
 from relay.cli.display.output import print_json, print_lines
-from relay.config.config import Config
-from relay.errors import ConfigError
-from relay.operations.hook_address import hook_address
-from relay.operations.hook_registration import HookRegistration, register_hook
-from relay.store.store import Store
+from relay.operations.hook_registration import HookRegistration, connect_source
 
 
 def connect(
@@ -25,29 +20,22 @@ def connect(
         bool, typer.Option("--enable", help="Enable the webhook again where amoCRM has disabled it.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    by: ByOption = None,
+    why: WhyOption = "",
     json: options.JsonOption = False,
 ) -> None:
     """Register the relay as a webhook of the account, for the events that are needed here. Safe to repeat."""
     config = load_config()
     account = choose_source(config.sources, source)
-    address = hook_address(config, source, url)
-
-    async def register(client: AccountClient, store: Store) -> HookRegistration:
-        events = await _needed_events(config, source, store)
-        return await register_hook(client, address, events, enable=enable, dry_run=dry_run)
-
-    registration = with_account(account, register)
+    who = author(by, why)
+    registration = with_account(
+        account,
+        lambda client, store: connect_source(config, source, url, client, store, who, enable=enable, dry_run=dry_run),
+    )
     if json:
         print_json(registration, reveal=True)
     else:
         print_lines(_format_registration(registration, source, enable=enable, dry_run=dry_run), reveal=True)
-
-
-async def _needed_events(config: Config, source: str, store: Store) -> frozenset[str]:
-    events = needed_events(config, source, await store.subscriptions.list(source))
-    if not events:
-        raise ConfigError(f"no route is for {source} and nobody subscribes to it: there is no event to register for")
-    return events
 
 
 def _format_registration(registration: HookRegistration, source: str, *, enable: bool, dry_run: bool) -> Iterator[str]:

@@ -16,6 +16,8 @@ def list_dead(
     source: options.SourceOption = None,
     event: options.EventOption = None,
     entity: options.EntityOption = None,
+    phone: options.PhoneOption = None,
+    email: options.EmailOption = None,
     sink: options.SinkOption = None,
     route: options.RouteOption = None,
     reason: options.ReasonOption = None,
@@ -31,6 +33,7 @@ def list_dead(
     filters = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, route=route, state=DeliveryState.DEAD,
         reason=reason, since=since, until=until, cause=cause, limit=limit, after=after,
+        phone=phone, email=email,
     )  # fmt: skip
     print_deliveries(context, filters, json=json, reveal=reveal)
 

@@ -23,8 +23,8 @@ COLUMNS = ("source", "account", "hooks", "last hook", "usual pause", "hook", "pr
 @app.command("list")
 def list_all(json: options.JsonOption = False) -> None:
     """List the sources of the configuration."""
-    config, path = load_config(), load_settings().config_path
-    sources = with_reader(lambda reader: list_sources(reader, config, path))
+    config, settings = load_config(), load_settings()
+    sources = with_reader(lambda reader: list_sources(reader, config, settings))
     if json:
         print_json(sources)
     else:
@@ -36,8 +36,8 @@ def show_source(
     name: Annotated[str, typer.Argument(metavar="SOURCE", show_default=False)], json: options.JsonOption = False
 ) -> None:
     """Show a source, and which events its hook lacks."""
-    config, path = load_config(), load_settings().config_path
-    source = with_reader(lambda reader: read_source(reader, config, name, path))
+    config, settings = load_config(), load_settings()
+    source = with_reader(lambda reader: read_source(reader, config, name, settings))
     if json:
         print_json(source)
     else:

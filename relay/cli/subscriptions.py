@@ -1,7 +1,7 @@
 """`relay subscriptions`: the applications that are sent events; the same records as the amoCRM-compatible API's."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
@@ -10,18 +10,15 @@ from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
 from relay.cli.context.store import with_store
 from relay.cli.display.output import print_json, print_lines, print_message, print_table
-from relay.durations import UNITS_MS, parse_duration
 from relay.model import Subscription
 from relay.timefmt import format_time
 
 if TYPE_CHECKING:  # the list needs neither configuration nor calls
-    from relay.config.api_users import ApiUser
     from relay.web.subscriptions.operator_acts import OperatorActs, SampleAnswer
 
 app = typer.Typer(
     name="subscriptions", help="List and change which applications are sent events.", no_args_is_help=True
 )
-MAX_TOKEN_DAYS = 1826  # five years
 COLUMNS = ("id", "source", "state", "since", "by", "name", "url", "events")
 SubscriptionId: TypeAlias = Annotated[int, typer.Argument(metavar="SUBSCRIPTION_ID", show_default=False)]
 EventOptions: TypeAlias = Annotated[list[str], typer.Option("--event", help="An event, as add_lead; may be repeated.")]
@@ -49,6 +46,9 @@ def add_subscription(
     event: EventOptions,
     source: Annotated[str | None, typer.Option(help="Whose events; default: those of the only source.")] = None,
     name: Annotated[str, typer.Option(help="What people call the application.")] = "",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="To these events only, where it is subscribed already.")
+    ] = False,
     by: ByOption = None,
     why: WhyOption = "",
     json: options.JsonOption = False,
@@ -58,7 +58,7 @@ def add_subscription(
 
     config = load_config()
     account = choose_source(config.sources, source).name
-    _print(_act(by, why, lambda acts: acts.subscribe(config, account, url, event, name)), json)
+    _print(_act(by, why, lambda acts: acts.subscribe(config, account, url, event, name, replace=replace)), json)
 
 
 @app.command("remove")
@@ -124,7 +124,7 @@ def _format_test(tested: "SampleAnswer") -> Iterator[str]:
 
 
 @app.command("token")
-def mint_token(
+def print_token(
     login: Annotated[str, typer.Argument(metavar="LOGIN", help="Of a user in api_users.", show_default=False)],
     expires_in: Annotated[str, typer.Option(help="From 1d to 1826d, which are five years.")] = "365d",
     json: options.JsonOption = False,
@@ -134,40 +134,20 @@ def mint_token(
     It may do what the user's own token may, and ends earlier where that is changed.
     """
     from relay.cli.context.configuration import load_config
-    from relay.web.subscriptions.jwt import mint_jwt
+    from relay.web.subscriptions.minting import mint_token, parse_lifetime
 
-    user = _find_api_user(load_config().api_users, login)
-    seconds, now = _parse_lifetime(expires_in), int(time.time())
-    token, until = mint_jwt(user, now, seconds), (now + seconds) * 1000
-    if json:
-        print_json({"token": token, "login": login, "source": user.source, "until": until}, reveal=True)
-        return
-    print_message(token)
-    end = f"until {format_time(until)} or until the user's token changes"
-    print_message(f"of {login}, for the account {user.source}, {end}", error=True)
-
-
-def _find_api_user(users: Iterable["ApiUser"], login: str) -> "ApiUser":
-    from relay.config.suggestions import did_you_mean
-    from relay.errors import ConfigError
-
-    found = {user.login: user for user in users}
-    if login not in found:
-        raise ConfigError(f"api_users: no login {login}, {did_you_mean(login, found)}")
-    if not found[login].token.get_secret_value():
-        raise ConfigError(f"api_users: {login} has no token, and a JWT is signed with it: give it one")
-    return found[login]
-
-
-def _parse_lifetime(text: str) -> int:
-    """Return the seconds for which a token is good. The bounds are those of amoCRM's own long-lived tokens."""
+    users = load_config().api_users
     try:
-        ms = parse_duration(text)
+        seconds = parse_lifetime(expires_in)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--expires-in") from error
-    if not UNITS_MS["d"] <= ms <= MAX_TOKEN_DAYS * UNITS_MS["d"]:
-        raise typer.BadParameter(f"{text}: possible is 1d to {MAX_TOKEN_DAYS}d", param_hint="--expires-in")
-    return ms // 1000
+    minted = mint_token(users, login, seconds, int(time.time()))
+    if json:
+        print_json(minted, reveal=True)
+        return
+    print_message(minted.token)
+    end = f"until {format_time(minted.until)} or until the user's token changes"
+    print_message(f"of {login}, for the account {minted.source}, {end}", error=True)
 
 
 def _act(by: str | None, why: str, work: Callable[["OperatorActs"], Awaitable[T]]) -> T:

@@ -18,11 +18,10 @@ from relay.cli.display.top import draw_screen, format_snapshot, shown_problems
 from relay.cli.display.top_screen import Act, Screen, press
 from relay.config.config import Config
 from relay.errors import RelayError
-from relay.operations.listed_event import listed_event
 from relay.operations.people_keys import PeopleKey
-from relay.operations.problems import ProblemState, listed_problem, mark_problem
+from relay.operations.problems import ProblemState, mark_problem
 from relay.operations.search_terms import read_terms
-from relay.operations.snapshot import Snapshot, read_snapshot
+from relay.operations.snapshot import Snapshot, listed_snapshot, read_snapshot
 from relay.store.reader import Reader
 
 EVENTS = 100  # that are followed
@@ -39,7 +38,7 @@ def top(
     if json or once or not (sys.stdin.isatty() and sys.stdout.isatty()):
         snapshot = with_reader(lambda reader: _read(reader, config, "", LISTED))
         if json:
-            print_json(_fields(snapshot))
+            print_json(listed_snapshot(snapshot))
         else:
             print_lines(format_snapshot(snapshot))
         return
@@ -50,15 +49,6 @@ async def _read(reader: Reader, config: Config, search: str, limit: int = EVENTS
     secret = load_settings().secret_key
     terms = read_terms(search, await reader.now(), limit, PeopleKey(secret) if secret else None)
     return await read_snapshot(reader, config, terms)
-
-
-def _fields(snapshot: Snapshot) -> dict[str, object]:
-    return {
-        "at": snapshot.at,
-        "numbers": snapshot.numbers,
-        "problems": [listed_problem(one) for one in snapshot.problems],
-        "events": [listed_event(one) for one in snapshot.events],
-    }
 
 
 async def _follow(reader: Reader, config: Config, every: float) -> None:

@@ -69,7 +69,7 @@ async def preview_action(
 ) -> ActionPreview:
     """Count what it would do, for so long and no longer, and change nothing.
 
-    Replaying and rendering take the configuration. Raises StoreUnavailable.
+    Replaying, rendering and moving take the configuration. Raises StoreUnavailable.
     """
     request = bound_request(request, await reader.now())
     total = await count_rows(reader, request.filter, events=request.kind is ActionKind.REPLAY)
@@ -79,15 +79,40 @@ async def preview_action(
     if request.kind is ActionKind.REPLAY:
         assert config is not None
         return await _preview_replay(reader, request, config, total, text_sinks, deadline)
-    trial = None
+    trial: RenderTrial | _MoveTrial | None = None
     if request.kind is ActionKind.RENDER:
         assert config is not None
         trial = RenderTrial(reader, config, deadline)
+    if request.kind is ActionKind.MOVE:
+        assert config is not None
+        trial = _MoveTrial(types, config, request.to)
     return await _preview_deliveries(reader, request, total, text_sinks, deadline, trial)
 
 
+class _MoveTrial:
+    """Finds out what would keep deliveries from being moved, as far as that is known before it is tried."""
+
+    untried = 0
+
+    def __init__(self, types: Mapping[str, str], config: Config, to: str) -> None:
+        self._types = types
+        self._config = config
+        self._to = config.sinks[to].type
+
+    async def obstacle(self, delivery: StoredDelivery) -> str:
+        """Return why it would be left alone, in the words of the act; empty where nothing is known against it."""
+        if delivery.sink in self._config.sinks:
+            return "configured"
+        return "" if self._types.get(delivery.sink, self._to) == self._to else "other type"
+
+
 async def _preview_deliveries(
-    reader: Reader, request: ActionRequest, total: int, text_sinks: set[str], deadline: float, trial: RenderTrial | None
+    reader: Reader,
+    request: ActionRequest,
+    total: int,
+    text_sinks: set[str],
+    deadline: float,
+    trial: RenderTrial | _MoveTrial | None,
 ) -> ActionPreview:
     results: Counter[str] = Counter()
     samples: list[ActionSample] = []

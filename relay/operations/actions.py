@@ -171,10 +171,24 @@ def _digest(request: ActionRequest) -> str:
     return hashlib.sha256(_ENCODER.encode(alike)).hexdigest()[:16]
 
 
+class ActionFilter(Record):
+    """Which actions. None and empty match any; `source`: that its own filter names."""
+
+    state: ActionState | None = None
+    kind: ActionKind | None = None
+    source: str = ""
+
+    def matches(self, action: StoredAction) -> bool:
+        """Return whether this is one of them."""
+        if self.state not in (None, action.state) or self.kind not in (None, action.kind):
+            return False
+        return self.source in ("", decode_request(action).filter.source)
+
+
 async def read_actions(
-    store: Store, limit: int = 20, after: Cursor | None = None, state: ActionState | None = None
+    store: Store, limit: int = 20, after: Cursor | None = None, only: ActionFilter | None = None
 ) -> ActionPage:
-    """Read the newest actions, of one state where it is given. Raises StoreUnavailable."""
+    """Read the newest actions. Raises StoreUnavailable."""
     limit = min(limit, MOST_LISTED)
     found: list[StoredAction] = []
     before = None if after is None else (after.score, after.member)
@@ -182,7 +196,7 @@ async def read_actions(
         page = await store.actions.newest(MOST_LISTED, before)
         if not page:
             break
-        found += [one for one in page if state in (None, one.state)]
+        found += page if only is None else filter(only.matches, page)
         before = page[-1].at, page[-1].id
     more = len(found) > limit
     items = found[:limit]

@@ -11,6 +11,7 @@ ActName: TypeAlias = Literal[
     "probe-sink",
     "enable-subscription",
     "list-deliveries",
+    "move-deliveries",
     "list-events",
     "show-sink",
     "show-source",

@@ -13,7 +13,11 @@ def hook_path(config: Config, source: str) -> str:
 
 def hook_address(config: Config, source: str, relay_url: str) -> str:
     """Return the full address of a source's hooks. Raises ConfigError where `relay_url` is not a relay's address."""
-    parts = urlsplit(relay_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigError("--url: write the relay's address in full, such as https://relay.example.com")
+    try:
+        parts = urlsplit(relay_url)
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+    except ValueError:  # brackets that do not close
+        right = False
+    if not right or not relay_url.isprintable() or " " in relay_url:
+        raise ConfigError("url: write the relay's address in full, such as https://relay.example.com")
     return relay_url.rstrip("/") + hook_path(config, source)

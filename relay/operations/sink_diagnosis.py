@@ -40,10 +40,14 @@ def _state_problems(sink: SinkState, known: bool, now: int) -> Iterator[Diagnosi
     about, unfinished = f"sink {sink.name}", sink.pending + sink.held
     if not known and unfinished:
         means = f"it is in no configuration, and {unfinished} deliveries are still for it"
-        advice = "put it back into the file, or relay deliveries move ID --to SINK"
+        state = "pending" if sink.pending else "held"
+        move = f"relay deliveries move --all --sink {sink.name} --state {state} --to SINK"
+        filters = {"kind": "move", "sink": sink.name, "state": state}
+        advice = f"put it back into the file, or {move}"
         yield Diagnosis(
             about=about, grade="bad", found="orphaned", means=means, advice=advice, kind="sink-orphaned",
-            subject=sink.name, count=unfinished, act=_list_deliveries(sink.name, "pending" if sink.pending else "held"),
+            subject=sink.name, count=unfinished,
+            act=HelpfulAct(name="move-deliveries", target=sink.name, command=move, filters=filters),
         )  # fmt: skip
     if sink.gate.paused:
         yield _paused(sink)

@@ -14,6 +14,7 @@ from relay.accounts.needed_events import needed_events
 from relay.accounts.source_health import HookState, SourceHealth, examine_source
 from relay.amocrm.event_names import SUBSCRIBABLE
 from relay.config.config import Config, Source
+from relay.config.environment import ProcessSettings
 from relay.config.names_files import names_folder
 from relay.errors import RelayError
 from relay.model import Record
@@ -51,19 +52,19 @@ class SourceStatus(Record):
     names_at: int | None  # when the file of its names was written; null: there is none
 
 
-async def list_sources(reader: Reader, config: Config, config_path: str) -> list[SourceStatus]:
+async def list_sources(reader: Reader, config: Config, settings: ProcessSettings) -> list[SourceStatus]:
     """Return how the sources of the configuration stand. Raises StoreUnavailable."""
-    return [await _read(reader, config, source, config_path) for source in config.sources.values()]
+    return [await _read(reader, config, source, settings) for source in config.sources.values()]
 
 
-async def read_source(reader: Reader, config: Config, name: str, config_path: str) -> SourceStatus:
+async def read_source(reader: Reader, config: Config, name: str, settings: ProcessSettings) -> SourceStatus:
     """Return how a source stands. Raises RelayError where there is none, StoreUnavailable."""
     if name not in config.sources:
         raise RelayError(f"no source {name} in the configuration: it has {', '.join(config.sources) or 'none'}")
-    return await _read(reader, config, config.sources[name], config_path)
+    return await _read(reader, config, config.sources[name], settings)
 
 
-async def _read(reader: Reader, config: Config, source: Source, config_path: str) -> SourceStatus:
+async def _read(reader: Reader, config: Config, source: Source, settings: ProcessSettings) -> SourceStatus:
     health = await examine_source(reader, source.name) or SourceHealth(received=0, checked_at=0)
     subscribed = await Subscriptions(reader.client, reader.namespace).list(source.name)
     needed = needed_events(config, source.name, subscribed)
@@ -87,7 +88,7 @@ async def _read(reader: Reader, config: Config, source: Source, config_path: str
         token=_token_kind(source),
         token_ends_at=_token_end(source),
         caught_up=await read_caught_up(SharedState(reader.client, reader.namespace), source.name),
-        names_at=_written_at(names_folder(config_path) / f"{source.name}.yaml"),
+        names_at=_written_at(names_folder(settings.config_path) / f"{source.name}.yaml"),
     )
 
 

@@ -21,6 +21,7 @@ from relay.store.reader import Reader
 from relay.store.store import Store
 from tests.integration.invariants import broken_invariants
 from tests.integration.sandbox_process import Sandbox, open_sandbox
+from tests.integration.served_account import Served
 from tests.integration.small_relay import SmallRelay
 
 T = TypeVar("T")
@@ -173,3 +174,14 @@ def sandbox(serving) -> Sandbox:
     """Return the fakes, without requests and faults of earlier tests."""
     serving.clear()
     return serving
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """Return a fake amoCRM account behind a port."""
+    account = Served()
+    account.start()
+    try:
+        yield account
+    finally:
+        account.stop()

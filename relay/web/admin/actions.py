@@ -1,7 +1,9 @@
 """The pages of bulk actions: what runs and ran, how far it is, and beginning one after seeing what it would do."""
 
 import math
-from typing import Final
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -12,6 +14,7 @@ from relay.operations.actions import (
     DEFAULT_RATE,
     MOST_RATE,
     ActionAct,
+    ActionFilter,
     ActionKind,
     ActionRequest,
     act_on_action,
@@ -22,26 +25,48 @@ from relay.operations.actions import (
 )
 from relay.operations.search import EventFilter, format_cursor, parse_cursor
 from relay.operations.search_terms import read_terms
+from relay.store.actions import ActionState
 from relay.web.admin.content import Content, Done, NotThere
 from relay.web.admin.messages import UiText, message
 from relay.web.admin.page_request import PageRequest
 
+Choice = TypeVar("Choice", bound=StrEnum)
 HOME: Final = "/admin/actions"
 ROWS: Final = 50
 PREVIEW_SECONDS: Final = 1.5
-OFFERED: Final = (ActionKind.RETRY, ActionKind.RESEND, ActionKind.CANCEL, ActionKind.RENDER, ActionKind.REPLAY)
+OFFERED: Final = (
+    ActionKind.RETRY, ActionKind.RESEND, ActionKind.CANCEL, ActionKind.CONFIRM, ActionKind.RENDER, ActionKind.MOVE,
+    ActionKind.REPLAY,
+)  # fmt: skip
 _FIELDS: Final = ("source", "event", "route", "sink", "state", "reason", "cause", "since", "until")
+_GIVEN: Final = (*_FIELDS, "kind", "rate", "q", "to")
 
 
 async def show(asked: PageRequest) -> Content:
     """List actions, the newest first."""
     after = asked.text("after")
+    only = ActionFilter(
+        state=_one_of(ActionState, asked.text("state")),
+        kind=_one_of(ActionKind, asked.text("kind")),
+        source=asked.text("source"),
+    )
     try:
-        page = await read_actions(asked.services.store, ROWS, parse_cursor(after) if after else None)
+        page = await read_actions(asked.services.store, ROWS, parse_cursor(after) if after else None, only)
     except ValueError as error:
         raise NotThere(str(error)) from error
-    more = asked.link(after=format_cursor(page.next)) if page.next else ""
-    return Content(template="actions.html", title=message("Actions"), values={"page": page, "more": more})
+    values = {
+        "page": page,
+        "more": asked.link(after=format_cursor(page.next)) if page.next else "",
+        "only": only,
+        "narrowed": only != ActionFilter(),
+        "states": list(ActionState),
+        "kinds": list(ActionKind),
+    }
+    return Content(template="actions.html", title=message("Actions"), values=values)
+
+
+def _one_of(choices: type[Choice], text: str) -> Choice | None:
+    return next((one for one in choices if one == text), None)
 
 
 async def show_one(asked: PageRequest) -> Content:
@@ -69,13 +94,14 @@ def _share(looked: int, total: int, *, ended: bool) -> int:
 def _described(request: ActionRequest) -> list[str]:
     given = {name: getattr(request.filter, name) for name in ("source", "event", "route", "sink", "state", "reason")}
     named = [f"{name}:{value}" for name, value in given.items() if value]
-    return [*named, *([":".join(request.filter.entity)] if request.filter.entity else [])]
+    named += [":".join(request.filter.entity)] if request.filter.entity else []
+    return [*named, *([f"→ {request.to}"] if request.to else [])]
 
 
 async def show_new(asked: PageRequest) -> Content:
     """Say what an action would do, and change nothing."""
-    given = {name: asked.text(name) for name in (*_FIELDS, "kind", "rate", "q")}
-    request, problems = _request(given, await _now(asked))
+    given, sinks = {name: asked.text(name) for name in _GIVEN}, asked.services.live.config.sinks
+    request, problems = _request(given, await _now(asked), sinks)
     preview = None
     if request is not None and not problems:
         preview = await preview_action(asked.services.reader, request, asked.services.live.config, PREVIEW_SECONDS)
@@ -83,7 +109,8 @@ async def show_new(asked: PageRequest) -> Content:
         "preview": preview,
         "request": request,
         "problems": problems,
-        "fields": {name: asked.text(name) for name in (*_FIELDS, "kind", "q") if asked.text(name)},
+        "fields": {name: value for name, value in given.items() if value and name != "rate"},
+        "targets": await _targets(asked, given["sink"]),
         "kinds": OFFERED,
         "states": list(DeliveryState),
         "most": MOST_RATE,
@@ -96,7 +123,13 @@ async def _now(asked: PageRequest) -> int:
     return await asked.services.reader.now()
 
 
-def _request(given: dict[str, str], now: int) -> tuple[ActionRequest | None, list[str]]:
+async def _targets(asked: PageRequest, sink: str) -> list[str]:
+    """Return the sinks that what is for a sink may be moved to: those of its type."""
+    config, types = asked.services.live.config, await asked.services.reader.sink_types()
+    return [name for name, settings in config.sinks.items() if types.get(sink, settings.type) == settings.type]
+
+
+def _request(given: Mapping[str, str], now: int, sinks: Collection[str]) -> tuple[ActionRequest | None, list[str]]:
     """Read what is to be done to what; with it what is wrong. None: nothing is asked for yet."""
     if given["kind"] not in OFFERED:
         return None, []
@@ -107,12 +140,16 @@ def _request(given: dict[str, str], now: int) -> tuple[ActionRequest | None, lis
         problems.append(f"{terms.text or terms.id}: an action takes filters such as sink:sms or lead:123, no text")
     if terms.filter == EventFilter(limit=1):
         problems.append("say to what: an action needs a filter, at least sink: or since:")
+    if given["kind"] == ActionKind.MOVE and given["to"] not in sinks:
+        problems.append("say to which sink of the configuration they are moved")
     rate = given["rate"]
     if rate and not (rate.isdecimal() and 0 < int(rate) <= MOST_RATE):
         problems.append(f"rate: from 1 to {MOST_RATE} a second")
         rate = ""
     filters = terms.filter
     request = ActionRequest(kind=ActionKind(given["kind"]), filter=filters, rate=int(rate or DEFAULT_RATE))
+    if request.kind is ActionKind.MOVE:
+        request = replace(request, to=given["to"])
     if request.kind is ActionKind.REPLAY:  # of a replay route and sink say which deliveries are made
         request = replace(request, route=filters.route, sink=filters.sink)
     return request, problems
@@ -120,8 +157,8 @@ def _request(given: dict[str, str], now: int) -> tuple[ActionRequest | None, lis
 
 async def start(asked: PageRequest) -> Done:
     """Begin an action; one of the same that has not ended is shown in place of a second one."""
-    given = {name: asked.field(name) for name in (*_FIELDS, "kind", "rate", "q")}
-    request, problems = _request(given, await _now(asked))
+    given = {name: asked.field(name) for name in _GIVEN}
+    request, problems = _request(given, await _now(asked), asked.services.live.config.sinks)
     if request is None or problems:
         return Done(lines=problems or [message("There is no such act.")], to=HOME, ok=False)
     if not asked.field("why"):

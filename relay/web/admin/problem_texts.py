@@ -99,6 +99,7 @@ ACTS: Final[Mapping[ActName, UiText]] = {
     "probe-sink": message("Probe it"),
     "enable-subscription": message("Enable it"),
     "list-deliveries": message("Look at them"),
+    "move-deliveries": message("Move them…"),
     "list-events": message("Look at them"),
     "show-sink": message("Look at it"),
     "show-source": message("Look at it"),

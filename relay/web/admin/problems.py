@@ -28,6 +28,7 @@ SPARK_MINUTES: Final = 15
 MOST_ROWS: Final = 40  # sources or sinks with a line of their own
 _PAGES: Final[Mapping[str, str]] = {
     "list-deliveries": "/admin/deliveries",
+    "move-deliveries": "/admin/actions/new",
     "list-events": "/admin/events",
     "show-sink": "/admin/sinks/{target}",
     "probe-sink": "/admin/sinks/{target}",

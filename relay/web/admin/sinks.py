@@ -1,18 +1,14 @@
 """The pages of the sinks: how they stand, why they fail, pausing, going on, and asking them."""
 
-import time
-
 import msgspec
 
 from relay.errors import RelayError
 from relay.model import SUBSCRIBER
 from relay.operations.gates import pause_sink, resume_sink
+from relay.operations.outward_calls import open_tools
 from relay.operations.probes import probe_sinks
 from relay.operations.sink_detail import SinkDetail, find_configured, list_sinks, read_sink_detail
-from relay.sinks.tools import Tools
-from relay.store.shared_state import SharedState
 from relay.timefmt import parse_end
-from relay.transport import Session
 from relay.web.admin.content import Content, Done, NotThere
 from relay.web.admin.messages import message
 from relay.web.admin.page_request import PageRequest
@@ -80,9 +76,7 @@ async def probe(asked: PageRequest) -> Done:
         find_configured(services.live.config, name)
     except RelayError as error:
         return Done(lines=[str(error)], to=f"{HOME}/{name}", ok=False)
-    shared = SharedState(services.reader.client, services.settings.namespace)
-    async with Session(proxies=services.settings.proxies) as session:
-        tools = Tools(session, shared, time.time, services.settings.secret_key)
+    async with open_tools(services.settings, services.reader.client) as tools:
         (probed,) = await probe_sinks([services.live.sinks[name]], tools)
     summary = {
         True: message("It answers as it should."),

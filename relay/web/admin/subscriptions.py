@@ -1,5 +1,6 @@
 """The page Subscriptions: amoCRM's own form for applications, with a test that is sent at once."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -10,6 +11,7 @@ from relay.web.admin.content import Content, Done, NotThere
 from relay.web.admin.event_groups import event_groups
 from relay.web.admin.messages import UiText, message
 from relay.web.admin.page_request import PageRequest
+from relay.web.subscriptions.minting import DEFAULT_LIFETIME, MintedToken, mint_token, parse_lifetime
 from relay.web.subscriptions.operator_acts import (
     OperatorActs,
     SampleAnswer,
@@ -38,13 +40,31 @@ class SubscriptionForm(Record):
 
 async def show(asked: PageRequest) -> Content:
     """List the subscriptions."""
+    return await _list(asked, None)
+
+
+async def _list(asked: PageRequest, minted: MintedToken | None) -> Content:
     services = asked.services
     queues = {sink.name: sink for sink in await services.reader.sinks()}
     listed = [
         ListedSubscription(subscription=one, queue=queues.get(one.sink))
         for one in await services.store.subscriptions.list_all()
     ]
-    return Content(template="subscriptions.html", title=message("Subscriptions"), values={"listed": listed})
+    logins = [user.login for user in services.live.config.api_users]
+    values = {"listed": listed, "logins": logins, "minted": minted, "lifetime": DEFAULT_LIFETIME}
+    return Content(template="subscriptions.html", title=message("Subscriptions"), values=values)
+
+
+async def mint(asked: PageRequest) -> Content | Done:
+    """Mint a token for a user of the API, and show it once."""
+    services = asked.services
+    try:
+        seconds = parse_lifetime(asked.field("expires_in"))
+        minted = mint_token(services.live.config.api_users, asked.field("login"), seconds, int(time.time()))
+    except (RelayError, ValueError, OverflowError) as error:
+        return Done(lines=[str(error)], to=HOME, ok=False)
+    await services.store.acts.note("mint token", f"API user {minted.login}", asked.author)
+    return await _list(asked, minted)
 
 
 async def show_new(asked: PageRequest) -> Content:

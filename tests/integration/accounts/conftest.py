@@ -1,11 +1,8 @@
-"""A fake amoCRM that listens, and clients of it as workers have them: each with a session and a store of its own."""
+"""Clients of a fake amoCRM as workers have them: each with a session and a store of its own."""
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-import uvicorn
 from pydantic import SecretStr
 
 from relay.accounts.client import AccountClient
@@ -15,44 +12,11 @@ from relay.config.config import Source
 from relay.config.proxy import ProxyChoice
 from relay.model import Account, Limit
 from relay.sandbox.amocrm.access import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
-from relay.sandbox.amocrm.app import FakeAmocrm
 from relay.store.connect import connect
 from relay.store.shared_state import SharedState
 from relay.transport import Session
 
 SECRET_KEY = "0123456789abcdef0123456789abcdef"
-
-
-class Served:
-    """An account behind a port, in a thread of its own; tests use its `amocrm` directly."""
-
-    def __init__(self) -> None:
-        self.amocrm = FakeAmocrm()
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(self.amocrm.app(), log_level="warning", ws="none", lifespan="off", access_log=False)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
-
-    def start(self) -> None:
-        self._socket.listen(100)  # a connection waits until the server has started
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
-
-
-@pytest.fixture
-def served() -> Iterator[Served]:
-    served = Served()
-    served.start()
-    try:
-        yield served
-    finally:
-        served.stop()
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ def test_as_json_for_programs(written, connect):
     ("arguments", "message"),
     [
         (("connect", "acne", "--url", RELAY), "unknown source acne, did you mean acme?"),
-        (("connect", "acme", "--url", "relay.example"), "--url: write the relay's address in full"),
+        (("connect", "acme", "--url", "relay.example"), "url: write the relay's address in full"),
         (("names", "acne"), "unknown source acne, did you mean acme?"),
     ],
 )

@@ -5,8 +5,6 @@ import json
 import pytest
 
 from relay.amocrm.form import encode_form
-from relay.cli import COMMANDS
-from relay.cli.loading import load_command
 from relay.web.admin.api.routes import OPERATIONS, description
 from tests.integration.action_runs import work_off
 from tests.integration.admin.conftest import ADMIN, CONFIG, READ
@@ -245,29 +243,6 @@ def test_wrong_bodies_are_refused(api):
     too_large = {"content": b" " * (5 * 1024 * 1024), "headers": {"Content-Type": "application/json"}}
     assert "bytes" in refused(api.post(path, **too_large), 413)
     assert "GET" in refused(api.post("/admin/api/deliveries"), 405)
-
-
-NOT_IN_THE_API = {
-    *("demo", "dev", "init", "up", "web", "worker", "backup", "restore"),  # processes, or files of this machine
-    *("schema", "capacity", "top"),  # of no relay in particular; a terminal
-    "send",  # a hook is posted to /hooks
-    *("connect", "names"),  # they ask the account for minutes, and write files of this machine
-    "catch-up",  # a kind of POST /actions; its dry run asks the account for minutes
-    "sinks probe",  # it calls a sink from this machine
-    "subscriptions token",  # signs with a secret of the configuration
-}
-
-
-def test_every_command_that_lists_or_acts_has_its_address():
-    commands = set()
-    for name in COMMANDS:
-        loaded = load_command(name)
-        commands |= {f"{name} {sub}" for sub in loaded.commands} if hasattr(loaded, "commands") else {name}
-    of_states = {name for name in commands if name.startswith(("dead ", "held "))}
-    commands -= of_states - {"dead list", "held list"}  # as of deliveries
-    of_api = {one.command.removesuffix(" --render") for one in OPERATIONS if one.command}
-    assert commands - of_api == NOT_IN_THE_API & commands
-    assert {name for name in of_api if name.split()[0] in COMMANDS} <= commands
 
 
 def test_the_description_is_served_and_complete(api):

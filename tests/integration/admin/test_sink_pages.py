@@ -3,6 +3,7 @@
 import pytest
 
 from relay.model import Outcome
+from tests.integration.action_runs import work_off
 from tests.integration.admin.small_pages import CONFIG, field, lead, open_here, plain, send_form
 
 
@@ -75,6 +76,47 @@ def test_an_orphan_stands_first_and_says_what_to_do(open_pages, relay) -> None:
         "console"
     )
     assert "It is not in the configuration any more" in plain(pages.get("/admin/sinks/books"))
+
+
+def test_what_an_orphan_has_is_moved_to_another_sink_after_it_is_shown_how_much(open_pages, relay) -> None:
+    relay.configure(CONFIG)
+    fail(relay, 3)
+    renamed = CONFIG.replace("books", "ledger")
+    relay.configure(renamed)
+    pages = open_here(open_pages, renamed)
+    link = "/admin/actions/new?kind=move&sink=books&state=dead"
+    assert link.replace("&", "&amp;") in pages.get("/admin/sinks/books").text
+    chosen = pages.get(link)
+    assert "say to which sink" in plain(chosen)
+    assert '<option value="">–</option><option>ledger</option></select>' in chosen.text, "of its type alone"
+    page = pages.get(f"{link}&to=ledger")
+    assert "It would do it to 3" in plain(page)
+    form = [
+        ("kind", "move"),
+        ("sink", "books"),
+        ("state", "dead"),
+        ("to", "ledger"),
+        ("back", link),
+        ("why", "renamed"),
+    ]
+    begun = send_form(pages, page, "/admin/actions/start", form)
+    assert "→ ledger" in plain(begun)
+    work_off(relay.run, relay.store, relay.config)
+    done = plain(pages.get(begun.url.path))
+    assert "done: 3" in done
+    assert "orphan" not in plain(pages.get("/admin/sinks"))
+    moved = {one["sink"] for one in pages.get("/admin/api/dead").json()["items"]}
+    assert moved == {"ledger"}
+    entry = pages.get("/admin/api/audit").json()["items"][1]
+    assert (entry["act"], entry["by"], entry["why"]) == ("start move", "operator", "renamed")
+
+
+def test_what_cannot_be_moved_is_counted_before_it_is_tried(pages, relay) -> None:
+    fail(relay, 2)
+    page = plain(pages.get("/admin/actions/new?kind=move&sink=books&state=dead&to=console"))
+    assert "It would do it to 0" in page
+    assert "left alone: its sink is in the configuration: 2" in page
+    assert "say to which sink" in plain(pages.get("/admin/actions/new?kind=move&sink=books&to=nobody"))
 
 
 def test_all_of_one_cause_are_resent_by_an_action_that_is_begun_once(pages, relay) -> None:

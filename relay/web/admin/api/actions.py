@@ -1,7 +1,7 @@
 """Bulk actions of the JSON API: one thing done to all that a filter finds, by the workers."""
 
 from collections.abc import Collection
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from relay.operations.actions import (
     MOST_RATE,
     Action,
     ActionAct,
+    ActionFilter,
     ActionKind,
     ActionRequest,
     StartedAction,
@@ -38,15 +39,30 @@ from relay.web.admin.api.operation import (
     Operations,
     Said,
 )
-from relay.web.admin.api.queries import After, Cause, Entity, Limit, Time, read_cursor, read_entity, read_time
+from relay.web.admin.api.queries import (
+    After,
+    Cause,
+    Email,
+    Entity,
+    Limit,
+    Phone,
+    Time,
+    read_cursor,
+    read_entity,
+    read_person,
+    read_time,
+)
 
 PREVIEW_SECONDS = 3.0
+Rate: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MOST_RATE, description="Items a second at most.")]
 
 
 class ActionQuery(Record):
-    """Which bulk actions to list."""
+    """Which bulk actions to list. `source`: those whose own filter names it."""
 
     state: ActionState | None = None
+    kind: ActionKind | None = None
+    source: str = ""
     limit: Limit = 20
     after: After = ""
 
@@ -76,6 +92,8 @@ class StartBody(ActBody):
     source: str = ""
     event: str = ""
     entity: Entity = ""
+    phone: Phone = ""
+    email: Email = ""
     sink: str = ""
     route: str = ""
     state: str = ""
@@ -87,7 +105,7 @@ class StartBody(ActBody):
     only_route: str = ""
     only_sink: str = ""
     force: bool = False
-    rate: Annotated[int, msgspec.Meta(ge=1, le=MOST_RATE, description="Items a second at most.")] = DEFAULT_RATE
+    rate: Rate = DEFAULT_RATE
     dry_run: bool = False
 
 
@@ -103,7 +121,9 @@ class StartedOrPreview(Record):
 
 async def list_actions(call: Call) -> ListPage[Action]:
     """Answer the newest bulk actions."""
-    found = await read_actions(call.store, call.query.limit, read_cursor(call.query.after), call.query.state)
+    query = call.query
+    only = ActionFilter(state=query.state, kind=query.kind, source=query.source)
+    found = await read_actions(call.store, query.limit, read_cursor(query.after), only)
     return ListPage(items=found.items, next=None if found.next is None else format_cursor(found.next))
 
 
@@ -144,6 +164,7 @@ def _request(call: Call) -> ActionRequest:
         source=body.source, event=body.event, entity=read_entity(body.entity), sink=body.sink, route=body.route,
         state=_known("state", body.state, [str(state) for state in states]), reason=body.reason, cause=body.cause,
         since=read_time(body.since, "since"), until=read_time(body.until, "until"),
+        person=read_person(body.phone, body.email, call.settings.secret_key),
     )  # fmt: skip
     if filters == EventFilter():
         raise ApiFailure(BAD_REQUEST, "say to what: source, sink, state, since and so on; nothing means all there is")

@@ -8,12 +8,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from relay.config.suggestions import did_you_mean
-from relay.errors import RelayError, StoreUnavailable
+from relay.errors import AccountUnavailable, RelayError, StoreUnavailable
 from relay.logs import log
 from relay.masking import mask_people_in_json, mask_secrets_in_json
 from relay.model import Json, Record
 from relay.printable import escape_json
-from relay.web.admin.api.operation import BAD_REQUEST, NOT_FOUND, ApiFailure, Call, Error, ListPage, Operation
+from relay.web.admin.api.operation import (
+    BAD_GATEWAY,
+    BAD_REQUEST,
+    NOT_FOUND,
+    ApiFailure,
+    Call,
+    Error,
+    ListPage,
+    Operation,
+)
 from relay.web.admin.origins import JSON_TYPE, media_type
 from relay.web.admin.refusal import in_english
 from relay.web.admin.rights import READ_ONLY, author, may_act
@@ -46,6 +55,8 @@ class ApiEndpoint:
         except StoreUnavailable as error:
             reason = f"the store does not answer: {error}; try again"
             return _send(Error(error=reason), _UNAVAILABLE, {"retry-after": "5"})
+        except AccountUnavailable as error:
+            return _send(Error(error=f"{error}; try again"), BAD_GATEWAY)
         except RelayError as error:
             return _send(Error(error=str(error)), NOT_FOUND if operation.finds else BAD_REQUEST)
         except ClientDisconnect:
@@ -62,7 +73,7 @@ class ApiEndpoint:
             what = request.url.path.removeprefix("/admin/api/")
             await self._services.store.acts.note("reveal", what, author(request, query.why, query.by))
             log.info("operator.revealed", what=what)
-        return _send(answer, 200, reveal=reveal)
+        return _send(answer, 200, reveal=reveal or operation.hands_out)
 
 
 def read_query(request: Request, type: type[Record]) -> Any:

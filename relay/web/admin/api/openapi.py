@@ -74,6 +74,8 @@ def _failures(operation: Operation) -> dict[int, str]:
         failures[403] = "This operator may only look."
     if operation.parts:
         failures[404] = "There is no such thing."
+    if operation.calls:
+        failures[502] = "Who was to be called cannot be reached now."
     if operation.body is not None:
         failures |= {413: "The body is too large.", 415: "The body is no JSON."}
     return failures | {429: "Too many wrong tokens came from this address.", 503: "The store does not answer."}

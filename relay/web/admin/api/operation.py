@@ -12,7 +12,7 @@ from relay.web.admin.services import Services
 
 T = TypeVar("T")
 Method: TypeAlias = Literal["GET", "POST", "DELETE"]
-BAD_REQUEST, NOT_FOUND = 400, 404
+BAD_REQUEST, NOT_FOUND, BAD_GATEWAY = 400, 404, 502
 
 
 class ApiFailure(Exception):
@@ -94,6 +94,8 @@ class Operation(Record):
     acts: bool = False
     people: bool = False
     finds: bool = False  # answers 404 where what it names does not exist
+    calls: bool = False  # an account or a sink, and answers 502 where that cannot be reached
+    hands_out: bool = False  # its answer is a secret that was made for who asks
 
     @property
     def parts(self) -> Sequence[str]:

@@ -23,6 +23,8 @@ Time: TypeAlias = Annotated[
 Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MOST_LISTED, description="At most so many.")]
 After: TypeAlias = Annotated[str, msgspec.Meta(description="Go on where an earlier list stopped: its `next`.")]
 Entity: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this lead, contact…: lead:123.")]
+Phone: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this number, in any spelling.")]
+Email: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this address.")]
 Cause: TypeAlias = Annotated[str, msgspec.Meta(description="Only held or dead for this cause, of `/failures`.")]
 
 
@@ -41,8 +43,8 @@ class _ListQuery(Reveal):
     sink: str = ""
     route: str = ""
     reason: Annotated[str, msgspec.Meta(description="A part of it.")] = ""
-    phone: Annotated[str, msgspec.Meta(description="Only about this number, in any spelling.")] = ""
-    email: Annotated[str, msgspec.Meta(description="Only about this address.")] = ""
+    phone: Phone = ""
+    email: Email = ""
     since: Time = ""
     until: Time = ""
     limit: Limit = 20
@@ -66,15 +68,13 @@ class DeliveryQuery(_ListQuery):
 class EndedQuery(_ListQuery):
     """Which held or dead deliveries to list."""
 
+    cause: Cause = ""
+
 
 def event_filter(query: _ListQuery, state: str | None, secret_key: SecretStr | None) -> EventFilter:
     """Return the filter that the parameters of a list describe. Raises ApiFailure."""
-    try:
-        person = hash_person(secret_key, query.phone, query.email)
-    except ValueError as error:
-        raise ApiFailure(BAD_REQUEST, f"{'phone' if query.phone else 'email'}: {error}") from error
     return EventFilter(
-        person=person,
+        person=read_person(query.phone, query.email, secret_key),
         source=query.source,
         event=query.event,
         entity=read_entity(query.entity),
@@ -88,6 +88,14 @@ def event_filter(query: _ListQuery, state: str | None, secret_key: SecretStr | N
         limit=query.limit,
         after=read_cursor(query.after),
     )
+
+
+def read_person(phone: str, email: str, secret_key: SecretStr | None) -> str:
+    """Return what the index knows a person by; empty where none is given. Raises ApiFailure."""
+    try:
+        return hash_person(secret_key, phone, email)
+    except ValueError as error:
+        raise ApiFailure(BAD_REQUEST, f"{'phone' if phone else 'email'}: {error}") from error
 
 
 def read_cursor(text: str) -> Cursor | None:

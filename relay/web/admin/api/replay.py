@@ -8,13 +8,13 @@ import msgspec
 from relay.config.suggestions import did_you_mean
 from relay.model import ReceiptState, Record
 from relay.operations.action_preview import ActionPreview, preview_action
-from relay.operations.actions import ActionKind, ActionRequest, StartedAction, start_action
+from relay.operations.actions import DEFAULT_RATE, ActionKind, ActionRequest, StartedAction, start_action
 from relay.operations.replay import Replay, ReplayLimits
 from relay.operations.replaying import NOTHING, ReplayCount, count_planned, write_replay
 from relay.operations.search import MOST_LISTED, EventFilter
-from relay.web.admin.api.actions import PREVIEW_SECONDS
+from relay.web.admin.api.actions import PREVIEW_SECONDS, Rate
 from relay.web.admin.api.operation import BAD_REQUEST, ActBody, ApiFailure, Call, Operation, Operations
-from relay.web.admin.api.queries import Entity, Time, read_entity, read_time
+from relay.web.admin.api.queries import Email, Entity, Phone, Time, read_entity, read_person, read_time
 
 
 class ReplayRequest(ActBody):
@@ -27,12 +27,16 @@ class ReplayRequest(ActBody):
     source: str = ""
     event: str = ""
     entity: Entity = ""
+    phone: Phone = ""
+    email: Email = ""
     state: ReceiptState | None = None
+    reason: Annotated[str, msgspec.Meta(description="A part of it.")] = ""
     since: Time = ""
     until: Time = ""
     route: Annotated[str, msgspec.Meta(description="Make only deliveries of this route.")] = ""
     sink: Annotated[str, msgspec.Meta(description="Make only deliveries to this sink.")] = ""
     force: Annotated[bool, msgspec.Meta(description="Deliver again what was delivered or cancelled.")] = False
+    rate: Rate = DEFAULT_RATE
     dry_run: bool = False
 
 
@@ -59,6 +63,7 @@ async def replay(call: Call) -> Replayed:
             raise ApiFailure(BAD_REQUEST, f"{name}: the configuration has no {given}, {did_you_mean(given, known)}")
     filters = EventFilter(
         source=body.source, event=body.event, entity=read_entity(body.entity), state=body.state or "",
+        reason=body.reason, person=read_person(body.phone, body.email, call.settings.secret_key),
         since=read_time(body.since, "since"), until=read_time(body.until, "until"),
     )  # fmt: skip
     if body.ids:
@@ -67,7 +72,9 @@ async def replay(call: Call) -> Replayed:
         return await _replay_ids(call)
     if filters == EventFilter() and not (body.route or body.sink):
         raise ApiFailure(BAD_REQUEST, "say what to replay: ids of events, or since, state, route and so on")
-    request = ActionRequest(kind=ActionKind.REPLAY, filter=filters, route=body.route, sink=body.sink, force=body.force)
+    request = ActionRequest(
+        kind=ActionKind.REPLAY, filter=filters, route=body.route, sink=body.sink, force=body.force, rate=body.rate
+    )
     if body.dry_run:
         return Replayed(preview=await preview_action(call.reader, request, config, PREVIEW_SECONDS))
     return Replayed(started=await start_action(call.store, call.reader, request, call.author))

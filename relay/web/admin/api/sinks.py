@@ -1,10 +1,13 @@
-"""Sinks of the JSON API: how they stand, pausing them and letting them go on."""
+"""Sinks of the JSON API: how they stand, pausing them, letting them go on and asking them."""
 
 from collections.abc import Sequence
 
 from relay.model import Record
 from relay.operations.failures import find_failures
 from relay.operations.gates import SinkStory, pause_sink, read_sink_story, resume_sink
+from relay.operations.outward_calls import open_tools
+from relay.operations.probes import ProbedSink, probe_sinks
+from relay.operations.sink_detail import find_configured
 from relay.store.failures import FailureCause
 from relay.store.queues import SinkState
 from relay.web.admin.api.operation import ActBody, ApiFailure, Call, Operation, Operations, Said
@@ -63,6 +66,14 @@ async def resume(call: Call) -> Said:
     return Said(message=await resume_sink(call.store, call.reader, call.part("name"), call.author))
 
 
+async def probe(call: Call) -> ProbedSink:
+    """Ask a sink by its free call."""
+    name = call.part("name")
+    find_configured(call.live.config, name)
+    async with open_tools(call.settings, call.reader.client) as tools:
+        return (await probe_sinks([call.live.sinks[name]], tools))[0]
+
+
 OPERATIONS: Operations = (
     Operation(
         method="GET", path="/sinks", summary="List the sinks.", handler=list_sinks, answer=Sinks, command="sinks list"
@@ -82,5 +93,9 @@ OPERATIONS: Operations = (
     Operation(
         method="POST", path="/sinks/{name}/resume", summary="Let deliveries leave for a sink again.", handler=resume,
         answer=Said, body=ActBody, acts=True, command="sinks resume",
+    ),
+    Operation(
+        method="POST", path="/sinks/{name}/probe", summary="Ask a sink by its free call. Nothing is delivered.",
+        handler=probe, answer=ProbedSink, acts=True, finds=True, command="sinks probe",
     ),
 )  # fmt: skip

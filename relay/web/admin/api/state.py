@@ -7,9 +7,11 @@ import msgspec
 
 from relay.model import Record
 from relay.operations.audit import AuditFilter, find_audit, is_entry
+from relay.operations.capacity import Capacity, plan_capacity
 from relay.operations.config_state import ConfigState, describe_config
 from relay.operations.diagnosis import Diagnosis
 from relay.operations.examination import examine
+from relay.operations.minutes import MinuteNumbers, read_minutes
 from relay.operations.problems import (
     ListedProblem,
     Problem,
@@ -19,6 +21,9 @@ from relay.operations.problems import (
     mark_problem,
     read_problems,
 )
+from relay.operations.search import EventFilter
+from relay.operations.search_terms import SearchTerms
+from relay.operations.snapshot import ListedSnapshot, listed_snapshot, read_snapshot
 from relay.operations.stats import Stats, measure_stats
 from relay.store.acts import AuditEntry
 from relay.web.admin.api.operation import (
@@ -40,6 +45,25 @@ class StatsQuery(Record):
     """Over how many seconds rates are measured."""
 
     over: Annotated[float, msgspec.Meta(ge=0.1, le=10)] = 1.0
+
+
+class MinutesQuery(Record):
+    """Of so many minutes."""
+
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=180)] = 60
+
+
+class SnapshotQuery(Record):
+    """With so many of the newest events at most."""
+
+    limit: Limit = 10
+
+
+class CapacityQuery(Record):
+    """Hooks a day, and how many deliveries come of one, on average."""
+
+    hooks: Annotated[int, msgspec.Meta(ge=1, le=10**12)]
+    deliveries: Annotated[float, msgspec.Meta(ge=0, le=10**6)] = 1.0
 
 
 class AuditQuery(Record):
@@ -75,6 +99,22 @@ class MuteBody(ActBody):
 async def stats(call: Call) -> Stats:
     """Answer counts, rates and latencies."""
     return await measure_stats(call.reader, call.query.over)
+
+
+async def minutes(call: Call) -> MinuteNumbers:
+    """Answer what was counted in each minute."""
+    return await read_minutes(call.reader, call.query.minutes)
+
+
+async def snapshot(call: Call) -> ListedSnapshot:
+    """Answer numbers, problems and the newest events."""
+    terms = SearchTerms(filter=EventFilter(limit=call.query.limit))
+    return listed_snapshot(await read_snapshot(call.reader, call.live.config, terms))
+
+
+async def capacity(call: Call) -> Capacity:
+    """Answer what a load needs."""
+    return plan_capacity(call.query.hooks, call.query.deliveries, call.live.config)
 
 
 async def doctor(call: Call) -> Diagnoses:
@@ -139,6 +179,18 @@ OPERATIONS: Operations = (
     Operation(
         method="GET", path="/stats", summary="Show counts, rates and latencies.", handler=stats, answer=Stats,
         query=StatsQuery, command="stats",
+    ),
+    Operation(
+        method="GET", path="/minutes", summary="Show what was counted in each minute.", handler=minutes,
+        answer=MinuteNumbers, query=MinutesQuery, command="stats",
+    ),
+    Operation(
+        method="GET", path="/snapshot", summary="Show numbers, problems and the newest events.", handler=snapshot,
+        answer=ListedSnapshot, query=SnapshotQuery, command="top",
+    ),
+    Operation(
+        method="GET", path="/capacity", summary="Say how many processes and stores so many hooks a day need.",
+        handler=capacity, answer=Capacity, query=CapacityQuery, command="capacity",
     ),
     Operation(
         method="GET", path="/doctor", summary="Say what is wrong, and what to do about it.", handler=doctor,

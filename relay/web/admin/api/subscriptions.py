@@ -1,5 +1,6 @@
 """Subscriptions of the JSON API: the same records as those of the amoCRM-compatible API."""
 
+import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -7,7 +8,17 @@ import msgspec
 
 from relay.errors import RelayError
 from relay.model import Record, Subscription
-from relay.web.admin.api.operation import NOT_FOUND, ActBody, ApiFailure, Call, Operation, Operations
+from relay.web.admin.api.operation import (
+    BAD_REQUEST,
+    NOT_FOUND,
+    ActBody,
+    ApiFailure,
+    Call,
+    Operation,
+    Operations,
+)
+from relay.web.admin.api.queries import Reveal
+from relay.web.subscriptions.minting import DEFAULT_LIFETIME, MintedToken, mint_token, parse_lifetime
 from relay.web.subscriptions.operator_acts import (
     OperatorActs,
     SampleAnswer,
@@ -18,7 +29,7 @@ from relay.web.subscriptions.requests import MAX_EVENTS
 Events = Annotated[Sequence[str], msgspec.Meta(max_length=MAX_EVENTS)]
 
 
-class SubscriptionQuery(Record):
+class SubscriptionQuery(Reveal):
     """Which subscriptions to list."""
 
     source: str = ""
@@ -50,6 +61,13 @@ class SampleBody(ActBody):
     """The event that a sample is sent of; empty: the first one of the subscription."""
 
     event: str = ""
+
+
+class TokenBody(ActBody):
+    """A user of `api_users`, and for how long the token is good: 1d to 1826d."""
+
+    login: str
+    expires_in: str = DEFAULT_LIFETIME
 
 
 class Unsubscribed(Record):
@@ -95,6 +113,17 @@ async def test(call: Call) -> SampleAnswer:
     return await _acts(call).test(call.live.config, await _existing(call), call.body.event, call.settings.proxies)
 
 
+async def mint(call: Call) -> MintedToken:
+    """Mint a token."""
+    try:
+        seconds = parse_lifetime(call.body.expires_in)
+    except (ValueError, OverflowError) as error:
+        raise ApiFailure(BAD_REQUEST, f"expires_in: {error}") from error
+    minted = mint_token(call.live.config.api_users, call.body.login, seconds, int(time.time()))
+    await call.store.acts.note("mint token", f"API user {minted.login}", call.author)
+    return minted
+
+
 def _acts(call: Call) -> OperatorActs:
     return OperatorActs(call.store.subscriptions, call.store.acts, call.author)
 
@@ -116,7 +145,7 @@ async def _existing(call: Call) -> int:
 OPERATIONS: Operations = (
     Operation(
         method="GET", path="/subscriptions", summary="List subscriptions.", handler=list_all, answer=SubscriptionList,
-        query=SubscriptionQuery, command="subscriptions list",
+        query=SubscriptionQuery, people=True, command="subscriptions list",
     ),
     Operation(
         method="POST", path="/subscriptions", summary="Subscribe an address, and enable it.", handler=subscribe,
@@ -142,5 +171,9 @@ OPERATIONS: Operations = (
     Operation(
         method="POST", path="/subscriptions/{id}/test", summary="Send it a sample event, and show the answer.",
         handler=test, answer=SampleAnswer, body=SampleBody, acts=True, finds=True, command="subscriptions test",
+    ),
+    Operation(
+        method="POST", path="/tokens", summary="Mint a token in the form of a JWT for a user of api_users.",
+        handler=mint, answer=MintedToken, body=TokenBody, acts=True, hands_out=True, command="subscriptions token",
     ),
 )  # fmt: skip
