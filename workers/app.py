@@ -12,7 +12,8 @@ from celery.signals import celeryd_after_setup, setup_logging, worker_shutdown
 from relay.bells import broker_settings
 from relay.config.environment import ProcessSettings, environ
 from relay.errors import ConfigError
-from relay.logs import configure, log
+from relay.log_format import configure
+from relay.logs import log
 from workers.process import WorkerProcess
 
 

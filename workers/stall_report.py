@@ -9,7 +9,8 @@ import sys
 
 from relay.config.environment import ProcessSettings, environ
 from relay.errors import StoreUnavailable
-from relay.logs import configure, log
+from relay.log_format import configure
+from relay.logs import log
 from relay.store.connect import connect
 from relay.store.store import Store
 

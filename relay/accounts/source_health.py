@@ -1,16 +1,17 @@
 """The health of a source: whether it is silent for its own rhythm, and the state of its hook in amoCRM."""
 
 from collections.abc import Iterable, Sequence
-from statistics import median
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 
-from relay.accounts.hooks import AccountHook
 from relay.model import Record
 from relay.store.reader import Reader
 from relay.store.shared_state import SharedState
+
+if TYPE_CHECKING:  # with it goes the client of the account, and the problems of a source are read without
+    from relay.accounts.hooks import AccountHook
 
 MAX_GAPS: Final = 50  # the newest ones, whose median is the rhythm
 MIN_GAPS: Final = 5  # with fewer there is no rhythm yet
@@ -37,6 +38,8 @@ class SourceHealth(Record):
     @property
     def max_silence_ms(self) -> int | None:
         """Return for how long it may be silent; None where it has no rhythm yet."""
+        from statistics import median  # fractions and decimals go with it, and most commands ask for no rhythm
+
         return max(round(median(self.gaps) * SILENCE_FACTOR), MIN_SILENCE_MS) if len(self.gaps) >= MIN_GAPS else None
 
     @property
@@ -81,7 +84,7 @@ def update_health(
     return msgspec.structs.replace(health, outage_since=None), ended
 
 
-def hook_state(hooks: Iterable[AccountHook], paths: Sequence[str]) -> HookState:
+def hook_state(hooks: "Iterable[AccountHook]", paths: Sequence[str]) -> HookState:
     """Return the state of the account's hooks that send to one of our paths: one for each token that is valid."""
     ours = our_hooks(hooks, paths)
     if not ours:
@@ -89,7 +92,7 @@ def hook_state(hooks: Iterable[AccountHook], paths: Sequence[str]) -> HookState:
     return "disabled" if all(hook.disabled for hook in ours) else "enabled"
 
 
-def our_hooks(hooks: Iterable[AccountHook], paths: Sequence[str]) -> list[AccountHook]:
+def our_hooks(hooks: "Iterable[AccountHook]", paths: Sequence[str]) -> "list[AccountHook]":
     """Return the account's hooks that send to one of our paths."""
     return [hook for hook in hooks if urlsplit(hook.url).path.endswith(tuple(paths))]
 

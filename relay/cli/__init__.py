@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from relay import __version__
 from relay.cli.loading import LazyCommand
 from relay.errors import RelayError, StoreUnavailable
+from relay.startup import collect_garbage_seldom
 
 STORE_UNAVAILABLE = 2
 
@@ -71,6 +72,7 @@ class CommandLine(typer.Typer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command. Its exit status is 2 where the store is not available, 1 for the relay's other errors."""
+        collect_garbage_seldom()
         try:
             return super().__call__(*args, **kwargs)
         except RelayError as error:

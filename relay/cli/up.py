@@ -19,7 +19,7 @@ from relay.config.environment import TAKE_OVER, ProcessSettings, environ
 from relay.embedded.memory import store_memory
 from relay.embedded.server import EmbeddedStore
 from relay.errors import ConfigError, RelayError, StoreUnavailable
-from relay.logs import configure
+from relay.log_format import configure
 from relay.processes.folder import UP_FOLDER, LockedFolder
 from relay.up.formation import UpOptions
 from relay.up.handover import Handover, become_new_program, read_handover

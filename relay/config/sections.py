@@ -115,7 +115,10 @@ class _FileReader:
         return {name: valid for name, valid in models.items() if valid is not None}
 
     def model(self, section: str, model: type[Model]) -> Model:
-        return validate(model, self.mapping(section), (section,), self._report) or model()
+        value = self.mapping(section)
+        if not value:
+            return model.model_construct()  # the defaults: to check these too would build the model's schema
+        return validate(model, value, (section,), self._report) or model.model_construct()
 
     def models_by_index(self, section: str, model: type[Model], hint: str) -> dict[int, Model]:
         values = self._value.get(section)

@@ -13,9 +13,11 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import ConnectionError, MasterDownError, ReadOnlyError, TimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
+from relay import __version__
 from relay.config.store_address import redis_options, sentinel_options
 from relay.store.sentinels import Sentinels
 
@@ -44,6 +46,8 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
         health_check_interval=0,
         # While it listens for these, redis-py takes a connection that the server has closed for a good one.
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        # For CLIENT LIST; else redis-py reads its own version from the packages on the disk, in every process.
+        driver_info=DriverInfo(name="amo-relay", lib_version=__version__),
     )
     pool.connection_kwargs["retry"] = RepeatOnce(answer_seconds, lambda: drop_connections(pool))
     pool.connection_class = _packing(pool.connection_class)

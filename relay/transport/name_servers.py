@@ -7,20 +7,17 @@ small pool for each name, so a few names that never answer would stop everybody.
 import asyncio
 import socket
 from collections.abc import Sequence
-from typing import Final
-
-from aiodns import DNSResolver
-from aiodns.error import ARES_EBADNAME, ARES_ENODATA, ARES_ENOTFOUND, DNSError
+from typing import TYPE_CHECKING, Final
 
 from relay.model import Record
 
+if TYPE_CHECKING:  # it is imported with the first question: few commands ask
+    from aiodns import DNSResolver
+
 _TRY_S: Final = 1.0  # for a server's first answer; later c-ares knows how fast it is, and is quicker to ask again
 _TRIES: Final = 4  # each takes twice as long as the one before
-_WRONG_NAMES: Final = {
-    ARES_ENOTFOUND: "there is no such name",
-    ARES_ENODATA: "the name has no address",
-    ARES_EBADNAME: "this cannot be a name",
-}
+_NO_ADDRESS: Final = "the name has no address"
+_NO_NAME: Final = "this cannot be a name"
 
 
 class NoSuchName(OSError):
@@ -44,6 +41,8 @@ class NameServers:
 
     async def ask(self, host: str) -> Found:
         """Return the addresses of a name. Raises NoSuchName, and OSError where nobody could say."""
+        from aiodns.error import ARES_EBADNAME, ARES_ENODATA, ARES_ENOTFOUND, DNSError
+
         if self._channel is None or host in self._wrong:
             self._renew()
         assert self._channel is not None
@@ -51,15 +50,16 @@ class NameServers:
             found = await self._channel.getaddrinfo(host, type=socket.SOCK_STREAM)
         except DNSError as error:
             code, text = error.args
-            if code not in _WRONG_NAMES:
+            wrong = {ARES_ENOTFOUND: "there is no such name", ARES_ENODATA: _NO_ADDRESS, ARES_EBADNAME: _NO_NAME}
+            if code not in wrong:
                 raise OSError(f"the name servers do not say: {text}") from None
             self._wrong.add(host)
-            raise NoSuchName(_WRONG_NAMES[code]) from None
+            raise NoSuchName(wrong[code]) from None
         except (UnicodeError, RuntimeError):  # it cannot be written as a question, or is too long for one
-            raise NoSuchName(_WRONG_NAMES[ARES_EBADNAME]) from None
+            raise NoSuchName(_NO_NAME) from None
         addresses = [_address(node.addr) for node in found.nodes]
         if not addresses:
-            raise NoSuchName(_WRONG_NAMES[ARES_ENODATA])
+            raise NoSuchName(_NO_ADDRESS)
         lifetimes = [node.ttl for node in found.nodes] + [alias.ttl for alias in found.cnames]
         return Found(addresses=addresses, seconds=min(lifetimes))
 
@@ -74,6 +74,8 @@ class NameServers:
 
         The one before ends by itself with its last question.
         """
+        from aiodns import DNSResolver
+
         self._wrong.clear()
         self._channel = DNSResolver(self._servers, asyncio.get_running_loop(), timeout=_TRY_S, tries=_TRIES)
 

@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
+from relay.logs import log
 from relay.model import Record
 from relay.transport.lookup_bounds import Asker, LookupBounds, NoTurn
 from relay.transport.name_servers import NameServers, NoSuchName
@@ -139,7 +140,5 @@ class CachingResolver:
         until, before = self._loop.time() + NO_ANSWER_S, self._stale(host)
         if before is None:
             return _Answer(problem=problem, until=until)
-        from relay.logs import log  # structlog takes long to import, and commands only read settings
-
         log.warning("name.stale", host=host, addresses=list(before.addresses), reason=problem)
         return msgspec.structs.replace(before, until=until)

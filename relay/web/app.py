@@ -18,7 +18,8 @@ from relay.bells import Ringer, broker_settings
 from relay.config.environment import ProcessSettings, environ
 from relay.errors import ConfigError
 from relay.live_config import LiveConfig
-from relay.logs import configure, log
+from relay.log_format import configure
+from relay.logs import log
 from relay.operations.store_admission import StoreAdmission
 from relay.startup import freeze_startup_objects
 from relay.store.access import Access

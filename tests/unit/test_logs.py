@@ -7,7 +7,8 @@ import sys
 import pytest
 
 PROGRAM = """
-from relay.logs import configure, log, log_each
+from relay.log_format import configure
+from relay.logs import log, log_each
 from relay.model import Outcome
 
 {configured}
@@ -23,7 +24,8 @@ CONFIGURED = ['configure("json")', 'configure("console")', ""]  # the last as a 
 
 FORGING = r"""
 import logging
-from relay.logs import configure, log
+from relay.log_format import configure
+from relay.logs import log
 
 {configured}
 evil = "\x1b[2J\x9b1m\u202eone\n2026-11-29T00:00:00Z [info] forged \x7f"

@@ -38,14 +38,25 @@ def print_json(value: object, *, reveal: bool = False) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, reveal: bool = False) -> None:
     """Print rows. Only the last column wraps: ids stay in one piece."""
+    texts = [["" if cell is None else _printable(str(cell), reveal=reveal) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        _print_plain_table([list(columns), *texts])
+        return
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=column != columns[-1])
-    for row in rows:
-        table.add_row(*("" if cell is None else _printable(str(cell), reveal=reveal) for cell in row))
+    for row in texts:
+        table.add_row(*row)
     console().print(table, markup=False)
+
+
+def _print_plain_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print a row a line, for `grep` and `awk`: nothing wraps, and rich is not imported."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def print_lines(lines: Iterable[str], *, reveal: bool = False) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from relay.logs import log
 from relay.model import Delivery, Json, Outcome, Result
 from relay.sinks.base import Sink
 from relay.sinks.log.settings import LogSettings
@@ -28,8 +29,6 @@ class LogSink(Sink):
 
     async def send(self, delivery: Delivery, _: Tools) -> Result:
         """Write the line `sink.log`."""
-        from relay.logs import log  # structlog takes long to import, and commands only read settings
-
         log.info(
             "sink.log",
             delivery_id=delivery.id,

@@ -8,6 +8,7 @@ import msgspec
 from relay.config.findings import format_value
 from relay.durations import UNITS_MS
 from relay.errors import RejectDelivery, StoreUnavailable
+from relay.logs import log
 from relay.model import Delivery, Json, Outcome, Result
 from relay.rendering.template import is_template
 from relay.sinks.base import ProbeResult, Sink
@@ -89,8 +90,6 @@ class SmsSink(Sink):
         try:
             await self._correct_quotas(message, result, tools, now)
         except StoreUnavailable as error:  # the outcome of the text is known, which matters more than the count
-            from relay.logs import log  # structlog takes long to import, and commands only read settings
-
             log.warning("sms.uncounted", sink=self.name, delivery_id=delivery.id, reason=str(error))
         return result
 

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 from relay.config.scalars import Duration
 from relay.durations import UNITS_MS
 from relay.errors import StoreUnavailable
+from relay.logs import log
 from relay.model import Outcome, Result
 from relay.retrying import OnUnknown
 from relay.sinks.base import ProbeResult
@@ -147,8 +148,6 @@ class Smsc(Gateway):
                     reason = f"{result.reason}, and so were the texts before it: is the sender registered with them?"
                     return msgspec.structs.replace(result, outcome=Outcome.BLOCKED, reason=reason)
         except StoreUnavailable as error:  # the answer is known, which matters more than the count
-            from relay.logs import log  # structlog takes long to import, and commands only read settings
-
             log.warning("sms.uncounted", reason=str(error))
         return result
 

@@ -2,9 +2,18 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from relay.cli import COMMANDS
+
+CONFIG = """
+sources: {demo: {type: amocrm, token: a-long-enough-token}}
+sinks: {console: {type: log}, books: {type: http, url: "https://books.example/api", idempotency: honoured}}
+routes:
+  - {name: won, on: status_lead, where: {lead.status_id: 142}, sink: books, path: /won, body: {id: "{{ lead.id }}"}}
+"""
 PROGRAM = """
 import sys
 from contextlib import suppress
@@ -18,12 +27,48 @@ print("imported:", *sorted({never} & sys.modules.keys()))
 SERVERS = {
     *("celery", "kombu", "uvicorn", "starlette", "prometheus_client", "valkey", "phonenumbers", "cryptography.fernet"),
 }
-CALLS = {"relay.transport", "yarl", "httptools", "uuid_utils"}
+CALLS = {"relay.transport", "relay.accounts.client", "yarl", "httptools"}
+NAMES = {"aiodns", "pycares"}
 STORE = {"redis", "asyncio"}
 CONFIGURATION = {"relay.config.load", "jinja2", "yaml", "re2", "tenacity"}
 LOGS = {"structlog"}
 DRAWING = {"rich"}
-ALL = SERVERS | CALLS | STORE | CONFIGURATION | LOGS | {"pydantic"}
+ALL = SERVERS | CALLS | NAMES | STORE | CONFIGURATION | LOGS | {"pydantic", "uuid_utils"}
+NEVER = SERVERS | NAMES | LOGS | DRAWING
+LOOKS = NEVER | CALLS | CONFIGURATION  # what only reads the store
+NEVER_IMPORTED = {
+    "demo": SERVERS | NAMES | LOGS,
+    "dev": NEVER | CALLS | STORE,
+    "init": ALL | DRAWING,
+    "up": SERVERS | NAMES | CALLS | {"redis"},
+    "web": NEVER | CALLS,
+    "worker": NEVER | CALLS,
+    "backup": NEVER | CALLS,
+    "restore": NEVER | CALLS,
+    "check": NEVER | CALLS | STORE,
+    "schema": NEVER | CALLS | STORE,
+    "explain": NEVER,
+    "send": NEVER | {"redis"},
+    "top": NEVER | CALLS,
+    "stats": LOOKS,
+    "connect": NEVER,
+    "names": NEVER,
+    "catch-up": NEVER,
+    "doctor": NEVER | CALLS,
+    "problems": NEVER | CALLS,
+    "capacity": NEVER | CALLS | STORE,
+    "events": LOOKS,
+    "replay": NEVER | CALLS,
+    "deliveries": LOOKS,
+    "dead": LOOKS,
+    "held": LOOKS,
+    "actions": LOOKS,
+    "audit": LOOKS,
+    "subscriptions": LOOKS,
+    "sources": NEVER | CALLS,
+    "sinks": LOOKS,
+}
+"""Command -> what its module must not import."""
 
 
 def imported(code: str, never: set[str]) -> list[str]:
@@ -38,31 +83,20 @@ def test_what_needs_no_command_imports_none(arguments: list[str]) -> None:
     assert imported(f"app({arguments})", ALL) == []
 
 
-@pytest.mark.parametrize(
-    ("command", "never"),
-    [
-        ("init", ALL | DRAWING),
-        ("check", SERVERS | CALLS | STORE | LOGS | DRAWING),
-        ("schema", SERVERS | CALLS | STORE | LOGS | DRAWING),
-        ("events", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
-        ("deliveries", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
-        ("dead", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
-        ("held", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
-        ("audit", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
-        ("stats", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
-        ("sinks", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
-        ("subscriptions", SERVERS | CALLS | CONFIGURATION | LOGS | DRAWING),
-        ("backup", SERVERS | CALLS | LOGS | DRAWING),
-        ("restore", SERVERS | CALLS | LOGS | DRAWING),
-        ("web", SERVERS | CALLS | LOGS | DRAWING),
-        ("worker", SERVERS | CALLS | LOGS | DRAWING),
-        ("up", SERVERS | CALLS | {"redis"}),
-        ("doctor", SERVERS),
-        ("dev", SERVERS | CALLS | LOGS | DRAWING),
-    ],
-)
-def test_a_command_imports_only_what_it_needs(command: str, never: set[str]) -> None:
-    assert imported(f"load_command({command!r})", never) == []
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_imports_only_what_it_needs(command: str) -> None:
+    assert imported(f"load_command({command!r})", NEVER_IMPORTED[command]) == []
+
+
+def test_checking_a_configuration_needs_neither_a_store_nor_a_log(tmp_path: Path) -> None:
+    (tmp_path / "relay.yaml").write_text(CONFIG)
+    code = f"app(['check', {str(tmp_path / 'relay.yaml')!r}])"
+    assert imported(code, NEVER | {"redis"}) == []
+
+
+def test_lines_for_a_pipe_are_written_without_what_draws_tables() -> None:
+    code = "from relay.cli.display.output import print_table; print_table(['id', 'state'], [['d1', 'held']])"
+    assert imported(code, NEVER) == []
 
 
 def test_of_the_sinks_only_those_of_the_file_are_imported() -> None:
