@@ -5,17 +5,20 @@ As a network does it may also delay, swallow, or lose what the store answers.
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from relay.processes.ports import free_port
 
 _POLL_SECONDS = 0.05
+# Those that only ask a worker whether it listens are empty.
+_WAKE_UP = re.compile(rb"\*3\r\n\$8\r\nsmessage\r\n\$\d+\r\n[^\r]*\r\n\$[1-9]\d*\r\n[^\r]*\r\n")
 
 
 class StoreFront:
@@ -23,6 +26,7 @@ class StoreFront:
 
     `delay_seconds`: what is sent arrives so much later, in both directions. `swallows`: nothing arrives, nor is a
     connection closed, until that is over. `loses_answers`: connections are reset once the store has answered.
+    `change_wake_up`: returns what arrives in place of a message that calls a worker to a queue.
     """
 
     def __init__(self, socket: Path) -> None:
@@ -31,6 +35,7 @@ class StoreFront:
         self.delay_seconds = 0.0
         self.swallows = False
         self.loses_answers = False
+        self.change_wake_up: Callable[[bytes], bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -53,6 +58,8 @@ class StoreFront:
                 if answers and self.loses_answers:
                     _reset(writer)
                     return
+                if answers and (change := self.change_wake_up) is not None:
+                    data = _WAKE_UP.sub(lambda found: change(found[0]), data)
                 await asyncio.sleep(self.delay_seconds)
                 while self.swallows:  # noqa: ASYNC110  it is set in another thread
                     await asyncio.sleep(_POLL_SECONDS)

@@ -16,6 +16,7 @@ from relay.cli.context.configuration import load_config_of
 from relay.cli.context.environment import nonempty_environ
 from relay.cli.display.output import print_lines
 from relay.config.environment import TAKE_OVER, ProcessSettings, environ
+from relay.embedded.broker import make_broker
 from relay.embedded.memory import store_memory
 from relay.embedded.server import EmbeddedStore
 from relay.errors import ConfigError, RelayError, StoreUnavailable
@@ -32,7 +33,8 @@ from relay.up.state import forget_state, is_other_process, read_state
 ORPHAN_SECONDS: Final = 15.0  # in which the processes of a `relay up` that was killed end
 
 
-_ADDRESSES: Final = ("REDIS_URL", "PORT", "RELAY_CONFIG", "RELAY_NAMESPACE")
+_BROKER_URL: Final = "CELERY_BROKER_URL"
+_ADDRESSES: Final = ("REDIS_URL", _BROKER_URL, "PORT", "RELAY_CONFIG", "RELAY_NAMESPACE")
 
 
 class LogTarget(StrEnum):
@@ -81,7 +83,9 @@ def _run(
     folder = _lock_folder(inherited)
     try:
         listening = _open_listener(settings, given, inherited)
-        plan = _plan(settings, target, folder.path, inherited, take_over=take_over or inherited is not None)
+        own_broker = _BROKER_URL not in given
+        take_over = take_over or inherited is not None
+        plan = _plan(settings, target, folder.path, inherited, own_broker=own_broker, take_over=take_over)
         configure(settings.log, None if plan.to_stdout else cast(TextIO, TerminalAndFile(plan.logs.path(OWN))))
         folder.write_environ({name: plan.environ[name] for name in _ADDRESSES if name in plan.environ})
 
@@ -123,18 +127,28 @@ def _open_listener(settings: ProcessSettings, given: Mapping[str, str], inherite
 
 
 def _plan(
-    settings: ProcessSettings, target: LogTarget, folder: Path, inherited: Handover | None, *, take_over: bool
+    settings: ProcessSettings,
+    target: LogTarget,
+    folder: Path,
+    inherited: Handover | None,
+    *,
+    own_broker: bool,
+    take_over: bool,
 ) -> UpOptions:
     store = EmbeddedStore(folder / "store", "--maxmemory", str(store_memory()))
     own = settings.redis_url is None if inherited is None else inherited.own_store
+    broker = make_broker(folder) if own and own_broker else None
     addresses = {"REDIS_URL": settings.redis_url or store.url, "RELAY_NAMESPACE": settings.namespace}
     addresses[TAKE_OVER] = "1" if take_over or settings.take_over else "0"
+    if broker is not None:
+        addresses[_BROKER_URL] = broker.url
     return UpOptions(
         environ=child_environ(addresses),
         store=store if own else None,
+        broker=broker,
         web=settings.web_concurrency,
         workers=settings.workers,
-        logs=LogFiles(folder / "logs", store.log),
+        logs=LogFiles(folder / "logs", store.log, *([broker.log] if broker else [])),
         to_stdout=target is LogTarget.STDOUT,
     )
 

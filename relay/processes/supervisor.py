@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from relay.embedded.broker import make_broker
 from relay.embedded.memory import store_memory
 from relay.embedded.server import EmbeddedStore
 from relay.errors import RelayError
@@ -22,17 +23,19 @@ from relay.processes.running import NO_PROXY, SANDBOX_URL
 READY_SECONDS: Final = 60.0
 GRACE_SECONDS: Final = 25.0  # a worker waits for what is in flight
 _POLL_SECONDS: Final = 0.03
-_STORE, _SANDBOX, _WEB, _WORKER = "store", "sandbox", "web", "worker"
-_ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", SANDBOX_URL, "RELAY_CONFIG", "RELAY_NAMESPACE", NO_PROXY)
+_STORE, _BROKER, _SANDBOX, _WEB, _WORKER = "store", "broker", "sandbox", "web", "worker"
+_BROKER_URL: Final = "CELERY_BROKER_URL"
+_ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", _BROKER_URL, SANDBOX_URL, "RELAY_CONFIG", "RELAY_NAMESPACE", NO_PROXY)
 _STOP_ORDER: Final = ((_WEB, _WORKER), (_SANDBOX,))  # what takes hooks first, what the others need last
 
 
 class Processes:
-    """The processes of one relay in one folder: `store`, `sandbox`, `web`, `worker`, and more workers as `worker:2`.
+    """The processes of one relay in one folder: `store`, `broker`, `sandbox`, `web`, `worker`, and more as `worker:2`.
 
-    `environ` is their environment; REDIS_URL in it replaces the embedded store, PORT and RELAY_SANDBOX_PORT replace
-    free ports. Use it in a `with` block, at whose end they are stopped. Their logs are in `folder`/logs; with `show`
-    every line goes there too. Raises RelayError where one does not start, with the end of its log.
+    `environ` is their environment; REDIS_URL in it replaces the embedded store and its broker, CELERY_BROKER_URL the
+    broker alone, PORT and RELAY_SANDBOX_PORT replace free ports. Use it in a `with` block, at whose end they are
+    stopped. Their logs are in `folder`/logs; with `show` every line goes there too. Raises RelayError where one does
+    not start, with the end of its log.
     """
 
     def __init__(
@@ -41,14 +44,17 @@ class Processes:
         self.folder = folder.resolve()
         self._show = show
         self._children: dict[str, Child] = {}
-        self._store_pid: int | None = None
+        self._server_pids: dict[str, int] = {}
         self.store = None if environ.get("REDIS_URL") else _own_store(self.folder / "store")
+        self.broker = None if self.store is None or environ.get(_BROKER_URL) else make_broker(self.folder)
         self.port = _port(environ, "PORT")
         self.sandbox_port = _port(environ, "RELAY_SANDBOX_PORT")
         addresses = {SANDBOX_URL: self.sandbox_url, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
         addresses[NO_PROXY] = _without_proxy(environ, self.sandbox_port)
         if self.store is not None:
             addresses["REDIS_URL"] = self.store.url
+        if self.broker is not None:
+            addresses[_BROKER_URL] = self.broker.url
         # Whoever wants the other machines of the network to reach it says so.
         self.environ: Mapping[str, str] = {"RELAY_HOST": "127.0.0.1", **environ, **addresses}
 
@@ -77,11 +83,10 @@ class Processes:
             self._locked_folder.release()
 
     def start(self, *names: str) -> None:
-        """Start processes, by default all four kinds, and wait until each is ready."""
-        kinds = names or (_STORE, _SANDBOX, _WEB, _WORKER)
-        if _STORE in kinds and self.store is not None:
-            self._start_store(self.store)
-        children = [self._spawn(name) for name in kinds if name != _STORE]
+        """Start processes, by default one of each kind, and wait until each is ready."""
+        kinds = names or (_STORE, _BROKER, _SANDBOX, _WEB, _WORKER)
+        self._start_servers([name for name in kinds if name in (_STORE, _BROKER)])
+        children = [self._spawn(name) for name in kinds if name not in (_STORE, _BROKER)]
         for child in children:
             self._wait_until_ready(child)
         self._locked_folder.write_environ(
@@ -90,16 +95,16 @@ class Processes:
 
     def stop(self, name: str) -> None:
         """Stop a process in order."""
-        if name == _STORE:
-            self._end_store(EmbeddedStore.stop)
+        if name in (_STORE, _BROKER):
+            self._end_server(name, EmbeddedStore.stop)
             return
         self._children[name].terminate()
         self._remove(name, lambda child: child.wait(GRACE_SECONDS))
 
     def kill(self, name: str) -> None:
         """Kill a process, as a power cut would."""
-        if name == _STORE:
-            self._end_store(EmbeddedStore.kill)
+        if name in (_STORE, _BROKER):
+            self._end_server(name, EmbeddedStore.kill)
             return
         self._remove(name, Child.kill)
 
@@ -110,9 +115,7 @@ class Processes:
 
     def pid(self, name: str) -> int:
         """Return a process's id."""
-        if name == _STORE and self._store_pid is not None:
-            return self._store_pid
-        return self._children[name].pid
+        return self._server_pids.get(name) or self._children[name].pid
 
     def log(self, name: str) -> str:
         """Return the output of a process since it was started."""
@@ -123,8 +126,8 @@ class Processes:
         for child in self._children.values():
             if child.status is not None:
                 raise RelayError(_exit_message(child))
-        if self.store is not None and self._store_pid is not None and not self.store.running:
-            raise RelayError(f"the store has ended by itself; its log is {self.store.folder / 'store.log'}")
+        if self.store is not None and _STORE in self._server_pids and not self.store.running:
+            raise RelayError(f"the store has ended by itself; its log is {self.store.log}")
 
     def end(self) -> None:
         """Stop all that run, in order."""
@@ -134,7 +137,8 @@ class Processes:
                 self._children[name].terminate()
             for name in stopping:
                 self._remove(name, lambda child: child.wait(GRACE_SECONDS))
-        self.stop(_STORE)
+        for name in (_BROKER, _STORE):
+            self.stop(name)
 
     def _spawn(self, name: str) -> Child:
         if name in self._children:
@@ -181,17 +185,24 @@ class Processes:
         self._guard.forget(child.pid)
         del self._children[name]
 
-    def _start_store(self, store: EmbeddedStore) -> None:
-        store.start()
-        self._store_pid = store.pid
-        self._guard.watch(store.pid)
+    def _start_servers(self, names: Sequence[str]) -> None:
+        servers = {name: server for name in names if (server := self._server(name)) is not None}
+        for name, server in servers.items():
+            server.spawn()
+            self._server_pids[name] = server.pid
+            self._guard.watch(server.pid)
+        for server in servers.values():
+            server.wait_until_ready()
 
-    def _end_store(self, end: Callable[[EmbeddedStore], None]) -> None:
-        if self.store is None or self._store_pid is None:
+    def _end_server(self, name: str, end: Callable[[EmbeddedStore], None]) -> None:
+        server = self._server(name)
+        if server is None or name not in self._server_pids:
             return
-        end(self.store)
-        self._guard.forget(self._store_pid)
-        self._store_pid = None
+        end(server)
+        self._guard.forget(self._server_pids.pop(name))
+
+    def _server(self, name: str) -> EmbeddedStore | None:
+        return self.store if name == _STORE else self.broker
 
 
 def _kind(name: str) -> str:

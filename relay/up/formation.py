@@ -1,4 +1,4 @@
-"""What `relay up` keeps running: the store, web processes with a spare one, workers."""
+"""What `relay up` keeps running: the store, its broker, web processes with a spare one, workers."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from relay.embedded.server import EmbeddedStore
 from relay.processes.commands import standby_web_arguments, worker_arguments
@@ -21,17 +21,19 @@ from relay.up.standby import WebStandby
 
 STORE_SECONDS: Final = 60.0  # in which it writes what it has in memory, and ends
 SPARE = "web:spare"
+_Adopted: TypeAlias = tuple[ChildProcess | None, ChildProcess | None, list[ChildProcess], list[ChildProcess]]
 
 
 @dataclass(frozen=True)
 class UpOptions:
-    """What is to run. `environ` is that of the processes, with the store's address; `store`: None where it is not ours.
+    """What is to run. `environ` is that of the processes, with addresses; `store`, `broker`: None where it is not ours.
 
     `logs`: what is kept short; their output goes there unless `to_stdout`: then it goes where ours does.
     """
 
     environ: Mapping[str, str]
     store: EmbeddedStore | None
+    broker: EmbeddedStore | None
     web: int
     workers: int
     logs: LogFiles
@@ -54,7 +56,7 @@ class Formation:
 
     async def start(self, before_work: Callable[[], Awaitable[None]], handover: Handover | None = None) -> None:
         """Start what is not handed over. `before_work`: once the store answers. Raises RelayError, OSError."""
-        store, web, workers = self._adopt(handover)
+        store, broker, web, workers = self._adopt(handover)
         guard = Slot("guard", self._children.start_guard, await self._children.start_guard())
         if handover is not None:
             self._children.retire_guard(handover.guard_pid, handover.guard_pipe)
@@ -63,6 +65,8 @@ class Formation:
             if handover is None:
                 store = await self._start_store()
             self._keep(Slot("store", self._start_store, store).keep())
+        if self._options.broker is not None:
+            self._keep(Slot("broker", self._start_broker, broker).keep())
         await before_work()
         self._web = _slots("web", self._options.web, self._start_web, web)
         self._workers = _slots("worker", self._options.workers, self._start_worker, workers)
@@ -70,12 +74,14 @@ class Formation:
         self._surplus = [*web[self._options.web :], *workers[self._options.workers :]]
         self._keep(*(slot.keep() for slot in (*self._web, *self._workers)))
 
-    def _adopt(self, handover: Handover | None) -> tuple[ChildProcess | None, list[ChildProcess], list[ChildProcess]]:
+    def _adopt(self, handover: Handover | None) -> _Adopted:
         if handover is None:
-            return None, [], []
+            return None, None, [], []
         adopt = self._children.adopt
         store = adopt("store", handover.store_pid, STORE) if handover.store_pid else None
-        return store, [adopt("web", pid) for pid in handover.web], [adopt("worker", pid) for pid in handover.workers]
+        broker = adopt("broker", handover.broker_pid, STORE) if handover.broker_pid else None
+        web = [adopt("web", pid) for pid in handover.web]
+        return store, broker, web, [adopt("worker", pid) for pid in handover.workers]
 
     def _keep(self, *keeping: Coroutine[Any, Any, None]) -> None:
         self._keepers += [asyncio.create_task(one) for one in keeping]
@@ -87,6 +93,13 @@ class Formation:
         process = self._children.adopt("store", store.pid, STORE)
         await wait_until_loaded(store)
         return process
+
+    async def _start_broker(self) -> ChildProcess:
+        """Start the broker, and wait for nothing: web and workers do without one."""
+        broker = self._options.broker
+        assert broker is not None
+        broker.spawn(pass_fds=(self._children.lock,))
+        return self._children.adopt("broker", broker.pid, STORE)
 
     def _spawn_spare(self, standby: int) -> ChildProcess:
         listening = self._listening.fileno()
@@ -139,6 +152,7 @@ class Formation:
             guard_pipe=os.dup(self._children.guard.fileno()),
             own_store=self._options.store is not None,
             store_pid=next(iter(self._children.pids("store")), None),
+            broker_pid=next(iter(self._children.pids("broker")), None),
             store_url=self._options.environ["REDIS_URL"],
             namespace=self._options.environ["RELAY_NAMESPACE"],
             web=self._children.pids("web"),
@@ -154,8 +168,9 @@ class Formation:
         self._listening.close()
         await self._children.end(OTHERS, GRACE_SECONDS)
         await self._children.end(STORE, STORE_SECONDS)
-        if self._options.store is not None:
-            self._options.store.socket.unlink(missing_ok=True)
+        for server in (self._options.store, self._options.broker):
+            if server is not None:
+                server.socket.unlink(missing_ok=True)
         self._children.end_guard()
 
     async def _stop_keeping(self) -> None:

@@ -1,4 +1,4 @@
-"""Become the program that is installed now, and keep what must not end: socket, store, lock and child processes."""
+"""Become the program that is installed now, and keep what must not end: socket, servers, lock and child processes."""
 
 import os
 import signal
@@ -28,6 +28,7 @@ class Handover(Record):
     workers: Sequence[int]
     start: str
     reloads: int
+    broker_pid: int | None = None  # likewise; a program before this one may have had no broker of its own
 
 
 def become_new_program(handover: Handover, log_to: str) -> NoReturn:

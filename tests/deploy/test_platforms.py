@@ -12,7 +12,7 @@ APP: dict[str, Any] = json.loads((PROJECT / "app.json").read_text())
 SERVICES = {one["name"]: one for one in yaml.safe_load((PROJECT / "render.yaml").read_text())["services"]}
 # The platform does, or its network has none; or `relay up` or `relay dev`, which are for a machine of one's own.
 NOT_SET_BY_PEOPLE = {
-    *("REDIS_URL", "CELERY_BROKER_URL", "PORT", "RELAY_HOST", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("REDIS_URL", "PORT", "RELAY_HOST", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("RELAY_SANDBOX_PORT", "RELAY_WORKERS", "RELAY_TAKE_OVER", "RELAY_READY_FD"),
 }
 

@@ -39,9 +39,9 @@ MESSAGES = [
 
 def test_no_message_in_the_broker_ends_a_worker(tmp_path: Path) -> None:
     with run_relay(tmp_path, CONFIG) as relay:
-        assert relay.store is not None
+        assert relay.broker is not None
         worker = relay.pid("worker")
-        with redis.Redis.from_url(relay.store.url) as client:
+        with redis.Redis.from_url(relay.broker.url) as client:
             for message in MESSAGES:
                 for queue in ("relay:route", "relay:drain"):
                     client.lpush(queue, message)

@@ -127,7 +127,7 @@ def test_dev_ends_in_order_and_leaves_nothing(tmp_path: Path, how: signal.Signal
         process.send_signal(how)
         output = process.stdout.read()
         assert process.wait(DEADLINE) == 0
-    assert len(started) == 5  # store, sandbox, web, worker, and the guard
+    assert len(started) == 6  # store, broker, sandbox, web, worker, and the guard
     assert "worker.stopped" in output
     assert not started & alive().keys()
 
@@ -137,7 +137,7 @@ def test_nothing_is_left_when_dev_itself_is_killed(tmp_path: Path) -> None:
         started = children(process.pid)
         process.kill()
         until(lambda: not started & alive().keys())
-    assert len(started) == 5
+    assert len(started) == 6
     assert running_environ(tmp_path / ".relay") == {}  # its note is stale
 
 

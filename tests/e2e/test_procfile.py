@@ -46,7 +46,7 @@ def neighbours(tmp_path: Path) -> Iterator[Processes]:
     ours = {"RELAY_CONFIG": str(tmp_path / "relay.yaml"), "RELAY_LOG": "json"}
     path = f"{Path(sys.executable).parent}:{kept['PATH']}"  # the Procfile says `python`
     with Processes(tmp_path / "relay", {**kept, **ours, "PATH": path}) as processes:
-        processes.start("store", "sandbox")
+        processes.start("store", "broker", "sandbox")
         yield processes
 
 

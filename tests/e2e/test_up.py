@@ -10,7 +10,13 @@ from relay.up.log_files import MAX_BYTES
 from tests.e2e.harness import until
 from tests.e2e.up_harness import SENDERS, Load, Up, alive, kill, receipts_of, running_up
 
-CHILDREN = {"store": "valkey-server", "worker": "workers.app", "guard": "orphan_guard.py", "web": "--standby"}
+CHILDREN = {
+    "store": "store/store.sock",
+    "broker": "broker/store.sock",
+    "worker": "workers.app",
+    "guard": "orphan_guard.py",
+    "web": "--standby",
+}
 
 
 def web_pids(up: Up) -> tuple[int, int]:
@@ -44,7 +50,7 @@ def stored_ids(folder: Path) -> set[str]:
 def test_each_other_child_that_is_killed_comes_back_and_nothing_is_lost(tmp_path: Path) -> None:
     with running_up(tmp_path) as up:
         with Load(up.port) as load:
-            for name in ("worker", "store", "guard"):
+            for name in ("worker", "store", "broker", "guard"):
                 killed, what = up.children(CHILDREN[name])[0], CHILDREN[name]
                 kill(killed)
                 until(lambda: set(up.children(what)) - {killed}, what=f"another {name}")  # noqa: B023

@@ -18,12 +18,12 @@ def test_a_reload_under_load_replaces_web_and_workers_and_costs_no_hook(tmp_path
     with running_up(tmp_path) as up, Load(up.port) as load:
         web_pids(up)
         replaced = [pid for name in ("web", "worker", "guard") for pid in up.children(CHILDREN[name])]
-        stores = up.children(CHILDREN["store"])
+        servers = [up.children(CHILDREN[name]) for name in ("store", "broker")]
         (tmp_path / ".env").write_text("RELAY_WORKERS=2\n")  # it reads this anew, too
         printed = up.run("up", "--reload")
         assert printed == f"relay {__version__} has replaced web and workers; the store went on\n"
         assert not any(alive(pid) for pid in replaced)
-        assert up.children(CHILDREN["store"]) == stores
+        assert [up.children(CHILDREN[name]) for name in ("store", "broker")] == servers
         assert len(up.children(CHILDREN["worker"])) == 2
         load.wait_for(20)
         assert set(load.ends) == {"202"}, load.ends

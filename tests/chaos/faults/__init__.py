@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.chaos.faults import by_people, on_processes, on_the_network, on_the_store
+from tests.chaos.faults import by_people, on_listeners, on_processes, on_the_network, on_the_store
 from tests.chaos.relay_under_test import (
     RelayUnderTest,
     Setting,
@@ -35,6 +35,11 @@ FAULTS: Mapping[str, Fault] = {
     "one of two workers is stopped (SIGSTOP) for longer than a lease": Fault(on_processes.stop_one_of_two_workers),
     "the worker is restarted three times (SIGTERM)": Fault(on_processes.restart_worker),
     "web and workers are replaced, twice, as by a rolling deploy": Fault(on_processes.replace_all),
+    "of two workers that which is woken is killed, three times": Fault(on_listeners.kill_listeners),
+    "of two workers that which is woken is stopped (SIGSTOP) for eight seconds": Fault(on_listeners.stop_listener),
+    "the connections by which workers listen are closed, twenty times": Fault(on_listeners.close_listening_connections),
+    "all wake-ups are lost for eight seconds": Fault(on_listeners.lose_wake_ups, behind_a_network),
+    "wake-ups come late, and twice, for eight seconds": Fault(on_listeners.repeat_wake_ups_late, behind_a_network),
     "the web process is killed": Fault(on_processes.kill_web),
     "the web process is stopped (SIGSTOP) for eight seconds": Fault(on_processes.stop_web),
     "everything but the store is killed ten seconds into an outage": Fault(on_processes.kill_all_but_the_store),
@@ -68,6 +73,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "all that Celery keeps is deleted, ten times": Fault(on_the_store.delete_celery_lists_often),
     "the broker is away for eight seconds": Fault(on_the_network.kill_broker, with_a_broker),
+    "the broker is full for eight seconds": Fault(on_the_network.fill_broker, with_a_broker),
     "the broker hangs (SIGSTOP) for eight seconds": Fault(on_the_network.stop_broker, with_a_broker),
     "the worker is killed, and starts while the broker is away": Fault(
         on_the_network.start_worker_without_a_broker, with_a_broker

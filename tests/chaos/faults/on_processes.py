@@ -67,9 +67,9 @@ def kill_all_but_the_store(relay: RelayUnderTest, chance: random.Random) -> None
 
 def kill_everything(relay: RelayUnderTest, chance: random.Random) -> None:
     """As a power cut does."""
-    for name in ("web", "worker", "store"):
+    for name in ("web", "worker", "store", "broker"):
         relay.processes.kill(name)
-    relay.processes.start("store", "web", "worker")
+    relay.processes.start("store", "broker", "web", "worker")
 
 
 def move_the_clock(relay: RelayUnderTest, chance: random.Random) -> None:

@@ -4,6 +4,8 @@ import random
 import time
 from pathlib import Path
 
+import redis
+
 from tests.chaos.faults.common import OUTAGE_SECONDS, refusing, stopped
 from tests.chaos.relay_under_test import RelayUnderTest
 
@@ -42,6 +44,14 @@ def stop_broker(relay: RelayUnderTest, _: random.Random) -> None:
     assert relay.broker is not None
     with stopped(relay.broker.pid):
         time.sleep(OUTAGE_SECONDS)
+
+
+def fill_broker(relay: RelayUnderTest, _: random.Random) -> None:
+    assert relay.broker is not None
+    with redis.Redis(unix_socket_path=str(relay.broker.socket)) as broker:
+        broker.config_set("maxmemory", 1)
+        time.sleep(OUTAGE_SECONDS)
+        broker.config_set("maxmemory", 0)
 
 
 def start_worker_without_a_broker(relay: RelayUnderTest, _: random.Random) -> None:

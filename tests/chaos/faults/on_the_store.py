@@ -7,13 +7,10 @@ from contextlib import suppress
 
 import redis
 
-from relay.store.keys import Keys
 from tests.chaos.faults.common import OUTAGE_SECONDS, open_store, refusing, stopped
 from tests.chaos.relay_under_test import RelayUnderTest
 from tests.e2e.harness import until
 from tests.sentinels import SentinelGroup
-
-_PREFIX = Keys().prefix
 
 
 def kill_store(relay: RelayUnderTest, chance: random.Random) -> None:
@@ -71,11 +68,9 @@ def forget_scripts(relay: RelayUnderTest, chance: random.Random) -> None:
 
 
 def delete_celery_lists(relay: RelayUnderTest) -> None:
-    """Delete everything Celery keeps in the store, as if its broker had lost it all."""
-    with open_store(relay) as store:
-        keys = [key for key in store.scan_iter(count=1000) if not key.startswith(_PREFIX)]
-        if keys:
-            store.delete(*keys)
+    """Delete everything Celery keeps, as if its broker had lost it all."""
+    with redis.Redis.from_url(relay.processes.environ["CELERY_BROKER_URL"], decode_responses=True) as broker:
+        broker.flushall()
 
 
 def delete_celery_lists_often(relay: RelayUnderTest, chance: random.Random) -> None:
