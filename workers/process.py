@@ -112,8 +112,9 @@ class WorkerProcess:
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, names, self._settings.proxies)
         self._guarded_tools = Tools(guarded, shared, shared.clock.seconds, self._settings.secret_key)
         self._router = Router(
-            self._live, self._store, self._start_queues, self._name, self._stopping.is_set, self._watchdog, self._hand
-        )
+            self._live, self._store, self._start_queues, self._name, self._stopping.is_set, self._watchdog, self._hand,
+            self._drainer_of,
+        )  # fmt: skip
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         keeper = ProblemKeeper(self._live, self._store, self._broker_url)
         actions = ActionRunner(lambda: self._live.config, self._store, self._account, self._stopping.is_set)
@@ -212,18 +213,25 @@ class WorkerProcess:
             self._start_drainer(name)
 
     def _start_drainer(self, sink: str) -> None:
-        outside = is_subscriber(sink)
-        if not outside and sink not in self._live.sinks:
+        drainer = self._drainer_of(sink)
+        if drainer is None:
             # Of a newer configuration, or one that was removed: a worker that knows it sends its deliveries.
             self._note_unknown("sink", sink)
             return
         self._ticker.note_work()
+        drainer.start()
+
+    def _drainer_of(self, sink: str) -> Drainer | None:
+        """Return the drainer of a sink, None where this worker does not know it."""
+        outside = is_subscriber(sink)
+        if not outside and sink not in self._live.sinks:
+            return None
         if sink not in self._drainers:
             tools = self._guarded_tools if outside else self._tools
             self._drainers[sink] = Drainer(
                 sink, self._live, self._store, tools, self._name, self._stopping.is_set, self._hand
             )
-        self._drainers[sink].start()
+        return self._drainers[sink]
 
     def _start_fetcher(self, source: str) -> None:
         if source not in self._live.config.sources:

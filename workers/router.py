@@ -23,7 +23,9 @@ from relay.store.parts import group, split_receipt
 from relay.store.records import SUSPECT_AFTER, Claim
 from relay.store.store import Store
 from workers.claim_tokens import ClaimTokens
+from workers.drainer import Drainer
 from workers.hand import Hand
+from workers.routed_writes import RoutedWrites
 from workers.single_flight import SingleFlight
 from workers.store_writes import retry_store_write
 from workers.watchdog import Watchdog
@@ -39,7 +41,7 @@ _NOTHING: Claim[Receipt] = Claim(token="", items=[], poisoned=[], wait_ms=-1)
 class Router:
     """At most one runs in a process, with one thread: a second would only wait for the interpreter lock.
 
-    `start_queues` starts the work on queues in this process.
+    `start_queues` starts the work on queues in this process; `drainer_of` returns the drainer of a sink in it.
     """
 
     def __init__(
@@ -51,9 +53,11 @@ class Router:
         stopping: Callable[[], bool],
         watchdog: Watchdog,
         hand: Hand | None = None,
+        drainer_of: Callable[[str], Drainer | None] = lambda _: None,
     ) -> None:
         self._live = live
         self._store = store
+        self._writes = RoutedWrites(store, drainer_of)
         self._start_queues = start_queues
         self._tokens = ClaimTokens(worker, "r")
         self._hand = hand or Hand()
@@ -152,7 +156,7 @@ class Router:
         """Write what was planned, and start its deliveries here. Where they are many, tickers call other workers."""
         parts = (part for routed in planned for part in split_receipt(routed))
         for some in group(parts, count=_items, size=_content_bytes, max_count=GROUP_ITEMS):
-            queues, stale = await retry_store_write(partial(self._store.save_routed, token, some))
+            queues, stale = await retry_store_write(partial(self._writes.write, token, some))
             self._start_queues(queues)
             for id in stale:
                 log.warning("receipt.late", receipt_id=id)  # a newer lease has it, or an earlier call's answer was lost

@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 
-from relay.model import Delivery, Receipt
+from relay.model import Delivery, NewDelivery, Receipt, RoutedReceipt
 from relay.store.body import unpack
 from relay.store.records import Claim, Job
-from relay.store.wire import NEVER_WRITTEN, ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply
+from relay.store.wire import (
+    NEVER_WRITTEN,
+    ClaimedDelivery,
+    ClaimedJob,
+    ClaimedReceipt,
+    ClaimReply,
+    ClaimRequest,
+    RoutedReply,
+)
 
 
 def claimed_receipts(reply: ClaimReply[ClaimedReceipt], token: str, blobs: Sequence[bytes]) -> Claim[Receipt]:
@@ -61,3 +69,36 @@ def claimed_jobs(reply: ClaimReply[ClaimedJob], token: str) -> Claim[Job]:
         for id, row in zip(reply.ids, reply.rows, strict=True)
     ]
     return Claim(token=token, items=jobs, poisoned=reply.poisoned, wait_ms=reply.wait_ms)
+
+
+def made_claims(
+    reply: RoutedReply, requests: Sequence[ClaimRequest], parts: Sequence[RoutedReceipt]
+) -> list[Claim[Delivery]]:
+    """Read what was taken of the deliveries that the call made: what they hold is known here."""
+    made = {delivery.id: (delivery, part.receipt) for part in parts for delivery in part.deliveries}
+    return [
+        Claim(
+            token=request.token,
+            items=[_made_delivery(*made[id], request.token, reply.store_ms) for id in ids],
+            poisoned=[],
+            wait_ms=-1,
+        )
+        for request, ids in zip(requests, reply.claimed, strict=True)
+    ]
+
+
+def _made_delivery(new: NewDelivery, receipt: Receipt, token: str, store_ms: int) -> Delivery:
+    return Delivery(
+        id=new.id,
+        event_id=new.event_id,
+        source=receipt.source,
+        route=new.route,
+        sink=new.sink,
+        content=new.content,
+        accepted_at=receipt.received_at,
+        created_at=store_ms,
+        attempts=0,
+        deaths=0,
+        token=token,
+        sending=False,
+    )

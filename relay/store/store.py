@@ -19,7 +19,7 @@ from relay.store.health import MemoryUse
 from relay.store.keys import INBOX, JOBS, Keys, sink_queue
 from relay.store.put_off import PutOff
 from relay.store.records import Accepted, Claim, DeadRules, Hook, Job, LateAnswer, Retired, Settlement
-from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts
+from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts, made_claims
 from relay.store.requests import claim_again, hook_row, lookup_row, register_request, routed_row, settle_request
 from relay.store.scripts import GATES, Caller, Script
 from relay.store.subscriptions import Subscriptions
@@ -33,6 +33,7 @@ from relay.store.wire import (
     ClaimRequest,
     LeaseRow,
     LookReply,
+    RoutedReply,
     SettleRequest,
 )
 
@@ -40,8 +41,9 @@ RETENTION_COMMANDS = 250  # of one call: some milliseconds at most, in which the
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _FORGET_SINKS = Script("forget_sinks")
-_ACCEPT, _SAVE_ROUTED = Script("accept"), Script("save_routed", "_jobs", "_routing")
+_ACCEPT = Script("accept")
 _CLAIMING, _SETTLING = ("_limits", "_deaths", "_claiming"), ("_breaker", "_settling")
+_SAVE_ROUTED = Script("save_routed", *GATES, *_CLAIMING, "_jobs", "_routing")
 _CLAIM, _SETTLE = Script("claim", *GATES, *_CLAIMING), Script("settle", *GATES, *_SETTLING)
 _SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)
 _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", *GATES), Script("mark_sending")
@@ -56,6 +58,7 @@ _CLAIMED_DELIVERIES = msgspec.msgpack.Decoder(ClaimReply[ClaimedDelivery], stric
 _CLAIMED_JOBS = msgspec.msgpack.Decoder(ClaimReply[ClaimedJob], strict=False)
 _SETTLED_AND_CLAIMED = msgspec.msgpack.Decoder(tuple[list[str], ClaimReply[ClaimedDelivery]], strict=False)
 _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]], list[str]])
+_ROUTED = msgspec.msgpack.Decoder(RoutedReply)
 _QUEUES_AND_STALE = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 _RETIRED = msgspec.msgpack.Decoder(Retired)
 _STRINGS = msgspec.msgpack.Decoder(list[str])
@@ -95,12 +98,12 @@ class Store:
             return await self._call(script, request, *blobs)
         return await self._call.call_synced(script, request, *blobs, sync=self._sync)
 
-    async def _call_leaving(self, claim: ClaimRequest, script: Script, request: object, *blobs: bytes) -> Any:
+    async def _call_leaving(self, leaves: bool, script: Script, request: object, *blobs: bytes) -> Any:
         """Call a script that claims. What no replica has may not leave: a failover would forget the hook itself.
 
-        Its repetition would then be another receipt, and go out under another key.
+        Its repetition would then be another receipt, and go out under another key. `leaves`: it claims deliveries.
         """
-        if self._sync is None or not self._sync.replicas or claim.kind != "d":
+        if self._sync is None or not self._sync.replicas or not leaves:
             return await self._call(script, request, *blobs)
         return await self._call.call_synced(script, request, *blobs, sync=self._sync)
 
@@ -116,13 +119,13 @@ class Store:
         """Claim, and once more where the connection was closed: under a token of its own, so that nothing is lost."""
         try:
             with not_repeated():
-                return request, await self._call_leaving(request, _CLAIM, request)
+                return request, await self._call_leaving(request.kind == "d", _CLAIM, request)
         except StoreUnavailable as error:
             if not isinstance(error.__cause__, redis.exceptions.ConnectionError):
                 raise
         again = claim_again(request)
         with not_repeated():
-            return again, await self._call_leaving(again, _CLAIM, again)
+            return again, await self._call_leaving(again.kind == "d", _CLAIM, again)
 
     async def leave_receipts(self, token: str, ids: Sequence[str], most_ms: int) -> list[str]:
         """Give back receipts that wait for a worker which knows more. Returns those that have waited for so long."""
@@ -156,10 +159,27 @@ class Store:
 
         Returns the queues that have work now, and the receipts that `token` does not hold any more.
         """
+        reply = await self._save_routed(token, parts, ())
+        return reply.queues, reply.stale
+
+    async def save_routed_and_claim(
+        self, token: str, parts: Sequence[RoutedReceipt], claims: Sequence[ClaimRequest]
+    ) -> tuple[list[str], list[str], list[Claim[Delivery]]]:
+        """Do the same, and claim of sinks what is made for them, where nothing else of theirs is due (`ClaimRequest`).
+
+        Returns a claim for each request, too; one that took nothing says nothing of what there is to take.
+        """
+        with not_repeated():
+            reply = await self._save_routed(token, parts, claims)
+        self.clock.note(reply.store_ms)
+        return reply.queues, reply.stale, made_claims(reply, claims, parts)
+
+    async def _save_routed(
+        self, token: str, parts: Sequence[RoutedReceipt], claims: Sequence[ClaimRequest]
+    ) -> RoutedReply:
         blobs: list[bytes] = []
-        receipts = [routed_row(part, blobs) for part in parts]
-        reply = await self._call(_SAVE_ROUTED, {"token": token, "receipts": receipts}, *blobs)
-        return _QUEUES_AND_STALE.decode(reply)
+        request = {"token": token, "receipts": [routed_row(part, blobs) for part in parts], "claims": claims}
+        return _ROUTED.decode(await self._call_leaving(bool(claims), _SAVE_ROUTED, request, *blobs))
 
     async def settle_and_claim(
         self,
@@ -173,7 +193,7 @@ class Store:
         both = {"settle": settle_request(sink_queue(sink), sink, items, counts, breaker), "claim": request}
         with not_repeated():
             attempts = [item.attempt for item in items]
-            reply, *contents = await self._call_leaving(request, _SETTLE_AND_CLAIM, both, *attempts)
+            reply, *contents = await self._call_leaving(True, _SETTLE_AND_CLAIM, both, *attempts)
         answers, claimed = _SETTLED_AND_CLAIMED.decode(reply)
         self.clock.note(claimed.store_ms)
         return answers, claimed_deliveries(claimed, request.token, contents)

@@ -138,6 +138,15 @@ class RoutedRow(Record, kw_only=False):
     deliveries: Sequence[DeliveryRow]
 
 
+class RoutedReply(Record, array_like=True):
+    """What came of writing what became of receipts."""
+
+    queues: list[str]  # that have work now
+    stale: list[str]  # receipts whose token is of an older lease
+    claimed: list[list[str]]  # for each claim the deliveries that it took, of those that were made
+    store_ms: int  # the store's time
+
+
 class SettlementRow(Record, array_like=True, kw_only=False):
     """What an attempt came to, and what is to be done."""
 

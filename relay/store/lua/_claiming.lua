@@ -76,8 +76,8 @@ local function advance_waiting(gate, due)
   end
 end
 
--- Returns how many may be taken, and where that is none, when to ask again.
-local function free_slots(request, gate, leased)
+-- Returns how many may be taken, and where that is none, when to ask again. `held`: how many leases there are, if known.
+local function free_slots(request, gate, leased, held)
   local slots = request.max
   local closed_until, open = read_closed(gate, '')
   if closed_until then return 0, closed_until end
@@ -87,7 +87,7 @@ local function free_slots(request, gate, leased)
     if allowed <= 0 then return 0, next_step end
     slots = math.min(slots, allowed)
   end
-  if request.concurrency > 0 then slots = math.min(slots, request.concurrency - call('ZCARD', leased)) end
+  if request.concurrency > 0 then slots = math.min(slots, request.concurrency - (held or call('ZCARD', leased))) end
   for _, limit in ipairs(request.limits) do
     if slots > 0 then
       local free, at = free_grants(limit, slots)

@@ -3,6 +3,7 @@
 local INDEX, ID = 1, 1  -- places in a model.RoutedEvent and in a wire.DeliveryRow
 local queues = {}  -- that have work now, each with what is due: {time, id…}
 local blobs = {}  -- bodies and contents, written with one command for all: {key, blob…}
+local records = {}  -- of the deliveries that are made, with what is due of them: id -> {field, value…}
 
 -- How many more deliveries each sink may have pending. What is over that is put off: its hook alone is kept, and the
 -- delivery made when there is room (make_put_off.lua). So one sink that takes nothing does not fill the store.
@@ -32,9 +33,16 @@ local function add(list, name, value)
   list[n + 1], list[n + 2] = name, value
 end
 
+-- Writes the record of a delivery that this script made.
+local function write_record(id)
+  call('HSET', P .. 'd:' .. id, unpack(records[id]))
+  records[id] = nil
+end
+
 -- Whether a `once` delivery is there already. One that was skipped had nobody to deliver to: a later event may take its
 -- place, and then it is removed.
 local function once_exists(id, event)
+  if records[id] then write_record(id) end
   local record = P .. 'd:' .. id
   local state, first_event, content = unpack(call('HMGET', record, 'state', 'ev', 'c'))
   if not state then return call('HEXISTS', P .. 'once:' .. string.sub(id, 1, 3), id) == 1 end
@@ -71,7 +79,7 @@ local function create(receipt, source, accepted_at, delivery)
     if room[sink] then room[sink] = room[sink] - 1 end
     begin_pending(id, sink, accepted_at)
   end
-  call('HSET', P .. 'd:' .. id, unpack(delivery_fields))
+  records[id] = delivery_fields
   return state == 'pending'
 end
 
@@ -150,9 +158,10 @@ local function list_by_state(receipt, source, accepted_at)
   count('receipt|' .. source .. '|' .. receipt.state)
 end
 
--- Writes the contents, and what is due in its queues. Returns the queues that have work now.
+-- Writes the deliveries that were made, and what is due in its queues. Returns the queues that have work now.
 local function write_queues()
   if #blobs > 0 then call('MSET', unpack(blobs)) end
+  for id in pairs(records) do write_record(id) end
   local with_work = {}
   for queue, due in pairs(queues) do
     call('ZADD', P .. 'due:' .. queue, unpack(due))

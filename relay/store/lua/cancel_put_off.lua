@@ -4,10 +4,9 @@
 local item = req.item
 local member, delivery = unpack(item)
 if not call('ZSCORE', P .. 'put_off:' .. req.sink, member) then return cmsgpack.pack(false) end
-if make_put_off(member, delivery, '') then
-  call('HSET', P .. 'd:' .. req.id, 'reason', describe_act('cancelled while it was put off'))
-end
+local made = make_put_off(member, delivery, '')
 write_queues()
+if made then call('HSET', P .. 'd:' .. req.id, 'reason', describe_act('cancelled while it was put off')) end
 write_audit('cancel', 'delivery ' .. req.id, 'put off')
 write_collected()
 return cmsgpack.pack(true)

@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
 -- Writes what became of receipts: their events and deliveries. A receipt leaves the inbox with its last part; ids are
 -- deterministic, so a repeated part changes nothing. Under a stale token nothing is written: the newer lease does it.
--- req: {token, receipts = {wire.RoutedRow…}}; blobs: bodies and contents, numbered in the rows.
--- Answers {{queues that have work now…}, {receipts of stale tokens…}}. No bell: the caller begins with these at once.
+-- What is due of that at once is claimed in the same call where the caller has drainers for it.
+-- req: {token, receipts = {wire.RoutedRow…}, claims = {wire.ClaimRequest…}}; blobs: bodies and contents, numbered in the
+-- rows. Answers a wire.RoutedReply. No bell: the caller begins with the queues that have work at once.
 local left_inbox = {}
 
 local function save(receipt, names, values)
@@ -20,6 +21,49 @@ local function save(receipt, names, values)
   if open <= 0 then finish_receipt(receipt.id) end
 end
 
+-- Whether a claim of a queue may be carried out here: nothing else is due in it, no lease has run out, and no gate is
+-- closed, growing or paused. Returns how many leases there are, where none of it stands in the way.
+local function count_leases(request, due, leased)
+  if #request.unheard > 0 then return nil end
+  if call('EXISTS', P .. 'gate:' .. request.queue, due, leased) == 0 then return 0 end
+  if next(read_gate(request.queue).fields) then return nil end
+  local first_due, first_leased = first_score(due), first_score(leased)
+  if (first_due and first_due <= now) or (first_leased and first_leased <= now) then return nil end
+  return call('ZCARD', leased)
+end
+
+local function write_token(id, token)
+  if records[id] then add(records[id], 'tok', token) else call('HSET', P .. 'd:' .. id, 'tok', token) end
+end
+
+-- Takes what was made for a sink under a lease, before it is written as due; under the limits of any other claim. What is
+-- to go in a batch, or has anything else in its way, is left to the claim that its drainer makes. Returns wire.MadeClaim.
+local function claim_made(request)
+  local made, due, leased = queues[request.queue], P .. 'due:' .. request.queue, P .. 'leased:' .. request.queue
+  if not made or (request.batch > 1 and #made / 2 >= request.batch_from) then return {} end
+  local held = count_leases(request, due, leased)
+  local slots = held and free_slots(request, {fields = {}}, leased, held) or 0
+  local ids, leases, rest = {}, {}, {}
+  for i = 2, #made, 2 do
+    local id = made[i]
+    if #ids < slots then
+      ids[#ids + 1] = id
+      add(leases, now + request.lease_ms, id)
+      write_token(id, request.token)
+    else
+      add(rest, now, id)
+    end
+  end
+  if #ids == 0 then return {} end
+  call('ZADD', leased, unpack(leases))
+  for _, limit in ipairs(request.limits) do take_grants(limit, #ids) end
+  queues[request.queue] = #rest > 0 and rest or nil
+  wake(request.queue, now + request.lease_ms)
+  return ids
+end
+
+local function routed_reply(queues, stale, claimed, store_ms) return {queues, stale, claimed, store_ms} end
+
 local ids, stale = {}, {}
 for i, receipt in ipairs(req.receipts) do ids[i] = receipt.id end
 local leases = call('ZMSCORE', P .. 'leased:inbox', unpack(ids))
@@ -30,6 +74,8 @@ for i, receipt in ipairs(req.receipts) do
 end
 if #left_inbox > 0 then call('ZREM', P .. 'leased:inbox', unpack(left_inbox)) end
 update_wake('inbox')
+local claimed = {}
+for i, request in ipairs(req.claims) do claimed[i] = claim_made(request) end
 local with_work = write_queues()
 write_collected()
-return cmsgpack.pack({with_work, stale})
+return cmsgpack.pack(routed_reply(with_work, stale, claimed, now))

@@ -1,12 +1,15 @@
 """What became of receipts is saved: their events and deliveries, all of them, once."""
 
 import pytest
+from msgspec.structs import replace
 
-from relay.model import DeliveryState, Outcome, ReceiptState
+from relay.model import DeliveryState, Limit, Outcome, ReceiptState
 from relay.store.body import pack
 from relay.store.fields import ReceiptField
-from relay.store.keys import INBOX
-from tests.integration.store.shapes import event, give_back, hook, ids_in_queue, new, routed
+from relay.store.keys import INBOX, sink_queue
+from relay.store.records import Claim
+from relay.store.requests import sink_claim_request
+from tests.integration.store.shapes import end_leases, event, give_back, hook, ids_in_queue, new, routed
 
 
 @pytest.fixture
@@ -347,3 +350,110 @@ def test_open_reaches_nothing_exactly_when_all_is_closed(run, store, given, rout
     given.settled(given.claim().items[0], Outcome.DELIVERED)
     assert open_of(receipt.id) == 1  # one is held: a person must decide
     assert run(store.apply_retention(0, 0, 0)).removed == 0
+
+
+class TestClaims:
+    """What is made for a sink is claimed in the same call, where its drainer would get it at once."""
+
+    @pytest.fixture
+    def route_and_claim(self, run, store, given):
+        """Save so many deliveries for the sink, and claim. Returns what was claimed, and the queues with other work."""
+
+        def go(n=1, sink="books", **more):
+            (receipt,) = given.taken()
+            limits, fields = more.pop("limits", ()), {"unheard": more.pop("unheard", ())}
+            wanted = {"token": "w:1", "max": 100, "lease_ms": 60_000, "concurrency": 8, **more}
+            request = replace(sink_claim_request(sink, limits=limits, **wanted), **fields)
+            part = routed(receipt, *[new(f"{receipt.id}-{number}", receipt.id, sink=sink) for number in range(n)])
+            queues, stale, (claim,) = run(store.save_routed_and_claim("router", [part], [request]))
+            assert stale == []
+            return claim, queues
+
+        return go
+
+    def test_it_is_held_as_after_any_claim(self, run, store, given, route_and_claim, look):
+        claim, queues = route_and_claim()
+        (taken,) = claim.items
+        stored = look(taken.id)
+        assert queues == []
+        assert (stored.state, stored.due_at, stored.created_at) == (DeliveryState.PENDING, None, taken.created_at)
+        assert (taken.content, taken.accepted_at, taken.token) == (b'{"amount": 1}', stored.accepted_at, "w:1")
+        assert given.claim("w2").items == []
+        assert given.settled(taken, Outcome.DELIVERED) == "settled"
+        assert look(taken.id).state is DeliveryState.DELIVERED
+        assert run(store.client.zscore(store.keys.wake, sink_queue("books"))) is None
+
+    def test_when_its_worker_dies_its_lease_runs_out(self, run, store, given, route_and_claim, look):
+        claim, _ = route_and_claim(lease_ms=1)
+        (found,) = claim.items
+        assert run(store.client.zscore(store.keys.wake, sink_queue("books"))) <= found.created_at + 1
+        while not (taken := given.claim("w2").items):
+            pass
+        assert [(one.id, one.deaths, one.token) for one in taken] == [(found.id, 1, "w2")]
+
+    @pytest.mark.parametrize(
+        ("slots", "claimed"),
+        [({"concurrency": 2}, 2), ({"max": 1}, 1), ({"limits": [Limit(key="books", count=3, per_ms=60_000)]}, 3)],
+    )
+    def test_no_more_than_slots_and_rate_allow_and_the_rest_is_due(self, given, route_and_claim, slots, claimed):
+        claim, queues = route_and_claim(4, **slots)
+        assert (len(claim.items), queues) == (claimed, ["sink:books"])
+        left = given.claim("w2", concurrency=99).items
+        assert len(left) == 4 - claimed
+
+    def test_slots_and_grants_are_counted_with_those_of_all_others(self, given, route_and_claim):
+        limit = [Limit(key="books", count=3, per_ms=60_000)]
+        given.pending(2)
+        assert len(given.claim("w2", limits=limit).items) == 2
+        claim, _ = route_and_claim(4, limits=limit)
+        assert len(claim.items) == 1
+        assert given.claim("w2", limits=limit).items == []
+
+    def test_where_other_work_is_due_both_wait_for_a_claim(self, given, route_and_claim):
+        given.pending()
+        assert route_and_claim() == (given_nothing("w:1"), ["sink:books"])
+        assert len(given.claim("w2").items) == 2
+
+    @pytest.mark.parametrize("gate", [{"until": 1}, {"paused": 1}, {"ramp": 1}, {"route:other": 9e15}])
+    def test_any_gate_is_left_to_a_claim_of_its_own(self, run, store, route_and_claim, gate):
+        run(store.client.hset(store.keys.gate(sink_queue("books")), mapping=gate))
+        assert route_and_claim()[0].items == []
+
+    def test_a_lease_that_ran_out_is_left_to_a_claim_of_its_own(self, run, store, given, route_and_claim):
+        given.leased()
+        run(end_leases(store, sink_queue("books")))
+        assert route_and_claim()[0].items == []
+
+    def test_where_an_earlier_claim_was_not_heard_of_the_next_claim_gives_back_all(self, given, route_and_claim):
+        lost, _ = route_and_claim(token="w:lost")
+        assert route_and_claim(unheard=["w:lost"])[0].items == []
+        request = replace(sink_claim_request("books", "w:2", 9, 60_000, 8, ()), unheard=["w:lost"])
+        taken = given._run(given._store.claim_deliveries(request)).items
+        assert lost.items[0].id in [one.id for one in taken]
+        assert [one.deaths for one in taken] == [0, 0]
+
+    def test_what_goes_in_one_call_is_claimed_as_one(self, route_and_claim):
+        assert route_and_claim(3, batch=(50, 3))[0].items == []
+        assert len(route_and_claim(2, sink="ledger", batch=(50, 3))[0].items) == 2
+
+    def test_what_is_there_already_or_ends_at_once_is_not_claimed(self, run, store, given):
+        first, second = given.taken(2)
+        once = [new("o1", one.id, once=True) for one in (first, second)]
+        request = sink_claim_request("books", "w:1", 9, 60_000, 8, ())
+        skipped = new("s1", first.id, state=DeliveryState.SKIPPED)
+        _, _, (claim,) = run(store.save_routed_and_claim("router", [routed(first, once[0], skipped)], [request]))
+        assert [one.id for one in claim.items] == ["o1"]
+        again = replace(request, token="w:2")
+        _, _, (claim,) = run(store.save_routed_and_claim("router", [routed(second, once[1])], [again]))
+        assert claim.items == []
+
+    def test_under_a_stale_token_nothing_is_claimed(self, run, store, given):
+        (receipt,) = given.taken()
+        request = sink_claim_request("books", "w:1", 9, 60_000, 8, ())
+        answer = run(store.save_routed_and_claim("another", [routed(receipt, new("d1", receipt.id))], [request]))
+        assert answer == ([], [receipt.id], [given_nothing("w:1")])
+
+
+def given_nothing(token: str) -> Claim:
+    """Return what a claim is that took nothing."""
+    return Claim(token=token, items=[], poisoned=[], wait_ms=-1)

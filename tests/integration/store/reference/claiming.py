@@ -51,6 +51,22 @@ def claim(state: State, request: ClaimRequest, taken: Sequence[str], due_after: 
     return poisoned
 
 
+def claim_made(state: State, request: ClaimRequest, made: Sequence[str]) -> list[str]:
+    """Take what a call has just made for a sink, as far as any claim could and nothing else is due. Returns its ids."""
+    queue = state.queues[request.queue]
+    if not made or request.unheard or (request.batch > 1 and len(made) >= request.batch_from):
+        return []
+    gate = gates.read(state, request.queue)
+    waits = any(at <= state.now for id, at in queue.due.items() if id not in made)
+    if gate != Gate() or waits or any(ends <= state.now for ends in queue.leased.values()):
+        return []
+    taken = list(made[: max(free_slots(state, request, gate, queue), 0)])
+    _take(state, request, gate, queue, taken, {})
+    for limit in request.limits if taken else ():
+        state.grants[limit.key] = [*state.grants[limit.key], *[state.now] * len(taken)][-limit.count :]
+    return taken
+
+
 def free_slots(state: State, request: ClaimRequest, gate: Gate, queue: Queue) -> int:
     """Return how many may be taken now; changes nothing but the end of a ramp."""
     if gates.closed_until(state, gate, "") is not None:

@@ -56,11 +56,19 @@ def a_router_claims(driver, worker, most, lost) -> None:
     plan=plans,
     last=st.sampled_from([True, True, False]),
     bad=lost,
+    worker=workers,
+    most=few,
+    claims=st.booleans(),
+    lost=lost,
 )
-def a_receipt_is_routed(driver, at, plan, last, bad) -> None:
+def a_receipt_is_routed(driver, at, plan, last, bad, worker, most, claims, lost) -> None:
     receipt, token = pick(driver.receipts, at)
     state = {"state": ReceiptState.QUARANTINED} if bad else {}
-    driver.save_routed(token, [routed(receipt, *deliveries_of(receipt.id, plan), last=last, **state)])
+    part = routed(receipt, *deliveries_of(receipt.id, plan), last=last, **state)
+    if claims:
+        driver.save_routed_and_claim(token, [part], worker, most, lost)
+    else:
+        driver.save_routed(token, [part])
 
 
 @action(when=lambda driver: driver.receipts, at=recent, most_ms=st.sampled_from([MINUTE, HOUR]))

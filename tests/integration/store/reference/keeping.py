@@ -49,6 +49,8 @@ def _remove(state: State, id: str) -> None:
             state.count("delivery", delivery.sink, "expired")
         if delivery.once and delivery.state != "skipped":
             state.once[of] = delivery.state
+        elif delivery.once:
+            state.skipped_before.add(of)
         del state.deliveries[of]
         state.stories.pop(of, None)
     until = receipt.known.at + DUPLICATE_MS

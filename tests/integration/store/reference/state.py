@@ -125,6 +125,7 @@ class State:
     remembered: dict[tuple[str, str], Remembered] = field(default_factory=dict)
     overtaken: dict[str, tuple[str, int]] = field(default_factory=dict)  # hook -> receipt in its place, until when
     once: dict[str, str] = field(default_factory=dict)
+    skipped_before: set[str] = field(default_factory=set)  # `once` deliveries that went skipped: others may list them
     stories: defaultdict[str, list[tuple[str, bytes, int]]] = field(default_factory=lambda: defaultdict(list))
     queues: defaultdict[str, Queue] = field(default_factory=lambda: defaultdict(Queue))
     finished: dict[str, int] = field(default_factory=dict)

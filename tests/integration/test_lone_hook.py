@@ -1,0 +1,134 @@
+"""What a hook costs that comes alone: how often the store's disk is waited for, one sync after another, and commands.
+
+A store of its own, which syncs what it writes; a real router and drainer, and a receiver that answers at once.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from relay.amocrm.form import encode_form
+from relay.config.environment import ProcessSettings
+from relay.live_config import LiveConfig
+from relay.store.connect import connect
+from relay.store.reader import Reader
+from relay.store.store import Store
+from tests.integration.invariants import broken_invariants
+from tests.integration.scripted_sink import open_tools
+from tests.integration.store.shapes import hook
+from workers.drainer import Drainer
+from workers.router import Router
+from workers.watchdog import Watchdog
+
+CONFIG = """
+sources:
+  acme: {type: amocrm, token: long-enough}
+sinks:
+  books: {type: http, url: "http://127.0.0.1:%d/", idempotency: %s}
+routes:
+  - {name: leads, on: add_lead, to: books, body: {id: "{{ lead.id }}"}}
+"""
+HOOKS_BEFORE = 3  # by then scripts are known and connections open
+OWN = ("info", "hello", "client", "config", "auth", "select", "evalsha")  # of the test, and the calls of scripts
+SYNCS_AND_COMMANDS = [("honoured", 4, 90), ("none", 5, 95)]
+
+
+@asynccontextmanager
+async def open_receiver() -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Answer every request at once. Yields the port, and the requests."""
+    requests: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            (length,) = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+            requests.append(await reader.readexactly(int(length.partition(b":")[2])))
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1], requests
+
+
+class Worker:
+    """A router and the drainer that it claims for, over a store."""
+
+    def __init__(self, live: LiveConfig, store: Store, tools) -> None:
+        self._store = store
+        self._drainer = Drainer("books", live, store, tools, "w", lambda: False)
+        watchdog = Watchdog("w", 20)
+        self._router = Router(
+            live, store, lambda _: self._drainer.start(), "w", lambda: False, watchdog, None, lambda _: self._drainer
+        )
+
+    async def deliver(self, id: int) -> None:
+        """Accept a hook, and do what there is to do."""
+        body = encode_form({"leads": {"add": [{"id": str(id), "name": f"Сделка №{id}"}]}})
+        await self._store.accept([hook(f"r{id}", body)])
+        self._router.start()
+        await self._router._routing.wait()
+        await self._drainer._draining.wait()
+
+
+def written(folder: Path) -> int:
+    """Count what was written to the append-only file: a command, or all between MULTI and EXEC, is one."""
+    (file,) = (folder / "appendonlydir").glob("*.incr.aof")
+    count, within = 0, False
+    for name in _commands(file.read_bytes()):
+        within = name != b"EXEC" and (within or name == b"MULTI")
+        count += not within and name != b"SELECT"
+    return count
+
+
+def _commands(file: bytes) -> Iterator[bytes]:
+    """Yield the names of the commands in an append-only file."""
+    lines = iter(file.split(b"\r\n"))  # nothing that these tests send has such an end of a line in it
+    for line in lines:
+        if line.startswith(b"*"):
+            arguments = [next(lines) for _ in range(2 * int(line[1:]))][1::2]
+            yield arguments[0].upper()
+
+
+async def commands(store: Store) -> int:
+    """Count the commands that a store has run, those within scripts too."""
+    stats = await store.client.info("commandstats")
+    calls = {name.removeprefix("cmdstat_").partition("|")[0]: one["calls"] for name, one in stats.items()}
+    return sum(n for name, n in calls.items() if name not in OWN)
+
+
+@pytest.mark.parametrize(("idempotency", "syncs", "most"), SYNCS_AND_COMMANDS)
+def test_it_waits_for_the_disk_four_times_and_once_more_where_a_mark_is_needed(
+    run, start_server, tmp_path, idempotency, syncs, most
+):
+    server = start_server()
+
+    async def trace() -> tuple[int, int, list[bytes]]:
+        store = Store(connect(server.url, answer_seconds=10))
+        async with open_receiver() as (port, requests), open_tools(store, store.namespace) as tools:
+            path = tmp_path / "relay.yaml"
+            path.write_text(CONFIG % (port, idempotency))
+            live = LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(path)}))
+            await store.register_sinks(live.types_of_sinks(), live.max_pending())
+            worker = Worker(live, store, tools)
+            for id in range(HOOKS_BEFORE):
+                await worker.deliver(id)
+            before = written(server.folder), await commands(store)
+            await worker.deliver(HOOKS_BEFORE)
+            after = written(server.folder), await commands(store)
+            assert await broken_invariants(store) == []
+            ids = (await Reader(store.client).receipts([f"r{HOOKS_BEFORE}"]))[0].deliveries
+            assert [one.state for one in await Reader(store.client).deliveries(list(ids))] == ["delivered"]
+        await store.client.aclose()
+        return after[0] - before[0], after[1] - before[1], requests
+
+    written_now, run_now, requests = run(trace())
+    assert len(requests) == HOOKS_BEFORE + 1
+    assert written_now == syncs
+    assert run_now <= most
