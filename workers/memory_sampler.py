@@ -1,8 +1,11 @@
-"""Sample how full the store is, once an hour, for the forecast of `relay doctor`."""
+"""Sample how full the store is, and what its records take, once an hour: for the forecast and the page System."""
 
 from typing import Final
 
+from relay.errors import StoreRefused
+from relay.logs import log
 from relay.store.health import read_memory_use
+from relay.store.record_memory import RecordMemorySampler
 from relay.store.records import Job
 from relay.store.store import Store
 
@@ -15,8 +18,13 @@ class MemorySampler:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._records = RecordMemorySampler(store.client, store.namespace)
 
     async def sample(self, _: Job) -> int:
         """Take a sample; it is due again in an hour."""
         await self._store.note_memory(await read_memory_use(self._store.client))
+        try:
+            await self._records.sample()
+        except StoreRefused as error:  # managed servers may forbid it: then nobody knows, and the forecast stands
+            log.warning("memory.unmeasured", reason=str(error))
         return _EVERY_MS

@@ -27,7 +27,8 @@ from relay.store.health import (
 from relay.store.keys import Keys
 from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
-from relay.store.records import Stall
+from relay.store.record_memory import RecordMemory, read_record_memory
+from relay.store.records import LiveWorker, Stall
 from relay.store.shared_state import SharedState
 from relay.store.source_use import read_source_fills
 
@@ -48,9 +49,11 @@ class Examination(Record):
     durability: Durability | None = None
     memory: MemoryUse | None = None
     memory_samples: Sequence[MemorySample] = ()  # the newest first
+    record_memory: RecordMemory | None = None  # None: nobody has measured it yet
     life: StoreLife | None = None
     clock_skew_ms: int = 0  # the store's clock minus this machine's
     workers: int | None = None
+    live_workers: Sequence[LiveWorker] = ()
     stalls: Sequence[Stall] = ()  # the last first
     inbox: int | None = None  # receipts that wait to be routed, or are being routed
     oldest_unrouted_ms: int | None = None
@@ -97,6 +100,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
     inbox = await take("inbox", reader.inbox())
     unrouted = await take("receipts", _count_unrouted(reader, now)) or (0, 0)
     memory = await take("memory", read_memory_use(client))
+    workers = await take("workers", reader.live_workers())
     return Examination(
         now=now,
         failures=readings.failures,
@@ -105,9 +109,11 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         dead_letters=await take("dead letters", read_dead_letters(client, reader.keys)),
         fills={} if memory is None else await take("sources", read_source_fills(client, reader.keys, memory)) or {},
         memory_samples=await take("headroom", read_memory_samples(client, reader.keys.memory)) or (),
+        record_memory=await take("memory", read_record_memory(SharedState(client, reader.namespace))),
         life=await take("contents", reader.life()),
         clock_skew_ms=now - (before + after) // 2,
-        workers=await take("workers", reader.workers()),
+        workers=None if workers is None else len(workers),
+        live_workers=workers or (),
         stalls=await take("workers", reader.stalls()) or (),
         inbox=None if inbox is None else sum(inbox),
         oldest_unrouted_ms=await take("inbox", reader.oldest_unrouted(now)),

@@ -17,6 +17,7 @@ class Keys:
         self.wake = self.prefix + "wake"  # zset: queues, by when they are next worth a look
         self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
         self.workers = self.prefix + "workers"  # zset: names of workers, by when they were last seen
+        self.versions = self.prefix + "versions"  # hash: worker -> which version of the relay it is
         self.listeners = self.prefix + "listeners"  # zset: workers that take wake-ups, by until when they are known to
         self.memory = self.prefix + "memory"  # list: "time|used|limit" in bytes, an hour apart, last first
         self.life = self.prefix + "life"  # hash: since when it is in use, in which format (`LifeField`)

@@ -20,7 +20,7 @@ from relay.store.queues import (
     read_due_work,
     read_sink_state,
 )
-from relay.store.records import Stall
+from relay.store.records import LiveWorker, Stall
 from relay.store.scripts import Caller, Script
 from relay.store.stored import (
     RAW_FIELDS,
@@ -243,6 +243,17 @@ class Reader:
         """Return how many workers live."""
         since = await self.now() - WORKER_GONE_MS
         return int(await run_command(self.client.zcount(self.keys.workers, since, "+inf")))
+
+    async def live_workers(self) -> list[LiveWorker]:
+        """Return the workers that live, by name."""
+        since = await self.now() - WORKER_GONE_MS
+        found = await run_command(self.client.zrangebyscore(self.keys.workers, since, "+inf", withscores=True))
+        seen = {name.decode(): int(at) for name, at in found}
+        versions = await run_command(self.client.hmget(self.keys.versions, list(seen))) if seen else []
+        return [
+            LiveWorker(name=name, version=None if version is None else version.decode(), seen_at=seen[name])
+            for name, version in sorted(zip(seen, versions, strict=True))
+        ]
 
     async def stalls(self) -> list[Stall]:
         """Return which parts of workers stood still within the last hour, the last first."""

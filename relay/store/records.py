@@ -80,6 +80,14 @@ class Retired(Record, array_like=True):
     damaged: Sequence[str] = ()  # receipts of which not all could be read; what could be found of them is removed
 
 
+class LiveWorker(Record):
+    """A worker that lives: which version of the relay it is (None: it does not say), and when it was last seen."""
+
+    name: str
+    version: str | None
+    seen_at: int
+
+
 class Stall(Record):
     """A part of a worker that stood still, so that the worker was ended. `at`: epoch milliseconds."""
 

@@ -7,6 +7,7 @@ import msgspec
 import redis.exceptions
 from redis.asyncio import Redis
 
+from relay import __version__
 from relay.errors import StoreUnavailable
 from relay.model import Breaker, CompletedLookup, Delivery, DeliveryState, Receipt, RoutedReceipt
 from relay.store.actions import Actions
@@ -256,13 +257,14 @@ class Store:
     async def look(
         self, worker: str, jobs: Sequence[str] = (), *, silent_ms: int = 0, since: int = 0, listens: bool = False
     ) -> LookReply:
-        """Write that a worker lives, and find the queues that are worth a look now.
+        """Write that a worker of this version lives, and find the queues that are worth a look now.
 
         `listens`: it takes wake-ups (`open_wake_ups`), and is known to for the next three seconds.
         `jobs`: those that are to run for ever. `silent_ms`: for how long another worker was not seen, to be named.
         `since`: since when the store was in use at the last look; 0: this is the first.
         """
-        request = {"worker": worker, "listens": listens, "jobs": jobs, "silent_ms": silent_ms, "since": since}
+        request = {"worker": worker, "version": __version__, "listens": listens, "jobs": jobs}
+        request |= {"silent_ms": silent_ms, "since": since}
         return _LOOKED.decode(await self._call(_LOOK, request))
 
     async def end_leases(self, worker: str, *, sending: bool) -> int:

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- A worker's look at the store: writes that it lives, and whether it listens, and finds the queues that are worth a look.
--- req: {worker, listens, jobs = {id…}, silent_ms, since}. Answers a wire.LookReply.
+-- req: {worker, version, listens, jobs = {id…}, silent_ms, since}. Answers a wire.LookReply.
 local FORGET_MS = 3600000
 local LISTENS_MS = 3000  -- a listener looks every second
 local UNHEARD_MS = 500  -- by then somebody has come to what is due, if he heard of it
@@ -11,6 +11,16 @@ local function silent_workers()
   local seen = call('ZRANGEBYSCORE', P .. 'workers', '-inf', now - req.silent_ms, 'WITHSCORES')
   for i = 1, #seen, 2 do silent[#silent + 1] = {seen[i], now - tonumber(seen[i + 1])} end
   return silent
+end
+
+-- Writes which version of the relay the worker is, and forgets those of workers that are gone.
+local function keep_version()
+  local versions, workers = P .. 'versions', P .. 'workers'
+  if call('HGET', versions, req.worker) ~= req.version then call('HSET', versions, req.worker, req.version) end
+  if call('HLEN', versions) <= call('ZCARD', workers) then return end
+  for _, name in ipairs(call('HKEYS', versions)) do
+    if not call('ZSCORE', workers, name) then call('HDEL', versions, name) end
+  end
 end
 
 -- Since when the store is in use, and whether it was found empty by this look. `known`: what the worker knows of it; a
@@ -63,6 +73,7 @@ end
 
 call('ZADD', P .. 'workers', now, req.worker)
 call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', now - FORGET_MS)
+keep_version()
 call('ZREMRANGEBYSCORE', P .. 'listeners', '-inf', now - FORGET_MS)
 local listens = keep_listening()
 local queues, bells = find_work()

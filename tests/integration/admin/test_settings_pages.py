@@ -9,6 +9,8 @@ from threading import Thread
 
 import pytest
 
+from relay import __version__
+from relay.store.record_memory import RecordMemorySampler
 from relay.store.shared_state import SharedState
 from relay.web.admin.event_groups import event_groups
 from tests.integration.admin.conftest import CONFIG, HERE, Client
@@ -163,6 +165,27 @@ def test_the_system_says_when_the_store_is_full_and_what_its_memory_is_for(here,
     assert "прогноза ещё нет" in russian
     assert "data: " in shown
     assert "данные: " in russian
+
+
+def test_the_system_says_which_version_each_worker_is_and_what_records_take(here, relay, run, store, command):
+    assert "What the records take" not in seen(here, "/admin/system"), "nobody has measured it"
+    relay.accept_leads(1, 2, 3)
+    run(store.look("w1"))
+    run(store.client.zadd(store.keys.workers, {"w0": run(store.client.zscore(store.keys.workers, "w1"))}))
+    run(RecordMemorySampler(store.client, store.namespace).sample())
+    shown, russian = (seen(here, "/admin/system", headers={"Accept-Language": one}) for one in ("en", "ru"))
+    assert re.search(rf"w0</dt><dd><span [^>]*>version not known<.*w1</dt><dd><span [^>]*>{__version__}<", shown, re.S)
+    assert 'bodies of hooks</td><td class="number">3<' in shown
+    assert "Estimated from 3 hooks" in shown
+    assert ("тела хуков" in russian, "версия не известна" in russian) == (True, True)
+    answered = here.get("/admin/api/system").json()
+    assert [(one["name"], one["version"]) for one in answered["workers"]] == [("w0", None), ("w1", __version__)]
+    assert {one["kind"]: one["count"] for one in answered["store"]["records"]["kinds"]}["hooks"] == 3
+    printed, _ = command("system", "--json")
+    assert json.loads(printed).keys() == answered.keys()
+    printed, _ = command("system")
+    for said in ("w0 not known", f"w1 {__version__}", "bodies of hooks 3", f"relay {__version__}", "memory: "):
+        assert said in " ".join(printed.split()), said
 
 
 def test_the_system_says_how_it_stands(here):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from relay import __version__
 from relay.model import Outcome
 from relay.store.keys import INBOX, JOBS, sink_queue
 
@@ -147,6 +148,33 @@ def test_a_look_names_the_workers_that_were_not_seen(run, store):
     ((name, ms),) = run(store.look("w2", silent_ms=60_000)).silent
     assert name == "w1"
     assert ms >= 90_000
+
+
+def test_a_look_says_which_version_the_worker_is(run, store, reader):
+    run(store.look("w1"))
+    older = {"w0": run(store.client.zscore(store.keys.workers, "w1"))}
+    run(store.client.zadd(store.keys.workers, older))  # as one of an earlier release writes it
+    assert [(one.name, one.version) for one in run(reader.live_workers())] == [("w0", None), ("w1", __version__)]
+    assert [one.seen_at for one in run(reader.live_workers())] == [int(older["w0"])] * 2
+
+
+def test_the_versions_of_workers_that_are_gone_are_forgotten(run, store, reader):
+    for name in ("w1", "w2", "w3"):
+        run(store.look(name))
+    run(store.forget_worker("w2"))
+    run(store.client.zincrby(store.keys.workers, -2 * 3_600_000, "w3"))
+    run(store.look("w1"))
+    assert run(store.client.hkeys(store.keys.versions)) == [b"w1"]
+    assert [one.name for one in run(reader.live_workers())] == ["w1"]
+
+
+def test_a_version_is_written_once(run, store):
+    """A worker looks twice a second: what it is costs no write."""
+    run(store.look("w1"))
+    before = run(store.client.info("commandstats"))["cmdstat_hset"]["calls"]
+    for _ in range(3):
+        run(store.look("w1"))
+    assert run(store.client.info("commandstats"))["cmdstat_hset"]["calls"] == before
 
 
 class TestLife:

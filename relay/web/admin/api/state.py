@@ -25,6 +25,7 @@ from relay.operations.search import EventFilter
 from relay.operations.search_terms import SearchTerms
 from relay.operations.snapshot import ListedSnapshot, listed_snapshot, read_snapshot
 from relay.operations.stats import Stats, measure_stats
+from relay.operations.system import SystemState, read_system
 from relay.store.acts import AuditEntry
 from relay.web.admin.api.operation import (
     BAD_REQUEST,
@@ -112,6 +113,11 @@ async def snapshot(call: Call) -> ListedSnapshot:
     return listed_snapshot(await read_snapshot(call.reader, call.live.config, terms))
 
 
+async def system(call: Call) -> SystemState:
+    """Answer how the relay itself stands."""
+    return await read_system(call.reader, call.live.config)
+
+
 async def capacity(call: Call) -> Capacity:
     """Answer what a load needs."""
     return plan_capacity(call.query.hooks, call.query.deliveries, call.live.config)
@@ -187,6 +193,10 @@ OPERATIONS: Operations = (
     Operation(
         method="GET", path="/snapshot", summary="Show numbers, problems and the newest events.", handler=snapshot,
         answer=ListedSnapshot, query=SnapshotQuery, command="top",
+    ),
+    Operation(
+        method="GET", path="/system", summary="Show the store and what its memory is for, the workers, the queues.",
+        handler=system, answer=SystemState, command="system",
     ),
     Operation(
         method="GET", path="/capacity", summary="Say how many processes and stores so many hooks a day need.",

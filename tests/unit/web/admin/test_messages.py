@@ -15,6 +15,7 @@ from relay.operations import acts
 from relay.operations.problems import ProblemState
 from relay.store.actions import ActionState
 from relay.store.acts import Act
+from relay.store.record_memory import Kind
 from relay.web.admin.messages import KNOWN, Translator, UiText, choose_language, counted, load_catalogue, message
 from relay.web.admin.rendering import environment
 
@@ -28,6 +29,7 @@ OF_TRANSLATORS = {"text": 1, "count": 2}
 WORDS = {str(word) for words in (DeliveryState, ReceiptState, Outcome) for word in words}
 WORDS |= {str(state) for state in ProblemState} | {"good", "warning", "bad"}
 WORDS |= {str(state) for state in ActionState}
+WORDS |= {str(kind) for kind in Kind}
 WORDS |= {"inbox", "waiting", "in flight"}  # of the strip
 NOT_ON_PAGES = ("other type", "exists", "another kind", "stopped", "touched")  # of moves and of bulk actions' items
 NAMES = {"relay", "amoCRM", "curl", "YAML", "JSON", "Enter"}  # the same in every language
