@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
-from relay.operations.actions import ActionState, read_actions
+from relay.operations.actions import ActionFilter, ActionState, read_actions
 from relay.processes.supervisor import Processes
 from relay.store.acts import Act, Author
 from relay.store.commands import run_command
@@ -132,7 +132,7 @@ def unfinished(processes: Processes, sinks: Iterable[str]) -> int:
 
     async def count(store: Store) -> int:
         waiting = sum(await Reader(store.client).inbox())
-        waiting += len((await read_actions(store, state=ActionState.RUNNING)).items)
+        waiting += len((await read_actions(store, only=ActionFilter(state=ActionState.RUNNING))).items)
         for sink in sinks:
             waiting += await run_command(store.client.zcard(store.keys.pending(sink)))
         return waiting
