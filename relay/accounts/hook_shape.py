@@ -5,10 +5,12 @@ hook.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from relay.accounts.answers import JsonObject
 from relay.model import Value
+
+if TYPE_CHECKING:  # calls the account
+    from relay.accounts.answers import JsonObject
 
 HookData: TypeAlias = Mapping[str, Value]
 """The data of an event in a hook: every scalar is a text."""
@@ -24,10 +26,10 @@ _RENAMED = {
 _LEFT_OUT = frozenset({"_links", "_embedded", "custom_fields_values", "rights"})
 
 
-def to_hook_shape(entity: str, item: JsonObject) -> dict[str, Value]:
+def to_hook_shape(entity: str, item: "JsonObject") -> dict[str, Value]:
     """Return a lead, contact, company or user of API v4 as a hook would carry it. What is null is left out."""
     data = {
-        _RENAMED.get(key, key): _form_value(value)
+        _RENAMED.get(key, key): form_value(value)
         for key, value in item.items()
         if value is not None and key not in _LEFT_OUT
     }
@@ -45,24 +47,24 @@ def to_hook_shape(entity: str, item: JsonObject) -> dict[str, Value]:
     return data
 
 
-def _form_value(value: Any) -> Value:
+def form_value(value: Any) -> Value:
     """Return a value as a form carries it: true is 1, and a mapping keeps its keys."""
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, Mapping):
-        return {str(key): _form_value(item) for key, item in value.items() if item is not None}
+        return {str(key): form_value(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_form_value(item) for item in value if item is not None]
+        return [form_value(item) for item in value if item is not None]
     return str(value)
 
 
-def _times(item: JsonObject) -> dict[str, Value]:
+def _times(item: "JsonObject") -> dict[str, Value]:
     """Return the times under their older names too: hooks have both."""
     times = {"date_create": item.get("created_at"), "last_modified": item.get("updated_at")}
     return {name: str(value) for name, value in times.items() if value is not None}
 
 
-def _linked_entities(embedded: JsonObject) -> dict[str, Value]:
+def _linked_entities(embedded: "JsonObject") -> dict[str, Value]:
     data: dict[str, Value] = {}
     if leads := _pick_keys(embedded.get("leads"), "id"):
         data["linked_leads_id"] = {str(lead["id"]): {"ID": lead["id"]} for lead in leads}
@@ -80,8 +82,8 @@ def _custom_fields(values: object) -> Iterator[Value]:
         yield {**own, "values": [_custom_value(value) for value in field.get("values") or []]}
 
 
-def _custom_value(value: JsonObject) -> Value:
-    own: dict[str, Value] = {"value": _form_value(value.get("value", ""))}
+def _custom_value(value: "JsonObject") -> Value:
+    own: dict[str, Value] = {"value": form_value(value.get("value", ""))}
     if value.get("enum_id") is not None:
         own["enum"] = str(value["enum_id"])
     return own

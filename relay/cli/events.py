@@ -7,9 +7,9 @@ import typer
 from relay.cli import options
 from relay.cli.context.store import with_reader
 from relay.cli.display.going_on import print_hints, print_how_to_go_on
-from relay.cli.display.output import print_json, print_lines, print_table
+from relay.cli.display.output import print_json, print_lines, print_message, print_table
 from relay.cli.display.story import format_story
-from relay.errors import ConfigError
+from relay.errors import ConfigError, RelayError
 from relay.model import Receipt
 from relay.operations.listed_event import listed_event
 from relay.operations.search import EventFilter, FoundEvent, FoundPage, find_events
@@ -74,15 +74,35 @@ async def _find(reader: Reader, filters: EventFilter, text: str | None) -> Found
 
 @app.command("show")
 def show_event(
-    id: options.EventIdArgument, json: options.JsonOption = False, reveal: options.RevealOption = False
+    id: options.EventIdArgument,
+    json: options.JsonOption = False,
+    reveal: options.RevealOption = False,
+    as_case: Annotated[
+        bool,
+        typer.Option("--as-case", help="Print a file of cases for `relay test` instead, with stand-ins for people."),
+    ] = False,
 ) -> None:
     """Show the whole story of an event or a receipt: the routes that match and why others do not, every attempt."""
+    if as_case:
+        _print_case(id)
+        return
     story, receipt = with_reader(lambda reader: _read_story_and_receipt(reader, id))
     explanation = _explain(receipt)
     if json:
         print_json(tell_story(story, None if isinstance(explanation, str) else explanation), reveal=reveal)
     else:
         print_lines(format_story(story, explanation), reveal=reveal)
+
+
+def _print_case(id: str) -> None:
+    from relay.cases.from_event import cases_of_receipt, format_event_cases
+    from relay.cli.context.configuration import load_config
+
+    receipt_id, _, index = id.partition(".")
+    receipt = with_reader(lambda reader: reader.raw_receipt(receipt_id))
+    if receipt is None:
+        raise RelayError(f"there is no event {id}, or its body is gone: `relay events list` shows what there is")
+    print_message(format_event_cases(cases_of_receipt(receipt, load_config(), index or None)).rstrip("\n"))
 
 
 async def _read_story_and_receipt(reader: Reader, id: str) -> tuple[Story, Receipt | None]:

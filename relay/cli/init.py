@@ -26,7 +26,10 @@ def init(
     language: Annotated[str | None, typer.Option(help="Of the comments in the files: en or ru. Default: en.")] = None,
     folder: Annotated[str | None, typer.Option(help="Where to write. Default: the current one.")] = None,
 ) -> None:
-    """Write config/relay.yaml, .env, .env.example and a systemd unit. What no option says is asked on a terminal."""
+    """Write config/relay.yaml with its cases, .env, .env.example and a systemd unit.
+
+    What no option says is asked on a terminal.
+    """
     program = _program()
     answered = Answers(
         account=_answer("--account", account, "amoCRM account (acme for acme.amocrm.ru)", None, answers.check_account),
@@ -59,6 +62,7 @@ def _write(answered: Answers, program: str) -> None:
     config, drawn = files.make_config(answered), files.draw_secrets(answered)
     texts = {
         files.CONFIG: config,
+        files.CASES: files.make_cases(answered, config),
         files.ENV: files.make_env(answered, config, drawn),
         files.ENV_EXAMPLE: files.make_env(answered, config, {}),
         files.UNIT: files.make_unit(getpass.getuser(), str(answered.folder), program),

@@ -28,6 +28,7 @@ class ExplainedDelivery(Record):
     reason: str
     request: AnyJson
     once: bool = False  # its id follows from its route's `once` key
+    once_key: str | None = None
     needs_lookup: bool = False  # its request is known when the account has been asked
     note: str = ""  # what is known of its `once` key
 
@@ -135,11 +136,14 @@ def _explain_route(evaluation: RouteEvaluation, sinks: Mapping[str, Sink]) -> Ro
         route=evaluation.route.name,
         matched=evaluation.failure is None,
         because=evaluation.failure.message if evaluation.failure else "",
-        deliveries=[_explain_delivery(delivery, sinks) for delivery in evaluation.deliveries],
+        deliveries=[
+            _explain_delivery(delivery, once_key, sinks)
+            for delivery, once_key in zip(evaluation.deliveries, evaluation.once_keys, strict=True)
+        ],
     )
 
 
-def _explain_delivery(delivery: NewDelivery, sinks: Mapping[str, Sink]) -> ExplainedDelivery:
+def _explain_delivery(delivery: NewDelivery, once_key: str | None, sinks: Mapping[str, Sink]) -> ExplainedDelivery:
     return ExplainedDelivery(
         sink=delivery.sink,
         id=delivery.id,
@@ -147,5 +151,6 @@ def _explain_delivery(delivery: NewDelivery, sinks: Mapping[str, Sink]) -> Expla
         reason=delivery.reason,
         request=describe_by(sinks[delivery.sink], delivery.content) if delivery.content else None,
         once=delivery.once,
+        once_key=once_key,
         needs_lookup=delivery.needs_lookup and delivery.state is DeliveryState.PENDING,
     )

@@ -1,18 +1,29 @@
 """Say of the deliveries of an explanation whether their `once` key is used already."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from msgspec.structs import replace
 
 from relay.model import DeliveryState
 from relay.operations.explanation import NOT_MADE, EventExplanation, ExplainedDelivery, Explanation
-from relay.store.reader import Reader
-from relay.store.stored import StoredDelivery
+
+if TYPE_CHECKING:  # cases have no store
+    from relay.store.reader import Reader
+    from relay.store.stored import StoredDelivery
 
 
-async def check_once_keys(reader: Reader, explanation: Explanation) -> Explanation:
+async def check_once_keys(reader: "Reader", explanation: Explanation) -> Explanation:
     """Return an explanation with what the store knows of `once` keys. Raises StoreUnavailable."""
     ids = sorted({delivery.id for delivery in explanation.deliveries if delivery.once})
     stored = {delivery.id: delivery for delivery in await reader.deliveries(ids)}
-    removed = await reader.removed_once([id for id in ids if id not in stored])
+    return note_once_use(explanation, stored, await reader.removed_once([id for id in ids if id not in stored]))
+
+
+def note_once_use(
+    explanation: Explanation, stored: Mapping[str, "StoredDelivery"], removed: Mapping[str, str]
+) -> Explanation:
+    """Return an explanation with what is known of `once` keys: what is stored, and in which state what was removed."""
     made_here: dict[str, str] = {}  # by which event of this very hook
 
     def check(event: EventExplanation, delivery: ExplainedDelivery) -> ExplainedDelivery:
@@ -30,7 +41,7 @@ async def check_once_keys(reader: Reader, explanation: Explanation) -> Explanati
 
 
 def _check_stored(
-    event: EventExplanation, delivery: ExplainedDelivery, stored: StoredDelivery | None
+    event: EventExplanation, delivery: ExplainedDelivery, stored: "StoredDelivery | None"
 ) -> ExplainedDelivery:
     if stored is None:
         return replace(delivery, note="its `once` key is free")

@@ -17,6 +17,7 @@ class RouteEvaluation(Record):
     route: Route
     failure: Failure | None
     deliveries: Sequence[NewDelivery] = ()
+    once_keys: Sequence[str | None] = ()  # of each delivery
 
 
 def evaluate_routes(
@@ -27,5 +28,10 @@ def evaluate_routes(
     view, _ = event_context(event, source.timezone)
     for route in config.routes:
         planned = match_routes(event, names, [route], sinks, source.timezone)
-        deliveries = [new_delivery(one, render_templates(one)) for one in planned]
-        yield RouteEvaluation(route=route, failure=check_route(route, event, names, view), deliveries=deliveries)
+        rendered = [render_templates(one) for one in planned]
+        yield RouteEvaluation(
+            route=route,
+            failure=check_route(route, event, names, view),
+            deliveries=list(map(new_delivery, planned, rendered)),
+            once_keys=[one.once_key for one in rendered],
+        )

@@ -9,6 +9,13 @@ from typing import Final
 from relay.scaffold.answers import Answers
 
 CONFIG, ENV, ENV_EXAMPLE, UNIT = "config/relay.yaml", ".env", ".env.example", "relay.service"
+CASES: Final = "config/cases/relay.yaml"
+_IN_CASES: Final = {  # of variables that must be more than a text
+    "BOOKS_URL": "https://books.example.com/api",
+    "UNISENDER_LIST_ID": "20547",
+    "MOYSKLAD_ORGANIZATION": "00000000-0000-4000-8000-000000000001",
+    "MOYSKLAD_SERVICE": "00000000-0000-4000-8000-000000000002",
+}
 _COMMENT: Final = re.compile(r"^(?P<code>.*\S)?(?P<gap> *)#en (?P<en>.*?) \|ru (?P<ru>.*)$", re.MULTILINE)
 _COMMENT_COLUMN: Final = 49  # of those behind code
 _VARIABLE: Final = re.compile(r"^[^#\n]*?\$\{([A-Z_0-9]+)\}", re.MULTILINE)
@@ -38,11 +45,23 @@ def _prefix(account: str) -> str:
 
 def make_config(answers: Answers) -> str:
     """Return the configuration: a source, and each sink with a route to it."""
-    sinks, routes = zip(*(_sink(name) for name in answers.sinks), strict=True)
+    sinks, routes, _ = zip(*(_sink(name) for name in answers.sinks), strict=True)
     text = f"{_template('head.yaml')}\nsinks:\n{''.join(sinks)}\nroutes:\n{''.join(routes)}"
     values = {"URL": answers.url, "SOURCE": answers.account, "ACCOUNT": answers.account}
-    text = _fill(text, {**values, "VARIABLE": _prefix(answers.account)})
-    return _COMMENT.sub(lambda found: f"{_before_comment(found)}# {found[answers.language]}", text)
+    return _translate(_fill(text, {**values, "VARIABLE": _prefix(answers.account)}), answers.language)
+
+
+def make_cases(answers: Answers, config: str) -> str:
+    """Return cases of the configuration: at least one of each route."""
+    cases = "".join(_sink(name)[2] for name in answers.sinks)
+    variables = {name: _IN_CASES.get(name, "in-cases") for name in variables_of(config)}
+    lines = "".join(f"  {name}: {value}\n" for name, value in variables.items())
+    text = f"{_template('cases_head.yaml')}variables:\n{lines}\ncases:\n{_fill(cases, _IN_CASES)}"
+    return _translate(text, answers.language)
+
+
+def _translate(text: str, language: str) -> str:
+    return _COMMENT.sub(lambda found: f"{_before_comment(found)}# {found[language]}", text)
 
 
 def _before_comment(found: re.Match[str]) -> str:
@@ -50,9 +69,11 @@ def _before_comment(found: re.Match[str]) -> str:
     return found["gap"] if found["code"] is None else f"{found['code']} ".ljust(_COMMENT_COLUMN)
 
 
-def _sink(name: str) -> tuple[str, str]:
-    sinks, _, routes = _template(f"{name}.yaml").removeprefix("sinks:\n").partition("routes:\n")
-    return sinks, routes
+def _sink(name: str) -> tuple[str, str, str]:
+    """Return the sink of a template, its routes and their cases."""
+    sinks, _, rest = _template(f"{name}.yaml").removeprefix("sinks:\n").partition("\nroutes:\n")
+    routes, _, cases = rest.partition("\ncases:\n")
+    return f"{sinks}\n", f"{routes}\n", cases
 
 
 def variables_of(config: str) -> list[str]:

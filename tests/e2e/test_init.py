@@ -13,7 +13,7 @@ from tests.e2e.harness import until
 from tests.e2e.up_harness import post_hook, run_command, running_up
 
 FLAGS = ("--account", "acme", "--url", "https://relay.example.com")
-WRITTEN = ["config/relay.yaml", ".env", ".env.example", "relay.service"]
+WRITTEN = ["config/relay.yaml", "config/cases/relay.yaml", ".env", ".env.example", "relay.service"]
 
 
 @pytest.fixture
@@ -28,6 +28,7 @@ def test_what_init_has_written_runs(tmp_path: Path, variables: dict[str, str]) -
     assert printed.startswith(f"written to {tmp_path}: {', '.join(WRITTEN)}\nstart it there: relay up\n")
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
     assert "is valid: 1 source(s), 1 route(s), 1 sink(s)" in run_command(tmp_path, variables, "check", "--strict")
+    assert "1 case(s): 1 passed, 0 failed" in run_command(tmp_path, variables, "test")
     path = printed.split()[-1].removeprefix("https://relay.example.com")
     with running_up(tmp_path) as up:
         assert post_hook(up.port, 1, path)[0] == "202"

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from relay.cases.load import CaseLoader
+from relay.cases.run import run_cases
 from relay.config.env_file import parse_env_file
 from relay.config.load import load
 from relay.scaffold.answers import LANGUAGES, SINKS, Answers
-from relay.scaffold.files import draw_secrets, hook_variable, make_config, make_env, make_unit, variables_of
+from relay.scaffold.files import draw_secrets, hook_variable, make_cases, make_config, make_env, make_unit, variables_of
 from relay.sinks.registry import sink_types
 
 PROJECT = Path(__file__).parents[3]
@@ -30,6 +32,22 @@ def test_every_sink_is_fit_for_production_once_its_variables_are_set(sinks: tupl
     assert (set(config.sources), len(config.sinks), len(config.routes)) == ({"acme"}, len(sinks), len(sinks))
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("sinks", [*((sink,) for sink in SINKS), SINKS], ids=",".join)
+def test_every_route_has_a_case_that_passes_without_any_secret(
+    sinks: tuple[str, ...], language: str, tmp_path: Path
+) -> None:
+    given = answers(sinks, language, "1c-shop")
+    config = make_config(given)
+    (tmp_path / "relay.yaml").write_text(config)
+    file = tmp_path / "cases.yaml"
+    file.write_text(make_cases(given, config))
+    loader = CaseLoader(str(tmp_path / "relay.yaml"), {}, sink_types())
+    report = run_cases(loader.load([file]))
+    assert [case.differences for case in report.cases if not case.passed] == []
+    assert report.untested == []
+
+
 @pytest.mark.parametrize("account", ["123", "12345678901", "true", "null", "no", "1e5", "0x1f", "2026-11-29"])
 def test_an_account_that_yaml_reads_as_something_else_is_still_its_name(account: str) -> None:
     text = make_config(answers(("log",), account=account))
@@ -39,10 +57,12 @@ def test_an_account_that_yaml_reads_as_something_else_is_still_its_name(account:
 
 
 def test_comments_are_in_the_language_that_was_chosen() -> None:
-    english, russian = (make_config(answers(SINKS, language)) for language in LANGUAGES)
-    assert english != russian
-    assert yaml.safe_load(english) == yaml.safe_load(russian)
-    assert not any(mark in english + russian for mark in ("#en", "|ru", "@"))
+    configs = [make_config(answers(SINKS, language)) for language in LANGUAGES]
+    cases = [make_cases(answers(SINKS, language), config) for language, config in zip(LANGUAGES, configs, strict=True)]
+    for english, russian in (configs, cases):
+        assert english != russian
+        assert yaml.safe_load(english) == yaml.safe_load(russian)
+        assert not any(mark in english + russian for mark in ("#en", "|ru", "@BOOKS", "@ACCOUNT", "@URL"))
 
 
 @pytest.mark.parametrize("account", ["acme", "a", "a-shop-with-a-longer-name"])

@@ -1,0 +1,1 @@
+"""Cases: given this hook and these fetched records, expect these deliveries."""

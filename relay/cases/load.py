@@ -1,0 +1,147 @@
+"""Load files of cases, each with its configuration: all of them right, or refused with every mistake in them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from relay.amocrm.event_names import EVENTS
+from relay.amocrm.views import main_view
+from relay.cases.case import Case, encode_body, make_case
+from relay.cases.schema import CaseFile, CaseSettings, ExpectedDelivery
+from relay.config.config import Config, Source
+from relay.config.findings import Findings
+from relay.config.include import OWN_KEYS
+from relay.config.load import load_file
+from relay.config.report import Report
+from relay.config.schema import SinkTypes
+from relay.config.suggestions import did_you_mean
+from relay.config.text_files import read_text
+from relay.config.validation import validate
+from relay.config.yaml import parse
+from relay.errors import ConfigError, YamlPath
+
+CASES_FOLDER: Final = "cases"
+
+
+def case_files(config_path: str) -> list[Path]:
+    """List the files of cases that belong to a configuration file."""
+    return sorted((Path(config_path).parent / CASES_FOLDER).glob("*.yaml"))
+
+
+@dataclass
+class CaseLoader:
+    """Loads files of cases. What several of them are held against is loaded once."""
+
+    config_path: str
+    environ: Mapping[str, str]
+    sink_types: SinkTypes
+    _configs: dict[tuple[str, frozenset[tuple[str, str]]], Config] = field(default_factory=dict)
+
+    def load(self, files: Iterable[Path]) -> list[Case]:
+        """Load the cases of files, in order. Raises ConfigError with every mistake of all files."""
+        cases: list[Case] = []
+        errors: dict[str, None] = {}  # each once: several files may have the same broken configuration
+        for file in files:
+            try:
+                cases += self._load_file(file)
+            except ConfigError as error:
+                errors |= dict.fromkeys(str(error).splitlines())
+        if errors:
+            raise ConfigError("\n".join(errors))
+        return cases
+
+    def _load_file(self, file: Path) -> list[Case]:
+        findings = Findings(str(file))
+        document = parse(read_text(str(file)), findings)
+        value = {} if document.value is None else document.value
+        if isinstance(value, dict):
+            value = {key: item for key, item in value.items() if not key.startswith(OWN_KEYS)}
+        report = Report(document, findings, {})
+        settings = validate(CaseFile, value, (), report)
+        findings.raise_errors()
+        assert settings is not None  # otherwise an error was reported
+        path = str(file.parent / settings.config) if settings.config else self.config_path
+        config = self._config(path, settings.variables)
+        checker = _Checker(report, config)
+        for at, name in report.repeated({("cases", n, "name"): one.name for n, one in enumerate(settings.cases)}):
+            report.error(at, f"name: another case has it, at {name}: give each its own")
+        found = [checker.check(one, ("cases", at), file.parent) for at, one in enumerate(settings.cases)]
+        findings.raise_errors()
+        return [
+            make_case(one, body, source, config, path, str(file), document.position(("cases", at)))
+            for at, (one, hook) in enumerate(zip(settings.cases, found, strict=True))
+            for source, body in hook
+        ]
+
+    def _config(self, path: str, variables: Mapping[str, str]) -> Config:
+        key = path, frozenset(variables.items())
+        if key not in self._configs:
+            self._configs[key] = load_file(path, environ={**self.environ, **variables}, sink_types=self.sink_types)
+        return self._configs[key]
+
+
+@dataclass(frozen=True)
+class _Checker:
+    """Checks that what a case names is there."""
+
+    report: Report
+    config: Config
+
+    def check(self, case: CaseSettings, path: YamlPath, folder: Path) -> list[tuple[Source, bytes]]:
+        """Return the source and the body of a case; nothing where one of them is wrong. What is wrong is reported."""
+        for at, expected in enumerate(case.expect):
+            self._check_expected(expected, (*path, "expect", at))
+        if case.event:
+            self._check_event(case, path)
+        source, body = self._source(case, path), self._body(case, path, folder)
+        return [] if source is None or body is None else [(source, body)]
+
+    def _source(self, case: CaseSettings, path: YamlPath) -> Source | None:
+        sources = self.config.sources
+        if not case.source and len(sources) == 1:
+            return next(iter(sources.values()))
+        if not case.source:
+            self.report.key_error(path, f"source is missing: the file has several, name one of {', '.join(sources)}")
+        elif case.source not in sources:
+            message = f"unknown source {case.source}, {did_you_mean(case.source, sources)}"
+            self.report.error((*path, "source"), message)
+        return sources.get(case.source)
+
+    def _body(self, case: CaseSettings, path: YamlPath, folder: Path) -> bytes | None:
+        if not case.body_file:
+            return encode_body(case.body)
+        file = folder / case.body_file
+        try:
+            return file.read_bytes()
+        except OSError as error:
+            self.report.error((*path, "body_file"), f"{file}: {error.strerror}: name a file beside this one")
+            return None
+
+    def _check_event(self, case: CaseSettings, path: YamlPath) -> None:
+        if case.event not in EVENTS:
+            self.report.error((*path, "event"), f"unknown event {case.event}, {did_you_mean(case.event, EVENTS)}")
+            return
+        view = main_view(case.event)
+        if not case.entities:
+            self.report.key_error((*path, "event"), f"{case.event} has no fields here: write {view}: {{id: 7}}")
+        for given in case.entities:
+            if given != view:
+                self.report.key_error((*path, given), f"{case.event} has no {given}: write its fields as {view}: {{…}}")
+
+    def _check_expected(self, expected: ExpectedDelivery, path: YamlPath) -> None:
+        routes = {route.name: route for route in self.config.routes}
+        route = routes.get(expected.route)
+        if route is None:
+            message = f"unknown route {expected.route}, {did_you_mean(expected.route, routes)}"
+            self.report.error((*path, "route"), message)
+            return
+        if expected.once and route.once is None:
+            self.report.error((*path, "once"), f"route {route.name} has no once")
+        if not expected.to or expected.to in route.sinks:
+            return
+        if expected.to in self.config.sinks:
+            message = f"route {route.name} does not deliver to {expected.to}: it delivers to {', '.join(route.sinks)}"
+        else:
+            message = f"unknown sink {expected.to}, {did_you_mean(expected.to, self.config.sinks)}"
+        self.report.error((*path, "to"), message)
