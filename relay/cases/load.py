@@ -1,5 +1,6 @@
 """Load files of cases, each with its configuration: all of them right, or refused with every mistake in them."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,7 @@ class CaseLoader:
         settings = validate(CaseFile, value, (), report)
         findings.raise_errors()
         assert settings is not None  # otherwise an error was reported
-        path = str(file.parent / settings.config) if settings.config else self.config_path
+        path = os.path.normpath(file.parent / settings.config) if settings.config else self.config_path
         config = self._config(path, settings.variables)
         checker = _Checker(report, config)
         for at, name in report.repeated({("cases", n, "name"): one.name for n, one in enumerate(settings.cases)}):

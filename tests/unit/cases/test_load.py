@@ -79,7 +79,7 @@ routes: [{name: all, on: add_lead, to: books, body: {id: "{{ lead.id }}"}}]
 """)
     case = "cases: [{name: all, event: add_lead, lead: {id: 7}, expect: [{route: all}]}]"
     missing = refused(load_cases, f"config: ../other.yaml\n{case}")
-    assert missing == [f"cases/../other.yaml:{place} is not set, or empty: {advice}" for place, advice in (
+    assert missing == [f"other.yaml:{place} is not set, or empty: {advice}" for place, advice in (
         ("1:39: SHOP_TOKEN", "set it in .env or the environment, or write ${SHOP_TOKEN:-a default}"),
         ("2:34: SHOP_URL", "set it in .env or the environment, or write ${SHOP_URL:-a default}"),
     )]  # fmt: skip
