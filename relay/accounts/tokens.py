@@ -11,7 +11,9 @@ from relay.errors import AccountRefused
 from relay.model import Record
 from relay.store.shared_state import SharedState
 
-TTL_MS = 120 * 24 * 3600 * 1000  # amoCRM accepts a refresh token for three months
+DAY_MS = 24 * 3600 * 1000
+REFRESH_MS = 90 * DAY_MS  # for so long, three months, amoCRM accepts a refresh token
+TTL_MS = 120 * DAY_MS
 
 
 class TokenProvider(Protocol):
@@ -58,6 +60,13 @@ class TokenPair(Record):
         return self.expires_at - now > ms
 
 
+class TokenEnds(Record):
+    """When the tokens of a stored pair end (epoch milliseconds). Each renewal makes both anew."""
+
+    access: int
+    refresh: int
+
+
 class TokenStore:
     """Keeps the newest pair of one source, in one encrypted value, so that no token is ever stored without the other.
 
@@ -85,6 +94,13 @@ class TokenStore:
                 f"authorise the integration anew and write its sources.{self._source}.api.oauth.refresh_token"
             )
         return msgspec.json.decode(decrypted, type=TokenPair)
+
+    async def ends(self) -> TokenEnds | None:
+        """Return when the tokens of the newest pair end; None before the first renewal. Raises AccountRefused."""
+        pair, left = await self.load(), await self._shared.time_left(self._key)
+        if not pair.access or left is None:
+            return None
+        return TokenEnds(access=pair.expires_at, refresh=self._shared.clock.ms() + left - TTL_MS + REFRESH_MS)
 
     async def save(self, pair: TokenPair) -> None:
         """Store a new pair."""

@@ -58,6 +58,9 @@ def _lines(source: SourceStatus) -> Iterator[str]:
     yield f"  hook in the account: {source.hook}" + (f" ({source.problem})" if source.problem else "")
     end = f", until {format_time(source.token_ends_at)}" if source.token_ends_at is not None else ""
     yield f"  token of its api: {source.token or 'it has no api'}{end}"
+    if source.refresh_ends_at is not None:
+        access, refresh = format_time(source.access_ends_at), format_time(source.refresh_ends_at)
+        yield f"  renewed by itself when it ends ({access}); not renewed until {refresh} it must be authorised again"
     if source.caught_up is not None:
         span = f"{format_time(source.caught_up.since)} to {format_time(source.caught_up.until)}"
         state = "" if source.caught_up.done else "; it is not at its end"

@@ -12,11 +12,14 @@ from pydantic import SecretStr
 from relay.accounts.caught_up import CaughtUp, read_caught_up
 from relay.accounts.needed_events import needed_events
 from relay.accounts.source_health import HookState, SourceHealth, examine_source
+from relay.accounts.tokens import TokenEnds, TokenStore
 from relay.amocrm.event_names import SUBSCRIBABLE
+from relay.config.api import OAuthSettings
 from relay.config.config import Config, Source
 from relay.config.environment import ProcessSettings
 from relay.config.names_files import names_folder
-from relay.errors import RelayError
+from relay.encryption import Encrypter
+from relay.errors import AccountRefused, RelayError
 from relay.model import Record
 from relay.store.reader import Reader
 from relay.store.shared_state import SharedState
@@ -48,6 +51,8 @@ class SourceStatus(Record):
     missing: Sequence[str]  # needed, and not registered
     token: TokenKind  # of its api
     token_ends_at: int | None  # when a long-lived token ends, as it says itself; null: it does not say
+    access_ends_at: int | None  # of OAuth: when the access token is to be renewed; null: none is stored yet
+    refresh_ends_at: int | None  # and by when it must have been, or the integration is authorised again
     caught_up: CaughtUp | None  # the last catch-up that a worker began by itself, of the last day
     names_at: int | None  # when the file of its names was written; null: there is none
 
@@ -67,6 +72,8 @@ async def read_source(reader: Reader, config: Config, name: str, settings: Proce
 async def _read(reader: Reader, config: Config, source: Source, settings: ProcessSettings) -> SourceStatus:
     health = await examine_source(reader, source.name) or SourceHealth(received=0, checked_at=0)
     subscribed = await Subscriptions(reader.client, reader.namespace).list(source.name)
+    shared = SharedState(reader.client, reader.namespace)
+    ends = await _oauth_ends(source, shared, settings)
     needed = needed_events(config, source.name, subscribed)
     registered = health.registered
     lacking = needed & frozenset(SUBSCRIBABLE) - frozenset(registered) if registered is not None else frozenset()
@@ -87,7 +94,9 @@ async def _read(reader: Reader, config: Config, source: Source, settings: Proces
         missing=sorted(lacking),
         token=_token_kind(source),
         token_ends_at=_token_end(source),
-        caught_up=await read_caught_up(SharedState(reader.client, reader.namespace), source.name),
+        access_ends_at=None if ends is None else ends.access,
+        refresh_ends_at=None if ends is None else ends.refresh,
+        caught_up=await read_caught_up(shared, source.name),
         names_at=_written_at(names_folder(settings.config_path) / f"{source.name}.yaml"),
     )
 
@@ -108,6 +117,17 @@ def _token_end(source: Source) -> int | None:
     except (IndexError, ValueError, msgspec.MsgspecError):
         return None
     return None if claims.exp is None else round(claims.exp * 1000)
+
+
+async def _oauth_ends(source: Source, shared: SharedState, settings: ProcessSettings) -> TokenEnds | None:
+    """Return when the tokens of an integration end; None where none is stored, or cannot be read with this key."""
+    if source.api is None or not isinstance(source.api.credentials, OAuthSettings) or settings.secret_key is None:
+        return None
+    encrypter = Encrypter(settings.secret_key)
+    try:
+        return await TokenStore(source.name, source.api.credentials.refresh_token, shared, encrypter).ends()
+    except AccountRefused:  # encrypted with another key: the account's own check tells it
+        return None
 
 
 def _written_at(file: Path) -> int | None:

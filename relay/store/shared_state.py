@@ -60,6 +60,11 @@ class SharedState:
         request = {"keys": list(values), "ttl_ms": ttl_ms, "only_new": only_new}
         return _BOOL.decode(await self._call(_PUT_SHARED, request, *values.values()))
 
+    async def time_left(self, key: str) -> int | None:
+        """Return for how many milliseconds a value will be there; None where it is not."""
+        left = int(await run_command(self._client.pttl(self._keys.shared(key))))
+        return None if left < 0 else left
+
     async def delete(self, key: str) -> None:
         """Remove a value."""
         await run_command(self._client.delete(self._keys.shared(key)))

@@ -5,12 +5,17 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from relay.accounts.tokens import REFRESH_MS, TokenPair, TokenStore
+from relay.encryption import Encrypter
 from relay.sandbox.amocrm.access import LONG_LIVED
+from relay.store.shared_state import SharedState
 from tests.integration.admin.conftest import ADMIN, CONFIG
 from tests.integration.admin.small_pages import open_here, plain, send_form
 
 HOOK = "https://relay.example.com/hooks/acme/acme-hook-token"
+KEY = "0123456789abcdef0123456789abcdef"
 AT = {"url": "https://relay.example.com"}
 
 
@@ -141,6 +146,30 @@ def pages(open_pages, configured):
 
 
 SOURCE = "/admin/sources/acme"
+
+
+def test_a_source_says_when_its_oauth_tokens_end(open_pages, relay, run, store, configured, command, monkeypatch):
+    oauth = (
+        "oauth: {client_id: an-id, client_secret: a-secret, redirect_uri: 'https://x.example', refresh_token: first}"
+    )
+    config = configured.replace(f"token: {LONG_LIVED}", oauth)
+    relay.configure(config)
+    monkeypatch.setenv("RELAY_SECRET_KEY", KEY)
+    pages = open_here(open_pages, config, RELAY_SECRET_KEY=KEY)
+    assert "OAuth, renewed by itself · not renewed yet" in plain(pages.get(SOURCE))
+    assert ok(pages.get("/admin/api/sources/acme"))["refresh_ends_at"] is None
+    shared, now = SharedState(store.client, store.namespace), store.clock.ms()
+    tokens = TokenStore("acme", SecretStr("first"), shared, Encrypter(SecretStr(KEY)))
+    run(tokens.save(TokenPair(access="an-access-token", refresh="the-second", expires_at=now + 86_400_000)))
+    found = ok(pages.get("/admin/api/sources/acme"))
+    assert found["access_ends_at"] == now + 86_400_000
+    assert now <= found["refresh_ends_at"] - REFRESH_MS <= now + 60_000, "three months from when it was stored"
+    assert "refresh token ends" in plain(pages.get(SOURCE))
+    assert "it must be authorised again" in command("sources", "show", "acme")[0]
+    for shown in (pages.get(SOURCE).text, pages.get("/admin/api/sources/acme").text):
+        assert ("an-access-token" in shown, "the-second" in shown) == (False, False)
+    other = open_here(open_pages, config, RELAY_SECRET_KEY=KEY[::-1])
+    assert ok(other.get("/admin/api/sources/acme"))["refresh_ends_at"] is None, "of another key nothing is known"
 
 
 def test_the_page_shows_what_registering_would_change_and_then_does_it(pages, served):
