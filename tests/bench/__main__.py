@@ -16,9 +16,10 @@ from ctypes.util import find_library
 from pathlib import Path
 
 from tests.bench import deliver, ingest, latency, memory, rates, returns, silent
+from tests.bench.contenders import START
 from tests.bench.measuring import MEASURED, OTHERS, Series, ratio
 from tests.bench.report import format_figures, replace_figures
-from tests.bench.stack import store
+from tests.bench.stack import relay_store
 
 PARTS = ("ingest", "deliver", "latency", "rates", "memory", "silent", "returns")
 ROUNDS = 5
@@ -45,21 +46,21 @@ def _measure(asked: argparse.Namespace) -> dict[str, object]:
         logs = Path(folder)
         found: dict[str, object] = {"machine": _machine(logs), "pinning": _pinning()}
         if "ingest" in asked.parts:
-            with store(logs / "ingest") as server:
+            with relay_store(logs / "ingest") as server:
                 found["ingest"] = _compared(ingest.bench(server, rounds, asked.seconds, logs))
         if "deliver" in asked.parts:
-            with store(logs / "deliver") as server:
+            with relay_store(logs / "deliver") as server:
                 found["deliver"] = _compared(deliver.bench(server, rounds, asked.deliveries, logs))
         if "latency" in asked.parts:
-            with store(logs / "latency") as server:
+            with relay_store(logs / "latency") as server:
                 found["end_to_end"] = latency.bench(server, asked.seconds * 4, logs)
         if "rates" in asked.parts:
-            found["rates"] = rates.bench(asked.rounds or rates.ROUNDS, logs)
+            found["rates"] = rates.bench(asked.rounds or rates.ROUNDS, asked.contenders, logs)
         if "memory" in asked.parts:
-            with store(logs / "memory") as server:
+            with relay_store(logs / "memory") as server:
                 found["memory"] = memory.bench(server, asked.receipts, logs)
         if "silent" in asked.parts:
-            with store(logs / "silent") as server:
+            with relay_store(logs / "silent") as server:
                 found["silent"] = silent.bench(server, rounds, asked.seconds * 3, logs)
         if "returns" in asked.parts:
             found["returns"] = returns.bench(rounds)
@@ -73,6 +74,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="of load in a round of ingest")
     parser.add_argument("--deliveries", type=int, default=20_000, help="in a round of deliver")
     parser.add_argument("--receipts", type=int, default=100_000, help="for memory")
+    parser.add_argument(
+        "--contenders", nargs="+", choices=START, default=list(START), help="in rates, beside the relay"
+    )
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
     parser.add_argument("--markdown", type=Path, help="a page, of which the figures are replaced")
     parser.add_argument("--read", type=Path, help="the figures of an earlier run; nothing is measured")

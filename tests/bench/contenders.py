@@ -4,13 +4,14 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from relay.embedded.broker import make_broker
 from relay.embedded.server import EmbeddedStore
 from tests.bench.measuring import BOTH, cpu_seconds_of_tree, free_port, process, until
-from tests.bench.stack import BIN, HERE, environment, store, web_command, worker_command
+from tests.bench.stack import BIN, HERE, environment, running, store, web_command, worker_command
 
 BULLMQ, BULLMQ_INSTALLED = HERE / "rivals" / "bullmq", "bullmq"
 USUAL_THREADS = 16
@@ -23,11 +24,14 @@ class Contender:
         self.name, self.port = name, free_port()
         self.folder, self._receiver, self._stack = folder, receiver_url, stack
         folder.mkdir()
-        server = stack.enter_context(store(folder / "store", BOTH))
-        self.servers: Sequence[EmbeddedStore] = [server]
+        self.servers: dict[str, EmbeddedStore] = {"store": stack.enter_context(store(folder / "store", BOTH))}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        START[name](self, server)
+        START[name](self, self.servers["store"])
         until(self._listens)
+
+    def run_broker(self, server: EmbeddedStore) -> None:
+        """Start the broker beside its store."""
+        self.servers["broker"] = self._stack.enter_context(running(make_broker(server.folder), BOTH))
 
     def run(self, part: str, command: list[str], **variables: str) -> None:
         """Start one of its processes."""
@@ -39,8 +43,7 @@ class Contender:
         """Return the CPU seconds of each of its processes, with those below it."""
         for part, one in self._processes.items():
             assert one.poll() is None, f"{part} of {self.name} has ended: see {self.folder}"
-        pids = {part: one.pid for part, one in self._processes.items()}
-        pids |= {f"store {number}" if number else "store": one.pid for number, one in enumerate(self.servers)}
+        pids = {part: one.pid for part, one in [*self._processes.items(), *self.servers.items()]}
         return {part: cpu_seconds_of_tree(pid) for part, pid in pids.items()}
 
     def _listens(self) -> bool:
@@ -53,6 +56,7 @@ class Contender:
 
 def _relay(contender: Contender, server: EmbeddedStore) -> None:
     variables = environment(server, "bench-rates", RELAY_CONFIG=str(HERE / "rates.yaml"))
+    contender.run_broker(server)
     contender.run("web", web_command(contender.port, "relay.web.app:create", "--factory"), **variables)
     contender.run("worker", worker_command(), **variables)
 

@@ -26,7 +26,7 @@ from relay.store.requests import sink_claim_request
 from relay.store.store import Store
 from tests.bench.deliver import Receiver
 from tests.bench.measuring import MEASURED, memory_bytes, process, until
-from tests.bench.stack import BODY, CONFIG, environment, run, store, worker_command
+from tests.bench.stack import BODY, CONFIG, environment, relay_store, run, worker_command
 from tests.integration.store.shapes import attempt, hook, new, routed
 
 NAMESPACE = "bench-million"
@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.million")
     parser.add_argument("count", nargs="?", type=int, default=1_000_000)
     counts = FEW, parser.parse_args().count
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, store(Path(folder)) as server:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, relay_store(Path(folder)) as server:
         bench = Bench(server.url)
         for count in counts:
             run(bench.fill(count - bench.client.zcard(DUE)))

@@ -27,10 +27,10 @@ SETTLED_SECONDS = 0.3  # what has arrived is settled, acknowledged and counted b
 GIVEN_UP_SECONDS = 8.0  # for what was taken and has not arrived
 
 
-def bench(rounds: int, logs: Path) -> dict[str, object]:
-    """Measure all contenders in turns, load by load."""
-    missing = install_bullmq(logs)
-    names = [name for name in START if name != FASTIFY_BULLMQ or not missing]
+def bench(rounds: int, contenders: Sequence[str], logs: Path) -> dict[str, object]:
+    """Measure the relay and others in turns, load by load."""
+    missing = install_bullmq(logs) if FASTIFY_BULLMQ in contenders else ""
+    names = [name for name in START if name in (RELAY, *contenders) and not (name == FASTIFY_BULLMQ and missing)]
     seen: dict[str, dict[str, list[LoadResult]]] = {
         name: {str(load.per_second): [] for load in LOADS} for name in names
     }
@@ -99,12 +99,12 @@ class _Contest:
     def measure(self, name: str, load: Load) -> LoadResult:
         contender, stack = self._up[name]
         self._receiver.ask("reset")
-        costs, cpu = read_costs(contender.servers), sum(contender.cpu().values())
+        costs, cpu = read_costs(contender.servers.values()), sum(contender.cpu().values())
         sent = self._send(contender.port, load)
         arrived = self._wait_for({hook.lead for hook in sent if hook.taken})
         time.sleep(SETTLED_SECONDS)
         used = sum(contender.cpu().values()) - cpu
-        result = summarise(sent, arrived, used, read_costs(contender.servers) - costs)
+        result = summarise(sent, arrived, used, read_costs(contender.servers.values()) - costs)
         if any(hook.taken and hook.lead not in arrived for hook in sent):
             stack.close()
             self.start([name])

@@ -1,6 +1,6 @@
 """What work costs a store: the commands it ran, and how often what it wrote had to be on the disk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -26,7 +26,7 @@ class StoreCosts(NamedTuple):
         return type(self)(*(a - b for a, b in zip(self, other, strict=True)))
 
 
-def read_costs(servers: Sequence[EmbeddedStore]) -> StoreCosts:
+def read_costs(servers: Iterable[EmbeddedStore]) -> StoreCosts:
     """Read what all of them did since they were started. Their files must not have been rewritten."""
     return sum(map(_costs_of, servers), StoreCosts(0, 0, 0))
 
