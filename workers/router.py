@@ -1,7 +1,8 @@
 """Route receipts: claim them, plan what becomes of each, write it, and start draining the sinks.
 
 Decoding, matching and rendering would hold up the loop that sends, so they have a thread of their own. While it plans
-one batch, those before are written and the next one is claimed: the thread does not wait for the store.
+one batch, those before are written and the next one is claimed: the thread does not wait for the store. A few small
+receipts are planned on the loop: that takes less than the way to the thread and back.
 """
 
 import asyncio
@@ -11,7 +12,6 @@ from functools import partial
 
 import msgspec
 
-from relay.amocrm.content_encoding import is_compressed
 from relay.config.config import Config
 from relay.live_config import LiveConfig
 from relay.logs import log, log_each
@@ -25,6 +25,7 @@ from relay.store.store import Store
 from workers.claim_tokens import ClaimTokens
 from workers.drainer import Drainer
 from workers.hand import Hand
+from workers.planning_on_loop import OnLoop, measured, size_bound
 from workers.routed_writes import RoutedWrites
 from workers.single_flight import SingleFlight
 from workers.store_writes import retry_store_write
@@ -64,22 +65,21 @@ class Router:
         self._stopping = stopping
         self._watchdog = watchdog
         self._routing = SingleFlight(self._route, "router")
+        self._called = asyncio.Event()
+        self._on_loop = OnLoop()
         self._planner = ThreadPoolExecutor(1, "planner")
 
     def start(self) -> None:
-        """Route until the inbox is empty. Where it runs already, it claims once more afterwards."""
+        """Route until the inbox is empty. Where it runs already, it claims once more."""
+        self._called.set()
         self._routing.start()
 
     async def _route(self) -> None:
         batches: set[asyncio.Task[None]] = set()
         try:
-            while (claim := await self._claim()).items:
-                alone = _has_suspect(claim.items)
-                await _wait_until_at_most(0 if alone else BATCHES - 1, batches)
-                batches.add(asyncio.create_task(self._plan_and_write(claim)))
-                if alone:  # nothing is claimed until it is written
-                    await _wait_until_at_most(0, batches)
-            await _wait_until_at_most(0, batches)
+            while self._called.is_set():
+                await self._claim_and_begin(batches)
+                await self._wait_for_call(batches)
         except asyncio.CancelledError:
             for task in batches:
                 task.cancel()
@@ -89,14 +89,42 @@ class Router:
                 if isinstance(ended, Exception):
                     log.error("router.failed", reason=f"{type(ended).__name__}: {ended}")
 
+    async def _claim_and_begin(self, batches: set[asyncio.Task[None]]) -> None:
+        """Claim as long as the store has something due, and begin with it."""
+        more = True
+        while more:
+            self._called.clear()
+            claim = await self._claim()
+            if not claim.items:
+                return
+            alone = _has_suspect(claim.items)
+            await _wait_until_at_most(0 if alone else BATCHES - 1, batches)
+            batches.add(asyncio.create_task(self._plan_and_write(claim)))
+            if alone:  # nothing is claimed until it is written
+                await _wait_until_at_most(0, batches)
+            more = claim.wait_ms == 0
+
+    async def _wait_for_call(self, batches: set[asyncio.Task[None]]) -> None:
+        """Wait until this is started again, or all is written; raise what a batch raised."""
+        called = asyncio.create_task(self._called.wait())
+        try:
+            while batches and not self._called.is_set():
+                done, _ = await asyncio.wait({called, *batches}, return_when=asyncio.FIRST_COMPLETED)
+                for task in done & batches:
+                    batches.discard(task)
+                    task.result()
+        finally:
+            called.cancel()
+
     async def _claim(self) -> Claim[Receipt]:
-        """Claim receipts, then read the subscriptions: all that were made before the receipts arrived are known."""
+        """Claim receipts, and know the subscriptions that were made before they arrived."""
         while not self._stopping() and not self._live.changing:  # what arrives now may be of a source of the new file
             claimed = await self._claim_any()
             with self._tokens.used(claimed.token, self._live.config.worker.inbox_lease):
                 claim = await self._leave_unknown(await self._leave_while_changing(claimed))
                 if claim.items:
-                    await self._live.refresh_subscriptions(self._store.subscriptions)
+                    version = claimed.subscriptions_version
+                    await self._live.refresh_subscriptions(self._store.subscriptions, version)
             if claim.items or not claimed.items:
                 return claim
         return _NOTHING
@@ -146,11 +174,18 @@ class Router:
                 await self._write(claim.token, await self._plan(claim.items))
 
     async def _plan(self, receipts: Sequence[Receipt]) -> list[RoutedReceipt]:
-        """Plan a batch in the thread, by the configuration in force now."""
+        """Plan a batch by the configuration in force now: on the loop where that holds up nobody, or in the thread."""
         live = self._live
-        in_force = live.config, live.sinks, live.subscriptions
-        plan = partial(_plan, receipts, *in_force, lambda: self._watchdog.turned(PLANNER))
-        return await asyncio.get_running_loop().run_in_executor(self._planner, self._watchdog.watched(PLANNER)(plan))
+        in_force, version = (live.config, live.sinks, live.subscriptions), live.version
+        if self._on_loop.may_plan(receipts, live.config, version):
+            with self._watchdog.watched_on_loop(PLANNER):
+                planned, seconds = measured(partial(_plan, receipts, *in_force, lambda: None))
+        else:
+            plan = partial(_plan, receipts, *in_force, lambda: self._watchdog.turned(PLANNER))
+            watched = self._watchdog.watched(PLANNER)(partial(measured, plan))
+            planned, seconds = await asyncio.get_running_loop().run_in_executor(self._planner, watched)
+        self._on_loop.note(len(receipts), seconds, version)
+        return planned
 
     async def _write(self, token: str, planned: Sequence[RoutedReceipt]) -> None:
         """Write what was planned, and start its deliveries here. Where they are many, tickers call other workers."""
@@ -192,7 +227,7 @@ def _plan(
     """Plan receipts. `turned` is called before each part of the work."""
     planned: list[RoutedReceipt] = []
     for some in group(
-        receipts, size=lambda receipt: _size_bound(receipt, config), max_count=len(receipts), max_size=PLAN_BYTES
+        receipts, size=lambda receipt: size_bound(receipt, config), max_count=len(receipts), max_size=PLAN_BYTES
     ):
         turned()
         try:
@@ -204,11 +239,6 @@ def _plan(
     turned()
     packed = [pack(receipt.body) for receipt in receipts]
     return [msgspec.structs.replace(one, packed=small) for one, small in zip(planned, packed, strict=True)]
-
-
-def _size_bound(receipt: Receipt, config: Config) -> int:
-    """Return how large a receipt's body may be once it is inflated."""
-    return config.ingress.max_body if is_compressed(receipt.body, receipt.content_encoding) else len(receipt.body)
 
 
 def _plan_or_quarantine(

@@ -29,6 +29,7 @@ class Watchdog:
         self._worker = worker
         self._limit = limit_seconds
         self._at_work: dict[str, bool] = {}
+        self._named: set[str] = set()  # what may be at work on the loop since its last beat
         self._watcher: subprocess.Popen[bytes] | None = None
 
     @contextmanager
@@ -40,6 +41,15 @@ class Watchdog:
         finally:
             self._at_work[part] = False
             self._send(f"-{part}\n")
+
+    @contextmanager
+    def watched_on_loop(self, part: str) -> Iterator[None]:
+        """Watch a part that is at work on the loop itself, for a moment: the watcher is told once a beat at most."""
+        if part not in self._named:
+            self._named.add(part)
+            self._at_work.setdefault(part, False)
+            self._send(f"={part}\n")
+        yield
 
     def turned(self, part: str) -> None:
         """Tell that a part is at work, and has come on."""
@@ -55,6 +65,7 @@ class Watchdog:
                 # Of the others what they told: their lines may have been lost, or the watcher is a new one.
                 others = [f"{'=' if at_work else '-'}{part}\n" for part, at_work in self._at_work.copy().items()]
                 self._send(f"+{LOOP}\n{''.join(others)}")
+                self._named.clear()
                 await asyncio.sleep(min(_BEAT_SECONDS, self._limit / 10))
                 if (status := self._watcher.poll()) is not None:
                     log.warning("worker.unwatched", worker=self._worker, status=status)

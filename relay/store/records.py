@@ -52,6 +52,7 @@ class Claim(Record, Generic[T]):
     poisoned: list[str]  # given up now: they killed their worker five times
     wait_ms: int  # until more may be taken; -1: nothing to wait for
     batched: bool = False  # the items are for one call
+    subscriptions_version: int = 0  # as receipts were claimed
 
 
 class Settlement(Record):

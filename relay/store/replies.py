@@ -16,7 +16,9 @@ from relay.store.wire import (
 )
 
 
-def claimed_receipts(reply: ClaimReply[ClaimedReceipt], token: str, blobs: Sequence[bytes]) -> Claim[Receipt]:
+def claimed_receipts(
+    reply: ClaimReply[ClaimedReceipt], token: str, blobs: Sequence[bytes], subscriptions_version: int
+) -> Claim[Receipt]:
     """Read what was taken of the inbox; the blobs are the bodies."""
     items = [
         Receipt(
@@ -32,7 +34,13 @@ def claimed_receipts(reply: ClaimReply[ClaimedReceipt], token: str, blobs: Seque
         )
         for id, row, body in zip(reply.ids, reply.rows, blobs, strict=True)
     ]
-    return Claim(token=token, items=items, poisoned=reply.poisoned, wait_ms=reply.wait_ms)
+    return Claim(
+        token=token,
+        items=items,
+        poisoned=reply.poisoned,
+        wait_ms=reply.wait_ms,
+        subscriptions_version=subscriptions_version,
+    )
 
 
 def claimed_deliveries(reply: ClaimReply[ClaimedDelivery], token: str, blobs: Sequence[bytes]) -> Claim[Delivery]:

@@ -111,12 +111,12 @@ class Store:
     async def claim_receipts(self, token: str, max: int, lease_ms: int, unheard: Sequence[str] = ()) -> Claim[Receipt]:
         """Take receipts from the inbox."""
         request = ClaimRequest(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms, unheard=unheard)
-        request, (reply, *bodies) = await self._claim(request)
+        request, (reply, version, *bodies) = await self._claim(request)
         claimed = _CLAIMED_RECEIPTS.decode(reply)
         self.clock.note(claimed.store_ms)
-        return claimed_receipts(claimed, request.token, bodies)
+        return claimed_receipts(claimed, request.token, bodies, version)
 
-    async def _claim(self, request: ClaimRequest) -> tuple[ClaimRequest, list[bytes]]:
+    async def _claim(self, request: ClaimRequest) -> tuple[ClaimRequest, list[Any]]:
         """Claim, and once more where the connection was closed: under a token of its own, so that nothing is lost."""
         try:
             with not_repeated():
@@ -134,7 +134,7 @@ class Store:
 
     async def claim_deliveries(self, request: ClaimRequest) -> Claim[Delivery]:
         """Take what a sink may be sent now (`sink_claim_request`): free slots, rate and gate allowing."""
-        request, (reply, *contents) = await self._claim(request)
+        request, (reply, _, *contents) = await self._claim(request)
         claimed = _CLAIMED_DELIVERIES.decode(reply)
         self.clock.note(claimed.store_ms)
         return claimed_deliveries(claimed, request.token, contents)
@@ -150,7 +150,7 @@ class Store:
     async def claim_jobs(self, token: str, max: int, lease_ms: int, unheard: Sequence[str] = ()) -> Claim[Job]:
         """Take background work."""
         request = ClaimRequest(queue=JOBS, kind="j", token=token, max=max, lease_ms=lease_ms, unheard=unheard)
-        request, (reply,) = await self._claim(request)
+        request, (reply, _) = await self._claim(request)
         claimed = _CLAIMED_JOBS.decode(reply)
         self.clock.note(claimed.store_ms)
         return claimed_jobs(claimed, request.token)

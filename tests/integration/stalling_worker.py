@@ -33,7 +33,7 @@ def run_worker() -> None:
 
 
 async def beat(limit: float) -> None:
-    """Beat, and say so; or let the planner do nothing for ever, or hold the lock."""
+    """Beat, and say so; or let the planner do nothing for ever, or hold the lock, alone or by a planner on the loop."""
     watched = watchdog.Watchdog("a-worker", limit)
     beating = asyncio.create_task(watched.run())
     if sys.argv[1] == "planner":
@@ -43,6 +43,10 @@ async def beat(limit: float) -> None:
         await asyncio.sleep(0)  # the watch begins
         print("it holds the lock", flush=True)
         hold_the_lock()
+    if sys.argv[1] == "planner on the loop":
+        await asyncio.sleep(0)
+        with watched.watched_on_loop("planner"):
+            hold_the_lock()
     while not beating.done():
         print("it turns", flush=True)
         await asyncio.sleep(0.1)

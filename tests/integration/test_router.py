@@ -88,10 +88,11 @@ class Worker:
 
         async def go() -> None:
             self.loop = asyncio.get_running_loop()
-            router = Router(self.live, self.store, self.started.append, "w1", lambda: self.stopping, Watchdog("w1", 20))
-            router.start()
+            watchdog = Watchdog("w1", 20)
+            self.router = Router(self.live, self.store, self.started.append, "w1", lambda: self.stopping, watchdog)
+            self.router.start()
             await asyncio.to_thread(until)
-            await router.finish(time.monotonic() + within)
+            await self.router.finish(time.monotonic() + within)
 
         self.run(go())
 
@@ -195,6 +196,65 @@ def test_while_one_batch_is_planned_the_next_three_are_claimed(worker, until):
     worker.accept(1, 2, 3, 4, 5)
     worker.route()
     assert seen == [True]
+
+
+def test_what_arrives_while_a_batch_is_planned_is_claimed_when_the_router_is_called(run, store, worker, until):
+    """Nobody claims of an inbox of which the store has just said that nothing is due."""
+    claims, seen = [], []
+    claim = worker.store.claim_receipts
+
+    async def count(*wanted):
+        claims.append(wanted)
+        return await claim(*wanted)
+
+    worker.store.claim_receipts = count
+
+    def arrive(receipt):
+        if receipt.id == "r1":
+            until(lambda: len(claims) == 1)
+            asyncio.run_coroutine_threadsafe(store.accept([hook("r2", leads(2))]), worker.loop).result(10)
+            worker.loop.call_soon_threadsafe(worker.router.start)
+            seen.append(until(lambda: worker.inbox() == (0, 2)))
+
+    worker.while_planning = arrive
+    worker.accept(1)
+    worker.route()
+    assert (seen, len(claims)) == ([True], 2)
+    assert worker.receipt("r2").state is ReceiptState.ROUTED
+
+
+class TestOnLoop:
+    """A few small receipts are planned on the loop, once planning was quick."""
+
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch):
+        monkeypatch.setattr("workers.planning_on_loop.QUICK_RECEIPTS", 1)
+        monkeypatch.setattr("workers.planning_on_loop.SLOW_SECONDS", 60)
+
+    def threads(self, worker) -> list[str]:
+        return [thread.partition("_")[0] for _, thread in worker.planned]
+
+    def test_the_first_is_planned_in_the_thread(self, worker):
+        worker.accept(1, 2, 3)
+        worker.route()
+        assert sorted(self.threads(worker)) == ["MainThread", "MainThread", "planner"]
+        assert [worker.receipt(id).state for id in ("r1", "r2", "r3")] == [ReceiptState.ROUTED] * 3
+
+    def test_after_a_slow_one_all_are(self, worker, monkeypatch):
+        monkeypatch.setattr("workers.planning_on_loop.SLOW_SECONDS", 0)
+        worker.accept(1, 2, 3)
+        worker.route()
+        assert self.threads(worker) == ["planner"] * 3
+
+    def test_a_large_one_and_many_at_once_are(self, worker):
+        worker.accept(1)
+        worker.accept(2, body=leads(*range(100, 600)))
+        worker.route()
+        assert self.threads(worker) == ["planner"] * 2
+        worker.set_batch(batch=5)
+        worker.accept(*range(3, 8))
+        worker.route()
+        assert self.threads(worker) == ["planner"] * 7
 
 
 @pytest.mark.parametrize(

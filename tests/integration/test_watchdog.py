@@ -71,7 +71,10 @@ def test_a_planner_that_holds_the_interpreter_is_ended_and_the_death_counts(run,
     assert f"last in worker {stall.worker}, " in found.found
 
 
-@pytest.mark.parametrize(("halted", "part"), [("planner", "planner"), ("lock", "loop")])
+@pytest.mark.parametrize(
+    ("halted", "part"),
+    [("planner", "planner"), ("lock", "loop"), ("planner on the loop", "planner and loop")],
+)
 def test_a_part_that_stands_still_is_told_by_its_name(run, reader, started, log, halted, part):
     with started(halted, "3") as process:
         assert process.wait(120) == -signal.SIGKILL
