@@ -43,6 +43,7 @@ from workers.jobs import JobRunner
 from workers.listening import Listening
 from workers.memory_sampler import SAMPLE_MEMORY, MemorySampler
 from workers.minute_sampler import SAMPLE_MINUTE, MinuteSampler
+from workers.newest_indexer import INDEX_NEWEST, NewestIndexer
 from workers.people_indexer import INDEX_PEOPLE, PeopleIndexer
 from workers.problem_keeper import KEEP_PROBLEMS, ProblemKeeper
 from workers.put_off import PUT_OFF, PutOffMaker
@@ -125,6 +126,7 @@ class WorkerProcess:
             ACTION_JOB: actions.run,
             PUT_OFF: PutOffMaker(self._live, self._store, self._start_queues).run,
             ADOPT: Adopter(self._store).adopt,
+            INDEX_NEWEST: NewestIndexer(self._store).index,
             INDEX_PEOPLE: PeopleIndexer(self._store, self._settings.secret_key).index,
             SAMPLE_MEMORY: MemorySampler(self._store).sample,
             SAMPLE_MINUTE: MinuteSampler(self._live, self._store).sample,

@@ -5,11 +5,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
-import msgspec
-
 from relay.model import DeliveryState, ReceiptState, Record, RoutedEvent
 from relay.operations.searched_sets import (
     SearchedSets,
+    narrow,
     sets_of_deliveries,
     sets_of_events,
     sets_that_need_a_person,
@@ -99,7 +98,7 @@ async def find_events(reader: "Reader", filters: EventFilter) -> FoundPage[Found
         receipt.id: receipt for at in range(0, len(ids), PAGE) for receipt in await reader.receipts(ids[at : at + PAGE])
     }
     events = [_found_event(receipts[id.partition(".")[0]], id) for id in found.ids if id.partition(".")[0] in receipts]
-    return FoundPage(items=events, rows=sets.members, looked=found.looked, total=sets.total, next=found.next)
+    return _page(sets, found, events)
 
 
 def _found_event(receipt: StoredReceipt, id: str) -> FoundEvent:
@@ -116,26 +115,47 @@ async def find_deliveries(reader: "Reader", filters: EventFilter) -> FoundPage[S
         for at in range(0, len(found.ids), PAGE)
         for delivery in await reader.deliveries(found.ids[at : at + PAGE])
     ]
-    return FoundPage(items=deliveries, rows=sets.members, looked=found.looked, total=sets.total, next=found.next)
+    return _page(sets, found, deliveries)
+
+
+def _page(sets: Sequence[SearchedSets], found: _FoundIds, items: Sequence[T]) -> FoundPage[T]:
+    rows = sets[0].members if sets else "receipts"
+    return FoundPage(items=items, rows=rows, looked=found.looked, total=_total(sets), next=found.next)
+
+
+def _total(sets: Sequence[SearchedSets]) -> int:
+    return sum(one.total for one in sets)
 
 
 async def count_rows(reader: "Reader", filters: EventFilter, *, events: bool) -> int:
     """Count the rows that are looked at for events, or for deliveries. Raises StoreUnavailable."""
-    return (await (_sets_of_events if events else _sets_of_deliveries)(reader, filters)).total
+    return _total(await (_sets_of_events if events else _sets_of_deliveries)(reader, filters))
 
 
-async def _sets_of_events(reader: "Reader", filters: EventFilter) -> SearchedSets:
+async def _sets_of_events(reader: "Reader", filters: EventFilter) -> Sequence[SearchedSets]:
     state = ReceiptState(filters.state) if filters.state else None
-    return await sets_of_events(
+    sets = await sets_of_events(
         reader, state, filters.source, filters.entity, filters.since, filters.until, filters.person
     )
+    values = _indexed_values(filters)
+    if filters.recovered:
+        values["recovered"] = "yes"
+    if state not in (None, ReceiptState.ACCEPTED):  # what is still to be routed is not in the index
+        values["state"] = filters.state
+    return await narrow(reader, sets, values, filters.since, filters.until)
 
 
-async def _sets_of_deliveries(reader: "Reader", filters: EventFilter) -> SearchedSets:
+def _indexed_values(filters: EventFilter) -> dict[str, str]:
+    """Return what a receipt has if its events or deliveries are to be found, as the index calls it."""
+    values = {"source": filters.source, "event": filters.event, "route": filters.route, "sink": filters.sink}
+    return {kind: value for kind, value in values.items() if value}
+
+
+async def _sets_of_deliveries(reader: "Reader", filters: EventFilter) -> Sequence[SearchedSets]:
     if filters.needs_person:
-        return await sets_that_need_a_person(reader, filters.sink, filters.since)
+        return [await sets_that_need_a_person(reader, filters.sink, filters.since)]
     state = DeliveryState(filters.state) if filters.state else None
-    return await sets_of_deliveries(
+    sets = await sets_of_deliveries(
         reader,
         state,
         filters.source,
@@ -146,19 +166,45 @@ async def _sets_of_deliveries(reader: "Reader", filters: EventFilter) -> Searche
         filters.cause,
         filters.person,
     )
+    return await narrow(reader, sets, _indexed_values(filters), filters.since, filters.until)
 
 
 async def _find_ids(
-    reader: "Reader", kind: Literal["events", "deliveries"], sets: SearchedSets, filters: EventFilter
+    reader: "Reader", kind: Literal["events", "deliveries"], sets: Sequence[SearchedSets], filters: EventFilter
 ) -> _FoundIds:
-    request = FindRequest(
+    """Look through sets one after another, the newest first, as far as one search may go."""
+    ids: list[str] = []
+    looked, calls, cursor, deadline = 0, 0, filters.after, time.monotonic() + MOST_SECONDS
+    left = [one for one in sets if one.keys and (cursor is None or one.lowest is None or cursor.score >= one.lowest)]
+    while left:
+        reply = await reader.find(_request(kind, left[0], filters, cursor, min(filters.limit, MOST_LISTED) - len(ids)))
+        ids += reply.ids
+        looked, cursor, calls = looked + reply.looked, reply.cursor, calls + 1
+        if cursor is None:
+            del left[0]
+            cursor = _before(left[0]) if left else None
+        if len(ids) >= min(filters.limit, MOST_LISTED) or calls == MOST_CALLS or time.monotonic() > deadline:
+            break
+    return _FoundIds(ids=ids, looked=looked, next=cursor)
+
+
+def _before(sets: SearchedSets) -> Cursor | None:
+    """Return where a search stopped that has seen all before some sets: no id begins with a sign behind "~"."""
+    return None if sets.highest is None else Cursor(sets.highest, "~")
+
+
+def _request(
+    kind: Literal["events", "deliveries"], sets: SearchedSets, filters: EventFilter, after: Cursor | None, limit: int
+) -> FindRequest:
+    inside = after is not None and (sets.highest is None or after.score <= sets.highest)
+    return FindRequest(
         kind=kind,
         members=sets.members,
         keys=sets.keys,
         highest=sets.highest,
         lowest=sets.lowest,
-        after=filters.after,
-        limit=min(filters.limit, MOST_LISTED),
+        after=after if inside else None,
+        limit=limit,
         most=MOST_COMMANDS,
         source=filters.source,
         event=filters.event,
@@ -170,17 +216,6 @@ async def _find_ids(
         before=filters.until,
         recovered=filters.recovered,
     )
-    ids: list[str] = []
-    if not sets.keys:
-        return _FoundIds(ids=ids, looked=0, next=None)
-    looked, cursor, deadline = 0, filters.after, time.monotonic() + MOST_SECONDS
-    for _ in range(MOST_CALLS):
-        reply = await reader.find(msgspec.structs.replace(request, after=cursor, limit=request.limit - len(ids)))
-        ids += reply.ids
-        looked, cursor = looked + reply.looked, reply.cursor
-        if cursor is None or len(ids) >= request.limit or time.monotonic() > deadline:
-            break
-    return _FoundIds(ids=ids, looked=looked, next=cursor)
 
 
 def format_cursor(cursor: Cursor) -> str:

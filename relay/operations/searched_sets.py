@@ -1,6 +1,6 @@
 """Choose the sorted sets of the store that a list is read from: the smallest that have all it may show."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 from relay.amocrm.event_names import ENTITIES
@@ -46,6 +46,40 @@ async def sets_of_events(
     kinds = [kind] if kind else sorted(ENTITIES)  # a number alone may be the id of anything
     keys = [reader.keys.events_of(name, one, id) for name in await _sources(reader, source) for one in kinds]
     return await _sets(reader, "events", keys, since, until)
+
+
+async def narrow(
+    reader: "Reader", sets: SearchedSets, values: Mapping[str, str], since: int | None, until: int | None
+) -> Sequence[SearchedSets]:
+    """Return what of all receipts may have some values, the newest first: of what is indexed only those that have them.
+
+    `values`: as `NewestIndex.find_rarest` takes them. Raises StoreUnavailable.
+    """
+    if list(sets.keys) != [reader.keys.receipts] or not values:
+        return [sets]
+    from relay.store.newest import NewestIndex  # few searches need it
+
+    rarest = await NewestIndex(reader.client, reader.namespace).find_rarest(values)
+    if rarest is None:
+        return [sets]
+    parts: list[tuple[str, int | None, int | None]] = [
+        (reader.keys.receipts, rarest.since, None),  # what is not in the index yet
+        (rarest.key, None if rarest.until is None else rarest.until + 1, rarest.since - 1),
+    ]
+    if rarest.until is not None:
+        parts.append((reader.keys.receipts, None, min(rarest.until, rarest.since - 1)))  # what it keeps no more
+    found = [
+        await _sets(reader, "receipts", [key], _bound(max, since, low), _bound(min, until, high))
+        for key, low, high in parts
+    ]
+    return [one for one in found if one.keys]
+
+
+def _bound(tighter: Callable[[int, int], int], one: int | None, other: int | None) -> int | None:
+    """Return the tighter of two bounds; None: there is none."""
+    if one is None or other is None:
+        return other if one is None else one
+    return tighter(one, other)
 
 
 async def sets_of_deliveries(

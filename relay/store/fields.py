@@ -145,6 +145,14 @@ class PeopleField:
     MEMBER: Final = "member"  # and its id
 
 
+class NewestField:
+    """Fields of the hash that says how far the index of the newest receipts reaches."""
+
+    SCORE: Final = "score"  # when the last receipt in it arrived
+    MEMBER: Final = "member"  # and its id
+    KEPT: Final = "kept"  # how many receipts it keeps of each value
+
+
 class LifeField:
     """Fields of the hash that says since when the store is in use, and in which format it is."""
 

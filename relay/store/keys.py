@@ -39,6 +39,9 @@ class Keys:
         self.actions_ended = self.prefix + "actions:ended"  # zset: those that have ended, by when they did
         self.actions_unfinished = self.prefix + "actions:unfinished"  # hash: digest of a request -> id of its action
         self.people_index = self.prefix + "people"  # hash: how far the index of people reaches (`PeopleField`)
+        self.newest_index = self.prefix + "newest"  # hash: how far that of the newest receipts does (`NewestField`)
+        self.newest_values = self.prefix + "newest_values"  # set: what it has a list of, such as "event:add_lead"
+        self.rerouted = self.prefix + "rerouted"  # list: receipts with other events or deliveries since, for that index
         self.looked_up = self.prefix + "lookedup"  # list: deliveries whose content a look-up made, for that index
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes
 
@@ -129,6 +132,10 @@ class Keys:
     def people(self, hash: str) -> str:
         """Zset: the ids of the events that speak of somebody, by their arrival. The hash is keyed."""
         return f"{self.prefix}people:{hash}"
+
+    def newest(self, kind: str, value: str) -> str:
+        """Zset: the newest receipts with an event, a route, a sink…, `kind` says of which, by their arrival."""
+        return f"{self.prefix}newest:{kind}:{value}"
 
     def causes(self, sink: str) -> str:
         """Hash: id of each cause for which something is held or dead -> "state|cause"."""

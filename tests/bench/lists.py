@@ -19,6 +19,7 @@ from relay.store.connect import connect
 from relay.store.reader import Reader
 from relay.store.store import Store
 from tests.integration.store.shapes import event, hook, new, routed
+from workers.newest_indexer import NewestIndexer
 
 SINKS = ("books", "sms", "letters")
 STATES = [*["delivered"] * 4, *["dead"] * 3, *["pending"] * 3]
@@ -69,6 +70,9 @@ async def fill(store: Store, count: int) -> None:
             delivery = new(str(uuid_utils.uuid4()), receipt.id, sink=SINKS[n % len(SINKS)], state=state)
             parts.append(routed(receipt, delivery, events=[event(0, "7" if n < 1000 else str(n))]))
         await store.save_routed("bench", parts)
+    indexer = NewestIndexer(store)  # as a worker's job does meanwhile
+    while await indexer.index_batch():
+        pass
 
 
 if __name__ == "__main__":

@@ -43,6 +43,9 @@ local function write_collected()
   for sink, list in pairs(ended_pending) do call('ZREM', P .. 'pending:' .. sink, unpack(list)) end
 end
 
+-- Tells the index of the newest receipts that one has other events or deliveries than when it was routed.
+local function note_rerouted(receipt) call('RPUSH', P .. 'rerouted', receipt) end
+
 -- Writes that there is work in a queue at `at`, unless it is to be looked at before. Returns whether it was not.
 local function wake(queue, at)
   return call('ZADD', P .. 'wake', 'LT', 'CH', at, queue) == 1

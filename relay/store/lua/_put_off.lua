@@ -11,5 +11,6 @@ local function make_put_off(member, delivery, config)
   if once then exists = once_exists(id, event_id) end
   local is_open = not exists and create({id = receipt, config = config}, source, accepted_at, delivery)
   if not is_open then decrement_open(receipt) end
+  if not exists then note_rerouted(receipt) end
   return not exists
 end

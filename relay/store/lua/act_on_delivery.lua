@@ -115,6 +115,7 @@ acts.move = function()
   remember_planned()
   call('HSET', P .. 'sinks', req.to, req.type)
   call('HSET', record, 'sink', req.to)
+  note_rerouted(receipt_of(event))
   call('HDEL', record, 'blk', 'tok')  -- whoever had it of the sink before decides nothing about it any more
   count('delivery|' .. sink .. '|moved')
   append_to_story('retry', 'wait', describe_act('moved from ' .. sink .. ' to ' .. req.to))

@@ -25,6 +25,7 @@ local receipt_fields, opened, made = save_part(receipt, names, values)
 if receipt.last then
   leave_state()
   list_by_state(receipt, source, accepted_at)
+  note_rerouted(receipt.id)
   write_audit('replay', 'receipt ' .. receipt.id, before)
 end
 call('HSET', record, 'open', open + opened, unpack(receipt_fields))

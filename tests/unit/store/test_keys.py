@@ -11,6 +11,7 @@ from relay.store.fields import (
     GateField,
     JobField,
     LifeField,
+    NewestField,
     OutcomeField,
     PeopleField,
     ReceiptField,
@@ -28,6 +29,7 @@ FIELDS = {
     "outcomes:": OutcomeField,
     "life": LifeField,
     "people": PeopleField,
+    "newest": NewestField,
     "subscriptions": SubscriptionsField,
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed
