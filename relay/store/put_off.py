@@ -1,6 +1,6 @@
 """Deliveries that are put off while their sink has as many pending ones as it may: their hooks alone are kept."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 from redis.asyncio import Redis
@@ -11,7 +11,7 @@ from relay.store.commands import run_command
 from relay.store.keys import Keys
 from relay.store.requests import delivery_row
 from relay.store.scripts import Caller, Script
-from relay.store.wire import PutOffRow
+from relay.store.wire import Cursor, PutOffRow
 
 _MAKE_PUT_OFF = Script("make_put_off", "_jobs", "_routing", "_put_off")
 _CANCEL_PUT_OFF = Script("cancel_put_off", "_jobs", "_routing", "_put_off", "_acting")
@@ -21,13 +21,14 @@ _QUEUES = msgspec.msgpack.Decoder(list[str])
 
 
 class PutOffDelivery(Record):
-    """A delivery that is to be made when its sink has room. `member`: how its set calls it."""
+    """A delivery that is to be made when its sink has room. `member`: how its set calls it; `arrived_at`: its hook."""
 
     member: str
     id: str
     event_id: str
     route: str
     sink: str
+    arrived_at: int
 
     @property
     def receipt_id(self) -> str:
@@ -58,8 +59,36 @@ class PutOff:
 
     async def next(self, sink: str, most: int) -> list[PutOffDelivery]:
         """Return those of a sink whose hooks arrived first."""
-        found = await run_command(self._client.zrange(self._keys.put_off(sink), 0, most - 1))
-        return [_read_member(member.decode(), sink) for member in found]
+        found = await run_command(self._client.zrange(self._keys.put_off(sink), 0, most - 1, withscores=True))
+        return [_read_member(member.decode(), sink, at) for member, at in found]
+
+    async def behind(self, sink: str, after: Cursor, most: int) -> list[PutOffDelivery]:
+        """Return those of a sink that follow a place, the first to arrive first: its time, and the id of a delivery."""
+        found: list[PutOffDelivery] = []
+        start = 0
+        while len(found) < most:
+            page = await run_command(
+                self._client.zrangebyscore(
+                    self._keys.put_off(sink), after.score, "+inf", start=start, num=_SCANNED, withscores=True
+                )
+            )
+            rows = [_read_member(member.decode(), sink, at) for member, at in page]
+            found += [row for row in rows if (row.arrived_at, row.id) > (after.score, after.member)]
+            start += _SCANNED
+            if len(page) < _SCANNED:
+                break
+        return found[:most]
+
+    async def find_all(self, sink: str, ids: Collection[str]) -> dict[str, PutOffDelivery]:
+        """Return those of these deliveries that a sink puts off, by id. Looks through all that are, once."""
+        found: dict[str, PutOffDelivery] = {}
+        cursor = 0
+        while True:
+            cursor, page = await run_command(self._client.zscan(self._keys.put_off(sink), cursor, count=_SCANNED))
+            rows = [_read_member(member.decode(), sink, at) for member, at in page]
+            found |= {row.id: row for row in rows if row.id in ids}
+            if not cursor or len(found) == len(ids):
+                return found
 
     async def find(self, id: str) -> PutOffDelivery | None:
         """Return the delivery of an id, where it is put off. Looks through all that are, so only a person may ask."""
@@ -70,8 +99,8 @@ class PutOff:
             while True:
                 key = self._keys.put_off(name)
                 cursor, found = await run_command(self._client.zscan(key, cursor, f"{id}|*", _SCANNED))
-                for member, _ in found:
-                    return _read_member(member.decode(), name)
+                for member, at in found:
+                    return _read_member(member.decode(), name, at)
                 if not cursor:
                     break
         return None
@@ -102,6 +131,6 @@ class PutOff:
         return _QUEUES.decode(await self._call(_MAKE_PUT_OFF, request, *contents))
 
 
-def _read_member(member: str, sink: str) -> PutOffDelivery:
+def _read_member(member: str, sink: str, at: float) -> PutOffDelivery:
     id, event_id, route = member.split("|", 2)
-    return PutOffDelivery(member=member, id=id, event_id=event_id, route=route, sink=sink)
+    return PutOffDelivery(member=member, id=id, event_id=event_id, route=route, sink=sink, arrived_at=int(at))

@@ -44,6 +44,7 @@ class SinkState(Record):
     held: int = 0
     dead: int = 0
     put_off: int = 0  # to be made when it has room: it has as many pending as it may
+    oldest_put_off_ms: int | None = None  # since the hook of the first of these arrived
     max_pending: int | None = None  # None: no worker has said it yet
     oldest_due_ms: int | None = None  # for how long the oldest has been due; None: nothing may be taken
     oldest_pending_ms: int | None = None  # since the receipt of the oldest pending one arrived
@@ -89,8 +90,8 @@ def read_account_state(source: str, found: Sequence[Any], now: int) -> AccountSt
 
 
 def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int, max_pending: int | None) -> SinkState:
-    """Return the state of a sink from its six counts, its oldest due and pending items, its gate and its outcomes."""
-    pending, due, in_flight, held, dead, put_off, oldest_due, oldest_pending, fields, outcomes = found
+    """Return the state of a sink from its six counts, its oldest items, its gate and its outcomes."""
+    pending, due, in_flight, held, dead, put_off, oldest_due, oldest_pending, first_put_off, fields, outcomes = found
     gate = read_gate(fields)
     waiting = max(pending - in_flight, due)  # the counts may be of different moments
     return SinkState(
@@ -104,10 +105,16 @@ def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int, max_pe
         put_off=put_off,
         max_pending=max_pending,
         oldest_due_ms=None if gate.closed(now) else _due_age(oldest_due, now),
-        oldest_pending_ms=max(now - int(oldest_pending[0][1]), 0) if oldest_pending else None,
+        oldest_pending_ms=_age(oldest_pending, now),
+        oldest_put_off_ms=_age(first_put_off, now),
         gate=gate,
         outcomes=read_outcomes(outcomes, now),
     )
+
+
+def _age(oldest: Sequence[tuple[bytes, float]], now: int) -> int | None:
+    """Return for how long the first of a set has been there; None where it is empty."""
+    return max(now - int(oldest[0][1]), 0) if oldest else None
 
 
 def _due_age(oldest: Sequence[tuple[bytes, float]], now: int) -> int | None:

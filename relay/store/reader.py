@@ -187,12 +187,13 @@ class Reader:
                 pipe.zcard(self.keys.put_off(name))
                 pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
                 pipe.zrange(self.keys.pending(name), 0, 0, withscores=True)
+                pipe.zrange(self.keys.put_off(name), 0, 0, withscores=True)
                 pipe.hgetall(self.keys.gate(queue))
                 pipe.hgetall(self.keys.outcomes(name))
             bounds, *found = await run_command(pipe.execute())
         most = {name.decode(): int(n) for name, n in bounds.items()}
         return [
-            read_sink_state(name, kind, found[10 * n : 10 * n + 10], now, most.get(name))
+            read_sink_state(name, kind, found[11 * n : 11 * n + 11], now, most.get(name))
             for n, (name, kind) in enumerate(types.items())
         ]
 

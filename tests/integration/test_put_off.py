@@ -1,11 +1,15 @@
 """A full sink: what is over what it may have waiting is put off, and nothing is lost."""
 
 import asyncio
+import json
+import re
 from types import SimpleNamespace
 
 import pytest
 
+from relay.errors import RelayError
 from relay.model import DeliveryState, Outcome
+from relay.operations.put_off_lookup import cancel_put_off_of, list_put_off
 from relay.sinks.registry import make_sinks
 from relay.store.acts import Author
 from tests.integration.store.shapes import hook
@@ -209,3 +213,35 @@ def test_cancelled_by_two_or_made_meanwhile_it_is_done_once(full):
     assert full.run(store.put_off.cancel(first, anna)) is False
     (made,) = full.run(full.reader.deliveries([first.id]))
     assert made.state is DeliveryState.PENDING
+
+
+def test_what_is_put_off_is_listed_page_by_page_and_by_command(full, command):
+    first = full.run(list_put_off(full.reader, "books", 2))
+    rest = full.run(list_put_off(full.reader, "books", 100, first.next))
+    assert (len(first.items), first.total, len(rest.items), rest.next) == (2, 5, 3, None)
+    listed = [one.id for one in [*first.items, *rest.items]]
+    assert len(set(listed)) == 5
+    assert [one.arrived_at for one in first.items] == sorted(one.arrived_at for one in first.items)
+    assert books(full).oldest_put_off_ms is not None
+    assert [one["id"] for one in json.loads(command("sinks", "put-off", "books", "--json")[0])] == listed
+    printed, hint = command("sinks", "put-off", "books", "--limit", "2")
+    assert listed[0] in printed
+    after = re.search(r"--after (\S+)", hint)
+    assert after
+    assert listed[2] in command("sinks", "put-off", "books", "--after", after[1])[0]
+    with pytest.raises(RelayError, match="unknown sink boks, did you mean books"):
+        full.run(list_put_off(full.reader, "boks"))
+    assert full.run(list_put_off(full.reader, "ledger")).items == []
+    assert next(one for one in full.run(full.reader.sinks()) if one.name == "ledger").oldest_put_off_ms is None
+
+
+def test_many_that_are_put_off_are_given_up_at_once(full):
+    listed = [one.id for one in full.run(list_put_off(full.reader, "books")).items]
+    author = Author(by="anna", why="they were closed")
+    came = full.run(cancel_put_off_of(full.store.put_off, "books", [*listed[:3], listed[0], "nobody"], author))
+    assert (came.cancelled, came.not_there) == (listed[:3], ["nobody"])
+    assert counts(full) == (3, 2)
+    again = full.run(cancel_put_off_of(full.store.put_off, "books", listed[:3], author))
+    assert (again.cancelled, again.not_there) == ([], listed[:3]), "nothing is done twice"
+    (story,) = full.run(full.reader.deliveries(listed[:1]))
+    assert (story.state, "by anna: they were closed" in story.reason) == (DeliveryState.CANCELLED, True)

@@ -1,5 +1,7 @@
 """The pages Sinks, Actions and Routes: how sinks stand, pausing, all of one cause, and what becomes of a hook."""
 
+import re
+
 import pytest
 
 from relay.model import Outcome
@@ -117,6 +119,36 @@ def test_what_cannot_be_moved_is_counted_before_it_is_tried(pages, relay) -> Non
     assert "It would do it to 0" in page
     assert "left alone: its sink is in the configuration: 2" in page
     assert "say to which sink" in plain(pages.get("/admin/actions/new?kind=move&sink=books&to=nobody"))
+
+
+def test_what_a_full_sink_puts_off_is_counted_listed_and_given_up(open_pages, relay) -> None:
+    full = CONFIG.replace("idempotency: none", "idempotency: none, max_pending: 2")
+    relay.configure(full)
+    relay.accept(*[lead(1 + n) for n in range(5)])
+    pages = open_here(open_pages, full)
+    link = "/admin/sinks/books/put-off"
+    for path in ("/admin/sinks", "/admin/sinks/books"):
+        assert f'href="{link}"' in pages.get(path).text
+    assert "+3 put off" in plain(pages.get("/admin/sinks"))
+    assert "+3 отложено" in plain(pages.get("/admin/sinks", headers={"Accept-Language": "ru"}))
+    page = pages.get(link)
+    assert "3 in all" in plain(page)
+    ids = re.findall(r'name="delivery" value="([^"]+)"', page.text)
+    assert len(ids) == 3
+    assert "Nothing is marked" in plain(send_form(pages, page, f"{link}/cancel", [("why", "x")]))
+    form = [("delivery", ids[0]), ("delivery", ids[1]), ("why", "too late")]
+    assert "2 deliveries are given up" in plain(send_form(pages, page, f"{link}/cancel", form))
+    assert "2 were made or given up meanwhile" in plain(send_form(pages, page, f"{link}/cancel", form))
+    entry = pages.get("/admin/api/audit?act=cancel").json()["items"][0]
+    assert (entry["by"], entry["why"], entry["before"]) == ("operator", "too late", "put off")
+    listed = pages.get("/admin/api/sinks/books/put-off?limit=1").json()
+    assert ([one["id"] for one in listed["items"]], listed["items"][0]["route"]) == ([ids[2]], "invoices")
+    token = {"X-Form-Token": field(page, "form_token")}
+    cancelled = pages.post("/admin/api/sinks/books/put-off/cancel", json={"ids": [ids[2], ids[0]]}, headers=token)
+    assert cancelled.json() == {"cancelled": [ids[2]], "not_there": [ids[0]]}
+    assert "Nothing is put off" in plain(pages.get(link))
+    assert pages.get("/admin/sinks/nobody/put-off").status_code == 404
+    assert pages.get("/admin/api/sinks/nobody/put-off").status_code == 404
 
 
 def test_all_of_one_cause_are_resent_by_an_action_that_is_begun_once(pages, relay) -> None:

@@ -1,15 +1,12 @@
 """Deliveries of the JSON API: lists, stories, and what people decide about them."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated
-
-import msgspec
 
 from relay.config.suggestions import did_you_mean
 from relay.model import DeliveryState, Record
 from relay.operations.acts import ActResult, TodaysActs, act_on_deliveries
 from relay.operations.request_description import describe_request
-from relay.operations.search import MOST_LISTED, find_deliveries
+from relay.operations.search import find_deliveries
 from relay.operations.story import ToldStory, read_delivery_story, tell_story
 from relay.store.acts import Act as DeliveryAct
 from relay.store.stored import StoredDelivery
@@ -23,12 +20,7 @@ from relay.web.admin.api.operation import (
     Operation,
     Operations,
 )
-from relay.web.admin.api.queries import DeliveryQuery, EndedQuery, Reveal, event_filter, next_of
-
-Ids = Annotated[
-    Sequence[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]],
-    msgspec.Meta(min_length=1, max_length=MOST_LISTED, description="Ids of deliveries."),
-]
+from relay.web.admin.api.queries import DeliveryQuery, EndedQuery, Ids, Reveal, event_filter, next_of
 
 
 class ActOnDeliveries(ActBody):

@@ -1,7 +1,7 @@
 """The parameters that lists take: the filters of the command line, by the same names."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -22,6 +22,10 @@ Time: TypeAlias = Annotated[
 ]
 Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MOST_LISTED, description="At most so many.")]
 After: TypeAlias = Annotated[str, msgspec.Meta(description="Go on where an earlier list stopped: its `next`.")]
+Ids: TypeAlias = Annotated[
+    Sequence[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]],
+    msgspec.Meta(min_length=1, max_length=MOST_LISTED, description="Ids of deliveries."),
+]
 Entity: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this lead, contact…: lead:123.")]
 Phone: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this number, in any spelling.")]
 Email: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this address.")]
