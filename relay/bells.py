@@ -1,7 +1,7 @@
 """Ring bells: a Celery message says "there is work in this queue", and nothing else.
 
-No message is an event or a retry: all state is in the store, a lost bell is rung again by a ticker, and a doubled one
-finds nothing to do. So these settings rather lose a message than block.
+No message is an event or a retry: all state is in the store, what a lost bell was about is found by a ticker, and a
+doubled one finds nothing to do. So these settings rather lose a message than block.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ def broker_settings(url: str, namespace: str) -> dict[str, Any]:
         "task_create_missing_queues": False,
         "task_ignore_result": True,
         "result_backend": None,
-        # A bell that cannot be published is rung again by a ticker.
+        # What a bell was about that cannot be published is found by a ticker.
         "task_publish_retry": False,
         "broker_connection_timeout": CONNECT_SECONDS,
         "broker_transport_options": {**own, **_with_timeouts(settings.get("broker_transport_options", {}))},

@@ -29,7 +29,7 @@ assert settings.broker_url is not None
 app = Celery("relay", include=["workers.tasks"])
 app.conf.update(
     broker_settings(settings.broker_url, settings.namespace),
-    task_acks_late=False,  # a bell lost with its worker is rung again by another's ticker
+    task_acks_late=False,  # what a bell was about that is lost is found by a ticker
     worker_prefetch_multiplier=1,  # a bell that waits here could start another worker
     worker_enable_remote_control=False,  # it needs further queues, and anybody in the broker could command workers
     worker_hijack_root_logger=False,  # all logs have one format

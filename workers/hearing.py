@@ -1,6 +1,6 @@
 """Notice that Celery's consumer takes no bells although some wait for it, and restart it.
 
-Work does not depend on it: the ticker begins all that is due. But other workers are called by bells.
+Work does not depend on it: the ticker begins all that is due. But that takes longer than a bell.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Final
 
 from relay.logs import log
 
-DEAF_SECONDS: Final = 20.0  # in which a bell that this process has published is heard, or taken by another worker
+DEAF_SECONDS: Final = 20.0  # in which a bell that this process knows of is heard, or taken by another worker
 CHECK_SECONDS: Final = 5.0
 
 
@@ -36,7 +36,7 @@ class Hearing:
         self._restarted = False
 
     def note_rung(self) -> None:
-        """Note that this process has published a bell."""
+        """Note that this process has published a bell, or found one that nobody has answered."""
         if self._rung_at is None:
             self._rung_at = self._clock()
 

@@ -139,7 +139,7 @@ class WorkerProcess:
         self._watching.keep("listening", self._listening.run)
         self._ticker = Ticker(
             self._name, self._live, self._store, self._start_queue, self._publish_bells, self._listening,
-            note_format=self._note_format,
+            note_format=self._note_format, note_unanswered=self._hearing.note_rung,
         )  # fmt: skip
         self._tasks.keep("ticker", self._tick)
 

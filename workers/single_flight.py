@@ -35,7 +35,7 @@ class SingleFlight:
             try:
                 await self._work()
             except StoreUnavailable as error:
-                log.warning(f"{self._name}.paused", reason=str(error), **self._context)  # the ticker rings again
+                log.warning(f"{self._name}.paused", reason=str(error), **self._context)  # the ticker begins it again
             except Exception:  # noqa: BLE001  a task that dies silently leaves its work undone
                 log.exception(f"{self._name}.failed", **self._context)
 

@@ -35,7 +35,7 @@ class Ticker:
 
     `start_queue` starts work in this process, so that none depends on Celery's broker; `ring` publishes bells in the
     background, so that none waits for it. `listening`: what takes this process's wake-ups. `note_format` is called with
-    the format of the store before any work begins.
+    the format of the store before any work begins, `note_unanswered` where a bell was rung and no worker has come.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Ticker:
         listening: Listening,
         clock: Callable[[], float] = time.monotonic,
         note_format: Callable[[int], None] = check_format,
+        note_unanswered: Callable[[], None] = lambda: None,
     ) -> None:
         self._worker = worker
         self._live = live
@@ -57,6 +58,7 @@ class Ticker:
         self._listening = listening
         self._clock = clock
         self._note_format = note_format
+        self._note_unanswered = note_unanswered
         self._gone = GoneWorkers(store)
         self._registered: tuple[str, int] | None = None
         self._since = 0  # the store was in use at the last look; 0: there was none
@@ -103,6 +105,8 @@ class Ticker:
             self._start_queue(queue)
         if found.bells:
             self._ring(found.bells)
+        if found.unanswered:
+            self._note_unanswered()
         self._plan_next(found)
         # Work does not wait for what follows, whatever the store says to it.
         self._note_life(found)

@@ -100,7 +100,7 @@ class CatchUpWork:
             return ActionStep(stopped=True)
         await work.recover(page.hooks)
         if work.bell_set:
-            await self._store.clear_bell(INBOX)  # nobody publishes it: a worker's ticker will ring
+            await self._store.clear_bell(INBOX)  # nobody publishes it: a worker's ticker finds them
         ended = page.after.done
         cursor = ENDED if ended else _encode(_Cursor(progress=page.after, used=used))
         await self._store.actions.save_progress(action, cursor, page.looked)

@@ -62,7 +62,7 @@ class Acts:
         self._call = Caller(client, self._keys.prefix)
 
     async def act_on_delivery(self, id: str, act: Act, author: Author) -> ActAnswer:
-        """Do it where the delivery's state allows it, in one call. No bell is set: a ticker will find what is due."""
+        """Do it where the delivery's state allows it, in one call. What is due by that wakes a listener."""
         return await self._act(id, act, author)
 
     async def render(

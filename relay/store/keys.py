@@ -150,7 +150,7 @@ class Keys:
         return f"{self.prefix}outcomes:{name}"
 
     def bell(self, queue: str) -> str:
-        """String with a time to live: a bell for this queue is on its way."""
+        """String with a time to live: a bell for this queue is on its way; `queue`:more: one for another worker."""
         return f"{self.prefix}bell:{queue}"
 
     def wake_ups(self, worker: str) -> str:

@@ -279,6 +279,7 @@ class LookReply(Record, array_like=True):
 
     queues: list[str]
     bells: list[str]
+    unanswered: bool  # a bell was set half a second ago or longer, and nobody came to the work
     listens: bool  # a connection takes the worker's wake-ups, and others know it for some seconds
     wait_ms: int
     known: bool  # whether the store has the jobs that run for ever

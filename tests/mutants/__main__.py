@@ -54,6 +54,13 @@ MUTANTS: Final = (
         ("tests/unit/test_bell_order.py",),
     ),
     Mutant(
+        "a wake-up that nobody takes counts",
+        LUA + "_prelude.lua",
+        "type(taken) == 'number' and taken > 0",
+        "type(taken) == 'number'",
+        (STORE_TESTS + "test_wake_ups.py", MODEL),
+    ),
+    Mutant(
         "the duplicate mark first",
         LUA + "accept.lua",
         "  local record = P .. 'r:' .. id\n  call('SET', P .. 'b:'",

@@ -68,6 +68,7 @@ class CountingStore:
         return LookReply(
             queues=[],
             bells=[],
+            unanswered=False,
             listens=self.listens,
             wait_ms=self.wait_ms,
             known=True,

@@ -84,8 +84,8 @@ end
 local function workers_for(waiting) return 1 + math.floor(waiting / ITEMS_A_WORKER) end
 
 -- Calls workers to a queue in which `added` items became due: one to a queue that had none, more as they grow in number.
--- Those that listen are woken; where more are needed than listen, the bell is for one that sleeps. Returns whether this
--- set it: then the caller publishes it.
+-- Those that listen are woken; where more are needed than listen, a bell is for one that sleeps, and no worker clears that
+-- of a second one: it is rung every five seconds at most. Returns whether to publish a bell.
 local function call_workers(queue, added)
   local first = wake(queue, now)
   local waiting = first and added or call('ZCARD', P .. 'due:' .. queue)
@@ -94,7 +94,9 @@ local function call_workers(queue, added)
   if needed <= called then return false end
   local names = listeners()
   for n = called + 1, needed do
-    if not wake_listener(names, n, queue) then return n == #names + 1 and set_bell(queue) end
+    if not wake_listener(names, n, queue) then
+      return n == #names + 1 and set_bell(n == 1 and queue or queue .. ':more')
+    end
   end
   return false
 end

@@ -54,21 +54,24 @@ local function keep_listening()
   return false
 end
 
--- The queues in which something is due that nobody was told of, or not so that he came; and those of them whose bells
--- were set. None is where somebody listens: there the key only keeps other looks away for the moment.
+-- The queues in which something is due that nobody was told of, or not so that he came; those of them whose bells were
+-- set; and whether nobody came to a bell that is set since longer. None is where somebody listens: there the key only
+-- keeps other looks away for the moment.
 local function find_work()
-  local queues, bells, heard = {}, {}, #listeners() > 0
+  local queues, bells, unanswered, heard = {}, {}, false, #listeners() > 0
   local due = call('ZRANGEBYSCORE', P .. 'wake', '-inf', now, 'WITHSCORES')
   for i = 1, #due, 2 do
     local set = set_bell(due[i], heard and UNHEARD_MS)
-    if set or tonumber(due[i + 1]) <= now - UNHEARD_MS then queues[#queues + 1] = due[i] end
+    local waits = tonumber(due[i + 1]) <= now - UNHEARD_MS
+    if set or waits then queues[#queues + 1] = due[i] end
     if set and not heard then bells[#bells + 1] = due[i] end
+    unanswered = unanswered or (waits and not set and not heard)
   end
-  return queues, bells
+  return queues, bells, unanswered
 end
 
-local function look_reply(queues, bells, listens, wait_ms, known, since, empty, subscriptions_version, silent, format)
-  return {queues, bells, listens, wait_ms, known, since, empty, subscriptions_version, silent, format}
+local function look_reply(queues, bells, unanswered, listens, wait_ms, known, since, empty, subscriptions_version, silent, format)
+  return {queues, bells, unanswered, listens, wait_ms, known, since, empty, subscriptions_version, silent, format}
 end
 
 call('ZADD', P .. 'workers', now, req.worker)
@@ -76,9 +79,10 @@ call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', now - FORGET_MS)
 keep_version()
 call('ZREMRANGEBYSCORE', P .. 'listeners', '-inf', now - FORGET_MS)
 local listens = keep_listening()
-local queues, bells = find_work()
+local queues, bells, unanswered = find_work()
 local next_at = first_score(P .. 'wake')
+local wait_ms = next_at and math.max(next_at - now, 0) or -1
 local version = call('HGET', P .. 'subscriptions', 'version')
 local since, empty = in_use_since(req.since)
-return cmsgpack.pack(look_reply(queues, bells, listens, next_at and math.max(next_at - now, 0) or -1, knows_jobs(), since,
-  empty, tonumber(version or 0), silent_workers(), tonumber(call('HGET', P .. 'life', 'format') or 0)))
+return cmsgpack.pack(look_reply(queues, bells, unanswered, listens, wait_ms, knows_jobs(), since, empty,
+  tonumber(version or 0), silent_workers(), tonumber(call('HGET', P .. 'life', 'format') or 0)))

@@ -43,7 +43,14 @@ def test_what_has_waited_for_a_while_is_found_whether_a_bell_is_set_or_not(run, 
     run(store.client.zincrby(store.keys.wake, -600, INBOX))
     for _ in range(2):
         found = run(store.look("w1"))
-        assert (found.queues, found.bells) == ([INBOX], [])
+        assert (found.queues, found.bells, found.unanswered) == ([INBOX], [], True)
+
+
+def test_a_bell_that_was_set_just_now_is_not_unanswered(run, store, given):
+    assert not run(store.look("w1")).unanswered
+    given.accepted()
+    run(store.client.zincrby(store.keys.wake, 60_000, INBOX))
+    assert not run(store.look("w1")).unanswered
 
 
 def test_what_arrived_while_the_bell_was_lost_gets_one_too(run, store, given, set_bells, clear_bells):

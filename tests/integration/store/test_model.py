@@ -40,6 +40,8 @@ def test_the_scripts_do_what_the_model_says(run, server, namespace):
             try:
                 super().teardown()
             finally:
+                for worker in list(self.driver.wake_ups):
+                    self.driver.disconnect(worker)
                 run(delete_all(self.driver.store))
 
     run_state_machine_as_test(

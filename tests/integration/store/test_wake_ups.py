@@ -100,12 +100,23 @@ def test_a_second_one_is_woken_when_more_wait_than_one_is_to_have(run, store, gi
     assert (first.take(), second.take()) == ([INBOX], [INBOX])
 
 
-def test_where_more_are_needed_than_listen_a_bell_is_for_one_that_sleeps(run, store, given, listener, bell_is_set):
+def test_where_more_are_needed_than_listen_a_bell_is_for_one_that_sleeps(run, store, listener):
     first = listener("w1")
     rung = [accept(run, store, ITEMS_A_WORKER) for _ in range(4)]
     assert rung == [True, False, False, False]
     assert first.take() == [INBOX]
-    assert bell_is_set()
+
+
+def test_a_second_one_is_not_called_again_and_again(run, store, listener, bell_is_set):
+    """Where there is none, its bell would reach the one that listens with every group of hooks."""
+    listener("w1")
+    assert accept(run, store, ITEMS_A_WORKER)
+    run(store.clear_bell(INBOX))  # as the one does that heard it
+    while run(store.claim_receipts("router", 100, 60_000)).items:
+        pass
+    assert not accept(run, store, ITEMS_A_WORKER)
+    assert bell_is_set(f"{INBOX}:more")
+    assert not bell_is_set()
 
 
 class TestGone:

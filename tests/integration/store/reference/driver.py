@@ -9,9 +9,20 @@ from relay.store.keys import INBOX, JOBS
 from relay.store.records import Hook, LateAnswer, Settlement
 from relay.store.requests import sink_claim_request
 from relay.store.store import Store
+from relay.store.wake_ups import WakeUps
 from relay.store.wire import ClaimRequest
 from tests.integration.invariants import broken_invariants_of, read_store
-from tests.integration.store.reference import accepting, acting, chances, claiming, gates, keeping, routing, settling
+from tests.integration.store.reference import (
+    accepting,
+    acting,
+    chances,
+    claiming,
+    gates,
+    keeping,
+    routing,
+    settling,
+    waking,
+)
 from tests.integration.store.reference.clock import set_time
 from tests.integration.store.reference.comparing import differences
 from tests.integration.store.reference.state import State
@@ -40,6 +51,7 @@ class Driver:
         self.unheard: dict[str, list[str]] = {}  # queue -> tokens of claims whose answers were lost
         self.made: list[str] = []  # ids of deliveries
         self.accepted: list[Hook] = []
+        self.wake_ups: dict[str, WakeUps] = {}  # of the workers that are connected
 
     def name(self, kind: str) -> str:
         return f"{kind}{next(self.numbers):04}"
@@ -65,9 +77,50 @@ class Driver:
         assert chances.unwatched(self.state, seen, CONCURRENCY, LIMITS) == []
 
     def accept(self, hooks: Sequence[Hook], late: Sequence[LateAnswer] = ()) -> None:
+        called_before, bells, before = self._called_to_inbox(), self._bells(), len(self.state.queues[INBOX].due)
+        self._take_wake_ups()
         answer = self.run(self.store.accept(hooks, late))
         assert (answer.answers, list(answer.missing)) == accepting.accept(self.state, hooks, late)
         self.accepted += hooks
+        waiting = len(self.state.queues[INBOX].due)
+        woken, rings = waking.call_workers(
+            self.state, waiting, waiting - before, called_before=called_before, bells=bells
+        )
+        assert (self._take_wake_ups(), answer.bell_set) == ({name: [INBOX] for name in woken}, rings)
+
+    def _called_to_inbox(self) -> bool:
+        at = self.run(self.store.client.zscore(self.store.keys.wake, INBOX))
+        return at is not None and at <= self.state.now
+
+    def _bells(self) -> list[str]:
+        return [
+            name for name in (INBOX, f"{INBOX}:more") if self.run(self.store.client.exists(self.store.keys.bell(name)))
+        ]
+
+    def _take_wake_ups(self) -> dict[str, list[str]]:
+        """Return to what each connected worker was woken since the last time, where it was: an end is sent after it."""
+        found: dict[str, list[str]] = {}
+        for name, wake_ups in self.wake_ups.items():
+            self.run(self.store.client.spublish(self.store.keys.wake_ups(name), "end"))
+            while (queue := self.run(wake_ups.next())) != "end":
+                if queue:
+                    found.setdefault(name, []).append(queue)
+        return found
+
+    def connect(self, worker: str) -> None:
+        if worker not in self.wake_ups:
+            self.wake_ups[worker] = self.run(self.store.open_wake_ups(worker))
+            self.state.connected.add(worker)
+
+    def disconnect(self, worker: str) -> None:
+        self.run(self.wake_ups.pop(worker).close())
+        self.state.connected.discard(worker)
+        channel = self.store.keys.wake_ups(worker)
+        while self.run(self.store.client.pubsub_shardnumsub(channel))[0][1]:
+            """The server has yet to notice."""
+
+    def look(self, worker: str, listens: bool) -> None:
+        assert self.run(self.store.look(worker, listens=listens)).listens == waking.look(self.state, worker, listens)
 
     def claim_receipts(self, worker: str, most: int, lost: bool = False) -> list:
         token = f"{worker}:{next(self.numbers)}"

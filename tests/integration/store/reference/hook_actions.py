@@ -20,12 +20,29 @@ from tests.integration.store.shapes import hook, new, routed
 )
 def hooks_come(driver, alike, timed, request_id, n, late, at) -> None:
     names = [driver.name("r") for _ in range(n)]
-    hooks = [hook(id, b"the same" if alike else id.encode(), timed=timed, request_id=request_id) for id in names]
+    hooks = [hook(id, body_of(id, alike, timed), timed=timed, request_id=request_id) for id in names]
     answered_late = []
     if late and driver.accepted:
         known = pick(driver.accepted, at)
         answered_late = [LateAnswer(id=known.id, source=known.source, digest=known.digest)]
     driver.accept(hooks, answered_late)
+
+
+def body_of(id: str, alike: bool, timed: bool) -> bytes:
+    """Bodies that are alike have a change time, or have none."""
+    return f"the same, {timed}".encode() if alike else id.encode()
+
+
+@action(weight=2, listening=st.sets(workers), cut_off=workers)
+def a_hook_comes_to_listeners(driver, listening, cut_off) -> None:
+    """One of them may have lost its connection since it looked."""
+    for worker in sorted(listening):
+        driver.connect(worker)
+        driver.look(worker, listens=True)
+    if cut_off in driver.wake_ups:
+        driver.disconnect(cut_off)
+    id = driver.name("r")
+    driver.accept([hook(id, id.encode())])
 
 
 @action(when=lambda driver: driver.accepted, at=recent)
@@ -38,7 +55,7 @@ def the_answer_to_a_hook_was_lost(driver, at) -> None:
 @action(timed=st.booleans(), alike=st.booleans())
 def a_call_is_carried_out_after_its_repetition(driver, timed, alike) -> None:
     first, again = driver.name("r"), driver.name("r")
-    body = b"the same" if alike else first.encode()
+    body = body_of(first, alike, timed)
     late = hook(first, body, timed=timed)
     driver.accept([hook(again, body, timed=timed)], [LateAnswer(id=first, source=late.source, digest=late.digest)])
     driver.accept([late])

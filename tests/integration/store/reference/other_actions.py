@@ -33,6 +33,19 @@ def a_worker_is_gone(driver, worker, sending) -> None:
     driver.end_leases(worker, sending)
 
 
+@action(weight=2, worker=workers, listens=st.sampled_from([True, True, True, False]))
+def a_worker_looks(driver, worker, listens) -> None:
+    if listens:
+        driver.connect(worker)
+    driver.look(worker, listens)
+
+
+@action(when=lambda driver: driver.wake_ups, worker=workers)
+def a_worker_loses_its_connection(driver, worker) -> None:
+    if worker in driver.wake_ups:
+        driver.disconnect(worker)
+
+
 @action(queue=queues, worker=workers, others=st.booleans())
 def workers_die_again_and_again(driver, queue, worker, others) -> None:
     for _ in range(5):

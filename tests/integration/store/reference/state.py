@@ -136,6 +136,8 @@ class State:
     rows: dict[str, tuple[int, int]] = field(default_factory=dict)  # failures in a row: since when, how many
     grants: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[str] = field(default_factory=Counter)
+    connected: set[str] = field(default_factory=set)  # workers that would take a wake-up
+    listeners: dict[str, int] = field(default_factory=dict)  # until when each is known as one
 
     def move_time(self, now: int) -> None:
         """Let time pass. What is kept for a while only is forgotten after it."""

@@ -1,0 +1,38 @@
+"""Which worker is called to a queue where something became due: one that listens, or one that sleeps, by a bell."""
+
+from collections.abc import Collection
+
+from relay.store.keys import INBOX
+from tests.integration.store.reference.state import State
+
+LISTENS_MS = 3000
+ITEMS_A_WORKER = 50
+
+
+def look(state: State, worker: str, listens: bool) -> bool:
+    """Return whether a worker that looked listens now."""
+    if listens and worker in state.connected:
+        state.listeners[worker] = state.now + LISTENS_MS
+        return True
+    state.listeners.pop(worker, None)
+    return False
+
+
+def call_workers(
+    state: State, waiting: int, added: int, *, called_before: bool, bells: Collection[str]
+) -> tuple[list[str], bool]:
+    """Return whom a script wakes, and whether it sets the bell, where `added` of those that wait are new.
+
+    `called_before`: somebody was called already; `bells`: those that are set.
+    """
+    if not added:
+        return [], False
+    called = _needed(waiting - added) if called_before else 0
+    needed = _needed(waiting if called_before else added)
+    awake = [name for name, until in sorted(state.listeners.items()) if until >= state.now and name in state.connected]
+    rings = called <= len(awake) < needed and (f"{INBOX}:more" if awake else INBOX) not in bells
+    return awake[called:needed], rings
+
+
+def _needed(waiting: int) -> int:
+    return 1 + waiting // ITEMS_A_WORKER
