@@ -1,7 +1,8 @@
 """Drain one sink: claim deliveries, attempt them, decide by the result, settle.
 
 Everything runs on the loop. Results are settled together with those that finished while the store was busy, and the
-same call claims for the slots that became free. That is all the batching there is; no timer delays a result.
+same call claims for the slots that became free. That is all the batching there is; no timer delays a result. Until then
+what was claimed ahead begins in these slots (`workers.sink_slots`).
 """
 
 import asyncio
@@ -13,13 +14,15 @@ from functools import partial
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log, log_each
-from relay.model import Delivery, Outcome
+from relay.model import Breaker, Delivery, Outcome
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.histograms import ATTEMPT, END_TO_END, Histogram
 from relay.store.parts import CALL_ITEMS
 from relay.store.records import SUSPECT_AFTER, Claim, Settlement
+from relay.store.requests import sink_claim_request
 from relay.store.store import Store
+from relay.store.wire import ClaimRequest
 from workers.attempts import OVERDUE, AttemptResult, attempt, not_sent
 from workers.claim_tokens import ClaimTokens
 from workers.decided import decide_attempt, log_line
@@ -27,6 +30,7 @@ from workers.hand import ALONE_SECONDS, Hand
 from workers.prepared_claim import ClaimsElsewhere, PreparedClaim, prepare_claim
 from workers.sending_marks import SendingMarks
 from workers.single_flight import CANCEL_SECONDS, SingleFlight
+from workers.sink_slots import SinkSlot, SinkSlots
 from workers.unsettled import Unsettled
 
 CLOSED_HAND_MS = 100  # until it is looked again whether more may be claimed
@@ -34,6 +38,17 @@ SETTLE_TICKS = 3  # loop ticks from an answer's arrival to its settlement: what 
 SETTLE_SECONDS = 6.0  # for what finished, when the worker stops while the store is away
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0  # before the store is asked again
 SHORT_WAIT_MS = 2000  # for so short a wait the drainer stays, instead of ending and being started again
+
+
+class _Call:
+    """A call in flight. `settles`: it has ended, and there is something to settle."""
+
+    def __init__(self, deadline: float, task: asyncio.Task[None], slot: SinkSlot | None, first: Delivery) -> None:
+        self.deadline = deadline  # monotonic seconds
+        self.task = task
+        self.slot = slot  # None: it is of a batch
+        self.first = first
+        self.settles = False
 
 
 class Drainer:
@@ -57,9 +72,8 @@ class Drainer:
         self._worker = worker
         self._stopping = stopping
         self._draining = SingleFlight(self._drain, "sink", sink=sink)
-        self._in_flight: dict[int, tuple[float, asyncio.Task[None]]] = {}  # each with its deadline, monotonic seconds
+        self._in_flight: dict[int, _Call] = {}
         self._calls = 0
-        self._unsettled = Unsettled(sink, store)
         self._log_lines: list[Mapping[str, object]] = []
         self._attempt_seconds, self._end_to_end_seconds = Histogram(ATTEMPT, sink), Histogram(END_TO_END, sink)
         self._progress = asyncio.Event()
@@ -67,6 +81,13 @@ class Drainer:
         self._elsewhere = ClaimsElsewhere()
         self._claim_at = math.inf  # when more may be claimed, monotonic seconds
         self._hand = hand or Hand()
+        self._slots = SinkSlots(self._hand)
+        self._unsettled = Unsettled(sink, store, self._slots)
+
+    @property
+    def _idle(self) -> bool:
+        """Return whether there is nothing to do but to claim."""
+        return not (self._in_flight or self._unsettled or self._slots.holds_ahead)
 
     def start(self) -> None:
         """Drain until nothing may be claimed."""
@@ -83,7 +104,7 @@ class Drainer:
                     await self._settle_and_claim()
                     failures = 0
                 except Exception as error:
-                    if not self._in_flight and not self._unsettled:
+                    if self._idle:
                         raise
                     log.warning("sink.paused", sink=self._name, reason=f"{type(error).__name__}: {error}")
                     failures += 1
@@ -91,7 +112,7 @@ class Drainer:
                     self._claim_within(0)
             if self._unsettled.unwritten:
                 self._claim_within(SHORT_WAIT_MS)
-            if not self._in_flight and not self._unsettled and self._until_claim() * 1000 > SHORT_WAIT_MS:
+            if self._idle and self._until_claim() * 1000 > SHORT_WAIT_MS:
                 return
             await self._wait_for_progress()
             self._cancel_overdue()
@@ -103,14 +124,14 @@ class Drainer:
         self._claim_at = min(self._claim_at, time.monotonic() + wait_ms / 1000)
 
     def _until_claim(self) -> float:
-        """Return in how many seconds more may be claimed."""
-        return self._claim_at - time.monotonic()
+        """Return in how many seconds more may be claimed, or something is to be given back."""
+        return min(self._claim_at, self._slots.back_at) - time.monotonic()
 
     async def _wait_for_progress(self) -> None:
         """Wait until an attempt begins or finishes, a bell rings, more may be claimed, or an attempt is overdue."""
         if len(self._unsettled) > self._unsettled.unwritten:
             return
-        at = min([self._claim_at, *[deadline for deadline, _ in self._in_flight.values()]])
+        at = min([self._claim_at, self._slots.back_at, *[call.deadline for call in self._in_flight.values()]])
         wait = max(at - time.monotonic(), 0)
         timer = None if at == math.inf else asyncio.get_running_loop().call_later(wait, self._progress.set)
         await self._progress.wait()
@@ -120,10 +141,10 @@ class Drainer:
     def _cancel_overdue(self) -> None:
         """Cancel attempts that are overdue: only a sink that does not keep its own timeout has any."""
         now = time.monotonic()
-        for number, (deadline, task) in self._in_flight.items():
-            if deadline <= now:
-                task.cancel(OVERDUE)
-                self._in_flight[number] = now + CANCEL_SECONDS, task  # where it has not ended by then, cancel it again
+        for call in self._in_flight.values():
+            if call.deadline <= now:
+                call.task.cancel(OVERDUE)
+                call.deadline = now + CANCEL_SECONDS  # where it has not ended by then, cancel it again
 
     async def _settle_and_claim(self) -> None:
         """Settle what finished and start what may be sent; note when more may be."""
@@ -149,28 +170,74 @@ class Drainer:
         return finished, counts
 
     async def _call_store(self, sink: Sink | None, finished: Sequence[Settlement], counts: Mapping[str, int]) -> int:
-        breaker = None if sink is None else sink.breaker
         free = 0 if sink is None else self._free_slots(sink)
-        if sink is None or free <= 0 or self._hand.closed:
-            if finished:
-                answers = await self._store.settle(self._name, finished, counts, breaker)
-                self._unsettled.log_late(finished, answers)
-            return CLOSED_HAND_MS if free > 0 else -1
-        prepared = prepare_claim(sink, free, self._tokens, self._live.config.worker.lease_margin)
+        may_claim = sink is not None and not self._stopping() and not self._hand.closed
+        back = self._slots.take_back(everything=not may_claim or sink is None or bool(sink.limits))
+        if sink is not None and may_claim:
+            ahead = self._slots.wanted(sink, len(finished), free)
+            if free > 0 or ahead > 0:
+                return await self._claim(sink, free, ahead, back, finished, counts)
+        breaker = None if sink is None else sink.breaker
+        if back:
+            nothing = sink_claim_request(self._name, self._tokens.new(), 0, 0, 0, (), back=back)
+            await self._settle_with(nothing, finished, counts, breaker)
+        elif finished:
+            begun = self._slots.begun_with(finished)
+            answers = await self._store.settle(self._name, finished, counts, breaker, begun)
+            self._note_settled(finished, answers)
+        return CLOSED_HAND_MS if free > 0 else -1
+
+    async def _claim(
+        self,
+        sink: Sink,
+        free: int,
+        ahead: int,
+        back: Sequence[Delivery],
+        finished: Sequence[Settlement],
+        counts: Mapping[str, int],
+    ) -> int:
+        prepared = prepare_claim(
+            sink,
+            free,
+            self._tokens,
+            self._live.config.worker.lease_margin,
+            ahead=ahead,
+            holds_ahead=self._slots.holds_ahead,
+            back=back,
+        )
         request = prepared.request
         with self._tokens.used(request.token, request.lease_ms):
-            if finished:
-                answers, claim = await self._store.settle_and_claim(self._name, finished, counts, request, breaker)
-                self._unsettled.log_late(finished, answers)
-            else:
-                claim = await self._store.claim_deliveries(request)
+            claim = await self._settle_with(request, finished, counts, sink.breaker)
+        return claim.wait_ms if self._begin(prepared, claim) else 0
+
+    async def _settle_with(
+        self,
+        request: ClaimRequest,
+        finished: Sequence[Settlement],
+        counts: Mapping[str, int],
+        breaker: Breaker | None,
+    ) -> Claim[Delivery]:
+        """Claim, or only give back, and settle in the same call what finished."""
+        if finished:
+            begun = self._slots.begun_with(finished)
+            answers, claim = await self._store.settle_and_claim(self._name, finished, counts, request, breaker, begun)
+            self._note_settled(finished, answers)
+        else:
+            claim = await self._store.claim_deliveries(request)
         for id in claim.poisoned:
             log.error("delivery.poisoned", delivery_id=id, sink=self._name, reason="the worker died five times")
-        return claim.wait_ms if self._begin(prepared, claim) else 0
+        self._slots.given_back(len(request.back))
+        if claim.recalled:
+            self._slots.take_back(everything=True)
+        return claim
+
+    def _note_settled(self, finished: Sequence[Settlement], answers: Sequence[str]) -> None:
+        self._slots.settled(finished)
+        self._unsettled.log_late(finished, answers)
 
     def _free_slots(self, sink: Sink) -> int:
         busy = len(self._in_flight) + self._unsettled.unwritten
-        return 0 if self._stopping() else min(sink.concurrency - busy, CALL_ITEMS)
+        return 0 if self._stopping() else max(min(sink.concurrency - busy, CALL_ITEMS), 0)
 
     async def prepare_claim(self) -> PreparedClaim | None:
         """Return the claim that the router may make with what it writes; None where nothing may be claimed now.
@@ -209,26 +276,55 @@ class Drainer:
         return True
 
     def _start_attempts(self, claim: Claim[Delivery], sink: Sink, deadline: float) -> None:
-        calls = [claim.items] if claim.batched and claim.items else [[delivery] for delivery in claim.items]
         tools = self._tools.of(sink.asker, sink.proxy)
-        for deliveries in calls:
-            self._calls += 1
-            suspect = any(delivery.deaths >= SUSPECT_AFTER for delivery in deliveries)
-            task = asyncio.create_task(self._attempt_held(deliveries, sink, tools, suspect))
-            self._in_flight[self._calls] = deadline + suspect * ALONE_SECONDS, task
-            # Not the attempt itself: one that is cancelled before it began never runs.
-            task.add_done_callback(partial(self._note_end, self._calls))
+        if claim.batched and claim.items:
+            self._start_call(claim.items, sink, tools, deadline, None)
+            return
+        in_slots = len(claim.items) - claim.ahead
+        for delivery in claim.items[:in_slots]:
+            self._start_call([delivery], sink, tools, deadline, self._slots.take(delivery, deadline))
+        self._slots.add(claim.items[in_slots:], sink, tools, deadline)
+        self._begin_ahead()
 
-    def _note_end(self, number: int, _: asyncio.Task[None]) -> None:
+    def _start_call(
+        self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools, deadline: float, slot: SinkSlot | None
+    ) -> None:
+        self._calls += 1
+        suspect = any(delivery.deaths >= SUSPECT_AFTER for delivery in deliveries)
+        task = asyncio.create_task(self._attempt_held(self._calls, deliveries, sink, tools, suspect))
+        call = _Call(deadline + suspect * ALONE_SECONDS, task, slot, deliveries[0])
+        self._in_flight[self._calls] = call
+        # Not the attempt itself: one that is cancelled before it began never runs.
+        task.add_done_callback(partial(self._note_end, self._calls, call))
+
+    def _note_end(self, number: int, call: _Call, _: asyncio.Task[None]) -> None:
         self._in_flight.pop(number, None)
+        if call.slot is not None:
+            if call.settles:
+                self._slots.free(call.slot)
+            else:
+                self._slots.lose(call.slot, call.first)
+            self._begin_ahead()
         self._claim_within(0)
         self._progress.set()
 
-    async def _attempt_held(self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools, suspect: bool) -> None:
-        async with self._hand.hold(suspect=suspect):
-            await self._attempt(deliveries, sink, tools)
+    def _begin_ahead(self) -> None:
+        """Begin what was claimed ahead, where calls have ended."""
+        while not self._stopping() and not self._hand.closed and (begun := self._slots.begin(len(self._in_flight))):
+            ahead, slot = begun
+            self._start_call([ahead.delivery], ahead.sink, ahead.tools, ahead.deadline, slot)
+            self._slots.begun()
 
-    async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools) -> None:
+    async def _attempt_held(
+        self, number: int, deliveries: Sequence[Delivery], sink: Sink, tools: Tools, suspect: bool
+    ) -> None:
+        async with self._hand.hold(suspect=suspect):
+            results = await self._attempt(deliveries, sink, tools)
+        if results and number in self._in_flight:
+            self._in_flight[number].settles = True
+
+    async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools) -> Sequence[AttemptResult]:
+        """Make an attempt, and add what it came to."""
         at, started = self._store.clock.seconds(), time.monotonic()
         try:
             results = await attempt(deliveries, sink, self._marks, tools)
@@ -236,6 +332,7 @@ class Drainer:
             results = [not_sent(delivery, str(error)) for delivery in deliveries]
         for place, result in enumerate(results):
             self._add_finished(result, sink, at, time.monotonic() - started, counted=place == 0)
+        return results
 
     def _add_finished(self, attempted: AttemptResult, sink: Sink, at: float, took: float, *, counted: bool) -> None:
         """Decide by a result, and add the settlement, the log line and the measurements of it.
@@ -251,16 +348,21 @@ class Drainer:
         self._log_lines.append(log_line(delivery, decided.attempt))
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [task for _, task in self._in_flight.values()]
+        return [call.task for call in self._in_flight.values()]
 
     async def finish(self, deadline: float) -> None:
-        """Let the attempts in flight end, cancel the rest at `deadline` (monotonic seconds), and settle."""
+        """Let the attempts in flight end, cancel the rest at `deadline` (monotonic seconds), and settle.
+
+        What was claimed ahead is given back at once.
+        """
+        self._slots.take_back(everything=True)
+        self._progress.set()
         await self._elsewhere.wait(deadline - time.monotonic())  # the answers may bring attempts
         if self._in_flight:
             await asyncio.wait(self._tasks(), timeout=max(deadline - time.monotonic(), 0))
         cancelled = dict(self._in_flight)  # as it is now: a claim that was on its way may have started more
-        for _, task in cancelled.values():
-            task.cancel()
+        for call in cancelled.values():
+            call.task.cancel()
         if cancelled:
             await asyncio.wait(self._tasks(), timeout=CANCEL_SECONDS)
         for number in cancelled:

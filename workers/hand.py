@@ -29,7 +29,7 @@ class Hand:
         self._others = 0
         self._exclusive = asyncio.Lock()
         self._emptied = asyncio.Event()
-        self._beside_others = _Counted(self._add, self._remove)
+        self._beside_others = _Counted(self.add, self.remove)
 
     @property
     def closed(self) -> bool:
@@ -51,10 +51,12 @@ class Hand:
             await self._wait_until_empty()
             yield
 
-    def _add(self) -> None:
+    def add(self) -> None:
+        """Note that something more is in hand, until `remove`."""
         self._others += 1
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Note that something is not in hand any more."""
         self._others -= 1
         if not self._others:
             self._emptied.set()

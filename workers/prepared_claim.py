@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from relay.model import Delivery
 from relay.sinks.base import Sink
 from relay.store.requests import sink_claim_request
 from relay.store.wire import ClaimRequest
@@ -25,8 +27,17 @@ class PreparedClaim:
         return time.monotonic() >= self.deadline
 
 
-def prepare_claim(sink: Sink, free: int, tokens: ClaimTokens, margin_ms: int) -> PreparedClaim:
-    """Ask for what fills the free slots. Its lease is longer than an attempt by `margin_ms`."""
+def prepare_claim(
+    sink: Sink,
+    free: int,
+    tokens: ClaimTokens,
+    margin_ms: int,
+    *,
+    ahead: int = 0,
+    holds_ahead: bool = False,
+    back: Sequence[Delivery] = (),
+) -> PreparedClaim:
+    """Ask for what fills the free slots, and for more ahead. Its lease is longer than an attempt by `margin_ms`."""
     request = sink_claim_request(
         sink.name,
         tokens.new(),
@@ -36,6 +47,9 @@ def prepare_claim(sink: Sink, free: int, tokens: ClaimTokens, margin_ms: int) ->
         sink.limits,
         (sink.batch, sink.batch_from),
         tokens.unheard,
+        ahead=ahead,
+        holds_ahead=holds_ahead,
+        back=back,
     )
     # The first half of the margin is for the store's calls before the attempt, the second for the settlement.
     return PreparedClaim(sink, request, time.monotonic() + (sink.lease_ms + margin_ms / 2) / 1000)

@@ -8,6 +8,7 @@ from relay.model import Breaker, Record
 from relay.store.parts import CALL_ITEMS
 from relay.store.records import Settlement
 from relay.store.store import Store
+from workers.sink_slots import SinkSlots
 
 
 class _Unwritten(Record):
@@ -18,9 +19,10 @@ class _Unwritten(Record):
 class Unsettled:
     """The results of a sink's attempts in a process that the store does not have yet."""
 
-    def __init__(self, sink: str, store: Store) -> None:
+    def __init__(self, sink: str, store: Store, slots: SinkSlots) -> None:
         self._sink = sink
         self._store = store
+        self._slots = slots
         self._finished: list[Settlement] = []
         self._unwritten: list[_Unwritten] = []
 
@@ -62,10 +64,12 @@ class Unsettled:
         """
         for one in list(self._unwritten):
             try:
-                answers = await self._store.settle(self._sink, [one.item], one.counts, breaker)
+                begun = self._slots.begun_with([one.item])
+                answers = await self._store.settle(self._sink, [one.item], one.counts, breaker, begun)
             except StoreRefused:
                 continue
             self._unwritten.remove(one)
+            self._slots.settled([one.item])
             self.log_late([one.item], answers)
 
     def log_late(self, items: Sequence[Settlement], answers: Sequence[str]) -> None:

@@ -101,6 +101,10 @@ class Keys:
         """Zset: what is in flight, by the millisecond at which its lease runs out."""
         return f"{self.prefix}leased:{queue}"
 
+    def ahead(self, queue: str) -> str:
+        """Zset: what of `leased` is claimed ahead of a slot, by when it was due; "": since when it is recalled."""
+        return f"{self.prefix}ahead:{queue}"
+
     def gate(self, queue: str) -> str:
         """Hash: until when a queue or some of its routes are closed and why, or that it is paused (`GateField`)."""
         return f"{self.prefix}gate:{queue}"

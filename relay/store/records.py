@@ -53,6 +53,8 @@ class Claim(Record, Generic[T]):
     wait_ms: int  # until more may be taken; -1: nothing to wait for
     batched: bool = False  # the items are for one call
     subscriptions_version: int = 0  # as receipts were claimed
+    ahead: int = 0  # so many of the items, the last ones, are claimed ahead of a slot
+    recalled: bool = False  # nothing that was claimed ahead is to begin
 
 
 class Settlement(Record):

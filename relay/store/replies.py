@@ -67,7 +67,15 @@ def claimed_deliveries(reply: ClaimReply[ClaimedDelivery], token: str, blobs: Se
         )
         for id, row, content in zip(reply.ids, reply.rows, blobs, strict=True)
     ]
-    return Claim(token=token, items=items, poisoned=reply.poisoned, wait_ms=reply.wait_ms, batched=reply.batched)
+    return Claim(
+        token=token,
+        items=items,
+        poisoned=reply.poisoned,
+        wait_ms=reply.wait_ms,
+        batched=reply.batched,
+        ahead=reply.ahead,
+        recalled=reply.recalled,
+    )
 
 
 def claimed_jobs(reply: ClaimReply[ClaimedJob], token: str) -> Claim[Job]:

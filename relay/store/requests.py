@@ -5,11 +5,20 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from relay.amocrm.event_names import EVENTS
-from relay.model import Breaker, CompletedLookup, Limit, NewDelivery, RoutedReceipt
+from relay.model import Breaker, CompletedLookup, Delivery, Limit, NewDelivery, RoutedReceipt
 from relay.store.formats import FORMAT
 from relay.store.keys import account_queue, sink_queue
 from relay.store.records import Hook, Settlement
-from relay.store.wire import ClaimRequest, DeliveryRow, HookRow, LookupRow, RoutedRow, SettlementRow, SettleRequest
+from relay.store.wire import (
+    ClaimRequest,
+    DeliveryRow,
+    HookRow,
+    LeaseRow,
+    LookupRow,
+    RoutedRow,
+    SettlementRow,
+    SettleRequest,
+)
 
 OTHER_EVENTS = "other"
 """Under this events are counted that amoCRM does not have: names come from bodies, and there may be any number."""
@@ -39,8 +48,15 @@ def sink_claim_request(
     limits: Sequence[Limit],
     batch: tuple[int, int] = (0, 0),
     unheard: Sequence[str] = (),
+    *,
+    ahead: int = 0,
+    holds_ahead: bool = False,
+    back: Sequence[Delivery] = (),
 ) -> ClaimRequest:
-    """Return the request to claim of a sink. `batch` (n, m): from m due, up to n of them for one call, one grant."""
+    """Return the request to claim of a sink. `batch` (n, m): from m due, up to n of them for one call, one grant.
+
+    `ahead`: how many more may be claimed for slots that this worker frees. `back`: those that are not to begin.
+    """
     at_once, batch_from = batch
     return ClaimRequest(
         queue=sink_queue(sink),
@@ -53,7 +69,15 @@ def sink_claim_request(
         batch=at_once,
         batch_from=batch_from,
         unheard=unheard,
+        ahead=ahead,
+        holds_ahead=holds_ahead,
+        back=lease_rows(back),
     )
+
+
+def lease_rows(deliveries: Sequence[Delivery]) -> list[LeaseRow]:
+    """Put into a request which deliveries are meant, and under which tokens they are held."""
+    return [LeaseRow(id=delivery.id, token=delivery.token) for delivery in deliveries]
 
 
 def claim_again(request: ClaimRequest) -> ClaimRequest:
@@ -69,11 +93,19 @@ def settle_request(
     counts: Mapping[str, int],
     breaker: Breaker | None = None,
     *,
+    begun: Sequence[Delivery] = (),
     in_vain: bool = False,
 ) -> SettleRequest:
-    """Put what attempts came to into a request."""
-    rows = list(map(_settlement_row, items))
-    return SettleRequest(queue=queue, sink=counted, in_vain=in_vain, items=rows, counts=counts, breaker=breaker)
+    """Put what attempts came to into a request. `begun`: claimed ahead, and takes over a slot or is settled."""
+    return SettleRequest(
+        queue=queue,
+        sink=counted,
+        in_vain=in_vain,
+        items=list(map(_settlement_row, items)),
+        counts=counts,
+        begun=lease_rows(begun),
+        breaker=breaker,
+    )
 
 
 def _settlement_row(item: Settlement) -> SettlementRow:

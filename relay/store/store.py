@@ -21,7 +21,15 @@ from relay.store.keys import INBOX, JOBS, Keys, sink_queue
 from relay.store.put_off import PutOff
 from relay.store.records import Accepted, Claim, DeadRules, Hook, Job, LateAnswer, Retired, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts, made_claims
-from relay.store.requests import claim_again, hook_row, lookup_row, register_request, routed_row, settle_request
+from relay.store.requests import (
+    claim_again,
+    hook_row,
+    lease_rows,
+    lookup_row,
+    register_request,
+    routed_row,
+    settle_request,
+)
 from relay.store.scripts import GATES, Caller, Script
 from relay.store.subscriptions import Subscriptions
 from relay.store.sync import Sync
@@ -32,7 +40,6 @@ from relay.store.wire import (
     ClaimedReceipt,
     ClaimReply,
     ClaimRequest,
-    LeaseRow,
     LookReply,
     RoutedReply,
     SettleRequest,
@@ -189,9 +196,11 @@ class Store:
         counts: Mapping[str, int],
         request: ClaimRequest,
         breaker: Breaker | None = None,
+        begun: Sequence[Delivery] = (),
     ) -> tuple[list[str], Claim[Delivery]]:
         """Settle, then claim for the slots that this made free: `settle` and `claim_deliveries` in one round trip."""
-        both = {"settle": settle_request(sink_queue(sink), sink, items, counts, breaker), "claim": request}
+        settled = settle_request(sink_queue(sink), sink, items, counts, breaker, begun=begun)
+        both = {"settle": settled, "claim": request}
         with not_repeated():
             attempts = [item.attempt for item in items]
             reply, *contents = await self._call_leaving(True, _SETTLE_AND_CLAIM, both, *attempts)
@@ -200,10 +209,18 @@ class Store:
         return answers, claimed_deliveries(claimed, request.token, contents)
 
     async def settle(
-        self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int], breaker: Breaker | None = None
+        self,
+        sink: str,
+        items: Sequence[Settlement],
+        counts: Mapping[str, int],
+        breaker: Breaker | None = None,
+        begun: Sequence[Delivery] = (),
     ) -> list[str]:
-        """Write what attempts came to. Returns "settled", "stale" (a newer lease decides) or "gone" for each."""
-        return await self._settle(settle_request(sink_queue(sink), sink, items, counts, breaker), items)
+        """Write what attempts came to. Returns "settled", "stale" (a newer lease decides) or "gone" for each.
+
+        `begun`: what was claimed ahead and takes over the slot of one of them, or is one of them.
+        """
+        return await self._settle(settle_request(sink_queue(sink), sink, items, counts, breaker, begun=begun), items)
 
     async def postpone_lookups(self, queue: str, items: Sequence[Settlement], *, asked: bool) -> list[str]:
         """Write that look-ups wait, under the queue's own name in the counters. Returns as `settle`.
@@ -227,8 +244,7 @@ class Store:
 
     async def mark_sending(self, deliveries: Sequence[Delivery]) -> list[bool]:
         """Mark that the bytes of each are about to leave. False: its lease is lost, or it is cancelled: nothing may."""
-        items = [LeaseRow(id=delivery.id, token=delivery.token) for delivery in deliveries]
-        return _BOOLS.decode(await self._call_synced(_MARK_SENDING, {"items": items}))
+        return _BOOLS.decode(await self._call_synced(_MARK_SENDING, {"items": lease_rows(deliveries)}))
 
     async def enqueue_job(self, id: str, kind: str, args: bytes = b"{}", delay_ms: int = 0) -> None:
         """Make a job unless it is there. No bell is set: a listener is woken, or a ticker will find it."""

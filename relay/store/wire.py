@@ -20,6 +20,13 @@ NEVER_WRITTEN = "0"
 """What a claim returns in place of a field that a record does not have."""
 
 
+class LeaseRow(Record, array_like=True):
+    """A delivery and the token that it is held under."""
+
+    id: str
+    token: str
+
+
 class ClaimRequest(Record):
     """What a claim is to take."""
 
@@ -33,6 +40,9 @@ class ClaimRequest(Record):
     batch: int = 0
     unheard: Sequence[str] = ()  # tokens of earlier claims whose answers were lost: nobody works at what they took
     batch_from: int = 0  # from so many due, up to `batch` are taken for one call; 0: never
+    ahead: int = 0  # where every slot is taken: so many more, to begin in slots that the worker frees
+    holds_ahead: bool = False  # the worker has such ones
+    back: Sequence[LeaseRow] = ()  # of those: what has not begun, and is not to begin any more
 
 
 class ClaimReply(Record, Generic[Row], array_like=True):
@@ -44,6 +54,8 @@ class ClaimReply(Record, Generic[Row], array_like=True):
     rows: list[Row]
     batched: bool
     store_ms: int  # the store's time
+    ahead: int  # so many of the items, the last ones, are claimed ahead of a slot
+    recalled: bool  # what the worker has ahead is to be given back: it must not begin
 
 
 class ClaimedReceipt(Record, array_like=True):
@@ -176,6 +188,7 @@ class SettleRequest(Record):
     in_vain: bool
     items: Sequence[SettlementRow]
     counts: Mapping[str, int]
+    begun: Sequence[LeaseRow]  # claimed ahead, and begun: settled here, or in the slot of one that is
     breaker: Breaker | None  # None: no share of failures closes its gate
 
 
@@ -186,13 +199,6 @@ class LookupRow(Record, array_like=True):
     token: str
     state: DeliveryState
     reason: str
-
-
-class LeaseRow(Record, array_like=True):
-    """A delivery and the token that it is held under."""
-
-    id: str
-    token: str
 
 
 class ActAnswer(Record, array_like=True):

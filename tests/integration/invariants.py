@@ -11,7 +11,7 @@ from relay.store.keys import INBOX, JOBS, sink_queue
 from relay.store.store import Store
 
 UNFINISHED = ("pending", "held")
-SETS = ("due", "leased", "pending", "held", "dead", "failed", "finished", "wake", "receipts", "put_off")
+SETS = ("due", "leased", "ahead", "pending", "held", "dead", "failed", "finished", "wake", "receipts", "put_off")
 
 
 @dataclass
@@ -157,6 +157,9 @@ def _causes(seen: StoreContents) -> Iterator[str]:
 def _members(seen: StoreContents) -> Iterator[str]:
     for name, members in seen.sets.items():
         kind, _, queue = name.partition(":")
+        if kind == "ahead":
+            for id in members.keys() - seen.members(f"leased:{queue}").keys() - {""}:
+                yield f"{name} holds {id}, which is not leased"
         if kind in ("due", "leased", "pending"):
             records = {INBOX: seen.receipts, JOBS: seen.jobs}.get(queue, seen.deliveries)
             yield from (f"{name} holds {id}, of which there is no record" for id in members if id not in records)

@@ -7,6 +7,7 @@ local RAMP_STEP_MS = 500  -- after which twice as many may be in flight
 local ADVANCED_AT_ONCE = 500
 local MOST_BYTES = 1024 * 1024  -- of bodies or contents in one claim: the store does nothing else while it reads them
 local ALONE_AFTER = 2  -- deaths
+local RECALLED_MS = 1500  -- what is ahead is given back within a second and a call
 local ALONE_MS = 60000  -- a worker ends all else before it begins with a suspect
 -- The fields that a claim reads and returns: wire.ClaimedReceipt, wire.ClaimedDelivery, wire.ClaimedJob.
 local FIELDS = {
@@ -15,6 +16,35 @@ local FIELDS = {
   j = {'died', 'kind', 'args'},
 }
 local DEATHS, PRESENT, ROUTE, SIZE, CONTENT, BLOCKED, IS_TRIAL = 1, 2, 4, 8, 9, 12, 14  -- places; the second is in every record
+
+-- Takes a delivery off the list of those that are claimed ahead of a slot. Returns since when it was due, or nil.
+local function leave_ahead(queue, id)
+  local ahead = P .. 'ahead:' .. queue
+  local due_at = call('ZSCORE', ahead, id)
+  if not due_at then return nil end
+  call('ZREM', ahead, id)
+  return due_at
+end
+
+-- Gives back what was claimed ahead and has not begun: it waits where it waited, and nobody died.
+local function give_back_ahead(request, due, leased)
+  for _, lease in ipairs(request.back) do
+    local id, token = unpack(lease)
+    if call('HGET', P .. 'd:' .. id, 'tok') == token and call('ZREM', leased, id) == 1 then
+      local due_at = leave_ahead(request.queue, id) or now
+      if not end_expired(request.queue, id, true) then call('ZADD', due, due_at, id) end
+    end
+  end
+end
+
+-- Whether all that is claimed ahead in a queue is to be given back, because a person wants something of it.
+local function is_recalled(queue)
+  local ahead = P .. 'ahead:' .. queue
+  local at = tonumber(call('ZSCORE', ahead, '') or -math.huge)
+  if at > now - RECALLED_MS then return true end
+  if at > 0 then call('ZREM', ahead, '') end
+  return false
+end
 
 -- Gives back what was taken under tokens whose claims were never answered: nobody works at it, and nobody died.
 local function give_back_unheard(request, gate, due, leased)
@@ -25,7 +55,8 @@ local function give_back_unheard(request, gate, due, leased)
     local record = P .. kind .. ':' .. id
     if unheard[call('HGET', record, 'tok') or ''] then
       call('ZREM', leased, id)
-      if kind ~= 'd' or not end_expired(request.queue, id, true) then call('ZADD', due, now, id) end
+      local due_at = kind == 'd' and leave_ahead(request.queue, id) or now
+      if kind ~= 'd' or not end_expired(request.queue, id, true) then call('ZADD', due, due_at, id) end
       if kind == 'd' then
         end_trial(gate, '', id, 'throttled')
         end_trial(gate, call('HGET', P .. 'd:' .. id, 'route'), id, 'throttled')
@@ -46,7 +77,7 @@ local function candidates(due, n)
 end
 
 -- Returns how many may be taken while the rate grows, and when they may be more.
-local function ramp_slots(gate, request, leased)
+local function ramp_slots(gate, request)
   local step = math.floor((now - gate.fields.ramp) / RAMP_STEP_MS)
   local most = request.concurrency > 0 and request.concurrency or request.max
   if 2 ^ step >= most then
@@ -54,7 +85,7 @@ local function ramp_slots(gate, request, leased)
     gate.fields.ramp = nil
     return most
   end
-  return 2 ^ step - call('ZCARD', leased), gate.fields.ramp + (step + 1) * RAMP_STEP_MS
+  return 2 ^ step - count_started(request.queue, 0), gate.fields.ramp + (step + 1) * RAMP_STEP_MS
 end
 
 -- Makes due what waits only because the sink failed, so many at a time. `advance` is how many others were seen.
@@ -76,26 +107,34 @@ local function advance_waiting(gate, due)
   end
 end
 
--- Returns how many may be taken, and where that is none, when to ask again. `held`: how many leases there are, if known.
-local function free_slots(request, gate, leased, held)
+-- Returns how many may be taken into slots, and how many ahead of one: that is none while a slot is free, where there is
+-- a rate, or while a gate is not wide open. Where it is none of both, returns also when to ask again. `started`: how many
+-- leases count, if that is known.
+local function free_slots(request, gate, started)
   local slots = request.max
   local closed_until, open = read_closed(gate, '')
-  if closed_until then return 0, closed_until end
+  if closed_until then return 0, 0, closed_until end
   if not open then slots = 1 end
   if open and gate.fields.ramp then
-    local allowed, next_step = ramp_slots(gate, request, leased)
-    if allowed <= 0 then return 0, next_step end
+    local allowed, next_step = ramp_slots(gate, request)
+    if allowed <= 0 then return 0, 0, next_step end
     slots = math.min(slots, allowed)
   end
-  if request.concurrency > 0 then slots = math.min(slots, request.concurrency - (held or call('ZCARD', leased))) end
+  local room = math.huge
+  if request.concurrency > 0 then
+    local few = request.ahead == 0 and request.concurrency - slots or 0
+    room = request.concurrency - (started or count_started(request.queue, few))
+  end
+  slots = math.min(slots, room)
   for _, limit in ipairs(request.limits) do
     if slots > 0 then
       local free, at = free_grants(limit, slots)
-      if free <= 0 then return 0, at end
+      if free <= 0 then return 0, 0, at end
       slots = math.min(slots, free)
     end
   end
-  return slots, nil
+  local may = slots == room and slots >= 0 and #request.limits == 0 and not next(gate.fields)
+  return slots, may and request.ahead or 0, nil
 end
 
 -- The key of the blob that goes with an item; a job has nothing beside its record.
@@ -148,13 +187,15 @@ local function pass_gates(gate, due, id, row, lease_ends)
   return true
 end
 
--- Takes up to `slots` of what is due. Returns ids, rows and blobs.
-local function take(request, slots, batched, gate, due, leased)
+-- Takes up to `slots` of what is due, and up to `ahead` behind them. Returns ids, rows and blobs; the last of them are
+-- ahead where they are more than the slots. What a worker died with is never ahead.
+local function take(request, slots, ahead, batched, gate, due, leased)
   local kind, fields, lease_ends = request.kind, FIELDS[request.kind], now + request.lease_ms
   local gated = next(gate.fields) ~= nil
   local ids, rows, blob_keys, leases, bytes = {}, {}, {}, {}, 0
-  for _, id in ipairs(gated and candidates_for_trials(due, slots) or candidates(due, slots)) do
-    if #ids == slots then break end
+  local most = slots + ahead
+  for _, id in ipairs(gated and candidates_for_trials(due, slots) or candidates(due, most)) do
+    if #ids == most then break end
     local record = P .. kind .. ':' .. id
     local row = call('HMGET', record, unpack(fields))
     local blocked = row[BLOCKED]
@@ -165,7 +206,7 @@ local function take(request, slots, batched, gate, due, leased)
     if not row[PRESENT] then
       call('ZREM', due, id)
       forget(kind, request.queue, id)
-    elseif (not alone or #ids == 0) and (not gated or pass_gates(gate, due, id, row, ends)) then
+    elseif (#ids < slots or tonumber(row[DEATHS] or 0) == 0) and (not alone or #ids == 0) and (not gated or pass_gates(gate, due, id, row, ends)) then
       bytes = bytes + size_of(kind, id, row)
       if #ids > 0 and bytes > MOST_BYTES then break end
       call('HSET', record, 'tok', request.token)
@@ -177,6 +218,13 @@ local function take(request, slots, batched, gate, due, leased)
       leases[2 * n - 1], leases[2 * n] = ends, id
       if alone then break end
     end
+  end
+  if #ids > slots then
+    local first_ahead, list = slots + 1, {}
+    for i, due_at in ipairs(call('ZMSCORE', due, unpack(ids, first_ahead))) do
+      list[2 * i - 1], list[2 * i] = due_at, ids[slots + i]
+    end
+    call('ZADD', P .. 'ahead:' .. request.queue, unpack(list))
   end
   if #ids > 0 then
     call('ZREM', due, unpack(ids))
@@ -194,8 +242,8 @@ local function next_look(gate, due, taken)
 end
 
 -- wire.ClaimReply. wait_ms is -1 where there is nothing to wait for.
-local function claim_reply(wait_ms, poisoned, ids, rows, batched, store_ms)
-  return {wait_ms, poisoned, ids, rows, batched, store_ms}
+local function claim_reply(wait_ms, poisoned, ids, rows, batched, store_ms, ahead, recalled)
+  return {wait_ms, poisoned, ids, rows, batched, store_ms, ahead, recalled}
 end
 
 -- Takes what a wire.ClaimRequest asks for. Returns a wire.ClaimReply and the blobs.
@@ -205,6 +253,7 @@ local function claim(request)
   local gate = read_gate(queue)
   local paused_until = tonumber(gate.fields.paused_until)
   if paused_until and paused_until <= now then end_pause(gate, 'its end has come') end
+  give_back_ahead(request, due, leased)
   give_back_unheard(request, gate, due, leased)
   local poisoned = take_back_expired(request.kind, queue, due, leased)
   if gate.fields.paused then
@@ -212,23 +261,28 @@ local function claim(request)
     local at = first_score(leased)
     if paused_until and (not at or paused_until < at) then at = paused_until end
     if at then call('ZADD', P .. 'wake', at, queue) else call('ZREM', P .. 'wake', queue) end
-    return claim_reply(at and at - now or -1, poisoned, {}, {}, false, now), {}
+    return claim_reply(at and at - now or -1, poisoned, {}, {}, false, now, 0, true), {}
   end
   if gate.fields.advance and not gate.fields['until'] then advance_waiting(gate, due) end
-  local slots, ask_at = free_slots(request, gate, leased)
-  if slots <= 0 then
-    -- Without a time to ask at, every slot is taken, and the settle of one will wake.
-    local at = update_wake(queue, ask_at or math.huge)
-    return claim_reply(at and ask_at and math.max(ask_at - now, 0) or -1, poisoned, {}, {}, false, now), {}
+  local slots, ahead, ask_at = free_slots(request, gate)
+  local recalled = next(gate.fields) ~= nil or request.holds_ahead and is_recalled(queue)
+  if recalled then ahead = 0 end
+  if slots <= 0 and ahead == 0 then
+    -- Without a time to ask at, every slot is taken, and the settle of one will wake; or none was asked for.
+    local at = update_wake(queue, ask_at or (request.max > 0 and math.huge or nil))
+    local wait_ms = at and ask_at and math.max(ask_at - now, 0) or -1
+    return claim_reply(wait_ms, poisoned, {}, {}, false, now, 0, recalled), {}
   end
   -- A batch is one call, so it takes one slot and one grant. While it is out nothing else is: each lease counts.
   local _, open = read_closed(gate, '')
   local batched = request.batch > 1 and open and call('ZCOUNT', due, '-inf', now) >= request.batch_from
-  local ids, rows, blobs = take(request, batched and request.batch or slots, batched, gate, due, leased)
+  local ids, rows, blobs = take(request, batched and request.batch or slots, ahead, batched, gate, due, leased)
   if #ids > 0 then
     for _, limit in ipairs(request.limits) do take_grants(limit, batched and 1 or #ids) end
   end
   -- What is still due may be taken at once, or when the limits allow: the drainer asks again by itself.
-  local at = update_wake(queue, next_look(gate, due, #ids))
-  return claim_reply(at and math.max(at - now, 0) or -1, poisoned, ids, rows, batched, now), blobs
+  local at = update_wake(queue, slots > 0 and next_look(gate, due, #ids) or math.huge)
+  local wait_ms = slots > 0 and at and math.max(at - now, 0) or -1
+  local taken_ahead = batched and 0 or math.max(#ids - slots, 0)
+  return claim_reply(wait_ms, poisoned, ids, rows, batched, now, taken_ahead, recalled), blobs
 end

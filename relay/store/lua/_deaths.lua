@@ -64,10 +64,12 @@ local function note_hand(worker)
   for i, record in ipairs(records) do call('HSET', record, 'beside', tokens[i]) end
 end
 
--- Counts a death that an item was held in. Returns whether it is poisoned.
-local function count_death(kind, id)
+-- Counts a death that an item was held in. Returns whether it is poisoned. What was claimed ahead may have begun, and may
+-- not: it makes no suspect, as it is not claimed ahead a second time, and nothing is to blame that did not have a slot.
+local function count_death(kind, id, was_ahead)
   local record = P .. kind .. ':' .. id
   call('HINCRBY', record, 'died', 1)
+  if was_ahead then return false end
   local token, beside = unpack(call('HMGET', record, 'tok', 'beside'))
   return token ~= beside and call('HINCRBY', record, 'alone', 1) >= POISONED_AFTER
 end
@@ -83,10 +85,11 @@ local function take_back_expired(kind, queue, due, leased)
   end
   for _, id in ipairs(expired) do
     call('ZREM', leased, id)
+    local was_ahead = kind == 'd' and call('ZREM', P .. 'ahead:' .. queue, id) == 1
     if call('EXISTS', P .. kind .. ':' .. id) == 0 then
       forget(kind, queue, id)
     elseif kind ~= 'd' or not end_expired(queue, id) then
-      if count_death(kind, id) then
+      if count_death(kind, id, was_ahead) then
         poison[kind](id)
         poisoned[#poisoned + 1] = id
       else

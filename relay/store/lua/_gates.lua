@@ -100,8 +100,10 @@ end
 
 local function end_pause(gate, cause, by)
   write_history(gate.queue, 'resumed', cause, '', by)
-  call('HDEL', gate.key, 'paused', 'paused_since', 'paused_until', 'paused_by', 'paused_why')
-  gate.fields.paused = nil
+  for _, name in ipairs({'paused', 'paused_since', 'paused_until', 'paused_by', 'paused_why'}) do
+    call('HDEL', gate.key, name)
+    gate.fields[name] = nil
+  end
 end
 
 -- Opening a gate, the release before this one (commit b42e45f) leaves what it does not know. Goes with the next release.

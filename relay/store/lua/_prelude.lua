@@ -106,6 +106,14 @@ local function first_score(key)
   return first[2] and tonumber(first[2])
 end
 
+-- Returns how many leases of a queue count against its concurrency: what is claimed ahead of a slot does not. Where they
+-- are `few` or less, it may be among them: it makes no difference.
+local function count_started(queue, few)
+  local leased = P .. 'leased:' .. queue
+  local n = call('ZCARD', leased)
+  return (n == 0 or n <= few) and n or n - call('ZINTERCARD', 2, P .. 'ahead:' .. queue, leased)
+end
+
 -- Queues whose gates this script opened: what waits there for later may be due because of that.
 local opened = {}
 

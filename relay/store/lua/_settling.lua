@@ -81,11 +81,23 @@ local function update_gates(gate, item)
   end
 end
 
+-- Counts against the concurrency what was claimed ahead and has begun since: it takes over the slot of one that is settled
+-- in the same call, or is settled itself.
+local function count_begun(request)
+  local begun = {}
+  for _, lease in ipairs(request.begun) do
+    local id, token = unpack(lease)
+    if call('HGET', P .. 'd:' .. id, 'tok') == token then begun[#begun + 1] = id end
+  end
+  if #begun > 0 then call('ZREM', P .. 'ahead:' .. request.queue, unpack(begun)) end
+end
+
 -- Writes the items of a wire.SettleRequest, whose attempts are the arguments from `first`.
 -- Returns "settled" | "stale" | "gone" for each.
 local function settle(request, first)
   local queue, sink = request.queue, request.sink
   local due, leased, gate = P .. 'due:' .. queue, P .. 'leased:' .. queue, read_gate(queue)
+  count_begun(request)
   gate.breaker = type(request.breaker) == 'table' and request.breaker  -- else cmsgpack's nil
   local released, due_again, any_new = {}, {}, false  -- due_again: id -> when
   local good, failed = 0, 0

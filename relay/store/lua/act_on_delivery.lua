@@ -23,6 +23,11 @@ local function reopen_receipt()
   if state == 'dead' then leave_dead(req.id, sink, receipt) end
 end
 
+-- What is claimed ahead of a slot is given back as soon as its worker asks for more.
+local function recall()
+  if call('ZSCORE', P .. 'ahead:' .. queue, req.id) then call('ZADD', P .. 'ahead:' .. queue, now, '') end
+end
+
 -- Each returns the code of an answer: 'done', 'asked', or why it was not done.
 local acts = {}
 
@@ -104,7 +109,10 @@ acts.move = function()
   if call('HGET', P .. 'sinks', sink) ~= req.type then return 'other type' end
   if exists_there() then return 'exists' end
   local due_at = state == 'pending' and call('ZSCORE', P .. 'due:' .. queue, req.id)
-  if state == 'pending' and not due_at then return 'leased' end
+  if state == 'pending' and not due_at then
+    recall()
+    return 'leased'
+  end
   if due_at and not own_queue then
     call('ZREM', P .. 'due:' .. queue, req.id)
     update_wake(queue)
@@ -140,6 +148,7 @@ end
 
 -- What is in flight cannot be called back: it is not sent once more, whatever comes of this attempt.
 local function ask_to_cancel(reason)
+  recall()
   if call('HSETNX', record, 'cancel', reason) == 0 then return 'asked already' end
   append_to_story('skipped', 'wait', describe_act('cancelling asked for'))
   return 'asked'

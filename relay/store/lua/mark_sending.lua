@@ -13,6 +13,7 @@ local function mark(item)
   if not lease_ends or tonumber(lease_ends) <= now then return false end
   if cancel then
     call('ZREM', P .. 'leased:sink:' .. sink, id)
+    call('ZREM', P .. 'ahead:sink:' .. sink, id)
     cancel_in_flight(id, sink, event, cancel .. '; nothing of the attempt that was out has left')
     update_wake('sink:' .. sink)
     return false

@@ -22,14 +22,14 @@ local function save(receipt, names, values)
 end
 
 -- Whether a claim of a queue may be carried out here: nothing else is due in it, no lease has run out, and no gate is
--- closed, growing or paused. Returns how many leases there are, where none of it stands in the way.
+-- closed, growing or paused. Returns how many leases count, where none of it stands in the way.
 local function count_leases(request, due, leased)
   if #request.unheard > 0 then return nil end
   if call('EXISTS', P .. 'gate:' .. request.queue, due, leased) == 0 then return 0 end
   if next(read_gate(request.queue).fields) then return nil end
   local first_due, first_leased = first_score(due), first_score(leased)
   if (first_due and first_due <= now) or (first_leased and first_leased <= now) then return nil end
-  return call('ZCARD', leased)
+  return count_started(request.queue, request.concurrency - request.max)
 end
 
 local function write_token(id, token)
@@ -41,8 +41,8 @@ end
 local function claim_made(request)
   local made, due, leased = queues[request.queue], P .. 'due:' .. request.queue, P .. 'leased:' .. request.queue
   if not made or (request.batch > 1 and #made / 2 >= request.batch_from) then return {} end
-  local held = count_leases(request, due, leased)
-  local slots = held and free_slots(request, {fields = {}}, leased, held) or 0
+  local started = count_leases(request, due, leased)
+  local slots = started and free_slots(request, {fields = {}}, started) or 0
   local ids, leases, rest = {}, {}, {}
   for i = 2, #made, 2 do
     local id = made[i]

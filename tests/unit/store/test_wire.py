@@ -18,6 +18,8 @@ UNPACKED = [
     ("make_put_off", "item", wire.PutOffRow),
     ("cancel_put_off", "item", wire.PutOffRow),
     ("mark_sending", "item", wire.LeaseRow),
+    ("_claiming", "lease", wire.LeaseRow),
+    ("_settling", "lease", wire.LeaseRow),
     ("save_action_progress", "item", wire.ActionItemRow),
     ("spend_quotas", "quota", Quota),
     ("_limits", "limit", Limit),
@@ -105,7 +107,7 @@ def test_no_row_is_left_out_here():
 def test_a_number_that_was_never_written_is_read_as_none_was():
     """The script answers 0 in its place; all else is text as it stands in the hash."""
     values = ["0", "r1.0", "acme", "invoices", "5", "6", "0", "0", "c", "0", "books", "0", "0", "0", "0"]
-    reply = msgspec.msgpack.encode([0, [], ["d1"], [values], False, 1])
+    reply = msgspec.msgpack.encode([0, [], ["d1"], [values], False, 1, 0, False])
     decoded = msgspec.msgpack.decode(reply, type=wire.ClaimReply[wire.ClaimedDelivery], strict=False)
     (row,) = decoded.rows
     assert (row.deaths, row.accepted_at, row.sent_at, row.sends, row.at_fault) == (0, 5, 0, 0, False)

@@ -51,6 +51,7 @@ def _cancel(state: State, id: str, delivery: DeliveryModel) -> str:
     if delivery.state not in ("pending", "held", "dead"):
         return "state"
     if delivery.state == "pending" and state.queues[delivery.waits_in].due.pop(id, None) is None:
+        _recall(state, id, delivery)
         if delivery.cancel:
             return "asked already"
         delivery.cancel = True
@@ -65,6 +66,13 @@ def _cancel(state: State, id: str, delivery: DeliveryModel) -> str:
         state.end(delivery, "cancelled")
     _append_to_story(state, id, "skipped")
     return "done"
+
+
+def _recall(state: State, id: str, delivery: DeliveryModel) -> None:
+    """Have all given back that is claimed ahead, where a person wants something of one of it."""
+    queue = state.queues[delivery.waits_in]
+    if id in queue.ahead:
+        queue.recalled = state.now
 
 
 def _resend(state: State, id: str, delivery: DeliveryModel) -> str:
@@ -114,6 +122,7 @@ def move(state: State, id: str, to: str, planned: str, once: bool) -> str:
         return "exists"
     due = state.queues[delivery.waits_in].due
     if delivery.state == "pending" and id not in due:
+        _recall(state, id, delivery)
         return "leased"
     state.count("delivery", delivery.sink, "moved")
     at = due.pop(id, None)
@@ -140,6 +149,7 @@ def may_leave(state: State, id: str, token: str) -> bool:
         return False
     if delivery.cancel:
         del leased[id]
+        state.queues[f"sink:{delivery.sink}"].ahead.pop(id, None)
         delivery.token = ""
         state.end(delivery, "cancelled")
         return False

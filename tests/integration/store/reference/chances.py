@@ -27,7 +27,7 @@ def first_chance(state: State, name: str, concurrency: int, limits: Sequence[Lim
     lease_ends = min(queue.leased.values(), default=math.inf)
     if gate.paused:
         return min(lease_ends, gate.paused_until or math.inf) if queue.due else lease_ends
-    if not queue.due or (concurrency and len(queue.leased) >= concurrency):
+    if not queue.due or (concurrency and queue.started >= concurrency):
         return lease_ends
     at: float = min(queue.due.values())
     if "" in gate.routes:

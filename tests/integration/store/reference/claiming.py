@@ -20,30 +20,48 @@ from tests.integration.store.reference.state import (
 ALONE_MS = 60_000
 JOB_POISONED_MS = 3_600_000
 SOON_MS = 1000
+RECALLED_MS = 1500
 
 
-def claim(state: State, request: ClaimRequest, taken: Sequence[str], due_after: Mapping[str, float]) -> list[str]:
-    """Take what the store has taken of a queue. Returns the ids of what is poisoned.
+def claim(
+    state: State,
+    request: ClaimRequest,
+    taken: Sequence[str],
+    due_after: Mapping[str, float],
+    ahead: int = 0,
+    recalled: bool | None = None,
+) -> list[str]:
+    """Take what the store has taken of a queue; the last ones, `ahead`, ahead of a slot. Returns what is poisoned.
 
-    `due_after`: what is due in the store now. Raises AssertionError where it may not have taken just that.
+    `due_after`: what is due in the store now. `recalled`: what it said of what is ahead. Raises AssertionError where it
+    may not have taken just that.
     """
     queue, gate = state.queues[request.queue], gates.read(state, request.queue)
     if gate.paused_until and gate.paused_until <= state.now:
         gate.paused, gate.paused_until = False, 0
+    _give_back_ahead(state, request, queue)
     _give_back_unheard(state, request, queue)
     poisoned = _take_back_expired(state, request.queue, queue)
     if gate.paused:
         assert not taken, "taken from a paused queue"
+        assert recalled is not False
         return poisoned
     if gate.advance and "" not in gate.routes:
         gate.advance = False
         for id, at in queue.due.items():
             if at > state.now and state.deliveries[id].down:
                 queue.due[id] = max(state.now, state.deliveries[id].down)
+    if request.holds_ahead and queue.recalled <= state.now - RECALLED_MS:
+        queue.recalled = 0
     slots = free_slots(state, request, gate, queue)
+    most_ahead = _may_be_ahead(request, gate, queue, slots)
+    assert recalled is None or recalled == (not _wide_open(gate) or (request.holds_ahead and bool(queue.recalled)))
     due = [id for id, at in queue.due.items() if at <= state.now]
     batched = slots > 0 and request.batch > 1 and "" not in gate.routes and len(due) >= request.batch_from
-    _check_taken(state, request, gate, due, request.batch if batched else slots, batched, taken)
+    in_slots = taken[: len(taken) - ahead]
+    _check_taken(state, request, gate, due, request.batch if batched else slots, batched, in_slots)
+    _check_ahead(state, request, [id for id in due if id not in in_slots], most_ahead, taken[len(in_slots) :])
+    queue.ahead |= {id: queue.due[id] for id in taken[len(in_slots) :]}
     _take(state, request, gate, queue, taken, due_after)
     for limit in request.limits if taken else ():
         state.grants[limit.key] = [*state.grants[limit.key], *[state.now] * (1 if batched else len(taken))]
@@ -77,10 +95,43 @@ def free_slots(state: State, request: ClaimRequest, gate: Gate, queue: Queue) ->
         if allowed >= (request.concurrency or request.max):
             gate.ramp = 0
         else:
-            slots = min(slots, allowed - len(queue.leased))
+            slots = min(slots, allowed - queue.started)
     if request.concurrency:
-        slots = min(slots, request.concurrency - len(queue.leased))
+        slots = min(slots, request.concurrency - queue.started)
     return min([slots, *[free_grants(state, limit) for limit in request.limits]])
+
+
+def _wide_open(gate: Gate) -> bool:
+    return not (gate.routes or gate.ramp or gate.advance or gate.paused)
+
+
+def _may_be_ahead(request: ClaimRequest, gate: Gate, queue: Queue, slots: int) -> int:
+    """Return how many may be claimed ahead: none while a slot is free, nor while they are recalled."""
+    full = bool(request.concurrency) and 0 <= slots == request.concurrency - queue.started
+    if not full or request.limits or not _wide_open(gate):
+        return 0
+    return 0 if request.holds_ahead and queue.recalled else request.ahead
+
+
+def _check_ahead(state: State, request: ClaimRequest, due: list[str], most: int, ahead: Sequence[str]) -> None:
+    records = {id: state.record(request.queue, id) for id in due}
+    died = {id for id, record in records.items() if record and record.died}
+    assert not died & set(ahead), f"{died & set(ahead)} had died with a worker, and are claimed ahead"
+    right = min(most, len(due))
+    least = 0 if died else right
+    assert least <= len(ahead) <= right, f"{len(ahead)} claimed ahead, right would be {right}"
+
+
+def _give_back_ahead(state: State, request: ClaimRequest, queue: Queue) -> None:
+    for lease in request.back:
+        record = state.deliveries.get(lease.id)
+        if record is None or record.token != lease.token or queue.leased.pop(lease.id, None) is None:
+            continue
+        due_at = queue.ahead.pop(lease.id, state.now)
+        if record.reported or record.cancel:
+            _end_expired(state, record)
+        else:
+            queue.due[lease.id] = due_at
 
 
 def free_grants(state: State, limit: Limit) -> int:
@@ -93,10 +144,11 @@ def _give_back_unheard(state: State, request: ClaimRequest, queue: Queue) -> Non
         record = state.record(request.queue, id)
         if record and record.token in request.unheard:
             del queue.leased[id]
+            due_at = queue.ahead.pop(id, state.now)
             if isinstance(record, DeliveryModel) and (record.reported or record.cancel):
                 _end_expired(state, record)
             else:
-                queue.due[id] = state.now
+                queue.due[id] = due_at
             if isinstance(record, DeliveryModel):
                 for route in ("", record.route):
                     gates.end_trial(state, request.queue, route, id, "throttled")
@@ -122,13 +174,15 @@ def _take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
     poisoned = []
     for _, id in expired:
         del queue.leased[id]
+        was_ahead = queue.ahead.pop(id, None) is not None
         record = records[id]
         if isinstance(record, DeliveryModel) and (record.reported or record.cancel):
             _end_expired(state, record)
             continue
         record.died += 1
-        record.alone += record.token != record.beside
-        if record.token != record.beside and record.alone >= POISONED_AFTER:
+        to_blame = record.token != record.beside and not was_ahead
+        record.alone += to_blame
+        if to_blame and record.alone >= POISONED_AFTER:
             _poison(state, id, record)
             poisoned.append(id)
         else:

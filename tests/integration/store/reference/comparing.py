@@ -139,6 +139,8 @@ def _queues(state: State, seen: StoreContents) -> Iterator[str]:
     for name, queue in state.queues.items():
         yield from _same(f"due of {name}", dict(seen.members(f"due:{name}")), queue.due)
         yield from _same(f"leased of {name}", dict(seen.members(f"leased:{name}")), queue.leased)
+        recalled = {"": queue.recalled} if queue.recalled else {}
+        yield from _same(f"ahead of {name}", dict(seen.members(f"ahead:{name}")), queue.ahead | recalled)
     yield from _same("finished", dict(seen.members("finished:")), state.finished)
     yield from _same("finished with a dead letter", dict(seen.members("finished:dead")), state.finished_dead)
     for kind in ("held", "dead"):

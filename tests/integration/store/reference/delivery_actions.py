@@ -9,9 +9,10 @@ from tests.integration.store.reference.driver import ACCOUNT
 from tests.integration.store.shapes import settlement
 
 
-@action(weight=6, when=lambda driver: driver.waiting_sinks(), at=recent, worker=workers, most=few, lost=lost)
-def a_drainer_claims(driver, at, worker, most, lost) -> None:
-    driver.claim_deliveries(f"sink:{pick(driver.waiting_sinks(), at)}", worker, most, lost)
+@action(weight=6, when=lambda driver: driver.waiting_sinks(), at=recent, worker=workers, most=few, lost=lost,
+        ahead=st.integers(0, 2), back=lost)  # fmt: skip
+def a_drainer_claims(driver, at, worker, most, lost, ahead, back) -> None:
+    driver.claim_deliveries(f"sink:{pick(driver.waiting_sinks(), at)}", worker, most, lost, ahead, back)
 
 
 @action(weight=4, when=lambda driver: driver.deliveries, at=recent)
@@ -40,14 +41,15 @@ def attempts(driver, at: int, n: int, what, held) -> list[Settlement]:
     worker=workers,
     repeated=lost,
     claims=st.booleans(),
+    ahead=st.integers(0, 2),
 )
-def attempts_end(driver, at, n, what, worker, repeated, claims) -> None:
+def attempts_end(driver, at, n, what, worker, repeated, claims, ahead) -> None:
     items = attempts(driver, at, n, what, driver.deliveries)
     sink = items[0].delivery.sink
     if repeated:
         driver.settle(sink, items)  # and the answer was lost
     if claims:
-        driver.settle_and_claim(sink, items, worker, n)
+        driver.settle_and_claim(sink, items, worker, n, ahead)
     else:
         driver.settle(sink, items)
 

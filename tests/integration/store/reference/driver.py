@@ -74,6 +74,9 @@ class Driver:
         seen = self.run(read_store(self.store))
         assert broken_invariants_of(seen, self.state.skipped_before) == []
         assert self.run(differences(self.store, self.state, seen)) == []
+        for queue, concurrency in CONCURRENCY.items():
+            started = seen.members(f"leased:{queue}").keys() - seen.members(f"ahead:{queue}").keys()
+            assert queue in BATCHES or len(started) <= concurrency
         assert chances.unwatched(self.state, seen, CONCURRENCY, LIMITS) == []
 
     def accept(self, hooks: Sequence[Hook], late: Sequence[LateAnswer] = ()) -> None:
@@ -133,8 +136,10 @@ class Driver:
         self.receipts += [] if lost else taken
         return taken
 
-    def claim_deliveries(self, queue: str, worker: str, most: int, lost: bool = False) -> list[Delivery]:
-        request = self._claim_request(queue, f"{worker}:{next(self.numbers)}", most)
+    def claim_deliveries(
+        self, queue: str, worker: str, most: int, lost: bool = False, ahead: int = 0, back: bool = False
+    ) -> list[Delivery]:
+        request = self._claim_request(queue, f"{worker}:{next(self.numbers)}", most, ahead, back)
         return self._take(request, self.run(self.store.claim_deliveries(request)), lost)
 
     def claim_jobs(self, worker: str, lost: bool = False) -> list:
@@ -153,13 +158,23 @@ class Driver:
             return self.claim_jobs(worker)
         return self.claim_deliveries(queue, worker, most)
 
-    def _claim_request(self, queue: str, token: str, most: int) -> ClaimRequest:
+    def held_ahead(self, queue: str, worker: str) -> list[Delivery]:
+        """Return what a worker has ahead of a slot."""
+        ahead, records = self.state.queues[queue].ahead, self.state.deliveries
+        held = [one for one in self.deliveries if one.id in ahead and one.token == records[one.id].token]
+        return [one for one in held if one.token.startswith(f"{worker}:")]
+
+    def _claim_request(self, queue: str, token: str, most: int, ahead: int = 0, back: bool = False) -> ClaimRequest:
         unheard = self._unheard(queue)
         if queue == ACCOUNT:
             return ClaimRequest(queue=queue, kind="d", token=token, max=most, lease_ms=LEASE_MS, unheard=unheard)
         concurrency, limits, batch = CONCURRENCY.get(queue, 0), LIMITS.get(queue, []), BATCHES.get(queue, (0, 0))
         sink = queue.removeprefix("sink:")
-        return sink_claim_request(sink, token, most, LEASE_MS, concurrency, limits, batch, unheard)
+        held = self.held_ahead(queue, token.partition(":")[0])
+        return sink_claim_request(
+            sink, token, most, LEASE_MS, concurrency, limits, batch, unheard,
+            ahead=0 if batch[0] else ahead, holds_ahead=bool(held), back=held if back else (),
+        )  # fmt: skip
 
     def _unheard(self, queue: str) -> list[str]:
         return self.unheard.pop(queue, [])
@@ -180,7 +195,8 @@ class Driver:
     def _claimed(self, request: ClaimRequest, claim, lost: bool) -> None:
         due = self.run(self.store.client.zrange(self.store.keys.due(request.queue), 0, -1, withscores=True))
         taken, due_after = [item.id for item in claim.items], {id.decode(): at for id, at in due}
-        assert claim.poisoned == claiming.claim(self.state, request, taken, due_after)
+        right = claiming.claim(self.state, request, taken, due_after, claim.ahead, claim.recalled)
+        assert claim.poisoned == right
         if lost:
             self.unheard.setdefault(request.queue, []).append(request.token)
 
@@ -240,14 +256,33 @@ class Driver:
         assert may == [acting.may_leave(self.state, one.id, one.token) for one in deliveries]
 
     def settle(self, sink: str, items: Sequence[Settlement]) -> None:
-        answers = self.run(self.store.settle(sink, items, {}, BREAKERS.get(sink)))
-        assert answers == settling.settle(self.state, f"sink:{sink}", sink, items, BREAKERS.get(sink))
+        begun = self._begun(sink, items)
+        answers = self.run(self.store.settle(sink, items, {}, BREAKERS.get(sink), begun))
+        self._settled(sink, items, begun, answers)
 
-    def settle_and_claim(self, sink: str, items: Sequence[Settlement], worker: str, most: int) -> None:
-        request = self._claim_request(f"sink:{sink}", f"{worker}:{next(self.numbers)}", most)
-        answers, claim = self.run(self.store.settle_and_claim(sink, items, {}, request, BREAKERS.get(sink)))
-        assert answers == settling.settle(self.state, f"sink:{sink}", sink, items, BREAKERS.get(sink))
+    def settle_and_claim(self, sink: str, items: Sequence[Settlement], worker: str, most: int, ahead: int) -> None:
+        request = self._claim_request(f"sink:{sink}", f"{worker}:{next(self.numbers)}", most, ahead)
+        begun = self._begun(sink, items)
+        answers, claim = self.run(self.store.settle_and_claim(sink, items, {}, request, BREAKERS.get(sink), begun))
+        self._settled(sink, items, begun, answers)
         self._take(request, claim, lost=False)
+
+    def _settled(self, sink: str, items: Sequence[Settlement], begun: Sequence[Delivery], answers: list[str]) -> None:
+        queue, breaker = f"sink:{sink}", BREAKERS.get(sink)
+        assert answers == settling.settle(self.state, queue, sink, items, breaker, begun=begun)
+
+    def _begun(self, sink: str, items: Sequence[Settlement]) -> list[Delivery]:
+        """Return what of these was ahead, and what a worker lets take over the slots of the others."""
+        queue = self.state.queues[f"sink:{sink}"]
+        settled = [one.delivery for one in items if one.delivery.id in self.state.deliveries]
+        held = [one for one in settled if one.token == self.state.deliveries[one.id].token]
+        found = [one for one in held if one.id in queue.ahead]
+        for one in held:
+            if one.id in queue.leased and one.id not in queue.ahead:
+                worker = one.token.partition(":")[0]
+                waiting = [next_one for next_one in self.held_ahead(f"sink:{sink}", worker) if next_one not in found]
+                found += waiting[:1]
+        return found
 
     def postpone_lookups(self, items: Sequence[Settlement], asked: bool) -> None:
         answers = self.run(self.store.postpone_lookups(ACCOUNT, items, asked=asked))

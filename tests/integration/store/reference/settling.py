@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from relay.model import Breaker, CompletedLookup, DeliveryState, Outcome
+from relay.model import Breaker, CompletedLookup, Delivery, DeliveryState, Outcome
 from relay.store.records import Settlement
 from tests.integration.store.reference import gates
 from tests.integration.store.reference.state import DeliveryModel, State
@@ -19,9 +19,13 @@ def settle(
     items: Sequence[Settlement],
     breaker: Breaker | None = None,
     in_vain: bool = False,
+    begun: Sequence[Delivery] = (),
 ) -> list[str]:
     """Write what attempts came to. Returns "settled", "stale" or "gone" for each."""
     gates.read(state, queue)
+    for one in begun:
+        if one.id in state.deliveries and state.deliveries[one.id].token == one.token:
+            state.queues[queue].ahead.pop(one.id, None)
     writer = _Writer(state, queue, counted, breaker, in_vain)
     answers = [writer.settle(item) for item in items]
     writer.finish()

@@ -77,6 +77,13 @@ class DeliveryModel(Leasable):
 class Queue:
     due: dict[str, int] = field(default_factory=dict)
     leased: dict[str, int] = field(default_factory=dict)
+    ahead: dict[str, int] = field(default_factory=dict)  # of those that are leased: since when they were due
+    recalled: int = 0  # since when all of that is to be given back
+
+    @property
+    def started(self) -> int:
+        """How many leases count against the concurrency."""
+        return len(self.leased.keys() - self.ahead.keys())
 
 
 @dataclass
