@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from relay.cases.case import Case
-from relay.cases.differences import Difference, compare_json, differ
 from relay.cases.schema import ExpectedDelivery
 from relay.model import DeliveryState, ReceiptState, Record
 from relay.operations.answered_lookups import answer_lookups
+from relay.operations.differences import Difference, compare_json, differ
 from relay.operations.explanation import (
     NOT_MADE,
     ExplainedDelivery,

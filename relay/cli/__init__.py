@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "backup": "Save the store of `relay up` to a file, while it runs or not.",
     "restore": "Make the store of `relay up` from a backup, in a folder that has none.",
     "check": "Check the configuration file.",
+    "plan": "Say what a new configuration would have done with the stored hooks, route by route.",
     "test": "Run the cases of routes: given this hook, expect these deliveries.",
     "schema": "Print the JSON Schema of the configuration file, for editors.",
     "explain": "Show for each route whether a hook matches, which condition fails, and what would be sent.",

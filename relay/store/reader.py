@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from redis.asyncio import Redis
 
-from relay.model import Attempt, Receipt
+from relay.model import Attempt, DeliveryState, Receipt, ReceiptState
 from relay.store.clock import clock_of
 from relay.store.commands import run_command
-from relay.store.fields import Counter
+from relay.store.fields import Counter, DeliveryField
 from relay.store.gate import GateChange, read_gate
 from relay.store.health import StoreLife, read_life
 from relay.store.keys import ACCOUNT, INBOX, JOBS, Keys, account_queue, sink_queue
@@ -62,6 +62,18 @@ class Reader:
         """Return the ids of the receipts that arrived last, the newest first."""
         low = "-inf" if since is None else since
         found = await run_command(self.client.zrevrangebyscore(self.keys.receipts, "+inf", low, start=0, num=most))
+        return [id.decode() for id in found]
+
+    async def receipts_between(
+        self, since: int | None, until: int | None, start: int, most: int, state: ReceiptState | None = None
+    ) -> list[str]:
+        """Return the ids of receipts that arrived between two times, the newest first, but for the first `start`.
+
+        With a `state`, one of those that are listed by it: malformed, quarantined.
+        """
+        key = self.keys.receipts if state is None else self.keys.receipts_in(state)
+        low, high = "-inf" if since is None else since, "+inf" if until is None else until
+        found = await run_command(self.client.zrevrangebyscore(key, high, low, start=start, num=most))
         return [id.decode() for id in found]
 
     async def find(self, request: FindRequest) -> FindReply:
@@ -127,6 +139,18 @@ class Reader:
                 pipe.hget(self.keys.once(id[:3]), id)
             states = await run_command(pipe.execute()) if ids else []
         return {id: state.decode() for id, state in zip(ids, states, strict=True) if state is not None}
+
+    async def made_before(self, ids: Sequence[str], time: int) -> set[str]:
+        """Return which of these ids are of deliveries that were made of hooks from before a time, and not skipped."""
+        fields = (DeliveryField.STATE, DeliveryField.ACCEPTED_AT)
+        async with self.client.pipeline(transaction=False) as pipe:
+            for id in ids:
+                pipe.hmget(self.keys.delivery(id), *fields)
+            found = await run_command(pipe.execute()) if ids else []
+        states = {
+            id: (state.decode(), int(at)) for id, (state, at) in zip(ids, found, strict=True) if state is not None
+        }
+        return {id for id, (state, at) in states.items() if state != DeliveryState.SKIPPED and at < time}
 
     async def content(self, delivery: StoredDelivery) -> bytes:
         """Read what a delivery sends."""

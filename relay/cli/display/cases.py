@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from relay.cases.differences import Difference
 from relay.cases.run import CaseReport, CaseResult
 from relay.masking import mask_people
+from relay.operations.differences import Difference
 
 
 def format_cases(report: CaseReport, *, reveal: bool) -> Iterator[str]:

@@ -46,6 +46,7 @@ NEVER_IMPORTED = {
     "backup": NEVER | CALLS,
     "restore": NEVER | CALLS,
     "check": NEVER | CALLS | STORE,
+    "plan": NEVER | CALLS,
     "test": NEVER | CALLS | STORE,
     "schema": NEVER | CALLS | STORE,
     "explain": NEVER,

@@ -56,10 +56,16 @@ def differ(place: str, expected: Json, actual: Json) -> Difference:
         kinds = f": a {_kind(expected)} was expected, it is a {_kind(actual)}"
     elif blank := _odd_blank(str(expected), str(actual)):
         kinds = f": they are the same but for {blank}, which is a part of one"
-    quoted = [json.dumps(value, ensure_ascii=False, default=str) for value in (expected, actual)]
-    start = max(_common_length(*quoted) - _BEFORE, 0) if max(map(len, quoted)) > _SHOWN else 0
-    message = "expected {}, it is {}".format(*(_cut(text, start) for text in quoted)) + kinds
+    message = "expected {}, it is {}".format(*quote_both(expected, actual)) + kinds
     return Difference(place=place, expected=expected, actual=actual, message=message)
+
+
+def quote_both(one: Json, other: Json) -> tuple[str, str]:
+    """Return two values as JSON; of long ones the part that tells them apart."""
+    first, second = (json.dumps(value, ensure_ascii=False, default=str) for value in (one, other))
+    is_long = max(len(first), len(second)) > _SHOWN
+    start = max(_common_length(first, second) - _BEFORE, 0) if is_long else 0
+    return _cut(first, start), _cut(second, start)
 
 
 def _odd_blank(one: str, other: str) -> str:
