@@ -57,6 +57,7 @@ NEVER_IMPORTED = {
     "names": NEVER,
     "catch-up": NEVER,
     "doctor": NEVER | CALLS,
+    "system": NEVER | CALLS,
     "problems": NEVER | CALLS,
     "capacity": NEVER | CALLS | STORE,
     "events": LOOKS,
