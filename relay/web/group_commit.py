@@ -12,7 +12,7 @@ from relay.errors import StoreUnavailable
 from relay.logs import log, log_each
 from relay.model import Record
 from relay.store.keys import INBOX
-from relay.store.records import Hook
+from relay.store.records import Hook, LateAnswer
 from relay.store.store import Store
 from relay.web.deadlines import DeadlineQueue
 from relay.web.late_answers import LateAnswers
@@ -20,7 +20,8 @@ from relay.web.late_answers import LateAnswers
 AMOCRM_WAITS_SECONDS = 2.0  # for an answer; then it sends the hook again
 MAX_GROUP_HOOKS = 100  # a script blocks the store while it runs
 MAX_GROUP_BYTES = 1 << 20
-MAX_GROUPS_IN_FLIGHT = 3  # one on its way there, one being written, one whose answer is on its way back
+MAX_GROUPS_IN_FLIGHT = 6
+MIN_HOOKS_BESIDE = 16  # beside other groups: for fewer a call costs more than it saves
 MAX_WAITING_BYTES = 64 << 20
 
 Acceptance: TypeAlias = tuple[str, bool]
@@ -31,6 +32,18 @@ class _WaitingHook(Record):
     hook: Hook
     started_at: float  # monotonic seconds
     answer: "asyncio.Future[Acceptance]"
+
+
+class _Group(Record):
+    """What one call tells the store."""
+
+    waiting: Sequence[_WaitingHook]
+    late: Sequence[LateAnswer]
+
+    @property
+    def may_come_again(self) -> bool:
+        """Return whether amoCRM may be sending something of this again, and the store does not know that yet."""
+        return bool(self.late) or any(one.answer.done() for one in self.waiting)
 
 
 class GroupCommit:
@@ -45,7 +58,7 @@ class GroupCommit:
         self._late = LateAnswers()
         self._answers: DeadlineQueue[Acceptance] = DeadlineQueue()
         self._wakeup = asyncio.Event()
-        self._in_flight = 0
+        self._in_flight: list[_Group] = []
         self._tasks = BackgroundTasks()
 
     async def put(self, hook: Hook, started_at: float) -> Acceptance:
@@ -74,22 +87,34 @@ class GroupCommit:
             await self._wakeup.wait()
             self._wakeup.clear()
             while self._may_write():
-                self._in_flight += 1
-                self._tasks.start("commit", self._write(self._next_group()))
+                group = self._next_group()
+                self._in_flight.append(group)
+                self._tasks.start("commit", self._write(group))
 
     def _may_write(self) -> bool:
-        """Return whether a group may leave: beside another one only a full one, so that few writes carry many hooks."""
         if not self._in_flight:
             return bool(self._waiting or self._late)
-        full = len(self._waiting) >= MAX_GROUP_HOOKS or self._waiting_bytes >= MAX_GROUP_BYTES
-        return full and self._in_flight < MAX_GROUPS_IN_FLIGHT
+        return len(self._in_flight) < MAX_GROUPS_IN_FLIGHT and (self._is_whole() or self._may_leave_beside())
 
-    def _next_group(self) -> list[_WaitingHook]:
+    def _is_whole(self) -> bool:
+        return len(self._waiting) >= MAX_GROUP_HOOKS or self._waiting_bytes >= MAX_GROUP_BYTES
+
+    def _may_leave_beside(self) -> bool:
+        """Return whether what waits may leave before others have returned, so that we work while the store syncs.
+
+        Half as many as are in flight are worth a call: then few groups are small, however many senders there are. What
+        repeats a hook whose answer was late must not overtake the word that it was late.
+        """
+        if len(self._waiting) < max(MIN_HOOKS_BESIDE, sum(len(group.waiting) for group in self._in_flight) // 2):
+            return False
+        return not any(group.may_come_again for group in self._in_flight)
+
+    def _next_group(self) -> _Group:
         group: list[_WaitingHook] = []
-        size = 0
+        size, most = 0, self._most_hooks()
         while (
             self._waiting
-            and len(group) < MAX_GROUP_HOOKS
+            and len(group) < most
             and (not group or size + len(self._waiting[0].hook.body) <= MAX_GROUP_BYTES)
         ):
             waiting = self._waiting.popleft()
@@ -97,18 +122,26 @@ class GroupCommit:
             if not waiting.answer.done():  # else it was refused already, and must not be stored
                 group.append(waiting)
                 size += len(waiting.hook.body)
-        return group
+        return _Group(waiting=group, late=self._late.take(MAX_GROUP_HOOKS, with_hooks=bool(group)))
 
-    async def _write(self, group: list[_WaitingHook]) -> None:
-        hooks = [waiting.hook for waiting in group]
-        late = self._late.take(MAX_GROUP_HOOKS, with_hooks=bool(hooks))
+    def _most_hooks(self) -> int:
+        """Return how many may leave together; of few senders half.
+
+        Who is answered together sends again together: with all of them in one group we would have nothing to do while
+        the store has it, and the store nothing while we have them.
+        """
+        waiting = len(self._waiting)
+        return waiting // 2 if 2 * MIN_HOOKS_BESIDE <= waiting < MAX_GROUP_HOOKS else MAX_GROUP_HOOKS
+
+    async def _write(self, group: _Group) -> None:
+        hooks = [waiting.hook for waiting in group.waiting]
         try:
-            accepted = await self._store.accept(hooks, late)
-            self._late.done(late, accepted.missing)
-            self._answer(group, accepted.answers)
+            accepted = await self._store.accept(hooks, group.late)
+            self._late.done(group.late, accepted.missing)
+            self._answer(group.waiting, accepted.answers)
         except Exception as error:  # noqa: BLE001  a defect here must refuse hooks, not leave them waiting
-            self._refuse(group, error)
-            self._late.put_back(late)
+            self._refuse(group.waiting, error)
+            self._late.put_back(group.late)
             self._late.add_unknown(hooks)  # the store may have them all the same
             more = bool(self._waiting)
         else:
@@ -116,7 +149,7 @@ class GroupCommit:
                 # Published beside the next group: an answer never waits for a bell.
                 self._tasks.start("bells", self._ringer.ring([INBOX]))
             more = bool(self._waiting or self._late)
-        self._in_flight -= 1
+        self._in_flight.remove(group)
         if more:
             self._wakeup.set()
 

@@ -16,6 +16,7 @@ from tests.bench.measuring import MEASURED, OTHERS, Series, cpu_seconds, free_po
 from tests.bench.stack import BODY, HERE, TOKEN, commands, environment, run, web_command
 
 CONNECTIONS = 512  # enough that the process always has something to do while the store writes
+FEW_CONNECTIONS = 64  # so few that it has only where it does not wait for the store
 WRK_LIMIT = 0.9  # of its core: beyond it the load would be the limit
 
 
@@ -51,12 +52,12 @@ class Server:
         return True
 
 
-def load(url: str, seconds: float, think_ms: float = 0) -> dict[str, float]:
+def load(url: str, seconds: float, think_ms: float = 0, connections: int = CONNECTIONS) -> dict[str, float]:
     """Run wrk; return answers, seconds, how many were refused or timed out, p99 in ms and the share of its core used.
 
     Between an answer and the next request each connection waits, so long on average.
     """
-    command = ["taskset", "-c", str(OTHERS), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency"]
+    command = ["taskset", "-c", str(OTHERS), "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
     think = {"BENCH_THINK_MS": str(think_ms)} if think_ms else {}
     began, used = time.monotonic(), os.times()
     out = subprocess.run(
@@ -84,6 +85,7 @@ def bench(server: EmbeddedStore, rounds: int, seconds: float, logs: Path) -> dic
     series = {name: Series() for name in ("relay", "bare_starlette", "bare_asgi", "fastapi_celery")}
     commands_each: dict[str, float] = {}
     p99: list[float] = []
+    few: list[dict[str, float]] = []
     failed = dict.fromkeys(series, 0)
     with ExitStack() as stack:
         relay = environment(server, "bench-ingest")
@@ -112,10 +114,28 @@ def bench(server: EmbeddedStore, rounds: int, seconds: float, logs: Path) -> dic
                     after = run(commands(server.url))
                     commands_each = {n: (c - before.get(n, 0)) / seen["answers"] for n, c in after.items()}
             order.append(order.pop(0))  # so that none is always the first
+            if number:
+                few.append(_few_senders(contenders[0], seconds))
         with contenders[0].at_work():
             half = _half_load(contenders[0], float(str(series["relay"].row()["per_second"])), seconds)
     latency = {"p99_ms_full_load": round(statistics.median(p99), 1), "half_load": half}
-    return {"series": series, "failed": failed, "store_commands_per_hook": commands_each, "latency": latency}
+    return {
+        "series": series,
+        "failed": failed,
+        "store_commands_per_hook": commands_each,
+        "latency": latency,
+        "few_senders": {name: round(statistics.median(one[name] for one in few), 2) for name in few[0]},
+    }
+
+
+def _few_senders(contender: Server, seconds: float) -> dict[str, float]:
+    """Measure how much of its core the process uses where few senders wait for its answers."""
+    cpu = cpu_seconds(contender.process.pid)
+    with contender.at_work():
+        seen = load(contender.url, seconds, connections=FEW_CONNECTIONS)
+    used, rate = cpu_seconds(contender.process.pid) - cpu, seen["answers"] / seen["seconds"]
+    busy, each = used / seen["seconds"], used / seen["answers"] * 1e6
+    return {"senders": FEW_CONNECTIONS, "per_second": rate, "busy": busy, "cpu_us_each": each, "p99_ms": seen["p99_ms"]}
 
 
 def _half_load(contender: Server, full: float, seconds: float) -> dict[str, float]:

@@ -124,6 +124,11 @@ def _beside_the_table(took: Found, sent: Found) -> Iterator[str]:
         f"{half['p99_ms']:.0f} ms where {half['senders']} senders make half of it. No answer within two seconds had",
         f"{took['failed']['relay']:,} of the relay's, and {took['failed']['fastapi_celery']:,} of the usual way's.",
     )
+    if few := took.get("few_senders"):
+        yield _item(
+            f"With {few['senders']:.0f} senders that wait for their answers the web process uses {few['busy']:.2f} of",
+            f"its core, and takes {few['per_second']:,.0f} hooks a second; 99 % of them within {few['p99_ms']:.0f} ms.",
+        )
     yield _item(
         f"Of {ours['rounds']} rounds {took['contenders']['relay']['counted']} of the hooks count, and",
         f"{ours['counted']} of the deliveries; over all of them the deliveries are",

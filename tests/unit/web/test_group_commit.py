@@ -11,7 +11,13 @@ from relay.errors import StoreUnavailable
 from relay.store.keys import INBOX
 from relay.store.records import Accepted, Hook
 from relay.web import group_commit
-from relay.web.group_commit import MAX_GROUP_BYTES, MAX_GROUP_HOOKS, MAX_GROUPS_IN_FLIGHT, GroupCommit
+from relay.web.group_commit import (
+    MAX_GROUP_BYTES,
+    MAX_GROUP_HOOKS,
+    MAX_GROUPS_IN_FLIGHT,
+    MIN_HOOKS_BESIDE,
+    GroupCommit,
+)
 
 HOUR = 3600.0
 
@@ -71,8 +77,8 @@ class Web:
         self.commit = GroupCommit(self._store, self.bells, lambda: "the store is nearly full" if self.full else "")
         self._writing = run(self._start(self.commit.run()))
 
-    async def _start(self, work) -> asyncio.Task:
-        return asyncio.create_task(work)
+    async def _start(self, *works) -> list[asyncio.Task]:
+        return [asyncio.create_task(work) for work in works]
 
     async def _until_quiet(self) -> None:
         for _ in range(20):
@@ -81,15 +87,17 @@ class Web:
     def settle(self) -> None:
         self._run(self._until_quiet())
 
-    def put(self, n: int = 1, body: bytes = b"x", waited: float = 0.0) -> list[asyncio.Task]:
-        """Send hooks whose requests started `waited` seconds ago."""
+    def put(self, n: int = 1, body: bytes = b"x", waited: float = 0.0, *, together: bool = False) -> list[asyncio.Task]:
+        """Send hooks whose requests started `waited` seconds ago; together, or one at each tick of the loop."""
         hooks = [
             Hook(id=f"r{next(self._numbers):04}", source="acme", digest="d", timed=False, request_id="",
                  content_type="", user_agent="", body=body)
             for _ in range(n)
         ]  # fmt: skip
         started_at = time.monotonic() - waited
-        tasks = [self._run(self._start(self.commit.put(hook, started_at))) for hook in hooks]
+        works = [self.commit.put(hook, started_at) for hook in hooks]
+        parts = [works] if together else [[work] for work in works]
+        tasks = [task for part in parts for task in self._run(self._start(*part))]
         self.settle()
         return tasks
 
@@ -151,12 +159,21 @@ class TestGroups:
         web.write(0)
         assert web.groups == [1, 5]
 
-    def test_a_second_leaves_beside_it_only_when_it_is_whole(self, web):
+    def test_a_second_leaves_beside_it_when_it_is_worth_a_call(self, web):
         web.put()
-        web.put(MAX_GROUP_HOOKS - 1)
+        web.put(MIN_HOOKS_BESIDE - 1)
         assert web.groups == [1]
         web.put()
-        assert web.groups == [1, MAX_GROUP_HOOKS]
+        assert web.groups == [1, MIN_HOOKS_BESIDE]
+
+    def test_the_more_are_in_flight_the_larger_is_the_next(self, web):
+        web.put()
+        web.put(3 * MIN_HOOKS_BESIDE)
+        assert web.groups == [1, 16, 16, 16]
+        web.put(23)
+        assert web.groups == [1, 16, 16, 16]  # half of 49
+        web.put()
+        assert web.groups == [1, 16, 16, 16, 24]
 
     def test_few_are_whole_where_they_are_large(self, web):
         web.put()
@@ -179,23 +196,57 @@ class TestGroups:
         assert web.groups == [1, 1]
 
     def test_no_more_than_the_limit_are_on_their_way(self, web):
-        web.put((MAX_GROUPS_IN_FLIGHT + 2) * MAX_GROUP_HOOKS)
-        full = [1, *[MAX_GROUP_HOOKS] * (MAX_GROUPS_IN_FLIGHT - 1)]
+        full = [1, 16, 16, 16, 24, 18]
+        web.put(sum(full) + 2 * MAX_GROUP_HOOKS + 56)
+        assert len(full) == MAX_GROUPS_IN_FLIGHT
         assert web.groups == full
         web.write(1)
         assert web.groups == [*full, MAX_GROUP_HOOKS]
         web.write(0)
         assert web.groups == [*full, MAX_GROUP_HOOKS, MAX_GROUP_HOOKS]
         web.write(2)
-        assert web.groups == [*full, MAX_GROUP_HOOKS, MAX_GROUP_HOOKS]  # what is left is not whole
+        assert web.groups == [*full, MAX_GROUP_HOOKS, MAX_GROUP_HOOKS]  # what is left is not worth a call
 
-    def test_what_is_not_whole_waits_for_both(self, web):
-        web.put()
-        web.put(MAX_GROUP_HOOKS + 50)
+    def test_what_has_gathered_leaves_in_halves(self, web):
+        """While the store has one of them, the process answers and reads the other."""
+        web.put(2 * MIN_HOOKS_BESIDE + 8, together=True)
+        assert web.groups == [20, 20]
+
+    def test_a_whole_one_is_not_halved_nor_what_is_worth_one_call_alone(self, web):
+        web.put(MAX_GROUP_HOOKS + MIN_HOOKS_BESIDE - 1, together=True)
         web.write(0)
-        assert web.groups == [1, MAX_GROUP_HOOKS]
+        web.put(2 * MIN_HOOKS_BESIDE - 1, together=True)
         web.write(1)
-        assert web.groups == [1, MAX_GROUP_HOOKS, 50]
+        assert web.groups == [MAX_GROUP_HOOKS, MIN_HOOKS_BESIDE - 1, 2 * MIN_HOOKS_BESIDE - 1]
+
+    def test_what_is_not_worth_a_call_waits_for_all(self, web):
+        web.put()
+        web.put(MIN_HOOKS_BESIDE + 5)
+        web.write(0)
+        assert web.groups == [1, MIN_HOOKS_BESIDE]
+        web.write(1)
+        assert web.groups == [1, MIN_HOOKS_BESIDE, 5]
+
+    def test_beside_one_whose_answer_was_late_only_a_whole_one_leaves(self, web):
+        """What is not whole may be the repetition of that: the store must be told first."""
+        web.put(waited=HOUR)
+        repeated = web.put(MIN_HOOKS_BESIDE)
+        assert web.groups == [1]
+        web.write(0)
+        assert (web.groups, web.late) == ([1, MIN_HOOKS_BESIDE], [[], ["r0000"]])
+        web.put(MIN_HOOKS_BESIDE)
+        assert web.groups == [1, MIN_HOOKS_BESIDE]  # it is on its way to the store
+        web.write(1)
+        assert web.groups == [1, MIN_HOOKS_BESIDE, MIN_HOOKS_BESIDE]
+        assert len(answers(repeated)) == MIN_HOOKS_BESIDE
+
+    def test_beside_one_whose_sender_hung_up_only_a_whole_one_leaves(self, web):
+        (hung_up,) = web.put()
+        hung_up.cancel()
+        web.put(MAX_GROUP_HOOKS - 1)
+        assert web.groups == [1]
+        web.put()
+        assert web.groups == [1, MAX_GROUP_HOOKS]
 
     def test_one_that_nobody_waits_for_any_more_does_not_leave(self, web):
         web.put()
@@ -222,9 +273,9 @@ class TestAnswers:
         assert answers(many) == [("r0001", False), ("r0000", True), ("r0003", False)]
 
     def test_also_where_the_second_group_is_written_first(self, web):
-        first, second = web.put(), web.put(MAX_GROUP_HOOKS)
+        first, second = web.put(), web.put(MIN_HOOKS_BESIDE)
         web.write(1)
-        assert answers(second) == [(f"r{n:04}", False) for n in range(1, MAX_GROUP_HOOKS + 1)]
+        assert answers(second) == [(f"r{n:04}", False) for n in range(1, MIN_HOOKS_BESIDE + 1)]
         assert not first[0].done()
         web.write(0)
         assert answers(first) == [("r0000", False)]
@@ -247,17 +298,17 @@ class TestAnswers:
 
     @pytest.mark.parametrize("error", [StoreUnavailable("it is away"), ValueError("a defect")])
     def test_a_store_that_fails_refuses_all_of_the_group(self, web, error):
-        first, second = web.put(), web.put(MAX_GROUP_HOOKS)
+        first, second = web.put(), web.put(MIN_HOOKS_BESIDE)
         web.fail(1, error)
         assert_refused(second, str(error))
         web.write(0)
         assert answers(first) == [("r0000", False)]
 
     def test_a_store_that_is_away_refuses_all_and_one_that_is_back_takes_what_comes(self, web):
-        early, more = web.put(), web.put(MAX_GROUP_HOOKS + 3)
+        early, more = web.put(), web.put(MIN_HOOKS_BESIDE + 3)
         for group in range(3):
             web.fail(group, StoreUnavailable("it is away"))
-        assert web.groups == [1, MAX_GROUP_HOOKS, 3]
+        assert web.groups == [1, MIN_HOOKS_BESIDE, 3]
         assert_refused([*early, *more], "it is away")
         late = web.put(2)
         web.write(3)
