@@ -133,6 +133,7 @@ def test_every_page_fits_a_phone_and_is_in_russian(open_page: Open, hooks: HookS
         assert page.locator("html").get_attribute("lang") == "ru"
         assert re.search("[а-я]", page.get_by_role("heading", level=1).inner_text()), path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the screen"
+        expect(page.locator(".menu [aria-current]")).to_be_in_viewport(ratio=1)
 
 
 def serious_findings(page: Page) -> list[tuple[str, str]]:

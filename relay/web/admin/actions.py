@@ -1,14 +1,16 @@
 """The pages of bulk actions: what runs and ran, how far it is, and beginning one after seeing what it would do."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
+from relay.config.config import Config
 from relay.errors import ConfigError
 from relay.model import DeliveryState
+from relay.operations.action_catch_up import start_catch_up
 from relay.operations.action_preview import preview_action
 from relay.operations.actions import (
     DEFAULT_RATE,
@@ -17,6 +19,7 @@ from relay.operations.actions import (
     ActionFilter,
     ActionKind,
     ActionRequest,
+    StartedAction,
     act_on_action,
     read_action,
     read_actions,
@@ -100,10 +103,10 @@ def _described(request: ActionRequest) -> list[str]:
 
 async def show_new(asked: PageRequest) -> Content:
     """Say what an action would do, and change nothing."""
-    given, sinks = {name: asked.text(name) for name in _GIVEN}, asked.services.live.config.sinks
-    request, problems = _request(given, await _now(asked), sinks)
+    given, config = {name: asked.text(name) for name in _GIVEN}, asked.services.live.config
+    request, problems = _request(given, await _now(asked), config)
     preview = None
-    if request is not None and not problems:
+    if request is not None and not problems and request.kind is not ActionKind.CATCH_UP:
         preview = await preview_action(asked.services.reader, request, asked.services.live.config, PREVIEW_SECONDS)
     values = {
         "preview": preview,
@@ -111,12 +114,17 @@ async def show_new(asked: PageRequest) -> Content:
         "problems": problems,
         "fields": {name: value for name, value in given.items() if value and name != "rate"},
         "targets": await _targets(asked, given["sink"]),
-        "kinds": OFFERED,
+        "kinds": _offered(config),
+        "sources": config.sources_with_api,
         "states": list(DeliveryState),
         "most": MOST_RATE,
         "filters": _described(request) if request else [],
     }
     return Content(template="new_action.html", title=message("New action"), values=values)
+
+
+def _offered(config: Config) -> Sequence[ActionKind]:
+    return (*OFFERED, ActionKind.CATCH_UP) if config.sources_with_api else OFFERED
 
 
 async def _now(asked: PageRequest) -> int:
@@ -129,19 +137,21 @@ async def _targets(asked: PageRequest, sink: str) -> list[str]:
     return [name for name, settings in config.sinks.items() if types.get(sink, settings.type) == settings.type]
 
 
-def _request(given: Mapping[str, str], now: int, sinks: Collection[str]) -> tuple[ActionRequest | None, list[str]]:
+def _request(given: Mapping[str, str], now: int, config: Config) -> tuple[ActionRequest | None, list[UiText | str]]:
     """Read what is to be done to what; with it what is wrong. None: nothing is asked for yet."""
-    if given["kind"] not in OFFERED:
+    if given["kind"] not in _offered(config):
         return None, []
     fields = [f'{name}:"{given[name]}"' for name in _FIELDS if given[name]]
     terms = read_terms(" ".join([*fields, given["q"]]), now, 1)
-    problems = list(terms.problems)
+    problems: list[UiText | str] = list(terms.problems)
     if terms.text or terms.id:
         problems.append(f"{terms.text or terms.id}: an action takes filters such as sink:sms or lead:123, no text")
     if terms.filter == EventFilter(limit=1):
         problems.append("say to what: an action needs a filter, at least sink: or since:")
-    if given["kind"] == ActionKind.MOVE and given["to"] not in sinks:
+    if given["kind"] == ActionKind.MOVE and given["to"] not in config.sinks:
         problems.append("say to which sink of the configuration they are moved")
+    if given["kind"] == ActionKind.CATCH_UP and not _can_be_caught_up(terms.filter):
+        problems.append(message("Catching up takes a source and since when, and may take until when; nothing else."))
     rate = given["rate"]
     if rate and not (rate.isdecimal() and 0 < int(rate) <= MOST_RATE):
         problems.append(f"rate: from 1 to {MOST_RATE} a second")
@@ -155,16 +165,33 @@ def _request(given: Mapping[str, str], now: int, sinks: Collection[str]) -> tupl
     return request, problems
 
 
+def _can_be_caught_up(filters: EventFilter) -> bool:
+    only = EventFilter(source=filters.source, since=filters.since, until=filters.until, limit=filters.limit)
+    return bool(filters.source) and filters.since is not None and filters == only
+
+
 async def start(asked: PageRequest) -> Done:
     """Begin an action; one of the same that has not ended is shown in place of a second one."""
     given = {name: asked.field(name) for name in _GIVEN}
-    request, problems = _request(given, await _now(asked), asked.services.live.config.sinks)
+    request, problems = _request(given, await _now(asked), asked.services.live.config)
     if request is None or problems:
         return Done(lines=problems or [message("There is no such act.")], to=HOME, ok=False)
     if not asked.field("why"):
         return Done(lines=[message("Say why: it stands beside what the action did.")], to=asked.field("back"), ok=False)
-    started = await start_action(asked.services.store, asked.services.reader, request, asked.author)
+    try:
+        started = await _start(asked, request)
+    except ConfigError as error:
+        return Done(lines=[str(error)], to=asked.field("back"), ok=False)
     return Done(lines=[started.message], to=f"{HOME}/{started.id}" if started.id else HOME, ok=started.started)
+
+
+async def _start(asked: PageRequest, request: ActionRequest) -> StartedAction:
+    services, filters = asked.services, request.filter
+    if request.kind is ActionKind.CATCH_UP:
+        assert filters.since is not None
+        config = services.live.config
+        return await start_catch_up(services.store, config, filters.source, filters.since, filters.until, asked.author)
+    return await start_action(services.store, services.reader, request, asked.author)
 
 
 async def change(asked: PageRequest) -> Done:

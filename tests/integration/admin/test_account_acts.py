@@ -245,3 +245,33 @@ def test_who_may_only_look_finds_none_of_these_forms(open_pages, configured):
         assert '<form class="acts"' not in looking.get(path).text
     for path in (f"{SOURCE}/connect", f"{SOURCE}/names", f"{SOURCE}/catch-up", "/admin/subscriptions/token"):
         assert looking.post(path).status_code == 403
+
+
+def test_catching_up_is_begun_among_the_other_actions(open_pages, configured):
+    pages = open_here(open_pages, configured)
+    new = pages.get("/admin/actions/new")
+    assert '<option value="catch-up">' in new.text
+    link = "/admin/actions/new?kind=catch-up&source=acme&since=2h"
+    for wrong in ("kind=catch-up&source=acme", "kind=catch-up&since=2h", f"{link.partition('?')[2]}&sink=books"):
+        assert "takes a source and since when" in plain(pages.get(f"/admin/actions/new?{wrong}"))
+    page = pages.get(link)
+    assert "The workers ask the account what it remembers." in plain(page)
+    form = [("kind", "catch-up"), ("source", "acme"), ("since", "2h"), ("back", link)]
+    assert "Say why" in plain(send_form(pages, page, "/admin/actions/start", form))
+    begun = send_form(pages, pages.get(link), "/admin/actions/start", [*form, ("why", "the hook was off")])
+    assert "Catch up" in plain(begun)
+    (action,) = ok(pages.get("/admin/api/actions"))["items"]
+    assert (action["kind"], action["request"]["filter"]["source"], action["why"]) == (
+        "catch-up",
+        "acme",
+        "the hook was off",
+    )
+    again = send_form(pages, pages.get(link), "/admin/actions/start", [*form, ("why", "twice")])
+    assert len(ok(pages.get("/admin/api/actions"))["items"]) == 1, plain(again)
+
+
+def test_no_catching_up_is_offered_where_no_account_can_be_asked(open_pages):
+    pages = open_here(open_pages, CONFIG)
+    assert "catch-up" not in pages.get("/admin/actions/new").text
+    page = plain(pages.get("/admin/actions/new?kind=catch-up&source=acme&since=2h"))
+    assert "The workers ask the account" not in page

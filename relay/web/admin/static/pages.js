@@ -80,6 +80,13 @@ function showWhatScriptsDo() {
   for (const hidden of document.querySelectorAll("#help-button, #pause, [data-copy][hidden]")) hidden.hidden = false;
 }
 
+// On a phone the menu is a line, wider than the screen: the open page's entry is scrolled into it.
+function showOpenPage() {
+  const open = document.querySelector(".menu [aria-current]");
+  const menu = open && open.closest(".menu");
+  if (menu) menu.scrollLeft += open.getBoundingClientRect().left - (menu.clientWidth - open.offsetWidth) / 2;
+}
+
 // What takes a while says so: a page that loads, an act that is done. And a form is sent once.
 function onSubmit(event) {
   document.body.setAttribute("aria-busy", "true");
@@ -98,5 +105,6 @@ addEventListener("pageshow", () => {
 });
 document.getElementById("help-button")?.addEventListener("click", openHelp);
 showWhatScriptsDo();
+showOpenPage();
 showTimes();
 setInterval(() => { if (!document.hidden) showTimes(); }, 1000);
