@@ -37,7 +37,8 @@ class RoutedWrites:
             if not prepared:
                 return await self._store.save_routed(token, parts)
             requests = [claim.request for _, claim in prepared]
-            queues, stale, claims = await self._store.save_routed_and_claim(token, parts, requests)
+            most = {claim.sink.name: claim.sink.max_pending for _, claim in prepared}
+            queues, stale, claims = await self._store.save_routed_and_claim(token, parts, requests, most)
         except BaseException:
             for drainer, claim in prepared:
                 drainer.give_back(claim)

@@ -16,6 +16,7 @@ class Keys:
         self.finished_dead = self.prefix + "finished:dead"  # zset: likewise, those with a dead letter: kept longer
         self.wake = self.prefix + "wake"  # zset: queues, by when they are next worth a look
         self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
+        self.counted = self.prefix + "counted"  # list: what the last calls have counted beside, as msgpack maps
         self.workers = self.prefix + "workers"  # zset: names of workers, by when they were last seen
         self.versions = self.prefix + "versions"  # hash: worker -> which version of the relay it is
         self.listeners = self.prefix + "listeners"  # zset: workers that take wake-ups, by until when they are known to

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from relay.model import Attempt, DeliveryState, Receipt, ReceiptState
 from relay.store.clock import clock_of
 from relay.store.commands import run_command
+from relay.store.counters import read_counters
 from relay.store.fields import Counter, DeliveryField
 from relay.store.gate import GateChange, read_gate
 from relay.store.health import StoreLife, read_life
@@ -300,8 +301,8 @@ class Reader:
 
     async def received(self, source: str) -> int:
         """Return how many hooks a source has sent, repeated ones too."""
-        fields = [f"{Counter.RECEIPT}|{source}|accepted", f"{Counter.RECEIPT}|{source}|duplicate"]
-        return sum(int(n) for n in await run_command(self.client.hmget(self.keys.stats, fields)) if n is not None)
+        counters = await read_counters(self.client, self.keys)
+        return counters[f"{Counter.RECEIPT}|{source}|accepted"] + counters[f"{Counter.RECEIPT}|{source}|duplicate"]
 
     async def last_hook(self, source: str) -> int | None:
         """Return when a source last sent a hook, a repeated one too; None where it has sent none."""
@@ -317,5 +318,4 @@ class Reader:
 
     async def counters(self) -> dict[tuple[str, ...], int]:
         """Read all counters, their names split: ("attempt", sink, outcome) and so on."""
-        flat = await run_command(self.client.hgetall(self.keys.stats))
-        return {tuple(name.decode().split("|")): int(n) for name, n in flat.items()}
+        return {tuple(name.split("|")): n for name, n in (await read_counters(self.client, self.keys)).items()}

@@ -179,7 +179,16 @@ class RecordMemorySampler:
 
     async def _measure_history(self) -> RecordKind:
         keys = self._keys
-        alone = [keys.stats, keys.audit, keys.minutes, keys.totals, keys.actions, keys.memory, keys.problems]
+        alone = [
+            keys.stats,
+            keys.counted,
+            keys.audit,
+            keys.minutes,
+            keys.totals,
+            keys.actions,
+            keys.memory,
+            keys.problems,
+        ]
         return RecordKind(kind=Kind.HISTORY, bytes=await self._size(alone))
 
     async def _size(self, keys: Iterable[str]) -> int:

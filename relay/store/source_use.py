@@ -6,6 +6,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from relay.store.commands import run_command
+from relay.store.counters import read_counters
 from relay.store.fields import Counter
 from relay.store.health import FULL_AT, MemoryUse
 from relay.store.keys import Keys
@@ -38,9 +39,8 @@ async def read_source_fills(client: Redis, keys: Keys, memory: MemoryUse) -> dic
     if not shares:
         return {}
     sources = sorted(name.decode() for name in known | shares.keys())
-    found = await run_command(client.hmget(keys.stats, [field for name in sources for field in use_fields(name)]))
-    counts = [int(n or 0) for n in found]
-    weights = {name: _weight(*counts[5 * n : 5 * n + 5]) for n, name in enumerate(sources)}
+    counters = await read_counters(client, keys)
+    weights = {name: _weight(*[counters[field] for field in use_fields(name)]) for name in sources}
     return fills(weights, {name.decode(): float(share) for name, share in shares.items()}, memory)
 
 

@@ -171,22 +171,32 @@ class Store:
         return reply.queues, reply.stale
 
     async def save_routed_and_claim(
-        self, token: str, parts: Sequence[RoutedReceipt], claims: Sequence[ClaimRequest]
+        self,
+        token: str,
+        parts: Sequence[RoutedReceipt],
+        claims: Sequence[ClaimRequest],
+        most_pending: Mapping[str, int] | None = None,
     ) -> tuple[list[str], list[str], list[Claim[Delivery]]]:
         """Do the same, and claim of sinks what is made for them, where nothing else of theirs is due (`ClaimRequest`).
 
         Returns a claim for each request, too; one that took nothing says nothing of what there is to take.
+        `most_pending`: how many pending deliveries sinks may have, where that is known here.
         """
         with not_repeated():
-            reply = await self._save_routed(token, parts, claims)
+            reply = await self._save_routed(token, parts, claims, most_pending)
         self.clock.note(reply.store_ms)
         return reply.queues, reply.stale, made_claims(reply, claims, parts)
 
     async def _save_routed(
-        self, token: str, parts: Sequence[RoutedReceipt], claims: Sequence[ClaimRequest]
+        self,
+        token: str,
+        parts: Sequence[RoutedReceipt],
+        claims: Sequence[ClaimRequest],
+        most_pending: Mapping[str, int] | None = None,
     ) -> RoutedReply:
         blobs: list[bytes] = []
-        request = {"token": token, "receipts": [routed_row(part, blobs) for part in parts], "claims": claims}
+        receipts = [routed_row(part, blobs) for part in parts]
+        request = {"token": token, "receipts": receipts, "claims": claims, "most_pending": most_pending or {}}
         return _ROUTED.decode(await self._call_leaving(bool(claims), _SAVE_ROUTED, request, *blobs))
 
     async def settle_and_claim(

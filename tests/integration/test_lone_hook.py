@@ -33,7 +33,7 @@ routes:
 """
 HOOKS_BEFORE = 3  # by then scripts are known and connections open
 OWN = ("info", "hello", "client", "config", "auth", "select", "evalsha")  # of the test, and the calls of scripts
-SYNCS_AND_COMMANDS = [("honoured", 4, 90), ("none", 5, 95)]
+SYNCS_AND_COMMANDS = [("honoured", 4, 53), ("none", 5, 57)]
 
 
 @asynccontextmanager
@@ -65,8 +65,12 @@ class Worker:
         self._drainer = Drainer("books", live, store, tools, "w", lambda: False)
         watchdog = Watchdog("w", 20)
         self._router = Router(
-            live, store, lambda _: self._drainer.start(), "w", lambda: False, watchdog, None, lambda _: self._drainer
+            live, store, self._start, "w", lambda: False, watchdog, drainer_of=lambda _: self._drainer
         )
+
+    def _start(self, queues) -> None:
+        for _ in queues:
+            self._drainer.start()
 
     async def deliver(self, id: int) -> None:
         """Accept a hook, and do what there is to do."""

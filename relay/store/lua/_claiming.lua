@@ -246,11 +246,17 @@ local function claim_reply(wait_ms, poisoned, ids, rows, batched, store_ms, ahea
   return {wait_ms, poisoned, ids, rows, batched, store_ms, ahead, recalled}
 end
 
--- Takes what a wire.ClaimRequest asks for. Returns a wire.ClaimReply and the blobs.
-local function claim(request)
+-- Takes what a wire.ClaimRequest asks for. `gate`: that of the queue, where something of it was settled just now: then
+-- often nothing is in it any more, and nothing else is looked at. Returns a wire.ClaimReply and the blobs.
+local function claim(request, gate)
   local queue = request.queue
   local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue
-  local gate = read_gate(queue)
+  if gate and not next(gate.fields) and call('EXISTS', due, leased) == 0 then
+    call('ZREM', P .. 'wake', queue)
+    return claim_reply(-1, {}, {}, {}, false, now, 0, false), {}
+  end
+  -- Receipts and jobs wait behind no gate.
+  gate = gate or request.kind == 'd' and read_gate(queue) or {queue = queue, fields = {}}
   local paused_until = tonumber(gate.fields.paused_until)
   if paused_until and paused_until <= now then end_pause(gate, 'its end has come') end
   give_back_ahead(request, due, leased)

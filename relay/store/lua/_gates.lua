@@ -57,6 +57,7 @@ local function close_gate(gate, route, id, gate_ms, reason, sure)
     if not closed_until then count('closed|' .. string.gsub(gate.queue, '^sink:', '')) end
     call('HSETNX', gate.key, 'since', now)
     call('HSET', gate.key, 'reason', reason)
+    gate.fields.since = gate.fields.since or now
   end
   set_gate(gate, UNTIL, route, now + gate_ms)
   set_gate(gate, TRIAL, route, nil)

@@ -12,6 +12,7 @@ local ITEMS_A_WORKER = 50  -- that wait in a queue: about a tenth of a second of
 local SLOT_MS, SLOTS = 300000, 12  -- what came of attempts is counted in slots, for an hour
 local FORGET_OUTCOMES_MS = 7 * 86400000  -- after the last attempt
 
+local MOST_COUNTED = 100  -- calls, by then what they counted is added up
 local counts = {}
 local function count(field, n)
   counts[field] = (counts[field] or 0) + (n or 1)
@@ -34,9 +35,20 @@ local function begin_pending(id, sink, accepted_at) collect(began_pending, sink,
 
 local function end_pending(id, sink) collect(ended_pending, sink, id) end
 
--- Writes what was collected, with one command a key and counter. Every script that counts or finishes ends with it.
+-- Adds what calls have counted to the counters.
+local function add_up_counted()
+  local sums = {}
+  for _, packed in ipairs(call('LRANGE', P .. 'counted', 0, -1)) do
+    for field, n in pairs(cmsgpack.unpack(packed)) do sums[field] = (sums[field] or 0) + n end
+  end
+  call('DEL', P .. 'counted')
+  for field, n in pairs(sums) do call('HINCRBY', P .. 'stats', field, n) end
+end
+
+-- Writes what was collected, with one command a key. Every script that counts or finishes ends with it. What was counted
+-- is added up only after many calls: it is half a dozen counters each time.
 local function write_collected()
-  for field, n in pairs(counts) do call('HINCRBY', P .. 'stats', field, n) end
+  if next(counts) and call('RPUSH', P .. 'counted', cmsgpack.pack(counts)) >= MOST_COUNTED then add_up_counted() end
   if #finished > 0 then call('ZADD', P .. 'finished', unpack(finished)) end
   if #finished_dead > 0 then call('ZADD', P .. 'finished:dead', unpack(finished_dead)) end
   for sink, list in pairs(began_pending) do call('ZADD', P .. 'pending:' .. sink, unpack(list)) end

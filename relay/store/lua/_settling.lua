@@ -93,7 +93,7 @@ local function count_begun(request)
 end
 
 -- Writes the items of a wire.SettleRequest, whose attempts are the arguments from `first`.
--- Returns "settled" | "stale" | "gone" for each.
+-- Returns "settled" | "stale" | "gone" for each, and the gate of the queue as it is now.
 local function settle(request, first)
   local queue, sink = request.queue, request.sink
   local due, leased, gate = P .. 'due:' .. queue, P .. 'leased:' .. queue, read_gate(queue)
@@ -166,5 +166,5 @@ local function settle(request, first)
   if any_new then
     for field, n in pairs(request.counts) do count(field, n) end
   end
-  return answers
+  return answers, gate
 end

@@ -91,11 +91,17 @@ local function note_unknown(unknown, id, key)
   if newest and newest > id then note_overtaken(id, newest) end
 end
 
--- Returns for each hook of the group the receipt that came in its place, or false.
-local function read_overtaken()
-  local keys = {}
-  for i, hook in ipairs(req.hooks) do keys[i] = P .. 'overtaken:' .. hook[1] end
-  return #keys > 0 and call('MGET', unpack(keys)) or {}
+local function body_key(hook) return P .. 'dup:' .. hook[2] .. ':' .. hook[3] end
+
+-- Returns for each hook of the group the receipt that came in its place, or false; and what is remembered of each body, by
+-- its key.
+local function read_known()
+  local keys, n, remembered = {}, #req.hooks, {}
+  if n == 0 then return {}, {} end
+  for i, hook in ipairs(req.hooks) do keys[i], keys[n + i] = P .. 'overtaken:' .. hook[1], body_key(hook) end
+  local found = call('MGET', unpack(keys))
+  for i = n + 1, 2 * n do remembered[keys[i]] = found[i] end
+  return found, remembered
 end
 
 if #req.hooks ~= #ARGV - 1 then return redis.error_reply('ERR accept: as many bodies as hooks') end
@@ -108,12 +114,12 @@ for _, late in ipairs(req.answered_late) do
     if digest ~= '' then note_unknown(unknown, id, P .. 'dup:' .. source .. ':' .. digest) end
   end
 end
-local answers, overtaken = {}, read_overtaken()
+local answers, overtaken, remembered_before = {}, read_known()
 for i, hook in ipairs(req.hooks) do
   local id, source, digest, timed, request_id = unpack(hook)
   local stored = call('EXISTS', P .. 'r:' .. id) == 1  -- by an earlier call, whose answer was lost
-  local key = P .. 'dup:' .. source .. ':' .. digest
-  local remembered = not stored and (remembered_now[key] or call('GET', key)) or ''
+  local key = body_key(hook)
+  local remembered = not stored and (remembered_now[key] or remembered_before[key]) or ''
   local first = not stored and overtaken[i] or repeated_receipt(id, timed, request_id, remembered)
   if first then
     call('HINCRBY', find_record(first), 'dups', 1)

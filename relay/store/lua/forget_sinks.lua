@@ -19,6 +19,7 @@ for _, sink in ipairs(req.sinks) do
   end
 end
 if #names > 0 then
+  add_up_counted()
   for _, field in ipairs(call('HKEYS', P .. 'stats')) do
     if gone[string.match(field, '^[^|]*|([^|]*)')] then call('HDEL', P .. 'stats', field) end
   end

@@ -2,9 +2,9 @@
 -- Writes what became of receipts: their events and deliveries. A receipt leaves the inbox with its last part; ids are
 -- deterministic, so a repeated part changes nothing. Under a stale token nothing is written: the newer lease does it.
 -- What is due of that at once is claimed in the same call where the caller has drainers for it.
--- req: {token, receipts = {wire.RoutedRow…}, claims = {wire.ClaimRequest…}}; blobs: bodies and contents, numbered in the
--- rows. Answers a wire.RoutedReply. No bell: the caller begins with the queues that have work at once.
-local left_inbox = {}
+-- req: {token, receipts = {wire.RoutedRow…}, claims = {wire.ClaimRequest…}, most_pending = {sink = n…}}; blobs: bodies and
+-- contents, numbered in the rows. Answers a wire.RoutedReply. No bell: the caller begins with the queues that have work.
+local quiet = false
 
 local function save(receipt, names, values)
   local _, source, accepted_at, open, deaths = unpack(values)
@@ -12,7 +12,6 @@ local function save(receipt, names, values)
   open = open + opened
   if receipt.last then
     list_by_state(receipt, source, accepted_at)
-    left_inbox[#left_inbox + 1] = receipt.id
     open = open - 1
     add(receipt_fields, 'tok', '')  -- nobody holds it any more
     if deaths then call('HDEL', P .. 'r:' .. receipt.id, 'died', 'alone') end  -- it was not what killed them
@@ -25,7 +24,7 @@ end
 -- closed, growing or paused. Returns how many leases count, where none of it stands in the way.
 local function count_leases(request, due, leased)
   if #request.unheard > 0 then return nil end
-  if call('EXISTS', P .. 'gate:' .. request.queue, due, leased) == 0 then return 0 end
+  if quiet then return 0 end
   if next(read_gate(request.queue).fields) then return nil end
   local first_due, first_leased = first_score(due), first_score(leased)
   if (first_due and first_due <= now) or (first_leased and first_leased <= now) then return nil end
@@ -37,7 +36,7 @@ local function write_token(id, token)
 end
 
 -- Takes what was made for a sink under a lease, before it is written as due; under the limits of any other claim. What is
--- to go in a batch, or has anything else in its way, is left to the claim that its drainer makes. Returns wire.MadeClaim.
+-- to go in a batch, or has anything else in its way, is left to the claim that its drainer makes. Returns the ids of what it took.
 local function claim_made(request)
   local made, due, leased = queues[request.queue], P .. 'due:' .. request.queue, P .. 'leased:' .. request.queue
   if not made or (request.batch > 1 and #made / 2 >= request.batch_from) then return {} end
@@ -64,16 +63,56 @@ end
 
 local function routed_reply(queues, stale, claimed, store_ms) return {queues, stale, claimed, store_ms} end
 
-local ids, stale = {}, {}
-for i, receipt in ipairs(req.receipts) do ids[i] = receipt.id end
-local leases = call('ZMSCORE', P .. 'leased:inbox', unpack(ids))
-for i, receipt in ipairs(req.receipts) do
-  local names = receipt_field_names(receipt)
-  local values = leases[i] and call('HMGET', P .. 'r:' .. receipt.id, unpack(names))
-  if values and values[1] == req.token then save(receipt, names, values) else stale[#stale + 1] = receipt.id end
+-- Takes the receipts of last parts out of the inbox, whose records have the token. A lease that ran out has been taken
+-- back: such a receipt is due again, or quarantined, and stays so. Returns which of all that is, by their ids.
+local function leave_inbox(receipts)
+  local ended, stay = {}, {}
+  for _, receipt in ipairs(receipts) do
+    if receipt.last then
+      ended[#ended + 1] = receipt.id
+    elseif not call('ZSCORE', P .. 'leased:inbox', receipt.id) then
+      stay[receipt.id] = true
+    end
+  end
+  if #ended > 0 and call('ZREM', P .. 'leased:inbox', unpack(ended)) < #ended then
+    local due = call('ZMSCORE', P .. 'due:inbox', unpack(ended))
+    for i, id in ipairs(ended) do
+      stay[id] = due[i] and true or call('HGET', P .. 'r:' .. id, 'state') ~= 'accepted' or nil
+    end
+  end
+  return stay
 end
-if #left_inbox > 0 then call('ZREM', P .. 'leased:inbox', unpack(left_inbox)) end
-update_wake('inbox')
+
+-- Whether nothing else is in the inbox, nor of the sinks for which there are claims: that is asked once.
+local function is_quiet()
+  local keys = {P .. 'due:inbox', P .. 'leased:inbox'}
+  for _, request in ipairs(req.claims) do
+    local queue = request.queue
+    add(keys, P .. 'due:' .. queue, P .. 'leased:' .. queue)
+    add(keys, P .. 'gate:' .. queue, P .. 'pending:' .. string.gsub(queue, '^sink:', ''))
+  end
+  return call('EXISTS', unpack(keys)) == 0
+end
+
+local held, values_of, names_of, stale = {}, {}, {}, {}
+for _, receipt in ipairs(req.receipts) do
+  local names = receipt_field_names(receipt)
+  local values = call('HMGET', P .. 'r:' .. receipt.id, unpack(names))
+  names_of[receipt], values_of[receipt] = names, values
+  if values[1] == req.token then held[#held + 1] = receipt end
+end
+local stay = leave_inbox(held)
+quiet = is_quiet()
+for sink, most in pairs(quiet and req.most_pending or {}) do room[sink] = most end
+for _, receipt in ipairs(req.receipts) do
+  local values = values_of[receipt]
+  if values[1] == req.token and not stay[receipt.id] then
+    save(receipt, names_of[receipt], values)
+  else
+    stale[#stale + 1] = receipt.id
+  end
+end
+if quiet then call('ZREM', P .. 'wake', 'inbox') else update_wake('inbox') end
 local claimed = {}
 for i, request in ipairs(req.claims) do claimed[i] = claim_made(request) end
 local with_work = write_queues()

@@ -3,6 +3,7 @@
 import pytest
 
 from relay.model import DeliveryState, Outcome
+from relay.store.counters import read_counters
 from tests.integration.invariants import broken_invariants
 from tests.integration.store.shapes import event, ids_in_queue, new, routed
 
@@ -53,10 +54,10 @@ def test_nothing_is_left_of_a_receipt_but_the_counters(run, store, given, apply_
     left = {key.decode().removeprefix(store.keys.prefix) for key in run(store.client.keys(store.keys.prefix + "*"))}
     # These run out by themselves.
     passing = {name for name in left if name.startswith(("dup:", "outcomes:", "retired:", "window:"))}
-    assert left - passing == {"stats", "heard", "bell:inbox", "audit"}
+    assert left - passing == {"counted", "heard", "bell:inbox", "audit"}
     assert run(store.client.hkeys(store.keys.last_hooks)) == [b"acme"]  # a field a source, however many its hooks
     assert all(run(store.client.pttl(store.keys.prefix + name)) > 0 for name in passing)
-    assert run(store.client.hget(store.keys.stats, "retired")) == b"1"
+    assert run(read_counters(store.client, store.keys))["retired"] == 1
 
 
 def test_what_is_young_stays(finished, apply_retention, remaining):
@@ -195,7 +196,7 @@ class TestWork:
         assert (calls > 3, removed) == (True, 2)
         kinds = {key.decode().removeprefix(store.keys.prefix).partition(":")[0] for key in
                  run(store.client.keys(store.keys.prefix + "*"))}  # fmt: skip
-        assert kinds <= {"stats", "heard", "bell", "dup", "retired", "audit"}
+        assert kinds <= {"counted", "heard", "bell", "dup", "retired", "audit"}
 
     def test_many_small_ones_go_in_several_calls_too(self, run, store, finished, remaining):
         finished(95)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from relay.store.counters import read_counters
 from relay.store.fields import DeliveryField, GateField, JobField, ReceiptField
 from relay.store.store import Store
 from tests.integration.invariants import StoreContents
@@ -58,7 +59,6 @@ async def differences(store: Store, state: State, seen: StoreContents) -> list[s
     keys = store.keys
     queues, counted = sorted(state.gates), sorted(state.rows)
     async with store.client.pipeline(transaction=False) as pipe:
-        pipe.hgetall(keys.stats)
         pipe.hgetall(keys.openings)
         for queue in queues:
             pipe.hgetall(keys.gate(queue))
@@ -69,7 +69,8 @@ async def differences(store: Store, state: State, seen: StoreContents) -> list[s
         for name in counted:
             pipe.hmget(keys.outcomes(name), "since", "row")
         answers = iter(await pipe.execute())
-    found += _same("counters", _counters(next(answers)), {k: n for k, n in state.counts.items() if n})
+    counters = _counters(await read_counters(store.client, keys))
+    found += _same("counters", counters, {k: n for k, n in state.counts.items() if n})
     found += _same("openings", _numbers(next(answers)), dict(state.openings))
     for queue in queues:
         found += _same(f"the gate of {queue}", _gate_fields(next(answers)), _gate_model(state.gates[queue]))
@@ -91,9 +92,9 @@ def _numbers(fields: Mapping[bytes, bytes]) -> dict[str, int]:
     return {name: int(n) for name, n in _text(fields).items() if int(n)}
 
 
-def _counters(fields: Mapping[bytes, bytes]) -> dict[str, int]:
+def _counters(counters: Mapping[str, int]) -> dict[str, int]:
     """Return the counters that the model has, too."""
-    return {name: n for name, n in _numbers(fields).items() if name.partition("|")[0] in COUNTED}
+    return {name: n for name, n in counters.items() if n and name.partition("|")[0] in COUNTED}
 
 
 def _same(what: str, stored: Any, modelled: Any) -> Iterator[str]:
