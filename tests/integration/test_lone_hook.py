@@ -33,7 +33,7 @@ routes:
 """
 HOOKS_BEFORE = 3  # by then scripts are known and connections open
 OWN = ("info", "hello", "client", "config", "auth", "select", "evalsha")  # of the test, and the calls of scripts
-SYNCS_AND_COMMANDS = [("honoured", 4, 53), ("none", 5, 57)]
+SYNCS_AND_COMMANDS = [("honoured", 4, 52), ("none", 5, 57)]
 
 
 @asynccontextmanager

@@ -66,10 +66,15 @@ local function give_back_unheard(request, gate, due, leased)
 end
 
 -- Half from the oldest, half from the newest: many stale items never starve fresh ones, nor the other way round. An odd
--- one is for either end in turn: a busy sink frees one slot at a time.
+-- one is for either end in turn: a busy sink frees one slot at a time. Returns them, and where they are all that is due, the
+-- first time at which another will be: infinite where none waits.
 local function candidates(due, n)
-  local ids = call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, n + 1)
-  if #ids <= n then return ids end
+  local ids, found, waits = {}, call('ZRANGE', due, 0, n, 'WITHSCORES'), math.huge
+  for i = 1, #found, 2 do
+    local at = tonumber(found[i + 1])
+    if at > now then waits = math.min(waits, at) else ids[#ids + 1] = found[i] end
+  end
+  if #ids <= n then return ids, waits end
   local old = math.floor((n + time[2] % 2) / 2)  -- microseconds: claims may be in step with milliseconds
   for i, id in ipairs(call('ZREVRANGEBYSCORE', due, now, '-inf', 'LIMIT', 0, n - old)) do ids[old + i] = id end
   ids[n + 1] = nil
@@ -188,13 +193,15 @@ local function pass_gates(gate, due, id, row, lease_ends)
 end
 
 -- Takes up to `slots` of what is due, and up to `ahead` behind them. Returns ids, rows and blobs; the last of them are
--- ahead where they are more than the slots. What a worker died with is never ahead.
+-- ahead where they are more than the slots. What a worker died with is never ahead. Returns also when the next of the queue
+-- is due where that is known, and when the first of these leases ends.
 local function take(request, slots, ahead, batched, gate, due, leased)
   local kind, fields, lease_ends = request.kind, FIELDS[request.kind], now + request.lease_ms
   local gated = next(gate.fields) ~= nil
   local ids, rows, blob_keys, leases, bytes = {}, {}, {}, {}, 0
-  local most = slots + ahead
-  for _, id in ipairs(gated and candidates_for_trials(due, slots) or candidates(due, most)) do
+  local most, found, waits = slots + ahead, nil, nil
+  if gated then found = candidates_for_trials(due, slots) else found, waits = candidates(due, most) end
+  for _, id in ipairs(found) do
     if #ids == most then break end
     local record = P .. kind .. ':' .. id
     local row = call('HMGET', record, unpack(fields))
@@ -230,7 +237,7 @@ local function take(request, slots, ahead, batched, gate, due, leased)
     call('ZREM', due, unpack(ids))
     call('ZADD', leased, unpack(leases))
   end
-  return ids, rows, read_blobs(blob_keys)
+  return ids, rows, read_blobs(blob_keys), #ids == #found and waits or nil, leases[1] or math.huge
 end
 
 -- Returns before when nothing more may be taken: while a gate is closed, what is due may all be kept back by it.
@@ -261,7 +268,7 @@ local function claim(request, gate)
   if paused_until and paused_until <= now then end_pause(gate, 'its end has come') end
   give_back_ahead(request, due, leased)
   give_back_unheard(request, gate, due, leased)
-  local poisoned = take_back_expired(request.kind, queue, due, leased)
+  local poisoned, first_leased = take_back_expired(request.kind, queue, due, leased)
   if gate.fields.paused then
     -- What is in flight goes on: its leases run out as ever.
     local at = first_score(leased)
@@ -282,12 +289,14 @@ local function claim(request, gate)
   -- A batch is one call, so it takes one slot and one grant. While it is out nothing else is: each lease counts.
   local _, open = read_closed(gate, '')
   local batched = request.batch > 1 and open and call('ZCOUNT', due, '-inf', now) >= request.batch_from
-  local ids, rows, blobs = take(request, batched and request.batch or slots, ahead, batched, gate, due, leased)
+  local ids, rows, blobs, first_due, ends =
+    take(request, batched and request.batch or slots, ahead, batched, gate, due, leased)
+  first_leased = first_leased and math.min(first_leased, ends)
   if #ids > 0 then
     for _, limit in ipairs(request.limits) do take_grants(limit, batched and 1 or #ids) end
   end
   -- What is still due may be taken at once, or when the limits allow: the drainer asks again by itself.
-  local at = update_wake(queue, slots > 0 and next_look(gate, due, #ids) or math.huge)
+  local at = update_wake(queue, slots > 0 and next_look(gate, due, #ids) or math.huge, first_due, first_leased)
   local wait_ms = slots > 0 and at and math.max(at - now, 0) or -1
   local taken_ahead = batched and 0 or math.max(#ids - slots, 0)
   return claim_reply(wait_ms, poisoned, ids, rows, batched, now, taken_ahead, recalled), blobs

@@ -74,9 +74,10 @@ local function count_death(kind, id, was_ahead)
   return token ~= beside and call('HINCRBY', record, 'alone', 1) >= POISONED_AFTER
 end
 
--- Returns the ids of what was poisoned.
+-- Returns the ids of what was poisoned, and when the first lease ends where none had run out: infinite without any.
 local function take_back_expired(kind, queue, due, leased)
-  local poisoned, noted = {}, {}
+  local poisoned, noted, first = {}, {}, first_score(leased) or math.huge
+  if first > now then return poisoned, first end
   local expired = call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, EXPIRED_AT_ONCE)
   for _, id in ipairs(expired) do
     local worker = worker_of(call('HGET', P .. kind .. ':' .. id, 'tok') or '')

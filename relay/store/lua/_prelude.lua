@@ -130,11 +130,13 @@ end
 local opened = {}
 
 -- Writes when a queue is next worth a look: at its first due item (not before `not_before`), or when a lease runs out.
+-- `first_due`, `first_leased`: the scores of those, where they are known; infinite where there is none.
 -- Returns that time, or nil where the queue is empty.
-local function update_wake(queue, not_before)
-  local due, leased = first_score(P .. 'due:' .. queue), first_score(P .. 'leased:' .. queue)
-  local at = due and math.max(due, not_before or 0)
-  if leased and (not at or leased < at) then at = leased end
+local function update_wake(queue, not_before, first_due, first_leased)
+  local due = first_due or first_score(P .. 'due:' .. queue) or math.huge
+  local leased = first_leased or first_score(P .. 'leased:' .. queue) or math.huge
+  local at = math.min(due < math.huge and math.max(due, not_before or 0) or math.huge, leased)
+  at = (due < math.huge or leased < math.huge) and at or nil
   if at and opened[queue] then at = now end
   if at then call('ZADD', P .. 'wake', at, queue) else call('ZREM', P .. 'wake', queue) end
   return at
