@@ -138,7 +138,7 @@ class WorkerProcess:
         self._listening = Listening(lambda: self._store.open_wake_ups(self._name), self._start_queue)
         self._watching.keep("listening", self._listening.run)
         self._ticker = Ticker(
-            self._name, self._live, self._store, self._start_queue, self._publish_bells, self._listening,
+            self._name, self._live, self._store, self._start_queue, self._listening,
             note_format=self._note_format, note_unanswered=self._hearing.note_rung,
         )  # fmt: skip
         self._tasks.keep("ticker", self._tick)

@@ -1,9 +1,9 @@
-"""Look for work that no bell and no wake-up began, lost or due by itself, and ring where nobody listens."""
+"""Look for work that no bell and no wake-up began: they were lost, or it is due by itself."""
 
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -33,9 +33,9 @@ BUSY_SECONDS: Final = 10.0  # after work, in which this process listens, or wher
 class Ticker:
     """One in every worker process; several of them do no harm.
 
-    `start_queue` starts work in this process, so that none depends on Celery's broker; `ring` publishes bells in the
-    background, so that none waits for it. `listening`: what takes this process's wake-ups. `note_format` is called with
-    the format of the store before any work begins, `note_unanswered` where a bell was rung and no worker has come.
+    `start_queue` starts work in this process, so that none depends on Celery's broker. `listening`: what takes this
+    process's wake-ups. `note_format` is called with the format of the store before any work begins, `note_unanswered`
+    where a bell was rung and no worker has come.
     """
 
     def __init__(
@@ -44,7 +44,6 @@ class Ticker:
         live: LiveConfig,
         store: Store,
         start_queue: Callable[[str], None],
-        ring: Callable[[Sequence[str]], None],
         listening: Listening,
         clock: Callable[[], float] = time.monotonic,
         note_format: Callable[[int], None] = check_format,
@@ -54,7 +53,6 @@ class Ticker:
         self._live = live
         self._store = store
         self._start_queue = start_queue
-        self._ring = ring
         self._listening = listening
         self._clock = clock
         self._note_format = note_format
@@ -93,7 +91,7 @@ class Ticker:
             await self.look()
 
     async def look(self) -> None:
-        """Start every queue with work that nobody came to, and ring for it where nobody listens."""
+        """Start every queue with work that nobody came to."""
         jobs = _standing_jobs(self._live.config)
         listens = await self._listening.begin_look(wanted=self._busy)
         found = await self._store.look(
@@ -103,8 +101,6 @@ class Ticker:
         self._note_format(found.format)
         for queue in found.queues:
             self._start_queue(queue)
-        if found.bells:
-            self._ring(found.bells)
         if found.unanswered:
             self._note_unanswered()
         self._plan_next(found)

@@ -155,7 +155,10 @@ class Keys:
         return f"{self.prefix}outcomes:{name}"
 
     def bell(self, queue: str) -> str:
-        """String with a time to live: a bell for this queue is on its way; `queue`:more: one for another worker."""
+        """String with a time to live: a bell for this queue is on its way.
+
+        `queue`:more: one for another worker; `queue`:look: a look has found it, and its worker begins.
+        """
         return f"{self.prefix}bell:{queue}"
 
     def wake_ups(self, worker: str) -> str:

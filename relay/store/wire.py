@@ -278,13 +278,12 @@ class FindReply(Record, array_like=True):
 class LookReply(Record, array_like=True):
     """What a worker's look at the store found.
 
-    `queues`: those with work that nobody came to. `bells`: those of them whose bells it has set, to be published.
-    `wait_ms`: until a queue is worth a look; 0: there is work that somebody was told of, -1: there is nothing to wait
-    for. `silent`: workers, and for how long each was not seen, in milliseconds.
+    `queues`: those with work that nobody came to: the worker begins it. `wait_ms`: until a queue is worth a look; 0:
+    there is work that somebody was told of, -1: there is nothing to wait for. `silent`: workers, and for how long each
+    was not seen, in milliseconds.
     """
 
     queues: list[str]
-    bells: list[str]
     unanswered: bool  # a bell was set half a second ago or longer, and nobody came to the work
     listens: bool  # a connection takes the worker's wake-ups, and others know it for some seconds
     wait_ms: int

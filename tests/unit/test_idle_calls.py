@@ -67,7 +67,6 @@ class CountingStore:
         self.calls += 1
         return LookReply(
             queues=[],
-            bells=[],
             unanswered=False,
             listens=self.listens,
             wait_ms=self.wait_ms,
@@ -97,7 +96,7 @@ def run_for_a_minute(tick, clock: Clock, seconds: float) -> None:
 @pytest.mark.parametrize("wait_ms", [-1, 60_000])
 def test_an_idle_worker_looks_seldom(wait_ms) -> None:
     store, clock = CountingStore(wait_ms), Clock()
-    ticker = Ticker("w1", Live(), store, lambda queue: None, lambda queues: None, not_listening(), clock)
+    ticker = Ticker("w1", Live(), store, lambda queue: None, not_listening(), clock)
     asyncio.run(ticker.look())  # the first, which also registers
     store.calls = 0
     run_for_a_minute(ticker.tick, clock, TICK_SECONDS)
@@ -107,7 +106,7 @@ def test_an_idle_worker_looks_seldom(wait_ms) -> None:
 @pytest.mark.parametrize("busy", ["work is due", "work was begun"])
 def test_a_worker_with_work_looks_at_every_tick(busy) -> None:
     store, clock = CountingStore(0 if busy == "work is due" else -1), Clock()
-    ticker = Ticker("w1", Live(), store, lambda queue: None, lambda queues: None, not_listening(), clock)
+    ticker = Ticker("w1", Live(), store, lambda queue: None, not_listening(), clock)
 
     async def tick() -> None:
         if busy == "work was begun":
@@ -120,7 +119,7 @@ def test_a_worker_with_work_looks_at_every_tick(busy) -> None:
 
 def test_a_worker_that_listens_looks_every_second() -> None:
     store, clock = CountingStore(-1, listens=True), Clock()
-    ticker = Ticker("w1", Live(), store, lambda queue: None, lambda queues: None, not_listening(), clock)
+    ticker = Ticker("w1", Live(), store, lambda queue: None, not_listening(), clock)
 
     async def tick() -> None:
         ticker.note_work()

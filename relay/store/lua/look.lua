@@ -54,24 +54,22 @@ local function keep_listening()
   return false
 end
 
--- The queues in which something is due that nobody was told of, or not so that he came; those of them whose bells were
--- set; and whether nobody came to a bell that is set since longer. None is where somebody listens: there the key only
--- keeps other looks away for the moment.
+-- The queues in which something is due that nobody was told of, or that nobody came to; and whether that was told by a
+-- bell. The worker that looks begins them itself: for the moment other looks leave them to it.
 local function find_work()
-  local queues, bells, unanswered, heard = {}, {}, false, #listeners() > 0
+  local queues, unanswered = {}, false
   local due = call('ZRANGEBYSCORE', P .. 'wake', '-inf', now, 'WITHSCORES')
   for i = 1, #due, 2 do
-    local set = set_bell(due[i], heard and UNHEARD_MS)
-    local waits = tonumber(due[i + 1]) <= now - UNHEARD_MS
-    if set or waits then queues[#queues + 1] = due[i] end
-    if set and not heard then bells[#bells + 1] = due[i] end
-    unanswered = unanswered or (waits and not set and not heard)
+    local queue, waits = due[i], tonumber(due[i + 1]) <= now - UNHEARD_MS
+    local rung = call('EXISTS', P .. 'bell:' .. queue) == 1
+    if waits or (not rung and set_bell(queue .. ':look', UNHEARD_MS)) then queues[#queues + 1] = queue end
+    unanswered = unanswered or (waits and rung)
   end
-  return queues, bells, unanswered
+  return queues, unanswered
 end
 
-local function look_reply(queues, bells, unanswered, listens, wait_ms, known, since, empty, subscriptions_version, silent, format)
-  return {queues, bells, unanswered, listens, wait_ms, known, since, empty, subscriptions_version, silent, format}
+local function look_reply(queues, unanswered, listens, wait_ms, known, since, empty, subscriptions_version, silent, format)
+  return {queues, unanswered, listens, wait_ms, known, since, empty, subscriptions_version, silent, format}
 end
 
 call('ZADD', P .. 'workers', now, req.worker)
@@ -79,10 +77,10 @@ call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', now - FORGET_MS)
 keep_version()
 call('ZREMRANGEBYSCORE', P .. 'listeners', '-inf', now - FORGET_MS)
 local listens = keep_listening()
-local queues, bells, unanswered = find_work()
+local queues, unanswered = find_work()
 local next_at = first_score(P .. 'wake')
 local wait_ms = next_at and math.max(next_at - now, 0) or -1
 local version = call('HGET', P .. 'subscriptions', 'version')
 local since, empty = in_use_since(req.since)
-return cmsgpack.pack(look_reply(queues, bells, unanswered, listens, wait_ms, knows_jobs(), since, empty,
+return cmsgpack.pack(look_reply(queues, unanswered, listens, wait_ms, knows_jobs(), since, empty,
   tonumber(version or 0), silent_workers(), tonumber(call('HGET', P .. 'life', 'format') or 0)))

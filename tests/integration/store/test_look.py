@@ -1,18 +1,19 @@
-"""A look at the store finds the queues with work, sets their bells, and says what else a worker must know."""
+"""A look at the store finds the queues with work that nobody came to, and says what else a worker must know."""
 
 import pytest
 
 from relay import __version__
 from relay.model import Outcome
 from relay.store.keys import INBOX, JOBS, sink_queue
+from tests.integration.store.reference.clock import control_time, set_time
 
 QUEUE = sink_queue("books")
 
 
 @pytest.fixture
-def set_bells(run, store):
-    """Set the bells as the ticker does. Returns the queues, sorted."""
-    return lambda: sorted(run(store.look("w1")).bells)
+def look(run, store):
+    """Look as the ticker does. Returns the queues that it begins, sorted."""
+    return lambda: sorted(run(store.look("w1")).queues)
 
 
 @pytest.fixture
@@ -21,20 +22,32 @@ def clear_bells(run, store):
     return lambda *queues: [run(store.clear_bell(queue)) for queue in queues]
 
 
-def test_nothing_to_do_sets_no_bell(set_bells):
-    assert set_bells() == []
+@pytest.fixture
+def frozen(run, store):
+    """Stop the clock of the store's scripts."""
+    seconds, microseconds = run(store.client.time())
+    run(control_time(store, seconds * 1000 + microseconds // 1000))
+    return lambda ms: run(set_time(store, seconds * 1000 + microseconds // 1000 + ms))
 
 
-def test_a_bell_that_was_set_on_arrival_is_not_set_again(given, set_bells):
+def test_nothing_to_do_begins_nothing(look):
+    assert look() == []
+
+
+def test_to_what_has_just_arrived_a_bell_calls_somebody(frozen, given, look):
     given.accepted()
-    assert set_bells() == []
+    assert look() == []
 
 
-def test_a_lost_bell_is_set_again_once(given, set_bells, clear_bells):
+def test_what_no_bell_is_set_for_is_left_to_the_first_who_looks_and_to_others_if_he_does_not_take_it(
+    frozen, given, look, clear_bells
+):
     given.accepted()
     clear_bells(INBOX)
-    assert set_bells() == [INBOX]
-    assert set_bells() == []
+    assert look() == [INBOX]
+    assert look() == []
+    frozen(500)
+    assert look() == [INBOX]
 
 
 def test_what_has_waited_for_a_while_is_found_whether_a_bell_is_set_or_not(run, store, given):
@@ -43,29 +56,31 @@ def test_what_has_waited_for_a_while_is_found_whether_a_bell_is_set_or_not(run, 
     run(store.client.zincrby(store.keys.wake, -600, INBOX))
     for _ in range(2):
         found = run(store.look("w1"))
-        assert (found.queues, found.bells, found.unanswered) == ([INBOX], [], True)
+        assert (found.queues, found.unanswered) == ([INBOX], True)
 
 
-def test_a_bell_that_was_set_just_now_is_not_unanswered(run, store, given):
-    assert not run(store.look("w1")).unanswered
+def test_a_bell_that_was_set_just_now_is_not_unanswered(run, store, given, frozen, clear_bells):
     given.accepted()
-    run(store.client.zincrby(store.keys.wake, 60_000, INBOX))
+    assert not run(store.look("w1")).unanswered
+    frozen(500)
+    assert run(store.look("w1")).unanswered
+    clear_bells(INBOX)
     assert not run(store.look("w1")).unanswered
 
 
-def test_what_arrived_while_the_bell_was_lost_gets_one_too(run, store, given, set_bells, clear_bells):
+def test_what_arrived_while_the_bell_was_lost_is_found_too(run, store, given, look, clear_bells):
     """The first arrival set the bell, so the second did not: the queue had work already."""
     given.accepted()
     clear_bells(INBOX)
     given.accepted()
     assert run(store.client.exists(store.keys.bell(INBOX))) == 0
-    assert set_bells() == [INBOX]
+    assert look() == [INBOX]
     assert len(run(store.claim_receipts("router", 9, 60_000)).items) == 2
 
 
-def test_a_delivery_that_was_made_without_a_bell_gets_one(given, set_bells):
+def test_a_delivery_that_was_made_without_a_bell_is_found(given, look):
     given.pending()
-    assert set_bells() == [QUEUE]
+    assert look() == [QUEUE]
 
 
 def test_a_bell_has_a_time_to_live(run, store, given):
@@ -73,61 +88,61 @@ def test_a_bell_has_a_time_to_live(run, store, given):
     assert 0 < run(store.client.pttl(store.keys.bell(INBOX))) <= 5000
 
 
-def test_every_kind_of_queue_gets_a_bell(run, store, given, set_bells, clear_bells):
+def test_every_kind_of_queue_is_found(run, store, given, look, clear_bells):
     given.pending()
     given.pending(sink="ledger")
     given.accepted()
     run(store.enqueue_job("j1", "retention"))
     clear_bells(INBOX, JOBS, QUEUE, sink_queue("ledger"))
-    assert set_bells() == sorted([INBOX, JOBS, QUEUE, sink_queue("ledger")])
+    assert look() == sorted([INBOX, JOBS, QUEUE, sink_queue("ledger")])
 
 
-def test_an_empty_queue_is_left_alone(given, set_bells, clear_bells):
+def test_an_empty_queue_is_left_alone(given, look, clear_bells):
     given.settled(given.leased(), Outcome.DELIVERED)
     clear_bells(INBOX, QUEUE)
-    assert set_bells() == []
+    assert look() == []
 
 
-def test_what_is_in_flight_needs_no_bell_until_its_lease_runs_out(given, set_bells, clear_bells, until):
+def test_what_is_in_flight_is_left_alone_until_its_lease_runs_out(given, look, clear_bells, until):
     given.leased(lease_ms=30)
     clear_bells(INBOX, QUEUE)
-    assert until(set_bells) == [QUEUE]
+    assert until(look) == [QUEUE]
     assert given.claim("w2").items[0].deaths == 1
 
 
-def test_a_retry_gets_a_bell_when_it_is_due(given, set_bells, clear_bells, until):
+def test_a_retry_is_found_when_it_is_due(given, look, clear_bells, until):
     delivery = given.leased()
     clear_bells(INBOX, QUEUE)
     given.settled(delivery, Outcome.RETRY, delay_ms=60_000)
-    assert set_bells() == []
+    assert look() == []
     (other,) = given.claimed()
     clear_bells(INBOX, QUEUE)
     given.settled(other, Outcome.RETRY, delay_ms=1)
-    assert until(set_bells) == [QUEUE]
+    assert until(look) == [QUEUE]
 
 
-def test_a_queue_whose_gate_is_closed_gets_a_bell_when_it_may_be_tried(given, set_bells, clear_bells, until):
+def test_a_queue_whose_gate_is_closed_is_found_when_it_may_be_tried(given, look, clear_bells, until):
     first, _ = given.claimed(2, lease_ms=60_000)
     given.pending(2)
     given.settled(first, Outcome.BLOCKED, gate_ms=60_000, delay_ms=60_000, gate_sure=True)
     given.claim()  # finds it closed, and says when to look again
     clear_bells(INBOX, QUEUE)
-    assert set_bells() == []
+    assert look() == []
 
 
-def test_a_paused_queue_gets_no_bell(run, store, given, set_bells, clear_bells):
+def test_a_paused_queue_is_left_alone(run, store, given, look, clear_bells):
     given.pending()
     run(store.client.hset(store.keys.gate(QUEUE), "paused", 1))
     given.claim()
     clear_bells(INBOX, QUEUE)
-    assert set_bells() == []
+    assert look() == []
 
 
-def test_a_job_gets_a_bell_at_its_time(run, store, set_bells, until):
+def test_a_job_is_found_at_its_time(run, store, look, until):
     run(store.enqueue_job("later", "retention", delay_ms=60_000))
-    assert set_bells() == []
+    assert look() == []
     run(store.enqueue_job("soon", "retention", delay_ms=1))
-    assert until(set_bells) == [JOBS]
+    assert until(look) == [JOBS]
 
 
 def test_what_comes_sooner_moves_the_time_forward_and_nothing_moves_it_back(run, store):
