@@ -41,14 +41,13 @@ SHORT_WAIT_MS = 2000  # for so short a wait the drainer stays, instead of ending
 
 
 class _Call:
-    """A call in flight. `settles`: it has ended, and there is something to settle."""
+    """A call in flight."""
 
     def __init__(self, deadline: float, task: asyncio.Task[None], slot: SinkSlot | None, first: Delivery) -> None:
         self.deadline = deadline  # monotonic seconds
         self.task = task
         self.slot = slot  # None: it is of a batch
         self.first = first
-        self.settles = False
 
 
 class Drainer:
@@ -292,15 +291,21 @@ class Drainer:
         self._calls += 1
         suspect = any(delivery.deaths >= SUSPECT_AFTER for delivery in deliveries)
         task = asyncio.create_task(self._attempt_held(self._calls, deliveries, sink, tools, suspect))
-        call = _Call(deadline + suspect * ALONE_SECONDS, task, slot, deliveries[0])
-        self._in_flight[self._calls] = call
+        self._in_flight[self._calls] = _Call(deadline + suspect * ALONE_SECONDS, task, slot, deliveries[0])
         # Not the attempt itself: one that is cancelled before it began never runs.
-        task.add_done_callback(partial(self._note_end, self._calls, call))
+        task.add_done_callback(partial(self._note_end, self._calls))
 
-    def _note_end(self, number: int, call: _Call, _: asyncio.Task[None]) -> None:
-        self._in_flight.pop(number, None)
+    def _note_end(self, number: int, _: asyncio.Task[None]) -> None:
+        """Note the end of a call that never ran, or failed: there is nothing to settle."""
+        self._end_call(number, settles=False)
+
+    def _end_call(self, number: int, *, settles: bool) -> None:
+        """Begin the next in its slot: in the tick in which its results are there, so before anything settles them."""
+        call = self._in_flight.pop(number, None)
+        if call is None:
+            return
         if call.slot is not None:
-            if call.settles:
+            if settles:
                 self._slots.free(call.slot)
             else:
                 self._slots.lose(call.slot, call.first)
@@ -320,8 +325,7 @@ class Drainer:
     ) -> None:
         async with self._hand.hold(suspect=suspect):
             results = await self._attempt(deliveries, sink, tools)
-        if results and number in self._in_flight:
-            self._in_flight[number].settles = True
+        self._end_call(number, settles=bool(results))
 
     async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools) -> Sequence[AttemptResult]:
         """Make an attempt, and add what it came to."""

@@ -131,13 +131,18 @@ class SinkSlots:
             self._hand.remove()
 
     def begun_with(self, items: Sequence[Settlement]) -> list[Delivery]:
-        """Return what was claimed ahead and counts once these are settled: the next in each slot, or one of them."""
+        """Return what was claimed ahead and counts once these are settled: the next in each slot, or one of them.
+
+        A slot of which all is settled by them is the store's again: nothing begins in it any more.
+        """
         ids = {item.delivery.id for item in items}
         found = []
         for slot in {id(slot): slot for one in ids if (slot := self._slots.get(one))}.values():
             left = [delivery for delivery, _ in slot.begun if delivery.id not in ids]
             found += [delivery for delivery, _ in slot.begun[1:] if delivery.id in ids]
-            if left and left[0] is not slot.begun[0][0]:
+            if not left and slot in self._idle:
+                self._idle.remove(slot)
+            elif left and left[0] is not slot.begun[0][0]:
                 found.append(left[0])
         return found
 

@@ -81,11 +81,32 @@ def test_slots_do_not_wait_for_the_store(run, store, namespace, reader, concurre
     assert run(broken_invariants(store)) == []
 
 
+class Looking(Store):
+    """A store that is looked at after each call that settles and claims: what is ahead is leased, and no more."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.client, store.namespace)
+        self.started: list[int] = []
+        self.unleased: set[bytes] = set()
+
+    async def settle_and_claim(self, *arguments, **more):
+        answer = await super().settle_and_claim(*arguments, **more)
+        async with self.client.pipeline(transaction=True) as pipe:
+            pipe.zrange(self.keys.leased(QUEUE), 0, -1)
+            pipe.zrange(self.keys.ahead(QUEUE), 0, -1)
+            leased, ahead = map(set, await pipe.execute())
+        self.started.append(len(leased - ahead))
+        self.unleased |= ahead - leased
+        return answer
+
+
 def test_concurrency_is_exact_over_workers(run, store, namespace, reader):
-    ids = queue_deliveries(run, store, [b"{}"] * 120)
-    sink = Counting(concurrency=3, on_unknown="retry")
-    run(drain(store, namespace, sink, sink, sink))
+    ids = queue_deliveries(run, store, [b"{}"] * 200)
+    sink, looking = Counting(concurrency=3, on_unknown="retry"), Looking(store)
+    run(drain(looking, namespace, sink, sink, sink))
     assert sink.most <= 3
+    assert max(looking.started) <= 3
+    assert looking.unleased == set()
     assert sorted(seen.id for seen in sink.seen) == ids
     assert run(store.client.exists(store.keys.ahead(QUEUE))) == 0
     assert {found.attempts for found in run(reader.deliveries(ids))} == {1}
