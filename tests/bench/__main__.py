@@ -83,6 +83,8 @@ def _arguments() -> argparse.Namespace:
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"there is no {', '.join(sorted(unknown))}: the parts are {', '.join(PARTS)}")
+    if asked.markdown and not asked.read and set(asked.parts) != set(PARTS):
+        parser.error("a page has the figures of one run of all parts")
     return asked
 
 

@@ -24,7 +24,7 @@ WARM = Load(30, 30)
 STARTED_SECONDS = 5.0  # all have connected, looked for work and found none
 IDLE_SECONDS = 6.0
 SETTLED_SECONDS = 0.3  # what has arrived is settled, acknowledged and counted by then
-GIVEN_UP_SECONDS = 8.0  # for what was taken and has not arrived
+GIVEN_UP_SECONDS = 6.0  # for what was taken and has not arrived
 
 
 def bench(rounds: int, contenders: Sequence[str], logs: Path) -> dict[str, object]:
