@@ -45,7 +45,7 @@ class DeliveryState(StrEnum):
     HELD = "held"  # a person must decide
     DELIVERED = "delivered"
     SKIPPED = "skipped"  # policy: nobody to deliver to
-    SHADOWED = "shadowed"  # rendered and not sent, because its route is only tried out; nothing sets it yet
+    SHADOWED = "shadowed"  # rendered and not sent, because its route is only tried out
     DEAD = "dead"  # given up, and kept
     CANCELLED = "cancelled"  # a person gave it up; nothing sets it yet
 

@@ -77,6 +77,7 @@ class _RouteCompiler:
             where=where,
             once=self._compile_templates("once", route.once, self._path) if route.once else None,
             fetch=frozenset(route.fetch),
+            shadow=route.shadow,
             where_fetched=where_fetched,
         )
 

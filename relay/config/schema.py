@@ -159,6 +159,7 @@ class RouteSettings(BaseModel):
     ] = Field((), description="What of a lead is looked up in the account first")
     once: str | None = Field(None, min_length=1, description="A template: at most one delivery for each of its values")
     to: NameList = Field(description="One sink, or several of one type")
+    shadow: bool = Field(False, description="Tries the route out: its deliveries are made and kept, and never sent")
 
     @property
     def content(self) -> Mapping[str, Any]:

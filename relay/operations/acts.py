@@ -86,7 +86,7 @@ class TodaysActs:
     async def render(self, id: str, author: Author) -> ActResult:
         """Send a delivery with what the configuration makes of its event now."""
         found = await self._reader.deliveries([id])
-        if not found or found[0].state in (DeliveryState.PENDING, DeliveryState.DELIVERED):
+        if not found or found[0].state in (DeliveryState.PENDING, DeliveryState.DELIVERED, DeliveryState.SHADOWED):
             return await act_on_delivery(self._store, id, Act.RENDER, author)
         planned = await plan_today(self._reader, self._config, self._sinks, found[0], found[0].sink)
         if planned is None:

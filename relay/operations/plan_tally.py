@@ -23,6 +23,7 @@ class RouteCount(Record):
     sent: int = 0
     skipped: int = 0
     dead: int = 0
+    shadowed: int = 0  # by a route that is only tried out
     lookups: int = 0  # of those that are sent: what the account answers decides what, and whether at all
     prevented: int = 0  # by a `once` key that was used
     second: int = 0  # of those that are sent: about an entity for which there was one before
@@ -59,6 +60,7 @@ class _Count:
     sent: int = 0
     skipped: int = 0
     dead: int = 0
+    shadowed: int = 0
     lookups: int = 0
     prevented: int = 0
     second: int = 0
@@ -77,6 +79,8 @@ class _Count:
             self.price = self.price if made.price is None else (self.price or Decimal(0)) + made.price
         elif delivery.state is DeliveryState.SKIPPED:
             self.skipped += 1
+        elif delivery.state is DeliveryState.SHADOWED:
+            self.shadowed += 1
         else:
             self.dead += 1
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from relay.config.config import Config
 from relay.model import NewDelivery
 from relay.planning import plan_receipt
+from relay.routing import is_shadow_id
 from relay.sinks.base import Sink
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery
@@ -21,6 +22,6 @@ async def plan_today(
     receipt = await reader.raw_receipt(delivery.event_id.partition(".")[0])
     # In a thread: a worker's loop has calls to answer meanwhile.
     made = [] if receipt is None else (await asyncio.to_thread(plan_receipt, receipt, config, sinks)).deliveries
-    places = ((one.event_id, one.route, one.sink) for one in made)
-    wanted = (delivery.event_id, delivery.route, sink)
+    places = ((one.event_id, one.route, one.sink, is_shadow_id(one.id)) for one in made)
+    wanted = (delivery.event_id, delivery.route, sink, is_shadow_id(delivery.id))
     return next((one for one, place in zip(made, places, strict=True) if place == wanted), None)

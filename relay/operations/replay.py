@@ -28,6 +28,7 @@ class Fate(StrEnum):
     HELD = "held"
     CANCELLED = "cancelled"
     TAKEN = "taken"  # its `once` key was used by another event
+    SHADOWED = "shadowed"  # its route is only tried out: it is kept, and never sent
     UNSENDABLE = "unsendable"  # today's routes cannot render it either
 
 
@@ -126,7 +127,7 @@ class Replay:
     def _fate(self, planned: NewDelivery, stored: StoredDelivery | None, used: bool) -> Fate:
         if stored is None:
             return Fate.DELIVERED if used else Fate.NEW
-        if stored.state in (DeliveryState.PENDING, DeliveryState.HELD):
+        if stored.state in (DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.SHADOWED):
             return Fate(stored.state)
         if stored.event_id != planned.event_id:  # a `once` key; the place of a skipped one may be taken
             return Fate.NEW if stored.state is DeliveryState.SKIPPED else Fate.TAKEN

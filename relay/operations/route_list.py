@@ -15,7 +15,7 @@ from relay.store.reader import Reader
 
 
 class RouteLine(Record):
-    """A route in force, and how many deliveries it made: in all, skipped and dead at once.
+    """A route in force, and how many deliveries it made: in all, skipped, dead at once and shadowed.
 
     `text`: its part of the file; empty where another file that is included has it.
     """
@@ -28,6 +28,8 @@ class RouteLine(Record):
     made: int
     skipped: int
     failed: int
+    shadowed: int
+    shadow: bool  # it is only tried out
     text: str
 
 
@@ -50,6 +52,8 @@ def _line(route: Route, counters: Mapping[tuple[str, ...], int], text: str) -> R
         made=sum(made.values()),
         skipped=made.get("skipped", 0),
         failed=made.get("dead", 0),
+        shadowed=made.get("shadowed", 0),
+        shadow=route.shadow,
         text=text,
     )
 

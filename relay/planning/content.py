@@ -42,6 +42,13 @@ def render_params(route: Route, sink: ContentSink, context: Mapping[str, object]
     return {**params, **{key: context[variable] for key, variable in sink.context_params.items()}}
 
 
+def shadowed(content: RenderedContent) -> RenderedContent:
+    """Return what is kept of a delivery that is never sent: its content, and what would become of it."""
+    ends = {DeliveryState.SKIPPED: "it would be skipped: ", DeliveryState.DEAD: "it would be dead: "}
+    reason = f"{ends[content.state]}{content.reason}" if content.state in ends else "its route is only tried out"
+    return RenderedContent(content=content.content, state=DeliveryState.SHADOWED, reason=reason)
+
+
 def unsendable(error: Exception, sink: ContentSink) -> RenderedContent:
     """Return the end of a delivery that cannot be rendered: skipped where there is no recipient, else dead."""
     no_recipient = isinstance(error, SkipDelivery) or (

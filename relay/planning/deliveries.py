@@ -7,7 +7,7 @@ from relay.amocrm.event_names import routable_names
 from relay.amocrm.events import encode_event
 from relay.errors import RejectDelivery
 from relay.model import Event, NewDelivery, Record, Subscription
-from relay.planning.content import RENDER_ERRORS, RenderedContent, render_params, unsendable
+from relay.planning.content import RENDER_ERRORS, RenderedContent, render_params, shadowed, unsendable
 from relay.planning.matching import PlannedDelivery
 from relay.routing import Renderer, delivery_id, once_id
 
@@ -48,10 +48,13 @@ def new_delivery(planned: PlannedDelivery, rendered: RenderedTemplates) -> NewDe
     """Return a delivery. One that cannot be rendered exists too, at its end already and with the reason."""
     event, route, sink = planned.event, planned.route, planned.sink
     if rendered.once_key is None:
-        id = delivery_id(event.id, route.name, sink.name)
+        id = delivery_id(event.id, route.name, sink.name, shadow=route.shadow)
     else:
-        id = once_id(event.source, route.name, rendered.once_key, sink.name)
+        id = once_id(event.source, route.name, rendered.once_key, sink.name, shadow=route.shadow)
     content = _content(planned, rendered)
+    waits = rendered.params is None and rendered.error is None
+    if route.shadow and not waits:
+        content = shadowed(content)
     return NewDelivery(
         id=id,
         event_id=event.id,

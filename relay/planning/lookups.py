@@ -11,8 +11,8 @@ from relay.amocrm.views import View, event_views, fetched_view, main_view
 from relay.config.config import Config
 from relay.errors import MissingValue
 from relay.model import CompletedLookup, Delivery, DeliveryState, Event, Receipt, Record
-from relay.planning.content import RENDER_ERRORS, ContentSink, RenderedContent, render_content, unsendable
-from relay.routing import Route
+from relay.planning.content import RENDER_ERRORS, ContentSink, RenderedContent, render_content, shadowed, unsendable
+from relay.routing import Route, is_shadow_id
 
 FetchedViews: TypeAlias = Mapping[str, View | Sequence[View] | None]
 """The views of what was looked up, by name; None: there is no such thing."""
@@ -73,6 +73,8 @@ def complete_lookup(lookup: PendingLookup, people: People | None) -> CompletedLo
         content = _skipped(f"lead {lookup.lead} is not in the account")
     else:
         content = _skipped("the hook does not say which lead it is about")
+    if is_shadow_id(lookup.delivery.id):
+        content = shadowed(content)
     return CompletedLookup(
         delivery=lookup.delivery, content=content.content, state=content.state, reason=content.reason
     )

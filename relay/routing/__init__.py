@@ -2,7 +2,7 @@
 
 from relay.routing.conditions import Condition, ConditionErrors, compile_condition, uses_fields
 from relay.routing.failures import Failure, SupportsFields
-from relay.routing.identity import delivery_id, once_id
+from relay.routing.identity import delivery_id, is_shadow_id, once_id
 from relay.routing.routes import Renderer, Route, check_route
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "check_route",
     "compile_condition",
     "delivery_id",
+    "is_shadow_id",
     "once_id",
     "uses_fields",
 ]

@@ -54,6 +54,7 @@ def _format_counts(before: RouteCount, after: RouteCount) -> Iterator[str]:
     for text, then, now in (
         ("skipped", before.skipped, after.skipped),
         ("dead at once: they cannot be rendered", before.dead, after.dead),
+        ("shadowed: kept, and never sent", before.shadowed, after.shadowed),
         ("sent about an entity that had one before", before.second, after.second),
         ("not made: their `once` key was used", before.prevented, after.prevented),
         ("decided by a look-up, which is not planned", before.lookups, after.lookups),

@@ -16,6 +16,7 @@ _LEFT_ALONE: Final = {
     Fate.HELD: "held: left alone, a person must decide",
     Fate.CANCELLED: "cancelled: left alone (--force delivers them)",
     Fate.TAKEN: "not made: another event has used their `once` key",
+    Fate.SHADOWED: "shadowed: their route is only tried out",
     Fate.UNSENDABLE: "not made: today's routes cannot render them either",
 }
 _PROBLEMS: Final = {

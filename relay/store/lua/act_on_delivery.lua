@@ -53,7 +53,7 @@ local function send_again(reason)
 end
 
 acts.resend = function()
-  if state == 'pending' or state == 'delivered' then return 'state' end
+  if state == 'pending' or state == 'delivered' or state == 'shadowed' then return 'state' end
   if not own_queue and call('STRLEN', P .. 'c:' .. content) == 0 then return 'empty' end
   return send_again(describe_act('resent'))
 end
@@ -61,7 +61,8 @@ end
 -- Sends what today's configuration makes of it: another content, under another key. req: {queue, config,
 -- force}; blob: content.
 acts.render = function()
-  if state == 'pending' or (state == 'delivered' and not req.force) then return 'state' end
+  if state == 'pending' or state == 'shadowed' then return 'state' end
+  if state == 'delivered' and not req.force then return 'state' end
   local receipt = receipt_of(event)
   -- Other deliveries of the event may still have the content before: it is removed with the receipt.
   call('HSET', P .. 'r:' .. receipt, 'c:' .. content, '')

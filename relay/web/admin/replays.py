@@ -25,6 +25,7 @@ _FATES: Final = {
     Fate.HELD: message("is held: decide about it first"),
     Fate.CANCELLED: message("was cancelled, left alone"),
     Fate.TAKEN: message("another event has used its key"),
+    Fate.SHADOWED: message("is shadowed: its route is only tried out"),
     Fate.UNSENDABLE: message("cannot be rendered"),
 }
 

@@ -212,3 +212,14 @@ def test_a_pasted_body_is_explained_and_nothing_is_stored(pages, relay, run) -> 
     (receipt,) = relay.accept(lead(8))
     assert "✓ matches invoices" in plain(pages.get(f"/admin/routes?event={receipt}.0"))
     assert field(page, "form_token")
+
+
+def test_a_route_that_is_only_tried_out_says_so_and_how_much_it_made(open_pages, relay) -> None:
+    config = CONFIG.replace("  - name: invoices\n", "  - name: invoices\n    shadow: true\n")
+    pages = open_here(open_pages, config)
+    relay.configure(config)
+    relay.accept(lead(1), lead(2))
+    shown = plain(pages.get("/admin/routes"))
+    assert "only tried out: nothing is sent shadowed: 2 made: 2" in shown
+    listed = plain(pages.get('/admin/deliveries?q=state:shadowed route:"invoices"'))
+    assert listed.count("its route is only tried out") == 2

@@ -76,7 +76,7 @@ def _recall(state: State, id: str, delivery: DeliveryModel) -> None:
 
 
 def _resend(state: State, id: str, delivery: DeliveryModel) -> str:
-    if delivery.state in ("pending", "delivered"):
+    if delivery.state in ("pending", "delivered", "shadowed"):
         return "state"
     if not delivery.queue and not delivery.content:
         return "empty"
@@ -87,7 +87,7 @@ def _resend(state: State, id: str, delivery: DeliveryModel) -> str:
 def render(state: State, id: str, content: bytes, queue: str, force: bool) -> str:
     """Send another content of a delivery, under another key."""
     delivery = state.deliveries[id]
-    if delivery.state == "pending" or (delivery.state == "delivered" and not force):
+    if delivery.state in ("pending", "shadowed") or (delivery.state == "delivered" and not force):
         return "state"
     delivery.content = content
     delivery.generation += 1

@@ -17,7 +17,9 @@ queues = st.sampled_from([INBOX, JOBS, ACCOUNT, *(f"sink:{sink}" for sink in SIN
 recent = st.integers(0, 4)  # counted from what came last: what was taken long ago is mostly done
 few = st.integers(1, 3)
 lost = st.sampled_from([False, False, False, True])
-as_made = st.sampled_from([*[DeliveryState.PENDING] * 5, DeliveryState.SKIPPED, DeliveryState.DEAD])
+as_made = st.sampled_from(
+    [*[DeliveryState.PENDING] * 5, DeliveryState.SKIPPED, DeliveryState.DEAD, DeliveryState.SHADOWED]
+)
 once_keys = st.sampled_from(["", "", "o1", "o2"])
 plans = st.lists(st.tuples(once_keys, sinks, as_made, st.booleans()), max_size=3)
 delays = st.sampled_from([0, 1000, MINUTE])

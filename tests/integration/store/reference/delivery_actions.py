@@ -71,7 +71,9 @@ def lookups_are_postponed(driver, at, n, what, asked) -> None:
     weight=3,
     when=lambda driver: driver.lookups,
     at=recent,
-    state=st.sampled_from([DeliveryState.PENDING] * 3 + [DeliveryState.SKIPPED, DeliveryState.DEAD]),
+    state=st.sampled_from(
+        [DeliveryState.PENDING] * 3 + [DeliveryState.SKIPPED, DeliveryState.DEAD, DeliveryState.SHADOWED]
+    ),
 )
 def a_lookup_is_answered(driver, at, state) -> None:
     delivery = pick(driver.lookups, at)
