@@ -145,16 +145,20 @@ def _request(given: Mapping[str, str], now: int, config: Config) -> tuple[Action
     terms = read_terms(" ".join([*fields, given["q"]]), now, 1)
     problems: list[UiText | str] = list(terms.problems)
     if terms.text or terms.id:
-        problems.append(f"{terms.text or terms.id}: an action takes filters such as sink:sms or lead:123, no text")
+        problems.append(
+            message(
+                "{typed}: an action takes filters such as sink:sms or lead:123, no text", typed=terms.text or terms.id
+            )
+        )
     if terms.filter == EventFilter(limit=1):
-        problems.append("say to what: an action needs a filter, at least sink: or since:")
+        problems.append(message("say to what: an action needs a filter, at least sink: or since:"))
     if given["kind"] == ActionKind.MOVE and given["to"] not in config.sinks:
-        problems.append("say to which sink of the configuration they are moved")
+        problems.append(message("say to which sink of the configuration they are moved"))
     if given["kind"] == ActionKind.CATCH_UP and not _can_be_caught_up(terms.filter):
         problems.append(message("Catching up takes a source and since when, and may take until when; nothing else."))
     rate = given["rate"]
     if rate and not (rate.isdecimal() and 0 < int(rate) <= MOST_RATE):
-        problems.append(f"rate: from 1 to {MOST_RATE} a second")
+        problems.append(message("rate: from 1 to {most} a second", most=MOST_RATE))
         rate = ""
     filters = terms.filter
     request = ActionRequest(kind=ActionKind(given["kind"]), filter=filters, rate=int(rate or DEFAULT_RATE))
