@@ -18,6 +18,9 @@ from relay.model import Record
 LANGUAGES: Final = {"en": "English", "ru": "Русский"}
 KNOWN: Final = "operations.yaml"
 """Lines that operations say, for commands and pages alike; what stands there in braces may be any text."""
+_BREAK: Final = "; "
+_MOST: Final = 2000
+_LOOKS: Final = {"time": r"\d{4}-\d\d-\d\d \d\d:\d\d\S*", "time2": r"\d{4}-\d\d-\d\d \d\d:\d\d\S*", "n": r"\d[\d,]*"}
 Catalogue: TypeAlias = Mapping[str, "str | Sequence[str]"]
 
 
@@ -47,7 +50,9 @@ class Translator:
         self._catalogue = load_catalogue(language)
         self._form = _FORMS[language]
         self._known = _load_file(language, KNOWN)
-        self._patterns = [(_pattern(text), str(form)) for text, form in self._known.items() if "{" in text]
+        patterns = [(text, _pattern(text), str(form)) for text, form in self._known.items() if "{" in text]
+        self._patterns = [(pattern, form) for text, pattern, form in patterns if _BREAK not in text]
+        self._long_patterns = [(pattern, form) for text, pattern, form in patterns if _BREAK in text]
 
     def text(self, text: str, /, **values: object) -> str:
         """Translate a text, and fill in its values."""
@@ -65,13 +70,28 @@ class Translator:
         return self.text(text) if text in self._catalogue else text
 
     def known(self, text: str) -> str | None:
-        """Translate a line that a command prints too; None where it is not known, as what a sink or a person says."""
+        """Translate a line that a command prints too; None where it is not known, as what a sink or a person says.
+
+        Of a line in parts, with semicolons between, each is a line of its own.
+        """
         if text in self._catalogue and "{" not in text:
             return self.text(text)
-        for pattern, translated in self._patterns:
+        if len(text) > _MOST:  # what others said: no line of an operation is so long
+            return None
+        if _BREAK not in text:
+            return self._by_pattern(text, self._patterns)
+        if (whole := self._by_pattern(text, self._long_patterns)) is not None:
+            return whole
+        parts = text.split(_BREAK)
+        known = [self.known(part) for part in parts]
+        if known[0] is None:
+            return None
+        return _BREAK.join(found or part for found, part in zip(known, parts, strict=True))
+
+    def _by_pattern(self, text: str, patterns: Sequence[tuple[re.Pattern[str], str]]) -> str | None:
+        for pattern, translated in patterns:
             if found := pattern.fullmatch(text):
-                parts = {name: self.known(part) or part for name, part in found.groupdict().items()}
-                return _fill(translated, parts)
+                return _fill(translated, {name: self.known(part) or part for name, part in found.groupdict().items()})
         return None
 
     def say(self, message: UiText | str) -> str:
@@ -121,9 +141,9 @@ def choose_language(cookie: str, accepted: str) -> str:
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    """Return what finds a text with its values."""
+    """Return what finds a text with its values: of times and numbers those that look like it."""
     parts = re.split(r"{(\w+)}", text)
-    names = [f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts)]
+    names = [f"(?P<{part}>{_LOOKS.get(part, '.+?')})" if at % 2 else re.escape(part) for at, part in enumerate(parts)]
     return re.compile("".join(names), re.DOTALL)
 
 

@@ -1,0 +1,150 @@
+"""What operations say is known in Russian: every line in their code, and those that are joined of parts."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from relay.accounts.source_health import SourceHealth
+from relay.operations.account_diagnosis import diagnose_accounts
+from relay.operations.diagnosis import Diagnosis
+from relay.operations.examination import Examination
+from relay.operations.sink_diagnosis import diagnose_sinks
+from relay.operations.source_diagnosis import diagnose_shares, diagnose_sources
+from relay.operations.store_diagnosis import diagnose_store
+from relay.store.gate import Gate
+from relay.store.health import Durability, MemoryUse, StoreLife
+from relay.store.outcomes import Outcomes
+from relay.store.queues import AccountState, SinkState
+from relay.store.records import Stall
+from relay.web.admin.messages import Translator
+
+OPERATIONS: Final = Path(__file__).parents[4] / "relay" / "operations"
+RUSSIAN: Final = Translator("ru")
+HOUR: Final = 3_600_000
+TIME: Final = "2026-11-29 17:34:51.032+00:00"
+# What is for programs or commands alone, or what processes say when they start.
+NOT_ON_PAGES: Final = frozenset([
+    *("action_preview", "audit", "capacity", "curl", "differences", "examination", "event_outcomes", "explanation"),
+    *("headroom", "post_hook", "store_admission", "store_owner", "strip", "story_detail"),
+])  # fmt: skip
+WORDS: Final = re.compile(r"^\w.*[a-z]{2,}[^|]* [a-z]{2,}")
+# Words of results and keys, and what begins as a command or is said by commands alone.
+NO_LINES: Final = re.compile(
+    r"relay |--\w+|(?:no entity|no delivery|asked already|other type|another kind|put off|not made today|older names)$"
+    r"|name of the key|phone 7|email 7|\d things? needs? you|delivery 7|7: 7 more are put off"
+)
+# Parts, of which the lines below are joined.
+PARTS: Final = re.compile(
+    r"waits for `7`, 7|it is being 7|the subscription is disabled:|it is paused$|the account is asked at$|next attempt$"
+    r"|as soon as|looked up$|due since|7; what was missed|when it was asked at|7, the account had|7 of maxmemory"
+    r"|the store's is 7|new, with nothing|ahead of$|last in worker|7, no limit|7 times in|more of $|start $"
+    r"|7: 7 of 7 attempts|7: 7 attempts"
+)
+JOINED: Final = (
+    f"waits for `relay sinks resume books`, it is paused by anna: they move; until {TIME}",
+    "waits for `relay subscriptions enable 7`, the subscription is disabled: too many failures",
+    f"it is being sent; if its worker dies, another takes it up at {TIME}",
+    f"it is being looked up; if its worker dies, another takes it up at {TIME}",
+    f"due since {TIME}: it leaves as soon as its sink has room",
+    f"due since {TIME}: it leaves as soon as the account is asked",
+    f"next attempt {TIME}",
+    f"the account is asked at {TIME}",
+    f"the gate is closed: 401; a trial at {TIME} decides",
+    "due now, but its sink is paused",
+    "it is running: only a paused action can be resumed",
+    "it is done: only a running action can be paused; start a new one: what this one did is left alone",
+)
+
+
+def lines(path: Path) -> Iterator[str]:
+    """Yield the lines in a module, with values as they look. A value that is glued to a word is no line's."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    others = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    others |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            line = "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values)
+            if not re.search(r"[\w)]\0|\0\0|\0\w", line):
+                yield "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else _value(part) for part in node.values
+                )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in others:
+            yield node.value
+
+
+def _value(part: ast.expr) -> str:
+    return TIME if "format_time(" in ast.unparse(part) else "7"
+
+
+@pytest.mark.parametrize("path", sorted(OPERATIONS.glob("*.py")), ids=lambda path: path.stem)
+def test_every_line_is_known(path: Path) -> None:
+    said = [] if path.stem in NOT_ON_PAGES else lines(path)
+    said = [line for line in said if WORDS.search(line) and not NO_LINES.match(line) and not PARTS.match(line)]
+    assert [line for line in said if RUSSIAN.known(line) is None] == []
+
+
+@pytest.mark.parametrize("line", JOINED)
+def test_what_is_joined_of_parts_is_known(line: str) -> None:
+    assert RUSSIAN.known(line) is not None
+    assert re.search("[а-я]", RUSSIAN.known(line) or "")
+
+
+FAILING: Final = Outcomes(attempts=100, failed=100, row=100, row_since=HOUR)
+PAUSED: Final = {"paused": True, "paused_by": "anna", "paused_why": "they move", "paused_since": HOUR}
+SINKS: Final = (
+    {},
+    {"outcomes": FAILING, "oldest_pending_ms": HOUR, "oldest_due_ms": HOUR},
+    {"gate": Gate(**PAUSED)},
+    {"gate": Gate(**PAUSED, paused_until=9 * HOUR), "oldest_pending_ms": HOUR},
+    {"gate": Gate(until=99 * HOUR, since=HOUR, reason="401: wrong key"), "oldest_pending_ms": HOUR},
+    {"put_off": 2, "max_pending": 3, "held": 1, "dead": 2},
+    {"name": "gone", "held": 1},
+    {"name": "sub-7", "type": "subscriber", "dead": 2},
+)
+ACCOUNTS: Final = ({}, {"outcomes": FAILING, "oldest_due_ms": HOUR}, {"gate": Gate(until=99 * HOUR, reason="401")})
+HEALTHS: Final = ({}, {"hook": "disabled"}, {"hook": "missing"}, {"hook": "enabled"})
+STORES: Final = (
+    {}, {"life": StoreLife(since=HOUR, emptied_at=2 * HOUR)}, {"life": StoreLife(since=3 * HOUR - 1000)},
+    {"workers": 0, "inbox": 3}, {"workers": 0}, {"clock_skew_ms": 5000}, {"clock_skew_ms": -5000},
+    {"oldest_unrouted_ms": 2 * HOUR}, {"memory": MemoryUse(used=10, limit=0)},
+    {"memory": MemoryUse(used=900, limit=1000)}, {"stalls": [Stall(at=HOUR, part="loop", worker="w1")] * 2},
+    {"durability": Durability(grade="memory", replicas=0, policy="allkeys-lru")},
+)  # fmt: skip
+GOOD: Final = {
+    "durability": Durability(grade="fsync", replicas=0, policy="noeviction"),
+    "memory": MemoryUse(used=10, limit=1000), "workers": 2, "inbox": 0, "now": 3 * HOUR, "failures": {},
+}  # fmt: skip
+
+
+def found() -> Iterator[Diagnosis]:
+    """Yield what the doctor finds of all that can be wrong."""
+    for sink in SINKS:
+        yield from diagnose_sinks(
+            [SinkState(**{"name": "books", "type": "http", "waiting": 3, **sink})], ["books"], 3 * HOUR
+        )
+    for account in ACCOUNTS:
+        yield from diagnose_accounts([AccountState(source="acme", waiting=2, **account)], 3 * HOUR)
+    for health in HEALTHS:
+        source = SourceHealth(received=3, checked_at=3 * HOUR, last_hook_at=HOUR, **health)
+        yield from diagnose_sources({"acme": source})
+    yield from diagnose_sources({"acme": None})
+    yield from diagnose_shares({"acme": 0.9, "branch": 1.2})
+    for changes in STORES:
+        yield from diagnose_store(Examination(**{**GOOD, **changes}))
+
+
+def test_what_the_doctor_finds_is_known() -> None:
+    said = {line for one in found() for line in (one.about, one.found, one.means, one.advice) if line}
+    assert {
+        line for line in said if RUSSIAN.known(line) is None and " " in line and not line.startswith("relay ")
+    } == set()
+
+
+def test_each_part_of_a_line_is_translated_and_what_others_said_is_not() -> None:
+    line = f"paused since {TIME} by anna: they move; 3 wait, the oldest for 2m 3s"
+    assert RUSSIAN.known(line) == f"на паузе с {TIME}, поставил anna: they move; ждут: 3, самая старая 2m 3s"
+    assert RUSSIAN.known("wrong key; 3 waiting") is None
