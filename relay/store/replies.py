@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from relay.model import Delivery, NewDelivery, Receipt, RoutedReceipt
+from relay.model import Delivery, DeliveryState, NewDelivery, Receipt, RoutedReceipt
 from relay.store.body import unpack
 from relay.store.records import Claim, Job
 from relay.store.wire import (
@@ -91,7 +91,11 @@ def made_claims(
     reply: RoutedReply, requests: Sequence[ClaimRequest], parts: Sequence[RoutedReceipt]
 ) -> list[Claim[Delivery]]:
     """Read what was taken of the deliveries that the call made: what they hold is known here."""
-    made = {delivery.id: (delivery, part.receipt) for part in parts for delivery in part.deliveries}
+    made: dict[str, tuple[NewDelivery, Receipt]] = {}
+    for part in parts:
+        for delivery in part.deliveries:
+            if delivery.state is DeliveryState.PENDING:
+                made.setdefault(delivery.id, (delivery, part.receipt))  # under `once` the store has the first of two
     return [
         Claim(
             token=request.token,

@@ -447,6 +447,16 @@ class TestClaims:
         _, _, (claim,) = run(store.save_routed_and_claim("router", [routed(second, once[1])], [again]))
         assert claim.items == []
 
+    def test_of_two_of_one_once_key_the_first_is_sent_as_it_is_stored(self, run, store, given, look):
+        (receipt,) = given.taken()
+        both = [new("o1", receipt.id, n, once=True, content=b'{"amount": %d}' % n) for n in (1, 2)]
+        skipped = new("o1", receipt.id, 0, once=True, state=DeliveryState.SKIPPED)
+        request = sink_claim_request("books", "w:1", 9, 60_000, 8, ())
+        _, _, (claim,) = run(store.save_routed_and_claim("router", [routed(receipt, skipped, *both)], [request]))
+        (taken,) = claim.items
+        assert (taken.event_id, taken.content) == (f"{receipt.id}.1", b'{"amount": 1}')
+        assert look("o1").event_id == f"{receipt.id}.1"
+
     def test_under_a_stale_token_nothing_is_claimed(self, run, store, given):
         (receipt,) = given.taken()
         request = sink_claim_request("books", "w:1", 9, 60_000, 8, ())
