@@ -22,8 +22,8 @@ def bench(server: EmbeddedStore, seconds: float, logs: Path) -> dict[str, float]
         web = Server(stack, "relay_latency", "relay.web.app:create", ["--factory"], logs, **variables)
         stack.enter_context(process(worker_command(), MEASURED, logs / "worker_latency.log", **variables))
         stack.enter_context(web.at_work())
-        time.sleep(4)
         _post(web.port, 1, PER_SECOND)  # warm
+        receiver.wait_for(PER_SECOND)
         accepted = _post(web.port, 1000, int(seconds * PER_SECOND))
         receiver.wait_for(PER_SECOND + len(accepted))
         arrived = receiver.ask("times")
