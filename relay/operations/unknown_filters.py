@@ -8,11 +8,12 @@ from relay.store.reader import Reader
 
 
 async def unknown_filters(reader: Reader, filters: EventFilter) -> list[str]:
-    """Return a line for each source, sink and event of a filter that has never been here. Raises StoreUnavailable."""
+    """Return a line for each name in a filter that has never been here. Raises StoreUnavailable."""
     counters = await reader.counters()
     known = {
         "source": (filters.source, {name[1] for name in counters if name[0] == Counter.RECEIPT}),
         "sink": (filters.sink, set(await reader.registered_sinks())),
+        "route": (filters.route, {name[1] for name in counters if name[0] == Counter.ROUTE}),
         "event": (filters.event, EVENTS.keys() | {name[2] for name in counters if name[0] == Counter.EVENT}),
     }
     return [

@@ -19,8 +19,9 @@ def hints(run, store, reader, given):
     [
         ({"sink": "acounting"}, ["no sink acounting has been here: did you mean accounting?"]),
         ({"source": "akme"}, ["no source akme has been here: did you mean acme?"]),
+        ({"route": "invoises"}, ["no route invoises has been here: did you mean invoices?"]),
         ({"event": "add_leed"}, ["no event add_leed has been here: did you mean add_lead?"]),
-        ({"sink": "accounting", "source": "acme", "event": "add_lead"}, []),
+        ({"sink": "accounting", "source": "acme", "event": "add_lead", "route": "invoices"}, []),
         ({"event": "delete_task"}, []),  # it has not come yet
         ({}, []),
     ],
