@@ -44,6 +44,7 @@ from workers.listening import Listening
 from workers.memory_sampler import SAMPLE_MEMORY, MemorySampler
 from workers.minute_sampler import SAMPLE_MINUTE, MinuteSampler
 from workers.newest_indexer import INDEX_NEWEST, NewestIndexer
+from workers.packer import PACK, Packer
 from workers.people_indexer import INDEX_PEOPLE, PeopleIndexer
 from workers.problem_keeper import KEEP_PROBLEMS, ProblemKeeper
 from workers.put_off import PUT_OFF, PutOffMaker
@@ -129,6 +130,7 @@ class WorkerProcess:
             INDEX_NEWEST: NewestIndexer(self._store).index,
             INDEX_PEOPLE: PeopleIndexer(self._store, self._settings.secret_key).index,
             SAMPLE_MEMORY: MemorySampler(self._store).sample,
+            PACK: Packer(self._store).pack,
             SAMPLE_MINUTE: MinuteSampler(self._live, self._store).sample,
         }
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)

@@ -20,6 +20,7 @@ from workers.listening import Listening
 from workers.memory_sampler import SAMPLE_MEMORY
 from workers.minute_sampler import SAMPLE_MINUTE
 from workers.newest_indexer import INDEX_NEWEST
+from workers.packer import PACK
 from workers.people_indexer import INDEX_PEOPLE
 from workers.problem_keeper import KEEP_PROBLEMS
 from workers.source_monitor import CHECK_SOURCE, check_source_args
@@ -142,5 +143,5 @@ class Ticker:
 def _standing_jobs(config: Config) -> dict[str, tuple[str, bytes]]:
     """Return the jobs that run for ever: id -> kind and arguments."""
     checks = {f"{CHECK_SOURCE}:{name}": (CHECK_SOURCE, check_source_args(name)) for name in config.sources_with_api}
-    for_ever = ("retention", KEEP_PROBLEMS, SAMPLE_MINUTE, ADOPT, INDEX_PEOPLE, INDEX_NEWEST, SAMPLE_MEMORY)
+    for_ever = ("retention", KEEP_PROBLEMS, SAMPLE_MINUTE, ADOPT, INDEX_PEOPLE, INDEX_NEWEST, SAMPLE_MEMORY, PACK)
     return {**{kind: (kind, b"{}") for kind in for_ever}, **checks}

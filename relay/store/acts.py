@@ -8,13 +8,14 @@ from redis.asyncio import Redis
 from relay.model import NewDelivery, Record, RoutedReceipt
 from relay.store.commands import run_command
 from relay.store.keys import Keys, sink_queue
+from relay.store.packed import Packing
 from relay.store.requests import routed_row
 from relay.store.scripts import GATES, Caller, Script
 from relay.store.wire import ActAnswer, ReplayAnswer
 
-_ACT_ON_DELIVERY = Script("act_on_delivery", "_acting")
+_ACT_ON_DELIVERY = Script("act_on_delivery", "_acting", "_packed")
 _SET_PAUSE = Script("set_pause", *GATES, "_acting")
-_SAVE_REPLAYED = Script("save_replayed", "_jobs", "_routing", "_acting")
+_SAVE_REPLAYED = Script("save_replayed", "_jobs", "_routing", "_acting", "_packed")
 _NOTE_ACT = Script("note_act", "_acting")
 _REPLAYED = msgspec.msgpack.Decoder(ReplayAnswer)
 _PAUSED = msgspec.msgpack.Decoder(tuple[bool, str, str])
@@ -60,6 +61,7 @@ class Acts:
         self._client = client
         self._keys = Keys(namespace)
         self._call = Caller(client, self._keys.prefix)
+        self._packing = Packing(client, namespace)
 
     async def act_on_delivery(self, id: str, act: Act, author: Author) -> ActAnswer:
         """Do it where the delivery's state allows it, in one call. What is due by that wakes a listener."""
@@ -81,7 +83,11 @@ class Acts:
 
     async def _act(self, id: str, act: Act, author: Author, *content: bytes, **more: object) -> ActAnswer:
         request = {"id": id, "act": act, **_describe(author), **more}
-        return _ANSWER.decode(await self._call(_ACT_ON_DELIVERY, request, *content))
+        answer = _ANSWER.decode(await self._call(_ACT_ON_DELIVERY, request, *content))
+        while answer.code == "packed":
+            await self._packing.unpack_deliveries([id])
+            answer = _ANSWER.decode(await self._call(_ACT_ON_DELIVERY, request, *content))
+        return answer
 
     async def replay(self, part: RoutedReceipt, author: Author) -> ReplayAnswer:
         """Write what a receipt that was routed before comes to now, or a part of that that fits one call.
@@ -91,7 +97,11 @@ class Acts:
         blobs: list[bytes] = []
         row = routed_row(part, blobs)
         request = {"receipt": row, **_describe(author)}
-        return _REPLAYED.decode(await self._call(_SAVE_REPLAYED, request, *blobs))
+        answer = _REPLAYED.decode(await self._call(_SAVE_REPLAYED, request, *blobs))
+        while answer.code == "packed":
+            await self._packing.unpack_receipt(part.receipt.id)
+            answer = _REPLAYED.decode(await self._call(_SAVE_REPLAYED, request, *blobs))
+        return answer
 
     async def pause(self, sink: str, author: Author, until: int | None) -> tuple[bool, str, str]:
         """Let nothing leave for a sink, until a time or until a person resumes it.

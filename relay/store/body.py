@@ -15,9 +15,14 @@ def digest(body: bytes) -> str:
     return blake2b(body, digest_size=16).hexdigest()
 
 
+def compress(body: bytes) -> bytes:
+    """Compress a body, whatever that saves."""
+    return zlib.compress(body, *(_OF_SMALL if len(body) <= _SMALL else _OF_LARGE))
+
+
 def pack(body: bytes) -> bytes | None:
     """Compress a body. Returns None where that would not save a third."""
-    packed = zlib.compress(body, *(_OF_SMALL if len(body) <= _SMALL else _OF_LARGE))
+    packed = compress(body)
     return packed if len(packed) * 3 < len(body) * 2 else None
 
 

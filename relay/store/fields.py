@@ -153,6 +153,13 @@ class NewestField:
     KEPT: Final = "kept"  # how many receipts it keeps of each value
 
 
+class PackingField:
+    """Fields of the hash that says how far the packing of finished receipts has come."""
+
+    SCORE: Final = "score"  # when the last one that was looked at was finished
+    MEMBER: Final = "member"  # and its id
+
+
 class LifeField:
     """Fields of the hash that says since when the store is in use, and in which format it is."""
 

@@ -14,6 +14,10 @@ class Keys:
         self.receipts = self.prefix + "receipts"  # zset: every receipt, by arrival
         self.finished = self.prefix + "finished"  # zset: receipts that retention may remove, by when they were finished
         self.finished_dead = self.prefix + "finished:dead"  # zset: likewise, those with a dead letter: kept longer
+        self.finished_packed = self.prefix + "finished:packed"  # zset: likewise, those that are packed
+        self.packing = (
+            self.prefix + "packing"
+        )  # hash: how far the packing of finished receipts has come (`PackingField`)
         self.wake = self.prefix + "wake"  # zset: queues, by when they are next worth a look
         self.stats = self.prefix + "stats"  # hash: counters (`Counter`)
         self.counted = self.prefix + "counted"  # list: what the last calls have counted beside, as msgpack maps
@@ -77,6 +81,14 @@ class Keys:
     def story(self, delivery: str) -> str:
         """List: its attempts, "times|outcome|json" each."""
         return f"{self.prefix}a:{delivery}"
+
+    def packed(self, receipt: str) -> str:
+        """String: a finished receipt and all that belongs to it, in place of its other keys (`relay.store.packing`)."""
+        return f"{self.prefix}p:{receipt}"
+
+    def packed_in(self, delivery: str) -> str:
+        """String: the packed receipt that has this delivery."""
+        return f"{self.prefix}in:{delivery}"
 
     def job(self, id: str) -> str:
         """Hash: a piece of background work (`JobField`)."""

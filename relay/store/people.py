@@ -10,7 +10,7 @@ from relay.store.fields import PeopleField
 from relay.store.keys import Keys
 from relay.store.scripts import Caller, Script
 
-_INDEX = Script("index_people")
+_INDEX = Script("index_people", "_packed")
 _AT_ONCE = 500
 
 

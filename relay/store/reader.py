@@ -1,6 +1,6 @@
 """Read the store for people and metrics: receipts, events, deliveries, stories, and the state of the sinks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from redis.asyncio import Redis
@@ -13,6 +13,7 @@ from relay.store.fields import Counter, DeliveryField
 from relay.store.gate import GateChange, read_gate
 from relay.store.health import StoreLife, read_life
 from relay.store.keys import ACCOUNT, INBOX, JOBS, Keys, account_queue, sink_queue
+from relay.store.packed import PackedReceipts
 from relay.store.queues import (
     AccountState,
     DueWork,
@@ -30,15 +31,17 @@ from relay.store.stored import (
     queue_of,
     read_attempt,
     read_delivery,
+    read_packed_receipt,
     read_raw_receipt,
     read_receipt,
+    receipt_of_content,
 )
 from relay.store.wire import FindReply, FindRequest
 
 STALLS_MS = 3_600_000
 WORKER_GONE_MS = 5_000  # since it was last seen: a ticker comes by twice a second
 _EVENTS_AT_ONCE = 1000
-_FIND = Script("find", "_walking")
+_FIND = Script("find", "_walking", "_packed")
 _CHANGE = msgspec.json.Decoder(GateChange)
 _FOUND = msgspec.msgpack.Decoder(FindReply)
 
@@ -51,6 +54,7 @@ class Reader:
         self.namespace = namespace
         self.keys = Keys(namespace)
         self._call = Caller(client, self.keys.prefix)
+        self._packed = PackedReceipts(client, self.keys)
 
     async def now(self) -> int:
         """Return the store's time, and note it for the clock of this process."""
@@ -91,11 +95,21 @@ class Reader:
 
     async def receipts(self, ids: Sequence[str]) -> list[StoredReceipt]:
         """Read receipts; those that are gone are left out."""
+        records = await self._read_hashes(self.keys.receipt, ids)
+        if missing := [id for id in ids if id not in records]:
+            packed = await self._packed.read(missing)
+            records |= {id: one.fields for id, one in packed.items()}
+            # One that is in neither place may have been unpacked between the two looks.
+            records |= await self._read_hashes(self.keys.receipt, [id for id in missing if id not in packed])
+        return [read_receipt(id, records[id]) for id in ids if id in records]
+
+    async def _read_hashes(self, key: Callable[[str], str], ids: Sequence[str]) -> dict[str, dict[bytes, bytes]]:
+        """Read hashes; those that are not there are left out."""
         async with self.client.pipeline(transaction=False) as pipe:
             for id in ids:
-                pipe.hgetall(self.keys.receipt(id))
-            records = await run_command(pipe.execute())
-        return [read_receipt(id, record) for id, record in zip(ids, records, strict=True) if record]
+                pipe.hgetall(key(id))
+            found = await run_command(pipe.execute()) if ids else []
+        return {id: fields for id, fields in zip(ids, found, strict=True) if fields}
 
     async def raw_receipt(self, id: str) -> Receipt | None:
         """Read a receipt as it arrived."""
@@ -103,6 +117,14 @@ class Reader:
 
     async def raw_receipts(self, ids: Sequence[str]) -> dict[str, Receipt]:
         """Read receipts as they arrived; those that are gone are left out."""
+        found = await self._read_raw(ids)
+        if missing := [id for id in ids if id not in found]:
+            packed = await self._packed.read(missing)
+            found |= {id: read_packed_receipt(one) for id, one in packed.items()}
+            found |= await self._read_raw([id for id in missing if id not in packed])
+        return {id: found[id] for id in ids if id in found}
+
+    async def _read_raw(self, ids: Sequence[str]) -> dict[str, Receipt]:
         async with self.client.pipeline(transaction=False) as pipe:
             for id in ids:
                 pipe.hmget(self.keys.receipt(id), *RAW_FIELDS)
@@ -117,11 +139,13 @@ class Reader:
 
     async def deliveries(self, ids: Sequence[str]) -> list[StoredDelivery]:
         """Read deliveries; those that are gone are left out."""
+        records = await self._read_hashes(self.keys.delivery, ids)
+        if missing := [id for id in ids if id not in records]:
+            packed = await self._packed.read_deliveries(missing)
+            records |= {id: one.fields for id, one in packed.items()}
+            records |= await self._read_hashes(self.keys.delivery, [id for id in missing if id not in packed])
+        found = [(id, records[id]) for id in ids if id in records]
         async with self.client.pipeline(transaction=False) as pipe:
-            for id in ids:
-                pipe.hgetall(self.keys.delivery(id))
-            records = await run_command(pipe.execute())
-            found = [(id, record) for id, record in zip(ids, records, strict=True) if record]
             for id, record in found:
                 queue = queue_of(record)
                 pipe.zscore(self.keys.due(queue), id)
@@ -155,11 +179,19 @@ class Reader:
 
     async def content(self, delivery: StoredDelivery) -> bytes:
         """Read what a delivery sends."""
-        return await run_command(self.client.get(self.keys.content(delivery.content_id))) or b""
+        return (await self.contents([delivery])).get(delivery.content_id, b"")
 
     async def contents(self, deliveries: Sequence[StoredDelivery]) -> dict[str, bytes]:
         """Read what deliveries send, by the ids of their contents."""
         ids = list(dict.fromkeys(one.content_id for one in deliveries))
+        found = await self._read_contents(ids)
+        if missing := [id for id in ids if id not in found]:
+            packed = await self._packed.read([receipt_of_content(id) for id in missing])
+            found |= {id: content for one in packed.values() for id, content in one.contents.items() if id in missing}
+            found |= await self._read_contents([id for id in missing if id not in found])
+        return found
+
+    async def _read_contents(self, ids: Sequence[str]) -> dict[str, bytes]:
         found = await run_command(self.client.mget([self.keys.content(id) for id in ids])) if ids else []
         return {id: content for id, content in zip(ids, found, strict=True) if content is not None}
 
@@ -169,13 +201,17 @@ class Reader:
             for one in deliveries:
                 pipe.strlen(self.keys.content(one.content_id))
             sizes = await run_command(pipe.execute()) if deliveries else []
-        return {one.id for one, size in zip(deliveries, sizes, strict=True) if not size}
+        missing = [one for one, size in zip(deliveries, sizes, strict=True) if not size]
+        packed = await self._packed.read([receipt_of_content(one.content_id) for one in missing])
+        contents = {id: content for one in packed.values() for id, content in one.contents.items()}
+        return {one.id for one in missing if not contents.get(one.content_id)}
 
     async def story(self, delivery_id: str) -> list[Attempt]:
         """Read a delivery's attempts in order."""
-        return [
-            read_attempt(entry) for entry in await run_command(self.client.lrange(self.keys.story(delivery_id), 0, -1))
-        ]
+        entries = await run_command(self.client.lrange(self.keys.story(delivery_id), 0, -1))
+        if not entries and (packed := await self._packed.read_deliveries([delivery_id])):
+            entries = packed[delivery_id].story
+        return list(map(read_attempt, entries))
 
     async def events_of(self, source: str, entity: str, id: str) -> list[str]:
         """Return the ids of the events of one lead, contact and so on, oldest first."""

@@ -15,6 +15,7 @@ from relay.model import Record
 from relay.store.commands import run_command
 from relay.store.fields import DeliveryField, ReceiptField
 from relay.store.keys import INBOX, JOBS, Keys, sink_queue
+from relay.store.packed import PackedReceipts
 from relay.store.shared_state import SharedState
 
 SAMPLED: Final = 100  # receipts
@@ -35,6 +36,7 @@ class Kind(StrEnum):
     DELIVERIES = "deliveries"
     ATTEMPTS = "attempts"
     CONTENTS = "contents"
+    PACKED = "packed hooks"  # with their deliveries, attempts and contents
     INDEXES = "indexes"
     QUEUES = "queues and lists"
     ONCE = "used once keys"
@@ -97,6 +99,7 @@ class RecordMemorySampler:
     def __init__(self, client: Redis, namespace: str = "relay") -> None:
         self._client = client
         self._keys = Keys(namespace)
+        self._packed = PackedReceipts(client, self._keys)
         self._shared = SharedState(client, namespace)
 
     async def sample(self) -> RecordMemory:
@@ -120,11 +123,20 @@ class RecordMemorySampler:
             asked += [("hrandfield", record, FIELDS, True), ("hget", record, ReceiptField.SOURCE)]
         found, sampled = await self._ask(asked), []
         for record_size, body_size, fields, values, source in _rows(found, 5):
-            if record_size is None or source is None:  # retention was faster
+            if record_size is None or source is None:  # it is packed, or retention was faster
                 continue
             totals.add(Kind.HOOKS, record_size, 1)
             totals.add(Kind.BODIES, body_size or 0, body_size is not None)
             sampled.append(_Sampled(source=source.decode(), fields=_pairs(values), all_fields=fields))
+        return [*sampled, *await self._measure_packed(ids, totals)]
+
+    async def _measure_packed(self, ids: Sequence[str], totals: _Totals) -> list[_Sampled]:
+        sampled = []
+        for id, packed in (await self._packed.read(ids)).items():
+            keys = [self._keys.packed(id), *map(self._keys.packed_in, packed.deliveries)]
+            totals.add(Kind.PACKED, await self._size(keys), 1)
+            fields = {name.decode(): value.decode() for name, value in packed.fields.items()}
+            sampled.append(_Sampled(source=fields[ReceiptField.SOURCE], fields=fields, all_fields=len(fields)))
         return sampled
 
     async def _measure_deliveries(self, sampled: Sequence[_Sampled], totals: _Totals) -> None:
@@ -167,7 +179,7 @@ class RecordMemorySampler:
         (names,) = await self._ask([("hkeys", keys.sinks)])
         sinks = [name.decode() for name in names]
         queues = [INBOX, JOBS, *map(sink_queue, sinks)]
-        lists = [keys.receipts, keys.finished, keys.finished_dead, keys.wake]
+        lists = [keys.receipts, keys.finished, keys.finished_packed, keys.finished_dead, keys.wake]
         lists += [key(queue) for queue in queues for key in (keys.due, keys.leased)]
         lists += [key(sink) for sink in sinks for key in (keys.pending, keys.held, keys.dead, keys.put_off)]
         return RecordKind(kind=Kind.QUEUES, bytes=await self._size(lists))

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import redis.exceptions
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from relay import __version__
@@ -18,6 +19,7 @@ from relay.store.connect import not_repeated
 from relay.store.fields import Counter
 from relay.store.health import MemoryUse
 from relay.store.keys import INBOX, JOBS, Keys, sink_queue
+from relay.store.packed import Packing
 from relay.store.put_off import PutOff
 from relay.store.records import Accepted, Claim, DeadRules, Hook, Job, LateAnswer, Retired, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts, made_claims
@@ -49,15 +51,19 @@ RETENTION_COMMANDS = 250  # of one call: some milliseconds at most, in which the
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _FORGET_SINKS = Script("forget_sinks")
-_ACCEPT = Script("accept")
-_CLAIMING, _SETTLING = ("_limits", "_deaths", "_claiming"), ("_breaker", "_settling")
+_ACCEPT = Script("accept", "_packed")
+_CLAIMING, _SETTLING = ("_limits", "_deaths", "_claiming"), ("_packed", "_breaker", "_settling")
 _SAVE_ROUTED = Script("save_routed", *GATES, *_CLAIMING, "_jobs", "_routing")
 _CLAIM, _SETTLE = Script("claim", *GATES, *_CLAIMING), Script("settle", *GATES, *_SETTLING)
 _SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)
 _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", *GATES), Script("mark_sending")
 _ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job", "_jobs"), Script("finish_job"), Script("register")
 _LEAVE_RECEIPTS = Script("leave_receipts")
-_APPLY_RETENTION, _LOOK, _END_LEASES = Script("apply_retention", "_acting"), Script("look"), Script("end_leases")
+_APPLY_RETENTION, _LOOK, _END_LEASES = (
+    Script("apply_retention", "_acting", "_packed"),
+    Script("look"),
+    Script("end_leases"),
+)
 _NOTE_STALL, _NOTE_MEMORY = Script("note_stall"), Script("note_memory")
 
 # Fields of hashes come as text, numbers and flags too: hence not strict.
@@ -89,6 +95,7 @@ class Store:
         self.keys = Keys(namespace)
         self.subscriptions = Subscriptions(client, namespace)
         self.put_off = PutOff(client, namespace)
+        self.packing = Packing(client, namespace)
         self.acts = Acts(client, namespace)
         self.actions = Actions(client, namespace)
         self.clock = clock_of(client)
@@ -209,13 +216,14 @@ class Store:
         begun: Sequence[Delivery] = (),
     ) -> tuple[list[str], Claim[Delivery]]:
         """Settle, then claim for the slots that this made free: `settle` and `claim_deliveries` in one round trip."""
-        settled = settle_request(sink_queue(sink), sink, items, counts, breaker, begun=begun)
-        both = {"settle": settled, "claim": request}
+        settling = settle_request(sink_queue(sink), sink, items, counts, breaker, begun=begun)
+        both = {"settle": settling, "claim": request}
         with not_repeated():
             attempts = [item.attempt for item in items]
             reply, *contents = await self._call_leaving(True, _SETTLE_AND_CLAIM, both, *attempts)
         answers, claimed = _SETTLED_AND_CLAIMED.decode(reply)
         self.clock.note(claimed.store_ms)
+        answers = await self._settle_packed(settling, items, answers)
         return answers, claimed_deliveries(claimed, request.token, contents)
 
     async def settle(
@@ -241,7 +249,22 @@ class Store:
         return await self._settle(settle_request(queue, queue, items, {}, in_vain=asked), items)
 
     async def _settle(self, request: SettleRequest, items: Sequence[Settlement]) -> list[str]:
-        return _STRINGS.decode(await self._call(_SETTLE, request, *[item.attempt for item in items]))
+        answers = _STRINGS.decode(await self._call(_SETTLE, request, *[item.attempt for item in items]))
+        return await self._settle_packed(request, items, answers)
+
+    async def _settle_packed(
+        self, request: SettleRequest, items: Sequence[Settlement], answers: list[str]
+    ) -> list[str]:
+        """Settle what was packed, after a worker that speaks hours late: as it was before. Returns all answers."""
+        places = [place for place, answer in enumerate(answers) if answer == "packed"]
+        if not places:
+            return answers
+        late = [items[place] for place in places]
+        await self.packing.unpack_deliveries([item.delivery.id for item in late])
+        rows = [request.items[place] for place in places]
+        again = replace(request, items=rows, counts={} if len(late) < len(items) else request.counts, begun=[])
+        settled = dict(zip(places, await self._settle(again, late), strict=True))
+        return [settled.get(place, answer) for place, answer in enumerate(answers)]
 
     async def complete_lookups(self, queue: str, items: Sequence[CompletedLookup]) -> tuple[list[str], list[str]]:
         """Move deliveries whose look-up is answered to their sinks' queues, or end them.

@@ -9,6 +9,7 @@ from relay.store.body import unpack
 from relay.store.fields import DeliveryField, ReceiptField
 from relay.store.gate import Gate
 from relay.store.keys import sink_queue
+from relay.store.packing import ReceiptRecords
 
 # Fields of a receipt's hash that arrived with it, and whether its body is compressed.
 RAW_FIELDS = (
@@ -92,6 +93,17 @@ def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Re
         user_agent=user_agent,
         request_id=request_id,
     )
+
+
+def read_packed_receipt(records: ReceiptRecords) -> Receipt:
+    """Return a packed receipt as it arrived."""
+    fields = {name: value for name, value in records.fields.items() if name != ReceiptField.COMPRESSED.encode()}
+    return read_raw_receipt(records.id, [fields.get(name.encode()) for name in RAW_FIELDS], records.body)
+
+
+def receipt_of_content(id: str) -> str:
+    """Return the receipt that a content belongs to."""
+    return id.partition(":")[0]
 
 
 def read_receipt(id: str, record: dict[bytes, bytes]) -> StoredReceipt:

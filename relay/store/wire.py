@@ -218,6 +218,7 @@ class ActAnswer(Record, array_like=True):
         "exists",
         "stopped",  # the bulk action that it belongs to does not run any more
         "touched",  # by that action before
+        "packed",  # it must be unpacked first; nobody but `Acts` sees this
     ]
     before: str  # its state; empty where there is no such delivery
     obstacle: str  # what keeps its queue back: "paused: why", "closed: why"
@@ -226,7 +227,13 @@ class ActAnswer(Record, array_like=True):
 class ReplayAnswer(Record, array_like=True):
     """What came of a replay: whether the receipt is there and routed, and how many deliveries were made."""
 
-    code: Literal["done", "waits", "gone", "stopped"]  # the last: the bulk action does not run any more
+    code: Literal[
+        "done",
+        "waits",
+        "gone",
+        "stopped",  # the bulk action does not run any more
+        "packed",  # it must be unpacked first; nobody but `Acts` sees this
+    ]
     made: int
 
 
@@ -293,3 +300,22 @@ class LookReply(Record, array_like=True):
     subscriptions_version: int
     silent: list[tuple[str, int]]
     format: int  # the newest that was written (`relay.store.formats`)
+
+
+class PackRow(Record, array_like=True, kw_only=False):
+    """A receipt to pack: what tells that it has not changed, what goes with it. Its value goes beside the request."""
+
+    receipt: str
+    digest: str
+    deliveries: Sequence[str]
+    contents: Sequence[str]
+    once: Mapping[str, str]  # ids of `once` deliveries -> their states
+
+
+class UnpackedDelivery(Record, array_like=True, kw_only=False):
+    """A delivery as it was before it was packed: of how many texts its hash and its story are, which go beside it."""
+
+    id: str
+    fields: int
+    story: int
+    once: bool

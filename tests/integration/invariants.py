@@ -1,13 +1,14 @@
 """What must hold of the store's records and sets at any moment, whatever happened before."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from redis.asyncio.client import Pipeline
 
 from relay.store.keys import INBOX, JOBS, sink_queue
+from relay.store.packing import ReceiptRecords, unpack
 from relay.store.store import Store
 
 UNFINISHED = ("pending", "held")
@@ -25,6 +26,9 @@ class StoreContents:
     contents: set[str] = field(default_factory=set)
     sets: dict[str, dict[str, float]] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
+    packed: dict[str, ReceiptRecords] = field(default_factory=dict)  # their records are among the others, too
+    packed_in: dict[str, str] = field(default_factory=dict)  # delivery -> receipt
+    stories: dict[str, list[bytes]] = field(default_factory=dict)
 
     def members(self, name: str) -> dict[str, float]:
         """Return a sorted set, empty where it is not there."""
@@ -50,6 +54,7 @@ def broken_invariants_of(seen: StoreContents, skipped_before: Collection[str] = 
         *_receipts_by_state(seen),
         *_deliveries(seen),
         *_causes(seen),
+        *_packed(seen),
         *_members(seen),
         *_wake(seen),
     ]
@@ -65,7 +70,23 @@ async def read_store(store: Store) -> StoreContents:
     for name, answer in zip(read, answers, strict=True):
         _note(seen, name, answer)
     seen.contents = {name.removeprefix("c:") for name in names if name.startswith("c:")}
+    for id, records in seen.packed.items():
+        _note_packed(seen, id, records, names)
     return seen
+
+
+def _note_packed(seen: StoreContents, id: str, records: ReceiptRecords, names: Sequence[str]) -> None:
+    """Note the records of a packed receipt as those of any other: none of them may be there beside it."""
+    beside = [
+        *(f"{kind}:{id}" for kind in ("r", "b")),
+        *(f"{kind}:{delivery}" for kind in ("d", "a") for delivery in records.deliveries),
+        *(f"c:{content}" for content in records.contents),
+    ]
+    assert set(beside).isdisjoint(names)
+    seen.receipts[id] = _text(records.fields)
+    for delivery, one in records.deliveries.items():
+        seen.deliveries[delivery], seen.stories[delivery] = _text(one.fields), list(one.story)
+    seen.contents |= records.contents.keys()
 
 
 def _ask(pipe: Pipeline, prefix: str, name: str) -> bool:
@@ -74,6 +95,10 @@ def _ask(pipe: Pipeline, prefix: str, name: str) -> bool:
         pipe.hgetall(prefix + name)
     elif kind in SETS:
         pipe.zrange(prefix + name, 0, -1, withscores=True)
+    elif kind in ("p", "in"):
+        pipe.get(prefix + name)
+    elif kind == "a":
+        pipe.lrange(prefix + name, 0, -1)
     else:
         return False
     return True
@@ -84,13 +109,26 @@ def _note(seen: StoreContents, name: str, answer: Any) -> None:
     if kind in SETS:
         seen.sets[f"{kind}:{rest}"] = {id.decode(): score for id, score in answer}
         return
-    record = {field.decode(): value.decode() for field, value in answer.items()}
+    if kind == "p":
+        seen.packed[rest] = unpack(rest, answer)
+        return
+    if kind == "in":
+        seen.packed_in[rest] = answer.decode()
+        return
+    if kind == "a":
+        seen.stories[rest] = answer
+        return
+    record = _text(answer)
     if kind == "once":
         seen.once |= record.keys()
     elif kind == "gate" and "paused" in record:
         seen.paused.add(rest)
     elif kind in ("r", "d", "j"):
         {"r": seen.receipts, "d": seen.deliveries, "j": seen.jobs}[kind][rest] = record
+
+
+def _text(fields: dict[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in fields.items()}
 
 
 def _receipts(seen: StoreContents, skipped_before: Collection[str]) -> Iterator[str]:
@@ -109,8 +147,9 @@ def _receipts(seen: StoreContents, skipped_before: Collection[str]) -> Iterator[
         for delivery, sink in put_off.items():
             if sum(member.startswith(f"{delivery}|{id}.") for member in seen.members(f"put_off:{sink}")) != 1:
                 yield f"receipt {id} speaks of {delivery} as put off, and {sink} does not"
-        finished = [name for name in ("finished:", "finished:dead") if id in seen.members(name)]
-        right = [] if int(receipt["open"]) else ["finished:dead" if "dead" in receipt else "finished:"]
+        finished = [name for name in ("finished:", "finished:dead", "finished:packed") if id in seen.members(name)]
+        kind = "packed" if id in seen.packed else "dead" if "dead" in receipt else ""
+        right = [] if int(receipt["open"]) else [f"finished:{kind}"]
         if finished != right:
             yield f"receipt {id} is in {finished}, right would be {right}"
         for delivery in (name[2:] for name in receipt if name.startswith("d:")):
@@ -152,6 +191,17 @@ def _causes(seen: StoreContents) -> Iterator[str]:
     right = {(f"failed:{one['sink']}:{one.get('cause')}", id) for id, one in failed.items()}
     yield from (f"{name} has {id} by its cause, and should not" for name, id in sorted(listed - right))
     yield from (f"{name} should have {id} by its cause" for name, id in sorted(right - listed))
+
+
+def _packed(seen: StoreContents) -> Iterator[str]:
+    right = {delivery: id for id, records in seen.packed.items() for delivery in records.deliveries}
+    if seen.packed_in != right:
+        yield f"packed deliveries are in {seen.packed_in}, right would be {right}"
+    for id in seen.members("finished:packed").keys() - seen.packed.keys():
+        yield f"receipt {id} is listed as packed, and is not there"
+    for id, one in seen.deliveries.items():
+        if id in right and "once" in one and id not in seen.once:
+            yield f"the `once` delivery {id} has been packed without leaving its identity"
 
 
 def _members(seen: StoreContents) -> Iterator[str]:

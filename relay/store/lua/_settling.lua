@@ -93,7 +93,8 @@ local function count_begun(request)
 end
 
 -- Writes the items of a wire.SettleRequest, whose attempts are the arguments from `first`.
--- Returns "settled" | "stale" | "gone" for each, and the gate of the queue as it is now.
+-- Returns "settled" | "stale" | "gone" for each, and "packed" where nothing was written: it must be unpacked first; then the
+-- gate of the queue as it is now.
 local function settle(request, first)
   local queue, sink = request.queue, request.sink
   local due, leased, gate = P .. 'due:' .. queue, P .. 'leased:' .. queue, read_gate(queue)
@@ -108,7 +109,7 @@ local function settle(request, first)
     local record = P .. 'd:' .. id
     local token, state, event, attempts, marked, marked_by, told, cancel, was_down, own_sink, own_queue =
       unpack(call('HMGET', record, 'tok', 'state', 'ev', 'att', 'send', 'mark', 'told', 'cancel', 'down', 'sink', 'q'))
-    if not event then return 'gone' end
+    if not event then return is_packed(id) and 'packed' or 'gone' end
     -- It may have been moved since, or wait for a look-up again; and of a look-up the request names the account.
     own_queue = own_queue or 'sink:' .. own_sink
     local pending = state == 'pending'

@@ -31,12 +31,14 @@ local function repeated_receipt(hook, timed, request_id, remembered)
   return answered_late
 end
 
--- Marks that a hook will be sent again. Returns whether anything is known of it.
+-- Marks that a hook will be sent again, where that says anything still. Returns whether anything is known of it.
 local function mark_late(id, source, digest)
-  if call('EXISTS', find_record(id)) == 1 then
-    call('HSET', find_record(id), 'late', '1')
+  local at = call('HGET', find_record(id), 'at')
+  if at then
+    if now - at < req.duplicate_ms then call('HSET', find_record(id), 'late', '1') end
     return true
   end
+  if has_receipt(id) then return true end
   local remembered = digest ~= '' and call('GET', P .. 'dup:' .. source .. ':' .. digest) or ''
   for first in string.gmatch(remembered, '(%S+) [^\n]*\n') do
     if call('HGET', find_record(first), 'rep') == id then
@@ -117,7 +119,7 @@ end
 local answers, overtaken, remembered_before = {}, read_known()
 for i, hook in ipairs(req.hooks) do
   local id, source, digest, timed, request_id = unpack(hook)
-  local stored = call('EXISTS', P .. 'r:' .. id) == 1  -- by an earlier call, whose answer was lost
+  local stored = has_receipt(id)  -- by an earlier call, whose answer was lost
   local key = body_key(hook)
   local remembered = not stored and (remembered_now[key] or remembered_before[key]) or ''
   local first = not stored and overtaken[i] or repeated_receipt(id, timed, request_id, remembered)

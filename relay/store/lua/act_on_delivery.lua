@@ -186,7 +186,8 @@ local function act_answer(code, before, obstacle) return cmsgpack.pack({code, be
 local obstacle = action_obstacle(req.id)
 if obstacle then return act_answer(obstacle, state or '', '') end
 if not state then
-  local of_another_kind = call('EXISTS', P .. 'r:' .. receipt_of(req.id)) == 1
+  if is_packed(req.id) then return act_answer('packed', '', '') end
+  local of_another_kind = has_receipt(receipt_of(req.id))
   local code = of_another_kind and 'another kind' or 'gone'
   note_item(req.id, code)
   return act_answer(code, '', '')

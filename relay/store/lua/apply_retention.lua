@@ -2,10 +2,11 @@
 -- Removes the oldest finished receipts with their events, deliveries and contents: those over their age, and those over
 -- the count. The ids of `once` deliveries stay for good, in small hashes; what tells a repetition of the hook stays for
 -- as long as amoCRM may repeat it. A large receipt is removed in several calls: it is the last to go.
--- Those with a dead letter have an age and a count of their own, and the audit tells of each that went by which rule.
+-- Packed ones count as the others do. Those with a dead letter have an age and a count of their own, and the audit tells of each that went by which rule.
 -- req: {finished_ms, dead_ms, count, dead_count, dead_rules = {by age, by count}, max, most, duplicate_ms}.
 -- Answers records.Retired.
 local FIELDS_AT_ONCE = 100
+local PACKED = P .. 'finished:packed'
 
 -- What the script has spent: it ends a while after `most`.
 local spent = 0
@@ -32,8 +33,8 @@ local function remove_delivery(receipt, id)
   call('UNLINK', record, P .. 'a:' .. id)
 end
 
-local function remove_event(receipt, source, index, packed)
-  local _, entity, entity_id = unpack(cjson.decode(packed))
+local function remove_event(receipt, source, index, event)
+  local _, entity, entity_id = unpack(event)
   local of_entity = source .. ':' .. entity .. ':' .. entity_id
   -- The release before this one (commit b42e45f) listed it there. Goes with the next release, as adopt.lua does.
   if call('ZREM', P .. 'events:' .. of_entity, receipt .. '.' .. index) == 0 then
@@ -60,7 +61,7 @@ local function remove_parts(receipt, source, kinds)
         if spent >= req.most then return false, readable end
         local ok = true
         if kind == 'd' then ok = pcall(remove_delivery, receipt, id) end
-        if kind == 'e' then ok = pcall(remove_event, receipt, source, id, value) end
+        if kind == 'e' then ok = pcall(function() remove_event(receipt, source, id, cjson.decode(value)) end) end
         if kind == 'w' then ok = pcall(remove_person, receipt, id) end
         if kind == 'c' then call('UNLINK', P .. 'c:' .. id) end  -- of a delivery, or of one that a later event took over
         readable = ok and readable
@@ -91,7 +92,32 @@ local function remove_receipt(receipt)
   return true, readable
 end
 
-local function read_size(receipt) return unpack(uncounted_call('HMGET', P .. 'r:' .. receipt, 'src', 'size')) end
+-- Removes what stands of a packed receipt in lists. Its `once` deliveries have left their identity when it was packed.
+local function remove_packed(receipt)
+  local packed, _, people = read_packed(receipt), split_packed(receipt)
+  for i, event in ipairs(packed.events) do remove_event(receipt, packed.source, i - 1, event) end
+  for _, person in ipairs(cmsgpack.unpack(people)) do remove_person(receipt, person) end
+  for _, delivery in ipairs(packed.deliveries) do call('UNLINK', P .. 'in:' .. delivery[2]) end
+  if is_listed_by_state(packed.state) then call('ZREM', P .. 'receipts:' .. packed.state, receipt) end
+  return true, true
+end
+
+local function read_size(receipt)
+  local source, size = unpack(uncounted_call('HMGET', P .. 'r:' .. receipt, 'src', 'size'))
+  if source then return source, size end
+  local packed = read_packed(receipt)
+  return packed.source, packed.size
+end
+
+-- Returns the list whose first was finished before those of the others.
+local function oldest_list(lists)
+  local oldest, oldest_at
+  for _, list in ipairs(lists) do
+    local at = first_score(list)
+    if at and (not oldest_at or at < oldest_at) then oldest, oldest_at = list, at end
+  end
+  return oldest
+end
 
 local function write_expired(receipt, rule)
   req.by, req.why = 'retention', rule
@@ -99,17 +125,21 @@ local function write_expired(receipt, rule)
 end
 
 local removed, damaged = 0, {}
-local function remove_oldest(list, age_ms, most, rules)
-  local too_old = call('ZCOUNT', list, '-inf', now - age_ms)
-  for i = 1, math.max(call('ZCARD', list) - most, too_old) do
+local function remove_oldest(lists, age_ms, most, rules)
+  local length, too_old = 0, 0
+  for _, list in ipairs(lists) do
+    length, too_old = length + call('ZCARD', list), too_old + call('ZCOUNT', list, '-inf', now - age_ms)
+  end
+  for i = 1, math.max(length - most, too_old) do
     if removed >= req.max or spent >= req.most then return true end
+    local list = oldest_list(lists)
     local receipt = call('ZRANGE', list, 0, 0)[1]
     local known, source, size = pcall(read_size, receipt)
-    local ok, gone, readable = pcall(remove_receipt, receipt)
+    local ok, gone, readable = pcall(list == PACKED and remove_packed or remove_receipt, receipt)
     if not ok or (gone and not readable) then damaged[#damaged + 1] = receipt end
     if ok and not gone then return true end
     for _, state in ipairs(ok and {} or {'malformed', 'quarantined'}) do call('ZREM', P .. 'receipts:' .. state, receipt) end
-    call('UNLINK', P .. 'r:' .. receipt, P .. 'b:' .. receipt)
+    call('UNLINK', P .. 'r:' .. receipt, P .. 'b:' .. receipt, P .. 'p:' .. receipt)
     call('ZREM', P .. 'receipts', receipt)
     call('ZREM', list, receipt)
     removed = removed + 1
@@ -121,8 +151,8 @@ local function remove_oldest(list, age_ms, most, rules)
   end
   return false
 end
-local more = remove_oldest(P .. 'finished', req.finished_ms, req.count)
-more = remove_oldest(P .. 'finished:dead', req.dead_ms, req.dead_count, req.dead_rules) or more
+local more = remove_oldest({P .. 'finished', PACKED}, req.finished_ms, req.count)
+more = remove_oldest({P .. 'finished:dead'}, req.dead_ms, req.dead_count, req.dead_rules) or more
 count('retired', removed)
 write_collected()
 -- records.Retired

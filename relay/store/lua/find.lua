@@ -24,6 +24,8 @@ local function read_receipt(receipt)
   local record = P .. 'r:' .. receipt
   local source, state, reason, first, second =
     unpack(call('HMGET', record, 'src', 'state', 'reason', 'e:' .. 0, 'e:' .. 1))
+  local packed = not source and find_packed(receipt)
+  if packed then return packed.source, packed.state, packed.events, packed.reason end
   local events = {}
   local all_there = add_events(events, {first, second})  -- most receipts have one
   while all_there do
@@ -41,11 +43,39 @@ local function read_deliveries(receipt)
     local id = string.match(flat[i], '^d:(.*)$')
     if id then listed[#listed + 1] = {tonumber(flat[i + 1]), id} end
   end
+  local packed = #flat == 0 and find_packed(receipt)
+  for _, list in ipairs(packed and {packed.deliveries, packed.others} or {}) do
+    for _, row in ipairs(list) do
+      local index, id = unpack(row)
+      listed[#listed + 1] = {index, id}
+    end
+  end
   table.sort(listed, function(a, b)
     if a[1] ~= b[1] then return a[1] < b[1] end
     return is_less(a[2], b[2])
   end)
   return listed
+end
+
+-- Returns of a delivery its event, source, sink, state, when its receipt arrived, route and reason; nil where it is gone.
+local function read_delivery(id)
+  local values = call('HMGET', P .. 'd:' .. id, 'ev', 'src', 'sink', 'state', 'acc', 'route', 'reason')
+  if values[1] then return unpack(values, 1, 7) end
+  return read_packed_delivery(id)
+end
+
+-- Returns the name of an event; nil where it is gone.
+local function read_event_name(receipt, index)
+  local event = call('HGET', P .. 'r:' .. receipt, 'e:' .. index)
+  if event then return cjson.decode(event)[NAME] end
+  local packed = find_packed(receipt)
+  return packed and packed.events[index + 1][NAME]
+end
+
+local function is_recovered(receipt)
+  if call('HGET', P .. 'r:' .. receipt, 'rec') then return true end
+  local packed = find_packed(receipt)
+  return packed and packed.recovered
 end
 
 -- Returns which events of a receipt have a delivery of the route to the sink.
@@ -54,7 +84,7 @@ local function indexes_with_delivery(receipt)
   for _, delivery in ipairs(read_deliveries(receipt)) do
     local index, id = unpack(delivery)
     if not found[index] then
-      local sink, route = unpack(call('HMGET', P .. 'd:' .. id, 'sink', 'route'))
+      local _, _, sink, _, _, route = read_delivery(id)
       found[index] = matches(req.sink, sink) and matches(req.route, route)
     end
   end
@@ -67,7 +97,7 @@ end
 
 -- Returns the ids of the events of a receipt that are to be listed, or only of that of an index.
 local function find_events(receipt, only_index)
-  if req.recovered and not call('HGET', P .. 'r:' .. receipt, 'rec') then return {} end
+  if req.recovered and not is_recovered(receipt) then return {} end
   local found, source, state, events, reason = {}, read_receipt(receipt)
   if not source or not matches(req.source, source) then return found end
   local by_delivery = req.sink ~= '' or req.route ~= ''
@@ -88,16 +118,14 @@ end
 -- Whether a delivery is to be listed; of an event's deliveries those that the event made, and not one that it only
 -- refers to by a `once` key.
 local function delivery_matches(id, of_event)
-  local event, source, sink, state, arrived, route, reason =
-    unpack(call('HMGET', P .. 'd:' .. id, 'ev', 'src', 'sink', 'state', 'acc', 'route', 'reason'))
+  local event, source, sink, state, arrived, route, reason = read_delivery(id)
   if not event or (of_event and of_event ~= event) then return false end
   if not (matches(req.source, source) and matches(req.sink, sink) and matches(req.state, state)) then return false end
   if not (matches(req.route, route) and has_reason(reason)) then return false end
   if req.since and tonumber(arrived) < req.since or req.before and tonumber(arrived) > req.before then return false end
   if req.event == '' then return true end
   local receipt, index = string.match(event, '^([^.]*)%.(.*)$')
-  local packed = call('HGET', P .. 'r:' .. receipt, 'e:' .. index)
-  return packed and cjson.decode(packed)[NAME] == req.event
+  return read_event_name(receipt, tonumber(index)) == req.event
 end
 
 -- Returns the ids of the deliveries of a receipt that are to be listed, or only those of the event of an index.

@@ -19,22 +19,44 @@ local function note(seen, accepted_at, receipt, kind, value)
   list[#list + 1] = receipt
 end
 
+local function note_event(seen, accepted_at, receipt, event)
+  local name, _, _, state = unpack(event)
+  note(seen, accepted_at, receipt, 'event', known[name] and name or req.other)
+  note(seen, accepted_at, receipt, 'state', state)
+end
+
+local function note_delivery(seen, accepted_at, receipt, id)
+  local sink, route, _ = unpack(call('HMGET', P .. 'd:' .. id, 'sink', 'route'))
+  if not sink then _, _, sink, _, _, route = read_packed_delivery(id) end
+  if sink then note(seen, accepted_at, receipt, 'sink', sink) end
+  if route then note(seen, accepted_at, receipt, 'route', route) end
+end
+
+local function note_packed(receipt)
+  local packed, seen = find_packed(receipt), {}
+  if not packed then return end
+  for _, event in ipairs(packed.events) do note_event(seen, packed.accepted_at, receipt, event) end
+  for _, list in ipairs({packed.deliveries, packed.others}) do
+    for _, row in ipairs(list) do note_delivery(seen, packed.accepted_at, receipt, row[2]) end
+  end
+  note(seen, packed.accepted_at, receipt, 'source', packed.source)
+  note(seen, packed.accepted_at, receipt, 'state', packed.state)
+  if packed.recovered then note(seen, packed.accepted_at, receipt, 'recovered', 'yes') end
+end
+
 -- Notes all that a receipt has. Returns false where it is still to be routed; one that is gone has nothing.
 local function note_receipt(receipt)
   local flat = call('HGETALL', P .. 'r:' .. receipt)
   local record, seen = {}, {}
   for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
   if record.state == 'accepted' then return false end
+  if not record.state then note_packed(receipt) end
   for field, value in pairs(record) do
     local kind, id = string.match(field, '^([de]):(.*)$')
     if kind == 'e' then
-      local name, _, _, state = unpack(cjson.decode(value))
-      note(seen, record.at, receipt, 'event', known[name] and name or req.other)
-      note(seen, record.at, receipt, 'state', state)
+      note_event(seen, record.at, receipt, cjson.decode(value))
     elseif kind == 'd' then
-      local sink, route = unpack(call('HMGET', P .. 'd:' .. id, 'sink', 'route'))
-      if sink then note(seen, record.at, receipt, 'sink', sink) end
-      if route then note(seen, record.at, receipt, 'route', route) end
+      note_delivery(seen, record.at, receipt, id)
     end
   end
   if record.src then

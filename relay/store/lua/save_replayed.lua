@@ -19,7 +19,7 @@ local function leave_state()
 end
 
 if action_obstacle('') == 'stopped' then return replay_answer('stopped', 0) end
-if not before then return replay_answer('gone', 0) end
+if not before then return replay_answer(has_receipt(receipt.id) and 'packed' or 'gone', 0) end
 if before == 'accepted' then return replay_answer('waits', 0) end
 local receipt_fields, opened, made = save_part(receipt, names, values)
 if receipt.last then

@@ -13,6 +13,7 @@ from relay.store.fields import (
     LifeField,
     NewestField,
     OutcomeField,
+    PackingField,
     PeopleField,
     ReceiptField,
     SubscriptionsField,
@@ -30,6 +31,7 @@ FIELDS = {
     "life": LifeField,
     "people": PeopleField,
     "newest": NewestField,
+    "packing": PackingField,
     "subscriptions": SubscriptionsField,
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed

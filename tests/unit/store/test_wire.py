@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from relay.model import Breaker, Limit, Record, RoutedEvent
-from relay.store import wire
+from relay.store import packing, wire
 from relay.store.quotas import Quota
 from relay.store.records import LateAnswer
 from tests.unit.store.lua_source import members, parameters, places, tables, unpacked
@@ -24,6 +24,10 @@ UNPACKED = [
     ("spend_quotas", "quota", Quota),
     ("_limits", "limit", Limit),
     ("_walking", "cursor", wire.Cursor),
+    ("_packed", "index_row", packing.PackedIndex),
+    ("_packed", "row", packing.PackedDelivery),
+    ("pack_receipts", "row", wire.PackRow),
+    ("unpack_receipt", "delivery", wire.UnpackedDelivery),
 ]
 CLAIMED = [("r", wire.ClaimedReceipt), ("d", wire.ClaimedDelivery), ("j", wire.ClaimedJob)]
 MAPS = [

@@ -48,7 +48,7 @@ def _mark_late(state: State, answer: LateAnswer) -> bool:
         if one and one.repeated_by == answer.id:
             known = one
             break
-    if known:
+    if known and state.now - known.at < DUPLICATE_MS:
         known.late = True
     return known is not None
 
@@ -82,7 +82,8 @@ def _accept_one(state: State, hook: Hook, overtaken_by: str) -> tuple[str, bool]
     state.receipts[hook.id] = ReceiptModel(source=hook.source, size=len(hook.body), known=Known(state.now))
     state.queues["inbox"].due[hook.id] = state.now
     before = _lines(state, hook.source, hook.digest)[: REMEMBERED - 1]
-    lines = [(hook.id, hook.request_id), *before]
+    told = "" if hook.timed else hook.request_id  # of a body with a change time the bytes alone tell
+    lines = [(hook.id, told), *before]
     state.remembered[hook.source, hook.digest] = Remembered(lines, state.now + DUPLICATE_MS)
     state.count("receipt", hook.source, "recovered" if hook.recovered else "accepted")
     state.count("bytes", hook.source, n=len(hook.body))

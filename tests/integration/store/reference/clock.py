@@ -49,7 +49,7 @@ class _ControlledCaller(Caller):
 
 async def control_time(store: Store, now: int) -> None:
     """Give a store a clock that only `set_time` moves."""
-    store._call = store.acts._call = _ControlledCaller(store.client, store.keys.prefix)
+    store._call = store.acts._call = store.packing._call = _ControlledCaller(store.client, store.keys.prefix)
     await set_time(store, now)
 
 

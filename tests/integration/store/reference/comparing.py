@@ -62,8 +62,6 @@ async def differences(store: Store, state: State, seen: StoreContents) -> list[s
         pipe.hgetall(keys.openings)
         for queue in queues:
             pipe.hgetall(keys.gate(queue))
-        for id in state.deliveries:
-            pipe.lrange(keys.story(id), 0, -1)
         for id in state.retired:
             pipe.hgetall(keys.retired(id))
         for name in counted:
@@ -75,7 +73,7 @@ async def differences(store: Store, state: State, seen: StoreContents) -> list[s
     for queue in queues:
         found += _same(f"the gate of {queue}", _gate_fields(next(answers)), _gate_model(state.gates[queue]))
     for id in state.deliveries:
-        story = [tuple(entry.decode().split("|", 2)[:2]) for entry in next(answers)]
+        story = [tuple(entry.decode().split("|", 2)[:2]) for entry in seen.stories.get(id, [])]
         found += _same(f"the story of {id}", story, [(str(n), str(o)) for o, _, n in state.stories.get(id, [])])
     for id, known in state.retired.items():
         found += _same(f"what is left of {id}", _stored(_text(next(answers)), KNOWN), _modelled(known, KNOWN))
@@ -133,7 +131,8 @@ def _records(state: State, seen: StoreContents) -> Iterator[str]:
             yield from _same(id, _stored(stored[id], fields), _modelled(modelled[id], fields))
     for id in state.receipts.keys() & seen.receipts.keys():
         yield from _same(id, _stored(seen.receipts[id], KNOWN), _modelled(state.receipts[id].known, KNOWN))
-    yield from _same("once", seen.once, set(state.once))
+    packed = {id for id in seen.packed_in if "once" in seen.deliveries[id]}  # these are there still, too
+    yield from _same("once", seen.once - packed, set(state.once))
 
 
 def _queues(state: State, seen: StoreContents) -> Iterator[str]:
@@ -142,7 +141,8 @@ def _queues(state: State, seen: StoreContents) -> Iterator[str]:
         yield from _same(f"leased of {name}", dict(seen.members(f"leased:{name}")), queue.leased)
         recalled = {"": queue.recalled} if queue.recalled else {}
         yield from _same(f"ahead of {name}", dict(seen.members(f"ahead:{name}")), queue.ahead | recalled)
-    yield from _same("finished", dict(seen.members("finished:")), state.finished)
+    finished = {**seen.members("finished:"), **seen.members("finished:packed")}
+    yield from _same("finished", finished, state.finished)
     yield from _same("finished with a dead letter", dict(seen.members("finished:dead")), state.finished_dead)
     for kind in ("held", "dead"):
         listed: dict[str, dict[str, int]] = {}

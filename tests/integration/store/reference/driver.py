@@ -324,6 +324,10 @@ class Driver:
         done = self.run(self.store.finish_job(job, again_ms))
         assert done == keeping.finish_job(self.state, job.id, job.token, again_ms)
 
+    def pack(self, most: int) -> None:
+        """Pack what was finished long ago: nothing of it is other than before, so the model knows of no such thing."""
+        self.run(self.store.packing.pack_next(self.state.now, most))
+
     def apply_retention(self, finished_ms: int, dead_ms: int, count: int, most: int) -> None:
         done = self.run(self.store.apply_retention(finished_ms, dead_ms, count, most))
         assert done.removed == keeping.apply_retention(self.state, finished_ms, dead_ms, count, most)

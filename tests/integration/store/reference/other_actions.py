@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from relay.model import Outcome
 from relay.store.acts import Act
 from relay.store.keys import INBOX, JOBS
+from relay.store.packed import PACKED_AFTER_MS
 from tests.integration.store.reference.actions import (
     HOUR,
     KEEPS,
@@ -90,6 +91,13 @@ def a_job_ends(driver, at, again_ms) -> None:
 @action(age_ms=st.sampled_from([0, HOUR, 24 * HOUR]), count=st.sampled_from([0, 2, 1000]), most=few)
 def retention_runs(driver, age_ms, count, most) -> None:
     driver.apply_retention(age_ms, 2 * age_ms, count, most)
+
+
+@action(weight=3, when=lambda driver: driver.state.finished, later=st.booleans(), most=few)
+def finished_receipts_are_packed(driver, later, most) -> None:
+    if later:
+        driver.pass_time(PACKED_AFTER_MS)
+    driver.pack(most)
 
 
 @action(
