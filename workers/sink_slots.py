@@ -28,6 +28,7 @@ class SinkSlot:
 
     def __init__(self, delivery: Delivery, deadline: float) -> None:
         self.begun: list[tuple[Delivery, float]] = [(delivery, deadline)]
+        self.since = time.monotonic()  # when the last of them began
 
     def remove(self, ids: set[str]) -> None:
         """Forget what is settled."""
@@ -52,6 +53,7 @@ class SinkSlots:
         self._slots: dict[str, SinkSlot] = {}  # by the ids of what has begun in them
         self._idle: deque[SinkSlot] = deque()  # those whose last call has ended
         self._ahead: deque[Ahead] = deque()
+        self._took = 0.0  # seconds of the call that ended last
         self._back: list[Delivery] = []  # not to begin any more; the store does not know that yet
 
     @property
@@ -71,6 +73,7 @@ class SinkSlots:
 
     def free(self, slot: SinkSlot) -> None:
         """Note that the last call in a slot has ended, and will be settled."""
+        self._took = time.monotonic() - slot.since
         if slot.begun:  # else an earlier lease of the same delivery was settled meanwhile, and nobody holds it here
             self._idle.append(slot)
 
@@ -104,6 +107,7 @@ class SinkSlots:
             return self.begin(in_flight)
         self._ahead.popleft()
         slot.begun.append((ahead.delivery, ahead.deadline))
+        slot.since = now
         self._slots[ahead.delivery.id] = slot
         return ahead, slot
 
@@ -112,8 +116,11 @@ class SinkSlots:
         self._hand.remove()
 
     def wanted(self, sink: Sink, ended: int, free: int) -> int:
-        """Return how many to claim ahead: as many as ended since the last call, so none where calls take long."""
-        if sink.limits or sink.batch > 1:
+        """Return how many to claim ahead: as many as ended since the last call.
+
+        None where calls take so long that hardly a slot falls free before what is ahead must be given back.
+        """
+        if sink.limits or sink.batch > 1 or self._took > AHEAD_SECONDS * sink.concurrency / 2:
             return 0
         return max(min(ended, sink.concurrency - len(self._ahead), CALL_ITEMS - free), 0)
 

@@ -1,7 +1,9 @@
 """A slot that falls free takes the next delivery from a few that were claimed ahead."""
 
 import asyncio
+import math
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +14,7 @@ from relay.store.store import Store
 from tests.integration.invariants import broken_invariants
 from tests.integration.scripted_sink import ScriptedSink, drain, make_drainer, open_tools, queue_deliveries
 from workers import sink_slots
+from workers.hand import Hand
 
 QUEUE = sink_queue("books")
 ANNA = Author(by="anna")
@@ -79,6 +82,16 @@ def test_slots_do_not_wait_for_the_store(run, store, namespace, reader, concurre
     assert sorted(seen.id for seen in sink.seen) == ids
     assert {found.state for found in run(reader.deliveries(ids))} == {DeliveryState.DELIVERED}
     assert run(broken_invariants(store)) == []
+
+
+@pytest.mark.parametrize(("seconds", "wanted"), [(0, 3), (3, 3), (5, 0)])
+def test_none_is_claimed_where_calls_take_long(seconds, wanted):
+    """With eight slots and calls of four seconds one falls free every half second."""
+    held = sink_slots.SinkSlots(Hand())
+    slot = held.take(SimpleNamespace(id="d1"), math.inf)
+    slot.since -= seconds
+    held.free(slot)
+    assert held.wanted(ScriptedSink(concurrency=8, on_unknown="retry"), ended=3, free=0) == wanted
 
 
 class Looking(Store):
