@@ -25,10 +25,19 @@ end
 local function count_leases(request, due, leased)
   if #request.unheard > 0 then return nil end
   if quiet then return 0 end
-  if next(read_gate(request.queue).fields) then return nil end
+  if call('EXISTS', P .. 'gate:' .. request.queue, P .. 'ahead:' .. request.queue) > 0 then return nil end
   local first_due, first_leased = first_score(due), first_score(leased)
   if (first_due and first_due <= now) or (first_leased and first_leased <= now) then return nil end
-  return count_started(request.queue, request.concurrency - request.max)
+  return call('ZCARD', leased)
+end
+
+-- Returns how many may be taken beside so many that are held, as any claim of an open gate does.
+local function made_slots(request, held)
+  local slots = request.concurrency > 0 and math.min(request.max, request.concurrency - held) or request.max
+  for _, limit in ipairs(request.limits) do
+    if slots > 0 then slots = math.min(slots, (free_grants(limit, slots))) end
+  end
+  return slots
 end
 
 local function write_token(id, token)
@@ -40,8 +49,8 @@ end
 local function claim_made(request)
   local made, due, leased = queues[request.queue], P .. 'due:' .. request.queue, P .. 'leased:' .. request.queue
   if not made or (request.batch > 1 and #made / 2 >= request.batch_from) then return {} end
-  local started = count_leases(request, due, leased)
-  local slots = started and free_slots(request, {fields = {}}, started) or 0
+  local held = count_leases(request, due, leased)
+  local slots = held and made_slots(request, held) or 0
   local ids, leases, rest = {}, {}, {}
   for i = 2, #made, 2 do
     local id = made[i]

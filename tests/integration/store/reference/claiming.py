@@ -74,9 +74,15 @@ def claim_made(state: State, request: ClaimRequest, made: Sequence[str]) -> list
     queue = state.queues[request.queue]
     if not made or request.unheard or (request.batch > 1 and len(made) >= request.batch_from):
         return []
-    gate = gates.read(state, request.queue)
+    gate = state.gates[request.queue]
     waits = any(at <= state.now for id, at in queue.due.items() if id not in made)
-    if gate != Gate() or waits or any(ends <= state.now for ends in queue.leased.values()):
+    if (
+        gate != Gate()
+        or queue.ahead
+        or queue.recalled
+        or waits
+        or any(ends <= state.now for ends in queue.leased.values())
+    ):
         return []
     taken = list(made[: max(free_slots(state, request, gate, queue), 0)])
     _take(state, request, gate, queue, taken, {})
