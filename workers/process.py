@@ -81,7 +81,7 @@ class WorkerProcess:
         self._hand = Hand()
         self._drainers: dict[str, Drainer] = {}
         self._fetchers: dict[str, Fetcher] = {}
-        self._unknown: set[tuple[str, str, str]] = set()  # that were logged
+        self._unknown: set[tuple[str, str]] = set()  # queues that were logged, and by which configuration
         self._tasks = BackgroundTasks(self._stopping.is_set)
         self._finished = threading.Event()
         self._exit_status = 0
@@ -220,7 +220,8 @@ class WorkerProcess:
         drainer = self._drainer_of(sink)
         if drainer is None:
             # Of a newer configuration, or one that was removed: a worker that knows it sends its deliveries.
-            self._note_unknown("sink", sink)
+            if self._is_new_unknown(f"sink:{sink}"):
+                log.warning("sink.unknown", sink=sink, config=self._live.config.version)
             return
         self._ticker.note_work()
         drainer.start()
@@ -239,7 +240,8 @@ class WorkerProcess:
 
     def _start_fetcher(self, source: str) -> None:
         if source not in self._live.config.sources:
-            self._note_unknown("source", source)
+            if self._is_new_unknown(f"{ACCOUNT}:{source}"):
+                log.warning("source.unknown", source=source, config=self._live.config.version)
             return
         self._ticker.note_work()
         if source not in self._fetchers:
@@ -249,12 +251,12 @@ class WorkerProcess:
             )  # fmt: skip
         self._fetchers[source].start()
 
-    def _note_unknown(self, what: str, name: str) -> None:
-        """Say once that this configuration does not have it: every look finds its work again."""
-        unknown = (what, name, self._live.config.version)
-        if unknown not in self._unknown:
-            log.warning(f"{what}.unknown", **{what: name}, config=self._live.config.version)
-            self._unknown.add(unknown)
+    def _is_new_unknown(self, queue: str) -> bool:
+        """Return whether it is new that this configuration does not have it: every look finds its work again."""
+        unknown = (queue, self._live.config.version)
+        is_new = unknown not in self._unknown
+        self._unknown.add(unknown)
+        return is_new
 
     def _account(self, source: str) -> AccountClient:
         """Return the client of a source's account, by the configuration in force. Raises ConfigError."""
