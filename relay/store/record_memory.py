@@ -35,7 +35,7 @@ class Kind(StrEnum):
     BODIES = "bodies of hooks"
     DELIVERIES = "deliveries"
     ATTEMPTS = "attempts"
-    CONTENTS = "contents"
+    CONTENTS = "contents of deliveries"
     PACKED = "packed hooks"  # with their deliveries, attempts and contents
     INDEXES = "indexes"
     QUEUES = "queues and lists"

@@ -84,7 +84,8 @@ class Translator:
             return whole
         parts = text.split(_BREAK)
         known = [self.known(part) for part in parts]
-        if known[0] is None:
+        commands = parts[0].startswith("relay ")  # which are the same in every language
+        if not any(known) or (known[0] is None and not commands):
             return None
         return _BREAK.join(found or part for found, part in zip(known, parts, strict=True))
 

@@ -147,4 +147,6 @@ def test_what_the_doctor_finds_is_known() -> None:
 def test_each_part_of_a_line_is_translated_and_what_others_said_is_not() -> None:
     line = f"paused since {TIME} by anna: they move; 3 wait, the oldest for 2m 3s"
     assert RUSSIAN.known(line) == f"на паузе с {TIME}, поставил anna: they move; ждут: 3, самая старая 2m 3s"
+    assert RUSSIAN.known("relay worker; 3 waiting") == "relay worker; ждут: 3", "a command stays as it is"
     assert RUSSIAN.known("wrong key; 3 waiting") is None
+    assert RUSSIAN.known("contents") == "содержимое"
