@@ -13,6 +13,7 @@ from relay.processes.supervisor import Processes
 from relay.store.acts import Act, Author
 from relay.store.commands import run_command
 from relay.store.connect import connect
+from relay.store.newest import NewestIndex
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.stored import StoredDelivery
@@ -23,6 +24,7 @@ T = TypeVar("T")
 SINK_OF_VENDOR = {"accounting": "books", "smsru": "texts"}
 _ATTEMPTS_SHOWN = 6
 _ACTIONS_AT_ONCE = 100
+_INDEX_COMMANDS = 500
 
 
 @dataclass
@@ -157,11 +159,19 @@ def retire(processes: Processes, sinks: Iterable[str]) -> tuple[list[str], int]:
                 await store.acts.act_on_delivery(id.decode(), Act.CONFIRM, Author(by="chaos"))
         while (await store.apply_retention(0, 0, 0)).more or await store.actions.retire(0, 0, _ACTIONS_AT_ONCE):
             pass
+        await _sweep_index(store)
         kept = await _keys_that_stay(store)
         records = tuple(f"{store.keys.prefix}{kind}:" for kind in "rdcab")
         return [key for key in kept if key.startswith(records)], sum(kept.values())
 
     return ask_store(processes, remove)
+
+
+async def _sweep_index(store: Store) -> None:
+    """Do at once what a job does little by little: remove from the index what retention has removed."""
+    index = NewestIndex(store.client, store.namespace)
+    while await run_command(store.client.exists(store.keys.newest_values)):
+        await index.index(store.clock.ms(), _INDEX_COMMANDS)
 
 
 async def _keys_that_stay(store: Store) -> dict[str, int]:
