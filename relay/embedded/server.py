@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -25,9 +26,7 @@ from relay.private_files import UMASK, make_files_private, make_private_folder, 
 _PING_SECONDS = 1.0  # one that reads a large value answers nobody
 _SOCKET_PATH_LIMIT = 107  # bytes, of the kernel's sockaddr_un
 _LOADING_SECONDS = 3600.0  # of many gigabytes; a server that cannot load them ends, which is noticed at once
-# Scripts allocate and free thousands of small values a second. Cached by size instead of merged and searched for,
-# they cost this server a fifth less CPU. Only glibc reads it.
-_ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=10000:glibc.malloc.mxfast=0"}
+_ALLOCATOR_FILE = "cmeel.prefix/lib/libmimalloc.so"  # in the wheel cmeel-mimalloc
 
 
 class EmbeddedStore:
@@ -89,7 +88,7 @@ class EmbeddedStore:
             start_new_session=True,
             pass_fds=pass_fds,
             umask=UMASK,
-            env={**_ALLOCATOR, **environ()},
+            env={**_use_allocator(), **environ()},
         )
         log.close()
 
@@ -153,3 +152,16 @@ class EmbeddedStore:
             self._process.wait(timeout=30)
         self._process = None
         self.socket.unlink(missing_ok=True)
+
+
+def _use_allocator() -> dict[str, str]:
+    """Return the variables by which the server has an allocator of its own.
+
+    Scripts allocate and free thousands of small values a second: the C library's takes twice the memory for them, or
+    half as much CPU again.
+    """
+    if sys.platform != "linux":
+        return {}
+    from importlib.metadata import distribution  # only whoever starts a server needs it
+
+    return {"LD_PRELOAD": str(distribution("cmeel-mimalloc").locate_file(_ALLOCATOR_FILE))}

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from ctypes.util import find_library
 from pathlib import Path
 
 from tests.bench import deliver, ingest, latency, memory, rates, returns, silent
@@ -89,10 +88,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _install() -> None:
-    """Install the load generator, and the allocator of the store."""
-    if shutil.which("wrk") and find_library("jemalloc"):
+    """Install the load generator."""
+    if shutil.which("wrk"):
         return
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "wrk", "libjemalloc2"]):
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "wrk"]):
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -23,7 +23,6 @@ HERE = Path(__file__).parent
 BODY = HERE.parent / "fixtures" / "amocrm" / "lead_won.form"
 CONFIG = HERE / "relay.yaml"
 TOKEN = "bench-token"
-JEMALLOC = "libjemalloc.so.2"
 BIN = Path(sys.executable).parent
 _LEAD = re.compile(rb"(%5B0%5D%5Bid%5D=)\d+")
 
@@ -48,27 +47,12 @@ def relay_store(folder: Path, cores: int | str = OTHERS):
 @contextmanager
 def running(server: EmbeddedStore, cores: int | str):
     try:
-        with _allocator_of_servers():
-            server.start()
-        assert JEMALLOC in Path(f"/proc/{server.pid}/maps").read_text()
+        server.start()
         # Every thread of it: its log-writing ones too.
         subprocess.run(["taskset", "-a", "-cp", str(cores), str(server.pid)], check=True, stdout=subprocess.DEVNULL)
         yield server
     finally:
         server.kill()
-
-
-@contextmanager
-def _allocator_of_servers():
-    """Start processes with jemalloc, as every packaged Redis and Valkey; the wheel's was built without it."""
-    before = os.environ.get("LD_PRELOAD")
-    os.environ["LD_PRELOAD"] = JEMALLOC
-    try:
-        yield
-    finally:
-        del os.environ["LD_PRELOAD"]
-        if before is not None:
-            os.environ["LD_PRELOAD"] = before
 
 
 def environment(server: EmbeddedStore, namespace: str, **more: str) -> dict[str, str]:
