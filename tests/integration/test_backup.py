@@ -234,12 +234,13 @@ def test_a_full_disk_leaves_no_half_a_file(folder: Path, tmp_path: Path) -> None
 
 # Makes or restores a backup, says where the store's socket is once the server is ready, and goes no further.
 HANGING = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from relay.backup.make import make_backup
 from relay.backup.restore import restore_backup
 from relay.embedded.server import EmbeddedStore
 from relay.processes.orphan_guard import OrphanGuard
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a run of the tests under nohup ignores it
 what, guarded, folder, file = sys.argv[1:]
 ready = EmbeddedStore.wait_until_ready
 def hang(store):
