@@ -43,7 +43,8 @@ def _measure(asked: argparse.Namespace) -> dict[str, object]:
     rounds = asked.rounds or ROUNDS
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         logs = Path(folder)
-        found: dict[str, object] = {"machine": _machine(logs), "pinning": _pinning()}
+        machine = _machine(logs)
+        found: dict[str, object] = {"machine": machine, "pinning": _pinning()}
         if "ingest" in asked.parts:
             with relay_store(logs / "ingest") as server:
                 found["ingest"] = _compared(ingest.bench(server, rounds, asked.seconds, logs))
@@ -54,7 +55,8 @@ def _measure(asked: argparse.Namespace) -> dict[str, object]:
             with relay_store(logs / "latency") as server:
                 found["end_to_end"] = latency.bench(server, asked.seconds * 4, logs)
         if "rates" in asked.parts:
-            found["rates"] = rates.bench(asked.rounds or rates.ROUNDS, asked.contenders, logs)
+            measured = rates.bench(asked.rounds or rates.ROUNDS, asked.contenders, logs)
+            found["rates"] = {"commit": machine["commit"], **measured}  # it is often measured alone
         if "memory" in asked.parts:
             with relay_store(logs / "memory") as server:
                 found["memory"] = memory.bench(server, asked.receipts, logs)

@@ -20,6 +20,15 @@ NAMES: Final = {
 }
 
 
+HOW_RATES: Final = """\
+All do the same, on the same two cores, each with a store of its own that syncs its file before each answer: take a
+form of 2 KB, keep it, and make one POST of it to a receiver that answers at once. The rivals send it as it came;
+the relay has a route, renders and keeps its story, with the defaults of a sink, which are eight deliveries at a
+time. Hooks are sent on a fixed schedule, whether or not earlier ones were answered, and the time counts from the
+begin of the POST to its arrival. CPU is that of all processes together, the store's too. A synced write is a
+command, or what a script wrote at once, in the store's file; several that come at the same moment share a sync."""
+
+
 def replace_figures(page: Path, found: Found) -> None:
     """Write the figures into a page, between its marks."""
     before, begin, rest = page.read_text().partition(BEGIN)
@@ -40,6 +49,8 @@ def format_figures(found: Found) -> str:
 def _rates(found: Found) -> str:
     rates = found["rates"]
     loads = rates["loads"]
+    often = "one round" if rates["rounds"] == 1 else f"{rates['rounds']} rounds"
+    told = f"End to end, at commit `{rates['commit']}`, {often}:\n"
     *paced, most = [str(load["per_second"]) for load in loads]
     heads = [*(f"{rate} hooks/s" for rate in paced), f"{loads[-1]['hooks']:,} at {loads[-1]['per_second']:,}/s"]
     lines = [_cells("p50 / p99 in ms; CPU ms a hook", *heads)]
@@ -49,7 +60,7 @@ def _rates(found: Found) -> str:
         cells = [_paced(of[rate], ratios.get(rate)) for rate in paced]
         lines.append(_cells(NAMES[name], *cells, _most(of[most], ratios.get(most))))
     lines += [_cells(NAMES[name], *[why] * len(heads)) for name, why in rates["missing"].items()]
-    return "\n".join([*lines, "", *_costs(rates, [*paced, most]), ""])
+    return "\n".join([told, *lines, "", *_costs(rates, [*paced, most]), "", HOW_RATES, ""])
 
 
 def _paced(row: Found, ratio: Found | None) -> str:

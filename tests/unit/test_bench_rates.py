@@ -120,6 +120,7 @@ class TestThePage:
 
     def test_a_rival_that_could_not_run_says_why(self):
         rates = {
+            "commit": "abc", "rounds": 1,
             "loads": [{"per_second": 5, "hooks": 20}, {"per_second": 2000, "hooks": 3000}],
             "missing": {"fastify_bullmq": "Node is not installed"},
             "contenders": {name: {rate: medians([result(p50)]) for rate in ("5", "2000")}
