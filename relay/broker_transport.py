@@ -26,7 +26,7 @@ class Channel(redis.Channel):
         try:
             return super()._brpop_read(**options)  # type: ignore[misc]  # not in kombu's stubs
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            # Taken from the list already; had it been a bell, a ticker would ring again.
+            # Taken from the list already; had it been a bell, a ticker begins the work.
             log.warning("broker.unreadable", error=type(error).__name__)
             raise Empty from None
 

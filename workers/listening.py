@@ -78,6 +78,8 @@ class Listening:
 
     async def _listen(self) -> None:
         self._wake_ups = await self._open()
+        if self._stopped:  # meanwhile: what would wake this worker is for others
+            return
         self._unheard = self._lost = False
         while True:
             queue = await self._wake_ups.next()

@@ -125,6 +125,8 @@ def _kind(place: Place, text: str, of_person: bool) -> Kind:
         return "name"
     if "phone" in key.lower() and any(sign.isdigit() for sign in text):
         return "phone"
+    if key == "text":  # of a message, a note, a task: a person wrote it, also where it is a number or one word
+        return "free"
     if in_fields:
         return "free" if key == "value" or key.isdecimal() else "technical"
     return "technical" if _TECHNICAL.fullmatch(text) else "free"

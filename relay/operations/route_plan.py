@@ -1,6 +1,5 @@
 """Compare what two configurations make of stored hooks: as if each had been in force when they arrived. Reads alone."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -72,13 +71,10 @@ async def _plan_page(
     reader: Reader, receipts: Sequence[Receipt], sides: tuple[PlanSide, PlanSide], tally: PlanTally
 ) -> None:
     assert tally.oldest is not None  # of these receipts, or of some before
-    # In a thread: a worker's loop has calls to answer meanwhile.
-    planned = [await asyncio.to_thread(side.plan, receipts) for side in sides]
+    planned = [side.plan(receipts) for side in sides]
     for side, parts in zip(sides, planned, strict=True):
         ids = side.unknown_once(parts)
-        used = await reader.made_before(ids, tally.oldest)
-        used |= (await reader.removed_once([id for id in ids if id not in used])).keys()
-        side.learn_once(ids, used)
+        side.learn_once(ids, await reader.made_before(ids, tally.oldest))
     for before, after in zip(*planned, strict=True):
         tally.add(sides[0].made(before), sides[1].made(after), len(after.events))
 

@@ -182,7 +182,10 @@ class Keys:
         return f"{self.prefix}dup:{source}:{digest}"
 
     def once(self, bucket: str) -> str:
-        """Hash: id of a `once` delivery that retention removed -> its state. `bucket`: how the id begins, 3 letters."""
+        """Hash: id of a `once` delivery that is packed, or that retention removed -> its state.
+
+        `bucket`: how the id begins, 3 letters.
+        """
         return f"{self.prefix}once:{bucket}"
 
     def grants(self, limit: str) -> str:

@@ -158,7 +158,10 @@ class Reader:
         ]
 
     async def removed_once(self, ids: Sequence[str]) -> dict[str, str]:
-        """Return which of these ids are of `once` deliveries that retention removed, and in which state each was."""
+        """Return which of these ids are of `once` deliveries that retention removed, and in which state each was.
+
+        What is packed is among them: ask for what is there first.
+        """
         async with self.client.pipeline(transaction=False) as pipe:
             for id in ids:
                 pipe.hget(self.keys.once(id[:3]), id)
@@ -166,16 +169,21 @@ class Reader:
         return {id: state.decode() for id, state in zip(ids, states, strict=True) if state is not None}
 
     async def made_before(self, ids: Sequence[str], time: int) -> set[str]:
-        """Return which of these ids are of deliveries that were made of hooks from before a time, and not skipped."""
+        """Return which of these ids are of deliveries that were made of hooks from before a time, and not skipped.
+
+        Those that retention removed are: it takes the oldest first.
+        """
         fields = (DeliveryField.STATE, DeliveryField.ACCEPTED_AT)
         async with self.client.pipeline(transaction=False) as pipe:
             for id in ids:
                 pipe.hmget(self.keys.delivery(id), *fields)
             found = await run_command(pipe.execute()) if ids else []
-        states = {
-            id: (state.decode(), int(at)) for id, (state, at) in zip(ids, found, strict=True) if state is not None
-        }
-        return {id for id, (state, at) in states.items() if state != DeliveryState.SKIPPED and at < time}
+        made = {id: (state, at) for id, (state, at) in zip(ids, found, strict=True) if state is not None}
+        packed = await self._packed.read_deliveries([id for id in ids if id not in made])
+        made |= {id: (one.fields[fields[0].encode()], one.fields[fields[1].encode()]) for id, one in packed.items()}
+        removed = await self.removed_once([id for id in ids if id not in made])
+        before = {id for id, (state, at) in made.items() if state.decode() != DeliveryState.SKIPPED and int(at) < time}
+        return before | removed.keys()
 
     async def content(self, delivery: StoredDelivery) -> bytes:
         """Read what a delivery sends."""

@@ -54,8 +54,8 @@ def bench(server: EmbeddedStore, count: int, logs: Path) -> dict[str, float]:
         "receipts": count,
         "bytes_per_stored_receipt": round((stored - empty) / count),
         "bytes_per_event_with_waiting_delivery": round((routed - empty) / count),
-        "bytes_per_event_just_delivered": round((delivered - empty) / count),
-        "bytes_per_delivered_event": round((packed - empty) / count),
+        "bytes_per_delivered_event": round((delivered - empty) / count),
+        "bytes_per_packed_event": round((packed - empty) / count),
         "worker_mb_before_draining": round(before / 1e6, 1),
         "worker_mb_peak_while_draining": round(peak / 1e6, 1),
     }

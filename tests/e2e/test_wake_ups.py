@@ -23,6 +23,7 @@ routes:
   - {{name: invoices, on: add_lead, to: books, path: /invoices, body: {{lead: "{{{{ lead.id }}}}"}}}}
 """
 HOOKS = 20
+WORKERS = ("worker", "worker:2")
 KEYS = Keys()
 
 
@@ -50,7 +51,14 @@ class Relay:
 
     def process_of(self, listener: str) -> str:
         pid = int(listener.split(":")[-2])
-        return next(name for name in ("worker", "worker:2") if self.processes.pid(name) == pid)
+        return next(name for name in WORKERS if self.processes.pid(name) == pid)
+
+    def attempts(self, name: str) -> int:
+        """Count the attempts that a worker has told of since it was started."""
+        return self.processes.log(name).count("delivery.attempted")
+
+    def each_arrived_once(self) -> bool:
+        return stored_leads(self.processes) == dict.fromkeys(range(1, self._sent + 1), 1)
 
     def published(self) -> int:
         """Count the messages that Celery's broker has taken."""
@@ -68,6 +76,7 @@ def listening(relay: Relay, number: int = 1) -> list[str]:
     if number == 2:
         relay.processes.start("worker:2")
     relay.deliver()  # by a bell: nobody listened
+    until(lambda: sum(map(relay.attempts, WORKERS[:number])) == 1, what="the first to be told of")
 
     def all_listen() -> bool:
         relay.store.zadd(KEYS.wake, {INBOX: 1})  # the look of any worker finds it, and begins
@@ -89,24 +98,29 @@ def test_while_a_worker_listens_no_message_is_published(relay) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_of_two_the_one_that_is_woken_may_be_killed_or_stopped(relay, how) -> None:
     woken = relay.process_of(listening(relay, 2)[0])
+    (other,) = {*WORKERS} - {woken}
+    before = relay.attempts(other)
     if how is signal.SIGKILL:
         relay.processes.kill(woken)
     else:
         os.kill(relay.processes.pid(woken), how)
     try:
         relay.deliver(HOOKS)
+        until(lambda: relay.attempts(other) == before + HOOKS, what="the other to deliver all")
     finally:
         if how is signal.SIGSTOP:
             os.kill(relay.processes.pid(woken), signal.SIGCONT)
     relay.deliver()
+    assert relay.each_arrived_once()
 
 
 def test_a_connection_that_was_closed_is_made_anew(relay) -> None:
     (listener,) = listening(relay)
-    relay.store.client_kill_filter(_type="pubsub")
+    assert relay.store.client_kill_filter(_type="pubsub") >= 1
     relay.deliver(HOOKS)
     until(lambda: relay.store.pubsub_shardnumsub(KEYS.wake_ups(listener))[0][1] == 1, what="another connection")
     until(lambda: relay.listeners() == [listener], what="the worker to listen again")
+    assert relay.each_arrived_once()
 
 
 def test_the_broker_may_be_lost_for_good(relay) -> None:
@@ -115,6 +129,7 @@ def test_the_broker_may_be_lost_for_good(relay) -> None:
     relay.deliver(HOOKS)
     relay.processes.restart("worker")
     relay.deliver(2)
+    assert relay.each_arrived_once()
 
 
 def test_after_a_failover_a_worker_listens_at_the_new_primary(tmp_path: Path) -> None:
@@ -131,6 +146,7 @@ def test_after_a_failover_a_worker_listens_at_the_new_primary(tmp_path: Path) ->
         sender.post_until_taken(lead_hook(2))
         until(lambda: stored_leads(processes).keys() == {1, 2}, what="both to arrive")
         until(lambda: _listeners(group), what="the worker to listen there")
+        assert stored_leads(processes).keys() == {1, 2}
 
 
 @contextmanager

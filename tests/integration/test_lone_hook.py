@@ -4,9 +4,8 @@ A store of its own, which syncs what it writes; a real router and drainer, and a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +15,7 @@ from relay.live_config import LiveConfig
 from relay.store.connect import connect
 from relay.store.reader import Reader
 from relay.store.store import Store
+from tests.bench.store_costs import read_costs
 from tests.integration.invariants import broken_invariants
 from tests.integration.scripted_sink import open_tools
 from tests.integration.store.shapes import hook
@@ -32,7 +32,6 @@ routes:
   - {name: leads, on: add_lead, to: books, body: {id: "{{ lead.id }}"}}
 """
 HOOKS_BEFORE = 3  # by then scripts are known and connections open
-OWN = ("info", "hello", "client", "config", "auth", "select", "evalsha")  # of the test, and the calls of scripts
 SYNCS_AND_COMMANDS = [("honoured", 4, 52), ("none", 5, 57)]
 
 
@@ -81,32 +80,6 @@ class Worker:
         await self._drainer._draining.wait()
 
 
-def written(folder: Path) -> int:
-    """Count what was written to the append-only file: a command, or all between MULTI and EXEC, is one."""
-    (file,) = (folder / "appendonlydir").glob("*.incr.aof")
-    count, within = 0, False
-    for name in _commands(file.read_bytes()):
-        within = name != b"EXEC" and (within or name == b"MULTI")
-        count += not within and name != b"SELECT"
-    return count
-
-
-def _commands(file: bytes) -> Iterator[bytes]:
-    """Yield the names of the commands in an append-only file."""
-    lines = iter(file.split(b"\r\n"))  # nothing that these tests send has such an end of a line in it
-    for line in lines:
-        if line.startswith(b"*"):
-            arguments = [next(lines) for _ in range(2 * int(line[1:]))][1::2]
-            yield arguments[0].upper()
-
-
-async def commands(store: Store) -> int:
-    """Count the commands that a store has run, those within scripts too."""
-    stats = await store.client.info("commandstats")
-    calls = {name.removeprefix("cmdstat_").partition("|")[0]: one["calls"] for name, one in stats.items()}
-    return sum(n for name, n in calls.items() if name not in OWN)
-
-
 @pytest.mark.parametrize(("idempotency", "syncs", "most"), SYNCS_AND_COMMANDS)
 def test_it_waits_for_the_disk_four_times_and_once_more_where_a_mark_is_needed(
     run, start_server, tmp_path, idempotency, syncs, most
@@ -123,14 +96,14 @@ def test_it_waits_for_the_disk_four_times_and_once_more_where_a_mark_is_needed(
             worker = Worker(live, store, tools)
             for id in range(HOOKS_BEFORE):
                 await worker.deliver(id)
-            before = written(server.folder), await commands(store)
+            before = read_costs([server])
             await worker.deliver(HOOKS_BEFORE)
-            after = written(server.folder), await commands(store)
+            spent = read_costs([server]) - before
             assert await broken_invariants(store) == []
             ids = (await Reader(store.client).receipts([f"r{HOOKS_BEFORE}"]))[0].deliveries
             assert [one.state for one in await Reader(store.client).deliveries(list(ids))] == ["delivered"]
         await store.client.aclose()
-        return after[0] - before[0], after[1] - before[1], requests
+        return spent.synced_writes, spent.commands, requests
 
     written_now, run_now, requests = run(trace())
     assert len(requests) == HOOKS_BEFORE + 1

@@ -119,6 +119,22 @@ def test_once_keys_that_were_used_before_the_span_prevent_too(relay, now, run):
     assert sent == {"invoice": (1, 1, 1, 0), "again": (0, 2, 0, 2)}
 
 
+def test_once_keys_of_packed_hooks_of_the_span_prevent_nothing(relay, now, run):
+    now(INVOICE % ONCE)
+    relay.accept(lead(1), lead(1, price=11), lead(2))
+    relay.settle(Outcome.DELIVERED, "books")
+    as_stored = plan(relay, INVOICE % ONCE)
+
+    async def pack_all() -> int:
+        await relay.store.packing.pack_next(await relay.reader.now() + 1, 100, after_ms=0)
+        return await relay.store.client.zcard(relay.store.keys.finished_packed)
+
+    assert run(pack_all()) == 3
+    assert plan(relay, INVOICE % ONCE) == as_stored
+    renamed = plan(relay, (INVOICE % ONCE).replace("name: invoice", "name: bill"))
+    assert (renamed["more"], renamed["fewer"]) == (2, 2)
+
+
 def run_until(relay, time: int) -> None:
     """Wait until the store's clock has passed a time."""
     while relay.run(relay.reader.now()) < time:

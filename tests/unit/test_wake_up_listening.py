@@ -122,3 +122,26 @@ def test_one_that_stops_takes_nothing_more(listener) -> None:
     assert listener.connections[0].closed
     assert not listener.look()
     assert len(listener.connections) == 1
+
+
+def test_a_connection_that_opens_while_the_worker_stops_is_closed(monkeypatch) -> None:
+    monkeypatch.setattr(listening, "PAUSE_SECONDS", 0)
+    opened = PlayedWakeUps()
+
+    async def stop_meanwhile() -> None:
+        hanging = asyncio.get_running_loop().create_future()
+
+        async def open_later() -> PlayedWakeUps:
+            await hanging
+            return opened
+
+        one = Listening(open_later, print)
+        await one.begin_look(True)
+        running = asyncio.create_task(one.run())
+        await asyncio.sleep(0)
+        await one.stop()
+        hanging.set_result(None)
+        await running
+
+    asyncio.run(stop_meanwhile())
+    assert opened.closed

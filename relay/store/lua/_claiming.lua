@@ -35,6 +35,8 @@ local function give_back_ahead(request, due, leased)
       if not end_expired(request.queue, id, true) then call('ZADD', due, due_at, id) end
     end
   end
+  local ahead = P .. 'ahead:' .. request.queue
+  if #request.back > 0 and call('ZCARD', ahead) == 1 and call('ZSCORE', ahead, '') then call('DEL', ahead) end
 end
 
 -- Whether all that is claimed ahead in a queue is to be given back, because a person wants something of it.
@@ -113,13 +115,13 @@ local function advance_waiting(gate, due)
 end
 
 -- Returns how many may be taken into slots, and how many ahead of one: that is none while a slot is free, where there is
--- a rate, or while a gate is not wide open. Where it is none of both, returns also when to ask again. `started`: how many
--- leases count, if that is known.
-local function free_slots(request, gate, started)
+-- a rate, or while a gate is not wide open. Where it is none of both, returns also when to ask again.
+local function free_slots(request, gate)
   local slots = request.max
   local closed_until, open = read_closed(gate, '')
   if closed_until then return 0, 0, closed_until end
-  if not open then slots = 1 end
+  if slots == 0 and request.ahead == 0 then return 0, 0 end  -- it only gives back: a trial would be out that nobody makes
+  if not open then slots = math.min(slots, 1) end
   if open and gate.fields.ramp then
     local allowed, next_step = ramp_slots(gate, request)
     if allowed <= 0 then return 0, 0, next_step end
@@ -128,7 +130,7 @@ local function free_slots(request, gate, started)
   local room = math.huge
   if request.concurrency > 0 then
     local few = request.ahead == 0 and request.concurrency - slots or 0
-    room = request.concurrency - (started or count_started(request.queue, few))
+    room = request.concurrency - count_started(request.queue, few)
   end
   slots = math.min(slots, room)
   for _, limit in ipairs(request.limits) do
@@ -205,15 +207,16 @@ local function take(request, slots, ahead, batched, gate, due, leased)
     if #ids == most then break end
     local record = P .. kind .. ':' .. id
     local row = call('HMGET', record, unpack(fields))
-    local blocked = row[BLOCKED]
+    local blocked, deaths = row[BLOCKED], tonumber(row[DEATHS] or 0)
     -- A batch is refused as a whole: what was blocked does not go with others.
-    local suspect = tonumber(row[DEATHS] or 0) >= ALONE_AFTER
+    local suspect = deaths >= ALONE_AFTER
     local ends = suspect and lease_ends + ALONE_MS or lease_ends
     local alone = suspect or (batched and blocked)
     if not row[PRESENT] then
       call('ZREM', due, id)
       forget(kind, request.queue, id)
-    elseif (#ids < slots or tonumber(row[DEATHS] or 0) == 0) and (not alone or #ids == 0) and (not gated or pass_gates(gate, due, id, row, ends)) then
+    elseif (#ids < slots or deaths == 0) and (not alone or #ids == 0)
+      and (not gated or pass_gates(gate, due, id, row, ends)) then
       bytes = bytes + size_of(kind, id, row)
       if #ids > 0 and bytes > MOST_BYTES then break end
       call('HSET', record, 'tok', request.token)

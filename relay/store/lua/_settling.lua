@@ -47,7 +47,11 @@ local function write_state(sink, item, event, attempts, marked, told, cancel, wa
   end
   call('HSET', record, unpack(fields))
   -- It waits only because the sink failed: when that works again it is due at once, or when they asked for it.
-  if state == 'pending' and DOWN[item[OUTCOME]] then call('HSET', record, 'down', now + item[ASKED_MS]) elseif was_down then call('HDEL', record, 'down') end
+  if state == 'pending' and DOWN[item[OUTCOME]] then
+    call('HSET', record, 'down', now + item[ASKED_MS])
+  elseif was_down then
+    call('HDEL', record, 'down')
+  end
   if told or (marked and not item[KEEPS_MARK]) then call('HDEL', record, 'send', 'mark', 'told') end
   if state == 'held' then
     end_pending(id, sink)

@@ -1,7 +1,7 @@
 -- Stores a group of hooks, each whole or as a duplicate of one that is stored.
 -- req: {duplicate_ms, hooks = {wire.HookRow…}, answered_late = {records.LateAnswer…}}; blobs: their bodies.
--- Answers {whether the inbox's bell was set (no worker listens that would be woken), {{receipt id, whether the hook is a duplicate of it}…}, {late answers of
--- which nothing is known…}}.
+-- Answers {whether the inbox's bell was set: the caller publishes it, {{receipt id, whether the hook is a duplicate of
+-- it}…}, {late answers of which nothing is known…}}.
 -- No allow-oom: a full store must refuse here.
 local REMEMBERED = 8  -- receipts with one body
 local OVERTAKEN_MS = 600000  -- a call that was given up is not carried out later than that

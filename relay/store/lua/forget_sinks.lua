@@ -14,7 +14,7 @@ for _, sink in ipairs(req.sinks) do
     gone[sink], names[#names + 1] = true, sink
     call('HDEL', P .. 'sinks', sink)
     call('HDEL', P .. 'max_pending', sink)
-    call('UNLINK', P .. 'outcomes:' .. sink, P .. 'gate:sink:' .. sink)
+    call('UNLINK', P .. 'outcomes:' .. sink, P .. 'gate:sink:' .. sink, P .. 'ahead:sink:' .. sink)
     call('ZREM', P .. 'wake', 'sink:' .. sink)
   end
 end

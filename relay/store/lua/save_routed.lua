@@ -113,10 +113,14 @@ end
 local stay = leave_inbox(held)
 quiet = is_quiet()
 for sink, most in pairs(quiet and req.most_pending or {}) do room[sink] = most end
+local saved = {}
 for _, receipt in ipairs(req.receipts) do
-  local values = values_of[receipt]
+  local names, values = names_of[receipt], values_of[receipt]
+  -- A part before this one, of the same receipt, has changed what was read.
+  if saved[receipt.id] then values = call('HMGET', P .. 'r:' .. receipt.id, unpack(names)) end
   if values[1] == req.token and not stay[receipt.id] then
-    save(receipt, names_of[receipt], values)
+    save(receipt, names, values)
+    saved[receipt.id] = true
   else
     stale[#stale + 1] = receipt.id
   end

@@ -42,6 +42,7 @@ OFFERED: Final = (
     ActionKind.REPLAY,
 )  # fmt: skip
 _FIELDS: Final = ("source", "event", "route", "sink", "state", "reason", "cause", "since", "until")
+_UNASKED: Final = ("event", "route", "reason", "cause")  # that the form has no field for: they are kept as they came
 _GIVEN: Final = (*_FIELDS, "kind", "rate", "q", "to")
 
 
@@ -113,6 +114,7 @@ async def show_new(asked: PageRequest) -> Content:
         "request": request,
         "problems": problems,
         "fields": {name: value for name, value in given.items() if value and name != "rate"},
+        "unasked": _UNASKED,
         "targets": await _targets(asked, given["sink"]),
         "kinds": _offered(config),
         "sources": config.sources_with_api,

@@ -61,7 +61,7 @@ async def mint(asked: PageRequest) -> Content | Done:
     try:
         seconds = parse_lifetime(asked.field("expires_in"))
         minted = mint_token(services.live.config.api_users, asked.field("login"), seconds, int(time.time()))
-    except (RelayError, ValueError, OverflowError) as error:
+    except (RelayError, ValueError) as error:
         return Done(lines=[str(error)], to=HOME, ok=False)
     await services.store.acts.note("mint token", f"API user {minted.login}", asked.author)
     return await _list(asked, minted)

@@ -223,3 +223,15 @@ def test_a_route_that_is_only_tried_out_says_so_and_how_much_it_made(open_pages,
     assert "only tried out: nothing is sent shadowed: 2 made: 2" in shown
     listed = plain(pages.get('/admin/deliveries?q=state:shadowed route:"invoices"'))
     assert listed.count("its route is only tried out") == 2
+
+
+def test_asking_again_keeps_every_filter(pages):
+    query = "kind=resend&sink=books&state=dead&event=add_lead&route=invoices&reason=422&cause=c1&source=gone"
+    text = pages.get(f"/admin/actions/new?{query}").text
+    _, _, form = text.partition('class="filters card"')
+    form, _, _ = form.partition("</form>")
+    kept = {"event": "add_lead", "route": "invoices", "reason": "422", "cause": "c1", "source": "gone"}
+    for name, value in kept.items():
+        assert form.count(f'name="{name}"') == 1
+        assert f'<input type="hidden" name="{name}" value="{value}">' in form
+    assert "route:invoices" in plain(pages.get(f"/admin/actions/new?{query}"))

@@ -48,6 +48,23 @@ class TestOneCall:
         route(routed(receipt, new("d1", receipt.id)))
         assert run(store.client.hget(store.keys.receipt(receipt.id), ReceiptField.TOKEN)) == b""
 
+    def test_two_parts_of_one_receipt_count_together(self, given, route, open_of):
+        (receipt,) = given.taken()
+        route(
+            routed(receipt, new("d1", receipt.id), new("d2", receipt.id), new("d3", receipt.id), last=False),
+            routed(receipt, new("d4", receipt.id), events=[]),
+        )
+        assert open_of(receipt.id) == 4
+
+    def test_what_one_part_made_a_later_one_of_the_same_call_finds(self, given, route, look_at_receipt, open_of):
+        (receipt,) = given.taken()
+        route(
+            routed(receipt, new("o1", receipt.id, 0, once=True), events=[event(0), event(1)], last=False),
+            routed(receipt, new("o1", receipt.id, 1, once=True), events=[]),
+        )
+        assert look_at_receipt(receipt.id).deliveries == {"o1": 0}
+        assert open_of(receipt.id) == 1
+
     def test_a_queue_is_told_once_a_call_however_many_were_made_for_it(self, given, route):
         first, second = given.taken(2)
         parts = [routed(first, new("d1", first.id), new("d2", first.id)), routed(second, new("d3", second.id))]

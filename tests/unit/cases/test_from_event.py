@@ -72,6 +72,13 @@ def test_nobody_is_in_the_case(config: Config) -> None:
     assert run(text) == []
 
 
+@pytest.mark.parametrize("said", ["79167654321", "marfa"])
+def test_nobody_is_in_what_a_person_wrote_either(config: Config, said: str) -> None:
+    text = written(receipt(f"message[add][0][id]=9&message[add][0][text]={said}".encode()), config)
+    assert said not in text
+    assert run(text) == []
+
+
 def test_the_same_person_has_the_same_stand_in_in_every_spelling() -> None:
     stand_ins = StandIns()
     stand_ins.learn("Marfa Zaharova")

@@ -79,6 +79,12 @@ def test_a_case_says_why_there_is_no_delivery(run_cases: Run, expected: str, fou
     assert differences(run_cases, f"  - {{name: free, {hook}, expect: [{expected}]}}") == found
 
 
+@pytest.mark.parametrize("expected", ["{route: invoice, because: price gt 0}", "{route: invoice, matched: false}"])
+def test_of_a_hook_without_an_event_no_route_was_tried(run_cases: Run, expected: str) -> None:
+    (found,) = differences(run_cases, f"  - {{name: nonsense, body: hello, state: malformed, expect: [{expected}]}}")
+    assert found.startswith("invoice: no event was tried: the hook is malformed")
+
+
 def test_a_route_that_was_expected_not_to_match_and_does(run_cases: Run) -> None:
     found = differences(
         run_cases, f"  - {{name: won, {WON}, others: true, expect: [{{route: invoice, matched: false}}]}}"

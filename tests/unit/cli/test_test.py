@@ -59,6 +59,11 @@ def test_a_case_that_fails_shows_the_difference_and_where_it_is_written() -> Non
     assert 'expected "alla@example.com", it is "anna@example.com"\n' in run("--reveal", cases=GOOD + BAD).stdout
 
 
+def test_what_no_case_expects_is_told_of_all_cases_not_of_the_chosen_ones() -> None:
+    done = run("--name", "WON", cases=GOOD + BAD)
+    assert (done.exit_code, done.stdout) == (0, "cases/a.yaml\n  ✓ a won deal\n1 case(s): 1 passed, 0 failed\n")
+
+
 def test_programs_read_the_same() -> None:
     done = run("--json", cases=GOOD + BAD)
     report = json.loads(done.stdout)

@@ -94,7 +94,7 @@ class Operation(Record):
     acts: bool = False
     people: bool = False
     finds: bool = False  # answers 404 where what it names does not exist
-    calls: bool = False  # an account or a sink, and answers 502 where that cannot be reached
+    calls: bool = False  # an account, and answers 502 where that cannot be reached
     hands_out: bool = False  # its answer is a secret that was made for who asks
 
     @property

@@ -117,7 +117,7 @@ async def mint(call: Call) -> MintedToken:
     """Mint a token."""
     try:
         seconds = parse_lifetime(call.body.expires_in)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise ApiFailure(BAD_REQUEST, f"expires_in: {error}") from error
     minted = mint_token(call.live.config.api_users, call.body.login, seconds, int(time.time()))
     await call.store.acts.note("mint token", f"API user {minted.login}", call.author)

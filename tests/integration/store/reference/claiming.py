@@ -95,7 +95,9 @@ def free_slots(state: State, request: ClaimRequest, gate: Gate, queue: Queue) ->
     """Return how many may be taken now; changes nothing but the end of a ramp."""
     if gates.closed_until(state, gate, "") is not None:
         return 0
-    slots = request.max if "" not in gate.routes else 1
+    if not request.max and not request.ahead:
+        return 0
+    slots = request.max if "" not in gate.routes else min(request.max, 1)
     if gate.ramp and "" not in gate.routes:
         allowed = 2 ** ((state.now - gate.ramp) // gates.RAMP_STEP_MS)
         if allowed >= (request.concurrency or request.max):
@@ -138,6 +140,8 @@ def _give_back_ahead(state: State, request: ClaimRequest, queue: Queue) -> None:
             _end_expired(state, record)
         else:
             queue.due[lease.id] = due_at
+    if request.back and not queue.ahead:
+        queue.recalled = 0
 
 
 def free_grants(state: State, limit: Limit) -> int:
