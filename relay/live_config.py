@@ -1,7 +1,6 @@
 """The configuration in force in a process, with its sinks. It follows the file and the subscriptions."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 
 from relay.config.config import Config
 from relay.config.environment import ProcessSettings, environ
@@ -25,6 +24,7 @@ class LiveConfig:
         self._watcher = ConfigWatcher(path, lambda: load_file(path, environ=environ(), sink_types=sink_types()))
         self._sinks: Mapping[str, Sink] = make_sinks(self.config)
         self._subscriptions: Mapping[str, Sequence[Subscription]] = {}
+        self._subscribers: Mapping[str, Subscription] = {}  # by their sinks
         self._subscriptions_version = 0
 
     @property
@@ -44,9 +44,8 @@ class LiveConfig:
 
     def types_of_sinks(self) -> dict[str, str]:
         """Return the type of every sink by name, the subscribers' too."""
-        of_subscribers = (subscription.sink for subscription in self._all_subscriptions())
         types = {name: sink.type for name, sink in self._sinks.items()}
-        return types | dict.fromkeys(of_subscribers, SubscriberSink.type)
+        return types | dict.fromkeys(self._subscribers, SubscriberSink.type)
 
     def max_pending(self) -> dict[str, int]:
         """Return how many pending deliveries every sink may have, by name, the subscribers' too."""
@@ -82,6 +81,7 @@ class LiveConfig:
         if version == self._subscriptions_version:
             return
         self._subscriptions = {source: await subscriptions.list(source) for source in await subscriptions.sources()}
+        self._subscribers = {one.sink: one for listed in self._subscriptions.values() for one in listed}
         self._subscriptions_version = version
 
     async def find_sink(self, name: str, subscriptions: Subscriptions) -> Sink | None:
@@ -92,10 +92,7 @@ class LiveConfig:
         if not is_subscriber(name):
             return self._sinks.get(name)
         await self.refresh_subscriptions(subscriptions)
-        subscription = next((one for one in self._all_subscriptions() if one.sink == name), None)
+        subscription = self._subscribers.get(name)
         if subscription is None:
             return UnsubscribedSink(name)
         return SubscriberSink(subscription, self.config.subscribers, subscriptions)
-
-    def _all_subscriptions(self) -> Iterator[Subscription]:
-        return chain.from_iterable(self._subscriptions.values())

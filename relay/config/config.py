@@ -12,7 +12,7 @@ from relay.config.findings import Finding
 from relay.config.schema import IngressSection, RetentionSection, SubscribersSection, WorkerSection
 from relay.config.sink import SinkSettings
 from relay.model import Account
-from relay.routing import Route
+from relay.routing import Route, RouteIndex
 
 DEFAULT_SHARE = 0.8  # so that one source that floods leaves room for the others
 
@@ -66,28 +66,36 @@ class Config:
         shares = {name: source.share or (DEFAULT_SHARE if several else 1.0) for name, source in self.sources.items()}
         return {name: share for name, share in shares.items() if share < 1}
 
-    def routes_of(self, source: str) -> tuple[Route, ...]:
+    def routes_of(self, source: str) -> Sequence[Route]:
         """Return the routes that a source's events may match, in the file's order."""
         return self._by_source.get(source, ())
 
     def routes_for(self, source: str, names: Set[str]) -> tuple[Route, ...]:
         """Return the routes for an event of a source under any of its names, in the file's order."""
-        if len(names) == 1:
-            (name,) = names
-            return self._by_event.get((source, name), ())
-        return tuple(route for route in self.routes_of(source) if not route.on.isdisjoint(names))
+        return self.route_index(source, names).routes
+
+    def route_index(self, source: str, names: Set[str]) -> RouteIndex:
+        """Return an index of the routes for an event of a source under any of its names. It is made when first used."""
+        key = source, frozenset(names & self._routed_names)  # so that there are only so many, whatever is sent
+        if key not in self._indexes:
+            routes = [route for route in self.routes_of(source) if not route.on.isdisjoint(names)]
+            self._indexes[key] = RouteIndex(routes)
+        return self._indexes[key]
 
     @cached_property
-    def _by_source(self) -> Mapping[str, tuple[Route, ...]]:
-        return {
-            source: tuple(route for route in self.routes if route.sources is None or source in route.sources)
-            for source in self.sources
-        }
+    def _indexes(self) -> dict[tuple[str, frozenset[str]], RouteIndex]:
+        return {}
 
     @cached_property
-    def _by_event(self) -> Mapping[tuple[str, str], tuple[Route, ...]]:
-        return {
-            (source, name): tuple(route for route in routes if name in route.on)
-            for source, routes in self._by_source.items()
-            for name in {name for route in routes for name in route.on}
-        }
+    def _routed_names(self) -> frozenset[str]:
+        return frozenset(name for route in self.routes for name in route.on)
+
+    @cached_property
+    def _by_source(self) -> Mapping[str, Sequence[Route]]:
+        """The routes that a source's events may match, in the file's order: each is looked at once for its sources."""
+        of_all = [at for at, route in enumerate(self.routes) if route.sources is None]
+        found: dict[str, list[int]] = {source: [] for source in self.sources}
+        for at, route in enumerate(self.routes):
+            for source in (route.sources or frozenset()) & found.keys():
+                found[source].append(at)
+        return {source: [self.routes[at] for at in sorted([*of_all, *own])] for source, own in found.items()}

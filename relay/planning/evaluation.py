@@ -8,7 +8,7 @@ from relay.model import Event, NewDelivery, Record
 from relay.planning.content import ContentSink
 from relay.planning.deliveries import new_delivery, render_templates
 from relay.planning.matching import event_context, match_routes
-from relay.routing import Failure, Route, check_route
+from relay.routing import Failure, Route, RouteIndex, check_route
 
 
 class RouteEvaluation(Record):
@@ -27,7 +27,7 @@ def evaluate_routes(
     names = routable_names(event)
     view, _ = event_context(event, source.timezone)
     for route in config.routes:
-        planned = match_routes(event, names, [route], sinks, source.timezone)
+        planned = match_routes(event, names, RouteIndex([route]), sinks, source.timezone)
         rendered = [render_templates(one) for one in planned]
         yield RouteEvaluation(
             route=route,

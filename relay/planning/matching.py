@@ -1,12 +1,12 @@
 """Match an event against routes: which sinks it goes to, with what context for the templates."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from relay.amocrm.views import View, event_views, main_view
 from relay.model import Event, Record
 from relay.planning.content import ContentSink
-from relay.routing import Route, check_route
+from relay.routing import Route, RouteIndex, matches_route
 
 Context: TypeAlias = Mapping[str, object]
 """What templates see: the views by name, and `timezone`."""
@@ -22,14 +22,14 @@ class PlannedDelivery(Record):
 
 
 def match_routes(
-    event: Event, names: frozenset[str], routes: Iterable[Route], sinks: Mapping[str, ContentSink], timezone: str
+    event: Event, names: frozenset[str], routes: RouteIndex, sinks: Mapping[str, ContentSink], timezone: str
 ) -> list[PlannedDelivery]:
     """Return the deliveries of an event to the sinks of the routes that match. `names` are its `routable_names`."""
     view, context = event_context(event, timezone)
     return [
         PlannedDelivery(event=event, route=route, sink=sinks[sink], context=context)
-        for route in routes
-        if check_route(route, event, names, view) is None
+        for route in routes.candidates(view)
+        if matches_route(route, event, names, view)
         for sink in route.sinks
     ]
 

@@ -124,8 +124,8 @@ def _match(
         reason = f"changed by user {user}, who is in ignore_users of this source"
         return _MatchedEvent(event=event, state=ReceiptState.REFUSED, reason=reason)
     names = routable_names(event)
-    routes = config.routes_for(event.source, names)
-    planned = match_routes(event, names, routes, sinks, source.timezone) if routes else ()
+    index = config.route_index(event.source, names)
+    planned = match_routes(event, names, index, sinks, source.timezone) if index.routes else ()
     return _MatchedEvent(event=event, planned=planned, subscriptions=subscribed.get(event.source, ()))
 
 

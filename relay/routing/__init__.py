@@ -3,7 +3,8 @@
 from relay.routing.conditions import Condition, ConditionErrors, compile_condition, uses_fields
 from relay.routing.failures import Failure, SupportsFields
 from relay.routing.identity import delivery_id, is_shadow_id, once_id
-from relay.routing.routes import Renderer, Route, check_route
+from relay.routing.index import RouteIndex
+from relay.routing.routes import Renderer, Route, check_route, matches_route
 
 __all__ = [
     "Condition",
@@ -11,11 +12,13 @@ __all__ = [
     "Failure",
     "Renderer",
     "Route",
+    "RouteIndex",
     "SupportsFields",
     "check_route",
     "compile_condition",
     "delivery_id",
     "is_shadow_id",
+    "matches_route",
     "once_id",
     "uses_fields",
 ]

@@ -43,6 +43,18 @@ class _Membership(Record):
         return f"{self.kind} in {quote_json(sorted(self.allowed))}: saw {quote_json(failure.seen)}"
 
 
+def matches_route(route: Route, event: Event, names: frozenset[str], view: SupportsFields) -> bool:
+    """Return whether the event matches the route, as `check_route` says it; why not costs several times as much.
+
+    `names` are all the names under which the event may be routed.
+    """
+    return (
+        (route.sources is None or event.source in route.sources)
+        and not route.on.isdisjoint(names)
+        and (route.where is None or route.where.root.holds(view))
+    )
+
+
 def check_route(route: Route, event: Event, names: frozenset[str], view: SupportsFields) -> Failure | None:
     """Return None if the event matches the route, else the first reason why not: source, name, then condition.
 
