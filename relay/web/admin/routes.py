@@ -28,6 +28,7 @@ from relay.web.admin.api.routes import routes as api_routes
 from relay.web.admin.assets import send_asset
 from relay.web.admin.changes import send_changes
 from relay.web.admin.look import choose_look
+from relay.web.admin.mcp.routes import routes as mcp_routes
 from relay.web.admin.pulse import Pulse
 from relay.web.admin.services import Services
 from relay.web.admin.serving import act, not_found, page, question
@@ -37,7 +38,8 @@ def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Star
     """Make the application of the pages."""
     store = Store(reader.client, settings.namespace)
     services = Services(settings=settings, live=live, reader=reader, store=store, pulse=Pulse(reader, store, live))
-    app = Starlette(routes=[*page_routes(), *api_routes(services)], exception_handlers={404: not_found})
+    routes = [*page_routes(), *mcp_routes(services), *api_routes(services)]
+    app = Starlette(routes=routes, exception_handlers={404: not_found})
     app.state.services = services
     return app
 

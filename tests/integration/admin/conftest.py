@@ -27,6 +27,7 @@ class Client:
 
     def __init__(self, run: Callable[[Coroutine[Any, Any, Any]], Any], application: Any, peer: str, url: str) -> None:
         self._run = run
+        self.application = application
         transport = httpx.ASGITransport(application, client=(peer, 50000))
         self.browser = httpx.AsyncClient(transport=transport, base_url=url, timeout=60)
 
