@@ -37,7 +37,7 @@ from relay.web.autoscale import autoscale, hirefire
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, GroupCommit
 from relay.web.health import healthz, readyz
 from relay.web.ingress import HookEndpoint, refuse_unknown_path
-from relay.web.metrics import metrics
+from relay.web.metrics.endpoint import metrics
 from relay.web.operator_access import OperatorAccess, OperatorTokens
 from relay.web.path_slashes import PathSlashes
 from relay.web.refusals import HookRefusals
@@ -96,7 +96,7 @@ def _other_endpoints(
             Route("/readyz", readyz(monitor, live, reader, access, strict=settings.durability == "strict")),
             Route("/autoscale", access.required(autoscale(reader, live))),
             Route("/hirefire/{token}/info", hirefire(reader, live, settings.hirefire_token)),
-            Route("/metrics", access.required(metrics(reader, live, monitor))),
+            Route("/metrics", access.required(metrics(reader, live))),
             *subscription_routes(
                 lambda: live.config,
                 Subscriptions(reader.client, settings.namespace),

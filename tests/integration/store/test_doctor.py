@@ -21,7 +21,7 @@ from relay.store.health import MemoryUse, read_memory_samples
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.web.health import readyz
-from relay.web.metrics import metrics
+from relay.web.metrics.endpoint import metrics
 from relay.web.operator_access import OperatorAccess, OperatorTokens
 from tests.deploy.alert_rules import fired
 from tests.integration.store.shapes import settlement
@@ -104,7 +104,7 @@ def scrape(run, reader, live):
     """Read the metrics as Prometheus does."""
 
     def families() -> list[Metric]:
-        text = run(metrics(reader, live, SimpleNamespace(sources={}, fills={"acme": 0.5}))(None)).body.decode()
+        text = run(metrics(reader, live)(None)).body.decode()
         return list(text_string_to_metric_families(text))
 
     return families
@@ -181,7 +181,7 @@ def test_a_dead_sink_is_bad_with_its_share_since_when_and_the_oldest(mended, dea
     families = scrape()
     assert value(families, "relay_sink_failure_ratio") == 1.0
     assert HOUR_MS <= value(families, "relay_sink_failing_seconds") * 1000 < 2 * HOUR_MS
-    assert 2 * HOUR_MS <= value(families, "relay_sink_oldest_pending_seconds") * 1000 < 3 * HOUR_MS
+    assert 2 * HOUR_MS <= value(families, "relay_sink_oldest_pending_age_seconds") * 1000 < 3 * HOUR_MS
     assert fired_of_rules(families) == {"RelaySinkFailing", "RelaySinkFailingInPart"}
 
     detail = ready()

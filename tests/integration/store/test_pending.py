@@ -10,7 +10,7 @@ from relay.operations.search import EventFilter, find_deliveries
 from relay.operations.stats import measure_stats
 from relay.store.acts import Act, Author
 from relay.store.keys import account_queue
-from relay.web.metrics import metrics
+from relay.web.metrics.endpoint import metrics
 from tests.integration.store.shapes import settlement
 
 STUCK = 300
@@ -38,12 +38,18 @@ def pending(run, reader):
 @pytest.fixture
 def scrape(run, reader):
     """Read the metrics of a relay that has a source with an api, which no worker has checked yet."""
-    config = SimpleNamespace(sources_with_api=["acme", "quiet"], version="v1", findings=(), sinks={}, retention=None)
+    config = SimpleNamespace(
+        sources=["acme", "quiet"],
+        sources_with_api=["acme", "quiet"],
+        version="v1",
+        findings=(),
+        sinks={},
+        retention=None,
+    )
     live = SimpleNamespace(config=config, error=None)
-    monitor = SimpleNamespace(sources={}, fills={"acme": 0.5})
 
     def lines() -> list[str]:
-        return run(metrics(reader, live, monitor)(None)).body.decode().splitlines()
+        return run(metrics(reader, live)(None)).body.decode().splitlines()
 
     return lines
 
@@ -70,7 +76,7 @@ def test_metrics_count_them_though_no_worker_has_checked_the_source(scrape, stuc
     lines = scrape()
     assert f'relay_queue_depth{{queue="{QUEUE}",state="waiting"}} {STUCK}.0' in lines
     assert 'relay_queue_depth{queue="account:quiet",state="waiting"} 0.0' in lines
-    assert f'relay_sink_waiting{{sink="books"}} {STUCK}.0' in lines
+    assert f'relay_sink_deliveries{{sink="books",state="waiting"}} {STUCK}.0' in lines
 
 
 def test_one_that_is_being_looked_up_waits_for_its_sink_still(run, store, reader, given):
