@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Self, TypeVar
 
-import hiredis
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -19,6 +18,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from relay import __version__
 from relay.config.store_address import redis_options, sentinel_options
+from relay.store.connections import ConnectionsInTurn, with_exchange
 from relay.store.sentinels import Sentinels
 
 CONNECT_SECONDS = 1.5
@@ -36,7 +36,7 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
     More is not repeated here: only the caller knows for how long it may be tried.
     """
     address, tls = redis_options(url)
-    pool = BlockingConnectionPool.from_url(
+    pool = ConnectionsInTurn.from_url(
         address,
         **tls,
         max_connections=connections,
@@ -50,7 +50,7 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
         driver_info=DriverInfo(name="amo-relay", lib_version=__version__),
     )
     pool.connection_kwargs["retry"] = RepeatOnce(answer_seconds, lambda: drop_connections(pool))
-    pool.connection_class = _packing(pool.connection_class)
+    pool.connection_class = with_exchange(pool.connection_class)
     if (sentinels := sentinel_options(url)) is not None:
         pool.connection_class = _led_by(Sentinels(*sentinels), pool.connection_class)
     return Redis.from_pool(pool)
@@ -110,17 +110,6 @@ class RepeatOnce(Retry):
                 return await do()
         except builtins.TimeoutError as error:
             raise TimeoutError("no answer in time over a new connection") from error
-
-
-def _packing(kind: type[AbstractConnection]) -> type[AbstractConnection]:
-    """Return a connection class whose commands hiredis packs: redis-py takes a microsecond and more for an argument."""
-
-    class Packing(kind):  # type: ignore[misc,valid-type]
-        def pack_command(self, *args: Any) -> list[bytes]:
-            name, *rest = args
-            return [hiredis.pack_command((*name.split(), *rest))]
-
-    return Packing
 
 
 def _led_by(sentinels: Sentinels, kind: type[AbstractConnection]) -> type[AbstractConnection]:

@@ -59,7 +59,7 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced(run, with_port, open
     run(use_one_that_was_closed())
 
 
-@pytest.mark.parametrize("kind", ["command", "pipeline"])
+@pytest.mark.parametrize("kind", ["command", "pipeline", "exchange"])
 def test_a_call_whose_connection_is_closed_at_work_is_repeated_once(run, until, with_port, open_client, kind):
     server, port = with_port
     client = open_client(f"redis://127.0.0.1:{port}/0")
@@ -67,6 +67,8 @@ def test_a_call_whose_connection_is_closed_at_work_is_repeated_once(run, until, 
     async def wait_for_an_item() -> object:
         if kind == "command":
             return await run_command(client.blpop(["list"], 5))
+        if kind == "exchange":
+            return tuple((await run_command(client.connection_pool.exchange([("BLPOP", "list", 5)])))[0])
         async with client.pipeline(transaction=False) as pipe:
             pipe.blpop(["list"], 5)
             return (await run_command(pipe.execute()))[0]
@@ -91,7 +93,8 @@ def test_a_call_whose_connection_is_closed_at_work_is_repeated_once(run, until, 
         run(cut(2))
 
 
-def test_all_connections_to_a_server_that_became_a_replica_are_replaced(run, start_server, open_client):
+@pytest.mark.parametrize("kind", ["command", "exchange"])
+def test_all_connections_to_a_server_that_became_a_replica_are_replaced(run, start_server, open_client, kind):
     old, new = start_server(), start_server()
     with store_front(old.socket) as front:
         client = open_client(front.url)
@@ -100,7 +103,10 @@ def test_all_connections_to_a_server_that_became_a_replica_are_replaced(run, sta
             await asyncio.gather(*[client.set("key", "old") for _ in range(4)])
             await client.replicaof("127.0.0.1", "1")
             front.socket = new.socket
-            await run_command(client.set("key", "new"))
+            if kind == "exchange":
+                await run_command(client.connection_pool.exchange([("SET", "key", "new")]))
+            else:
+                await run_command(client.set("key", "new"))
             return await asyncio.gather(*[run_command(client.get("key")) for _ in range(4)])
 
         assert run(write_while_the_address_moves()) == [b"new"] * 4
@@ -121,6 +127,58 @@ def test_while_there_is_no_master_every_call_says_so(run, start_server, open_cli
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match="read only replica"):
             run(run_command(client.set("key", "1")))
+
+
+def test_an_exchange_that_is_not_answered_in_time_ends_and_the_next_gets_its_own_answer(run, server, open_client):
+    client = open_client(server.url, answer_seconds=0.05)
+
+    async def exchange(*command: str) -> object:
+        return (await run_command(client.connection_pool.exchange([command])))[0]
+
+    assert run(exchange("ECHO", "before")) == b"before"
+    with pytest.raises(StoreUnavailable, match="Timeout reading from"):
+        run(exchange("BLPOP", "nothing", "60"))
+    assert [run(exchange("ECHO", word)) for word in ("one", "two")] == [b"one", b"two"]
+
+
+def test_an_exchange_that_is_cancelled_leaves_no_answer_to_the_next(run, server, open_client):
+    client = open_client(server.url)
+
+    async def cancel_one() -> object:
+        waiting = asyncio.create_task(client.connection_pool.exchange([("BLPOP", "nothing", 1)]))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return (await client.connection_pool.exchange([("ECHO", "mine")]))[0]
+
+    assert run(cancel_one()) == b"mine"
+
+
+def test_of_several_commands_in_one_exchange_the_error_of_one_leaves_no_answer_behind(run, server, open_client):
+    pool = open_client(server.url).connection_pool
+    with pytest.raises(StoreUnavailable, match="store refuses it"):
+        run(run_command(pool.exchange([("ECHO", "one"), ("NO", "SUCH"), ("ECHO", "two")])))
+    assert run(pool.exchange([("ECHO", "three"), ("ECHO", "four")])) == [b"three", b"four"]
+
+
+def test_who_finds_every_connection_in_use_gets_the_first_that_comes_back_or_is_told(run, server):
+    pool = connect(server.url, answer_seconds=0.05, connections=1).connection_pool
+
+    async def take_turns() -> object:
+        first = await pool.get_connection()
+        waiting = asyncio.create_task(pool.get_connection())
+        await asyncio.sleep(0)
+        await pool.release(first)
+        second = await waiting
+        try:
+            with pytest.raises(ConnectionError, match="No connection available"):
+                await pool.get_connection()
+        finally:
+            await pool.release(second)
+        assert first is second
+        await pool.aclose()
+
+    run(take_turns())
 
 
 @pytest.mark.parametrize("error", [ConnectionError("closed"), ReadOnlyError("a replica")], ids=["closed", "replica"])
