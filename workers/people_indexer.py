@@ -6,10 +6,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from relay.amocrm.contact_details import NESTED_READERS
-from relay.amocrm.events import decode_receipt
-from relay.errors import Malformed
-from relay.model import Event, Receipt
+from relay.model import Receipt
+from relay.operations.people_events import events_of_receipt, hashes_of_event
 from relay.operations.people_keys import PeopleKey
 from relay.store.people import PeopleIndex, PersonRow, Reach
 from relay.store.reader import Reader
@@ -67,8 +65,8 @@ def _rows(
     """Yield a row for each event that speaks of somebody, in its hook or in what is sent because of it."""
     hashes: dict[tuple[str, int], set[str]] = {}
     for receipt in receipts.values():
-        for event in _events(receipt):
-            hashes.setdefault((receipt.id, event.index), set()).update(_of_event(event, key))
+        for event in events_of_receipt(receipt):
+            hashes.setdefault((receipt.id, event.index), set()).update(hashes_of_event(event, key))
     for delivery in deliveries:
         receipt_id, _, index = delivery.event_id.partition(".")
         text = contents.get(delivery.content_id, b"").decode("utf-8", "replace")
@@ -76,33 +74,3 @@ def _rows(
     for (receipt_id, number), found in hashes.items():
         if found:
             yield PersonRow(receipt_id, number, sorted(found))
-
-
-def _events(receipt: Receipt) -> Sequence[Event]:
-    try:
-        return decode_receipt(receipt)[1]
-    except Malformed:
-        return ()
-
-
-def _of_event(event: Event, key: PeopleKey) -> Iterator[str]:
-    yield from key.hashes_in("\n".join(_texts(event.data)))
-    for field, hash in (("phones", key.hash_phone), ("emails", key.hash_email)):
-        found = NESTED_READERS[field](event.data)
-        for text in found if isinstance(found, list) else ():
-            try:
-                yield hash(str(text))
-            except ValueError:  # people write all kinds of things there
-                continue
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Yield every text within a nested value."""
-    if isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _texts(one)
-    elif isinstance(value, str):
-        yield value

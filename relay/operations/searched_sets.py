@@ -44,7 +44,7 @@ async def sets_of_events(
         return await _sets(reader, "receipts", [key], since, until)
     kind, id = entity
     kinds = [kind] if kind else sorted(ENTITIES)  # a number alone may be the id of anything
-    keys = [reader.keys.events_of(name, one, id) for name in await _sources(reader, source) for one in kinds]
+    keys = [reader.keys.events_of(name, one, id) for name in await sources_of(reader, source) for one in kinds]
     return await _sets(reader, "events", keys, since, until)
 
 
@@ -115,8 +115,8 @@ async def sets_that_need_a_person(reader: "Reader", sink: str, since: int | None
     return await _sets(reader, "deliveries", keys, since, None)
 
 
-async def _sources(reader: "Reader", source: str) -> Sequence[str]:
-    """Return the source, or where none is named all that ever sent anything."""
+async def sources_of(reader: "Reader", source: str) -> Sequence[str]:
+    """Return the source, or where none is named all that ever sent anything. Raises StoreUnavailable."""
     return [source] if source else sorted({name[1] for name in await reader.counters() if name[0] == Counter.RECEIPT})
 
 

@@ -231,6 +231,10 @@ class Reader:
             start += _EVENTS_AT_ONCE
         return list(reversed(found))
 
+    async def newest_members(self, key: str, most: int) -> list[str]:
+        """Return what of a sorted set has the highest scores, the highest first."""
+        return [one.decode() for one in await run_command(self.client.zrevrange(key, 0, most - 1))]
+
     async def registered_sinks(self) -> list[str]:
         """Read the names of the sinks that were ever registered."""
         return [name.decode() for name in await run_command(self.client.hkeys(self.keys.sinks))]

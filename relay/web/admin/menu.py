@@ -24,6 +24,7 @@ MENU: Final[Sequence[MenuEntry]] = (
     MenuEntry(path="/admin/routes", label=message("Routes"), key="r"),
     MenuEntry(path="/admin/sources", label=message("Sources"), key="o"),
     MenuEntry(path="/admin/subscriptions", label=message("Subscriptions"), key="b"),
+    MenuEntry(path="/admin/people", label=message("People"), key="h"),
     MenuEntry(path="/admin/system", label=message("System"), key="y"),
     MenuEntry(path="/admin/audit", label=message("Audit"), key="u"),
 )

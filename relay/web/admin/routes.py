@@ -15,6 +15,7 @@ from relay.web.admin import (
     deliveries,
     delivery_acts,
     events,
+    people,
     problems,
     replays,
     route_pages,
@@ -90,6 +91,8 @@ def page_routes() -> list[Route]:
         act(f"{sources.HOME}/{{name}}/catch-up", sources.catch_up),
         page("/admin/system", system.show),
         page("/admin/audit", audit.show),
+        page(people.HOME, people.show_form),
+        act(f"{people.HOME}/passport", people.show),
     ]
 
 

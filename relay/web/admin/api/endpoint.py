@@ -68,11 +68,11 @@ class ApiEndpoint:
         reveal = operation.people and query.reveal
         if reveal and not may_act(request):
             return _send(Error(error=in_english(READ_ONLY)), 403)
-        answer = await operation.handler(Call(request, self._services, query, body))
-        if reveal:  # recorded once it is known what there is to show, and before it is shown
-            what = request.url.path.removeprefix("/admin/api/")
-            await self._services.store.acts.note("reveal", what, author(request, query.why, query.by))
-            log.info("operator.revealed", what=what)
+        call = Call(request, self._services, query, body)
+        answer = await operation.handler(call)
+        if reveal or operation.shows_a_person:  # recorded once it is known what there is to show, before it is shown
+            await self._services.store.acts.note("reveal", call.about, author(request, query.why, query.by))
+            log.info("operator.revealed", what=call.about)
         return _send(answer, 200, reveal=reveal or operation.hands_out)
 
 

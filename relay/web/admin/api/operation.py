@@ -62,6 +62,7 @@ class Call:
         self.settings = services.settings
         self.query = query
         self.body = body
+        self.about = request.url.path.removeprefix("/admin/api/")  # what the audit says was revealed
 
     def part(self, name: str) -> str:
         """Return a part of the path."""
@@ -93,6 +94,7 @@ class Operation(Record):
     body: type[Record] | None = None
     acts: bool = False
     people: bool = False
+    shows_a_person: bool = False  # all that is stored of one: that is recorded though it is masked
     finds: bool = False  # answers 404 where what it names does not exist
     calls: bool = False  # an account, and answers 502 where that cannot be reached
     hands_out: bool = False  # its answer is a secret that was made for who asks

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from relay.web.admin.api import actions, deliveries, events, replay, sinks, sources, state, subscriptions
+from relay.web.admin.api import actions, deliveries, events, people, replay, sinks, sources, state, subscriptions
 from relay.web.admin.api.endpoint import ApiEndpoint
 from relay.web.admin.api.openapi import describe
 from relay.web.admin.api.operation import Operation, Operations
@@ -18,6 +18,7 @@ OPERATIONS: Final[Operations] = (
     *events.OPERATIONS,
     *deliveries.OPERATIONS,
     *actions.OPERATIONS,
+    *people.OPERATIONS,
     *replay.OPERATIONS,
     *sinks.OPERATIONS,
     *sources.OPERATIONS,
