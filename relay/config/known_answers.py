@@ -44,6 +44,9 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         **dict.fromkeys(("api_key", "apikey", "key"), _AUTH),
         **dict.fromkeys(("idempotent", "idempotence", "dedupe", "deduplication"), "idempotency"),
         "idempotency_header": "idempotency_key",
+        **dict.fromkeys(("chat", "channel", "group"), "chat_id"),
+        **dict.fromkeys(("bot_token", "bot"), "token"),
+        **dict.fromkeys(("topic", "thread_id"), "message_thread_id"),
         **dict.fromkeys(("circuit_breaker", "circuitbreaker", "circuit"), "breaker"),
     },
     "routes": {
@@ -61,7 +64,7 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }  # fmt: skip
 _TYPES: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("webhook", "rest", "api", "https", "json", "url", "telegram", "slack", "1c", "bitrix"), "http"),
+    **dict.fromkeys(("webhook", "rest", "api", "https", "json", "url", "slack", "1c", "bitrix"), "http"),
     **dict.fromkeys(("stdout", "console", "file", "print", "debug"), "log"),
     **dict.fromkeys(("sms.ru", "sms_ru", "sms-ru"), "smsru"),
     **dict.fromkeys(("smsc.ru", "smsc_ru"), "smsc"),

@@ -11,6 +11,7 @@ from relay.config.condition_values import check_values
 from relay.config.content import RouteContent
 from relay.config.content_checks import check_content, report_unmarked
 from relay.config.known_fields import known_condition, template_answers
+from relay.config.markup import content_markup
 from relay.config.name_resolution import resolve_names
 from relay.config.report import Report
 from relay.config.route_checks import check_references
@@ -56,6 +57,7 @@ class _RouteCompiler:
     def __init__(self, path: YamlPath, route: RouteSettings, sections: Sections, report: Report) -> None:
         self._path = path
         self._route = route
+        self._sinks = sections.sinks
         self._templates = sections.templates
         self._tables = {name: table.root for name, table in sections.tables.items()}
         self._report = report
@@ -165,6 +167,7 @@ class _RouteCompiler:
         compiled: CompiledContent | None = None
         # `once` identifies the delivery, so it is rendered before the look-up.
         fetched = {} if key == "once" else {name: VIEW_FIELDS.get(name, frozenset()) for name in self._fetched}
+        markup = content_markup(key, self._route, self._sinks, self._path, self._report)
         for view, event in self._views.items():
             try:
                 compiled = compile_content(
@@ -173,6 +176,7 @@ class _RouteCompiler:
                     {**_known_fields(view), **fetched},
                     self._tables,
                     template_answers(view, fetched, can_fetch=key != "once"),
+                    markup,
                 )
             except TemplateErrors as found:
                 prefix = f"{event}: " if len(self._views) > 1 else ""

@@ -1,7 +1,7 @@
 """The settings that every sink has, whatever its type. The settings of each type inherit from them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
@@ -14,6 +14,9 @@ from relay.durations import format_exact_duration
 from relay.masking import is_secret_header
 from relay.model import Breaker, Limit
 from relay.retrying import DEFAULT_ATTEMPTS, DEFAULT_SCHEDULE, OnUnknown, Policy, fixed_schedule
+
+if TYPE_CHECKING:  # with it Jinja is imported, which few commands need
+    from relay.rendering import Markup
 
 MAX_PENDING = 100_000  # deliveries of a sink: about 150 MB
 MAX_TIMEOUT_MS = 20_000  # leases and the 18 s of a shutdown depend on it
@@ -129,6 +132,10 @@ class SinkSettings(Section):
     def breaker_limits(self) -> Breaker | None:
         """Return from which share of failures on its gate closes; None: from none."""
         return None if self.breaker is None else self.breaker.limits
+
+    def markup(self, _key: str) -> "Markup | None":
+        """Return what the texts of a content key are written in, for which the values in them are escaped."""
+        return None
 
     def warnings(self, _contents: Iterable[Mapping[str, object]]) -> Iterator[str]:
         """Yield what works but is not fit for production. `_contents`: what its routes say to send."""

@@ -2,5 +2,6 @@
 
 from relay.rendering.checking import Tables, TemplateErrors, ViewFields
 from relay.rendering.content import CompiledContent, compile_content
+from relay.rendering.markup import Markup
 
-__all__ = ["CompiledContent", "Tables", "TemplateErrors", "ViewFields", "compile_content"]
+__all__ = ["CompiledContent", "Markup", "Tables", "TemplateErrors", "ViewFields", "compile_content"]

@@ -13,7 +13,7 @@ from relay.rendering.values import Missing, check_list_length, to_text
 Filter = Callable[..., Any]
 
 
-def _pass_missing_through(filter_: Filter) -> Filter:
+def pass_missing_through(filter_: Filter) -> Filter:
     """Make a filter return a missing value unchanged, so that the end of the chain sees what is missing."""
     position = 1 if hasattr(filter_, "jinja_pass_arg") else 0  # after the context or environment
 
@@ -69,10 +69,10 @@ _JINJA_FILTERS = (
 )
 
 FILTERS: Final[Mapping[str, Filter]] = {
-    **{name: _pass_missing_through(jinja.FILTERS[name]) for name in _JINJA_FILTERS},
-    **{name: _pass_missing_through(_text_only(filter_)) for name, filter_ in _JINJA_TEXT_FILTERS.items()},
-    **{name: _pass_missing_through(filter_) for name, filter_ in _OUR_FILTERS.items()},
-    "list": _pass_missing_through(_to_list),
+    **{name: pass_missing_through(jinja.FILTERS[name]) for name in _JINJA_FILTERS},
+    **{name: pass_missing_through(_text_only(filter_)) for name, filter_ in _JINJA_TEXT_FILTERS.items()},
+    **{name: pass_missing_through(filter_) for name, filter_ in _OUR_FILTERS.items()},
+    "list": pass_missing_through(_to_list),
     # These handle missing values themselves.
     "d": ours.default,
     "default": ours.default,

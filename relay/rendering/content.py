@@ -10,6 +10,7 @@ from relay.errors import LocatedMessage, YamlPath
 from relay.model import Record
 from relay.rendering.checking import Answers, Tables, TemplateErrors, ViewFields
 from relay.rendering.filters import TABLES
+from relay.rendering.markup import Markup
 from relay.rendering.template import SANDBOX, compile_template, is_template, make_context
 from relay.rendering.values import OMIT, OutputBudget
 
@@ -38,14 +39,20 @@ class CompiledContent(Record):
 
 
 def compile_content(
-    value: object, path: str, view_fields: ViewFields, tables: Tables, answers: Answers = MappingProxyType({})
+    value: object,
+    path: str,
+    view_fields: ViewFields,
+    tables: Tables,
+    answers: Answers = MappingProxyType({}),
+    markup: Markup | None = None,
 ) -> CompiledContent:
     """Compile a value of the YAML. Raises TemplateErrors with all that is wrong with its templates.
 
     `path` is the name of the value in its content ("body"), `view_fields` and `tables` are what templates may name,
-    `answers` what to write instead of unknown variables and fields ("lead.budget") that people expect.
+    `answers` what to write instead of unknown variables and fields ("lead.budget") that people expect. `markup` is what
+    its texts are written in: then the values in them are escaped.
     """
-    compiler = _Compiler(view_fields, tables, answers)
+    compiler = _Compiler(view_fields, tables, answers, markup)
     part = compiler.part(value, (path,), droppable=False)
     if compiler.errors:
         raise TemplateErrors(compiler.errors)
@@ -55,7 +62,8 @@ def compile_content(
 class _Compiler:
     """Compiles the parts of a value and collects what is wrong with them. One without templates is None: it is free."""
 
-    def __init__(self, view_fields: ViewFields, tables: Tables, answers: Answers) -> None:
+    def __init__(self, view_fields: ViewFields, tables: Tables, answers: Answers, markup: Markup | None) -> None:
+        self.markup = markup
         self.view_fields = view_fields
         self.tables = tables
         self.answers = answers
@@ -64,8 +72,9 @@ class _Compiler:
     def part(self, value: object, path: YamlPath, *, droppable: bool = True) -> RenderPart | None:
         if isinstance(value, str) and is_template(value):
             template = compile_template(
-                value, path, self.view_fields, self.tables, self.errors, droppable=droppable, answers=self.answers
-            )
+                value, path, self.view_fields, self.tables, self.errors,
+                droppable=droppable, answers=self.answers, markup=self.markup,
+            )  # fmt: skip
             return template.render if template else None
         if isinstance(value, Mapping):
             return self.mapping(value, path)

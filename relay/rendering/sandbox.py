@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from relay.errors import RejectDelivery
 from relay.rendering.catalogue import FILTERS, TESTS
+from relay.rendering.markup import MARKUP_FILTERS
 from relay.rendering.values import MAX_BITS, Missing, check_list_length, check_text_length, describe_value, to_text
 
 MAX_RANGE: Final = 1000  # numbers of range()
@@ -126,7 +127,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         # Not optimized: no expression is evaluated at compile time, so that all pass the guards below.
         super().__init__(undefined=Missing, optimized=False, autoescape=False, keep_trailing_newline=True)
         self.globals = {"range": _range}
-        self.filters = dict(FILTERS)
+        self.filters = {**FILTERS, **MARKUP_FILTERS}
         self.tests = dict(TESTS)
 
     def getattr(self, obj: Any, attribute: str, expression: str = "") -> object:

@@ -9,6 +9,7 @@ from jinja2.runtime import Context
 from relay.errors import LocatedMessage, MissingValue, RejectDelivery, RelayError, SkipDelivery, YamlPath
 from relay.model import Record
 from relay.rendering.checking import Answers, Tables, ViewFields, check_template
+from relay.rendering.markup import Markup, escape_outputs
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.values import OMIT, EmptyValueError, NoRecipientError, OutputBudget, to_json_value, to_text
 from relay.spelling import invisible_blank, typographic_quote
@@ -68,8 +69,12 @@ def compile_template(
     *,
     droppable: bool,
     answers: Answers,
+    markup: Markup | None = None,
 ) -> CompiledTemplate | None:
-    """Compile a template. What is wrong with it is added to `errors`. It may `omit` where its value is droppable."""
+    """Compile a template. What is wrong with it is added to `errors`. It may `omit` where its value is droppable.
+
+    `markup`: what its text is written in, for which its values are escaped.
+    """
     try:
         tree = SANDBOX.parse(source)
         only_expression = _only_expression(tree)
@@ -77,6 +82,8 @@ def compile_template(
         errors.extend((path, message) for message in messages)
         if messages:
             return None
+        if markup:
+            escape_outputs(tree, markup)
         assigns = tree.find(nodes.Assign) is not None
         function = SANDBOX.from_string(tree).root_render_func
     except _COMPILE_ERRORS as error:

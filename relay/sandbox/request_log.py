@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from relay.masking import mask_credentials
+from relay.masking import mask_credentials, mask_secrets
 from relay.model import Record
 from relay.sandbox.vendors.base import Answer, VendorRequest
 
@@ -56,7 +56,7 @@ class RequestLog:
                 at=time.time_ns() // 1_000_000,
                 vendor=request.vendor,
                 method=request.method,
-                path=request.path,
+                path=mask_secrets(request.path),
                 query=request.query,
                 headers={name: _masked(name, value) for name, value in request.headers.items()},
                 body=request.body.decode(errors="replace"),

@@ -13,6 +13,8 @@ CASES: Final = "config/cases/relay.yaml"
 _IN_CASES: Final = {  # of variables that must be more than a text
     "BOOKS_URL": "https://books.example.com/api",
     "UNISENDER_LIST_ID": "20547",
+    "TELEGRAM_TOKEN": "123456:stands-for-the-token",
+    "TELEGRAM_CHAT_ID": "5",
     "MOYSKLAD_ORGANIZATION": "00000000-0000-4000-8000-000000000001",
     "MOYSKLAD_SERVICE": "00000000-0000-4000-8000-000000000002",
 }

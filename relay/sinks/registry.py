@@ -14,6 +14,7 @@ SINKS: Final[Mapping[str, str]] = {
     "http": "relay.sinks.http.sink:HttpSink",
     "log": "relay.sinks.log.sink:LogSink",
     "moysklad": "relay.sinks.moysklad.sink:MoySkladSink",
+    "telegram": "relay.sinks.telegram.sink:TelegramSink",
     "unisender": "relay.sinks.unisender.sink:UnisenderSink",
 }
 GATEWAYS: Final[Mapping[str, str]] = {

@@ -26,7 +26,10 @@ DEFAULT = Path("config/relay.yaml")
 DEMO = Path("relay/demo/relay.yaml")
 FULL = Path("config/examples/full.yaml")
 FULL_TEXTS = "".join(path.read_text() for path in [FULL, *FULL.parent.glob("accounts/*.yaml")])
-VARIABLES = dict.fromkeys(re.findall(r"\$\{(\w+)\}", FULL_TEXTS), "a-secret-for-the-test")
+VARIABLES = {
+    **dict.fromkeys(re.findall(r"\$\{(\w+)\}", FULL_TEXTS), "a-secret-for-the-test"),
+    "TELEGRAM_TOKEN": "1234567890:a-secret-for-the-test",
+}
 
 
 @pytest.fixture(autouse=True)

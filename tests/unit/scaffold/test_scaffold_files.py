@@ -14,7 +14,12 @@ from relay.scaffold.files import draw_secrets, hook_variable, make_cases, make_c
 from relay.sinks.registry import sink_types
 
 PROJECT = Path(__file__).parents[3]
-FILLED_IN = {"BOOKS_URL": "https://books.example.com/api", "UNISENDER_LIST_ID": "20547"}
+FILLED_IN = {
+    "BOOKS_URL": "https://books.example.com/api",
+    "UNISENDER_LIST_ID": "20547",
+    "TELEGRAM_TOKEN": "1:a",
+    "TELEGRAM_CHAT_ID": "5",
+}
 UUID = "5f0f2b1e-0000-4000-8000-000000000001"
 
 
