@@ -5,6 +5,7 @@ from typing import Final
 from relay.live_config import LiveConfig
 from relay.logs import log
 from relay.operations.examination import examine_broker, save_broker
+from relay.operations.problem_facts import problem_facts
 from relay.operations.problems import read_problems
 from relay.store.problems import ProblemNotes
 from relay.store.reader import Reader
@@ -34,5 +35,5 @@ class ProblemKeeper:
         for problem in problems:
             if problem.id not in known:
                 log.warning("problem.found", problem=problem.id, about=problem.about, found=problem.found)
-        await self._notes.keep(problem.id for problem in problems)
+        await self._notes.keep((problem.id for problem in problems), problem_facts(problems))
         return EVERY_MS

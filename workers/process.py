@@ -36,6 +36,7 @@ from workers.admission import wait_until_admitted
 from workers.adoption import ADOPT, Adopter
 from workers.consumer import Consumer
 from workers.drainer import Drainer
+from workers.fact_groups import END_FACT_GROUPS, FactGroups
 from workers.fetcher import Fetcher
 from workers.hand import Hand
 from workers.hearing import Hearing
@@ -131,6 +132,7 @@ class WorkerProcess:
             INDEX_PEOPLE: PeopleIndexer(self._store, self._settings.secret_key).index,
             SAMPLE_MEMORY: MemorySampler(self._store).sample,
             PACK: Packer(self._store).pack,
+            END_FACT_GROUPS: FactGroups(self._live, self._store).end,
             SAMPLE_MINUTE: MinuteSampler(self._live, self._store).sample,
         }
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)

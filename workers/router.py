@@ -158,7 +158,7 @@ class Router:
     async def _leave_unknown(self, claim: Claim[Receipt]) -> Claim[Receipt]:
         """Give back receipts of sources that this process does not know: the web process has a newer file."""
         config = self._live.config
-        unknown = {receipt.id: receipt.source for receipt in claim.items if receipt.source not in config.sources}
+        unknown = {receipt.id: receipt.source for receipt in claim.items if config.find_source(receipt.source) is None}
         if not unknown:
             return claim
         kept = await self._store.leave_receipts(claim.token, list(unknown), UNKNOWN_SOURCE_MS)

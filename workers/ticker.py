@@ -15,6 +15,7 @@ from relay.store.formats import check_format
 from relay.store.store import Store
 from relay.store.wire import LookReply
 from workers.adoption import ADOPT
+from workers.fact_groups import END_FACT_GROUPS
 from workers.gone_workers import SILENT_MS, GoneWorkers
 from workers.listening import Listening
 from workers.memory_sampler import SAMPLE_MEMORY
@@ -136,6 +137,7 @@ class Ticker:
         """Store the names of sinks and sources, and the jobs that run for ever."""
         await self._store.register_sources(self._live.config.sources, self._live.config.shares)
         await self._store.register_sinks(self._live.types_of_sinks(), self._live.max_pending())
+        await self._store.register_facts(self._live.config.asked_facts)
         for id, (kind, args) in jobs.items():
             await self._store.enqueue_job(id, kind, args)
 
@@ -144,4 +146,5 @@ def _standing_jobs(config: Config) -> dict[str, tuple[str, bytes]]:
     """Return the jobs that run for ever: id -> kind and arguments."""
     checks = {f"{CHECK_SOURCE}:{name}": (CHECK_SOURCE, check_source_args(name)) for name in config.sources_with_api}
     for_ever = ("retention", KEEP_PROBLEMS, SAMPLE_MINUTE, ADOPT, INDEX_PEOPLE, INDEX_NEWEST, SAMPLE_MEMORY, PACK)
-    return {**{kind: (kind, b"{}") for kind in for_ever}, **checks}
+    of_facts = (END_FACT_GROUPS,) if config.asked_facts else ()
+    return {**{kind: (kind, b"{}") for kind in (*for_ever, *of_facts)}, **checks}

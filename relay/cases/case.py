@@ -1,8 +1,8 @@
 """A case as it is run: its hook as a receipt, the configuration that it is held against, and what is expected."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +14,8 @@ from relay.cases.records import found_people, view_data
 from relay.cases.schema import CaseSettings, ExpectedDelivery, FetchedRecords
 from relay.config.config import Config, Source
 from relay.config.findings import Position
+from relay.facts.body import encode_fact
+from relay.facts.kinds import FACT_VIEWS, FACTS
 from relay.model import Account, Event, Receipt, Record
 
 RECEIPT_ID: Final = "00000000-0000-7000-8000-000000000000"
@@ -69,6 +71,8 @@ def make_case(
 
 def _encode_hook(settings: CaseSettings, source: Source, now: int) -> bytes:
     """Return the body of a hook with the one event that the case names."""
+    if settings.event in FACTS:
+        return encode_fact(settings.event, _views_of_fact(settings), now)
     kind, view = EVENTS[settings.event], main_view(settings.event)
     data = view_data(view, settings.entities.get(view, {}))
     given = settings.account
@@ -86,6 +90,15 @@ def _encode_hook(settings: CaseSettings, source: Source, now: int) -> bytes:
         received_at=now,
     )
     return encode_event(event)
+
+
+def _views_of_fact(settings: CaseSettings) -> Mapping[str, Mapping[str, Any]]:
+    """Return the views of a fact: of a delivery's, its sink and its source follow from the delivery."""
+    views = {"sink": {}, "source": {}, **settings.entities}
+    delivery = views.get("delivery", {})
+    views["sink"] = {"name": delivery.get("sink", ""), **views["sink"]}
+    views["source"] = {"name": settings.source or delivery.get("source", "")}
+    return {name: fields for name, fields in views.items() if name in FACT_VIEWS[FACTS[settings.event].view]}
 
 
 def encode_body(body: object) -> bytes:

@@ -9,7 +9,7 @@ import yaml
 from msgspec.structs import replace
 
 from relay.amocrm.event_names import EVENTS
-from relay.amocrm.events import decode_receipt, encode_event
+from relay.amocrm.events import encode_event
 from relay.amocrm.people import FETCHABLE
 from relay.amocrm.views import main_view
 from relay.cases.case import RECEIPT_ID, Case, make_case
@@ -20,11 +20,14 @@ from relay.cases.stand_ins import Leaf, Place, StandIns, leaves_of, replace_leav
 from relay.config.config import Config, Source
 from relay.config.findings import Position
 from relay.errors import Malformed, RelayError
+from relay.events import decode_events
+from relay.facts.kinds import OWN_SOURCE
 from relay.model import Account, Event, Receipt, ReceiptState, Record, Value
 from relay.operations.explanation import NOT_MADE, EventExplanation, ExplainedDelivery, explain_receipt
 
 _OF_PEOPLE: Final = frozenset({"contact", "company", "customer"})
 _SHOWN_OTHERWISE: Final = frozenset({"headers", "proxy"})  # of a request: they follow from the sink alone
+_SAID: Final = frozenset({"reason", "cause", "found", "means", "advice"})  # of a fact: what others may have said
 _FETCHED: Final[Mapping[str, Mapping[str, Any]]] = {
     "contact": {"id": 1, "name": "Name1 Name2", "email": "person1@example.com", "phone": "+79160000001"},
     "company": {"id": 2, "name": "Name3"},
@@ -42,17 +45,36 @@ class EventCase(Record):
 
 def cases_of_receipt(receipt: Receipt, config: Config, index: str | None) -> list[EventCase]:
     """Return a case of each event of a receipt, or of that one. Raises RelayError where it has none."""
-    source = config.sources.get(receipt.source)
+    source = config.find_source(receipt.source)
     if source is None:
         raise RelayError(f"source {receipt.source!r} is not in the configuration: add it, and its routes")
     try:
-        events = decode_receipt(receipt, max_size=config.ingress.max_body)[1]
+        events = decode_events(receipt, max_size=config.ingress.max_body)[1]
     except Malformed as error:
         raise RelayError(f"receipt {receipt.id} has no event to make a case of: {error}") from None
     wanted = [event for event in events if index in (None, str(event.index))]
     if not wanted:
         raise RelayError(f"receipt {receipt.id} has no event {index}: it has {len(events)}, counted from 0")
-    return [_case_of_event(event, source, config) for event in wanted]
+    make = _case_of_fact if receipt.source == OWN_SOURCE else _case_of_event
+    return [make(event, source, config) for event in wanted]
+
+
+def _case_of_fact(event: Event, source: Source, config: Config) -> EventCase:
+    stand_ins = StandIns()
+    views: dict[str, Any] = {
+        name: {key: _replace_in_reason(key, value, stand_ins) for key, value in fields.items()}
+        for name, fields in event.data.items()
+        if isinstance(fields, dict)
+    }
+    of_source = views.pop("source", {}).get("name", "")
+    hook = {"name": f"{event.name} {event.entity_id}".strip(), "now": _format_now(event), "event": event.name}
+    if of_source in config.sources:
+        hook["source"] = of_source
+    return _explained_case({**hook, **views}, source, config, stand_ins, ())
+
+
+def _replace_in_reason(key: str, value: Value, stand_ins: StandIns) -> Value:
+    return stand_ins.replace_people(value) if isinstance(value, str) and key in _SAID else value
 
 
 def _case_of_event(event: Event, source: Source, config: Config) -> EventCase:
@@ -65,6 +87,12 @@ def _case_of_event(event: Event, source: Source, config: Config) -> EventCase:
     if fetched := _fetched(event, config):
         hook["fetched"] = fetched
         remarks = (*remarks, "fetched is made up: what the account answers is not stored")
+    return _explained_case(hook, source, config, stand_ins, remarks)
+
+
+def _explained_case(
+    hook: Mapping[str, Any], source: Source, config: Config, stand_ins: StandIns, remarks: tuple[str, ...]
+) -> EventCase:
     case = _run(hook, source, config)
     explanation = explain_case(case)
     if explanation.state != ReceiptState.ROUTED:

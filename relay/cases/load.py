@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from relay.amocrm.event_names import EVENTS
-from relay.amocrm.views import main_view
 from relay.cases.case import Case, encode_body, make_case
 from relay.cases.schema import CaseFile, CaseSettings, ExpectedDelivery
 from relay.config.config import Config, Source
@@ -21,6 +19,8 @@ from relay.config.text_files import read_text
 from relay.config.validation import validate
 from relay.config.yaml import parse
 from relay.errors import ConfigError, YamlPath
+from relay.events import EVENT_ENTITIES, view_named
+from relay.facts.kinds import FACT_VIEWS, FACTS, OWN_SOURCE
 
 CASES_FOLDER: Final = "cases"
 
@@ -100,6 +100,8 @@ class _Checker:
 
     def _source(self, case: CaseSettings, path: YamlPath) -> Source | None:
         sources = self.config.sources
+        if case.event in FACTS and case.source in ("", *sources):
+            return self.config.find_source(OWN_SOURCE)
         if not case.source and len(sources) == 1:
             return next(iter(sources.values()))
         if not case.source:
@@ -120,14 +122,15 @@ class _Checker:
             return None
 
     def _check_event(self, case: CaseSettings, path: YamlPath) -> None:
-        if case.event not in EVENTS:
-            self.report.error((*path, "event"), f"unknown event {case.event}, {did_you_mean(case.event, EVENTS)}")
+        if case.event not in EVENT_ENTITIES:
+            known = did_you_mean(case.event, EVENT_ENTITIES)
+            self.report.error((*path, "event"), f"unknown event {case.event}, {known}")
             return
-        view = main_view(case.event)
-        if not case.entities:
+        view = view_named(case.event)
+        if not case.entities and view != "source":
             self.report.key_error((*path, "event"), f"{case.event} has no fields here: write {view}: {{id: 7}}")
         for given in case.entities:
-            if given != view:
+            if given not in FACT_VIEWS.get(view, (view,)):
                 self.report.key_error((*path, given), f"{case.event} has no {given}: write its fields as {view}: {{…}}")
 
     def _check_expected(self, expected: ExpectedDelivery, path: YamlPath) -> None:

@@ -74,7 +74,7 @@ class CaseSettings(Section):
     """A case: a hook in one of its forms, what the account answers, and what is expected of it."""
 
     name: str = Field(min_length=1, max_length=200)
-    source: str = Field("", description="Default: the only one")
+    source: str = Field("", description="Default: the only one; of a fact, the one that it is about")
     now: Annotated[str, AfterValidator(_check_now)] | None = Field(None, description="When the hook arrives")
     body: str | dict[str, Any] | None = Field(None, description="The hook's body: a form, JSON, or the values in it")
     body_file: str = Field("", description="A file with the body, beside this one")
@@ -87,6 +87,10 @@ class CaseSettings(Section):
     task: dict[str, Any] | None = None
     note: dict[str, Any] | None = None
     entity: dict[str, Any] | None = Field(None, description="Of any other event: a message, an unsorted request")
+    delivery: dict[str, Any] | None = Field(None, description="Of a fact of the relay, as the next three")
+    sink: dict[str, Any] | None = None
+    problem: dict[str, Any] | None = None
+    fact: dict[str, Any] | None = Field(None, description="Of any fact: count, since, each")
     fetched: (
         Annotated[
             Annotated[FetchedRecords, Tag("records")] | Annotated[Literal["nothing"], Tag("nothing")],
@@ -126,5 +130,5 @@ class CaseFile(Section):
     cases: list[CaseSettings] = Field(min_length=1)
 
 
-VIEWS = ("lead", "contact", "company", "customer", "task", "note", "entity")
+VIEWS = ("lead", "contact", "company", "customer", "task", "note", "entity", "delivery", "sink", "problem", "fact")
 """The views of which a case may give the fields."""

@@ -11,6 +11,8 @@ from relay.config.api_users import ApiUser
 from relay.config.findings import Finding
 from relay.config.schema import IngressSection, RetentionSection, SubscribersSection, WorkerSection
 from relay.config.sink import SinkSettings
+from relay.facts.kinds import FACTS, OWN_SOURCE, asked_facts
+from relay.facts.settings import PLAIN, FactSettings
 from relay.model import Account
 from relay.routing import Route, RouteIndex
 
@@ -28,6 +30,7 @@ class Source:
     timezone: str
     api: AccountApi | None = None
     share: float | None = None  # of the store
+    facts: FactSettings = PLAIN  # of the relay's own source
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Config:
     subscribers: SubscribersSection
     api_users: tuple[ApiUser, ...] = ()
     findings: tuple[Finding, ...] = ()  # what `check --strict` refuses
+    facts: FactSettings = PLAIN
 
     @cached_property
     def hook_tokens(self) -> Mapping[str, Sequence[bytes]]:
@@ -53,6 +57,20 @@ class Config:
             name: [token.get_secret_value().encode() for token in source.tokens]
             for name, source in self.sources.items()
         }
+
+    def find_source(self, name: str) -> Source | None:
+        """Return a source by its name, also the relay's own, from which facts come; None where there is none."""
+        return self._own_source if name == OWN_SOURCE else self.sources.get(name)
+
+    @cached_property
+    def _own_source(self) -> Source:
+        timezone = next((source.timezone for source in self.sources.values()), "UTC")
+        return Source(OWN_SOURCE, (), Account(), frozenset(), timezone, facts=self.facts)
+
+    @cached_property
+    def asked_facts(self) -> Mapping[str, str]:
+        """The kinds of facts that routes ask for -> how: "grouped", "each" or both."""
+        return asked_facts((route.on, route.each) for route in self.routes)
 
     @property
     def sources_with_api(self) -> tuple[str, ...]:
@@ -93,9 +111,11 @@ class Config:
     @cached_property
     def _by_source(self) -> Mapping[str, Sequence[Route]]:
         """The routes that a source's events may match, in the file's order: each is looked at once for its sources."""
-        of_all = [at for at, route in enumerate(self.routes) if route.sources is None]
+        of_facts = [at for at, route in enumerate(self.routes) if not route.on.isdisjoint(FACTS)]
+        of_all = [at for at, route in enumerate(self.routes) if route.sources is None and at not in of_facts]
         found: dict[str, list[int]] = {source: [] for source in self.sources}
         for at, route in enumerate(self.routes):
             for source in (route.sources or frozenset()) & found.keys():
                 found[source].append(at)
-        return {source: [self.routes[at] for at in sorted([*of_all, *own])] for source, own in found.items()}
+        facts = {OWN_SOURCE: [self.routes[at] for at in of_facts]}
+        return facts | {source: [self.routes[at] for at in sorted([*of_all, *own])] for source, own in found.items()}

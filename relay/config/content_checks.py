@@ -3,19 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from relay.amocrm.event_names import EVENTS
 from relay.amocrm.view_fields import VIEW_FIELDS
-from relay.amocrm.views import main_view
 from relay.config.findings import format_value
 from relay.config.report import Report
 from relay.config.schema import RouteSettings, SinkTypes
 from relay.config.sections import Sections
 from relay.config.unmarked import bare_expression, unmarked_expressions
 from relay.errors import YamlPath
+from relay.events import EVENT_ENTITIES, OPEN_VIEW, view_named
 from relay.rendering.inspection import ConstantFields, uses_source_timezone, varies
 
 _CONSTANT: Final[ConstantFields] = {"account": None, "event": frozenset({"name", "source", "entity", "action"})}
-_OPEN_VIEW: Final = "entity"
 
 
 def check_content(
@@ -65,9 +63,9 @@ def _places(content: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 def _suggestion(written: str, route: RouteSettings) -> str:
     """Return a template that varies: what was meant, else the id of the route's entity."""
-    views = [main_view(event) for event in route.on if event in EVENTS]
-    view = next(iter(views), _OPEN_VIEW)
-    expression = bare_expression(written) or ("event.entity_id" if view == _OPEN_VIEW else f"{view}.id")
+    views = [view_named(event) for event in route.on if event in EVENT_ENTITIES]
+    view = next(iter(views), OPEN_VIEW)
+    expression = bare_expression(written) or ("event.entity_id" if view == OPEN_VIEW else f"{view}.id")
     return f'"{{{{ {expression} }}}}"'
 
 

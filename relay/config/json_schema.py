@@ -2,9 +2,9 @@
 
 from typing import Any, TypeAlias
 
-from relay.amocrm.event_names import EVENTS
 from relay.config.include import OWN_KEYS
 from relay.config.schema import NAME_PATTERN, ConfigFile, RouteSettings, SinkType, SinkTypes, all_content_keys
+from relay.events import EVENT_ENTITIES
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -38,7 +38,7 @@ def _sink_definitions(name: str, sink_type: SinkType) -> Schema:
 
 
 def _route_definition(keys: Schema, sink_types: SinkTypes) -> Schema:
-    event = {"enum": sorted(EVENTS)}
+    event = {"enum": sorted(EVENT_ENTITIES)}
     keys["on"] |= {"anyOf": [event, {"type": "array", "items": event, "minItems": 1}]}
     content = {key: {"description": "Content for the sink"} for key in sorted(all_content_keys(sink_types))}
     return {

@@ -28,6 +28,7 @@ from relay.config.warnings import (
     warn_about_weak_secrets,
 )
 from relay.config.yaml import Document
+from relay.facts.settings import FactSettings
 from relay.model import Account
 
 
@@ -86,6 +87,7 @@ def load(
         subscribers=sections.subscribers,
         api_users=api_users,
         findings=findings.sorted_warnings(),
+        facts=FactSettings(language=sections.facts.language, pages=sections.facts.pages),
     )
 
 

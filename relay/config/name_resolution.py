@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relay.amocrm.event_names import EVENTS
 from relay.amocrm.view_fields import VIEW_FIELDS
-from relay.amocrm.views import main_view
 from relay.config.account_names import NOBODY, AccountNames, NameIndex, merge_names
 from relay.config.findings import format_value
 from relay.config.known_answers import known_status
@@ -18,6 +16,8 @@ from relay.config.report import Report
 from relay.config.schema import RouteSettings
 from relay.config.suggestions import did_you_mean
 from relay.errors import YamlPath
+from relay.events import EVENT_ENTITIES, view_named
+from relay.facts.kinds import FACTS
 from relay.routing import uses_fields
 
 _ID_FIELDS: Final[Mapping[str, str]] = {
@@ -38,7 +38,10 @@ def resolve_names(
 
     `at` is its index in the file, `sources` are all there are. What is wrong is reported.
     """
-    views = {main_view(event) for event in route.on if event in EVENTS}
+    if any(event in FACTS for event in route.on):  # which know no ids of the account
+        yield route
+        return
+    views = {view_named(event) for event in route.on if event in EVENT_ENTITIES}
     own_sources = sorted(sources if route.source is None else set(route.source))
     kinds = {kind for kind in _ID_FIELDS if _is_usable(kind, route, views)}
     path: YamlPath = ("routes", at, "where")

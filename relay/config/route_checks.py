@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 
-from relay.amocrm.event_names import EVENTS
 from relay.config.known_answers import known_event
 from relay.config.report import Report
 from relay.config.schema import RouteSettings, SinkTypes, all_content_keys
 from relay.config.sections import Sections
 from relay.config.suggestions import did_you_mean
 from relay.errors import YamlPath
+from relay.events import EVENT_ENTITIES
+from relay.facts.kinds import FACTS
 
 
 def check_references(
@@ -16,10 +17,24 @@ def check_references(
 ) -> None:
     """Report every reference of the route at a path that leads nowhere, and content keys that do not fit its sinks."""
     _check_names((*path, "source"), "source", route.source or (), sections.source_names, report)
-    _check_names((*path, "on"), "event", route.on, EVENTS, report)
+    _check_names((*path, "on"), "event", route.on, EVENT_ENTITIES, report)
+    _check_facts(path, route, report)
     _check_names((*path, "to"), "sink", route.to, sections.types_of_sinks, report)
     _check_content_keys(path, route, sections, sink_types, report)
     _check_fetch(path, route, sections, report)
+
+
+def _check_facts(path: YamlPath, route: RouteSettings, report: Report) -> None:
+    """Report what makes no sense of the relay's own facts, or of anything else."""
+    facts = [event for event in route.on if event in FACTS]
+    others = [event for event in route.on if event in EVENT_ENTITIES and event not in FACTS]
+    if facts and others:
+        message = f"{facts[0]} is a fact of the relay, and {others[0]} an event of amoCRM: write a route for each"
+        report.error((*path, "on"), message)
+    elif facts and route.source is not None:
+        report.key_error((*path, "source"), "the relay's own facts have no source: write it in where, as source: acme")
+    elif route.each and not facts:
+        report.key_error((*path, "each"), "each is about the relay's own facts: every event of amoCRM is routed alone")
 
 
 def _check_names(path: YamlPath, kind: str, names: Iterable[str], known: Iterable[str], report: Report) -> None:
@@ -60,7 +75,7 @@ def _check_fetch(path: YamlPath, route: RouteSettings, sections: Sections, repor
     if not route.fetch:
         return
     for event in route.on:
-        if event in EVENTS and EVENTS[event].entity != "lead":
+        if event in EVENT_ENTITIES and EVENT_ENTITIES[event] != "lead":
             message = f"fetch looks up the people behind a lead, and {event} is not about a lead"
             report.key_error((*path, "fetch"), message)
     for name, source in sections.sources.items():

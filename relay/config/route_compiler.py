@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from relay.amocrm.event_names import EVENTS
 from relay.amocrm.people import FETCHABLE
 from relay.amocrm.view_fields import VIEW_FIELDS
-from relay.amocrm.views import main_view
 from relay.config.account_names import AccountNames
 from relay.config.condition_values import check_values
 from relay.config.content import RouteContent
@@ -19,13 +17,13 @@ from relay.config.schema import RouteSettings, SinkTypes
 from relay.config.sections import Sections
 from relay.config.suggestions import did_you_mean
 from relay.errors import YamlPath
-from relay.rendering import CompiledContent, TemplateErrors, ViewFields, compile_content
+from relay.events import EVENT_ENTITIES, OPEN_VIEW, fields_of_main_view, fields_of_views, view_named
+from relay.facts.kinds import FACT_VIEWS
+from relay.rendering import CompiledContent, TemplateErrors, compile_content
 from relay.rendering.template import is_template
 from relay.routing import Condition, ConditionErrors, Route, compile_condition, uses_fields
 
 _TEMPLATE_KEY = "body"  # the content key that may name a template
-_COMMON_VIEWS = ("event", "account")  # that every event has beside its own
-_OPEN_VIEW = "entity"  # the view that shows any field
 
 
 def compile_routes(
@@ -64,8 +62,8 @@ class _RouteCompiler:
         self._fetched = tuple(view for what in route.fetch for view in FETCHABLE[what])
         self._views: dict[str, str] = {}  # the views of its events, each with one event that has it
         for event in route.on:
-            if event in EVENTS:
-                self._views.setdefault(main_view(event), event)
+            if event in EVENT_ENTITIES:
+                self._views.setdefault(view_named(event), event)
 
     def compile(self) -> Route:
         route = self._route
@@ -80,6 +78,7 @@ class _RouteCompiler:
             once=self._compile_templates("once", route.once, self._path) if route.once else None,
             fetch=frozenset(route.fetch),
             shadow=route.shadow,
+            each=route.each,
             where_fetched=where_fetched,
         )
 
@@ -104,7 +103,7 @@ class _RouteCompiler:
 
     def _check_fetched_views(self, where: object) -> bool:
         """Return whether every looked up view that a condition uses_fields is in `fetch`."""
-        if _OPEN_VIEW in self._views:
+        if OPEN_VIEW in self._views:
             return True
         needed = {view: what for what, views in FETCHABLE.items() for view in views if view not in self._fetched}
         missing = [view for view in needed if uses_fields(where, (view,))]
@@ -113,7 +112,7 @@ class _RouteCompiler:
         return not missing
 
     def _compile_condition(self, tree: object) -> Condition | None:
-        if _OPEN_VIEW not in self._views:
+        if self._views.keys().isdisjoint({OPEN_VIEW, *FACT_VIEWS}):
             for path, message in check_values(tree):
                 self._report.error((*self._path, *path), message)
         try:
@@ -135,9 +134,10 @@ class _RouteCompiler:
                 self._report.key_error((*self._path, *path), message)
             return
         for view, event in self._views.items():
-            if view == _OPEN_VIEW or field in VIEW_FIELDS[view]:
+            fields = fields_of_main_view(event)
+            if view == OPEN_VIEW or field in fields:
                 continue
-            suggestion = known_condition(field, view) or did_you_mean(field, VIEW_FIELDS[view])
+            suggestion = known_condition(field, view) or did_you_mean(field, fields)
             message = f"{event} has no field {field}, {suggestion}"
             if path[-1] == "changed":  # then the field is the old value beside the one that is named
                 message = f"can never hold: {event} carries no {field}"
@@ -173,7 +173,7 @@ class _RouteCompiler:
                 compiled = compile_content(
                     value,
                     key,
-                    {**_known_fields(view), **fetched},
+                    {**fields_of_views(event), **fetched},
                     self._tables,
                     template_answers(view, fetched, can_fetch=key != "once"),
                     markup,
@@ -183,11 +183,6 @@ class _RouteCompiler:
                 for path, message in found.errors:
                     self._report.error((*parent, key_in_file or path[0], *path[1:]), prefix + message)
         return compiled
-
-
-def _known_fields(view: str) -> ViewFields:
-    own: frozenset[str] = frozenset() if view == _OPEN_VIEW else VIEW_FIELDS[view]  # none named: all are possible
-    return {view: own, **{name: VIEW_FIELDS[name] for name in _COMMON_VIEWS}}
 
 
 def _fields_of(fetched: str) -> frozenset[str]:

@@ -26,6 +26,7 @@ from relay.durations import parse_duration
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
+_PAGES = re.compile(r"https?://[^/?#\s@]+(/[^?#\s]*)?")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,256}")
 
 
@@ -159,6 +160,7 @@ class RouteSettings(BaseModel):
     ] = Field((), description="What of a lead is looked up in the account first")
     once: str | None = Field(None, min_length=1, description="A template: at most one delivery for each of its values")
     to: NameList = Field(description="One sink, or several of one type")
+    each: bool = Field(False, description="Of the relay's own facts: each alone, not what is alike together")
     shadow: bool = Field(False, description="Tries the route out: its deliveries are made and kept, and never sent")
 
     @property
@@ -200,6 +202,21 @@ class WorkerSection(Section):
     batch: int = Field(200, ge=1, le=1_000, description="Receipts that one call to the store claims")
 
 
+def _check_pages(text: str) -> str:
+    if text and not _PAGES.fullmatch(text):
+        raise ValueError(f"{format_value(text)} is not where the pages are: write https://relay.example.com")
+    return text.rstrip("/")
+
+
+class FactsSection(Section):
+    """How the relay tells its own facts, to routes with `on: delivery_dead` and the like."""
+
+    language: Literal["en", "ru"] = Field("en", description="Of the ready texts, fact.title and fact.text")
+    pages: Annotated[str, AfterValidator(_check_pages)] = Field(
+        "", description="Where the operators' pages are reached, for fact.link: https://relay.example.com"
+    )
+
+
 class SubscribersSection(Section):
     """Applications that subscribed through the API. Their addresses are not the operator's own."""
 
@@ -224,4 +241,5 @@ class ConfigFile(Section):
     retention: RetentionSection = Field(default_factory=RetentionSection)
     worker: WorkerSection = Field(default_factory=WorkerSection)
     subscribers: SubscribersSection = Field(default_factory=SubscribersSection)
+    facts: FactsSection = Field(default_factory=FactsSection)
     include: NameList = Field((), description="Files, or patterns of files, whose sections belong to this one")

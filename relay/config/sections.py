@@ -14,6 +14,7 @@ from relay.config.schema import (
     NAME_PATTERN,
     ApiUserSettings,
     ConfigFile,
+    FactsSection,
     IngressSection,
     RetentionSection,
     RouteSettings,
@@ -50,6 +51,7 @@ class Sections:
     retention: RetentionSection
     worker: WorkerSection
     subscribers: SubscribersSection
+    facts: FactsSection
     source_names: frozenset[str]
     types_of_sinks: Mapping[str, str | None]  # of every sink; None where its type is not known
 
@@ -77,6 +79,7 @@ def read_sections(value: Plain, report: Report, sink_types: SinkTypes) -> Sectio
         retention=file.model("retention", RetentionSection),
         worker=file.model("worker", WorkerSection),
         subscribers=file.model("subscribers", SubscribersSection),
+        facts=file.model("facts", FactsSection),
         source_names=frozenset(sources),
         types_of_sinks={name: _type_of(sink, sink_types) for name, sink in sinks.items()},
     )

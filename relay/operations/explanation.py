@@ -6,9 +6,9 @@ from typing import Final, Self
 import uuid_utils
 from msgspec.structs import replace
 
-from relay.amocrm.events import decode_receipt
 from relay.config.config import Config
 from relay.errors import Malformed, RelayError
+from relay.events import decode_events
 from relay.model import AnyJson, DeliveryState, Event, NewDelivery, Receipt, Record
 from relay.operations.request_description import describe_by
 from relay.planning import RouteEvaluation, evaluate_routes, plan_receipt
@@ -119,13 +119,13 @@ def explain_receipt(receipt: Receipt, config: Config, index: str | None) -> Expl
 
 def _decoded_events(receipt: Receipt, max_size: int) -> Sequence[Event]:
     try:
-        return decode_receipt(receipt, max_size=max_size)[1]
+        return decode_events(receipt, max_size=max_size)[1]
     except Malformed:  # the plan has it as malformed, with the reason
         return ()
 
 
 def _explain_routes(event: Event, config: Config, sinks: Mapping[str, Sink]) -> list[RouteExplanation]:
-    source = config.sources.get(event.source)
+    source = config.find_source(event.source)
     if source is None:
         return []
     return [_explain_route(evaluation, sinks) for evaluation in evaluate_routes(event, source, config, sinks)]

@@ -7,10 +7,10 @@ from urllib.parse import unquote_plus
 
 from relay.amocrm.contact_details import NESTED_READERS
 from relay.amocrm.content_encoding import inflate, is_compressed
-from relay.amocrm.events import decode_receipt
 from relay.amocrm.limits import MAX_BODY_SIZE
 from relay.amocrm.remarks import ignore
 from relay.errors import Malformed
+from relay.events import decode_events
 from relay.model import Event, Receipt, Record
 from relay.operations.people_keys import PeopleKey
 
@@ -25,7 +25,7 @@ _LINKS: Final = (("element_type", "element_id"), ("entity_type", "entity_id"))
 def events_of_receipt(receipt: Receipt) -> Sequence[Event]:
     """Return the events of a receipt; none where its body cannot be read."""
     try:
-        return decode_receipt(receipt)[1]
+        return decode_events(receipt)[1]
     except Malformed:
         return ()
 

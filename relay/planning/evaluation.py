@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from relay.amocrm.event_names import routable_names
 from relay.config.config import Config, Source
+from relay.events import names_of
 from relay.model import Event, NewDelivery, Record
 from relay.planning.content import ContentSink
 from relay.planning.deliveries import new_delivery, render_templates
-from relay.planning.matching import event_context, match_routes
-from relay.routing import Failure, Route, RouteIndex, check_route
+from relay.planning.matching import event_context, match_failure, match_routes
+from relay.routing import Failure, Route, RouteIndex
 
 
 class RouteEvaluation(Record):
@@ -24,14 +24,14 @@ def evaluate_routes(
     event: Event, source: Source, config: Config, sinks: Mapping[str, ContentSink]
 ) -> Iterator[RouteEvaluation]:
     """Evaluate all routes in the file's order, those of other sources and events too."""
-    names = routable_names(event)
-    view, _ = event_context(event, source.timezone)
+    names = names_of(event)
+    view, _ = event_context(event, source)
     for route in config.routes:
-        planned = match_routes(event, names, RouteIndex([route]), sinks, source.timezone)
+        planned = match_routes(event, names, RouteIndex([route]), sinks, source)
         rendered = [render_templates(one) for one in planned]
         yield RouteEvaluation(
             route=route,
-            failure=check_route(route, event, names, view),
+            failure=match_failure(route, event, names, view),
             deliveries=list(map(new_delivery, planned, rendered)),
             once_keys=[one.once_key for one in rendered],
         )

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from relay.amocrm.event_names import routable_names
-from relay.amocrm.events import decode_receipt
 from relay.amocrm.remarks import limit_remarks
 from relay.config.config import Config, Source
 from relay.errors import Malformed
+from relay.events import decode_events, names_of
 from relay.model import (
     Account,
     Event,
@@ -72,10 +71,10 @@ class _DecodedReceipt(Record):
 def _decode(receipt: Receipt, config: Config) -> _DecodedReceipt:
     remarks: list[str] = []
     try:
-        account, events = decode_receipt(receipt, remarks.append, config.ingress.max_body)
+        account, events = decode_events(receipt, remarks.append, config.ingress.max_body)
     except Malformed as error:
         return _DecodedReceipt(receipt=receipt, malformed=str(error), remarks=limit_remarks(remarks))
-    source = config.sources.get(receipt.source)
+    source = config.find_source(receipt.source)
     return _DecodedReceipt(
         receipt=receipt,
         source=source,
@@ -123,9 +122,9 @@ def _match(
     if isinstance(user, str) and user in source.ignore_users:
         reason = f"changed by user {user}, who is in ignore_users of this source"
         return _MatchedEvent(event=event, state=ReceiptState.REFUSED, reason=reason)
-    names = routable_names(event)
+    names = names_of(event)
     index = config.route_index(event.source, names)
-    planned = match_routes(event, names, index, sinks, source.timezone) if index.routes else ()
+    planned = match_routes(event, names, index, sinks, source) if index.routes else ()
     return _MatchedEvent(event=event, planned=planned, subscriptions=subscribed.get(event.source, ()))
 
 

@@ -26,6 +26,7 @@ class Route(Record):
     where: Condition | None = None
     once: Renderer | None = None  # renders the key of which there is only one delivery
     fetch: frozenset[str] = frozenset()  # what is looked up in the account before the content is rendered
+    each: bool = False  # of facts: each alone, not what is alike together
     shadow: bool = False  # its deliveries are made and kept, and never sent
     where_fetched: Condition | None = None  # the part of `where` that reads what was looked up
 

@@ -24,6 +24,7 @@ class ReceiptField:
     STATE: Final = "state"
     REASON: Final = "reason"
     CONFIG: Final = "cfg"  # version of the configuration that routed it
+    DEPTH: Final = "depth"  # of a fact: 1, or one more than that of the fact whose delivery it is about
     REMARKS: Final = "remarks"  # what of it could not be read, as a JSON list; only where there is any
     COMPRESSED: Final = "z"  # set where its body is compressed
     OPEN: Final = "open"  # how much of it is unfinished: its routing, and each delivery

@@ -36,6 +36,8 @@ class Keys:
         self.subscriptions = self.prefix + "subscriptions"  # hash: what all subscriptions share (`SubscriptionsField`)
         self.audit = self.prefix + "audit"  # stream: what people did
         self.problems = self.prefix + "problems"  # hash: open problem -> what is known and was said of it, as JSON
+        self.facts = self.prefix + "facts"  # hash: kinds of facts that routes ask for -> "grouped", "each" or both
+        self.fact_groups = self.prefix + "fact_groups"  # hash: facts that are alike -> their window, as msgpack
         self.minutes = (
             self.prefix + "minutes"
         )  # list: what was counted in each of the last minutes, as JSON, newest first

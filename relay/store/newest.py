@@ -8,7 +8,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from relay.amocrm.event_names import EVENTS
+from relay.events import EVENT_ENTITIES
 from relay.model import Record
 from relay.store.commands import run_command
 from relay.store.fields import NewestField
@@ -19,7 +19,7 @@ from relay.store.scripts import Caller, Script
 KEPT: Final = 500
 """Of each value. What more receipts than these have is common enough to be found without."""
 
-_KNOWN: Final = sorted(EVENTS)
+_KNOWN: Final = sorted(EVENT_ENTITIES)
 _INDEX = Script("index_newest", "_walking", "_packed")
 _SETTLED_MS: Final = 1_000  # nothing arrives before that any more
 
@@ -61,4 +61,4 @@ class NewestIndex:
 
 
 def _listed_name(kind: str, value: str) -> str:
-    return OTHER_EVENTS if kind == "event" and value not in EVENTS else value
+    return OTHER_EVENTS if kind == "event" and value not in EVENT_ENTITIES else value

@@ -1,6 +1,6 @@
 """What people have said of problems, and since when each is known."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from redis.asyncio import Redis
@@ -26,6 +26,13 @@ class ProblemNote(Record):
     muted_until: int | None = None
 
 
+class ProblemFact(Record, array_like=True):
+    """What it is as a fact that a problem opens: its kind, and the views that routes see of it."""
+
+    kind: str
+    views: Mapping[str, Mapping[str, str]]
+
+
 class ProblemNotes:
     """The notes of one relay's problems, by their ids. Every method raises StoreUnavailable."""
 
@@ -39,9 +46,12 @@ class ProblemNotes:
         found = await run_command(self._client.hgetall(self._keys.problems))
         return {id.decode(): _NOTE.decode(note) for id, note in found.items()}
 
-    async def keep(self, open: Iterable[str]) -> None:
-        """Note which problems are open now; of all others the notes are forgotten, so that they come back as new."""
-        await self._call(_KEEP, {"open": list(open)})
+    async def keep(self, open: Iterable[str], facts: Mapping[str, ProblemFact]) -> None:
+        """Note which problems are open now; of all others the notes are forgotten, so that they come back as new.
+
+        `facts`: what it is as a fact when one opens, by the problem's id.
+        """
+        await self._call(_KEEP, {"open": list(open), "facts": dict(facts)})
 
     async def set_state(self, id: str, state: str, author: Author, until: int | None = None) -> None:
         """Write that a problem is seen, muted until a time, or new again."""

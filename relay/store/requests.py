@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from relay.amocrm.event_names import EVENTS
+from relay.events import EVENT_ENTITIES
 from relay.model import Breaker, CompletedLookup, Delivery, Limit, NewDelivery, RoutedReceipt
 from relay.store.formats import FORMAT
 from relay.store.keys import account_queue, sink_queue
@@ -132,13 +132,15 @@ def register_request(
     sinks: Mapping[str, str] | None = None,
     max_pending: Mapping[str, int] | None = None,
     shares: Mapping[str, float] | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> dict[str, object]:
-    """Put what a configuration names into a request. `shares` None: they stay as they are."""
+    """Put what a configuration names into a request. `shares`, `facts` None: they stay as they are."""
     return {
         "sources": list(sources),
         "sinks": list((sinks or {}).items()),
         "max_pending": dict(max_pending or {}),
         "shares": False if shares is None else dict(shares),
+        "facts": False if facts is None else dict(facts),
         "format": FORMAT,
     }
 
@@ -161,7 +163,7 @@ def routed_row(part: RoutedReceipt, blobs: list[bytes]) -> RoutedRow:
         part.remarks,
         body,
         part.events,
-        [event.name if event.name in EVENTS else OTHER_EVENTS for event in part.events],
+        [event.name if event.name in EVENT_ENTITIES else OTHER_EVENTS for event in part.events],
         deliveries,
     )
 

@@ -22,14 +22,14 @@ _FOLDER = files("relay.store") / "lua"
 
 
 class Script:
-    """One script of the folder `lua`, by name: the prelude, the `parts` that it shares with others, its own text."""
+    """One script of the folder `lua`, by name: what all share, the `parts` that it shares with others, its own text."""
 
     def __init__(self, name: str, *parts: str) -> None:
         self.name = name
         text = _read(name)
         # The server reads flags from the first line only, so that line stays first.
         shebang, rest = text.split("\n", 1) if text.startswith("#!") else ("", text)
-        shared = [_read(part) for part in ("_prelude", *parts)]
+        shared = [_read(part) for part in ("_prelude", "_facts", *parts)]
         self.text = "\n".join([*([shebang] if shebang else []), *shared, rest])
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 

@@ -58,7 +58,7 @@ _CLAIM, _SETTLE = Script("claim", *GATES, *_CLAIMING), Script("settle", *GATES, 
 _SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)
 _COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", *GATES), Script("mark_sending")
 _ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job", "_jobs"), Script("finish_job"), Script("register")
-_LEAVE_RECEIPTS = Script("leave_receipts")
+_LEAVE_RECEIPTS, _END_FACT_GROUPS = Script("leave_receipts"), Script("end_fact_groups")
 _APPLY_RETENTION, _LOOK, _END_LEASES = (
     Script("apply_retention", "_acting", "_packed"),
     Script("look"),
@@ -363,6 +363,14 @@ class Store:
         `shares`: which share of the store the hooks of each may take; None: as it was said before.
         """
         await self._call(_REGISTER, register_request(sources, shares=shares))
+
+    async def register_facts(self, facts: Mapping[str, str]) -> None:
+        """Remember which facts routes ask for, kind -> how (`Config.facts`): the scripts write these, and no others."""
+        await self._call(_REGISTER, register_request(facts=facts))
+
+    async def end_fact_groups(self) -> int:
+        """Tell what was counted of facts that are alike, where their windows have ended. Returns how many it told."""
+        return _INT.decode(await self._call(_END_FACT_GROUPS, {}))
 
     async def registered_sources(self) -> set[str]:
         """Read the names of the sources that were ever registered."""

@@ -14,6 +14,7 @@ from relay.model import Outcome
 from relay.planning import plan_receipts
 from relay.sinks.registry import make_sinks, sink_types
 from relay.store.requests import sink_claim_request
+from relay.store.wire import ClaimRequest
 from tests.integration.store.shapes import hook, settlement
 
 LEASE_MS = 60_000
@@ -35,6 +36,7 @@ class SmallRelay:
         sinks = self.config.sinks
         most = {name: sink.max_pending for name, sink in sinks.items()}
         self.run(self.store.register_sinks({name: sink.type for name, sink in sinks.items()}, most))
+        self.run(self.store.register_facts(self.config.asked_facts))
 
     def accept(self, *bodies: bytes) -> list[str]:
         """Store hooks, and route them. Returns the ids of their receipts."""
@@ -68,12 +70,15 @@ class SmallRelay:
         found = self.run(self.reader.receipts(receipts))
         return [one for receipt in found for one in self.run(self.reader.deliveries(list(receipt.deliveries)))]
 
+    def claim_of(self, sink: str) -> ClaimRequest:
+        """Return the request to claim all that is due of a sink."""
+        return sink_claim_request(sink, "w", 100, LEASE_MS, 0, [])
+
     def settle(self, outcome: Outcome, *sinks: str) -> list:
         """Let everything that is due of some sinks come to an outcome. Returns the deliveries, as they were claimed."""
         settled: list = []
         for sink in sinks:
-            request = sink_claim_request(sink, "w", 100, LEASE_MS, 0, [])
-            items = self.run(self.store.claim_deliveries(request)).items
+            items = self.run(self.store.claim_deliveries(self.claim_of(sink))).items
             if items:
                 self.run(self.store.settle(sink, [settlement(one, outcome) for one in items], {}))
             settled += items

@@ -48,6 +48,17 @@ local function begin_trial(gate, route, id, blocked, lease_ends)
   if not blocked then set_gate(gate, TRIED, route, (get_gate(gate, TRIED, route) or 0) + 1) end
 end
 
+-- Notes that the gate of a sink closed or opened, as a person did where there is a `by`. An account's gate is a problem of
+-- its look-ups, and none of a sink.
+local function note_gate_fact(kind, gate, route, reason, by)
+  local sink = string.match(gate.queue, '^sink:(.*)$')
+  if not sink then return end
+  local since = route == '' and gate.fields.since
+  note_fact(kind, sink .. '|' .. route, {sink = {name = sink, type = call('HGET', P .. 'sinks', sink) or '',
+    route = route, reason = reason, closed_by = gate.fields.breaker and 'breaker' or 'answer',
+    closed_at = since and string.format('%.0f', since) or '', by = by or ''}})
+end
+
 -- Closes a gate because of a delivery, unless a trial is out, which decides. `sure`: nothing needs to be tried first.
 local function close_gate(gate, route, id, gate_ms, reason, sure)
   local trial, closed_until = get_gate(gate, TRIAL, route), tonumber(get_gate(gate, UNTIL, route))
@@ -62,6 +73,7 @@ local function close_gate(gate, route, id, gate_ms, reason, sure)
   set_gate(gate, UNTIL, route, now + gate_ms)
   set_gate(gate, TRIAL, route, nil)
   if sure then set_gate(gate, TRIED, route, TRIALS_AT_ONCE) end
+  if not closed_until then note_gate_fact('sink_closed', gate, route, reason) end
 end
 
 -- Closes the gate of a sink until its first trial, because the share of attempts that fail is too high. `asked_ms`: how
@@ -73,6 +85,7 @@ local function trip(gate, reason, asked_ms)
   gate.fields.since, gate.fields.breaker = now, 1
   set_gate(gate, UNTIL, '', now + math.max(BREAKER_FIRST_MS, asked_ms))
   set_gate(gate, TRIED, '', TRIALS_AT_ONCE)
+  note_gate_fact('sink_closed', gate, '', reason)
 end
 
 -- A trial failed: the sink is as unwell as it was.
@@ -88,6 +101,7 @@ end
 -- Where it was closed for a while the rate grows in steps, and what waits only because the sink failed is due.
 local function open_gate(gate, route, cause, by)
   write_history(gate.queue, 'opened', cause, route, by)
+  note_gate_fact('sink_opened', gate, route, cause, by)
   for kind = 1, #GATE.sink do set_gate(gate, kind, route, nil) end
   if route ~= '' then return end
   call('HDEL', gate.key, 'since', 'reason', 'breaker')

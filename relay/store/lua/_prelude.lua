@@ -35,6 +35,16 @@ local function begin_pending(id, sink, accepted_at) collect(began_pending, sink,
 
 local function end_pending(id, sink) collect(ended_pending, sink, id) end
 
+-- Transitions that some route may ask for: {kind, delivery or {group, views}}. `write_facts` is in _facts.lua, which comes
+-- next in every script.
+local facts, write_facts = {}, nil
+
+-- Notes what became of a delivery.
+local function note_delivery_fact(kind, id) facts[#facts + 1] = {kind = kind, delivery = id} end
+
+-- Notes what happened to something else: `group` names what, `views` what conditions and templates see of it.
+local function note_fact(kind, group, views) facts[#facts + 1] = {kind = kind, group = group, views = views} end
+
 -- Adds what calls have counted to the counters.
 local function add_up_counted()
   local sums = {}
@@ -45,9 +55,10 @@ local function add_up_counted()
   for field, n in pairs(sums) do call('HINCRBY', P .. 'stats', field, n) end
 end
 
--- Writes what was collected, with one command a key. Every script that counts or finishes ends with it. What was counted
--- is added up only after many calls: it is half a dozen counters each time.
+-- Writes what was collected, with one command a key. Every script that counts, finishes or notes a fact ends with it. What
+-- was counted is added up only after many calls: it is half a dozen counters each time.
 local function write_collected()
+  if #facts > 0 then write_facts() end
   if next(counts) and call('RPUSH', P .. 'counted', cmsgpack.pack(counts)) >= MOST_COUNTED then add_up_counted() end
   if #finished > 0 then call('ZADD', P .. 'finished', unpack(finished)) end
   if #finished_dead > 0 then call('ZADD', P .. 'finished:dead', unpack(finished_dead)) end
@@ -235,6 +246,7 @@ local function count_ended(id, sink, receipt, state, reason)
   if state ~= 'dead' then return end
   call('ZADD', P .. 'dead:' .. sink, now, id)
   list_failed(id, sink, state, reason)
+  note_delivery_fact('delivery_dead', id)
   call('HINCRBY', P .. 'r:' .. receipt, 'dead', 1)
 end
 

@@ -127,6 +127,7 @@ local function settle(request, first)
     if item[COUNTED] and UNWELL[outcome] then unwell, last = unwell + 1, item end
     if holds_lease then
       local state_now = write_state(own_sink, item, event, attempts, marked, told, cancel, was_down)
+      if state_now == 'held' then note_delivery_fact('delivery_held', id) end
       update_gates(gate, item)
       released[#released + 1] = id
       if state_now == 'pending' then due_again[id] = now + item[DELAY_MS] end

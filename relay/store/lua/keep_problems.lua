@@ -1,11 +1,16 @@
 #!lua flags=allow-oom
 -- Notes when each of the problems that are open was first found, and forgets those that have ended: one that comes back
--- is new. req: {open = {id…}}.
+-- is new. What has opened is a fact where its kind is one. req: {open = {id…}, facts = {id = {kind, views}…}}.
 local problems, open = P .. 'problems', {}
 for _, id in ipairs(req.open) do
   open[id] = true
-  call('HSETNX', problems, id, cjson.encode({first_at = now}))
+  local opened_now = call('HSETNX', problems, id, cjson.encode({first_at = now})) == 1
+  if opened_now and req.facts[id] then
+    local kind, views = unpack(req.facts[id])
+    note_fact(kind, id, views)
+  end
 end
 for _, id in ipairs(call('HKEYS', problems)) do
   if not open[id] then call('HDEL', problems, id) end
 end
+write_collected()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
-from relay.amocrm.event_names import EVENTS
+from relay.events import EVENT_ENTITIES
 from relay.model import DeliveryState, ReceiptState, Record
 from relay.operations.people_keys import PeopleKey
 from relay.operations.search import format_cursor
@@ -71,7 +71,7 @@ def form(asked: PageRequest, terms: SearchTerms, states: Sequence[str]) -> ListF
         values=values,
         sources=sorted(config.sources),
         sinks=sorted(config.sinks),
-        events=sorted(EVENTS),
+        events=sorted(EVENT_ENTITIES),
         states=states,
         filtered=any(asked.text(name) for name in (*_FIELDS, "q", "view")),
     )

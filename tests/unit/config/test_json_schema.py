@@ -5,6 +5,7 @@ from typing import Any
 
 from relay.amocrm.event_names import EVENTS
 from relay.config.json_schema import json_schema
+from relay.facts.kinds import FACTS
 from relay.sinks.registry import sink_types
 
 
@@ -29,8 +30,7 @@ def test_every_section_is_there_and_no_other() -> None:
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["properties"].keys() == {
         *("sources", "sinks", "tables", "templates", "routes", "api_users", "ingress", "retention", "worker"),
-        "subscribers",
-        "include",
+        *("subscribers", "facts", "include"),
     }
     assert schema["additionalProperties"] is False
     assert "required" not in schema, "an included file has the sections that it likes"
@@ -50,7 +50,7 @@ def test_a_sink_is_one_of_the_types_with_the_type_s_own_settings() -> None:
 def test_a_route_knows_all_events_and_all_content_keys() -> None:
     route = json_schema(sink_types())["$defs"]["RouteSettings"]
     one, several = route["properties"]["on"]["anyOf"]
-    assert one == several["items"] == {"enum": sorted(EVENTS)}
+    assert one == several["items"] == {"enum": sorted({*EVENTS, *FACTS})}
     assert {key for sink in sink_types().values() for key in sink.content_keys} < route["properties"].keys()
     assert route["additionalProperties"] is False
     assert route["required"] == ["name", "on", "to"]

@@ -20,7 +20,7 @@ SOURCE = "sources: {acme: {type: amocrm, token: long-enough}}\n"
             [
                 "1:1: sources is missing: name at least one, with its type and token",
                 "1:1: the file must be a mapping with the keys sources, sinks, tables, templates, routes, api_users, "
-                "ingress, retention, worker, subscribers, include",
+                "ingress, retention, worker, subscribers, facts, include",
             ],
         ),
         ("sources:\nsinks: {}", ["1:1: sources is missing: name at least one, with its type and token"]),

@@ -42,6 +42,8 @@ FREE = (
     "heard",
     "once:",
     "openings",
+    "facts",
+    "fact_groups",
     "subscriptions:",
     "actions:",
 )  # hashes whose fields are names of their own

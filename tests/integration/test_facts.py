@@ -1,0 +1,191 @@
+"""The relay's own facts are events: what happens to deliveries and sinks, routed as amoCRM's are."""
+
+import json
+
+import msgspec
+import pytest
+
+from relay.model import Outcome
+from tests.integration.store.shapes import settlement
+
+SOURCES = "sources: {acme: {type: amocrm, token: a-token-of-sixteen, timezone: Europe/Moscow}}"
+SINKS = """
+sinks:
+  books: {type: http, idempotency: honoured, url: "https://books.example.com"}
+  chat: {type: http, idempotency: honoured, url: "https://chat.example.com"}
+  spare: {type: http, idempotency: honoured, url: "https://spare.example.com"}
+"""
+INVOICES = '  - {name: invoices, on: add_lead, to: books, path: /invoices, body: {lead: "{{ lead.id }}"}}'
+ALERTS = """
+  - name: alerts
+    on: [delivery_dead, delivery_held, sink_closed, sink_opened]
+    to: chat
+    path: /alerts
+    body: {text: "{{ fact.text }}", title: "{{ fact.title }}", count: "{{ fact.count }}", sink: "{{ sink.name }}"}
+"""
+
+
+def yaml_of(*routes: str, more: str = "") -> str:
+    return "\n".join([SOURCES, SINKS, more, "routes:", INVOICES, *routes])
+
+
+@pytest.fixture
+def alerts(relay):
+    """Route what the relay tells of itself, and return the bodies of the alerts that wait for a sink, in order."""
+
+    def read(sink: str = "chat") -> list[dict]:
+        relay.route()
+        ids = relay.run(relay.store.client.zrange(relay.store.keys.pending(sink), 0, -1))
+        found = relay.run(relay.reader.deliveries([id.decode() for id in ids]))
+        contents = relay.run(relay.reader.contents(found))
+        return [json.loads(contents[one.content_id].partition(b"\n")[2]) for one in found]
+
+    return read
+
+
+def end_windows(relay) -> int:
+    """Let the windows of facts that are alike end, as five minutes do. Returns how many facts were told."""
+
+    async def end() -> int:
+        client, key = relay.store.client, relay.store.keys.fact_groups
+        for group, row in (await client.hgetall(key)).items():
+            _, *rest = msgspec.msgpack.decode(row)
+            await client.hset(key, group, msgspec.msgpack.encode([1, *rest]))
+        return await relay.store.end_fact_groups()
+
+    return relay.run(end())
+
+
+def facts_in_store(relay) -> int:
+    """Return how many facts have been written."""
+    return sum(n for name, n in relay.run(relay.reader.counters()).items() if name == ("receipt", "_relay", "accepted"))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "title"),
+    [
+        (Outcome.REJECTED, "books: a delivery was given up"),
+        (Outcome.UNKNOWN, "books: a delivery is held, a person must decide"),
+    ],
+)
+def test_a_delivery_that_ends_badly_is_told_once(relay, alerts, outcome, title):
+    relay.configure(yaml_of(ALERTS))
+    relay.accept_leads(7)
+    (delivery,) = relay.settle(outcome, "books")
+    relay.run(relay.store.settle("books", [settlement(delivery, outcome)], {}))  # the answer was lost
+    (told,) = alerts()
+    text = f"{title}\ninvoices: so it was\n/admin/deliveries/{delivery.id}"
+    assert told == {"text": text, "title": title, "count": "1", "sink": "books"}
+
+
+def test_what_no_route_asks_for_is_not_written(relay):
+    relay.configure(yaml_of())
+    relay.accept_leads(7)
+    relay.settle(Outcome.REJECTED, "books")
+    assert facts_in_store(relay) == 0
+
+
+def test_a_storm_of_one_cause_is_told_at_once_and_then_with_its_number(relay, alerts):
+    relay.configure(yaml_of(ALERTS))
+    relay.accept_leads(*range(1, 41))
+    while relay.settle(Outcome.REJECTED, "books"):
+        pass
+    assert [one["count"] for one in alerts()] == ["1"]
+    assert end_windows(relay) == 1
+    assert [one["title"] for one in alerts()][1:] == ["books: 39 deliveries were given up"]
+    assert end_windows(relay) == 0  # nothing came in the next window
+    relay.accept_leads(41)
+    relay.settle(Outcome.REJECTED, "books")
+    assert [one["count"] for one in alerts()] == ["1", "39", "1"]
+
+
+def test_a_route_may_ask_for_each(relay, alerts):
+    each = ALERTS.replace("alerts\n", "each\n").replace("to: chat", "to: spare\n    each: true")
+    relay.configure(yaml_of(ALERTS, each))
+    relay.accept_leads(1, 2, 3)
+    relay.settle(Outcome.REJECTED, "books")
+    assert [one["count"] for one in alerts("spare")] == ["1", "1", "1"]
+    assert [one["count"] for one in alerts()] == ["1"]
+
+
+def test_facts_are_told_in_russian(relay, alerts):
+    relay.configure(yaml_of(ALERTS, more="facts: {language: ru, pages: 'https://relay.example.com/'}"))
+    relay.accept_leads(1, 2, 3)
+    relay.settle(Outcome.REJECTED, "books")
+    end_windows(relay)
+    first, second = alerts()
+    assert first["title"] == "books: доставка прекращена"
+    assert first["text"].splitlines()[-1].startswith("https://relay.example.com/admin/deliveries/")
+    assert second["title"] == "books: прекращено доставок: 2"
+
+
+def test_people_in_what_a_sink_answered_are_masked(relay, alerts):
+    relay.configure(yaml_of(ALERTS))
+    relay.accept_leads(1)
+    (delivery,) = relay.run(relay.store.claim_deliveries(relay.claim_of("books"))).items
+    said = settlement(delivery, Outcome.REJECTED, reason="400: no customer anna@example.com, +79161234567")
+    relay.run(relay.store.settle("books", [said], {}))
+    (told,) = alerts()
+    assert "anna@example.com" not in told["text"]
+    assert "9161234567" not in told["text"]
+    assert "400: no customer a***@example.com" in told["text"]
+
+
+def test_the_alert_that_dies_is_told_elsewhere_once_and_never_to_its_own_sink(relay, alerts):
+    relay.configure(yaml_of(ALERTS, ALERTS.replace("alerts\n", "more alerts\n").replace("to: chat", "to: spare")))
+    relay.accept_leads(7)
+    relay.settle(Outcome.REJECTED, "books")
+    assert (len(alerts("chat")), len(alerts("spare"))) == (1, 1)
+    relay.settle(Outcome.REJECTED, "chat")
+    assert alerts("chat") == []
+    assert [one["sink"] for one in alerts("spare")] == ["books", "chat"]
+    relay.settle(Outcome.REJECTED, "spare")  # of these one is about an alert: what becomes of that is not told
+    assert [one["sink"] for one in alerts("chat")] == ["spare"]
+    assert alerts("spare") == []
+    before = facts_in_store(relay)
+    relay.settle(Outcome.REJECTED, "chat")
+    assert (facts_in_store(relay), alerts("chat"), alerts("spare")) == (before, [], [])
+
+
+def test_what_dies_when_it_is_routed_is_told(relay, alerts):
+    broken = '  - {name: broken, on: add_lead, to: spare, path: /x, body: {n: "{{ lead.name | decimal }}"}}'
+    relay.configure(yaml_of(broken, ALERTS))
+    relay.accept_leads(7)
+    assert [one["sink"] for one in alerts()] == ["spare"]
+
+
+def test_a_gate_that_closes_and_opens_is_told_once_each(relay, alerts):
+    relay.configure(yaml_of(ALERTS))
+    relay.accept_leads(1, 2, 3)
+    blocked = {"gate_ms": 60_000, "gate_sure": True}
+    items = relay.run(relay.store.claim_deliveries(relay.claim_of("books"))).items
+    relay.run(relay.store.settle("books", [settlement(one, Outcome.BLOCKED, **blocked) for one in items], {}))
+    assert [one["title"] for one in alerts()] == ["books refuses everything, what is for it waits"]
+    assert relay.command("sinks", "resume", "books", "--why", "mended", "--by", "anna")[0] == 0
+    assert relay.command("sinks", "resume", "books", "--why", "mended", "--by", "anna")[0] != 0
+    assert [one["title"] for one in alerts()][1:] == ["books takes deliveries again"]
+
+
+def test_a_gate_of_the_alerts_own_sink_is_not_told_to_it(relay, alerts):
+    relay.configure(yaml_of(ALERTS))
+    relay.accept_leads(1)
+    relay.settle(Outcome.REJECTED, "books")
+    alerts()
+    (alert,) = relay.run(relay.store.claim_deliveries(relay.claim_of("chat"))).items
+    relay.run(relay.store.settle("chat", [settlement(alert, Outcome.BLOCKED, gate_ms=60_000, gate_sure=True)], {}))
+    assert len(alerts()) == 1
+    (event,) = relay.run(relay.reader.receipts([_newest(relay)]))[0].events
+    assert (event.name, event.state, event.reason) == ("sink_closed", "unrouted", "no route matched")
+    explained = relay.command("explain", _newest(relay))[1]
+    assert "alerts: to: the fact is about chat itself" in explained
+
+
+def _newest(relay) -> str:
+    (id,) = relay.run(relay.store.client.zrange(relay.store.keys.receipts, -1, -1))
+    return id.decode()
+
+
+def test_no_hook_is_taken_for_a_fact(relay, alerts):
+    relay.configure(yaml_of(ALERTS))
+    relay.accept(b"dead[delivery][0][id]=7")
+    assert alerts() == []
