@@ -41,8 +41,10 @@ from relay.config.proxy_environment import NO_PROXIES, ProxyRules
 from relay.config.store_address import (
     accept_any_certificate,
     check_amqp_address,
-    has_sentinels,
+    fails_over,
     is_amqp,
+    is_cluster,
+    name_slot,
     parse_store_address,
 )
 from relay.config.suggestions import did_you_mean
@@ -56,6 +58,8 @@ TAKE_OVER = "RELAY_TAKE_OVER"
 CONFIG_VARIABLES = ("RELAY_CONFIG",)
 STORE_VARIABLES = (*CONFIG_VARIABLES, "REDIS_URL", "CELERY_BROKER_URL", "RELAY_NAMESPACE", "RELAY_REDIS_TLS")
 """What a command that only looks must know."""
+_NO_CLUSTER = "Celery has no transport for a cluster: give it a server of its own, redis://… or amqp://…"
+_CLUSTER_NEEDS_BROKER = "set it, REDIS_URL is a cluster and Celery has no transport for one: redis://… or amqp://…"
 _MIN_KEY_LENGTH = 32
 _MIN_TOKEN_LENGTH = 16  # a shorter one can be guessed, whatever the limit on guesses
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")  # a name or IPv4 address, or an IPv6 one
@@ -100,13 +104,14 @@ class ProcessSettings:
         """
         read = _VariableReader(environ)
         insecure = read.choice("RELAY_REDIS_TLS", ("verify", "insecure"), "verify") == "insecure"
-        redis_url = read.address("REDIS_URL", insecure)
+        namespace = read.namespace("RELAY_NAMESPACE", "relay")
+        redis_url = read.store_address("REDIS_URL", insecure, namespace)
         terminal = sys.stderr.isatty() if terminal is None else terminal
         settings = cls(
             config_path=read.text("RELAY_CONFIG") or "config/relay.yaml",
             redis_url=redis_url,
-            broker_url=read.broker_address("CELERY_BROKER_URL", insecure) or redis_url,
-            namespace=read.namespace("RELAY_NAMESPACE", "relay"),
+            broker_url=read.broker_address("CELERY_BROKER_URL", insecure, redis_url),
+            namespace=namespace,
             host=read.host("RELAY_HOST", "0.0.0.0"),
             port=read.number("PORT", 65535) or 8000,
             web_concurrency=read.number("WEB_CONCURRENCY", 256) or 1,
@@ -194,8 +199,8 @@ class _VariableReader:
         return text
 
     def waitaof(self, redis_url: str | None) -> Literal["0", "1", "replica"]:
-        """Read what counts as written. A failover loses what no replica has, so Sentinels ask for one."""
-        default = "replica" if redis_url is not None and has_sentinels(redis_url) else "0"
+        """Read what counts as written. A failover loses what no replica has: where one may happen, one is asked."""
+        default = "replica" if redis_url is not None and fails_over(redis_url) else "0"
         text = self.choice("RELAY_WAITAOF", ("0", "1", "replica"), default)
         return cast(Literal["0", "1", "replica"], text)
 
@@ -210,10 +215,24 @@ class _VariableReader:
             return None
         return accept_any_certificate(text) if insecure else text
 
-    def broker_address(self, name: str, insecure: bool) -> str | None:
+    def store_address(self, name: str, insecure: bool, namespace: str) -> str | None:
+        """Read the store's address; that of a cluster then names the namespace, whose slot the store is."""
+        address = self.address(name, insecure)
+        try:
+            return address and name_slot(address, namespace)
+        except ValueError as error:
+            self.problems.append(f"{name}: {error}")
+            return None
+
+    def broker_address(self, name: str, insecure: bool, redis_url: str | None) -> str | None:
+        """Read the broker's address, by default the store's."""
         text = self.text(name)
         if text is None or not is_amqp(text):
-            return self.address(name, insecure)
+            address = self.address(name, insecure)
+            used = address or redis_url
+            if used and is_cluster(used):
+                self.problems.append(f"{name}: {_NO_CLUSTER if address else _CLUSTER_NEEDS_BROKER}")
+            return used
         try:
             check_amqp_address(text)
         except ValueError as error:

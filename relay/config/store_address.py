@@ -4,7 +4,8 @@ The two libraries read one address differently: kombu fails on parameters that i
 override its settings, redis-py takes a database that is no number for 0. So an address is parsed and checked here, and
 each library gets its own spelling. Messages never show any part of what may be a password.
 
-`redis+sentinel://` names Sentinels, who know where the store is, and the name that they have for it.
+`redis+sentinel://` names Sentinels, who know where the store is, and the name that they have for it. `redis+cluster://`
+names nodes of a cluster, any of which knows where a slot is; the store is one slot, that of the relay's namespace.
 
 `rediss://` verifies the certificate. A self-signed one (Heroku's) is accepted by `?ssl_cert_reqs=none` in the address,
 or for all addresses by `RELAY_REDIS_TLS=insecure`.
@@ -19,11 +20,13 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from relay.errors import ConfigError
 
-_FORMS: Final = "redis://host:6379/0, rediss://…, redis+sentinel://…/NAME or unix:///path"
+_FORMS: Final = "redis://host:6379/0, rediss://…, redis+sentinel://…/NAME, redis+cluster://… or unix:///path"
 _SENTINEL_FORM: Final = "redis+sentinel://:PASSWORD@host:26379,host2:26379/mymaster/0"
-_SCHEME: Final = re.compile(r"(rediss?(?:\+sentinel)?|unix)://(.+)", re.DOTALL)
+_CLUSTER_FORM: Final = "redis+cluster://:PASSWORD@host:6379,host2:6379"
+_SCHEME: Final = re.compile(r"(rediss?(?:\+sentinel|\+cluster)?|unix)://(.+)", re.DOTALL)
 _MASTER: Final = re.compile(r"[\w.-]+", re.ASCII)  # as Sentinels allow it
 _SENTINEL_PORT: Final = 26379
+_NODE_PORT: Final = 6379
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|[\w.-]*")
 _LAST_PORT, _LAST_DATABASE = 65535, 9999
 _RESERVED: Final = {"/": "%2F", "#": "%23", "?": "%3F", "[": "%5B", "]": "%5D"}
@@ -51,11 +54,12 @@ class StoreAddress:
 
     scheme: str
     userinfo: str = field(repr=False)
-    server: str  # host and port; of unix the encoded path; with Sentinels all of theirs, and the store's name
+    server: str  # host and port; of unix the encoded path; of Sentinels and nodes all of theirs, and the store's name
     database: str  # "" where none is named
     parameters: Mapping[str, str] = field(repr=False)
     tls: Mapping[str, Any] = field(repr=False)
     sentinels: Sequence[tuple[str, int]] = ()  # host and port of each
+    nodes: Sequence[tuple[str, int]] = ()  # likewise, of a cluster
 
     @property
     def encrypted(self) -> bool:
@@ -63,9 +67,9 @@ class StoreAddress:
         return self.scheme.startswith("rediss")
 
     @property
-    def master(self) -> str:
-        """The name that Sentinels have for the store, "" without any."""
-        return self.server.partition("/")[2] if self.sentinels else ""
+    def name(self) -> str:
+        """The name that Sentinels have for the store, or of a cluster the namespace whose slot it is; else ""."""
+        return self.server.partition("/")[2] if self.sentinels or self.nodes else ""
 
 
 def parse_store_address(text: str) -> StoreAddress:
@@ -80,12 +84,17 @@ def parse_store_address(text: str) -> StoreAddress:
         raise ValueError("a blank in the address: remove it")
     parameters = _parse_parameters(query, found[1])
     sentinels: Sequence[tuple[str, int]] = ()
+    nodes: Sequence[tuple[str, int]] = ()
     if found[1] == "unix":
         server, database = _parse_unix(server)
     elif found[1].endswith("+sentinel"):
         sentinels, server, database = _parse_sentinels(server)
+    elif found[1].endswith("+cluster"):
+        (nodes, server), database = _parse_nodes(server), ""
     else:
         server, database = _parse_server(server)
+    if nodes and "db" in parameters:
+        raise ValueError("db is not for a cluster, which has no databases: remove it")
     return StoreAddress(
         scheme=found[1],
         userinfo=_encode_userinfo(userinfo),
@@ -96,13 +105,15 @@ def parse_store_address(text: str) -> StoreAddress:
         },
         tls=_parse_tls(parameters),
         sentinels=sentinels,
+        nodes=nodes,
     )
 
 
 def redis_options(url: str) -> tuple[str, dict[str, Any]]:
     """Return the address and the keyword arguments for redis-py's `from_url`. Raises ConfigError.
 
-    With Sentinels its host is the store's name: who connects asks them for the true one (`sentinel_options`).
+    With Sentinels, or a cluster, its host is the store's name: who connects asks for the true one (`sentinel_options`,
+    `cluster_options`).
     """
     address = _parse(url)
     parameters = {name: address.parameters[name] for name in _STORE_PARAMETERS if name in address.parameters}
@@ -111,7 +122,7 @@ def redis_options(url: str) -> tuple[str, dict[str, Any]]:
         path = ""
         parameters |= {"db": address.database} if address.database else {}
     query = f"?{urlencode(parameters)}" if parameters else ""
-    scheme, server = address.scheme.removesuffix("+sentinel"), address.master or address.server
+    scheme, server = address.scheme.partition("+")[0], address.name or address.server
     url = f"{scheme}://{address.userinfo}{server}{path}{query}"
     return url, {**address.tls, "ssl_cert_reqs": _verify_mode(address.tls)} if address.encrypted else {}
 
@@ -121,12 +132,44 @@ def sentinel_options(url: str) -> tuple[str, Sequence[tuple[str, int]], dict[str
     address = _parse(url)
     if not address.sentinels:
         return None
-    return address.master, address.sentinels, _sentinel_connection(address)
+    return address.name, _hosts(address.sentinels), _sentinel_connection(address)
 
 
-def has_sentinels(url: str) -> bool:
-    """Return whether an address names Sentinels."""
-    return bool(_parse(url).sentinels)
+def cluster_options(url: str) -> tuple[str, Sequence[tuple[str, int]]] | None:
+    """Return the namespace whose slot the store is, and nodes to ask where that slot is; None without a cluster."""
+    address = _parse(url)
+    return (address.name, _hosts(address.nodes)) if address.nodes else None
+
+
+def _hosts(servers: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return servers as one connects to them: brackets are of addresses."""
+    return [(host.strip("[]"), port) for host, port in servers]
+
+
+def is_cluster(url: str) -> bool:
+    """Return whether an address names nodes of a cluster."""
+    return bool(_parse(url).nodes)
+
+
+def fails_over(url: str) -> bool:
+    """Return whether a replica may become the store: with Sentinels, and in a cluster."""
+    address = _parse(url)
+    return bool(address.sentinels or address.nodes)
+
+
+def name_slot(url: str, namespace: str) -> str:
+    """Return the address of a cluster with the namespace whose slot is the store; any other address as it is.
+
+    Raises ValueError where another one is named.
+    """
+    address = _parse(url)
+    if not address.nodes or address.name == namespace:
+        return url
+    if address.name:
+        raise ValueError(f"a cluster has neither databases nor names: leave out what follows the host: {_CLUSTER_FORM}")
+    userinfo, server, query = _split(address.scheme, url.partition("://")[2])
+    user = f"{userinfo}@" if userinfo else ""
+    return f"{address.scheme}://{user}{server.rstrip('/')}/{namespace}" + (f"?{query}" if query else "")
 
 
 def _sentinel_connection(address: StoreAddress) -> dict[str, Any]:
@@ -145,6 +188,8 @@ def broker_options(url: str) -> tuple[str, dict[str, Any]]:
     if is_amqp(url):
         return url, {"broker_use_ssl": {"cert_reqs": ssl.CERT_REQUIRED}} if url.startswith("amqps://") else {}
     address = _parse(url)
+    if address.nodes:
+        raise ConfigError("Celery has no transport for a cluster: give its broker a server of its own")
     if address.scheme == "unix":
         return f"redis+socket://{address.userinfo}{address.server}?virtual_host={address.database or 0}", {}
     path = f"/{address.database}" if address.database else ""
@@ -153,7 +198,7 @@ def broker_options(url: str) -> tuple[str, dict[str, Any]]:
     if not address.sentinels:
         return f"{address.scheme}://{address.userinfo}{address.server}{path}", settings
     broker = ";".join(f"sentinel://{address.userinfo}{host}:{port}{path}" for host, port in address.sentinels)
-    options = {"master_name": address.master, "sentinel_kwargs": _sentinel_connection(address)}
+    options = {"master_name": address.name, "sentinel_kwargs": _sentinel_connection(address)}
     return broker, {**settings, "broker_transport_options": options}
 
 
@@ -243,6 +288,14 @@ def _parse_sentinels(text: str) -> tuple[Sequence[tuple[str, int]], str, str]:
     found = [_parse_host(server, _SENTINEL_FORM) for server in servers.split(",")]
     sentinels = [(host, port or _SENTINEL_PORT) for host, port in found]
     return sentinels, f"{','.join(f'{host}:{port}' for host, port in sentinels)}/{master}", database
+
+
+def _parse_nodes(text: str) -> tuple[Sequence[tuple[str, int]], str]:
+    """Return host and port of each node, and all of them with the store's name as one text."""
+    servers, _, name = text.partition("/")
+    found = [_parse_host(server, _CLUSTER_FORM) for server in servers.split(",")]
+    nodes = [(host, port or _NODE_PORT) for host, port in found]
+    return nodes, f"{','.join(f'{host}:{port}' for host, port in nodes)}/{name}"
 
 
 def _parse_unix(path: str) -> tuple[str, str]:

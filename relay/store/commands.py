@@ -4,8 +4,10 @@ from collections.abc import Awaitable
 from typing import Any
 
 from redis.exceptions import (
+    AskError,
     ClusterDownError,
     ConnectionError,
+    MovedError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
@@ -21,6 +23,7 @@ _UNAVAILABLE = (
     OutOfMemoryError,
     ReadOnlyError,
     ClusterDownError,
+    AskError,
     TryAgainError,
 )
 _UNAVAILABLE_CODES = ("MISCONF", "OOM", "MASTERDOWN", "NOREPLICAS", "LOADING", "READONLY", "BUSY")
@@ -35,7 +38,14 @@ async def run_command(command: Awaitable[Any]) -> Any:
     try:
         return await command
     except RedisError as error:
-        text = str(error) or type(error).__name__
+        text = _explain(error)
         if isinstance(error, _UNAVAILABLE) or text.startswith(_UNAVAILABLE_CODES):
             raise StoreUnavailable(f"the store cannot take it: {text}") from error
         raise StoreRefused(f"the store refuses it: {text}") from error
+
+
+def _explain(error: RedisError) -> str:
+    if isinstance(error, TryAgainError) or (isinstance(error, AskError) and not isinstance(error, MovedError)):
+        # Its scripts find their keys as they run, and may not reach half of them.
+        return "its slot is being moved key by key: wait until that has ended, or move it by CLUSTER MIGRATESLOTS"
+    return str(error) or type(error).__name__

@@ -13,16 +13,18 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
-from redis.exceptions import ConnectionError, MasterDownError, ReadOnlyError, TimeoutError
+from redis.exceptions import ConnectionError, MasterDownError, MovedError, ReadOnlyError, TimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from relay import __version__
-from relay.config.store_address import redis_options, sentinel_options
+from relay.config.store_address import cluster_options, redis_options, sentinel_options
+from relay.store.cluster import ASK_SECONDS, ClusterNodes
 from relay.store.connections import ConnectionsInTurn, with_exchange
 from relay.store.sentinels import Sentinels
 
 CONNECT_SECONDS = 1.5
-NO_MASTER: Final = (ReadOnlyError, MasterDownError)  # what a server answers that is a replica now
+# What a server answers that is a replica now, or from which the store has moved.
+NO_MASTER: Final = (ReadOnlyError, MasterDownError, MovedError)
 _repeated: ContextVar[bool] = ContextVar("repeated", default=True)
 T = TypeVar("T")
 
@@ -53,7 +55,17 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
     pool.connection_class = with_exchange(pool.connection_class)
     if (sentinels := sentinel_options(url)) is not None:
         pool.connection_class = _led_by(Sentinels(*sentinels), pool.connection_class)
+    if (cluster := cluster_options(url)) is not None:
+        pool.connection_class = _led_by(ClusterNodes(*cluster, _opener(pool)), pool.connection_class)
     return Redis.from_pool(pool)
+
+
+def _opener(pool: ConnectionPool) -> Callable[[str, int], AbstractConnection]:
+    """Return what makes a connection to a node, with the user and the TLS of the store, to ask it something quick."""
+    kind: type[Any] = pool.connection_class
+    settings = dict(pool.connection_kwargs)
+    waits = {"socket_timeout": ASK_SECONDS, "socket_connect_timeout": ASK_SECONDS, "retry": Retry(NoBackoff(), 0)}
+    return lambda host, port: kind(**{**settings, **waits, "host": host, "port": port})
 
 
 async def drop_connections(pool: ConnectionPool) -> None:
@@ -112,12 +124,12 @@ class RepeatOnce(Retry):
             raise TimeoutError("no answer in time over a new connection") from error
 
 
-def _led_by(sentinels: Sentinels, kind: type[AbstractConnection]) -> type[AbstractConnection]:
-    """Return a connection class that goes to where the Sentinels say that the store is now."""
+def _led_by(guide: Sentinels | ClusterNodes, kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """Return a connection class that goes to where the Sentinels, or nodes, say that the store is now."""
 
     class Led(kind):  # type: ignore[misc,valid-type]
         async def _connect(self) -> None:
-            self.host, self.port = await sentinels.find_store()
+            self.host, self.port = await guide.find_store()
             await super()._connect()
 
     return Led

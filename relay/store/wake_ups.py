@@ -48,7 +48,9 @@ class WakeUps:
 
     async def next(self) -> str:
         """Wait for the next one: the name of a queue, or "" where the store only looked who listens."""
-        _, _, queue = await run_command(self._connection.read_response(timeout=math.inf))
+        kind, _, queue = await run_command(self._connection.read_response(timeout=math.inf))
+        if kind != b"smessage":  # in a cluster it says so: the slot has moved, and with it the channel
+            raise StoreUnavailable("the store has moved to another server")
         return str(queue, "utf-8", "replace")
 
     async def close(self) -> None:

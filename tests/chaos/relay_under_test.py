@@ -11,6 +11,7 @@ from typing import TypeAlias
 from relay.embedded.server import EmbeddedStore
 from relay.processes.orphan_guard import OrphanGuard
 from relay.processes.supervisor import Processes
+from tests.clusters import Cluster, run_cluster
 from tests.e2e.harness import run_relay
 from tests.sentinels import SentinelGroup, sentinel_group
 from tests.store_front import StoreFront, store_front
@@ -59,6 +60,7 @@ class RelayUnderTest:
     broker: EmbeddedStore | None = None
     front: StoreFront | None = None
     sentinels: SentinelGroup | None = None
+    cluster: Cluster | None = None
     clock: Path | None = None  # how far the relay's clock is ahead, in seconds
     disk: Path | None = None  # of the store, a small one
     acted_on: set[str] = field(default_factory=set)  # deliveries, by people
@@ -106,6 +108,17 @@ def with_sentinels(folder: Path) -> Iterator[RelayUnderTest]:
     """Run a relay whose store has a replica and Sentinels."""
     with sentinel_group(folder / "group") as group, run_relay(folder, CONFIG, REDIS_URL=group.url) as processes:
         yield RelayUnderTest(processes, sentinels=group)
+
+
+@contextmanager
+def on_a_cluster(folder: Path) -> Iterator[RelayUnderTest]:
+    """Run a relay whose store is a slot of a cluster: three primaries, a replica of each."""
+    with (
+        _server(folder / "bells", "--appendonly", "no") as broker,
+        run_cluster(folder / "cluster") as cluster,
+        run_relay(folder, CONFIG, REDIS_URL=cluster.url, CELERY_BROKER_URL=broker.url) as processes,
+    ):
+        yield RelayUnderTest(processes, cluster=cluster)
 
 
 @contextmanager

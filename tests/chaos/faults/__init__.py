@@ -4,11 +4,12 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.chaos.faults import by_people, on_listeners, on_processes, on_the_network, on_the_store
+from tests.chaos.faults import by_people, on_listeners, on_processes, on_the_cluster, on_the_network, on_the_store
 from tests.chaos.relay_under_test import (
     RelayUnderTest,
     Setting,
     behind_a_network,
+    on_a_cluster,
     on_a_small_disk,
     plain,
     with_a_broker,
@@ -62,6 +63,13 @@ FAULTS: Mapping[str, Fault] = {
         on_the_store.stop_primary, with_sentinels
     ),
     "the primary is replaced in order (SENTINEL FAILOVER)": Fault(on_the_store.fail_over_in_order, with_sentinels),
+    "the primary is killed, its replica takes over (cluster)": Fault(on_the_cluster.kill_primary, on_a_cluster),
+    "the primary hangs, its replica takes over, it wakes up (cluster)": Fault(
+        on_the_cluster.stop_primary, on_a_cluster
+    ),
+    "the store's replica hangs for eight seconds (cluster)": Fault(on_the_cluster.lose_replica, on_a_cluster),
+    "the store's slot is moved to another server and back (cluster)": Fault(on_the_cluster.move_slot, on_a_cluster),
+    "the store's slot is moved key by key (cluster)": Fault(on_the_cluster.move_slot_by_keys, on_a_cluster),
     "the network delays what goes to the store and back by 0.3 s each": Fault(
         on_the_network.delay_the_store, behind_a_network
     ),

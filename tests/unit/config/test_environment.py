@@ -6,7 +6,7 @@ from relay.config.environment import ProcessSettings
 from relay.config.proxy_environment import NO_PROXIES
 from relay.errors import ConfigError
 
-FORMS = "redis://host:6379/0, rediss://…, redis+sentinel://…/NAME or unix:///path"
+FORMS = "redis://host:6379/0, rediss://…, redis+sentinel://…/NAME, redis+cluster://… or unix:///path"
 
 
 def settings(**environ: str) -> ProcessSettings:
@@ -184,9 +184,21 @@ def test_the_read_token_is_another_one() -> None:
     [
         ({"REDIS_URL": "redis+sentinel://one,two/books"}, "replica"),
         ({"REDIS_URL": "redis+sentinel://one,two/books", "RELAY_WAITAOF": "0"}, "0"),
+        ({"REDIS_URL": "redis+cluster://one,two", "CELERY_BROKER_URL": "redis://bells"}, "replica"),
         ({"REDIS_URL": "redis://one", "RELAY_WAITAOF": "replica"}, "replica"),
         ({"REDIS_URL": "redis://one"}, "0"),
     ],
 )
-def test_where_there_are_sentinels_a_replica_must_have_what_counts(given: dict[str, str], waitaof: str) -> None:
+def test_where_a_replica_may_become_the_store_it_must_have_what_counts(given: dict[str, str], waitaof: str) -> None:
     assert ProcessSettings.from_environ(given).waitaof == waitaof
+
+
+def test_a_cluster_is_the_slot_of_the_namespace_and_wants_a_broker_of_its_own() -> None:
+    given = {"REDIS_URL": "redis+cluster://one", "RELAY_NAMESPACE": "acme"}
+    with pytest.raises(ConfigError, match="CELERY_BROKER_URL: set it, REDIS_URL is a cluster"):
+        settings(**given)
+    with pytest.raises(ConfigError, match="CELERY_BROKER_URL: Celery has no transport for a cluster"):
+        settings(**given, CELERY_BROKER_URL="redis+cluster://one")
+    assert settings(**given, CELERY_BROKER_URL="amqp://mq").redis_url == "redis+cluster://one/acme"
+    with pytest.raises(ConfigError, match="REDIS_URL: a cluster has neither databases nor names"):
+        settings(REDIS_URL="redis+cluster://one/0", CELERY_BROKER_URL="amqp://mq")

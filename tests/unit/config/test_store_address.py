@@ -9,14 +9,22 @@ import redis.asyncio
 from kombu import Connection
 
 from relay.config.environment import ProcessSettings
-from relay.config.store_address import accept_any_certificate, broker_options, redis_options, sentinel_options
+from relay.config.store_address import (
+    accept_any_certificate,
+    broker_options,
+    cluster_options,
+    fails_over,
+    name_slot,
+    redis_options,
+    sentinel_options,
+)
 from relay.errors import ConfigError
 
 KNOWN = (
     "client_name, db, health_check_interval, sentinel_password, sentinel_username, ssl_ca_certs, ssl_ca_data, "
     "ssl_ca_path, ssl_cert_reqs, ssl_certfile, ssl_check_hostname, ssl_ciphers, ssl_keyfile, ssl_password"
 )
-FORMS = "redis://host:6379/0, rediss://…, redis+sentinel://…/NAME or unix:///path"
+FORMS = "redis://host:6379/0, rediss://…, redis+sentinel://…/NAME, redis+cluster://… or unix:///path"
 SENTINEL_FORM = "redis+sentinel://:PASSWORD@host:26379,host2:26379/mymaster/0"
 PLAIN = "redis://:p%40ss@store:6379/3"
 
@@ -60,7 +68,7 @@ def test_the_broker_gets_its_own_spelling(url: str, broker: str) -> None:
 def test_sentinels_are_asked_by_both_for_the_store_of_a_name() -> None:
     url = "redis+sentinel://ann:p%40ss@one:26380,[::1]/books/2?sentinel_password=its%20own"
     assert redis_options(url) == ("redis://ann:p%40ss@books/2", {})
-    sentinels = [("one", 26380), ("[::1]", 26379)]
+    sentinels = [("one", 26380), ("::1", 26379)]
     assert sentinel_options(url) == ("books", sentinels, {"password": "its own"})
     broker = "sentinel://ann:p%40ss@one:26380/2;sentinel://ann:p%40ss@[::1]:26379/2"
     options = {"master_name": "books", "sentinel_kwargs": {"password": "its own"}}
@@ -76,8 +84,43 @@ def test_tls_to_a_store_is_tls_to_its_sentinels() -> None:
     assert accept_any_certificate("rediss+sentinel://one/books") == "rediss+sentinel://one/books?ssl_cert_reqs=none"
 
 
-def test_an_address_without_sentinels_has_none() -> None:
+def test_an_address_without_sentinels_or_nodes_has_none() -> None:
     assert sentinel_options(PLAIN) is None
+    assert cluster_options(PLAIN) is None
+    assert not fails_over(PLAIN)
+    assert name_slot(PLAIN, "relay") == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("url", "named", "options"),
+    [
+        ("redis+cluster://one,[::1]:7000", "redis+cluster://one,[::1]:7000/acme", ("redis://acme", {})),
+        (
+            "redis+cluster://:a%3Fb@one,[::1]:7000/",
+            "redis+cluster://:a%3Fb@one,[::1]:7000/acme",
+            ("redis://:a%3Fb@acme", {}),
+        ),
+        (
+            "rediss+cluster://ann:p@one,[::1]:7000?ssl_ca_certs=/etc/ca.pem",
+            "rediss+cluster://ann:p@one,[::1]:7000/acme?ssl_ca_certs=/etc/ca.pem",
+            ("rediss://ann:p@acme", {"ssl_ca_certs": "/etc/ca.pem", "ssl_cert_reqs": "required"}),
+        ),
+    ],
+)
+def test_any_node_of_a_cluster_is_asked_for_the_slot_of_the_namespace(url: str, named: str, options: object) -> None:
+    assert name_slot(url, "acme") == named
+    assert name_slot(named, "acme") == named  # processes hand it on
+    assert fails_over(named)
+    assert redis_options(named) == options
+    assert cluster_options(named) == ("acme", [("one", 6379), ("::1", 7000)])
+    with pytest.raises(ConfigError, match="Celery has no transport for a cluster"):
+        broker_options(named)
+
+
+@pytest.mark.parametrize("url", ["redis+cluster://one,two/0", "redis+cluster://one/mymaster"])
+def test_a_cluster_has_neither_databases_nor_names(url: str) -> None:
+    with pytest.raises(ValueError, match="a cluster has neither databases nor names: leave out what follows the host"):
+        name_slot(url, "relay")
 
 
 def test_rabbitmq_is_reached_as_it_is_written_and_verified_by_tls() -> None:
