@@ -1,7 +1,8 @@
 """Call the Lua scripts: one round trip each, the request as msgpack, bodies beside it as they are."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -18,6 +19,7 @@ from relay.store.sync import Sync
 GATES = ("_history", "_gates")
 """The parts that scripts share which look at gates, or change them."""
 
+_NO_CODE = re.compile(r"""'[^'\n]*'|"[^"\n]*"|--.*""")  # texts and comments
 _FOLDER = files("relay.store") / "lua"
 
 
@@ -30,12 +32,30 @@ class Script:
         # The server reads flags from the first line only, so that line stays first.
         shebang, rest = text.split("\n", 1) if text.startswith("#!") else ("", text)
         shared = [_read(part) for part in ("_prelude", "_facts", *parts)]
-        self.text = "\n".join([*([shebang] if shebang else []), *shared, rest])
+        needed = "\n".join(_needed(_statements("\n".join([*shared, rest]))))
+        self.text = f"{shebang}\n{needed}" if shebang else needed
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _read(name: str) -> str:
     return (_FOLDER / f"{name}.lua").read_text()
+
+
+def _statements(text: str) -> Iterator[str]:
+    """Split a script: each part but the first begins with a line that is not indented, and ends nothing."""
+    yield from re.split(r"\n(?=(?!end\b|else)\w|--)", text)
+
+
+def _needed(statements: Iterable[str]) -> list[str]:
+    """Leave out the functions that nothing after them names: each call of a script makes all of its functions anew."""
+    needed: list[str] = []
+    named: set[str] = set()
+    for statement in reversed(list(statements)):
+        function = re.match(r"local function (\w+)", statement)
+        if function is None or function[1] in named:
+            needed.append(statement)
+            named.update(re.findall(r"\w+", _NO_CODE.sub("", statement)))
+    return needed[::-1]
 
 
 class Caller:
