@@ -15,7 +15,10 @@ MOST_HOOKS: Final = 200_000  # of a span: what the store keeps of finished ones 
 
 
 class PlannedSpan(Record):
-    """Which stored hooks to plan: the last so many, or those of a span. Times are epoch milliseconds."""
+    """Which stored hooks to plan, of one source where it is named: the last so many, or those of a span.
+
+    Times are epoch milliseconds.
+    """
 
     last: int | None = None
     since: int | None = None
@@ -48,8 +51,7 @@ async def plan_routes(reader: Reader, before: Config, after: Config, span: Plann
     tally = PlanTally(before, after)
     for at in range(0, len(ids), PAGE):
         raw = await reader.raw_receipts(ids[at : at + PAGE])
-        receipts = [one for one in raw.values() if span.source in ("", one.source)]
-        if receipts:
+        if receipts := list(raw.values()):
             tally.note_hooks(receipts)
             await _plan_page(reader, receipts, sides, tally)
     return RoutePlan(
@@ -88,9 +90,11 @@ async def _read_all(reader: Reader, span: PlannedSpan, most: int, state: Receipt
     found: dict[str, None] = {}  # a hook that arrives meanwhile moves others into the next page: none is lost
     start = 0
     while len(found) < most:
-        page = await reader.receipts_between(span.since, span.until, start, min(_IDS_AT_ONCE, most - len(found)), state)
+        page = await reader.receipts_between(span.since, span.until, start, _IDS_AT_ONCE, state)
         if not page:
             break
-        found |= dict.fromkeys(page)
         start += len(page)
+        if span.source:
+            page = [one.id for one in await reader.receipts(page) if one.source == span.source]
+        found |= dict.fromkeys(page)
     return list(found)[:most]

@@ -207,6 +207,15 @@ def test_hooks_that_killed_workers_are_left_out(relay, now, run):
     run(relay.store.client.delete(quarantined))
 
 
+def test_the_last_hooks_of_a_source_are_that_many_of_it(relay, now, run):
+    now(PLAIN)
+    relay.accept(lead(1))
+    run(relay.store.accept([hook("elsewhere", lead(2), source="other"), hook("later", lead(3), source="other")]))
+    span = PlannedSpan(last=1, source="acme")
+    planned = run(plan_routes(relay.reader, relay.config, relay.config, span))
+    assert (planned.hooks, planned.fewer) == (1, 0)
+
+
 ROUTES = [
     PLAIN,
     INVOICE % ONCE,
