@@ -60,11 +60,19 @@ def read_files(text: str, path: str, findings: Findings) -> Files:
 
 def included_files(path: str) -> list[Path]:
     """List the files that a configuration file includes, as it is now. Nothing where it cannot be read."""
+    return [Path(file) for pattern in _read_patterns(path) for file in _matching(path, pattern)]
+
+
+def has_includes(path: str) -> bool:
+    """Return whether a configuration file includes others, which need not be there yet."""
+    return bool(_read_patterns(path))
+
+
+def _read_patterns(path: str) -> tuple[str, ...]:
     try:
-        patterns = _patterns_of(read_text(path))
+        return _patterns_of(read_text(path))
     except ConfigError:
-        return []
-    return [Path(file) for pattern in patterns for file in _matching(path, pattern)]
+        return ()
 
 
 @lru_cache(maxsize=4)

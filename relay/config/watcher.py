@@ -1,14 +1,20 @@
 """Follow a configuration and its included files, edited while the relay runs. There is no thread: its user polls."""
 
 import hashlib
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final, TypeAlias
 
 from relay.config.config import Config
-from relay.config.include import included_files
-from relay.config.names_files import names_files
+from relay.config.include import has_includes, included_files
+from relay.config.names_files import names_files, names_folder
 from relay.errors import ConfigError
 from relay.logs import log
+
+SAME_TIME_SECONDS: Final = 2.0  # the coarsest times that file systems keep: a change within them may show none
+_Look: TypeAlias = tuple[tuple[int, ...] | None, ...]
 
 
 class ConfigWatcher:
@@ -20,9 +26,16 @@ class ConfigWatcher:
     half of the routes.
     """
 
-    def __init__(self, path: str, load: Callable[[], Config]) -> None:
+    def __init__(self, path: str, load: Callable[[], Config], monotonic: Callable[[], float] = time.monotonic) -> None:
         self._path = Path(path)
+        self._names_folder = names_folder(path)
         self._load = load
+        self._monotonic = monotonic
+        self._includes = False
+        self._names: list[Path] = []
+        self._look: _Look | None = None
+        self._seen_since = 0.0  # for how long they have looked so, monotonic seconds
+        self._read_since = False  # they were read when they had looked so for long enough
         self._loaded = self._latest = self._digest()
         self.current = load()
         self.error: str | None = None
@@ -55,12 +68,47 @@ class ConfigWatcher:
         return config
 
     def _digest(self) -> bytes | None:
+        """Return a digest of the files. They are read only where nothing else shows that they are what they were."""
+        look, now = self._look_at(), self._monotonic()
+        if look is None or look != self._look:
+            self._look, self._seen_since, self._read_since = look, now, False
+        if self._read_since:
+            return self._latest
+        self._read_since = look is not None and now - self._seen_since > SAME_TIME_SECONDS
+        return self._read()
+
+    def _look_at(self) -> _Look | None:
+        """Return what changes with every change of the files, but for those within the time that file systems keep.
+
+        None where only reading tells: which files a pattern of `include` matches shows no single folder.
+        """
+        if self._includes:
+            return None
+        return tuple(map(_look_at, [self._path, self._names_folder, *self._names]))
+
+    def _read(self) -> bytes | None:
         """Return a digest of the file, of those that it includes and of the files of names beside it."""
         path = str(self._path)
-        files = [self._path, *included_files(path), *names_files(path)]
+        self._includes, self._names = has_includes(path), names_files(path)
         try:
             return hashlib.blake2b(
-                b"\0".join(part for file in files for part in (bytes(file), file.read_bytes()))
+                b"\0".join(
+                    part
+                    for file in [self._path, *included_files(path), *self._names]
+                    for part in (bytes(file), file.read_bytes())
+                )
             ).digest()
         except OSError:  # being replaced, or gone: `load` reports it if it does not come back
             return None
+
+
+def _look_at(path: Path) -> tuple[int, ...] | None:
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # over a network only who opens it is told what it is now
+    except OSError:
+        return None
+    try:
+        found = os.fstat(opened)
+    finally:
+        os.close(opened)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,5 +1,6 @@
 """A file that is edited while the relay runs."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import structlog
 
 from relay.config.config import Config
 from relay.config.load import load_file
-from relay.config.watcher import ConfigWatcher
+from relay.config.watcher import SAME_TIME_SECONDS, ConfigWatcher
 from relay.errors import ConfigError
 
 
@@ -109,3 +110,78 @@ def test_a_file_that_is_replaced_during_a_poll_is_loaded(file: Path, watcher: Co
     file.write_text(text("two-two-two"))
     assert settle(watcher) is watcher.current
     assert watcher.error is None
+
+
+class Watched:
+    """A watcher of which it is known when it reads, with a clock of its own."""
+
+    def __init__(self, file: Path, load: Callable[[], Config], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.reads = 0.0, 0
+        self.watcher = ConfigWatcher(str(file), load, lambda: self.now)
+        read = Path.read_bytes
+
+        def counted(path: Path) -> bytes:
+            self.reads += path == file
+            return read(path)
+
+        monkeypatch.setattr(Path, "read_bytes", counted)
+
+    def poll(self, after: float) -> bool:
+        """Poll after so many seconds; return whether it has read the file."""
+        self.now += after
+        before = self.reads
+        self.watcher.poll()
+        return self.reads > before
+
+
+@pytest.fixture
+def watched(file: Path, load: Callable[[], Config], monkeypatch: pytest.MonkeyPatch) -> Watched:
+    return Watched(file, load, monkeypatch)
+
+
+def test_what_has_looked_the_same_for_two_seconds_is_not_read_again(file: Path, watched: Watched) -> None:
+    within = SAME_TIME_SECONDS / 2
+    assert [watched.poll(within) for _ in range(5)] == [True, True, True, False, False]
+    file.write_text(text("two-two-two"))
+    assert [watched.poll(within) for _ in range(5)] == [True, True, True, True, False]
+    assert token(watched.watcher) == "two-two-two"
+
+
+def test_a_change_that_shows_in_no_time_of_the_file_is_found_within_two_seconds(
+    file: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the file system keeps whole seconds, and both texts are of one length."""
+    monkeypatch.setattr("relay.config.watcher._look_at", lambda _: (1,))
+    watched.poll(0)
+    file.write_text(text("two-two-two"))
+    watched.poll(SAME_TIME_SECONDS + 0.1)
+    watched.poll(0.1)
+    assert token(watched.watcher) == "two-two-two"
+
+
+@pytest.mark.parametrize("how", ["its old time", "another file in its place", "names"])
+def test_what_is_not_read_any_more_is_read_when_it_changes(file: Path, watched: Watched, how: str) -> None:
+    for _ in range(2):
+        watched.poll(SAME_TIME_SECONDS + 1)
+    assert not watched.poll(1)
+    before = file.stat()
+    if how == "its old time":
+        file.write_text(text("two-two-two"))
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif how == "another file in its place":
+        (file.parent / "new").write_text(text("two-two-two"))
+        (file.parent / "new").rename(file)
+    else:
+        (file.parent / "names").mkdir()
+    assert watched.poll(1)
+
+
+def test_a_file_that_includes_others_is_always_read(file: Path, watched: Watched) -> None:
+    """A pattern may match what is added anywhere."""
+    file.write_text("include: [more/*.yaml]\n" + text("two-two-two"))
+    assert [watched.poll(SAME_TIME_SECONDS + 1) for _ in range(4)] == [True] * 4
+    (file.parent / "more").mkdir()
+    (file.parent / "more" / "routes.yaml").write_text("routes: []\n")
+    watched.poll(1)
+    watched.poll(1)
+    assert token(watched.watcher) == "two-two-two"
