@@ -74,6 +74,7 @@ class Receipt(Record):
     user_agent: str = ""
     request_id: str = ""
     deaths: int = 0  # leases that ran out: workers that died holding it
+    trace: str = ""  # what its trace goes on from, as W3C's `traceparent`; empty where it is not traced
 
 
 class Account(Record):
@@ -198,6 +199,7 @@ class Delivery(Record):
     at_fault: bool = False  # it was blocked, then another delivery arrived: a block is about this event, not the sink
     generation: int = 0  # how often its content was rendered anew
     trial: bool = False  # its sink was down: what comes of this one decides whether others follow
+    trace: str = ""  # what its trace goes on from, as of its receipt
 
     @property
     def key(self) -> str:

@@ -14,7 +14,7 @@ from functools import partial
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log, log_each
-from relay.model import Breaker, Delivery, Outcome
+from relay.model import Attempt, Breaker, Delivery, Outcome
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.histograms import ATTEMPT, END_TO_END, Histogram
@@ -23,6 +23,8 @@ from relay.store.records import SUSPECT_AFTER, Claim, Settlement
 from relay.store.requests import sink_claim_request
 from relay.store.store import Store
 from relay.store.wire import ClaimRequest
+from relay.tracing.tracer import Tracer
+from workers.attempt_spans import AttemptSpans
 from workers.attempts import OVERDUE, AttemptResult, attempt, not_sent
 from workers.claim_tokens import ClaimTokens
 from workers.decided import decide_attempt, log_line
@@ -62,8 +64,10 @@ class Drainer:
         worker: str,
         stopping: Callable[[], bool],
         hand: Hand | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._name = sink
+        self._tracer = tracer or Tracer()
         self._live = live
         self._store = store
         self._marks = SendingMarks(store)
@@ -330,15 +334,18 @@ class Drainer:
     async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools) -> Sequence[AttemptResult]:
         """Make an attempt, and add what it came to."""
         at, started = self._store.clock.seconds(), time.monotonic()
+        spans = AttemptSpans(self._tracer, deliveries, sink)
         try:
-            results = await attempt(deliveries, sink, self._marks, tools)
+            results = await attempt(spans.deliveries, sink, self._marks, tools)
         except StoreUnavailable as error:
             results = [not_sent(delivery, str(error)) for delivery in deliveries]
         for place, result in enumerate(results):
-            self._add_finished(result, sink, at, time.monotonic() - started, counted=place == 0)
+            attempted = self._add_finished(result, sink, at, time.monotonic() - started, counted=place == 0)
+            spans.end(result.delivery, attempted)
+        spans.end_rest(deliveries)
         return results
 
-    def _add_finished(self, attempted: AttemptResult, sink: Sink, at: float, took: float, *, counted: bool) -> None:
+    def _add_finished(self, attempted: AttemptResult, sink: Sink, at: float, took: float, *, counted: bool) -> Attempt:
         """Decide by a result, and add the settlement, the log line and the measurements of it.
 
         `counted`: it is the first of its call.
@@ -350,6 +357,7 @@ class Drainer:
         if outcome is Outcome.DELIVERED:
             self._end_to_end_seconds.observe(at - delivery.accepted_at / 1000 + took)
         self._log_lines.append(log_line(delivery, decided.attempt))
+        return decided.attempt
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [call.task for call in self._in_flight.values()]

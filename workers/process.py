@@ -14,7 +14,7 @@ from relay.accounts.client import AccountClient
 from relay.accounts.client_factory import make_account_client
 from relay.background import BackgroundTasks
 from relay.bells import Ringer
-from relay.config.environment import ProcessSettings
+from relay.config.environment import ProcessSettings, hand_on
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log
@@ -29,6 +29,7 @@ from relay.store.keys import ACCOUNT, INBOX, JOBS
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.store.sync import sync_of
+from relay.tracing.opened import open_tracer
 from relay.transport import CachingResolver, Session
 from workers import watchdog
 from workers.actions import ActionRunner
@@ -108,6 +109,7 @@ class WorkerProcess:
         )
         shared = SharedState(self._store.client, self._settings.namespace)
         self._ringer = Ringer(self._app, self._store)
+        self._tracer = open_tracer(hand_on("OTEL_"))
         names = CachingResolver()
         self._tools = Tools(
             Session(names, proxies=self._settings.proxies), shared, shared.clock.seconds, self._settings.secret_key
@@ -116,7 +118,7 @@ class WorkerProcess:
         self._guarded_tools = Tools(guarded, shared, shared.clock.seconds, self._settings.secret_key)
         self._router = Router(
             self._live, self._store, self._start_queues, self._name, self._stopping.is_set, self._watchdog, self._hand,
-            self._drainer_of,
+            self._drainer_of, self._tracer,
         )  # fmt: skip
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         keeper = ProblemKeeper(self._live, self._store, self._broker_url)
@@ -236,7 +238,7 @@ class WorkerProcess:
         if sink not in self._drainers:
             tools = self._guarded_tools if outside else self._tools
             self._drainers[sink] = Drainer(
-                sink, self._live, self._store, tools, self._name, self._stopping.is_set, self._hand
+                sink, self._live, self._store, tools, self._name, self._stopping.is_set, self._hand, self._tracer
             )
         return self._drainers[sink]
 
@@ -323,4 +325,5 @@ class WorkerProcess:
         await self._tools.session.close()
         await self._guarded_tools.session.close()
         await self._store.client.aclose()
+        await asyncio.to_thread(self._tracer.close)
         await self._watching.stop()

@@ -22,10 +22,12 @@ from relay.store.body import pack
 from relay.store.parts import group, split_receipt
 from relay.store.records import SUSPECT_AFTER, Claim
 from relay.store.store import Store
+from relay.tracing.tracer import Tracer
 from workers.claim_tokens import ClaimTokens
 from workers.drainer import Drainer
 from workers.hand import Hand
 from workers.planning_on_loop import OnLoop, measured, size_bound
+from workers.route_spans import RouteSpans
 from workers.routed_writes import RoutedWrites
 from workers.single_flight import SingleFlight
 from workers.store_writes import retry_store_write
@@ -55,6 +57,7 @@ class Router:
         watchdog: Watchdog,
         hand: Hand | None = None,
         drainer_of: Callable[[str], Drainer | None] = lambda _: None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._live = live
         self._store = store
@@ -64,6 +67,7 @@ class Router:
         self._hand = hand or Hand()
         self._stopping = stopping
         self._watchdog = watchdog
+        self._tracer = tracer or Tracer()
         self._routing = SingleFlight(self._route, "router")
         self._called = asyncio.Event()
         self._on_loop = OnLoop()
@@ -171,7 +175,13 @@ class Router:
         suspect = any(receipt.deaths >= SUSPECT_AFTER for receipt in claim.items)
         with self._tokens.used(claim.token, self._live.config.worker.inbox_lease):
             async with self._hand.hold(suspect=suspect):
-                await self._write(claim.token, await self._plan(claim.items))
+                spans = RouteSpans(self._tracer, claim.items)
+                try:
+                    planned = await self._plan(spans.receipts)
+                    await self._write(claim.token, planned)
+                    spans.end(planned)
+                finally:
+                    spans.end_rest()
 
     async def _plan(self, receipts: Sequence[Receipt]) -> list[RoutedReceipt]:
         """Plan a batch by the configuration in force now: on the loop where that holds up nobody, or in the thread."""

@@ -21,6 +21,7 @@
 | `RELAY_READY_FD` | set by `relay up`: the pipe to which its processes say that they are ready | none |
 | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` | egress proxies of sinks and accounts that name none | none |
 | `NO_PROXY` | what is called without: hosts, domains, networks, separated by commas | nothing |
+| `OTEL_…` | traces, as OpenTelemetry's SDK reads them (docs/operations.md) | none |
 | `RELAY_SANDBOX_PORT` | the fake vendors of `relay dev` and `relay demo` | a free one |
 """
 
@@ -69,6 +70,13 @@ _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 def environ() -> dict[str, str]:
     """Return the process's environment, with what `.env` in the working folder adds to it. Raises ConfigError."""
     return {**read_env_file(Path.cwd()), **os.environ}
+
+
+def hand_on(prefix: str) -> dict[str, str]:
+    """Return the variables with a prefix, those of `.env` set for a library that reads its own. Raises ConfigError."""
+    found = {name: value for name, value in environ().items() if name.startswith(prefix)}
+    os.environ.update(found)
+    return found
 
 
 @dataclass(frozen=True)

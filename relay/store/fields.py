@@ -16,6 +16,7 @@ class ReceiptField:
     CONTENT_ENCODING: Final = "ce"  # header; only where there was one
     USER_AGENT: Final = "ua"  # header
     REQUEST_ID: Final = "rq"  # header
+    TRACE: Final = "trace"  # what its trace goes on from, as W3C's `traceparent`; only where it is traced
     RECOVERED: Final = "rec"  # set where amoCRM never delivered it: made from what the account remembers
     DUPLICATES: Final = "dups"  # how often amoCRM repeated it
     DUPLICATE_AT: Final = "dup_at"  # when it last did
@@ -47,6 +48,7 @@ class DeliveryField:
     SOURCE: Final = "src"
     ROUTE: Final = "route"
     SINK: Final = "sink"
+    TRACE: Final = "trace"  # what its trace goes on from; only where that of its receipt is traced
     ONCE: Final = "once"  # set where its id follows from the route's `once` key
     QUEUE: Final = "q"  # where it waits, if not in its sink's queue: the account's, for a look-up
     CONTENT: Final = "c"  # id of its content

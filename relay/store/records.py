@@ -23,6 +23,7 @@ class Hook(Record):
     content_encoding: str = ""
     body: bytes = b""  # as it arrived
     recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
+    trace: str = ""  # what its trace goes on from, as W3C's `traceparent`
 
 
 class LateAnswer(Record, array_like=True):

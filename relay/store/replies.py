@@ -27,10 +27,11 @@ def claimed_receipts(
             received_at=row.received_at,
             body=unpack(body) if row.compressed else body,
             content_type=row.content_type,
-            content_encoding=row.content_encoding if row.content_encoding != NEVER_WRITTEN else "",
+            content_encoding=_written(row.content_encoding),
             user_agent=row.user_agent,
             request_id=row.request_id,
             deaths=row.deaths,
+            trace=_written(row.trace),
         )
         for id, row, body in zip(reply.ids, reply.rows, blobs, strict=True)
     ]
@@ -41,6 +42,11 @@ def claimed_receipts(
         wait_ms=reply.wait_ms,
         subscriptions_version=subscriptions_version,
     )
+
+
+def _written(text: str) -> str:
+    """Return a text of a record; empty where it was never written."""
+    return "" if text == NEVER_WRITTEN else text
 
 
 def claimed_deliveries(reply: ClaimReply[ClaimedDelivery], token: str, blobs: Sequence[bytes]) -> Claim[Delivery]:
@@ -64,6 +70,7 @@ def claimed_deliveries(reply: ClaimReply[ClaimedDelivery], token: str, blobs: Se
             at_fault=row.at_fault,
             generation=row.generation,
             trial=row.trial,
+            trace=_written(row.trace),
         )
         for id, row, content in zip(reply.ids, reply.rows, blobs, strict=True)
     ]
@@ -121,4 +128,5 @@ def _made_delivery(new: NewDelivery, receipt: Receipt, token: str, store_ms: int
         deaths=0,
         token=token,
         sending=False,
+        trace=receipt.trace,
     )

@@ -36,6 +36,7 @@ def hook_row(hook: Hook) -> HookRow:
         hook.user_agent,
         hook.recovered,
         hook.content_encoding,
+        hook.trace,
     )
 
 
@@ -165,6 +166,7 @@ def routed_row(part: RoutedReceipt, blobs: list[bytes]) -> RoutedRow:
         part.events,
         [event.name if event.name in EVENT_ENTITIES else OTHER_EVENTS for event in part.events],
         deliveries,
+        part.receipt.trace,
     )
 
 

@@ -20,6 +20,7 @@ RAW_FIELDS = (
     ReceiptField.USER_AGENT,
     ReceiptField.REQUEST_ID,
     ReceiptField.COMPRESSED,
+    ReceiptField.TRACE,
 )
 _ATTEMPT = msgspec.json.Decoder(Attempt)
 _REMARKS = msgspec.json.Decoder(list[str])
@@ -80,7 +81,7 @@ class StoredDelivery(Record):
 
 def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
     """Return a receipt as it arrived, from its `RAW_FIELDS` and its body."""
-    source, at, content_type, content_encoding, user_agent, request_id, compressed = (
+    source, at, content_type, content_encoding, user_agent, request_id, compressed, trace = (
         (value or b"").decode() for value in record
     )
     return Receipt(
@@ -92,6 +93,7 @@ def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Re
         content_encoding=content_encoding,
         user_agent=user_agent,
         request_id=request_id,
+        trace=trace,
     )
 
 

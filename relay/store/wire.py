@@ -70,6 +70,7 @@ class ClaimedReceipt(Record, array_like=True):
     compressed: bool = field(name=ReceiptField.COMPRESSED)
     size: int = field(name=ReceiptField.SIZE)
     content_encoding: str = field(name=ReceiptField.CONTENT_ENCODING)
+    trace: str = field(name=ReceiptField.TRACE)
 
 
 class ClaimedDelivery(Record, array_like=True):
@@ -90,6 +91,7 @@ class ClaimedDelivery(Record, array_like=True):
     generation: int = field(name=DeliveryField.GENERATION)
     trial: bool = field(name=DeliveryField.TRIAL)
     sent_at: int = field(name=DeliveryField.SENT_AT)
+    trace: str = field(name=DeliveryField.TRACE)
 
 
 class ClaimedJob(Record, array_like=True):
@@ -112,6 +114,7 @@ class HookRow(Record, array_like=True, kw_only=False):
     user_agent: str
     recovered: bool
     content_encoding: str
+    trace: str
 
 
 class DeliveryRow(Record, array_like=True, kw_only=False):
@@ -148,6 +151,7 @@ class RoutedRow(Record, kw_only=False):
     events: Sequence[RoutedEvent]
     counted: Sequence[str]  # the name under which each event is counted
     deliveries: Sequence[DeliveryRow]
+    trace: str
 
 
 class RoutedReply(Record, array_like=True):

@@ -1,5 +1,6 @@
 """Compose the web application, which `relay.web.server` serves."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
@@ -15,7 +16,7 @@ from starlette.routing import Mount, Route, Router
 
 from relay.background import BackgroundTasks
 from relay.bells import Ringer, broker_settings
-from relay.config.environment import ProcessSettings, environ
+from relay.config.environment import ProcessSettings, environ, hand_on
 from relay.errors import ConfigError
 from relay.live_config import LiveConfig
 from relay.log_format import configure
@@ -28,6 +29,8 @@ from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
 from relay.store.sync import sync_of
+from relay.tracing.opened import open_tracer
+from relay.tracing.tracer import Tracer
 from relay.web.admin.endpoint import Pages
 from relay.web.admin.guard import AdminGuard
 from relay.web.admin.sessions import Sessions
@@ -63,9 +66,11 @@ def create() -> Router:
     commit = GroupCommit(store, Ringer(celery, store), lambda: monitor.refusal)
     # Hooks come first and bypass the middleware, which costs as much as everything else about taking one.
     refusals = HookRefusals(store)
-    hooks = Route("/hooks/{source}/{token}", HookEndpoint(lambda: live.config, commit, refusals, monitor.over_share))
+    tracer = open_tracer(hand_on("OTEL_"))
+    take = HookEndpoint(lambda: live.config, commit, refusals, monitor.over_share, tracer)
+    hooks = Route("/hooks/{source}/{token}", take)
     others = Mount("/", _other_endpoints(settings, live, reader, monitor, hooks, refusals))
-    return Router(routes=[hooks, others], lifespan=_lifespan(live, monitor, commit, refusals, store, reader))
+    return Router(routes=[hooks, others], lifespan=_lifespan(live, monitor, commit, refusals, store, reader, tracer))
 
 
 def _connect_store(url: str, settings: ProcessSettings) -> Store:
@@ -113,7 +118,13 @@ def _other_endpoints(
 
 
 def _lifespan(
-    live: LiveConfig, monitor: StoreMonitor, commit: GroupCommit, refusals: HookRefusals, store: Store, reader: Reader
+    live: LiveConfig,
+    monitor: StoreMonitor,
+    commit: GroupCommit,
+    refusals: HookRefusals,
+    store: Store,
+    reader: Reader,
+    tracer: Tracer,
 ) -> Lifespan:
     """Return what starts the background tasks with the application, and stops them with it."""
 
@@ -130,6 +141,7 @@ def _lifespan(
         yield
         await tasks.stop()
         await refusals.flush()
+        await asyncio.to_thread(tracer.close)
         await store.client.aclose()
         await reader.client.aclose()
 

@@ -14,6 +14,7 @@ from relay.config.config import Config
 from relay.errors import Malformed, StoreUnavailable
 from relay.store.body import digest
 from relay.store.records import Hook
+from relay.tracing.tracer import Attributes, Span, Tracer
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, GroupCommit
 from relay.web.json_response import send_encoded, send_json
 from relay.web.refusals import (
@@ -30,8 +31,10 @@ from relay.web.refusals import (
 MAX_HEADER = 200  # characters of a header that are kept
 _KEPT_HEADERS = {
     name.encode(): name
-    for name in ("content-type", "content-encoding", "content-length", "user-agent", "x-amocrm-requestid")
-}
+    for name in (
+        "content-type", "content-encoding", "content-length", "user-agent", "x-amocrm-requestid", "traceparent",
+    )
+}  # fmt: skip
 _NO_TOKEN = b"\0" * 32
 _JSON_BOOL = {False: b"false", True: b"true"}
 
@@ -53,11 +56,13 @@ class HookEndpoint:
         commit: GroupCommit,
         refusals: HookRefusals,
         over_share: Callable[[str], bool] = lambda _: False,
+        tracer: Tracer | None = None,
     ) -> None:
         self._config = config
         self._over_share = over_share
         self._commit = commit
         self._refusals = refusals
+        self._tracer = tracer or Tracer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -88,15 +93,19 @@ class HookEndpoint:
             return
         except ClientGoneError:
             return
-        await self._store(send, _build_hook(source, headers, body, config.ingress.max_body), started_at)
+        span = self._tracer.start_trace("hook", headers.get("traceparent", ""), started_at)
+        await self._store(send, _build_hook(source, headers, body, config.ingress.max_body, span), started_at, span)
 
-    async def _store(self, send: Send, hook: Hook, started_at: float) -> None:
+    async def _store(self, send: Send, hook: Hook, started_at: float, span: Span) -> None:
+        about: Attributes = {"relay.source": hook.source, "http.request.body.size": len(hook.body)}
         try:
             id, duplicate = await self._commit.put(hook, started_at)
         except StoreUnavailable as error:
+            span.end({**about, "http.response.status_code": 503}, failed=True)
             self._refusals.add(STORE_UNAVAILABLE, hook.source, error=str(error), bytes=len(hook.body))
             await send_json(send, 503, {"error": "the store cannot take it now; send it again"}, {"retry-after": "5"})
             return
+        span.end({**about, "http.response.status_code": 202, "relay.receipt": id, "relay.duplicate": duplicate})
         await send_encoded(send, 202, b'{"receipt":"%b","duplicate":%b}' % (id.encode(), _JSON_BOOL[duplicate]))
         if time.monotonic() - started_at > AMOCRM_WAITS_SECONDS:
             self._commit.answered_late(id)
@@ -151,7 +160,7 @@ async def _read_body(receive: Receive, limit: int, content_length: str) -> bytes
     raise ClientGoneError
 
 
-def _build_hook(source: str, headers: dict[str, str], body: bytes, max_size: int) -> Hook:
+def _build_hook(source: str, headers: dict[str, str], body: bytes, max_size: int, span: Span) -> Hook:
     content_encoding = headers.get("content-encoding", "")
     inflated = _inflate(body, content_encoding, max_size)
     return Hook(
@@ -164,6 +173,7 @@ def _build_hook(source: str, headers: dict[str, str], body: bytes, max_size: int
         content_encoding=content_encoding,
         user_agent=headers.get("user-agent", ""),
         body=body,
+        trace=span.trace,
     )
 
 

@@ -59,13 +59,18 @@ class HttpRequests:
         self._headers = {encoding: _headers(encoding, own, self._credentials) for encoding in get_args(Encoding)}
 
     def delivery_request(
-        self, content: bytes, key: str, now: int, dependencies: Mapping[str, Json], token: str
+        self, content: bytes, key: str, now: int, dependencies: Mapping[str, Json], token: str, trace: str = ""
     ) -> Request:
-        """Build the request of a stored content. `now` (epoch milliseconds) goes into the signature only."""
+        """Build the request of a stored content. `now` (epoch milliseconds) goes into the signature only.
+
+        `trace`: what goes on from the attempt's trace, for a sink that wants to know it.
+        """
         head, body = split_content(content)
         if head.encoding == "json":
             body = fill_body(body, {**dependencies, KEY: key})
         headers = self._signed(self._authorized(self._headers_of(head), token), key, now, body)
+        if self._settings.traceparent and trace:
+            headers["traceparent"] = trace  # of W3C's Trace Context
         return self._request(head.method or self._settings.method, head.path, head.query, headers, body)
 
     def lookup_request(self, parts: RequestParts, token: str) -> Request:

@@ -145,7 +145,7 @@ class HttpSettings(SinkSettings, AnswerChecks):
     base64, or plain text. `lookup`: how to find what was delivered, asked after an unknown outcome where `idempotency`
     says so, with `lookup_first` before every create, and on a 409. `needs`: what must be there first. `on_409`: what
     their 409 means; default: look up where that is possible, else rejected. `id_path`: where their answer has the id of
-    what they made.
+    what they made. `traceparent`: whether the header of that name goes with a delivery that is traced.
     """
 
     url: SinkUrl
@@ -158,6 +158,7 @@ class HttpSettings(SinkSettings, AnswerChecks):
     on_409: On409 | None = None
     retry_header: RetryHeader | None = None
     id_path: JsonPath | None = None
+    traceparent: bool = False
     lookup: LookupSettings | None = None
     lookup_first: bool = False
     idempotency: Idempotency | None = None  # after all that it may contradict

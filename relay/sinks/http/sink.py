@@ -85,7 +85,9 @@ class HttpSink(Sink):
         self, delivery: Delivery, now: int, dependencies: Mapping[str, Json] | None = None, token: str = ""
     ) -> Request:
         """Build the request of a delivery. `now` (epoch milliseconds) goes into the signature only. Pure."""
-        return self._requests.delivery_request(delivery.content, self.key(delivery), now, dependencies or {}, token)
+        return self._requests.delivery_request(
+            delivery.content, self.key(delivery), now, dependencies or {}, token, delivery.trace
+        )
 
     def read(self, request: Request, answer: Answer, now: int) -> Result:
         """Return what an answer, or its absence, means. `now` (epoch milliseconds) is for Retry-After dates. Pure."""

@@ -11,8 +11,8 @@ local RECALLED_MS = 1500  -- what is ahead is given back within a second and a c
 local ALONE_MS = 60000  -- a worker ends all else before it begins with a suspect
 -- The fields that a claim reads and returns: wire.ClaimedReceipt, wire.ClaimedDelivery, wire.ClaimedJob.
 local FIELDS = {
-  r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size', 'ce'},
-  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'size', 'c', 'sends', 'sink', 'blk', 'gen', 'trial', 'send'},
+  r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size', 'ce', 'trace'},
+  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'size', 'c', 'sends', 'sink', 'blk', 'gen', 'trial', 'send', 'trace'},
   j = {'died', 'kind', 'args'},
 }
 local DEATHS, PRESENT, ROUTE, SIZE, CONTENT, BLOCKED, IS_TRIAL = 1, 2, 4, 8, 9, 12, 14  -- places; the second is in every record

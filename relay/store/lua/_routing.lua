@@ -63,6 +63,7 @@ local function create(receipt, source, accepted_at, delivery)
   local delivery_fields = {'ev', event_id, 'src', source, 'route', route, 'sink', sink, 'acc', accepted_at, 'at', now,
     'att', 0, 'state', state, 'cfg', receipt.config, 'c', content_id, 'size', #blob}
   if once then add(delivery_fields, 'once', 1) end
+  if receipt.trace and receipt.trace ~= '' then add(delivery_fields, 'trace', receipt.trace) end
   count('delivery|' .. sink .. '|created')
   count('route|' .. route .. '|' .. state)
   if state ~= 'pending' then

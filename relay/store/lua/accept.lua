@@ -63,13 +63,14 @@ local inbox, remembered_now, remembered_keys = {}, {}, {}
 local heard = {}  -- the sources that sent a hook themselves
 
 local function store(hook, body, key, remembered)
-  local id, source, _, timed, request_id, content_type, user_agent, recovered, content_encoding = unpack(hook)
+  local id, source, _, timed, request_id, content_type, user_agent, recovered, content_encoding, trace = unpack(hook)
   local record = P .. 'r:' .. id
   call('SET', P .. 'b:' .. id, body)
   call('HSET', record, 'src', source, 'at', now, 'size', #body, 'state', 'accepted', 'open', 1, 'ct', content_type,
     'ua', user_agent, 'rq', request_id)
   if recovered then call('HSET', record, 'rec', 1) end
   if content_encoding ~= '' then call('HSET', record, 'ce', content_encoding) end
+  if trace ~= '' then call('HSET', record, 'trace', trace) end
   inbox[#inbox + 1] = now
   inbox[#inbox + 1] = id
   if not remembered_now[key] then remembered_keys[#remembered_keys + 1] = key end

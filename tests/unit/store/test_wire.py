@@ -110,7 +110,7 @@ def test_no_row_is_left_out_here():
 
 def test_a_number_that_was_never_written_is_read_as_none_was():
     """The script answers 0 in its place; all else is text as it stands in the hash."""
-    values = ["0", "r1.0", "acme", "invoices", "5", "6", "0", "0", "c", "0", "books", "0", "0", "0", "0"]
+    values = ["0", "r1.0", "acme", "invoices", "5", "6", "0", "0", "c", "0", "books", "0", "0", "0", "0", "0"]
     reply = msgspec.msgpack.encode([0, [], ["d1"], [values], False, 1, 0, False])
     decoded = msgspec.msgpack.decode(reply, type=wire.ClaimReply[wire.ClaimedDelivery], strict=False)
     (row,) = decoded.rows
