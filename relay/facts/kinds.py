@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 from relay.model import Record
+
+FactViews: TypeAlias = Mapping[str, Mapping[str, str]]
+"""The views of a fact as it is written: the fields of each, as texts."""
 
 OWN_SOURCE: Final = "_relay"
 """The source of all facts. No source of a configuration can have this name, and no hook comes from it."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from redis.asyncio import Redis
 
+from relay.facts.kinds import FactViews
 from relay.model import Record
 from relay.store.acts import Author
 from relay.store.commands import run_command
@@ -30,7 +31,7 @@ class ProblemFact(Record, array_like=True):
     """What it is as a fact that a problem opens: its kind, and the views that routes see of it."""
 
     kind: str
-    views: Mapping[str, Mapping[str, str]]
+    views: FactViews
 
 
 class ProblemNotes:

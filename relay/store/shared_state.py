@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ from redis.asyncio.lock import Lock
 from redis.exceptions import LockError
 
 from relay.errors import StoreUnavailable
+from relay.facts.kinds import FactViews
 from relay.model import Limit
 from relay.store.clock import clock_of
 from relay.store.commands import run_command
@@ -109,9 +111,15 @@ class SharedState:
             with suppress(LockError, StoreUnavailable):  # it ran out meanwhile, or it will
                 await run_command(lock.release())
 
-    async def spend_quotas(self, quotas: Sequence[Quota]) -> QuotaExceeded | None:
-        """Spend of all quotas, or of none: then return the first one that would be exceeded."""
-        key, wait_ms = _EXCEEDED.decode(await self._call(_SPEND_QUOTAS, {"quotas": quotas}))
+    async def spend_quotas(
+        self, quotas: Sequence[Quota], budgets: Mapping[str, FactViews] = MappingProxyType({})
+    ) -> QuotaExceeded | None:
+        """Spend of all quotas, or of none: then return the first one that would be exceeded.
+
+        `budgets`: what routes see of the fact that one is exceeded, by the keys of those that are one.
+        """
+        request = {"quotas": quotas, "budgets": dict(budgets)}
+        key, wait_ms = _EXCEEDED.decode(await self._call(_SPEND_QUOTAS, request))
         return QuotaExceeded(key=key, wait_ms=wait_ms) if key else None
 
     async def take_grant(self, limits: Sequence[Limit]) -> int:

@@ -5,8 +5,18 @@ import json
 import msgspec
 import pytest
 
+from relay.errors import StoreUnavailable
+from relay.facts.body import decode_fact
 from relay.model import Outcome
-from tests.integration.store.shapes import settlement
+from relay.operations.diagnosis import Diagnosis
+from relay.operations.problem_facts import problem_facts
+from relay.sinks.sms.content import Message
+from relay.sinks.sms.rules import SendingRules
+from relay.store.connect import connect
+from relay.store.problems import ProblemNotes
+from relay.store.shared_state import SharedState
+from relay.store.store import Store
+from tests.integration.store.shapes import hook, settlement
 
 SOURCES = "sources: {acme: {type: amocrm, token: a-token-of-sixteen, timezone: Europe/Moscow}}"
 SINKS = """
@@ -189,3 +199,91 @@ def test_no_hook_is_taken_for_a_fact(relay, alerts):
     relay.configure(yaml_of(ALERTS))
     relay.accept(b"dead[delivery][0][id]=7")
     assert alerts() == []
+
+
+OF_PROBLEMS = """
+  - name: problems
+    on: [source_silent, hook_disabled, store_nearly_full, drift, budget_reached]
+    to: chat
+    path: /alerts
+    body: {text: "{{ fact.text }}"}
+"""
+
+
+def problem(kind: str, subject: str = "acme") -> Diagnosis:
+    return Diagnosis(about="it", grade="bad", found="as it was found", kind=kind, subject=subject)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("source-silent", "acme is silent: by its rhythm a hook should have come"),
+        ("hook-disabled", "amoCRM has switched off the hook of acme: nothing arrives"),
+        ("store-nearly-full", "The store is nearly full"),
+        ("store-full", "The store is full: new hooks are answered 503"),
+        ("drift", "The account and the routes do not fit together any more: acme"),
+    ],
+)
+def test_a_problem_that_opens_is_told_once(relay, alerts, kind, text):
+    relay.configure(yaml_of(OF_PROBLEMS))
+    notes, open = ProblemNotes(relay.store.client, relay.store.namespace), [problem(kind), problem("dead", "books")]
+    for _ in range(2):
+        relay.run(notes.keep([one.id for one in open], problem_facts(open)))
+    assert [one["text"].splitlines()[:2] for one in alerts()] == [[text, "as it was found"]]
+    relay.run(notes.keep([], {}))
+    relay.run(notes.keep([one.id for one in open], problem_facts(open)))  # it is back, within five minutes
+    assert end_windows(relay) == 1
+    assert len(alerts()) == 2
+
+
+def test_a_budget_that_is_reached_is_told_once_a_day_and_never_by_its_own_sink(relay, alerts):
+    relay.configure(yaml_of(OF_PROBLEMS, OF_PROBLEMS.replace("problems\n", "by books\n").replace("chat", "books")))
+    shared, rules = SharedState(relay.store.client, relay.store.namespace), SendingRules(sink="books", per_day=1)
+    now = relay.run(relay.reader.now()) / 1000
+
+    def spend(id: str):
+        quotas = rules.quotas(Message(id=id, phone="+79161234567", text="x", sender=""), now)
+        return relay.run(shared.spend_quotas(quotas, rules.budgets(quotas)))
+
+    assert [spend(id) is None for id in ("a", "b", "c")] == [True, False, False]
+    text = "books has reached its limit, what is for it waits\n1 were sent today, the limit per_day\n/admin/sinks/books"
+    assert [one["text"] for one in alerts()] == [text]
+    assert alerts("books") == []
+
+
+def test_a_full_store_tells_that_it_is(start_server, run):
+    full = Store(connect(start_server().url, answer_seconds=10))
+    run(full.register_facts({"store_nearly_full": "grouped", "delivery_dead": "grouped"}))
+    run(full.client.config_set("maxmemory", "512kb"))  # less than the server itself takes
+    with pytest.raises(StoreUnavailable, match="memory"):
+        run(full.accept([hook("r0", b"first")]))
+    told = [problem("store-full", "")]
+    run(ProblemNotes(full.client, full.namespace).keep([one.id for one in told], problem_facts(told)))
+    (receipt,) = run(full.claim_receipts("router", 10, 60_000)).items
+    assert decode_fact(receipt)[1][0].name == "store_nearly_full"
+    run(full.client.aclose())
+
+
+def test_a_stored_fact_becomes_a_case_that_passes(relay, alerts, tmp_path):
+    relay.configure(yaml_of(ALERTS))
+    relay.accept_leads(7)
+    (delivery,) = relay.run(relay.store.claim_deliveries(relay.claim_of("books"))).items
+    said = settlement(delivery, Outcome.REJECTED, reason="no customer anna@example.com")
+    relay.run(relay.store.settle("books", [said], {}))
+    alerts()
+    status, text = relay.command("events", "show", _newest(relay), "--as-case")
+    assert (status, "anna@example.com" in text) == (0, False)
+    (tmp_path / "cases.yaml").write_text(text + "config: relay.yaml\n")
+    assert relay.command("test", "cases.yaml")[0] == 0
+
+
+def test_facts_are_planned_and_replayed_as_hooks_are(relay, alerts, tmp_path):
+    relay.configure(yaml_of(ALERTS))
+    relay.accept_leads(7)
+    relay.settle(Outcome.REJECTED, "books")
+    assert len(alerts()) == 1
+    (tmp_path / "new.yaml").write_text(yaml_of(ALERTS, ALERTS.replace("alerts\n", "more\n").replace("chat", "spare")))
+    planned = relay.command("plan", "new.yaml", "--json")[1]
+    assert json.loads(planned)["more"] == 1
+    assert relay.command("replay", _newest(relay), "--yes")[0] == 0
+    assert len(alerts()) == 1

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from relay.durations import UNITS_MS, format_exact_duration
+from relay.facts.kinds import FactViews
 from relay.masking import mask_phone
 from relay.model import Outcome, Record, Result
 from relay.sinks.sms.content import Message
@@ -75,11 +76,25 @@ class SendingRules(Record):
             quotas.append(Quota(key=key, amount=price, limit=_units(self.monthly_budget), until_ms=end))
         return tuple(quotas)
 
+    def budgets(self, quotas: Sequence[Quota]) -> dict[str, FactViews]:
+        """Return what routes see of the fact that the day's or the month's limit is reached, by its quota's key."""
+        found = {
+            "day": self._day_is_full,
+            "month": f"the month's budget of {self.monthly_budget} is used up",
+        }
+        problem = {"kind": "budget-reached", "subject": self.sink, "means": "what is for it waits", "cause": ""}
+        problem["advice"] = "wait, or raise the limit"
+        return {
+            quota.key: {"problem": {**problem, "found": found[kind]}}
+            for quota in quotas
+            if (kind := self._kind_of(quota.key)) in found
+        }
+
     def quota_refusal(self, exceeded: QuotaExceeded, message: Message, now: float) -> Result | None:
         """Return what an exceeded quota means; None: the delivery itself used it before, so the text may be sent."""
         number, zone = mask_phone(message.phone), message.zone(self.zone)
         opening = self._next_open(message, now + exceeded.wait_ms / 1000)
-        match exceeded.key.removeprefix(self._key("", "")).partition(":")[0]:
+        match self._kind_of(exceeded.key):
             case "own":
                 return None
             case "same":
@@ -88,7 +103,7 @@ class SendingRules(Record):
             case "number":
                 return _later(opening, now, zone, f"{number} was sent {self.per_number} today, the limit per_number")
             case "day":
-                return _later(opening, now, zone, f"{self.per_day} were sent today, the limit per_day")
+                return _later(opening, now, zone, self._day_is_full)
             case _:
                 until = _next_month(datetime.fromtimestamp(now, self._calendar).date())
                 reason = f"the month's budget of {self.monthly_budget} is used up until {until}: wait, or raise it"
@@ -104,8 +119,15 @@ class SendingRules(Record):
         return (msgspec.structs.replace(quotas[-1], amount=difference, limit=_NO_LIMIT),) if difference else ()
 
     @property
+    def _day_is_full(self) -> str:
+        return f"{self.per_day} were sent today, the limit per_day"
+
+    @property
     def _calendar(self) -> ZoneInfo:
         return self.zone or ZoneInfo("UTC")
+
+    def _kind_of(self, key: str) -> str:
+        return key.removeprefix(self._key("", "")).partition(":")[0]
 
     def _key(self, kind: str, what: str) -> str:
         return f"sms:{self.sink}:{kind}:{what}" if kind else f"sms:{self.sink}:"

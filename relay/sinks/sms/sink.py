@@ -74,7 +74,8 @@ class SmsSink(Sink):
         message, now = self._message(delivery), tools.now()
         if refusal := self._rules.refusal(message, now):
             return refusal
-        exceeded = await tools.shared.spend_quotas(self._rules.quotas(message, now))
+        quotas = self._rules.quotas(message, now)
+        exceeded = await tools.shared.spend_quotas(quotas, self._rules.budgets(quotas))
         if exceeded is None:
             return None
         refusal = self._rules.quota_refusal(exceeded, message, now)

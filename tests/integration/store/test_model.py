@@ -9,6 +9,7 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from relay.facts.kinds import FACTS
 from relay.store.connect import connect
 from relay.store.store import Store
 from tests.integration.conftest import delete_all
@@ -34,6 +35,7 @@ def test_the_scripts_do_what_the_model_says(run, server, namespace):
             store = Store(connect(server.url, answer_seconds=10), f"{namespace}m{next(numbers)}")
             run(control_time(store, BEGIN))
             run(store.register_sinks(dict.fromkeys(SINKS, "http")))
+            run(store.register_facts(dict.fromkeys(FACTS, "each")))
             self.driver = Driver(run, store, State(now=BEGIN))
 
         def teardown(self) -> None:

@@ -27,6 +27,12 @@ def closed_until(state: State, gate: Gate, route: str) -> int | None:
     return None
 
 
+def tell(state: State, kind: str, queue: str, route: str) -> None:
+    """Note that a gate closed or opened, of a sink: an account's is none."""
+    if queue.startswith("sink:"):
+        state.tell(kind, route, queue.removeprefix("sink:"))
+
+
 def may_pass(state: State, gate: Gate, route: str, blocked: bool) -> bool:
     """Say whether a delivery may pass a gate, as a trial where it is closed."""
     closed = gate.routes.get(route)
@@ -52,6 +58,8 @@ def close(state: State, queue: str, route: str, id: str, ms: int, sure: bool) ->
         gate.since = gate.since or state.now
         if before is None:
             state.count("closed", queue.removeprefix("sink:"))
+    if before is None:
+        tell(state, "sink_closed", queue, route)
     tried = TRIALS_AT_ONCE if sure else before.tried if before else 0
     gate.routes[route] = RouteGate(until=state.now + ms, tried=tried)
 
@@ -59,6 +67,7 @@ def close(state: State, queue: str, route: str, id: str, ms: int, sure: bool) ->
 def open_gate(state: State, queue: str, route: str) -> None:
     gate = state.gates[queue]
     gate.routes.pop(route, None)
+    tell(state, "sink_opened", queue, route)
     if route:
         return
     closed_ms = state.now - (gate.since or state.now)
@@ -104,6 +113,7 @@ def watch(state: State, queue: str, breaker: Breaker | None, well: int, unwell: 
     if counts.total() < breaker.minimum or failed < counts.total() * breaker.share:
         return False
     state.count("closed", queue.removeprefix("sink:"))
+    tell(state, "sink_closed", queue, "")
     gate.since, gate.breaker = state.now, True
     gate.routes[""] = RouteGate(until=state.now + max(BREAKER_FIRST_MS, asked_ms), tried=TRIALS_AT_ONCE)
     del state.windows[queue]

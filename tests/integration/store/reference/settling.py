@@ -51,6 +51,8 @@ class _Writer:
         if holds_lease:
             self._take_out(id, delivery)
             self._write(item, delivery)
+            if delivery.state == "held":
+                state.tell("delivery_held", delivery.route, delivery.sink)
             self._update_gates(item, delivery)
             return "settled"
         if item.outcome is Outcome.DELIVERED and delivery.state != "delivered":

@@ -143,6 +143,7 @@ class State:
     rows: dict[str, tuple[int, int]] = field(default_factory=dict)  # failures in a row: since when, how many
     grants: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[str] = field(default_factory=Counter)
+    facts: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, what it is about
     connected: set[str] = field(default_factory=set)  # workers that would take a wake-up
     listeners: dict[str, int] = field(default_factory=dict)  # until when each is known as one
 
@@ -163,6 +164,10 @@ class State:
     def count(self, *words: str, n: int = 1) -> None:
         self.counts["|".join(words)] += n
 
+    def tell(self, kind: str, *about: str) -> None:
+        """Note a fact: a route asks for each of every kind."""
+        self.facts[kind, "|".join(about)] += 1
+
     def finish(self, receipt: str) -> None:
         """List a receipt of which nothing is open for retention."""
         dead = self.receipts[receipt].dead
@@ -180,6 +185,7 @@ class State:
     def count_ended(self, delivery: DeliveryModel) -> None:
         self.count("delivery", delivery.sink, delivery.state)
         if delivery.state == "dead":
+            self.tell("delivery_dead", delivery.route, delivery.sink)
             delivery.listed_at = self.now
             self.receipts[delivery.receipt].dead += 1
 

@@ -31,7 +31,7 @@ class Memory:
         self.values.pop(key, None)
         self.spent.pop(key, None)
 
-    async def spend_quotas(self, quotas: list[Quota]) -> QuotaExceeded | None:
+    async def spend_quotas(self, quotas: list[Quota], budgets=None) -> QuotaExceeded | None:
         now_ms = int(self.now * 1000)
         for quota in quotas:
             if self.count(quota.key) + quota.amount > quota.limit:

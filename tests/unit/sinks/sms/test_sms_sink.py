@@ -214,7 +214,7 @@ def test_an_outcome_counts_though_the_store_is_unavailable(made, text, tools, mo
     one = text(sink)
     assert asyncio.run(sink.admit(one, tools)) is None
 
-    async def away(_):
+    async def away(*_):
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(tools.shared, "spend_quotas", away)
