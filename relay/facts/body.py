@@ -58,7 +58,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def told_each(event: Event) -> bool:
+def is_each(event: Event) -> bool:
     """Return whether a fact is for the routes that ask for each: the others are told of what is alike together."""
     fact = event.data.get("fact")
     return isinstance(fact, dict) and fact.get("each") == "1"

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from relay.amocrm.views import View
 from relay.config.config import Source
 from relay.events import views_of
-from relay.facts.body import sink_of_fact, told_each
+from relay.facts.body import is_each, sink_of_fact
 from relay.facts.kinds import OWN_SOURCE
 from relay.model import Event, Record
 from relay.planning.content import ContentSink
@@ -43,9 +43,9 @@ def match_failure(route: Route, event: Event, names: frozenset[str], view: Suppo
     failure = check_route(route, event, names, view)
     if failure is not None or _sinks_for(event, route):
         return failure
-    if told_each(event) is not route.each:
-        return _NotToldSo(reason=_ALONE if told_each(event) else _TOGETHER).failure()
-    return _NotToldSo(reason=f"to: the fact is about {sink_of_fact(event)} itself").failure()
+    if is_each(event) is not route.each:
+        return _NotForRoute(reason=_ALONE if is_each(event) else _TOGETHER).failure()
+    return _NotForRoute(reason=f"to: the fact is about {sink_of_fact(event)} itself").failure()
 
 
 _ALONE = "each: this tells of one alone, for routes with each: true"
@@ -60,12 +60,12 @@ def _sinks_for(event: Event, route: Route) -> tuple[str, ...]:
     """
     if event.source != OWN_SOURCE:
         return route.sinks
-    if told_each(event) is not route.each:
+    if is_each(event) is not route.each:
         return ()
     return tuple(sink for sink in route.sinks if sink != sink_of_fact(event))
 
 
-class _NotToldSo(Record):
+class _NotForRoute(Record):
     """Why a fact goes to none of the sinks of a route that it matches."""
 
     reason: str

@@ -46,7 +46,7 @@ class Driver:
 
     def __init__(self, run, store: Store, state: State) -> None:
         self.store, self.state = store, state
-        self._run, self._told = run, FactTaker(store)
+        self._run, self._facts = run, FactTaker(store)
         self.numbers = itertools.count()
         self.receipts: list = []  # as routers hold them with their tokens; some hold them no longer
         self.deliveries: list[Delivery] = []  # as drainers hold them; likewise
@@ -60,7 +60,7 @@ class Driver:
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         """Make a call, and take out of the store what it told: a fact is a receipt of which the model knows nothing."""
         answer = self._run(call)
-        self._run(self._told.take())
+        self._run(self._facts.take())
         return answer
 
     def name(self, kind: str) -> str:
@@ -84,7 +84,7 @@ class Driver:
         seen = self.run(read_store(self.store))
         assert broken_invariants_of(seen, self.state.skipped_before) == []
         assert self.run(differences(self.store, self.state, seen)) == []
-        assert self._told.facts == self.state.facts
+        assert self._facts.facts == self.state.facts
         for queue, concurrency in CONCURRENCY.items():
             started = seen.members(f"leased:{queue}").keys() - seen.members(f"ahead:{queue}").keys()
             assert queue in BATCHES or len(started) <= concurrency

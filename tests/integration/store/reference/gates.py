@@ -27,10 +27,10 @@ def closed_until(state: State, gate: Gate, route: str) -> int | None:
     return None
 
 
-def tell(state: State, kind: str, queue: str, route: str) -> None:
+def write_gate_fact(state: State, kind: str, queue: str, route: str) -> None:
     """Note that a gate closed or opened, of a sink: an account's is none."""
     if queue.startswith("sink:"):
-        state.tell(kind, route, queue.removeprefix("sink:"))
+        state.write_fact(kind, route, queue.removeprefix("sink:"))
 
 
 def may_pass(state: State, gate: Gate, route: str, blocked: bool) -> bool:
@@ -59,7 +59,7 @@ def close(state: State, queue: str, route: str, id: str, ms: int, sure: bool) ->
         if before is None:
             state.count("closed", queue.removeprefix("sink:"))
     if before is None:
-        tell(state, "sink_closed", queue, route)
+        write_gate_fact(state, "sink_closed", queue, route)
     tried = TRIALS_AT_ONCE if sure else before.tried if before else 0
     gate.routes[route] = RouteGate(until=state.now + ms, tried=tried)
 
@@ -67,7 +67,7 @@ def close(state: State, queue: str, route: str, id: str, ms: int, sure: bool) ->
 def open_gate(state: State, queue: str, route: str) -> None:
     gate = state.gates[queue]
     gate.routes.pop(route, None)
-    tell(state, "sink_opened", queue, route)
+    write_gate_fact(state, "sink_opened", queue, route)
     if route:
         return
     closed_ms = state.now - (gate.since or state.now)
@@ -113,7 +113,7 @@ def watch(state: State, queue: str, breaker: Breaker | None, well: int, unwell: 
     if counts.total() < breaker.minimum or failed < counts.total() * breaker.share:
         return False
     state.count("closed", queue.removeprefix("sink:"))
-    tell(state, "sink_closed", queue, "")
+    write_gate_fact(state, "sink_closed", queue, "")
     gate.since, gate.breaker = state.now, True
     gate.routes[""] = RouteGate(until=state.now + max(BREAKER_FIRST_MS, asked_ms), tried=TRIALS_AT_ONCE)
     del state.windows[queue]

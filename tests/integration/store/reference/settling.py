@@ -52,7 +52,7 @@ class _Writer:
             self._take_out(id, delivery)
             self._write(item, delivery)
             if delivery.state == "held":
-                state.tell("delivery_held", delivery.route, delivery.sink)
+                state.write_fact("delivery_held", delivery.route, delivery.sink)
             self._update_gates(item, delivery)
             return "settled"
         if item.outcome is Outcome.DELIVERED and delivery.state != "delivered":

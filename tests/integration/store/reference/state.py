@@ -164,7 +164,7 @@ class State:
     def count(self, *words: str, n: int = 1) -> None:
         self.counts["|".join(words)] += n
 
-    def tell(self, kind: str, *about: str) -> None:
+    def write_fact(self, kind: str, *about: str) -> None:
         """Note a fact: a route asks for each of every kind."""
         self.facts[kind, "|".join(about)] += 1
 
@@ -185,7 +185,7 @@ class State:
     def count_ended(self, delivery: DeliveryModel) -> None:
         self.count("delivery", delivery.sink, delivery.state)
         if delivery.state == "dead":
-            self.tell("delivery_dead", delivery.route, delivery.sink)
+            self.write_fact("delivery_dead", delivery.route, delivery.sink)
             delivery.listed_at = self.now
             self.receipts[delivery.receipt].dead += 1
 
