@@ -83,6 +83,9 @@ lock: .venv/ready-dev
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra deploy \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --constraint requirements-dev.txt \
 	  --output-file tests/deploy/requirements.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra otel \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --constraint requirements-dev.txt \
+	  --output-file deploy/otel-requirements.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	  --only-build-deps --build-deps-for wheel \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \

@@ -31,6 +31,18 @@ def test_the_image_is_built_from_locked_files_and_names_no_index() -> None:
         assert not re.search(r"index-url|trusted-host|https?://(?!127\.0\.0\.1)", (DEPLOY / name).read_text())
 
 
+def pins(lock: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==(\S+) ", lock.read_text(), re.MULTILINE))
+
+
+def test_the_lock_with_traces_is_the_lock_and_what_traces_need() -> None:
+    plain, traced = pins(PROJECT / "requirements.txt"), pins(DEPLOY / "otel-requirements.txt")
+    assert plain.items() <= traced.items()
+    assert {"opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"} <= traced.keys() - plain.keys()
+    assert traced.items() <= pins(PROJECT / "requirements-dev.txt").items()  # so that tests ran with these
+    assert not re.search(r"index-url|trusted-host|https?://", (DEPLOY / "otel-requirements.txt").read_text())
+
+
 def test_make_image_test_builds_it_on_the_base_that_it_asks_for() -> None:
     image_test = importlib.import_module(
         "tests.image.__main__"
