@@ -37,6 +37,7 @@ from workers.admission import wait_until_admitted
 from workers.adoption import ADOPT, Adopter
 from workers.consumer import Consumer
 from workers.drainer import Drainer
+from workers.drift_watch import COMPARE_DRIFT, WATCH_DRIFT, DriftWatch
 from workers.fact_groups import END_FACT_GROUPS, FactGroups
 from workers.fetcher import Fetcher
 from workers.hand import Hand
@@ -122,10 +123,13 @@ class WorkerProcess:
         )  # fmt: skip
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         keeper = ProblemKeeper(self._live, self._store, self._broker_url)
+        drift = DriftWatch(self._live, self._store, self._settings.config_path, self._account)
         actions = ActionRunner(lambda: self._live.config, self._store, self._account, self._stopping.is_set)
         kinds = {
             CHECK_SOURCE: monitor.check_source,
             CATCH_UP: monitor.catch_up,
+            WATCH_DRIFT: drift.ask,
+            COMPARE_DRIFT: drift.compare,
             KEEP_PROBLEMS: keeper.keep,
             ACTION_JOB: actions.run,
             PUT_OFF: PutOffMaker(self._live, self._store, self._start_queues).run,

@@ -15,6 +15,7 @@ from relay.store.formats import check_format
 from relay.store.store import Store
 from relay.store.wire import LookReply
 from workers.adoption import ADOPT
+from workers.drift_watch import COMPARE_DRIFT, WATCH_DRIFT, drift_args
 from workers.fact_groups import END_FACT_GROUPS
 from workers.gone_workers import SILENT_MS, GoneWorkers
 from workers.listening import Listening
@@ -145,6 +146,8 @@ class Ticker:
 def _standing_jobs(config: Config) -> dict[str, tuple[str, bytes]]:
     """Return the jobs that run for ever: id -> kind and arguments."""
     checks = {f"{CHECK_SOURCE}:{name}": (CHECK_SOURCE, check_source_args(name)) for name in config.sources_with_api}
+    drift = {f"{WATCH_DRIFT}:{name}": (WATCH_DRIFT, drift_args(name)) for name in config.sources_with_api}
     for_ever = ("retention", KEEP_PROBLEMS, SAMPLE_MINUTE, ADOPT, INDEX_PEOPLE, INDEX_NEWEST, SAMPLE_MEMORY, PACK)
     of_facts = (END_FACT_GROUPS,) if config.asked_facts else ()
-    return {**{kind: (kind, b"{}") for kind in (*for_ever, *of_facts)}, **checks}
+    compared = (COMPARE_DRIFT,) if drift else ()
+    return {**{kind: (kind, b"{}") for kind in (*for_ever, *of_facts, *compared)}, **checks, **drift}

@@ -32,11 +32,15 @@ def case_files(config_path: str) -> list[Path]:
 
 @dataclass
 class CaseLoader:
-    """Loads files of cases. What several of them are held against is loaded once."""
+    """Loads files of cases. What several of them are held against is loaded once.
+
+    `in_force`: the configuration of `config_path` whatever variables a file gives; None: it is loaded with these.
+    """
 
     config_path: str
     environ: Mapping[str, str]
     sink_types: SinkTypes
+    in_force: Config | None = None
     _configs: dict[tuple[str, frozenset[tuple[str, str]]], Config] = field(default_factory=dict)
 
     def load(self, files: Iterable[Path]) -> list[Case]:
@@ -76,6 +80,8 @@ class CaseLoader:
         ]
 
     def _config(self, path: str, variables: Mapping[str, str]) -> Config:
+        if self.in_force is not None and os.path.normpath(path) == os.path.normpath(self.config_path):
+            return self.in_force
         key = path, frozenset(variables.items())
         if key not in self._configs:
             self._configs[key] = load_file(path, environ={**self.environ, **variables}, sink_types=self.sink_types)

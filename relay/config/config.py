@@ -1,11 +1,13 @@
 """A valid configuration in memory: sources, sinks, routes and limits, ready to use."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from pydantic import SecretStr
 
+from relay.config.account_names import AccountNames
+from relay.config.account_uses import AccountUse
 from relay.config.api import AccountApi
 from relay.config.api_users import ApiUser
 from relay.config.findings import Finding
@@ -49,6 +51,8 @@ class Config:
     api_users: tuple[ApiUser, ...] = ()
     findings: tuple[Finding, ...] = ()  # what `check --strict` refuses
     facts: FactSettings = PLAIN
+    names: Mapping[str, AccountNames] = field(default_factory=dict)  # of each source that has a file of them
+    uses: tuple[AccountUse, ...] = ()  # what routes need of accounts
 
     @cached_property
     def hook_tokens(self) -> Mapping[str, Sequence[bytes]]:

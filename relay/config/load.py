@@ -68,7 +68,7 @@ def load(
     findings = Findings(file)
     files = read_files(text, file, findings)
     sections, substitution, report = _read_document(files.document, environ, sink_types, findings)
-    routes = compile_routes(sections, sink_types, names, report)
+    routes, uses = compile_routes(sections, sink_types, names, report)
     api_users = build_api_users(sections, report)
     findings.raise_errors()
     warn_about_unused(sections, report)
@@ -88,6 +88,8 @@ def load(
         api_users=api_users,
         findings=findings.sorted_warnings(),
         facts=FactSettings(language=sections.facts.language, pages=sections.facts.pages),
+        names=names,
+        uses=uses,
     )
 
 

@@ -4,12 +4,13 @@ Names belong to an account: a route for several sources becomes one route for ea
 That makes no difference to an event, because it has one source.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.config.account_names import NOBODY, AccountNames, NameIndex, merge_names
+from relay.config.account_uses import FoundUses
 from relay.config.findings import format_value
 from relay.config.known_answers import known_status
 from relay.config.report import Report
@@ -32,11 +33,12 @@ _WITH_ONE, _WITH_SEVERAL, _WITHOUT_NAMES = ("eq", "ne"), ("in", "ne"), ("exists"
 
 
 def resolve_names(
-    at: int, route: RouteSettings, sources: Iterable[str], names: Mapping[str, AccountNames], report: Report
+    at: int, route: RouteSettings, sources: Iterable[str], names: Mapping[str, AccountNames], uses: FoundUses
 ) -> Iterator[RouteSettings]:
     """Return a route with ids in place of names: one route, or where it uses names one for each of its sources.
 
-    `at` is its index in the file, `sources` are all there are. What is wrong is reported.
+    `at` is its index in the file, `sources` are all there are. What is wrong is reported; what it needs of the
+    accounts is added to `uses`.
     """
     if any(event in FACTS for event in route.on):  # which know no ids of the account
         yield route
@@ -48,11 +50,11 @@ def resolve_names(
     if not uses_fields(route.where, kinds):
         known = [names[source] for source in own_sources if source in names]
         merged = merge_names(known) if known and len(known) == len(own_sources) else None
-        _Resolver(", ".join(own_sources), merged, kinds, views, report).resolve(route.where, path, frozenset())
+        _Resolver(route, own_sources, merged, kinds, views, uses).resolve(route.where, path, frozenset())
         yield route
         return
     for source in own_sources:
-        resolver = _Resolver(source, names.get(source), kinds, views, report)
+        resolver = _Resolver(route, [source], names.get(source), kinds, views, uses)
         yield route.model_copy(update={"source": (source,), "where": resolver.resolve(route.where, path, frozenset())})
 
 
@@ -69,13 +71,22 @@ def _has_names(kind: str, views: set[str]) -> bool:
 
 @dataclass(frozen=True)
 class _Resolver:
-    """Resolves the names in one condition by the names of one account."""
+    """Resolves the names in one condition by the names of one account, or of several where it has only ids."""
 
-    source: str
+    route: RouteSettings
+    sources: Sequence[str]
     names: AccountNames | None  # None: they have not been fetched
     kinds: set[str]
     views: set[str]
-    report: Report
+    uses: FoundUses
+
+    @property
+    def source(self) -> str:
+        return ", ".join(self.sources)
+
+    @property
+    def report(self) -> Report:
+        return self.uses.report
 
     def resolve(self, tree: Any, path: YamlPath, pipelines: frozenset[str]) -> Any:
         """Return a condition with ids. `pipelines` are those that the conditions around it allow; none: all."""
@@ -100,6 +111,10 @@ class _Resolver:
             return [self.resolve({field: operand}, path, pipelines) for field, operand in value.items()]
         if key == "custom":
             self._check_custom_fields(value, path)
+            for view in sorted(self.views):
+                self.uses.add_custom(value, view, path, self.route.name, self.sources)
+        if isinstance(value, Mapping) and key in ("contact", "contacts", "company"):  # what is looked up
+            self.uses.add_custom(value.get("custom"), key, (*path, "custom"), self.route.name, self.sources)
         kind = key if key in self.kinds else _KINDS.get(key)
         if kind is None or not _has_names(kind, self.views):
             return value
@@ -122,6 +137,8 @@ class _Resolver:
     def _id(self, kind: str, key: str, value: Any, path: YamlPath, pipelines: frozenset[str]) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
             return value  # compiling the condition reports what is wrong with it
+        if str(value) != NOBODY:
+            self._add_use(kind, str(value), path, pipelines)
         index = None if self.names is None else self.names.index(kind, pipelines)
         if _is_id(value):
             if index is not None and str(value) not in index.by_id:
@@ -130,6 +147,12 @@ class _Resolver:
         elif key == kind:
             return self._id_of_name(kind, str(value), path, index)
         return value
+
+    def _add_use(self, kind: str, written: str, path: YamlPath, pipelines: frozenset[str]) -> None:
+        if kind == "status":
+            self.uses.add("status", written, path, self.route.name, self.sources, pipelines=pipelines)
+        else:
+            self.uses.add("pipeline" if kind == "pipeline" else "user", written, path, self.route.name, self.sources)
 
     def _id_of_name(self, kind: str, name: str, path: YamlPath, index: NameIndex | None) -> str:
         if index is None:

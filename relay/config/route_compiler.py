@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from relay.amocrm.people import FETCHABLE
 from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.config.account_names import AccountNames
+from relay.config.account_uses import AccountUse, FoundUses
 from relay.config.condition_values import check_values
 from relay.config.content import RouteContent
 from relay.config.content_checks import check_content, report_unmarked
@@ -28,19 +29,19 @@ _TEMPLATE_KEY = "body"  # the content key that may name a template
 
 def compile_routes(
     sections: Sections, sink_types: SinkTypes, names: Mapping[str, AccountNames], report: Report
-) -> tuple[Route, ...]:
-    """Compile every route. Where errors are reported, what is returned must not be used."""
+) -> tuple[tuple[Route, ...], tuple[AccountUse, ...]]:
+    """Compile every route, and find what they use of accounts. Where errors are reported, neither must be used."""
     _check_repeated_names(sections.routes, report)
     for name, template in sections.templates.items():
         report_unmarked(template, ("templates", name), report)
-    compiled = []
+    compiled, uses = [], FoundUses(report)
     for at, written in sections.routes.items():
         check_content(("routes", at), written, sections, sink_types, report)
-        for route in resolve_names(at, written, sections.source_names, names, report):
+        for route in resolve_names(at, written, sections.source_names, names, uses):
             path: YamlPath = ("routes", at)
             check_references(path, route, sections, sink_types, report)
-            compiled.append(_RouteCompiler(path, route, sections, report).compile())
-    return tuple(compiled)
+            compiled.append(_RouteCompiler(path, route, sections, uses).compile())
+    return tuple(compiled), tuple(uses.found)
 
 
 def _check_repeated_names(routes: Mapping[int, RouteSettings], report: Report) -> None:
@@ -52,13 +53,15 @@ def _check_repeated_names(routes: Mapping[int, RouteSettings], report: Report) -
 class _RouteCompiler:
     """Compiles one route."""
 
-    def __init__(self, path: YamlPath, route: RouteSettings, sections: Sections, report: Report) -> None:
+    def __init__(self, path: YamlPath, route: RouteSettings, sections: Sections, uses: FoundUses) -> None:
         self._path = path
         self._route = route
         self._sinks = sections.sinks
         self._templates = sections.templates
         self._tables = {name: table.root for name, table in sections.tables.items()}
-        self._report = report
+        self._report = uses.report
+        self._uses = uses
+        self._sources = sorted(sections.source_names if route.source is None else route.source)
         self._fetched = tuple(view for what in route.fetch for view in FETCHABLE[what])
         self._views: dict[str, str] = {}  # the views of its events, each with one event that has it
         for event in route.on:
@@ -182,6 +185,9 @@ class _RouteCompiler:
                 prefix = f"{event}: " if len(self._views) > 1 else ""
                 for path, message in found.errors:
                     self._report.error((*parent, key_in_file or path[0], *path[1:]), prefix + message)
+        for path, read in () if compiled is None else compiled.reads:
+            place: YamlPath = (*parent, key_in_file or path[0], *path[1:])
+            self._uses.add_read(read, place, self._route.name, self._sources)
         return compiled
 
 

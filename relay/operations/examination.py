@@ -12,6 +12,7 @@ from relay.config.store_address import is_amqp
 from relay.errors import StoreUnavailable
 from relay.model import ReceiptState, Record
 from relay.operations.dead_letters import DeadLetters, read_dead_letters
+from relay.operations.drift_reports import DriftReport, DriftReports
 from relay.store.connect import connect
 from relay.store.failures import FailureCause, read_failures
 from relay.store.health import (
@@ -60,6 +61,7 @@ class Examination(Record):
     sinks: Sequence[SinkState] = ()
     accounts: Sequence[AccountState] = ()
     sources: Mapping[str, SourceHealth | None] = {}  # those with an api; None: no worker has checked it yet
+    drift: Mapping[str, DriftReport] = {}  # of the sources that were compared with their accounts
     dead_letters: DeadLetters | None = None
     fills: Mapping[str, float] = {}  # source -> which part of its share of the store it takes
     malformed: int = 0  # receipts of the last day
@@ -96,6 +98,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
     after = time.time_ns() // 1_000_000
     if now is None:
         return Examination(now=None, failures=readings.failures)
+    sources, reports = list(sources_with_api), DriftReports(SharedState(client, reader.namespace))
     await take(WRITES, check_writable(client, reader.keys.probe))
     inbox = await take("inbox", reader.inbox())
     unrouted = await take("receipts", _count_unrouted(reader, now)) or (0, 0)
@@ -119,7 +122,8 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         oldest_unrouted_ms=await take("inbox", reader.oldest_unrouted(now)),
         sinks=await take("sinks", reader.sinks()) or (),
         accounts=await take("accounts", reader.accounts()) or (),
-        sources=await take("sources", _load_sources(reader, sources_with_api)) or {},
+        sources=await take("sources", _load_sources(reader, sources)) or {},
+        drift=await take("sources", reports.read(sources)) or {},
         causes=await take("sinks", _load_causes(reader)) or (),
         malformed=unrouted[0],
         quarantined=unrouted[1],

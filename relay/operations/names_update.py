@@ -1,17 +1,19 @@
 """Save what an account calls its pipelines, statuses, users and custom fields beside the configuration."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from relay.accounts.client import AccountClient
-from relay.accounts.names import fetch_names
+from relay.accounts.names import fetch_setup
 from relay.config.account_names import AccountNames
 from relay.config.names_files import format_names, names_folder, parse_names
 from relay.errors import ConfigError, RelayError
 from relay.model import Record
+from relay.operations.drift_reports import DriftReports
 from relay.store.acts import Author
+from relay.store.shared_state import SharedState
 from relay.store.store import Store
 
 MOST_CHANGES: Final = 50  # that are told one by one
@@ -38,7 +40,9 @@ async def update_names(
 
     Raises as the client does, and RelayError where the file cannot be written.
     """
-    fetched = await fetch_names(client)
+    setup = await fetch_setup(client)
+    await DriftReports(SharedState(store.client, store.namespace)).save_setup(source, setup)
+    fetched = setup.names()
     file, text = names_folder(config_path) / f"{source}.yaml", format_names(source, fetched)
     before = await asyncio.to_thread(_read, file)
     changed = before != text
@@ -84,7 +88,7 @@ def _write(file: Path, text: str) -> None:
 def _changes(before: AccountNames, now: AccountNames) -> Iterator[str]:
     """Yield a line for each name that is new, gone or another one; behind the last one how many more there are."""
     old, new = dict(_flat(before)), dict(_flat(now))
-    differing = [key for key in dict.fromkeys([*new, *old]) if old.get(key) != new.get(key)]
+    differing = _differing(old, new)
     for key in differing[:MOST_CHANGES]:
         if key not in old:
             yield f"+ {key}: {new[key]}"
@@ -94,6 +98,15 @@ def _changes(before: AccountNames, now: AccountNames) -> Iterator[str]:
             yield f"{key}: {old[key]} is now {new[key]}"
     if len(differing) > MOST_CHANGES:
         yield f"and {len(differing) - MOST_CHANGES} more"
+
+
+def count_differences(before: AccountNames, now: AccountNames) -> int:
+    """Return how many names are new, gone or other ones."""
+    return len(_differing(dict(_flat(before)), dict(_flat(now))))
+
+
+def _differing(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    return [key for key in dict.fromkeys([*new, *old]) if old.get(key) != new.get(key)]
 
 
 def _flat(names: AccountNames) -> Iterator[tuple[str, str]]:

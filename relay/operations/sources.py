@@ -21,6 +21,7 @@ from relay.config.names_files import names_folder
 from relay.encryption import Encrypter
 from relay.errors import AccountRefused, RelayError
 from relay.model import Record
+from relay.operations.drift_reports import DriftReport, DriftReports
 from relay.store.reader import Reader
 from relay.store.shared_state import SharedState
 from relay.store.subscriptions import Subscriptions
@@ -55,6 +56,9 @@ class SourceStatus(Record):
     refresh_ends_at: int | None  # and by when it must have been, or the integration is authorised again
     caught_up: CaughtUp | None  # the last catch-up that a worker began by itself, of the last day
     names_at: int | None  # when the file of its names was written; null: there is none
+    compared_at: int | None  # when the account last said how it is set up; null: it never has
+    drifts: int  # things that it has otherwise than routes, tables and cases need them
+    not_compared: str  # why it could not be asked when it was last tried
 
 
 async def list_sources(reader: Reader, config: Config, settings: ProcessSettings) -> list[SourceStatus]:
@@ -74,6 +78,7 @@ async def _read(reader: Reader, config: Config, source: Source, settings: Proces
     subscribed = await Subscriptions(reader.client, reader.namespace).list(source.name)
     shared = SharedState(reader.client, reader.namespace)
     ends = await _oauth_ends(source, shared, settings)
+    report = (await DriftReports(shared).read([source.name])).get(source.name, DriftReport())
     needed = needed_events(config, source.name, subscribed)
     registered = health.registered
     lacking = needed & frozenset(SUBSCRIBABLE) - frozenset(registered) if registered is not None else frozenset()
@@ -98,6 +103,9 @@ async def _read(reader: Reader, config: Config, source: Source, settings: Proces
         refresh_ends_at=None if ends is None else ends.refresh,
         caught_up=await read_caught_up(shared, source.name),
         names_at=_written_at(names_folder(settings.config_path) / f"{source.name}.yaml"),
+        compared_at=report.asked_at,
+        drifts=len(report.drifts) + report.more,
+        not_compared=report.failure,
     )
 
 

@@ -11,6 +11,7 @@ from relay.model import Record
 from relay.rendering.checking import Answers, Tables, TemplateErrors, ViewFields
 from relay.rendering.filters import TABLES
 from relay.rendering.markup import Markup
+from relay.rendering.reads import FieldRead
 from relay.rendering.template import SANDBOX, compile_template, is_template, make_context
 from relay.rendering.values import OMIT, OutputBudget
 
@@ -25,6 +26,7 @@ class CompiledContent(Record):
     value: object  # as in the YAML
     part: RenderPart | None  # renders its templates; None where it has none
     tables: Tables
+    reads: tuple[tuple[YamlPath, FieldRead], ...] = ()  # the fields that its templates read, each with its path
 
     def render(self, context: Mapping[str, object], cap: int = MAX_CONTENT_BYTES) -> object:
         """Render the templates and return a JSON-able value.
@@ -56,7 +58,7 @@ def compile_content(
     part = compiler.part(value, (path,), droppable=False)
     if compiler.errors:
         raise TemplateErrors(compiler.errors)
-    return CompiledContent(value=value, part=part, tables=tables)
+    return CompiledContent(value=value, part=part, tables=tables, reads=tuple(compiler.reads))
 
 
 class _Compiler:
@@ -68,6 +70,7 @@ class _Compiler:
         self.tables = tables
         self.answers = answers
         self.errors: list[LocatedMessage] = []
+        self.reads: list[tuple[YamlPath, FieldRead]] = []
 
     def part(self, value: object, path: YamlPath, *, droppable: bool = True) -> RenderPart | None:
         if isinstance(value, str) and is_template(value):
@@ -75,7 +78,10 @@ class _Compiler:
                 value, path, self.view_fields, self.tables, self.errors,
                 droppable=droppable, answers=self.answers, markup=self.markup,
             )  # fmt: skip
-            return template.render if template else None
+            if template is None:
+                return None
+            self.reads.extend((path, read) for read in template.reads)
+            return template.render
         if isinstance(value, Mapping):
             return self.mapping(value, path)
         return self.elements(value, path) if isinstance(value, list) else None

@@ -10,6 +10,7 @@ from relay.errors import LocatedMessage, MissingValue, RejectDelivery, RelayErro
 from relay.model import Record
 from relay.rendering.checking import Answers, Tables, ViewFields, check_template
 from relay.rendering.markup import Markup, escape_outputs
+from relay.rendering.reads import FieldRead, read_fields
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.values import OMIT, EmptyValueError, NoRecipientError, OutputBudget, to_json_value, to_text
 from relay.spelling import invisible_blank, typographic_quote
@@ -34,6 +35,7 @@ class CompiledTemplate(Record):
     render_function: Callable[[Context], Iterator[object]]
     is_expression: bool  # exactly one `{{ … }}`: its value keeps its type
     assigns: bool  # sets variables, which other templates must not see
+    reads: tuple[FieldRead, ...] = ()
 
     def render(self, context: Context, budget: OutputBudget) -> object:
         """Return a JSON-able value or OMIT. Every error names the place."""
@@ -82,6 +84,7 @@ def compile_template(
         errors.extend((path, message) for message in messages)
         if messages:
             return None
+        reads = read_fields(tree)
         if markup:
             escape_outputs(tree, markup)
         assigns = tree.find(nodes.Assign) is not None
@@ -90,7 +93,9 @@ def compile_template(
         errors.append((path, _describe_syntax_error(error, source)))
         return None
     place, is_expression = ".".join(map(str, path)), only_expression is not None
-    return CompiledTemplate(place=place, render_function=function, is_expression=is_expression, assigns=assigns)
+    return CompiledTemplate(
+        place=place, render_function=function, is_expression=is_expression, assigns=assigns, reads=reads
+    )
 
 
 def _only_expression(tree: nodes.Template) -> nodes.Expr | None:

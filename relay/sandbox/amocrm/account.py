@@ -1,5 +1,6 @@
 """The fake account: its leads, contacts and companies as API v4 has them, its events, and its webhooks."""
 
+import copy
 import itertools
 import time
 from collections.abc import Iterator, Mapping
@@ -15,25 +16,33 @@ WON, LOST = 142, 143
 SINGULAR: Final = {"leads": "lead", "contacts": "contact", "companies": "company"}
 Records: TypeAlias = dict[int, dict[str, Any]]
 
-USERS: Final[Mapping[int, Item]] = {
-    102525: {"id": 102525, "name": "Анна Смирнова", "email": "anna@acme.example", "phone_number": "+79161234567"},
-    504141: {"id": 504141, "name": "Интеграция", "email": "robot@acme.example"},
-    938348: {"id": 938348, "name": "Пётр Иванов", "email": "petr@acme.example"},
-}
-_ENDS: Final[Mapping[int, str]] = {WON: "Успешно реализовано", LOST: "Закрыто и не реализовано"}
-PIPELINES: Final[Mapping[int, tuple[str, Mapping[int, str]]]] = {
-    2116: ("Продажи", {10216995: "Новый", 10216998: "Переговоры", **_ENDS}),
-    3340: ("Опт", {20030001: "Новый", 20030002: "Отгрузка", **_ENDS}),
-}
-FIELDS: Final[Mapping[str, Mapping[int, tuple[str, str, str]]]] = {  # name, code, type
-    "leads": {427183: ("Город", "", "select"), 427271: ("Дата отгрузки", "", "date")},
-    "contacts": {
-        159945: ("Телефон", "PHONE", "multitext"),
-        159947: ("Email", "EMAIL", "multitext"),
-        427185: ("Город", "", "text"),
+_ENDS: Final = {str(WON): "Успешно реализовано", str(LOST): "Закрыто и не реализовано"}
+_PHONE: Final = {"name": "Телефон", "code": "PHONE", "type": "multitext"}
+SETTINGS: Final[Mapping[str, Any]] = {
+    "pipelines": {
+        "2116": {"name": "Продажи", "statuses": {"10216995": "Новый", "10216998": "Переговоры", **_ENDS}},
+        "3340": {"name": "Опт", "statuses": {"20030001": "Новый", "20030002": "Отгрузка", **_ENDS}},
     },
-    "companies": {159945: ("Телефон", "PHONE", "multitext"), 159951: ("Адрес", "ADDRESS", "textarea")},
+    "users": {
+        "102525": {"name": "Анна Смирнова", "email": "anna@acme.example", "phone_number": "+79161234567"},
+        "504141": {"name": "Интеграция", "email": "robot@acme.example"},
+        "938348": {"name": "Пётр Иванов", "email": "petr@acme.example"},
+    },
+    "fields": {
+        "leads": {
+            "427183": {"name": "Город", "type": "select", "enums": ["Москва", "Казань", "Тула"]},
+            "427271": {"name": "Дата отгрузки", "type": "date"},
+        },
+        "contacts": {
+            "159945": _PHONE,
+            "159947": {"name": "Email", "code": "EMAIL", "type": "multitext"},
+            "427185": {"name": "Город", "type": "text"},
+        },
+        "companies": {"159945": _PHONE, "159951": {"name": "Адрес", "code": "ADDRESS", "type": "textarea"}},
+    },
 }
+"""What a new account has been set up with. All ids are texts, so that a JSON document can change it."""
+
 _EVENT_KINDS: Final = {  # changed field -> the kind of the account's event
     "status_id": "lead_status_changed",
     "responsible_user_id": "entity_responsible_changed",
@@ -60,8 +69,12 @@ class Webhook:
 
 @dataclass
 class FakeAccount:
-    """What the account contains. Every change becomes an event, whether or not a hook is sent."""
+    """What the account contains. Every change becomes an event, whether or not a hook is sent.
 
+    `settings`: its pipelines, users and custom fields, which a person may rename, remove and add.
+    """
+
+    settings: dict[str, Any] = field(default_factory=lambda: copy.deepcopy(dict(SETTINGS)))
     records: dict[str, Records] = field(default_factory=lambda: {entities: {} for entities in SINGULAR})
     hooks: dict[str, Webhook] = field(default_factory=dict)
     events: list[Item] = field(default_factory=list)
@@ -78,7 +91,7 @@ class FakeAccount:
         if entities == "leads":
             embedded["contacts"] = [{"id": id, "is_main": at == 0} for at, id in enumerate(people)]
         id, now = next(self._ids), int(time.time())
-        fields = shapes.fields(FIELDS[entities], given)
+        fields = shapes.fields(self.settings["fields"][entities], given)
         item = {**shapes.blank(entities, id, now, ID), **given, "custom_fields_values": fields, "_embedded": embedded}
         self.records[entities][id] = item
         for person in people:
@@ -90,7 +103,7 @@ class FakeAccount:
         """Change fields of a record. Raises KeyError where there is none."""
         item = self.records[entities][id]
         before, given = dict(item), dict(given)
-        fields = shapes.fields(FIELDS[entities], given)
+        fields = shapes.fields(self.settings["fields"][entities], given)
         unchanged = [own for own in item["custom_fields_values"] or [] if own["field_id"] not in _ids_of(fields)]
         item.update(given, updated_at=max(int(time.time()), item["updated_at"] + 1))
         item["custom_fields_values"] = [*unchanged, *(fields or [])] or None
@@ -102,6 +115,10 @@ class FakeAccount:
             kind = f"custom_field_{own['field_id']}_value_changed"
             self._add_event(kind, entities, item, [], [{"custom_field_value": {"text": own["values"][0]["value"]}}])
         return shapes.changed(entities, before, item)
+
+    def set_up(self, change: Mapping[str, Any]) -> None:
+        """Change pipelines, users and custom fields, as a person does; null removes one (a JSON merge patch)."""
+        _merge(self.settings, change)
 
     def delete(self, entities: str, id: int) -> list[HookEvent]:
         """Remove a record. Raises KeyError where there is none."""
@@ -142,6 +159,16 @@ class FakeAccount:
                 "_embedded": {"entity": {"id": item["id"]}},
             }
         )
+
+
+def _merge(known: dict[str, Any], change: Mapping[str, Any]) -> None:
+    for key, value in change.items():
+        if value is None:
+            known.pop(key, None)
+        elif isinstance(value, dict):
+            _merge(known.setdefault(key, {}), value)
+        else:
+            known[key] = value
 
 
 def _ids_of(fields: list[dict[str, Any]] | None) -> set[int]:

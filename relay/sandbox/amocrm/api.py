@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from relay.amocrm.event_names import SUBSCRIBABLE
 from relay.sandbox.amocrm.access import IssuedTokens, RequestLimits
-from relay.sandbox.amocrm.account import FIELDS, PIPELINES, SUBDOMAIN, USERS, FakeAccount
+from relay.sandbox.amocrm.account import SUBDOMAIN, FakeAccount
 from relay.sandbox.amocrm.shapes import Item
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -96,27 +96,32 @@ class FakeApi:
 
     async def _users(self, request: Request) -> Response:
         with_phone = "phone_number" in request.query_params.get("with", "")
-        users = [{k: v for k, v in user.items() if with_phone or k != "phone_number"} for user in USERS.values()]
+        users = [
+            _user(int(id), {k: v for k, v in user.items() if with_phone or k != "phone_number"})
+            for id, user in self._account.settings["users"].items()
+        ]
         return page(request, "users", users, total=True)
 
     async def _pipelines(self, request: Request) -> Response:
+        pipelines = self._account.settings["pipelines"]
         found = [
             {
-                "id": id,
-                "name": name,
-                "is_main": id == min(PIPELINES),
-                "_embedded": {"statuses": [{"id": own, "name": name} for own, name in statuses.items()]},
+                "id": int(id),
+                "name": pipeline["name"],
+                "is_main": id == min(pipelines),
+                "_embedded": {
+                    "statuses": [{"id": int(own), "name": name} for own, name in pipeline["statuses"].items()]
+                },
             }
-            for id, (name, statuses) in PIPELINES.items()
+            for id, pipeline in pipelines.items()
         ]
         return page(request, "pipelines", found, total=True)
 
     async def _fields(self, request: Request) -> Response:
-        known = FIELDS.get(request.path_params["entities"])
+        known = self._account.settings["fields"].get(request.path_params["entities"])
         if known is None:
             return problem(404, "Not Found")
-        found = [{"id": id, "name": n, "code": c or None, "type": kind} for id, (n, c, kind) in known.items()]
-        return page(request, "custom_fields", found, total=True)
+        return page(request, "custom_fields", [_field(int(id), field) for id, field in known.items()], total=True)
 
     async def _records(self, request: Request) -> Response:
         entities = request.path_params["entities"]
@@ -141,6 +146,16 @@ class FakeApi:
             if since <= event["created_at"] <= till and (not kinds or event["type"] in kinds)
         ]
         return page(request, "events", found, max_size=100)
+
+
+def _user(id: int, user: Item) -> Item:
+    own = {key: value for key, value in user.items() if key != "is_active"}
+    return {"id": id, **own, "rights": {"is_admin": False, "is_free": False, "is_active": user.get("is_active", True)}}
+
+
+def _field(id: int, field: Item) -> Item:
+    values = [{"id": 1000 + at, "value": value, "sort": at} for at, value in enumerate(field.get("enums", ()))]
+    return {**field, "id": id, "code": field.get("code"), "enums": values or None}
 
 
 def page(

@@ -3,6 +3,7 @@
 `POST /__sandbox__/leads` (contacts, companies) creates a record, or each of a list, `PATCH /__sandbox__/leads/1`
 changes one, `DELETE` removes it; each answers when its hooks were answered. `POST /__sandbox__/disable` and `/enable`
 switch a hook (`{"destination": …}`, default all), `POST /__sandbox__/expire` and `/revoke` end tokens, `PATCH
+/__sandbox__/settings` renames, removes (null) and adds pipelines, users and custom fields, `PATCH
 /__sandbox__/limits` sets limits (rate, retry_after, block), `GET /__sandbox__/state` returns what was counted.
 """
 
@@ -38,6 +39,7 @@ class FakeAmocrm:
         return Starlette(
             routes=[
                 Route(f"{control}/state", self.state),
+                Route(f"{control}/settings", self.set_up, methods=["PATCH"]),
                 Route(f"{control}/limits", self.limit, methods=["PATCH"]),
                 Route(f"{control}/disable", self.disable, methods=["POST"]),
                 Route(f"{control}/enable", self.enable, methods=["POST"]),
@@ -94,6 +96,11 @@ class FakeAmocrm:
         """Revoke every token."""
         self.tokens.revoke()
         return Response(status_code=204)
+
+    async def set_up(self, request: Request) -> Response:
+        """Change pipelines, users and custom fields, and return all of them."""
+        self.account.set_up(await request.json())
+        return JSONResponse(self.account.settings)
 
     async def limit(self, request: Request) -> Response:
         """Set limits. `block` refuses all requests for so many seconds; 0 ends that."""

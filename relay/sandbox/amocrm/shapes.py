@@ -41,16 +41,17 @@ def blank(entities: str, id: int, now: int, account: int) -> dict[str, Any]:
     return {**common, **(lead if entities == "leads" else {})}
 
 
-def fields(known: Mapping[int, tuple[str, str, str]], given: dict[str, Any]) -> list[dict[str, Any]] | None:
+def fields(known: Mapping[str, Item], given: dict[str, Any]) -> list[dict[str, Any]] | None:
     """Take the custom fields out of `given`, by name or lower-case code, and return them as API v4 does."""
     found = []
-    for id, (name, code, kind) in known.items():
+    for id, field in known.items():
+        name, code, kind = field["name"], field.get("code", ""), field["type"]
         for key in (name, code.lower()):
             if key and key in given:
                 value: dict[str, Any] = {"value": given.pop(key)}
                 if code in _ENUMS:
                     value |= {"enum_id": _ENUMS[code], "enum_code": "WORK"}
-                own = {"field_id": id, "field_name": name, "field_code": code or None, "field_type": kind}
+                own = {"field_id": int(id), "field_name": name, "field_code": code or None, "field_type": kind}
                 found.append({**own, "values": [value]})
     return found or None
 

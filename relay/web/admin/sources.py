@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
+from relay.cases.uses import read_case_uses
 from relay.config.config import Source
 from relay.errors import RelayError
 from relay.operations.action_catch_up import start_catch_up
 from relay.operations.hook_registration import connect_source
+from relay.operations.names_check import check_names
 from relay.operations.names_update import update_names
 from relay.operations.outward_calls import open_account
 from relay.operations.sources import list_sources, read_source
+from relay.store.shared_state import SharedState
 from relay.timefmt import parse_time
 from relay.web.admin.content import Content, Done, NotThere
 from relay.web.admin.messages import UiText, counted, message
@@ -31,7 +34,7 @@ async def show_one(asked: PageRequest) -> Content:
 
 
 async def _show(asked: PageRequest, found: Mapping[str, object]) -> Content:
-    """Show a source with what its account has answered: `registration` or `names`, or none."""
+    """Show a source with what its account has answered: `registration`, `names` or `drift`, or none."""
     services = asked.services
     try:
         source = await read_source(services.reader, services.live.config, asked.part("name"), services.settings)
@@ -39,7 +42,9 @@ async def _show(asked: PageRequest, found: Mapping[str, object]) -> Content:
         raise NotThere(str(error)) from error
     values = {"sources": [source], "one": True, "url": asked.field("url") or _own_address(asked)}
     return Content(
-        template="sources.html", title=source.name, values={**values, "registration": None, "names": None, **found}
+        template="sources.html",
+        title=source.name,
+        values={**values, "registration": None, "names": None, "drift": None, **found},
     )
 
 
@@ -71,7 +76,9 @@ async def connect(asked: PageRequest) -> Content | Done:
 
 
 async def update_names_file(asked: PageRequest) -> Content | Done:
-    """Write what the account calls its ids, or show what has changed there."""
+    """Write what the account calls its ids, show what has changed there, or in what it has drifted."""
+    if asked.field("act") == "check":
+        return await _check_names(asked)
     services, source, dry_run = asked.services, _source(asked), asked.field("act") != "do"
     path = services.settings.config_path
     try:
@@ -83,6 +90,18 @@ async def update_names_file(asked: PageRequest) -> Content | Done:
         return await _show(asked, {"names": update})
     said = message("The file of names is written.") if update.changed else message("No name has changed.")
     return Done(lines=[said], to=_address(source))
+
+
+async def _check_names(asked: PageRequest) -> Content | Done:
+    services, source = asked.services, _source(asked)
+    shared = SharedState(services.reader.client, services.reader.namespace)
+    uses = await read_case_uses(services.live.config, services.settings.config_path)
+    try:
+        async with open_account(services.settings, services.reader.client, source) as client:
+            found = await check_names(client, shared, services.live.config, uses)
+    except RelayError as error:
+        return _refused(source, str(error))
+    return await _show(asked, {"drift": found})
 
 
 async def catch_up(asked: PageRequest) -> Done:

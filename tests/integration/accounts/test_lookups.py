@@ -3,7 +3,7 @@
 import pytest
 
 from relay.accounts.lookups import BATCH_SIZE, fetch_people
-from relay.accounts.names import fetch_names
+from relay.accounts.names import fetch_setup
 from relay.amocrm.views import fetched_view
 
 ALL = ("contacts", "company", "responsible")
@@ -65,7 +65,7 @@ def test_no_leads_need_no_request(client, run, served):
 
 
 def test_names_of_the_account(client, run):
-    names = run(fetch_names(client()))
+    names = run(fetch_setup(client())).names()
     assert names.pipelines["2116"].statuses["142"] == "Успешно реализовано"
     assert names.users["938348"] == "Пётр Иванов"
     assert names.fields["contact"]["159947"].code == "EMAIL"

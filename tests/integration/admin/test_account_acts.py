@@ -16,6 +16,9 @@ from tests.integration.admin.small_pages import open_here, plain, send_form
 
 HOOK = "https://relay.example.com/hooks/acme/acme-hook-token"
 KEY = "0123456789abcdef0123456789abcdef"
+ROUTES = """routes:
+  - {name: all, on: [add_lead], to: [books]}
+  - {name: shipped, on: [add_lead], where: {status_id: 20030002}, to: [books]}"""
 AT = {"url": "https://relay.example.com"}
 
 
@@ -25,7 +28,7 @@ def configured(relay, served):
     served.amocrm.limits.rate = 1000
     api = f"api: {{url: '{served.url}', token: {LONG_LIVED}}}"
     config = CONFIG.replace("account: {subdomain: acme}", f"account: {{subdomain: acme}}, {api}")
-    config = config.replace("routes: []", "routes:\n  - {name: all, on: [add_lead], to: [books]}")
+    config = config.replace("routes: []", ROUTES)
     config += "api_users:\n"
     user = "login: crm@example.com, hash: a-hash-of-an-api-user, token: a-token-of-an-api-user-of-thirty-two"
     config += f"  - {{{user}, source: acme}}\n"
@@ -188,6 +191,22 @@ def test_the_page_shows_what_registering_would_change_and_then_does_it(pages, se
     assert "registered for 1 event" in plain(enabled)
     assert "in full" in plain(send_form(pages, page, f"{SOURCE}/connect", [("url", "relay"), ("act", "do")]))
     assert audit(pages)[-1] == ("connect", "source acme", "no hook", "operator", "a new relay")
+
+
+def test_what_has_drifted_is_told_by_the_api_the_page_and_in_russian(pages, served):
+    pages.post("/admin/api/sources/acme/names", json={})
+    assert ok(pages.post("/admin/api/sources/acme/names/check", json={}))["drifts"] == []
+    served.amocrm.account.set_up({"pipelines": {"3340": {"statuses": {"20030002": None}}}})
+    [drift] = ok(pages.post("/admin/api/sources/acme/names/check", json={}))["drifts"]
+    assert (drift["problem"], drift["found"]) == ("drift:acme/status/20030002", "status 20030002 Отгрузка is gone")
+    assert drift["used"][0]["by"] == "route shipped"
+    page = pages.get(SOURCE)
+    shown = plain(send_form(pages, page, f"{SOURCE}/names", [("act", "check")]))
+    assert "status 20030002 Отгрузка is gone: the routes whose condition needs it can never match" in shown
+    pages.headers["Accept-Language"] = "ru"
+    shown = plain(send_form(pages, page, f"{SOURCE}/names", [("act", "check")]))
+    assert "статуса 20030002 Отгрузка больше нет" in shown
+    assert audit(pages)[0][0] == "names", "a check changes nothing, so that the audit has nothing of it"
 
 
 def test_the_page_writes_the_file_of_names_after_showing_what_has_changed(pages):

@@ -5,13 +5,16 @@ from typing import Annotated
 
 import msgspec
 
+from relay.cases.uses import read_case_uses
 from relay.config.config import Source
 from relay.config.suggestions import did_you_mean
 from relay.model import Record
 from relay.operations.hook_registration import HookRegistration, connect_source
+from relay.operations.names_check import NamesCheck, check_names
 from relay.operations.names_update import NamesUpdate, update_names
 from relay.operations.outward_calls import open_account
 from relay.operations.sources import SourceStatus, list_sources, read_source
+from relay.store.shared_state import SharedState
 from relay.web.admin.api.operation import NOT_FOUND, ActBody, ApiFailure, Call, Operation, Operations
 
 
@@ -62,6 +65,14 @@ async def names(call: Call) -> NamesUpdate:
         return await update_names(client, call.store, path, source.name, call.author, dry_run=call.body.dry_run)
 
 
+async def check(call: Call) -> NamesCheck:
+    """Ask the account how it is set up, and compare that with what is needed of it."""
+    source, shared = _source(call), SharedState(call.reader.client, call.reader.namespace)
+    uses = await read_case_uses(call.live.config, call.settings.config_path)
+    async with open_account(call.settings, call.reader.client, source) as client:
+        return await check_names(client, shared, call.live.config, uses)
+
+
 def _source(call: Call) -> Source:
     sources, name = call.live.config.sources, call.part("name")
     if name not in sources:
@@ -87,5 +98,10 @@ OPERATIONS: Operations = (
         method="POST", path="/sources/{name}/names",
         summary="Save the account's names of pipelines, statuses, users and fields beside the web process's file.",
         handler=names, answer=NamesUpdate, body=NamesBody, acts=True, calls=True, command="names",
+    ),
+    Operation(
+        method="POST", path="/sources/{name}/names/check",
+        summary="Compare how the account is set up with what routes, tables and cases need of it.",
+        handler=check, answer=NamesCheck, body=ActBody, acts=True, calls=True, command="names",
     ),
 )  # fmt: skip

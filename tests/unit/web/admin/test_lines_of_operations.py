@@ -11,6 +11,9 @@ import pytest
 from relay.accounts.source_health import SourceHealth
 from relay.operations.account_diagnosis import diagnose_accounts
 from relay.operations.diagnosis import Diagnosis
+from relay.operations.drift import Drift, UsedAt
+from relay.operations.drift_diagnosis import diagnose_drift
+from relay.operations.drift_reports import DriftReport
 from relay.operations.examination import Examination
 from relay.operations.sink_diagnosis import diagnose_sinks
 from relay.operations.source_diagnosis import diagnose_shares, diagnose_sources
@@ -42,7 +45,8 @@ PARTS: Final = re.compile(
     r"waits for `7`, 7|it is being 7|the subscription is disabled:|it is paused$|the account is asked at$|next attempt$"
     r"|as soon as|looked up$|due since|7; what was missed|when it was asked at|7, the account had|7 of maxmemory"
     r"|the store's is 7|new, with nothing|ahead of$|last in worker|7, no limit|7 times in|more of $|start $"
-    r"|7: 7 of 7 attempts|7: 7 attempts"
+    r"|7: 7 of 7 attempts|7: 7 attempts|7 (?:is gone|is not active any more|was renamed: .*)$|field 7 of 7$"
+    r"|not compared with the configuration, last asked 7$"
 )
 JOINED: Final = (
     f"waits for `relay sinks resume books`, it is paused by anna: they move; until {TIME}",
@@ -120,6 +124,18 @@ GOOD: Final = {
 }  # fmt: skip
 
 
+def drifts() -> Iterator[Drift]:
+    """Yield a drift of each kind, for each who may need it."""
+    roles = ("only", "one of", "exception", "content", "case")
+    used = [UsedAt(by="route r", place="relay.yaml:3:5", role=role) for role in roles]
+    for thing in ("pipeline", "status", "user", "field", "value", "entry"):
+        for change in ("gone", "renamed", "type", *(("inactive",) if thing == "user" else ())):
+            names = {"key": f"{thing}/7", "id": "7", "name": "Опт", "now": "Розница", "owner": "lead"}
+            for one in used:
+                for breaks, events in ((True, 3), (False, 0)):
+                    yield Drift(thing=thing, change=change, breaks=breaks, events=events, used=[one], **names)
+
+
 def found() -> Iterator[Diagnosis]:
     """Yield what the doctor finds of all that can be wrong."""
     for sink in SINKS:
@@ -133,6 +149,10 @@ def found() -> Iterator[Diagnosis]:
         yield from diagnose_sources({"acme": source})
     yield from diagnose_sources({"acme": None})
     yield from diagnose_shares({"acme": 0.9, "branch": 1.2})
+    yield from diagnose_drift({"acme": DriftReport(asked_at=HOUR, version="1", drifts=[*drifts()])}, 3 * HOUR)
+    for asked in (None, HOUR):
+        yield from diagnose_drift({"acme": DriftReport(asked_at=asked, failure="401", failing_since=1)}, 99 * HOUR)
+    yield from diagnose_drift({"acme": DriftReport(asked_at=HOUR, version="1")}, 3 * HOUR)
     for changes in STORES:
         yield from diagnose_store(Examination(**{**GOOD, **changes}))
 
