@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Tests start some hundred processes: without it, where a machine sets it, each would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-unit lint bench million chaos soak model mutants deploy-check image-test lock clean
+.PHONY: demo test test-unit lint bench bench-growth million chaos soak model mutants deploy-check image-test lock clean
 
 demo: .venv/ready
 	$(BIN)/relay demo
@@ -27,6 +27,11 @@ lint: .venv/ready-dev
 bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
 	$(BIN)/python -m tests.bench --json docs/bench.json --markdown README.md
+
+# What a hook costs with more routes, sinks, workers, waiting deliveries…, and a day of a thousand accounts; ten minutes,
+# best on a quiet machine. Writes the figures of docs/growth.md.
+bench-growth: .venv/ready
+	$(BIN)/python -m tests.bench.growth --json docs/growth.json --markdown docs/growth.md
 
 # Tries to break it, for about an hour: kills, hangs, resets, fills. Writes the table of docs/reliability.md.
 chaos: .venv/ready-dev

@@ -43,7 +43,7 @@ def _measure(asked: argparse.Namespace) -> dict[str, object]:
     rounds = asked.rounds or ROUNDS
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         logs = Path(folder)
-        machine = _machine(logs)
+        machine = describe_machine(logs)
         found: dict[str, object] = {"machine": machine, "pinning": _pinning()}
         if "ingest" in asked.parts:
             with relay_store(logs / "ingest") as server:
@@ -97,7 +97,8 @@ def _install() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def _machine(folder: Path) -> dict[str, object]:
+def describe_machine(folder: Path) -> dict[str, object]:
+    """Return what the figures are of: the machine, and the commit."""
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "unknown")
     commit = _output_of("git", "describe", "--always", "--dirty", "--exclude", "*")
     return {

@@ -24,10 +24,10 @@ CONTENT = '{"lead":"31926521","title":"Поставка кофемашин","amo
 class Receiver:
     """The receiving side, from outside."""
 
-    def __init__(self, stack: ExitStack, logs: Path) -> None:
+    def __init__(self, stack: ExitStack, logs: Path, answer_after_ms: float = 0, cores: int | str = OTHERS) -> None:
         self.port = free_port()
-        command = [sys.executable, str(HERE / "receiver.py"), str(self.port)]
-        self.process = stack.enter_context(process(command, OTHERS, logs / "receiver.log"))
+        command = [sys.executable, str(HERE / "receiver.py"), str(self.port), str(answer_after_ms)]
+        self.process = stack.enter_context(process(command, cores, logs / "receiver.log"))
         until(self._answers)
 
     @property

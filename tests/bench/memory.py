@@ -61,12 +61,12 @@ def bench(server: EmbeddedStore, count: int, logs: Path) -> dict[str, float]:
     }
 
 
-async def pass_hours(url: str) -> None:
+async def pass_hours(url: str, namespace: str = NAMESPACE) -> None:
     """Do what two and a half hours do: the marks of the duplicate rule run out, and what is finished is packed."""
     client = connect(url, answer_seconds=30)
-    async for key in client.scan_iter(Keys(NAMESPACE).duplicates("*", "*"), count=1000):
+    async for key in client.scan_iter(Keys(namespace).duplicates("*", "*"), count=1000):
         await client.unlink(key)
-    packing, reader = Packing(client, NAMESPACE), Reader(client, NAMESPACE)
+    packing, reader = Packing(client, namespace), Reader(client, namespace)
     while await packing.pack_next(await reader.now(), BATCH, after_ms=0):
         pass
     assert await client.zcard(reader.keys.finished) == 0

@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 
 import uvloop
 
@@ -21,18 +22,17 @@ AHEAD_SECONDS = 0.1  # before the first one
 class Hook:
     """One POST, from its time in the schedule on."""
 
-    def __init__(self, lead: int) -> None:
+    def __init__(self, lead: int, path: str, body: bytes) -> None:
         self.lead = lead
-        body = lead_body(lead)
-        head = f"POST /hooks/bench/{TOKEN} HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(body)}\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(body)}\r\n"
         self.request = f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n".encode() + body
-        self.due = self.began = 0.0
+        self.due = self.began = self.ended_at = 0.0
         self.status = 0
         self.ended = asyncio.get_running_loop().create_future()
 
     def end(self, status: int = 0) -> None:
         if not self.ended.done():
-            self.status = status
+            self.status, self.ended_at = status, time.monotonic()
             self.ended.set_result(None)
 
 
@@ -125,15 +125,20 @@ class Sender:
             connection.close()
 
 
-async def main(port: int, first: int, count: int, rate: float) -> None:
-    hooks = [Hook(lead) for lead in range(first, first + count)]
+async def post_on_time(port: int, hooks: Sequence[tuple[float, Hook]]) -> None:
+    """Post each hook at its time in seconds from now, and wait for the answers."""
     sender, loop = Sender(port), asyncio.get_running_loop()
     begin = loop.time() + AHEAD_SECONDS
-    for number, hook in enumerate(hooks):
-        hook.due = begin + number / rate
+    for at, hook in hooks:
+        hook.due = begin + at
         loop.call_at(hook.due, sender.post, hook)
-    await asyncio.gather(*(hook.ended for hook in hooks))
+    await asyncio.gather(*(hook.ended for _, hook in hooks))
     sender.close()
+
+
+async def main(port: int, first: int, count: int, rate: float) -> None:
+    hooks = [Hook(lead, f"/hooks/bench/{TOKEN}", lead_body(lead)) for lead in range(first, first + count)]
+    await post_on_time(port, [(number / rate, hook) for number, hook in enumerate(hooks)])
     json.dump([(hook.lead, hook.due, hook.began, hook.status) for hook in hooks], sys.stdout)
 
 

@@ -1,7 +1,7 @@
 """A receiver that is never the limit: HTTP/1.1 keep-alive by hand, one fixed answer, and a count of what came.
 
-Usage: receiver.py PORT. `GET /count` answers {"count"}, `GET /reset` forgets,
-`GET /times` the first arrival of each lead id found in a body, by the clock that all processes share.
+Usage: receiver.py PORT [DELAY_MS]: so long each POST waits for its answer. `GET /count` answers {"count"}, `GET /reset`
+forgets, `GET /times` answers the first arrival of each lead id found in a body, by the clock that all processes share.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ _LEAD = re.compile(rb'"lead": ?"(\d+)"|%5B0%5D%5Bid%5D=(\d+)')  # as the route w
 
 class Log:
     count = 0
+    answer_after = 0.0  # seconds
     times: ClassVar[dict[str, float]] = {}
 
 
@@ -36,7 +37,12 @@ class Receiver(asyncio.Protocol):
             if len(self.data) < end + 4 + length:
                 return
             body, self.data = self.data[end + 4 : end + 4 + length], self.data[end + 4 + length :]
-            self.transport.write(ANSWER if head.startswith(b"POST") and received(body) else answer(head))
+            if not head.startswith(b"POST"):
+                self.transport.write(answer(head))
+            elif received(body) and Log.answer_after:
+                asyncio.get_running_loop().call_later(Log.answer_after, self.transport.write, ANSWER)
+            else:
+                self.transport.write(ANSWER)
 
 
 def received(body):
@@ -60,4 +66,5 @@ async def main(port):
 
 
 if __name__ == "__main__":
+    Log.answer_after = float(sys.argv[2]) / 1000 if len(sys.argv) > 2 else 0.0
     uvloop.run(main(int(sys.argv[1])))

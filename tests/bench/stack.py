@@ -86,25 +86,26 @@ def lead_body(lead: int) -> bytes:
     return _LEAD.sub(rb"\g<1>%d" % lead, BODY.read_bytes(), count=1)
 
 
-async def fill(url: str, namespace: str, count: int, first: int = 1) -> None:
+async def fill(url: str, namespace: str, count: int, first: int = 1, source: str = "bench") -> None:
     """Put hooks into the store as the ingress does."""
     client = connect(url, answer_seconds=30)
     target = Store(client, namespace)
     template = BODY.read_bytes()
     for start in range(first, first + count, 100):
         group = [
-            _hook(_LEAD.sub(rb"\g<1>%d" % n, template, count=1)) for n in range(start, min(start + 100, first + count))
+            _hook(_LEAD.sub(rb"\g<1>%d" % n, template, count=1), source)
+            for n in range(start, min(start + 100, first + count))
         ]
         await target.accept(group)
     await target.clear_bell("inbox")  # no message was published for it: the ticker will ring
     await client.aclose()
 
 
-def _hook(body: bytes) -> Hook:
+def _hook(body: bytes, source: str) -> Hook:
     id = str(uuid.uuid4())
     return Hook(
         id=id,
-        source="bench",
+        source=source,
         digest=blake2b(body, digest_size=16).hexdigest(),
         timed=True,
         request_id=id,

@@ -1,0 +1,88 @@
+"""What the costs are called, and why one grows where it does. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+COSTS: Final[Mapping[str, str]] = {
+    "web_cpu_us": "web, µs of CPU a hook",
+    "worker_cpu_us": "workers, µs of CPU a hook",
+    "store_cpu_us": "store, µs of CPU a hook",
+    "commands": "store commands a hook",
+    "scripts": "scripts a hook",
+    "synced_writes": "synced writes a hook",
+    "written_bytes": "bytes in the store's file a hook",
+    "longest_ms": "longest script, ms",
+    "median_script_ms": "a script, median, ms",
+    "late_ms": "a lone hook, from POST to arrival, median, ms",
+    "plan_us": "planning alone, each condition names a value, µs of CPU a hook",
+    "plan_other_events_us": "planning alone, routes for other events, µs of CPU a hook",
+    "plan_comparing_us": "planning alone, conditions that only compare, µs of CPU a hook",
+    "load_ms": "reading the file, ms of CPU",
+    "minute_commands": "store commands to look for problems, once a minute",
+    "minute_ms": "CPU to look for problems, once a minute, ms",
+    "store_mb": "the store's memory, MB",
+    "taken_a_second": "hooks taken a second",
+    "made_a_second": "deliveries a second",
+    "taken_to_loopback": "hooks taken, beside the first step",
+    "made_to_loopback": "deliveries, beside the first step",
+}
+
+_WORKERS: Final = """
+Several workers share what waits: each claims smaller groups, and each looks at the store once a second. That is paid
+for by what they do at the same time. Few hooks keep one worker busy, and the others sleep.
+"""
+_SLOW: Final = """
+The same hooks take longer, so there are more of the looks and timers that a worker has every second, and what ends
+alone is settled alone.
+"""
+_COMPARING: Final = """
+Each such route is asked: a number above a bound, a pattern, a part of a text have no index. Beside a value that must be
+equal (a status, a pipeline, a field) such a comparison costs nothing until that is so.
+"""
+_LOAD: Final = """
+Each route is checked and its templates are compiled, when a process starts and when the file has changed.
+"""
+_DIGEST: Final = """
+The file is read for its digest before each claim, half a millisecond for 150 KB, so that no hook is routed by an older
+file than that by which it was taken.
+"""
+_GROUPS: Final = """
+Hooks for one sink are claimed and settled together, up to a hundred in a call; where each hook goes to another sink
+each has a claim of its own. It ends there: more sinks than hooks cost no more.
+"""
+_MINUTE: Final = """
+Once a minute one worker reads gate, age and counts of each sink and each subscriber, a dozen commands each. A thousand
+of them are 200 commands a second.
+"""
+_SUBSCRIBED: Final = """
+An event is held against the subscriptions of its source, of which amoCRM allows a hundred active ones: a quarter of a
+microsecond each. Those of other sources cost nothing.
+"""
+_WAITING: Final = """
+What waits is in the store with its hook and its content, up to `max_pending` of its sink: from there on only as a hook.
+"""
+_BODY: Final = "The body is read, decoded, stored and compressed: it is what a byte costs."
+_CLOCK: Final = (
+    "It is by the clock on the wall, with all that the machine did meanwhile: the CPU of the store is the measure."
+)
+
+_CPU: Final = ("web_cpu_us", "worker_cpu_us", "store_cpu_us")
+_STORE: Final = ("commands", "scripts", "synced_writes", "written_bytes")
+_LOOKS: Final = ("minute_commands", "minute_ms")
+
+REASONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "workers": dict.fromkeys((*_CPU, *_STORE, "late_ms"), _WORKERS) | {"longest_ms": _CLOCK},
+    "slow-sinks": dict.fromkeys((*_CPU, *_STORE), _SLOW)
+    | {"late_ms": "It is the sink's own time.", "longest_ms": _CLOCK},
+    "routes": {"plan_comparing_us": _COMPARING, "load_ms": _LOAD, "worker_cpu_us": _DIGEST, "late_ms": _DIGEST}
+    | {"longest_ms": _CLOCK},
+    "sinks": dict.fromkeys((*_CPU, *_STORE, "late_ms"), _GROUPS)
+    | dict.fromkeys(_LOOKS, _MINUTE)
+    | {"longest_ms": _CLOCK},
+    "subscriptions": {"worker_cpu_us": _SUBSCRIBED, "longest_ms": _CLOCK}
+    | dict.fromkeys(("store_cpu_us", *_STORE, "late_ms"), _GROUPS)
+    | dict.fromkeys(_LOOKS, _MINUTE),
+    "waiting": {"store_mb": _WAITING, "longest_ms": _CLOCK},
+    "round-trips": {},
+    "bodies": dict.fromkeys((*_CPU, *_STORE, "late_ms"), _BODY) | {"longest_ms": _CLOCK},
+}
