@@ -1,11 +1,13 @@
 """The configuration in force in a process, with its sinks. It follows the file and the subscriptions."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from relay.config.config import Config
 from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.config.watcher import ConfigWatcher
+from relay.errors import ConfigError
 from relay.model import Subscription, is_subscriber
 from relay.sinks.base import Sink
 from relay.sinks.registry import make_sinks, sink_types
@@ -23,6 +25,7 @@ class LiveConfig:
         path = settings.config_path
         self._watcher = ConfigWatcher(path, lambda: load_file(path, environ=environ(), sink_types=sink_types()))
         self._sinks: Mapping[str, Sink] = make_sinks(self.config)
+        self._reading = False
         self._subscriptions: Mapping[str, Sequence[Subscription]] = {}
         self._subscribers: Mapping[str, Subscription] = {}  # by their sinks
         self._subscriptions_version = 0
@@ -64,14 +67,39 @@ class LiveConfig:
 
     @property
     def changing(self) -> bool:
-        """Whether the file was found changed, and the next `poll` is to load it."""
+        """Whether the file was found changed, and is not in force yet."""
         return self._watcher.changing
 
-    def poll(self) -> bool:
-        """Check the file for changes. Returns whether a new configuration is in force."""
-        if self._watcher.poll() is None:
+    async def poll(self) -> bool:
+        """Check the file for changes. Returns whether a new configuration is in force.
+
+        It is read in a thread: a thousand routes take seconds, and meanwhile the loop answers hooks.
+        """
+        if self._reading or not self._watcher.check():
             return False
-        self._sinks = make_sinks(self.config)
+        self._reading = True
+        try:
+            return self._apply(await asyncio.to_thread(self._read))
+        finally:
+            self._watcher.end_load()
+            self._reading = False
+
+    def _read(self) -> tuple[Config, Mapping[str, Sink]] | ConfigError:
+        try:
+            config = self._watcher.load()
+            return config, make_sinks(config)
+        except ConfigError as error:
+            return error
+
+    def _apply(self, found: tuple[Config, Mapping[str, Sink]] | ConfigError) -> bool:
+        """Put what was read in force: the configuration and its sinks at once."""
+        if isinstance(found, ConfigError):
+            self._watcher.refuse(found)
+            return False
+        config, sinks = found
+        if not self._watcher.take(config):
+            return False
+        self._sinks = sinks
         return True
 
     async def refresh_subscriptions(self, subscriptions: Subscriptions, version: int | None = None) -> None:

@@ -150,7 +150,7 @@ class Router:
         the file is at least as new as the one by which any receipt was taken.
         """
         if claim.items:
-            self._live.poll()
+            await self._live.poll()
         if not claim.items or not self._live.changing:
             return claim
         kept = set(await self._store.leave_receipts(claim.token, [one.id for one in claim.items], UNKNOWN_SOURCE_MS))

@@ -90,7 +90,7 @@ class Ticker:
 
     async def tick(self) -> None:
         """Follow the file; look at the store, where it is time to."""
-        if self._live.poll() or self._clock() >= self._look_at:
+        if await self._live.poll() or self._clock() >= self._look_at:
             await self.look()
 
     async def look(self) -> None:

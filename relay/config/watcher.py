@@ -1,4 +1,4 @@
-"""Follow a configuration and its included files, edited while the relay runs. There is no thread: its user polls."""
+"""Follow a configuration and its included files, edited while the relay runs. Its user checks it."""
 
 import hashlib
 import os
@@ -22,21 +22,21 @@ class ConfigWatcher:
 
     The first load must succeed: the constructor raises ConfigError as `load` does. Changes are found by content and not
     by times: a file that was touched, or replaced by an equal one (a ConfigMap, an editor's rename), has not changed. A
-    changed file is loaded when the next poll finds it unchanged: half a file that is being written may be valid, with
-    half of the routes.
+    changed file is to be loaded when the next check finds it unchanged: half a file that is being written may be valid,
+    with half of the routes. `load` may be called in another thread; then `take` or `refuse` what came of it.
     """
 
     def __init__(self, path: str, load: Callable[[], Config], monotonic: Callable[[], float] = time.monotonic) -> None:
         self._path = Path(path)
         self._names_folder = names_folder(path)
-        self._load = load
+        self.load = load
         self._monotonic = monotonic
         self._includes = False
         self._names: list[Path] = []
         self._look: _Look | None = None
         self._seen_since = 0.0  # for how long they have looked so, monotonic seconds
         self._read_since = False  # they were read when they had looked so for long enough
-        self._loaded = self._latest = self._digest()
+        self._loaded = self._latest = self._to_load = self._digest()
         self.current = load()
         self.error: str | None = None
 
@@ -45,27 +45,29 @@ class ConfigWatcher:
         """Whether the file was found changed, and is not loaded yet."""
         return self._latest != self._loaded
 
-    def poll(self) -> Config | None:
-        """Return the new configuration once it is complete and valid, else None. An invalid one is logged once."""
+    def check(self) -> bool:
+        """Check the file for changes. Returns whether it has changed, and stands still: then it is to be loaded."""
         before, self._latest = self._latest, self._digest()
-        if self._latest != before or self._latest == self._loaded:
-            return None
-        self._loaded = self._latest
-        try:
-            config = self._load()
-        except ConfigError as error:
-            self.error = str(error)
-            log.warning("config.refused", path=str(self._path), error=self.error, running=self.current.version)
-            return None
-        self.error = None
-        return self._replace(config)
+        self._to_load = self._latest
+        return self._latest == before and self._latest != self._loaded
 
-    def _replace(self, config: Config) -> Config | None:
+    def end_load(self) -> None:
+        """Note that the file as the last check found it was loaded, whatever came of that: it is not loaded again."""
+        self._loaded = self._to_load
+
+    def refuse(self, error: ConfigError) -> None:
+        """Leave what is in force: the file is invalid."""
+        self.error = str(error)
+        log.warning("config.refused", path=str(self._path), error=self.error, running=self.current.version)
+
+    def take(self, config: Config) -> bool:
+        """Put a loaded configuration in force. Returns whether it is another one than before."""
+        self.error = None
         if config.version == self.current.version:
-            return None
+            return False
         log.info("config.reloaded", path=str(self._path), version=config.version, previous=self.current.version)
         self.current = config
-        return config
+        return True
 
     def _digest(self) -> bytes | None:
         """Return a digest of the files. They are read only where nothing else shows that they are what they were."""

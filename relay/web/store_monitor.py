@@ -69,7 +69,7 @@ class StoreMonitor:
 
     async def tick(self) -> None:
         """Follow the file; check, where it is time to."""
-        self._live.poll()
+        await self._live.poll()
         if self._clock() >= self._check_at:
             before = self.memory
             await self.check()

@@ -365,10 +365,10 @@ class TestUnknownSource:
     def test_while_the_file_changes_nothing_is_claimed(self, worker):
         id = self.accept(worker)
         worker.edit("new")
-        worker.live.poll()  # it is seen changed, and loaded by the next
+        worker.run(worker.live.poll())  # it is seen changed, and loaded by the next
         worker.route()
         assert worker.run(worker.reader.inbox()) == (1, 0)
-        worker.live.poll()
+        worker.run(worker.live.poll())
         worker.route()
         assert worker.receipt(id).state is ReceiptState.ROUTED
 
@@ -388,7 +388,7 @@ class TestNewRoute:
         assert [line["receipts"] for line in lines if line["event"] == "router.waits"] == [1]
         assert worker.run(worker.reader.inbox()) == (1, 0)
 
-        worker.live.poll()
+        worker.run(worker.live.poll())
         worker.run(worker.store.client.zadd(worker.store.keys.due(INBOX), {id: 1}))
         worker.route()
         assert {one.route for one in worker.deliveries(id)} == {"leads", "again"}
@@ -397,7 +397,7 @@ class TestNewRoute:
         (id,) = worker.accept(1)
         worker._config.write_text("sources: [")
         worker.route()
-        worker.live.poll()
+        worker.run(worker.live.poll())
         worker.run(worker.store.client.zadd(worker.store.keys.due(INBOX), {id: 1}))
         worker.route()
         assert {one.route for one in worker.deliveries(id)} == {"leads"}

@@ -53,12 +53,14 @@ def _day(day: Found) -> Iterator[str]:
     yield _played("the busiest minute, at its own pace", busy)
     yield _played(f"a sample of the day, in {sample['seconds']:.0f} s", sample)
     yield ""
+    stored, packed = number(each["stored"]), number(each["packed"])
+    first, further = number(day["store_mb_a_day"]), number(day["store_mb_a_further_day"])
     yield _paragraph(
-        f"A hook takes {number(each['stored'])} bytes of the store, from two and a half hours on",
-        f"{number(each['packed'])} (of all kinds, most of which no route takes). So a day of it takes {number(day['store_mb_a_day'])} MB, each",
-        f"further day that `retention` keeps {number(day['store_mb_a_further_day'])} MB. By the busiest minute, and",
-        f"half of a core for each process, it takes {day['webs']} web process(es) and {day['workers']} worker(s); the whole day",
-        f"{number(day['cpu_hours_a_day'])} hours of one core, at the price of a hook of that minute.",
+        f"A hook takes {stored} bytes of the store, from two and a half hours on {packed} (of all kinds, most of which",
+        f"no route takes). So a day of it takes {first} MB, each further day that `retention` keeps {further} MB. By",
+        f"the busiest minute, and half of a core for each process, it takes {day['webs']} web process(es) and",
+        f"{day['workers']} worker(s); the whole day {number(day['cpu_hours_a_day'])} hours of one core, at the price",
+        "of a hook of that minute.",
     )
 
 

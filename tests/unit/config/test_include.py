@@ -10,6 +10,7 @@ from relay.config.load import load_file, load_sources
 from relay.config.watcher import ConfigWatcher
 from relay.errors import ConfigError
 from relay.sinks.registry import sink_types
+from tests.polling import poll
 
 Load = Callable[..., Config]
 Errors = Callable[..., list[str]]
@@ -197,8 +198,8 @@ def test_included_files_are_followed_as_the_main_file_is(folder: Folder) -> None
         (lambda: (folder.folder / "accounts/b.yaml").unlink(), ["c"]),
     ):
         write()
-        assert watcher.poll() is None
-        config = watcher.poll()
+        assert poll(watcher) is None
+        config = poll(watcher)
         assert config is not None
         assert sorted(config.sources) == sources
     assert watcher.current.version != before
@@ -209,12 +210,12 @@ def test_a_mistake_that_is_mended_in_a_newly_included_file_is_noticed(folder: Fo
     watcher = ConfigWatcher(str(folder.main), folder.load)
     folder.write("more.yaml", "sources: {b: 5}")
     folder.main.write_text(MAIN.replace("[accounts/*.yaml]", "[accounts/*.yaml, more.yaml]"))
-    assert [watcher.poll(), watcher.poll()] == [None, None]
+    assert [poll(watcher), poll(watcher)] == [None, None]
     assert watcher.error is not None
     assert watcher.error.startswith(f"{folder.folder}/more.yaml:1:14: b: must be a mapping, such as")
     folder.write("more.yaml", account("b"))
-    assert watcher.poll() is None
-    assert (config := watcher.poll())
+    assert poll(watcher) is None
+    assert (config := poll(watcher))
     assert sorted(config.sources) == ["a", "b"]
 
 

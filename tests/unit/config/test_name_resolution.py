@@ -12,6 +12,7 @@ from relay.config.names_files import parse_names
 from relay.config.watcher import ConfigWatcher
 from relay.errors import ConfigError
 from relay.sinks.registry import sink_types
+from tests.polling import poll
 
 ACME = """\
 pipelines:
@@ -206,6 +207,6 @@ def test_new_names_are_a_new_configuration(tmp_path: Path) -> None:
     (tmp_path / "names").mkdir()
     (tmp_path / "names" / "acme.yaml").write_text(ACME)
     before = watcher.current.version
-    assert watcher.poll() is None
-    assert (config := watcher.poll())
+    assert poll(watcher) is None
+    assert (config := poll(watcher))
     assert config.version != before

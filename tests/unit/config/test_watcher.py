@@ -11,6 +11,7 @@ from relay.config.config import Config
 from relay.config.load import load_file
 from relay.config.watcher import SAME_TIME_SECONDS, ConfigWatcher
 from relay.errors import ConfigError
+from tests.polling import poll
 
 
 def text(token: str) -> str:
@@ -40,8 +41,8 @@ def token(watcher: ConfigWatcher) -> str:
 
 def settle(watcher: ConfigWatcher) -> Config | None:
     """Poll until the change that was made has stood still."""
-    assert watcher.poll() is None
-    return watcher.poll()
+    assert poll(watcher) is None
+    return poll(watcher)
 
 
 def test_the_first_file_must_be_valid(file: Path, load: Callable[[], Config]) -> None:
@@ -51,8 +52,8 @@ def test_the_first_file_must_be_valid(file: Path, load: Callable[[], Config]) ->
 
 
 def test_an_unchanged_file_is_not_loaded_again(watcher: ConfigWatcher) -> None:
-    assert watcher.poll() is None
-    assert watcher.poll() is None
+    assert poll(watcher) is None
+    assert poll(watcher) is None
     assert token(watcher) == "one-one-one"
 
 
@@ -60,15 +61,15 @@ def test_a_changed_file_is_loaded_once(file: Path, watcher: ConfigWatcher) -> No
     file.write_text(text("two-two-two"))
     assert settle(watcher) is watcher.current
     assert token(watcher) == "two-two-two"
-    assert watcher.poll() is None
+    assert poll(watcher) is None
 
 
 def test_a_file_that_is_still_being_written_is_left_alone(file: Path, watcher: ConfigWatcher) -> None:
     """Half a file may be valid."""
     for part in ("two-two-two", "three-three", "four-four-four"):
         file.write_text(text(part))
-        assert watcher.poll() is None
-    assert watcher.poll() is watcher.current
+        assert poll(watcher) is None
+    assert poll(watcher) is watcher.current
     assert token(watcher) == "four-four-four"
 
 
@@ -80,7 +81,7 @@ def test_an_invalid_file_leaves_the_valid_one_in_force_and_says_why(file: Path, 
     assert watcher.error.startswith(f"{file}:1:17: acme: must be a mapping, such as")
     assert token(watcher) == "one-one-one"
     with structlog.testing.capture_logs() as logged_later:
-        assert watcher.poll() is None
+        assert poll(watcher) is None
     assert [line["event"] for line in logged + logged_later] == ["config.refused"]
 
 
@@ -106,7 +107,7 @@ def test_a_file_that_vanished_is_an_error_until_it_is_back(file: Path, watcher: 
 
 def test_a_file_that_is_replaced_during_a_poll_is_loaded(file: Path, watcher: ConfigWatcher) -> None:
     file.unlink()
-    assert watcher.poll() is None
+    assert poll(watcher) is None
     file.write_text(text("two-two-two"))
     assert settle(watcher) is watcher.current
     assert watcher.error is None
@@ -130,7 +131,7 @@ class Watched:
         """Poll after so many seconds; return whether it has read the file."""
         self.now += after
         before = self.reads
-        self.watcher.poll()
+        poll(self.watcher)
         return self.reads > before
 
 
