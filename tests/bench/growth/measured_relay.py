@@ -20,6 +20,7 @@ from tests.bench.stack import relay_store, web_command, worker_command
 from tests.bench.store_costs import read_costs
 
 REPETITIONS: Final = 5
+PATIENCE_SECONDS: Final = 240  # to start, and to finish, whatever else the machine does
 PAUSED_SECONDS: Final = 15  # a worker that stands still for longer is ended
 SLOW_MICROSECONDS: Final = 500  # scripts that take longer are looked at
 
@@ -78,7 +79,7 @@ class MeasuredRelay:
         self.client = stack.enter_context(redis.Redis.from_url(self.store.url))
         self.client.config_set("slowlog-log-slower-than", SLOW_MICROSECONDS)
         self.client.config_set("slowlog-max-len", 10_000)
-        until(lambda: len(self.client.zrange(f"{{{namespace}}}:workers", 0, -1)) >= workers, every=0.1)
+        until(lambda: len(self.client.zrange(f"{{{namespace}}}:workers", 0, -1)) >= workers, PATIENCE_SECONDS, 0.1)
 
     def measure(self, hooks: Sequence[PlannedHook], lone: Sequence[PlannedHook]) -> HookCosts:
         """Post hooks while no worker works, then let them work; then post some that come alone.
@@ -121,11 +122,11 @@ class MeasuredRelay:
 
     def wait_for_leads(self, numbers: Set[int]) -> Mapping[int, float]:
         """Wait until all of these have arrived and nothing is left to do. Returns when each arrived."""
-        until(lambda: numbers <= self._arrived().keys(), seconds=120, every=0.2)
-        until(lambda: not self._unfinished(), every=0.2)
-        return self._arrived()
+        until(lambda: numbers <= self._arrival_times().keys(), PATIENCE_SECONDS, 0.2)
+        until(lambda: not self._unfinished(), PATIENCE_SECONDS, 0.2)
+        return self._arrival_times()
 
-    def _arrived(self) -> dict[int, float]:
+    def _arrival_times(self) -> dict[int, float]:
         return {int(lead): at for lead, at in self.receiver.ask("times").items()}
 
     def _unfinished(self) -> int:

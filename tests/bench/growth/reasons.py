@@ -42,10 +42,6 @@ equal (a status, a pipeline, a field) such a comparison costs nothing until that
 _LOAD: Final = """
 Each route is checked and its templates are compiled, when a process starts and when the file has changed.
 """
-_DIGEST: Final = """
-The file is read for its digest before each claim, half a millisecond for 150 KB, so that no hook is routed by an older
-file than that by which it was taken.
-"""
 _GROUPS: Final = """
 Hooks for one sink are claimed and settled together, up to a hundred in a call; where each hook goes to another sink
 each has a claim of its own. It ends there: more sinks than hooks cost no more.
@@ -74,8 +70,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     "workers": dict.fromkeys((*_CPU, *_STORE, "late_ms"), _WORKERS) | {"longest_ms": _CLOCK},
     "slow-sinks": dict.fromkeys((*_CPU, *_STORE), _SLOW)
     | {"late_ms": "It is the sink's own time.", "longest_ms": _CLOCK},
-    "routes": {"plan_comparing_us": _COMPARING, "load_ms": _LOAD, "worker_cpu_us": _DIGEST, "late_ms": _DIGEST}
-    | {"longest_ms": _CLOCK},
+    "routes": {"plan_comparing_us": _COMPARING, "load_ms": _LOAD, "longest_ms": _CLOCK},
     "sinks": dict.fromkeys((*_CPU, *_STORE, "late_ms"), _GROUPS)
     | dict.fromkeys(_LOOKS, _MINUTE)
     | {"longest_ms": _CLOCK},

@@ -19,6 +19,7 @@ import redis
 
 from tests.bench.deliver import Receiver
 from tests.bench.growth.files import as_yaml, configuration, token
+from tests.bench.growth.measured_relay import PATIENCE_SECONDS
 from tests.bench.ingest import load
 from tests.bench.measuring import BOTH, cpu_seconds, free_port, process, until
 from tests.bench.stack import environment, fill, relay_store, run, web_command, worker_command
@@ -100,7 +101,7 @@ def measure_round_trips(logs: Path, counts: Sequence[float]) -> list[dict[str, f
     with ExitStack() as stack:
         relays = [DistantRelay(stack, logs / f"{count:g}", count) for count in counts]
         for relay in relays:
-            until(relay.is_ready, every=0.1)
+            until(relay.is_ready, PATIENCE_SECONDS, 0.1)
         for relay in relays:
             relay.stand_still()
         for number in range(ROUNDS + 1):  # the first one warms up
