@@ -48,7 +48,7 @@ class Worker:
         self.planned: list[tuple[str, str]] = []  # each receipt, and the thread that planned it
         self.while_planning = lambda receipt: None
         self.stopping = False
-        monkeypatch.setattr("relay.planning.receipts.decode_receipt", self._read)
+        monkeypatch.setattr("relay.events.decode_receipt", self._read)
 
     def set_batch(self, batch: int) -> None:
         """Set how many it claims at a time."""
