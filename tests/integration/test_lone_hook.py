@@ -32,7 +32,7 @@ routes:
   - {name: leads, on: add_lead, to: books, body: {id: "{{ lead.id }}"}}
 """
 HOOKS_BEFORE = 3  # by then scripts are known and connections open
-SYNCS_AND_COMMANDS = [("honoured", 4, 52), ("none", 5, 57)]
+SYNCS_AND_COMMANDS = [("honoured", 4, 51), ("none", 5, 56)]
 
 
 @asynccontextmanager

@@ -96,15 +96,22 @@ end
 
 local function body_key(hook) return P .. 'dup:' .. hook[2] .. ':' .. hook[3] end
 
--- Returns for each hook of the group the receipt that came in its place, or false; and what is remembered of each body, by
--- its key.
+-- Returns for each hook of the group the receipt that came in its place, or false; what is remembered of each body, by
+-- its key; and the hooks that earlier calls stored, whose answers were lost: each has its body, or is packed.
 local function read_known()
-  local keys, n, remembered = {}, #req.hooks, {}
-  if n == 0 then return {}, {} end
-  for i, hook in ipairs(req.hooks) do keys[i], keys[n + i] = P .. 'overtaken:' .. hook[1], body_key(hook) end
+  local keys, n, remembered, stored = {}, #req.hooks, {}, {}
+  if n == 0 then return {}, {}, {} end
+  for i, hook in ipairs(req.hooks) do
+    local id = hook[1]
+    keys[i], keys[n + i] = P .. 'overtaken:' .. id, body_key(hook)
+    keys[2 * n + i], keys[3 * n + i] = P .. 'b:' .. id, P .. 'p:' .. id
+  end
   local found = call('MGET', unpack(keys))
-  for i = n + 1, 2 * n do remembered[keys[i]] = found[i] end
-  return found, remembered
+  for i, hook in ipairs(req.hooks) do
+    remembered[keys[n + i]] = found[n + i]
+    stored[hook[1]] = (found[2 * n + i] or found[3 * n + i]) and true
+  end
+  return found, remembered, stored
 end
 
 if #req.hooks ~= #ARGV - 1 then return redis.error_reply('ERR accept: as many bodies as hooks') end
@@ -117,10 +124,10 @@ for _, late in ipairs(req.answered_late) do
     if digest ~= '' then note_unknown(unknown, id, P .. 'dup:' .. source .. ':' .. digest) end
   end
 end
-local answers, overtaken, remembered_before = {}, read_known()
+local answers, overtaken, remembered_before, stored_before = {}, read_known()
 for i, hook in ipairs(req.hooks) do
   local id, source, digest, timed, request_id = unpack(hook)
-  local stored = has_receipt(id)  -- by an earlier call, whose answer was lost
+  local stored = stored_before[id]
   local key = body_key(hook)
   local remembered = not stored and (remembered_now[key] or remembered_before[key]) or ''
   local first = not stored and overtaken[i] or repeated_receipt(id, timed, request_id, remembered)
@@ -130,6 +137,7 @@ for i, hook in ipairs(req.hooks) do
     count('receipt|' .. source .. '|duplicate')
   elseif not stored then
     store(hook, ARGV[i + 1], key, remembered)
+    stored_before[id] = true
   end
   if not hook[8] then heard[source] = now end
   for _, late in ipairs(not stored and unknown[key] or {}) do note_overtaken(late, first or id) end
