@@ -26,8 +26,10 @@ from relay.store.reader import Reader
 from relay.store.records import SUSPECT_AFTER, Settlement
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
+from relay.tracing.tracer import Tracer
 from workers.claim_tokens import ClaimTokens
 from workers.hand import Hand
+from workers.lookup_spans import LookupSpans
 from workers.single_flight import SingleFlight
 from workers.watchdog import Watchdog
 
@@ -55,8 +57,10 @@ class Fetcher:
         stopping: Callable[[], bool],
         watchdog: Watchdog,
         hand: Hand | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._source = source
+        self._tracer = tracer or Tracer()
         self._queue = account_queue(source)
         self._live = live
         self._store = store
@@ -93,14 +97,18 @@ class Fetcher:
             suspect = any(delivery.deaths >= SUSPECT_AFTER for delivery in claim.items)
             with self._tokens.used(claim.token, lease_ms):
                 async with self._hand.hold(suspect=suspect):
-                    await self._fetch(claim.items)
+                    spans = LookupSpans(self._tracer, claim.items)
+                    try:
+                        await self._fetch(claim.items, spans)
+                    finally:
+                        spans.end_rest(claim.items)
         return bool(claim.items)
 
-    async def _fetch(self, deliveries: Sequence[Delivery]) -> None:
+    async def _fetch(self, deliveries: Sequence[Delivery], spans: LookupSpans) -> None:
         receipts = await self._reader.raw_receipts(sorted({one.event_id.partition(".")[0] for one in deliveries}))
         config, sinks = self._live.config, self._live.sinks
         lookups, unknown = await asyncio.to_thread(self._watched(pending_lookups), deliveries, receipts, config, sinks)
-        await self._postpone(unknown, _unknown_route(config.version), asked=False)
+        await self._postpone(unknown, _unknown_route(config.version), spans, asked=False)
         try:
             people = await self._look_up(lookups)
         except StoreUnavailable:
@@ -109,12 +117,13 @@ class Fetcher:
             # An account that is so slow is asked for fewer at a time.
             self._batch = max(len(deliveries) // 2, 1)
             reason = f"the look-up took longer than {LOOK_UP_SECONDS:.0f} s"
-            await self._postpone([one.delivery for one in lookups], Result(outcome=Outcome.THROTTLED, reason=reason))
+            slow = Result(outcome=Outcome.THROTTLED, reason=reason)
+            await self._postpone([one.delivery for one in lookups], slow, spans)
         except RelayError as error:
-            await self._postpone([one.delivery for one in lookups], _failure(error))
+            await self._postpone([one.delivery for one in lookups], _failure(error), spans)
         else:
             self._batch = min(self._batch * 2, BATCH)
-            await self._complete(await asyncio.to_thread(self._watched(_complete_all), lookups, people))
+            await self._complete(await asyncio.to_thread(self._watched(_complete_all), lookups, people), spans)
 
     async def _look_up(self, lookups: Sequence[PendingLookup]) -> Mapping[str, People]:
         leads, what = what_to_fetch(lookups)
@@ -129,15 +138,19 @@ class Fetcher:
         )  # fmt: skip
         return found.people
 
-    async def _complete(self, completed: Sequence[CompletedLookup]) -> None:
+    async def _complete(self, completed: Sequence[CompletedLookup], spans: LookupSpans) -> None:
         """Move deliveries to their sinks, or to their end."""
         for part in group(completed, size=lambda one: len(one.content)):
             queues, stale = await self._store.complete_lookups(self._queue, part)
             for id in stale:
                 log.warning("delivery.late", delivery_id=id, queue=self._queue)
+            for one in part:
+                spans.end(one.delivery, one.state.value, failed=one.state is DeliveryState.DEAD)
             self._start_queues(queues)
 
-    async def _postpone(self, deliveries: Sequence[Delivery], result: Result, *, asked: bool = True) -> None:
+    async def _postpone(
+        self, deliveries: Sequence[Delivery], result: Result, spans: LookupSpans, *, asked: bool = True
+    ) -> None:
         """Let deliveries wait: the account was asked in vain, or need not be yet. No attempt is consumed."""
         if not deliveries:
             return
@@ -146,6 +159,8 @@ class Fetcher:
             part = deliveries[at : at + CALL_ITEMS]
             settlements = [self._settlement(one, result) for one in part]
             await self._store.postpone_lookups(self._queue, settlements, asked=asked)
+            for one in part:
+                spans.end(one, result.outcome.value, failed=asked)
 
     def _settlement(self, delivery: Delivery, result: Result) -> Settlement:
         at = self._store.clock.ms()

@@ -255,7 +255,7 @@ class WorkerProcess:
         if source not in self._fetchers:
             self._fetchers[source] = Fetcher(
                 source, self._live, self._store, self._account, self._start_queues, self._name, self._stopping.is_set,
-                self._watchdog, self._hand,
+                self._watchdog, self._hand, self._tracer,
             )  # fmt: skip
         self._fetchers[source].start()
 

@@ -5,6 +5,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from relay.config.load import load as load_config
 from relay.model import DeliveryState
@@ -16,6 +17,8 @@ from relay.store.body import digest
 from relay.store.keys import account_queue
 from relay.store.records import Hook
 from relay.store.requests import sink_claim_request
+from relay.tracing.recording import RecordingTracer
+from relay.tracing.tracer import Tracer
 from workers.fetcher import Fetcher
 from workers.watchdog import Watchdog
 
@@ -49,6 +52,7 @@ class Work:
         self.live = SimpleNamespace(config=None, sinks=None)
         self.configure(CONFIG)
         self.client = client(rate=(100, 1000))
+        self.trace, self.tracer = "", Tracer()
 
     def configure(self, text: str) -> None:
         self.live.config = load_config(text % self.served.url, file="f", environ={}, sink_types=sink_types())
@@ -61,7 +65,8 @@ class Work:
             id, facts = self.account.create("leads", lead)
             content = hook_body(next(fact for fact in facts if fact.event == "add_lead"))
             hook = Hook(id=f"r{id}", source="acme", digest=digest(content), timed=True, request_id="",
-                        content_type="application/x-www-form-urlencoded", user_agent="", body=content)  # fmt: skip
+                        content_type="application/x-www-form-urlencoded", user_agent="", body=content,
+                        trace=self.trace)  # fmt: skip
             self.run(self.store.accept([hook]))
             ids.append(id)
         receipts = self.run(self.store.claim_receipts("router", 100, 60_000)).items
@@ -83,6 +88,7 @@ class Work:
                 "w",
                 lambda: False,
                 Watchdog("w", 20),
+                tracer=self.tracer,
             )
             fetcher.start()
             await fetcher.finish(time.monotonic() + 60)
@@ -119,6 +125,23 @@ def test_the_buyer_is_in_what_goes_out(work):
     assert work.text(made["second"]) == "Анна, Пётр"
     claimed = work.run(work.store.claim_deliveries(sink_claim_request("console", "d", 9, 60_000, 0, [])))
     assert {one.id for one in claimed.items} == {one.id for one in made.values()}
+
+
+@pytest.mark.parametrize(("answers", "result"), [(True, "pending"), (False, "throttled")])
+def test_a_look_up_is_a_part_of_the_hook_s_trace_also_where_it_was_in_vain(work, answers, result):
+    exporter = InMemorySpanExporter()
+    work.trace, work.tracer = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", RecordingTracer({}, exporter)
+    work.route({"contacts": [{"email": "anna@x.example"}]})
+    if not answers:
+        work.served.stop()
+    work.fetch()
+    work.tracer.close()
+    spans = exporter.get_finished_spans()
+    assert len(spans) == 2  # one for each route
+    assert {(one.name, one.parent.span_id, one.status.is_ok) for one in spans} == {
+        ("look up", 0x00F067AA0BA902B7, answers)
+    }
+    assert {one.attributes["relay.result"] for one in spans} == {result}
 
 
 def test_leads_are_looked_up_once_a_minute_for_all_routes(work):
