@@ -11,7 +11,7 @@ from relay.config.environment import ProcessSettings, environ
 from relay.config.load import load_file
 from relay.errors import ConfigError
 from relay.operations.config_state import ConfigState, describe_config, describe_refused
-from relay.processes.running import SANDBOX_URL, choose_running
+from relay.processes.running import SANDBOX, choose_running
 from relay.sinks.registry import sink_types
 
 
@@ -57,4 +57,4 @@ def _check(file: Path | None) -> tuple[str, ConfigState]:
 def _sandbox_address() -> dict[str, str]:
     """Return the variable by which a configuration names the fake vendors, where some run in this folder."""
     running, _ = choose_running({})
-    return {name: value for name, value in running.items() if name == SANDBOX_URL}
+    return {name: value for name, value in running.items() if name in SANDBOX}

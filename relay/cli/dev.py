@@ -25,7 +25,7 @@ def dev() -> None:
     read_main_file(ProcessSettings.from_environ(variables).config_path)  # without it, no folder is made
     with until_interrupted(), Processes(FOLDER, variables, _print_log_line) as processes:
         config = load_config_of(processes.environ)
-        print_lines([format_real_addresses(real_addresses(config, processes.sandbox_url), variables.get("REDIS_URL"))])
+        print_lines([format_real_addresses(real_addresses(config, processes.fakes), variables.get("REDIS_URL"))])
         processes.start()
         print_lines(format_addresses(processes, config), reveal=True)
         while True:

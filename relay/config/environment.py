@@ -22,7 +22,7 @@
 | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` | egress proxies of sinks and accounts that name none | none |
 | `NO_PROXY` | what is called without: hosts, domains, networks, separated by commas | nothing |
 | `OTEL_…` | traces, as OpenTelemetry's SDK reads them (docs/operations.md) | none |
-| `RELAY_SANDBOX_PORT` | the fake vendors of `relay dev` and `relay demo` | a free one |
+| `RELAY_SANDBOX_PORT`, `RELAY_SANDBOX_SMTP_PORT` | the fake vendors of `relay dev` and `relay demo` | free ones |
 """
 
 import os
@@ -99,6 +99,7 @@ class ProcessSettings:
     waitaof: Literal["0", "1", "replica"]
     log: Literal["console", "json"]
     sandbox_port: int | None
+    sandbox_smtp_port: int | None
     workers: int
     take_over: bool
     ready_fd: int | None
@@ -135,6 +136,7 @@ class ProcessSettings:
                 read.choice("RELAY_LOG", ("console", "json"), "console" if terminal else "json"),
             ),
             sandbox_port=read.number("RELAY_SANDBOX_PORT", 65535),
+            sandbox_smtp_port=read.number("RELAY_SANDBOX_SMTP_PORT", 65535),
             workers=read.number("RELAY_WORKERS", 256) or 1,
             take_over=read.choice(TAKE_OVER, ("0", "1"), "0") == "1",
             ready_fd=read.number("RELAY_READY_FD", 65535),

@@ -133,6 +133,11 @@ class SinkSettings(Section):
         """Return from which share of failures on its gate closes; None: from none."""
         return None if self.breaker is None else self.breaker.limits
 
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Return the addresses that it calls beside those that its settings write as URLs."""
+        return ()
+
     def markup(self, _key: str) -> "Markup | None":
         """Return what the texts of a content key are written in, for which the values in them are escaped."""
         return None

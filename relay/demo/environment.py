@@ -6,7 +6,7 @@ from typing import Final
 
 CONFIG: Final = str(files("relay.demo") / "relay.yaml")
 _YOURS: Final = ("REDIS_URL", "CELERY_BROKER_URL", "WEB_CONCURRENCY")
-_KEPT: Final = ("RELAY_LOG", "RELAY_HOST", "RELAY_SANDBOX_PORT")
+_KEPT: Final = ("RELAY_LOG", "RELAY_HOST", "RELAY_SANDBOX_PORT", "RELAY_SANDBOX_SMTP_PORT")
 
 
 def demo_environ(environ: Mapping[str, str]) -> dict[str, str]:

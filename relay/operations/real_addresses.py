@@ -1,6 +1,6 @@
 """The addresses outside this machine's fakes that a configuration makes the relay call. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from relay.config.config import Config
@@ -8,15 +8,14 @@ from relay.config.config import Config
 _SCHEMES = ("http://", "https://")
 
 
-def real_addresses(config: Config, sandbox_url: str) -> Iterator[tuple[str, str]]:
+def real_addresses(config: Config, fakes: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield who calls an address, a sink or a source, and the address without its path, which may hold a secret."""
-    fakes = urlsplit(sandbox_url).netloc
     for sink, settings in config.sinks.items():
-        for address in dict.fromkeys(map(_origin, _urls(settings.model_dump()))):
-            if urlsplit(address).netloc != fakes:
+        for address in dict.fromkeys(map(_origin, (*_urls(settings.model_dump()), *settings.servers))):
+            if urlsplit(address).netloc not in fakes:
                 yield sink, address
     for source in config.sources.values():
-        if source.api is not None and urlsplit(source.api.url).netloc != fakes:
+        if source.api is not None and urlsplit(source.api.url).netloc not in fakes:
             yield source.name, _origin(source.api.url)
 
 

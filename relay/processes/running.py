@@ -6,6 +6,10 @@ from typing import Final
 from relay.processes.folder import DEMO_FOLDER, FOLDER, UP_FOLDER, running_environ
 
 SANDBOX_URL: Final = "RELAY_SANDBOX_URL"
+SANDBOX_PORT: Final = "RELAY_SANDBOX_PORT"
+SANDBOX_SMTP_PORT: Final = "RELAY_SANDBOX_SMTP_PORT"
+SANDBOX: Final = (SANDBOX_URL, SANDBOX_PORT, SANDBOX_SMTP_PORT)
+"""Where the fakes are."""
 NO_PROXY: Final = "no_proxy"
 _DEMO: Final = "relay demo"
 _FOLDERS: Final = {"relay up": UP_FOLDER, "relay dev": FOLDER, _DEMO: DEMO_FOLDER}  # the first that runs is used

@@ -18,14 +18,14 @@ from relay.processes.child import Child
 from relay.processes.folder import LockedFolder
 from relay.processes.orphan_guard import OrphanGuard
 from relay.processes.ports import free_port, http_get, is_free
-from relay.processes.running import NO_PROXY, SANDBOX_URL
+from relay.processes.running import NO_PROXY, SANDBOX, SANDBOX_PORT, SANDBOX_SMTP_PORT, SANDBOX_URL
 
 READY_SECONDS: Final = 60.0
 GRACE_SECONDS: Final = 25.0  # a worker waits for what is in flight
 _POLL_SECONDS: Final = 0.03
 _STORE, _BROKER, _SANDBOX, _WEB, _WORKER = "store", "broker", "sandbox", "web", "worker"
 _BROKER_URL: Final = "CELERY_BROKER_URL"
-_ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", _BROKER_URL, SANDBOX_URL, "RELAY_CONFIG", "RELAY_NAMESPACE", NO_PROXY)
+_ADDRESS_VARIABLES: Final = ("PORT", "REDIS_URL", _BROKER_URL, *SANDBOX, "RELAY_CONFIG", "RELAY_NAMESPACE", NO_PROXY)
 _STOP_ORDER: Final = ((_WEB, _WORKER), (_SANDBOX,))  # what takes hooks first, what the others need last
 
 
@@ -33,9 +33,9 @@ class Processes:
     """The processes of one relay in one folder: `store`, `broker`, `sandbox`, `web`, `worker`, and more as `worker:2`.
 
     `environ` is their environment; REDIS_URL in it replaces the embedded store and its broker, CELERY_BROKER_URL the
-    broker alone, PORT and RELAY_SANDBOX_PORT replace free ports. Use it in a `with` block, at whose end they are
-    stopped. Their logs are in `folder`/logs; with `show` every line goes there too. Raises RelayError where one does
-    not start, with the end of its log.
+    broker alone, PORT, RELAY_SANDBOX_PORT and RELAY_SANDBOX_SMTP_PORT replace free ports. Use it in a `with` block, at
+    whose end they are stopped. Their logs are in `folder`/logs; with `show` every line goes there too. Raises
+    RelayError where one does not start, with the end of its log.
     """
 
     def __init__(
@@ -48,8 +48,10 @@ class Processes:
         self.store = None if environ.get("REDIS_URL") else _own_store(self.folder / "store")
         self.broker = None if self.store is None or environ.get(_BROKER_URL) else make_broker(self.folder)
         self.port = _port(environ, "PORT")
-        self.sandbox_port = _port(environ, "RELAY_SANDBOX_PORT")
+        self.sandbox_port = _port(environ, SANDBOX_PORT)
+        self.smtp_port = _port(environ, SANDBOX_SMTP_PORT)
         addresses = {SANDBOX_URL: self.sandbox_url, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        addresses |= {SANDBOX_PORT: str(self.sandbox_port), SANDBOX_SMTP_PORT: str(self.smtp_port)}
         addresses[NO_PROXY] = _without_proxy(environ, self.sandbox_port)
         if self.store is not None:
             addresses["REDIS_URL"] = self.store.url
@@ -62,6 +64,11 @@ class Processes:
     def url(self) -> str:
         """The address of the web process."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def fakes(self) -> frozenset[str]:
+        """The hosts and ports of the fakes."""
+        return frozenset({f"127.0.0.1:{self.sandbox_port}", f"127.0.0.1:{self.smtp_port}"})
 
     @property
     def sandbox_url(self) -> str:
@@ -145,7 +152,7 @@ class Processes:
             raise RelayError(f"{name} is running already")
         own = () if self.store is None else ("--take-over",)  # the folder's store: names in the file may change at will
         commands: Mapping[str, Sequence[str]] = {
-            _SANDBOX: ("-m", "relay.sandbox", str(self.sandbox_port)),
+            _SANDBOX: ("-m", "relay.sandbox", str(self.sandbox_port), str(self.smtp_port)),
             _WEB: ("-m", "relay", "web", *own),
             _WORKER: ("-m", "relay", "worker", *own),
         }

@@ -38,17 +38,17 @@ class FakeVendors:
     def __init__(self, close_port: Callable[[float], Awaitable[None]]) -> None:
         self._close_port = close_port
         self._vendors: dict[str, Vendor] = {}
-        self._log = RequestLog()
-        self._faults = Faults()
-        self._pauses = Pauses()
+        self.log = RequestLog()
+        self.faults_in_force = Faults()
+        self.pauses = Pauses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a vendor answer one request."""
         vendor, path = _split_path(scope)
 
         async def point(at: Point) -> None:
-            if pause := self._faults.take(vendor, path, at):
-                await self._pauses.pause(
+            if pause := self.faults_in_force.take(vendor, path, at):
+                await self.pauses.pause(
                     pause, PausedRequest(vendor=vendor, path=path, at=at), ClientConnection(scope, receive)
                 )
 
@@ -60,27 +60,28 @@ class FakeVendors:
     async def _answer(
         self, request: VendorRequest, point: PointReached, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        fault = self._faults.take(request.vendor, request.path)
+        fault = self.faults_in_force.take(request.vendor, request.path)
         if fault is not None and not fault.stores:
-            self._log.add(request, None, fault.answers, fault.fault)
+            self.log.add(request, None, fault.answers, fault.fault)
             await respond_with_fault(fault, _NOTHING, scope, receive, send)
             return
-        vendor = self._vendor(request.vendor)
+        vendor = self.vendor(request.vendor)
         answer = vendor.answer(request)
         try:
             await point("stored")
             if fault is None:
-                self._log.add(request, answer, answer.status, "")
+                self.log.add(request, answer, answer.status, "")
                 await point("before-answer")
                 await to_response(answer)(scope, receive, send)
                 await point("answered")
             else:
-                self._log.add(request, answer, fault.answers, fault.fault)
+                self.log.add(request, answer, fault.answers, fault.fault)
                 await respond_with_fault(fault, answer, scope, receive, send)
         finally:
             vendor.on_finished(request)
 
-    def _vendor(self, name: str) -> Vendor:
+    def vendor(self, name: str) -> Vendor:
+        """Return a vendor, with all that it remembers."""
         if name not in self._vendors:
             self._vendors[name] = make_vendor(name)
         return self._vendors[name]
@@ -88,7 +89,7 @@ class FakeVendors:
     async def requests(self, request: Request) -> Response:
         """Return the log, or clear it, with all that the vendors remember."""
         if request.method == "DELETE":
-            self._log.clear()
+            self.log.clear()
             self._vendors.clear()
             return Response(status_code=204)
         query = request.query_params
@@ -96,24 +97,24 @@ class FakeVendors:
             since, limit = int(query.get("since", 0)), int(query.get("limit", PAGE))
         except ValueError:
             return _json({"error": "since and limit are whole numbers"}, 422)
-        return _json(self._log.page(since, max(limit, 0), query.get("vendor")))
+        return _json(self.log.page(since, max(limit, 0), query.get("vendor")))
 
     async def paused(self, _: Request) -> Response:
         """List the paused requests."""
-        return _json(self._pauses.list())
+        return _json(self.pauses.list())
 
     async def release(self, _: Request) -> Response:
         """Let the paused requests go on."""
-        self._pauses.release()
+        self.pauses.release()
         return Response(status_code=204)
 
     async def faults(self, request: Request) -> Response:
         """Add a fault, list them, or remove all of them."""
         if request.method == "DELETE":
-            self._faults.clear()
+            self.faults_in_force.clear()
             return Response(status_code=204)
         if request.method == "GET":
-            return _json(self._faults.list())
+            return _json(self.faults_in_force.list())
         try:
             fault = parse_fault(await request.body())
         except ValueError as error:
@@ -121,13 +122,12 @@ class FakeVendors:
         if fault.fault == "refuse":
             closing = BackgroundTask(self._close_port, fault.seconds or REFUSED_SECONDS)
             return _json(msgspec.structs.replace(fault, vendor=None, path=""), 201, closing)
-        self._faults.add(fault)
+        self.faults_in_force.add(fault)
         return _json(fault, 201)
 
 
-def create(close_port: Callable[[float], Awaitable[None]]) -> Starlette:
+def create(sandbox: FakeVendors) -> Starlette:
     """Make the application."""
-    sandbox = FakeVendors(close_port)
     return Starlette(
         routes=[
             Route("/__sandbox__/requests", sandbox.requests, methods=["GET", "DELETE"]),

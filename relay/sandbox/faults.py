@@ -83,10 +83,10 @@ class Faults:
         """Return those in force; their `times` is how often each still happens."""
         return [msgspec.structs.replace(one.fault, times=one.remaining) for one in self._faults]
 
-    def take(self, vendor: str, path: str, at: Point | None = None) -> InjectedFault | None:
-        """Return the fault that a request gets, and count it."""
+    def take(self, vendor: str, path: str, at: Point | None = None, *, by_path: bool = False) -> InjectedFault | None:
+        """Return the fault that a request gets, and count it. `by_path`: only one that says a path."""
         for one in self._faults:
-            if one.fault.hits(vendor, path, at) and one.is_its_turn():
+            if (one.fault.path or not by_path) and one.fault.hits(vendor, path, at) and one.is_its_turn():
                 if one.remaining > 0:
                     one.remaining -= 1
                 if not one.remaining:

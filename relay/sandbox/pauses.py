@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from relay.model import Record
 from relay.sandbox.faults import InjectedFault, Point
-from relay.sandbox.wire import ClientConnection
 
 _POLL_SECONDS: Final = 0.02
 
@@ -18,6 +17,14 @@ class PausedRequest(Record):
     vendor: str
     path: str
     at: Point
+
+
+class MayEnd(Protocol):
+    """A connection, of which is known whether either side has ended it."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether either side has ended it."""
 
 
 class Pauses:
@@ -35,7 +42,7 @@ class Pauses:
         for released in self._paused:
             released.set()
 
-    async def pause(self, fault: InjectedFault, request: PausedRequest, connection: ClientConnection) -> None:
+    async def pause(self, fault: InjectedFault, request: PausedRequest, connection: MayEnd) -> None:
         """Wait until released, the connection ends, or the time of the fault is over."""
         released = asyncio.Event()
         self._paused[released] = request

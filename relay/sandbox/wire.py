@@ -29,6 +29,15 @@ class Wire(HttpToolsProtocol):
         self.scope["extensions"] = {_TRANSPORT: {"transport": self.transport}}
 
 
+def reset(transport: asyncio.WriteTransport) -> None:
+    """End a connection with RST."""
+    # uvloop returns no socket whose options can be set. They belong to the open file, so a duplicate of it will do.
+    descriptor = os.dup(transport.get_extra_info("socket").fileno())
+    with socket.socket(fileno=descriptor) as duplicate:
+        duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
 class ClientConnection:
     """The connection of one request, below HTTP."""
 
@@ -47,11 +56,7 @@ class ClientConnection:
 
     async def reset(self) -> None:
         """End it with RST, as a crashing server or a firewall does."""
-        # uvloop returns no socket whose options can be set. They belong to the open file, so a duplicate of it will do.
-        descriptor = os.dup(self._transport.get_extra_info("socket").fileno())
-        with socket.socket(fileno=descriptor) as duplicate:
-            duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._transport.abort()
+        reset(self._transport)
         await self.wait_until_ended(_CLOSED_SECONDS)
 
     @property

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from relay.config.suggestions import did_you_mean
 
-SINKS: Final = ("log", "http", "unisender", "smsc", "smsru", "moysklad", "telegram")
+SINKS: Final = ("log", "http", "unisender", "smsc", "smsru", "moysklad", "telegram", "email")
 LANGUAGES: Final = ("en", "ru")
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _ACCOUNT: Final = re.compile(r"(?:https?://)?([^/.:\s]+)(?:\.(?:amocrm\.(?:ru|com)|kommo\.com))?/?")

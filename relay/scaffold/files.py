@@ -15,6 +15,9 @@ _IN_CASES: Final = {  # of variables that must be more than a text
     "UNISENDER_LIST_ID": "20547",
     "TELEGRAM_TOKEN": "123456:stands-for-the-token",
     "TELEGRAM_CHAT_ID": "5",
+    "SMTP_HOST": "smtp.example.com",
+    "SMTP_SENDER": "relay@example.com",
+    "SMTP_RECIPIENT": "anna@example.com",
     "MOYSKLAD_ORGANIZATION": "00000000-0000-4000-8000-000000000001",
     "MOYSKLAD_SERVICE": "00000000-0000-4000-8000-000000000002",
 }

@@ -14,7 +14,7 @@ from relay.transport.connection import Connection
 from relay.transport.lookup_bounds import Asker
 from relay.transport.messages import ConnectFailed, FailureKind, Request
 from relay.transport.resolver import Lookup, Resolver
-from relay.transport.tls import describe, prepared
+from relay.transport.tls import describe, plain_tls, prepared
 from relay.transport.tunnel import Tunnel
 
 CONNECT_TIMEOUT_S = 5.0  # to a host; a proxy has as long for its own way to it
@@ -78,6 +78,26 @@ class Connector:
         except TimeoutError:
             through = "" if proxy is None else f" through the proxy {proxy}"
             raise ConnectFailed("timeout_before_write", f"no connection in time{through}") from None
+
+    async def open(
+        self, protocol: Callable[[], _Protocol], host: str, port: int, asker: Asker, deadline: float, *, secure: bool
+    ) -> _Protocol:
+        """Open a connection for another protocol than HTTP. Raises ConnectFailed, and NoTurn before the time runs.
+
+        `secure`: it begins with TLS.
+        """
+        called, lookup = _host_port(host, port), await self._begin(host, asker)
+        try:
+            async with asyncio.timeout(min(CONNECT_TIMEOUT_S, deadline - self._loop.time())):
+                with _failures(called, "dns"):
+                    addresses = await _resolved(host, lookup)
+                sock = await _open_socket(addresses, port, called)
+                context, name = (plain_tls(), host) if secure else (None, None)
+                with _failures(called):
+                    _, made = await self._loop.create_connection(protocol, sock=sock, ssl=context, server_hostname=name)
+        except TimeoutError:
+            raise ConnectFailed("timeout_before_write", "no connection in time") from None
+        return made
 
     async def _connect_directly(self, request: Request, lookup: Lookup | None) -> Connection:
         called = request.url.host_port_subcomponent or ""

@@ -3,8 +3,9 @@
 import asyncio
 import copy
 import ssl
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from httptools import HttpParserError
 
@@ -29,6 +30,7 @@ from relay.transport.tunnel import describe_refusal
 
 RECONNECT_PAUSE_S = 0.1  # time for a server that is just being restarted
 _PROXY_AUTHENTICATION_REQUIRED = 407
+_Protocol = TypeVar("_Protocol", bound=asyncio.BaseProtocol)
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})  # RFC 9110, 9.2.2
 
 
@@ -113,6 +115,21 @@ class Session:
             return self._keep(way, connection, await connection.exchange(message, deadline), forwarder)
         except (OSError, HttpParserError) as error:
             return _failure(error, connection)
+
+    async def open(
+        self, protocol: Callable[[], _Protocol], host: str, port: int, timeout_ms: int, *, secure: bool
+    ) -> _Protocol | TransportFailure:
+        """Open a connection for another protocol than HTTP; whoever opens it closes it. `secure`: it begins with TLS.
+
+        No proxy is asked: those there are speak HTTP. Never raise for what the network does.
+        """
+        deadline = self._loop.time() + timeout_ms / 1000
+        try:
+            return await self._connector.open(protocol, host, port, self._asker, deadline, secure=secure)
+        except NoTurn as waiting:
+            return TransportFailure(kind="queue", reason=f"not tried yet: {waiting}", sent=False)
+        except ConnectFailed as failed:
+            return TransportFailure(kind=failed.kind, reason=str(failed), sent=False)
 
     def _keep(self, way: Way, connection: Connection, answer: Response, forwarder: Proxy | None) -> Answer:
         """Keep a connection for the next exchange where it may follow; return the answer that came over it."""

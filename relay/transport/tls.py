@@ -1,6 +1,7 @@
 """What of TLS matters to a call: what was refused before the request could be read, and whether an end was said."""
 
 import ssl
+from functools import lru_cache
 from typing import Final
 
 # Alerts about the client's certificate. By TLS 1.3 they come when the client has already begun to send.
@@ -31,6 +32,12 @@ def prepared(context: ssl.SSLContext) -> ssl.SSLContext:
     """Return a TLS context as calls need it. Changes it."""
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+@lru_cache(maxsize=1)
+def plain_tls() -> ssl.SSLContext:
+    """Return the TLS context of what speaks another protocol than HTTP. Reading the system's certificates is slow."""
+    return ssl.create_default_context()
 
 
 def refuses_certificate(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from relay.sandbox.vendors.generic import GenericVendor
 from relay.sandbox.vendors.moysklad import FakeMoySklad
 from relay.sandbox.vendors.smsc import FakeSmsc
 from relay.sandbox.vendors.smsru import FakeSmsru
+from relay.sandbox.vendors.smtp import FakeMailServer
 from relay.sandbox.vendors.telegram import FakeTelegram
 from relay.sandbox.vendors.textsms import FakeTextGateway
 from relay.sandbox.vendors.unisender import FakeUnisender
@@ -17,6 +18,7 @@ VENDORS: Mapping[str, type[Vendor]] = {
     "moysklad": FakeMoySklad,
     "smsc": FakeSmsc,
     "smsru": FakeSmsru,
+    "smtp": FakeMailServer,
     "telegram": FakeTelegram,
     "textsms": FakeTextGateway,
     "unisender": FakeUnisender,

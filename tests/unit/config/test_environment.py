@@ -31,6 +31,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         waitaof="0",
         log="json",
         sandbox_port=None,
+        sandbox_smtp_port=None,
         workers=1,
         take_over=False,
         ready_fd=None,
@@ -54,6 +55,7 @@ def test_everything_can_be_set() -> None:
         RELAY_LOG="console",
         RELAY_WAITAOF="1",
         RELAY_SANDBOX_PORT="8701",
+        RELAY_SANDBOX_SMTP_PORT="8702",
     )
     assert (found.config_path, found.redis_url, found.broker_url) == (
         "/etc/relay.yaml",
@@ -66,7 +68,8 @@ def test_everything_can_be_set() -> None:
     assert found.admin_token.get_secret_value() == "open sesame, please"
     assert found.secret_key
     assert found.secret_key.get_secret_value() == "0123456789abcdef0123456789abcdef"
-    assert (found.durability, found.log, found.sandbox_port) == ("strict", "console", 8701)
+    assert (found.durability, found.log) == ("strict", "console")
+    assert (found.sandbox_port, found.sandbox_smtp_port) == (8701, 8702)
     assert found.waitaof == "1"
 
 

@@ -28,13 +28,18 @@ routes: []
         ),
         ("{type: unisender, api_key: k, list_ids: [1], double_optin: 3}", [("books", "https://api.unisender.com")]),
         ("{type: smsc, login: a, password: b}", [("books", "https://smsc.ru")]),
+        ("{type: email, host: 127.0.0.1, port: 8702, tls: none, sender: a@b.example}", []),
+        ("{type: email, host: smtp.example.com, sender: a@b.example}", [("books", "smtp://smtp.example.com:587")]),
         (
             f"{{type: http, url: '{SANDBOX}', auth: {{oauth2: "
             "{token_url: 'https://login.example/token', client_id: a, client_secret: b}}}",
             [("books", "https://login.example")],
         ),
     ],
-    ids=["a fake", "none", "an address with a secret", "a vendor's own", "a gateway's own", "that of its tokens"],
+    ids=[
+        *("a fake", "none", "an address with a secret", "a vendor's own", "a gateway's own"),
+        *("a fake mail server", "a mail server", "that of its tokens"),
+    ],
 )
 def test_the_addresses_of_a_sink(sink: str, addresses: list[tuple[str, str]]) -> None:
     assert found(HEAD % ("", sink)) == addresses
@@ -54,7 +59,7 @@ def test_the_address_of_an_account(api: str, addresses: list[tuple[str, str]]) -
 
 def found(text: str) -> list[tuple[str, str]]:
     config = load(text, file="relay.yaml", environ={}, sink_types=sink_types())
-    return list(real_addresses(config, SANDBOX))
+    return list(real_addresses(config, {SANDBOX.removeprefix("http://"), "127.0.0.1:8702"}))
 
 
 @pytest.mark.parametrize(

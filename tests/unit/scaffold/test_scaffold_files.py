@@ -15,11 +15,10 @@ from relay.sinks.registry import sink_types
 
 PROJECT = Path(__file__).parents[3]
 FILLED_IN = {
-    "BOOKS_URL": "https://books.example.com/api",
-    "UNISENDER_LIST_ID": "20547",
-    "TELEGRAM_TOKEN": "1:a",
-    "TELEGRAM_CHAT_ID": "5",
-}
+    "BOOKS_URL": "https://books.example.com/api", "UNISENDER_LIST_ID": "20547",
+    "TELEGRAM_TOKEN": "123456:stands-for-the-token", "TELEGRAM_CHAT_ID": "5",
+    "SMTP_HOST": "smtp.example.com", "SMTP_SENDER": "relay@example.com", "SMTP_RECIPIENT": "anna@example.com",
+}  # fmt: skip
 UUID = "5f0f2b1e-0000-4000-8000-000000000001"
 
 

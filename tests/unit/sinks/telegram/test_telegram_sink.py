@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.errors import RejectDelivery
@@ -104,6 +104,7 @@ class View(dict):
 
 
 @pytest.mark.parametrize("mode", WITH_MARKUP)
+@settings(max_examples=30, deadline=None)
 @given(name=st.text("<>&\"'_*[]()~`>#+-=|{}.!\\/ab 1\n", min_size=1, max_size=12).filter(str.strip))
 def test_no_name_breaks_a_message(mode, name):
     config = configured(
@@ -139,6 +140,7 @@ def test_sinks_of_one_route_are_written_in_the_same_markup():
 # Texts that are too long.
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.text(st.sampled_from("a😀б \n"), min_size=MAX_LENGTH // 2, max_size=MAX_LENGTH // 2 + 40))
 def test_a_cut_text_is_a_beginning_of_it_that_fits(text):
     cut = cut_text(text, 1000)
@@ -307,7 +309,7 @@ def test_the_fake_limits_a_chat():
 
 
 @pytest.mark.parametrize(
-    ("settings", "mistake"),
+    ("written", "mistake"),
     [
         (
             'token: "bot123:abc"',
@@ -320,6 +322,6 @@ def test_the_fake_limits_a_chat():
         ("chat_id: 5", "f:2:9: token is missing"),
     ],
 )
-def test_each_mistake_is_told_at_its_place(settings, mistake):
-    (told,) = mistakes(f"sinks: {{chat: {{type: telegram, {settings}}}}}")
+def test_each_mistake_is_told_at_its_place(written, mistake):
+    (told,) = mistakes(f"sinks: {{chat: {{type: telegram, {written}}}}}")
     assert told.startswith(mistake)
