@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
+from pydantic import SecretStr
 
 from relay.accounts.client import AccountClient
 from relay.config.config import Config
@@ -29,7 +30,10 @@ class ActionJobArgs(Record):
 
 
 class ActionRunner:
-    """The function of the jobs that work actions off. `config`: the one in force; `account`: a source's client."""
+    """The function of the jobs that work actions off. `config`: the one in force; `account`: a source's client.
+
+    `secret_key`: that by which people are known.
+    """
 
     def __init__(
         self,
@@ -37,17 +41,19 @@ class ActionRunner:
         store: Store,
         account: Callable[[str], AccountClient],
         stopping: Callable[[], bool],
+        secret_key: SecretStr | None = None,
     ) -> None:
         self._config = config
         self._account = account
         self._store = store
         self._stopping = stopping
+        self._secret_key = secret_key
 
     async def run(self, job: Job) -> int | None:
         """Do some steps. The job is over where the action does not run any more: whoever changed it removed the job."""
         id = _ARGS.decode(job.args).id
         end = time.monotonic() + RUN_SECONDS
-        work = ActionWork(self._store, self._config(), self._account)
+        work = ActionWork(self._store, self._config(), self._account, self._secret_key)
         while True:
             began = time.monotonic()
             found = await self._store.actions.read([id])

@@ -124,7 +124,9 @@ class WorkerProcess:
         monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
         keeper = ProblemKeeper(self._live, self._store, self._broker_url)
         drift = DriftWatch(self._live, self._store, self._settings.config_path, self._account)
-        actions = ActionRunner(lambda: self._live.config, self._store, self._account, self._stopping.is_set)
+        actions = ActionRunner(
+            lambda: self._live.config, self._store, self._account, self._stopping.is_set, self._settings.secret_key
+        )
         kinds = {
             CHECK_SOURCE: monitor.check_source,
             CATCH_UP: monitor.catch_up,

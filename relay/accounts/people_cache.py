@@ -47,20 +47,21 @@ async def _write_cache(
         )
         for lead, people in found.items()
     }
-    values = {_key(source, lead): msgspec.msgpack.encode(entry) for lead, entry in entries.items()}
+    values = {cache_key(source, lead): msgspec.msgpack.encode(entry) for lead, entry in entries.items()}
     await shared.put_all(values, CACHE_MS)
 
 
 async def _read_cache(
     shared: SharedState, source: str, leads: Collection[str], relations: Collection[str]
 ) -> dict[str, _CachedPeople]:
-    keys = {_key(source, lead): lead for lead in leads}
+    keys = {cache_key(source, lead): lead for lead in leads}
     found = await shared.get_all(list(keys))
     entries = {keys[key]: _DECODER.decode(value) for key, value in found.items()}
     return {lead: entry for lead, entry in entries.items() if set(relations) <= set(entry.relations)}
 
 
-def _key(source: str, lead: str) -> str:
+def cache_key(source: str, lead: str) -> str:
+    """Return the key under which workers share the people of a lead."""
     return f"account:{source}:lead:{lead}"
 
 

@@ -48,7 +48,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "actions": "Show what is being done to many things at once, and pause, resume or abort it.",
     "audit": "Show what people did, the newest first: who, what, why and when.",
     "subscriptions": "List and change which applications are sent events.",
-    "people": "Show what is stored of a person.",
+    "people": "Show what is stored of a person, and erase it.",
     "sources": "Show how the sources stand: last hook, rhythm, and their hook in the account.",
     "sinks": "Show whether the sinks can be delivered to, pause them and let them go on.",
 }

@@ -17,6 +17,7 @@ from relay.store.acts import Act, Author
 if TYPE_CHECKING:  # lists of deliveries import this module, and none of what decides
     from relay.config.config import Config
     from relay.operations.action_preview import ActionPreview
+    from relay.operations.erasing import ErasurePreview
     from relay.store.reader import Reader
     from relay.store.store import Store
 
@@ -64,7 +65,7 @@ def run(act: Act, filters: EventFilter, by: Author, how: BulkOptions, *, rate: i
 
 def run_request(request: ActionRequest, by: Author, how: BulkOptions, config: "Config | None" = None) -> None:
     """Say what a bulk action would do; start it, unless that is nothing, or somebody says no."""
-    if not how.sure and not _is_terminal() and not how.dry_run:
+    if not how.sure and not is_terminal() and not how.dry_run:
         raise typer.BadParameter("that is everything there is: say --yes where it is meant, or give --sink, --since…")
     preview, started, workers = with_store_and_reader(lambda s, r: _prepare(s, r, request, by, how, config))
     if started is None:
@@ -93,11 +94,13 @@ async def _prepare(
     return preview, await start_action(store, reader, request, by), await reader.workers()
 
 
-def show_started(preview: "ActionPreview | None", started: StartedAction, how: BulkOptions, workers: int) -> None:
+def show_started(
+    preview: "ActionPreview | ErasurePreview | None", started: StartedAction, how: BulkOptions, workers: int
+) -> None:
     """Print what was started, and follow it where that is wanted. Exits with 1 where it was not done."""
     if not workers and not how.json:
         print_message("no worker runs: it begins when one does", error=True)
-    looked_at = _is_terminal() and workers > 0
+    looked_at = is_terminal() and workers > 0
     if not how.json:
         print_message(started.message, error=not started.started)
     if not started.started or not (how.wait or (looked_at and not how.json)):
@@ -116,10 +119,11 @@ def show_started(preview: "ActionPreview | None", started: StartedAction, how: B
     exit_by(action)
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Return whether a person looks, and can be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def confirmed() -> bool:
     """Ask a person; a script has seen nothing, and is not asked."""
-    return not _is_terminal() or typer.confirm("Do it?")
+    return not is_terminal() or typer.confirm("Do it?")

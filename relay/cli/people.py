@@ -1,24 +1,26 @@
-"""`relay people`: what the store has of a person."""
+"""`relay people`: what the store has of a person, and taking it out."""
 
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from relay.cli import options
+from relay.cli import bulk, options
 from relay.cli.acts import ByOption, WhyOption, author
 from relay.cli.context.store import with_store_and_reader
 from relay.cli.display.going_on import print_next_command
-from relay.cli.display.output import print_json, print_lines
+from relay.cli.display.output import print_json, print_lines, print_message
 from relay.store.acts import Author
 from relay.store.wire import Cursor
 
 if TYPE_CHECKING:
+    from relay.operations.actions import StartedAction
+    from relay.operations.erasing import ErasurePreview
     from relay.operations.passport import Passport
     from relay.operations.people_query import PersonQuery
     from relay.store.reader import Reader
     from relay.store.store import Store
 
-app = typer.Typer(name="people", help="Show what is stored of a person.", no_args_is_help=True)
+app = typer.Typer(name="people", help="Show what is stored of a person, and erase it.", no_args_is_help=True)
 SECONDS = 10.0
 PhoneOption: TypeAlias = Annotated[str, typer.Option(help="Their phone number, in any spelling.", show_default=False)]
 EmailOption: TypeAlias = Annotated[str, typer.Option(help="Their e-mail address.", show_default=False)]
@@ -69,6 +71,55 @@ def show_person(
     if passport.next is not None:
         looked = f"looked at {passport.looked:,} of {passport.total:,}; "
         print_next_command(context, looked, "--after", passport.next)
+
+
+@app.command("erase")
+def erase_person(
+    phone: PhoneOption = "",
+    email: EmailOption = "",
+    contact: ContactOption = "",
+    lead: LeadOption = "",
+    source: SourceOption = "",
+    dry_run: bulk.DryRunOption = False,
+    yes: bulk.YesOption = False,
+    wait: bulk.WaitOption = False,
+    by: ByOption = None,
+    why: WhyOption = "",
+    json: options.JsonOption = False,
+) -> None:
+    """Take a person out of all that is stored: hooks, what was sent, answers, indexes. It cannot be undone.
+
+    The workers do it. What is to be sent is cancelled, sinks that can be asked are asked to forget them. What stays is
+    which, when and in which state, without the person. Backups keep the person.
+    """
+    from relay.cli.display.people import format_erasure
+
+    query, who = _query(phone, email, contact, lead, source), author(by, why)
+    how = bulk.BulkOptions(dry_run=dry_run, sure=yes, ask=not yes, wait=wait, json=json)
+    if not how.sure and not bulk.is_terminal() and not how.dry_run:
+        raise typer.BadParameter("it cannot be undone: say --yes where it is meant, or --dry-run")
+
+    async def prepare(store: "Store", reader: "Reader") -> "tuple[ErasurePreview, StartedAction | None, int]":
+        from relay.cli.context.configuration import load_config
+        from relay.cli.context.environment import load_settings
+        from relay.operations.erasing import preview_erasure, start_erasure
+        from relay.operations.people_query import find_person
+
+        known = await find_person(reader, query, load_settings().secret_key)
+        preview = await preview_erasure(reader, load_config(), known, query, SECONDS)
+        if not json:
+            print_lines(format_erasure(preview))
+        if dry_run or not preview.erases or (how.ask and not bulk.confirmed()):
+            return preview, None, 0
+        return preview, await start_erasure(store, reader, known, query, who), await reader.workers()
+
+    preview, started, workers = with_store_and_reader(prepare)
+    if started is not None:
+        bulk.show_started(preview, started, how, workers)
+    elif json:
+        print_json({"preview": preview, "action": None})
+    elif dry_run:
+        print_message("nothing was written: --dry-run")
 
 
 def _query(phone: str, email: str, contact: str, lead: str, source: str) -> "PersonQuery":

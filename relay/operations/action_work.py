@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from pydantic import SecretStr
 
 from relay.accounts.client import AccountClient
 from relay.config.config import Config
 from relay.operations.action_catch_up import CatchUpWork
+from relay.operations.action_erasure import ErasureWork
 from relay.operations.action_rows import read_delivery_page, read_event_page
 from relay.operations.action_step import ENDED, ActionStep
 from relay.operations.actions import SENDING_KINDS, ActionKind, ActionRequest, decode_request
@@ -39,12 +41,19 @@ class ActionWork:
     Its methods raise StoreUnavailable.
     """
 
-    def __init__(self, store: Store, config: Config, account: Callable[[str], AccountClient]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: Config,
+        account: Callable[[str], AccountClient],
+        secret_key: SecretStr | None = None,
+    ) -> None:
         self._store = store
         self._reader = Reader(store.client, store.namespace)
         self._config = config
         self._todays = TodaysActs(store, self._reader, config)
         self._catch_up = CatchUpWork(store, config, account)
+        self._erasure = ErasureWork(store, config, secret_key)
 
     async def step(self, action: StoredAction, most: int = PAGE) -> ActionStep:
         """Do it to the next items, at most so many. Raises AccountRefused, ConfigError where it cannot be done."""
@@ -53,6 +62,8 @@ class ActionWork:
         request = decode_request(action)
         if request.kind is ActionKind.CATCH_UP:
             return await self._catch_up.step(action, request)
+        if request.kind is ActionKind.ERASE:
+            return await self._erasure.step(action, request, min(most, PAGE))
         after = _CURSOR.decode(action.cursor) if action.cursor else None
         author = Author(by=action.by, why=action.why, action=action.id)
         if request.kind is ActionKind.REPLAY:

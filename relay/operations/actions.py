@@ -34,9 +34,10 @@ class ActionKind(StrEnum):
     MOVE = "move"
     REPLAY = "replay"
     CATCH_UP = "catch-up"
+    ERASE = "erase"
 
 
-_KINDS_BY_EVENT: Final = (ActionKind.REPLAY, ActionKind.CATCH_UP)  # an item is not one row
+_KINDS_BY_EVENT: Final = (ActionKind.REPLAY, ActionKind.CATCH_UP, ActionKind.ERASE)  # an item is not one row
 SENDING_KINDS: Final = (ActionKind.RETRY, ActionKind.RESEND, ActionKind.RENDER, ActionKind.REPLAY)
 """Those after which something leaves for a sink."""
 
@@ -49,6 +50,15 @@ class ActionAct(StrEnum):
     ABORT = "abort"
 
 
+class ErasedPerson(Record):
+    """Who is erased: how people are told of them, masked, and how the store knows them (`Person`), by which key."""
+
+    described: str
+    hashes: Sequence[str]
+    entities: Sequence[tuple[str, str, str]]
+    key: str
+
+
 class ActionRequest(Record):
     """What is to be done, to what."""
 
@@ -59,6 +69,7 @@ class ActionRequest(Record):
     sink: str = ""  # of a replay: only deliveries to this sink are made
     force: bool = False  # of a replay: also what was delivered or cancelled, under a new key
     rate: int = DEFAULT_RATE  # items a second at most
+    person: ErasedPerson | None = None  # of an erasure
 
 
 class Action(Record):
@@ -131,8 +142,13 @@ async def start_action(store: Store, reader: Reader, request: ActionRequest, aut
     return await start_bound(store, request, total, author)
 
 
-async def start_bound(store: Store, request: ActionRequest, total: int, author: Author) -> StartedAction:
-    """Start what is bounded already, of so many rows; 0: unknown. Raises StoreUnavailable."""
+async def start_bound(
+    store: Store, request: ActionRequest, total: int, author: Author, secret: str = ""
+) -> StartedAction:
+    """Start what is bounded already, of so many rows; 0: unknown. `secret` is kept until it ends.
+
+    Raises StoreUnavailable.
+    """
     action = NewAction(
         id=secrets.token_hex(6),
         kind=request.kind,
@@ -140,6 +156,7 @@ async def start_bound(store: Store, request: ActionRequest, total: int, author: 
         alike=_digest(request),
         total=total,
         rate=request.rate,
+        secret=secret,
     )
     running = await store.actions.start(action, author)
     if running == action.id:

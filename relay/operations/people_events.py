@@ -105,6 +105,12 @@ class PersonMatch:
             "\n".join(texts_of(event.data))
         )
 
+    def is_own(self, event: Event) -> bool:
+        """Return whether an event is about a contact or lead of theirs."""
+        if self.is_entity(event.source, event.entity, event.entity_id):
+            return True
+        return event.entity == "contact" and not self._person.hashes.isdisjoint(own_hashes(event, self._key))
+
     def is_entity(self, source: str, entity: str, id: str) -> bool:
         """Return whether a lead or contact is one of theirs."""
         return not self._person.entities.isdisjoint({(source, entity, id), ("", entity, id)})

@@ -37,6 +37,10 @@ class PeopleKey:
             raise ValueError(f"{address!r} is no e-mail address")
         return self._hash(f"email {address.strip().lower()}")
 
+    def hash_text(self, text: str) -> str:
+        """Return the hash of any text."""
+        return self._hash(f"text {text}")
+
     def hashes_in(self, text: str) -> Iterator[str]:
         """Yield the hash of everybody whom a text names."""
         for person in find_people(text):

@@ -19,7 +19,10 @@ async def plan_today(
 
     `sinks` are those of the configuration. Raises StoreUnavailable.
     """
-    receipt = await reader.raw_receipt(delivery.event_id.partition(".")[0])
+    id, _, index = delivery.event_id.partition(".")
+    if any(index in stored.erased for stored in await reader.receipts([id])):
+        return None  # what would be sent is "erased"
+    receipt = await reader.raw_receipt(id)
     # In a thread: a worker's loop has calls to answer meanwhile.
     made = [] if receipt is None else (await asyncio.to_thread(plan_receipt, receipt, config, sinks)).deliveries
     places = ((one.event_id, one.route, one.sink, is_shadow_id(one.id)) for one in made)

@@ -44,7 +44,7 @@ class ReplayedReceipt(Record):
     """A receipt, and what a replay does with each delivery; or why the receipt cannot be replayed."""
 
     id: str
-    problem: str = ""  # "gone", "waits"
+    problem: str = ""  # "gone", "waits", "erased"
     part: RoutedReceipt | None = None  # what is to be written
     deliveries: Sequence[tuple[NewDelivery, Fate]] = ()
 
@@ -73,7 +73,8 @@ class Replay:
     async def _plan_page(self, ids: Sequence[str], wanted: Mapping[str, set[int]]) -> list[ReplayedReceipt]:
         stored = {receipt.id: receipt for receipt in await self.reader.receipts(ids)}
         raw = await self.reader.raw_receipts(list(stored))
-        routed = [receipt for id, receipt in raw.items() if stored[id].state not in _UNFINISHED]
+        erased = {id for id, receipt in stored.items() if _is_erased(receipt, wanted[id])}
+        routed = [receipt for id, receipt in raw.items() if stored[id].state not in _UNFINISHED and id not in erased]
         # In a thread: a worker's loop has calls to answer meanwhile.
         parts = await asyncio.to_thread(self._plan_parts, routed, stored, wanted)
         made = [delivery.id for part in parts.values() for delivery in part.deliveries]
@@ -82,7 +83,7 @@ class Replay:
         return [
             ReplayedReceipt(
                 id=id,
-                problem="" if id in parts else "waits" if id in raw else "gone",
+                problem="" if id in parts else "erased" if id in erased else "waits" if id in raw else "gone",
                 part=parts.get(id),
                 deliveries=[
                     (one, self._fate(one, known.get(one.id), one.id in removed or one.id in stored[id].deliveries))
@@ -106,7 +107,10 @@ class Replay:
 
     def _limit(self, part: RoutedReceipt, stored: StoredReceipt, indexes: set[int]) -> RoutedReceipt:
         """Leave out what is not meant; what was routed before stays so."""
-        events = [event for event in part.events if not indexes or event.index in indexes]
+        meant_indexes = indexes or {event.index for event in part.events}
+        events = [
+            event for event in part.events if event.index in meant_indexes and str(event.index) not in stored.erased
+        ]
         meant = {f"{stored.id}.{event.index}" for event in events}
         limits = self._limits
         deliveries = [
@@ -136,6 +140,12 @@ class Replay:
         if stored.state in (DeliveryState.DELIVERED, DeliveryState.CANCELLED) and not self._limits.force:
             return Fate(stored.state)
         return Fate.AGAIN
+
+
+def _is_erased(receipt: StoredReceipt, indexes: set[int]) -> bool:
+    """Return whether a person was taken out of all that is meant: what would be sent is "erased"."""
+    meant = indexes or {event.index for event in receipt.events}
+    return bool(receipt.erased) and {str(index) for index in meant} <= set(receipt.erased)
 
 
 def _event_after(event: RoutedEvent, before: RoutedEvent | None, *, routed: bool) -> RoutedEvent:

@@ -36,7 +36,7 @@ class ReplayCount(Record):
         )
 
 
-PROBLEMS: Final = ("gone", "waits")
+PROBLEMS: Final = ("gone", "waits", "erased")
 """Why a receipt cannot be replayed: `ReplayedReceipt.problem`."""
 
 NOTHING = ReplayCount(receipts=0, problems={}, deliveries={})

@@ -130,6 +130,10 @@ class Sink(ABC):
         """
         return [await self.send(delivery, tools) for delivery in deliveries]
 
+    def erasure(self, _content: bytes) -> bytes | None:
+        """Return the content that asks them to forget whom an earlier content named; None: it cannot be asked. Pure."""
+        return None
+
     async def lookup(self, _delivery: Delivery, _tools: Tools) -> Result:
         """Return what became of an earlier attempt that may have been applied. For sinks that look up.
 

@@ -44,6 +44,7 @@ class NewAction(Record):
     alike: str
     total: int  # rows to look at
     rate: int  # items a second at most
+    secret: str = ""  # that is kept until it ends
 
 
 class StoredAction(Record):
@@ -64,6 +65,7 @@ class StoredAction(Record):
     ended_at: int | None
     problem: str
     results: dict[str, int]  # of how many items it is what
+    secret: str = ""
 
 
 class ActionItem(Record):
@@ -91,6 +93,7 @@ class Actions:
             "alike": action.alike,
             "total": action.total,
             "rate": action.rate,
+            "secret": action.secret,
             "by": author.by,
             "why": author.why,
         }
@@ -165,6 +168,7 @@ def _read_action(id: str, record: dict[bytes, bytes]) -> StoredAction:
         looked=int(row[ActionField.LOOKED]),
         cursor=row[ActionField.CURSOR],
         rate=int(row[ActionField.RATE]),
+        secret=row.get(ActionField.SECRET, ""),
         waits=row.get(ActionField.WAITS, ""),
         ended_at=None if ended is None else int(ended),
         problem=row.get(ActionField.PROBLEM, ""),

@@ -38,6 +38,7 @@ class ReceiptField:
     DELIVERY: Final = "d:"  # and its id: the index of its event
     PUT_OFF: Final = "p:"  # and the id of a delivery that is made when its sink has room: the sink
     PERSON: Final = "w:"  # and a keyed hash and the index of an event: whom that speaks of
+    ERASED: Final = "x:"  # and the index of an event: when a person was taken out of it; of no event: out of its body
     CONTENT: Final = "c:"  # and its id: content that no delivery refers to any more, removed with the receipt
 
 
@@ -106,6 +107,7 @@ class ActionField:
     WAITS: Final = "waits"  # why it does nothing at the moment
     ENDED: Final = "ended"  # when it was done, aborted or had failed
     PROBLEM: Final = "problem"  # why it failed
+    SECRET: Final = "secret"  # of an erasure without RELAY_SECRET_KEY: of the key of its hashes; gone with its end
     RESULT: Final = "n:"  # and a result: of how many items it is that
 
 

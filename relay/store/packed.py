@@ -38,7 +38,7 @@ PACKED_AFTER_MS: Final = 9_000_000
 By then a repetition of its hook is no duplicate any more, and no worker has it in hand. So the last release (commit
 b42e45f), which may take hooks beside this one and does not know what is packed, needs nothing of it either.
 """
-_PACK: Final = Script("pack_receipts")
+_PACK: Final = Script("pack_receipts", "_digest")
 _UNPACK: Final = Script("unpack_receipt")
 _BOOLS = msgspec.msgpack.Decoder(list[bool])
 _BOOL = msgspec.msgpack.Decoder(bool)
@@ -125,6 +125,14 @@ class Packing:
         fields = (PackingField.SCORE, PackingField.MEMBER)
         score, member = await run_command(self._client.hmget(self._keys.packing, *fields))
         return PackedUntil() if score is None else PackedUntil(score=int(score), member=member.decode())
+
+    async def read_records(self, ids: Sequence[str]) -> list[ReceiptRecords]:
+        """Read all records of receipts, packed or not; those that are gone or have no body are left out."""
+        found = {one.id: one for one in await self._read(ids)}
+        found |= await self._packed.read([id for id in ids if id not in found])
+        # One that is in neither place may have been unpacked between the two looks.
+        found |= {one.id: one for one in await self._read([id for id in ids if id not in found])}
+        return [found[id] for id in ids if id in found]
 
     async def _read(self, ids: Sequence[str]) -> list[ReceiptRecords]:
         """Read all records of receipts; those that are not whole are left out."""

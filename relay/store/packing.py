@@ -121,7 +121,7 @@ def _is_final(delivery: Fields) -> bool:
 
 
 def digest_of(fields: Fields, deliveries: Iterable[DeliveryRecords]) -> str:
-    """Return what tells whether records have changed since they were read; `pack_receipts.lua` makes the same."""
+    """Return what tells whether records have changed since they were read; `_digest.lua` makes the same."""
     texts = list(flat(fields))
     for one in deliveries:
         texts += [*flat(one.fields), *one.story]

@@ -16,6 +16,7 @@ from relay.store.acts import Acts
 from relay.store.clock import clock_of
 from relay.store.commands import run_command
 from relay.store.connect import not_repeated
+from relay.store.erasing import Erasing
 from relay.store.fields import Counter
 from relay.store.health import MemoryUse
 from relay.store.keys import INBOX, JOBS, Keys, sink_queue
@@ -96,6 +97,7 @@ class Store:
         self.subscriptions = Subscriptions(client, namespace)
         self.put_off = PutOff(client, namespace)
         self.packing = Packing(client, namespace)
+        self.erasing = Erasing(client, namespace)
         self.acts = Acts(client, namespace)
         self.actions = Actions(client, namespace)
         self.clock = clock_of(client)

@@ -48,6 +48,7 @@ class StoredReceipt(Record):
     recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
     content_encoding: str = ""
     remarks: Sequence[str] = ()  # what of its body could not be read
+    erased: Sequence[str] = ()  # indexes of the events that a person was taken out of; "": of the body that has none
 
 
 class StoredDelivery(Record):
@@ -131,6 +132,7 @@ def read_receipt(id: str, record: dict[bytes, bytes]) -> StoredReceipt:
         events=sorted(events, key=lambda event: event.index),
         deliveries={id: int(index) for id, index in _named(text, ReceiptField.DELIVERY).items()},
         put_off=_named(text, ReceiptField.PUT_OFF),
+        erased=sorted(_named(text, ReceiptField.ERASED)),
     )
 
 

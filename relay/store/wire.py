@@ -306,6 +306,14 @@ class LookReply(Record, array_like=True):
     format: int  # the newest that was written (`relay.store.formats`)
 
 
+class ErasedDelivery(Record, array_like=True, kw_only=False):
+    """A delivery that a person is taken out of: of how many texts its fields and its story are, beside the request."""
+
+    id: str
+    fields: int
+    story: int
+
+
 class PackRow(Record, array_like=True, kw_only=False):
     """A receipt to pack: what tells that it has not changed, what goes with it. Its value goes beside the request."""
 

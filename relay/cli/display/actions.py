@@ -5,6 +5,7 @@ from typing import Final
 
 from relay.cli.display.replay import format_planned
 from relay.operations.action_catch_up import NOT_THERE, RECOVERED
+from relay.operations.action_erasure import ASKED, NOT_ASKED
 from relay.operations.action_preview import DONE, ActionPreview
 from relay.operations.actions import SENDING_KINDS, Action, ActionKind, ActionRequest, TouchedItem
 from relay.operations.replaying import PROBLEMS, ReplayCount
@@ -37,6 +38,8 @@ _RESULTS: Final[Mapping[str, str]] = {
     "other type": "left alone: its content is for a sink of another type",
     "another kind": "left alone: no delivery but a hook or an event",
     "exists": "left alone: its event has a delivery to that sink",
+    "erased": "erased",
+    NOT_ASKED: "sent before, and its sink cannot be asked to forget them: that is to be done there",
     RECOVERED: "recovered: routed like any other hook",
     NOT_THERE: "cannot be recovered: its lead, contact or company does not exist any more",
 }
@@ -82,6 +85,8 @@ def describe_result(kind: ActionKind, result: str) -> str:
     """Return in words what came of an item; a state is why it was left alone."""
     if result == DONE:
         return _DONE[kind]
+    if kind is ActionKind.ERASE and result == ASKED:
+        return "asks a sink to forget them"
     return _RESULTS.get(result, f"left alone: {result}")
 
 
@@ -130,6 +135,7 @@ def _describe_request(request: ActionRequest) -> str:
     entity = "" if filters.entity is None else ":".join(filters.entity)
     since = "" if filters.since is None else format_time(filters.since)
     parts = {
+        "person": request.person.described if request.person else "",
         "source": filters.source, "event": filters.event, "entity": entity, "sink": filters.sink or request.sink,
         "route": filters.route or request.route, "state": filters.state, "reason": filters.reason,
         "cause": filters.cause, "since": since,
@@ -140,7 +146,9 @@ def _describe_request(request: ActionRequest) -> str:
 
 def row(action: Action) -> tuple[object, ...]:
     """Return an action as a row of a list."""
-    done = sum(n for result, n in action.results.items() if result in (DONE, "new", "again", "asked", RECOVERED))
+    done = sum(
+        n for result, n in action.results.items() if result in (DONE, "new", "again", "asked", "erased", RECOVERED)
+    )
     looked = action.looked if action.kind is ActionKind.CATCH_UP else f"{action.looked}/{action.total}"
     state = f"{action.state}, waits" if action.waits else action.state
     return (

@@ -1,7 +1,8 @@
-"""Format a person's passport. Pure."""
+"""Format a person's passport, and what an erasure would take out. Pure."""
 
 from collections.abc import Iterator, Mapping
 
+from relay.operations.erasing import ErasurePreview
 from relay.operations.passport import Passport, PassportDelivery, PassportEvent
 from relay.timefmt import format_time
 
@@ -22,6 +23,24 @@ def format_passport(passport: Passport) -> Iterator[str]:
     yield "not in it:"
     for line in passport.not_covered:
         yield f"  {line}"
+
+
+def format_erasure(preview: ErasurePreview) -> Iterator[str]:
+    """Format what an erasure would take out, in lines."""
+    yield f"{preview.person} would be taken out of"
+    yield f"  {preview.events:>6} event(s) and their hooks"
+    if preview.unreadable:
+        yield f"  {preview.unreadable:>6} hook(s) that could not be read, with all that is in them"
+    for state, n in sorted(preview.deliveries.items()):
+        ends = ": cancelled first" if state in ("pending", "held", "dead") else ""
+        yield f"  {n:>6} {state} deliveries{ends}"
+    if preview.contacts:
+        yield f"  with contacts {', '.join(preview.contacts)}, their numbers and addresses"
+    if preview.sinks:
+        yield f"  sinks that were to have it: {', '.join(preview.sinks)}"
+    if not preview.complete:
+        yield f"  so far: looked at {preview.looked:,} of {preview.total:,} hooks, the rest is looked through too"
+    yield "it cannot be undone, and backups keep the person"
 
 
 def _event(event: PassportEvent) -> Iterator[str]:

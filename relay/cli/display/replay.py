@@ -21,6 +21,7 @@ _LEFT_ALONE: Final = {
 }
 _PROBLEMS: Final = {
     "gone": "not there: retention or an erasure has removed them",
+    "erased": "erased: a person was taken out of them, and nothing of that is sent",
     "waits": "not routed yet: a worker does that first",
 }
 

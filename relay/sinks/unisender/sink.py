@@ -44,6 +44,15 @@ class UnisenderSink(Sink):
         """Store the contact and what is to be done. Raise RejectDelivery or SkipDelivery."""
         return msgspec.json.encode(make_contact(params))
 
+    def erasure(self, content: bytes) -> bytes | None:
+        """Return what excludes a contact from the lists that it was to join: UniSender's API deletes none."""
+        contact = _contact(content)
+        if contact.action != "subscribe":
+            return None
+        return msgspec.json.encode(
+            Contact(action="exclude", email=contact.email, phone=contact.phone, list_ids=contact.list_ids)
+        )
+
     async def send(self, delivery: Delivery, tools: Tools) -> Result:
         """Make one attempt."""
         contact = _contact(delivery.content)

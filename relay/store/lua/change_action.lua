@@ -24,6 +24,7 @@ else
 end
 if after ~= 'running' and after ~= 'paused' then
   call('HSET', record, 'ended', now, 'problem', req.act == 'fail' and req.why or '')
+  call('HDEL', record, 'secret')
   call('HDEL', P .. 'actions:unfinished', alike)
   call('ZADD', P .. 'actions:ended', now, req.id)
 end

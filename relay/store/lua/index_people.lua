@@ -20,6 +20,7 @@ for _, row in ipairs(req.rows) do
   local receipt, index, hashes = unpack(row)
   local accepted_at = call('HGET', P .. 'r:' .. receipt, 'at')
   local packed = not accepted_at and read_packed(receipt)
+  if call('HEXISTS', P .. 'r:' .. receipt, 'x:' .. index) == 1 then hashes = {} end  -- read before they were erased
   for _, hash in ipairs((accepted_at or packed) and hashes or {}) do
     call('ZADD', P .. 'people:' .. hash, accepted_at or packed.accepted_at, receipt .. '.' .. index)
     if accepted_at then call('HSET', P .. 'r:' .. receipt, 'w:' .. hash .. ':' .. index, '') end

@@ -2,18 +2,6 @@
 -- Packs finished receipts that are as they were when they were read. Of a `once` delivery its identity stays as retention
 -- leaves it. Notes how far this has come.
 -- req: {after_ms, rows = {wire.PackRow…}, score, member}; blobs: the values. Answers for each whether it is packed now.
-local function digest_of(receipt, deliveries)
-  local texts = call('HGETALL', P .. 'r:' .. receipt)
-  local function append(reply)
-    for _, text in ipairs(reply) do texts[#texts + 1] = text end
-  end
-  for _, id in ipairs(deliveries) do
-    append(call('HGETALL', P .. 'd:' .. id))
-    append(call('LRANGE', P .. 'a:' .. id, 0, -1))
-  end
-  return redis.sha1hex(table.concat(texts, '\0'))
-end
-
 local function pack(row, value)
   local receipt, digest, deliveries, contents, once = unpack(row)
   local finished_at = tonumber(call('ZSCORE', P .. 'finished', receipt) or nil)

@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
 -- Starts a bulk action: a row, and the job that works it off. None is started where another of its kind and filter has
--- not ended. req: {id, kind, request, alike, total, rate, by, why}. Answers the id of the one that runs.
+-- not ended. req: {id, kind, request, alike, total, rate, by, why, secret}. Answers the id of the one that runs.
 local unfinished = P .. 'actions:unfinished'
 local other = call('HGET', unfinished, req.alike)
 if other then return cmsgpack.pack(other) end
 call('HSET', P .. 'action:' .. req.id, 'kind', req.kind, 'request', req.request, 'alike', req.alike, 'total', req.total,
   'rate', req.rate, 'by', req.by, 'why', req.why, 'at', now, 'state', 'running', 'cursor', '', 'looked', 0)
+if req.secret ~= '' then call('HSET', P .. 'action:' .. req.id, 'secret', req.secret) end
 call('ZADD', P .. 'actions', now, req.id)
 call('HSET', unfinished, req.alike, req.id)
 write_audit('start ' .. req.kind, 'action ' .. req.id, '')

@@ -99,6 +99,7 @@ def _described(request: ActionRequest) -> list[str]:
     given = {name: getattr(request.filter, name) for name in ("source", "event", "route", "sink", "state", "reason")}
     named = [f"{name}:{value}" for name, value in given.items() if value]
     named += [":".join(request.filter.entity)] if request.filter.entity else []
+    named += [request.person.described] if request.person else []
     return [*named, *([f"→ {request.to}"] if request.to else [])]
 
 

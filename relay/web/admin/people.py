@@ -1,13 +1,14 @@
-"""The page People: what the store has of a person, to be read and printed."""
+"""The page People: what the store has of a person, to be read and printed, and taking it out."""
 
 from typing import Final
 
 from relay.errors import ConfigError
 from relay.logs import log
+from relay.operations.erasing import preview_erasure, start_erasure
 from relay.operations.passport import PassportSearch, mask_passport, note_shown
 from relay.operations.people_query import PersonQuery, check_query, find_person
 from relay.operations.search import parse_cursor
-from relay.web.admin.content import Content
+from relay.web.admin.content import Content, Done
 from relay.web.admin.messages import message
 from relay.web.admin.page_request import PageRequest
 
@@ -40,6 +41,19 @@ async def show(asked: PageRequest) -> Content:
     return _content(asked, query, {"passport": shown, "revealed": revealed})
 
 
+async def erase(asked: PageRequest) -> Content | Done:
+    """Say what an erasure would take out; where that was seen, and is meant, start it."""
+    query, services = read_query(asked), asked.services
+    known = await find_person(services.reader, query, services.settings.secret_key)
+    if not asked.field("sure"):
+        preview = await preview_erasure(services.reader, services.live.config, known, query, SECONDS)
+        return _content(asked, query, {"passport": None, "preview": preview})
+    if not asked.field("why"):
+        raise ConfigError("say why: it stands beside what the action did")
+    started = await start_erasure(services.store, services.reader, known, query, asked.author)
+    return Done(lines=[started.message], to=f"/admin/actions/{started.id}", ok=started.started)
+
+
 def read_query(asked: PageRequest) -> PersonQuery:
     """Return who the form means. Raises ConfigError."""
     query = PersonQuery(**{name: asked.field(name) for name in _FIELDS})
@@ -51,5 +65,5 @@ def read_query(asked: PageRequest) -> PersonQuery:
 
 
 def _content(asked: PageRequest, query: PersonQuery, values: dict[str, object]) -> Content:
-    shared = {"query": query, "sources": sorted(asked.services.live.config.sources)}
+    shared = {"preview": None, "revealed": False, "query": query, "sources": sorted(asked.services.live.config.sources)}
     return Content(template="people.html", title=message("People"), values={**shared, **values})

@@ -93,6 +93,7 @@ def page_routes() -> list[Route]:
         page("/admin/audit", audit.show),
         page(people.HOME, people.show_form),
         act(f"{people.HOME}/passport", people.show),
+        act(f"{people.HOME}/erase", people.erase),
     ]
 
 

@@ -20,6 +20,7 @@ UNPACKED = [
     ("mark_sending", "item", wire.LeaseRow),
     ("_claiming", "lease", wire.LeaseRow),
     ("_settling", "lease", wire.LeaseRow),
+    ("erase_people", "delivery", wire.ErasedDelivery),
     ("save_action_progress", "item", wire.ActionItemRow),
     ("spend_quotas", "quota", Quota),
     ("_limits", "limit", Limit),

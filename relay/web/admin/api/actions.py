@@ -136,6 +136,8 @@ async def show_action(call: Call) -> ShownAction:
 
 async def start(call: Call) -> StartedOrPreview:
     """Start a bulk action, or say what it would do."""
+    if call.body.kind is ActionKind.ERASE:
+        raise ApiFailure(BAD_REQUEST, "kind: a person is erased by POST /people/erase")
     if call.body.kind is ActionKind.CATCH_UP:
         return StartedOrPreview(preview=None, started=await _start_catch_up(call))
     request, config = _request(call), call.live.config

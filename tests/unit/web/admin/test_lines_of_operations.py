@@ -37,7 +37,8 @@ NOT_ON_PAGES: Final = frozenset([
 WORDS: Final = re.compile(r"^\w.*[a-z]{2,}[^|]* [a-z]{2,}")
 # Words of results and keys, and what begins as a command or is said by commands alone.
 NO_LINES: Final = re.compile(
-    r"relay |--\w+|(?:no entity|no delivery|asked already|other type|another kind|put off|not made today|older names)$"
+    r"relay |--\w+|not asked$"
+    r"|(?:no entity|no delivery|asked already|other type|another kind|put off|not made today|older names)$"
     r"|name of the key|phone 7|email 7|\d things? needs? you|delivery 7|7: 7 more are put off"
 )
 # Parts, of which the lines below are joined.

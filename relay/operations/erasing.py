@@ -1,0 +1,79 @@
+"""Say what an erasure would take out, and start one."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from relay.config.config import Config
+from relay.model import Record
+from relay.operations.actions import ActionKind, ActionRequest, ErasedPerson, StartedAction, bound_request, start_bound
+from relay.operations.passport import Passport, PassportSearch
+from relay.operations.people_query import KnownPerson, PersonQuery
+from relay.operations.search import MOST_LISTED, EventFilter, parse_cursor
+from relay.store.acts import Author
+from relay.store.reader import Reader
+from relay.store.store import Store
+
+RATE = 2_000  # hooks a second at most: one is looked at in half a millisecond
+
+
+class ErasurePreview(Record):
+    """What an erasure would take out. `deliveries`: of how many the person goes, by state; `sinks`: that were sent it.
+
+    Not `complete`: only so many of the newest hooks were looked at in the time there was.
+    """
+
+    person: str
+    contacts: Sequence[str]
+    events: int
+    unreadable: int
+    deliveries: Mapping[str, int]
+    sinks: Sequence[str]
+    looked: int
+    total: int
+    complete: bool
+
+    @property
+    def erases(self) -> bool:
+        """Return whether there may be anything to erase."""
+        return bool(self.events or self.unreadable) or not self.complete
+
+
+async def preview_erasure(
+    reader: Reader, config: Config, known: KnownPerson, query: PersonQuery, seconds: float
+) -> ErasurePreview:
+    """Count what speaks of a person, for so long and no longer, and change nothing. Raises StoreUnavailable."""
+    search, deadline = PassportSearch(reader, config, known), time.monotonic() + seconds
+    pages: list[Passport] = []
+    while not pages or (pages[-1].next is not None and time.monotonic() < deadline):
+        after = parse_cursor(pages[-1].next or "") if pages else None
+        left = max(deadline - time.monotonic(), 0)
+        pages.append(await search.read(query, MOST_LISTED, after, thorough=True, seconds=left))
+    deliveries = [one for page in pages for event in page.events for one in event.deliveries]
+    return ErasurePreview(
+        person=query.described(),
+        contacts=known.contacts,
+        events=sum(len(page.events) for page in pages),
+        unreadable=len(pages[0].unreadable),
+        deliveries=Counter(one.state for one in deliveries),
+        sinks=sorted({one.sink for one in deliveries}),
+        looked=sum(page.looked for page in pages),
+        total=pages[0].total,
+        complete=pages[-1].next is None,
+    )
+
+
+async def start_erasure(
+    store: Store, reader: Reader, known: KnownPerson, query: PersonQuery, author: Author
+) -> StartedAction:
+    """Have the workers take a person out of all that has arrived until now. Raises StoreUnavailable."""
+    person = ErasedPerson(
+        described=query.described(),
+        hashes=sorted(known.person.hashes),
+        entities=sorted(known.person.entities),
+        key=known.key.name,
+    )
+    request = ActionRequest(kind=ActionKind.ERASE, filter=EventFilter(), rate=RATE, person=person)
+    request = bound_request(request, await reader.now())
+    (total,) = await reader.count([reader.keys.receipts], None, request.filter.until)
+    return await start_bound(store, request, total, author, known.secret)

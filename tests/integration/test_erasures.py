@@ -1,0 +1,334 @@
+"""Erasing a person: nothing of them is left in the store, what is to be sent ends, and who can be asked is asked."""
+
+import json
+import zlib
+
+import msgspec
+import pytest
+from pydantic import SecretStr
+
+from relay.amocrm.events import decode_receipt
+from relay.amocrm.form import encode_form
+from relay.model import Outcome
+from relay.operations.actions import read_action
+from relay.planning import plan_receipts
+from relay.sinks.registry import make_sinks
+from relay.sinks.unisender.content import Contact
+from relay.store.packing import unpack
+from relay.store.requests import sink_claim_request
+from tests.integration.action_runs import no_account
+from tests.integration.store.shapes import hook, settlement
+from workers.actions import ActionRunner
+from workers.people_indexer import PeopleIndexer
+
+SECRET = "a-secret-key-of-thirty-two-letters"
+PHONE, EMAIL, NAME = "+79161234567", "marker.petrova@example.com", "Marker Petrova"
+MARKERS = ("9161234567", "marker.petrova", "Marker", "arkernote", "916 123")
+OTHER = "+79265554433"
+YAML = """
+sources: {acme: {type: amocrm, token: a-token-of-sixteen}}
+sinks:
+  books: {type: http, idempotency: honoured, url: "https://books.example.com"}
+  list: {type: unisender, api_key: a-key-of-unisender, list_ids: [7], double_optin: 3}
+routes:
+  - name: people
+    on: [add_contact, update_contact]
+    to: books
+    path: /people
+    body: {name: "{{ contact.name }}", to: "{{ contact.phone }}"}
+  - name: letters
+    on: add_contact
+    to: list
+    fields: {email: "{{ contact.email }}", phone: "{{ contact.phone }}"}
+  - name: leads
+    on: add_lead
+    to: books
+    once: "{{ lead.name }}"
+    body: {title: "{{ lead.name }}"}
+"""
+
+
+def item(id: int, name: str = NAME, phone: str = PHONE, email: str = EMAIL) -> dict:
+    fields = [
+        {"id": str(n), "name": label, "code": code, "values": [{"value": value, "enum": "1"}]}
+        for n, (label, code, value) in enumerate([("Телефон", "PHONE", phone), ("Email", "EMAIL", email)])
+        if value
+    ]
+    return {"id": str(id), "name": name, "last_modified": "1763049630", "custom_fields": fields}
+
+
+def contacts(*items: dict, action: str = "add") -> bytes:
+    return encode_form({"account": {"subdomain": "acme"}, "contacts": {action: list(items)}})
+
+
+class Erased:
+    """A relay whose erasures are worked off in this process."""
+
+    def __init__(self, run, relay, secret=SECRET) -> None:
+        self.run, self.relay, self.store = run, relay, relay.store
+        self.secret = SecretStr(secret) if secret else None
+
+    def index(self) -> None:
+        indexer = PeopleIndexer(self.store, self.secret)
+        while self.run(indexer.index_batch(indexer._key, 1 << 52)):
+            pass
+
+    def start(self, *who: str) -> str:
+        status, printed = self.relay.command(
+            "people", "erase", *who, "--yes", "--json", "--by", "anna", "--why", "asked"
+        )
+        assert status == 0, printed
+        return json.loads(printed[printed.index("{") : printed.rindex("}") + 1])["action"]["id"]
+
+    def work(self) -> None:
+        """Do all that may be done now, without waiting for what an action waits for."""
+        runner = ActionRunner(lambda: self.relay.config, self.store, no_account, lambda: False, self.secret)
+        while jobs := self.run(self.store.claim_jobs("w:j", 1, 60_000)).items:
+            for job in jobs:
+                again = self.run(runner.run(job)) if job.kind == "action" else 60_000
+                self.run(self.store.finish_job(job, again))
+        self.run(self.store.client.zadd(self.store.keys.due("jobs"), {"action:x": 1}, xx=True))
+
+    def work_again(self, id: str) -> None:
+        """Do what is due of an action that waits, as if its time had come."""
+        self.run(self.store.client.zadd(self.store.keys.due("jobs"), {f"action:{id}": 1}, xx=True))
+        self.work()
+
+    def action(self, id: str):
+        return self.run(read_action(self.store, id))
+
+    def dump(self) -> str:
+        """Return all that the store has: keys and values, unpacked where they are compressed."""
+        return self.run(dump(self.store))
+
+    def left(self) -> list[str]:
+        everything = self.dump().lower()
+        return [one for one in MARKERS if one.lower() in everything]
+
+
+async def dump(store) -> str:
+    texts: list[bytes] = []
+    client = store.client
+    for key in await client.keys(store.keys.prefix + "*"):
+        texts.append(key)
+        kind = (await client.type(key)).decode()
+        if kind == "string":
+            texts += expanded(key, await client.get(key))
+        elif kind == "hash":
+            for name, value in (await client.hgetall(key)).items():
+                texts += [name, value]
+        elif kind == "list":
+            texts += await client.lrange(key, 0, -1)
+        elif kind == "zset":
+            texts += await client.zrange(key, 0, -1)
+        elif kind == "set":
+            texts += await client.smembers(key)
+        elif kind == "stream":
+            texts += [text for _, fields in await client.xrange(key) for pair in fields.items() for text in pair]
+    return "\n".join(text.decode(errors="replace") for text in texts)
+
+
+def expanded(key: bytes, value: bytes) -> list[bytes]:
+    if b":p:" in key:
+        records = unpack(key.rpartition(b":p:")[2].decode(), value)
+        texts = [records.body, *records.contents.values(), *records.fields, *records.fields.values()]
+        for one in records.deliveries.values():
+            texts += [*one.fields.values(), *one.story]
+        return texts
+    try:
+        return [zlib.decompress(value)]
+    except zlib.error:
+        return [value]
+
+
+@pytest.fixture
+def erased(run, relay, monkeypatch) -> Erased:
+    relay.configure(YAML)
+    monkeypatch.setenv("RELAY_SECRET_KEY", SECRET)
+    return Erased(run, relay)
+
+
+@pytest.mark.parametrize("who", [("--phone", PHONE), ("--email", EMAIL), ("--contact", "1")])
+def test_nothing_of_a_person_is_left(run, erased, relay, who):
+    relay.accept(contacts(item(1)), contacts(item(2, name="Boris", phone=OTHER, email="")))
+    relay.settle(Outcome.DELIVERED, "books")
+    erased.index()
+    assert "Marker" in erased.left()
+    id = erased.start(*who)
+    erased.work()
+    for one in relay.settle(Outcome.DELIVERED, "list"):
+        assert msgspec.json.decode(one.content, type=Contact).action in ("subscribe", "exclude")
+    erased.work_again(id)
+    assert (erased.left(), erased.action(id).state) == ([], "done")
+    assert "Boris" in erased.dump()
+    assert erased.run(relay.reader.receipts(["r0000"]))[0].events[0].entity_id == "1"
+
+
+def test_others_in_the_same_hook_stay_and_it_decodes_as_before(run, erased, relay):
+    body = contacts(item(1), item(2, name="Boris", phone=OTHER, email="boris@example.com"))
+    (receipt,) = relay.accept(body)
+    before = decode_receipt(run(relay.reader.raw_receipt(receipt)))
+    id = erased.start("--phone", PHONE)
+    relay.settle(Outcome.DELIVERED, "list")
+    erased.work()
+    account, events = decode_receipt(run(relay.reader.raw_receipt(receipt)))
+    assert account == before[0]
+    assert [(one.name, one.entity_id) for one in events] == [(one.name, one.entity_id) for one in before[1]]
+    assert events[1].data == before[1][1].data
+    assert events[0].data["name"] == "erased"
+    assert events[0].data["last_modified"] == "1763049630"
+    assert [one["name"] for one in events[0].data["custom_fields"]] == ["Телефон", "Email"]
+    relay.settle(Outcome.DELIVERED, "list")
+    erased.work_again(id)
+    assert erased.left() == []
+
+
+def test_a_repetition_of_an_erased_hook_is_still_a_duplicate(run, erased, relay):
+    body = contacts(item(1))
+    relay.accept(body)
+    erased.start("--phone", PHONE)
+    erased.work()
+    answer = run(erased.store.accept([hook("r9", body, timed=True)]))
+    assert answer.answers == [("r0000", True)]
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.RETRY, Outcome.UNKNOWN, Outcome.REJECTED])
+def test_what_is_to_be_sent_ends(run, erased, relay, outcome):
+    (receipt,) = relay.accept(contacts(item(1), action="update"))
+    if outcome:
+        relay.settle(outcome, "books")
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    (delivery,) = relay.deliveries(receipt)
+    assert delivery.state == "cancelled"
+    assert (erased.left(), erased.action(id).state) == ([], "done")
+    results = {"erased": 1, "not asked": 1} if outcome else {"erased": 1}
+    assert erased.action(id).results == results
+    _, printed = relay.command("deliveries", "resend", delivery.id)
+    assert "no content to send" in printed
+
+
+def test_what_is_in_flight_is_waited_for_and_not_sent_again(run, erased, relay):
+    (receipt,) = relay.accept(contacts(item(1), action="update"))
+    (held,) = run(erased.store.claim_deliveries(sink_claim_request("books", "w", 9, 60_000, 0, []))).items
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    action = erased.action(id)
+    assert action.state == "running"
+    assert f"delivery {held.id} to books is in flight, at most until" in action.waits
+    assert "Marker" in erased.left()
+    run(erased.store.settle("books", [settlement(held, Outcome.RETRY)], {}))
+    erased.work_again(id)
+    assert erased.action(id).state == "done"
+    (delivery,) = relay.deliveries(receipt)
+    assert (delivery.state, erased.left()) == ("cancelled", [])
+
+
+def test_a_sink_that_can_forget_is_asked_once_by_a_delivery(run, erased, relay):
+    relay.accept(contacts(item(1)), contacts(item(1, name="Marker P.")))
+    relay.settle(Outcome.DELIVERED, "books", "list")
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    assert "1 sinks are still to be asked, list" in erased.action(id).waits
+    (asked,) = run(erased.store.claim_deliveries(sink_claim_request("list", "w", 9, 60_000, 0, []))).items
+    contact = msgspec.json.decode(asked.content, type=Contact)
+    assert (contact.action, contact.email, contact.phone) == ("exclude", EMAIL, PHONE)
+    assert asked.route == "erasure"
+    run(erased.store.settle("list", [settlement(asked, Outcome.DELIVERED)], {}))
+    erased.work_again(id)
+    assert (erased.action(id).state, erased.left()) == ("done", [])
+    assert erased.action(id).results == {"erased": 2, "new": 1, "not asked": 2}
+
+
+def test_a_subscriber_gets_a_delete_event_where_it_subscribed_to_them(run, erased, relay):
+    run(
+        erased.store.subscriptions.subscribe("acme", "https://crm.example.com/h", ["add_contact", "delete_contact"], "")
+    )
+    (subscription,) = run(erased.store.subscriptions.list("acme"))
+    run(erased.store.register_sinks({subscription.sink: "subscriber"}))
+    run(erased.store.accept([hook("r1", contacts(item(1)))]))
+    items = run(erased.store.claim_receipts("router", 9, 60_000)).items
+    subscribed = {"acme": [subscription]}
+    run(erased.store.save_routed("router", plan_receipts(items, relay.config, make_sinks(relay.config), subscribed)))
+    relay.settle(Outcome.DELIVERED, "books", "list", subscription.sink)
+    id = erased.start("--contact", "1")
+    erased.work()
+    (asked,) = relay.settle(Outcome.DELIVERED, subscription.sink)
+    assert b"contacts%5Bdelete%5D%5B0%5D%5Bid%5D=1" in asked.content
+    relay.settle(Outcome.DELIVERED, "list")
+    erased.work_again(id)
+    assert (erased.action(id).state, erased.left()) == ("done", [])
+
+
+def test_what_is_packed_and_what_could_not_be_read_goes_too(run, erased, relay):
+    packed, _ = relay.accept(contacts(item(1), action="update"), b"markernote=call+%2B7+916+123-45-67")
+    relay.settle(Outcome.DELIVERED, "books")
+    erased.index()
+    run(erased.store.packing.pack_next(1 << 52, 20, -60_000))
+    assert run(erased.store.client.exists(erased.store.keys.packed(packed)))
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    assert (erased.left(), erased.action(id).state) == ([], "done")
+    assert run(relay.reader.receipts(["r0001"]))[0].state == "malformed"
+
+
+def test_what_was_erased_is_not_sent_again_by_a_replay(run, erased, relay):
+    (receipt,) = relay.accept(contacts(item(1), action="update"))
+    relay.settle(Outcome.DELIVERED, "books")
+    erased.start("--phone", PHONE)
+    erased.work()
+    _, printed = relay.command("replay", receipt, "--force", "--yes")
+    assert "a person was taken out of them" in printed
+    assert relay.deliveries(receipt)[0].state == "delivered"
+
+
+def test_a_killed_worker_leaves_nothing_half_done(run, erased, relay, monkeypatch):
+    relay.accept(*[contacts(item(1, name=f"Marker {n}"), action="update") for n in range(4)])
+    relay.settle(Outcome.DELIVERED, "books")
+    id = erased.start("--phone", PHONE)
+    erase, calls = erased.store.erasing.erase, []
+
+    async def killed(erasure, action):
+        calls.append(erasure)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return await erase(erasure, action)
+
+    monkeypatch.setattr(erased.store.erasing, "erase", killed)
+    with pytest.raises(KeyboardInterrupt):
+        erased.work()
+    assert "Marker" in erased.left()
+    run(erased.store.end_leases("w", sending=False))
+    erased.work_again(id)
+    assert (erased.left(), erased.action(id).state) == ([], "done")
+    assert erased.action(id).results["erased"] == 4
+
+
+def test_without_a_secret_key_it_works_and_leaves_no_key(run, relay):
+    relay.configure(YAML)
+    erased = Erased(run, relay, secret="")
+    relay.accept(contacts(item(1), action="update"))
+    id = erased.start("--phone", "8 916 123-45-67")
+    erased.work()
+    assert (erased.left(), erased.action(id).state) == ([], "done")
+    assert not run(erased.store.client.hexists(erased.store.keys.action(id), "secret"))
+
+
+def test_the_record_has_who_and_why_and_not_whom(run, erased, relay):
+    relay.accept(contacts(item(1), action="update"))
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    started = run(erased.store.acts.audit(10))[-1]
+    assert (started.act, started.what, started.by, started.why) == ("start erase", f"action {id}", "anna", "asked")
+    assert erased.action(id).request.person.described == "phone +7***4567"
+
+
+def test_it_is_shown_before_and_not_done_without_a_yes(run, erased, relay):
+    relay.accept(contacts(item(1), action="update"))
+    status, printed = relay.command("people", "erase", "--phone", PHONE)
+    assert status == 2
+    assert "it cannot be undone" in printed
+    _, printed = relay.command("people", "erase", "--phone", PHONE, "--dry-run")
+    assert "1 event(s)" in printed
+    assert "backups keep the person" in printed
+    assert "Marker" in erased.left()
