@@ -39,7 +39,10 @@ class ReceiptState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """What became of a delivery. A pending one is in exactly one of its queue's two sets, due or leased."""
+    """What became of a delivery.
+
+    A pending one is in exactly one of three sets: due or leased of its queue, or ordered of its sink.
+    """
 
     PENDING = "pending"
     HELD = "held"  # a person must decide
@@ -47,7 +50,7 @@ class DeliveryState(StrEnum):
     SKIPPED = "skipped"  # policy: nobody to deliver to
     SHADOWED = "shadowed"  # rendered and not sent, because its route is only tried out
     DEAD = "dead"  # given up, and kept
-    CANCELLED = "cancelled"  # a person gave it up; nothing sets it yet
+    CANCELLED = "cancelled"  # a person gave it up, or a newer one of its `latest` key superseded it
 
 
 class Outcome(StrEnum):
@@ -143,6 +146,8 @@ class NewDelivery(Record):
     state: DeliveryState = DeliveryState.PENDING
     reason: str = ""
     needs_lookup: bool = False  # waits for a look-up in the account before it enters its sink's queue
+    order: str = ""  # digest of its route's `order` key; empty: it waits for no other
+    latest: str = ""  # likewise of `latest`; empty: none supersedes it
 
 
 class CompletedLookup(Record):

@@ -19,6 +19,7 @@ from relay.cases.schema import CaseSettings
 from relay.cases.stand_ins import Leaf, Place, StandIns, leaves_of, replace_leaves, without_people
 from relay.config.config import Config, Source
 from relay.config.findings import Position
+from relay.config.schema import KEY_TEMPLATES
 from relay.errors import Malformed, RelayError
 from relay.events import decode_events
 from relay.facts.kinds import OWN_SOURCE
@@ -196,9 +197,10 @@ def _expected_delivery(delivery: ExplainedDelivery, people: frozenset[str]) -> d
     expected: dict[str, Any] = {}
     if delivery.state != "pending":
         expected["state"] = delivery.state
-    once_key = without_people([delivery.once_key], people)
-    if delivery.once_key and once_key:
-        expected["once"] = delivery.once_key
+    for key in KEY_TEMPLATES:
+        rendered = getattr(delivery, f"{key}_key")
+        if rendered and without_people([rendered], people):
+            expected[key] = rendered
     if isinstance(delivery.request, Mapping):
         request = {key: value for key, value in delivery.request.items() if key not in _SHOWN_OTHERWISE}
         expected["content"] = without_people(request, people)

@@ -13,7 +13,7 @@ from relay.config.findings import Findings
 from relay.config.include import OWN_KEYS
 from relay.config.load import load_file
 from relay.config.report import Report
-from relay.config.schema import SinkTypes
+from relay.config.schema import KEY_TEMPLATES, SinkTypes
 from relay.config.suggestions import did_you_mean
 from relay.config.text_files import read_text
 from relay.config.validation import validate
@@ -146,8 +146,9 @@ class _Checker:
             message = f"unknown route {expected.route}, {did_you_mean(expected.route, routes)}"
             self.report.error((*path, "route"), message)
             return
-        if expected.once and route.once is None:
-            self.report.error((*path, "once"), f"route {route.name} has no once")
+        for key in KEY_TEMPLATES:
+            if getattr(expected, key) and getattr(route, key) is None:
+                self.report.error((*path, key), f"route {route.name} has no {key}")
         if not expected.to or expected.to in route.sinks:
             return
         if expected.to in self.config.sinks:

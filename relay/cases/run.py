@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from relay.cases.case import Case
 from relay.cases.schema import ExpectedDelivery
+from relay.config.schema import KEY_TEMPLATES
 from relay.model import DeliveryState, ReceiptState, Record
 from relay.operations.answered_lookups import answer_lookups
 from relay.operations.differences import Difference, compare_json, differ
@@ -147,8 +148,10 @@ def _delivery_differences(expected: ExpectedDelivery, made: ExplainedDelivery) -
         return
     if expected.reason not in made.reason:
         yield differ(f"{place}: reason", expected.reason, made.reason)
-    if expected.once and expected.once != made.once_key:
-        yield differ(f"{place}: once", expected.once, made.once_key)
+    for key in KEY_TEMPLATES:
+        wanted, rendered = getattr(expected, key), getattr(made, f"{key}_key")
+        if wanted and wanted != rendered:
+            yield differ(f"{place}: {key}", wanted, rendered)
     if expected.content is not None:
         yield from compare_json(expected.content, made.request, f"{place}: content", exact=expected.exact)
 

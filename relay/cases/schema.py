@@ -33,6 +33,8 @@ class ExpectedDelivery(Section):
     state: Literal["pending", "skipped", "shadowed", "dead", "not made"] = "pending"
     reason: str = Field("", description="A part of the reason of that state")
     once: IdText = Field("", description="The key of `once`")
+    order: IdText = Field("", description="The key of `order`")
+    latest: IdText = Field("", description="The key of `latest`")
     content: dict[str, Any] | None = Field(None, description="What is sent, as `relay explain` shows it")
     exact: bool = Field(False, description="true: the content has nothing else; default: only what is named counts")
 
@@ -48,8 +50,9 @@ class ExpectedDelivery(Section):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if not self.matches and (self.content is not None or self.once or self.reason or self.state != "pending"):
-            raise ValueError("a route that does not match has neither state, reason, once nor content")
+        has_key = self.once or self.order or self.latest
+        if not self.matches and (self.content is not None or has_key or self.reason or self.state != "pending"):
+            raise ValueError("a route that does not match has neither state, reason, once, order, latest nor content")
         if self.exact and self.content is None:
             raise ValueError("exact is about the content: write that too")
         return self

@@ -33,7 +33,8 @@ def print_deliveries(context: typer.Context, filters: EventFilter, *, json: bool
 def _row(delivery: StoredDelivery) -> tuple[object, ...]:
     next_attempt = ""
     if delivery.state is DeliveryState.PENDING and not delivery.paused:
-        next_attempt = "now" if delivery.in_flight else format_time(delivery.due_at)
+        waits = "in its turn" if delivery.waits_for else format_time(delivery.due_at)
+        next_attempt = "now" if delivery.in_flight else waits
     return (
         format_time(delivery.accepted_at),
         delivery.id,

@@ -26,6 +26,8 @@ def check_content(
         report.error(
             (*path, "once"), f"once: {format_value(route.once)} {reason}: write {_suggestion(route.once, route)}"
         )
+    for key in ("order", "latest"):  # these may be the same for every event: then they are about all of the route
+        report_unmarked(route.key_templates.get(key), (*path, key), report)
     for key, value in route.content.items():
         if key not in constant:
             report_unmarked(value, (*path, key), report)
@@ -79,7 +81,7 @@ def _warn_about_dates(path: YamlPath, route: RouteSettings, sections: Sections, 
     if not without:
         return
     advice = f"because source {', '.join(without)} has no timezone: write timezone: Europe/Moscow, or what it is, there"
-    for key, value in [("once", route.once), *route.content.items()]:
+    for key, value in [*route.key_templates.items(), *route.content.items()]:
         named = sections.templates.get(value) if key == "body" and isinstance(value, str) else None
         if uses_source_timezone(value if named is None else named):
             report.warn((*path, key), f"date writes UTC, {advice}")

@@ -59,10 +59,10 @@ def known_name(field: str, view: str) -> str | None:
     return name if name in VIEW_FIELDS.get(view, ()) else None
 
 
-def template_answers(view: str, fetched: Iterable[str], *, can_fetch: bool) -> Mapping[str, str]:
+def template_answers(view: str, fetched: Iterable[str], *, known_before_fetch: str = "") -> Mapping[str, str]:
     """Return what to write for the variables and fields that people expect in the templates of a view.
 
-    `can_fetch`: whether the template is rendered after the look-up, as all are but `once`.
+    `known_before_fetch`: the key of a template that is rendered before the look-up; empty: it is rendered after it.
     """
     own = dict.fromkeys((f"{view}.{alias}" for alias in _CUSTOM), f"write {view}.custom['{_EXAMPLE}']")
     for alias in {*_OF_EVERY, *_OF_LEAD, *_OF_PERSON} - VIEW_FIELDS.get(view, frozenset()):
@@ -70,15 +70,17 @@ def template_answers(view: str, fetched: Iterable[str], *, can_fetch: bool) -> M
             own[f"{view}.{alias}"] = f"write {view}.{name}"
     if view == "note":
         own["note.note"] = "write note.text"
-    return {**own, **_answers_of_lead(set(fetched), can_fetch)} if view == "lead" else own
+    return {**own, **_answers_of_lead(set(fetched), known_before_fetch)} if view == "lead" else own
 
 
-def _answers_of_lead(fetched: set[str], can_fetch: bool) -> Mapping[str, str]:
+def _answers_of_lead(fetched: set[str], known_before_fetch: str) -> Mapping[str, str]:
     """Return what to write for the people behind a lead, whom its hook does not carry."""
     answers = {"deal": "write lead"}
+    can_fetch = not known_before_fetch
     for what, views in FETCHABLE.items():
         for view in views:
-            advice = f"write fetch: {what} in the route" if can_fetch else "once is known before they are looked up"
+            known_before = f"{known_before_fetch} is known before they are looked up"
+            advice = f"write fetch: {what} in the route" if can_fetch else known_before
             if view not in fetched:
                 answers[view] = f"a lead's hook has none: {advice}"
             answers[f"lead.{view}"] = f"{advice}, and {view}.name" if can_fetch else advice

@@ -14,7 +14,7 @@ from relay.config.markup import content_markup
 from relay.config.name_resolution import resolve_names
 from relay.config.report import Report
 from relay.config.route_checks import check_references
-from relay.config.schema import RouteSettings, SinkTypes
+from relay.config.schema import KEY_TEMPLATES, RouteSettings, SinkTypes
 from relay.config.sections import Sections
 from relay.config.suggestions import did_you_mean
 from relay.errors import YamlPath
@@ -78,7 +78,9 @@ class _RouteCompiler:
             content=RouteContent(dict(self._compile_contents())),
             sources=None if route.source is None else frozenset(route.source),
             where=where,
-            once=self._compile_templates("once", route.once, self._path) if route.once else None,
+            once=self._compile_key("once"),
+            order=self._compile_key("order"),
+            latest=self._compile_key("latest"),
             fetch=frozenset(route.fetch),
             shadow=route.shadow,
             each=route.each,
@@ -155,6 +157,10 @@ class _RouteCompiler:
             if compiled is not None:
                 yield key, compiled
 
+    def _compile_key(self, key: str) -> CompiledContent | None:
+        written = self._route.key_templates.get(key)
+        return None if written is None else self._compile_templates(key, written, self._path)
+
     def _compile_named_template(self, key: str, name: str) -> CompiledContent | None:
         if name in self._templates:
             return self._compile_templates(key, self._templates[name], ("templates",), key_in_file=name)
@@ -168,8 +174,9 @@ class _RouteCompiler:
     ) -> CompiledContent | None:
         """Compile a content key for every view it will meet. `key_in_file` is its key in the file where they differ."""
         compiled: CompiledContent | None = None
-        # `once` identifies the delivery, so it is rendered before the look-up.
-        fetched = {} if key == "once" else {name: VIEW_FIELDS.get(name, frozenset()) for name in self._fetched}
+        # The keys of a delivery are known when it is made, which is before the look-up.
+        is_key = key in KEY_TEMPLATES
+        fetched = {} if is_key else {name: VIEW_FIELDS.get(name, frozenset()) for name in self._fetched}
         markup = content_markup(key, self._route, self._sinks, self._path, self._report)
         for view, event in self._views.items():
             try:
@@ -178,7 +185,7 @@ class _RouteCompiler:
                     key,
                     {**fields_of_views(event), **fetched},
                     self._tables,
-                    template_answers(view, fetched, can_fetch=key != "once"),
+                    template_answers(view, fetched, known_before_fetch=key if is_key else ""),
                     markup,
                 )
             except TemplateErrors as found:

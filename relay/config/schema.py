@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence, Set
-from typing import Annotated, Any, Literal, Protocol, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Protocol, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,9 @@ from relay.config.scalars import Duration, IdText, NameList, Share, Size, Timezo
 from relay.config.section import Section
 from relay.config.sink import MAX_PENDING, SinkSettings, Timeout
 from relay.durations import parse_duration
+
+KEY_TEMPLATES: Final = ("once", "order", "latest")
+"""The keys of a route that are templates of its deliveries' keys, rendered when these are made."""
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
@@ -159,9 +162,21 @@ class RouteSettings(BaseModel):
         tuple[Literal["contacts", "company", "responsible"], ...], BeforeValidator(one_or_many), Field(min_length=1)
     ] = Field((), description="What of a lead is looked up in the account first")
     once: str | None = Field(None, min_length=1, description="A template: at most one delivery for each of its values")
+    order: str | None = Field(
+        None, min_length=1, description="A template: of the deliveries with one value each waits for those before it"
+    )
+    latest: str | None = Field(
+        None, min_length=1, description="A template: of the deliveries with one value that wait only the newest is sent"
+    )
     to: NameList = Field(description="One sink, or several of one type")
     each: bool = Field(False, description="Of the relay's own facts: each alone, not what is alike together")
     shadow: bool = Field(False, description="Tries the route out: its deliveries are made and kept, and never sent")
+
+    @property
+    def key_templates(self) -> Mapping[str, str]:
+        """Return the templates of the keys that its deliveries have."""
+        written = {key: getattr(self, key) for key in KEY_TEMPLATES}
+        return {key: template for key, template in written.items() if template is not None}
 
     @property
     def content(self) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ def warn_about_unused(sections: Sections, report: Report) -> None:
     """Warn about sinks, templates and tables that no route uses: leftovers, or names that are mistyped elsewhere."""
     routes = list(sections.routes.values())
     contents = [dict(route.content) for route in routes]
-    texts = list(_texts([*sections.templates.values(), *contents, *(route.once for route in routes)]))
+    texts = list(_texts([*sections.templates.values(), *contents, *(dict(route.key_templates) for route in routes)]))
     template_names = {value for content in contents if isinstance(value := content.get("body"), str)}
     used: Iterable[tuple[str, Iterable[str], Callable[[str], bool]]] = (
         ("sinks", sections.types_of_sinks, {name for route in routes for name in route.to}.__contains__),

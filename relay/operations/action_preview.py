@@ -156,6 +156,8 @@ def _expected(kind: ActionKind, delivery: StoredDelivery, *, empty: bool) -> str
         return "empty"
     if delivery.in_flight and kind in (ActionKind.RETRY, ActionKind.MOVE):
         return "leased"
+    if delivery.waits_for and kind is ActionKind.RETRY:
+        return "ordered"
     return DONE
 
 

@@ -34,6 +34,7 @@ _ALLOWED: Final = {
 }
 _REFUSED: Final = {
     "leased": "it is in flight right now: `relay deliveries show` says what comes of it",
+    "ordered": "it waits for another delivery of its `order` key: `relay deliveries show` says for which",
     "due": "it is due already, and leaves as soon as its sink has room",
     "asked already": "it is in flight, and cancelling it was asked for already",
     "empty": "it has no content to send: mend the route, then `relay deliveries resend --render` makes one",

@@ -11,7 +11,7 @@ from relay.errors import Malformed, RelayError
 from relay.events import decode_events
 from relay.model import AnyJson, DeliveryState, Event, NewDelivery, Receipt, Record
 from relay.operations.request_description import describe_by
-from relay.planning import RouteEvaluation, evaluate_routes, plan_receipt
+from relay.planning import RenderedTemplates, RouteEvaluation, evaluate_routes, plan_receipt
 from relay.sinks.base import Sink
 from relay.sinks.registry import make_sinks
 
@@ -29,6 +29,8 @@ class ExplainedDelivery(Record):
     request: AnyJson
     once: bool = False  # its id follows from its route's `once` key
     once_key: str | None = None
+    order_key: str = ""  # the key of its route's `order`: it waits for those before it; empty: it has none
+    latest_key: str = ""  # likewise of `latest`: of those that wait only the newest is sent
     needs_lookup: bool = False  # its request is known when the account has been asked
     note: str = ""  # what is known of its `once` key
 
@@ -137,13 +139,15 @@ def _explain_route(evaluation: RouteEvaluation, sinks: Mapping[str, Sink]) -> Ro
         matched=evaluation.failure is None,
         because=evaluation.failure.message if evaluation.failure else "",
         deliveries=[
-            _explain_delivery(delivery, once_key, sinks)
-            for delivery, once_key in zip(evaluation.deliveries, evaluation.once_keys, strict=True)
+            _explain_delivery(delivery, rendered, sinks)
+            for delivery, rendered in zip(evaluation.deliveries, evaluation.rendered, strict=True)
         ],
     )
 
 
-def _explain_delivery(delivery: NewDelivery, once_key: str | None, sinks: Mapping[str, Sink]) -> ExplainedDelivery:
+def _explain_delivery(
+    delivery: NewDelivery, rendered: RenderedTemplates, sinks: Mapping[str, Sink]
+) -> ExplainedDelivery:
     return ExplainedDelivery(
         sink=delivery.sink,
         id=delivery.id,
@@ -151,6 +155,8 @@ def _explain_delivery(delivery: NewDelivery, once_key: str | None, sinks: Mappin
         reason=delivery.reason,
         request=describe_by(sinks[delivery.sink], delivery.content) if delivery.content else None,
         once=delivery.once,
-        once_key=once_key,
+        once_key=rendered.once_key,
+        order_key=rendered.order_key,
+        latest_key=rendered.latest_key,
         needs_lookup=delivery.needs_lookup and delivery.state is DeliveryState.PENDING,
     )

@@ -10,7 +10,7 @@ from relay.timefmt import format_time
 class NextStep(Record):
     """What happens next: `what` for programs, `text` for people; `at` in epoch milliseconds, where a time is known."""
 
-    what: Literal["nothing", "decide", "resume", "attempt", "trial", "look-up", "settle"]
+    what: Literal["nothing", "decide", "resume", "attempt", "trial", "turn", "look-up", "settle"]
     text: str
     at: int | None = None
     command: str = ""  # that a person may give
@@ -25,6 +25,8 @@ def find_next_step(delivery: StoredDelivery, now: int) -> NextStep:
         return NextStep(what="nothing", text=text, command=f"relay deliveries resend {delivery.id}")
     if delivery.state is not DeliveryState.PENDING:
         return NextStep(what="nothing", text="nothing: it has ended")
+    if delivery.waits_for:
+        return _wait_for_turn(delivery)
     if delivery.paused:
         return _resume(delivery)
     if delivery.in_flight:
@@ -57,6 +59,11 @@ def _resume(delivery: StoredDelivery) -> NextStep:
     if delivery.paused_until is not None:
         text += f"; until {format_time(delivery.paused_until)}"
     return NextStep(what="resume", text=text, at=delivery.paused_until, command=command)
+
+
+def _wait_for_turn(delivery: StoredDelivery) -> NextStep:
+    text = f"it waits for delivery {delivery.waits_for} of its `order` key, until that is not pending any more"
+    return NextStep(what="turn", text=text, command=f"relay deliveries show {delivery.waits_for}")
 
 
 def _settle(delivery: StoredDelivery) -> NextStep:

@@ -20,6 +20,7 @@ class TimelineStep(Record):
     state: str = ""  # an outcome, or a delivery's state
     reason: str = ""
     attempt: Attempt | None = None
+    superseded_by: str = ""  # the newer delivery of its `latest` key
 
 
 def make_timeline(receipt: StoredReceipt, story: DeliveryStory) -> list[TimelineStep]:
@@ -43,7 +44,7 @@ def _steps(receipt: StoredReceipt, story: DeliveryStory) -> Iterator[TimelineSte
         ended = delivery.state is not DeliveryState.PENDING
         yield TimelineStep(
             kind="ended" if ended else "waits", at=delivery.finished_at if ended else None, state=delivery.state,
-            reason=delivery.reason,
+            reason=delivery.reason, superseded_by=delivery.superseded_by,
         )  # fmt: skip
 
 

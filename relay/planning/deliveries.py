@@ -6,34 +6,41 @@ from typing import Final
 from relay.amocrm.event_names import routable_names
 from relay.amocrm.events import encode_event
 from relay.errors import RejectDelivery
-from relay.model import Event, NewDelivery, Record, Subscription
+from relay.model import DeliveryState, Event, NewDelivery, Record, Subscription
 from relay.planning.content import RENDER_ERRORS, RenderedContent, render_params, shadowed, unsendable
 from relay.planning.matching import PlannedDelivery
-from relay.routing import Renderer, delivery_id, once_id
+from relay.routing import Renderer, delivery_id, key_digest, once_id
 
 SUBSCRIPTION: Final = "subscription"
 """What stands in place of a route's name where an application subscribed to the event."""
 
 
 class RenderedTemplates(Record):
-    """What a route's templates came to: the key of `once`, and what its sink is given; or the error of one."""
+    """What a route's templates came to: its keys, and what its sink is given; or the error of one."""
 
     once_key: str | None = None
+    order_key: str = ""
+    latest_key: str = ""
     params: Mapping[str, object] | None = None  # None: it waits for a look-up, or `error` says why
     error: Exception | None = None
 
 
 def render_templates(planned: PlannedDelivery) -> RenderedTemplates:
-    """Render `once`, and the content unless it waits for a look-up."""
+    """Render the keys, and the content unless it waits for a look-up."""
     route, key, params = planned.route, None, None
+    order = latest = ""
     try:
         if route.once is not None:
             key = _once_key(route.once, planned.context)
+        if route.order is not None:
+            order = _waiting_key("order", route.order, planned.context)
+        if route.latest is not None:
+            latest = _waiting_key("latest", route.latest, planned.context)
         if not route.fetch:
             params = render_params(route, planned.sink, planned.context)
     except RENDER_ERRORS as error:
         return RenderedTemplates(once_key=key, error=error)
-    return RenderedTemplates(once_key=key, params=params)
+    return RenderedTemplates(once_key=key, order_key=order, latest_key=latest, params=params)
 
 
 def _once_key(once: Renderer, context: Mapping[str, object]) -> str:
@@ -42,6 +49,14 @@ def _once_key(once: Renderer, context: Mapping[str, object]) -> str:
         # All events without a value would count as one and the same.
         raise RejectDelivery("once: its value is empty for this event; add a condition that the field exists")
     return str(key)
+
+
+def _waiting_key(name: str, template: Renderer, context: Mapping[str, object]) -> str:
+    """Render a key that is about what waits; empty: the delivery has none."""
+    key = template.render(context)
+    if isinstance(key, list | tuple | Mapping):
+        raise RejectDelivery(f"{name}: its value is not one text or number but several; add a filter such as join")
+    return "" if key is None else str(key)
 
 
 def new_delivery(planned: PlannedDelivery, rendered: RenderedTemplates) -> NewDelivery:
@@ -55,6 +70,7 @@ def new_delivery(planned: PlannedDelivery, rendered: RenderedTemplates) -> NewDe
     waits = rendered.params is None and rendered.error is None
     if route.shadow and not waits:
         content = shadowed(content)
+    may_leave = content.state is DeliveryState.PENDING and not route.shadow
     return NewDelivery(
         id=id,
         event_id=event.id,
@@ -65,6 +81,8 @@ def new_delivery(planned: PlannedDelivery, rendered: RenderedTemplates) -> NewDe
         state=content.state,
         reason=content.reason,
         needs_lookup=bool(route.fetch),
+        order=key_digest(event.source, route.name, rendered.order_key) if may_leave else "",
+        latest=key_digest(event.source, route.name, rendered.latest_key) if may_leave else "",
     )
 
 

@@ -6,7 +6,7 @@ from relay.config.config import Config, Source
 from relay.events import names_of
 from relay.model import Event, NewDelivery, Record
 from relay.planning.content import ContentSink
-from relay.planning.deliveries import new_delivery, render_templates
+from relay.planning.deliveries import RenderedTemplates, new_delivery, render_templates
 from relay.planning.matching import event_context, match_failure, match_routes
 from relay.routing import Failure, Route, RouteIndex
 
@@ -17,7 +17,7 @@ class RouteEvaluation(Record):
     route: Route
     failure: Failure | None
     deliveries: Sequence[NewDelivery] = ()
-    once_keys: Sequence[str | None] = ()  # of each delivery
+    rendered: Sequence[RenderedTemplates] = ()  # what each is made of
 
 
 def evaluate_routes(
@@ -33,5 +33,5 @@ def evaluate_routes(
             route=route,
             failure=match_failure(route, event, names, view),
             deliveries=list(map(new_delivery, planned, rendered)),
-            once_keys=[one.once_key for one in rendered],
+            rendered=rendered,
         )

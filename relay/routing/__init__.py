@@ -2,7 +2,7 @@
 
 from relay.routing.conditions import Condition, ConditionErrors, compile_condition, uses_fields
 from relay.routing.failures import Failure, SupportsFields
-from relay.routing.identity import delivery_id, is_shadow_id, once_id
+from relay.routing.identity import delivery_id, is_shadow_id, key_digest, once_id
 from relay.routing.index import RouteIndex
 from relay.routing.routes import Renderer, Route, check_route, matches_route
 
@@ -18,6 +18,7 @@ __all__ = [
     "compile_condition",
     "delivery_id",
     "is_shadow_id",
+    "key_digest",
     "matches_route",
     "once_id",
     "uses_fields",

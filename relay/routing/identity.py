@@ -28,10 +28,13 @@ def once_id(source: str, route: str, key: str, sink: str, *, shadow: bool = Fals
     return _identity(b"relay.once", source, route, key, sink, shadow=shadow)
 
 
+def key_digest(source: str, route: str, key: str) -> str:
+    """Return what stands in the store for a key of a route's `order` or `latest`; "" for an empty one: it is none."""
+    return _digest(b"relay.key", source, route, key)[:8].hex() if key else ""
+
+
 def _identity(kind: bytes, *names: str, shadow: bool) -> str:
-    # The lengths make ("ab", "c") and ("a", "bc") differ.
-    text = "".join([f"{len(name)}:{name}" for name in names])
-    digest = bytearray(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=kind).digest())
+    digest = bytearray(_digest(kind, *names))
     digest[6] = digest[6] & 0x0F | 0x80  # version 8 of RFC 9562: "custom"
     digest[8] = digest[8] & 0x3F | 0x80  # its variant
     if shadow:
@@ -40,3 +43,9 @@ def _identity(kind: bytes, *names: str, shadow: bool) -> str:
         digest[-1] ^= 1
     name = digest.hex()
     return f"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:]}"
+
+
+def _digest(kind: bytes, *names: str) -> bytes:
+    # The lengths make ("ab", "c") and ("a", "bc") differ.
+    text = "".join([f"{len(name)}:{name}" for name in names])
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=kind).digest()

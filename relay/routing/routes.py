@@ -25,6 +25,8 @@ class Route(Record):
     sources: frozenset[str] | None = None  # None: every source
     where: Condition | None = None
     once: Renderer | None = None  # renders the key of which there is only one delivery
+    order: Renderer | None = None  # renders the key of which one after the other is delivered
+    latest: Renderer | None = None  # renders the key of which only the newest that waits is
     fetch: frozenset[str] = frozenset()  # what is looked up in the account before the content is rendered
     each: bool = False  # of facts: each alone, not what is alike together
     shadow: bool = False  # its deliveries are made and kept, and never sent

@@ -13,9 +13,9 @@ from relay.store.requests import routed_row
 from relay.store.scripts import GATES, Caller, Script
 from relay.store.wire import ActAnswer, ReplayAnswer
 
-_ACT_ON_DELIVERY = Script("act_on_delivery", "_acting", "_packed")
+_ACT_ON_DELIVERY = Script("act_on_delivery", "_acting", "_packed", "_keyed")
 _SET_PAUSE = Script("set_pause", *GATES, "_acting")
-_SAVE_REPLAYED = Script("save_replayed", "_jobs", "_routing", "_acting", "_packed")
+_SAVE_REPLAYED = Script("save_replayed", "_jobs", "_keyed", "_routing", "_acting", "_packed")
 _NOTE_ACT = Script("note_act", "_acting")
 _REPLAYED = msgspec.msgpack.Decoder(ReplayAnswer)
 _PAUSED = msgspec.msgpack.Decoder(tuple[bool, str, str])

@@ -15,8 +15,8 @@ from relay.store.keys import Keys, account_queue, sink_queue
 from relay.store.scripts import Caller, Script
 
 COUNT: Final = 100  # receipts, or rows of a list, of one call
-_ADOPT: Final = Script("adopt")
-Kind: TypeAlias = Literal["receipts", "state", "pending", "due", "leased"]
+_ADOPT: Final = Script("adopt", "_keyed")
+Kind: TypeAlias = Literal["receipts", "state", "pending", "ordered", "due", "leased"]
 
 
 class AdoptedList(Record):
@@ -39,11 +39,12 @@ def lists_to_adopt(sinks: Iterable[str], sources: Iterable[str]) -> list[Adopted
     return [
         *[AdoptedList(kind="state", of=state) for state in (ReceiptState.MALFORMED, ReceiptState.QUARANTINED)],
         AdoptedList(kind="receipts"),
-        *[AdoptedList(kind="pending", of=sink) for sink in sinks],
+        *[AdoptedList(kind=kind, of=sink) for kind in _OF_SINKS for sink in sinks],
         *[AdoptedList(kind=kind, of=queue) for queue in queues for kind in _IN_QUEUES],
     ]
 
 
+_OF_SINKS: Final[Sequence[Kind]] = ("pending", "ordered")
 _IN_QUEUES: Final[Sequence[Kind]] = ("due", "leased")
 
 

@@ -51,6 +51,7 @@ class DeliveryField:
     SINK: Final = "sink"
     TRACE: Final = "trace"  # what its trace goes on from; only where that of its receipt is traced
     ONCE: Final = "once"  # set where its id follows from the route's `once` key
+    KEYED: Final = "keyed"  # set where its route has `order` or `latest`: "order|latest", digests of the keys or empty
     QUEUE: Final = "q"  # where it waits, if not in its sink's queue: the account's, for a look-up
     CONTENT: Final = "c"  # id of its content
     SIZE: Final = "size"  # bytes of that

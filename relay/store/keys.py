@@ -136,6 +136,21 @@ class Keys:
         """Zset: pending deliveries, also those that wait for a look-up, by when their receipts arrived."""
         return f"{self.prefix}pending:{sink}"
 
+    def ordered(self, sink: str) -> str:
+        """Zset: pending deliveries that wait for another of their `order` key, by when they may be taken after it."""
+        return f"{self.prefix}ordered:{sink}"
+
+    def line(self, sink: str, order: str) -> str:
+        """Zset: "event|id" of the pending deliveries of one `order` key by arrival; at 0 the one whose turn it is."""
+        return f"{self.prefix}line:{sink}:{order}"
+
+    def latest(self, sink: str, key: str) -> str:
+        """Zset: "event|id" of the unfinished deliveries of one `latest` key by their arrival, or the last delivered.
+
+        The latter has a time to live.
+        """
+        return f"{self.prefix}latest:{sink}:{key}"
+
     def put_off(self, sink: str) -> str:
         """Zset: "id|event|route" of deliveries to make when the sink has room, by when their receipts arrived."""
         return f"{self.prefix}put_off:{sink}"

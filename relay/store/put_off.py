@@ -13,8 +13,8 @@ from relay.store.requests import delivery_row
 from relay.store.scripts import Caller, Script
 from relay.store.wire import Cursor, PutOffRow
 
-_MAKE_PUT_OFF = Script("make_put_off", "_jobs", "_routing", "_put_off")
-_CANCEL_PUT_OFF = Script("cancel_put_off", "_jobs", "_routing", "_put_off", "_acting")
+_MAKE_PUT_OFF = Script("make_put_off", "_jobs", "_keyed", "_routing", "_put_off")
+_CANCEL_PUT_OFF = Script("cancel_put_off", "_jobs", "_keyed", "_routing", "_put_off", "_acting")
 _BOOL = msgspec.msgpack.Decoder(bool)
 _SCANNED = 1000  # members a call
 _QUEUES = msgspec.msgpack.Decoder(list[str])

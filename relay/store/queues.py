@@ -38,8 +38,9 @@ class SinkState(Record):
 
     name: str
     type: str
-    waiting: int = 0  # in its queue, or for a look-up
+    waiting: int = 0  # in its queue, for a look-up, or for another of their `order` key
     looking_up: int = 0  # of those that wait: the ones that an account must be asked about first
+    ordered: int = 0  # likewise: the ones that wait for another of their `order` key
     in_flight: int = 0
     held: int = 0
     dead: int = 0
@@ -64,7 +65,7 @@ class SinkState(Record):
     @property
     def failing_since(self) -> int | None:
         """Return since when nothing is delivered that is tried, in epoch milliseconds; None where that is not so."""
-        return self.outcomes.failing_since(pending=self.pending > self.looking_up)
+        return self.outcomes.failing_since(pending=self.pending > self.looking_up + self.ordered)
 
 
 def read_due_work(found: Sequence[Any], now: int) -> DueWork:
@@ -90,15 +91,17 @@ def read_account_state(source: str, found: Sequence[Any], now: int) -> AccountSt
 
 
 def read_sink_state(name: str, kind: str, found: Sequence[Any], now: int, max_pending: int | None) -> SinkState:
-    """Return the state of a sink from its six counts, its oldest items, its gate and its outcomes."""
-    pending, due, in_flight, held, dead, put_off, oldest_due, oldest_pending, first_put_off, fields, outcomes = found
+    """Return the state of a sink from its seven counts, its oldest items, its gate and its outcomes."""
+    pending, due, in_flight, held, dead, put_off, ordered, *oldest, fields, outcomes = found
+    oldest_due, oldest_pending, first_put_off = oldest
     gate = read_gate(fields)
-    waiting = max(pending - in_flight, due)  # the counts may be of different moments
+    waiting = max(pending - in_flight, due + ordered)  # the counts may be of different moments
     return SinkState(
         name=name,
         type=kind,
         waiting=waiting,
-        looking_up=waiting - due,
+        looking_up=waiting - due - ordered,
+        ordered=ordered,
         in_flight=in_flight,
         held=held,
         dead=dead,

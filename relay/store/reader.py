@@ -36,6 +36,7 @@ from relay.store.stored import (
     read_receipt,
     receipt_of_content,
 )
+from relay.store.turns import read_turns
 from relay.store.wire import FindReply, FindRequest
 
 STALLS_MS = 3_600_000
@@ -152,8 +153,9 @@ class Reader:
                 pipe.zscore(self.keys.leased(queue), id)
                 pipe.hgetall(self.keys.gate(queue))
             queued = await run_command(pipe.execute()) if found else []
+        turns = await read_turns(self.client, self.keys, dict(found))
         return [
-            read_delivery(id, record, queued[3 * n], queued[3 * n + 1], read_gate(queued[3 * n + 2]))
+            read_delivery(id, record, queued[3 * n], queued[3 * n + 1], read_gate(queued[3 * n + 2]), turns.get(id, ""))
             for n, (id, record) in enumerate(found)
         ]
 
@@ -258,6 +260,7 @@ class Reader:
                 pipe.zcard(self.keys.held(name))
                 pipe.zcard(self.keys.dead(name))
                 pipe.zcard(self.keys.put_off(name))
+                pipe.zcard(self.keys.ordered(name))
                 pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
                 pipe.zrange(self.keys.pending(name), 0, 0, withscores=True)
                 pipe.zrange(self.keys.put_off(name), 0, 0, withscores=True)
@@ -266,7 +269,7 @@ class Reader:
             bounds, *found = await run_command(pipe.execute())
         most = {name.decode(): int(n) for name, n in bounds.items()}
         return [
-            read_sink_state(name, kind, found[11 * n : 11 * n + 11], now, most.get(name))
+            read_sink_state(name, kind, found[12 * n : 12 * n + 12], now, most.get(name))
             for n, (name, kind) in enumerate(types.items())
         ]
 

@@ -181,7 +181,9 @@ class RecordMemorySampler:
         queues = [INBOX, JOBS, *map(sink_queue, sinks)]
         lists = [keys.receipts, keys.finished, keys.finished_packed, keys.finished_dead, keys.wake]
         lists += [key(queue) for queue in queues for key in (keys.due, keys.leased)]
-        lists += [key(sink) for sink in sinks for key in (keys.pending, keys.held, keys.dead, keys.put_off)]
+        lists += [
+            key(sink) for sink in sinks for key in (keys.pending, keys.held, keys.dead, keys.put_off, keys.ordered)
+        ]
         return RecordKind(kind=Kind.QUEUES, bytes=await self._size(lists))
 
     async def _measure_once(self) -> RecordKind:

@@ -182,6 +182,7 @@ def delivery_row(delivery: NewDelivery, source: str, content: int) -> DeliveryRo
         delivery.reason,
         content,
         account_queue(source) if delivery.needs_lookup else sink_queue(delivery.sink),
+        f"{delivery.order}|{delivery.latest}" if delivery.order or delivery.latest else "",
     )
 
 

@@ -53,11 +53,12 @@ DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _FORGET_SINKS = Script("forget_sinks")
 _ACCEPT = Script("accept", "_packed")
-_CLAIMING, _SETTLING = ("_limits", "_deaths", "_claiming"), ("_packed", "_breaker", "_settling")
-_SAVE_ROUTED = Script("save_routed", "_limits", "_jobs", "_routing")
-_CLAIM, _SETTLE = Script("claim", *GATES, *_CLAIMING), Script("settle", *GATES, *_SETTLING)
+_CLAIMING, _SETTLING = ("_limits", "_deaths", "_claiming"), ("_keyed", "_packed", "_breaker", "_settling")
+_SAVE_ROUTED = Script("save_routed", "_limits", "_jobs", "_keyed", "_routing")
+_CLAIM, _SETTLE = Script("claim", *GATES, "_keyed", *_CLAIMING), Script("settle", *GATES, *_SETTLING)
 _SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)
-_COMPLETE_LOOKUPS, _MARK_SENDING = Script("complete_lookups", *GATES), Script("mark_sending")
+_COMPLETE_LOOKUPS = Script("complete_lookups", *GATES, "_keyed")
+_MARK_SENDING = Script("mark_sending", "_keyed")
 _ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job", "_jobs"), Script("finish_job"), Script("register")
 _LEAVE_RECEIPTS, _END_FACT_GROUPS = Script("leave_receipts"), Script("end_fact_groups")
 _APPLY_RETENTION, _LOOK, _END_LEASES = (

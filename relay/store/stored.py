@@ -22,6 +22,7 @@ RAW_FIELDS = (
     ReceiptField.COMPRESSED,
     ReceiptField.TRACE,
 )
+_SUPERSEDED = "superseded by "  # so the scripts begin that reason
 _ATTEMPT = msgspec.json.Decoder(Attempt)
 _REMARKS = msgspec.json.Decoder(list[str])
 _EVENT = msgspec.json.Decoder(tuple[str, str, str, ReceiptState, str])
@@ -77,7 +78,14 @@ class StoredDelivery(Record):
     disabled: bool = False  # that is because its subscription is disabled
     closed: str = ""  # why its queue's gate was closed after it was put there, and keeps it back
     paused_until: int | None = None  # when the pause ends by itself
+    waits_for: str = ""  # the delivery of the same `order` key whose turn it is
     leased_until: int | None = None  # when another worker takes it up, if the one that has it dies
+
+    @property
+    def superseded_by(self) -> str:
+        """Return the newer delivery of its `latest` key that it was cancelled for; "" where there is none."""
+        is_superseded = self.state is DeliveryState.CANCELLED and self.reason.startswith(_SUPERSEDED)
+        return self.reason.removeprefix(_SUPERSEDED) if is_superseded else ""
 
 
 def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
@@ -161,9 +169,12 @@ def queue_of(record: dict[bytes, bytes]) -> str:
 
 
 def read_delivery(
-    id: str, record: dict[bytes, bytes], due: float | None, leased: float | None, gate: Gate
+    id: str, record: dict[bytes, bytes], due: float | None, leased: float | None, gate: Gate, waits_for: str
 ) -> StoredDelivery:
-    """Return a delivery from its whole hash, its scores in the two sets of its queue, and the queue's gate."""
+    """Return a delivery from its whole hash, its scores in the two sets of its queue, and the queue's gate.
+
+    `waits_for`: the delivery of its `order` key whose turn it is, where that is another one.
+    """
     text = _decode(record)
     return StoredDelivery(
         id=id,
@@ -183,6 +194,7 @@ def read_delivery(
         disabled=gate.disabled and due is not None,
         closed=gate.reason if due is not None and (gate.until or 0) > due else "",
         paused_until=gate.paused_until if due is not None else None,
+        waits_for=waits_for,
         leased_until=None if leased is None else int(leased),
         attempts=int(text[DeliveryField.ATTEMPTS]),
         deaths=int(text.get(DeliveryField.DEATHS, 0)),

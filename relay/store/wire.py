@@ -92,6 +92,7 @@ class ClaimedDelivery(Record, array_like=True):
     trial: bool = field(name=DeliveryField.TRIAL)
     sent_at: int = field(name=DeliveryField.SENT_AT)
     trace: str = field(name=DeliveryField.TRACE)
+    keyed: str = field(name=DeliveryField.KEYED)
 
 
 class ClaimedJob(Record, array_like=True):
@@ -129,6 +130,7 @@ class DeliveryRow(Record, array_like=True, kw_only=False):
     reason: str
     content: int
     queue: str  # where it waits first
+    keyed: str  # digests of its route's keys for it, "order|latest"; empty where it has neither
 
 
 class PutOffRow(Record, array_like=True, kw_only=False):
@@ -214,6 +216,7 @@ class ActAnswer(Record, array_like=True):
         "asked already",
         "leased",
         "due",
+        "ordered",  # it waits for another of its `order` key
         "empty",
         "state",
         "gone",

@@ -12,7 +12,10 @@ from relay.store.packing import ReceiptRecords, unpack
 from relay.store.store import Store
 
 UNFINISHED = ("pending", "held")
-SETS = ("due", "leased", "ahead", "pending", "held", "dead", "failed", "finished", "wake", "receipts", "put_off")
+SETS = (
+    "due", "leased", "ahead", "pending", "held", "dead", "failed", "finished", "wake", "receipts", "put_off", "ordered",
+    "line", "latest",
+)  # fmt: skip
 
 
 @dataclass
@@ -53,6 +56,7 @@ def broken_invariants_of(seen: StoreContents, skipped_before: Collection[str] = 
         *_receipts(seen, skipped_before),
         *_receipts_by_state(seen),
         *_deliveries(seen),
+        *_lines(seen),
         *_causes(seen),
         *_packed(seen),
         *_members(seen),
@@ -168,6 +172,7 @@ def _deliveries(seen: StoreContents) -> Iterator[str]:
     for id, delivery in seen.deliveries.items():
         state, sink = delivery["state"], delivery["sink"]
         places = seen.places(delivery.get("q", sink_queue(sink)), id)
+        places += ["ordered"] if id in seen.members(f"ordered:{sink}") else []
         if len(places) != (state == "pending"):
             yield f"delivery {id} is {state} and in {places} of its queue"
         if places == ["leased"] and not delivery.get("tok"):
@@ -182,6 +187,37 @@ def _deliveries(seen: StoreContents) -> Iterator[str]:
     for content in seen.contents - {d["c"] for d in seen.deliveries.values()}:
         if content.partition(":")[0] not in seen.receipts:
             yield f"content {content} is nobody's, for ever"
+
+
+def _lines(seen: StoreContents) -> Iterator[str]:
+    """In a line are the pending deliveries of one key; it is the turn of one, and the others wait for it."""
+    lines: dict[str, dict[str, float]] = {}
+    ordered: set[tuple[str, str]] = set()
+    for id, one in seen.deliveries.items():
+        order = one.get("keyed", "|").partition("|")[0]
+        if order and one["state"] == "pending":
+            receipt, _, index = one["ev"].rpartition(".")
+            members = lines.setdefault(f"line:{one['sink']}:{order}", {})
+            members[f"{receipt}.{int(index):06}|{id}"] = float(one["acc"])
+            if id in seen.members(f"ordered:{one['sink']}"):
+                ordered.add((one["sink"], id))
+    stored = {name: members for name, members in seen.sets.items() if name.startswith("line:")}
+    for name in stored.keys() | lines.keys():
+        found, right = stored.get(name, {}), lines.get(name, {})
+        sink, turns = name.split(":")[1], [member for member, at in found.items() if at == 0]
+        if len(turns) != 1 or found | {turns[0]: right.get(turns[0])} != right:
+            yield f"{name} has {found}, right would be {right} with one at 0"
+            continue
+        waiting = {member for member in right if (sink, member.partition("|")[2]) in ordered}
+        if waiting != right.keys() - {turns[0]}:
+            yield f"of {name} {sorted(waiting)} wait, though it is the turn of {turns[0]}"
+        queue = seen.deliveries[turns[0].partition("|")[2]].get("q", sink_queue(sink))
+        is_due = turns[0].partition("|")[2] in seen.members(f"due:{queue}")
+        if is_due and (right[turns[0]], turns[0]) != min((at, member) for member, at in right.items()):
+            yield f"of {name} it is the turn of {turns[0]}, which is not the first and in no lease"
+    listed = {(name.partition(":")[2], id) for name, members in seen.sets.items() for id in members
+              if name.startswith("ordered:")}  # fmt: skip
+    yield from (f"ordered:{sink} holds {id}, which is in no line" for sink, id in sorted(listed - ordered))
 
 
 def _causes(seen: StoreContents) -> Iterator[str]:

@@ -27,6 +27,7 @@ _RESULTS: Final[Mapping[str, str]] = {
     "asked already": "in flight, and cancelled already",
     "leased": "left alone: in flight",
     "due": "left alone: due already",
+    "ordered": "left alone: waiting for another of their `order` key",
     "empty": "left alone: no content to send, `resend --render` makes one",
     "gone": "gone: retention or an erasure has removed it",
     "waits": "left alone: not routed yet",

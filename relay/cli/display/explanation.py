@@ -43,6 +43,10 @@ def _format_delivery(delivery: "ExplainedDelivery") -> Iterator[str]:
     yield f"      → {delivery.sink}: {_format_state(delivery.state, delivery.reason)}"
     if delivery.note:
         yield f"        {delivery.note}"
+    if delivery.order_key:
+        yield f"        order {delivery.order_key}: it waits while one of this key that arrived before it is pending"
+    if delivery.latest_key:
+        yield f"        latest {delivery.latest_key}: of those with this key that wait, only the newest is sent"
     if delivery.request is not None:
         yield from (f"      {line}" for line in format_request(delivery.request))
 

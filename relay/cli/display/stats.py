@@ -41,11 +41,12 @@ def sink_row(sink: SinkStats, now: int) -> tuple[object, ...]:
 def state_row(state: SinkState, now: int) -> tuple[object, ...]:
     """Return the table row of a sink without its latencies, under STATE_COLUMNS."""
     looking_up = f" ({state.looking_up} for a look-up)" if state.looking_up else ""
+    ordered = f" ({state.ordered} for their turn)" if state.ordered else ""
     put_off = f", {state.put_off} put off" if state.put_off else ""
     return (
         state.name,
         state.type,
-        f"{state.waiting}{looking_up}{put_off}",
+        f"{state.waiting}{looking_up}{ordered}{put_off}",
         state.in_flight,
         state.held,
         state.dead,

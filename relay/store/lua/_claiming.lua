@@ -12,10 +12,12 @@ local ALONE_MS = 60000  -- a worker ends all else before it begins with a suspec
 -- The fields that a claim reads and returns: wire.ClaimedReceipt, wire.ClaimedDelivery, wire.ClaimedJob.
 local FIELDS = {
   r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size', 'ce', 'trace'},
-  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'size', 'c', 'sends', 'sink', 'blk', 'gen', 'trial', 'send', 'trace'},
+  d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'size', 'c', 'sends', 'sink', 'blk', 'gen', 'trial', 'send', 'trace',
+    'keyed'},
   j = {'died', 'kind', 'args'},
 }
-local DEATHS, PRESENT, ROUTE, SIZE, CONTENT, BLOCKED, IS_TRIAL = 1, 2, 4, 8, 9, 12, 14  -- places; the second is in every record
+-- Places; the second is in every record.
+local DEATHS, PRESENT, ROUTE, SIZE, CONTENT, BLOCKED, IS_TRIAL, KEYED = 1, 2, 4, 8, 9, 12, 14, 17
 
 -- Takes a delivery off the list of those that are claimed ahead of a slot. Returns since when it was due, or nil.
 local function leave_ahead(queue, id)
@@ -31,8 +33,7 @@ local function give_back_ahead(request, due, leased)
   for _, lease in ipairs(request.back) do
     local id, token = unpack(lease)
     if call('HGET', P .. 'd:' .. id, 'tok') == token and call('ZREM', leased, id) == 1 then
-      local due_at = leave_ahead(request.queue, id) or now
-      if not end_expired(request.queue, id, true) then call('ZADD', due, due_at, id) end
+      give_back(request.queue, due, id, leave_ahead(request.queue, id) or now)
     end
   end
   local ahead = P .. 'ahead:' .. request.queue
@@ -58,8 +59,10 @@ local function give_back_unheard(request, gate, due, leased)
     if unheard[call('HGET', record, 'tok') or ''] then
       call('ZREM', leased, id)
       local due_at = kind == 'd' and leave_ahead(request.queue, id) or now
-      if kind ~= 'd' or not end_expired(request.queue, id, true) then call('ZADD', due, due_at, id) end
-      if kind == 'd' then
+      if kind ~= 'd' then
+        call('ZADD', due, due_at, id)
+      else
+        give_back(request.queue, due, id, due_at)
         end_trial(gate, '', id, 'throttled')
         end_trial(gate, call('HGET', P .. 'd:' .. id, 'route'), id, 'throttled')
       end
@@ -195,7 +198,8 @@ local function pass_gates(gate, due, id, row, lease_ends)
 end
 
 -- Takes up to `slots` of what is due, and up to `ahead` behind them. Returns ids, rows and blobs; the last of them are
--- ahead where they are more than the slots. What a worker died with is never ahead. Returns also when the next of the queue
+-- ahead where they are more than the slots. What a worker died with is never ahead, nor is what has an `order` key:
+-- one that arrived before it may yet be made. Returns also when the next of the queue
 -- is due where that is known, and when the first of these leases ends.
 local function take(request, slots, ahead, batched, gate, due, leased)
   local kind, fields, lease_ends = request.kind, FIELDS[request.kind], now + request.lease_ms
@@ -215,7 +219,7 @@ local function take(request, slots, ahead, batched, gate, due, leased)
     if not row[PRESENT] then
       call('ZREM', due, id)
       forget(kind, request.queue, id)
-    elseif (#ids < slots or deaths == 0) and (not alone or #ids == 0)
+    elseif (#ids < slots or (deaths == 0 and not is_ordered(row[KEYED]))) and (not alone or #ids == 0)
       and (not gated or pass_gates(gate, due, id, row, ends)) then
       bytes = bytes + size_of(kind, id, row)
       if #ids > 0 and bytes > MOST_BYTES then break end

@@ -15,9 +15,9 @@ local poison = {
   end,
   d = function(id)
     local record = P .. 'd:' .. id
-    local sink, event = unpack(call('HMGET', record, 'sink', 'ev'))
+    local sink, event, keyed = unpack(call('HMGET', record, 'sink', 'ev', 'keyed'))
     call('HSET', record, 'state', 'dead', 'reason', DIED, 'done', now)
-    end_delivery(id, sink, event, 'dead')
+    end_delivery(id, sink, event, 'dead', keyed)
   end,
   -- A job is the relay's own: it is tried again, but not soon.
   j = function(id)
@@ -33,17 +33,24 @@ local function forget(kind, queue, id)
 end
 
 -- Ends a delivery that an earlier attempt delivered, as was told while the lease was out that now ran out; or that a
--- person asked to cancel meanwhile. `unheard`: nobody had it. Returns whether it was so.
+-- person asked to cancel meanwhile. `unheard`: nobody had it. Returns whether it was so, and what `take_turn` takes.
 local function end_expired(queue, id, unheard)
-  local told, cancel, sink, event = unpack(call('HMGET', P .. 'd:' .. id, 'told', 'cancel', 'sink', 'ev'))
+  local fields = call('HMGET', P .. 'd:' .. id, 'told', 'cancel', 'sink', 'ev', 'keyed')
+  local told, cancel, sink, event, keyed = unpack(fields)
   if told then
-    write_delivered(id, sink, event, 'pending', told)
+    write_delivered(id, sink, event, 'pending', told, keyed)
   elseif cancel then
     local at_sink = string.match(queue, '^sink:') and not unheard
     local may_have_left = at_sink and '; its worker died while it had it: it may have arrived' or ''
-    cancel_in_flight(id, sink, event, cancel .. may_have_left)
+    cancel_in_flight(id, sink, event, cancel .. may_have_left, keyed)
   end
-  return told or cancel
+  return told or cancel, sink, event, keyed
+end
+
+-- Lets a delivery that nobody had wait again, from `at` on, unless it is to end.
+local function give_back(queue, due, id, at)
+  local ended, sink, event, keyed = end_expired(queue, id, true)
+  if not ended and take_turn(id, sink, event, keyed, at) then call('ZADD', due, at, id) end
 end
 
 local function worker_of(token) return string.match(token, '^(.*):[^:]*$') or token end
@@ -74,6 +81,19 @@ local function count_death(kind, id, was_ahead)
   return token ~= beside and call('HINCRBY', record, 'alone', 1) >= POISONED_AFTER
 end
 
+-- Lets what a worker died with be taken again, or gives it up. Returns whether it is poisoned.
+local function take_back(kind, queue, due, id, was_ahead)
+  local ended, sink, event, keyed
+  if kind == 'd' then ended, sink, event, keyed = end_expired(queue, id) end
+  if ended then return false end
+  if count_death(kind, id, was_ahead) then
+    poison[kind](id)
+    return true
+  end
+  if take_turn(id, sink, event, keyed, now) then call('ZADD', due, now, id) end
+  return false
+end
+
 -- Returns the ids of what was poisoned, and when the first lease ends where none had run out: infinite without any.
 local function take_back_expired(kind, queue, due, leased)
   local poisoned, noted, first = {}, {}, first_score(leased) or math.huge
@@ -89,13 +109,8 @@ local function take_back_expired(kind, queue, due, leased)
     local was_ahead = kind == 'd' and call('ZREM', P .. 'ahead:' .. queue, id) == 1
     if call('EXISTS', P .. kind .. ':' .. id) == 0 then
       forget(kind, queue, id)
-    elseif kind ~= 'd' or not end_expired(queue, id) then
-      if count_death(kind, id, was_ahead) then
-        poison[kind](id)
-        poisoned[#poisoned + 1] = id
-      else
-        call('ZADD', due, now, id)
-      end
+    elseif take_back(kind, queue, due, id, was_ahead) then
+      poisoned[#poisoned + 1] = id
     end
   end
   return poisoned

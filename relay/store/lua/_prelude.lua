@@ -250,18 +250,22 @@ local function count_ended(id, sink, receipt, state, reason)
   call('HINCRBY', P .. 'r:' .. receipt, 'dead', 1)
 end
 
--- Ends a delivery whose own fields are written already.
-local function end_delivery(id, sink, event, state)
+-- Takes a delivery that has ended out of the sets of its keys: _keyed.lua, which every script has that ends deliveries.
+local leave_keys
+
+-- Ends a delivery whose own fields are written already; `keyed` is one of these.
+local function end_delivery(id, sink, event, state, keyed)
   local receipt = receipt_of(event)
   end_pending(id, sink)
+  if keyed then leave_keys(id, sink, event, keyed, state) end
   count_ended(id, sink, receipt, state, state == 'dead' and call('HGET', P .. 'd:' .. id, 'reason'))
   decrement_open(receipt)
 end
 
 -- Ends a delivery that a person asked to cancel while it was in flight.
-local function cancel_in_flight(id, sink, event, reason)
+local function cancel_in_flight(id, sink, event, reason, keyed)
   call('HSET', P .. 'd:' .. id, 'state', 'cancelled', 'reason', reason, 'done', now, 'tok', '')
-  end_delivery(id, sink, event, 'cancelled')
+  end_delivery(id, sink, event, 'cancelled', keyed)
 end
 
 -- Takes a dead letter off the list of dead ones. Its receipt is kept longer only while it has others.
@@ -279,13 +283,13 @@ local function leave_held(id, sink)
 end
 
 -- Writes that a delivery was delivered after all, whatever was decided about it since. It is in no queue any more.
-local function write_delivered(id, sink, event, state, reason)
+local function write_delivered(id, sink, event, state, reason, keyed)
   local record = P .. 'd:' .. id
   call('HSET', record, 'state', 'delivered', 'reason', reason, 'done', now, 'tok', '')
   call('HDEL', record, 'send', 'mark', 'told')
   if state == 'held' then leave_held(id, sink) end
   if state == 'pending' or state == 'held' then
-    end_delivery(id, sink, event, 'delivered')
+    end_delivery(id, sink, event, 'delivered', keyed)
   else
     if state == 'dead' then leave_dead(id, sink, receipt_of(event)) end
     count('delivery|' .. sink .. '|delivered')

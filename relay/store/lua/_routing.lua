@@ -3,6 +3,7 @@
 local INDEX, ID = 1, 1  -- places in a model.RoutedEvent and in a wire.DeliveryRow
 local queues = {}  -- that have work now, each with what is due: {time, id…}
 local blobs = {}  -- bodies and contents, written with one command for all: {key, blob…}
+local keyed_made = {}  -- deliveries with a key of `order` or `latest`, as `place_keyed` takes them
 local records = {}  -- of the deliveries that are made, with what is due of them: id -> {field, value…}
 
 -- How many more deliveries each sink may have pending. What is over that is put off: its hook alone is kept, and the
@@ -33,6 +34,11 @@ local function add(list, name, value)
   list[n + 1], list[n + 2] = name, value
 end
 
+local function add_due(queue, id)
+  queues[queue] = queues[queue] or {}
+  add(queues[queue], now, id)
+end
+
 -- Writes the record of a delivery that this script made.
 local function write_record(id)
   call('HSET', P .. 'd:' .. id, unpack(records[id]))
@@ -55,7 +61,7 @@ end
 
 -- Makes a delivery. Returns whether it is open.
 local function create(receipt, source, accepted_at, delivery)
-  local id, event_id, sink, route, once, state, reason, content, queue = unpack(delivery)
+  local id, event_id, sink, route, once, state, reason, content, queue, keyed = unpack(delivery)
   -- Sinks of one route and event share their content.
   local blob = ARGV[content + 1]
   local content_id = receipt.id .. ':' .. string.sub(redis.sha1hex(blob), 1, 12)
@@ -75,8 +81,13 @@ local function create(receipt, source, accepted_at, delivery)
       add(delivery_fields, 'q', queue)
       add(delivery_fields, 'reason', reason)
     end
-    queues[queue] = queues[queue] or {}
-    add(queues[queue], now, id)
+    if keyed ~= '' then
+      add(delivery_fields, 'keyed', keyed)
+      keyed_made[#keyed_made + 1] = {id = id, event = event_id, sink = sink, queue = queue, keyed = keyed,
+        at = tonumber(accepted_at), member = member_of(event_id, id)}
+    else
+      add_due(queue, id)
+    end
     if room[sink] then room[sink] = room[sink] - 1 end
     begin_pending(id, sink, accepted_at)
   end
@@ -159,8 +170,59 @@ local function list_by_state(receipt, source, accepted_at)
   count('receipt|' .. source .. '|' .. receipt.state)
 end
 
+-- Cancels a delivery that waits, for a newer one of its `latest` key. What is in flight, or may have arrived, stays.
+-- Returns whether it is to stay in the set of its key.
+local function supersede(id, reason)
+  local record = P .. 'd:' .. id
+  local fields = call('HMGET', record, 'state', 'sink', 'ev', 'q', 'send', 'keyed')
+  local state, sink, event, queue, sent_at, keyed = unpack(fields)
+  if state ~= 'pending' or sent_at then return state == 'pending' or state == 'held' end
+  if call('ZREM', P .. 'due:' .. (queue or 'sink:' .. sink), id) == 0
+    and call('ZREM', P .. 'ordered:' .. sink, id) == 0 then return true end
+  call('HSET', record, 'state', 'cancelled', 'reason', reason, 'done', now)
+  end_delivery(id, sink, event, 'cancelled', keyed)
+  if room[sink] then room[sink] = room[sink] + 1 end
+  return false
+end
+
+-- Lists a delivery that was made by its `latest` key, and cancels the older ones; or it, where a newer one is there.
+-- Returns whether it is cancelled.
+local function keep_latest(one)
+  local of_key = latest_of(one.sink, one.keyed)
+  if not of_key then return false end
+  local found = call('ZRANGE', of_key, 0, -1, 'WITHSCORES')
+  local newest, newest_at = found[#found - 1], tonumber(found[#found])
+  if newest and arrived_before(one.at, one.member, newest_at, newest) then
+    local reason = 'superseded by ' .. id_of_member(newest)
+    call('HSET', P .. 'd:' .. one.id, 'state', 'cancelled', 'reason', reason, 'done', now)
+    end_delivery(one.id, one.sink, one.event, 'cancelled')
+    return true
+  end
+  for i = 1, #found, 2 do
+    if not supersede(id_of_member(found[i]), 'superseded by ' .. one.id) then call('ZREM', of_key, found[i]) end
+  end
+  join_latest(one.id, one.sink, one.event, one.keyed, one.at)
+  return false
+end
+
+-- Decides what becomes of the deliveries with keys that were made: the newest of a `latest` key first, and the first of
+-- an `order` key before those that are to wait for it.
+local function place_keyed()
+  table.sort(keyed_made, function(one, other) return arrived_before(one.at, one.member, other.at, other.member) end)
+  for i = #keyed_made, 1, -1 do
+    if records[keyed_made[i].id] then write_record(keyed_made[i].id) end
+    keyed_made[i].cancelled = keep_latest(keyed_made[i])
+  end
+  for _, one in ipairs(keyed_made) do
+    local waits = not one.cancelled
+    if waits and take_turn(one.id, one.sink, one.event, one.keyed, now) then add_due(one.queue, one.id) end
+  end
+  keyed_made = {}
+end
+
 -- Writes the deliveries that were made, and what is due in its queues. Returns the queues that have work now.
 local function write_queues()
+  place_keyed()
   if #blobs > 0 then call('MSET', unpack(blobs)) end
   for id in pairs(records) do write_record(id) end
   local with_work = {}

@@ -31,7 +31,7 @@ end
 
 -- Writes the state of a delivery whose lease is held, and returns it. Its token is removed too: a repeated settle finds
 -- it gone. `told`: an earlier attempt has delivered it. One that a person asked to cancel meanwhile is not tried again.
-local function write_state(sink, item, event, attempts, marked, told, cancel, was_down)
+local function write_state(sink, item, event, attempts, marked, told, cancel, was_down, keyed)
   local id, state, reason = item[ID], item[STATE], item[REASON]
   local record = P .. 'd:' .. id
   if told then
@@ -55,11 +55,12 @@ local function write_state(sink, item, event, attempts, marked, told, cancel, wa
   if told or (marked and not item[KEEPS_MARK]) then call('HDEL', record, 'send', 'mark', 'told') end
   if state == 'held' then
     end_pending(id, sink)
+    if keyed then leave_line(id, sink, event, keyed) end
     call('ZADD', P .. 'held:' .. sink, now, id)
     list_failed(id, sink, 'held', reason)
     count('delivery|' .. sink .. '|held')
   elseif state ~= 'pending' then
-    end_delivery(id, sink, event, state)
+    end_delivery(id, sink, event, state, keyed)
   end
   return state
 end
@@ -108,14 +109,23 @@ local function settle(request, first)
   local good, failed = 0, 0
   local well, unwell, last = 0, 0, nil  -- last: the item that failed last
 
+  -- Takes one with a key out at once: what follows of the same call may be another of its key. Where its lease ran out it
+  -- is due again, or waits for another that took the turn.
+  local function leave_queue(id, ordered)
+    if call('ZREM', leased, id) == 0 and call('ZREM', due, id) == 0 then call('ZREM', ordered, id) end
+  end
+
   local function settle_one(item, attempt)
     local id, outcome = item[ID], item[OUTCOME]
     local record = P .. 'd:' .. id
-    local token, state, event, attempts, marked, marked_by, told, cancel, was_down, own_sink, own_queue =
-      unpack(call('HMGET', record, 'tok', 'state', 'ev', 'att', 'send', 'mark', 'told', 'cancel', 'down', 'sink', 'q'))
+    local fields = call('HMGET', record, 'tok', 'state', 'ev', 'att', 'send', 'mark', 'told', 'cancel', 'down', 'sink', 'q',
+      'keyed')
+    local token, state, event, attempts, marked, marked_by, told, cancel, was_down, own_sink, waits_in, keyed =
+      unpack(fields)
     if not event then return is_packed(id) and 'packed' or 'gone' end
     -- It may have been moved since, or wait for a look-up again; and of a look-up the request names the account.
-    own_queue = own_queue or 'sink:' .. own_sink
+    local ordered = P .. 'ordered:' .. own_sink
+    waits_in = waits_in or 'sink:' .. own_sink
     local pending = state == 'pending'
     local holds_lease = pending and token == item[TOKEN]
     if not holds_lease and in_story(id, attempt) then return 'settled' end
@@ -126,28 +136,36 @@ local function settle(request, first)
     if item[COUNTED] and WELL[outcome] then well = well + 1 end
     if item[COUNTED] and UNWELL[outcome] then unwell, last = unwell + 1, item end
     if holds_lease then
-      local state_now = write_state(own_sink, item, event, attempts, marked, told, cancel, was_down)
+      if keyed then leave_queue(id, ordered) else released[#released + 1] = id end
+      local state_now = write_state(own_sink, item, event, attempts, marked, told, cancel, was_down, keyed)
       if state_now == 'held' then note_delivery_fact('delivery_held', id) end
       update_gates(gate, item)
-      released[#released + 1] = id
-      if state_now == 'pending' then due_again[id] = now + item[DELAY_MS] end
+      local at = now + item[DELAY_MS]
+      if state_now ~= 'pending' then return 'settled' end
+      if not keyed then
+        due_again[id] = at
+      elseif take_turn(id, own_sink, event, keyed, at) then
+        call('ZADD', due, at, id)
+      end
       return 'settled'
     end
     if outcome == 'delivered' and state ~= 'delivered' then
-      if pending and not due_again[id] and call('ZREM', P .. 'due:' .. own_queue, id) == 0 then
+      if pending and not due_again[id] and call('ZREM', P .. 'due:' .. waits_in, id) == 0
+        and not (keyed and call('ZREM', ordered, id) == 1) then
         call('HSET', record, 'told', item[REASON])
         return 'stale'
       end
       due_again[id] = nil
-      write_delivered(id, own_sink, event, state, item[REASON])
+      write_delivered(id, own_sink, event, state, item[REASON], keyed)
       return 'settled'
     end
     if state == 'held' and marked_by == item[TOKEN] then
       take_back_held(id, own_sink)
-      local state_now = write_state(own_sink, item, event, attempts, marked, nil, cancel, was_down)
-      if state_now == 'pending' then
-        call('ZADD', P .. 'due:' .. own_queue, now + item[DELAY_MS], id)
-        wake(own_queue, now + item[DELAY_MS])
+      local state_now = write_state(own_sink, item, event, attempts, marked, nil, cancel, was_down, keyed)
+      local at = now + item[DELAY_MS]
+      if state_now == 'pending' and take_turn(id, own_sink, event, keyed, at) then
+        call('ZADD', P .. 'due:' .. waits_in, at, id)
+        wake(waits_in, at)
       end
       return 'settled'
     end
@@ -162,7 +180,11 @@ local function settle(request, first)
   count_outcomes(sink, good, failed)
   -- One at least is due when the gate lets a trial through.
   local tripped = watch(gate, well, unwell, last and last[REASON], last and last[ASKED_MS])
-  if tripped and due_again[last[ID]] then due_again[last[ID]] = now + last[ASKED_MS] end
+  if tripped and due_again[last[ID]] then
+    due_again[last[ID]] = now + last[ASKED_MS]
+  elseif tripped then
+    call('ZADD', due, 'XX', now + last[ASKED_MS], last[ID])
+  end
   local again = {}
   for id, at in pairs(due_again) do
     again[#again + 1] = at

@@ -3,10 +3,10 @@
 -- req: {id, act, by, why}, and what some acts take more; of a bulk action also {action, noted: what a done one is called
 -- in its list}. Answers wire.ActAnswer.
 local record = P .. 'd:' .. req.id
-local fields = call('HMGET', record, 'state', 'sink', 'ev', 'acc', 'c', 'q', 'send')
-local state, sink, event, accepted_at, content, own_queue, sent_at = unpack(fields)
+local fields = call('HMGET', record, 'state', 'sink', 'ev', 'acc', 'c', 'q', 'send', 'keyed')
+local state, sink, event, accepted_at, content, queue_before, sent_at, keyed = unpack(fields)
 -- One that waited for a look-up when it ended has no content yet: it waits for that again.
-local queue = own_queue or sink and 'sink:' .. sink
+local queue = queue_before or sink and 'sink:' .. sink
 
 -- Appends the act to the story, as an attempt that was none.
 local function append_to_story(outcome, decision, reason)
@@ -28,6 +28,17 @@ local function recall()
   if call('ZSCORE', P .. 'ahead:' .. queue, req.id) then call('ZADD', P .. 'ahead:' .. queue, now, '') end
 end
 
+-- Returns from when it may be taken, where it waits for another of its `order` key.
+local function ordered_from()
+  return keyed and call('ZSCORE', P .. 'ordered:' .. sink, req.id)
+end
+
+-- Takes it out of where it waits. Returns whether it waited: else it is in flight.
+local function leave_queue()
+  return call('ZREM', P .. 'due:' .. queue, req.id) == 1
+    or keyed and call('ZREM', P .. 'ordered:' .. sink, req.id) == 1
+end
+
 -- Each returns the code of an answer: 'done', 'asked', or why it was not done.
 local acts = {}
 
@@ -37,7 +48,7 @@ acts.confirm = function()
   leave_held(req.id, sink)
   call('HSET', record, 'state', 'delivered', 'reason', reason, 'done', now)
   call('HDEL', record, 'send', 'mark')
-  end_delivery(req.id, sink, event, 'delivered')
+  end_delivery(req.id, sink, event, 'delivered', keyed)
   append_to_story('delivered', 'settle', reason)
   return 'done'
 end
@@ -46,7 +57,8 @@ local function send_again(reason)
   if state == 'held' then leave_held(req.id, sink) else reopen_receipt() end
   call('HSET', record, 'state', 'pending', 'reason', reason, 'att', 0)
   call('HDEL', record, 'tok', 'send', 'mark', 'sends', 'told', 'died', 'alone', 'blk', 'done', 'cancel', 'down')
-  call('ZADD', P .. 'due:' .. queue, now, req.id)
+  if take_turn(req.id, sink, event, keyed, now) then call('ZADD', P .. 'due:' .. queue, now, req.id) end
+  join_latest(req.id, sink, event, keyed, accepted_at)
   begin_pending(req.id, sink, accepted_at)
   append_to_story('retry', 'retry', reason)
   return 'done'
@@ -54,7 +66,7 @@ end
 
 acts.resend = function()
   if state == 'pending' or state == 'delivered' or state == 'shadowed' then return 'state' end
-  if not own_queue and call('STRLEN', P .. 'c:' .. content) == 0 then return 'empty' end
+  if not queue_before and call('STRLEN', P .. 'c:' .. content) == 0 then return 'empty' end
   return send_again(describe_act('resent'))
 end
 
@@ -104,26 +116,31 @@ local function move_in_list()
   list_failed(req.id, req.to, state, call('HGET', record, 'reason'), failed_at)
 end
 
+-- Lets it wait for the other sink, whose name is written. What waits for a look-up is in the account's queue still.
+local function wait_there(due_at)
+  update_wake(queue)
+  queue = queue_before or 'sink:' .. req.to
+  if take_turn(req.id, req.to, event, keyed, due_at) then call('ZADD', P .. 'due:' .. queue, due_at, req.id) end
+end
+
 -- Puts it into another sink's queue and lists, in its state. req: {to, type, planned, once}.
 acts.move = function()
   if state ~= 'pending' and state ~= 'held' and state ~= 'dead' then return 'state' end
   if call('HGET', P .. 'sinks', sink) ~= req.type then return 'other type' end
   if exists_there() then return 'exists' end
-  local due_at = state == 'pending' and call('ZSCORE', P .. 'due:' .. queue, req.id)
+  local due_at = state == 'pending' and (call('ZSCORE', P .. 'due:' .. queue, req.id) or ordered_from())
   if state == 'pending' and not due_at then
     recall()
     return 'leased'
   end
-  if due_at and not own_queue then
-    call('ZREM', P .. 'due:' .. queue, req.id)
-    update_wake(queue)
-    queue = 'sink:' .. req.to
-    call('ZADD', P .. 'due:' .. queue, due_at, req.id)
-  end
+  if due_at then leave_queue() end
+  if keyed and state ~= 'dead' then leave_keys(req.id, sink, event, keyed, 'moved') end
   move_in_list()
   remember_planned()
   call('HSET', P .. 'sinks', req.to, req.type)
   call('HSET', record, 'sink', req.to)
+  if due_at then wait_there(tonumber(due_at)) end
+  if keyed and state ~= 'dead' then join_latest(req.id, req.to, event, keyed, accepted_at) end
   note_rerouted(receipt_of(event))
   call('HDEL', record, 'blk', 'tok')  -- whoever had it of the sink before decides nothing about it any more
   count('delivery|' .. sink .. '|moved')
@@ -133,6 +150,7 @@ end
 
 acts.retry = function()
   if state ~= 'pending' then return 'state' end
+  if ordered_from() then return 'ordered' end
   local due_at = call('ZSCORE', P .. 'due:' .. queue, req.id)
   if not due_at then return 'leased' end
   if tonumber(due_at) <= now then return 'due' end
@@ -158,7 +176,7 @@ end
 acts.cancel = function()
   if state ~= 'pending' and state ~= 'held' and state ~= 'dead' then return 'state' end
   local reason = describe_act('cancelled')
-  if state == 'pending' and call('ZREM', P .. 'due:' .. queue, req.id) == 0 then return ask_to_cancel(reason) end
+  if state == 'pending' and not leave_queue() then return ask_to_cancel(reason) end
   if sent_at then reason = reason .. '; an earlier attempt may have arrived' end
   if state == 'dead' then
     cancel_dead(reason)
@@ -166,7 +184,7 @@ acts.cancel = function()
     if state == 'held' then leave_held(req.id, sink) end
     call('HSET', record, 'state', 'cancelled', 'reason', reason, 'done', now)
     call('HDEL', record, 'tok', 'send', 'mark')
-    end_delivery(req.id, sink, event, 'cancelled')
+    end_delivery(req.id, sink, event, 'cancelled', keyed)
   end
   append_to_story('skipped', 'settle', reason)
   return 'done'

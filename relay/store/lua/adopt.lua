@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Lists what the release before this one, commit b42e45f, did not list or has left in lists: it may run before this one,
 -- beside it, and after it. Each call looks at a part of one list. Goes with the next release.
--- req: {list, of, cursor, count}: 'receipts' (all, by arrival), those of a 'state', 'pending' of a sink, 'due' or 'leased' of a
--- queue. Answers the next cursor; '': all of the list was seen.
+-- req: {list, of, cursor, count}: 'receipts' (all, by arrival), those of a 'state', 'pending' or 'ordered' of a sink, 'due' or
+-- 'leased' of a queue. Answers the next cursor; '': all of the list was seen.
 local EVENT = '^e:(%d+)$'
 
 -- Its tokens are "pid:number:random", and stay. Those of this release, under which receipts are claimed, end with ":r" and
@@ -43,6 +43,14 @@ local function join_pending(id)
   if state == 'pending' then call('ZADD', P .. 'pending:' .. sink, accepted_at, id) end
 end
 
+-- That release ends what has its turn in a line, and gives the turn to nobody.
+local function give_turn_behind(id)
+  local state, sink, keyed = unpack(call('HMGET', P .. 'd:' .. id, 'state', 'sink', 'keyed'))
+  if state ~= 'pending' or sink ~= req.of then return call('ZREM', P .. 'ordered:' .. req.of, id) end
+  local line = P .. 'line:' .. sink .. ':' .. split_keys(keyed)
+  if not holder_of(line, sink) then give_turn(line, sink) end
+end
+
 -- Of receipts the cursor is a time of arrival, and many arrive in one millisecond.
 local function adopt_receipts()
   local from = tonumber(req.cursor) or 0
@@ -63,6 +71,7 @@ local lists = {
   receipts = adopt_receipts,
   state = function() return scan(P .. 'receipts:' .. req.of, leave_state) end,
   pending = function() return scan(P .. 'pending:' .. req.of, leave_pending) end,
+  ordered = function() return scan(P .. 'ordered:' .. req.of, give_turn_behind) end,
   due = function() return scan(P .. 'due:' .. req.of, join_pending) end,
   leased = function() return scan(P .. 'leased:' .. req.of, join_pending) end,
 }

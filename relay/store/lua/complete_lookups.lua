@@ -9,7 +9,7 @@ local MOST_LOOKED_UP = 100000
 
 local function complete(id, state, reason, content)
   local record = P .. 'd:' .. id
-  local event, sink, content_before, told = unpack(call('HMGET', record, 'ev', 'sink', 'c', 'told'))
+  local event, sink, content_before, told, keyed = unpack(call('HMGET', record, 'ev', 'sink', 'c', 'told', 'keyed'))
   -- Other deliveries of the event may still have the content that routing gave them: it is removed with the receipt.
   call('HSET', P .. 'r:' .. receipt_of(event), 'c:' .. content_before, '')
   local content_id = receipt_of(event) .. ':' .. string.sub(redis.sha1hex(content), 1, 12)
@@ -18,14 +18,16 @@ local function complete(id, state, reason, content)
   call('HDEL', record, 'q', 'tok', 'died', 'alone', 'blk')
   call('ZREM', leased, id)
   call('ZREM', due, id)
+  if keyed then call('ZREM', P .. 'ordered:' .. sink, id) end  -- its lease ran out, and another took the turn
   if told then  -- an earlier attempt has delivered it
-    write_delivered(id, sink, event, 'pending', told)
+    write_delivered(id, sink, event, 'pending', told, keyed)
   elseif state == 'pending' then
+    if not take_turn(id, sink, event, keyed, now) then return end
     call('ZADD', P .. 'due:sink:' .. sink, now, id)
     queues['sink:' .. sink] = true
   else
     call('HSET', record, 'state', state, 'done', now)
-    end_delivery(id, sink, event, state)
+    end_delivery(id, sink, event, state, keyed)
   end
 end
 

@@ -5,8 +5,8 @@
 local function mark(item)
   local id, token = unpack(item)
   local record = P .. 'd:' .. id
-  local fields = call('HMGET', record, 'tok', 'state', 'sink', 'sends', 'cancel', 'ev')
-  local current_token, state, sink, sends, cancel, event = unpack(fields)
+  local fields = call('HMGET', record, 'tok', 'state', 'sink', 'sends', 'cancel', 'ev', 'keyed')
+  local current_token, state, sink, sends, cancel, event, keyed = unpack(fields)
   if current_token ~= token or state ~= 'pending' then return false end
   -- The next moment another worker may take what is under an expired lease, and the mark would stop it.
   local lease_ends = call('ZSCORE', P .. 'leased:sink:' .. sink, id)
@@ -14,7 +14,7 @@ local function mark(item)
   if cancel then
     call('ZREM', P .. 'leased:sink:' .. sink, id)
     call('ZREM', P .. 'ahead:sink:' .. sink, id)
-    cancel_in_flight(id, sink, event, cancel .. '; nothing of the attempt that was out has left')
+    cancel_in_flight(id, sink, event, cancel .. '; nothing of the attempt that was out has left', keyed)
     update_wake('sink:' .. sink)
     return false
   end

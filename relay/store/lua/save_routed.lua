@@ -126,6 +126,7 @@ for _, receipt in ipairs(req.receipts) do
   end
 end
 if quiet then call('ZREM', P .. 'wake', 'inbox') else update_wake('inbox') end
+place_keyed()
 local claimed = {}
 for i, request in ipairs(req.claims) do claimed[i] = claim_made(request) end
 local with_work = write_queues()

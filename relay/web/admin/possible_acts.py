@@ -19,7 +19,7 @@ _POSSIBLE: Final[Mapping[DeliveryState, Sequence[Act]]] = {
 def possible_acts(delivery: StoredDelivery) -> Sequence[Act]:
     """Return the acts that the state of a delivery allows, the likeliest first."""
     acts = _POSSIBLE.get(delivery.state, ())
-    return [act for act in acts if act is not Act.RETRY or not delivery.in_flight]
+    return [act for act in acts if act is not Act.RETRY or not (delivery.in_flight or delivery.waits_for)]
 
 
 def version_of(delivery: StoredDelivery) -> str:

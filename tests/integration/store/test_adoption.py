@@ -113,3 +113,28 @@ def test_a_gate_that_it_opened_closes_again(run: Run, store, given, left: dict[s
     fields = run(store.client.hgetall(gate))
     assert (b"route:invoices" if scope == "route" else b"until") in fields
     assert fields.keys().isdisjoint({b"trial", b"breaker", b"trial:invoices"})
+
+
+def test_a_line_goes_on_whose_first_the_last_release_has_ended(run: Run, store, given, adopt) -> None:
+    """It takes what has its turn out of its queue, and gives the turn to nobody."""
+    run(store.register_sinks({"books": "http"}))
+    first, second = given.taken(2)
+    for receipt in (first, second):
+        delivery = new(f"d{receipt.id}", receipt.id, order="a" * 16)
+        run(store.save_routed("router", [routed(receipt, delivery)]))
+    run(end_as_the_last_release(store, f"d{first.id}"))
+    assert given.claim().items == []
+    adopt()
+    assert [one.id for one in given.claim().items] == [f"d{second.id}"]
+    assert run(broken_invariants(store)) == []
+
+
+async def end_as_the_last_release(store, id: str) -> None:
+    """Write that a pending delivery was delivered, as the scripts of the last release do."""
+    keys = store.keys
+    await store.client.hset(keys.delivery(id), mapping={"state": "delivered", "reason": "200 OK", "done": 1})
+    await store.client.zrem(keys.due(sink_queue("books")), id)
+    await store.client.zrem(keys.pending("books"), id)
+    receipt = (await store.client.hget(keys.delivery(id), "ev")).decode().partition(".")[0]
+    await store.client.hset(keys.receipt(receipt), "open", 0)
+    await store.client.zadd(keys.finished, {receipt: 1})

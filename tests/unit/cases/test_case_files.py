@@ -31,7 +31,7 @@ def refused(load_cases: Load, text: str) -> list[str]:
     (f"{LEAD}, expct: []", "unknown key expct, did you mean expect?"),
     (f"{LEAD}, expect: [{{route: invoice, state: skiped}}]", "state: 'skiped' is unknown, did you mean skipped?"),
     (f"{LEAD}, expect: [{{route: invoice, because: price, once: 7}}]",
-     "a route that does not match has neither state, reason, once nor content"),
+     "a route that does not match has neither state, reason, once, order, latest nor content"),
     (f"{LEAD}, expect: [{{route: invoice, exact: true}}]", "exact is about the content: write that too"),
     (LEAD, "expect is missing"),
     ("expect: []", "one of body, body_file and event says what the hook is"),

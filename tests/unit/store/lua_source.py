@@ -30,7 +30,7 @@ def parameters(script: str, function: str) -> list[str]:
 def tables(script: str, name: str) -> dict[str, list[str]]:
     """Return the lists of texts in a table of them: `local FIELDS = { r = {'a', 'b'}, … }`."""
     (body,) = re.findall(rf"local {name} = {{\n(.*?)\n}}", SCRIPTS[script], re.DOTALL)
-    return {key: re.findall(r"'([^']*)'", row) for key, row in re.findall(r"(\w+) = {(.*?)}", body)}
+    return {key: re.findall(r"'([^']*)'", row) for key, row in re.findall(r"(\w+) = {(.*?)}", body, re.DOTALL)}
 
 
 def members(script: str, variable: str) -> set[str]:

@@ -80,6 +80,7 @@ def test_a_claim_finds_in_its_fields_what_it_looks_at():
     assert wire.ClaimedDelivery.__struct_fields__[found["CONTENT"] - 1] == "content_id"
     assert wire.ClaimedDelivery.__struct_fields__[found["BLOCKED"] - 1] == "at_fault"
     assert wire.ClaimedDelivery.__struct_fields__[found["IS_TRIAL"] - 1] == "trial"
+    assert wire.ClaimedDelivery.__struct_fields__[found["KEYED"] - 1] == "keyed"
     assert wire.ClaimedReceipt.__struct_fields__[found["SIZE"] - 1] == "size"
     assert wire.ClaimedDelivery.__struct_fields__[found["SIZE"] - 1] == "size"
 
@@ -111,7 +112,7 @@ def test_no_row_is_left_out_here():
 
 def test_a_number_that_was_never_written_is_read_as_none_was():
     """The script answers 0 in its place; all else is text as it stands in the hash."""
-    values = ["0", "r1.0", "acme", "invoices", "5", "6", "0", "0", "c", "0", "books", "0", "0", "0", "0", "0"]
+    values = ["0", "r1.0", "acme", "invoices", "5", "6", "0", "0", "c", "0", "books", "0", "0", "0", "0", "0", "0"]
     reply = msgspec.msgpack.encode([0, [], ["d1"], [values], False, 1, 0, False])
     decoded = msgspec.msgpack.decode(reply, type=wire.ClaimReply[wire.ClaimedDelivery], strict=False)
     (row,) = decoded.rows

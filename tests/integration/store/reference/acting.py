@@ -1,6 +1,7 @@
 """What people do to deliveries."""
 
 from relay.store.acts import Act
+from tests.integration.store.reference import keyed
 from tests.integration.store.reference.state import DeliveryModel, State
 
 
@@ -38,6 +39,8 @@ def _retry(state: State, id: str, delivery: DeliveryModel) -> str:
     if delivery.state != "pending":
         return "state"
     due = state.queues[delivery.waits_in].due
+    if id in state.ordered[delivery.sink]:
+        return "ordered"
     if id not in due:
         return "leased"
     if due[id] <= state.now:
@@ -50,7 +53,7 @@ def _retry(state: State, id: str, delivery: DeliveryModel) -> str:
 def _cancel(state: State, id: str, delivery: DeliveryModel) -> str:
     if delivery.state not in ("pending", "held", "dead"):
         return "state"
-    if delivery.state == "pending" and state.queues[delivery.waits_in].due.pop(id, None) is None:
+    if delivery.state == "pending" and keyed.withdraw(state, delivery) is None:
         _recall(state, id, delivery)
         if delivery.cancel:
             return "asked already"
@@ -109,7 +112,8 @@ def _send_again(state: State, id: str, delivery: DeliveryModel) -> None:
     delivery.down = 0
     delivery.died = delivery.alone = 0
     delivery.blocked = ""
-    state.queues[delivery.waits_in].due[id] = state.now
+    keyed.wait(state, delivery, state.now)
+    keyed.join_latest(state, delivery)
     _append_to_story(state, id, "retry")
 
 
@@ -120,15 +124,19 @@ def move(state: State, id: str, to: str, planned: str, once: bool) -> str:
         return "state"
     if planned and (planned in state.deliveries or planned in state.once):
         return "exists"
-    due = state.queues[delivery.waits_in].due
-    if delivery.state == "pending" and id not in due:
+    at = keyed.withdraw(state, delivery) if delivery.state == "pending" else None
+    if delivery.state == "pending" and at is None:
         _recall(state, id, delivery)
         return "leased"
     state.count("delivery", delivery.sink, "moved")
-    at = due.pop(id, None)
+    before = delivery.sink
+    state.latest[before, delivery.latest].pop(id, None)
     delivery.sink, delivery.blocked, delivery.token = to, "", ""
+    state.pass_turn(before, delivery.order)
     if at is not None:
-        state.queues[delivery.waits_in].due[id] = at
+        keyed.wait(state, delivery, at)
+    if delivery.state != "dead":
+        keyed.join_latest(state, delivery)
     if planned:
         delivery.planned = planned
         if once:

@@ -21,7 +21,10 @@ as_made = st.sampled_from(
     [*[DeliveryState.PENDING] * 5, DeliveryState.SKIPPED, DeliveryState.DEAD, DeliveryState.SHADOWED]
 )
 once_keys = st.sampled_from(["", "", "o1", "o2"])
-plans = st.lists(st.tuples(once_keys, sinks, as_made, st.booleans()), max_size=3)
+keys = st.sampled_from(  # of order, of latest
+    [("", "")] * 4 + [("a1", ""), ("a2", ""), ("", "b1"), ("a1", "b1"), ("a2", "b2")]
+)
+plans = st.lists(st.tuples(once_keys, sinks, as_made, st.booleans(), keys), max_size=3)
 delays = st.sampled_from([0, 1000, MINUTE])
 KEEPS = {"kind": DecisionKind.RETRY, "state": DeliveryState.PENDING, "keeps_mark": True}
 DECISIONS = {

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from relay.model import Limit
 from relay.store.keys import INBOX, JOBS
 from relay.store.wire import ClaimRequest
-from tests.integration.store.reference import gates
+from tests.integration.store.reference import gates, keyed
 from tests.integration.store.reference.state import (
     ALONE_AFTER,
     POISONED_AFTER,
@@ -123,8 +123,8 @@ def _may_be_ahead(request: ClaimRequest, gate: Gate, queue: Queue, slots: int) -
 
 def _check_ahead(state: State, request: ClaimRequest, due: list[str], most: int, ahead: Sequence[str]) -> None:
     records = {id: state.record(request.queue, id) for id in due}
-    died = {id for id, record in records.items() if record and record.died}
-    assert not died & set(ahead), f"{died & set(ahead)} had died with a worker, and are claimed ahead"
+    died = {id for id, record in records.items() if record and (record.died or getattr(record, "order", ""))}
+    assert not died & set(ahead), f"{died & set(ahead)} had died with a worker, or are in order, and are claimed ahead"
     right = min(most, len(due))
     least = 0 if died else right
     assert least <= len(ahead) <= right, f"{len(ahead)} claimed ahead, right would be {right}"
@@ -157,6 +157,8 @@ def _give_back_unheard(state: State, request: ClaimRequest, queue: Queue) -> Non
             due_at = queue.ahead.pop(id, state.now)
             if isinstance(record, DeliveryModel) and (record.reported or record.cancel):
                 _end_expired(state, record)
+            elif isinstance(record, DeliveryModel):
+                keyed.wait(state, record, due_at)
             else:
                 queue.due[id] = due_at
             if isinstance(record, DeliveryModel):
@@ -195,6 +197,8 @@ def _take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
         if to_blame and record.alone >= POISONED_AFTER:
             _poison(state, id, record)
             poisoned.append(id)
+        elif isinstance(record, DeliveryModel):
+            keyed.wait(state, record, state.now)
         else:
             queue.due[id] = state.now
     return poisoned

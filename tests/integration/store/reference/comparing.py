@@ -41,6 +41,7 @@ DELIVERY = LEASABLE | {
     "blocked": DeliveryField.BLOCKED,
     "generation": DeliveryField.GENERATION,
     "planned": DeliveryField.PLANNED,
+    "keyed": DeliveryField.KEYED,
     "finished_at": DeliveryField.FINISHED_AT,
 }
 GATE = {
@@ -143,6 +144,11 @@ def _queues(state: State, seen: StoreContents) -> Iterator[str]:
         yield from _same(f"leased of {name}", dict(seen.members(f"leased:{name}")), queue.leased)
         recalled = {"": queue.recalled} if queue.recalled else {}
         yield from _same(f"ahead of {name}", dict(seen.members(f"ahead:{name}")), queue.ahead | recalled)
+    for sink, ordered in state.ordered.items():
+        yield from _same(f"ordered of {sink}", dict(seen.members(f"ordered:{sink}")), ordered)
+    for (sink, key), listed in state.latest.items():
+        right = {member: at for at, member in listed.values()}
+        yield from _same(f"latest of {sink} and {key}", dict(seen.members(f"latest:{sink}:{key}")), right)
     finished = {**seen.members("finished:"), **seen.members("finished:packed")}
     yield from _same("finished", finished, state.finished)
     yield from _same("finished with a dead letter", dict(seen.members("finished:dead")), state.finished_dead)

@@ -228,6 +228,7 @@ class Driver:
         for request, claim in zip(requests, claims, strict=True):
             due = self.state.queues[request.queue].due
             made = list({new.id: None for part in parts for new in part.deliveries if new.id in due.keys() - waited})
+            made.sort(key=self._placed)
             assert [one.id for one in claim.items] == claiming.claim_made(self.state, request, made)
             assert (request.queue in queues) == bool(due.keys() & set(made)), "work that is left starts a drainer"
             self._check_made(claim.items)
@@ -241,6 +242,11 @@ class Driver:
         request = self._claim_request(queue, f"{worker}:{next(self.numbers)}", most)
         self.unheard[queue] = before
         return request
+
+    def _placed(self, id: str) -> tuple[int, str]:
+        """Return when the store puts a delivery into its queue: those with keys are the last, by their arrival."""
+        delivery = self.state.deliveries[id]
+        return delivery.position if delivery.keyed else (0, "")
 
     def _check_made(self, taken: Sequence[Delivery]) -> None:
         """Compare what the router passes on to what a claim would read."""

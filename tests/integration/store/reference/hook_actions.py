@@ -106,7 +106,7 @@ def deliveries_of(receipt: str, plan):
         new(
             f"{key}-{sink}" if key else f"{receipt}-{n}", receipt, sink=sink, once=bool(key), state=state,
             route=f"route{n % 2}", content=b"" if looks_up else f"content {n} of {receipt}".encode(),
-            needs_lookup=looks_up and state is DeliveryState.PENDING,
+            needs_lookup=looks_up and state is DeliveryState.PENDING, order=order, latest=latest,
         )
-        for n, (key, sink, state, looks_up) in enumerate(plan)
+        for n, (key, sink, state, looks_up, (order, latest)) in enumerate(plan)
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from relay.model import DeliveryState, NewDelivery, ReceiptState, RoutedReceipt
+from tests.integration.store.reference import keyed
 from tests.integration.store.reference.state import DeliveryModel, ReceiptModel, State
 
 
@@ -24,6 +25,7 @@ def save_routed(state: State, token: str, parts: Sequence[RoutedReceipt]) -> lis
             _enter_state(state, receipt, part.state)
         if receipt.open <= 0:
             state.finish(id)
+    _place_keyed(state)
     return stale
 
 
@@ -45,7 +47,13 @@ def replay(state: State, part: RoutedReceipt) -> tuple[str, int]:
     state.unfinish(id)
     if receipt.open <= 0:
         state.finish(id)
+    _place_keyed(state)
     return "done", made
+
+
+def _place_keyed(state: State) -> None:
+    made, state.placing = state.placing, []
+    keyed.place(state, made)
 
 
 def _enter_state(state: State, receipt: ReceiptModel, to: ReceiptState) -> None:
@@ -88,6 +96,7 @@ def _once_exists(state: State, new: NewDelivery) -> bool:
 
 def _create(state: State, receipt: ReceiptModel, new: NewDelivery) -> None:
     delivery = DeliveryModel(
+        id=new.id,
         receipt=new.event_id.partition(".")[0],
         event=new.event_id,
         route=new.route,
@@ -96,13 +105,18 @@ def _create(state: State, receipt: ReceiptModel, new: NewDelivery) -> None:
         state=new.state,
         accepted_at=receipt.known.at,
         content=new.content,
+        order=new.order if new.state is DeliveryState.PENDING else "",
+        latest=new.latest if new.state is DeliveryState.PENDING else "",
     )
     state.deliveries[new.id] = delivery
     state.count("delivery", new.sink, "created")
     state.count("route", new.route, new.state)
     if new.state is DeliveryState.PENDING:
         delivery.queue = f"account:{receipt.source}" if new.needs_lookup else ""
-        state.queues[delivery.waits_in].due[new.id] = state.now
+        if delivery.keyed:
+            state.placing.append(delivery)
+        else:
+            state.queues[delivery.waits_in].due[new.id] = state.now
     else:
         delivery.finished_at = state.now
         state.count_ended(delivery)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from relay.model import Breaker, CompletedLookup, Delivery, DeliveryState, Outcome
 from relay.store.records import Settlement
-from tests.integration.store.reference import gates
+from tests.integration.store.reference import gates, keyed
 from tests.integration.store.reference.state import DeliveryModel, State
 
 FAILED = ("retry", "unknown", "rejected", "blocked")
@@ -56,7 +56,8 @@ class _Writer:
             self._update_gates(item, delivery)
             return "settled"
         if item.outcome is Outcome.DELIVERED and delivery.state != "delivered":
-            waits = id in self.due_again or id in state.queues[delivery.waits_in].due
+            places = (self.due_again, state.queues[delivery.waits_in].due, state.ordered[delivery.sink])
+            waits = any(id in place for place in places)
             if delivery.state == "pending" and not waits:
                 delivery.reported = True
                 return "stale"
@@ -73,6 +74,7 @@ class _Writer:
         self.due_again.pop(id, None)
         self.state.queues[delivery.waits_in].due.pop(id, None)
         self.state.queues[delivery.waits_in].leased.pop(id, None)
+        self.state.ordered[delivery.sink].pop(id, None)
 
     def _count(self, item: Settlement) -> None:
         append_attempt(self.state, item)
@@ -100,9 +102,14 @@ class _Writer:
             delivery.sent_at, delivery.marked_by, delivery.reported = 0, "", False
         if to is DeliveryState.PENDING:
             delivery.died = delivery.alone = 0
-            self.due_again[item.delivery.id] = state.now + decision.delay_ms
+            at = state.now + decision.delay_ms
+            if delivery.keyed:
+                keyed.wait(state, delivery, at)
+            else:
+                self.due_again[item.delivery.id] = at
         elif to is DeliveryState.HELD:
             delivery.state, delivery.listed_at = to, state.now
+            state.pass_turn(delivery.sink, delivery.order)
             state.count("delivery", delivery.sink, to)
         else:
             state.end(delivery, to)
@@ -123,8 +130,11 @@ class _Writer:
         _count_row(state, self.counted, self.good, self.failed)
         asked_ms = self.last.decision.asked_ms if self.last else 0
         tripped = gates.watch(state, self.queue, self.breaker, self.well, self.unwell, asked_ms)
-        if tripped and self.last and self.last.delivery.id in self.due_again:
-            self.due_again[self.last.delivery.id] = state.now + asked_ms  # so that there is a trial
+        if tripped and self.last:  # so that there is a trial
+            id, due = self.last.delivery.id, state.queues[self.queue].due
+            times = self.due_again if id in self.due_again else due
+            if id in times:
+                times[id] = state.now + asked_ms
         for id, at in self.due_again.items():
             state.queues[state.deliveries[id].waits_in].due[id] = at
 
@@ -159,6 +169,7 @@ def complete_lookups(state: State, queue: str, items: Sequence[CompletedLookup])
         waiting = state.queues[delivery.waits_in]
         waiting.due.pop(id, None)
         waiting.leased.pop(id, None)
+        state.ordered[delivery.sink].pop(id, None)
         delivery.queue = delivery.token = delivery.blocked = ""
         delivery.died = delivery.alone = 0
         delivery.content = item.content
@@ -167,7 +178,7 @@ def complete_lookups(state: State, queue: str, items: Sequence[CompletedLookup])
         elif delivery.cancel or item.state is not DeliveryState.PENDING:
             state.end(delivery, "cancelled" if delivery.cancel else item.state)
         else:
-            state.queues[delivery.waits_in].due[id] = state.now
+            keyed.wait(state, delivery, state.now)
         gates.end_trial(state, queue, "", id, "completed")
     _count_row(state, queue, len(items) - len(stale), 0)
     return stale

@@ -8,6 +8,7 @@ from relay.store.keys import INBOX, JOBS
 DUPLICATE_MS = 2 * 3600 * 1000
 POISONED_AFTER = 5
 ALONE_AFTER = 2
+REMEMBERED_MS = 7 * 24 * 3600 * 1000  # the newest delivery of a `latest` key, once it is delivered
 
 
 @dataclass
@@ -45,6 +46,7 @@ class ReceiptModel(Leasable):
 
 @dataclass
 class DeliveryModel(Leasable):
+    id: str = ""
     receipt: str = ""
     event: str = ""
     route: str = ""
@@ -66,6 +68,19 @@ class DeliveryModel(Leasable):
     finished_at: int = 0
     listed_at: int = 0  # since when it is held or dead
     content: bytes = b""
+    order: str = ""
+    latest: str = ""
+
+    @property
+    def keyed(self) -> str:
+        """Both keys, as the store has them."""
+        return f"{self.order}|{self.latest}" if self.order or self.latest else ""
+
+    @property
+    def position(self) -> tuple[int, str]:
+        """Where it stands among those of its keys."""
+        receipt, _, index = self.event.partition(".")
+        return self.accepted_at, f"{receipt}.{int(index):06}|{self.id}"
 
     @property
     def waits_in(self) -> str:
@@ -84,6 +99,9 @@ class Queue:
     def started(self) -> int:
         """How many leases count against the concurrency."""
         return len(self.leased.keys() - self.ahead.keys())
+
+    def has(self, id: str) -> bool:
+        return id in self.due or id in self.leased
 
 
 @dataclass
@@ -144,6 +162,10 @@ class State:
     grants: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[str] = field(default_factory=Counter)
     facts: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, what it is about
+    ordered: defaultdict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))  # by sink
+    latest: defaultdict[tuple[str, str], dict[str, tuple[int, str]]] = field(default_factory=lambda: defaultdict(dict))
+    latest_until: dict[tuple[str, str], int] = field(default_factory=dict)
+    placing: list[DeliveryModel] = field(default_factory=list)  # with keys, made in the call that is made now
     connected: set[str] = field(default_factory=set)  # workers that would take a wake-up
     listeners: dict[str, int] = field(default_factory=dict)  # until when each is known as one
 
@@ -155,6 +177,8 @@ class State:
         self.overtaken = {id: (receipt, until) for id, (receipt, until) in self.overtaken.items() if until > now}
         for queue in [queue for queue, window in self.windows.items() if window.until <= now]:
             del self.windows[queue]
+        for key in [key for key, until in self.latest_until.items() if until <= now]:
+            del self.latest_until[key], self.latest[key]
 
     def record(self, queue: str, id: str) -> Leasable | None:
         """Return what is in a queue under an id; None where there is no record of it."""
@@ -192,8 +216,26 @@ class State:
     def end(self, delivery: DeliveryModel, state: str) -> None:
         """End a delivery that was pending or held."""
         delivery.state, delivery.finished_at = state, self.now
+        self.leave_keys(delivery)
         self.count_ended(delivery)
         self.close_one(delivery.receipt)
+
+    def leave_keys(self, delivery: DeliveryModel) -> None:
+        self.pass_turn(delivery.sink, delivery.order)
+        key, listed = (delivery.sink, delivery.latest), self.latest[delivery.sink, delivery.latest]
+        if delivery.state == "delivered" and listed and max(listed, key=lambda id: listed[id]) == delivery.id:
+            self.latest_until[key] = self.now + REMEMBERED_MS
+        else:
+            listed.pop(delivery.id, None)
+
+    def pass_turn(self, sink: str, order: str) -> None:
+        """Give the turn to the first that waits, where nobody of an `order` key has it."""
+        line = [one for one in self.deliveries.values() if (one.sink, one.order, one.state) == (sink, order, "pending")]
+        if not order or any(self.queues[one.waits_in].has(one.id) for one in line):
+            return
+        if waiting := [one for one in line if one.id in self.ordered[sink]]:
+            first = min(waiting, key=lambda one: one.position)
+            self.queues[first.waits_in].due[first.id] = max(self.ordered[sink].pop(first.id), self.now)
 
     def leave_dead(self, delivery: DeliveryModel) -> None:
         """Take a dead letter off the list. Its receipt is kept longer only while it has others."""
