@@ -77,14 +77,13 @@ _OF_PROBLEMS: Final[Mapping[str, str]] = MappingProxyType(
         "hook-disabled": "hook_disabled",
         "store-nearly-full": "store_nearly_full",
         "store-full": "store_nearly_full",
+        "drift": "drift",
     }
 )
 
 
 def fact_of_problem(kind: str) -> str | None:
     """Return the fact that it is when a problem of this kind opens; None: it is none."""
-    if kind == "drift" or kind.startswith("drift-"):
-        return "drift"
     return _OF_PROBLEMS.get(kind)
 
 

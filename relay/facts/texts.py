@@ -51,7 +51,7 @@ def title_of_fact(name: str, views: Views, language: str) -> str:
     """Return a fact in one line."""
     texts = _TITLES[language]
     count, route = _get(views, "fact", "count"), _get(views, "sink", "route")
-    subject = _get(views, "problem", "subject")
+    subject = _get(views, "problem", "subject").partition("/")[0]  # acme/status/142: in the account of acme
     several = int(count or 1) > 1
     title = texts[_variant(name, views, several=several, of_route=bool(route))].format(
         sink=_get(views, "sink", "name"), route=route, subject=subject or _get(views, "problem", "found"), count=count
@@ -76,7 +76,8 @@ def describe_fact(name: str, views: Views) -> str:
     if name.startswith("delivery"):
         route, reason = _get(views, "delivery", "route"), _get(views, "delivery", "reason")
         return f"{route}: {reason}" if reason else route
-    return _get(views, "sink", "reason") or _get(views, "problem", "cause") or _get(views, "problem", "found")
+    found, cause = _get(views, "problem", "found"), _get(views, "problem", "cause")
+    return _get(views, "sink", "reason") or (f"{found}: {cause}" if cause not in ("", found) else found)
 
 
 def _get(views: Views, view: str, field: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from relay.facts.kinds import FACTS, fact_of_problem
 from relay.operations.diagnosis import Diagnosis
+from relay.operations.drift_diagnosis import DRIFT
 from relay.store.problems import ProblemFact
 
 
@@ -17,4 +18,9 @@ def _fact(kind: str, problem: Diagnosis) -> ProblemFact:
     views = {"problem": {name: getattr(problem, name) for name in names}}
     if FACTS[kind].view == "source":
         views["source"] = {"name": problem.subject}
-    return ProblemFact(kind=kind, views=views)
+    return ProblemFact(kind=kind, group=_group(problem), views=views)
+
+
+def _group(problem: Diagnosis) -> str:
+    """Return what is alike: each difference of an account is a problem, and many come of one change there."""
+    return f"{problem.kind}:{problem.subject.partition('/')[0]}" if problem.kind == DRIFT else problem.id

@@ -28,9 +28,10 @@ class ProblemNote(Record):
 
 
 class ProblemFact(Record, array_like=True):
-    """What it is as a fact that a problem opens: its kind, and the views that routes see of it."""
+    """What it is as a fact that a problem opens: its kind, what is alike of that, and its views."""
 
     kind: str
+    group: str
     views: FactViews
 
 

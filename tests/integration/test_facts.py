@@ -236,6 +236,16 @@ def test_a_problem_that_opens_is_told_once(relay, alerts, kind, text):
     assert len(alerts()) == 2
 
 
+def test_what_was_changed_at_once_in_an_account_is_told_together(relay, alerts):
+    relay.configure(yaml_of(OF_PROBLEMS))
+    found = [problem("drift", f"acme/status/{id}") for id in range(5)]
+    relay.run(ProblemNotes(relay.store.client, relay.store.namespace).keep([x.id for x in found], problem_facts(found)))
+    assert len(alerts()) == 1
+    end_windows(relay)
+    title = "The account and the routes do not fit together any more: acme"
+    assert [one["text"].splitlines()[0] for one in alerts()] == [title, f"{title} (4 times)"]
+
+
 def test_a_budget_that_is_reached_is_told_once_a_day_and_never_by_its_own_sink(relay, alerts):
     relay.configure(yaml_of(OF_PROBLEMS, OF_PROBLEMS.replace("problems\n", "by books\n").replace("chat", "books")))
     shared, rules = SharedState(relay.store.client, relay.store.namespace), SendingRules(sink="books", per_day=1)
