@@ -50,6 +50,7 @@ class StoredReceipt(Record):
     content_encoding: str = ""
     remarks: Sequence[str] = ()  # what of its body could not be read
     erased: Sequence[str] = ()  # indexes of the events that a person was taken out of; "": of the body that has none
+    trace_id: str = ""  # of its trace, as collectors show it; empty where it is not traced
 
 
 class StoredDelivery(Record):
@@ -141,6 +142,7 @@ def read_receipt(id: str, record: dict[bytes, bytes]) -> StoredReceipt:
         deliveries={id: int(index) for id, index in _named(text, ReceiptField.DELIVERY).items()},
         put_off=_named(text, ReceiptField.PUT_OFF),
         erased=sorted(_named(text, ReceiptField.ERASED)),
+        trace_id=text.get(ReceiptField.TRACE, "").removeprefix("00-").partition("-")[0],
     )
 
 

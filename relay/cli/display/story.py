@@ -57,6 +57,8 @@ def _format_receipt(receipt: StoredReceipt) -> Iterator[str]:
         yield f"  {last}  duplicate received, {receipt.duplicates} in all: not routed again"
     version = f"{';' if receipt.reason else ''} under configuration {receipt.config}" if receipt.config else ""
     yield f"  {_format_state(receipt.state, receipt.reason)}{version}"
+    if receipt.trace_id:
+        yield f"  trace {receipt.trace_id}"
     yield from (f"  remark: {remark}" for remark in receipt.remarks)
 
 

@@ -37,6 +37,8 @@ def test_it_goes_with_the_receipt_and_with_each_attempt_of_its_deliveries(run, s
     receipt = taken()
     assert receipt.trace == HOOK
     assert run(reader.raw_receipts(["r1"]))["r1"].trace == HOOK
+    (shown,) = run(reader.receipts(["r1"]))
+    assert shown.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736"
     run(store.save_routed("t1", [routed(replace(receipt, trace=ROUTE), new("d1", "r1"))]))
     (first,) = given.claim().items
     assert first.trace == ROUTE

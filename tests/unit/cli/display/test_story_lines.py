@@ -71,6 +71,7 @@ def test_a_story_goes_from_the_receipt_to_the_last_attempt() -> None:
         ({"recovered": True}, "  AT  recovered from the account's history for acme, 20 bytes, amoCRM"),
         ({"content_encoding": "gzip"}, "  AT  arrived from acme, 20 bytes (gzip), amoCRM"),
         ({"remarks": ["'tags': an index"]}, "  remark: 'tags': an index"),
+        ({"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"}, "  trace 4bf92f3577b34da6a3ce929d0e0e4736"),
         ({"duplicates": 2, "last_duplicate_at": AT}, "  AT  duplicate received, 2 in all: not routed again"),
     ],
 )
