@@ -69,19 +69,21 @@ class Router:
         self._watchdog = watchdog
         self._tracer = tracer or Tracer()
         self._routing = SingleFlight(self._route, "router")
-        self._called = asyncio.Event()
+        self._called = False
+        self._progress = asyncio.Event()  # it was started again, or a batch has ended
         self._on_loop = OnLoop()
         self._planner = ThreadPoolExecutor(1, "planner")
 
     def start(self) -> None:
         """Route until the inbox is empty. Where it runs already, it claims once more."""
-        self._called.set()
+        self._called = True
+        self._progress.set()
         self._routing.start()
 
     async def _route(self) -> None:
         batches: set[asyncio.Task[None]] = set()
         try:
-            while self._called.is_set():
+            while self._called:
                 await self._claim_and_begin(batches)
                 await self._wait_for_call(batches)
         except asyncio.CancelledError:
@@ -97,28 +99,27 @@ class Router:
         """Claim as long as the store has something due, and begin with it."""
         more = True
         while more:
-            self._called.clear()
+            self._called = False
             claim = await self._claim()
             if not claim.items:
                 return
             alone = _has_suspect(claim.items)
             await _wait_until_at_most(0 if alone else BATCHES - 1, batches)
-            batches.add(asyncio.create_task(self._plan_and_write(claim)))
+            batch = asyncio.create_task(self._plan_and_write(claim))
+            batch.add_done_callback(lambda _: self._progress.set())
+            batches.add(batch)
             if alone:  # nothing is claimed until it is written
                 await _wait_until_at_most(0, batches)
             more = claim.wait_ms == 0
 
     async def _wait_for_call(self, batches: set[asyncio.Task[None]]) -> None:
         """Wait until this is started again, or all is written; raise what a batch raised."""
-        called = asyncio.create_task(self._called.wait())
-        try:
-            while batches and not self._called.is_set():
-                done, _ = await asyncio.wait({called, *batches}, return_when=asyncio.FIRST_COMPLETED)
-                for task in done & batches:
-                    batches.discard(task)
-                    task.result()
-        finally:
-            called.cancel()
+        while True:
+            self._progress.clear()
+            _take_ended(batches)
+            if self._called or not batches:
+                return
+            await self._progress.wait()
 
     async def _claim(self) -> Claim[Receipt]:
         """Claim receipts, and know the subscriptions that were made before they arrived."""
@@ -216,10 +217,15 @@ class Router:
 async def _wait_until_at_most(limit: int, tasks: set[asyncio.Task[None]]) -> None:
     """Wait until at most so many tasks are left; raise what one of them raised."""
     while len(tasks) > limit:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            tasks.discard(task)
-            task.result()
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        _take_ended(tasks)
+
+
+def _take_ended(tasks: set[asyncio.Task[None]]) -> None:
+    """Take out what has ended; raise what one of them raised."""
+    for task in [one for one in tasks if one.done()]:
+        tasks.discard(task)
+        task.result()
 
 
 def _has_suspect(receipts: Sequence[Receipt]) -> bool:

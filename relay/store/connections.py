@@ -39,19 +39,24 @@ class ScriptConnection(AbstractConnection):
         try:
             assert self._writer is not None  # it is connected
             self._writer.write(data)
-            return [await self._read() for _ in range(replies)]
-        except BaseException as error:
+            return [await self.read() for _ in range(replies)]
+        except BaseException:
             await self.disconnect(nowait=True)
             if deadline.passed:
                 raise TimeoutError(f"Timeout reading from {self._host_error()}") from None
-            if isinstance(error, OSError):
-                raise ConnectionError(f"Error while reading from {self._host_error()}: {error}") from error
             raise
         finally:
             deadline.end()
 
-    async def _read(self) -> Any:
-        return await self._parser.read_response(disable_decoding=True)  # type: ignore[attr-defined]  # every parser has it
+    async def read(self) -> Any:
+        """Return what is answered next, or published, however long that takes; an error too.
+
+        Raises redis-py's ConnectionError.
+        """
+        try:
+            return await self._parser.read_response(disable_decoding=True)  # type: ignore[attr-defined]  # all have it
+        except OSError as error:
+            raise ConnectionError(f"Error while reading from {self._host_error()}: {error}") from error
 
     def _abort(self) -> None:
         if self._writer is not None:

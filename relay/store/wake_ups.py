@@ -5,13 +5,13 @@ They are never written to the store's file, and one that nobody takes is gone: w
 
 import asyncio
 import math
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
 
 from relay.errors import StoreUnavailable
 from relay.store.commands import run_command
+from relay.store.connections import ScriptConnection
 
 OPEN_SECONDS: Final = 3.0
 
@@ -19,7 +19,7 @@ OPEN_SECONDS: Final = 3.0
 class WakeUps:
     """A connection that listens, and does nothing else. Every method raises StoreUnavailable."""
 
-    def __init__(self, connection: AbstractConnection) -> None:
+    def __init__(self, connection: ScriptConnection) -> None:
         self._connection = connection
 
     @classmethod
@@ -28,7 +28,8 @@ class WakeUps:
         pool = client.connection_pool
         # Silence is no failure here. Under protocol 3 the client's library has a callback for what is published.
         settings = {**pool.connection_kwargs, "socket_timeout": None, "protocol": 2}
-        wake_ups = cls(pool.connection_class(**settings))
+        kind: type[Any] = pool.connection_class
+        wake_ups = cls(kind(**settings))
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 await run_command(wake_ups._subscribe(channel))
@@ -48,10 +49,11 @@ class WakeUps:
 
     async def next(self) -> str:
         """Wait for the next one: the name of a queue, or "" where the store only looked who listens."""
-        kind, _, queue = await run_command(self._connection.read_response(timeout=math.inf))
-        if kind != b"smessage":  # in a cluster it says so: the slot has moved, and with it the channel
+        message = await run_command(self._connection.read())
+        if not isinstance(message, list) or message[0] != b"smessage":
+            # In a cluster it says so: the slot has moved, and with it the channel.
             raise StoreUnavailable("the store has moved to another server")
-        return str(queue, "utf-8", "replace")
+        return str(message[2], "utf-8", "replace")
 
     async def close(self) -> None:
         """Close the connection: from now on nobody takes this worker's wake-ups."""
