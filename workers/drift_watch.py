@@ -13,6 +13,7 @@ from relay.live_config import LiveConfig
 from relay.logs import log
 from relay.model import Record
 from relay.operations.drift_reports import DriftReports, is_stale
+from relay.operations.field_findings import read_findings
 from relay.store.reader import Reader
 from relay.store.records import Job
 from relay.store.shared_state import SharedState
@@ -43,7 +44,8 @@ class DriftWatch:
         self._account = account
         self._store = store
         self._reader = Reader(store.client, store.namespace)
-        self._reports = DriftReports(SharedState(store.client, store.namespace))
+        self._shared = SharedState(store.client, store.namespace)
+        self._reports = DriftReports(self._shared)
 
     async def ask(self, job: Job) -> int | None:
         """Ask an account, and compare it. The job ends where the source has no API any more."""
@@ -69,7 +71,8 @@ class DriftWatch:
         """Compare the accounts anew whose answer, or the configuration, is another one than it was."""
         config = self._live.config
         reports = await self._reports.read(config.sources_with_api)
-        if stale := [source for source in reports if is_stale(reports, source, config)]:
+        misses = (await read_findings(self._shared)).misses if reports else {}
+        if stale := [name for name, report in reports.items() if is_stale(report, config, misses.get(name, {}))]:
             await self._compare(stale)
         return COMPARE_EVERY_MS
 
@@ -78,8 +81,9 @@ class DriftWatch:
 
         config = self._live.config
         of_cases = await read_case_uses(config, self._config_path)
+        misses = (await read_findings(self._shared)).misses
         for source in sources:
-            report = await self._reports.compare(config, source, of_cases, {})
+            report = await self._reports.compare(config, source, of_cases, misses.get(source, {}))
             if report is not None:
                 log.info("account.compared", source=source, drifts=len(report.drifts) + report.more)
 

@@ -15,6 +15,7 @@ from relay.store.records import Job
 from relay.store.store import Store
 from workers.claim_tokens import ClaimTokens
 from workers.drift_watch import COMPARE_DRIFT
+from workers.field_counter import COUNT_FIELDS
 from workers.newest_indexer import INDEX_NEWEST
 from workers.people_indexer import INDEX_PEOPLE
 from workers.single_flight import SingleFlight
@@ -26,7 +27,7 @@ LEASE_MS = 60_000
 KEPT_ACTIONS = 1000  # that have ended
 FORGOTTEN_AT_ONCE = 20  # subscriptions
 RETENTION_EVERY_MS = 60_000
-_UNTOLD = (INDEX_PEOPLE, INDEX_NEWEST, COMPARE_DRIFT)  # kinds that run often: a line for each would tell nothing
+_UNTOLD = (INDEX_PEOPLE, INDEX_NEWEST, COMPARE_DRIFT, COUNT_FIELDS)  # run often: a line for each tells nothing
 RETRY_MS = 60_000  # after a defect, or for a worker that knows the kind
 
 

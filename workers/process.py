@@ -40,6 +40,7 @@ from workers.drainer import Drainer
 from workers.drift_watch import COMPARE_DRIFT, WATCH_DRIFT, DriftWatch
 from workers.fact_groups import END_FACT_GROUPS, FactGroups
 from workers.fetcher import Fetcher
+from workers.field_counter import COUNT_FIELDS, FieldCounter
 from workers.hand import Hand
 from workers.hearing import Hearing
 from workers.jobs import JobRunner
@@ -132,6 +133,7 @@ class WorkerProcess:
             CATCH_UP: monitor.catch_up,
             WATCH_DRIFT: drift.ask,
             COMPARE_DRIFT: drift.compare,
+            COUNT_FIELDS: FieldCounter(self._live, self._store).count,
             KEEP_PROBLEMS: keeper.keep,
             ACTION_JOB: actions.run,
             PUT_OFF: PutOffMaker(self._live, self._store, self._start_queues).run,

@@ -17,6 +17,7 @@ from relay.store.wire import LookReply
 from workers.adoption import ADOPT
 from workers.drift_watch import COMPARE_DRIFT, WATCH_DRIFT, drift_args
 from workers.fact_groups import END_FACT_GROUPS
+from workers.field_counter import COUNT_FIELDS
 from workers.gone_workers import SILENT_MS, GoneWorkers
 from workers.listening import Listening
 from workers.memory_sampler import SAMPLE_MEMORY
@@ -147,7 +148,17 @@ def _standing_jobs(config: Config) -> dict[str, tuple[str, bytes]]:
     """Return the jobs that run for ever: id -> kind and arguments."""
     checks = {f"{CHECK_SOURCE}:{name}": (CHECK_SOURCE, check_source_args(name)) for name in config.sources_with_api}
     drift = {f"{WATCH_DRIFT}:{name}": (WATCH_DRIFT, drift_args(name)) for name in config.sources_with_api}
-    for_ever = ("retention", KEEP_PROBLEMS, SAMPLE_MINUTE, ADOPT, INDEX_PEOPLE, INDEX_NEWEST, SAMPLE_MEMORY, PACK)
+    for_ever = (
+        "retention",
+        KEEP_PROBLEMS,
+        SAMPLE_MINUTE,
+        ADOPT,
+        INDEX_PEOPLE,
+        INDEX_NEWEST,
+        SAMPLE_MEMORY,
+        PACK,
+        COUNT_FIELDS,
+    )
     of_facts = (END_FACT_GROUPS,) if config.asked_facts else ()
     compared = (COMPARE_DRIFT,) if drift else ()
     return {**{kind: (kind, b"{}") for kind in (*for_ever, *of_facts, *compared)}, **checks, **drift}

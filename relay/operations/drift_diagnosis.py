@@ -1,11 +1,12 @@
 """Diagnose that an account is not set up as the configuration needs it. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from relay.operations.diagnosis import Diagnosis, Grade, HelpfulAct
 from relay.operations.drift import Drift
 from relay.operations.drift_reports import DriftReport
+from relay.operations.field_findings import EmptyField
 from relay.timefmt import format_time
 
 DRIFT: Final = "drift"
@@ -45,6 +46,25 @@ def diagnose_one(drift: Drift, source: str) -> Diagnosis:
         act=HelpfulAct(name="show-source", target=source, command=names) if renamed else
         HelpfulAct(name="show-routes", command=f"{names} --check"),
     )  # fmt: skip
+
+
+def diagnose_empty_fields(fields: Iterable[EmptyField]) -> Iterator[Diagnosis]:
+    """Diagnose the fields of hooks that are empty more often than they were."""
+    for one in fields:
+        found = (
+            f"{one.field} was empty in {one.share:.0%} of {one.events} events of route {one.route}, "
+            f"usually in {one.usual:.0%}"
+        )
+        yield Diagnosis(
+            about=f"the hooks of {one.source}", grade="warning", found=found,
+            means="what the route does with this field, it does without it: nobody fills it in any more, or it moved",
+            advice="look at what has come since, and at who fills it in", kind=DRIFT,
+            subject=f"{one.source}/empty/{one.route}/{one.field}", since=one.since, count=one.events,
+            act=HelpfulAct(
+                name="list-events", command=f"relay events list --source {one.source} --route '{one.route}'",
+                filters={"source": one.source, "route": one.route},
+            ),
+        )  # fmt: skip
 
 
 def describe(drift: Drift, file: str) -> str:
@@ -101,7 +121,7 @@ def _unasked(source: str, report: DriftReport) -> Diagnosis:
     return Diagnosis(
         about=_about(source), grade="warning", found=f"not compared with the configuration, last asked {since}",
         means="nobody would notice that a status, field or user is renamed or gone", advice=report.failure,
-        kind="drift-unknown", subject=source, since=report.failing_since, cause=report.failure,
+        kind="account-unasked", subject=source, since=report.failing_since, cause=report.failure,
         act=HelpfulAct(name="show-source", target=source, command=f"relay names {source} --check"),
     )  # fmt: skip
 

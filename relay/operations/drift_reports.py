@@ -1,6 +1,7 @@
 """Keep in the store how each account is set up, and in what it has drifted from the configuration in force."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -26,6 +27,7 @@ class DriftReport(Record):
 
     asked_at: int | None = None
     version: str = ""
+    missed: str = ""  # a digest of what tables lacked then
     drifts: Sequence[Drift] = ()
     more: int = 0  # that are not in `drifts`
     failure: str = ""
@@ -68,7 +70,11 @@ class DriftReports:
             return None
         drifts = find_source_drifts(_SETUP.decode(kept), config, source, uses, misses)
         report = msgspec.structs.replace(
-            before, version=config.version, drifts=drifts[:MOST_DRIFTS], more=max(len(drifts) - MOST_DRIFTS, 0)
+            before,
+            version=config.version,
+            missed=digest_misses(misses),
+            drifts=drifts[:MOST_DRIFTS],
+            more=max(len(drifts) - MOST_DRIFTS, 0),
         )
         await self._save(source, report)
         return report
@@ -85,9 +91,18 @@ def find_source_drifts(
     return find_drifts(setup, config.names.get(source), own, config.tables, misses)
 
 
-def is_stale(reports: Mapping[str, DriftReport], source: str, config: Config) -> bool:
-    """Return whether a report is to be made anew: the account answered since, or the configuration is another one."""
-    return source in reports and reports[source].version != config.version
+def is_stale(report: DriftReport, config: Config, misses: Misses) -> bool:
+    """Return whether a report is to be made anew.
+
+    The account has answered since, the configuration is another one, or events had something else that tables lack.
+    """
+    return report.version != config.version or report.missed != digest_misses(misses)
+
+
+def digest_misses(misses: Misses) -> str:
+    """Return a digest of what tables lacked, in however many events."""
+    lacking = sorted((table, key) for table, keys in misses.items() for key in keys)
+    return blake2b(msgspec.json.encode(lacking), digest_size=8).hexdigest()
 
 
 def _report_key(source: str) -> str:

@@ -13,6 +13,7 @@ from relay.errors import StoreUnavailable
 from relay.model import ReceiptState, Record
 from relay.operations.dead_letters import DeadLetters, read_dead_letters
 from relay.operations.drift_reports import DriftReport, DriftReports
+from relay.operations.field_findings import EmptyField, read_findings
 from relay.store.connect import connect
 from relay.store.failures import FailureCause, read_failures
 from relay.store.health import (
@@ -62,6 +63,7 @@ class Examination(Record):
     accounts: Sequence[AccountState] = ()
     sources: Mapping[str, SourceHealth | None] = {}  # those with an api; None: no worker has checked it yet
     drift: Mapping[str, DriftReport] = {}  # of the sources that were compared with their accounts
+    empty_fields: Sequence[EmptyField] = ()  # that are empty more often than they were
     dead_letters: DeadLetters | None = None
     fills: Mapping[str, float] = {}  # source -> which part of its share of the store it takes
     malformed: int = 0  # receipts of the last day
@@ -124,6 +126,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         accounts=await take("accounts", reader.accounts()) or (),
         sources=await take("sources", _load_sources(reader, sources)) or {},
         drift=await take("sources", reports.read(sources)) or {},
+        empty_fields=await take("sources", _load_empty_fields(reader)) or (),
         causes=await take("sinks", _load_causes(reader)) or (),
         malformed=unrouted[0],
         quarantined=unrouted[1],
@@ -144,6 +147,10 @@ async def _load_causes(reader: Reader) -> list[FailureCause]:
 async def _load_broker(reader: Reader) -> str | None:
     found = await SharedState(reader.client, reader.namespace).get(_BROKER)
     return None if found is None else found.decode()
+
+
+async def _load_empty_fields(reader: Reader) -> Sequence[EmptyField]:
+    return (await read_findings(SharedState(reader.client, reader.namespace))).empty
 
 
 async def save_broker(shared: SharedState, failure: str | None) -> None:

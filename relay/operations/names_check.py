@@ -11,6 +11,7 @@ from relay.operations.diagnosis import Grade
 from relay.operations.drift import Drift, UsedAt
 from relay.operations.drift_diagnosis import diagnose_one
 from relay.operations.drift_reports import DriftReports, find_source_drifts
+from relay.operations.field_findings import read_findings
 from relay.operations.names_update import count_differences
 from relay.store.shared_state import SharedState
 
@@ -51,7 +52,8 @@ async def check_names(
     setup, source = await fetch_setup(client), client.source
     reports = DriftReports(shared)
     await reports.save_setup(source, setup)
-    drifts = find_source_drifts(setup, config, source, uses, {})
+    misses = (await read_findings(shared)).misses.get(source, {})
+    drifts = find_source_drifts(setup, config, source, uses, misses)
     names = config.names.get(source)
     return NamesCheck(
         source=source,

@@ -96,6 +96,19 @@ def _refusal(account: Account, source: Source | None) -> str:
     return ""
 
 
+def _ignored(event: Event, source: Source) -> str:
+    user = event.data.get("modified_user_id")
+    if isinstance(user, str) and user in source.ignore_users:
+        return f"changed by user {user}, who is in ignore_users of this source"
+    return ""
+
+
+def refusal_of(event: Event, account: Account, config: Config) -> str:
+    """Return why an event of a receipt must not be routed; empty where it may. `account`: that the receipt names."""
+    source = config.find_source(event.source)
+    return _refusal(account, source) or ("" if source is None else _ignored(event, source))
+
+
 class _MatchedEvent(Record):
     """What to deliver of an event. `state` and `reason` count where nothing is."""
 
@@ -118,9 +131,7 @@ def _match(
         return _MatchedEvent(event=event, state=ReceiptState.REFUSED, reason=receipt.refusal)
     if source is None:
         return _MatchedEvent(event=event, reason=f"source {event.source!r} is not in the configuration")
-    user = event.data.get("modified_user_id")
-    if isinstance(user, str) and user in source.ignore_users:
-        reason = f"changed by user {user}, who is in ignore_users of this source"
+    if reason := _ignored(event, source):
         return _MatchedEvent(event=event, state=ReceiptState.REFUSED, reason=reason)
     names = names_of(event)
     index = config.route_index(event.source, names)

@@ -29,6 +29,7 @@ class Condition(Record):
     A custom field counts as `custom`; `changed` of a field counts as its `old_<field>` too; a field of a view that is
     looked up is `contact.email`.
     """
+    tree: object = None  # as it was compiled from
 
     def check(self, view: SupportsFields) -> Failure | None:
         """Return None if it holds, else the first reason why not. Never raises."""
@@ -45,7 +46,7 @@ def compile_condition(tree: object, path: str = "where", fetched: Collection[str
     root = compiler.all_of(tree, (path,))
     if compiler.errors:
         raise ConditionErrors(compiler.errors)
-    return Condition(root=root, used_fields=tuple(compiler.used_fields))
+    return Condition(root=root, used_fields=tuple(compiler.used_fields), tree=tree)
 
 
 def uses_fields(tree: object, names: Collection[str]) -> bool:

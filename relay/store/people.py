@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from relay.model import Record
+from relay.store.arrivals import read_arrivals
 from relay.store.commands import run_command
 from relay.store.fields import PeopleField
 from relay.store.keys import Keys
 from relay.store.scripts import Caller, Script
 
 _INDEX = Script("index_people", "_packed")
-_AT_ONCE = 500
 
 
 class Reach(Record):
@@ -46,20 +46,7 @@ class PeopleIndex:
 
     async def arrivals(self, after: Reach, until: int, most: int) -> list[tuple[str, int]]:
         """Return the receipts that arrived behind a place and until a time, the oldest first, with their arrivals."""
-        found: list[tuple[str, int]] = []
-        start = 0
-        while len(found) < most:
-            page = await run_command(
-                self._client.zrangebyscore(
-                    self._keys.receipts, after.score, until, start=start, num=_AT_ONCE, withscores=True
-                )
-            )
-            rows = [(member.decode(), int(score)) for member, score in page]
-            found += [row for row in rows if (row[1], row[0].encode()) > (after.score, after.member.encode())]
-            start += _AT_ONCE
-            if len(page) < _AT_ONCE:
-                break
-        return found[:most]
+        return await read_arrivals(self._client, self._keys, (after.score, after.member), until, most)
 
     async def looked_up(self, most: int) -> list[str]:
         """Return deliveries whose content a look-up has made lately: who it speaks of may not be in the hook."""

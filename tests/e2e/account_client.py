@@ -25,6 +25,10 @@ class AccountClient:
         """`disable` or `enable` every hook, `expire` or `revoke` tokens."""
         self._control(how, {})
 
+    def set_up(self, change: dict[str, Any]) -> None:
+        """Rename, remove or add pipelines, users and fields."""
+        self._control("settings", change, "PATCH")
+
     def limit(self, **limits: Any) -> None:
         self._control("limits", limits, "PATCH")
 

@@ -13,6 +13,7 @@ from relay.store.keys import JOBS
 from tests.e2e.account_client import AccountClient
 from tests.e2e.harness import open_reader, request_json, run_relay, until
 from tests.e2e.test_fetch import CONFIG, invoices, won
+from workers.drift_watch import WATCH_DRIFT
 from workers.source_monitor import CHECK_SOURCE
 
 SPAN = ("--since", "1h", "--until", "0s")
@@ -26,16 +27,16 @@ def relay(processes: Processes, *arguments: str, status: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
-def make_check_due(processes: Processes) -> None:
-    """Have the source checked now: its next check may be a minute away."""
+def make_due(processes: Processes, *jobs: str) -> None:
+    """Have jobs run now: their next time may be far away."""
 
-    async def make_due() -> None:
+    async def change() -> None:
         with open_reader(processes) as reader:
-            await reader.client.zadd(reader.keys.due(JOBS), {f"{CHECK_SOURCE}:acme": 1}, xx=True)
+            await reader.client.zadd(reader.keys.due(JOBS), dict.fromkeys(jobs, 1), xx=True)
             await reader.client.zadd(reader.keys.wake, {JOBS: 1}, lt=True)
             await reader.client.aclose()
 
-    asyncio.run(make_due())
+    asyncio.run(change())
 
 
 def test_what_a_disabled_hook_did_not_report_arrives_by_catching_up_once(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_a_disabled_hook_is_seen_by_readyz_metrics_and_the_doctor(tmp_path: Path
         fake.switch("disable")
 
         def seen() -> Any:
-            make_check_due(processes)
+            make_due(processes, f"{CHECK_SOURCE}:acme")
             found = request_json(f"{processes.url}/readyz")["sources"].get("acme")
             return found if found and found["hook"] == "disabled" else None
 
@@ -73,3 +74,24 @@ def test_a_disabled_hook_is_seen_by_readyz_metrics_and_the_doctor(tmp_path: Path
         assert findings["source acme"]["grade"] == "bad"
         assert "relay connect acme" in findings["source acme"]["advice"]
         assert findings["what the store survives"]["grade"] == "good"
+
+
+def test_a_worker_notices_that_the_account_was_edited_and_that_it_was_mended(tmp_path: Path) -> None:
+    with run_relay(tmp_path, CONFIG) as processes:
+        fake = AccountClient(processes)
+
+        def drifts() -> set[str]:
+            make_due(processes, f"{WATCH_DRIFT}:acme")
+            found = request_json(f"{processes.url}/admin/api/problems")["items"]
+            return {one["id"] for one in found if one["kind"] == "drift"}
+
+        assert drifts() == set()
+        fake.set_up({"pipelines": {number: {"statuses": {"142": None}} for number in ("2116", "3340")}})
+        until(lambda: drifts() == {"drift:acme/status/142"}, what="the status that is gone")
+        [line] = [one for one in relay(processes, "doctor", status=1) if one["kind"] == "drift"]
+        assert (line["found"], line["means"]) == (
+            "status 142 is gone", "the routes whose condition needs it can never match",
+        )  # fmt: skip
+        assert relay(processes, "names", "--check", status=1)["checks"][0]["drifts"][0]["id"] == "142"
+        fake.set_up({"pipelines": {"2116": {"statuses": {"142": "Успешно реализовано"}}}})
+        until(lambda: drifts() == set(), what="the end of the problem")

@@ -57,7 +57,7 @@ TITLES: Final[Mapping[str, UiText]] = {
     "config-unfit": message("The configuration is not fit for production"),
     "config-refused": message("The file has a mistake, and the old configuration stays"),
     "unread": message("Could not be examined: {subject}"),
-    "drift-unknown": message("The account of {subject} could not be compared with the configuration"),
+    "account-unasked": message("The account of {subject} could not be compared with the configuration"),
 }
 MEANINGS: Final[Mapping[str, UiText]] = {
     "sink-closed": WAITS,

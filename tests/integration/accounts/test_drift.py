@@ -8,13 +8,18 @@ import msgspec
 import pytest
 
 from relay.accounts.names import fetch_setup
+from relay.amocrm.form import encode_form
 from relay.config.load import load_file
 from relay.errors import AccountUnavailable
+from relay.operations.field_days import FieldDays
 from relay.operations.problems import read_problems
 from relay.sandbox.amocrm.access import LONG_LIVED
 from relay.sinks.registry import sink_types
 from relay.store.records import Job
-from workers.drift_watch import WATCH_DRIFT, DriftWatch, drift_args
+from relay.store.shared_state import SharedState
+from tests.integration.store.shapes import hook
+from workers.drift_watch import COMPARE_DRIFT, WATCH_DRIFT, DriftWatch, drift_args
+from workers.field_counter import FieldCounter
 
 CONFIG = """\
 sources:
@@ -176,6 +181,26 @@ def test_a_drift_stays_one_problem_and_ends_when_the_file_or_the_account_is_mend
     assert ask() == {}
 
 
+def test_who_is_responsible_for_recent_events_and_in_no_table_is_told_at_once(ask, watched, run, store):
+    """Nobody asks the account for that: its answer of the day is compared with what a sample of the hooks had."""
+    assert ask() == {}
+    asked = watched.amocrm.api.request_counts.total()
+    config = load_file(str(watched.file), environ={}, sink_types=sink_types())
+    live = SimpleNamespace(config=config, error=None)
+    lead = {"id": "7", "pipeline_id": WHOLESALE, "status_id": SHIPPED, "responsible_user_id": "777001"}
+    run(store.accept([hook(f"r{at}", encode_form({"leads": {"status": [lead]}})) for at in range(3)]))
+    run(FieldCounter(live, store).count_sample(store.clock.ms() + 1))
+    run(FieldDays(SharedState(store.client, store.namespace)).conclude(config, {}))
+    watch = DriftWatch(live, store, str(watched.file), lambda _: watched.account)
+    run(watch.compare(Job(id="c", kind=COMPARE_DRIFT, args=b"{}", token="t")))
+    [problem] = [one for one in run(read_problems(watched.reader, config)) if one.kind == "drift"]
+    assert (problem.id, problem.grade, problem.count) == ("drift:acme/entry/managers/777001", "bad", 3)
+    assert problem.found == "777001 has no entry in the table managers"
+    assert problem.cause == f"route shipped at {watched.file}:11:11"
+    assert watched.amocrm.api.request_counts.total() == asked
+    assert watched.relay.command("names", "--check")[0] == 1
+
+
 @pytest.mark.parametrize("state", ["locked", "refused"])
 def test_an_account_that_cannot_be_asked_has_not_drifted(ask, watched, state):
     watched.amocrm.account.set_up({"pipelines": {WHOLESALE: None}})
@@ -196,12 +221,12 @@ def test_an_account_that_cannot_be_asked_has_not_drifted(ask, watched, state):
 
 def test_it_is_a_problem_that_an_account_could_not_be_asked_for_days(ask, watched, run, store):
     watched.amocrm.tokens.revoke()
-    assert ask("drift-unknown") == {}
+    assert ask("account-unasked") == {}
     key = store.keys.shared("account:acme:drift")
     report = msgspec.json.decode(run(store.client.get(key)))
     report["failing_since"] -= 3 * 86_400_000
     run(store.client.set(key, msgspec.json.encode(report)))
-    [problem] = ask("drift-unknown").values()
+    [problem] = ask("account-unasked").values()
     assert problem.grade == "warning"
     assert "does not accept the token" in problem.cause
 

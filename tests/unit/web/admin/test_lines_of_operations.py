@@ -12,9 +12,10 @@ from relay.accounts.source_health import SourceHealth
 from relay.operations.account_diagnosis import diagnose_accounts
 from relay.operations.diagnosis import Diagnosis
 from relay.operations.drift import Drift, UsedAt
-from relay.operations.drift_diagnosis import diagnose_drift
+from relay.operations.drift_diagnosis import diagnose_drift, diagnose_empty_fields
 from relay.operations.drift_reports import DriftReport
 from relay.operations.examination import Examination
+from relay.operations.field_findings import EmptyField
 from relay.operations.sink_diagnosis import diagnose_sinks
 from relay.operations.source_diagnosis import diagnose_shares, diagnose_sources
 from relay.operations.store_diagnosis import diagnose_store
@@ -151,6 +152,8 @@ def found() -> Iterator[Diagnosis]:
     yield from diagnose_sources({"acme": None})
     yield from diagnose_shares({"acme": 0.9, "branch": 1.2})
     yield from diagnose_drift({"acme": DriftReport(asked_at=HOUR, version="1", drifts=[*drifts()])}, 3 * HOUR)
+    empty = {"since": HOUR, "share": 0.4, "events": 1234, "usual": 0.02}
+    yield from diagnose_empty_fields([EmptyField(source="acme", route="won", field="price", **empty)])
     for asked in (None, HOUR):
         yield from diagnose_drift({"acme": DriftReport(asked_at=asked, failure="401", failing_since=1)}, 99 * HOUR)
     yield from diagnose_drift({"acme": DriftReport(asked_at=HOUR, version="1")}, 3 * HOUR)
