@@ -72,6 +72,7 @@ class Drainer:
         self._store = store
         self._marks = SendingMarks(store)
         self._tools = tools
+        self._tools_made: tuple[Sink, Tools] | None = None
         self._worker = worker
         self._stopping = stopping
         self._draining = SingleFlight(self._drain, "sink", sink=sink)
@@ -279,15 +280,22 @@ class Drainer:
         return True
 
     def _start_attempts(self, claim: Claim[Delivery], sink: Sink, deadline: float) -> None:
-        tools = self._tools.of(sink.asker, sink.proxy)
-        if claim.batched and claim.items:
-            self._start_call(claim.items, sink, tools, deadline, None)
-            return
-        in_slots = len(claim.items) - claim.ahead
-        for delivery in claim.items[:in_slots]:
-            self._start_call([delivery], sink, tools, deadline, self._slots.take(delivery, deadline))
-        self._slots.add(claim.items[in_slots:], sink, tools, deadline)
+        if claim.items:
+            tools = self._tools_of(sink)
+            if claim.batched:
+                self._start_call(claim.items, sink, tools, deadline, None)
+                return
+            in_slots = len(claim.items) - claim.ahead
+            for delivery in claim.items[:in_slots]:
+                self._start_call([delivery], sink, tools, deadline, self._slots.take(delivery, deadline))
+            self._slots.add(claim.items[in_slots:], sink, tools, deadline)
         self._begin_ahead()
+
+    def _tools_of(self, sink: Sink) -> Tools:
+        """Return its tools, made once: a sink of the file stays the same until another file is in force."""
+        if self._tools_made is None or self._tools_made[0] is not sink:
+            self._tools_made = sink, self._tools.of(sink.asker, sink.proxy)
+        return self._tools_made[1]
 
     def _start_call(
         self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools, deadline: float, slot: SinkSlot | None

@@ -125,7 +125,10 @@ class ConnectionsInTurn(ConnectionPool):
 
     async def get_connection(self, *_: object, **__: object) -> ScriptConnection:
         """Wait for one. Raises redis-py's ConnectionError where none comes back in time, or none can be opened."""
-        await self._wait_for_one()
+        if self._free.locked():
+            await self._wait_for_one()
+        else:
+            await self._free.acquire()  # at once
         connection: ScriptConnection = self.get_available_connection()  # type: ignore[no-untyped-call]
         try:
             if not connection.is_connected or await connection.can_read():
@@ -136,9 +139,6 @@ class ConnectionsInTurn(ConnectionPool):
         return connection
 
     async def _wait_for_one(self) -> None:
-        if not self._free.locked():
-            await self._free.acquire()
-            return
         try:
             async with asyncio.timeout(self._timeout):
                 await self._free.acquire()
