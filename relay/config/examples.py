@@ -43,6 +43,8 @@ _LISTS: Final[Mapping[str, str]] = {
     "tags": "[CRM]",
     "regions": "[RU, KZ, BY]",
     "stop_list": '["+79161234567"]',
+    "allowed_fields": "[lead.id, lead.price, contact.phone]",
+    "allowed_events": "[add_lead, status_lead]",
     "allow": '["10.0.0.0/8", localhost]',
 }
 _ENTRY = 2  # parts of the path of a source, a sink, a table, a route

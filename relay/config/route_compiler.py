@@ -6,6 +6,7 @@ from relay.amocrm.people import FETCHABLE
 from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.config.account_names import AccountNames
 from relay.config.account_uses import AccountUse, FoundUses
+from relay.config.allowed_fields import check_allow_lists, check_allowed
 from relay.config.condition_values import check_values
 from relay.config.content import RouteContent
 from relay.config.content_checks import check_content, report_unmarked
@@ -34,9 +35,11 @@ def compile_routes(
     _check_repeated_names(sections.routes, report)
     for name, template in sections.templates.items():
         report_unmarked(template, ("templates", name), report)
+    check_allow_lists(sections, report)
     compiled, uses = [], FoundUses(report)
     for at, written in sections.routes.items():
         check_content(("routes", at), written, sections, sink_types, report)
+        check_allowed(("routes", at), written, sections, report)
         for route in resolve_names(at, written, sections.source_names, names, uses):
             path: YamlPath = ("routes", at)
             check_references(path, route, sections, sink_types, report)

@@ -16,12 +16,14 @@ from pydantic import (
     model_validator,
 )
 
+from relay.amocrm.event_names import EVENTS
 from relay.amocrm.limits import MAX_BODY_SIZE
 from relay.config.api import ApiSettings, make_account_api, subdomain_of
 from relay.config.findings import format_value
 from relay.config.scalars import Duration, IdText, NameList, Share, Size, Timezone, TrustedHost, one_or_many
 from relay.config.section import Section
 from relay.config.sink import MAX_PENDING, SinkSettings, Timeout
+from relay.config.suggestions import did_you_mean
 from relay.durations import parse_duration
 
 KEY_TEMPLATES: Final = ("once", "order", "latest")
@@ -232,6 +234,15 @@ class FactsSection(Section):
     )
 
 
+def _check_event(name: str) -> str:
+    if name not in EVENTS:
+        raise ValueError(f"unknown event {name}, {did_you_mean(name, EVENTS)}")
+    return name
+
+
+EventName: TypeAlias = Annotated[str, AfterValidator(_check_event)]
+
+
 class SubscribersSection(Section):
     """Applications that subscribed through the API. Their addresses are not the operator's own."""
 
@@ -241,6 +252,10 @@ class SubscribersSection(Section):
     timeout: Timeout = Field(2_000, description="amoCRM's own two seconds", json_schema_extra={"default": "2s"})
     concurrency: int = Field(4, ge=1, le=1_000, description="Requests at a time to one subscriber")
     max_pending: int = Field(MAX_PENDING, ge=1, description="Of one subscriber: what is over this waits as hooks alone")
+    allowed_events: list[EventName] | None = Field(None, description="Events that may go out; default: any")
+    allowed_fields: list[str] | None = Field(
+        None, description="Fields that may go out, as amoCRM names them: price, custom_fields.PHONE; default: any"
+    )
 
 
 class ConfigFile(Section):

@@ -52,6 +52,9 @@ class SinkSettings(Section):
     breaker: BreakerSetting = Field(
         default_factory=BreakerSettings, description="From which share of failures on nothing leaves; off: none"
     )
+    allowed_fields: list[str] | None = Field(
+        None, description="What templates may send to it: lead.price, contact.custom.Город, company; default: anything"
+    )
     proxy: ProxySetting | None = Field(None, description="Default: as HTTPS_PROXY and NO_PROXY say; false: none")
 
     @field_validator("retry")

@@ -5,8 +5,10 @@ from typing import Final
 
 from relay.amocrm.event_names import routable_names
 from relay.amocrm.events import encode_event
+from relay.config.schema import SubscribersSection
 from relay.errors import RejectDelivery
 from relay.model import DeliveryState, Event, NewDelivery, Record, Subscription
+from relay.planning.allowed import limit_event
 from relay.planning.content import RENDER_ERRORS, RenderedContent, render_params, shadowed, unsendable
 from relay.planning.matching import PlannedDelivery
 from relay.routing import Renderer, delivery_id, key_digest, once_id
@@ -97,12 +99,21 @@ def _content(planned: PlannedDelivery, rendered: RenderedTemplates) -> RenderedC
         return unsendable(error, planned.sink)
 
 
-def subscriber_deliveries(event: Event, subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
-    """Return the deliveries of an event to those who subscribed to one of its names, as amoCRM would send it."""
+def subscriber_deliveries(
+    event: Event, subscriptions: Sequence[Subscription], settings: SubscribersSection
+) -> list[NewDelivery]:
+    """Return the deliveries of an event to those who subscribed to one of its names, as amoCRM would send it.
+
+    `settings`: which events, and what of them, may go out.
+    """
     if not subscriptions:
         return []
     names = routable_names(event)
+    if settings.allowed_events is not None and names.isdisjoint(settings.allowed_events):
+        return []
     subscribed = [one for one in subscriptions if not one.disabled and not one.events.isdisjoint(names)]
+    if subscribed and settings.allowed_fields is not None:
+        event = limit_event(event, settings.allowed_fields)
     content = encode_event(event) if subscribed else b""
     return [
         NewDelivery(

@@ -53,7 +53,7 @@ def plan_receipts(
     decoded = [_decode(receipt, config) for receipt in receipts]
     matched = [[_match(event, one, config, sinks, subscribed) for event in one.events] for one in decoded]
     rendered = [[_render(event) for event in events] for events in matched]
-    made = [list(map(_make, *both)) for both in zip(matched, rendered, strict=True)]
+    made = [[_make(*one, config) for one in zip(*both, strict=True)] for both in zip(matched, rendered, strict=True)]
     return [_collect(*parts, config) for parts in zip(decoded, matched, made, strict=True)]
 
 
@@ -143,9 +143,9 @@ def _render(matched: _MatchedEvent) -> list[RenderedTemplates]:
     return [render_templates(planned) for planned in matched.planned]
 
 
-def _make(matched: _MatchedEvent, rendered: Sequence[RenderedTemplates]) -> list[NewDelivery]:
+def _make(matched: _MatchedEvent, rendered: Sequence[RenderedTemplates], config: Config) -> list[NewDelivery]:
     made = list(map(new_delivery, matched.planned, rendered))
-    return made + subscriber_deliveries(matched.event, matched.subscriptions)
+    return made + subscriber_deliveries(matched.event, matched.subscriptions, config.subscribers)
 
 
 def _collect(

@@ -8,6 +8,7 @@ from jinja2 import nodes
 from relay.model import Record
 
 _FORGIVING: Final = frozenset({"default", "d", "omit"})  # filters that do without a value
+_NO_VIEWS: Final = frozenset({"loop", "range", "timezone"})
 _LISTS: Final = {"contacts": "contact"}  # views that are lists -> the view of one
 
 
@@ -26,12 +27,16 @@ class FieldRead(Record):
 
 def read_fields(template: nodes.Template) -> tuple[FieldRead, ...]:
     """Return the fields that a template reads, each once."""
-    loops = {
+    return tuple(dict.fromkeys(_Reader(_loops(template)).read(template)))
+
+
+def _loops(template: nodes.Template) -> dict[str, str]:
+    """Return the variables of loops over views, and the view that each is."""
+    return {
         loop.target.name: _LISTS[loop.iter.name]
         for loop in template.find_all(nodes.For)
         if isinstance(loop.target, nodes.Name) and isinstance(loop.iter, nodes.Name) and loop.iter.name in _LISTS
     }
-    return tuple(dict.fromkeys(_Reader(loops).read(template)))
 
 
 class _Reader:
@@ -96,3 +101,43 @@ def _key(node: nodes.Getattr | nodes.Getitem) -> object:
     if isinstance(node, nodes.Getattr):
         return node.attr
     return node.arg.value if isinstance(node.arg, nodes.Const) else None
+
+
+def used_fields(template: nodes.Template) -> Iterator[str]:
+    """Yield what a template uses of views: `lead.price`, `contact.custom.Город`, or `contact` where it is all of it.
+
+    What it sets itself is counted where it comes from.
+    """
+    loops = _loops(template)
+    own = {name.name for name in template.find_all(nodes.Name) if name.ctx != "load"} - loops.keys()
+    yield from _UsedFields(loops, frozenset(own)).walk(template)
+
+
+class _UsedFields:
+    """Walks a syntax tree. `loops`: variables of loops, and the view that each is; `own`: other variables it sets."""
+
+    def __init__(self, loops: Mapping[str, str], own: frozenset[str]) -> None:
+        self._loops = loops
+        self._own = own | _NO_VIEWS
+        self._reader = _Reader(loops)
+
+    def walk(self, node: nodes.Node) -> Iterator[str]:
+        found = self._reader._field(node)
+        if found is not None:
+            view, field, custom, _ = found
+            if view not in self._own:
+                yield f"{view}.custom.{field}" if custom else f"{view}.{field}"
+            for argument in node.args if isinstance(node, nodes.Call) else ():
+                yield from self.walk(argument)
+        elif isinstance(node, nodes.Getattr | nodes.Getitem) and _key(node) == "custom":
+            view_of = self._reader._view(node.node)
+            yield from self.walk(node.node) if view_of is None else (f"{view_of}.custom",)
+        elif isinstance(node, nodes.For) and isinstance(node.iter, nodes.Name) and node.iter.name in _LISTS:
+            for child in node.iter_child_nodes(exclude=("iter",)):
+                yield from self.walk(child)
+        elif isinstance(node, nodes.Name):
+            if node.ctx == "load" and node.name not in self._own:
+                yield self._loops.get(node.name) or _LISTS.get(node.name, node.name)
+        else:
+            for child in node.iter_child_nodes():
+                yield from self.walk(child)

@@ -1,5 +1,6 @@
 """Which subscribers an event goes to, and with what."""
 
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -41,11 +42,11 @@ def subscription(id, *events, source="acme", disabled=False):
     )  # fmt: skip
 
 
-def planned(body, *subscriptions, source="acme"):
+def planned(body, *subscriptions, source="acme", config=CONFIG):
     subscribed = {}
     for one in subscriptions:
         subscribed.setdefault(one.source, []).append(one)
-    return plan_receipt(receipt(body, source), CONFIG, SINKS, subscribed)
+    return plan_receipt(receipt(body, source), config, SINKS, subscribed)
 
 
 STATUS = "leads[status][0][id]=7&leads[status][0][status_id]=1&account[subdomain]=acme"
@@ -134,3 +135,55 @@ def test_what_is_sent_on_means_to_a_listener_what_amocrm_sent(path):
     for event, delivery in zip(events, routed.deliveries, strict=True):
         sent_on = Receipt(id="r1", source="other", received_at=5, body=delivery.content, content_type="")
         assert decode_receipt(sent_on) == (account, (msgspec.structs.replace(event, id="r1.0", index=0),))
+
+
+CONTACT = {
+    "id": "7", "name": "Anna", "type": "contact", "responsible_user_id": "9",
+    "custom_fields": [
+        {"id": "1", "name": "Телефон", "code": "PHONE", "values": [{"value": "+79161234567"}]},
+        {"id": "2", "name": "Город", "values": [{"value": "Тверь"}]},
+    ],
+}  # fmt: skip
+
+
+def limited(**settings):
+    subscribers = CONFIG.subscribers.model_copy(update=settings)
+    return dataclasses.replace(CONFIG, subscribers=subscribers)
+
+
+def sent(body, allowed):
+    (delivery,) = planned(body, subscription(1, "add_contact"), config=limited(allowed_fields=allowed)).deliveries
+    return decode_receipt(receipt(delivery.content.decode()))[1][0].data
+
+
+@pytest.mark.parametrize(
+    ("allowed", "kept"),
+    [
+        ([], {"id": "7", "type": "contact"}),
+        (["name"], {"id": "7", "type": "contact", "name": "Anna"}),
+        (["custom_fields.Город"], {"id": "7", "type": "contact", "custom_fields": CONTACT["custom_fields"][1:]}),
+        (["custom_fields.PHONE"], {"id": "7", "type": "contact", "custom_fields": CONTACT["custom_fields"][:1]}),
+        (["custom_fields", "name", "responsible_user_id"], CONTACT),
+    ],
+)
+def test_only_allowed_fields_go_out_and_what_says_which_it_is(allowed, kept):
+    assert sent(encode_form({"contacts": {"add": [CONTACT]}}).decode(), allowed) == kept
+
+
+def test_only_allowed_events_go_out():
+    body = encode_form({"contacts": {"add": [CONTACT]}}).decode()
+    subscriber = subscription(1, "add_contact")
+    assert planned(body, subscriber, config=limited(allowed_events=["add_lead"])).deliveries == []
+    assert len(planned(body, subscriber, config=limited(allowed_events=["add_contact"])).deliveries) == 1
+
+
+def test_of_a_note_its_place_stays():
+    note = {"note": {"id": "5", "element_id": "7", "element_type": "1", "text": "call +79161234567"}, "type": "contact"}
+    (delivery,) = planned(
+        encode_form({"contacts": {"note": [note]}}).decode(),
+        subscription(1, "note_contact"),
+        config=limited(allowed_fields=["note.element_type"]),
+    ).deliveries
+    (event,) = decode_receipt(receipt(delivery.content.decode()))[1]
+    assert (event.entity_id, "text" in event.data["note"]) == ("7", False)
+    assert event.data["note"]["element_type"] == "1"
