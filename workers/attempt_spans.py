@@ -16,7 +16,7 @@ class AttemptSpans:
 
     def __init__(self, tracer: Tracer, deliveries: Sequence[Delivery], sink: Sink) -> None:
         self._sink = sink
-        traced = [one for one in deliveries if one.trace] if tracer.records else []
+        traced = [one for one in deliveries if one.trace]
         self._spans = {one.id: tracer.start("attempt", one.trace, "client") for one in traced}
         self.deliveries = [self._go_on(one) for one in deliveries] if traced else deliveries
 

@@ -342,15 +342,17 @@ class Drainer:
     async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools) -> Sequence[AttemptResult]:
         """Make an attempt, and add what it came to."""
         at, started = self._store.clock.seconds(), time.monotonic()
-        spans = AttemptSpans(self._tracer, deliveries, sink)
+        spans = AttemptSpans(self._tracer, deliveries, sink) if self._tracer.records else None
         try:
-            results = await attempt(spans.deliveries, sink, self._marks, tools)
+            results = await attempt(spans.deliveries if spans else deliveries, sink, self._marks, tools)
         except StoreUnavailable as error:
             results = [not_sent(delivery, str(error)) for delivery in deliveries]
         for place, result in enumerate(results):
             attempted = self._add_finished(result, sink, at, time.monotonic() - started, counted=place == 0)
-            spans.end(result.delivery, attempted)
-        spans.end_rest(deliveries)
+            if spans:
+                spans.end(result.delivery, attempted)
+        if spans:
+            spans.end_rest(deliveries)
         return results
 
     def _add_finished(self, attempted: AttemptResult, sink: Sink, at: float, took: float, *, counted: bool) -> Attempt:

@@ -14,7 +14,7 @@ from relay.config.config import Config
 from relay.errors import Malformed, StoreUnavailable
 from relay.store.body import digest
 from relay.store.records import Hook
-from relay.tracing.tracer import Attributes, Span, Tracer
+from relay.tracing.tracer import UNTRACED, Attributes, Span, Tracer
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, GroupCommit
 from relay.web.json_response import send_encoded, send_json
 from relay.web.refusals import (
@@ -97,18 +97,25 @@ class HookEndpoint:
         await self._store(send, _build_hook(source, headers, body, config.ingress.max_body, span), started_at, span)
 
     async def _store(self, send: Send, hook: Hook, started_at: float, span: Span) -> None:
-        about: Attributes = {"relay.source": hook.source, "http.request.body.size": len(hook.body)}
         try:
             id, duplicate = await self._commit.put(hook, started_at)
         except StoreUnavailable as error:
-            span.end({**about, "http.response.status_code": 503}, failed=True)
+            _end_span(span, hook, 503)
             self._refusals.add(STORE_UNAVAILABLE, hook.source, error=str(error), bytes=len(hook.body))
             await send_json(send, 503, {"error": "the store cannot take it now; send it again"}, {"retry-after": "5"})
             return
-        span.end({**about, "http.response.status_code": 202, "relay.receipt": id, "relay.duplicate": duplicate})
+        _end_span(span, hook, 202, id, duplicate)
         await send_encoded(send, 202, b'{"receipt":"%b","duplicate":%b}' % (id.encode(), _JSON_BOOL[duplicate]))
         if time.monotonic() - started_at > AMOCRM_WAITS_SECONDS:
             self._commit.answered_late(id)
+
+
+def _end_span(span: Span, hook: Hook, status: int, receipt: str = "", duplicate: bool = False) -> None:
+    if span is UNTRACED:
+        return
+    about: Attributes = {"relay.source": hook.source, "relay.receipt": receipt, "relay.duplicate": duplicate}
+    sizes: Attributes = {"http.request.body.size": len(hook.body), "http.response.status_code": status}
+    span.end({**about, **sizes}, failed=not receipt)
 
 
 def refuse_unknown_path(refusals: HookRefusals, method: str, path: str) -> str:

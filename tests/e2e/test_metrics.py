@@ -64,7 +64,7 @@ def webs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Processes, 
     with run_relay(folder, CONFIG) as first:
         first.start(*WORKERS[1:])
         (folder / "second").mkdir()
-        beside = {**first.environ, "PORT": ""}
+        beside = {name: "" if name.endswith("PORT") else value for name, value in first.environ.items()}
         with Processes(folder / "second", beside) as second:
             second.start("web")
             yield first, second
