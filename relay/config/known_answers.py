@@ -71,6 +71,7 @@ _TYPES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("sms.ru", "sms_ru", "sms-ru"), "smsru"),
     **dict.fromkeys(("smsc.ru", "smsc_ru"), "smsc"),
     **dict.fromkeys(("mail", "e-mail", "smtp", "smtps"), "email"),
+    **dict.fromkeys(("discord", "matrix", "teams", "ntfy", "pushover", "mattermost", "viber"), "apprise"),
     **dict.fromkeys(("mailing", "selzy"), "unisender"),
     **dict.fromkeys(("smsaero", "twilio", "vonage", "text"), "sms"),
     **dict.fromkeys(("мойсклад", "my_sklad", "mysklad", "moy_sklad"), "moysklad"),

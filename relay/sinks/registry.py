@@ -11,6 +11,7 @@ from relay.errors import ConfigError
 from relay.sinks.base import Sink
 
 SINKS: Final[Mapping[str, str]] = {
+    "apprise": "relay.sinks.apprise.sink:AppriseSink",
     "email": "relay.sinks.email.sink:EmailSink",
     "http": "relay.sinks.http.sink:HttpSink",
     "log": "relay.sinks.log.sink:LogSink",

@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 class Sandbox:
     """The fakes, by their address."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, smtp_port: int) -> None:
+        self.port, self.smtp_port = port, smtp_port
         self.url = f"http://127.0.0.1:{port}"
 
     def call(self, method: str, path: str, body: bytes | None = None, **headers: str):
@@ -44,12 +45,12 @@ class Sandbox:
 @contextmanager
 def open_sandbox(until) -> Iterator[Sandbox]:
     """Let the fakes serve; `until` waits until a condition holds."""
-    port = free_port()
+    port, smtp_port = free_port(), free_port()
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-m", "relay.sandbox", str(port)], env=environ)
+    process = subprocess.Popen([sys.executable, "-m", "relay.sandbox", str(port), str(smtp_port)], env=environ)
     try:
         until(lambda: http_get(port, "/__sandbox__/requests"))
-        yield Sandbox(port)
+        yield Sandbox(port, smtp_port)
     finally:
         process.terminate()
         process.wait(10)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from relay.sandbox.vendors.accounting import FakeAccounting
+from relay.sandbox.vendors.apprise import FakeNotified
 from relay.sandbox.vendors.base import Vendor
 from relay.sandbox.vendors.generic import GenericVendor
 from relay.sandbox.vendors.moysklad import FakeMoySklad
@@ -14,6 +15,7 @@ from relay.sandbox.vendors.textsms import FakeTextGateway
 from relay.sandbox.vendors.unisender import FakeUnisender
 
 VENDORS: Mapping[str, type[Vendor]] = {
+    "apprise": FakeNotified,
     "books": FakeAccounting,
     "moysklad": FakeMoySklad,
     "smsc": FakeSmsc,

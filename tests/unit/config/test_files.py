@@ -29,6 +29,7 @@ FULL_TEXTS = "".join(path.read_text() for path in [FULL, *FULL.parent.glob("acco
 VARIABLES = {
     **dict.fromkeys(re.findall(r"\$\{(\w+)\}", FULL_TEXTS), "a-secret-for-the-test"),
     "TELEGRAM_TOKEN": "1234567890:a-secret-for-the-test",
+    "TEAM_URL": "slack://a-secret-for-the-test",
 }
 
 
