@@ -8,7 +8,7 @@ from relay.live_config import LiveConfig
 from relay.model import Receipt
 from relay.operations.field_days import FieldDays, FieldReach, day_of
 from relay.operations.field_findings import read_findings
-from relay.planning.field_counts import FieldCounts, WatchedField, count_fields, watched_fields
+from relay.planning.field_counts import FieldCounts, WatchedRoute, count_fields, watched_routes
 from relay.store.arrivals import read_arrivals
 from relay.store.reader import Reader
 from relay.store.records import Job
@@ -32,7 +32,7 @@ class FieldCounter:
         self._reader = Reader(store.client, store.namespace)
         self._shared = SharedState(store.client, store.namespace)
         self._days = FieldDays(self._shared)
-        self._watched: tuple[str, Mapping[str, Sequence[WatchedField]]] = ("", {})
+        self._watched: tuple[str, Mapping[str, Sequence[WatchedRoute]]] = ("", {})
 
     async def count(self, _: Job) -> int:
         """Count a sample of what has arrived; it is due again at once where there is more."""
@@ -68,8 +68,8 @@ class FieldCounter:
                 grouped.setdefault((receipt.source, day), []).append(receipt)
         return {key: count_fields(some, config, fields[key[0]]) for key, some in grouped.items()}
 
-    def _fields(self) -> Mapping[str, Sequence[WatchedField]]:
+    def _fields(self) -> Mapping[str, Sequence[WatchedRoute]]:
         config = self._live.config
         if self._watched[0] != config.version:
-            self._watched = (config.version, {source: watched_fields(config, source) for source in config.sources})
+            self._watched = (config.version, {source: watched_routes(config, source) for source in config.sources})
         return self._watched[1]

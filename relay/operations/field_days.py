@@ -12,7 +12,7 @@ from relay.config.config import Config
 from relay.model import Record
 from relay.operations.emptiness import day_shares, find_rise
 from relay.operations.field_findings import EmptyField, FieldFindings, save_findings
-from relay.planning.field_counts import FieldCounts, WatchedField
+from relay.planning.field_counts import FieldCounts, WatchedRoute
 from relay.store.shared_state import SharedState
 
 KEPT_DAYS: Final = 28
@@ -56,7 +56,7 @@ class FieldDays:
         values = {_day_key(day): msgspec.json.encode(sources) for day, sources in days.items()}
         await self._shared.put_all({**values, _REACH: msgspec.json.encode(reach)}, _TTL_MS)
 
-    async def conclude(self, config: Config, watched: Mapping[str, Sequence[WatchedField]]) -> FieldFindings:
+    async def conclude(self, config: Config, watched: Mapping[str, Sequence[WatchedRoute]]) -> FieldFindings:
         """Find out which fields are empty more often, and what tables lack, and keep that."""
         now = self._shared.clock.ms()
         # Of zones east of UTC, tomorrow has begun.
@@ -95,12 +95,12 @@ def _sum(before: _Counted, more: FieldCounts) -> _Counted:
 def _empty_fields(
     source: str,
     days: Mapping[str, Mapping[str, _Counted]],
-    watched: Iterable[WatchedField],
+    watched: Iterable[WatchedRoute],
     config: Config,
     last: date,
 ) -> list[EmptyField]:
     found: dict[tuple[str, str], EmptyField] = {}
-    for field in watched:
+    for field in (field for route in watched for field in route.fields):
         counts = {
             day: (own.seen.get(field.key, 0), own.empty.get(field.key, 0))
             for day, sources in days.items()

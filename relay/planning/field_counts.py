@@ -4,13 +4,15 @@ A field of a condition counts among the events for which the rest of that condit
 reads counts among all that the hook alone makes the route match. What is looked up in the account is not counted.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import Final, TypeGuard
+from typing import Final, TypeAlias, TypeGuard
 
 import msgspec
 
+from relay.amocrm.views import View
 from relay.config.config import Config
 from relay.config.content import RouteContent
 from relay.errors import Malformed
@@ -21,6 +23,10 @@ from relay.rendering import FieldRead
 from relay.routing import Condition, Route, compile_condition, has_value
 
 _COMMON: Final = ("event", "account")  # views that are never empty
+_Field: TypeAlias = tuple[str, bool]
+"""A field of an event, and whether it is a custom one."""
+
+MOST_SECONDS: Final = 0.1
 _TREES: Final = ("all", "any", "not")
 _ZERO_IS_EMPTY: Final = frozenset({"price"})  # and the ids of users: amoCRM sends 0 where there is none
 _IDS: Final = frozenset({"status_id", "pipeline_id"})
@@ -29,24 +35,30 @@ _DIGEST: Final = 6
 
 
 class WatchedField(Record):
-    """A field that a route reads. `key` names it for as long as the route takes the same events.
-
-    `rest`: what must hold of an event besides; None: anything may.
-    """
+    """A field that a route reads. `key` names it for as long as the route takes the same events."""
 
     key: str
     route: str
     field: str
     custom: bool
-    on: frozenset[str]
     view: str = ""  # of the content: whose field it is; empty: of the event's own view
-    rest: Condition | None = None
     table: str = ""  # in which the content looks it up, and finds nothing without an entry
 
     @property
     def name(self) -> str:
         """Return the field as a person writes it."""
         return f'custom "{self.field}"' if self.custom else self.field
+
+
+class WatchedRoute(Record):
+    """A route with its fields, and its condition in parts: each with the fields that it reads.
+
+    A field counts where no part fails but those that read it.
+    """
+
+    on: frozenset[str]
+    fields: Sequence[WatchedField]
+    parts: Sequence[tuple[Condition, frozenset[_Field]]]
 
 
 class FieldCounts(Record):
@@ -57,17 +69,19 @@ class FieldCounts(Record):
     misses: dict[str, Counter[str]]  # table -> what has no entry in it
 
 
-def watched_fields(config: Config, source: str) -> list[WatchedField]:
-    """Return the fields that the routes of a source read of its events."""
-    return [field for route in config.routes_of(source) for field in _of_route(route)]
+def watched_routes(config: Config, source: str) -> list[WatchedRoute]:
+    """Return what the routes of a source read of its events."""
+    return [watched for route in config.routes_of(source) if (watched := _watched(route)).fields]
 
 
-def count_fields(receipts: Iterable[Receipt], config: Config, watched: Iterable[WatchedField]) -> FieldCounts:
-    """Count the watched fields of a source in receipts of it."""
-    counts, fields = FieldCounts(seen=Counter(), empty=Counter(), misses={}), list(watched)
+def count_fields(receipts: Iterable[Receipt], config: Config, routes: Sequence[WatchedRoute]) -> FieldCounts:
+    """Count the fields of a source's routes in receipts of it, for MOST_SECONDS of CPU at most."""
+    counts, end = FieldCounts(seen=Counter(), empty=Counter(), misses={}), time.thread_time() + MOST_SECONDS
     for receipt in receipts:
         for event in _events(receipt, config):
-            _count(event, config, fields, counts)
+            _count(event, config, routes, counts)
+        if time.thread_time() > end:
+            break
     return counts
 
 
@@ -79,18 +93,37 @@ def _events(receipt: Receipt, config: Config) -> Iterator[Event]:
     yield from (event for event in events if not refusal_of(event, account, config))
 
 
-def _count(event: Event, config: Config, fields: Iterable[WatchedField], counts: FieldCounts) -> None:
+def _count(event: Event, config: Config, routes: Iterable[WatchedRoute], counts: FieldCounts) -> None:
     names, (main, views) = names_of(event), views_of(event, config.facts)
-    for field in fields:
-        view = views.get(field.view) if field.view else main
-        if view is None or field.on.isdisjoint(names) or (field.rest is not None and field.rest.check(main)):
+    for route in routes:
+        if route.on.isdisjoint(names) or (reads := _reads_of_failed(route, main)) is None:
             continue
-        value = view.custom.get(field.field) if field.custom else view.get(field.field)
-        counts.seen[field.key] += 1
-        if _is_empty(field, value):
-            counts.empty[field.key] += 1
-        elif field.table and _is_id(value) and value not in config.tables[field.table]:
-            counts.misses.setdefault(field.table, Counter())[value] += 1
+        for field in route.fields:
+            if reads and (field.view or (field.field, field.custom) not in reads):
+                continue
+            view = views.get(field.view) if field.view else main
+            if view is not None:
+                value = view.custom.get(field.field) if field.custom else view.get(field.field)
+                _count_value(field, value, config, counts)
+
+
+def _reads_of_failed(route: WatchedRoute, view: View) -> frozenset[_Field] | None:
+    """Return the fields that all failed parts of a condition read: none, where all hold. None: no field counts."""
+    reads: frozenset[_Field] = frozenset()
+    for part, fields in route.parts:
+        if not part.holds(view):
+            reads = reads & fields if reads else fields
+            if not reads:
+                return None
+    return reads
+
+
+def _count_value(field: WatchedField, value: object, config: Config, counts: FieldCounts) -> None:
+    counts.seen[field.key] += 1
+    if _is_empty(field, value):
+        counts.empty[field.key] += 1
+    elif field.table and _is_id(value) and value not in config.tables[field.table]:
+        counts.misses.setdefault(field.table, Counter())[value] += 1
 
 
 def _is_id(value: object) -> TypeGuard[str]:
@@ -102,26 +135,26 @@ def _is_empty(field: WatchedField, value: object) -> bool:
     return not has_value(value) or (zero and value == "0")
 
 
-def _of_route(route: Route) -> Iterator[WatchedField]:
+def _watched(route: Route) -> WatchedRoute:
     tree = route.where.tree if route.where is not None else {}
+    parts = [(compile_condition(part), frozenset(_condition_fields(part))) for part in _parts(tree)]
+    return WatchedRoute(on=route.on, fields=[*_watched_fields(route, tree)], parts=parts)
+
+
+def _watched_fields(route: Route, tree: object) -> Iterator[WatchedField]:
     digest = blake2b(msgspec.json.encode([sorted(route.on), tree]), digest_size=_DIGEST).hexdigest()
-    found: set[tuple[str, bool]] = set()
+    found = set(_condition_fields(tree))
     for field, custom in dict.fromkeys(_condition_fields(tree)):
-        found.add((field, custom))
-        yield WatchedField(
-            key=_key(route, field, custom, digest), route=route.name, field=field, custom=custom, on=route.on,
-            rest=_rest(tree, field, custom),
-        )  # fmt: skip
+        yield WatchedField(key=_key(route, field, custom, digest), route=route.name, field=field, custom=custom)
     for read in dict.fromkeys(_reads(route)):
-        fresh = (read.field, read.custom) not in found
         # Only ids are kept of what a table lacks: any other field may tell of a person.
         looks_up = not (read.optional or read.custom) and (read.field in _IDS or read.field.endswith("user_id"))
         table = read.table if looks_up and route.where_fetched is None else ""
-        if fresh or table:
+        if table or (read.field, read.custom) not in found:
             found.add((read.field, read.custom))
             yield WatchedField(
                 key=_key(route, read.field, read.custom, f"{digest} {read.view} {table}"), route=route.name,
-                field=read.field, custom=read.custom, on=route.on, view=read.view, rest=route.where, table=table,
+                field=read.field, custom=read.custom, view=read.view, table=table,
             )  # fmt: skip
 
 
@@ -137,7 +170,7 @@ def _reads(route: Route) -> Iterator[FieldRead]:
             yield from (read for _, read in template.reads if read.view not in _COMMON)
 
 
-def _condition_fields(tree: object) -> Iterator[tuple[str, bool]]:
+def _condition_fields(tree: object) -> Iterator[_Field]:
     """Yield the fields of the event that a condition reads, each with whether it is a custom one."""
     if isinstance(tree, list):
         for branch in tree:
@@ -152,16 +185,11 @@ def _condition_fields(tree: object) -> Iterator[tuple[str, bool]]:
                 yield str(key), False
 
 
-def _rest(tree: object, field: str, custom: bool) -> Condition | None:
-    """Return a condition without its entries that read a field; None where none is left."""
+def _parts(tree: object) -> Iterator[Mapping[str, object]]:
+    """Yield the entries of a condition, all of which must hold; each custom field alone."""
     assert isinstance(tree, Mapping)
-    left = {}
     for key, value in tree.items():
-        if key == "custom" and custom and isinstance(value, Mapping):
-            value = {name: one for name, one in value.items() if str(name) != field}
-            if not value:
-                continue
-        elif (field, custom) in _condition_fields({key: value}):
-            continue
-        left[key] = value
-    return compile_condition(left) if left else None
+        if key == "custom" and isinstance(value, Mapping):
+            yield from ({key: {name: one}} for name, one in value.items())
+        else:
+            yield {key: value}

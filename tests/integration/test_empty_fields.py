@@ -9,7 +9,7 @@ from relay.amocrm.form import encode_form
 from relay.model import Receipt
 from relay.operations.field_days import FieldDays, day_of
 from relay.operations.problems import read_problems
-from relay.planning.field_counts import count_fields, watched_fields
+from relay.planning.field_counts import count_fields, watched_routes
 from relay.store.records import Job
 from relay.store.shared_state import SharedState
 from tests.integration.store.shapes import hook
@@ -110,7 +110,7 @@ def test_a_rise_is_a_problem_since_the_day_that_it_began(run, relay, store, coun
         town = {"Город": "Москва"}
         bodies = [lead(custom=town, price="0" if at < empty else "500") for at in range(50)]
         receipts = [hook_receipt(body, now - back * DAY) for body in bodies]
-        counts = count_fields(receipts, config, watched_fields(config, "acme"))
+        counts = count_fields(receipts, config, watched_routes(config, "acme"))
         run(days.add({("acme", day_of(now - back * DAY, "UTC")): counts}, run(days.reach())))
     assert run(counter.count(Job(id="f", kind=COUNT_FIELDS, args=b"{}", token="t"))) == 60_000
     found = {one.id: one for one in run(read_problems(reader, config)) if one.kind == "drift"}
