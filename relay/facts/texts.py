@@ -7,7 +7,7 @@ from relay.model import Value
 
 Views: TypeAlias = Mapping[str, Mapping[str, Value]]
 
-_TITLES: Final[Mapping[str, Mapping[str, str]]] = {
+TITLES: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
         "delivery_dead": "{sink}: a delivery was given up",
         "delivery_dead of several": "{sink}: {count} deliveries were given up",
@@ -49,7 +49,7 @@ _TITLES: Final[Mapping[str, Mapping[str, str]]] = {
 
 def title_of_fact(name: str, views: Views, language: str) -> str:
     """Return a fact in one line."""
-    texts = _TITLES[language]
+    texts = TITLES[language]
     count, route = _get(views, "fact", "count"), _get(views, "sink", "route")
     subject = _get(views, "problem", "subject").partition("/")[0]  # acme/status/142: in the account of acme
     several = int(count or 1) > 1

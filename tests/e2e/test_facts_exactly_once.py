@@ -48,11 +48,11 @@ def test_each_of_many_that_die_is_reported_once_though_a_worker_is_killed(tmp_pa
         relay.kill("worker")
         release_requests(relay)
         relay.start("worker")
-        until(lambda: _arrived(relay).keys() == set(LEADS), what="an alert of each lead")
-        assert _arrived(relay) == dict.fromkeys(LEADS, 1)
+        until(lambda: _received(relay).keys() == set(LEADS), what="an alert of each lead")
+        assert _received(relay) == dict.fromkeys(LEADS, 1)
 
 
-def _arrived(relay: Processes) -> Counter[int]:
+def _received(relay: Processes) -> Counter[int]:
     """Count the alerts that were taken for new, by the lead whose delivery they are about."""
     seen = [one for one in sandbox_requests(relay, "books") if one["path"] == "/customers"]
     new = [one["body"] for one in seen if one["stored"] and not one["repeat"]]
