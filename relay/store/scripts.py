@@ -31,7 +31,7 @@ class Script:
         text = _read(name)
         # The server reads flags from the first line only, so that line stays first.
         shebang, rest = text.split("\n", 1) if text.startswith("#!") else ("", text)
-        shared = [_read(part) for part in ("_prelude", "_facts", *parts)]
+        shared = [_read(part) for part in ("_prelude", "_facts", "_ending", *parts)]
         needed = "\n".join(_needed(_statements("\n".join([*shared, rest]))))
         self.text = f"{shebang}\n{needed}" if shebang else needed
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()

@@ -6,7 +6,9 @@ local GROUP_MS = 300000
 -- A fact about what became of a fact is told, too: of an alert that did not arrive. What becomes of that is not.
 local MOST_DEPTH = 2
 
-write_facts = function()
+local facts = {}
+
+local function write_facts()
   local asked, ids, written = {}, {}, 0
 
   local function text(n) return string.format('%.0f', n) end
@@ -96,3 +98,15 @@ write_facts = function()
   call('ZADD', P .. 'due:inbox', unpack(ids))
   if wake('inbox', now) then wake_listener(listeners(), 1, 'inbox') end
 end
+
+-- Notes a fact: {kind, delivery, or group and views}, or one whose window has ended, with how many it is of, `n`.
+local function add_fact(fact)
+  facts[#facts + 1] = fact
+  write_noted = write_facts
+end
+
+-- Notes what became of a delivery.
+local function note_delivery_fact(kind, id) add_fact({kind = kind, delivery = id}) end
+
+-- Notes what happened to something else: `group` names what, `views` what conditions and templates see of it.
+local function note_fact(kind, group, views) add_fact({kind = kind, group = group, views = views}) end

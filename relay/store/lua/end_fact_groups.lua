@@ -11,7 +11,7 @@ for i = 1, #rows, 2 do
     call('HDEL', P .. 'fact_groups', group)
   elseif ends <= now then
     fact.n, fact.since = n, since
-    facts[#facts + 1] = fact
+    add_fact(fact)
     call('HSET', P .. 'fact_groups', group, cmsgpack.pack({now + GROUP_MS, 0, now}))
   end
 end
