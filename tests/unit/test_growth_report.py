@@ -1,5 +1,6 @@
 """The page tells the figures of the file, names how each cost grows, and leaves no growth without a reason."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,11 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
     assert text.startswith(f"before\n{BEGIN}Measured on 2 cores")
     assert text.endswith(f"{END}after\n")
     assert "old" not in text
+
+
+def test_the_page_tells_the_figures_of_the_file_and_each_growth_has_a_reason() -> None:
+    figures = json.loads((ROOT / "docs" / "growth.json").read_text())
+    assert f"{BEGIN}{format_growth(figures)}{END}" in (ROOT / "docs" / "growth.md").read_text()
+    assert unexplained(figures) == []
+    assert figures["parts"].keys() == PARTS.keys()
+    assert "day" in figures

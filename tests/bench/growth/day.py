@@ -39,9 +39,9 @@ _WON: Final = re.compile(rb"(%5Bstatus_id%5D=)142&")
 OTHER_STATUS: Final = 10216995
 
 
-def configuration(receiver_url: str) -> dict[str, Any]:
+def configuration(receiver_url: str, accounts: int = ACCOUNTS) -> dict[str, Any]:
     """Return a configuration: each ten accounts have a system of their own, with a route for each of three events."""
-    groups = range(ACCOUNTS // OF_A_SINK)
+    groups = range(accounts // OF_A_SINK)
     contact = {"lead": "{{ contact.id }}", "name": "{{ contact.name }}"}  # the receiver finds it by this key
     routes = {
         "won": {"on": ["status_lead"], "where": {"status_id": WON}, "body": CONTENT},
@@ -49,7 +49,7 @@ def configuration(receiver_url: str) -> dict[str, Any]:
         "contact": {"on": ["add_contact"], "body": contact},
     }
     return {
-        "sources": {f"s{n}": {"type": "amocrm", "token": token(n)} for n in range(ACCOUNTS)},
+        "sources": {f"s{n}": {"type": "amocrm", "token": token(n)} for n in range(accounts)},
         "sinks": {f"sink{n}": {"type": "http", "url": receiver_url, "idempotency": "honoured"} for n in groups},
         "routes": [
             {"name": f"{name} {n}", "source": _sources_of(n), "to": f"sink{n}", "path": f"/{name}", **keys}
