@@ -1,6 +1,7 @@
 """Read the store for people and metrics: receipts, events, deliveries, stories, and the state of the sinks."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
@@ -41,6 +42,8 @@ from relay.store.wire import FindReply, FindRequest
 
 STALLS_MS = 3_600_000
 WORKER_GONE_MS = 5_000  # since it was last seen: a ticker comes by twice a second
+OF_A_SINK = 12  # commands that read its state
+SINKS_AT_ONCE = 50  # read in one call
 _EVENTS_AT_ONCE = 1000
 _FIND = Script("find", "_walking", "_packed")
 _CHANGE = msgspec.json.Decoder(GateChange)
@@ -247,12 +250,24 @@ class Reader:
         return {name.decode(): kind.decode() for name, kind in found.items()}
 
     async def sinks(self) -> list[SinkState]:
-        """Read the state of every sink that was ever registered."""
-        types = await self.sink_types()
+        """Read the state of every sink that was ever registered, some at a time: a thousand hold up no loop."""
         now = await self.now()
         async with self.client.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self.keys.sinks)
             pipe.hgetall(self.keys.max_pending)
-            for name in types:
+            types, bounds = await run_command(pipe.execute())
+        names, found = [name.decode() for name in types], []
+        for at in range(0, len(names), SINKS_AT_ONCE):
+            found += await self._read_sinks(names[at : at + SINKS_AT_ONCE])
+        most = {name.decode(): int(n) for name, n in bounds.items()}
+        return [
+            read_sink_state(name, kind.decode(), found[OF_A_SINK * n : OF_A_SINK * (n + 1)], now, most.get(name))
+            for n, (name, kind) in enumerate(zip(names, types.values(), strict=True))
+        ]
+
+    async def _read_sinks(self, names: Sequence[str]) -> list[Any]:
+        async with self.client.pipeline(transaction=False) as pipe:
+            for name in names:
                 queue = sink_queue(name)
                 pipe.zcard(self.keys.pending(name))
                 pipe.zcard(self.keys.due(queue))
@@ -266,12 +281,8 @@ class Reader:
                 pipe.zrange(self.keys.put_off(name), 0, 0, withscores=True)
                 pipe.hgetall(self.keys.gate(queue))
                 pipe.hgetall(self.keys.outcomes(name))
-            bounds, *found = await run_command(pipe.execute())
-        most = {name.decode(): int(n) for name, n in bounds.items()}
-        return [
-            read_sink_state(name, kind, found[12 * n : 12 * n + 12], now, most.get(name))
-            for n, (name, kind) in enumerate(types.items())
-        ]
+            found: list[Any] = await run_command(pipe.execute())
+        return found
 
     async def gate_history(self, queue: str) -> list[GateChange]:
         """Read the newest changes of a queue's gate, oldest first."""

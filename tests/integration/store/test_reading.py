@@ -1,13 +1,14 @@
 """Reading shows the store to people, and changes nothing."""
 
 import pytest
+from redis.asyncio.client import Pipeline
 
 from relay.errors import StoreUnavailable
 from relay.model import Outcome
 from relay.store.connect import connect
 from relay.store.gate import Gate
 from relay.store.keys import INBOX, sink_queue
-from relay.store.reader import Reader
+from relay.store.reader import OF_A_SINK, SINKS_AT_ONCE, Reader
 from relay.store.requests import sink_claim_request
 from relay.store.store import Store
 from tests.integration.store.shapes import hook, ids_in_queue
@@ -101,6 +102,24 @@ class TestSinks:
 
     def test_none_registered_are_none(self, run, reader):
         assert run(reader.sinks()) == []
+
+    def test_of_very_many_some_are_read_at_a_time_so_that_they_hold_up_no_loop(self, run, store, reader, monkeypatch):
+        """One call for a thousand sinks keeps a worker, or the web process, from everything else meanwhile."""
+        calls: list[int] = []
+        execute = Pipeline.execute
+
+        async def counted(pipe: Pipeline, raise_on_error: bool = True):
+            calls.append(len(pipe.command_stack))
+            return await execute(pipe, raise_on_error)
+
+        names = [f"sink{n}" for n in range(2 * SINKS_AT_ONCE + 1)]
+        run(store.register_sinks(dict.fromkeys(names, "http"), dict.fromkeys(names, 7)))
+        monkeypatch.setattr(Pipeline, "execute", counted)
+        found = run(reader.sinks())
+        assert sorted(sink.name for sink in found) == sorted(names)
+        assert {(sink.type, sink.max_pending) for sink in found} == {("http", 7)}
+        assert max(calls) == OF_A_SINK * SINKS_AT_ONCE
+        assert len(calls) == 4
 
 
 class TestDepths:
