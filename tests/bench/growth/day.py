@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from tests.bench.growth.files import CONTENT, WON, token
 from tests.bench.growth.measured_relay import MeasuredRelay
-from tests.bench.growth.player import PlannedHook, PlayedHook, play
+from tests.bench.growth.player import PlannedHook, PlayedHook
 from tests.bench.growth.traffic import DAY_SECONDS, TrafficHook, busiest, most_in, plan_day, thin
 from tests.bench.load_results import percentile
 from tests.bench.measuring import cpu_seconds_of_tree
@@ -85,15 +85,15 @@ class Day:
         self._next += len(hooks)
         expected = {one.number for one, hook in zip(planned, hooks, strict=True) if hook.kind in DELIVERED}
         before, began = self._cpu(), time.monotonic()
-        played = play(self.relay.port, planned)
-        left = self.relay.wait_for_leads(expected & {one.number for one in played if _taken(one)})
+        played = self.relay.post(planned)
+        arrived = self.relay.wait_for_leads(expected)
         seconds = time.monotonic() - began
         used = {name: cpu - before[name] for name, cpu in self._cpu().items()}
         return {
             "hooks": len(hooks),
             "seconds": round(seconds, 1),
-            "refused": sum(not _taken(one) for one in played),
-            **_latency(played, left),
+            "repeated": sum(not one.taken for one in played),  # as amoCRM does
+            **_latency(played, arrived),
             **{f"{name}_cpu_us": round(cpu / len(hooks) * 1e6, 1) for name, cpu in used.items()},
             **{f"{name}_cores": round(cpu / seconds, 3) for name, cpu in used.items()},
         }
@@ -107,12 +107,8 @@ class Day:
         return int(self.relay.client.info("memory")["used_memory"])
 
 
-def _taken(one: PlayedHook) -> bool:
-    return 200 <= one.status < 300
-
-
 def _latency(played: Sequence[PlayedHook], arrived: Mapping[int, float]) -> dict[str, float | None]:
-    answered = sorted((one.ended - one.began) * 1000 for one in played if _taken(one))
+    answered = sorted((one.ended - one.began) * 1000 for one in played if one.taken)
     late = sorted((arrived[one.number] - one.began) * 1000 for one in played if one.number in arrived)
     found = {"answer_p99_ms": percentile(answered, 0.99), "late_p50_ms": percentile(late, 0.5)}
     found["late_p99_ms"] = percentile(late, 0.99)

@@ -33,6 +33,10 @@ class PlayedHook(NamedTuple):
     ended: float
     status: int
 
+    @property
+    def taken(self) -> bool:
+        return 200 <= self.status < 300
+
 
 def play(port: int, hooks: Iterable[PlannedHook]) -> list[PlayedHook]:
     """Post them in a process of its own, and return what came of each."""

@@ -47,7 +47,14 @@ def _day(day: Found) -> Iterator[str]:
         f"{day['busiest_hour']:,}, in the busiest second {day['busiest_second']:,}. Of that was played:",
     )
     yield ""
-    heads = ("played", "hooks", "refused", "answered, p99 ms", "POST to arrival, p50 / p99 ms", "web / workers / store")
+    heads = (
+        "played",
+        "hooks",
+        "repeated",
+        "answered, p99 ms",
+        "POST to arrival, p50 / p99 ms",
+        "web / workers / store",
+    )
     yield f"| {' | '.join(heads)}, µs of CPU a hook | likewise, cores |"
     yield "|---" * (len(heads) + 1) + "|"
     yield _played("the busiest minute, at its own pace", busy)
@@ -69,7 +76,9 @@ def _played(what: str, of: Found) -> str:
     cpu = " / ".join(number(of[f"{name}_cpu_us"]) for name in processes)
     cores = " / ".join(number(of[f"{name}_cores"]) for name in processes)
     late = f"{number(of['late_p50_ms'])} / {number(of['late_p99_ms'])}"
-    return f"| {what} | {of['hooks']:,} | {of['refused']} | {number(of['answer_p99_ms'])} | {late} | {cpu} | {cores} |"
+    return (
+        f"| {what} | {of['hooks']:,} | {of['repeated']:,} | {number(of['answer_p99_ms'])} | {late} | {cpu} | {cores} |"
+    )
 
 
 def _paragraph(*parts: str) -> str:
