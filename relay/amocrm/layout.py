@@ -21,6 +21,7 @@ Path: TypeAlias = tuple[tuple[str, ...], str]
 """The keys above a value, the outermost first, and its own."""
 
 _CACHED_FIELDS = 128  # of a body whose layout is cached: 256 of them stay within some megabytes
+_CACHED_LARGE_FIELDS = 1024  # likewise, of which 32 stay within as many: an account with hundreds of fields of its own
 _APPEND = ""  # the key of `[]`
 _JUNK_IN_FRONT = re.compile("\\A(?:[\\s?\ufeff\u200b]|amp;)+")  # of a name: what editors, and copying, leave there
 
@@ -43,7 +44,9 @@ class Layout(Record):
 
 def layout_of(keys: tuple[str, ...], limits: BodyLimits) -> Layout:
     """Return the layout that the keys of a form describe."""
-    return _cached_layout(keys, limits) if len(keys) <= _CACHED_FIELDS else _layout_of_keys(keys, limits)
+    if len(keys) <= _CACHED_FIELDS:
+        return _cached_layout(keys, limits)
+    return _cached_large_layout(keys, limits) if len(keys) <= _CACHED_LARGE_FIELDS else _layout_of_keys(keys, limits)
 
 
 def _layout_of_keys(keys: tuple[str, ...], limits: BodyLimits) -> Layout:
@@ -53,6 +56,7 @@ def _layout_of_keys(keys: tuple[str, ...], limits: BodyLimits) -> Layout:
 
 # Hooks of one kind have the same keys in the same order: most hooks need only be filled in.
 _cached_layout = lru_cache(maxsize=256)(_layout_of_keys)
+_cached_large_layout = lru_cache(maxsize=32)(_layout_of_keys)
 
 
 def build_layout(paths: Sequence[Path | None], remarks: list[str]) -> Layout:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.bench.growth.fitting import Fit, Growth, fit_growth
-from tests.bench.growth.reasons import COSTS, REASONS
+from tests.bench.growth.reasons import COSTS, RATES, REASONS
 from tests.bench.growth.steps import PARTS
 from tests.bench.report import WIDTH
 
@@ -90,7 +90,7 @@ def _rows(name: str, part: Found) -> Iterator[str]:
     title = f"{PARTS[name].title}: {', '.join(f'{count:,}' for count in counts)}"
     for cost, fit in fits(part).items():
         values = ", ".join(number(step[cost]) for step in part["costs"])
-        yield f"| {title} | {COSTS[cost]} | {values} | {law(fit, PARTS[name].each)} |"
+        yield f"| {title} | {COSTS[cost]} | {values} | {law(cost, fit, PARTS[name].each)} |"
 
 
 def fits(part: Found) -> dict[str, Fit]:
@@ -99,13 +99,20 @@ def fits(part: Found) -> dict[str, Fit]:
     return {cost: fit_growth(counts, [step[cost] for step in part["costs"]]) for cost in part["costs"][0]}
 
 
-def law(fit: Fit, each: str) -> str:
+def law(cost: str, fit: Fit, each: str) -> str:
     """Name a law, with what one more, or twice as many, adds."""
+    if cost in RATES and fit.slope > 0:
+        return "rising"
     if fit.growth is Growth.LINEAR:
         return f"**linear**: {number(fit.slope)} for {each}"
     if fit.growth is Growth.LOGARITHMIC:
         return f"logarithmic: {number(fit.slope)} for twice as many"
     return str(fit.growth)
+
+
+def _grows(cost: str, fit: Fit) -> bool:
+    """Return whether more of it costs more. A rate that rises costs nothing."""
+    return fit.growth in (Growth.LINEAR, Growth.LOGARITHMIC) and cost not in RATES
 
 
 def unexplained(found: Found) -> list[str]:
@@ -114,7 +121,7 @@ def unexplained(found: Found) -> list[str]:
         f"{name}: {cost} is {fit.growth}"
         for name, part in found["parts"].items()
         for cost, fit in fits(part).items()
-        if fit.growth in (Growth.LINEAR, Growth.LOGARITHMIC) and cost not in REASONS[name]
+        if _grows(cost, fit) and cost not in REASONS[name]
     ]
 
 
@@ -122,7 +129,7 @@ def _reasons(name: str, part: Found) -> Iterator[str]:
     """Yield why the costs of a part grow, those with one reason together."""
     grown: dict[str, list[str]] = {}
     for cost, fit in fits(part).items():
-        if fit.growth in (Growth.LINEAR, Growth.LOGARITHMIC):
+        if _grows(cost, fit):
             grown.setdefault(REASONS[name].get(cost, "**unexplained**"), []).append(COSTS[cost])
     for reason, costs in grown.items():
         text = f"**{PARTS[name].title}** ({_listed(costs)}): {' '.join(reason.split())}"

@@ -313,3 +313,20 @@ class TestLaws:
         except Malformed:
             return
         assert decode_form(encode_form(values)) == values
+
+
+@pytest.mark.parametrize(("fields", "built"), [(100, 1), (1000, 1), (1100, 2)])
+def test_the_nesting_of_a_form_is_worked_out_once_for_all_hooks_of_one_shape(monkeypatch, fields, built):
+    """Also of an account with hundreds of fields of its own; not of what would fill the memory."""
+    builds: list[int] = []
+    build = layout.build_layout
+
+    def counted(paths, remarks):
+        builds.append(len(paths))
+        return build(paths, remarks)
+
+    monkeypatch.setattr(layout, "build_layout", counted)
+    for value in ("first", "second"):
+        body = "&".join(f"leads[add][0][shape_of_{fields}][{n}]={value}" for n in range(fields))
+        assert set(decode_form(body.encode())["leads"]["add"][0][f"shape_of_{fields}"]) == {value}
+    assert builds == [fields] * built
