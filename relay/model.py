@@ -102,6 +102,7 @@ class Event(Record):
     account: Account
     data: Mapping[str, Value]
     received_at: int  # when its receipt arrived
+    original: "Event | None" = None  # of the fact that a delivery arrived: the event that it was made of
 
 
 SUBSCRIBER = "sub-"

@@ -22,7 +22,7 @@ class Decided(Record):
 
 
 def decide_attempt(
-    attempted: AttemptResult, sink: Sink, at: float, took: float, worker: str, *, counted: bool
+    attempted: AttemptResult, sink: Sink, at: float, took: float, worker: str, *, counted: bool, is_followed: bool
 ) -> Decided:
     """Decide by a result. `at`: when the attempt began, epoch seconds. `counted`: it is the first of its call."""
     delivery, result = attempted.delivery, _masked(attempted.result, sink)
@@ -43,7 +43,12 @@ def decide_attempt(
         worker=worker,
     )
     settlement = Settlement(
-        delivery=delivery, outcome=result.outcome, decision=decision, attempt=_json(record), counted=counted
+        delivery=delivery,
+        outcome=result.outcome,
+        decision=decision,
+        attempt=_json(record),
+        counted=counted,
+        is_followed=is_followed,
     )
     return Decided(settlement=settlement, attempt=record)
 

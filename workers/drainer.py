@@ -360,8 +360,10 @@ class Drainer:
 
         `counted`: it is the first of its call.
         """
-        decided = decide_attempt(attempted, sink, at, took, self._worker, counted=counted)
-        delivery, outcome = attempted.delivery, decided.attempt.outcome
+        delivery = attempted.delivery
+        is_followed = delivery.route in self._live.config.followers
+        decided = decide_attempt(attempted, sink, at, took, self._worker, counted=counted, is_followed=is_followed)
+        outcome = decided.attempt.outcome
         self._unsettled.add(decided.settlement)
         self._attempt_seconds.observe(took)
         if outcome is Outcome.DELIVERED:

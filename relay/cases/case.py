@@ -14,8 +14,8 @@ from relay.cases.records import found_people, view_data
 from relay.cases.schema import CaseSettings, ExpectedDelivery, FetchedRecords
 from relay.config.config import Config, Source
 from relay.config.findings import Position
-from relay.facts.body import encode_fact
-from relay.facts.kinds import FACT_VIEWS, FACTS
+from relay.facts.body import encode_fact, with_original
+from relay.facts.kinds import ANSWER, DELIVERED, FACT_VIEWS, FACTS, ORIGINAL
 from relay.model import Account, Event, Receipt, Record
 
 RECEIPT_ID: Final = "00000000-0000-7000-8000-000000000000"
@@ -57,7 +57,7 @@ def make_case(
             id=RECEIPT_ID,
             source=source.name,
             received_at=now,
-            body=_encode_hook(settings, source, now) if settings.event else body,
+            body=_encode_hook(settings, source, config, now) if settings.event else body,
         ),
         expect=settings.expect,
         is_answered=settings.fetched is not None,
@@ -69,8 +69,10 @@ def make_case(
     )
 
 
-def _encode_hook(settings: CaseSettings, source: Source, now: int) -> bytes:
+def _encode_hook(settings: CaseSettings, source: Source, config: Config, now: int) -> bytes:
     """Return the body of a hook with the one event that the case names."""
+    if settings.event == DELIVERED:
+        return _encode_delivered(settings, config, now)
     if settings.event in FACTS:
         return encode_fact(settings.event, _views_of_fact(settings), now)
     kind, view = EVENTS[settings.event], main_view(settings.event)
@@ -90,6 +92,30 @@ def _encode_hook(settings: CaseSettings, source: Source, now: int) -> bytes:
         received_at=now,
     )
     return encode_event(event)
+
+
+def _encode_delivered(settings: CaseSettings, config: Config, now: int) -> bytes:
+    """Return the fact that a delivery arrived, with a hook of the event that the route of that is on."""
+    source = config.sources[settings.source or next(iter(config.sources))]
+    delivery = settings.delivery or {}
+    event = delivery.get("event") or first_event(delivery.get("route", ""), config)
+    hook = _encode_hook(settings.model_copy(update={"event": event}), source, config, now)
+    place = {"receipt": RECEIPT_ID, "index": "0", "source": source.name, "at": now, "ct": "", "ce": "", "z": ""}
+    answer = {"status": "", "text": "", "id": "", **(settings.answer or {})}
+    views = {**_views_of_fact(settings), ANSWER: answer, ORIGINAL: place}
+    return with_original(encode_fact(DELIVERED, views, now), hook)
+
+
+def first_event(route: str, config: Config) -> str:
+    """Return an event of amoCRM that a chain with a route begins with; "" where there is no such route."""
+    routes, seen = {one.name: one for one in config.routes}, set[str]()
+    while route in routes and route not in seen:
+        seen.add(route)
+        events = sorted(routes[route].on & EVENTS.keys())
+        if events:
+            return events[0]
+        route = min(routes[route].follows, default="")
+    return ""
 
 
 def _views_of_fact(settings: CaseSettings) -> Mapping[str, Mapping[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from relay.cases.case import Case, encode_body, make_case
+from relay.cases.case import Case, encode_body, first_event, make_case
 from relay.cases.schema import CaseFile, CaseSettings, ExpectedDelivery
 from relay.config.config import Config, Source
 from relay.config.findings import Findings
@@ -20,7 +20,7 @@ from relay.config.validation import validate
 from relay.config.yaml import parse
 from relay.errors import ConfigError, YamlPath
 from relay.events import EVENT_ENTITIES, view_named
-from relay.facts.kinds import FACT_VIEWS, FACTS, OWN_SOURCE
+from relay.facts.kinds import ANSWER, DELIVERED, FACT_VIEWS, FACTS, OWN_SOURCE
 
 CASES_FOLDER: Final = "cases"
 
@@ -135,9 +135,22 @@ class _Checker:
         view = view_named(case.event)
         if not case.entities and view != "source":
             self.report.key_error((*path, "event"), f"{case.event} has no fields here: write {view}: {{id: 7}}")
+        own = {*FACT_VIEWS.get(view, (view,))}
+        if case.event == DELIVERED:
+            own |= {ANSWER, *self._check_delivered(case, path)}
         for given in case.entities:
-            if given not in FACT_VIEWS.get(view, (view,)):
+            if given not in own:
                 self.report.key_error((*path, given), f"{case.event} has no {given}: write its fields as {view}: {{…}}")
+
+    def _check_delivered(self, case: CaseSettings, path: YamlPath) -> set[str]:
+        """Return the views of the event that a chain begins with; a case must say which delivery has arrived."""
+        route = (case.delivery or {}).get("route", "")
+        event = (case.delivery or {}).get("event") or first_event(route, self.config)
+        if event not in EVENT_ENTITIES or event in FACTS:
+            message = f"{case.event} is about a delivery of a route that others follow: write delivery: {{route: …}}"
+            self.report.key_error((*path, "delivery") if case.delivery else (*path, "event"), message)
+            return set()
+        return {view_named(event)}
 
     def _check_expected(self, expected: ExpectedDelivery, path: YamlPath) -> None:
         routes = {route.name: route for route in self.config.routes}

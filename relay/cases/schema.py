@@ -94,6 +94,7 @@ class CaseSettings(Section):
     sink: dict[str, Any] | None = None
     problem: dict[str, Any] | None = None
     fact: dict[str, Any] | None = Field(None, description="Of any fact: count, since, each")
+    answer: dict[str, Any] | None = Field(None, description="Of delivered, what the sink replied: text, status, id")
     fetched: (
         Annotated[
             Annotated[FetchedRecords, Tag("records")] | Annotated[Literal["nothing"], Tag("nothing")],
@@ -133,5 +134,18 @@ class CaseFile(Section):
     cases: list[CaseSettings] = Field(min_length=1)
 
 
-VIEWS = ("lead", "contact", "company", "customer", "task", "note", "entity", "delivery", "sink", "problem", "fact")
+VIEWS = (
+    "lead",
+    "contact",
+    "company",
+    "customer",
+    "task",
+    "note",
+    "entity",
+    "delivery",
+    "sink",
+    "problem",
+    "fact",
+    "answer",
+)
 """The views of which a case may give the fields."""

@@ -11,12 +11,16 @@ from relay.config.sections import Sections
 from relay.config.suggestions import did_you_mean
 from relay.errors import YamlPath
 from relay.events import OPEN_VIEW
-from relay.facts.kinds import FACT_VIEWS
+from relay.facts.kinds import ANSWER, ANSWER_FIELDS, FACT_VIEWS
 from relay.rendering.reads import used_fields
 from relay.rendering.template import SANDBOX, is_template
 
 _OF_NOBODY = ("event", "account")  # views that say which event it is, of which account
-_VIEWS = {name: fields for views in FACT_VIEWS.values() for name, fields in views.items()} | dict(VIEW_FIELDS)
+_VIEWS = {
+    **{name: fields for views in FACT_VIEWS.values() for name, fields in views.items()},
+    ANSWER: ANSWER_FIELDS,
+    **VIEW_FIELDS,
+}
 
 
 def check_allow_lists(sections: Sections, report: Report) -> None:

@@ -74,7 +74,16 @@ class Config:
     @cached_property
     def asked_facts(self) -> Mapping[str, str]:
         """The kinds of facts that routes ask for -> how: "grouped", "each" or both."""
-        return asked_facts((route.on, route.each) for route in self.routes)
+        return asked_facts(((route.on, route.each) for route in self.routes), self.followers)
+
+    @cached_property
+    def followers(self) -> Mapping[str, Sequence[str]]:
+        """The routes that others follow -> the names of those."""
+        found: dict[str, list[str]] = {}
+        for route in self.routes:
+            for name in sorted(route.follows):
+                found.setdefault(name, []).append(route.name)
+        return found
 
     @property
     def sources_with_api(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.config.account_names import AccountNames
 from relay.config.account_uses import AccountUse, FoundUses
 from relay.config.allowed_fields import check_allow_lists, check_allowed
+from relay.config.chains import check_chains, followed_routes, views_of_chain
 from relay.config.condition_values import check_values
 from relay.config.content import RouteContent
 from relay.config.content_checks import check_content, report_unmarked
@@ -33,6 +34,7 @@ def compile_routes(
 ) -> tuple[tuple[Route, ...], tuple[AccountUse, ...]]:
     """Compile every route, and find what they use of accounts. Where errors are reported, neither must be used."""
     _check_repeated_names(sections.routes, report)
+    check_chains(sections.routes, report)
     for name, template in sections.templates.items():
         report_unmarked(template, ("templates", name), report)
     check_allow_lists(sections, report)
@@ -66,6 +68,7 @@ class _RouteCompiler:
         self._uses = uses
         self._sources = sorted(sections.source_names if route.source is None else route.source)
         self._fetched = tuple(view for what in route.fetch for view in FETCHABLE[what])
+        self._chain = views_of_chain(route, {one.name: one for one in sections.routes.values()})
         self._views: dict[str, str] = {}  # the views of its events, each with one event that has it
         for event in route.on:
             if event in EVENT_ENTITIES:
@@ -87,6 +90,7 @@ class _RouteCompiler:
             fetch=frozenset(route.fetch),
             shadow=route.shadow,
             each=route.each,
+            follows=frozenset(followed_routes(route)),
             where_fetched=where_fetched,
         )
 
@@ -186,7 +190,7 @@ class _RouteCompiler:
                 compiled = compile_content(
                     value,
                     key,
-                    {**fields_of_views(event), **fetched},
+                    {**self._chain, **fields_of_views(event), **fetched},
                     self._tables,
                     template_answers(view, fetched, known_before_fetch=key if is_key else ""),
                     markup,

@@ -6,17 +6,18 @@ from typing import Any, Final
 import msgspec
 
 from relay.errors import Malformed
-from relay.facts.kinds import FACTS, OWN_SOURCE
+from relay.facts.kinds import DELIVERED, FACTS, OWN_SOURCE
 from relay.model import Account, Event, Receipt, Value
 
 CONTENT_TYPE: Final = "application/json"
+_END: Final = b"\n"  # of the line of a fact; behind it is the hook that the fact tells of
 _BODY: Final = msgspec.json.Decoder(dict[str, dict[str, str]])
 
 
 def decode_fact(receipt: Receipt) -> tuple[Account, tuple[Event, ...]]:
     """Return the one event of a fact's receipt. Raises Malformed where a later release wrote what this cannot read."""
     try:
-        views = _BODY.decode(receipt.body)
+        views = _BODY.decode(receipt.body.partition(_END)[0])
     except msgspec.MsgspecError as error:
         raise Malformed(f"body: no fact of the relay: {error}") from None
     name = views.get("fact", {}).get("kind", "")
@@ -39,6 +40,16 @@ def decode_fact(receipt: Receipt) -> tuple[Account, tuple[Event, ...]]:
             received_at=receipt.received_at,
         ),
     )
+
+
+def original_body(receipt: Receipt) -> bytes:
+    """Return the body of the hook that a fact tells of, as it is stored; empty where it tells of none."""
+    return receipt.body.partition(_END)[2]
+
+
+def with_original(fact: bytes, hook: bytes) -> bytes:
+    """Return the body of a fact that tells of a hook."""
+    return fact + _END + hook
 
 
 def _entity_id(entity: str, views: Mapping[str, Mapping[str, str]]) -> str:
@@ -66,6 +77,8 @@ def is_each(event: Event) -> bool:
 
 def sink_of_fact(event: Event) -> str:
     """Return the sink that a fact is about; "" where it is about none."""
+    if event.name == DELIVERED:  # a chain may go on at the same sink
+        return ""
     for view, field in (("sink", "name"), ("problem", "subject")):
         fields = event.data.get(view)
         if event.entity in ("delivery", "sink") and isinstance(fields, dict) and isinstance(fields.get(field), str):

@@ -13,6 +13,16 @@ OWN_SOURCE: Final = "_relay"
 """The source of all facts. No source of a configuration can have this name, and no hook comes from it."""
 
 
+DELIVERED: Final = "delivered"
+"""The fact that a delivery arrived: for the routes that follow its route, each alone, with its event and the answer."""
+
+ORIGINAL: Final = "original"
+"""In the body of that fact: which hook follows, as which it is decoded, and which of its events it is."""
+
+ANSWER: Final = "answer"
+"""The view of that fact with what the sink replied."""
+
+
 class FactKind(Record):
     """What a fact is about (`entity`), what happened to that (`action`), and the view that conditions look at."""
 
@@ -25,6 +35,7 @@ FACTS: Final[Mapping[str, FactKind]] = MappingProxyType(
     {
         "delivery_dead": FactKind(entity="delivery", action="dead", view="delivery"),
         "delivery_held": FactKind(entity="delivery", action="held", view="delivery"),
+        DELIVERED: FactKind(entity="delivery", action="delivered", view="delivery"),
         "sink_closed": FactKind(entity="sink", action="closed", view="sink"),
         "sink_opened": FactKind(entity="sink", action="opened", view="sink"),
         "source_silent": FactKind(entity="source", action="silent", view="source"),
@@ -82,15 +93,21 @@ _OF_PROBLEMS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+ANSWER_FIELDS: Final = frozenset({"status", "text", "id", "json"})
+
+
 def fact_of_problem(kind: str) -> str | None:
     """Return the fact that it is when a problem of this kind opens; None: it is none."""
     return _OF_PROBLEMS.get(kind)
 
 
-def asked_facts(routes: Iterable[tuple[frozenset[str], bool]]) -> dict[str, str]:
-    """Return which kinds routes ask for, and how: "grouped", "each" or both. Of a route: its events, whether each."""
-    asked: dict[str, set[str]] = {}
+def asked_facts(routes: Iterable[tuple[frozenset[str], bool]], followed: Iterable[str] = ()) -> dict[str, str]:
+    """Return which kinds routes ask for, and how: "grouped", "each" or both. Of a route: its events, whether each.
+
+    `followed`: the routes that others follow; "delivered|" and its name stands for each.
+    """
+    asked: dict[str, set[str]] = {f"{DELIVERED}|{name}": {"each"} for name in followed}
     for on, each in routes:
-        for kind in on & FACTS.keys():
+        for kind in on & FACTS.keys() - {DELIVERED}:
             asked.setdefault(kind, set()).add("each" if each else "grouped")
     return {kind: " ".join(sorted(modes)) for kind, modes in sorted(asked.items())}

@@ -13,6 +13,7 @@ TITLES: Final[Mapping[str, Mapping[str, str]]] = {
         "delivery_dead of several": "{sink}: {count} deliveries were given up",
         "delivery_held": "{sink}: a delivery is held, a person must decide",
         "delivery_held of several": "{sink}: {count} deliveries are held, a person must decide",
+        "delivered": "{sink}: a delivery has arrived",
         "sink_closed": "{sink} refuses everything, what is for it waits",
         "sink_closed by breaker": "{sink} is down, what is for it waits",
         "sink_closed of a route": "{sink} refuses everything of the route {route}, it waits",
@@ -31,6 +32,7 @@ TITLES: Final[Mapping[str, Mapping[str, str]]] = {
         "delivery_dead of several": "{sink}: прекращено доставок: {count}",
         "delivery_held": "{sink}: доставка задержана, решать человеку",
         "delivery_held of several": "{sink}: задержано доставок: {count}, решать человеку",
+        "delivered": "{sink}: доставка дошла",
         "sink_closed": "{sink} отвергает всё, доставки ждут",
         "sink_closed by breaker": "{sink} не работает, доставки ждут",
         "sink_closed of a route": "{sink} отвергает всё маршрута {route}, доставки ждут",
@@ -73,7 +75,7 @@ def _variant(name: str, views: Views, *, several: bool, of_route: bool) -> str:
 
 def describe_fact(name: str, views: Views) -> str:
     """Return what others said of it, or what was found, in their words."""
-    if name.startswith("delivery"):
+    if name.startswith("deliver"):
         route, reason = _get(views, "delivery", "route"), _get(views, "delivery", "reason")
         return f"{route}: {reason}" if reason else route
     found, cause = _get(views, "problem", "found"), _get(views, "problem", "cause")

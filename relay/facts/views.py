@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from relay.facts.kinds import FACTS
+from relay.facts.kinds import ANSWER, DELIVERED, FACTS, ORIGINAL
 from relay.facts.settings import FactSettings
 from relay.facts.texts import describe_fact, title_of_fact
 from relay.masking.people import mask_people
@@ -11,9 +11,11 @@ from relay.model import Event, Value
 
 
 def fact_views(event: Event, settings: FactSettings) -> dict[str, Mapping[str, Value]]:
-    """Return the fields of each view of a fact. People in what others answered are masked."""
+    """Return the fields of each view of a fact. People in what others say are masked, but in an answer to pass on."""
     views: dict[str, Mapping[str, Value]] = {
-        name: _masked(fields) for name, fields in event.data.items() if isinstance(fields, dict)
+        name: fields if event.name == DELIVERED and name == ANSWER else _masked(fields)
+        for name, fields in event.data.items()
+        if isinstance(fields, dict) and name != ORIGINAL
     }
     link = settings.pages.rstrip("/") + _path(event.name, views)
     fact = views.get("fact", {})

@@ -31,6 +31,7 @@ class ExplainedDelivery(Record):
     once_key: str | None = None
     order_key: str = ""  # the key of its route's `order`: it waits for those before it; empty: it has none
     latest_key: str = ""  # likewise of `latest`: of those that wait only the newest is sent
+    leads_to: Sequence[str] = ()  # the routes that follow when it has arrived
     needs_lookup: bool = False  # its request is known when the account has been asked
     note: str = ""  # what is known of its `once` key
 
@@ -130,23 +131,31 @@ def _explain_routes(event: Event, config: Config, sinks: Mapping[str, Sink]) -> 
     source = config.find_source(event.source)
     if source is None:
         return []
-    return [_explain_route(evaluation, sinks) for evaluation in evaluate_routes(event, source, config, sinks)]
+    return [
+        _explain_route(evaluation, sinks, config.followers)
+        for evaluation in evaluate_routes(event, source, config, sinks)
+    ]
 
 
-def _explain_route(evaluation: RouteEvaluation, sinks: Mapping[str, Sink]) -> RouteExplanation:
+def _explain_route(
+    evaluation: RouteEvaluation, sinks: Mapping[str, Sink], followers: Mapping[str, Sequence[str]]
+) -> RouteExplanation:
     return RouteExplanation(
         route=evaluation.route.name,
         matched=evaluation.failure is None,
         because=evaluation.failure.message if evaluation.failure else "",
         deliveries=[
-            _explain_delivery(delivery, rendered, sinks)
+            _explain_delivery(delivery, rendered, sinks, followers)
             for delivery, rendered in zip(evaluation.deliveries, evaluation.rendered, strict=True)
         ],
     )
 
 
 def _explain_delivery(
-    delivery: NewDelivery, rendered: RenderedTemplates, sinks: Mapping[str, Sink]
+    delivery: NewDelivery,
+    rendered: RenderedTemplates,
+    sinks: Mapping[str, Sink],
+    followers: Mapping[str, Sequence[str]],
 ) -> ExplainedDelivery:
     return ExplainedDelivery(
         sink=delivery.sink,
@@ -158,5 +167,6 @@ def _explain_delivery(
         once_key=rendered.once_key,
         order_key=rendered.order_key,
         latest_key=rendered.latest_key,
+        leads_to=followers.get(delivery.route, ()),
         needs_lookup=delivery.needs_lookup and delivery.state is DeliveryState.PENDING,
     )

@@ -28,6 +28,7 @@ class Route(Record):
     order: Renderer | None = None  # renders the key of which one after the other is delivered
     latest: Renderer | None = None  # renders the key of which only the newest that waits is
     fetch: frozenset[str] = frozenset()  # what is looked up in the account before the content is rendered
+    follows: frozenset[str] = frozenset()  # the routes on whose deliveries it is, with `on: delivered`
     each: bool = False  # of facts: each alone, not what is alike together
     shadow: bool = False  # its deliveries are made and kept, and never sent
     where_fetched: Condition | None = None  # the part of `where` that reads what was looked up

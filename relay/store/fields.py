@@ -25,6 +25,8 @@ class ReceiptField:
     STATE: Final = "state"
     REASON: Final = "reason"
     CONFIG: Final = "cfg"  # version of the configuration that routed it
+    CHAINED: Final = "chained"  # of a fact: how many deliveries, one following the other, led to it
+    MADE_BY: Final = "by"  # of the fact that a delivery arrived: that delivery
     DEPTH: Final = "depth"  # of a fact: 1, or one more than that of the fact whose delivery it is about
     REMARKS: Final = "remarks"  # what of it could not be read, as a JSON list; only where there is any
     COMPRESSED: Final = "z"  # set where its body is compressed
@@ -51,6 +53,7 @@ class DeliveryField:
     SINK: Final = "sink"
     TRACE: Final = "trace"  # what its trace goes on from; only where that of its receipt is traced
     ONCE: Final = "once"  # set where its id follows from the route's `once` key
+    LED: Final = "led"  # the receipt that tells the routes that follow of its arrival; empty: the chain is too long
     KEYED: Final = "keyed"  # set where its route has `order` or `latest`: "order|latest", digests of the keys or empty
     QUEUE: Final = "q"  # where it waits, if not in its sink's queue: the account's, for a look-up
     CONTENT: Final = "c"  # id of its content

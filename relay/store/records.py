@@ -66,6 +66,7 @@ class Settlement(Record):
     decision: Decision
     attempt: bytes  # as JSON, for the story
     counted: bool = True  # by the breaker: of the deliveries of one call only the first is
+    is_followed: bool = False  # some route has `on: delivered` for its route
 
 
 class DeadRules(Record):

@@ -106,6 +106,7 @@ def settle_request(
         counts=counts,
         begun=lease_rows(begun),
         breaker=breaker,
+        followed=[item.delivery.id for item in items if item.is_followed],
     )
 
 

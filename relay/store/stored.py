@@ -45,6 +45,7 @@ class StoredReceipt(Record):
     last_duplicate_at: int | None
     events: Sequence[RoutedEvent]
     deliveries: dict[str, int]  # id -> index of its event in this receipt
+    made_by: str = ""  # of the fact that a delivery arrived: that delivery
     put_off: Mapping[str, str] = {}  # of those: what is made when its sink has room, id -> sink
     recovered: bool = False  # amoCRM never delivered it: made from what the account remembers
     content_encoding: str = ""
@@ -79,6 +80,7 @@ class StoredDelivery(Record):
     disabled: bool = False  # that is because its subscription is disabled
     closed: str = ""  # why its queue's gate was closed after it was put there, and keeps it back
     paused_until: int | None = None  # when the pause ends by itself
+    led_to: str | None = None  # the event that told of its arrival; empty: none was told, the chain is too long
     waits_for: str = ""  # the delivery of the same `order` key whose turn it is
     leased_until: int | None = None  # when another worker takes it up, if the one that has it dies
 
@@ -141,6 +143,7 @@ def read_receipt(id: str, record: dict[bytes, bytes]) -> StoredReceipt:
         events=sorted(events, key=lambda event: event.index),
         deliveries={id: int(index) for id, index in _named(text, ReceiptField.DELIVERY).items()},
         put_off=_named(text, ReceiptField.PUT_OFF),
+        made_by=text.get(ReceiptField.MADE_BY, ""),
         erased=sorted(_named(text, ReceiptField.ERASED)),
         trace_id=text.get(ReceiptField.TRACE, "").removeprefix("00-").partition("-")[0],
     )
@@ -196,6 +199,7 @@ def read_delivery(
         disabled=gate.disabled and due is not None,
         closed=gate.reason if due is not None and (gate.until or 0) > due else "",
         paused_until=gate.paused_until if due is not None else None,
+        led_to=_led_to(text.get(DeliveryField.LED)),
         waits_for=waits_for,
         leased_until=None if leased is None else int(leased),
         attempts=int(text[DeliveryField.ATTEMPTS]),
@@ -205,6 +209,10 @@ def read_delivery(
         content_id=text[DeliveryField.CONTENT],
         generation=int(text.get(DeliveryField.GENERATION, 0)),
     )
+
+
+def _led_to(receipt: str | None) -> str | None:
+    return f"{receipt}.0" if receipt else receipt
 
 
 def read_attempt(entry: bytes) -> Attempt:

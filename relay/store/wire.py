@@ -196,6 +196,7 @@ class SettleRequest(Record):
     counts: Mapping[str, int]
     begun: Sequence[LeaseRow]  # claimed ahead, and begun: settled here, or in the slot of one that is
     breaker: Breaker | None  # None: no share of failures closes its gate
+    followed: Sequence[str]  # ids of the items whose routes others follow: they are told where these are delivered
 
 
 class LookupRow(Record, array_like=True):

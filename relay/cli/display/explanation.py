@@ -47,6 +47,8 @@ def _format_delivery(delivery: "ExplainedDelivery") -> Iterator[str]:
         yield f"        order {delivery.order_key}: it waits while one of this key that arrived before it is pending"
     if delivery.latest_key:
         yield f"        latest {delivery.latest_key}: of those with this key that wait, only the newest is sent"
+    for route in delivery.leads_to:
+        yield f"        when it has arrived, {route} follows"
     if delivery.request is not None:
         yield from (f"      {line}" for line in format_request(delivery.request))
 

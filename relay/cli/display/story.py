@@ -52,6 +52,8 @@ def _format_receipt(receipt: StoredReceipt) -> Iterator[str]:
     size = f"{receipt.size} bytes" + (f" ({receipt.content_encoding})" if receipt.content_encoding else "")
     sender = f", {receipt.user_agent}" if receipt.user_agent else ""
     yield f"  {format_time(receipt.received_at)}  {origin} {receipt.source}, {size}{sender}"
+    if receipt.made_by:
+        yield f"  made by delivery {receipt.made_by}, which arrived: relay deliveries show {receipt.made_by}"
     if receipt.duplicates:
         last = format_time(receipt.last_duplicate_at)
         yield f"  {last}  duplicate received, {receipt.duplicates} in all: not routed again"
@@ -75,6 +77,10 @@ def _format_delivery(story: DeliveryStory, now: int) -> Iterator[str]:
     if delivery.deaths:
         yield f"  {delivery.deaths} worker(s) died while working on it"
     yield f"  {_format_end(delivery, now)}"
+    if delivery.led_to:
+        yield f"  led to event {delivery.led_to}: relay events show {delivery.led_to}"
+    elif delivery.led_to is not None:
+        yield "  led to nothing more: five deliveries have followed each other already"
     if delivery.state is DeliveryState.HELD:
         yield f"  next: {find_next_step(delivery, now).text}"
 

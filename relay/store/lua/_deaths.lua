@@ -39,6 +39,7 @@ local function end_expired(queue, id, unheard)
   local told, cancel, sink, event, keyed = unpack(fields)
   if told then
     write_delivered(id, sink, event, 'pending', told, keyed)
+    note_delivery_fact('delivered', id)
   elseif cancel then
     local at_sink = string.match(queue, '^sink:') and not unheard
     local may_have_left = at_sink and '; its worker died while it had it: it may have arrived' or ''

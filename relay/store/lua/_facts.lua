@@ -5,6 +5,8 @@ local OWN_SOURCE = '_relay'
 local GROUP_MS = 300000
 -- A fact about what became of a fact is told, too: of an alert that did not arrive. What becomes of that is not.
 local MOST_DEPTH = 2
+-- What was delivered is told to the routes that follow its route, each alone, with its event: so deliveries make chains.
+local MOST_CHAINED = 5
 
 local facts = {}
 
@@ -28,14 +30,16 @@ local function write_facts()
       '8' .. string.sub(digest, 4, 6), string.sub(digest, 7, 18)}, '-')
   end
 
-  -- Stores a fact as a receipt. `n`: of how many transitions it tells, the first of them at `since`.
-  local function store_fact(fact, n, since, each)
-    local id, views = make_id(fact), fact.views
+  -- Stores a fact as a receipt. `n`: of how many transitions it tells, the first of them at `since`; `original`: the body
+  -- of the hook that it tells of, which follows its own line.
+  local function store_fact(fact, n, since, each, original)
+    local id, views = fact.id or make_id(fact), fact.views
     views.fact = {kind = fact.kind, at = text(now), count = text(n), since = text(since), each = each and '1' or '0'}
-    local body = cjson.encode(views)
+    local body = cjson.encode(views) .. (original and '\n' .. original or '')
     call('SET', P .. 'b:' .. id, body)
     call('HSET', P .. 'r:' .. id, 'src', OWN_SOURCE, 'at', now, 'size', #body, 'state', 'accepted', 'open', 1, 'ct',
       'application/json', 'ua', '', 'rq', '', 'depth', fact.depth)
+    if fact.chained > 0 then call('HSET', P .. 'r:' .. id, 'chained', fact.chained) end
     ids[#ids + 1] = now
     ids[#ids + 1] = id
     count('receipt|' .. OWN_SOURCE .. '|accepted')
@@ -63,27 +67,72 @@ local function write_facts()
     local event, source, route, sink, state, reason, attempts, cause =
       unpack(call('HMGET', P .. 'd:' .. id, 'ev', 'src', 'route', 'sink', 'state', 'reason', 'att', 'cause'))
     local receipt, index = string.match(event, '^([^.]*)%.(.*)$')
-    local of_event, depth = unpack(call('HMGET', P .. 'r:' .. receipt, 'e:' .. index, 'depth'))
+    local of_event, depth, chained = unpack(call('HMGET', P .. 'r:' .. receipt, 'e:' .. index, 'depth', 'chained'))
     local name, entity, entity_id = unpack(of_event and cjson.decode(of_event) or {'', '', ''})
     local delivery = {id = id, event = name, event_id = event, entity = entity, entity_id = entity_id, source = source,
       route = route, sink = sink, state = state, reason = reason or '', cause = cause or '', attempts = attempts}
     local views = {delivery = delivery, source = {name = source},
       sink = {name = sink, type = call('HGET', P .. 'sinks', sink) or ''}}
-    return views, sink .. '|' .. (cause or ''), tonumber(depth or 0) + 1
+    return views, sink .. '|' .. (cause or ''), tonumber(depth or 0), tonumber(chained or 0)
+  end
+
+  -- Returns what the sink answered to the attempt that delivered it, as far as its story has it.
+  local function answer_of(id)
+    local story = call('LRANGE', P .. 'a:' .. id, 0, -1)
+    for i = #story, 1, -1 do
+      local attempt = string.match(story[i], '^%d+|delivered|(.*)$')
+      local read = attempt and cjson.decode(attempt)
+      if read and read.number > 0 then
+        local status = type(read.status) == 'number' and text(read.status) or ''
+        return {status = status, text = read.response or '', id = read.provider_id or ''}
+      end
+    end
+    return {status = '', text = '', id = ''}
+  end
+
+  -- The id of the fact that a delivery was delivered: it follows from that alone, so the same is told once.
+  local function chained_id(id, generation, created_at)
+    local digest = redis.sha1hex(table.concat({P, 'delivered', id, generation}, '|'))
+    local at = string.format('%08x%04x', math.floor(created_at / 65536), created_at % 65536)
+    return table.concat({string.sub(at, 1, 8), string.sub(at, 9, 12), '7' .. string.sub(digest, 1, 3),
+      '8' .. string.sub(digest, 4, 6), string.sub(digest, 7, 18)}, '-')
+  end
+
+  -- Tells of a delivery that was delivered, where a route follows its route: with the hook of its event.
+  local function tell_delivered(id)
+    local record = P .. 'd:' .. id
+    local event, route, generation, created_at = unpack(call('HMGET', record, 'ev', 'route', 'gen', 'at'))
+    if modes_of('delivered|' .. route) == '' then return end
+    local fact = {kind = 'delivered', id = chained_id(id, generation or 0, created_at)}
+    local views, _, depth, chained = views_of_delivery(id)
+    if call('EXISTS', P .. 'r:' .. fact.id, P .. 'p:' .. fact.id, P .. 'retired:' .. fact.id) > 0 then return end
+    if chained >= MOST_CHAINED then return call('HSET', record, 'led', '') end
+    local receipt, index = string.match(event, '^([^.]*)%.(.*)$')
+    local hook = P .. 'r:' .. receipt
+    local source, content_type, encoding, compressed, at = unpack(call('HMGET', hook, 'src', 'ct', 'ce', 'z', 'at'))
+    views.answer = answer_of(id)
+    views.original = {receipt = receipt, index = index, source = source, at = at, ct = content_type or '',
+      ce = encoding or '', z = compressed or ''}
+    fact.views, fact.depth, fact.chained = views, depth, chained + 1
+    store_fact(fact, 1, now, false, call('GET', P .. 'b:' .. receipt) or '')
+    call('HSET', P .. 'r:' .. fact.id, 'by', id)
+    call('HSET', record, 'led', fact.id)
   end
 
   local function complete(fact)
-    fact.depth = 1
+    fact.depth, fact.chained = 1, 0
     if fact.delivery then
-      local views, group, depth = views_of_delivery(fact.delivery)
-      fact.views, fact.group, fact.depth = views, group, depth
+      local views, group, depth, chained = views_of_delivery(fact.delivery)
+      fact.views, fact.group, fact.depth, fact.chained = views, group, depth + 1, chained
     end
     fact.group = fact.kind .. '|' .. fact.group
   end
 
   for _, fact in ipairs(facts) do
-    local modes = modes_of(fact.kind)
-    if fact.n then  -- a window of it has ended
+    local modes = fact.kind == 'delivered' and '' or modes_of(fact.kind)
+    if fact.kind == 'delivered' then
+      tell_delivered(fact.delivery)
+    elseif fact.n then  -- a window of it has ended
       store_fact(fact, fact.n, fact.since)
     elseif modes ~= '' then
       complete(fact)

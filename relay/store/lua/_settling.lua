@@ -109,6 +109,14 @@ local function settle(request, first)
   local good, failed = 0, 0
   local well, unwell, last = 0, 0, nil  -- last: the item that failed last
 
+  local is_followed = {}
+  for _, id in ipairs(request.followed) do is_followed[id] = true end
+
+  -- Tells that one was delivered, where some route follows its route.
+  local function note_delivered(id, state_now)
+    if state_now == 'delivered' and is_followed[id] then note_delivery_fact('delivered', id) end
+  end
+
   -- Takes one with a key out at once: what follows of the same call may be another of its key. Where its lease ran out it
   -- is due again, or waits for another that took the turn.
   local function leave_queue(id, ordered)
@@ -139,6 +147,7 @@ local function settle(request, first)
       if keyed then leave_queue(id, ordered) else released[#released + 1] = id end
       local state_now = write_state(own_sink, item, event, attempts, marked, told, cancel, was_down, keyed)
       if state_now == 'held' then note_delivery_fact('delivery_held', id) end
+      note_delivered(id, state_now)
       update_gates(gate, item)
       local at = now + item[DELAY_MS]
       if state_now ~= 'pending' then return 'settled' end
@@ -157,11 +166,13 @@ local function settle(request, first)
       end
       due_again[id] = nil
       write_delivered(id, own_sink, event, state, item[REASON], keyed)
+      note_delivered(id, 'delivered')
       return 'settled'
     end
     if state == 'held' and marked_by == item[TOKEN] then
       take_back_held(id, own_sink)
       local state_now = write_state(own_sink, item, event, attempts, marked, nil, cancel, was_down, keyed)
+      note_delivered(id, state_now)
       local at = now + item[DELAY_MS]
       if state_now == 'pending' and take_turn(id, own_sink, event, keyed, at) then
         call('ZADD', P .. 'due:' .. waits_in, at, id)

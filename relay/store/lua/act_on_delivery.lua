@@ -49,6 +49,7 @@ acts.confirm = function()
   call('HSET', record, 'state', 'delivered', 'reason', reason, 'done', now)
   call('HDEL', record, 'send', 'mark')
   end_delivery(req.id, sink, event, 'delivered', keyed)
+  note_delivery_fact('delivered', req.id)
   append_to_story('delivered', 'settle', reason)
   return 'done'
 end

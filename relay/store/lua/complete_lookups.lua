@@ -21,6 +21,7 @@ local function complete(id, state, reason, content)
   if keyed then call('ZREM', P .. 'ordered:' .. sink, id) end  -- its lease ran out, and another took the turn
   if told then  -- an earlier attempt has delivered it
     write_delivered(id, sink, event, 'pending', told, keyed)
+    note_delivery_fact('delivered', id)
   elseif state == 'pending' then
     if not take_turn(id, sink, event, keyed, now) then return end
     call('ZADD', P .. 'due:sink:' .. sink, now, id)
