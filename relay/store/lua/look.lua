@@ -23,24 +23,24 @@ local function keep_version()
   end
 end
 
--- Since when the store is in use, and whether it was found empty by this look. `known`: what the worker knows of it; a
--- store that was emptied since does not.
+-- Since when the store is in use, whether it was found empty by this look, and its format. `known`: what the worker knows
+-- of it; a store that was emptied since does not.
 local function in_use_since(known)
   local life = P .. 'life'
-  local since = call('HGET', life, 'since')
-  if since then return tonumber(since), false end
+  local since, format = unpack(call('HMGET', life, 'since', 'format'))
+  format = tonumber(format or 0)
+  if since then return tonumber(since), false, format end
   local oldest = known == 0 and first_score(P .. 'receipts')
   call('HSET', life, 'since', oldest or now)
   if known > 0 then call('HSET', life, 'emptied', now) end
-  return oldest or now, not oldest
+  return oldest or now, not oldest, format
 end
 
 -- Whether the store knows the jobs: one that was emptied has to be told everything again.
 local function knows_jobs()
-  for _, id in ipairs(req.jobs) do
-    if call('EXISTS', P .. 'j:' .. id) == 0 then return false end
-  end
-  return true
+  local keys = {}
+  for i, id in ipairs(req.jobs) do keys[i] = P .. 'j:' .. id end
+  return #keys == 0 or call('EXISTS', unpack(keys)) == #keys
 end
 
 -- Writes that the worker listens, where it has a connection that takes its wake-ups: the first one says so to itself.
@@ -81,6 +81,6 @@ local queues, unanswered = find_work()
 local next_at = first_score(P .. 'wake')
 local wait_ms = next_at and math.max(next_at - now, 0) or -1
 local version = call('HGET', P .. 'subscriptions', 'version')
-local since, empty = in_use_since(req.since)
+local since, empty, format = in_use_since(req.since)
 return cmsgpack.pack(look_reply(queues, unanswered, listens, wait_ms, knows_jobs(), since, empty,
-  tonumber(version or 0), silent_workers(), tonumber(call('HGET', P .. 'life', 'format') or 0)))
+  tonumber(version or 0), silent_workers(), format))

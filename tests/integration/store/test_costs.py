@@ -75,3 +75,14 @@ def test_a_delivery_settled_and_claimed_costs_seven_commands_and_its_group_one_c
     answers, claim = given.settle_and_claim("w2", *done, concurrency=GROUP, limits=LIMITS)
     assert (answers, len(claim.items)) == (["settled"] * GROUP, GROUP)
     assert_cost(spent(), calls=1, commands_each=7)
+
+
+def test_a_look_costs_twenty_commands_however_many_jobs_there_are(run, store, spent) -> None:
+    """Each worker looks every second or two, also where nothing happens."""
+    jobs = [f"job-{n}" for n in range(40)]
+    run(store.look("w1", jobs))
+    spent()
+    assert run(store.look("w1", jobs)).known is False
+    calls, commands = spent()
+    assert calls == 1
+    assert commands <= 20
