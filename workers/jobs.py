@@ -9,6 +9,7 @@ from relay.logs import log
 from relay.model import is_subscriber
 from relay.operations.dead_letters import dead_rules, read_dead_letters
 from relay.store.health import MemoryUse, read_memory_use
+from relay.store.kept_ages import kept_ages
 from relay.store.parts import CALL_ITEMS
 from relay.store.reader import Reader
 from relay.store.records import Job
@@ -103,7 +104,11 @@ class JobRunner:
         keep = self._live.config.retention
         client, keys = self._store.client, self._store.keys
         dead = dead_rules(await read_dead_letters(client, keys), await self._read_memory(), keep)
-        retired = await self._store.apply_retention(keep.finished, keep.dead, keep.count, CALL_ITEMS, dead)
+        ages = kept_ages(keep)
+        longest = ages.finished.longest, ages.dead.longest
+        retired = await self._store.apply_retention(*longest, keep.count, CALL_ITEMS, dead)
+        own = await self._store.apply_ages(ages, CALL_ITEMS)
+        retired = retired.plus(own)
         if retired.damaged:
             log.error("retention.damaged", receipts=list(retired.damaged))
         if not retired.more:

@@ -21,6 +21,7 @@ from relay.errors import ConfigError, Malformed, RelayError, StoreUnavailable
 from relay.model import Receipt, Record
 from relay.store.body import digest
 from relay.store.health import read_memory_use
+from relay.store.kept_ages import kept_ages
 from relay.store.reader import Reader
 from relay.store.records import Hook
 from relay.store.shared_state import SharedState
@@ -80,7 +81,7 @@ class CatchUp:
 
         Raises ConfigError where the time is longer ago than receipts are kept.
         """
-        check_known(since, self._config, now)
+        check_known(self._source.name, since, self._config, now)
         stored = await self._shared.get(self._key)
         before = None if stored is None else _PROGRESS.decode(stored)
         if before is not None and not before.done and before.since == since and until in (None, before.until):
@@ -181,11 +182,12 @@ class CatchUp:
         )
 
 
-def check_known(since: int, config: Config, now: int) -> None:
-    """Raise ConfigError where a time is longer ago than receipts are kept. Both are epoch milliseconds."""
-    if since < now - config.retention.finished:
+def check_known(source: str, since: int, config: Config, now: int) -> None:
+    """Raise ConfigError where a time is longer ago than a source's receipts are kept. Both are epoch milliseconds."""
+    if since < now - kept_ages(config.retention).shortest(source):
         raise ConfigError(
-            "that is longer ago than retention.finished: what has arrived since then is not known any more, and "
+            "that is longer ago than retention.finished, or than a shorter age of its hooks: what has arrived since "
+            "then is not known any more, and "
             "would be delivered again; give a later --since"
         )
 

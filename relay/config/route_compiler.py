@@ -15,6 +15,7 @@ from relay.config.known_fields import known_condition, template_answers
 from relay.config.markup import content_markup
 from relay.config.name_resolution import resolve_names
 from relay.config.report import Report
+from relay.config.retention_checks import check_retention
 from relay.config.route_checks import check_references
 from relay.config.schema import KEY_TEMPLATES, RouteSettings, SinkTypes
 from relay.config.sections import Sections
@@ -38,6 +39,7 @@ def compile_routes(
     for name, template in sections.templates.items():
         report_unmarked(template, ("templates", name), report)
     check_allow_lists(sections, report)
+    check_retention(sections, report)
     compiled, uses = [], FoundUses(report)
     for at, written in sections.routes.items():
         check_content(("routes", at), written, sections, sink_types, report)

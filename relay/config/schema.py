@@ -200,11 +200,31 @@ class IngressSection(Section):
     )
 
 
-class RetentionSection(Section):
+class KeptStates(Section):
+    """For how long hooks are kept by what became of them; each that is not given as `finished` says."""
+
+    delivered: Duration | None = Field(None, description="With a delivery that was delivered")
+    skipped: Duration | None = Field(None, description="All of whose deliveries were skipped")
+    shadowed: Duration | None = Field(None, description="Of routes that are only tried out")
+    cancelled: Duration | None = Field(None, description="Whose deliveries were given up")
+    unrouted: Duration | None = Field(None, description="That no route matched")
+    refused: Duration | None = Field(None, description="Of another account, or an ignored user")
+    malformed: Duration | None = Field(None, description="That could not be read")
+
+
+class SourceRetention(KeptStates):
+    """The same for one source; what is not given is as for all."""
+
+    finished: Duration | None = Field(None, description="Of what has ended, whatever became of it")
+    dead: Duration | None = Field(None, description="With a dead letter")
+
+
+class RetentionSection(KeptStates):
     """How long finished receipts and deliveries are kept. What is still to be delivered is never removed."""
 
     finished: Duration = _duration_field("7d", "Delivered, skipped, unrouted, refused…")
     dead: Duration = _duration_field("30d", "Hooks with a dead letter; the audit tells of each that went")
+    sources: dict[str, SourceRetention] = Field({}, description="For single sources")
     dead_share: Annotated[Share, Field(gt=0)] = Field(
         0.2, description="Of maxmemory those may take: the oldest go first", json_schema_extra={"default": "20%"}
     )

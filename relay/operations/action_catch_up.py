@@ -42,7 +42,7 @@ async def start_catch_up(
     """
     find_source(config, source)
     now = store.clock.ms()
-    check_known(since, config, now)
+    check_known(source, since, config, now)
     until = now - MIN_AGE_MS if until is None else min(until, now)
     if since >= until:
         raise ConfigError("nothing to catch up: it ends before it begins; it ends two minutes ago unless it is told")
@@ -74,7 +74,7 @@ class CatchUpWork:
         assert since is not None
         assert until is not None
         source = find_source(self._config, name)
-        check_known(since, self._config, self._store.clock.ms())
+        check_known(name, since, self._config, self._store.clock.ms())
         before = _Cursor(progress=Progress(since=since, until=until), used=())
         if action.cursor:
             before = _CURSOR.decode(action.cursor)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from redis.asyncio import Redis
 
 from relay.config.schema import RetentionSection
-from relay.durations import format_exact_duration
 from relay.model import Record
 from relay.operations.diagnosis import Diagnosis, HelpfulAct
 from relay.store.commands import run_command
 from relay.store.health import MemoryUse
+from relay.store.kept_ages import kept_ages
 from relay.store.keys import Keys
 from relay.store.queues import FILLING
 from relay.store.records import DeadRules
@@ -49,9 +49,10 @@ async def read_dead_letters(client: Redis, keys: Keys) -> DeadLetters:
 
 def dead_rules(found: DeadLetters, memory: MemoryUse, keep: RetentionSection) -> DeadRules:
     """Return by which rules they go now."""
+    dead = kept_ages(keep).dead
     return DeadRules(
         count=found.most(memory, keep.dead_share),
-        age_rule=f"retention.dead: {format_exact_duration(keep.dead)}",
+        age_rule=dead.rules[dead.longest],
         count_rule=f"retention.dead_share: {keep.dead_share:.0%}",
     )
 
@@ -60,15 +61,16 @@ def diagnose_dead_letters(
     found: DeadLetters, memory: MemoryUse | None, keep: RetentionSection, now: int
 ) -> Iterator[Diagnosis]:
     """Say before the first of them goes, by their age or by their share of the memory. Pure."""
-    if found.oldest_at is not None and found.oldest_at + keep.dead - now <= min(TOLD_BEFORE_MS, keep.dead // 10):
-        yield _expiring(found, found.oldest_at + keep.dead, keep, now)
+    dead = kept_ages(keep).dead
+    shortest = min(dead.rules)  # the oldest may be another source's, and then goes later
+    if found.oldest_at is not None and found.oldest_at + shortest - now <= min(TOLD_BEFORE_MS, shortest // 10):
+        yield _expiring(found, found.oldest_at + shortest, dead.rules[shortest], now)
     if memory and found.share(memory) >= keep.dead_share * FILLING:
         yield _crowded(found, found.share(memory), keep)
 
 
-def _expiring(found: DeadLetters, at: int, keep: RetentionSection, now: int) -> Diagnosis:
+def _expiring(found: DeadLetters, at: int, rule: str, now: int) -> Diagnosis:
     when = f"at {format_time(at)}, in {format_duration(max(at - now, 0))}"
-    rule = f"retention.dead: {format_exact_duration(keep.dead)}"
     return _warn("dead-expiring", f"the oldest of {found.count} hooks with one goes {when} ({rule})", found.count)
 
 

@@ -15,6 +15,7 @@ class Keys:
         self.finished = self.prefix + "finished"  # zset: receipts that retention may remove, by when they were finished
         self.finished_dead = self.prefix + "finished:dead"  # zset: likewise, those with a dead letter: kept longer
         self.finished_packed = self.prefix + "finished:packed"  # zset: likewise, those that are packed
+        self.ages = self.prefix + "ages"  # hash: how far each shorter age of retention has come, and by which ages
         self.packing = (
             self.prefix + "packing"
         )  # hash: how far the packing of finished receipts has come (`PackingField`)

@@ -84,6 +84,14 @@ class Retired(Record, array_like=True):
     more: bool  # there is more to remove now
     damaged: Sequence[str] = ()  # receipts of which not all could be read; what could be found of them is removed
 
+    def plus(self, other: "Retired") -> "Retired":
+        """Return what both calls did."""
+        return Retired(
+            removed=self.removed + other.removed,
+            more=self.more or other.more,
+            damaged=(*self.damaged, *other.damaged),
+        )
+
 
 class LiveWorker(Record):
     """A worker that lives: which version of the relay it is (None: it does not say), and when it was last seen."""

@@ -19,6 +19,7 @@ from relay.store.connect import not_repeated
 from relay.store.erasing import Erasing
 from relay.store.fields import Counter
 from relay.store.health import MemoryUse
+from relay.store.kept_ages import KeptAges
 from relay.store.keys import INBOX, JOBS, Keys, sink_queue
 from relay.store.packed import Packing
 from relay.store.put_off import PutOff
@@ -62,10 +63,11 @@ _MARK_SENDING = Script("mark_sending", "_keyed")
 _ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job", "_jobs"), Script("finish_job"), Script("register")
 _LEAVE_RECEIPTS, _END_FACT_GROUPS = Script("leave_receipts"), Script("end_fact_groups")
 _APPLY_RETENTION, _LOOK, _END_LEASES = (
-    Script("apply_retention", "_acting", "_packed"),
+    Script("apply_retention", "_acting", "_packed", "_retiring"),
     Script("look"),
     Script("end_leases"),
 )
+_APPLY_AGES = Script("apply_ages", "_acting", "_packed", "_retiring")
 _NOTE_STALL, _NOTE_MEMORY = Script("note_stall"), Script("note_memory")
 
 # Fields of hashes come as text, numbers and flags too: hence not strict.
@@ -305,6 +307,20 @@ class Store:
         request |= {"dead_count": rules.count, "dead_rules": [rules.age_rule, rules.count_rule]}
         request |= {"most": RETENTION_COMMANDS, "duplicate_ms": DUPLICATE_MS}
         return _RETIRED.decode(await self._call(_APPLY_RETENTION, request))
+
+    async def apply_ages(self, ages: KeptAges, max: int = 100) -> Retired:
+        """Remove finished receipts that are over an age of their own, at most `max` of each age, and as one call may.
+
+        What is over the longest of all ages is left to `apply_retention`.
+        """
+        retired = Retired(removed=0, more=False)
+        for kind in ages.kinds:
+            for age_ms in kind.shorter:
+                request = {"digest": ages.digest, "age_ms": age_ms, "lists": kind.lists, "ages": ages.by_source}
+                request |= {"rule": kind.rules.get(age_ms, ""), "max": max}
+                request |= {"most": RETENTION_COMMANDS, "duplicate_ms": DUPLICATE_MS}
+                retired = retired.plus(_RETIRED.decode(await self._call(_APPLY_AGES, request)))
+        return retired
 
     async def look(
         self, worker: str, jobs: Sequence[str] = (), *, silent_ms: int = 0, since: int = 0, listens: bool = False

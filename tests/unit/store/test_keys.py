@@ -36,6 +36,7 @@ FIELDS = {
 }
 RECORDS = ("r:", "d:", "j:")  # of what is claimed
 FREE = (
+    "ages",
     "window:",
     "stats",
     "retired:",
