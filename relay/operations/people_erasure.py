@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from relay.accounts.people_cache import cache_key
+from relay.facts.kinds import OWN_SOURCE
 from relay.model import Event, Receipt, ReceiptState, Record
 from relay.operations.people_events import PersonMatch, events_of_receipt, text_of_body
 from relay.operations.people_redaction import ERASED, FORM, TextRedaction, redact_body, texts_in
@@ -65,7 +66,7 @@ def make_erasure(records: ReceiptRecords, speaking: Speaking, match: PersonMatch
     if not speaking.indexes:
         return Erasure(records=records, indexes=[], contents=_contents(records, {}))
     texts = {text for one in speaking.deliveries.values() for text in _texts_of_content(records, one)}
-    if _WHOLE in speaking.indexes or not speaking.events:
+    if _WHOLE in speaking.indexes or not speaking.events or speaking.receipt.source == OWN_SOURCE:
         body, fields = ERASED.encode(), {ReceiptField.REASON: ERASED, ReceiptField.REMARKS: "[]"}
     else:
         redacted = redact_body(speaking.receipt, {int(one) for one in speaking.indexes}, match)

@@ -45,6 +45,8 @@ def hashes_of_event(event: Event, key: PeopleKey) -> Iterator[str]:
     """Yield the hash of everybody whom an event speaks of."""
     yield from key.hashes_in("\n".join(texts_of(event.data)))
     yield from own_hashes(event, key)
+    if event.original is not None:
+        yield from hashes_of_event(event.original, key)
 
 
 def own_hashes(event: Event, key: PeopleKey) -> Iterator[str]:
@@ -100,6 +102,8 @@ class PersonMatch:
     def is_in_event(self, event: Event) -> bool:
         """Return whether an event is about them, or speaks of them."""
         if any(self.is_entity(event.source, *one) for one in _entities_of(event)):
+            return True
+        if event.original is not None and self.is_in_event(event.original):
             return True
         return not self._person.hashes.isdisjoint(own_hashes(event, self._key)) or self.is_in_text(
             "\n".join(texts_of(event.data))

@@ -94,7 +94,7 @@ def queue_deliveries(run, store, contents: Sequence[bytes], sink: str = "books",
 class SingleSinkConfig:
     """A configuration in force that has one sink."""
 
-    config = SimpleNamespace(worker=SimpleNamespace(lease_margin=15_000))
+    config = SimpleNamespace(worker=SimpleNamespace(lease_margin=15_000), followers={})
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink

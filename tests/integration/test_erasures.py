@@ -15,9 +15,10 @@ from relay.planning import plan_receipts
 from relay.sinks.registry import make_sinks
 from relay.sinks.unisender.content import Contact
 from relay.store.packing import unpack
+from relay.store.records import Settlement
 from relay.store.requests import sink_claim_request
 from tests.integration.action_runs import no_account
-from tests.integration.store.shapes import hook, settlement
+from tests.integration.store.shapes import attempt, hook, settlement
 from workers.actions import ActionRunner
 from workers.people_indexer import PeopleIndexer
 
@@ -332,3 +333,29 @@ def test_it_is_shown_before_and_not_done_without_a_yes(run, erased, relay):
     assert "1 event(s)" in printed
     assert "backups keep the person" in printed
     assert "Marker" in erased.left()
+
+
+def test_what_a_chain_has_copied_goes_too(run, erased, relay):
+    """The fact that a delivery arrived has the hook with it that began it, and what the sink answered."""
+    relay.configure(
+        YAML + "  - {name: after, on: delivered, where: {route: people}, to: books, path: /after,"
+        ' body: {name: "{{ contact.name }}"}}\n'
+    )
+    relay.accept(contacts(item(1)))
+    (first,) = run(relay.store.claim_deliveries(relay.claim_of("books"))).items
+    answer = attempt(Outcome.DELIVERED, response=f"welcome {NAME}")
+    done = Settlement(**_fields(settlement(first, Outcome.DELIVERED)) | {"attempt": answer, "is_followed": True})
+    run(relay.store.settle("books", [done], {}))
+    relay.route()
+    relay.settle(Outcome.DELIVERED, "books", "list")
+    erased.index()
+    assert erased.dump().count(NAME) > 2
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    relay.settle(Outcome.DELIVERED, "list")
+    erased.work_again(id)
+    assert (erased.left(), erased.action(id).state) == ([], "done")
+
+
+def _fields(record) -> dict:
+    return {name: getattr(record, name) for name in record.__struct_fields__}

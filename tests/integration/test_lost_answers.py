@@ -57,7 +57,8 @@ def test_a_claim_that_is_answered_too_late_is_given_back_and_occupies_nothing(
     run, store, namespace, reader, monkeypatch, concurrency
 ):
     """An attempt that was overdue before it began stayed in flight for ever: the sink stood still."""
-    monkeypatch.setattr(SingleSinkConfig, "config", SimpleNamespace(worker=SimpleNamespace(lease_margin=200)))
+    config = SimpleNamespace(worker=SimpleNamespace(lease_margin=200), followers={})
+    monkeypatch.setattr(SingleSinkConfig, "config", config)
     ids = queue_deliveries(run, store, [b"{}"] * 20)
     sink = ScriptedSink(concurrency=concurrency, timeout="100ms")
     waits = iter([(sink.lease_ms + 300) / 1000] * 2)
