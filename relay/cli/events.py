@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from relay.cli import options
 from relay.cli.context.store import with_reader
@@ -86,12 +87,13 @@ def show_event(
     if as_case:
         _print_case(id)
         return
-    story, receipt = with_reader(lambda reader: _read_story_and_receipt(reader, id))
+    story, receipt, kept_until = with_reader(lambda reader: _read_story(reader, id))
     explanation = _explain(receipt)
     if json:
-        print_json(tell_story(story, None if isinstance(explanation, str) else explanation), reveal=reveal)
+        told = tell_story(story, None if isinstance(explanation, str) else explanation)
+        print_json(replace(told, kept_until=kept_until), reveal=reveal)
     else:
-        print_lines(format_story(story, explanation), reveal=reveal)
+        print_lines(format_story(story, explanation, kept_until), reveal=reveal)
 
 
 def _print_case(id: str) -> None:
@@ -105,9 +107,18 @@ def _print_case(id: str) -> None:
     print_message(format_event_cases(cases_of_receipt(receipt, load_config(), index or None)).rstrip("\n"))
 
 
-async def _read_story_and_receipt(reader: Reader, id: str) -> tuple[Story, Receipt | None]:
+async def _read_story(reader: Reader, id: str) -> tuple[Story, Receipt | None, int | None]:
+    """Return a story, the receipt as it arrived, and until when it is kept where the configuration can be read."""
+    from relay.cli.context.configuration import load_config
+    from relay.operations.kept_until import read_kept_until
+
     story = await read_event_story(reader, id)
-    return story, await reader.raw_receipt(story.receipt.id)
+    receipt = await reader.raw_receipt(story.receipt.id)
+    try:
+        keep = load_config().retention
+    except ConfigError:  # `_explain` says why
+        return story, receipt, None
+    return story, receipt, await read_kept_until(reader, keep, story.receipt)
 
 
 def _explain(receipt: Receipt | None) -> "Explanation | str":

@@ -105,12 +105,16 @@ class ToldDelivery(DeliveryStory):
 
 
 class ToldStory(Record, omit_defaults=True):
-    """A story as programs read it. `request`: what a single delivery sends, or why it is not shown."""
+    """A story as programs read it. `request`: what a single delivery sends, or why it is not shown.
+
+    `kept_until`: when retention removes the receipt, by the configuration in force; none while something of it waits.
+    """
 
     receipt: ToldReceipt
     events: Sequence[ToldEvent]
     deliveries: Sequence[ToldDelivery]
     request: AnyJson = None
+    kept_until: int | None = None
 
 
 def tell_story(story: Story, explanation: "Explanation | None" = None, request: Json = None) -> ToldStory:

@@ -11,6 +11,7 @@ from relay.config.config import Config
 from relay.errors import Malformed, RelayError
 from relay.model import Json, Receipt, Record
 from relay.operations.explanation import EventExplanation, Explanation, explain_receipt
+from relay.operations.kept_until import read_kept_until
 from relay.operations.once_use import check_once_keys
 from relay.operations.request_description import describe_request
 from relay.operations.story import Story, read_event_story
@@ -24,7 +25,7 @@ class StoryDetail(Record):
     """A story, what arrived for it, the requests of its deliveries, and how today's configuration explains it.
 
     `raw` is the body as it arrived, unpacked; `decoded` what was read of it, None where it cannot be read. `problem`:
-    why there is no explanation.
+    why there is no explanation. `kept_until`: when retention removes it; None: something of it waits.
     """
 
     id: str
@@ -34,6 +35,7 @@ class StoryDetail(Record):
     requests: Mapping[str, Json] = {}
     explanation: Explanation | None = None
     problem: str = ""
+    kept_until: int | None = None
 
     @property
     def events(self) -> Sequence[EventExplanation]:
@@ -52,7 +54,8 @@ async def read_story_detail(reader: Reader, config: Config, id: str) -> StoryDet
         one.delivery.id: describe_request(config, one.delivery, await reader.content(one.delivery))
         for one in story.deliveries
     }
-    detail = StoryDetail(id=id, story=story, requests=requests)
+    kept_until = await read_kept_until(reader, config.retention, story.receipt)
+    detail = StoryDetail(id=id, story=story, requests=requests, kept_until=kept_until)
     if receipt is None:
         return replace(detail, problem="its body is gone: retention has removed it")
     _, _, index = id.partition(".")

@@ -236,6 +236,15 @@ class Reader:
             start += _EVENTS_AT_ONCE
         return list(reversed(found))
 
+    async def finished_at(self, receipt: str) -> tuple[int | None, bool]:
+        """Return since when nothing of a receipt waits, None where something does, and whether it has a dead letter."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for key in (self.keys.finished, self.keys.finished_packed, self.keys.finished_dead):
+                pipe.zscore(key, receipt)
+            *others, dead = await run_command(pipe.execute())
+        at = next((score for score in (dead, *others) if score is not None), None)
+        return None if at is None else int(at), dead is not None
+
     async def newest_members(self, key: str, most: int) -> list[str]:
         """Return what of a sorted set has the highest scores, the highest first."""
         return [one.decode() for one in await run_command(self.client.zrevrange(key, 0, most - 1))]

@@ -14,9 +14,11 @@ if TYPE_CHECKING:  # to explain takes the configuration, and to read what was ex
     from relay.operations.explanation import Explanation
 
 
-def format_story(story: Story, explanation: "Explanation | str" = "") -> Iterator[str]:
+def format_story(story: Story, explanation: "Explanation | str" = "", kept_until: int | None = None) -> Iterator[str]:
     """Format a story in lines, with which routes match its events, or why that is not shown."""
     yield from _format_receipt(story.receipt)
+    if kept_until is not None:
+        yield f"  kept until {format_time(kept_until)}"
     for event in story.events:
         yield f"event {story.receipt.id}.{event.index}"
         yield f"  {event.name} {event.entity} {event.entity_id}".rstrip()

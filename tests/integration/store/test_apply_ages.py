@@ -4,6 +4,7 @@ import pytest
 
 from relay.config.schema import RetentionSection
 from relay.model import DeliveryState, ReceiptState
+from relay.operations.kept_until import read_kept_until
 from relay.store.kept_ages import kept_ages
 from tests.integration.store.shapes import hook, new, routed
 
@@ -98,3 +99,19 @@ def test_what_was_reopened_is_kept_anew(run, store, make, keep):
     assert keep(skipped="1d", delivered="3d") == []
     make("b", DeliveryState.CANCELLED, ago=2 * DAY)
     assert keep(skipped="1d", delivered="3d", cancelled="3d") == ["b"]
+
+
+def test_a_story_says_until_when_a_receipt_is_kept(run, store, reader, make):
+    make("a", DeliveryState.DELIVERED, DeliveryState.SKIPPED, ago=HOUR)
+    make("b", DeliveryState.DEAD, ago=HOUR)
+    keep = RetentionSection.model_validate({"delivered": "9d", "sources": {"acme": {"dead": "60d"}}})
+    for id, key, days in (("a", store.keys.finished, 9), ("b", store.keys.finished_dead, 60)):
+        (receipt,) = run(reader.receipts([id]))
+        finished = int(run(store.client.zscore(key, id)))
+        assert run(read_kept_until(reader, keep, receipt)) == finished + days * DAY
+
+
+def test_what_waits_is_kept_for_as_long_as_it_does(run, store, reader):
+    run(store.accept([hook("w")]))
+    (receipt,) = run(reader.receipts(["w"]))
+    assert run(read_kept_until(reader, RetentionSection(), receipt)) is None

@@ -3,11 +3,13 @@
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 from relay.model import Record
 from relay.operations.explanation import Explanation, explain_receipt, receipt_from_body
+from relay.operations.kept_until import read_kept_until
 from relay.operations.listed_event import ListedEvent, listed_event
 from relay.operations.once_use import check_once_keys
 from relay.operations.search import find_events
@@ -38,7 +40,9 @@ async def show_event(call: Call) -> ToldStory:
     """Answer a story, with what today's routes make of the event."""
     story = await read_event_story(call.reader, call.part("id"))
     receipt = await call.reader.raw_receipt(story.receipt.id)
-    return tell_story(story, explain_receipt(receipt, call.live.config, None) if receipt else None)
+    told = tell_story(story, explain_receipt(receipt, call.live.config, None) if receipt else None)
+    kept_until = await read_kept_until(call.reader, call.live.config.retention, story.receipt)
+    return replace(told, kept_until=kept_until)
 
 
 async def explain_event(call: Call) -> Explanation:
