@@ -5,6 +5,7 @@ import json
 import msgspec
 import pytest
 
+from relay.amocrm.form import encode_form
 from relay.errors import StoreUnavailable
 from relay.facts.body import decode_fact
 from relay.model import Outcome
@@ -17,6 +18,7 @@ from relay.store.problems import ProblemNotes
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from tests.integration.store.shapes import hook, settlement
+from tests.integration.test_erasures import SECRET, Erased
 
 SOURCES = "sources: {acme: {type: amocrm, token: a-token-of-sixteen, timezone: Europe/Moscow}}"
 SINKS = """
@@ -297,3 +299,21 @@ def test_facts_are_planned_and_replayed_as_hooks_are(relay, alerts, tmp_path):
     assert json.loads(planned)["more"] == 1
     assert relay.command("replay", _newest(relay), "--yes")[0] == 0
     assert len(alerts()) == 1
+
+
+def test_an_erasure_finds_people_in_what_was_reported(run, relay, alerts, monkeypatch):
+    """Their address stands in what a sink answered: in the story of the delivery, and in the fact about it."""
+    monkeypatch.setenv("RELAY_SECRET_KEY", SECRET)
+    relay.configure(yaml_of(ALERTS))
+    relay.accept(encode_form({"leads": {"add": [{"id": "7", "name": "anna@example.com"}]}}))
+    (delivery,) = run(relay.store.claim_deliveries(relay.claim_of("books"))).items
+    said = settlement(delivery, Outcome.REJECTED, reason="no customer anna@example.com")
+    run(relay.store.settle("books", [said], {}))
+    alerts()
+    erased = Erased(run, relay, SECRET)
+    erased.index()
+    fact = _newest(relay)
+    assert b"anna@example.com" in run(relay.reader.raw_receipt(fact)).body
+    erased.start("--email", "anna@example.com")
+    erased.work()
+    assert b"anna@example.com" not in run(relay.reader.raw_receipt(fact)).body
