@@ -51,7 +51,7 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
         # For CLIENT LIST; else redis-py reads its own version from the packages on the disk, in every process.
         driver_info=DriverInfo(name="amo-relay", lib_version=__version__),
     )
-    pool.connection_kwargs["retry"] = RepeatOnce(answer_seconds, lambda: drop_connections(pool))
+    pool.connection_kwargs["retry"] = RepeatOnce(answer_seconds, pool.drop)
     pool.connection_class = with_exchange(pool.connection_class)
     if (sentinels := sentinel_options(url)) is not None:
         pool.connection_class = _led_by(Sentinels(*sentinels), pool.connection_class)
@@ -66,12 +66,6 @@ def _opener(pool: ConnectionPool) -> Callable[[str, int], AbstractConnection]:
     settings = dict(pool.connection_kwargs)
     waits = {"socket_timeout": ASK_SECONDS, "socket_connect_timeout": ASK_SECONDS, "retry": Retry(NoBackoff(), 0)}
     return lambda host, port: kind(**{**settings, **waits, "host": host, "port": port})
-
-
-async def drop_connections(pool: ConnectionPool) -> None:
-    """Close all connections, so that the store's name is resolved again; those in use when their call has ended."""
-    await pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]  # redis-py leaves it so
-    await pool.disconnect(inuse_connections=False)
 
 
 @contextmanager

@@ -154,3 +154,9 @@ class ConnectionsInTurn(ConnectionPool):
         finally:
             self._available_connections.append(connection)
             self._free.release()
+
+    async def drop(self) -> None:
+        """Close all, so that the store's name is resolved again: those in use when their call has ended."""
+        await self.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]  # redis-py leaves it so
+        for connection in list(self._available_connections):
+            await connection.disconnect(nowait=True)  # at once: nobody is to take one that is still closing

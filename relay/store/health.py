@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from relay.errors import StoreUnavailable
 from relay.model import Record
 from relay.store.commands import run_command
-from relay.store.connect import drop_connections
+from relay.store.connections import ConnectionsInTurn
 from relay.store.fields import LifeField
 
 FULL_AT = 0.85  # of maxmemory: deliveries must still have room to finish
@@ -132,7 +132,8 @@ async def _read_replication(client: Redis) -> dict[str, Any]:
     """
     replication: dict[str, Any] = await run_command(client.info("replication"))
     if replication.get("role") != "master":
-        await drop_connections(client.connection_pool)
+        assert isinstance(client.connection_pool, ConnectionsInTurn)  # as `connect` returns it
+        await client.connection_pool.drop()
         replication = await run_command(client.info("replication"))
     return replication
 

@@ -12,7 +12,6 @@ from redis.exceptions import NoScriptError
 
 from relay.errors import StoreUnavailable
 from relay.store.commands import run_command
-from relay.store.connect import drop_connections
 from relay.store.connections import Command, ConnectionsInTurn
 from relay.store.sync import Sync
 
@@ -83,7 +82,7 @@ class Caller:
         if not local:
             raise StoreUnavailable(f"the store did not write it to disk within {sync.within_ms / 1000:g} s")
         if replicas < sync.replicas:
-            await drop_connections(self._connections)  # another server may be the primary by now
+            await self._connections.drop()  # another server may be the primary by now
             raise StoreUnavailable(f"no replica wrote it to disk within {sync.within_ms / 1000:g} s")
         return reply
 

@@ -12,7 +12,7 @@ from relay.embedded.server import EmbeddedStore
 from relay.errors import StoreUnavailable
 from relay.processes.ports import free_port
 from relay.store.commands import run_command
-from relay.store.connect import RepeatOnce, connect
+from relay.store.connect import RepeatOnce, connect, not_repeated
 from relay.store.health import read_durability
 from tests.store_front import store_front
 
@@ -152,6 +152,29 @@ def test_an_exchange_that_is_cancelled_leaves_no_answer_to_the_next(run, server,
         return (await client.connection_pool.exchange([("ECHO", "mine")]))[0]
 
     assert run(cancel_one()) == b"mine"
+
+
+def test_calls_beside_which_all_connections_are_dropped_are_answered_at_once(run, server):
+    pool = connect(server.url, answer_seconds=10, connections=4).connection_pool
+
+    async def ask(word: bytes, steps: int) -> object:
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        with not_repeated():
+            return (await pool.exchange([("ECHO", word)]))[0]
+
+    async def ask_while_they_are_dropped() -> list[object]:
+        answers = []
+        for steps in range(8):
+            await asyncio.gather(*[pool.exchange([("PING",)]) for _ in range(4)])
+            _, *found = await asyncio.gather(pool.drop(), *[ask(b"%d" % n, steps) for n in range(4)])
+            answers.append(found)
+        return answers
+
+    try:
+        assert run(ask_while_they_are_dropped()) == [[b"0", b"1", b"2", b"3"]] * 8
+    finally:
+        run(pool.aclose())
 
 
 def test_of_several_commands_in_one_exchange_the_error_of_one_leaves_no_answer_behind(run, server, open_client):
