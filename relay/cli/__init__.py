@@ -50,6 +50,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "subscriptions": "List and change which applications are sent events.",
     "people": "Show what is stored of a person, and erase it.",
     "sources": "Show how the sources stand: last hook, rhythm, and their hook in the account.",
+    "alerts": "Try out whether alerts reach somebody.",
     "sinks": "Show whether the sinks can be delivered to, pause them and let them go on.",
 }
 

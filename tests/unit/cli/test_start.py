@@ -70,6 +70,7 @@ NEVER_IMPORTED = {
     "subscriptions": LOOKS,
     "sources": NEVER | CALLS,
     "sinks": LOOKS,
+    "alerts": LOOKS,
 }
 """Command -> what its module must not import."""
 

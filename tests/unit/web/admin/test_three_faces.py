@@ -29,6 +29,7 @@ OTHERWISE: Final = {
     "audit": {"reveal"},  # `by` is a filter there, and who reveals must be known
     "catch-up": {"dry_run"},  # it asks the account for minutes
     "problems list": {"muted"},  # the API has them all, each with its state
+    "names": {"check"},  # an address of its own
     "events show": {"as_case"},  # a file for `relay test`, which is a command alone
     "explain": {"what"},  # a file: the body itself is posted
     "deliveries resend": {"render"},  # an address of its own
