@@ -18,6 +18,7 @@ class MadeDelivery(Record):
     about: str  # the source and the entity of its event; "" where it has none
     prevented: bool = False  # its `once` key was used
     second: bool = False  # made, although there is one of this route for this sink about the same entity
+    is_newer: bool = False  # one of its `latest` key was made before: where that waits still, this one supersedes it
     segments: int = 0  # of a text message
     price: Decimal | None = None
 
@@ -42,6 +43,7 @@ class PlanSide:
         self._used_before: dict[str, bool] = {}  # ids of `once` deliveries: whether they were made before the hooks
         self._used: dict[str, DeliveryState] = {}
         self._about: set[tuple[str, str, str]] = set()
+        self._latest: set[tuple[str, str]] = set()  # sinks and `latest` keys of which there was a delivery
 
     def plan(self, receipts: Sequence[Receipt]) -> list[RoutedReceipt]:
         """Plan receipts, as a worker does."""
@@ -72,7 +74,14 @@ class PlanSide:
             self._used[delivery.id] = delivery.state
         segments, price = self._text(delivery)
         second = delivery.state is DeliveryState.PENDING and self._is_second(delivery, about)
-        return MadeDelivery(delivery=delivery, about=about, second=second, segments=segments, price=price)
+        return MadeDelivery(
+            delivery=delivery,
+            about=about,
+            second=second,
+            is_newer=self._is_newer(delivery),
+            segments=segments,
+            price=price,
+        )
 
     def _is_used(self, id: str) -> bool:
         """Return whether a `once` key was used. One that was skipped had nobody to deliver to: it counts as free."""
@@ -84,6 +93,12 @@ class PlanSide:
             self._about.add(place)
             return False
         return True
+
+    def _is_newer(self, delivery: NewDelivery) -> bool:
+        key = delivery.sink, delivery.latest
+        is_newer = bool(delivery.latest) and key in self._latest
+        self._latest.add(key)
+        return is_newer
 
     def _text(self, delivery: NewDelivery) -> tuple[int, Decimal | None]:
         if delivery.sink not in self._of_texts or not delivery.content or delivery.state is not DeliveryState.PENDING:

@@ -27,6 +27,8 @@ class RouteCount(Record):
     lookups: int = 0  # of those that are sent: what the account answers decides what, and whether at all
     prevented: int = 0  # by a `once` key that was used
     second: int = 0  # of those that are sent: about an entity for which there was one before
+    ordered: int = 0  # of those that are sent: each waits for those of its `order` key that came before
+    newer: int = 0  # of those that are sent: where one of its `latest` key waits still, it supersedes that
     segments: int = 0  # of text messages
     price: str | None = None  # of these, where the sink has a segment_price
 
@@ -64,6 +66,8 @@ class _Count:
     lookups: int = 0
     prevented: int = 0
     second: int = 0
+    ordered: int = 0
+    newer: int = 0
     segments: int = 0
     price: Decimal | None = None
 
@@ -75,6 +79,8 @@ class _Count:
             self.sent += 1
             self.lookups += delivery.needs_lookup
             self.second += made.second
+            self.ordered += bool(delivery.order)
+            self.newer += made.is_newer
             self.segments += made.segments
             self.price = self.price if made.price is None else (self.price or Decimal(0)) + made.price
         elif delivery.state is DeliveryState.SKIPPED:

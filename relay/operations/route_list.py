@@ -30,6 +30,10 @@ class RouteLine(Record):
     failed: int
     shadowed: int
     shadow: bool  # it is only tried out
+    in_order: bool  # `order`: those of one key are sent one after the other
+    only_latest: bool  # `latest`: of those of one key that wait only the newest is sent
+    follows: Sequence[str]  # the routes on whose deliveries it is
+    leads_to: Sequence[str]  # those that follow it
     text: str
 
 
@@ -37,10 +41,13 @@ async def list_routes(reader: Reader, config: Config, path: Path) -> list[RouteL
     """Read the routes in their order. Raises StoreUnavailable."""
     counters = await reader.counters()
     texts = _read_texts(path)
-    return [_line(route, counters, texts.get(route.name, "")) for route in config.routes]
+    return [
+        _line(route, counters, config.followers.get(route.name, ()), texts.get(route.name, ""))
+        for route in config.routes
+    ]
 
 
-def _line(route: Route, counters: Mapping[tuple[str, ...], int], text: str) -> RouteLine:
+def _line(route: Route, counters: Mapping[tuple[str, ...], int], followers: Sequence[str], text: str) -> RouteLine:
     of_routes = {name: n for name, n in counters.items() if name[0] == Counter.ROUTE}
     made = {name[-1]: n for name, n in of_routes.items() if "|".join(name[1:-1]) == route.name}
     return RouteLine(
@@ -54,6 +61,10 @@ def _line(route: Route, counters: Mapping[tuple[str, ...], int], text: str) -> R
         failed=made.get("dead", 0),
         shadowed=made.get("shadowed", 0),
         shadow=route.shadow,
+        in_order=route.order is not None,
+        only_latest=route.latest is not None,
+        follows=sorted(route.follows),
+        leads_to=followers,
         text=text,
     )
 

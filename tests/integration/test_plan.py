@@ -278,3 +278,14 @@ def test_the_difference_is_that_of_a_plain_count(relay, now, run, seed, monkeypa
     planned = run(plan_routes(relay.reader, *sides, PlannedSpan()))
     assert summary_of(planned) == expected([raw[id] for id in ids], *sides)
     assert (planned.hooks, planned.events) == (60, 60)
+
+
+def test_what_goes_in_order_and_what_supersedes_is_counted(relay, now):
+    now(PLAIN)
+    relay.accept(lead(1), lead(1, price=5), lead(2), lead(1, price=7))
+    keys = "order: \"{{ lead.id }}\", latest: '{{ lead.id }}', "
+    invoice = route_of(plan(relay, INVOICE % keys), "invoice")
+    assert (invoice["before"]["ordered"], invoice["before"]["newer"]) == (0, 0)
+    assert (invoice["after"]["sent"], invoice["after"]["ordered"], invoice["after"]["newer"]) == (4, 4, 2)
+    _, printed = relay.command("plan", "new.yaml")
+    assert "in their turn, by `order`: 0 before, 4 after" in printed

@@ -56,6 +56,8 @@ def _format_counts(before: RouteCount, after: RouteCount) -> Iterator[str]:
         ("dead at once: they cannot be rendered", before.dead, after.dead),
         ("shadowed: kept, and never sent", before.shadowed, after.shadowed),
         ("sent about an entity that had one before", before.second, after.second),
+        ("in their turn, by `order`", before.ordered, after.ordered),
+        ("newer than one of their `latest` key, which is not sent where it waits still", before.newer, after.newer),
         ("not made: their `once` key was used", before.prevented, after.prevented),
         ("decided by a look-up, which is not planned", before.lookups, after.lookups),
     ):
