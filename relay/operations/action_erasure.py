@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from relay.config.config import Config
 from relay.errors import ConfigError
+from relay.facts.kinds import OWN_SOURCE
 from relay.model import DeliveryState, ReceiptState, RoutedReceipt
 from relay.operations.action_step import ENDED, ActionStep
 from relay.operations.actions import ActionRequest, ErasedPerson
@@ -61,10 +62,10 @@ class ErasureWork:
             return await self._see_to_asked(action, match)
         after = _CURSOR.decode(action.cursor) if action.cursor else Cursor(0, "")
         reach = Reach(score=after.score, member=after.member)
-        found = await self._hooks.arrivals(reach, request.filter.until or await self._reader.now(), most)
+        found = await self._hooks.arrivals(reach, await self._reader.now(), most)
         if not found:
             return await self._save(action, _ASKING, 0)
-        return await self._erase(action, match, key, found)
+        return await self._erase(action, match, key, found, request.filter.until or 0)
 
     def _key(self, action: StoredAction, person: ErasedPerson) -> PeopleKey:
         secret = SecretStr(action.secret) if action.secret else self._secret_key
@@ -77,9 +78,16 @@ class ErasureWork:
         return key
 
     async def _erase(
-        self, action: StoredAction, match: PersonMatch, key: PeopleKey, found: Sequence[tuple[str, int]]
+        self, action: StoredAction, match: PersonMatch, key: PeopleKey, found: Sequence[tuple[str, int]], until: int
     ) -> ActionStep:
-        records = {one.id: one for one in await self._store.packing.read_records([id for id, _ in found])}
+        """Erase a person from hooks; of those that came after a time only where the relay copied an earlier one."""
+        read = await self._store.packing.read_records([id for id, _ in found])
+        late = {id for id, at in found if at > until}
+        records = {
+            one.id: one
+            for one in read
+            if one.id not in late or one.fields[ReceiptField.SOURCE.encode()] == OWN_SOURCE.encode()
+        }
         speaking = await asyncio.to_thread(
             lambda: {id: one for id, records in records.items() if (one := find_speaking(records, match))}
         )

@@ -357,5 +357,26 @@ def test_what_a_chain_has_copied_goes_too(run, erased, relay):
     assert (erased.left(), erased.action(id).state) == ([], "done")
 
 
+def test_what_a_chain_copies_while_the_erasure_waits_goes_too(run, erased, relay):
+    relay.configure(
+        YAML + "  - {name: after, on: delivered, where: {route: people}, to: books, path: /after,"
+        ' body: {name: "{{ contact.name }}"}}\n'
+    )
+    relay.accept(contacts(item(1), action="update"))
+    (first,) = run(relay.store.claim_deliveries(relay.claim_of("books"))).items
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    assert "is in flight" in erased.action(id).waits
+    answer = attempt(Outcome.DELIVERED, response=f"welcome {NAME}")
+    done = Settlement(**_fields(settlement(first, Outcome.DELIVERED)) | {"attempt": answer, "is_followed": True})
+    run(relay.store.settle("books", [done], {}))
+    relay.route()
+    later = relay.accept(contacts(item(1, name="Later", email=""), action="update"))
+    erased.work_again(id)
+    assert (erased.action(id).state, erased.left()) == ("done", ["9161234567"])
+    stored = run(relay.reader.raw_receipt(later[0]))
+    assert b"Later" in stored.body, "what came after the start is another matter"
+
+
 def _fields(record) -> dict:
     return {name: getattr(record, name) for name in record.__struct_fields__}
