@@ -66,6 +66,11 @@ def _lines(source: SourceStatus) -> Iterator[str]:
         state = "" if source.caught_up.done else "; it is not at its end"
         yield f"  caught up: {span}: {source.caught_up.recovered} recovered, {source.caught_up.gone} gone{state}"
     yield f"  names: {format_time(source.names_at) or f'none, `relay names {source.name}` writes them'}"
+    if source.compared_at is not None:
+        drifts = f"{source.drifts} thing(s) drifted, `relay problems list` tells them" if source.drifts else "as needed"
+        yield f"  compared with the account: {format_time(source.compared_at)}: {drifts}"
+    if source.not_compared:
+        yield f"  could not be compared when it was last tried: {source.not_compared}"
     yield f"  events needed: {' '.join(source.needed) or 'none'}"
     if source.missing:
         yield f"  not registered: {' '.join(source.missing)}: `relay connect {source.name}` registers them"

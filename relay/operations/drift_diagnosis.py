@@ -51,15 +51,17 @@ def diagnose_one(drift: Drift, source: str) -> Diagnosis:
 def diagnose_empty_fields(fields: Iterable[EmptyField]) -> Iterator[Diagnosis]:
     """Diagnose the fields of hooks that are empty more often than they were."""
     for one in fields:
+        name = f"field {one.field}" if one.custom else one.field
         found = (
-            f"{one.field} was empty in {one.share:.0%} of {one.events} events of route {one.route}, "
+            f"{name} was empty in {one.share:.0%} of {one.events} events of route {one.route}, "
             f"usually in {one.usual:.0%}"
         )
         yield Diagnosis(
             about=f"the hooks of {one.source}", grade="warning", found=found,
             means="what the route does with this field, it does without it: nobody fills it in any more, or it moved",
             advice="look at what has come since, and at who fills it in", kind=DRIFT,
-            subject=f"{one.source}/empty/{one.route}/{one.field}", since=one.since, count=one.events,
+            subject=f"{one.source}/empty/{one.route}/{'custom/' if one.custom else ''}{one.field}", since=one.since,
+            count=one.events,
             act=HelpfulAct(
                 name="list-events", command=f"relay events list --source {one.source} --route '{one.route}'",
                 filters={"source": one.source, "route": one.route},

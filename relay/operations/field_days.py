@@ -112,10 +112,10 @@ def _empty_fields(
             continue
         begun = datetime.fromisoformat(rise.day).replace(tzinfo=ZoneInfo(config.sources[source].timezone))
         found.setdefault(
-            (field.route, field.name),
+            (field.route, f"{field.custom} {field.field}"),
             EmptyField(
-                source=source, route=field.route, field=field.name, since=round(begun.timestamp() * 1000),
-                share=rise.share, events=rise.events, usual=rise.usual,
+                source=source, route=field.route, field=field.field, custom=field.custom,
+                since=round(begun.timestamp() * 1000), share=rise.share, events=rise.events, usual=rise.usual,
             ),
         )  # fmt: skip
     return list(found.values())

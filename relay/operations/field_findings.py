@@ -18,6 +18,7 @@ class EmptyField(Record):
     source: str
     route: str
     field: str
+    custom: bool
     since: int
     share: float
     events: int

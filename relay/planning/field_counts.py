@@ -44,11 +44,6 @@ class WatchedField(Record):
     view: str = ""  # of the content: whose field it is; empty: of the event's own view
     table: str = ""  # in which the content looks it up, and finds nothing without an entry
 
-    @property
-    def name(self) -> str:
-        """Return the field as a person writes it."""
-        return f'custom "{self.field}"' if self.custom else self.field
-
 
 class WatchedRoute(Record):
     """A route with its fields, and its condition in parts: each with the fields that it reads.

@@ -138,6 +138,8 @@ def test_what_nobody_needs_may_change(ask, watched):
 def test_a_problem_names_what_it_breaks_and_the_act_that_helps(ask, watched):
     watched.amocrm.account.set_up({"pipelines": {WHOLESALE: {"statuses": {SHIPPED: None}}}})
     [problem] = ask().values()
+    shown = watched.relay.command("sources", "show", "acme")[1]
+    assert ": 1 thing(s) drifted, `relay problems list` tells them" in shown
     assert problem.means == "the routes whose condition needs it can never match"
     assert problem.cause == f"route shipped at {watched.file}:9:36"
     assert problem.act.command == "relay names acme --check"

@@ -51,6 +51,8 @@ PARTS: Final = re.compile(
     r"|not compared with the configuration, last asked 7$"
 )
 JOINED: Final = (
+    "the account of acme: status 20030002 Отгрузка is gone",
+    "the hooks of acme: field Город was empty in 40% of 1234 events of route won, usually in 2%",
     f"waits for `relay sinks resume books`, it is paused by anna: they move; until {TIME}",
     "waits for `relay subscriptions enable 7`, the subscription is disabled: too many failures",
     f"it is being sent; if its worker dies, another takes it up at {TIME}",
@@ -152,7 +154,7 @@ def found() -> Iterator[Diagnosis]:
     yield from diagnose_sources({"acme": None})
     yield from diagnose_shares({"acme": 0.9, "branch": 1.2})
     yield from diagnose_drift({"acme": DriftReport(asked_at=HOUR, version="1", drifts=[*drifts()])}, 3 * HOUR)
-    empty = {"since": HOUR, "share": 0.4, "events": 1234, "usual": 0.02}
+    empty = {"custom": False, "since": HOUR, "share": 0.4, "events": 1234, "usual": 0.02}
     yield from diagnose_empty_fields([EmptyField(source="acme", route="won", field="price", **empty)])
     for asked in (None, HOUR):
         yield from diagnose_drift({"acme": DriftReport(asked_at=asked, failure="401", failing_since=1)}, 99 * HOUR)
