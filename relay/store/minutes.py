@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
+from relay.facts.kinds import OWN_SOURCE
 from relay.model import Record
 from relay.store.commands import run_command
 from relay.store.fields import Counter
@@ -77,7 +78,7 @@ def read_totals(counters: Mapping[tuple[str, ...], int]) -> Totals:
     failed: dict[str, int] = {}
     for name, count in counters.items():
         match name:
-            case (Counter.RECEIPT, source, "accepted" | "recovered"):
+            case (Counter.RECEIPT, source, "accepted" | "recovered") if source != OWN_SOURCE:  # facts are no hooks
                 receipts[source] = receipts.get(source, 0) + count
             case (Counter.DELIVERY, sink, "delivered"):
                 delivered[sink] = count

@@ -14,6 +14,7 @@ from relay.operations.problem_facts import problem_facts
 from relay.sinks.sms.content import Message
 from relay.sinks.sms.rules import SendingRules
 from relay.store.connect import connect
+from relay.store.minutes import read_totals
 from relay.store.problems import ProblemNotes
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
@@ -317,3 +318,11 @@ def test_an_erasure_finds_people_in_what_was_reported(run, relay, alerts, monkey
     erased.start("--email", "anna@example.com")
     erased.work()
     assert b"anna@example.com" not in run(relay.reader.raw_receipt(fact)).body
+
+
+def test_facts_are_no_hooks_of_the_charts(relay, alerts):
+    relay.configure(yaml_of(ALERTS))
+    relay.accept_leads(7)
+    relay.settle(Outcome.REJECTED, "books")
+    alerts()
+    assert read_totals(relay.run(relay.reader.counters())).receipts == {"acme": 1}

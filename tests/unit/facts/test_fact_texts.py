@@ -74,3 +74,17 @@ def test_a_fact_leads_to_its_page(name: str, path: str) -> None:
 def test_what_a_later_release_wrote_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed, match="no fact of the relay"):
         decode_fact(Receipt(id="r", source=OWN_SOURCE, received_at=1, body=body))
+
+
+@pytest.mark.parametrize(
+    ("sink", "title"),
+    [
+        ({"route": "", "closed_by": "answer"}, "books refuses everything, what is for it waits"),
+        ({"route": "", "closed_by": "breaker"}, "books is down, what is for it waits"),
+        ({"route": "invoices", "closed_by": "answer"}, "books refuses everything of the route invoices, it waits"),
+    ],
+)
+def test_what_closed_a_gate_and_whose_is_in_the_title(sink: dict[str, str], title: str) -> None:
+    body = encode_fact("sink_closed", {"sink": {"name": "books", "reason": "401", **sink}}, 1)
+    _, (event,) = decode_fact(Receipt(id="r", source=OWN_SOURCE, received_at=1, body=body))
+    assert views_of(event, FactSettings())[1]["fact"]["title"] == title
