@@ -46,6 +46,9 @@ _GROUPS: Final = """
 Hooks for one sink are claimed and settled together, up to a hundred in a call; where each hook goes to another sink
 each has a claim of its own. It ends there: more sinks than hooks cost no more.
 """
+_CALLS: Final = """
+How many hooks fall into one call depends on when they come: it differs as much from run to run.
+"""
 _MINUTE: Final = """
 Once a minute one worker reads gate, age and counts of each sink and each subscriber, a dozen commands each (and
 now and then its own look falls into that which is measured). A thousand of them are 200 commands a second.
@@ -77,7 +80,7 @@ _LOOKS: Final = ("minute_commands", "minute_ms")
 REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     "workers": dict.fromkeys((*_CPU, *_STORE, "late_ms"), _WORKERS) | {"longest_ms": _CLOCK},
     "slow-sinks": dict.fromkeys((*_CPU, *_STORE), _SLOW) | {"longest_ms": _CLOCK},
-    "routes": {"plan_comparing_us": _COMPARING, "load_ms": _LOAD, "longest_ms": _CLOCK},
+    "routes": dict.fromkeys(_STORE, _CALLS) | {"plan_comparing_us": _COMPARING, "load_ms": _LOAD, "longest_ms": _CLOCK},
     "sinks": dict.fromkeys((*_CPU, *_STORE, "late_ms"), _GROUPS)
     | dict.fromkeys(_LOOKS, _MINUTE)
     | {"longest_ms": _CLOCK},
