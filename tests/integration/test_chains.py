@@ -10,6 +10,7 @@ from relay.model import Outcome
 from relay.operations.explanation import explain_receipt
 from relay.operations.story import read_delivery_story, read_event_story
 from relay.store.acts import Act, Author
+from tests.integration.scripted_sink import ScriptedSink, SingleSinkConfig, drain, queue_deliveries
 from tests.integration.store.shapes import attempt, end_leases, settlement
 
 YAML = """
@@ -201,3 +202,27 @@ def test_a_hook_that_is_compressed_is_read(chain):
     chain.run(chain.store.settle("books", [settled(one)], {}))
     chain.route()
     assert contents(chain, "chat") == [{"lead": "7", "number": "17", "by": "invoice"}]
+
+
+@pytest.mark.parametrize("followed", [True, False])
+def test_a_drainer_knows_by_its_configuration_what_is_followed(run, store, namespace, reader, monkeypatch, followed):
+    followers = {"invoices": ["number"]} if followed else {}
+    monkeypatch.setattr(SingleSinkConfig.config, "followers", followers)
+    run(store.register_facts({"delivered|invoices": "each"}))
+    queue_deliveries(run, store, [b"{}"])
+    run(drain(store, namespace, ScriptedSink(sends=[Outcome.DELIVERED])))
+    (found,) = run(reader.deliveries(["d00000"]))
+    assert (found.state, bool(found.led_to)) == ("delivered", followed)
+
+
+def test_a_delivery_that_is_delivered_twice_is_told_once(chain):
+    """The id follows from the delivery alone."""
+    begin(chain)
+    first = deliver(chain, "books")
+    led_to = chain.run(chain.reader.deliveries([first.id]))[0].led_to
+    chain.run(chain.store.client.hset(chain.store.keys.delivery(first.id), "state", "held"))
+    chain.run(chain.store.client.hincrby(chain.store.keys.receipt(first.event_id.partition(".")[0]), "open", 1))
+    chain.run(chain.store.acts.act_on_delivery(first.id, Act.CONFIRM, ANNA))
+    chain.route()
+    assert chain.run(chain.reader.deliveries([first.id]))[0].led_to == led_to
+    assert len(contents(chain, "chat")) == 1
