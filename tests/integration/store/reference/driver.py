@@ -4,9 +4,12 @@ import itertools
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
+from relay.config.schema import RetentionSection
 from relay.model import Breaker, CompletedLookup, Delivery, Limit, RoutedReceipt
 from relay.store.acts import Act, Author
+from relay.store.kept_ages import kept_ages
 from relay.store.keys import INBOX, JOBS
+from relay.store.reader import Reader
 from relay.store.records import Hook, LateAnswer, Settlement
 from relay.store.requests import sink_claim_request
 from relay.store.store import Store
@@ -344,6 +347,16 @@ class Driver:
     def pack(self, most: int) -> None:
         """Pack what was finished long ago: nothing of it is other than before, so the model knows of no such thing."""
         self.run(self.store.packing.pack_next(self.state.now, most))
+
+    def apply_ages(self, keep: RetentionSection) -> None:
+        """Apply ages by state and source, to the end."""
+        ages = kept_ages(keep)
+        while self.run(self.store.apply_ages(ages)).more:
+            pass
+        reader = Reader(self.store.client, self.store.namespace)
+        left = set(self.run(reader.newest_receipts(10_000)))
+        keeping.remove_over_age(self.state, ages, [id for id in self.state.receipts if id not in left])
+        self.made = [id for id in self.made if id in self.state.deliveries]
 
     def apply_retention(self, finished_ms: int, dead_ms: int, count: int, most: int) -> None:
         done = self.run(self.store.apply_retention(finished_ms, dead_ms, count, most))

@@ -1,5 +1,8 @@
 """Jobs, and what retention removes."""
 
+from collections.abc import Iterable
+
+from relay.store.kept_ages import KeptAges
 from relay.store.keys import JOBS
 from tests.integration.store.reference.state import DUPLICATE_MS, Known, Leasable, State
 
@@ -35,6 +38,20 @@ def apply_retention(state: State, finished_ms: int, dead_ms: int, count: int, mo
             removed += 1
     state.count("retired", n=removed)
     return removed
+
+
+def remove_over_age(state: State, ages: KeptAges, ids: Iterable[str]) -> None:
+    """Remove receipts, each of which must be over the age of its own."""
+    gone = list(ids)
+    for id in gone:
+        listed = state.finished_dead if id in state.finished_dead else state.finished
+        receipt = state.receipts[id]
+        own = [one.state for of in receipt.deliveries if (one := state.deliveries.get(of)) and one.receipt == id]
+        states = ["dead"] if id in state.finished_dead else own or [receipt.state]
+        assert listed[id] + ages.age_of(receipt.source, states) <= state.now, f"{id} went before its time"
+        _remove(state, id)
+        del listed[id]
+    state.count("retired", n=len(gone))
 
 
 def _remove(state: State, id: str) -> None:

@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from relay.config.schema import RetentionSection
 from relay.model import Outcome
 from relay.store.acts import Act
 from relay.store.keys import INBOX, JOBS
@@ -22,6 +23,8 @@ from tests.integration.store.reference.actions import (
 )
 from tests.integration.store.reference.driver import ACCOUNT, LEASE_MS
 from tests.integration.store.shapes import new, settlement
+
+ages = st.sampled_from(["1h", "1d", "9d"])
 
 
 @action(weight=3, ms=st.sampled_from([1, 500, 1000, 5000, LEASE_MS, LEASE_MS + MINUTE, HOUR, 2 * HOUR, 24 * HOUR]))
@@ -91,6 +94,12 @@ def a_job_ends(driver, at, again_ms) -> None:
 @action(age_ms=st.sampled_from([0, HOUR, 24 * HOUR]), count=st.sampled_from([0, 2, 1000]), most=few)
 def retention_runs(driver, age_ms, count, most) -> None:
     driver.apply_retention(age_ms, 2 * age_ms, count, most)
+
+
+@action(delivered=ages, skipped=ages, dead=ages)
+def ages_are_applied(driver, delivered, skipped, dead) -> None:
+    own = {"acme": {"cancelled": skipped, "dead": dead}}
+    driver.apply_ages(RetentionSection.model_validate({"delivered": delivered, "skipped": skipped, "sources": own}))
 
 
 @action(weight=3, when=lambda driver: driver.state.finished, later=st.booleans(), most=few)
