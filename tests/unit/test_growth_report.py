@@ -31,8 +31,8 @@ def test_each_cost_is_a_row_with_its_steps_and_its_law() -> None:
 
 
 def test_what_grows_without_a_reason_is_said_to_be_unexplained() -> None:
-    grown = found(commands=[10.0, 20, 30, 40])
-    assert unexplained(grown) == ["routes: commands is logarithmic"]
+    grown = found(plan_us=[10.0, 20, 30, 40])
+    assert unexplained(grown) == ["routes: plan_us is logarithmic"]
     assert "**unexplained**" in format_growth(grown)
 
 
