@@ -97,6 +97,14 @@ _ENTITIES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("talk", "talks"), "talk"),
     "unsorted": "unsorted",
 }
+_FACTS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("dead", "dead_letter", "failed", "delivery_failed", "failure", "error"), "delivery_dead"),
+    **dict.fromkeys(("held", "hold", "delivery_hold"), "delivery_held"),
+    **dict.fromkeys(("sink_down", "circuit_open", "breaker_open", "breaker", "gate_closed"), "sink_closed"),
+    **dict.fromkeys(("sink_up", "circuit_closed", "gate_opened", "recovered"), "sink_opened"),
+    **dict.fromkeys(("silence", "silent", "source_down"), "source_silent"),
+    **dict.fromkeys(("store_full", "memory", "disk_full"), "store_nearly_full"),
+}
 _WON_WORDS: Final = frozenset({"won", "lost", "closed", "success"})
 _ALL: Final = frozenset({"*", "all", "any", "everything"})
 
@@ -123,6 +131,8 @@ def known_event(name: str) -> str | None:
     """Return what to write instead of an unknown event, whose words stand in another order or are others."""
     if name.strip().lower() in _ALL:
         return "name each event, such as [add_lead, update_lead]"
+    if fact := _FACTS.get(name.strip().lower()):
+        return f"write {fact}"
     words = [word for word in re.split(r"[^a-z]+", name.lower()) if word]
     entity = next((_ENTITIES[word] for word in words if word in _ENTITIES), None)
     others = [word for word in words if _ENTITIES.get(word) != entity or word in _ACTIONS]

@@ -25,6 +25,8 @@ def test_each_and_together_may_both_be_asked_for(load_text: Load) -> None:
 @pytest.mark.parametrize(
     ("on", "rest", "message"),
     [
+        ("dead_letter", "body: {}", "unknown event dead_letter, write delivery_dead"),
+        ("circuit_open", "body: {}", "unknown event circuit_open, write sink_closed"),
         ("delivery_ded", "body: {}", "unknown event delivery_ded, did you mean delivery_dead?"),
         (
             "drift, add_lead",
