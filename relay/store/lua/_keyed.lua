@@ -100,12 +100,13 @@ local function latest_of(sink, keyed)
   return latest ~= '' and P .. 'latest:' .. sink .. ':' .. latest or nil
 end
 
--- Lists a delivery by its `latest` key. One that a person sends again supersedes nothing.
+-- Lists a delivery by its `latest` key. One that a person sends again supersedes nothing; and where a newer one is
+-- remembered, that is forgotten in its time all the same.
 local function join_latest(id, sink, event, keyed, accepted_at)
-  local of_key = keyed and latest_of(sink, keyed)
+  local of_key, member = keyed and latest_of(sink, keyed), member_of(event, id)
   if not of_key then return end
-  call('ZADD', of_key, accepted_at, member_of(event, id))
-  call('PERSIST', of_key)
+  call('ZADD', of_key, accepted_at, member)
+  if call('ZREVRANGE', of_key, 0, 0)[1] == member then call('PERSIST', of_key) end
 end
 
 function leave_keys(id, sink, event, keyed, state)

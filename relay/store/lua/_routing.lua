@@ -201,7 +201,8 @@ local function keep_latest(one)
   for i = 1, #found, 2 do
     if not supersede(id_of_member(found[i]), 'superseded by ' .. one.id) then call('ZREM', of_key, found[i]) end
   end
-  join_latest(one.id, one.sink, one.event, one.keyed, one.at)
+  call('ZADD', of_key, one.at, one.member)
+  call('PERSIST', of_key)
   return false
 end
 

@@ -166,3 +166,13 @@ def test_the_key_is_forgotten_a_week_after_it_was_delivered(run, store, given, m
     (out,) = given.claim().items
     given.settle(settlement(out, Outcome.DELIVERED))
     assert 0 < run(store.client.pttl(key)) <= 7 * 86_400_000
+
+
+def test_sending_an_older_one_again_does_not_keep_the_key_for_ever(run, store, given, make):
+    older, _ = map(make, given.taken(2))
+    (out,) = given.claim().items
+    given.settle(settlement(out, Outcome.DELIVERED))
+    run(store.acts.act_on_delivery(older, Act.RESEND, ANNA))
+    (out,) = given.claim().items
+    given.settle(settlement(out, Outcome.DELIVERED))
+    assert 0 < run(store.client.pttl(store.keys.latest("books", KEY))) <= 7 * 86_400_000

@@ -44,7 +44,8 @@ def join_latest(state: State, delivery: DeliveryModel) -> None:
     if delivery.latest:
         key = delivery.sink, delivery.latest
         state.latest[key][delivery.id] = delivery.position
-        state.latest_until.pop(key, None)
+        if delivery.position == max(state.latest[key].values()):
+            state.latest_until.pop(key, None)
 
 
 def _keep_latest(state: State, delivery: DeliveryModel) -> None:
