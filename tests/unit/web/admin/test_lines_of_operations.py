@@ -32,7 +32,8 @@ HOUR: Final = 3_600_000
 TIME: Final = "2026-11-29 17:34:51.032+00:00"
 # What is for programs or commands alone, or what processes say when they start.
 NOT_ON_PAGES: Final = frozenset([
-    *("action_preview", "audit", "capacity", "curl", "differences", "examination", "event_outcomes", "explanation"),
+    *("action_preview", "alert_trial", "audit", "capacity", "curl", "differences", "examination", "event_outcomes"),
+    "explanation",
     *("headroom", "post_hook", "store_admission", "store_owner", "strip", "story_detail"),
 ])  # fmt: skip
 WORDS: Final = re.compile(r"^\w.*[a-z]{2,}[^|]* [a-z]{2,}")
