@@ -49,7 +49,7 @@ async def erase(asked: PageRequest) -> Content | Done:
         preview = await preview_erasure(services.reader, services.live.config, known, query, SECONDS)
         return _content(asked, query, {"passport": None, "preview": preview})
     if not asked.field("why"):
-        raise ConfigError("say why: it stands beside what the action did")
+        return Done(lines=[message("Say why: it stands beside what the action did.")], to=HOME, ok=False)
     started = await start_erasure(services.store, services.reader, known, query, asked.author)
     return Done(lines=[started.message], to=f"/admin/actions/{started.id}", ok=started.started)
 
