@@ -64,3 +64,17 @@ def test_the_page_can_be_read_and_printed(browser, language, title):
     assert (PHONE in shown, EMAIL in shown) == (False, False)
     revealed = send_form(browser, page, "/admin/people/passport", [("phone", PHONE), ("reveal", "yes")])
     assert EMAIL in revealed.text
+
+
+def test_an_erasure_is_shown_before_it_begins_and_takes_a_reason(browser, relay, run):
+    form = browser.get("/admin/people")
+    shown = send_form(browser, form, "/admin/people/erase", [("phone", PHONE)])
+    assert "Backups keep the person" in shown.text
+    assert run(relay.store.actions.newest(5)) == []
+    without = send_form(browser, shown, "/admin/people/erase", [("phone", PHONE), ("sure", "yes")])
+    assert "Say why" in without.text
+    sure = [("phone", PHONE), ("sure", "yes"), ("why", "she asked")]
+    begun = send_form(browser, shown, "/admin/people/erase", sure)
+    (action,) = run(relay.store.actions.newest(5))
+    assert (action.kind, action.why) == ("erase", "she asked")
+    assert "phone +7***4567" in begun.text
