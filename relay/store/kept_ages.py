@@ -2,15 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from relay.config.schema import KeptStates, RetentionSection
 from relay.durations import format_exact_duration
 from relay.model import Record
 
-_STATES: Final = tuple(KeptStates.model_fields)
+if TYPE_CHECKING:  # what only reads the store needs no configuration
+    from relay.config.schema import KeptStates, RetentionSection
+
 _DEAD: Final = "dead"
 
 
@@ -54,7 +55,7 @@ class KeptAges(Record):
         return min(age for state, age in ages.items() if state not in ("malformed", _DEAD))
 
 
-def kept_ages(keep: RetentionSection) -> KeptAges:
+def kept_ages(keep: "RetentionSection") -> KeptAges:
     """Return the ages that a configuration gives. A state of a source goes before its `finished`, that before all's."""
     by_source = {"": _ages(keep, keep.finished, keep.dead, {})}
     for name, own in keep.sources.items():
@@ -71,8 +72,10 @@ def kept_ages(keep: RetentionSection) -> KeptAges:
     )
 
 
-def _ages(given: KeptStates, finished: int, dead: int, otherwise: Mapping[str, int]) -> dict[str, int]:
-    states = {state: getattr(given, state) for state in _STATES}
+def _ages(given: "KeptStates", finished: int, dead: int, otherwise: Mapping[str, int]) -> dict[str, int]:
+    from relay.config.schema import KeptStates
+
+    states = {state: getattr(given, state) for state in KeptStates.model_fields}
     found = {state: otherwise.get(state, finished) if age is None else age for state, age in states.items()}
     return {**found, "finished": finished, _DEAD: dead}
 

@@ -71,6 +71,7 @@ NEVER_IMPORTED = {
     "sources": NEVER | CALLS,
     "sinks": LOOKS,
     "alerts": LOOKS,
+    "people": NEVER | CALLS,
 }
 """Command -> what its module must not import."""
 
