@@ -189,6 +189,13 @@ def _deliveries(seen: StoreContents) -> Iterator[str]:
             yield f"content {content} is nobody's, for ever"
 
 
+def place_in_line(event: str, id: str) -> str:
+    """Return how a delivery is called in the sets of its keys."""
+    receipt, _, index = event.rpartition(".")
+    digits = receipt.replace("-", "")
+    return f"{digits[8:] if len(digits) == 32 else f'{receipt}.'}{int(index):03x}|{id}"
+
+
 def _lines(seen: StoreContents) -> Iterator[str]:
     """In a line are the pending deliveries of one key; it is the turn of one, and the others wait for it."""
     lines: dict[str, dict[str, float]] = {}
@@ -196,9 +203,8 @@ def _lines(seen: StoreContents) -> Iterator[str]:
     for id, one in seen.deliveries.items():
         order = one.get("keyed", "|").partition("|")[0]
         if order and one["state"] == "pending":
-            receipt, _, index = one["ev"].rpartition(".")
             members = lines.setdefault(f"line:{one['sink']}:{order}", {})
-            members[f"{receipt}.{int(index):06}|{id}"] = float(one["acc"])
+            members[place_in_line(one["ev"], id)] = float(one["acc"])
             if id in seen.members(f"ordered:{one['sink']}"):
                 ordered.add((one["sink"], id))
     stored = {name: members for name, members in seen.sets.items() if name.startswith("line:")}

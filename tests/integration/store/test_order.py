@@ -6,6 +6,7 @@ What is promised is about those that are made: one that is routed after a later 
 import random
 
 import pytest
+import uuid_utils
 
 from relay.model import CompletedLookup, DeliveryState, Outcome, ReceiptState
 from relay.operations.next_step import find_next_step
@@ -14,7 +15,7 @@ from relay.store.acts import Act, Author
 from relay.store.keys import account_queue, sink_queue
 from relay.store.requests import sink_claim_request
 from tests.integration.invariants import broken_invariants
-from tests.integration.store.shapes import DECIDED, end_leases, new, routed, settlement
+from tests.integration.store.shapes import DECIDED, end_leases, hook, new, routed, settlement
 
 KEY, OTHER = "a" * 16, "b" * 16
 ANNA = Author(by="anna")
@@ -286,3 +287,17 @@ def test_workers_die_and_sinks_fail_and_each_key_goes_in_order(run, store, given
     for key in (0, 1):
         of_key = [id for id in delivered if int(id[1:]) % 2 == key]
         assert of_key == sorted(of_key)
+
+
+def test_ids_as_they_are_go_in_order_and_a_line_of_few_takes_little(run, store, given):
+    """Several hooks of one millisecond, whose ids are longer than those of the other tests."""
+    ids = [str(uuid_utils.uuid7()) for _ in range(5)]
+    run(store.accept([hook(id, id.encode()) for id in ids]))
+    receipts = run(store.claim_receipts("router", 10, 60_000)).items
+    for one in sorted(receipts, key=lambda receipt: receipt.id, reverse=True):
+        run(store.save_routed("router", [routed(one, new(f"d{one.id[1:]}", one.id, order=KEY))]))
+    assert run(store.client.object("encoding", store.keys.line("books", KEY))) == b"listpack"
+    for id in ids:
+        (first,) = given.claim().items
+        assert first.event_id == f"{id}.0"
+        given.settled(first, Outcome.DELIVERED)

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from relay.store.keys import INBOX, JOBS
+from tests.integration.invariants import place_in_line
 
 DUPLICATE_MS = 2 * 3600 * 1000
 POISONED_AFTER = 5
@@ -79,8 +80,7 @@ class DeliveryModel(Leasable):
     @property
     def position(self) -> tuple[int, str]:
         """Where it stands among those of its keys."""
-        receipt, _, index = self.event.partition(".")
-        return self.accepted_at, f"{receipt}.{int(index):06}|{self.id}"
+        return self.accepted_at, place_in_line(self.event, self.id)
 
     @property
     def waits_in(self) -> str:
