@@ -5,7 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from relay.facts.body import with_original
+from relay.facts.kinds import OWN_SOURCE
 from relay.model import Receipt
+from relay.store.body import compress
 from workers.planning_on_loop import MOST_BYTES, MOST_RECEIPTS, QUICK_RECEIPTS, SLOW_SECONDS, OnLoop
 
 CONFIG = SimpleNamespace(ingress=SimpleNamespace(max_body=1 << 20))
@@ -13,8 +16,8 @@ QUICK, SLOW = SLOW_SECONDS / 2, SLOW_SECONDS * 2
 SMALL = b"leads[add][0][id]=1"
 
 
-def receipt(body=SMALL, **more):
-    return Receipt(id="r", source="acme", received_at=0, body=body, **more)
+def receipt(body=SMALL, source="acme", **more):
+    return Receipt(id="r", source=source, received_at=0, body=body, **more)
 
 
 def trusted(*, version="v1") -> OnLoop:
@@ -32,6 +35,9 @@ def trusted(*, version="v1") -> OnLoop:
         ([receipt(b"x" * MOST_BYTES)], True),
         ([receipt(b"x" * MOST_BYTES), receipt()], False),
         ([receipt(gzip.compress(SMALL), content_encoding="gzip")], False),  # nobody knows how large it will be
+        ([receipt(with_original(b"{}", compress(SMALL * 20)), source=OWN_SOURCE)], True),
+        ([receipt(with_original(b"{}", compress(SMALL * 9000)), source=OWN_SOURCE)], False),  # a chain's large hook
+        ([receipt(with_original(b"{}", gzip.compress(SMALL)), source=OWN_SOURCE)], False),
         ([receipt(), receipt(deaths=1)], False),
     ],
 )
