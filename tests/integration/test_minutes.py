@@ -128,6 +128,6 @@ def test_the_strip_counts_nothing_and_each_number_has_the_filter_that_lists_it(r
     calls, commands = spent()
     assert (strip["held"].count, strip["waiting"].count, strip["silent sources"].count) == (5, 0, 1)
     assert (strip["problems"].count, strip["inbox"].count) == (1, 0)
-    assert (calls, commands) == (0, 17)  # two of the inbox, sinks' names and bounds, the time twice, eleven of one
+    assert (calls, commands) == (0, 18)  # two of the inbox, sinks' names and bounds, the time twice, twelve of one
     held = relay.command("deliveries", "list", "--json", *(f"--{k}={v}" for k, v in strip["held"].filters.items()))
     assert len(json.loads(held[1])) == 5

@@ -28,10 +28,10 @@ class Live:
     """A configuration that stays as it is."""
 
     def __init__(self) -> None:
-        self.config = SimpleNamespace(sources={}, sources_with_api={}, shares={})
+        self.config = SimpleNamespace(sources={}, sources_with_api={}, shares={}, asked_facts={})
         self.version = ("v1", 0)
 
-    def poll(self) -> bool:
+    async def poll(self) -> bool:
         return False
 
     def types_of_sinks(self) -> dict[str, str]:
@@ -81,7 +81,7 @@ class CountingStore:
     async def write(self, *_, **__) -> None:
         self.calls += 1
 
-    register_sources = register_sinks = enqueue_job = write
+    register_sources = register_sinks = register_facts = enqueue_job = write
 
 
 def run_for_a_minute(tick, clock: Clock, seconds: float) -> None:
