@@ -235,9 +235,11 @@ class TestOnLoop:
         return [thread.partition("_")[0] for _, thread in worker.planned]
 
     def test_the_first_is_planned_in_the_thread(self, worker):
-        worker.accept(1, 2, 3)
+        worker.accept(1)
         worker.route()
-        assert sorted(self.threads(worker)) == ["MainThread", "MainThread", "planner"]
+        worker.accept(2, 3)
+        worker.route()
+        assert self.threads(worker) == ["planner", "MainThread", "MainThread"]
         assert [worker.receipt(id).state for id in ("r1", "r2", "r3")] == [ReceiptState.ROUTED] * 3
 
     def test_after_a_slow_one_all_are(self, worker, monkeypatch):
