@@ -50,7 +50,8 @@ class FieldCounter:
         arrived = await read_arrivals(self._store.client, self._store.keys, (reach.score, reach.member), until, SAMPLE)
         if not arrived:
             return False
-        receipts = await self._reader.raw_receipts([id for id, _ in arrived])
+        ids = await self._reader.harmless([id for id, _ in arrived])
+        receipts = await self._reader.raw_receipts(ids)
         counts = await asyncio.to_thread(self._count, list(receipts.values()))
         last, score = arrived[-1]
         more = len(arrived) == SAMPLE

@@ -45,7 +45,8 @@ class PeopleIndexer:
         if not arrived and not looked_up:
             return False
         ids = [id for id, _ in arrived]
-        receipts, deliveries = await self._reader.raw_receipts(ids), await self._deliveries(ids, looked_up)
+        receipts = await self._reader.raw_receipts(await self._reader.harmless(ids))
+        deliveries = await self._deliveries(ids, looked_up)
         contents = await self._reader.contents(deliveries)
         rows = await asyncio.to_thread(lambda: list(_rows(receipts, deliveries, contents, key)))
         if arrived:

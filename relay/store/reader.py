@@ -10,7 +10,7 @@ from relay.model import Attempt, DeliveryState, Receipt, ReceiptState
 from relay.store.clock import clock_of
 from relay.store.commands import run_command
 from relay.store.counters import read_counters
-from relay.store.fields import Counter, DeliveryField
+from relay.store.fields import Counter, DeliveryField, ReceiptField
 from relay.store.gate import GateChange, read_gate
 from relay.store.health import StoreLife, read_life
 from relay.store.keys import ACCOUNT, INBOX, JOBS, Keys, account_queue, sink_queue
@@ -127,6 +127,15 @@ class Reader:
             found |= {id: read_packed_receipt(one) for id, one in packed.items()}
             found |= await self._read_raw([id for id in missing if id not in packed])
         return {id: found[id] for id in ids if id in found}
+
+    async def harmless(self, ids: Sequence[str]) -> list[str]:
+        """Return those of receipts at which no worker died: who decodes another one, apart from the router, may die."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for id in ids:
+                pipe.hmget(self.keys.receipt(id), ReceiptField.STATE, ReceiptField.DEATHS)
+            found = await run_command(pipe.execute()) if ids else []
+        bad = ReceiptState.QUARANTINED.encode()
+        return [id for id, (state, deaths) in zip(ids, found, strict=True) if state != bad and not int(deaths or 0)]
 
     async def _read_raw(self, ids: Sequence[str]) -> dict[str, Receipt]:
         async with self.client.pipeline(transaction=False) as pipe:

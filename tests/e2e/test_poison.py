@@ -50,7 +50,7 @@ def test_a_receipt_that_kills_its_worker_is_quarantined_and_the_rest_goes_on(tmp
             revive(processes)
             return receipt(processes, poison).state is ReceiptState.QUARANTINED
 
-        until(quarantined, seconds=90, what="the quarantine")
+        until(quarantined, seconds=200, what="the quarantine")
         assert receipt(processes, poison).reason == "the worker died five times"
         revive(processes)
         sender.post_until_taken(lead_hook(LEADS))

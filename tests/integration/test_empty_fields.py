@@ -96,7 +96,7 @@ def test_of_many_hooks_a_sample_is_counted(relay, counted, run, store, counter, 
     )
     calls, commands = spent()
     assert calls == 1, "one script writes what was counted"
-    assert commands < 2 * 200 + 20, "two reads for each receipt of the sample, whatever else has arrived"
+    assert commands < 3 * 200 + 20, "three reads for each receipt of the sample, whatever else has arrived"
     assert counted()["won", "price"] == (200, 0)
 
 
@@ -128,3 +128,17 @@ def test_a_rise_is_a_problem_since_the_day_that_it_began(run, relay, store, coun
 
 def hook_receipt(body: bytes, at: int):
     return Receipt(id="r", source="acme", received_at=at, body=body)
+
+
+@pytest.mark.parametrize("mark", [("died", 1), ("state", "quarantined")])
+def test_a_hook_at_which_a_worker_died_is_not_decoded_here(run, store, counted, monkeypatch, mark):
+    run(store.accept([hook("good", lead()), hook("bad", lead(name="kill-the-worker"))]))
+    run(store.client.hset(store.keys.receipt("bad"), *mark))
+    decoded = []
+    monkeypatch.setattr(
+        "workers.field_counter.count_fields",
+        lambda receipts, *more: decoded.extend(one.id for one in receipts) or count_fields(receipts, *more),
+    )
+    counted()
+    assert decoded == ["good"]
+    run(store.client.hset(store.keys.receipt("bad"), mapping={"died": 0, "state": "accepted"}))
