@@ -32,11 +32,16 @@ a command, or what a script wrote at once, in the store's file; several that com
 
 def replace_figures(page: Path, found: Found) -> None:
     """Write the figures into a page, between its marks."""
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert begin, f"{page} has no place for the figures"
-    assert end, f"{page} has no end of the figures"
-    page.write_text(f"{before}{BEGIN}{format_figures(found)}{END}{after}")
+    replace_between(page, BEGIN, format_figures(found), END)
+
+
+def replace_between(page: Path, begin: str, figures: str, end: str) -> None:
+    """Write figures into a page between two marks, which stay."""
+    before, found, rest = page.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    assert found, f"{page} has no place for the figures"
+    assert closed, f"{page} has no end of the figures"
+    page.write_text(f"{before}{begin}{figures}{end}{after}")
 
 
 def format_figures(found: Found) -> str:

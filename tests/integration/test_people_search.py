@@ -98,6 +98,19 @@ def test_the_index_goes_with_its_receipt(run, relay, index):
     assert run(relay.store.client.keys(relay.store.keys.prefix + "people:*")) == []
 
 
+@pytest.mark.parametrize("mark", [("died", 1), ("state", "quarantined")])
+def test_a_hook_at_which_a_worker_died_is_not_decoded_here(run, relay, index, monkeypatch, mark):
+    good, bad = relay.accept(contact(1, "+79161234567"), contact(2, "+79261234567"))
+    run(relay.store.client.hset(relay.store.keys.receipt(bad), *mark))
+    decoded, decode = [], people_indexer.events_of_receipt
+    monkeypatch.setattr(
+        people_indexer, "events_of_receipt", lambda receipt: decoded.append(receipt.id) or decode(receipt)
+    )
+    index()
+    assert decoded == [good]
+    run(relay.store.client.hset(relay.store.keys.receipt(bad), mapping={"died": 0, "state": "routed"}))
+
+
 def test_what_was_removed_meanwhile_is_not_indexed(run, relay, index, key):
     relay.accept(contact(1, "8 (916) 123-45-67"))
     people = PeopleIndex(relay.store.client, relay.store.namespace)

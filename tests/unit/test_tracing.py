@@ -133,10 +133,12 @@ class Hanging(SpanExporter):
     """Never comes back until it may."""
 
     def __init__(self) -> None:
-        self.may_end = threading.Event()
+        self.began, self.may_end, self.ended = threading.Event(), threading.Event(), threading.Event()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.began.set()
         self.may_end.wait()
+        self.ended.set()
         return SpanExportResult.SUCCESS
 
 
@@ -146,4 +148,7 @@ def test_a_process_does_not_wait_for_a_collector_that_hangs(monkeypatch: pytest.
     tracer = RecordingTracer({}, theirs)
     tracer.start_trace("hook", "", 0).end({})
     tracer.close()
+    assert theirs.began.wait(30)
+    assert not theirs.ended.is_set()
     theirs.may_end.set()
+    assert theirs.ended.wait(30)

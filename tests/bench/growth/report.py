@@ -8,7 +8,7 @@ from typing import Any, Final
 from tests.bench.growth.fitting import Fit, Growth, fit_growth
 from tests.bench.growth.reasons import COSTS, RATES, REASONS
 from tests.bench.growth.steps import PARTS
-from tests.bench.report import WIDTH
+from tests.bench.report import WIDTH, replace_between
 
 BEGIN, END = "<!-- growth begins -->\n", "<!-- growth ends -->\n"  # around the figures in a page
 Found = Mapping[str, Any]
@@ -17,11 +17,7 @@ _LARGE: Final = 100.0
 
 def replace_growth(page: Path, found: Found) -> None:
     """Write the figures into a page, between its marks."""
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert begin, f"{page} has no place for the figures"
-    assert end, f"{page} has no end of the figures"
-    page.write_text(f"{before}{BEGIN}{format_growth(found)}{END}{after}")
+    replace_between(page, BEGIN, format_growth(found), END)
 
 
 def format_growth(found: Found) -> str:
