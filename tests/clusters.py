@@ -81,10 +81,8 @@ class Cluster:
             info = _text(node.ask("CLUSTER", "INFO"))
             if "cluster_state:ok" not in str(info) or "cluster_known_nodes:6" not in str(info):
                 return False
-        return (
-            all("slave0" in str(node.ask("INFO", "replication")) for node in self.nodes[:3])
-            and len(self.of_store()) == 2
-        )
+        followed = ["slave0" in str(node.ask("INFO", "replication")) for node in self.nodes]
+        return sum(followed) == 3 and len(self.of_store()) == 2
 
     def move_store(self) -> Node:
         """Move the store's slot at once, as Valkey 9 can; return the node that is to have it."""

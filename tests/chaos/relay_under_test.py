@@ -67,6 +67,13 @@ class RelayUnderTest:
     failed_over: bool = False  # the last moments of what the store had confirmed may be lost, but hooks and marks
 
     @property
+    def replicated(self) -> SentinelGroup | Cluster:
+        """The store, of which a replica takes over."""
+        found = self.sentinels or self.cluster
+        assert found is not None
+        return found
+
+    @property
     def url(self) -> str:
         """The store's address."""
         return self.processes.environ["REDIS_URL"]

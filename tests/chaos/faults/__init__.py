@@ -63,10 +63,8 @@ FAULTS: Mapping[str, Fault] = {
         on_the_store.stop_primary, with_sentinels
     ),
     "the primary is replaced in order (SENTINEL FAILOVER)": Fault(on_the_store.fail_over_in_order, with_sentinels),
-    "the primary is killed, its replica takes over (cluster)": Fault(on_the_cluster.kill_primary, on_a_cluster),
-    "the primary hangs, its replica takes over, it wakes up (cluster)": Fault(
-        on_the_cluster.stop_primary, on_a_cluster
-    ),
+    "the primary is killed, its replica takes over (cluster)": Fault(on_the_store.kill_primary, on_a_cluster),
+    "the primary hangs, its replica takes over, it wakes up (cluster)": Fault(on_the_store.stop_primary, on_a_cluster),
     "the store's replica hangs for eight seconds (cluster)": Fault(on_the_cluster.lose_replica, on_a_cluster),
     "the store's slot is moved to another server and back (cluster)": Fault(on_the_cluster.move_slot, on_a_cluster),
     "the store's slot is moved key by key (cluster)": Fault(on_the_cluster.move_slot_by_keys, on_a_cluster),

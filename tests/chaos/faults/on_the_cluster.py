@@ -1,4 +1,4 @@
-"""The store is a slot of a cluster: its server is lost, or the slot is moved to another one."""
+"""The store is a slot of a cluster: its replica is lost, or the slot is moved to another server."""
 
 import random
 import time
@@ -7,29 +7,6 @@ from tests.chaos.faults.common import OUTAGE_SECONDS, stopped
 from tests.chaos.relay_under_test import RelayUnderTest
 from tests.clusters import Cluster
 from tests.e2e.harness import until
-
-
-def kill_primary(relay: RelayUnderTest, chance: random.Random) -> None:
-    """The replica takes over; the old primary comes back as a replica of it."""
-    cluster = _cluster(relay)
-    old = cluster.primary()
-    relay.failed_over = True
-    old.kill()
-    until(lambda: cluster.primary() is not old, what="a failover")
-    time.sleep(2)  # with a primary that has no replica
-    old.start()
-    until(lambda: len(cluster.of_store()) == 2, what="the old primary follows the new one")
-
-
-def stop_primary(relay: RelayUnderTest, chance: random.Random) -> None:
-    """The replica takes over; the old primary wakes up, and takes itself for one until others tell it."""
-    cluster = _cluster(relay)
-    old = cluster.primary()
-    relay.failed_over = True
-    with stopped(old.pid):
-        until(lambda: cluster.primary() is not old, what="a failover")
-        time.sleep(2)
-    until(lambda: len(cluster.of_store()) == 2, what="the old primary follows the new one")
 
 
 def lose_replica(relay: RelayUnderTest, chance: random.Random) -> None:

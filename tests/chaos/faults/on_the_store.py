@@ -10,7 +10,6 @@ import redis
 from tests.chaos.faults.common import OUTAGE_SECONDS, open_store, refusing, stopped
 from tests.chaos.relay_under_test import RelayUnderTest
 from tests.e2e.harness import until
-from tests.sentinels import SentinelGroup
 
 
 def kill_store(relay: RelayUnderTest, chance: random.Random) -> None:
@@ -104,7 +103,7 @@ def full_disk(relay: RelayUnderTest, chance: random.Random) -> None:
 
 def kill_primary(relay: RelayUnderTest, chance: random.Random) -> None:
     """The replica takes over; the old primary comes back as a replica of it."""
-    group = _group(relay)
+    group = relay.replicated
     old = group.primary()
     relay.failed_over = True
     old.kill()
@@ -115,8 +114,8 @@ def kill_primary(relay: RelayUnderTest, chance: random.Random) -> None:
 
 
 def stop_primary(relay: RelayUnderTest, chance: random.Random) -> None:
-    """The replica takes over; the old primary wakes up, and takes itself for one until a Sentinel tells it."""
-    group = _group(relay)
+    """The replica takes over; the old primary wakes up, and takes itself for one until others tell it."""
+    group = relay.replicated
     old = group.primary()
     relay.failed_over = True
     with stopped(old.pid):
@@ -126,14 +125,10 @@ def stop_primary(relay: RelayUnderTest, chance: random.Random) -> None:
 
 
 def fail_over_in_order(relay: RelayUnderTest, chance: random.Random) -> None:
-    group = _group(relay)
+    group = relay.sentinels
+    assert group is not None
     old = group.primary()
     relay.failed_over = True
     group.fail_over()
     until(lambda: group.primary() is not old, what="a failover")
     until(group.ready, what="the old primary follows the new one")
-
-
-def _group(relay: RelayUnderTest) -> SentinelGroup:
-    assert relay.sentinels is not None
-    return relay.sentinels
