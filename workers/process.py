@@ -23,7 +23,6 @@ from relay.operations.store_admission import StoreAdmission
 from relay.sinks.ssrf_guard import open_guarded_session
 from relay.sinks.tools import Tools
 from relay.startup import freeze_startup_objects, report_ready
-from relay.store.actions import ACTION_JOB
 from relay.store.connect import connect
 from relay.store.keys import ACCOUNT, INBOX, JOBS
 from relay.store.shared_state import SharedState
@@ -32,28 +31,16 @@ from relay.store.sync import sync_of
 from relay.tracing.opened import open_tracer
 from relay.transport import CachingResolver, Session
 from workers import watchdog
-from workers.actions import ActionRunner
 from workers.admission import wait_until_admitted
-from workers.adoption import ADOPT, Adopter
 from workers.consumer import Consumer
 from workers.drainer import Drainer
-from workers.drift_watch import COMPARE_DRIFT, WATCH_DRIFT, DriftWatch
-from workers.fact_groups import END_FACT_GROUPS, FactGroups
 from workers.fetcher import Fetcher
-from workers.field_counter import COUNT_FIELDS, FieldCounter
 from workers.hand import Hand
 from workers.hearing import Hearing
+from workers.job_functions import make_job_functions
 from workers.jobs import JobRunner
 from workers.listening import Listening
-from workers.memory_sampler import SAMPLE_MEMORY, MemorySampler
-from workers.minute_sampler import SAMPLE_MINUTE, MinuteSampler
-from workers.newest_indexer import INDEX_NEWEST, NewestIndexer
-from workers.packer import PACK, Packer
-from workers.people_indexer import INDEX_PEOPLE, PeopleIndexer
-from workers.problem_keeper import KEEP_PROBLEMS, ProblemKeeper
-from workers.put_off import PUT_OFF, PutOffMaker
 from workers.router import Router
-from workers.source_monitor import CATCH_UP, CHECK_SOURCE, SourceMonitor
 from workers.stop_signal import call_on_stop_signal
 from workers.ticker import Ticker
 from workers.watchdog import Watchdog
@@ -122,29 +109,10 @@ class WorkerProcess:
             self._live, self._store, self._start_queues, self._name, self._stopping.is_set, self._watchdog, self._hand,
             self._drainer_of, self._tracer,
         )  # fmt: skip
-        monitor = SourceMonitor(lambda: self._live.config, self._store, self._account, self._publish_bells)
-        keeper = ProblemKeeper(self._live, self._store, self._broker_url)
-        drift = DriftWatch(self._live, self._store, self._settings.config_path, self._account)
-        actions = ActionRunner(
-            lambda: self._live.config, self._store, self._account, self._stopping.is_set, self._settings.secret_key
-        )
-        kinds = {
-            CHECK_SOURCE: monitor.check_source,
-            CATCH_UP: monitor.catch_up,
-            WATCH_DRIFT: drift.ask,
-            COMPARE_DRIFT: drift.compare,
-            COUNT_FIELDS: FieldCounter(self._live, self._store).count,
-            KEEP_PROBLEMS: keeper.keep,
-            ACTION_JOB: actions.run,
-            PUT_OFF: PutOffMaker(self._live, self._store, self._start_queues).run,
-            ADOPT: Adopter(self._store).adopt,
-            INDEX_NEWEST: NewestIndexer(self._store).index,
-            INDEX_PEOPLE: PeopleIndexer(self._store, self._settings.secret_key).index,
-            SAMPLE_MEMORY: MemorySampler(self._store).sample,
-            PACK: Packer(self._store).pack,
-            END_FACT_GROUPS: FactGroups(self._live, self._store).end,
-            SAMPLE_MINUTE: MinuteSampler(self._live, self._store).sample,
-        }
+        kinds = make_job_functions(
+            self._live, self._store, self._settings, broker_url=self._broker_url, account=self._account,
+            publish_bells=self._publish_bells, start_queues=self._start_queues, stopping=self._stopping.is_set,
+        )  # fmt: skip
         self._jobs = JobRunner(self._live, self._store, self._name, self._stopping.is_set, kinds)
         self._watching.keep("watchdog", self._watchdog.run)
         self._hearing = Hearing(self._ringer.count_waiting, self._restart_consumer, self._end_failed)
