@@ -18,7 +18,7 @@ from tests.e2e.harness import request_json, until
 HOOKS = 500
 UNSETTLED = 0.3  # of what was acknowledged, at least, when a fault begins
 PATIENCE_SECONDS = 180.0
-LEFT_BYTES = 100 * HOOKS  # `once` keys and the audit stay; a record of every hook would be more
+LEFT_BYTES = 100 * HOOKS  # `once` keys stay; a record of every hook would be more
 _DESCRIBED = 3
 _AUTHOR = Author(by="chaos", why="so that much is unsettled")
 
