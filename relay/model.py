@@ -114,6 +114,10 @@ def is_subscriber(sink: str) -> bool:
     return sink.startswith(SUBSCRIBER)
 
 
+ERASURE = "erasure"
+"""What stands in place of a route's name where a sink is asked to forget somebody; no route is called so."""
+
+
 class Subscription(Record):
     """Which events of a source an application asked to be sent, and where. One for each source and address."""
 

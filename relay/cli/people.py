@@ -122,6 +122,19 @@ def erase_person(
         print_message("nothing was written: --dry-run")
 
 
+@app.command("erasures")
+def list_erasures(limit: options.LimitOption = 20, json: options.JsonOption = False) -> None:
+    """List the erasures, the newest first: whom, masked, how far each is, and which sinks were asked to forget them."""
+    from relay.cli.display.people import format_erasures
+    from relay.operations.erasures import read_erasures
+
+    erasures = with_store_and_reader(lambda store, reader: read_erasures(store, reader, limit))
+    if json:
+        print_json(erasures)
+    else:
+        print_lines(format_erasures(erasures))
+
+
 def _query(phone: str, email: str, contact: str, lead: str, source: str) -> "PersonQuery":
     from relay.operations.people_query import PersonQuery, check_query
 

@@ -23,6 +23,7 @@ from relay.config.suggestions import did_you_mean
 from relay.errors import YamlPath
 from relay.events import EVENT_ENTITIES, OPEN_VIEW, fields_of_main_view, fields_of_views, view_named
 from relay.facts.kinds import FACT_VIEWS
+from relay.model import ERASURE
 from relay.rendering import CompiledContent, TemplateErrors, compile_content
 from relay.rendering.template import is_template
 from relay.routing import Condition, ConditionErrors, Route, compile_condition, uses_fields
@@ -34,7 +35,7 @@ def compile_routes(
     sections: Sections, sink_types: SinkTypes, names: Mapping[str, AccountNames], report: Report
 ) -> tuple[tuple[Route, ...], tuple[AccountUse, ...]]:
     """Compile every route, and find what they use of accounts. Where errors are reported, neither must be used."""
-    _check_repeated_names(sections.routes, report)
+    _check_route_names(sections.routes, report)
     check_chains(sections.routes, report)
     for name, template in sections.templates.items():
         report_unmarked(template, ("templates", name), report)
@@ -51,10 +52,13 @@ def compile_routes(
     return tuple(compiled), tuple(uses.found)
 
 
-def _check_repeated_names(routes: Mapping[int, RouteSettings], report: Report) -> None:
+def _check_route_names(routes: Mapping[int, RouteSettings], report: Report) -> None:
     names: dict[YamlPath, str] = {("routes", at, "name"): route.name for at, route in routes.items()}
     for path, first in report.repeated(names):
         report.error(path, f"the name {names[path]} is here twice, first at {first}: give each its own")
+    for path, name in names.items():
+        if name == ERASURE:
+            report.error(path, f"{name} is the name of what asks a sink to forget somebody: give it another one")
 
 
 class _RouteCompiler:

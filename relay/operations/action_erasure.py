@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from relay.config.config import Config
@@ -16,26 +17,28 @@ from relay.facts.kinds import OWN_SOURCE
 from relay.model import DeliveryState, ReceiptState, RoutedReceipt
 from relay.operations.action_step import ENDED, ActionStep
 from relay.operations.actions import ActionRequest, ErasedPerson
-from relay.operations.people_asking import SinkAsker
+from relay.operations.people_asking import Asking, SinkAsker
 from relay.operations.people_erasure import Speaking, erase_asked, find_speaking, make_erasure
 from relay.operations.people_events import Person, PersonMatch
 from relay.operations.people_keys import PeopleKey
 from relay.sinks.registry import make_sinks
 from relay.store.actions import StoredAction
 from relay.store.acts import Act, Author
+from relay.store.erasing import ErasureAnswer
 from relay.store.fields import DeliveryField, ReceiptField
 from relay.store.packing import ReceiptRecords
 from relay.store.people import PeopleIndex, Reach
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.stored import receipt_of_content
-from relay.store.wire import ActionItemRow, Cursor
+from relay.store.wire import Cursor
 from relay.timefmt import format_time
 
 NOT_ASKED: Final = "not asked"
+"""The result of a delivery whose sink cannot be asked, as the script that erases notes it."""
 ASKED: Final = "new"
 """The result of a delivery that asks a sink, as the script that makes deliveries notes it."""
-_ASKING: Final = "asking"  # the cursor behind the last hook
+_ASKING: Final = "asking"  # how the cursor behind the last hook begins; then how many sinks have answered
 _PAGE: Final = 500
 _OPEN: Final = (DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.DEAD)
 _WAIT_MS: Final = 5_000
@@ -58,7 +61,7 @@ class ErasureWork:
         key = self._key(action, request.person)
         person = Person(hashes=frozenset(request.person.hashes), entities=frozenset(request.person.entities))
         match = PersonMatch(person, key)
-        if action.cursor == _ASKING:
+        if action.cursor.startswith(_ASKING):
             return await self._see_to_asked(action, match)
         after = _CURSOR.decode(action.cursor) if action.cursor else Cursor(0, "")
         reach = Reach(score=after.score, member=after.member)
@@ -92,40 +95,33 @@ class ErasureWork:
             lambda: {id: one for id, records in records.items() if (one := find_speaking(records, match))}
         )
         asker = await self._asker(action, match, key) if speaking else None
-        rows: list[ActionItemRow] = []
         for looked, (id, _) in enumerate(found):
             if id not in speaking:
                 continue
             assert asker is not None
-            waits = await self._erase_receipt(action, match, asker, id, rows)
+            waits = await self._erase_receipt(action, match, asker, id)
             if waits == _STOPPED:
                 return ActionStep(stopped=True)
             if waits:
-                return await self._wait(action, found[:looked], rows, waits)
+                return await self._wait(action, found[:looked], waits)
         last_id, last_at = found[-1]
-        return await self._save(action, _written(Cursor(last_at, last_id)), len(found), rows)
+        return await self._save(action, _written(Cursor(last_at, last_id)), len(found))
 
-    async def _wait(
-        self, action: StoredAction, done: Sequence[tuple[str, int]], rows: Sequence[ActionItemRow], waits: str
-    ) -> ActionStep:
+    async def _wait(self, action: StoredAction, done: Sequence[tuple[str, int]], waits: str) -> ActionStep:
         """Write how far it has come, and for what it waits: it goes on from there."""
         cursor = _written(Cursor(done[-1][1], done[-1][0])) if done else action.cursor
-        await self._store.actions.save_progress(action, cursor, len(done), rows, waits=waits)
+        await self._store.actions.save_progress(action, cursor, len(done), waits=waits)
         return ActionStep(waits=waits)
 
-    async def _save(
-        self, action: StoredAction, cursor: str, looked: int, rows: Sequence[ActionItemRow] = ()
-    ) -> ActionStep:
-        await self._store.actions.save_progress(action, cursor, looked, rows)
+    async def _save(self, action: StoredAction, cursor: str, looked: int) -> ActionStep:
+        await self._store.actions.save_progress(action, cursor, looked)
         return ActionStep(items=looked, ended=cursor == ENDED)
 
     async def _asker(self, action: StoredAction, match: PersonMatch, key: PeopleKey) -> SinkAsker:
         subscriptions = {one.sink: one for one in await self._store.subscriptions.list_all()}
         return SinkAsker(action.id, make_sinks(self._config), subscriptions, key, match)
 
-    async def _erase_receipt(
-        self, action: StoredAction, match: PersonMatch, asker: SinkAsker, id: str, rows: list[ActionItemRow]
-    ) -> str:
+    async def _erase_receipt(self, action: StoredAction, match: PersonMatch, asker: SinkAsker, id: str) -> str:
         """Erase a person from a hook and what belongs to it. Returns for what it waits; empty where it is done."""
         answer = ""
         while answer not in ("done", "gone", _STOPPED):
@@ -135,9 +131,11 @@ class ErasureWork:
                 return ""  # it is erased, or retention was faster
             if waits := await self._end_open(action, found[0], speaking):
                 return waits
-            if await self._ask(action, asker, found[0], speaking, rows):
+            asking = asker.ask(found[0], speaking)
+            if await self._ask(action, speaking, asking):
                 continue  # it has another delivery now: it is read anew
             erasure = await asyncio.to_thread(make_erasure, found[0], speaking, match)
+            erasure = replace(erasure, not_asked=asking.not_asked)
             answer = await self._store.erasing.erase(erasure, action.id)
         return _STOPPED if answer == _STOPPED else ""
 
@@ -169,17 +167,8 @@ class ErasureWork:
             for one in (await self._store.put_off.find_all(sink, ids)).values():
                 await self._store.put_off.cancel(one, author)
 
-    async def _ask(
-        self,
-        action: StoredAction,
-        asker: SinkAsker,
-        records: ReceiptRecords,
-        speaking: Speaking,
-        rows: list[ActionItemRow],
-    ) -> bool:
+    async def _ask(self, action: StoredAction, speaking: Speaking, asking: Asking) -> bool:
         """Make the deliveries that ask the sinks. Returns whether any was made."""
-        asking = asker.ask(records, speaking)
-        rows += [ActionItemRow(id, NOT_ASKED) for id in asking.not_asked]
         if not asking.deliveries:
             return False
         part = RoutedReceipt(
@@ -199,16 +188,23 @@ class ErasureWork:
         ids = [id async for id in self._asked(action)]
         found = await self._reader.deliveries(ids)
         waiting = [one for one in found if one.state in _OPEN]
+        answered = max(len(found) - len(waiting), int(action.cursor.removeprefix(_ASKING) or 0))
+        if lost := len(ids) - len(waiting) - answered:
+            raise ConfigError(
+                f"{lost} sinks are not known to have forgotten them: retention has removed what asked them before it"
+                " arrived; ask them by hand"
+            )
         if waiting:
             first = waiting[0]
             waits = f"{len(waiting)} sinks are still to be asked, {first.sink}: delivery {first.id} is {first.state}"
-            await self._store.actions.save_progress(action, action.cursor, 0, waits=waits)
+            await self._store.actions.save_progress(action, f"{_ASKING} {answered}", 0, waits=waits)
             return ActionStep(waits=waits, wait_ms=_WAIT_MS)
         by_receipt: dict[str, list[str]] = {}
         for one in found:
             by_receipt.setdefault(receipt_of_content(one.content_id), []).append(one.id)
         for receipt, of_receipt in by_receipt.items():
-            await self._erase_asked(action, match, receipt, dict.fromkeys(of_receipt))
+            if await self._erase_asked(action, match, receipt, dict.fromkeys(of_receipt)) == "open":
+                return ActionStep(waits=f"one of what asks its sinks in hook {receipt} was sent again")
         return await self._save(action, ENDED, 0)
 
     async def _asked(self, action: StoredAction) -> AsyncIterator[str]:
@@ -222,14 +218,15 @@ class ErasureWork:
 
     async def _erase_asked(
         self, action: StoredAction, match: PersonMatch, receipt: str, ids: Mapping[str, object]
-    ) -> None:
-        answer = ""
-        while answer not in ("done", "gone", "stopped"):
+    ) -> ErasureAnswer:
+        answer: ErasureAnswer = "changed"
+        while answer in ("changed", "packed"):
             records = await self._store.packing.read_records([receipt])
             if not records:
-                return
+                return "gone"
             erasure = await asyncio.to_thread(erase_asked, records[0], ids, match)
             answer = await self._store.erasing.erase(erasure, action.id)
+        return answer
 
 
 _STOPPED: Final = "stopped"

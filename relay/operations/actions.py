@@ -217,7 +217,9 @@ async def read_actions(
         before = page[-1].at, page[-1].id
     more = len(found) > limit
     items = found[:limit]
-    return ActionPage(items=[_action(one) for one in items], next=Cursor(items[-1].at, items[-1].id) if more else None)
+    return ActionPage(
+        items=[stored_action(one) for one in items], next=Cursor(items[-1].at, items[-1].id) if more else None
+    )
 
 
 async def read_action(store: Store, id: str) -> Action:
@@ -225,7 +227,7 @@ async def read_action(store: Store, id: str) -> Action:
     found = await store.actions.read([id])
     if not found:
         raise ConfigError(f"{id}: {_GONE}")
-    return _action(found[0])
+    return stored_action(found[0])
 
 
 async def read_touched(store: Store, reader: Reader, id: str, limit: int = 20, after: int = 0) -> TouchedPage:
@@ -241,7 +243,14 @@ async def read_touched(store: Store, reader: Reader, id: str, limit: int = 20, a
 
 
 async def act_on_action(store: Store, id: str, act: ActionAct, author: Author) -> ActionChange:
-    """Pause an action, let it go on, or end it where it is. Raises StoreUnavailable."""
+    """Pause an action, let it go on, or end it where it is. Raises StoreUnavailable.
+
+    Who gives an erasure up says why: what is stored of a person stays.
+    """
+    if act is ActionAct.ABORT and not author.why:
+        found = await store.actions.read([id])
+        if found and found[0].kind == ActionKind.ERASE:
+            return ActionChange(done=False, message=_SAY_WHY)
     done, before = await store.actions.change(id, act, author)
     if done:
         return ActionChange(done=True, message=_DONE[act])
@@ -253,7 +262,8 @@ async def act_on_action(store: Store, id: str, act: ActionAct, author: Author) -
     return ActionChange(done=False, message=message)
 
 
-def _action(stored: StoredAction) -> Action:
+def stored_action(stored: StoredAction) -> Action:
+    """Return an action as people and programs read it."""
     touched = sum(stored.results.values())
     return Action(
         id=stored.id,
@@ -282,6 +292,7 @@ def decode_request(stored: StoredAction) -> ActionRequest:
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(ActionRequest)
 _GONE: Final = "there is no such action: `relay actions list` has them; retention may have removed it"
+_SAY_WHY: Final = "say why: an erasure that is given up leaves what is stored of a person, and the audit has the reason"
 _DONE: Final = {
     ActionAct.PAUSE: "paused; what it has begun with goes on",
     ActionAct.RESUME: "goes on",

@@ -15,6 +15,7 @@ ActName: TypeAlias = Literal[
     "list-events",
     "show-sink",
     "show-source",
+    "show-action",
     "show-routes",
     "show-system",
 ]

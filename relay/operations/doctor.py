@@ -7,6 +7,7 @@ from relay.operations.account_diagnosis import diagnose_accounts
 from relay.operations.dead_letters import diagnose_dead_letters
 from relay.operations.diagnosis import Diagnosis
 from relay.operations.drift_diagnosis import diagnose_drift, diagnose_empty_fields
+from relay.operations.erasure_diagnosis import diagnose_erasures
 from relay.operations.examination import Examination
 from relay.operations.receipt_diagnosis import diagnose_receipts
 from relay.operations.sink_diagnosis import diagnose_sinks
@@ -34,6 +35,7 @@ def diagnose(
         found += diagnose_drift(examination.drift, now)
         found += diagnose_empty_fields(examination.empty_fields)
         found += diagnose_shares(examination.fills)
+        found += diagnose_erasures(examination.erasures, now)
     if configured is None:
         means = "the configuration says which have an api, and which sinks are still wanted"
         found.append(

@@ -11,9 +11,11 @@ from relay.accounts.source_health import SourceHealth, examine_source
 from relay.config.store_address import is_amqp
 from relay.errors import StoreUnavailable
 from relay.model import ReceiptState, Record
+from relay.operations.actions import Action, stored_action
 from relay.operations.dead_letters import DeadLetters, read_dead_letters
 from relay.operations.drift_reports import DriftReport, DriftReports
 from relay.operations.field_findings import EmptyField, read_findings
+from relay.store.actions import Actions
 from relay.store.connect import connect
 from relay.store.failures import FailureCause, read_failures
 from relay.store.health import (
@@ -69,6 +71,7 @@ class Examination(Record):
     malformed: int = 0  # receipts of the last day
     quarantined: int = 0
     causes: Sequence[FailureCause] = ()  # of what is held or dead, the most frequent first
+    erasures: Sequence[Action] = ()  # that are neither done nor given up, the oldest first
     broker: str | None = None  # why Celery's broker cannot be used; empty: it can; None: not known
 
     @property
@@ -130,6 +133,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         causes=await take("sinks", _load_causes(reader)) or (),
         malformed=unrouted[0],
         quarantined=unrouted[1],
+        erasures=await take("erasures", _load_erasures(reader)) or (),
         broker=await take("broker", _load_broker(reader)),
     )
 
@@ -147,6 +151,10 @@ async def _load_causes(reader: Reader) -> list[FailureCause]:
 async def _load_broker(reader: Reader) -> str | None:
     found = await SharedState(reader.client, reader.namespace).get(_BROKER)
     return None if found is None else found.decode()
+
+
+async def _load_erasures(reader: Reader) -> list[Action]:
+    return [stored_action(one) for one in await Actions(reader.client, reader.namespace).open_erasures()]
 
 
 async def _load_empty_fields(reader: Reader) -> Sequence[EmptyField]:

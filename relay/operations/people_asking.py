@@ -6,8 +6,8 @@ import msgspec
 from msgspec.structs import replace
 
 from relay.amocrm.events import encode_event
-from relay.model import DeliveryState, Event, NewDelivery, Record, Subscription, is_subscriber
-from relay.operations.people_erasure import ERASURE, Speaking
+from relay.model import ERASURE, DeliveryState, Event, NewDelivery, Record, Subscription, is_subscriber
+from relay.operations.people_erasure import Speaking
 from relay.operations.people_events import PersonMatch
 from relay.operations.people_keys import PeopleKey
 from relay.routing import delivery_id

@@ -7,7 +7,7 @@ import msgspec
 
 from relay.accounts.people_cache import cache_key
 from relay.facts.kinds import OWN_SOURCE
-from relay.model import Event, Receipt, ReceiptState, Record
+from relay.model import ERASURE, Event, Receipt, ReceiptState, Record
 from relay.operations.people_events import PersonMatch, events_of_receipt, text_of_body
 from relay.operations.people_redaction import ERASED, FORM, TextRedaction, redact_body, texts_in
 from relay.store.erasing import DeliveryErasure, Erasure
@@ -15,8 +15,6 @@ from relay.store.fields import DeliveryField, ReceiptField
 from relay.store.packing import DeliveryRecords, ReceiptRecords
 from relay.store.stored import read_packed_receipt
 
-ERASURE: Final = "erasure"
-"""What stands in place of a route's name where a sink is asked to forget somebody."""
 _UNDECODED: Final = (ReceiptState.MALFORMED, ReceiptState.QUARANTINED)  # to decode one may kill a worker
 _TEXTS: Final = (DeliveryField.REASON, DeliveryField.TOLD, DeliveryField.CANCEL)
 _HEADERS: Final = (ReceiptField.CONTENT_TYPE, ReceiptField.USER_AGENT, ReceiptField.REQUEST_ID)

@@ -128,6 +128,11 @@ class Actions:
             found = await run_command(pipe.execute()) if ids else []
         return [_read_action(id, record) for id, record in zip(ids, found, strict=True) if record]
 
+    async def open_erasures(self) -> list[StoredAction]:
+        """Return the erasures that are neither done nor given up, those that failed too, the oldest first."""
+        ids = await run_command(self._client.zrange(self._keys.erasures, 0, -1))
+        return await self.read([id.decode() for id in ids])
+
     async def newest(self, limit: int, before: tuple[int, str] | None = None) -> list[StoredAction]:
         """Return the newest, the newest first; `before`: only those started before this time and id."""
         first = 0 if before is None else await self._rank_behind(*before)

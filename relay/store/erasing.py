@@ -32,7 +32,7 @@ class Erasure(Record):
 
     `records`: the receipt as it was read. `body` None: it stays. `indexes`: of the events that spoke of them, "" where
     it could not be read. `fields`, `without`: what of its hash is written, and removed. `contents`: those that are
-    emptied; `shared`: what workers share of them.
+    emptied; `shared`: what workers share of them; `not_asked`: deliveries whose sinks cannot be asked to forget them.
     """
 
     records: ReceiptRecords
@@ -43,6 +43,7 @@ class Erasure(Record):
     deliveries: Mapping[str, DeliveryErasure] = {}
     contents: Sequence[str] = ()
     shared: Sequence[str] = ()
+    not_asked: Sequence[str] = ()
 
 
 class Erasing:
@@ -70,6 +71,7 @@ class Erasing:
             "deliveries": [ErasedDelivery(id, 2 * len(one.fields), len(one.story)) for id, one in deliveries.items()],
             "contents": erasure.contents,
             "shared": erasure.shared,
+            "not_asked": erasure.not_asked,
         }
         answer = _ANSWER.decode(await self._call(_ERASE, request, *_texts_of(erasure)))
         if answer == "packed":

@@ -45,6 +45,7 @@ class Keys:
         self.totals = self.prefix + "totals"  # string: the counters at the last of these, "minute|json"
         self.actions = self.prefix + "actions"  # zset: every bulk action, by when it was started
         self.actions_ended = self.prefix + "actions:ended"  # zset: those that have ended, by when they did
+        self.erasures = self.prefix + "erasures"  # zset: erasures neither done nor given up, by when they were started
         self.actions_unfinished = self.prefix + "actions:unfinished"  # hash: digest of a request -> id of its action
         self.people_index = self.prefix + "people"  # hash: how far the index of people reaches (`PeopleField`)
         self.newest_index = self.prefix + "newest"  # hash: how far that of the newest receipts does (`NewestField`)

@@ -1,6 +1,7 @@
 """Erasing a person: nothing of them is left in the store, what is to be sent ends, and who can be asked is asked."""
 
 import json
+import re
 import zlib
 
 import msgspec
@@ -10,7 +11,8 @@ from pydantic import SecretStr
 from relay.amocrm.events import decode_receipt
 from relay.amocrm.form import encode_form
 from relay.model import Outcome
-from relay.operations.actions import read_action
+from relay.operations.actions import read_action, stored_action
+from relay.operations.erasure_diagnosis import LATE_MS, diagnose_erasures
 from relay.planning import plan_receipts
 from relay.sinks.registry import make_sinks
 from relay.sinks.unisender.content import Contact
@@ -333,6 +335,93 @@ def test_it_is_shown_before_and_not_done_without_a_yes(run, erased, relay):
     assert "1 event(s)" in printed
     assert "backups keep the person" in printed
     assert "Marker" in erased.left()
+
+
+def test_what_asks_a_sink_is_never_put_off(run, erased, relay):
+    relay.accept(contacts(item(1)))
+    relay.settle(Outcome.DELIVERED, "books", "list")
+    run(erased.store.register_sinks({"list": "unisender"}, {"list": 1}))
+    relay.accept(contacts(item(2, name="Boris", phone=OTHER, email="boris@example.com")))
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    assert erased.action(id).results["new"] == 1
+    assert "1 sinks are still to be asked, list" in erased.action(id).waits
+    relay.settle(Outcome.DELIVERED, "list")
+    erased.work_again(id)
+    assert (erased.action(id).state, erased.left()) == ("done", [])
+
+
+def problems_of(erased, after_ms: int = 0) -> dict[str, str]:
+    stored = erased.run(erased.store.actions.open_erasures())
+    now = erased.run(erased.relay.reader.now()) + after_ms
+    return {one.kind: one.cause for one in diagnose_erasures(map(stored_action, stored), now)}
+
+
+def test_a_request_that_died_is_a_problem_until_it_is_sent_or_somebody_says_why_not(run, erased, relay):
+    relay.accept(contacts(item(1)))
+    relay.settle(Outcome.DELIVERED, "books", "list")
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    assert problems_of(erased) == {}, "it may take a while"
+    (asked,) = relay.settle(Outcome.REJECTED, "list")
+    erased.work_again(id)
+    waits = f"1 sinks are still to be asked, list: delivery {asked.id} is dead"
+    assert problems_of(erased, LATE_MS + 1) == {"erasure-open": waits}
+    _, printed = relay.command("people", "erasures")
+    assert f"waits: {waits}" in printed
+    assert re.search(rf"asked list: dead: .*  {asked.id}\n", printed)
+    assert "not asked books, which was sent 1" in printed
+    _, printed = relay.command("actions", "abort", id)
+    assert "say why" in printed
+    relay.command("actions", "abort", id, "--why", "UniSender was told by letter", "--by", "anna")
+    assert (problems_of(erased, LATE_MS + 1), erased.action(id).state) == ({}, "aborted")
+    assert run(erased.store.acts.audit(1))[0].why == "UniSender was told by letter"
+
+
+def test_a_request_that_retention_removed_is_no_answer(run, erased, relay):
+    relay.accept(contacts(item(1)))
+    relay.settle(Outcome.DELIVERED, "books", "list")
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    relay.settle(Outcome.REJECTED, "list")
+    erased.work_again(id)
+    run(erased.store.apply_retention(0, 0, 0, 100))
+    erased.work_again(id)
+    action = erased.action(id)
+    assert (action.state, action.problem[:40]) == ("failed", "1 sinks are not known to have forgotten ")
+    assert list(problems_of(erased)) == ["erasure-failed"]
+    run(erased.store.actions.retire(0, 0, 100))
+    assert list(problems_of(erased)) == ["erasure-failed"], "one that failed is kept until somebody has seen to it"
+
+
+def test_an_erasure_that_failed_is_over_with_one_of_the_same(run, erased, relay):
+    relay.accept(contacts(item(1), action="update"))
+    id = erased.start("--phone", PHONE)
+    erased.secret = SecretStr("another-key-of-thirty-two-letters")
+    erased.work()
+    assert problems_of(erased) == {"erasure-failed": erased.action(id).problem}
+    erased.secret = SecretStr(SECRET)
+    erased.start("--phone", PHONE)
+    erased.work()
+    assert (problems_of(erased), erased.left()) == ({}, [])
+
+
+def test_a_killed_worker_s_record_still_names_who_cannot_be_asked(run, erased, relay, monkeypatch):
+    relay.accept(contacts(item(1), action="update"))
+    relay.settle(Outcome.DELIVERED, "books")
+    id = erased.start("--phone", PHONE)
+    save = erased.store.actions.save_progress
+    monkeypatch.setattr(erased.store.actions, "save_progress", killed)
+    with pytest.raises(KeyboardInterrupt):
+        erased.work()
+    monkeypatch.setattr(erased.store.actions, "save_progress", save)
+    run(erased.store.end_leases("w", sending=False))
+    erased.work_again(id)
+    assert erased.action(id).results == {"erased": 1, "not asked": 1}
+
+
+async def killed(*_, **__):
+    raise KeyboardInterrupt
 
 
 def test_what_a_chain_has_copied_goes_too(run, erased, relay):

@@ -1,8 +1,9 @@
 """Format a person's passport, and what an erasure would take out. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from relay.operations.erasing import ErasurePreview
+from relay.operations.erasures import ErasureRecord
 from relay.operations.passport import Passport, PassportDelivery, PassportEvent
 from relay.timefmt import format_time
 
@@ -41,6 +42,24 @@ def format_erasure(preview: ErasurePreview) -> Iterator[str]:
     if not preview.complete:
         yield f"  so far: looked at {preview.looked:,} of {preview.total:,} hooks, the rest is looked through too"
     yield "it cannot be undone, and backups keep the person"
+
+
+def format_erasures(erasures: Sequence[ErasureRecord]) -> Iterator[str]:
+    """Format the record of erasures in lines."""
+    if not erasures:
+        yield "nobody was erased; what has ended is kept as long as a dead letter"
+    for one in erasures:
+        why = f": {one.why}" if one.why else ""
+        yield f"{format_time(one.started_at)}  {one.person}, by {one.by}{why}  action {one.id}"
+        ended = "" if one.ended_at is None else f" at {format_time(one.ended_at)}"
+        yield f"  {one.state}{ended}" + (f"; waits: {one.waits}" if one.waits else "")
+        if one.problem:
+            yield f"  {one.problem}"
+        for sink in one.asked:
+            reason = f": {sink.reason}" if sink.reason else ""
+            yield f"  asked {sink.sink}: {sink.state or 'removed by retention'}{reason}  {sink.delivery}"
+        for name, n in sorted(one.not_asked.items()):
+            yield f"  not asked {name}, which was sent {n} and cannot be asked: that is to be done there"
 
 
 def _event(event: PassportEvent) -> Iterator[str]:

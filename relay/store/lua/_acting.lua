@@ -22,6 +22,17 @@ local function action_obstacle(id)
   return call('ZSCORE', P .. 'items:' .. ACTION, id) and 'touched' or nil
 end
 
+-- Lists a bulk action with those that have ended, which are removed in time. Nobody has to see to it any more.
+local function list_ended(id)
+  call('ZREM', P .. 'erasures', id)
+  call('ZADD', P .. 'actions:ended', now, id)
+end
+
+-- Writes that a bulk action goes on: what killed the workers that had its job before was not this.
+local function note_progress()
+  if ACTION then call('HDEL', P .. 'j:action:' .. ACTION, 'died', 'alone') end
+end
+
 -- Writes what came of an item of a bulk action, once.
 local function note_item(id, result)
   if not ACTION then return end

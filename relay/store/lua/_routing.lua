@@ -7,8 +7,10 @@ local keyed_made = {}  -- deliveries with a key of `order` or `latest`, as `plac
 local records = {}  -- of the deliveries that are made, with what is due of them: id -> {field, value…}
 
 -- How many more deliveries each sink may have pending. What is over that is put off: its hook alone is kept, and the
--- delivery made when there is room (make_put_off.lua). So one sink that takes nothing does not fill the store.
+-- delivery made when there is room (make_put_off.lua). So one sink that takes nothing does not fill the store. What asks a
+-- sink to forget somebody is never put off: no hook says it again.
 local room = {}
+local NEVER_PUT_OFF = 'erasure'  -- in place of the name of a route
 
 local function has_room(sink)
   if not room[sink] then
@@ -120,14 +122,14 @@ end
 local function save_deliveries(receipt, source, accepted_at, names, values, receipt_fields)
   local open, made, before, seen = 0, {}, BEFORE_EVENTS + #receipt.events, {}
   for i, delivery in ipairs(receipt.deliveries) do
-    local id, event_id, sink, _, once, state = unpack(delivery)
+    local id, event_id, sink, route, once, state = unpack(delivery)
     -- Two events of one receipt may have one `once` key: then the later one may take the place of a skipped one.
     local listed = values[before + i] or seen[id]
     local exists = listed
     if once then exists = once_exists(id, event_id) end
     if not (exists and listed) then add(receipt_fields, names[before + i], string.sub(event_id, #receipt.id + 2)) end
     seen[id] = true
-    if not exists and state == 'pending' and not has_room(sink) then
+    if not exists and state == 'pending' and route ~= NEVER_PUT_OFF and not has_room(sink) then
       if put_off(receipt, accepted_at, delivery) then open = open + 1 end
     elseif not exists then
       made[#made + 1] = id

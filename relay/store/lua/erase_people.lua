@@ -3,8 +3,9 @@
 -- hook, in what was sent because of it, in stories and in lists. Which, when, and in which state stays. Nothing is done
 -- where the receipt has changed since it was read, or an attempt of such a delivery is out.
 -- req: {receipt, digest, listed = {id…} of which the digest is, indexes = {index…} of events, body: whether there is one,
--- fields = {name, value…} of the receipt, without = {name…}, deliveries = {wire.ErasedDelivery…}, contents = {id…}, shared = {key…}}, of a
--- bulk action also {action}; blobs: the body, then of each delivery its fields in turn and its story.
+-- fields = {name, value…} of the receipt, without = {name…}, deliveries = {wire.ErasedDelivery…}, contents = {id…},
+-- shared = {key…}, not_asked = {id…} of deliveries whose sinks cannot be asked}, of a bulk action also {action}; blobs:
+-- the body, then of each delivery its fields in turn and its story.
 -- Answers how it went: done, changed, stopped, packed, gone, open.
 local receipt = req.receipt
 local record = P .. 'r:' .. receipt
@@ -51,6 +52,8 @@ local function erase()
   for _, id in ipairs(req.contents) do call('SET', P .. 'c:' .. id, '', 'XX') end
   for _, key in ipairs(req.shared) do call('UNLINK', P .. 'note:' .. key) end
   note_item(receipt, 'erased')
+  for _, id in ipairs(req.not_asked) do note_item(id, 'not asked') end
+  note_progress()
   return 'done'
 end
 

@@ -12,4 +12,5 @@ if req.waits ~= '' then call('HSET', record, 'waits', req.waits) else call('HDEL
 if call('HGET', record, 'cursor') ~= req.from then return cmsgpack.pack(true) end
 call('HSET', record, 'cursor', req.cursor)
 call('HINCRBY', record, 'looked', req.looked)
+if req.cursor ~= req.from then note_progress() end
 return cmsgpack.pack(true)

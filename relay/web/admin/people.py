@@ -5,6 +5,7 @@ from typing import Final
 from relay.errors import ConfigError
 from relay.logs import log
 from relay.operations.erasing import preview_erasure, start_erasure
+from relay.operations.erasures import read_erasures
 from relay.operations.passport import PassportSearch, mask_passport, note_shown
 from relay.operations.people_query import PersonQuery, check_query, find_person
 from relay.operations.search import parse_cursor
@@ -15,12 +16,14 @@ from relay.web.admin.page_request import PageRequest
 HOME: Final = "/admin/people"
 SECONDS: Final = 1.5
 ROWS: Final = 100
+MOST_ERASURES: Final = 10
 _FIELDS: Final = ("phone", "email", "contact", "lead", "source")
 
 
 async def show_form(asked: PageRequest) -> Content:
-    """Ask who is meant."""
-    return _content(asked, PersonQuery(), {"passport": None})
+    """Ask who is meant, and list who was erased, without the people."""
+    erasures = await read_erasures(asked.services.store, asked.services.reader, MOST_ERASURES)
+    return _content(asked, PersonQuery(), {"passport": None, "erasures": erasures})
 
 
 async def show(asked: PageRequest) -> Content:
@@ -65,5 +68,11 @@ def read_query(asked: PageRequest) -> PersonQuery:
 
 
 def _content(asked: PageRequest, query: PersonQuery, values: dict[str, object]) -> Content:
-    shared = {"preview": None, "revealed": False, "query": query, "sources": sorted(asked.services.live.config.sources)}
+    shared = {
+        "preview": None,
+        "erasures": (),
+        "revealed": False,
+        "query": query,
+        "sources": sorted(asked.services.live.config.sources),
+    }
     return Content(template="people.html", title=message("People"), values={**shared, **values})

@@ -33,6 +33,7 @@ _PAGES: Final[Mapping[str, str]] = {
     "show-sink": "/admin/sinks/{target}",
     "probe-sink": "/admin/sinks/{target}",
     "show-source": "/admin/sources/{target}",
+    "show-action": "/admin/actions/{target}",
     "show-routes": "/admin/routes",
     "show-system": "/admin/system",
 }

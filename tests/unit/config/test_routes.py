@@ -98,6 +98,11 @@ def test_two_routes_cannot_have_one_name(route_errors: Errors) -> None:
     assert route_errors(routes) == ["12:10: the name one is here twice, first at 11:10: give each its own"]
 
 
+def test_no_route_has_the_name_of_what_asks_sinks_to_forget_somebody(route_errors: Errors) -> None:
+    error = "11:10: erasure is the name of what asks a sink to forget somebody: give it another one"
+    assert route_errors("- {name: erasure, on: add_lead, to: books}") == [error]
+
+
 @pytest.mark.parametrize(
     "route",
     [

@@ -7,9 +7,10 @@ import msgspec
 from relay.model import Record
 from relay.operations.actions import StartedAction
 from relay.operations.erasing import ErasurePreview, preview_erasure, start_erasure
+from relay.operations.erasures import ErasureRecord, read_erasures
 from relay.operations.passport import Passport, PassportSearch
 from relay.operations.people_query import PersonQuery, check_query, find_person
-from relay.web.admin.api.operation import BAD_REQUEST, ActBody, ApiFailure, Call, Operation, Operations
+from relay.web.admin.api.operation import BAD_REQUEST, ActBody, ApiFailure, Call, ListPage, Operation, Operations
 from relay.web.admin.api.queries import After, Limit, Reveal, read_cursor
 
 SECONDS = 3.0
@@ -47,6 +48,12 @@ class EraseBody(ActBody):
     dry_run: bool = False
 
 
+class ErasuresQuery(Record):
+    """How many of the newest erasures."""
+
+    limit: Limit = 20
+
+
 class StartedErasure(Record):
     """What would be taken out, where that was asked; else the action that does it."""
 
@@ -73,6 +80,11 @@ async def erase(call: Call) -> StartedErasure:
     return StartedErasure(preview=None, started=await start_erasure(call.store, call.reader, known, query, call.author))
 
 
+async def list_erasures(call: Call) -> ListPage[ErasureRecord]:
+    """Answer the newest erasures."""
+    return ListPage(items=await read_erasures(call.store, call.reader, call.query.limit), next=None)
+
+
 def read_query(body: "PersonBody | EraseBody") -> PersonQuery:
     """Return who a body means. Raises ApiFailure."""
     query = PersonQuery(phone=body.phone, email=body.email, contact=body.contact, lead=body.lead, source=body.source)
@@ -84,6 +96,10 @@ def read_query(body: "PersonBody | EraseBody") -> PersonQuery:
 
 
 OPERATIONS: Operations = (
+    Operation(
+        method="GET", path="/people/erasures", summary="List the erasures, without the people, the newest first.",
+        handler=list_erasures, answer=ListPage[ErasureRecord], query=ErasuresQuery, command="people erasures",
+    ),
     Operation(
         method="POST", path="/people/show", summary="Show what is stored of a person. The audit records it.",
         handler=show, answer=Passport, query=Reveal, body=PassportBody, acts=True, people=True, shows_a_person=True,
