@@ -3,7 +3,6 @@
 What reads receipts and routes them asks here; `relay.amocrm` and `relay.facts` know how each kind is written.
 """
 
-import zlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -18,13 +17,16 @@ from relay.amocrm.remarks import AddRemark, ignore
 from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.amocrm.views import View, event_views, main_view
 from relay.errors import Malformed
-from relay.facts.body import decode_fact, original_body
-from relay.facts.kinds import ANSWER, ANSWER_FIELDS, DELIVERED, FACT_VIEWS, FACTS, ORIGINAL, OWN_SOURCE
+from relay.facts.body import decode_fact
+from relay.facts.kinds import ANSWER, ANSWER_FIELDS, DELIVERED, FACT_VIEWS, FACTS, OWN_SOURCE
 from relay.facts.settings import FactSettings
 from relay.facts.views import fact_views
 from relay.model import Account, Event, Receipt, Value
 
 ViewFields: TypeAlias = Mapping[str, frozenset[str]]
+
+DecodedHooks: TypeAlias = dict[str, tuple[Event, ...]]
+"""The events of hooks that facts refer to, by their receipts."""
 
 EVENT_ENTITIES: Final[Mapping[str, str]] = MappingProxyType(
     {name: kind.entity for name, kind in EVENTS.items()} | {name: kind.entity for name, kind in FACTS.items()}
@@ -38,32 +40,33 @@ _OF_EVERY_HOOK: Final = ("event", "account")
 
 
 def decode_events(
-    receipt: Receipt, add_remark: AddRemark = ignore, max_size: int = MAX_BODY_SIZE
+    receipt: Receipt,
+    add_remark: AddRemark = ignore,
+    max_size: int = MAX_BODY_SIZE,
+    hooks: DecodedHooks | None = None,
 ) -> tuple[Account, tuple[Event, ...]]:
-    """Return the account that a receipt names, and its events. Raises Malformed, and nothing else on any bytes."""
+    """Return the account that a receipt names, and its events. Raises Malformed, and nothing else on any bytes.
+
+    `hooks`: of facts that refer to one hook, it decodes that once.
+    """
     if receipt.source != OWN_SOURCE:
         return decode_receipt(receipt, add_remark, max_size)
     account, (event,) = decode_fact(receipt)
-    return account, (_with_original(event, receipt, max_size) if event.name == DELIVERED else event,)
+    if event.name == DELIVERED:
+        event = _with_original(event, receipt, max_size, {} if hooks is None else hooks)
+    return account, (event,)
 
 
-def _with_original(event: Event, receipt: Receipt, max_size: int) -> Event:
+def _with_original(event: Event, receipt: Receipt, max_size: int, hooks: DecodedHooks) -> Event:
     """Return the fact that a delivery arrived with the event of that. Raises Malformed where it is gone."""
-    place, answer = event.data.get(ORIGINAL), event.data.get(ANSWER)
-    if not isinstance(place, dict) or not isinstance(answer, dict):
-        raise Malformed("body: a delivery was delivered, and the hook that it was made of does not follow")
-    told = {name: text for name, text in place.items() if isinstance(text, str)}
-    body = original_body(receipt)
-    hook = Receipt(
-        id=told["receipt"],
-        source=told["source"],
-        received_at=int(told["at"]),
-        body=zlib.decompress(body) if told["z"] else body,
-        content_type=told["ct"],
-        content_encoding=told["ce"],
-    )
-    _, events = decode_events(hook, max_size=max_size)
-    original = next((one for one in events if one.index == int(told["index"])), None)
+    answer = event.data.get(ANSWER)
+    hook = receipt.original
+    if hook is None or not isinstance(answer, dict):
+        raise Malformed("body: a delivery was delivered, and the hook that it was made of is gone")
+    index = receipt.original_id.partition(".")[2]
+    if hook.id not in hooks:
+        hooks[hook.id] = decode_events(hook, max_size=max_size, hooks=hooks)[1]
+    original = next((one for one in hooks[hook.id] if str(one.index) == index), None)
     if original is None:
         raise Malformed("body: the hook that a delivery was made of has its event no more")
     data = {**event.data, ANSWER: {**answer, **_answer_json(answer)}}

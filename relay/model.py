@@ -78,6 +78,8 @@ class Receipt(Record):
     request_id: str = ""
     deaths: int = 0  # leases that ran out: workers that died holding it
     trace: str = ""  # what its trace goes on from, as W3C's `traceparent`; empty where it is not traced
+    original_id: str = ""  # of the fact that a delivery arrived: the event that the delivery was made of
+    original: "Receipt | None" = None  # and the receipt of that, as it was read; None: it is gone
 
 
 class Account(Record):

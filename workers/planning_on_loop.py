@@ -6,10 +6,7 @@ from typing import Final, TypeVar
 
 from relay.amocrm.content_encoding import is_compressed
 from relay.config.config import Config
-from relay.facts.body import original_body
-from relay.facts.kinds import OWN_SOURCE
 from relay.model import Receipt
-from relay.store.body import is_of_large
 
 T = TypeVar("T")
 MOST_RECEIPTS: Final = 4
@@ -47,7 +44,7 @@ def measured(work: Callable[[], T]) -> tuple[T, float]:
 
 
 def size_bound(receipt: Receipt, config: Config) -> int:
-    """Return how large a receipt's body may be once it is inflated, and with it the hook that a fact tells of."""
-    hook = original_body(receipt) if receipt.source == OWN_SOURCE else b""
-    inflates = is_compressed(receipt.body, receipt.content_encoding) or is_compressed(hook, "") or is_of_large(hook)
-    return config.ingress.max_body if inflates else len(receipt.body)
+    """Return how large a receipt's body may be once it is inflated, and with it the hook that a fact refers to."""
+    inflates = is_compressed(receipt.body, receipt.content_encoding)
+    own = config.ingress.max_body if inflates else len(receipt.body)
+    return own + (size_bound(receipt.original, config) if receipt.original else 0)

@@ -14,8 +14,8 @@ from relay.cases.records import found_people, view_data
 from relay.cases.schema import CaseSettings, ExpectedDelivery, FetchedRecords
 from relay.config.config import Config, Source
 from relay.config.findings import Position
-from relay.facts.body import encode_fact, with_original
-from relay.facts.kinds import ANSWER, DELIVERED, FACT_VIEWS, FACTS, ORIGINAL
+from relay.facts.body import encode_fact
+from relay.facts.kinds import ANSWER, DELIVERED, FACT_VIEWS, FACTS, OWN_SOURCE
 from relay.model import Account, Event, Receipt, Record
 
 RECEIPT_ID: Final = "00000000-0000-7000-8000-000000000000"
@@ -53,12 +53,7 @@ def make_case(
         name=settings.name,
         config=config,
         config_path=config_path,
-        receipt=Receipt(
-            id=RECEIPT_ID,
-            source=source.name,
-            received_at=now,
-            body=_encode_hook(settings, source, config, now) if settings.event else body,
-        ),
+        receipt=_make_receipt(settings, body, source, config, now),
         expect=settings.expect,
         is_answered=settings.fetched is not None,
         people=found_people(settings.fetched) if isinstance(settings.fetched, FetchedRecords) else None,
@@ -69,10 +64,16 @@ def make_case(
     )
 
 
-def _encode_hook(settings: CaseSettings, source: Source, config: Config, now: int) -> bytes:
-    """Return the body of a hook with the one event that the case names."""
+def _make_receipt(settings: CaseSettings, body: bytes, source: Source, config: Config, now: int) -> Receipt:
     if settings.event == DELIVERED:
-        return _encode_delivered(settings, config, now)
+        return _receipt_of_delivered(settings, config, now)
+    if settings.event:
+        body = _encode_hook(settings, source, now)
+    return Receipt(id=RECEIPT_ID, source=source.name, received_at=now, body=body)
+
+
+def _encode_hook(settings: CaseSettings, source: Source, now: int) -> bytes:
+    """Return the body of a hook with the one event that the case names."""
     if settings.event in FACTS:
         return encode_fact(settings.event, _views_of_fact(settings), now)
     kind, view = EVENTS[settings.event], main_view(settings.event)
@@ -94,16 +95,22 @@ def _encode_hook(settings: CaseSettings, source: Source, config: Config, now: in
     return encode_event(event)
 
 
-def _encode_delivered(settings: CaseSettings, config: Config, now: int) -> bytes:
-    """Return the fact that a delivery arrived, with a hook of the event that the route of that is on."""
+def _receipt_of_delivered(settings: CaseSettings, config: Config, now: int) -> Receipt:
+    """Return the fact that a delivery arrived, of a hook with the event that the route of that is on."""
     source = config.sources[settings.source or next(iter(config.sources))]
     delivery = settings.delivery or {}
     event = delivery.get("event") or first_event(delivery.get("route", ""), config)
-    hook = _encode_hook(settings.model_copy(update={"event": event}), source, config, now)
-    place = {"receipt": RECEIPT_ID, "index": "0", "source": source.name, "at": now, "ct": "", "ce": "", "z": ""}
+    hook = _encode_hook(settings.model_copy(update={"event": event}), source, now)
     answer = {"status": "", "text": "", "id": "", **(settings.answer or {})}
-    views = {**_views_of_fact(settings), ANSWER: answer, ORIGINAL: place}
-    return with_original(encode_fact(DELIVERED, views, now), hook)
+    views = {**_views_of_fact(settings), ANSWER: answer}
+    return Receipt(
+        id=RECEIPT_ID,
+        source=OWN_SOURCE,
+        received_at=now,
+        body=encode_fact(DELIVERED, views, now),
+        original_id=f"{RECEIPT_ID}.0",
+        original=Receipt(id=RECEIPT_ID, source=source.name, received_at=now, body=hook),
+    )
 
 
 def first_event(route: str, config: Config) -> str:

@@ -28,7 +28,9 @@ from relay.operations.explanation import NOT_MADE, EventExplanation, ExplainedDe
 
 _OF_PEOPLE: Final = frozenset({"contact", "company", "customer"})
 _SHOWN_OTHERWISE: Final = frozenset({"headers", "proxy"})  # of a request: they follow from the sink alone
-_SAID: Final = frozenset({"reason", "cause", "found", "means", "advice"})  # of a fact: what others may have said
+_SAID: Final = frozenset(
+    {"reason", "cause", "found", "means", "advice", "text"}
+)  # of a fact: what others may have said
 _FETCHED: Final[Mapping[str, Mapping[str, Any]]] = {
     "contact": {"id": 1, "name": "Name1 Name2", "email": "person1@example.com", "phone": "+79160000001"},
     "company": {"id": 2, "name": "Name3"},
@@ -71,7 +73,22 @@ def _case_of_fact(event: Event, source: Source, config: Config) -> EventCase:
     hook = {"name": f"{event.name} {event.entity_id}".strip(), "now": _format_now(event), "event": event.name}
     if of_source in config.sources:
         hook["source"] = of_source
-    return _explained_case({**hook, **views}, source, config, stand_ins, ())
+    before, remarks = _case_of_original(event, config, stand_ins)
+    if before:
+        views["answer"].pop("json", None)  # it follows from the text
+        views["delivery"].pop("event")  # and this from the route
+    return _explained_case({**hook, **before, **views}, source, config, stand_ins, remarks)
+
+
+def _case_of_original(event: Event, config: Config, stand_ins: StandIns) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the entity with which the chain of a fact began, and remarks; nothing where there is none."""
+    first = event
+    while first.original is not None:
+        first = first.original
+    if first is event:
+        return {}, ()
+    data, remarks = _replace_people(first, config, stand_ins)
+    return {main_view(first.name): dict(data)}, remarks
 
 
 def _replace_in_reason(key: str, value: Value, stand_ins: StandIns) -> Value:

@@ -10,14 +10,13 @@ from relay.facts.kinds import DELIVERED, FACTS, OWN_SOURCE
 from relay.model import Account, Event, Receipt, Value
 
 CONTENT_TYPE: Final = "application/json"
-_END: Final = b"\n"  # of the line of a fact; behind it is the hook that the fact tells of
 _BODY: Final = msgspec.json.Decoder(dict[str, dict[str, str]])
 
 
 def decode_fact(receipt: Receipt) -> tuple[Account, tuple[Event, ...]]:
     """Return the one event of a fact's receipt. Raises Malformed where a later release wrote what this cannot read."""
     try:
-        views = _BODY.decode(receipt.body.partition(_END)[0])
+        views = _BODY.decode(receipt.body)
     except msgspec.MsgspecError as error:
         raise Malformed(f"body: no fact of the relay: {error}") from None
     name = views.get("fact", {}).get("kind", "")
@@ -40,16 +39,6 @@ def decode_fact(receipt: Receipt) -> tuple[Account, tuple[Event, ...]]:
             received_at=receipt.received_at,
         ),
     )
-
-
-def original_body(receipt: Receipt) -> bytes:
-    """Return the body of the hook that a fact tells of, as it is stored; empty where it tells of none."""
-    return receipt.body.partition(_END)[2]
-
-
-def with_original(fact: bytes, hook: bytes) -> bytes:
-    """Return the body of a fact that tells of a hook."""
-    return fact + _END + hook
 
 
 def _entity_id(entity: str, views: Mapping[str, Mapping[str, str]]) -> str:

@@ -16,9 +16,6 @@ OWN_SOURCE: Final = "_relay"
 DELIVERED: Final = "delivered"
 """The fact that a delivery arrived: for the routes that follow its route, each alone, with its event and the answer."""
 
-ORIGINAL: Final = "original"
-"""In the body of that fact: which hook follows, as which it is decoded, and which of its events it is."""
-
 ANSWER: Final = "answer"
 """The view of that fact with what the sink replied."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from relay.facts.kinds import ANSWER, DELIVERED, FACTS, ORIGINAL
+from relay.facts.kinds import ANSWER, DELIVERED, FACTS
 from relay.facts.settings import FactSettings
 from relay.facts.texts import describe_fact, title_of_fact
 from relay.masking.people import mask_people
@@ -15,7 +15,7 @@ def fact_views(event: Event, settings: FactSettings) -> dict[str, Mapping[str, V
     views: dict[str, Mapping[str, Value]] = {
         name: fields if event.name == DELIVERED and name == ANSWER else _masked(fields)
         for name, fields in event.data.items()
-        if isinstance(fields, dict) and name != ORIGINAL
+        if isinstance(fields, dict)
     }
     link = settings.pages.rstrip("/") + _path(event.name, views)
     fact = views.get("fact", {})

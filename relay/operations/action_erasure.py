@@ -14,11 +14,11 @@ from pydantic import SecretStr
 from relay.config.config import Config
 from relay.errors import ConfigError
 from relay.facts.kinds import OWN_SOURCE
-from relay.model import DeliveryState, ReceiptState, RoutedReceipt
+from relay.model import DeliveryState, Receipt, ReceiptState, RoutedReceipt
 from relay.operations.action_step import ENDED, ActionStep
 from relay.operations.actions import ActionRequest, ErasedPerson
 from relay.operations.people_asking import Asking, SinkAsker
-from relay.operations.people_erasure import Speaking, erase_asked, find_speaking, make_erasure
+from relay.operations.people_erasure import Speaking, erase_asked, facts_of, find_speaking, make_erasure
 from relay.operations.people_events import Person, PersonMatch
 from relay.operations.people_keys import PeopleKey
 from relay.sinks.registry import make_sinks
@@ -30,7 +30,7 @@ from relay.store.packing import ReceiptRecords
 from relay.store.people import PeopleIndex, Reach
 from relay.store.reader import Reader
 from relay.store.store import Store
-from relay.store.stored import receipt_of_content
+from relay.store.stored import read_packed_receipt, receipt_of_content
 from relay.store.wire import Cursor
 from relay.timefmt import format_time
 
@@ -83,7 +83,7 @@ class ErasureWork:
     async def _erase(
         self, action: StoredAction, match: PersonMatch, key: PeopleKey, found: Sequence[tuple[str, int]], until: int
     ) -> ActionStep:
-        """Erase a person from hooks; of those that came after a time only where the relay copied an earlier one."""
+        """Erase a person from hooks; of those that came after a time only the relay's own facts, of earlier ones."""
         read = await self._store.packing.read_records([id for id, _ in found])
         late = {id for id, at in found if at > until}
         records = {
@@ -91,8 +91,9 @@ class ErasureWork:
             for one in read
             if one.id not in late or one.fields[ReceiptField.SOURCE.encode()] == OWN_SOURCE.encode()
         }
+        receipts = await self._receipts(list(records.values()))
         speaking = await asyncio.to_thread(
-            lambda: {id: one for id, records in records.items() if (one := find_speaking(records, match))}
+            lambda: {id: one for id, records in records.items() if (one := find_speaking(records, receipts[id], match))}
         )
         asker = await self._asker(action, match, key) if speaking else None
         for looked, (id, _) in enumerate(found):
@@ -106,6 +107,11 @@ class ErasureWork:
                 return await self._wait(action, found[:looked], waits)
         last_id, last_at = found[-1]
         return await self._save(action, _written(Cursor(last_at, last_id)), len(found))
+
+    async def _receipts(self, records: Sequence[ReceiptRecords]) -> dict[str, Receipt]:
+        """Return receipts as they arrived, the facts among them with the hooks that they refer to."""
+        receipts = [read_packed_receipt(one) for one in records]
+        return {one.id: one for one in await self._reader.add_originals(receipts)}
 
     async def _wait(self, action: StoredAction, done: Sequence[tuple[str, int]], waits: str) -> ActionStep:
         """Write how far it has come, and for what it waits: it goes on from there."""
@@ -122,13 +128,20 @@ class ErasureWork:
         return SinkAsker(action.id, make_sinks(self._config), subscriptions, key, match)
 
     async def _erase_receipt(self, action: StoredAction, match: PersonMatch, asker: SinkAsker, id: str) -> str:
-        """Erase a person from a hook and what belongs to it. Returns for what it waits; empty where it is done."""
+        """Erase a person from a hook and what belongs to it. Returns for what it waits; empty where it is done.
+
+        The facts that refer to it come first: none is routed by a hook that says nothing any more.
+        """
         answer = ""
         while answer not in ("done", "gone", _STOPPED):
             found = await self._store.packing.read_records([id])
-            speaking = await asyncio.to_thread(find_speaking, found[0], match) if found else None
+            receipts = await self._receipts(found)
+            speaking = await asyncio.to_thread(find_speaking, found[0], receipts[id], match) if found else None
             if speaking is None:
                 return ""  # it is erased, or retention was faster
+            for fact in facts_of(speaking):
+                if waits := await self._erase_receipt(action, match, asker, fact):
+                    return waits
             if waits := await self._end_open(action, found[0], speaking):
                 return waits
             asking = asker.ask(found[0], speaking)

@@ -9,11 +9,10 @@ from relay.accounts.people_cache import cache_key
 from relay.facts.kinds import OWN_SOURCE
 from relay.model import ERASURE, Event, Receipt, ReceiptState, Record
 from relay.operations.people_events import PersonMatch, events_of_receipt, text_of_body
-from relay.operations.people_redaction import ERASED, FORM, TextRedaction, redact_body, texts_in
+from relay.operations.people_redaction import ERASED, FORM, TextRedaction, redact_body, redact_fact, texts_in
 from relay.store.erasing import DeliveryErasure, Erasure
 from relay.store.fields import DeliveryField, ReceiptField
 from relay.store.packing import DeliveryRecords, ReceiptRecords
-from relay.store.stored import read_packed_receipt
 
 _UNDECODED: Final = (ReceiptState.MALFORMED, ReceiptState.QUARANTINED)  # to decode one may kill a worker
 _TEXTS: Final = (DeliveryField.REASON, DeliveryField.TOLD, DeliveryField.CANCEL)
@@ -31,9 +30,11 @@ class Speaking(Record):
     superseded: bool = False  # a content does that was sent before another was rendered
 
 
-def find_speaking(records: ReceiptRecords, match: PersonMatch) -> Speaking | None:
-    """Return what of a receipt speaks of a person; None where nothing does, or it has been erased."""
-    receipt = read_packed_receipt(records)
+def find_speaking(records: ReceiptRecords, receipt: Receipt, match: PersonMatch) -> Speaking | None:
+    """Return what of a receipt speaks of a person; None where nothing does, or it has been erased.
+
+    `receipt`: it as it arrived, a fact with the hook that it refers to.
+    """
     erased = set(_named(records.fields, ReceiptField.ERASED))
     state = records.fields[ReceiptField.STATE.encode()].decode()
     events: dict[str, Event] = {}
@@ -59,12 +60,20 @@ def find_speaking(records: ReceiptRecords, match: PersonMatch) -> Speaking | Non
     )
 
 
+def facts_of(speaking: Speaking) -> list[str]:
+    """Return the facts that refer to what speaks of a person: receipts of the relay's own."""
+    led = (one.fields.get(DeliveryField.LED.encode(), b"").decode() for one in speaking.deliveries.values())
+    return [id for ids in led for id in ids.split()]
+
+
 def make_erasure(records: ReceiptRecords, speaking: Speaking, match: PersonMatch) -> Erasure:
     """Return what is written in place of what speaks of a person."""
     if not speaking.indexes:
         return Erasure(records=records, indexes=[], contents=_contents(records, {}))
     texts = {text for one in speaking.deliveries.values() for text in _texts_of_content(records, one)}
-    if _WHOLE in speaking.indexes or not speaking.events or speaking.receipt.source == OWN_SOURCE:
+    if speaking.receipt.source == OWN_SOURCE:
+        body, fields = redact_fact(speaking.receipt.body, TextRedaction(match, texts)), {}
+    elif _WHOLE in speaking.indexes or not speaking.events:
         body, fields = ERASED.encode(), {ReceiptField.REASON: ERASED, ReceiptField.REMARKS: "[]"}
     else:
         redacted = redact_body(speaking.receipt, {int(one) for one in speaking.indexes}, match)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from relay.amocrm.body import decode_body
@@ -25,6 +26,12 @@ _OF_THINGS: Final = re.compile(
     r"(?:\w+_)?(?:id|ids|uid|at|type|code|enum)|id|ID|last_modified|date_create|timestamp\w*|price|sale|status|position"
     r"|is_\w+|complete_(?:till|before)|action_close|action|enum|enum_id|code|field_code|field_type|subdomain|origin"
 )
+# Of a fact, what says which thing it is about, what became of that, when and how often.
+_KEPT_OF_FACTS: Final = re.compile(
+    r"id|event|event_id|entity|entity_id|source|route|sink|state|attempts|status|name|type|kind|subject|count|since|at|each"
+    r"|closed_by|closed_at"
+)
+_FACT: Final = msgspec.json.Decoder(dict[str, dict[str, str]])
 _PLAIN: Final = re.compile(
     r"-?\d{1,20}(?:\.\d{1,6})?|[a-z][a-z_.]{0,39}|[A-Z][A-Z_]{0,39}|[0-9a-f]{8}-[0-9a-f-]{27}", re.ASCII
 )
@@ -85,6 +92,21 @@ def _rename(node: "dict[str, Value]", key: str) -> None:
     renamed = [(new if name == key else name, value) for name, value in node.items()]
     node.clear()
     node.update(renamed)
+
+
+def redact_fact(body: bytes, redaction: "TextRedaction") -> bytes:
+    """Return the body of a fact of the relay: what it says which, when and how often stays, all else is erased."""
+    try:
+        views = _FACT.decode(body)
+    except msgspec.MsgspecError:
+        return ERASED.encode()
+    return msgspec.json.encode(
+        {view: {key: _redact_of_fact(key, text, redaction) for key, text in of.items()} for view, of in views.items()}
+    )
+
+
+def _redact_of_fact(key: str, text: str, redaction: "TextRedaction") -> str:
+    return redaction.redact(text) if _KEPT_OF_FACTS.fullmatch(key) or not text else ERASED
 
 
 class TextRedaction:

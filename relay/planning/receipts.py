@@ -11,7 +11,7 @@ from typing import TypeAlias
 from relay.amocrm.remarks import limit_remarks
 from relay.config.config import Config, Source
 from relay.errors import Malformed
-from relay.events import decode_events, names_of
+from relay.events import DecodedHooks, decode_events, names_of
 from relay.model import (
     Account,
     Event,
@@ -50,7 +50,8 @@ def plan_receipts(
     subscribed: SubscriptionsBySource = NO_SUBSCRIPTIONS,
 ) -> list[RoutedReceipt]:
     """Return what becomes of each receipt, as `plan_receipt` does of one."""
-    decoded = [_decode(receipt, config) for receipt in receipts]
+    hooks: DecodedHooks = {}
+    decoded = [_decode(receipt, config, hooks) for receipt in receipts]
     matched = [[_match(event, one, config, sinks, subscribed) for event in one.events] for one in decoded]
     rendered = [[_render(event) for event in events] for events in matched]
     made = [[_make(*one, config) for one in zip(*both, strict=True)] for both in zip(matched, rendered, strict=True)]
@@ -68,10 +69,10 @@ class _DecodedReceipt(Record):
     remarks: Sequence[str] = ()
 
 
-def _decode(receipt: Receipt, config: Config) -> _DecodedReceipt:
+def _decode(receipt: Receipt, config: Config, hooks: DecodedHooks) -> _DecodedReceipt:
     remarks: list[str] = []
     try:
-        account, events = decode_events(receipt, remarks.append, config.ingress.max_body)
+        account, events = decode_events(receipt, remarks.append, config.ingress.max_body, hooks)
     except Malformed as error:
         return _DecodedReceipt(receipt=receipt, malformed=str(error), remarks=limit_remarks(remarks))
     source = config.find_source(receipt.source)

@@ -29,8 +29,3 @@ def pack(body: bytes) -> bytes | None:
 def unpack(packed: bytes) -> bytes:
     """Return the body that `pack` compressed."""
     return zlib.decompress(packed)
-
-
-def is_of_large(packed: bytes) -> bool:
-    """Return whether what `compress` returned may be of a body of over 8 KB: its first byte names the window."""
-    return packed.startswith(b"\x78")

@@ -27,6 +27,8 @@ class ReceiptField:
     CONFIG: Final = "cfg"  # version of the configuration that routed it
     CHAINED: Final = "chained"  # of a fact: how many deliveries, one following the other, led to it
     MADE_BY: Final = "by"  # of the fact that a delivery arrived: that delivery
+    ORIGINAL: Final = "orig"  # of the same: the event that the delivery was made of, in whose receipt the hook is
+    LED: Final = "led"  # set where a delivery of it led to such a fact: it is kept while one of them is there
     DEPTH: Final = "depth"  # of a fact: 1, or one more than that of the fact whose delivery it is about
     REMARKS: Final = "remarks"  # what of it could not be read, as a JSON list; only where there is any
     COMPRESSED: Final = "z"  # set where its body is compressed
@@ -53,7 +55,7 @@ class DeliveryField:
     SINK: Final = "sink"
     TRACE: Final = "trace"  # what its trace goes on from; only where that of its receipt is traced
     ONCE: Final = "once"  # set where its id follows from the route's `once` key
-    LED: Final = "led"  # the receipt that tells the routes that follow of its arrival; empty: the chain is too long
+    LED: Final = "led"  # the facts that told of its arrival, the last one last; empty: the chain is too long
     KEYED: Final = "keyed"  # set where its route has `order` or `latest`: "order|latest", digests of the keys or empty
     QUEUE: Final = "q"  # where it waits, if not in its sink's queue: the account's, for a look-up
     CONTENT: Final = "c"  # id of its content

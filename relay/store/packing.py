@@ -59,6 +59,7 @@ class PackedDelivery(Record, array_like=True, kw_only=False):
     route: str
     state: str
     reason: str
+    led: str = ""  # the facts that it led to, as in its hash: retention keeps the receipt while one of them is there
 
 
 class PackedIndex(Record, array_like=True, kw_only=False):
@@ -208,6 +209,7 @@ def _index_row(index: int, id: str, fields: Fields) -> PackedDelivery:
         _text(fields, DeliveryField.ROUTE),
         _text(fields, DeliveryField.STATE),
         _text(fields, DeliveryField.REASON),
+        _text(fields, DeliveryField.LED),
     )
 
 

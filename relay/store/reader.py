@@ -23,17 +23,15 @@ from relay.store.queues import (
     read_due_work,
     read_sink_state,
 )
+from relay.store.raw_receipts import RawReceipts
 from relay.store.records import LiveWorker, Stall
 from relay.store.scripts import Caller, Script
 from relay.store.stored import (
-    RAW_FIELDS,
     StoredDelivery,
     StoredReceipt,
     queue_of,
     read_attempt,
     read_delivery,
-    read_packed_receipt,
-    read_raw_receipt,
     read_receipt,
     receipt_of_content,
 )
@@ -59,6 +57,7 @@ class Reader:
         self.keys = Keys(namespace)
         self._call = Caller(client, self.keys.prefix)
         self._packed = PackedReceipts(client, self.keys)
+        self._raw = RawReceipts(client, self.keys)
 
     async def now(self) -> int:
         """Return the store's time, and note it for the clock of this process."""
@@ -121,12 +120,11 @@ class Reader:
 
     async def raw_receipts(self, ids: Sequence[str]) -> dict[str, Receipt]:
         """Read receipts as they arrived; those that are gone are left out."""
-        found = await self._read_raw(ids)
-        if missing := [id for id in ids if id not in found]:
-            packed = await self._packed.read(missing)
-            found |= {id: read_packed_receipt(one) for id, one in packed.items()}
-            found |= await self._read_raw([id for id in missing if id not in packed])
-        return {id: found[id] for id in ids if id in found}
+        return await self._raw.read(ids)
+
+    async def add_originals(self, receipts: Sequence[Receipt]) -> list[Receipt]:
+        """Return receipts, the facts among them with the hooks that they refer to."""
+        return await self._raw.add_originals(receipts)
 
     async def harmless(self, ids: Sequence[str]) -> list[str]:
         """Return those of receipts at which no worker died: who decodes another one, apart from the router, may die."""
@@ -136,19 +134,6 @@ class Reader:
             found = await run_command(pipe.execute()) if ids else []
         bad = ReceiptState.QUARANTINED.encode()
         return [id for id, (state, deaths) in zip(ids, found, strict=True) if state != bad and not int(deaths or 0)]
-
-    async def _read_raw(self, ids: Sequence[str]) -> dict[str, Receipt]:
-        async with self.client.pipeline(transaction=False) as pipe:
-            for id in ids:
-                pipe.hmget(self.keys.receipt(id), *RAW_FIELDS)
-                pipe.get(self.keys.body(id))
-            found = await run_command(pipe.execute()) if ids else []
-        pairs = zip(ids, found[::2], found[1::2], strict=True)
-        return {
-            id: read_raw_receipt(id, record, body)
-            for id, record, body in pairs
-            if record[0] is not None and body is not None
-        }
 
     async def deliveries(self, ids: Sequence[str]) -> list[StoredDelivery]:
         """Read deliveries; those that are gone are left out."""

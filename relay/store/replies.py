@@ -32,6 +32,7 @@ def claimed_receipts(
             request_id=row.request_id,
             deaths=row.deaths,
             trace=_written(row.trace),
+            original_id=_written(row.original_id),
         )
         for id, row, body in zip(reply.ids, reply.rows, blobs, strict=True)
     ]

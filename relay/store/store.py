@@ -23,6 +23,7 @@ from relay.store.kept_ages import KeptAges
 from relay.store.keys import INBOX, JOBS, Keys, sink_queue
 from relay.store.packed import Packing
 from relay.store.put_off import PutOff
+from relay.store.raw_receipts import RawReceipts
 from relay.store.records import Accepted, Claim, DeadRules, Hook, Job, LateAnswer, Retired, Settlement
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts, made_claims
 from relay.store.requests import (
@@ -105,6 +106,7 @@ class Store:
         self.actions = Actions(client, namespace)
         self.clock = clock_of(client)
         self._call = Caller(client, self.keys.prefix)
+        self._raw = RawReceipts(client, self.keys)
 
     async def accept(self, hooks: Sequence[Hook], answered_late: Sequence[LateAnswer] = ()) -> Accepted:
         """Store hooks, all in one write. `answered_late`: earlier ones that amoCRM sends again."""
@@ -128,12 +130,13 @@ class Store:
         return await self._call.call_synced(script, request, *blobs, sync=self._sync)
 
     async def claim_receipts(self, token: str, max: int, lease_ms: int, unheard: Sequence[str] = ()) -> Claim[Receipt]:
-        """Take receipts from the inbox."""
+        """Take receipts from the inbox, the facts among them with the hooks that they refer to."""
         request = ClaimRequest(queue=INBOX, kind="r", token=token, max=max, lease_ms=lease_ms, unheard=unheard)
         request, (reply, version, *bodies) = await self._claim(request)
         claimed = _CLAIMED_RECEIPTS.decode(reply)
         self.clock.note(claimed.store_ms)
-        return claimed_receipts(claimed, request.token, bodies, version)
+        claim = claimed_receipts(claimed, request.token, bodies, version)
+        return replace(claim, items=await self._raw.add_originals(claim.items))
 
     async def _claim(self, request: ClaimRequest) -> tuple[ClaimRequest, list[Any]]:
         """Claim, and once more where the connection was closed: under a token of its own, so that nothing is lost."""

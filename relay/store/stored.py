@@ -21,6 +21,7 @@ RAW_FIELDS = (
     ReceiptField.REQUEST_ID,
     ReceiptField.COMPRESSED,
     ReceiptField.TRACE,
+    ReceiptField.ORIGINAL,
 )
 _SUPERSEDED = "superseded by "  # so the scripts begin that reason
 _ATTEMPT = msgspec.json.Decoder(Attempt)
@@ -93,7 +94,7 @@ class StoredDelivery(Record):
 
 def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Receipt:
     """Return a receipt as it arrived, from its `RAW_FIELDS` and its body."""
-    source, at, content_type, content_encoding, user_agent, request_id, compressed, trace = (
+    source, at, content_type, content_encoding, user_agent, request_id, compressed, trace, original_id = (
         (value or b"").decode() for value in record
     )
     return Receipt(
@@ -106,6 +107,7 @@ def read_raw_receipt(id: str, record: Sequence[bytes | None], body: bytes) -> Re
         user_agent=user_agent,
         request_id=request_id,
         trace=trace,
+        original_id=original_id,
     )
 
 
@@ -211,8 +213,8 @@ def read_delivery(
     )
 
 
-def _led_to(receipt: str | None) -> str | None:
-    return f"{receipt}.0" if receipt else receipt
+def _led_to(receipts: str | None) -> str | None:
+    return f"{receipts.rpartition(' ')[2]}.0" if receipts else receipts
 
 
 def read_attempt(entry: bytes) -> Attempt:

@@ -71,6 +71,7 @@ class ClaimedReceipt(Record, array_like=True):
     size: int = field(name=ReceiptField.SIZE)
     content_encoding: str = field(name=ReceiptField.CONTENT_ENCODING)
     trace: str = field(name=ReceiptField.TRACE)
+    original_id: str = field(name=ReceiptField.ORIGINAL)
 
 
 class ClaimedDelivery(Record, array_like=True):

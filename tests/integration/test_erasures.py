@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from relay.amocrm.events import decode_receipt
 from relay.amocrm.form import encode_form
+from relay.events import decode_events
 from relay.model import Outcome
 from relay.operations.actions import read_action, stored_action
 from relay.operations.erasure_diagnosis import LATE_MS, diagnose_erasures
@@ -424,8 +425,8 @@ async def killed(*_, **__):
     raise KeyboardInterrupt
 
 
-def test_what_a_chain_has_copied_goes_too(run, erased, relay):
-    """The fact that a delivery arrived has the hook with it that began it, and what the sink answered."""
+def test_what_a_chain_says_goes_too(run, erased, relay):
+    """The fact that a delivery arrived refers to the hook that began it, and has what the sink answered."""
     relay.configure(
         YAML + "  - {name: after, on: delivered, where: {route: people}, to: books, path: /after,"
         ' body: {name: "{{ contact.name }}"}}\n'
@@ -444,9 +445,53 @@ def test_what_a_chain_has_copied_goes_too(run, erased, relay):
     relay.settle(Outcome.DELIVERED, "list")
     erased.work_again(id)
     assert (erased.left(), erased.action(id).state) == ([], "done")
+    (told,) = run(relay.reader.deliveries([first.id]))
+    raw = run(relay.reader.raw_receipt(told.led_to.removesuffix(".0")))
+    _, (event,) = decode_events(raw)
+    assert (event.data["answer"]["text"], event.data["delivery"]["route"]) == ("erased", "people")
+    assert event.original.data["name"] == "erased"
 
 
-def test_what_a_chain_copies_while_the_erasure_waits_goes_too(run, erased, relay):
+def test_a_hook_is_erased_behind_the_facts_that_refer_to_it(run, erased, relay):
+    """Else one would be routed by a hook that says nothing any more, and send that."""
+    relay.configure(
+        YAML + "  - {name: after, on: delivered, where: {route: people}, to: books, path: /after,"
+        ' body: {name: "{{ contact.name }}"}}\n'
+    )
+    (hook,) = relay.accept(contacts(item(1), action="update"))
+    (first,) = run(relay.store.claim_deliveries(relay.claim_of("books"))).items
+    done = Settlement(**_fields(settlement(first, Outcome.DELIVERED)) | {"is_followed": True})
+    run(relay.store.settle("books", [done], {}))
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    assert "is not routed yet" in erased.action(id).waits
+    assert NAME.encode() in run(relay.reader.raw_receipt(hook)).body.replace(b"+", b" ")
+    relay.route()
+    erased.work_again(id)
+    assert (erased.action(id).state, erased.left()) == ("done", [])
+    (told,) = run(relay.reader.deliveries([first.id]))
+    (after,) = relay.deliveries(told.led_to.removesuffix(".0"))
+    assert after.state == "cancelled"
+
+
+def test_nothing_follows_an_event_that_a_person_was_taken_out_of(run, erased, relay):
+    relay.configure(
+        YAML + "  - {name: after, on: delivered, where: {route: people}, to: books, path: /after,"
+        ' body: {name: "{{ contact.name }}"}}\n'
+    )
+    relay.accept(contacts(item(1), action="update"))
+    (first,) = run(relay.store.claim_deliveries(relay.claim_of("books"))).items
+    run(relay.store.settle("books", [settlement(first, Outcome.UNKNOWN)], {}))
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    assert erased.action(id).state == "done"
+    late = Settlement(**_fields(settlement(first, Outcome.DELIVERED)) | {"is_followed": True})
+    run(relay.store.settle("books", [late], {}))
+    (told,) = run(relay.reader.deliveries([first.id]))
+    assert (told.state, told.led_to) == ("delivered", None)
+
+
+def test_what_a_chain_makes_while_the_erasure_waits_goes_too(run, erased, relay):
     relay.configure(
         YAML + "  - {name: after, on: delivered, where: {route: people}, to: books, path: /after,"
         ' body: {name: "{{ contact.name }}"}}\n'

@@ -5,10 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from relay.facts.body import with_original
 from relay.facts.kinds import OWN_SOURCE
 from relay.model import Receipt
-from relay.store.body import compress
 from workers.planning_on_loop import MOST_BYTES, MOST_RECEIPTS, QUICK_RECEIPTS, SLOW_SECONDS, OnLoop
 
 CONFIG = SimpleNamespace(ingress=SimpleNamespace(max_body=1 << 20))
@@ -35,9 +33,10 @@ def trusted(*, version="v1") -> OnLoop:
         ([receipt(b"x" * MOST_BYTES)], True),
         ([receipt(b"x" * MOST_BYTES), receipt()], False),
         ([receipt(gzip.compress(SMALL), content_encoding="gzip")], False),  # nobody knows how large it will be
-        ([receipt(with_original(b"{}", compress(SMALL * 20)), source=OWN_SOURCE)], True),
-        ([receipt(with_original(b"{}", compress(SMALL * 9000)), source=OWN_SOURCE)], False),  # a chain's large hook
-        ([receipt(with_original(b"{}", gzip.compress(SMALL)), source=OWN_SOURCE)], False),
+        ([receipt(b"{}", source=OWN_SOURCE, original=receipt(SMALL * 20))], True),
+        ([receipt(b"{}", source=OWN_SOURCE, original=receipt(SMALL * 9000))], False),  # a chain's large hook
+        ([receipt(b"{}", original=receipt(b"{}", original=receipt(SMALL * 9000)))], False),
+        ([receipt(b"{}", source=OWN_SOURCE, original=receipt(gzip.compress(SMALL), content_encoding="gzip"))], False),
         ([receipt(), receipt(deaths=1)], False),
     ],
 )

@@ -11,13 +11,14 @@ local RECALLED_MS = 1500  -- what is ahead is given back within a second and a c
 local ALONE_MS = 60000  -- a worker ends all else before it begins with a suspect
 -- The fields that a claim reads and returns: wire.ClaimedReceipt, wire.ClaimedDelivery, wire.ClaimedJob.
 local FIELDS = {
-  r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size', 'ce', 'trace'},
+  r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size', 'ce', 'trace', 'orig'},
   d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'size', 'c', 'sends', 'sink', 'blk', 'gen', 'trial', 'send', 'trace',
     'keyed'},
   j = {'died', 'kind', 'args'},
 }
 -- Places; the second is in every record.
 local DEATHS, PRESENT, ROUTE, SIZE, CONTENT, BLOCKED, IS_TRIAL, KEYED = 1, 2, 4, 8, 9, 12, 14, 17
+local ORIGINAL = 11  -- of a receipt
 
 -- Takes a delivery off the list of those that are claimed ahead of a slot. Returns since when it was due, or nil.
 local function leave_ahead(queue, id)
@@ -159,6 +160,18 @@ local function size_of(kind, id, row)
   return row[SIZE] or call('STRLEN', blob_key(kind, id, row))
 end
 
+-- Returns how large the hooks are that a fact tells of, which its worker reads with it. Each counts once: `seen`.
+local function size_of_original(event, seen)
+  local bytes = 0
+  while event and not seen[receipt_of(event)] do
+    local receipt = receipt_of(event)
+    seen[receipt] = true
+    local size, before = unpack(call('HMGET', P .. 'r:' .. receipt, 'size', 'orig'))
+    bytes, event = bytes + (size or 0), before
+  end
+  return bytes
+end
+
 local function read_blobs(keys)
   if #keys == 0 then return {} end
   local blobs = call('MGET', unpack(keys))
@@ -204,7 +217,7 @@ end
 local function take(request, slots, ahead, batched, gate, due, leased)
   local kind, fields, lease_ends = request.kind, FIELDS[request.kind], now + request.lease_ms
   local gated = next(gate.fields) ~= nil
-  local ids, rows, blob_keys, leases, bytes = {}, {}, {}, {}, 0
+  local ids, rows, blob_keys, leases, bytes, originals = {}, {}, {}, {}, 0, {}
   local most, found, waits = slots + ahead, nil, nil
   if gated then found = candidates_for_trials(due, slots) else found, waits = candidates(due, most) end
   for _, id in ipairs(found) do
@@ -222,6 +235,7 @@ local function take(request, slots, ahead, batched, gate, due, leased)
     elseif (#ids < slots or (deaths == 0 and not is_ordered(row[KEYED]))) and (not alone or #ids == 0)
       and (not gated or pass_gates(gate, due, id, row, ends)) then
       bytes = bytes + size_of(kind, id, row)
+      if kind == 'r' and row[ORIGINAL] then bytes = bytes + size_of_original(row[ORIGINAL], originals) end
       if #ids > 0 and bytes > MOST_BYTES then break end
       call('HSET', record, 'tok', request.token)
       if blocked then row[BLOCKED] = is_at_fault(request.queue, blocked) and '1' end

@@ -30,16 +30,16 @@ local function write_facts()
       '8' .. string.sub(digest, 4, 6), string.sub(digest, 7, 18)}, '-')
   end
 
-  -- Stores a fact as a receipt. `n`: of how many transitions it tells, the first of them at `since`; `original`: the body
-  -- of the hook that it tells of, which follows its own line.
-  local function store_fact(fact, n, since, each, original)
+  -- Stores a fact as a receipt. `n`: of how many transitions it tells, the first of them at `since`.
+  local function store_fact(fact, n, since, each)
     local id, views = fact.id or make_id(fact), fact.views
     views.fact = {kind = fact.kind, at = text(now), count = text(n), since = text(since), each = each and '1' or '0'}
-    local body = cjson.encode(views) .. (original and '\n' .. original or '')
+    local body, more = cjson.encode(views), {}
+    if fact.original then more = {'by', fact.delivery, 'orig', fact.original} end
+    if fact.chained > 0 then more[#more + 1], more[#more + 2] = 'chained', fact.chained end
     call('SET', P .. 'b:' .. id, body)
     call('HSET', P .. 'r:' .. id, 'src', OWN_SOURCE, 'at', now, 'size', #body, 'state', 'accepted', 'open', 1, 'ct',
-      'application/json', 'ua', '', 'rq', '', 'depth', fact.depth)
-    if fact.chained > 0 then call('HSET', P .. 'r:' .. id, 'chained', fact.chained) end
+      'application/json', 'ua', '', 'rq', '', 'depth', fact.depth, unpack(more))
     ids[#ids + 1] = now
     ids[#ids + 1] = id
     count('receipt|' .. OWN_SOURCE .. '|accepted')
@@ -62,18 +62,20 @@ local function write_facts()
     write_group(fact.group, {now + GROUP_MS, 0, now})
   end
 
-  -- The views of a delivery and of what it is of.
+  -- The views of a delivery and of what it is of, and how it came to be.
   local function views_of_delivery(id)
     local event, source, route, sink, state, reason, attempts, cause =
       unpack(call('HMGET', P .. 'd:' .. id, 'ev', 'src', 'route', 'sink', 'state', 'reason', 'att', 'cause'))
     local receipt, index = string.match(event, '^([^.]*)%.(.*)$')
-    local of_event, depth, chained = unpack(call('HMGET', P .. 'r:' .. receipt, 'e:' .. index, 'depth', 'chained'))
+    local of_event, erased, depth, chained =
+      unpack(call('HMGET', P .. 'r:' .. receipt, 'e:' .. index, 'x:' .. index, 'depth', 'chained'))
     local name, entity, entity_id = unpack(of_event and cjson.decode(of_event) or {'', '', ''})
     local delivery = {id = id, event = name, event_id = event, entity = entity, entity_id = entity_id, source = source,
       route = route, sink = sink, state = state, reason = reason or '', cause = cause or '', attempts = attempts}
     local views = {delivery = delivery, source = {name = source},
       sink = {name = sink, type = call('HGET', P .. 'sinks', sink) or ''}}
-    return views, sink .. '|' .. (cause or ''), tonumber(depth or 0), tonumber(chained or 0)
+    return views, {group = sink .. '|' .. (cause or ''), depth = tonumber(depth or 0), chained = tonumber(chained or 0),
+      erased = erased}
   end
 
   -- Returns what the sink answered to the attempt that delivered it, as far as its story has it.
@@ -98,32 +100,29 @@ local function write_facts()
       '8' .. string.sub(digest, 4, 6), string.sub(digest, 7, 18)}, '-')
   end
 
-  -- Tells of a delivery that was delivered, where a route follows its route: with the hook of its event.
+  -- Tells of a delivery that was delivered, where a route follows its route. Its event stays where it is: the fact refers
+  -- to it, and retention keeps the hook for as long as the fact is there (_retiring.lua).
   local function tell_delivered(id)
     local record = P .. 'd:' .. id
-    local event, route, generation, created_at = unpack(call('HMGET', record, 'ev', 'route', 'gen', 'at'))
+    local event, route, generation, created_at, led = unpack(call('HMGET', record, 'ev', 'route', 'gen', 'at', 'led'))
     if modes_of('delivered|' .. route) == '' then return end
-    local fact = {kind = 'delivered', id = chained_id(id, generation or 0, created_at)}
-    local views, _, depth, chained = views_of_delivery(id)
-    if call('EXISTS', P .. 'r:' .. fact.id, P .. 'p:' .. fact.id, P .. 'retired:' .. fact.id) > 0 then return end
-    if chained >= MOST_CHAINED then return call('HSET', record, 'led', '') end
-    local receipt, index = string.match(event, '^([^.]*)%.(.*)$')
-    local hook = P .. 'r:' .. receipt
-    local source, content_type, encoding, compressed, at = unpack(call('HMGET', hook, 'src', 'ct', 'ce', 'z', 'at'))
+    local told = chained_id(id, generation or 0, created_at)
+    if call('EXISTS', P .. 'r:' .. told, P .. 'p:' .. told, P .. 'retired:' .. told) > 0 then return end
+    local views, of = views_of_delivery(id)
+    if of.erased then return end  -- what would follow is about nobody any more
+    if of.chained >= MOST_CHAINED then return call('HSET', record, 'led', '') end
     views.answer = answer_of(id)
-    views.original = {receipt = receipt, index = index, source = source, at = at, ct = content_type or '',
-      ce = encoding or '', z = compressed or ''}
-    fact.views, fact.depth, fact.chained = views, depth, chained + 1
-    store_fact(fact, 1, now, false, call('GET', P .. 'b:' .. receipt) or '')
-    call('HSET', P .. 'r:' .. fact.id, 'by', id)
-    call('HSET', record, 'led', fact.id)
+    store_fact({kind = 'delivered', id = told, views = views, depth = of.depth, chained = of.chained + 1, delivery = id,
+      original = event}, 1, now, false)
+    call('HSET', record, 'led', (led and led ~= '') and led .. ' ' .. told or told)
+    call('HSET', P .. 'r:' .. receipt_of(event), 'led', 1)
   end
 
   local function complete(fact)
     fact.depth, fact.chained = 1, 0
     if fact.delivery then
-      local views, group, depth, chained = views_of_delivery(fact.delivery)
-      fact.views, fact.group, fact.depth, fact.chained = views, group, depth + 1, chained
+      local views, of = views_of_delivery(fact.delivery)
+      fact.views, fact.group, fact.depth, fact.chained = views, of.group, of.depth + 1, of.chained
     end
     fact.group = fact.kind .. '|' .. fact.group
   end

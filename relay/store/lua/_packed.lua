@@ -36,6 +36,16 @@ local function find_packed(receipt)
   return packed_before[receipt]
 end
 
+-- Returns the facts that the deliveries of a packed receipt led to, as each names them.
+local function read_led(receipt)
+  local found = {}
+  for _, row in ipairs(find_packed(receipt).deliveries) do
+    local _, _, _, _, _, _, _, led = unpack(row)
+    found[#found + 1] = led
+  end
+  return found
+end
+
 -- Returns of a packed delivery its event, source, sink, state, when its receipt arrived, route and reason; nil where it is
 -- not packed.
 local function read_packed_delivery(wanted)

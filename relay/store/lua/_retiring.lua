@@ -2,6 +2,7 @@
 -- spend, and `duplicate_ms`.
 local FIELDS_AT_ONCE = 100
 local PACKED = P .. 'finished:packed'
+local LOOK_AGAIN_MS = 3600000
 
 -- What the script has spent: it ends a while after `most`.
 local spent = 0
@@ -67,6 +68,36 @@ local function remove_parts(receipt, source, kinds)
   return true, readable
 end
 
+-- Returns the facts that deliveries of a receipt led to, as each names them; these refer to its events.
+local function facts_of(receipt, is_packed)
+  local found = {}
+  if is_packed then return read_led(receipt) end
+  if call('HEXISTS', P .. 'r:' .. receipt, 'led') == 0 then return found end
+  for _, name in ipairs(call('HKEYS', P .. 'r:' .. receipt)) do
+    local id = string.match(name, '^d:(.*)$')
+    found[#found + 1] = id and call('HGET', P .. 'd:' .. id, 'led') or nil
+  end
+  return found
+end
+
+-- Returns a fact that is still there and refers to an event of a receipt; nil where none does.
+local function referring_fact(receipt, is_packed)
+  for _, ids in ipairs(facts_of(receipt, is_packed)) do
+    for id in string.gmatch(ids, '%S+') do
+      if call('EXISTS', P .. 'r:' .. id, P .. 'p:' .. id) > 0 then return id end
+    end
+  end
+end
+
+-- Keeps a receipt that is over its age, nil: over the count, while a fact refers to it: it is looked at again in an hour,
+-- or goes behind that fact.
+local function keep_referred(list, receipt, fact, age_ms)
+  local at = tonumber(call('ZSCORE', list, receipt))
+  local behind = tonumber(call('ZSCORE', P .. 'finished', fact) or call('ZSCORE', PACKED, fact) or -1)
+  local later = age_ms and now - age_ms + LOOK_AGAIN_MS or behind >= at and behind + 1 or now
+  call('ZADD', list, later, receipt)
+end
+
 -- Returns whether all of a receipt is gone, and whether all could be read.
 local function remove_receipt(receipt)
   local record = P .. 'r:' .. receipt
@@ -89,7 +120,7 @@ end
 
 -- Removes what stands of a packed receipt in lists. Its `once` deliveries have left their identity when it was packed.
 local function remove_packed(receipt)
-  local packed, _, people = read_packed(receipt), split_packed(receipt)
+  local packed, _, people = find_packed(receipt), split_packed(receipt)
   for i, event in ipairs(packed.events) do remove_event(receipt, packed.source, i - 1, event) end
   for _, person in ipairs(cmsgpack.unpack(people)) do remove_person(receipt, person) end
   for _, delivery in ipairs(packed.deliveries) do call('UNLINK', P .. 'in:' .. delivery[2]) end
@@ -100,7 +131,7 @@ end
 local function read_size(receipt)
   local source, size = unpack(uncounted_call('HMGET', P .. 'r:' .. receipt, 'src', 'size'))
   if source then return source, size end
-  local packed = read_packed(receipt)
+  local packed = find_packed(receipt)
   return packed.source, packed.size
 end
 
@@ -111,9 +142,15 @@ end
 
 local removed, damaged = 0, {}
 
--- Removes a receipt of a list; of one that could not be read what could be found of it. `rule`: by which the audit says
--- that it went; nil: it is not told. Returns whether it is gone: a large one may take several calls.
-local function remove_listed(list, receipt, rule)
+-- Removes a receipt of a list; of one that could not be read what could be found of it. `age_ms`: over which age it is;
+-- nil: over the count. `rule`: by which the audit says that it went; nil: it is not told. Returns whether it is dealt with:
+-- a large one may take several calls, and one that a fact refers to stays.
+local function remove_listed(list, receipt, age_ms, rule)
+  local looked, fact = pcall(referring_fact, receipt, list == PACKED)
+  if looked and fact then
+    keep_referred(list, receipt, fact, age_ms)
+    return true
+  end
   local known, source, size = pcall(read_size, receipt)
   local ok, gone, readable = pcall(list == PACKED and remove_packed or remove_receipt, receipt)
   if not ok or (gone and not readable) then damaged[#damaged + 1] = receipt end

@@ -62,9 +62,8 @@ local function walk(name)
       if removed >= req.max or spent >= req.most then return true end
       local receipt = rows[i]
       local known, age = pcall(age_of, receipt, list)
-      if known and age <= req.age_ms and not remove_listed(list, receipt, req.rule ~= '' and req.rule or nil) then
-        return true
-      end
+      local rule = req.rule ~= '' and req.rule or nil
+      if known and age <= req.age_ms and not remove_listed(list, receipt, req.age_ms, rule) then return true end
       score, member = rows[i + 1], receipt
       call('HSET', RECORD, field, score .. '|' .. member)
     end

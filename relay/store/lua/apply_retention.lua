@@ -20,11 +20,15 @@ local function remove_oldest(lists, age_ms, most, rules)
   for _, list in ipairs(lists) do
     length, too_old = length + call('ZCARD', list), too_old + call('ZCOUNT', list, '-inf', now - age_ms)
   end
-  for i = 1, math.max(length - most, too_old) do
+  local over, i, kept = math.max(length - most, too_old), 1, 0
+  while i <= over and kept <= over do
     if removed >= req.max or spent >= req.most then return true end
     local list = oldest_list(lists)
     local receipt = call('ZRANGE', list, 0, 0)[1]
-    if not remove_listed(list, receipt, rules and rules[i <= too_old and 1 or 2]) then return true end
+    local is_old, before = i <= too_old, removed
+    if not remove_listed(list, receipt, is_old and age_ms or nil, rules and rules[is_old and 1 or 2]) then return true end
+    -- Of one over the count that a fact refers to another one goes in its place.
+    if is_old or removed > before then i = i + 1 else kept = kept + 1 end
   end
   return false
 end
