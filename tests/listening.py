@@ -3,6 +3,7 @@
 import asyncio
 
 from relay.errors import StoreUnavailable
+from relay.store.records import Handed
 from workers.listening import Listening
 
 
@@ -10,16 +11,16 @@ class PlayedWakeUps:
     """A connection to which a test sends what the store would."""
 
     def __init__(self) -> None:
-        self._sent: asyncio.Queue[str | StoreUnavailable] = asyncio.Queue()
+        self._sent: asyncio.Queue[str | Handed | StoreUnavailable] = asyncio.Queue()
         self.closed = False
 
-    def send(self, queue: str) -> None:
-        self._sent.put_nowait(queue)
+    def send(self, told: str | Handed) -> None:
+        self._sent.put_nowait(told)
 
     def fail(self) -> None:
         self._sent.put_nowait(StoreUnavailable("the connection was closed"))
 
-    async def next(self) -> str:
+    async def next(self) -> str | Handed:
         found = await self._sent.get()
         if isinstance(found, StoreUnavailable):
             raise found
@@ -36,4 +37,4 @@ async def _refuse() -> PlayedWakeUps:
 
 
 def not_listening() -> Listening:
-    return Listening(_refuse, lambda queue: None)
+    return Listening(_refuse, lambda queue: None, lambda handed: None)

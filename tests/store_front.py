@@ -18,7 +18,7 @@ from relay.processes.ports import free_port
 
 _POLL_SECONDS = 0.05
 # Those that only ask a worker whether it listens are empty.
-_WAKE_UP = re.compile(rb"\*3\r\n\$8\r\nsmessage\r\n\$\d+\r\n[^\r]*\r\n\$[1-9]\d*\r\n[^\r]*\r\n")
+_WAKE_UP = re.compile(rb"\*3\r\n\$8\r\nsmessage\r\n\$\d+\r\n[^\r]*\r\n\$([1-9]\d*)\r\n")
 
 
 class StoreFront:
@@ -59,13 +59,23 @@ class StoreFront:
                     _reset(writer)
                     return
                 if answers and (change := self.change_wake_up) is not None:
-                    data = _WAKE_UP.sub(lambda found: change(found[0]), data)
+                    data = _change_wake_ups(data, change)
                 await asyncio.sleep(self.delay_seconds)
                 while self.swallows:  # noqa: ASYNC110  it is set in another thread
                     await asyncio.sleep(_POLL_SECONDS)
                 writer.write(data)
                 await writer.drain()
         writer.close()
+
+
+def _change_wake_ups(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Change the messages in what was read at once; they may hold any bytes."""
+    changed, at = b"", 0
+    while found := _WAKE_UP.search(data, at):
+        end = found.end() + int(found[1]) + len(b"\r\n")
+        changed += data[at : found.start()] + change(data[found.start() : end])
+        at = end
+    return changed + data[at:]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from relay.errors import StoreUnavailable
 from relay.logs import log
+from relay.store.records import Handed
 
 PAUSE_SECONDS: Final = 1.0  # before another connection is tried
 
@@ -17,7 +18,7 @@ PAUSE_SECONDS: Final = 1.0  # before another connection is tried
 class WakeUpSource(Protocol):
     """What takes wake-ups, as `relay.store.wake_ups` does."""
 
-    async def next(self) -> str:
+    async def next(self) -> str | Handed:
         """Wait for the next one."""
 
     async def close(self) -> None:
@@ -27,13 +28,20 @@ class WakeUpSource(Protocol):
 class Listening:
     """One in every worker process.
 
-    `open` connects; `start_queue` starts work in this process. Before each look the ticker asks whether to say that
-    this worker listens, and afterwards tells whether the store found that it does.
+    `open` connects; `start_queue` starts work in this process, and `take` works at what it is handed over. Before each
+    look the ticker asks whether to say that this worker listens, and afterwards tells whether the store found that it
+    does.
     """
 
-    def __init__(self, open: Callable[[], Awaitable[WakeUpSource]], start_queue: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        open: Callable[[], Awaitable[WakeUpSource]],
+        start_queue: Callable[[str], None],
+        take: Callable[[Handed], None],
+    ) -> None:
         self._open = open
         self._start_queue = start_queue
+        self._take = take
         self._wanted = asyncio.Event()
         self._wake_ups: WakeUpSource | None = None
         self._unheard = False  # the store has told, or was to tell, this worker that it listens
@@ -82,9 +90,11 @@ class Listening:
             return
         self._unheard = self._lost = False
         while True:
-            queue = await self._wake_ups.next()
-            if queue:
-                self._start_queue(queue)
+            found = await self._wake_ups.next()
+            if isinstance(found, Handed):
+                self._take(found)
+            elif found:
+                self._start_queue(found)
             else:
                 self._unheard = False
 

@@ -25,6 +25,7 @@ from relay.sinks.tools import Tools
 from relay.startup import freeze_startup_objects, report_ready
 from relay.store.connect import connect
 from relay.store.keys import ACCOUNT, INBOX, JOBS
+from relay.store.records import Handed
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.store.sync import sync_of
@@ -117,7 +118,7 @@ class WorkerProcess:
         self._watching.keep("watchdog", self._watchdog.run)
         self._hearing = Hearing(self._ringer.count_waiting, self._restart_consumer, self._end_failed)
         self._watching.keep("hearing", self._hearing.run)
-        self._listening = Listening(lambda: self._store.open_wake_ups(self._name), self._start_queue)
+        self._listening = Listening(lambda: self._store.open_wake_ups(self._name), self._start_queue, self._take_handed)
         self._watching.keep("listening", self._listening.run)
         self._ticker = Ticker(
             self._name, self._live, self._store, self._start_queue, self._listening,
@@ -195,6 +196,12 @@ class WorkerProcess:
             self._start_fetcher(name)
         else:
             self._start_drainer(name)
+
+    def _take_handed(self, handed: Handed) -> None:
+        """Route what the store handed over. Called on the loop."""
+        if not self._admission.refusal:
+            self._ticker.note_work()
+            self._router.take(handed)
 
     def _start_drainer(self, sink: str) -> None:
         drainer = self._drainer_of(sink)

@@ -6,27 +6,25 @@ receipts are planned on the loop: that takes less than the way to the thread and
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import msgspec
 
-from relay.config.config import Config
 from relay.live_config import LiveConfig
 from relay.logs import log, log_each
-from relay.model import Receipt, ReceiptState, RoutedReceipt
-from relay.planning import SubscriptionsBySource, plan_receipt, plan_receipts
-from relay.sinks.base import Sink
-from relay.store.body import pack
+from relay.model import Receipt, RoutedReceipt
 from relay.store.parts import group, split_receipt
-from relay.store.records import SUSPECT_AFTER, Claim
+from relay.store.records import SUSPECT_AFTER, Claim, Handed
 from relay.store.store import Store
 from relay.tracing.tracer import Tracer
+from workers.batch_planning import plan_batch
 from workers.claim_tokens import ClaimTokens
 from workers.drainer import Drainer
 from workers.hand import Hand
-from workers.planning_on_loop import OnLoop, measured, size_bound
+from workers.handed_receipts import HandedReceipts
+from workers.planning_on_loop import OnLoop, measured
 from workers.route_spans import RouteSpans
 from workers.routed_writes import RoutedWrites
 from workers.single_flight import SingleFlight
@@ -36,7 +34,6 @@ from workers.watchdog import Watchdog
 GROUP_ITEMS = 200  # receipts and deliveries in one call
 PLANNER = "planner"
 BATCHES = 3  # planned or written at a time; one more may be claimed
-PLAN_BYTES = 1 << 20  # bodies planned in one go, inflated: decoded they are several times as large
 UNKNOWN_SOURCE_MS = 600_000  # for which a receipt waits for a worker that knows its source
 _NOTHING: Claim[Receipt] = Claim(token="", items=[], poisoned=[], wait_ms=-1)
 
@@ -45,6 +42,7 @@ class Router:
     """At most one runs in a process, with one thread: a second would only wait for the interpreter lock.
 
     `start_queues` starts the work on queues in this process; `drainer_of` returns the drainer of a sink in it.
+    Beside it what the store hands over is routed, as it comes.
     """
 
     def __init__(
@@ -73,6 +71,13 @@ class Router:
         self._progress = asyncio.Event()  # it was started again, or a batch has ended
         self._on_loop = OnLoop()
         self._planner = ThreadPoolExecutor(1, "planner")
+        self._handed = HandedReceipts(self._route_handed)
+
+    def take(self, handed: Handed) -> None:
+        """Route what the store handed over, unless this worker may begin nothing now: then it is soon due for all."""
+        self._store.clock.note(handed.store_ms)
+        if not (self._stopping() or self._hand.closed or self._live.changing):
+            self._handed.add(handed)
 
     def start(self) -> None:
         """Route until the inbox is empty. Where it runs already, it claims once more."""
@@ -105,7 +110,7 @@ class Router:
                 return
             alone = _has_suspect(claim.items)
             await _wait_until_at_most(0 if alone else BATCHES - 1, batches)
-            batch = asyncio.create_task(self._plan_and_write(claim))
+            batch = asyncio.create_task(self._route_claimed(claim))
             batch.add_done_callback(lambda _: self._progress.set())
             batches.add(batch)
             if alone:  # nothing is claimed until it is written
@@ -126,13 +131,17 @@ class Router:
         while not self._stopping() and not self._live.changing:  # what arrives now may be of a source of the new file
             claimed = await self._claim_any()
             with self._tokens.used(claimed.token, self._live.config.worker.inbox_lease):
-                claim = await self._leave_unknown(await self._leave_while_changing(claimed))
-                if claim.items:
-                    version = claimed.subscriptions_version
-                    await self._live.refresh_subscriptions(self._store.subscriptions, version)
+                claim = await self._leave_others(claimed)
             if claim.items or not claimed.items:
                 return claim
         return _NOTHING
+
+    async def _leave_others(self, claimed: Claim[Receipt]) -> Claim[Receipt]:
+        """Give back what this process may not route, and know the subscriptions that were made before the rest."""
+        claim = await self._leave_unknown(await self._leave_while_changing(claimed))
+        if claim.items:
+            await self._live.refresh_subscriptions(self._store.subscriptions, claimed.subscriptions_version)
+        return claim
 
     async def _claim_any(self) -> Claim[Receipt]:
         await self._hand.wait_until_open()
@@ -172,17 +181,26 @@ class Router:
             log.warning("source.unknown", source=source, config=config.version)
         return msgspec.structs.replace(claim, items=[receipt for receipt in claim.items if receipt.id not in left])
 
+    async def _route_handed(self, handed: Claim[Receipt]) -> None:
+        """Route what was handed over. What of it fails is not given back: its lease is short."""
+        claim = await self._leave_others(handed)
+        if claim.items:
+            await self._plan_and_write(claim)
+
+    async def _route_claimed(self, claim: Claim[Receipt]) -> None:
+        with self._tokens.used(claim.token, self._live.config.worker.inbox_lease):
+            await self._plan_and_write(claim)
+
     async def _plan_and_write(self, claim: Claim[Receipt]) -> None:
         suspect = any(receipt.deaths >= SUSPECT_AFTER for receipt in claim.items)
-        with self._tokens.used(claim.token, self._live.config.worker.inbox_lease):
-            async with self._hand.hold(suspect=suspect):
-                spans = RouteSpans(self._tracer, claim.items)
-                try:
-                    planned = await self._plan(spans.receipts)
-                    await self._write(claim.token, planned)
-                    spans.end(planned)
-                finally:
-                    spans.end_rest()
+        async with self._hand.hold(suspect=suspect):
+            spans = RouteSpans(self._tracer, claim.items)
+            try:
+                planned = await self._plan(spans.receipts)
+                await self._write(claim.token, planned)
+                spans.end(planned)
+            finally:
+                spans.end_rest()
 
     async def _plan(self, receipts: Sequence[Receipt]) -> list[RoutedReceipt]:
         """Plan a batch by the configuration in force now: on the loop where that holds up nobody, or in the thread."""
@@ -190,9 +208,9 @@ class Router:
         in_force, version = (live.config, live.sinks, live.subscriptions), live.version
         if self._on_loop.may_plan(receipts, live.config, version):
             with self._watchdog.watched_on_loop(PLANNER):
-                planned, seconds = measured(partial(_plan, receipts, *in_force, lambda: None))
+                planned, seconds = measured(partial(plan_batch, receipts, *in_force, lambda: None))
         else:
-            plan = partial(_plan, receipts, *in_force, lambda: self._watchdog.turned(PLANNER))
+            plan = partial(plan_batch, receipts, *in_force, lambda: self._watchdog.turned(PLANNER))
             watched = self._watchdog.watched(PLANNER)(partial(measured, plan))
             planned, seconds = await asyncio.get_running_loop().run_in_executor(self._planner, watched)
         self._on_loop.note(len(receipts), seconds, version)
@@ -210,7 +228,7 @@ class Router:
 
     async def finish(self, deadline: float) -> None:
         """Let what is planned be written; at `deadline` (monotonic seconds) leave it to its leases."""
-        await self._routing.wait_or_cancel(deadline)
+        await asyncio.gather(self._routing.wait_or_cancel(deadline), self._handed.finish(deadline))
         self._planner.shutdown(wait=False, cancel_futures=True)
 
 
@@ -231,44 +249,6 @@ def _take_ended(tasks: set[asyncio.Task[None]]) -> None:
 def _has_suspect(receipts: Sequence[Receipt]) -> bool:
     """Return whether one may have killed a worker: then this worker holds nothing else while it is planned."""
     return any(receipt.deaths for receipt in receipts)
-
-
-def _plan(
-    receipts: Sequence[Receipt],
-    config: Config,
-    sinks: Mapping[str, Sink],
-    subscribed: SubscriptionsBySource,
-    turned: Callable[[], None],
-) -> list[RoutedReceipt]:
-    """Plan receipts. `turned` is called before each part of the work."""
-    planned: list[RoutedReceipt] = []
-    for some in group(
-        receipts, size=lambda receipt: size_bound(receipt, config), max_count=len(receipts), max_size=PLAN_BYTES
-    ):
-        turned()
-        try:
-            planned += plan_receipts(some, config, sinks, subscribed)
-        except Exception:  # noqa: BLE001  a defect of the relay in one of them: plan each by itself
-            for receipt in some:
-                turned()
-                planned.append(_plan_or_quarantine(receipt, config, sinks, subscribed))
-    turned()
-    packed = [pack(receipt.body) for receipt in receipts]
-    return [msgspec.structs.replace(one, packed=small) for one, small in zip(planned, packed, strict=True)]
-
-
-def _plan_or_quarantine(
-    receipt: Receipt, config: Config, sinks: Mapping[str, Sink], subscribed: SubscriptionsBySource
-) -> RoutedReceipt:
-    try:
-        return plan_receipt(receipt, config, sinks, subscribed)
-    except Exception as error:  # noqa: BLE001  this receipt waits for a new version, the others go on
-        log.exception("receipt.quarantined", receipt_id=receipt.id)
-        reason = f"internal error: {type(error).__name__}"
-        state = ReceiptState.QUARANTINED
-        return RoutedReceipt(
-            receipt=receipt, state=state, reason=reason, config=config.version, events=(), deliveries=()
-        )
 
 
 def _log_line(routed: RoutedReceipt) -> dict[str, object]:

@@ -193,7 +193,10 @@ class Keys:
         return f"{self.prefix}bell:{queue}"
 
     def wake_ups(self, worker: str) -> str:
-        """Channel, not a key: the queues to which a worker that listens is called, and "" to see that it does."""
+        """Channel, not a key: the queues to which a worker that listens is called, and "" to see that it does.
+
+        Receipts that it is handed over, too: a zero byte, the size of a wire.HandedOver in four, that, and the bodies.
+        """
         return f"{self.prefix}wake:{worker}"
 
     def duplicates(self, source: str, digest: str) -> str:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from relay.model import Decision, Delivery, Outcome, Record
+from relay.model import Decision, Delivery, Outcome, Receipt, Record
 
 T = TypeVar("T")
+HANDED = "handed"
+"""In place of the token of a claim, for receipts that were handed over."""
 SUSPECT_AFTER = 2
 """So many deaths make a suspect: it is claimed alone, and worked at when its worker has nothing else in hand."""
 
@@ -56,6 +58,14 @@ class Claim(Record, Generic[T]):
     subscriptions_version: int = 0  # as receipts were claimed
     ahead: int = 0  # so many of the items, the last ones, are claimed ahead of a slot
     recalled: bool = False  # nothing that was claimed ahead is to begin
+
+
+class Handed(Record):
+    """Receipts that the store handed over as it stored them: for half a second they are nobody else's."""
+
+    receipts: Sequence[Receipt]
+    subscriptions_version: int
+    store_ms: int  # the store's time
 
 
 class Settlement(Record):

@@ -1,10 +1,12 @@
-"""Read the replies to claims. Pure."""
+"""Read the replies to claims, and what the store hands over. Pure."""
 
 from collections.abc import Sequence
 
+import msgspec
+
 from relay.model import Delivery, DeliveryState, NewDelivery, Receipt, RoutedReceipt
 from relay.store.body import unpack
-from relay.store.records import Claim, Job
+from relay.store.records import Claim, Handed, Job
 from relay.store.wire import (
     NEVER_WRITTEN,
     ClaimedDelivery,
@@ -12,8 +14,12 @@ from relay.store.wire import (
     ClaimedReceipt,
     ClaimReply,
     ClaimRequest,
+    HandedOver,
+    HookRow,
     RoutedReply,
 )
+
+_HANDED_OVER = msgspec.msgpack.Decoder(HandedOver)
 
 
 def claimed_receipts(
@@ -42,6 +48,31 @@ def claimed_receipts(
         poisoned=reply.poisoned,
         wait_ms=reply.wait_ms,
         subscriptions_version=subscriptions_version,
+    )
+
+
+def read_handed(message: bytes) -> Handed:
+    """Read what the store hands over: the size of what it says of receipts, that itself, and their bodies."""
+    at = 4 + int.from_bytes(message[:4], "big")
+    about = _HANDED_OVER.decode(message[4:at])
+    receipts = []
+    for hook, size in zip(about.hooks, about.sizes, strict=True):
+        receipts.append(_handed_receipt(hook, about.store_ms, message[at : at + size]))
+        at += size
+    return Handed(receipts=receipts, subscriptions_version=about.subscriptions_version, store_ms=about.store_ms)
+
+
+def _handed_receipt(hook: HookRow, store_ms: int, body: bytes) -> Receipt:
+    return Receipt(
+        id=hook.id,
+        source=hook.source,
+        received_at=store_ms,
+        body=body,
+        content_type=hook.content_type,
+        content_encoding=hook.content_encoding,
+        user_agent=hook.user_agent,
+        request_id=hook.request_id,
+        trace=hook.trace,
     )
 
 

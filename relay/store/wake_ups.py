@@ -1,4 +1,4 @@
-"""Take the wake-ups of one worker: queues that have work, as scripts publish them.
+"""Take the wake-ups of one worker: queues that have work, or receipts, as scripts publish them.
 
 They are never written to the store's file, and one that nobody takes is gone: whoever listens also looks.
 """
@@ -12,6 +12,8 @@ from redis.asyncio import Redis
 from relay.errors import StoreUnavailable
 from relay.store.commands import run_command
 from relay.store.connections import ScriptConnection
+from relay.store.records import Handed
+from relay.store.replies import read_handed
 
 OPEN_SECONDS: Final = 3.0
 
@@ -47,13 +49,17 @@ class WakeUps:
         await self._connection.send_command("SSUBSCRIBE", channel)
         await self._connection.read_response(timeout=math.inf)
 
-    async def next(self) -> str:
-        """Wait for the next one: the name of a queue, or "" where the store only looked who listens."""
+    async def next(self) -> str | Handed:
+        """Wait for the next one: the name of a queue, or "" where the store only looked who listens.
+
+        Or what the store hands over, so that nobody needs to claim it.
+        """
         message = await run_command(self._connection.read())
         if not isinstance(message, list) or message[0] != b"smessage":
             # In a cluster it says so: the slot has moved, and with it the channel.
             raise StoreUnavailable("the store has moved to another server")
-        return str(message[2], "utf-8", "replace")
+        told: bytes = message[2]
+        return read_handed(told[1:]) if told[:1] == b"\0" else str(told, "utf-8", "replace")
 
     async def close(self) -> None:
         """Close the connection: from now on nobody takes this worker's wake-ups."""

@@ -119,6 +119,15 @@ class HookRow(Record, array_like=True, kw_only=False):
     trace: str
 
 
+class HandedOver(Record, array_like=True):
+    """Receipts that the store hands over to a listener as it stores them: their bodies follow, of these sizes."""
+
+    store_ms: int  # the store's time
+    subscriptions_version: int
+    hooks: list[HookRow]
+    sizes: list[int]
+
+
 class DeliveryRow(Record, array_like=True, kw_only=False):
     """A delivery that routing made. `content` numbers the blob."""
 

@@ -17,7 +17,9 @@ from relay.model import DeliveryState, ReceiptState
 from relay.planning import plan_receipts
 from relay.store.fields import ReceiptField
 from relay.store.keys import INBOX
+from relay.store.records import Handed
 from tests.integration.store.shapes import hook
+from workers.hand import Hand
 from workers.router import UNKNOWN_SOURCE_MS, Router
 from workers.watchdog import Watchdog
 
@@ -48,6 +50,7 @@ class Worker:
         self.planned: list[tuple[str, str]] = []  # each receipt, and the thread that planned it
         self.while_planning = lambda receipt: None
         self.stopping = False
+        self.hand = Hand()
         monkeypatch.setattr("relay.events.decode_receipt", self._read)
 
     def set_batch(self, batch: int) -> None:
@@ -82,6 +85,25 @@ class Worker:
         hooks = [hook(f"r{id}", body or leads(id)) for id in ids]
         self.run(self.store.accept(hooks))
         return [hook.id for hook in hooks]
+
+    def hand_over(self, *ids: int) -> None:
+        """Store hooks as above, and let the router have them without a claim."""
+
+        async def go() -> None:
+            wake_ups = await self.store.open_wake_ups("w1")
+            await self.store.look("w1", listens=True)
+            assert await wake_ups.next() == ""
+            await self.store.accept([hook(f"r{id}", leads(id)) for id in ids])
+            handed = await wake_ups.next()
+            assert isinstance(handed, Handed)
+            await wake_ups.close()
+            self.router = Router(
+                self.live, self.store, self.started.append, "w1", lambda: self.stopping, Watchdog("w1", 20), self.hand
+            )
+            self.router.take(handed)
+            await asyncio.gather(*self.router._handed._tasks)
+
+        self.run(go())
 
     def route(self, until: Callable[[], object] = lambda: None, within: float = 60) -> None:
         """Route the inbox by a process that waits for a condition, then finishes within so many seconds."""
@@ -131,6 +153,55 @@ def test_it_begins_with_the_queues_that_it_wrote_to_and_sets_no_bell(worker):
     assert worker.run(worker.store.client.exists(worker.store.keys.bell("sink:console"))) == 0
 
 
+class TestHandedOver:
+    """What a router is handed over it routes without a claim; all else is as ever."""
+
+    def test_it_is_routed_and_its_queues_begin(self, worker):
+        worker.hand_over(1, 2)
+        assert [worker.receipt(id).state for id in ("r1", "r2")] == [ReceiptState.ROUTED] * 2
+        assert worker.run(worker.reader.inbox()) == (0, 0)
+        assert worker.started == [["sink:console"]]
+
+    def test_what_this_process_may_not_route_is_given_back(self, worker):
+        worker.edit("later")  # the file has changed since it was read
+        worker.hand_over(1)
+        assert worker.planned == []
+        assert worker.run(worker.reader.inbox()) == (1, 0)
+
+    def test_a_worker_that_stops_begins_nothing(self, worker):
+        worker.stopping = True
+        worker.hand_over(1)
+        assert worker.planned == []
+        assert worker.run(worker.reader.inbox()) == (0, 1), "its lease is short"
+
+    def test_nothing_begins_beside_a_suspect(self, run, worker):
+        async def hold() -> None:
+            async with worker.hand.hold(suspect=True):
+                suspect.set()
+                await asyncio.Event().wait()
+
+        async def begin() -> asyncio.Task:
+            task = asyncio.create_task(hold())
+            await suspect.wait()
+            return task
+
+        suspect = asyncio.Event()
+        task = run(begin())
+        worker.hand_over(1)
+        assert worker.planned == []
+        task.cancel()
+
+    def test_what_cannot_be_written_is_soon_anybody_s(self, worker, monkeypatch):
+        async def refuse(*_: object) -> None:
+            raise StoreUnavailable("it is away")
+
+        monkeypatch.setattr("workers.router.retry_store_write", refuse)
+        with capture_logs() as logs:
+            worker.hand_over(1)
+        assert [(one["event"], one["reason"]) for one in logs] == [("router.paused", "it is away")]
+        assert worker.run(worker.reader.inbox()) == (0, 1)
+
+
 def test_a_body_is_kept_small_and_reads_as_it_came(worker):
     body = leads(*range(100, 160))
     (id,) = worker.accept(1, body=body)
@@ -176,10 +247,11 @@ def test_one_of_a_batch_that_cannot_be_planned_leaves_the_others_theirs(worker):
 
 
 def test_what_is_large_is_decoded_a_piece_at_a_time(worker, monkeypatch):
-    monkeypatch.setattr("workers.router.PLAN_BYTES", 100)
+    monkeypatch.setattr("workers.batch_planning.PLAN_BYTES", 100)
     sizes = []
     monkeypatch.setattr(
-        "workers.router.plan_receipts", lambda some, *more: sizes.append(len(some)) or plan_receipts(some, *more)
+        "workers.batch_planning.plan_receipts",
+        lambda some, *more: sizes.append(len(some)) or plan_receipts(some, *more),
     )
     worker.set_batch(batch=9)
     worker.accept(*range(10, 16), body=b"leads[add][0][id]=1&leads[add][0][name]=x")  # of 41 bytes

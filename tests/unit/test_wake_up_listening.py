@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.errors import StoreUnavailable
+from relay.store.records import Handed
 from tests.listening import PlayedWakeUps
 from workers import listening
 from workers.listening import Listening
@@ -19,8 +20,9 @@ class Worker:
         self.loop = asyncio.new_event_loop()
         self.connections: list[PlayedWakeUps] = []
         self.started: list[str] = []
+        self.handed: list[Handed] = []
         self.away = False
-        self.listening = Listening(self._open, self.started.append)
+        self.listening = Listening(self._open, self.started.append, self.handed.append)
         self._task = self.loop.create_task(self.listening.run())
 
     async def _open(self) -> PlayedWakeUps:
@@ -74,6 +76,13 @@ def test_without_work_it_does_not_even_connect(worker) -> None:
 def test_with_work_it_connects_first_and_says_it_with_the_next_look(worker) -> None:
     assert [worker.look(), worker.look(), worker.look()] == [False, True, True]
     assert len(worker.connections) == 1
+
+
+def test_what_it_is_handed_over_is_worked_at(listener) -> None:
+    handed = Handed(receipts=[], subscriptions_version=0, store_ms=1)
+    listener.connections[0].send(handed)
+    listener.pass_time()
+    assert (listener.handed, listener.started) == ([handed], [])
 
 
 def test_what_it_is_woken_for_begins(listener) -> None:
@@ -135,7 +144,7 @@ def test_a_connection_that_opens_while_the_worker_stops_is_closed(monkeypatch) -
             await hanging
             return opened
 
-        one = Listening(open_later, print)
+        one = Listening(open_later, print, print)
         await one.begin_look(True)
         running = asyncio.create_task(one.run())
         await asyncio.sleep(0)

@@ -72,22 +72,22 @@ local function note_hand(worker)
   for i, record in ipairs(records) do call('HSET', record, 'beside', tokens[i]) end
 end
 
--- Counts a death that an item was held in. Returns whether it is poisoned. What was claimed ahead may have begun, and may
--- not: it makes no suspect, as it is not claimed ahead a second time, and nothing is to blame that did not have a slot.
-local function count_death(kind, id, was_ahead)
+-- Counts a death that an item was held in. Returns whether it is poisoned. What was claimed ahead, or handed over, may have
+-- begun, and may not: it makes no suspect, as that comes to it once, and nothing is to blame that nobody had claimed.
+local function count_death(kind, id, unclaimed)
   local record = P .. kind .. ':' .. id
   call('HINCRBY', record, 'died', 1)
-  if was_ahead then return false end
+  if unclaimed then return false end
   local token, beside = unpack(call('HMGET', record, 'tok', 'beside'))
   return token ~= beside and call('HINCRBY', record, 'alone', 1) >= POISONED_AFTER
 end
 
 -- Lets what a worker died with be taken again, or gives it up. Returns whether it is poisoned.
-local function take_back(kind, queue, due, id, was_ahead)
+local function take_back(kind, queue, due, id, unclaimed)
   local ended, sink, event, keyed
   if kind == 'd' then ended, sink, event, keyed = end_expired(queue, id) end
   if ended then return false end
-  if count_death(kind, id, was_ahead) then
+  if count_death(kind, id, unclaimed) then
     poison[kind](id)
     return true
   end
@@ -97,11 +97,13 @@ end
 
 -- Returns the ids of what was poisoned, and when the first lease ends where none had run out: infinite without any.
 local function take_back_expired(kind, queue, due, leased)
-  local poisoned, noted, first = {}, {}, first_score(leased) or math.huge
+  local poisoned, noted, handed, first = {}, {}, {}, first_score(leased) or math.huge
   if first > now then return poisoned, first end
   local expired = call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, EXPIRED_AT_ONCE)
   for _, id in ipairs(expired) do
-    local worker = worker_of(call('HGET', P .. kind .. ':' .. id, 'tok') or '')
+    local token = call('HGET', P .. kind .. ':' .. id, 'tok')
+    local worker = worker_of(token or '')
+    handed[id] = kind == 'r' and not token  -- accept.lua
     if worker ~= '' and not noted[worker] then note_hand(worker) end
     noted[worker] = true
   end
@@ -110,7 +112,7 @@ local function take_back_expired(kind, queue, due, leased)
     local was_ahead = kind == 'd' and call('ZREM', P .. 'ahead:' .. queue, id) == 1
     if call('EXISTS', P .. kind .. ':' .. id) == 0 then
       forget(kind, queue, id)
-    elseif take_back(kind, queue, due, id, was_ahead) then
+    elseif take_back(kind, queue, due, id, was_ahead or handed[id]) then
       poisoned[#poisoned + 1] = id
     end
   end

@@ -5,6 +5,8 @@
 -- No allow-oom: a full store must refuse here.
 local REMEMBERED = 8  -- receipts with one body
 local OVERTAKEN_MS = 600000  -- a call that was given up is not carried out later than that
+local MOST_HANDED, MOST_HANDED_BYTES = 4, 8192  -- what a worker plans on its loop: workers/planning_on_loop.py
+local HANDED_MS = 500  -- a lease of what is handed over
 
 -- The key of a receipt's record, or of what retention left of it.
 local function find_record(id)
@@ -60,6 +62,7 @@ end
 
 -- Of this group: ids with their scores; what is remembered of a body, by its key; these keys in order.
 local inbox, remembered_now, remembered_keys = {}, {}, {}
+local stored_hooks, stored_bodies = {}, {}
 local heard = {}  -- the sources that sent a hook themselves
 
 local function store(hook, body, key, remembered)
@@ -73,6 +76,7 @@ local function store(hook, body, key, remembered)
   if trace ~= '' then call('HSET', record, 'trace', trace) end
   inbox[#inbox + 1] = now
   inbox[#inbox + 1] = id
+  stored_hooks[#stored_hooks + 1], stored_bodies[#stored_bodies + 1] = hook, body
   if not remembered_now[key] then remembered_keys[#remembered_keys + 1] = key end
   -- Of a body with a change time the bytes alone tell.
   remembered_now[key] = id .. ' ' .. (timed and '' or request_id) .. '\n' .. newest_lines(remembered)
@@ -114,6 +118,44 @@ local function read_known()
   return found, remembered, stored
 end
 
+local function handed_over(store_ms, subscriptions_version, hooks, sizes)
+  return {store_ms, subscriptions_version, hooks, sizes}
+end
+
+-- Returns what a listener is sent: a zero byte, which no queue's name begins with, a wire.HandedOver, and the bodies.
+local function handed_message()
+  local sizes = {}
+  for i, body in ipairs(stored_bodies) do sizes[i] = #body end
+  local version = tonumber(call('HGET', P .. 'subscriptions', 'version')) or 0
+  local about = cmsgpack.pack(handed_over(now, version, stored_hooks, sizes))
+  return '\0' .. struct.pack('>I4', #about) .. about .. table.concat(stored_bodies)
+end
+
+-- Hands a few small hooks over to a listener: it routes them without a claim, which would wait for the disk once more. They
+-- are under a short lease without a token: what nobody has routed by then is due, and nobody died of it. Not where a
+-- worker had as much to do already as one is to have. Returns whether one of them took it.
+local function hand_over()
+  local bytes, leased = 0, P .. 'leased:inbox'
+  for _, body in ipairs(stored_bodies) do bytes = bytes + #body end
+  if #stored_hooks > MOST_HANDED or bytes > MOST_HANDED_BYTES then return false end
+  local names = listeners()
+  if #names == 0 or call('ZCARD', leased) >= ITEMS_A_WORKER or not wake_listener(names, 1, handed_message()) then
+    return false
+  end
+  local leases = {}
+  for i = 2, #inbox, 2 do leases[i - 1], leases[i] = now + HANDED_MS, inbox[i] end
+  call('ZADD', leased, unpack(leases))
+  wake('inbox', now + HANDED_MS)
+  return true
+end
+
+-- Lets a worker have what was stored, now or with its next claim. Returns whether to publish a bell.
+local function pass_on()
+  if #inbox == 0 or hand_over() then return false end
+  call('ZADD', P .. 'due:inbox', unpack(inbox))
+  return call_workers('inbox', #inbox / 2)
+end
+
 if #req.hooks ~= #ARGV - 1 then return redis.error_reply('ERR accept: as many bodies as hooks') end
 -- amoCRM repeats what was answered too late, maybe in this very group, and that is a duplicate.
 local missing, unknown = {}, {}
@@ -143,11 +185,8 @@ for i, hook in ipairs(req.hooks) do
   for _, late in ipairs(not stored and unknown[key] or {}) do note_overtaken(late, first or id) end
   answers[i] = {first or id, first ~= nil}
 end
-if #inbox > 0 then
-  call('ZADD', P .. 'receipts', unpack(inbox))
-  call('ZADD', P .. 'due:inbox', unpack(inbox))
-end
+if #inbox > 0 then call('ZADD', P .. 'receipts', unpack(inbox)) end
 for _, key in ipairs(remembered_keys) do call('SET', key, remembered_now[key], 'PX', req.duplicate_ms) end
 for source, at in pairs(heard) do call('HSET', P .. 'heard', source, at) end
 write_collected()
-return cmsgpack.pack({#inbox > 0 and call_workers('inbox', #inbox / 2), answers, missing})
+return cmsgpack.pack({pass_on(), answers, missing})

@@ -4,6 +4,7 @@
 -- What is due of that at once is claimed in the same call where the caller has drainers for it.
 -- req: {token, receipts = {wire.RoutedRow…}, claims = {wire.ClaimRequest…}, most_pending = {sink = n…}}; blobs: bodies and
 -- contents, numbered in the rows. Answers a wire.RoutedReply. No bell: the caller begins with the queues that have work.
+local HANDED = 'handed'  -- in place of a token: what was handed over has none
 local quiet = false
 
 local function save(receipt, names, values)
@@ -108,7 +109,7 @@ for _, receipt in ipairs(req.receipts) do
   local names = receipt_field_names(receipt)
   local values = call('HMGET', P .. 'r:' .. receipt.id, unpack(names))
   names_of[receipt], values_of[receipt] = names, values
-  if values[1] == req.token then held[#held + 1] = receipt end
+  if (values[1] or HANDED) == req.token then held[#held + 1] = receipt end
 end
 local stay = leave_inbox(held)
 quiet = is_quiet()
@@ -118,7 +119,7 @@ for _, receipt in ipairs(req.receipts) do
   local names, values = names_of[receipt], values_of[receipt]
   -- A part before this one, of the same receipt, has changed what was read.
   if saved[receipt.id] then values = call('HMGET', P .. 'r:' .. receipt.id, unpack(names)) end
-  if values[1] == req.token and not stay[receipt.id] then
+  if (values[1] or HANDED) == req.token and not stay[receipt.id] then
     save(receipt, names, values)
     saved[receipt.id] = true
   else

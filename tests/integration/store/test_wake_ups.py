@@ -1,22 +1,28 @@
-"""Workers that listen are woken for what arrives: one for a hook, more as they wait; a bell only where none is left."""
+"""Workers that listen are woken for what arrives: one for hooks, more as they wait; a bell only where none is left.
+
+A few small hooks are handed over to that one.
+"""
 
 import asyncio
 import itertools
 
 import pytest
+from msgspec.structs import replace
 
 from relay.errors import StoreUnavailable
-from relay.model import Outcome
+from relay.model import Outcome, Receipt
 from relay.operations.acts import act_on_deliveries
 from relay.store.acts import Act, Author
 from relay.store.connect import connect
 from relay.store.keys import INBOX, JOBS, sink_queue
+from relay.store.records import HANDED, Handed
 from relay.store.store import Store
 from relay.store.wake_ups import WakeUps
-from tests.integration.store.shapes import hook
+from tests.integration.store.shapes import hook, new, routed
 
 QUEUE = sink_queue("books")
 ITEMS_A_WORKER = 50
+TOO_MANY = 5  # hooks to be handed over together
 ANNA = Author(by="anna")
 _numbers = itertools.count()
 
@@ -33,14 +39,21 @@ class Listener:
         return self._run(self._store.look(self.name, listens=listens)).listens
 
     def take(self) -> list[str]:
-        """Return what it was woken for since the last time: the store sends in order, so a mark ends it."""
-        self._run(self._store.client.spublish(self._store.keys.wake_ups(self.name), "end"))
-        queues: list[str] = []
-        while (queue := self.next()) != "end":
-            queues += [queue] if queue else []
-        return queues
+        """Return what it was woken for since the last time, HANDED for what it was handed over."""
+        return [HANDED if isinstance(one, Handed) else one for one in self._take()]
 
-    def next(self) -> str:
+    def take_handed(self) -> list[Receipt]:
+        return [receipt for one in self._take() if isinstance(one, Handed) for receipt in one.receipts]
+
+    def _take(self) -> list[str | Handed]:
+        """The store sends in order, so a mark ends it."""
+        self._run(self._store.client.spublish(self._store.keys.wake_ups(self.name), "end"))
+        found: list[str | Handed] = []
+        while (one := self.next()) != "end":
+            found += [one] if one else []
+        return found
+
+    def next(self) -> str | Handed:
         return self._run(self._wake_ups.next())
 
     def close(self) -> None:
@@ -72,9 +85,9 @@ def accept(run, store, n: int = 1) -> bool:
     return run(store.accept([hook(id, id.encode()) for id in ids])).bell_set
 
 
-def test_a_hook_wakes_one_of_those_that_listen_and_rings_no_bell(run, store, given, listener, bell_is_set):
+def test_hooks_wake_one_of_those_that_listen_and_ring_no_bell(run, store, given, listener, bell_is_set):
     first, second = listener("w1"), listener("w2")
-    assert not accept(run, store)
+    assert not accept(run, store, TOO_MANY)
     assert (first.take(), second.take()) == ([INBOX], [])
     assert not bell_is_set()
 
@@ -82,7 +95,7 @@ def test_a_hook_wakes_one_of_those_that_listen_and_rings_no_bell(run, store, giv
 def test_it_is_always_the_same_one_so_that_the_others_may_sleep(run, store, given, listener):
     second, first = listener("w2"), listener("w1")
     for _ in range(3):
-        accept(run, store)
+        accept(run, store, TOO_MANY)
         run(store.claim_receipts("router", 100, 60_000))
         second.look()
     assert (first.take(), second.take()) == ([INBOX] * 3, [])
@@ -90,17 +103,73 @@ def test_it_is_always_the_same_one_so_that_the_others_may_sleep(run, store, give
 
 def test_what_comes_to_a_queue_with_work_wakes_nobody_again(run, store, given, listener):
     first = listener("w1")
-    accept(run, store)
-    accept(run, store)
+    accept(run, store, TOO_MANY)
+    accept(run, store, TOO_MANY)
     assert first.take() == [INBOX]
 
 
-@pytest.mark.parametrize("groups", [[ITEMS_A_WORKER + 1], [ITEMS_A_WORKER - 1, 1, 1], [1] * (ITEMS_A_WORKER + 1)])
+@pytest.mark.parametrize("groups", [[ITEMS_A_WORKER + 1], [ITEMS_A_WORKER - 2 * TOO_MANY, TOO_MANY, TOO_MANY]])
 def test_a_second_one_is_woken_when_more_wait_than_one_is_to_have(run, store, given, listener, groups):
     first, second = listener("w1"), listener("w2")
     rung = [accept(run, store, n) for n in groups]
     assert not any(rung)
     assert (first.take(), second.take()) == ([INBOX], [INBOX])
+
+
+class TestHandedOver:
+    """Few and small hooks go to a listener whole, so that it need not claim them."""
+
+    @pytest.fixture
+    def handed(self, run, store, given, listener) -> list[Receipt]:
+        """What a listener was handed over."""
+        first = listener("w1")
+        accept(run, store, 2)
+        return first.take_handed()
+
+    def test_they_are_as_a_claim_would_return_them(self, run, store, given, listener):
+        first, second = listener("w1"), listener("w2")
+        one = hook("r1", "Сделка\r\n\0".encode(), content_encoding="gzip", request_id="q", trace="00-1-1-01")
+        assert not run(store.accept([one, hook("r2", bytes(range(256)))])).bell_set
+        handed = first.take_handed()
+        assert second.take() == []
+        assert run(store.claim_receipts("w2:1", 100, 60_000)).items == []
+        assert run(store.look("w2")).queues == []
+        run(store.client.zadd(store.keys.leased(INBOX), {"r1": 1, "r2": 1}))
+        claimed = run(store.claim_receipts("w2:2", 100, 60_000)).items
+        assert [replace(one, deaths=0) for one in claimed] == handed
+
+    def test_what_became_of_them_is_written_as_of_any_other(self, run, store, handed):
+        parts = [routed(one, new(f"d{one.id}", one.id)) for one in handed]
+        assert run(store.save_routed(HANDED, parts)) == ([QUEUE], [])
+        assert run(store.save_routed(HANDED, parts)) == ([], [one.id for one in handed])
+        assert run(store.client.exists(store.keys.leased(INBOX), store.keys.due(INBOX))) == 0
+
+    def test_what_was_not_routed_in_time_is_anybody_s_and_no_suspect(self, run, store, handed):
+        """Its worker may have died of it: so nobody but a router decodes it meanwhile."""
+        run(store.client.zadd(store.keys.leased(INBOX), {one.id: 1 for one in handed}))
+        run(store.client.zadd(store.keys.wake, {INBOX: 1}))
+        assert run(store.look("w2")).queues == [INBOX]
+        claim = run(store.claim_receipts("w2:1", 100, 60_000))
+        assert [one.deaths for one in claim.items] == [1, 1]
+        late = run(store.save_routed(HANDED, [routed(one) for one in handed]))
+        assert late == ([], [one.id for one in handed])
+
+    def test_those_that_another_must_route_are_given_back(self, run, store, handed):
+        one, other = handed
+        assert run(store.leave_receipts(HANDED, [one.id], 60_000)) == []
+        assert run(store.save_routed(HANDED, [routed(one), routed(other)])) == ([], [one.id])
+        assert run(store.client.zcard(store.keys.due(INBOX))) == 1
+
+    def test_large_ones_are_claimed(self, run, store, given, listener):
+        first = listener("w1")
+        run(store.accept([hook("r1", bytes(8193))]))
+        assert first.take() == [INBOX]
+
+    def test_a_worker_that_has_much_to_do_claims_when_it_can(self, run, store, given, listener):
+        first = listener("w1")
+        rung = [accept(run, store) for _ in range(ITEMS_A_WORKER + 1)]
+        assert not any(rung)
+        assert first.take() == [HANDED] * ITEMS_A_WORKER + [INBOX]
 
 
 def test_where_more_are_needed_than_listen_a_bell_is_for_one_that_sleeps(run, store, listener):
@@ -129,7 +198,7 @@ class TestGone:
         first, second = listener("w1"), listener("w2")
         first.close()
         accept(run, store)
-        assert second.take() == [INBOX]
+        assert second.take() == [HANDED]
 
     def test_where_none_has_one_the_bell_rings(self, run, store, given, listener):
         listener("w1").close()
@@ -202,7 +271,7 @@ class TestLooks:
 
     def test_it_finds_what_a_lost_wake_up_was_about(self, run, store, given, listener):
         first = listener("w1")
-        accept(run, store)
+        accept(run, store, TOO_MANY)
         first.take()
         assert run(store.look("w2")).queues == [INBOX]
 

@@ -40,6 +40,7 @@ MAPS = [
 REPLIES = [
     ("_claiming", "claim_reply", wire.ClaimReply),
     ("save_routed", "routed_reply", wire.RoutedReply),
+    ("accept", "handed_over", wire.HandedOver),
     ("find", "find_reply", wire.FindReply),
     ("look", "look_reply", wire.LookReply),
     ("act_on_delivery", "act_answer", wire.ActAnswer),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from relay.model import Limit
 from relay.store.keys import INBOX, JOBS
+from relay.store.records import HANDED
 from relay.store.wire import ClaimRequest
 from tests.integration.store.reference import gates, keyed
 from tests.integration.store.reference.state import (
@@ -179,7 +180,7 @@ def _in_hand(state: State, worker: str) -> list[Leasable]:
 def _take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
     expired = sorted((ends, id) for id, ends in queue.leased.items() if ends <= state.now)
     records = {id: record for _, id in expired if (record := state.record(name, id))}
-    for worker in {_worker_of(record.token) for record in records.values()}:
+    for worker in {_worker_of(record.token) for record in records.values() if record.token}:
         held = _in_hand(state, worker)
         for record in held if len(held) > 1 else ():
             record.beside = record.token
@@ -192,7 +193,8 @@ def _take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
             _end_expired(state, record)
             continue
         record.died += 1
-        to_blame = record.token != record.beside and not was_ahead
+        was_handed = isinstance(record, ReceiptModel) and not record.token
+        to_blame = record.token != record.beside and not was_ahead and not was_handed
         record.alone += to_blame
         if to_blame and record.alone >= POISONED_AFTER:
             _poison(state, id, record)
@@ -294,7 +296,7 @@ def leave_receipts(state: State, token: str, ids: Sequence[str], most_ms: int) -
     inbox, kept = state.queues[INBOX], []
     for id in ids:
         receipt = state.receipts.get(id)
-        if receipt is None or receipt.token != token:
+        if receipt is None or (receipt.token or HANDED) != token:
             continue
         age = state.now - receipt.known.at
         if age >= most_ms:

@@ -10,7 +10,7 @@ from relay.store.acts import Act, Author
 from relay.store.kept_ages import kept_ages
 from relay.store.keys import INBOX, JOBS
 from relay.store.reader import Reader
-from relay.store.records import Hook, LateAnswer, Settlement
+from relay.store.records import HANDED, Handed, Hook, LateAnswer, Settlement
 from relay.store.requests import sink_claim_request
 from relay.store.store import Store
 from relay.store.wake_ups import WakeUps
@@ -94,16 +94,27 @@ class Driver:
         assert chances.unwatched(self.state, seen, CONCURRENCY, LIMITS) == []
 
     def accept(self, hooks: Sequence[Hook], late: Sequence[LateAnswer] = ()) -> None:
-        called_before, bells, before = self._called_to_inbox(), self._bells(), len(self.state.queues[INBOX].due)
+        called_before, bells, before = self._called_to_inbox(), self._bells(), set(self.state.queues[INBOX].due)
         self._take_wake_ups()
         answer = self.run(self.store.accept(hooks, late))
         assert (answer.answers, list(answer.missing)) == accepting.accept(self.state, hooks, late)
         self.accepted += hooks
+        stored = [id for id in self.state.queues[INBOX].due if id not in before]
+        if to := waking.hand_over(self.state, stored):
+            (handed,) = self._take_wake_ups().pop(to)
+            self._check_handed(handed, [one for one in hooks if one.id in stored])
+            assert not answer.bell_set
+            return
         waiting = len(self.state.queues[INBOX].due)
-        woken, rings = waking.call_workers(
-            self.state, waiting, waiting - before, called_before=called_before, bells=bells
-        )
+        woken, rings = waking.call_workers(self.state, waiting, len(stored), called_before=called_before, bells=bells)
         assert (self._take_wake_ups(), answer.bell_set) == ({name: [INBOX] for name in woken}, rings)
+
+    def _check_handed(self, handed: str | Handed, hooks: Sequence[Hook]) -> None:
+        """A listener has what a claim would have given it."""
+        assert isinstance(handed, Handed)
+        told = [(one.id, one.source, one.body, one.received_at, one.deaths) for one in handed.receipts]
+        assert told == [(one.id, one.source, one.body, self.state.now, 0) for one in hooks]
+        self.receipts += [(one, HANDED) for one in handed.receipts]
 
     def _called_to_inbox(self) -> bool:
         at = self.run(self.store.client.zscore(self.store.keys.wake, INBOX))
@@ -114,9 +125,9 @@ class Driver:
             name for name in (INBOX, f"{INBOX}:more") if self.run(self.store.client.exists(self.store.keys.bell(name)))
         ]
 
-    def _take_wake_ups(self) -> dict[str, list[str]]:
+    def _take_wake_ups(self) -> dict[str, list[str | Handed]]:
         """Return to what each connected worker was woken since the last time, where it was: an end is sent after it."""
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[str | Handed]] = {}
         for name, wake_ups in self.wake_ups.items():
             self.run(self.store.client.spublish(self.store.keys.wake_ups(name), "end"))
             while (queue := self.run(wake_ups.next())) != "end":

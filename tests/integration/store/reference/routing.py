@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from relay.model import DeliveryState, NewDelivery, ReceiptState, RoutedReceipt
+from relay.store.records import HANDED
 from tests.integration.store.reference import keyed
 from tests.integration.store.reference.state import DeliveryModel, ReceiptModel, State
 
@@ -13,7 +14,7 @@ def save_routed(state: State, token: str, parts: Sequence[RoutedReceipt]) -> lis
     for part in parts:
         id = part.receipt.id
         receipt = state.receipts.get(id)
-        if receipt is None or id not in inbox.leased or receipt.token != token:
+        if receipt is None or id not in inbox.leased or (receipt.token or HANDED) != token:
             stale.append(id)
             continue
         made, _ = _save_part(state, receipt, part)

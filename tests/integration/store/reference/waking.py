@@ -1,12 +1,17 @@
-"""Which worker is called to a queue where something became due: one that listens, or one that sleeps, by a bell."""
+"""Which worker is called to a queue where something became due: one that listens, or one that sleeps, by a bell.
 
-from collections.abc import Collection
+A few small hooks it is handed over at once.
+"""
+
+from collections.abc import Collection, Sequence
 
 from relay.store.keys import INBOX
 from tests.integration.store.reference.state import State
 
 LISTENS_MS = 3000
 ITEMS_A_WORKER = 50
+MOST_HANDED, MOST_HANDED_BYTES = 4, 8192
+HANDED_MS = 500
 
 
 def look(state: State, worker: str, listens: bool) -> bool:
@@ -29,9 +34,26 @@ def call_workers(
         return [], False
     called = _needed(waiting - added) if called_before else 0
     needed = _needed(waiting if called_before else added)
-    awake = [name for name, until in sorted(state.listeners.items()) if until >= state.now and name in state.connected]
+    awake = _awake(state)
     rings = called <= len(awake) < needed and (f"{INBOX}:more" if awake else INBOX) not in bells
     return awake[called:needed], rings
+
+
+def hand_over(state: State, ids: Sequence[str]) -> str:
+    """Return the listener that is handed over what was stored, "" where it waits for a claim."""
+    inbox, awake = state.queues[INBOX], _awake(state)
+    bytes = sum(state.receipts[id].size for id in ids)
+    few = 0 < len(ids) <= MOST_HANDED and bytes <= MOST_HANDED_BYTES and len(inbox.leased) < ITEMS_A_WORKER
+    if not few or not awake:
+        return ""
+    for id in ids:
+        del inbox.due[id]
+        inbox.leased[id] = state.now + HANDED_MS
+    return awake[0]
+
+
+def _awake(state: State) -> list[str]:
+    return [name for name, until in sorted(state.listeners.items()) if until >= state.now and name in state.connected]
 
 
 def _needed(waiting: int) -> int:
