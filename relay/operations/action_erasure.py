@@ -18,7 +18,7 @@ from relay.model import DeliveryState, Receipt, ReceiptState, RoutedReceipt
 from relay.operations.action_step import ENDED, ActionStep
 from relay.operations.actions import ActionRequest, ErasedPerson
 from relay.operations.people_asking import Asking, SinkAsker
-from relay.operations.people_erasure import Speaking, erase_asked, facts_of, find_speaking, make_erasure
+from relay.operations.people_erasure import Speaking, erase_asked, facts_of, find_speaking, is_unread, make_erasure
 from relay.operations.people_events import Person, PersonMatch
 from relay.operations.people_keys import PeopleKey
 from relay.sinks.registry import make_sinks
@@ -31,11 +31,13 @@ from relay.store.people import PeopleIndex, Reach
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.stored import read_packed_receipt, receipt_of_content
-from relay.store.wire import Cursor
+from relay.store.wire import ActionItemRow, Cursor
 from relay.timefmt import format_time
 
 NOT_ASKED: Final = "not asked"
 """The result of a delivery whose sink cannot be asked, as the script that erases notes it."""
+UNREAD: Final = "unread"
+"""The result of a quarantined hook that is compressed: maybe to inflate it is what killed its workers."""
 ASKED: Final = "new"
 """The result of a delivery that asks a sink, as the script that makes deliveries notes it."""
 _ASKING: Final = "asking"  # how the cursor behind the last hook begins; then how many sinks have answered
@@ -106,7 +108,12 @@ class ErasureWork:
             if waits:
                 return await self._wait(action, found[:looked], waits)
         last_id, last_at = found[-1]
-        return await self._save(action, _written(Cursor(last_at, last_id)), len(found))
+        unread = [
+            ActionItemRow(id, UNREAD)
+            for id, one in records.items()
+            if id not in speaking and is_unread(one, receipts[id])
+        ]
+        return await self._save(action, _written(Cursor(last_at, last_id)), len(found), unread)
 
     async def _receipts(self, records: Sequence[ReceiptRecords]) -> dict[str, Receipt]:
         """Return receipts as they arrived, the facts among them with the hooks that they refer to."""
@@ -119,13 +126,16 @@ class ErasureWork:
         await self._store.actions.save_progress(action, cursor, len(done), waits=waits)
         return ActionStep(waits=waits)
 
-    async def _save(self, action: StoredAction, cursor: str, looked: int) -> ActionStep:
-        await self._store.actions.save_progress(action, cursor, looked)
+    async def _save(
+        self, action: StoredAction, cursor: str, looked: int, rows: Sequence[ActionItemRow] = ()
+    ) -> ActionStep:
+        await self._store.actions.save_progress(action, cursor, looked, rows)
         return ActionStep(items=looked, ended=cursor == ENDED)
 
     async def _asker(self, action: StoredAction, match: PersonMatch, key: PeopleKey) -> SinkAsker:
         subscriptions = {one.sink: one for one in await self._store.subscriptions.list_all()}
-        return SinkAsker(action.id, make_sinks(self._config), subscriptions, key, match)
+        allowed = self._config.subscribers.allowed_events
+        return SinkAsker(action.id, make_sinks(self._config), subscriptions, key, match, allowed)
 
     async def _erase_receipt(self, action: StoredAction, match: PersonMatch, asker: SinkAsker, id: str) -> str:
         """Erase a person from a hook and what belongs to it. Returns for what it waits; empty where it is done.

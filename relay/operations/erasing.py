@@ -54,7 +54,7 @@ async def preview_erasure(
         person=query.described(),
         contacts=known.contacts,
         events=sum(len(page.events) for page in pages),
-        unreadable=len(pages[0].unreadable),
+        unreadable=len({id for page in pages for id in page.unreadable}),
         deliveries=Counter(one.state for one in deliveries),
         sinks=sorted({one.sink for one in deliveries}),
         looked=sum(page.looked for page in pages),

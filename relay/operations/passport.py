@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from relay.config.config import Config
 from relay.masking import mask_people_in_json, mask_secrets_in_json
 from relay.model import Event, Json, ReceiptState, Record
-from relay.operations.people_events import PersonMatch, events_of_receipt, text_of_body
+from relay.operations.people_events import PersonMatch, events_of_receipt
 from relay.operations.people_fields import field_texts
 from relay.operations.people_query import KnownPerson, PersonQuery, index_keys, index_reach
+from relay.operations.people_raw import is_in_body
 from relay.operations.request_description import describe_request
 from relay.operations.search import MOST_COMMANDS, MOST_LISTED, PAGE, format_cursor
 from relay.operations.searched_sets import SearchedSets, sources_of
@@ -61,7 +62,7 @@ class Passport(Record):
     """What the store has of a person, the newest first. `next`: where it goes on; null: there is no more.
 
     `contacts`: those that have the number or address. `found_by`: by the index of people, or by looking through all
-    hooks; `looked`: at how many events, or hooks. `unreadable`: hooks that could not be read and speak of them.
+    hooks; `looked`: at how many events, or hooks. `unreadable`: hooks that speak of them where they could not be read.
     """
 
     at: int
@@ -84,6 +85,7 @@ class PassportSearch:
         self._config = config
         self._known = known
         self._match = PersonMatch(known.person, known.key)
+        self._read_in_part: list[str] = []  # hooks that speak of them where they could not be read, of this page
 
     async def read(
         self, query: PersonQuery, limit: int, after: Cursor | None, *, thorough: bool, seconds: float
@@ -93,6 +95,7 @@ class PassportSearch:
         `thorough`: look through all hooks though there is an index.
         """
         sets = await self._sets(query, thorough=thorough)
+        self._read_in_part = []
         found, looked, cursor = await self._find(sets, min(limit, MOST_LISTED), after, seconds)
         return Passport(
             at=await self._reader.now(),
@@ -102,7 +105,7 @@ class PassportSearch:
             looked=looked,
             total=sum(one.total for one in sets),
             events=await self._describe(found),
-            unreadable=[] if after is not None else await self._unreadable(),
+            unreadable=[*([] if after is not None else await self._unreadable()), *self._read_in_part],
             not_covered=NOT_COVERED,
             next=None if cursor is None else format_cursor(cursor),
         )
@@ -165,6 +168,14 @@ class PassportSearch:
             }
         )
         stored = await self._reader.receipts(receipts)
+        with_remarks = [raw[one.id] for one in stored if one.remarks and one.id in raw and one.events]
+        self._read_in_part += await asyncio.to_thread(
+            lambda: [
+                one.id
+                for one in with_remarks
+                if not any(id.startswith(one.id) for id in events) and is_in_body(one, self._match)
+            ]
+        )
         deliveries = await self._reader.deliveries([id for one in stored for id in one.deliveries])
         contents = await self._reader.contents(deliveries)
         events |= {
@@ -180,8 +191,8 @@ class PassportSearch:
         for state in (ReceiptState.MALFORMED, ReceiptState.QUARANTINED):
             ids = await self._reader.receipts_between(None, None, 0, MOST_UNREADABLE, state)
             raw = await self._reader.raw_receipts(ids)
-            texts = {id: text_of_body(receipt) for id, receipt in raw.items()}
-            found += [id for id, text in texts.items() if self._match.is_in_text(text)]
+            inflates = state is ReceiptState.MALFORMED
+            found += [id for id, receipt in raw.items() if is_in_body(receipt, self._match, inflates=inflates)]
         return found
 
     async def _describe(self, ids: Sequence[str]) -> list[PassportEvent]:

@@ -1,6 +1,6 @@
 """Ask the sinks that were sent something of a person to forget them: as deliveries, with their own retries. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -26,7 +26,10 @@ class Asking(Record):
 
 
 class SinkAsker:
-    """Makes the deliveries of one erasure. `subscriptions`: by the name of their sink."""
+    """Makes the deliveries of one erasure. `subscriptions`: by the name of their sink.
+
+    `allowed_events`: those that subscribers may be sent; None: any.
+    """
 
     def __init__(
         self,
@@ -35,12 +38,14 @@ class SinkAsker:
         subscriptions: Mapping[str, Subscription],
         key: PeopleKey,
         match: PersonMatch,
+        allowed_events: Collection[str] | None = None,
     ) -> None:
         self._action = action
         self._sinks = sinks
         self._subscriptions = subscriptions
         self._key = key
         self._match = match
+        self._allowed_events = allowed_events
 
     def ask(self, records: ReceiptRecords, speaking: Speaking) -> Asking:
         """Return who is asked because of a receipt: each sink once for a person, whatever it was sent."""
@@ -88,6 +93,8 @@ class SinkAsker:
         is_theirs = self._match.is_own(event)
         if not is_theirs or deleted not in subscription.events:
             return None
+        if self._allowed_events is not None and deleted not in self._allowed_events:
+            return None  # the operator has said which events may go out
         return encode_event(replace(event, name=deleted, action="delete", data={"id": event.entity_id}))
 
 

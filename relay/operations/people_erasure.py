@@ -6,9 +6,11 @@ from typing import Final
 import msgspec
 
 from relay.accounts.people_cache import cache_key
+from relay.amocrm.content_encoding import is_compressed
 from relay.facts.kinds import OWN_SOURCE
 from relay.model import ERASURE, Event, Receipt, ReceiptState, Record
-from relay.operations.people_events import PersonMatch, events_of_receipt, text_of_body
+from relay.operations.people_events import PersonMatch, events_of_receipt
+from relay.operations.people_raw import is_in_body
 from relay.operations.people_redaction import ERASED, FORM, TextRedaction, redact_body, redact_fact, texts_in
 from relay.store.erasing import DeliveryErasure, Erasure
 from relay.store.fields import DeliveryField, ReceiptField
@@ -17,7 +19,7 @@ from relay.store.packing import DeliveryRecords, ReceiptRecords
 _UNDECODED: Final = (ReceiptState.MALFORMED, ReceiptState.QUARANTINED)  # to decode one may kill a worker
 _TEXTS: Final = (DeliveryField.REASON, DeliveryField.TOLD, DeliveryField.CANCEL)
 _HEADERS: Final = (ReceiptField.CONTENT_TYPE, ReceiptField.USER_AGENT, ReceiptField.REQUEST_ID)
-_WHOLE: Final = ""  # in place of an event's index: the body of a hook that could not be read
+_WHOLE: Final = ""  # in place of an event's index: what of a body could not be read
 
 
 class Speaking(Record):
@@ -27,6 +29,7 @@ class Speaking(Record):
     indexes: frozenset[str]
     events: Mapping[str, Event]  # those of the indexes that can be read
     deliveries: Mapping[str, DeliveryRecords]
+    decodes: bool = True  # its body can be read
     superseded: bool = False  # a content does that was sent before another was rendered
 
 
@@ -42,7 +45,9 @@ def find_speaking(records: ReceiptRecords, receipt: Receipt, match: PersonMatch)
         events = {str(event.index): event for event in events_of_receipt(receipt)}
     indexes = {index for index, event in events.items() if match.is_in_event(event)}
     indexes |= {_index_of(one) for one in _deliveries(records).values() if _speaks(records, one, match)}
-    if not events and match.is_in_text(text_of_body(receipt)):
+    # Of one with remarks something was not read: it may be there that it speaks of them.
+    was_not_read = not events or records.fields.get(ReceiptField.REMARKS.encode(), b"[]") != b"[]"
+    if not indexes and was_not_read and is_in_body(receipt, match, inflates=state != ReceiptState.QUARANTINED):
         indexes.add(_WHOLE)
     indexes -= erased
     superseded = any(
@@ -55,6 +60,7 @@ def find_speaking(records: ReceiptRecords, receipt: Receipt, match: PersonMatch)
         receipt=receipt,
         indexes=frozenset(indexes),
         events={index: event for index, event in events.items() if index in indexes},
+        decodes=bool(events),
         deliveries={id: one for id, one in _deliveries(records).items() if _index_of(one) in indexes},
         superseded=superseded,
     )
@@ -66,6 +72,12 @@ def facts_of(speaking: Speaking) -> list[str]:
     return [id for ids in led for id in ids.split()]
 
 
+def is_unread(records: ReceiptRecords, receipt: Receipt) -> bool:
+    """Return whether nobody can say whom a receipt speaks of: it killed its workers, and is not inflated again."""
+    quarantined = records.fields[ReceiptField.STATE.encode()].decode() == ReceiptState.QUARANTINED
+    return quarantined and is_compressed(receipt.body, receipt.content_encoding)
+
+
 def make_erasure(records: ReceiptRecords, speaking: Speaking, match: PersonMatch) -> Erasure:
     """Return what is written in place of what speaks of a person."""
     if not speaking.indexes:
@@ -73,10 +85,10 @@ def make_erasure(records: ReceiptRecords, speaking: Speaking, match: PersonMatch
     texts = {text for one in speaking.deliveries.values() for text in _texts_of_content(records, one)}
     if speaking.receipt.source == OWN_SOURCE:
         body, fields = redact_fact(speaking.receipt.body, TextRedaction(match, texts)), {}
-    elif _WHOLE in speaking.indexes or not speaking.events:
+    elif not speaking.decodes:
         body, fields = ERASED.encode(), {ReceiptField.REASON: ERASED, ReceiptField.REMARKS: "[]"}
     else:
-        redacted = redact_body(speaking.receipt, {int(one) for one in speaking.indexes}, match)
+        redacted = redact_body(speaking.receipt, {int(one) for one in speaking.indexes - {_WHOLE}}, match)
         body, fields = redacted.body, {ReceiptField.CONTENT_TYPE: FORM}
         texts |= redacted.texts
     redaction = TextRedaction(match, texts)

@@ -3,12 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
-from urllib.parse import unquote_plus
 
 from relay.amocrm.contact_details import NESTED_READERS
-from relay.amocrm.content_encoding import inflate, is_compressed
-from relay.amocrm.limits import MAX_BODY_SIZE
-from relay.amocrm.remarks import ignore
 from relay.errors import Malformed
 from relay.events import decode_events
 from relay.model import Event, Receipt, Record
@@ -28,17 +24,6 @@ def events_of_receipt(receipt: Receipt) -> Sequence[Event]:
         return decode_events(receipt)[1]
     except Malformed:
         return ()
-
-
-def text_of_body(receipt: Receipt) -> str:
-    """Return a body as a text, whatever it is: nothing in it is decoded, which may be what killed a worker."""
-    body = receipt.body
-    try:
-        if is_compressed(body, receipt.content_encoding):
-            body = inflate(body, receipt.content_encoding, MAX_BODY_SIZE, ignore)
-    except Malformed:
-        pass  # it is looked through as it is
-    return unquote_plus(body.decode(errors="replace"))
 
 
 def hashes_of_event(event: Event, key: PeopleKey) -> Iterator[str]:
@@ -118,6 +103,10 @@ class PersonMatch:
     def is_entity(self, source: str, entity: str, id: str) -> bool:
         """Return whether a lead or contact is one of theirs."""
         return not self._person.entities.isdisjoint({(source, entity, id), ("", entity, id)})
+
+    def entities_of(self, source: str) -> Iterator[tuple[str, str]]:
+        """Yield kind and id of their contacts and leads in the account of a source."""
+        return ((kind, id) for of, kind, id in self._person.entities if of in ("", source))
 
 
 def _entities_of(event: Event) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,8 @@ from relay.amocrm.form import encode_form
 from relay.amocrm.items import ENTITY_KEYS, read_items, unwrap
 from relay.amocrm.remarks import ignore
 from relay.model import Receipt, Record, Value
-from relay.operations.people_events import PersonMatch, text_of_body, texts_of
+from relay.operations.people_events import PersonMatch, texts_of
+from relay.operations.people_raw import spellings_of_body
 
 ERASED: Final = "erased"
 FORM: Final = "application/x-www-form-urlencoded"
@@ -47,7 +48,7 @@ class RedactedBody(Record):
 
 
 def redact_body(receipt: Receipt, indexes: Collection[int], match: PersonMatch) -> RedactedBody:
-    """Return a form with the items of these events rewritten. Raises Malformed where it cannot be read."""
+    """Return a form with the items of these events rewritten; without any, with all of them. Raises Malformed."""
     values = decode_body(receipt, ignore)
     inner = unwrap(values, ignore) if ENTITY_KEYS.isdisjoint(values) else values
     texts: set[str] = set()
@@ -55,7 +56,8 @@ def redact_body(receipt: Receipt, indexes: Collection[int], match: PersonMatch) 
         if index in indexes:
             _redact(data, "", match, texts)
     body = encode_form(values)
-    if match.is_in_text(text_of_body(replace(receipt, body=body, content_encoding="", content_type=FORM))):
+    written = replace(receipt, body=body, content_encoding="", content_type=FORM)
+    if not indexes or any(map(match.is_in_text, spellings_of_body(written))):
         _redact(values, "", match, texts)  # it names them beside its items, too
         body = encode_form(values)
     return RedactedBody(body=body, texts=frozenset(texts))

@@ -1,8 +1,10 @@
 """Erasing a person: nothing of them is left in the store, what is to be sent ends, and who can be asked is asked."""
 
+import gzip
 import json
 import re
 import zlib
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -244,7 +246,10 @@ def test_a_sink_that_can_forget_is_asked_once_by_a_delivery(run, erased, relay):
     assert erased.action(id).results == {"erased": 2, "new": 1, "not asked": 2}
 
 
-def test_a_subscriber_gets_a_delete_event_where_it_subscribed_to_them(run, erased, relay):
+@pytest.mark.parametrize("allowed", ["", "[add_contact, delete_contact]", "[add_contact]"])
+def test_a_subscriber_gets_a_delete_event_where_it_subscribed_to_them_and_they_may_go_out(run, erased, relay, allowed):
+    if allowed:
+        relay.configure(YAML + f"subscribers: {{allowed_events: {allowed}}}\n")
     run(
         erased.store.subscriptions.subscribe("acme", "https://crm.example.com/h", ["add_contact", "delete_contact"], "")
     )
@@ -257,8 +262,11 @@ def test_a_subscriber_gets_a_delete_event_where_it_subscribed_to_them(run, erase
     relay.settle(Outcome.DELIVERED, "books", "list", subscription.sink)
     id = erased.start("--contact", "1")
     erased.work()
-    (asked,) = relay.settle(Outcome.DELIVERED, subscription.sink)
-    assert b"contacts%5Bdelete%5D%5B0%5D%5Bid%5D=1" in asked.content
+    asked = relay.settle(Outcome.DELIVERED, subscription.sink)
+    if allowed == "[add_contact]":
+        assert (asked, erased.action(id).results["not asked"]) == ([], 2)
+    else:
+        assert b"contacts%5Bdelete%5D%5B0%5D%5Bid%5D=1" in asked[0].content
     relay.settle(Outcome.DELIVERED, "list")
     erased.work_again(id)
     assert (erased.action(id).state, erased.left()) == ("done", [])
@@ -274,6 +282,78 @@ def test_what_is_packed_and_what_could_not_be_read_goes_too(run, erased, relay):
     erased.work()
     assert (erased.left(), erased.action(id).state) == ([], "done")
     assert run(relay.reader.receipts(["r0001"]))[0].state == "malformed"
+
+
+WAYS = {
+    "a form": "note=call+%2B7+916+123-45-67",
+    "a form in a form": "note=" + quote("text=" + quote("+79161234567, Marker", safe=""), safe=""),
+    "JSON": r'{"note": "\u041c \u002b79161234567',
+    "JSON with every letter escaped": '{"m": "' + "".join(f"\\u{ord(one):04x}" for one in EMAIL),
+    "JSON in a form": "body=" + quote(r'{"m": "\u006darker.petrova@example.com"', safe=""),
+    "bare digits": "note=tel 89161234567;",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("state", ["malformed", "quarantined"])
+def test_what_nobody_decodes_is_searched_as_it_may_be_written(run, erased, relay, way, state):
+    (receipt,) = relay.accept(WAYS[way].encode())
+    put_aside(erased, receipt, state)
+    id = erased.start("--phone", PHONE, "--email", EMAIL)
+    erased.work()
+    assert erased.action(id).results == {"erased": 1}
+    assert run(relay.reader.raw_receipt(receipt)).body == b"erased"
+
+
+def put_aside(erased, receipt: str, state: str) -> None:
+    """Make a malformed hook one that has killed its workers, where that is meant."""
+    keys, client = erased.store.keys, erased.store.client
+    (stored,) = erased.run(erased.relay.reader.receipts([receipt]))
+    assert stored.state == "malformed"
+    if state == "quarantined":
+        erased.run(client.hset(keys.receipt(receipt), mapping={"state": state, "dead": 1}))
+        erased.run(client.zrem(keys.receipts_in("malformed"), receipt))
+        erased.run(client.zadd(keys.receipts_in(state), {receipt: stored.received_at}))
+        erased.run(client.zadd(keys.finished_dead, {receipt: erased.run(client.zscore(keys.finished, receipt))}))
+        erased.run(client.zrem(keys.finished, receipt))
+
+
+@pytest.mark.parametrize(
+    "body", [b'name="contacts[add][0][id]"\r\n\r\n25399013', b'{"contacts": {"add": [{"id": 25399013, ']
+)
+def test_what_nobody_decodes_is_searched_for_the_ids_of_contacts(run, erased, relay, body):
+    found, other = relay.accept(body, body.replace(b"25399013", b"253990131"))
+    for one in (found, other):
+        put_aside(erased, one, "malformed")
+    id = erased.start("--contact", "25399013")
+    erased.work()
+    assert erased.action(id).results == {"erased": 1}
+    assert run(relay.reader.raw_receipt(other)).body != b"erased"
+
+
+def test_what_killed_its_workers_is_not_inflated_and_reported(run, erased, relay, monkeypatch):
+    packed = gzip.compress(b"note=call+%2B7+916+123-45-67")
+    killer, other = relay.accept(packed, packed)
+    put_aside(erased, killer, "quarantined")
+    put_aside(erased, other, "malformed")
+    id = erased.start("--phone", PHONE)
+    erased.work()
+    assert erased.action(id).results == {"erased": 1, "unread": 1}
+    assert run(relay.reader.raw_receipt(killer)).body == packed
+    _, printed = relay.command("actions", "show", id)
+    assert "1 not looked into: compressed, and it killed its workers" in printed
+
+
+def test_what_could_be_read_in_part_only_is_searched_whole(run, erased, relay):
+    body = contacts(item(2, name="Boris", phone=OTHER, email="")) + b"&Marker+note+%2B79161234567=1&[="
+    (receipt,) = relay.accept(body)
+    remarks = run(erased.store.client.hget(erased.store.keys.receipt(receipt), "remarks"))
+    assert remarks, "something of it was not read"
+    erased.start("--phone", PHONE)
+    erased.work()
+    assert erased.left() == []
+    stored = run(relay.reader.receipts([receipt]))[0]
+    assert [one.entity_id for one in stored.events] == ["2"]
 
 
 def test_what_was_erased_is_not_sent_again_by_a_replay(run, erased, relay):

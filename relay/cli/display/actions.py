@@ -5,7 +5,7 @@ from typing import Final
 
 from relay.cli.display.replay import format_planned
 from relay.operations.action_catch_up import NOT_THERE, RECOVERED
-from relay.operations.action_erasure import ASKED, NOT_ASKED
+from relay.operations.action_erasure import ASKED, NOT_ASKED, UNREAD
 from relay.operations.action_preview import DONE, ActionPreview
 from relay.operations.actions import SENDING_KINDS, Action, ActionKind, ActionRequest, TouchedItem
 from relay.operations.replaying import PROBLEMS, ReplayCount
@@ -41,6 +41,7 @@ _RESULTS: Final[Mapping[str, str]] = {
     "exists": "left alone: its event has a delivery to that sink",
     "erased": "erased",
     NOT_ASKED: "sent before, and its sink cannot be asked to forget them: that is to be done there",
+    UNREAD: "not looked into: compressed, and it killed its workers; whether it speaks of them is to be seen by hand",
     RECOVERED: "recovered: routed like any other hook",
     NOT_THERE: "cannot be recovered: its lead, contact or company does not exist any more",
 }
