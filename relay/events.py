@@ -15,7 +15,7 @@ from relay.amocrm.events import decode_receipt
 from relay.amocrm.limits import MAX_BODY_SIZE
 from relay.amocrm.remarks import AddRemark, ignore
 from relay.amocrm.view_fields import VIEW_FIELDS
-from relay.amocrm.views import View, event_views, main_view
+from relay.amocrm.views import View, ViewWithOthers, event_views, main_view
 from relay.errors import Malformed
 from relay.facts.body import decode_fact
 from relay.facts.kinds import ANSWER, ANSWER_FIELDS, DELIVERED, FACT_VIEWS, FACTS, OWN_SOURCE
@@ -37,6 +37,7 @@ OPEN_VIEW: Final = "entity"
 """The view that shows any field that the hook carries."""
 
 _OF_EVERY_HOOK: Final = ("event", "account")
+_DELIVERY_FIELDS: Final = FACT_VIEWS["delivery"]["delivery"]  # by these names conditions know no view
 
 
 def decode_events(
@@ -97,7 +98,7 @@ def names_of(event: Event) -> frozenset[str]:
     return routable_names(event) - FACTS.keys()
 
 
-def views_of(event: Event, settings: FactSettings) -> tuple[View, dict[str, View]]:
+def views_of(event: Event, settings: FactSettings) -> tuple[View | ViewWithOthers, dict[str, View]]:
     """Return the view that conditions on an event read, and all of its views by name. `settings`: of a fact's texts."""
     if event.source != OWN_SOURCE:
         views = event_views(event)
@@ -105,7 +106,10 @@ def views_of(event: Event, settings: FactSettings) -> tuple[View, dict[str, View
     own = {name: View(fields) for name, fields in fact_views(event, settings).items()}
     before = {} if event.original is None else views_of(event.original, settings)[1]
     views = {**before, **own, "event": event_views(event)["event"]}
-    return views[FACTS[event.name].view], views
+    main = views[FACTS[event.name].view]
+    if event.original is None:
+        return main, views
+    return ViewWithOthers(main, {name: views[name] for name in views.keys() - _DELIVERY_FIELDS}), views
 
 
 def view_named(event: str) -> str:

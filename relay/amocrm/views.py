@@ -62,6 +62,23 @@ class View:
         return value
 
 
+class ViewWithOthers:
+    """A view with others beside its fields, by name: what was looked up, or what a chain began with."""
+
+    def __init__(self, view: View, others: Mapping[str, object]) -> None:
+        self._view = view
+        self._others = others
+
+    @property
+    def custom(self) -> CustomFields:
+        """Return the custom fields of the view itself."""
+        return self._view.custom
+
+    def get(self, field: str) -> object:
+        """Return another view under its name, or else a field of the view itself."""
+        return self._others[field] if field in self._others else self._view.get(field)
+
+
 def event_views(event: Event) -> dict[str, View]:
     """Return the views of an event by name: its main view, `event` and `account`."""
     name = main_view(event.name)

@@ -8,7 +8,7 @@ from relay.config.schema import RouteSettings
 from relay.config.suggestions import did_you_mean
 from relay.errors import YamlPath
 from relay.events import ViewFields, fields_of_views
-from relay.facts.kinds import DELIVERED
+from relay.facts.kinds import ANSWER, ANSWER_FIELDS, DELIVERED, FACT_VIEWS
 
 MOST_CHAINED: Final = 5
 """Deliveries that may follow each other; the scripts of the store have the same."""
@@ -64,6 +64,18 @@ def _check_chain(path: YamlPath, chain: Sequence[str], report: Report) -> None:
         report.error(path, f"the chain comes back to itself, for ever: {shown}")
     elif chain[-1] not in chain[:-1] and len(chain) > MOST_CHAINED + 1:
         report.error(path, f"the chain is too long, {MOST_CHAINED} may follow the first: {shown}")
+
+
+def views_in_where(route: RouteSettings, routes: Mapping[str, RouteSettings]) -> ViewFields:
+    """Return the views that `where` of a route looks into, and the fields of each; none where it begins no chain.
+
+    What a delivery has a field of the same name for is none of them.
+    """
+    if DELIVERED not in route.on:
+        return {}
+    delivery = FACT_VIEWS["delivery"]["delivery"]
+    views = {**views_of_chain(route, routes), ANSWER: ANSWER_FIELDS, "delivery": delivery}
+    return {name: fields for name, fields in views.items() if name not in {*delivery, "fact"}}
 
 
 def views_of_chain(route: RouteSettings, routes: Mapping[str, RouteSettings]) -> ViewFields:

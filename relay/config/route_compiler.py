@@ -7,7 +7,8 @@ from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.config.account_names import AccountNames
 from relay.config.account_uses import AccountUse, FoundUses
 from relay.config.allowed_fields import check_allow_lists, check_allowed
-from relay.config.chains import check_chains, followed_routes, views_of_chain
+from relay.config.chain_conditions import ChainConditions
+from relay.config.chains import check_chains, followed_routes, views_in_where, views_of_chain
 from relay.config.condition_values import check_values
 from relay.config.content import RouteContent
 from relay.config.content_checks import check_content, report_unmarked
@@ -21,8 +22,8 @@ from relay.config.schema import KEY_TEMPLATES, RouteSettings, SinkTypes
 from relay.config.sections import Sections
 from relay.config.suggestions import did_you_mean
 from relay.errors import YamlPath
-from relay.events import EVENT_ENTITIES, OPEN_VIEW, fields_of_main_view, fields_of_views, view_named
-from relay.facts.kinds import FACT_VIEWS
+from relay.events import EVENT_ENTITIES, OPEN_VIEW, ViewFields, fields_of_main_view, fields_of_views, view_named
+from relay.facts.kinds import DELIVERED, FACT_VIEWS
 from relay.model import ERASURE
 from relay.rendering import CompiledContent, TemplateErrors, compile_content
 from relay.rendering.template import is_template
@@ -67,6 +68,7 @@ class _RouteCompiler:
     def __init__(self, path: YamlPath, route: RouteSettings, sections: Sections, uses: FoundUses) -> None:
         self._path = path
         self._route = route
+        self._sections = sections
         self._sinks = sections.sinks
         self._templates = sections.templates
         self._tables = {name: table.root for name, table in sections.tables.items()}
@@ -74,7 +76,12 @@ class _RouteCompiler:
         self._uses = uses
         self._sources = sorted(sections.source_names if route.source is None else route.source)
         self._fetched = tuple(view for what in route.fetch for view in FETCHABLE[what])
-        self._chain = views_of_chain(route, {one.name: one for one in sections.routes.values()})
+        routes = {one.name: one for one in sections.routes.values()}
+        self._chain = views_of_chain(route, routes)
+        self._further: ViewFields = {
+            **{view: _fields_of(view) for view in self._fetched},
+            **views_in_where(route, routes),
+        }
         self._views: dict[str, str] = {}  # the views of its events, each with one event that has it
         for event in route.on:
             if event in EVENT_ENTITIES:
@@ -108,7 +115,7 @@ class _RouteCompiler:
         if where is None:
             self._report.key_error((*self._path, "where"), "where is empty: write a condition, or remove the key")
             return None, None
-        if not self._check_fetched_views(where):
+        if not self._check_further_views(where):
             return None, None
         if not self._fetched or not isinstance(where, Mapping):
             return self._compile_condition(where), None
@@ -119,8 +126,11 @@ class _RouteCompiler:
             self._compile_condition(later) if later else None,
         )
 
-    def _check_fetched_views(self, where: object) -> bool:
-        """Return whether every looked up view that a condition uses_fields is in `fetch`."""
+    def _check_further_views(self, where: object) -> bool:
+        """Return whether a condition can look into every view that it names: it is in `fetch`, or one of the chain."""
+        if DELIVERED in self._route.on:
+            checks = ChainConditions(self._route, self._sections, self._further, self._report)
+            return checks.check(where, (*self._path, "where"))
         if OPEN_VIEW in self._views:
             return True
         needed = {view: what for what, views in FETCHABLE.items() for view in views if view not in self._fetched}
@@ -134,7 +144,7 @@ class _RouteCompiler:
             for path, message in check_values(tree):
                 self._report.error((*self._path, *path), message)
         try:
-            condition = compile_condition(tree, fetched=self._fetched)
+            condition = compile_condition(tree, views=self._further)
         except ConditionErrors as found:
             for path, message in found.errors:
                 self._report.key_error((*self._path, *path), message)
@@ -146,9 +156,10 @@ class _RouteCompiler:
     def _check_field(self, path: YamlPath, field: str) -> None:
         """Report a field that the views of the route's events, or a looked up view, do not have."""
         owner, _, own = field.partition(".")
-        if owner in self._fetched:
-            if own not in _fields_of(owner):
-                message = f"{owner} has no field {own}, {did_you_mean(own, _fields_of(owner))}"
+        if own and owner in self._further:
+            known = self._further[owner]
+            if own not in known and owner != OPEN_VIEW:
+                message = f"{owner} has no field {own}, {known_condition(own, owner) or did_you_mean(own, known)}"
                 self._report.key_error((*self._path, *path), message)
             return
         for view, event in self._views.items():

@@ -12,15 +12,15 @@ from typing import Final, TypeAlias, TypeGuard
 
 import msgspec
 
-from relay.amocrm.views import View
 from relay.config.config import Config
 from relay.config.content import RouteContent
 from relay.errors import Malformed
 from relay.events import decode_events, names_of, views_of
+from relay.facts.kinds import FACTS
 from relay.model import Event, Receipt, Record
 from relay.planning.receipts import refusal_of
 from relay.rendering import FieldRead
-from relay.routing import Condition, Route, compile_condition, has_value
+from relay.routing import Condition, Route, SupportsFields, compile_condition, has_value
 
 _COMMON: Final = ("event", "account")  # views that are never empty
 _Field: TypeAlias = tuple[str, bool]
@@ -66,7 +66,8 @@ class FieldCounts(Record):
 
 def watched_routes(config: Config, source: str) -> list[WatchedRoute]:
     """Return what the routes of a source read of its events."""
-    return [watched for route in config.routes_of(source) if (watched := _watched(route)).fields]
+    of_hooks = [route for route in config.routes_of(source) if route.on.isdisjoint(FACTS)]
+    return [watched for route in of_hooks if (watched := _watched(route)).fields]
 
 
 def count_fields(receipts: Iterable[Receipt], config: Config, routes: Sequence[WatchedRoute]) -> FieldCounts:
@@ -102,7 +103,7 @@ def _count(event: Event, config: Config, routes: Iterable[WatchedRoute], counts:
                 _count_value(field, value, config, counts)
 
 
-def _reads_of_failed(route: WatchedRoute, view: View) -> frozenset[_Field] | None:
+def _reads_of_failed(route: WatchedRoute, view: SupportsFields) -> frozenset[_Field] | None:
     """Return the fields that all failed parts of a condition read: none, where all hold. None: no field counts."""
     reads: frozenset[_Field] = frozenset()
     for part, fields in route.parts:

@@ -4,10 +4,9 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from relay.amocrm.custom_fields import CustomFields
 from relay.amocrm.events import decode_receipt
 from relay.amocrm.people import FETCHABLE, People
-from relay.amocrm.views import View, event_views, fetched_view, main_view
+from relay.amocrm.views import View, ViewWithOthers, event_views, fetched_view, main_view
 from relay.config.config import Config
 from relay.errors import MissingValue
 from relay.model import CompletedLookup, Delivery, DeliveryState, Event, Receipt, Record
@@ -93,7 +92,7 @@ def _fetched_views(people: People, fetch: Collection[str]) -> FetchedViews:
 def _render(lookup: PendingLookup, fetched: FetchedViews) -> RenderedContent:
     route, views = lookup.route, event_views(lookup.event)
     if route.where_fetched is not None:
-        failure = route.where_fetched.check(_ViewWithFetched(views[main_view(lookup.event.name)], fetched))
+        failure = route.where_fetched.check(ViewWithOthers(views[main_view(lookup.event.name)], fetched))
         if failure is not None:
             return _skipped(f"where: {_condition_name(failure.path)} did not hold")
     found = {name: view for name, view in fetched.items() if view is not None}
@@ -125,20 +124,3 @@ def _skipped(reason: str) -> RenderedContent:
 
 def _condition_name(path: Sequence[str | int]) -> str:
     return ".".join(map(str, path[1:])) or "a condition"
-
-
-class _ViewWithFetched:
-    """The view of the event, with what was looked up beside its fields."""
-
-    def __init__(self, view: View, fetched: Mapping[str, object]) -> None:
-        self._view = view
-        self._fetched = fetched
-
-    @property
-    def custom(self) -> CustomFields:
-        """Return the custom fields of the event's view."""
-        return self._view.custom
-
-    def get(self, field: str) -> object:
-        """Return what was looked up under this name, or else a field of the event's view."""
-        return self._fetched[field] if field in self._fetched else self._view.get(field)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from relay.amocrm.views import View
 from relay.config.config import Source
 from relay.events import views_of
 from relay.facts.body import is_each, sink_of_fact
@@ -77,7 +76,7 @@ class _NotForRoute(Record):
         return self.reason
 
 
-def event_context(event: Event, source: Source) -> tuple[View, Context]:
+def event_context(event: Event, source: Source) -> tuple[SupportsFields, Context]:
     """Return the view that conditions on an event read, and the context of its templates."""
     view, views = views_of(event, source.facts)
     return view, {**views, "timezone": source.timezone}

@@ -37,6 +37,7 @@ class ConditionField(Record):
     name: str  # as a person writes it: price, custom "Город"
     read: Callable[[SupportsFields], object]
     has_old: bool  # amoCRM sends old_<field> for some fields, never for custom ones
+    place: str = "hook"  # where it would be
 
 
 def compile_field(field: ConditionField, value: object, path: YamlPath, errors: Errors) -> Node:
@@ -78,13 +79,21 @@ def _clause(field: ConditionField, operator: str, value: object, path: YamlPath,
     except OperandError as error:
         return add_error(errors, path if error.at is None else (*path, error.at), str(error))
     return Clause(
-        path=path, field=field.name, operator=operator, expected=value, operands=operands, read=field.read, test=test
+        path=path,
+        field=field.name,
+        operator=operator,
+        expected=value,
+        operands=operands,
+        read=field.read,
+        test=test,
+        place=field.place,
     )
 
 
 def _changed(field: ConditionField, value: object, path: YamlPath, errors: Errors) -> Node:
     if not field.has_old:
-        return add_error(errors, path, "can never hold: there are no old values of custom and of looked up fields")
+        message = "can never hold: there are old values of an event's own fields only, not of custom ones"
+        return add_error(errors, path, message)
     if not isinstance(value, bool):
         return add_error(errors, path, "needs true or false")
     return Changed(path=path, field=field.name, old_field=f"old_{field.name}", expected=value)

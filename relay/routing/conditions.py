@@ -1,6 +1,6 @@
 """Compile the `where` of a route once, to check it for every event."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from relay.errors import CompileErrors, LocatedMessage, YamlPath
@@ -10,6 +10,7 @@ from relay.routing.failures import Failure, SupportsFields
 from relay.routing.nodes import AllOf, AnyOf, Node, Not
 
 _TREES = ("all", "any", "not")
+_VALUES = "json"  # the field of a view that has nested values
 _NEEDS_FIELDS = "needs a mapping of fields to values, such as {status_id: 142}"
 _NEEDS_CONDITIONS = "needs a list of conditions, such as [{price: {gt: 0}}, {tags: VIP}]"
 _EMPTY = "is empty: write at least one condition, or leave it out"
@@ -27,7 +28,7 @@ class Condition(Record):
     """The fields of the view that it reads, each with its path.
 
     A custom field counts as `custom`; `changed` of a field counts as its `old_<field>` too; a field of a view that is
-    looked up is `contact.email`.
+    looked into is `contact.email`.
     """
     tree: object = None  # as it was compiled from
 
@@ -40,13 +41,13 @@ class Condition(Record):
         return None if self.root.holds(view) else self.root.failure(view)
 
 
-def compile_condition(tree: object, path: str = "where", fetched: Collection[str] = ()) -> Condition:
+def compile_condition(tree: object, path: str = "where", views: Collection[str] = ()) -> Condition:
     """Compile a mapping of the YAML. Raises ConditionErrors with all that is wrong with it.
 
-    `fetched` has the names of views that are looked up: `contact: {email: {exists: true}}`. The view to check must
+    `views` has the names of further views to look into: `contact: {email: {exists: true}}`. The view to check must
     return each under its name: a view, a list of views, or None.
     """
-    compiler = _ConditionCompiler(fetched)
+    compiler = _ConditionCompiler(views)
     root = compiler.all_of(tree, (path,))
     if compiler.errors:
         raise ConditionErrors(compiler.errors)
@@ -65,8 +66,8 @@ def uses_fields(tree: object, names: Collection[str]) -> bool:
 class _ConditionCompiler:
     """Compiles the parts of a condition and collects what is wrong with them."""
 
-    def __init__(self, fetched: Collection[str]) -> None:
-        self.fetched = fetched
+    def __init__(self, views: Collection[str]) -> None:
+        self.views = views
         self.errors: list[LocatedMessage] = []
         self.used_fields: list[LocatedMessage] = []
 
@@ -92,8 +93,8 @@ class _ConditionCompiler:
             return self.custom_fields(value, path)
         if not isinstance(key, str):
             return self.add_error(path, f"{key} is no field: a field is a name")
-        if key in self.fetched:
-            return self.fetched_view(key, value, path)
+        if key in self.views:
+            return self.further_view(key, value, path)
         self.used_fields.append((path, key))
         if isinstance(value, Mapping) and "changed" in value:
             self.used_fields.append(((*path, "changed"), f"old_{key}"))
@@ -111,21 +112,32 @@ class _ConditionCompiler:
         if not isinstance(tree, Mapping) or not tree:
             return self.add_error(path, 'needs a mapping of custom fields, by name, id or code: {"Город": Москва}')
         self.used_fields.append((path, f"{view}.custom" if view else "custom"))
-        fields = {key: _fetched_custom_field(view, str(key)) if view else _event_custom_field(str(key)) for key in tree}
+        fields = {key: _further_custom_field(view, str(key)) if view else _event_custom_field(str(key)) for key in tree}
         parts = [compile_field(fields[key], value, (*path, key), self.errors) for key, value in tree.items()]
         return parts[0] if len(parts) == 1 else AllOf(parts=tuple(parts))
 
-    def fetched_view(self, view: str, tree: object, path: YamlPath) -> Node:
+    def further_view(self, view: str, tree: object, path: YamlPath) -> Node:
         if not isinstance(tree, Mapping) or not tree:
-            return self.add_error(path, f"needs a mapping of the {view}'s fields: {{email: {{exists: true}}}}")
-        parts = [self.fetched_field(view, str(key), value, (*path, key)) for key, value in tree.items()]
+            example = "{status: 201}" if view == "answer" else "{email: {exists: true}}"
+            return self.add_error(path, f"needs a mapping of the {view}'s fields: {example}")
+        parts = [self.further_field(view, str(key), value, (*path, key)) for key, value in tree.items()]
         return parts[0] if len(parts) == 1 else AllOf(parts=tuple(parts))
 
-    def fetched_field(self, view: str, field: str, value: object, path: YamlPath) -> Node:
+    def further_field(self, view: str, field: str, value: object, path: YamlPath) -> Node:
         if field == "custom":
             return self.custom_fields(value, path, view)
         self.used_fields.append((path, f"{view}.{field}"))
-        return compile_field(_fetched_field(view, field, lambda one: one.get(field)), value, path, self.errors)
+        if field == _VALUES:
+            return self.values(view, value, path)
+        return compile_field(_further_field(view, field, lambda one: one.get(field)), value, path, self.errors)
+
+    def values(self, view: str, tree: object, path: YamlPath) -> Node:
+        """Compile the conditions on what is within a field of nested values, each by its place: `order.total`."""
+        if not isinstance(tree, Mapping) or not tree:
+            return self.add_error(path, "needs a mapping of places in it: {order.number: {exists: true}}")
+        fields = {key: _further_value(view, str(key)) for key in tree}
+        parts = [compile_field(fields[key], value, (*path, key), self.errors) for key, value in tree.items()]
+        return parts[0] if len(parts) == 1 else AllOf(parts=tuple(parts))
 
 
 def _format_kind(tree: object) -> str:
@@ -142,18 +154,37 @@ def _event_custom_field(key: str) -> ConditionField:
     return ConditionField(name=f'custom "{key}"', read=lambda view: view.custom.get(key), has_old=False)
 
 
-def _fetched_custom_field(view: str, key: str) -> ConditionField:
-    return _fetched_field(view, f'custom "{key}"', lambda one: one.custom.get(key))
+def _further_custom_field(view: str, key: str) -> ConditionField:
+    return _further_field(view, f'custom "{key}"', lambda one: one.custom.get(key))
 
 
-def _fetched_field(view: str, field: str, read: Callable[[SupportsFields], object]) -> ConditionField:
-    """Return a field of a view that is looked up. Of a list of views, its value is the values of all of them."""
+def _further_value(view: str, place: str) -> ConditionField:
+    names = place.split(".")
+    return _further_field(view, f'{_VALUES} "{place}"', lambda one: _value_at(one.get(_VALUES), names))
 
-    def read_fetched(whole: SupportsFields) -> object:
+
+def _value_at(value: Any, names: Sequence[str]) -> object:
+    """Return the text at a place within nested values; of a list those of all its items, or of the one of a number."""
+    if isinstance(value, list) and not (names and names[0].isdigit()):
+        found = [one for item in value if (one := _value_at(item, names)) is not None]
+        return [text for one in found for text in (one if isinstance(one, list) else [one])]
+    if not names:
+        return value if isinstance(value, str) else None
+    if isinstance(value, list):
+        at = int(names[0])
+        return _value_at(value[at], names[1:]) if at < len(value) else None
+    return _value_at(value.get(names[0]), names[1:]) if isinstance(value, Mapping) else None
+
+
+def _further_field(view: str, field: str, read: Callable[[SupportsFields], object]) -> ConditionField:
+    """Return a field of a further view. Of a list of views, its value is the values of all of them."""
+
+    def read_further(whole: SupportsFields) -> object:
         found: Any = whole.get(view)
         if not isinstance(found, list):
             return None if found is None else read(found)
         values = [value for one in found if (value := read(one)) is not None]
         return [item for value in values for item in (value if isinstance(value, list) else [value])]
 
-    return ConditionField(name=f"{view} {field}", read=read_fetched, has_old=False)
+    place = view if view == "answer" else "hook"
+    return ConditionField(name=f"{view} {field}", read=read_further, has_old=False, place=place)

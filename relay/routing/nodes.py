@@ -32,6 +32,7 @@ class Clause(Record):
     operands: tuple[Scalar, ...]  # the values that the test compares with; empty where it compares with none
     read: Callable[[SupportsFields], object]
     test: Test
+    place: str = "hook"  # where the value would be
 
     def __str__(self) -> str:
         return f"{self.field} {self.operator} {quote_json(self.expected)}"
@@ -49,7 +50,7 @@ class Clause(Record):
     def explain(self, failure: Failure) -> str:
         """Return the condition and the value that was seen, with a hint if a number was expected."""
         if failure.seen is None:
-            return f"{self}: not in the hook"
+            return f"{self}: not in the {self.place}"
         if failure.seen == "":
             return f'{self}: saw "" (empty)'
         numeric = bool(self.operands) and all(isinstance(value, Decimal) for value in self.operands)

@@ -183,6 +183,39 @@ def test_it_is_explained_from_both_ends(chain):
     assert [route.route for event in explained.events for route in event.routes if route.matched] == ["number"]
 
 
+@pytest.mark.parametrize(
+    ("where", "failure"),
+    [
+        ("lead: {name: lead 7}, answer: {status: 201, json: {number: {gt: 16}}}, delivery: {sink: books}", ""),
+        ("any: [{lead: {name: other}}, {answer: {id: {matches: '^inv'}}}]", ""),
+        ("lead: {name: [other, more]}", 'lead name in ["other", "more"]: saw "lead 7"'),
+        ("lead: {price: {gt: 5}}", "lead price gt 5: not in the hook"),
+        ("answer: {status: 200}", 'answer status eq 200: saw "201"'),
+        ("answer: {json: {number: {gt: 17}}}", 'answer json "number" gt 17: saw "17"'),
+        ("answer: {json: {order.total: {gt: 17}}}", 'answer json "order.total" gt 17: not in the answer'),
+        ("delivery: {reason: {contains: late}}", 'delivery reason contains "late": saw'),
+    ],
+)
+def test_where_reads_the_event_and_the_answer_and_is_explained(chain, where, failure):
+    chain.configure(YAML.replace("where: {route: invoice}", f"where: {{route: invoice, {where}}}"))
+    begin(chain)
+    invoice = deliver(chain, "books")
+    assert len(contents(chain, "chat")) == (failure == "")
+    led_to = chain.run(chain.reader.deliveries([invoice.id]))[0].led_to.removesuffix(".0")
+    explained = explain_receipt(chain.run(chain.reader.raw_receipt(led_to)), chain.config, None)
+    (found,) = [route for event in explained.events for route in event.routes if route.route == "number"]
+    assert found.because.startswith(failure)
+    assert found.matched is (failure == "")
+
+
+def test_a_list_in_an_answer_has_the_values_of_all_its_items(chain):
+    where = "answer: {json: {items.id: 5, items.1.name: b, items.name: {in: [a, z]}}}"
+    chain.configure(YAML.replace("where: {route: invoice}", f"where: {{route: invoice, {where}}}"))
+    begin(chain)
+    deliver(chain, "books", response='{"items": [{"id": 4, "name": "a"}, {"id": 5, "name": "b"}]}')
+    assert len(contents(chain, "chat")) == 1
+
+
 def test_a_replay_finds_what_followed(chain):
     begin(chain)
     invoice = deliver(chain, "books")

@@ -243,7 +243,7 @@ def test_fields_lists_what_the_condition_looks_at() -> None:
         ({"custom": "x"}, "where.custom", "needs a mapping of custom fields"),
         ({"custom": {}}, "where.custom", "needs a mapping of custom fields"),
         ({"custom": {"Город": True}}, "where.custom.Город", "amoCRM never sends true"),
-        ({"custom": {"Город": {"changed": True}}}, "where.custom.Город.changed", "no old values of custom and of"),
+        ({"custom": {"Город": {"changed": True}}}, "where.custom.Город.changed", "old values of an event's own"),
         ({"name": []}, "where.name", "can never hold: the list is empty"),
         ({"price": {"gt": "много"}}, "where.price.gt", 'can never hold: it compares numbers, and "много" is none'),
         ({"price": {"gt": 5, "lt": 3}}, "where.price.lt", "can never hold: no number is in both this and gt 5"),

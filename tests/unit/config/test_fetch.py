@@ -39,7 +39,7 @@ def route(text: str) -> str:
         ("on: add_lead, fetch: contacts, where: {company: {name: x}}",
          "6:59: where looks at company: write fetch: company, too"),
         ("on: add_lead, fetch: contacts, where: {contact: {name: {changed: true}}}",
-         "6:84: can never hold: there are no old values of custom and of looked up fields"),
+         "6:84: can never hold: there are old values of an event's own fields only"),
         ("on: add_lead, fetch: contacts, body: '{{ contact.emial }}'",
          "6:65: unknown field contact.emial; did you mean contact.email?"),
         ("on: add_lead, fetch: contacts, body: '{{ company.name }}'",
