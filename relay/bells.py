@@ -19,6 +19,7 @@ from relay.config.store_address import broker_options, is_amqp
 from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.store.keys import INBOX, JOBS
+from relay.store.shard_list import FIRST, SHARD_NAME
 from relay.store.store import Store
 
 ROUTE, DRAIN, RUN_JOBS = "relay.route", "relay.drain", "relay.jobs"
@@ -82,14 +83,23 @@ def _with_timeouts(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "sentinel_kwargs": asked}
 
 
+def read_bell(name: str) -> tuple[str, str]:
+    """Return the shard and the queue that a bell of deliveries names."""
+    shard, slash, queue = name.partition("/")
+    return (shard, queue) if slash and SHARD_NAME.fullmatch(shard) else (FIRST, name)
+
+
 class Ringer:
     """Publishes bells that a script has set. One that cannot be published is cleared, so that it can be set again.
 
     Where the broker does not take them in time, none is tried for a while: the tickers begin the work themselves.
     """
 
-    def __init__(self, app: Celery, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, app: Celery, store: Store, clock: Callable[[], float] = time.monotonic, shard: str = FIRST
+    ) -> None:
         self._app = app
+        self._shard = shard
         self._store = store
         self._clock = clock
         self._publisher = ThreadPoolExecutor(1, "bells")  # kombu's producer is not thread-safe
@@ -152,7 +162,9 @@ class Ringer:
                 self._publish(queue, producer)
 
     def _publish(self, queue: str, producer: Producer) -> None:
-        if queue == INBOX:
+        if self._shard != FIRST:
+            self._app.send_task(DRAIN, args=(f"{self._shard}/{queue}",), producer=producer)
+        elif queue == INBOX:
             self._app.send_task(ROUTE, producer=producer)
         elif queue == JOBS:
             self._app.send_task(RUN_JOBS, producer=producer)

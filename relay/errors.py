@@ -54,6 +54,10 @@ class StoreUnavailable(RelayError):
     """The store cannot be read or written now. Try again later."""
 
 
+class NotOwned(StoreUnavailable):
+    """The source belongs to another shard, or is on its way to one. Read the list of shards anew."""
+
+
 class StoreRefused(StoreUnavailable):
     """The store answers with an error that says nothing of its own state: no permission, a script that was killed."""
 

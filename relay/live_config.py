@@ -26,6 +26,9 @@ class LiveConfig:
         self._watcher = ConfigWatcher(path, lambda: load_file(path, environ=environ(), sink_types=sink_types()))
         self._sinks: Mapping[str, Sink] = make_sinks(self.config)
         self._reading = False
+        self._forget_subscriptions()
+
+    def _forget_subscriptions(self) -> None:
         self._subscriptions: Mapping[str, Sequence[Subscription]] = {}
         self._subscribers: Mapping[str, Subscription] = {}  # by their sinks
         self._subscriptions_version = 0
@@ -47,13 +50,13 @@ class LiveConfig:
 
     def types_of_sinks(self) -> dict[str, str]:
         """Return the type of every sink by name, the subscribers' too."""
-        types = {name: sink.type for name, sink in self._sinks.items()}
+        types = {name: sink.type for name, sink in self.sinks.items()}
         return types | dict.fromkeys(self._subscribers, SubscriberSink.type)
 
     def max_pending(self) -> dict[str, int]:
         """Return how many pending deliveries every sink may have, by name, the subscribers' too."""
         of_subscribers = dict.fromkeys(self.types_of_sinks(), self.config.subscribers.max_pending)
-        return of_subscribers | {name: sink.max_pending for name, sink in self._sinks.items()}
+        return of_subscribers | {name: sink.max_pending for name, sink in self.sinks.items()}
 
     @property
     def version(self) -> tuple[str, int]:
@@ -118,9 +121,41 @@ class LiveConfig:
         Raises StoreUnavailable.
         """
         if not is_subscriber(name):
-            return self._sinks.get(name)
+            return self.sinks.get(name)
         await self.refresh_subscriptions(subscriptions)
         subscription = self._subscribers.get(name)
         if subscription is None:
             return UnsubscribedSink(name)
         return SubscriberSink(subscription, self.config.subscribers, subscriptions)
+
+
+class ShardLive(LiveConfig):
+    """The same configuration with the subscriptions of another shard: each has its own, and counts their changes."""
+
+    def __init__(self, base: LiveConfig) -> None:
+        self._base = base
+        self._forget_subscriptions()
+
+    @property
+    def config(self) -> Config:
+        """The last valid configuration."""
+        return self._base.config
+
+    @property
+    def sinks(self) -> Mapping[str, Sink]:
+        """The sinks of the file by name."""
+        return self._base.sinks
+
+    @property
+    def error(self) -> str | None:
+        """Why the file as it is now was refused."""
+        return self._base.error
+
+    @property
+    def changing(self) -> bool:
+        """Whether the file was found changed, and is not in force yet."""
+        return self._base.changing
+
+    async def poll(self) -> bool:
+        """Check the file for changes. Returns whether a new configuration is in force."""
+        return await self._base.poll()

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -39,7 +39,8 @@ class Ticker:
 
     `start_queue` starts work in this process, so that none depends on Celery's broker. `listening`: what takes this
     process's wake-ups. `note_format` is called with the format of the store before any work begins, `note_unanswered`
-    where a bell was rung and no worker has come.
+    where a bell was rung and no worker has come, `note_shards` with the epoch of the list of shards. `owned`: which of
+    some sources belong to the shard that this is about.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Ticker:
         clock: Callable[[], float] = time.monotonic,
         note_format: Callable[[int], None] = check_format,
         note_unanswered: Callable[[], None] = lambda: None,
+        note_shards: Callable[[int], None] = lambda _: None,
+        owned: Callable[[Iterable[str]], Sequence[str]] = list,
     ) -> None:
         self._worker = worker
         self._live = live
@@ -61,8 +64,10 @@ class Ticker:
         self._clock = clock
         self._note_format = note_format
         self._note_unanswered = note_unanswered
+        self._note_shards = note_shards
+        self._owned = owned
         self._gone = GoneWorkers(store)
-        self._registered: tuple[str, int] | None = None
+        self._registered: tuple[object, ...] | None = None
         self._since = 0  # the store was in use at the last look; 0: there was none
         self._look_at = self._busy_until = float("-inf")
 
@@ -96,13 +101,16 @@ class Ticker:
 
     async def look(self) -> None:
         """Start every queue with work that nobody came to."""
-        jobs = _standing_jobs(self._live.config)
+        config = self._live.config
+        of_accounts = self._owned(config.sources_with_api)
+        jobs = _standing_jobs(config, of_accounts)
         listens = await self._listening.begin_look(wanted=self._busy)
         found = await self._store.look(
             self._worker, list(jobs), silent_ms=SILENT_MS, since=self._since, listens=listens
         )
         await self._listening.end_look(found.listens)
         self._note_format(found.format)
+        self._note_shards(found.shards)
         for queue in found.queues:
             self._start_queue(queue)
         if found.unanswered:
@@ -112,9 +120,10 @@ class Ticker:
         self._note_life(found)
         await self._gone.end_leases(found.silent)
         await self._live.refresh_subscriptions(self._store.subscriptions, found.subscriptions_version)
-        if not found.known or self._registered != self._live.version:
+        registered = (*self._live.version, *of_accounts)
+        if not found.known or self._registered != registered:
             await self._register(jobs)
-            self._registered = self._live.version
+            self._registered = registered
 
     @property
     def _busy(self) -> bool:
@@ -144,10 +153,10 @@ class Ticker:
             await self._store.enqueue_job(id, kind, args)
 
 
-def _standing_jobs(config: Config) -> dict[str, tuple[str, bytes]]:
-    """Return the jobs that run for ever: id -> kind and arguments."""
-    checks = {f"{CHECK_SOURCE}:{name}": (CHECK_SOURCE, check_source_args(name)) for name in config.sources_with_api}
-    drift = {f"{WATCH_DRIFT}:{name}": (WATCH_DRIFT, drift_args(name)) for name in config.sources_with_api}
+def _standing_jobs(config: Config, sources: Iterable[str]) -> dict[str, tuple[str, bytes]]:
+    """Return the jobs that run for ever: id -> kind and arguments. `sources`: whose accounts are asked here."""
+    checks = {f"{CHECK_SOURCE}:{name}": (CHECK_SOURCE, check_source_args(name)) for name in sources}
+    drift = {f"{WATCH_DRIFT}:{name}": (WATCH_DRIFT, drift_args(name)) for name in sources}
     for_ever = (
         "retention",
         KEEP_PROBLEMS,

@@ -17,7 +17,7 @@ from relay.accounts.needed_events import needed_events
 from relay.amocrm.change_time import carries_change_time
 from relay.amocrm.events import decode_receipt, encode_event
 from relay.config.config import Config, Source
-from relay.errors import ConfigError, Malformed, RelayError, StoreUnavailable
+from relay.errors import ConfigError, Malformed, NotOwned, RelayError, StoreUnavailable
 from relay.model import Receipt, Record
 from relay.store.body import digest
 from relay.store.health import read_memory_use
@@ -155,6 +155,8 @@ class CatchUp:
         if (await read_memory_use(self._store.client)).full:
             raise StoreUnavailable("the store is nearly full")
         accepted = await self._store.accept(hooks)
+        if any(not id for id, _ in accepted.answers):
+            raise NotOwned(f"{self._source.name} has moved to another shard: catch up there")
         self.bell_set = self.bell_set or accepted.bell_set
 
     async def _make_hooks(self, missed: Sequence[AccountChange]) -> list[Hook | None]:

@@ -172,6 +172,16 @@ def name_slot(url: str, namespace: str) -> str:
     return f"{address.scheme}://{user}{server.rstrip('/')}/{namespace}" + (f"?{query}" if query else "")
 
 
+def move_slot(url: str, namespace: str) -> str:
+    """Return the address of a cluster with another namespace whose slot is meant; any other address as it is."""
+    address = _parse(url)
+    if not address.nodes:
+        return url
+    userinfo, server, query = _split(address.scheme, url.partition("://")[2])
+    user = f"{userinfo}@" if userinfo else ""
+    return f"{address.scheme}://{user}{server.partition('/')[0]}/{namespace}" + (f"?{query}" if query else "")
+
+
 def _sentinel_connection(address: StoreAddress) -> dict[str, Any]:
     """Return what a connection to a Sentinel needs. TLS is as to the store."""
     tls = {**address.tls, "ssl": True, "ssl_cert_reqs": _verify_mode(address.tls)} if address.encrypted else {}

@@ -177,6 +177,15 @@ class LifeField:
     SINCE: Final = "since"
     FORMAT: Final = "format"  # the version of what is stored (`relay.store.formats`)
     EMPTIED: Final = "emptied"  # when a worker found that all was deleted which it had known
+    SHARDS: Final = "shards"  # the epoch of `ShardsField`, where there are several
+
+
+class ShardsField:
+    """Fields of the hash that says which shards there are, and which source belongs to which."""
+
+    EPOCH: Final = "epoch"  # rises with every change
+    SHARD: Final = "shard:"  # and the name of one -> since when it is one
+    SOURCE: Final = "source:"  # and the name of one -> "shard|epoch", and "|shard" where it is on its way to another
 
 
 class SubscriptionsField:

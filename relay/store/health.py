@@ -78,13 +78,19 @@ class StoreLife(Record):
     since: int | None  # None: no worker has looked at it yet
     emptied_at: int | None = None
     format: int = 0  # `relay.store.formats`
+    shards: int = 0  # the epoch of the list of shards, 0 where there is one shard (`relay.store.shard_list`)
 
 
 async def read_life(client: Redis, key: str) -> StoreLife:
     """Read since when the store is in use. Raises StoreUnavailable."""
-    fields = [LifeField.SINCE, LifeField.EMPTIED, LifeField.FORMAT]
-    since, emptied_at, stored = await run_command(client.hmget(key, fields))
-    return StoreLife(since=since and int(since), emptied_at=emptied_at and int(emptied_at), format=int(stored or 0))
+    fields = [LifeField.SINCE, LifeField.EMPTIED, LifeField.FORMAT, LifeField.SHARDS]
+    since, emptied_at, stored, shards = await run_command(client.hmget(key, fields))
+    return StoreLife(
+        since=since and int(since),
+        emptied_at=emptied_at and int(emptied_at),
+        format=int(stored or 0),
+        shards=int(shards or 0),
+    )
 
 
 async def read_memory_use(client: Redis) -> MemoryUse:

@@ -52,6 +52,15 @@ class Keys:
         self.newest_values = self.prefix + "newest_values"  # set: what it has a list of, such as "event:add_lead"
         self.rerouted = self.prefix + "rerouted"  # list: receipts with other events or deliveries since, for that index
         self.looked_up = self.prefix + "lookedup"  # list: deliveries whose content a look-up made, for that index
+        self.shards = (
+            self.prefix + "shards"
+        )  # hash, in the first shard: the shards, and whose each source is (`ShardsField`)
+        self.ownership = (
+            self.prefix + "ownership"
+        )  # hash: source -> "epoch|owned", or closed: what of a shard is its own
+        self.owned = (
+            self.prefix + "owned"
+        )  # string: what of that is owned, a line each; none: the store is the only shard
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes
 
     def receipts_in(self, state: str) -> str:

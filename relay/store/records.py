@@ -44,6 +44,7 @@ class Accepted(Record):
 
     bell_set: bool  # this call set the inbox's bell: publish it
     answers: list[tuple[str, bool]]  # for each hook the receipt's id, and whether it is a duplicate of that one
+    # The id is empty where the hook's source belongs to another shard: it was not stored.
     missing: Sequence[str] = ()  # of the late answers: those that the store does not know
 
 

@@ -318,6 +318,7 @@ class LookReply(Record, array_like=True):
     subscriptions_version: int
     silent: list[tuple[str, int]]
     format: int  # the newest that was written (`relay.store.formats`)
+    shards: int = 0  # the epoch of the list of shards, 0 where there is one shard (`relay.store.shard_list`)
 
 
 class ErasedDelivery(Record, array_like=True, kw_only=False):

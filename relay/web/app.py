@@ -15,20 +15,16 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, Router
 
 from relay.background import BackgroundTasks
-from relay.bells import Ringer, broker_settings
+from relay.bells import broker_settings
 from relay.config.environment import ProcessSettings, environ, hand_on
 from relay.errors import ConfigError
 from relay.live_config import LiveConfig
 from relay.log_format import configure
 from relay.logs import log
-from relay.operations.store_admission import StoreAdmission
 from relay.startup import freeze_startup_objects
 from relay.store.access import Access
-from relay.store.connect import connect
 from relay.store.reader import Reader
-from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
-from relay.store.sync import sync_of
 from relay.tracing.opened import open_tracer
 from relay.tracing.tracer import Tracer
 from relay.web.admin.endpoint import Pages
@@ -37,13 +33,13 @@ from relay.web.admin.sessions import Sessions
 from relay.web.admin.sign_in import SignIn
 from relay.web.admin.token_guesses import TokenGuesses
 from relay.web.autoscale import autoscale, hirefire
-from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, GroupCommit
 from relay.web.health import healthz, readyz
 from relay.web.ingress import HookEndpoint, refuse_unknown_path
 from relay.web.metrics.endpoint import metrics
 from relay.web.operator_access import OperatorAccess, OperatorTokens
 from relay.web.path_slashes import PathSlashes
 from relay.web.refusals import HookRefusals
+from relay.web.shards import WebShards
 from relay.web.store_monitor import StoreMonitor
 from relay.web.subscriptions.routes import routes as subscription_routes
 
@@ -57,30 +53,16 @@ def create() -> Router:
     if settings.redis_url is None or settings.broker_url is None:
         raise ConfigError("REDIS_URL is not set: the web process needs the store's address; `relay dev` brings its own")
     live = LiveConfig(settings)
-    store = _connect_store(settings.redis_url, settings)
-    reader = Reader(connect(settings.redis_url, answer_seconds=5), settings.namespace)
     celery = Celery("relay")
     celery.conf.update(broker_settings(settings.broker_url, settings.namespace))
-    admission = StoreAdmission(store, settings.redis_url, lambda: live.config.sources.keys(), settings)
-    monitor = StoreMonitor(reader, live, admission, sync_of(settings.waitaof))
-    commit = GroupCommit(store, Ringer(celery, store), lambda: monitor.refusal)
+    shards = WebShards(settings, live, celery)
     # Hooks come first and bypass the middleware, which costs as much as everything else about taking one.
-    refusals = HookRefusals(store)
+    refusals = HookRefusals(shards.first.store)
     tracer = open_tracer(hand_on("OTEL_"))
-    take = HookEndpoint(lambda: live.config, commit, refusals, monitor.over_share, tracer)
+    take = HookEndpoint(lambda: live.config, shards, refusals, shards.over_share, tracer)
     hooks = Route("/hooks/{source}/{token}", take)
-    others = Mount("/", _other_endpoints(settings, live, reader, monitor, hooks, refusals))
-    return Router(routes=[hooks, others], lifespan=_lifespan(live, monitor, commit, refusals, store, reader, tracer))
-
-
-def _connect_store(url: str, settings: ProcessSettings) -> Store:
-    """Connect with a connection for each group in flight and one for bells.
-
-    They give up soon enough to answer 503 while amoCRM still waits.
-    """
-    answer_seconds = AMOCRM_WAITS_SECONDS - 0.3
-    client = connect(url, answer_seconds=answer_seconds, connections=MAX_GROUPS_IN_FLIGHT + 1)
-    return Store(client, settings.namespace, sync_of(settings.waitaof))
+    others = Mount("/", _other_endpoints(settings, live, shards.first.reader, shards.first.monitor, hooks, refusals))
+    return Router(routes=[hooks, others], lifespan=_lifespan(live, shards, refusals, tracer))
 
 
 def _other_endpoints(
@@ -117,33 +99,24 @@ def _other_endpoints(
     )
 
 
-def _lifespan(
-    live: LiveConfig,
-    monitor: StoreMonitor,
-    commit: GroupCommit,
-    refusals: HookRefusals,
-    store: Store,
-    reader: Reader,
-    tracer: Tracer,
-) -> Lifespan:
+def _lifespan(live: LiveConfig, shards: WebShards, refusals: HookRefusals, tracer: Tracer) -> Lifespan:
     """Return what starts the background tasks with the application, and stops them with it."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Router) -> AsyncIterator[None]:
-        await monitor.check()
+        tasks = BackgroundTasks()
+        await shards.start()
+        monitor = shards.first.monitor
         durability, problem = monitor.durability and str(monitor.durability), monitor.problem
         log.info("web.started", config=live.config.version, durability=durability, problem=problem)
         freeze_startup_objects()
-        tasks = BackgroundTasks()
-        tasks.keep("commit", commit.run)
-        tasks.keep("store monitor", monitor.run)
         tasks.keep("refusals", refusals.run)
         yield
+        await shards.stop()
         await tasks.stop()
         await refusals.flush()
         await asyncio.to_thread(tracer.close)
-        await store.client.aclose()
-        await reader.client.aclose()
+        await shards.aclose()
 
     return lifespan
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from relay.background import BackgroundTasks
 from relay.bells import Ringer
-from relay.errors import StoreUnavailable
+from relay.errors import NotOwned, StoreUnavailable
 from relay.logs import log, log_each
 from relay.model import Record
 from relay.store.keys import INBOX
@@ -164,6 +164,10 @@ class GroupCommit:
         now = time.monotonic()
         lines: dict[bool, list[dict[str, object]]] = {False: [], True: []}
         for waiting, (id, duplicate) in zip(group, answers, strict=True):
+            if not id:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(NotOwned(f"{waiting.hook.source} is another shard's"))
+                continue
             if waiting.answer.done():
                 # Stored, but refused for its lateness: its repetition must count as a duplicate.
                 self.answered_late(id)

@@ -3,6 +3,7 @@
 import hmac
 import time
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import uuid_utils
 from starlette.types import Receive, Scope, Send
@@ -15,7 +16,7 @@ from relay.errors import Malformed, StoreUnavailable
 from relay.store.body import digest
 from relay.store.records import Hook
 from relay.tracing.tracer import UNTRACED, Attributes, Span, Tracer
-from relay.web.group_commit import AMOCRM_WAITS_SECONDS, GroupCommit
+from relay.web.group_commit import AMOCRM_WAITS_SECONDS
 from relay.web.json_response import send_encoded, send_json
 from relay.web.refusals import (
     NOT_A_POST,
@@ -47,13 +48,23 @@ class ClientGoneError(Exception):
     """The client hung up before its body was whole."""
 
 
+class HookWriter(Protocol):
+    """What stores hooks."""
+
+    async def put(self, hook: Hook, started_at: float) -> tuple[str, bool]:
+        """Store a hook; returns the receipt's id, and whether it is a duplicate. Raises StoreUnavailable."""
+
+    def answered_late(self, id: str, source: str) -> None:
+        """Note that the answer left too late, after which amoCRM sends the hook again."""
+
+
 class HookEndpoint:
     """The endpoint `POST /hooks/{source}/{token}`, as an ASGI application. `over_share`: a source is full."""
 
     def __init__(
         self,
         config: Callable[[], Config],
-        commit: GroupCommit,
+        commit: HookWriter,
         refusals: HookRefusals,
         over_share: Callable[[str], bool] = lambda _: False,
         tracer: Tracer | None = None,
@@ -107,7 +118,7 @@ class HookEndpoint:
         _end_span(span, hook, 202, id, duplicate)
         await send_encoded(send, 202, b'{"receipt":"%b","duplicate":%b}' % (id.encode(), _JSON_BOOL[duplicate]))
         if time.monotonic() - started_at > AMOCRM_WAITS_SECONDS:
-            self._commit.answered_late(id)
+            self._commit.answered_late(id, hook.source)
 
 
 def _end_span(span: Span, hook: Hook, status: int, receipt: str = "", duplicate: bool = False) -> None:

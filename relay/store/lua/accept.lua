@@ -1,7 +1,7 @@
 -- Stores a group of hooks, each whole or as a duplicate of one that is stored.
 -- req: {duplicate_ms, hooks = {wire.HookRow…}, answered_late = {records.LateAnswer…}}; blobs: their bodies.
 -- Answers {whether the inbox's bell was set: the caller publishes it, {{receipt id, whether the hook is a duplicate of
--- it}…}, {late answers of which nothing is known…}}.
+-- it}…}, {late answers of which nothing is known…}}. A receipt's id is empty where the hook's source is another shard's.
 -- No allow-oom: a full store must refuse here.
 local REMEMBERED = 8  -- receipts with one body
 local OVERTAKEN_MS = 600000  -- a call that was given up is not carried out later than that
@@ -101,7 +101,8 @@ end
 local function body_key(hook) return P .. 'dup:' .. hook[2] .. ':' .. hook[3] end
 
 -- Returns for each hook of the group the receipt that came in its place, or false; what is remembered of each body, by
--- its key; and the hooks that earlier calls stored, whose answers were lost: each has its body, or is packed.
+-- its key; the hooks that earlier calls stored, whose answers were lost: each has its body, or is packed; and the sources
+-- that the shard owns, a line each, false where it is the only one.
 local function read_known()
   local keys, n, remembered, stored = {}, #req.hooks, {}, {}
   if n == 0 then return {}, {}, {} end
@@ -110,12 +111,13 @@ local function read_known()
     keys[i], keys[n + i] = P .. 'overtaken:' .. id, body_key(hook)
     keys[2 * n + i], keys[3 * n + i] = P .. 'b:' .. id, P .. 'p:' .. id
   end
+  keys[4 * n + 1] = P .. 'owned'
   local found = call('MGET', unpack(keys))
   for i, hook in ipairs(req.hooks) do
     remembered[keys[n + i]] = found[n + i]
     stored[hook[1]] = (found[2 * n + i] or found[3 * n + i]) and true
   end
-  return found, remembered, stored
+  return found, remembered, stored, found[4 * n + 1]
 end
 
 local function handed_over(store_ms, subscriptions_version, hooks, sizes)
@@ -166,8 +168,9 @@ for _, late in ipairs(req.answered_late) do
     if digest ~= '' then note_unknown(unknown, id, P .. 'dup:' .. source .. ':' .. digest) end
   end
 end
-local answers, overtaken, remembered_before, stored_before = {}, read_known()
-for i, hook in ipairs(req.hooks) do
+local answers, overtaken, remembered_before, stored_before, owned = {}, read_known()
+local function is_owned(source) return not owned or string.find(owned, '\n' .. source .. '\n', 1, true) end
+local function take(i, hook)
   local id, source, digest, timed, request_id = unpack(hook)
   local stored = stored_before[id]
   local key = body_key(hook)
@@ -184,6 +187,9 @@ for i, hook in ipairs(req.hooks) do
   if not hook[8] then heard[source] = now end
   for _, late in ipairs(not stored and unknown[key] or {}) do note_overtaken(late, first or id) end
   answers[i] = {first or id, first ~= nil}
+end
+for i, hook in ipairs(req.hooks) do
+  if stored_before[hook[1]] or is_owned(hook[2]) then take(i, hook) else answers[i] = {'', false} end
 end
 if #inbox > 0 then call('ZADD', P .. 'receipts', unpack(inbox)) end
 for _, key in ipairs(remembered_keys) do call('SET', key, remembered_now[key], 'PX', req.duplicate_ms) end

@@ -23,17 +23,17 @@ local function keep_version()
   end
 end
 
--- Since when the store is in use, whether it was found empty by this look, and its format. `known`: what the worker knows
--- of it; a store that was emptied since does not.
+-- Since when the store is in use, whether it was found empty by this look, its format, and the epoch of its list of shards.
+-- `known`: what the worker knows of it; a store that was emptied since does not.
 local function in_use_since(known)
   local life = P .. 'life'
-  local since, format = unpack(call('HMGET', life, 'since', 'format'))
-  format = tonumber(format or 0)
-  if since then return tonumber(since), false, format end
+  local since, format, shards = unpack(call('HMGET', life, 'since', 'format', 'shards'))
+  format, shards = tonumber(format or 0), tonumber(shards or 0)
+  if since then return tonumber(since), false, format, shards end
   local oldest = known == 0 and first_score(P .. 'receipts')
   call('HSET', life, 'since', oldest or now)
   if known > 0 then call('HSET', life, 'emptied', now) end
-  return oldest or now, not oldest, format
+  return oldest or now, not oldest, format, shards
 end
 
 -- Whether the store knows the jobs: one that was emptied has to be told everything again.
@@ -68,8 +68,9 @@ local function find_work()
   return queues, unanswered
 end
 
-local function look_reply(queues, unanswered, listens, wait_ms, known, since, empty, subscriptions_version, silent, format)
-  return {queues, unanswered, listens, wait_ms, known, since, empty, subscriptions_version, silent, format}
+local function look_reply(queues, unanswered, listens, wait_ms, known, since, empty, subscriptions_version, silent, format,
+  shards)
+  return {queues, unanswered, listens, wait_ms, known, since, empty, subscriptions_version, silent, format, shards}
 end
 
 call('ZADD', P .. 'workers', now, req.worker)
@@ -81,6 +82,6 @@ local queues, unanswered = find_work()
 local next_at = first_score(P .. 'wake')
 local wait_ms = next_at and math.max(next_at - now, 0) or -1
 local version = call('HGET', P .. 'subscriptions', 'version')
-local since, empty, format = in_use_since(req.since)
+local since, empty, format, shards = in_use_since(req.since)
 return cmsgpack.pack(look_reply(queues, unanswered, listens, wait_ms, knows_jobs(), since, empty,
-  tonumber(version or 0), silent_workers(), format))
+  tonumber(version or 0), silent_workers(), format, shards))

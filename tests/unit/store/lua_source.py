@@ -23,8 +23,8 @@ def places(script: str) -> dict[str, int]:
 
 def parameters(script: str, function: str) -> list[str]:
     """Return the names of a function's parameters."""
-    (found,) = re.findall(rf"local function {function}\(([\w, ]*)\)", SCRIPTS[script])
-    return found.split(", ")
+    (found,) = re.findall(rf"local function {function}\(([\w,\s]*)\)", SCRIPTS[script])
+    return re.split(r",\s+", found)
 
 
 def tables(script: str, name: str) -> dict[str, list[str]]:

@@ -47,6 +47,8 @@ FREE = (
     "fact_groups",
     "subscriptions:",
     "actions:",
+    "shards",
+    "ownership",
 )  # hashes whose fields are names of their own
 ONLY_IN_PYTHON = {"sources", "session", "probe"}
 

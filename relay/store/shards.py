@@ -1,0 +1,41 @@
+"""The shards of one relay, as a process knows them: which there are, and the store of each."""
+
+from collections.abc import Callable
+
+from relay.store.shard_list import FIRST, ShardList, ShardRecord, shard_namespace
+from relay.store.store import Store
+
+
+class Shards:
+    """The stores by their names. Until `refresh` has read the list there is the first one.
+
+    `open` connects to the shard of a namespace; each has connections of its own, so that one which hangs takes none of
+    the others.
+    """
+
+    def __init__(self, first: Store, open: Callable[[str], Store]) -> None:
+        self.first = first
+        self.list = ShardList()
+        self.record = ShardRecord(first.client, first.namespace)
+        self._open = open
+        self._stores = {FIRST: first}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the shards in their order, the first before all others."""
+        return self.list.names
+
+    def store(self, name: str) -> Store:
+        """Return the store of a shard; the first time connections to it are made."""
+        if name not in self._stores:
+            self._stores[name] = self._open(shard_namespace(self.first.namespace, name))
+        return self._stores[name]
+
+    async def refresh(self) -> None:
+        """Read the list of shards anew. Raises StoreUnavailable: then what was known stays."""
+        self.list = await self.record.read()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for store in self._stores.values():
+            await store.client.aclose()
