@@ -6,6 +6,7 @@ from relay.accounts.client import AccountClient
 from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
 from relay.store.actions import ACTION_JOB
+from relay.store.reader import Reader
 from relay.store.store import Store
 from workers.actions import ActionRunner
 from workers.adoption import ADOPT, Adopter
@@ -33,8 +34,9 @@ def make_job_functions(
     publish_bells: Callable[[Sequence[str]], object],
     start_queues: Callable[[Sequence[str]], None],
     stopping: Callable[[], bool],
+    reader: Reader | None = None,
 ) -> Mapping[str, JobFunction]:
-    """Return the functions by kind, but for those that the runner of jobs has itself."""
+    """Return the functions by kind, but for those that the runner of jobs has itself. `reader`: of all shards."""
     monitor = SourceMonitor(lambda: live.config, store, account, publish_bells)
     drift = DriftWatch(live, store, settings.config_path, account)
     actions = ActionRunner(lambda: live.config, store, account, stopping, settings.secret_key)
@@ -44,7 +46,7 @@ def make_job_functions(
         WATCH_DRIFT: drift.ask,
         COMPARE_DRIFT: drift.compare,
         COUNT_FIELDS: FieldCounter(live, store).count,
-        KEEP_PROBLEMS: ProblemKeeper(live, store, broker_url).keep,
+        KEEP_PROBLEMS: ProblemKeeper(live, store, broker_url, reader).keep,
         ACTION_JOB: actions.run,
         PUT_OFF: PutOffMaker(live, store, start_queues).run,
         ADOPT: Adopter(store).adopt,

@@ -18,11 +18,11 @@ EVERY_MS: Final = 60_000
 
 
 class ProblemKeeper:
-    """The function of a job. `broker_url`: where Celery's broker is, which workers alone can speak for."""
+    """The function of a job. `reader`: of all shards; `broker_url`: Celery's, for which workers alone can speak."""
 
-    def __init__(self, live: LiveConfig, store: Store, broker_url: str) -> None:
+    def __init__(self, live: LiveConfig, store: Store, broker_url: str, reader: Reader | None = None) -> None:
         self._live = live
-        self._reader = Reader(store.client, store.namespace)
+        self._reader = reader or Reader(store.client, store.namespace)
         self._shared = SharedState(store.client, store.namespace)
         self._notes = ProblemNotes(store.client, store.namespace)
         self._broker_url = broker_url

@@ -21,6 +21,8 @@ from relay.sinks.ssrf_guard import open_guarded_session
 from relay.startup import freeze_startup_objects, report_ready
 from relay.store.connect import connect
 from relay.store.keys import INBOX, JOBS
+from relay.store.reader import Reader
+from relay.store.readers import Readers
 from relay.store.shard_list import FIRST
 from relay.store.shards import Shards
 from relay.store.store import Store
@@ -92,7 +94,12 @@ class WorkerProcess:
             note_epoch=self._note_epoch,
         )
         self._watching.keep("watchdog", self._watchdog.run)
+        self._readers = Readers(self._read_stores, lambda source: self._shards.list.shard_of(source))
         self._begin_shard(FIRST)
+
+    def _read_stores(self) -> dict[str, Reader]:
+        stores = self._shards.stores()
+        return {name: Reader(store.client, store.namespace) for name, store in stores.items()}
 
     def _open_store(self, namespace: str) -> Store:
         url = move_slot(self._redis_url, namespace)
@@ -109,6 +116,7 @@ class WorkerProcess:
             self._name if is_first else f"{self._name}:{shard}",
             shard,
             lambda sources: self._shards.list.owned_by(shard, sources),
+            self._readers if is_first else None,
         )
         work.lock()
         work.start()

@@ -18,6 +18,7 @@ from relay.model import Record, is_subscriber
 from relay.operations.store_admission import StoreAdmission
 from relay.sinks.tools import Tools
 from relay.store.keys import ACCOUNT, INBOX, JOBS
+from relay.store.reader import Reader
 from relay.store.records import Handed
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
@@ -63,7 +64,7 @@ class Shared(Record):
 class ShardWork:
     """The agents of one shard. `owned`: which of these sources are the shard's. Nothing runs before `start`.
 
-    `worker`: its name in this shard. `url`: the address of the store.
+    `worker`: its name in this shard. `reader`: of all shards, in the first, which looks for problems of all of them.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class ShardWork:
         worker: str,
         shard: str,
         owned: Callable[[Iterable[str]], Sequence[str]],
+        reader: Reader | None,
     ) -> None:
         settings = shared.settings
         assert settings.redis_url is not None
@@ -99,6 +101,7 @@ class ShardWork:
         kinds = make_job_functions(
             live, store, settings, broker_url=settings.broker_url or settings.redis_url, account=self._account,
             publish_bells=self._publish_bells, start_queues=self.start_queues, stopping=shared.stopping,
+            reader=reader,
         )  # fmt: skip
         self._jobs = JobRunner(live, store, worker, shared.stopping, kinds)
         self._hearing = Hearing(self._ringer.count_waiting, shared.restart_consumer, shared.end_failed)
@@ -106,6 +109,7 @@ class ShardWork:
         self._ticker = Ticker(
             worker, live, store, self.start_queue, self._listening, note_format=self._note_format,
             note_unanswered=self._hearing.note_rung, note_shards=shared.note_epoch, owned=owned,
+            keeps_problems=reader is not None,
         )  # fmt: skip
 
     def lock(self) -> None:

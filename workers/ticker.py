@@ -40,7 +40,7 @@ class Ticker:
     `start_queue` starts work in this process, so that none depends on Celery's broker. `listening`: what takes this
     process's wake-ups. `note_format` is called with the format of the store before any work begins, `note_unanswered`
     where a bell was rung and no worker has come, `note_shards` with the epoch of the list of shards. `owned`: which of
-    some sources belong to the shard that this is about.
+    some sources belong to the shard that this is about. `keeps_problems`: whether they are looked for from here.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Ticker:
         note_unanswered: Callable[[], None] = lambda: None,
         note_shards: Callable[[int], None] = lambda _: None,
         owned: Callable[[Iterable[str]], Sequence[str]] = list,
+        keeps_problems: bool = True,
     ) -> None:
         self._worker = worker
         self._live = live
@@ -66,6 +67,7 @@ class Ticker:
         self._note_unanswered = note_unanswered
         self._note_shards = note_shards
         self._owned = owned
+        self._keeps_problems = keeps_problems
         self._gone = GoneWorkers(store)
         self._registered: tuple[object, ...] | None = None
         self._since = 0  # the store was in use at the last look; 0: there was none
@@ -104,6 +106,8 @@ class Ticker:
         config = self._live.config
         of_accounts = self._owned(config.sources_with_api)
         jobs = _standing_jobs(config, of_accounts)
+        if not self._keeps_problems:
+            del jobs[KEEP_PROBLEMS]
         listens = await self._listening.begin_look(wanted=self._busy)
         found = await self._store.look(
             self._worker, list(jobs), silent_ms=SILENT_MS, since=self._since, listens=listens

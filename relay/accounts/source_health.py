@@ -105,7 +105,8 @@ async def load_health(shared: SharedState, source: str) -> SourceHealth | None:
 
 async def examine_source(reader: Reader, source: str) -> SourceHealth | None:
     """Read the health of a source at its last check, with the hooks that came since. Raises StoreUnavailable."""
-    health = await load_health(SharedState(reader.client, reader.namespace), source)
+    own = reader.of_source(source)
+    health = await load_health(SharedState(own.client, own.namespace), source)
     at = await reader.last_hook(source)
     return health if health is None or at is None else add_last_hook(health, at)
 

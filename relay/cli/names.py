@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Annotated, Final
 
 import typer
-from redis.asyncio import Redis
 
 from relay.cases.uses import find_case_uses
 from relay.cli import options
@@ -12,7 +11,7 @@ from relay.cli.acts import ByOption, WhyOption, author
 from relay.cli.context.account import with_account
 from relay.cli.context.configuration import choose_source, load_config
 from relay.cli.context.environment import command_environ, load_settings
-from relay.cli.context.store import with_client
+from relay.cli.context.store import with_reader
 from relay.cli.display.output import print_json, print_lines
 from relay.config.config import Config, Source
 from relay.config.load import load_sources
@@ -20,6 +19,7 @@ from relay.errors import AccountRefused, AccountUnavailable, ConfigError
 from relay.operations.names_check import NamesCheck, check_names
 from relay.operations.names_update import NamesUpdate, update_names
 from relay.operations.outward_calls import open_account
+from relay.store.reader import Reader
 from relay.store.shared_state import SharedState
 
 NOT_ASKED: Final = 3  # the exit status where an account could not be asked
@@ -84,17 +84,18 @@ def _check(name: str | None, *, json: bool) -> None:
     uses, left_out = find_case_uses(config, settings.config_path, command_environ())
     failures: dict[str, str] = {}
 
-    async def run(client: Redis, namespace: str) -> list[NamesCheck]:
+    async def run(reader: Reader) -> list[NamesCheck]:
         checks = []
         for source in sources:
             try:
-                async with open_account(settings, client, source) as account:
-                    checks.append(await check_names(account, SharedState(client, namespace), config, uses))
+                own = reader.of_source(source.name)
+                async with open_account(settings, own, source) as account:
+                    checks.append(await check_names(account, SharedState(own.client, own.namespace), config, uses))
             except (AccountRefused, AccountUnavailable) as error:
                 failures[source.name] = str(error)
         return checks
 
-    checks = with_client(run)
+    checks = with_reader(run)
     if json:
         print_json({"checks": checks, "failures": failures, "cases_left_out": left_out})
     else:

@@ -7,6 +7,7 @@
 | `CELERY_BROKER_URL` | the broker of the bells: a server as the store's, or RabbitMQ by `amqp://` | the store |
 | `RELAY_REDIS_TLS` | `verify` certificates of `rediss://`, or `insecure` for self-signed ones (Heroku) | verify |
 | `RELAY_NAMESPACE` | prefix of every key, so that two relays can share one server | relay |
+| `RELAY_SHARD` | for commands: only this shard, `00` is the first | all shards |
 | `RELAY_HOST`, `PORT`, `WEB_CONCURRENCY` | the web process | 0.0.0.0, 8000, 1 |
 | `RELAY_TRUSTED_PROXIES` | proxies whose `X-Forwarded-For` and `-Proto` count; `*`: every peer's | 127.0.0.1,::1 |
 | `RELAY_ADMIN_TOKEN` | opens /admin, /metrics and the detail of /readyz to other machines | none: this machine only |
@@ -87,6 +88,7 @@ class ProcessSettings:
     redis_url: str | None = field(repr=False)
     broker_url: str | None = field(repr=False)
     namespace: str
+    shard: str | None
     host: str
     port: int
     web_concurrency: int
@@ -121,6 +123,7 @@ class ProcessSettings:
             redis_url=redis_url,
             broker_url=read.broker_address("CELERY_BROKER_URL", insecure, redis_url),
             namespace=namespace,
+            shard=read.text("RELAY_SHARD"),
             host=read.host("RELAY_HOST", "0.0.0.0"),
             port=read.number("PORT", 65535) or 8000,
             web_concurrency=read.number("WEB_CONCURRENCY", 256) or 1,

@@ -47,7 +47,9 @@ async def start_catch_up(
     if since >= until:
         raise ConfigError("nothing to catch up: it ends before it begins; it ends two minutes ago unless it is told")
     filters = EventFilter(source=source, since=since, until=until)
-    return await start_bound(store, ActionRequest(kind=ActionKind.CATCH_UP, filter=filters), 0, author)
+    return await start_bound(
+        store.of_source(source), ActionRequest(kind=ActionKind.CATCH_UP, filter=filters), 0, author
+    )
 
 
 def find_source(config: Config, name: str) -> Source:

@@ -14,10 +14,11 @@ from relay.model import ReceiptState, Record
 from relay.operations.actions import Action, stored_action
 from relay.operations.dead_letters import DeadLetters, read_dead_letters
 from relay.operations.drift_reports import DriftReport, DriftReports
+from relay.operations.failures import read_causes
 from relay.operations.field_findings import EmptyField, read_findings
 from relay.store.actions import Actions
 from relay.store.connect import connect
-from relay.store.failures import FailureCause, read_failures
+from relay.store.failures import FailureCause
 from relay.store.health import (
     Durability,
     MemorySample,
@@ -33,16 +34,27 @@ from relay.store.queues import AccountState, SinkState
 from relay.store.reader import Reader
 from relay.store.record_memory import RecordMemory, read_record_memory
 from relay.store.records import LiveWorker, Stall
+from relay.store.shard_list import FIRST
 from relay.store.shared_state import SharedState
 from relay.store.source_use import read_source_fills
 
 T = TypeVar("T")
 BROKER_SECONDS = 3.0
+SHARD_SECONDS = 3.0
 DAY_MS = 24 * 3_600_000
 BROKER_SEEN_MS = 180_000  # for which it stands what a worker's job has found of the broker
 _BROKER = "broker"
 _OF_THE_STORE = "the store cannot take it: "  # how errors of its client begin, whatever server it is about
 STORE, WRITES = "store", "writes"  # the readings without which others are not taken, or mean little
+
+
+class ShardReading(Record):
+    """The readings of a further shard's store, or why there are none."""
+
+    name: str
+    failure: str = ""
+    memory: MemoryUse | None = None
+    durability: Durability | None = None
 
 
 class Examination(Record):
@@ -73,6 +85,7 @@ class Examination(Record):
     causes: Sequence[FailureCause] = ()  # of what is held or dead, the most frequent first
     erasures: Sequence[Action] = ()  # that are neither done nor given up, the oldest first
     broker: str | None = None  # why Celery's broker cannot be used; empty: it can; None: not known
+    shards: Sequence[ShardReading] = ()  # the further ones
 
     @property
     def pending(self) -> int:
@@ -103,7 +116,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
     after = time.time_ns() // 1_000_000
     if now is None:
         return Examination(now=None, failures=readings.failures)
-    sources, reports = list(sources_with_api), DriftReports(SharedState(client, reader.namespace))
+    sources = list(sources_with_api)
     await take(WRITES, check_writable(client, reader.keys.probe))
     inbox = await take("inbox", reader.inbox())
     unrouted = await take("receipts", _count_unrouted(reader, now)) or (0, 0)
@@ -128,14 +141,33 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         sinks=await take("sinks", reader.sinks()) or (),
         accounts=await take("accounts", reader.accounts()) or (),
         sources=await take("sources", _load_sources(reader, sources)) or {},
-        drift=await take("sources", reports.read(sources)) or {},
+        drift=await take("sources", _load_drift(reader, sources)) or {},
         empty_fields=await take("sources", _load_empty_fields(reader)) or (),
         causes=await take("sinks", _load_causes(reader)) or (),
         malformed=unrouted[0],
         quarantined=unrouted[1],
         erasures=await take("erasures", _load_erasures(reader)) or (),
         broker=await take("broker", _load_broker(reader)),
+        shards=await examine_shards(reader),
     )
+
+
+async def examine_shards(reader: Reader) -> list[ShardReading]:
+    """Examine the stores of further shards, all at once. Never raises StoreUnavailable."""
+    return list(await asyncio.gather(*[_examine_shard(*one) for one in reader.each.items() if one[0] != FIRST]))
+
+
+async def _examine_shard(name: str, reader: Reader) -> ShardReading:
+    try:
+        async with asyncio.timeout(SHARD_SECONDS):
+            await check_writable(reader.client, reader.keys.probe)
+            memory = await read_memory_use(reader.client)
+            durability = await read_durability(reader.client, reader.keys.probe)
+    except TimeoutError:
+        return ShardReading(name=name, failure=f"no answer within {SHARD_SECONDS:g} s")
+    except (StoreUnavailable, RedisError) as error:
+        return ShardReading(name=name, failure=str(error))
+    return ShardReading(name=name, memory=memory, durability=durability)
 
 
 async def _count_unrouted(reader: Reader, now: int) -> tuple[int, int]:
@@ -145,7 +177,15 @@ async def _count_unrouted(reader: Reader, now: int) -> tuple[int, int]:
 
 
 async def _load_causes(reader: Reader) -> list[FailureCause]:
-    return await read_failures(reader.client, reader.namespace, await reader.registered_sinks())
+    return await read_causes(reader, await reader.registered_sinks())
+
+
+async def _load_drift(reader: Reader, names: Iterable[str]) -> dict[str, DriftReport]:
+    found: dict[str, DriftReport] = {}
+    for name in names:
+        own = reader.of_source(name)
+        found |= await DriftReports(SharedState(own.client, own.namespace)).read([name])
+    return found
 
 
 async def _load_broker(reader: Reader) -> str | None:

@@ -1,7 +1,10 @@
 """Receipts and deliveries a minute, for charts: in all, by source and by sink, and where the configuration changed."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from itertools import pairwise
+
+from msgspec.structs import replace
 
 from relay.model import Record
 from relay.store.minutes import MINUTE_MS, MinuteRow, Minutes
@@ -31,8 +34,37 @@ class MinuteNumbers(Record):
 
 async def read_minutes(reader: Reader, count: int = 60) -> MinuteNumbers:
     """Read the last whole minutes. Raises StoreUnavailable."""
-    rows = await Minutes(reader.client, reader.namespace).read(count + 1)
-    return arrange_minutes(rows, await reader.now() // MINUTE_MS - 1, count)
+    last = await reader.now() // MINUTE_MS - 1
+    found = [
+        arrange_minutes(await Minutes(one.client, one.namespace).read(count + 1), last, count)
+        for one in reader.each.values()
+    ]
+    return reduce(_add, found)
+
+
+def _add(first: MinuteNumbers, second: MinuteNumbers) -> MinuteNumbers:
+    """Return the numbers of two shards together. Configurations change in both at once."""
+
+    def by_name(kind: str) -> dict[str, Sequence[float | None]]:
+        ours, theirs = getattr(first, kind), getattr(second, kind)
+        none: Sequence[float | None] = [None] * len(first.receipts)
+        return {name: _sum(ours.get(name, none), theirs.get(name, none)) for name in sorted({*ours, *theirs})}
+
+    return replace(
+        first,
+        receipts=_sum(first.receipts, second.receipts),
+        delivered=_sum(first.delivered, second.delivered),
+        failed=_sum(first.failed, second.failed),
+        by_source=by_name("by_source"),
+        by_sink=by_name("by_sink"),
+        failed_by_sink=by_name("failed_by_sink"),
+    )
+
+
+def _sum(first: Sequence[float | None], second: Sequence[float | None]) -> list[float | None]:
+    """Return two lines of numbers added up; None where neither was sampled."""
+    pairs = zip(first, second, strict=True)
+    return [None if one is None and other is None else (one or 0) + (other or 0) for one, other in pairs]
 
 
 def arrange_minutes(rows: Sequence[MinuteRow], last: int, count: int) -> MinuteNumbers:

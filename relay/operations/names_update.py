@@ -41,7 +41,8 @@ async def update_names(
     Raises as the client does, and RelayError where the file cannot be written.
     """
     setup = await fetch_setup(client)
-    await DriftReports(SharedState(store.client, store.namespace)).save_setup(source, setup)
+    own = store.of_source(source)
+    await DriftReports(SharedState(own.client, own.namespace)).save_setup(source, setup)
     fetched = setup.names()
     file, text = names_folder(config_path) / f"{source}.yaml", format_names(source, fetched)
     before = await asyncio.to_thread(_read, file)

@@ -10,18 +10,20 @@ from relay.accounts.client_factory import make_account_client
 from relay.config.config import Source
 from relay.config.environment import ProcessSettings
 from relay.sinks.tools import Tools
+from relay.store.reader import Reader
 from relay.store.shared_state import SharedState
 from relay.transport import Session
 
 
 @asynccontextmanager
-async def open_account(settings: ProcessSettings, client: Redis, source: Source) -> AsyncIterator[AccountClient]:
-    """Open the client of a source's account, with the limit and the tokens that the store has of it.
+async def open_account(settings: ProcessSettings, reader: Reader, source: Source) -> AsyncIterator[AccountClient]:
+    """Open the client of a source's account, with the limit and the tokens that its shard has of it.
 
     Raises ConfigError where the source has no api.
     """
+    own = reader.of_source(source.name)
     async with Session(proxies=settings.proxies) as session:
-        yield make_account_client(source, SharedState(client, settings.namespace), session, settings.secret_key)
+        yield make_account_client(source, SharedState(own.client, own.namespace), session, settings.secret_key)
 
 
 @asynccontextmanager

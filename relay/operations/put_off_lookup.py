@@ -33,8 +33,11 @@ async def list_put_off(reader: Reader, sink: str, limit: int = 20, after: Cursor
     if sink not in states:
         raise RelayError(f"unknown sink {sink}, {did_you_mean(sink, states)}")
     limit = min(limit, MOST_LISTED)
-    put_off = PutOff(reader.client, reader.namespace)
-    found = await put_off.next(sink, limit) if after is None else await put_off.behind(sink, after, limit)
+    found: list[PutOffDelivery] = []
+    for one in reader.each.values():
+        put_off = PutOff(one.client, one.namespace)
+        found += await put_off.next(sink, limit) if after is None else await put_off.behind(sink, after, limit)
+    found = sorted(found, key=lambda one: (one.arrived_at, one.id))[:limit]
     more = len(found) == limit
     following = Cursor(found[-1].arrived_at, found[-1].id) if more else None
     return PutOffPage(items=found, total=states[sink].put_off, next=following)
@@ -63,13 +66,12 @@ async def cancel_put_off(put_off: PutOff, id: str, author: Author) -> bool:
 
 async def put_off_hints(reader: Reader, filters: EventFilter) -> list[str]:
     """Return what a list of pending deliveries lacks: what is put off, a line a sink. Raises StoreUnavailable."""
-    put_off = PutOff(reader.client, reader.namespace)
     full = [one for one in await reader.sinks() if one.put_off and filters.sink in ("", one.name)]
     lines: list[str] = []
     for sink in full:
-        for first in await put_off.next(sink.name, 1):
-            lines.append(
-                f"{sink.name}: {sink.put_off} more are put off until it has room (max_pending), and not listed; "
-                f"the first is {first.id}, `relay sinks put-off {sink.name}` has them"
-            )
+        lines += [
+            f"{sink.name}: {sink.put_off} more are put off until it has room (max_pending), and not listed; "
+            f"the first is {first.id}, `relay sinks put-off {sink.name}` has them"
+            for first in (await list_put_off(reader, sink.name, 1)).items
+        ]
     return lines

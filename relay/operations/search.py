@@ -2,10 +2,12 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from relay.model import DeliveryState, ReceiptState, Record, RoutedEvent
+from relay.operations.merged_pages import Row, ask_all, merge_pages
 from relay.operations.searched_sets import (
     SearchedSets,
     narrow,
@@ -90,7 +92,9 @@ class _FoundIds(Record):
 
 
 async def find_events(reader: "Reader", filters: EventFilter) -> FoundPage[FoundEvent]:
-    """Find events, newest first. Raises StoreUnavailable."""
+    """Find events, newest first, over all shards. Raises StoreUnavailable."""
+    if len(reader.each) > 1:
+        return await _find_in_all(reader, filters, find_events, _row_of_event)
     sets = await _sets_of_events(reader, filters)
     found = await _find_ids(reader, "events", sets, filters)
     ids = list(dict.fromkeys(id.partition(".")[0] for id in found.ids))
@@ -107,7 +111,12 @@ def _found_event(receipt: StoredReceipt, id: str) -> FoundEvent:
 
 
 async def find_deliveries(reader: "Reader", filters: EventFilter) -> FoundPage[StoredDelivery]:
-    """Find deliveries, newest first: held and dead ones by when they became so. Raises StoreUnavailable."""
+    """Find deliveries, newest first, over all shards: held and dead ones by when they became so.
+
+    Raises StoreUnavailable.
+    """
+    if len(reader.each) > 1:
+        return await _find_in_all(reader, filters, find_deliveries, partial(_row_of_delivery, filters))
     sets = await _sets_of_deliveries(reader, filters)
     found = await _find_ids(reader, "deliveries", sets, filters)
     deliveries = [
@@ -116,6 +125,30 @@ async def find_deliveries(reader: "Reader", filters: EventFilter) -> FoundPage[S
         for delivery in await reader.deliveries(found.ids[at : at + PAGE])
     ]
     return _page(sets, found, deliveries)
+
+
+async def _find_in_all(
+    reader: "Reader",
+    filters: EventFilter,
+    find: "Callable[[Reader, EventFilter], Awaitable[FoundPage[T]]]",
+    row_of: Callable[[str, T], Row],
+) -> FoundPage[T]:
+    pages = list((await ask_all(reader, lambda one: find(one, filters))).values())
+    rows = pages[0].rows
+    items, after = merge_pages(pages, min(filters.limit, MOST_LISTED), filters.after, partial(row_of, rows))
+    looked, total = sum(page.looked for page in pages), sum(page.total for page in pages)
+    return FoundPage(items=items, rows=rows, looked=looked, total=total, next=after)
+
+
+def _row_of_event(rows: str, found: FoundEvent) -> Row:
+    return found.receipt.received_at, found.id if rows == "events" else found.receipt.id
+
+
+def _row_of_delivery(filters: EventFilter, rows: str, found: StoredDelivery) -> Row:
+    if rows != "deliveries":
+        return found.accepted_at, found.event_id if rows == "events" else found.event_id.partition(".")[0]
+    is_ended = filters.needs_person or filters.state != DeliveryState.PENDING
+    return (found.finished_at if is_ended and found.finished_at else found.accepted_at), found.id
 
 
 def _page(sets: Sequence[SearchedSets], found: _FoundIds, items: Sequence[T]) -> FoundPage[T]:
@@ -129,6 +162,9 @@ def _total(sets: Sequence[SearchedSets]) -> int:
 
 async def count_rows(reader: "Reader", filters: EventFilter, *, events: bool) -> int:
     """Count the rows that are looked at for events, or for deliveries. Raises StoreUnavailable."""
+    if len(reader.each) > 1:
+        counts = await ask_all(reader, lambda one: count_rows(one, filters, events=events))
+        return sum(counts.values())
     return _total(await (_sets_of_events if events else _sets_of_deliveries)(reader, filters))
 
 

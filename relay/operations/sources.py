@@ -75,8 +75,9 @@ async def read_source(reader: Reader, config: Config, name: str, settings: Proce
 
 async def _read(reader: Reader, config: Config, source: Source, settings: ProcessSettings) -> SourceStatus:
     health = await examine_source(reader, source.name) or SourceHealth(received=0, checked_at=0)
-    subscribed = await Subscriptions(reader.client, reader.namespace).list(source.name)
-    shared = SharedState(reader.client, reader.namespace)
+    own = reader.of_source(source.name)
+    subscribed = await Subscriptions(own.client, own.namespace).list(source.name)
+    shared = SharedState(own.client, own.namespace)
     ends = await _oauth_ends(source, shared, settings)
     report = (await DriftReports(shared).read([source.name])).get(source.name, DriftReport())
     needed = needed_events(config, source.name, subscribed)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from relay.operations.diagnosis import Diagnosis, Grade, HelpfulAct
-from relay.operations.examination import STORE, WRITES, Examination
+from relay.operations.examination import STORE, WRITES, Examination, ShardReading
 from relay.operations.headroom import Forecast, forecast
 from relay.store.health import Durability, MemoryUse, StoreLife
 from relay.store.records import Stall
@@ -39,6 +39,7 @@ def diagnose_store(examination: Examination) -> Iterator[Diagnosis]:
         yield _diagnose_workers(examination, examination.workers)
     yield from _diagnose_stalls(examination.stalls)
     yield from (_unread(what, reason) for what, reason in failures.items() if what != WRITES)
+    yield from map(_diagnose_shard, examination.shards)
 
 
 def diagnose_broker(failure: str | None) -> Diagnosis:
@@ -57,6 +58,29 @@ def diagnose_broker(failure: str | None) -> Diagnosis:
         cause=failure,
         act=_LOOK,
     )
+
+
+def _diagnose_shard(shard: ShardReading) -> Diagnosis:
+    """Diagnose a further shard: whether it answers, has room, and survives a crash."""
+    about = f"shard {shard.name}"
+    if shard.failure or shard.memory is None or shard.durability is None:
+        means = "hooks of its sources are answered 503, their deliveries wait, and lists and sums here are without it"
+        return _of_shard(shard, "shard-away", "bad", shard.failure, means, "does the node run that has its slot?")
+    if shard.memory.full:
+        found = f"{shard.memory.used / shard.memory.limit:.0%} of its maxmemory"
+        means = "new hooks of its sources are answered 503 until there is room again"
+        return _of_shard(shard, "shard-full", "bad", found, means, "give it more memory, or keep less")
+    if shard.durability.weakness:
+        means = "a crash of its machine may lose what was acknowledged to amoCRM"
+        return _of_shard(shard, "shard-weak", "warning", str(shard.durability), means, "set appendfsync always")
+    return Diagnosis(about=about, grade="good", found=f"{shard.memory.used / 2**20:.0f} MiB used, {shard.durability}")
+
+
+def _of_shard(shard: ShardReading, kind: str, grade: Grade, found: str, means: str, advice: str) -> Diagnosis:
+    return Diagnosis(
+        about=f"shard {shard.name}", grade=grade, found=found, means=means, advice=advice, kind=kind,
+        subject=shard.name, cause=found, act=HelpfulAct(name="show-system", command="relay shards list"),
+    )  # fmt: skip
 
 
 def _unreachable(reason: str) -> Diagnosis:

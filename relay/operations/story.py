@@ -51,8 +51,9 @@ async def read_delivery_story(reader: Reader, id: str) -> Story:
     """Read the story of a delivery. Raises RelayError where there is none."""
     deliveries = await _with_attempts(reader, [id])
     if not deliveries:
-        if put_off := await PutOff(reader.client, reader.namespace).find(id):
-            raise RelayError(f"delivery {id}: {describe_put_off(put_off)}")
+        for one in reader.each.values():
+            if put_off := await PutOff(one.client, one.namespace).find(id):
+                raise RelayError(f"delivery {id}: {describe_put_off(put_off)}")
         raise _not_found("delivery", id, "relay deliveries list")
     receipt_id, _, index = deliveries[0].delivery.event_id.partition(".")
     receipt = (await reader.receipts([receipt_id]))[0]

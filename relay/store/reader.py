@@ -1,6 +1,6 @@
 """Read the store for people and metrics: receipts, events, deliveries, stories, and the state of the sinks."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from relay.store.queues import (
 from relay.store.raw_receipts import RawReceipts
 from relay.store.records import LiveWorker, Stall
 from relay.store.scripts import Caller, Script
+from relay.store.shard_list import FIRST
 from relay.store.stored import (
     StoredDelivery,
     StoredReceipt,
@@ -58,6 +59,15 @@ class Reader:
         self._call = Caller(client, self.keys.prefix)
         self._packed = PackedReceipts(client, self.keys)
         self._raw = RawReceipts(client, self.keys)
+
+    @property
+    def each(self) -> Mapping[str, "Reader"]:
+        """Return a reader of every shard, by name: there is one (`relay.store.readers` has several)."""
+        return {FIRST: self}
+
+    def of_source(self, source: str) -> "Reader":  # noqa: ARG002  there is one shard
+        """Return a reader of the shard that has a source."""
+        return self
 
     async def now(self) -> int:
         """Return the store's time, and note it for the clock of this process."""

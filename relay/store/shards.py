@@ -31,6 +31,10 @@ class Shards:
             self._stores[name] = self._open(shard_namespace(self.first.namespace, name))
         return self._stores[name]
 
+    def stores(self) -> dict[str, Store]:
+        """Return all stores by name, the first before all others."""
+        return {name: self.store(name) for name in self.names}
+
     async def refresh(self) -> None:
         """Read the list of shards anew. Raises StoreUnavailable: then what was known stays."""
         self.list = await self.record.read()

@@ -108,6 +108,10 @@ class Store:
         self._call = Caller(client, self.keys.prefix)
         self._raw = RawReceipts(client, self.keys)
 
+    def of_source(self, source: str) -> "Store":  # noqa: ARG002  there is one shard
+        """Return the shard that has a source (`relay.store.stores` has several)."""
+        return self
+
     async def accept(self, hooks: Sequence[Hook], answered_late: Sequence[LateAnswer] = ()) -> Accepted:
         """Store hooks, all in one write. `answered_late`: earlier ones that amoCRM sends again."""
         request = {"duplicate_ms": DUPLICATE_MS, "hooks": list(map(hook_row, hooks)), "answered_late": answered_late}

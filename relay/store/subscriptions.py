@@ -1,6 +1,6 @@
 """Store the subscriptions made through the amoCRM-compatible API. Each change is one script."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import msgspec
 from redis.asyncio import Redis
@@ -27,8 +27,11 @@ _LIMITS = {
 class Subscriptions:
     """The subscriptions of one relay. Every method raises StoreUnavailable."""
 
-    def __init__(self, client: Redis, namespace: str = "relay") -> None:
+    def __init__(
+        self, client: Redis, namespace: str = "relay", give_id: Callable[[], Awaitable[int]] | None = None
+    ) -> None:
         self.client = client
+        self._give_id = give_id  # of a further shard: where the first one's is
         self.keys = Keys(namespace)
         self._call = Caller(client, self.keys.prefix)
 
@@ -60,6 +63,7 @@ class Subscriptions:
             "by": by,
             "active": MAX_ACTIVE,
             "total": MAX_TOTAL,
+            "id": 0 if self._give_id is None else await self._give_id(),
         }
         limit, record = _SUBSCRIBED.decode(await self._call(_SUBSCRIBE, request))
         if isinstance(record, bool):
@@ -102,6 +106,10 @@ class Subscriptions:
         if answer in _LIMITS:
             raise LimitReached(_LIMITS[answer])
         return not answer
+
+    async def give_id(self) -> int:
+        """Return the id for one more subscription, in this shard or in another. Not each of them is used."""
+        return int(await run_command(self.client.hincrby(self.keys.subscriptions, SubscriptionsField.LAST_ID, 1)))
 
     async def version(self) -> int:
         """Return a number that rises with every change of any subscription."""

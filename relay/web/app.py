@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
 
 from relay.background import BackgroundTasks
@@ -23,8 +23,6 @@ from relay.log_format import configure
 from relay.logs import log
 from relay.startup import freeze_startup_objects
 from relay.store.access import Access
-from relay.store.reader import Reader
-from relay.store.subscriptions import Subscriptions
 from relay.tracing.opened import open_tracer
 from relay.tracing.tracer import Tracer
 from relay.web.admin.endpoint import Pages
@@ -40,7 +38,6 @@ from relay.web.operator_access import OperatorAccess, OperatorTokens
 from relay.web.path_slashes import PathSlashes
 from relay.web.refusals import HookRefusals
 from relay.web.shards import WebShards
-from relay.web.store_monitor import StoreMonitor
 from relay.web.subscriptions.routes import routes as subscription_routes
 
 Lifespan: TypeAlias = Callable[[Router], contextlib.AbstractAsyncContextManager[None]]
@@ -61,32 +58,32 @@ def create() -> Router:
     tracer = open_tracer(hand_on("OTEL_"))
     take = HookEndpoint(lambda: live.config, shards, refusals, shards.over_share, tracer)
     hooks = Route("/hooks/{source}/{token}", take)
-    others = Mount("/", _other_endpoints(settings, live, shards.first.reader, shards.first.monitor, hooks, refusals))
+    others = Mount("/", _other_endpoints(settings, live, shards, hooks, refusals))
     return Router(routes=[hooks, others], lifespan=_lifespan(live, shards, refusals, tracer))
 
 
 def _other_endpoints(
     settings: ProcessSettings,
     live: LiveConfig,
-    reader: Reader,
-    monitor: StoreMonitor,
+    shards: WebShards,
     hooks: Route,
     refusals: HookRefusals,
 ) -> Starlette:
     tokens = OperatorTokens(settings.admin_token, settings.admin_read_token)
+    reader = shards.reader
     access, logins = OperatorAccess(tokens), Access(reader.client, settings.namespace)
     sessions, guesses = Sessions(tokens, logins), TokenGuesses(logins)
-    pages = Pages(settings, live, reader)
+    pages = Pages(settings, live, reader, shards.stores)
     return Starlette(
         routes=[
             Route("/healthz", healthz),
-            Route("/readyz", readyz(monitor, live, reader, access, strict=settings.durability == "strict")),
+            Route("/readyz", _readyz(shards, live, access, settings)),
             Route("/autoscale", access.required(autoscale(reader, live))),
             Route("/hirefire/{token}/info", hirefire(reader, live, settings.hirefire_token)),
             Route("/metrics", access.required(metrics(reader, live))),
             *subscription_routes(
                 lambda: live.config,
-                Subscriptions(reader.client, settings.namespace),
+                shards.subscriptions,
                 logins,
             ),
             *SignIn(tokens, sessions, guesses).routes(),
@@ -96,6 +93,19 @@ def _other_endpoints(
         ],
         middleware=[Middleware(PathSlashes), Middleware(AdminGuard, tokens, sessions, guesses)],
         exception_handlers={HTTPException: _format_http_error(refusals)},
+    )
+
+
+def _readyz(
+    shards: WebShards, live: LiveConfig, access: OperatorAccess, settings: ProcessSettings
+) -> Callable[[Request], Awaitable[Response]]:
+    return readyz(
+        shards.first.monitor,
+        live,
+        shards.reader,
+        access,
+        strict=settings.durability == "strict",
+        others=lambda: {one.name: one.monitor for one in shards.all if one is not shards.first},
     )
 
 

@@ -1,7 +1,7 @@
 """Answer whether this process lives (`/healthz`), and whether it can take hooks (`/readyz`)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -28,22 +28,32 @@ def healthz(_: Request) -> JSONResponse:
 
 
 def readyz(
-    monitor: StoreMonitor, live: LiveConfig, reader: Reader, access: OperatorAccess, *, strict: bool
+    monitor: StoreMonitor,
+    live: LiveConfig,
+    reader: Reader,
+    access: OperatorAccess,
+    *,
+    strict: bool,
+    others: Callable[[], Mapping[str, StoreMonitor]] = dict,
 ) -> Callable[[Request], Awaitable[Response]]:
     """Make the endpoint that answers 200 where hooks can be stored, else 503; operators also get the detail.
 
     Anything else that is wrong is detail in a 200: platforms stop a web process that is not ready, and hooks would be
-    lost. `strict`: a store that may lose what it confirmed will not do.
+    lost. `strict`: a store that may lose what it confirmed will not do. `others`: the monitors of further shards: while
+    one of all takes hooks, this is ready.
     """
 
     async def answer(request: Request) -> Response:
-        problems = _problems(monitor, strict=strict)
-        body: dict[str, object] = {"status": "unready" if problems else "ready"}
+        found = {"": _problems(monitor, strict=strict)}
+        found |= {f"shard {name}: ": _problems(one, strict=strict) for name, one in others().items()}
+        problems = [f"{shard}{problem}" for shard, some in found.items() for problem in some]
+        ready = not all(found.values())
+        body: dict[str, object] = {"status": "ready" if ready else "unready"}
         if access.allows(request):
             body |= {"problems": problems, **_detail(monitor, live), "doctor": await _diagnose(reader, live)}
         # Read on a terminal too, by curl; what others answer is quoted in it.
         encoded = escape_json(msgspec.json.encode(body).decode())
-        return Response(encoded, 503 if problems else 200, media_type="application/json")
+        return Response(encoded, 200 if ready else 503, media_type="application/json")
 
     return answer
 

@@ -16,10 +16,12 @@ from relay.logs import log
 from relay.operations.store_admission import StoreAdmission
 from relay.store.connect import connect
 from relay.store.reader import Reader
+from relay.store.readers import Readers
 from relay.store.records import Hook
 from relay.store.shard_list import FIRST, Ownership, choose_shard
 from relay.store.shards import Shards
 from relay.store.store import Store
+from relay.store.stores import AllSubscriptions, Stores
 from relay.store.sync import sync_of
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, Acceptance, GroupCommit
 from relay.web.store_monitor import StoreMonitor
@@ -39,6 +41,7 @@ class WebShard:
         self.name = name
         self.store = store
         self.reader = Reader(connect(url, answer_seconds=_READER_SECONDS), store.namespace)
+        self.patient = Store(self.reader.client, store.namespace)  # for people, who wait longer than amoCRM
         admission = StoreAdmission(store, settings.redis_url, lambda: live.config.sources.keys(), settings)
         self.monitor = StoreMonitor(self.reader, live, admission, sync)
         self.commit = GroupCommit(store, Ringer(celery, store, shard=name), lambda: self.monitor.refusal)
@@ -61,6 +64,18 @@ class WebShards:
         self._reading: asyncio.Task[None] | None = None
         self.first = self._make(FIRST)
         self._known = {FIRST: self.first}
+        self.reader = Readers(self._readers, self._shard_of)
+        self.stores = Stores(self._stores, self.reader, self._shard_of)
+        self.subscriptions = AllSubscriptions(self._stores, self._shard_of)
+
+    def _readers(self) -> dict[str, Reader]:
+        return {name: shard.reader for name, shard in self._known.items()}
+
+    def _stores(self) -> dict[str, Store]:
+        return {name: shard.patient for name, shard in self._known.items()}
+
+    def _shard_of(self, source: str) -> str:
+        return self.of(source).name
 
     def _open_store(self, namespace: str) -> Store:
         """Connect with a connection for each group in flight and one for bells."""

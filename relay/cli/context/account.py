@@ -7,10 +7,11 @@ from redis.asyncio import Redis
 
 from relay.accounts.client import AccountClient
 from relay.cli.context.environment import load_settings
-from relay.cli.context.store import with_client
+from relay.cli.context.store import with_client, with_store_and_reader
 from relay.config.config import Source
 from relay.operations.outward_calls import open_account, open_tools
 from relay.sinks.tools import Tools
+from relay.store.reader import Reader
 from relay.store.store import Store
 
 T = TypeVar("T")
@@ -34,8 +35,8 @@ def with_account(source: Source, work: Callable[[AccountClient, Store], Awaitabl
     """
     settings = load_settings()
 
-    async def run(client: Redis, namespace: str) -> T:
-        async with open_account(settings, client, source) as account:
-            return await work(account, Store(client, namespace))
+    async def run(store: Store, reader: Reader) -> T:
+        async with open_account(settings, reader, source) as account:
+            return await work(account, store.of_source(source.name))
 
-    return with_client(run)
+    return with_store_and_reader(run)

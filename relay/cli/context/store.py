@@ -8,13 +8,16 @@ from typing import TypeVar
 from redis.asyncio import Redis
 
 from relay.cli.context.environment import load_settings
+from relay.cli.display.output import print_message
 from relay.config.environment import ProcessSettings
+from relay.config.store_address import move_slot
+from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 from relay.store.connect import connect
 from relay.store.formats import check_format
 from relay.store.health import read_life
-from relay.store.keys import Keys
 from relay.store.reader import Reader
+from relay.store.shards import Shards
 from relay.store.store import Store
 
 ANSWER_SECONDS = 10.0
@@ -22,37 +25,94 @@ T = TypeVar("T")
 
 
 def with_reader(work: Callable[[Reader], Awaitable[T]]) -> T:
-    """Run something with a reader of the store. Raises ConfigError, StoreUnavailable."""
-    return with_client(lambda client, namespace: work(Reader(client, namespace)))
+    """Run something with a reader of all shards. Raises ConfigError, StoreUnavailable."""
+    return with_shards(lambda shards: _reading(shards, work))
 
 
 def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
-    """Run something with the store. Raises ConfigError, StoreUnavailable."""
-    return with_client(lambda client, namespace: work(Store(client, namespace)))
+    """Run something with the store of all shards. Raises ConfigError, StoreUnavailable."""
+    return with_shards(lambda shards: _reading(shards, lambda reader: work(store_of(shards, reader))))
 
 
 def with_store_and_reader(work: Callable[[Store, Reader], Awaitable[T]]) -> T:
     """Run something with the store and a reader of it. Raises ConfigError, StoreUnavailable."""
-    return with_client(lambda client, namespace: work(Store(client, namespace), Reader(client, namespace)))
+    return with_shards(lambda shards: _reading(shards, lambda reader: work(store_of(shards, reader), reader)))
+
+
+async def _reading(shards: Shards, work: Callable[[Reader], Awaitable[T]]) -> T:
+    """Run something with a reader, and say which shards it was without."""
+    reader = reader_of(shards)
+    try:
+        return await work(reader)
+    finally:
+        if len(shards.names) > 1:
+            say_what_is_away(reader)
+
+
+def reader_of(shards: Shards) -> Reader:
+    """Return what reads all shards that are opened."""
+    if len(shards.names) == 1:
+        return Reader(shards.first.client, shards.first.namespace)
+    from relay.store.readers import Readers  # few have several
+
+    each = {name: Reader(store.client, store.namespace) for name, store in shards.stores().items()}
+    return Readers(lambda: each, shards.list.shard_of)
+
+
+def store_of(shards: Shards, reader: Reader) -> Store:
+    """Return what acts on all shards that are opened."""
+    if len(shards.names) == 1:
+        return shards.first
+    from relay.store.readers import Readers
+    from relay.store.stores import Stores
+
+    assert isinstance(reader, Readers)  # there are several
+    return Stores(shards.stores, reader, shards.list.shard_of)
+
+
+def say_what_is_away(reader: Reader) -> None:
+    """Print which shards could not be reached: what was listed or counted is without them."""
+    from relay.store.readers import Readers
+
+    if isinstance(reader, Readers) and (away := reader.describe_away()):
+        print_message(f"{away}; what is shown is without it", error=True)
 
 
 def with_client(work: Callable[[Redis, str], Awaitable[T]]) -> T:
-    """Run something with a client of the store, and the namespace in it. Raises ConfigError, StoreUnavailable."""
+    """Run something with a client of the first shard, and its namespace. Raises ConfigError, StoreUnavailable."""
+    return with_shards(lambda shards: work(shards.first.client, shards.first.namespace))
+
+
+def with_shards(work: Callable[[Shards], Awaitable[T]]) -> T:
+    """Run something with the shards, or with the one that RELAY_SHARD names. Raises ConfigError, StoreUnavailable."""
     settings = load_settings()
     if settings.redis_url is None:
         raise lacks_store(settings, ", and no relay runs in this folder: which store is meant?")
-    url, namespace = settings.redis_url, settings.namespace
+    url, wanted = settings.redis_url, settings.shard
+
+    def open_store(namespace: str) -> Store:
+        return Store(connect(move_slot(url, namespace), answer_seconds=ANSWER_SECONDS), namespace)
 
     async def run() -> T:
-        client = connect(url, answer_seconds=ANSWER_SECONDS)
+        shards = Shards(open_store(settings.namespace), open_store)
         try:
-            check_format((await read_life(client, Keys(namespace).life)).format)
-            await Reader(client, namespace).now()  # from now on the clock of this process is the store's
-            return await work(client, namespace)
+            life = await read_life(shards.first.client, shards.first.keys.life)
+            check_format(life.format)
+            if life.shards:
+                await shards.refresh()
+            await Reader(shards.first.client, settings.namespace).now()  # this process's clock is the store's now
+            return await work(_only(shards, wanted) if wanted else shards)
         finally:
-            await client.aclose()
+            await shards.aclose()
 
     return asyncio.run(run())
+
+
+def _only(shards: Shards, name: str) -> Shards:
+    """Return one of the shards, as if it were the only one. Raises ConfigError."""
+    if name not in shards.names:
+        raise ConfigError(f"RELAY_SHARD: there is no shard {name}, {did_you_mean(name, shards.names)}")
+    return Shards(shards.store(name), shards.store)
 
 
 def read_store_time() -> int:

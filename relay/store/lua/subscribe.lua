@@ -1,5 +1,6 @@
 -- Makes a subscription, or changes the one that its source has for this address; a disabled one is enabled again.
--- req: {source, url, name, events, replace, sort, by, active, total}.
+-- req: {source, url, name, events, replace, sort, by, active, total, id: what the first shard has given out, 0: it is this
+-- one}.
 -- Answers {the limit that is reached ('active' or 'total') or '', the record or false}.
 -- No allow-oom: a full store must refuse here.
 local function reached_limit(record)
@@ -9,7 +10,7 @@ local function reached_limit(record)
 end
 
 local function new_subscription()
-  local id = call('HINCRBY', shared, 'last', 1)
+  local id = req.id > 0 and req.id or call('HINCRBY', shared, 'last', 1)
   call('HSET', shared, 'id:' .. id, req.source .. ' ' .. req.url)
   local record = {id = id, source = req.source, url = req.url, created_at = now, created_by = req.by}
   record.name, record.events, record.sort = '', {}, 0

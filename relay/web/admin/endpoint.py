@@ -8,13 +8,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
 from relay.store.reader import Reader
+from relay.store.store import Store
 
 
 class Pages:
     """The application of the pages, composed when it is first asked for anything."""
 
-    def __init__(self, settings: ProcessSettings, live: LiveConfig, reader: Reader) -> None:
-        self._services = settings, live, reader
+    def __init__(self, settings: ProcessSettings, live: LiveConfig, reader: Reader, store: Store) -> None:
+        self._services = settings, live, reader, store
         self._app: ASGIApp | None = None
         self._composing = asyncio.Lock()
 

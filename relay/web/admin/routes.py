@@ -35,9 +35,8 @@ from relay.web.admin.services import Services
 from relay.web.admin.serving import act, not_found, page, question
 
 
-def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader) -> Starlette:
+def compose(settings: ProcessSettings, live: LiveConfig, reader: Reader, store: Store) -> Starlette:
     """Make the application of the pages."""
-    store = Store(reader.client, settings.namespace)
     services = Services(settings=settings, live=live, reader=reader, store=store, pulse=Pulse(reader, store, live))
     routes = [*page_routes(), *mcp_routes(services), *api_routes(services)]
     app = Starlette(routes=routes, exception_handlers={404: not_found})

@@ -57,7 +57,7 @@ async def connect(asked: PageRequest) -> Content | Done:
     """Register the relay as a webhook of the account, or show what that would change."""
     services, source, dry_run = asked.services, _source(asked), asked.field("act") != "do"
     try:
-        async with open_account(services.settings, services.reader.client, source) as client:
+        async with open_account(services.settings, services.reader, source) as client:
             registration = await connect_source(
                 services.live.config, source.name, asked.field("url"), client, services.store, asked.author,
                 enable=bool(asked.field("enable")), dry_run=dry_run,
@@ -82,7 +82,7 @@ async def update_names_file(asked: PageRequest) -> Content | Done:
     services, source, dry_run = asked.services, _source(asked), asked.field("act") != "do"
     path = services.settings.config_path
     try:
-        async with open_account(services.settings, services.reader.client, source) as client:
+        async with open_account(services.settings, services.reader, source) as client:
             update = await update_names(client, services.store, path, source.name, asked.author, dry_run=dry_run)
     except RelayError as error:
         return _refused(source, str(error))
@@ -94,10 +94,11 @@ async def update_names_file(asked: PageRequest) -> Content | Done:
 
 async def _check_names(asked: PageRequest) -> Content | Done:
     services, source = asked.services, _source(asked)
-    shared = SharedState(services.reader.client, services.reader.namespace)
+    own = services.reader.of_source(source.name)
+    shared = SharedState(own.client, own.namespace)
     uses = await read_case_uses(services.live.config, services.settings.config_path)
     try:
-        async with open_account(services.settings, services.reader.client, source) as client:
+        async with open_account(services.settings, services.reader, source) as client:
             found = await check_names(client, shared, services.live.config, uses)
     except RelayError as error:
         return _refused(source, str(error))

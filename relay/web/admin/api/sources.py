@@ -51,7 +51,7 @@ async def show(call: Call) -> SourceStatus:
 async def connect(call: Call) -> HookRegistration:
     """Register the relay as a webhook of the account."""
     source, body = _source(call), call.body
-    async with open_account(call.settings, call.reader.client, source) as client:
+    async with open_account(call.settings, call.reader, source) as client:
         return await connect_source(
             call.live.config, source.name, body.url, client, call.store, call.author, enable=body.enable,
             dry_run=body.dry_run,
@@ -61,15 +61,17 @@ async def connect(call: Call) -> HookRegistration:
 async def names(call: Call) -> NamesUpdate:
     """Save what the account calls its ids."""
     source, path = _source(call), call.settings.config_path
-    async with open_account(call.settings, call.reader.client, source) as client:
+    async with open_account(call.settings, call.reader, source) as client:
         return await update_names(client, call.store, path, source.name, call.author, dry_run=call.body.dry_run)
 
 
 async def check(call: Call) -> NamesCheck:
     """Ask the account how it is set up, and compare that with what is needed of it."""
-    source, shared = _source(call), SharedState(call.reader.client, call.reader.namespace)
+    source = _source(call)
+    own = call.reader.of_source(source.name)
+    shared = SharedState(own.client, own.namespace)
     uses = await read_case_uses(call.live.config, call.settings.config_path)
-    async with open_account(call.settings, call.reader.client, source) as client:
+    async with open_account(call.settings, call.reader, source) as client:
         return await check_names(client, shared, call.live.config, uses)
 
 

@@ -1,0 +1,251 @@
+"""Act on all shards as if they were one store: what is one source's where it is, what is the relay's in the first."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from msgspec.structs import replace as with_fields
+
+from relay.model import NewDelivery, RoutedReceipt, Subscription
+from relay.store.actions import ActionItem, Actions, ActionState, NewAction, StoredAction
+from relay.store.acts import Act, Acts, AuditEntry, Author
+from relay.store.put_off import PutOff, PutOffDelivery
+from relay.store.readers import Readers
+from relay.store.shard_list import FIRST
+from relay.store.store import Store
+from relay.store.subscriptions import Subscriptions
+from relay.store.wire import ActAnswer, ReplayAnswer
+
+T = TypeVar("T")
+_NUMBERS: Final = 10**9  # of the items of an action in one shard
+_STATES: Final = (ActionState.RUNNING, ActionState.PAUSED, ActionState.FAILED, ActionState.ABORTED, ActionState.DONE)
+"""Which of the states of an action's parts is that of the whole: the first that one has."""
+
+
+class Stores(Store):
+    """`shards`: the store of each, by name, the first one's first; `readers` reads them."""
+
+    def __init__(
+        self, shards: Callable[[], Mapping[str, Store]], readers: Readers, shard_of: Callable[[str], str]
+    ) -> None:
+        first = shards()[FIRST]
+        super().__init__(first.client, first.namespace)
+        self._shards = shards
+        self._shard_of = shard_of
+        self.acts = _AllActs(self, readers)
+        self.actions = _AllActions(self)
+        self.subscriptions = AllSubscriptions(shards, shard_of)
+        self.put_off = _AllPutOff(self)
+
+    def of_source(self, source: str) -> Store:
+        """Return the shard that has a source."""
+        return self._shards()[self._shard_of(source)]
+
+    def all(self) -> list[Store]:
+        """Return every shard, the first before all others."""
+        return list(self._shards().values())
+
+
+async def _first_that(
+    shards: Sequence[Store], call: Callable[[Store], Awaitable[T]], is_meant: Callable[[T], bool]
+) -> T:
+    """Return the answer of the first shard that is meant, else the first one's. Raises StoreUnavailable."""
+    answers = []
+    for one in shards:
+        answer = await call(one)
+        if is_meant(answer):
+            return answer
+        answers.append(answer)
+    return answers[0]
+
+
+class _AllActs(Acts):
+    """What people do, where it is to be done."""
+
+    def __init__(self, stores: Stores, readers: Readers) -> None:
+        super().__init__(stores.client, stores.namespace)
+        self._stores = stores
+        self._readers = readers
+
+    async def _act(self, id: str, act: Act, author: Author, *content: bytes, **more: Any) -> ActAnswer:
+        return await _first_that(
+            self._stores.all(),
+            lambda one: one.acts._act(id, act, author, *content, **more),
+            lambda answer: answer.code != "gone",
+        )
+
+    async def render(
+        self, id: str, author: Author, anew: NewDelivery, queue: str, config: str, *, force: bool = False
+    ) -> ActAnswer:
+        """Send what a configuration of this version makes of a delivery now."""
+        return await _first_that(
+            self._stores.all(),
+            lambda one: one.acts.render(id, author, anew, queue, config, force=force),
+            lambda answer: answer.code != "gone",
+        )
+
+    async def replay(self, part: RoutedReceipt, author: Author) -> ReplayAnswer:
+        """Write what a receipt that was routed before comes to now."""
+        return await _first_that(
+            self._stores.all(), lambda one: one.acts.replay(part, author), lambda answer: answer.code != "gone"
+        )
+
+    async def _set_pause(self, sink: str, act: str, author: Author, until: int) -> tuple[bool, str, str]:
+        """Set the pause in every shard: one that is away keeps its own, and the person is told so by the error."""
+        answers = [await one.acts._set_pause(sink, act, author, until) for one in self._stores.all()]
+        return next((answer for answer in answers if answer[0]), answers[0])
+
+    async def audit(self, limit: int, before: str | None = None) -> list[AuditEntry]:
+        """Return the newest acts, the newest first."""
+        if len(self._stores.all()) == 1:
+            return await super().audit(limit, before)
+        found = await self._readers.ask(lambda one: Acts(one.client, one.namespace).audit(limit, before))
+        return sorted((entry for entries in found.values() for entry in entries), key=_by_time, reverse=True)[:limit]
+
+
+def _by_time(entry: AuditEntry) -> tuple[int, int]:
+    at, _, number = entry.id.partition("-")
+    return int(at), int(number or 0)
+
+
+class _AllActions(Actions):
+    """Bulk actions: a row of one id in every shard, each with the items there; the first one's is the parent of all."""
+
+    def __init__(self, stores: Stores) -> None:
+        super().__init__(stores.client, stores.namespace)
+        self._stores = stores
+
+    async def start(self, action: NewAction, author: Author) -> str:
+        """Start one in all shards, unless another of its kind and filter has not ended in the first."""
+        first, *others = self._stores.all()
+        running = await first.actions.start(action, author)
+        if running == action.id:
+            for one in others:
+                await one.actions.start(with_fields(action, total=0, alike=action.id), author)
+        return running
+
+    async def change(self, id: str, act: str, author: Author) -> tuple[bool, str]:
+        """Pause, resume, abort, finish or fail one in all shards."""
+        answers = [await one.actions.change(id, act, author) for one in self._stores.all()]
+        return next((answer for answer in answers if answer[0]), answers[0])
+
+    async def read(self, ids: Sequence[str]) -> list[StoredAction]:
+        """Read actions; those that are gone are left out."""
+        parts = [{one.id: one for one in await store.actions.read(ids)} for store in self._stores.all()]
+        return [_whole([part[id] for part in parts if id in part]) for id in ids if any(id in part for part in parts)]
+
+    async def newest(self, limit: int, before: tuple[int, str] | None = None) -> list[StoredAction]:
+        """Return the newest, the newest first."""
+        ids: dict[str, int] = {}
+        for store in self._stores.all():
+            ids |= {one.id: one.at for one in await store.actions.newest(limit, before)}
+        newest = sorted(ids, key=lambda id: (ids[id], id), reverse=True)
+        return await self.read(newest[:limit])
+
+    async def items(self, id: str, limit: int, after: int = 0) -> list[ActionItem]:
+        """Return what an action has touched behind this number: what it has in one shard, then that of the next."""
+        shard, number = divmod(after, _NUMBERS)
+        found: list[ActionItem] = []
+        for n, store in enumerate(self._stores.all()[shard:], shard):
+            items = await store.actions.items(id, limit - len(found), number if n == shard else 0)
+            found += [with_fields(one, number=n * _NUMBERS + one.number) for one in items]
+            if len(found) >= limit:
+                break
+        return found
+
+
+def _whole(parts: Sequence[StoredAction]) -> StoredAction:
+    """Return an action from its parts."""
+    states = {part.state for part in parts}
+    results: dict[str, int] = {}
+    for part in parts:
+        for result, n in part.results.items():
+            results[result] = results.get(result, 0) + n
+    ended = [part.ended_at for part in parts if part.ended_at is not None]
+    return with_fields(
+        parts[0],
+        state=next(state for state in _STATES if state in states),
+        total=sum(part.total for part in parts),
+        looked=sum(part.looked for part in parts),
+        results=results,
+        waits=next((part.waits for part in parts if part.waits), ""),
+        problem=next((part.problem for part in parts if part.problem), ""),
+        ended_at=max(ended) if len(ended) == len(parts) else None,
+    )
+
+
+class _AllPutOff(PutOff):
+    """What is put off, in every shard."""
+
+    def __init__(self, stores: Stores) -> None:
+        super().__init__(stores.client, stores.namespace)
+        self._stores = stores
+
+    async def find(self, id: str) -> PutOffDelivery | None:
+        """Return what is put off under an id."""
+        return await _first_that(self._stores.all(), lambda one: one.put_off.find(id), lambda found: found is not None)
+
+    async def cancel(self, delivery: PutOffDelivery, author: Author) -> bool:
+        """Cancel one."""
+        return await _first_that(self._stores.all(), lambda one: one.put_off.cancel(delivery, author), bool)
+
+
+class AllSubscriptions(Subscriptions):
+    """The subscriptions of every source, each in the shard of its source; ids are the first one's."""
+
+    def __init__(self, shards: Callable[[], Mapping[str, Store]], shard_of: Callable[[str], str]) -> None:
+        first = shards()[FIRST]
+        super().__init__(first.client, first.namespace)
+        self._shards = shards
+        self._shard_of = shard_of
+
+    def _of(self, source: str) -> Subscriptions:
+        shard, shards = self._shard_of(source), self._shards()
+        store = shards[shard]
+        return Subscriptions(store.client, store.namespace, None if shard == FIRST else self._first.give_id)
+
+    @property
+    def _first(self) -> Subscriptions:
+        store = self._shards()[FIRST]
+        return Subscriptions(store.client, store.namespace)
+
+    def _every(self) -> list[Subscriptions]:
+        return [Subscriptions(store.client, store.namespace) for store in self._shards().values()]
+
+    async def _subscribe(
+        self, source: str, url: str, events: Collection[str], by: str, name: str, sort: int | None, *, replace: bool
+    ) -> Subscription:
+        of_source = self._of(source)
+        change = of_source.replace if replace else of_source.subscribe
+        return await change(source, url, events, by, name, sort)
+
+    async def unsubscribe(
+        self, source: str, url: str | None = None, events: Collection[str] = (), by: str = ""
+    ) -> list[str]:
+        """Take events from the subscriptions of a source."""
+        return await self._of(source).unsubscribe(source, url, events, by)
+
+    async def _set_disabled(self, id: int, disabled: bool, reason: str, over: int = 0) -> bool:
+        for one in self._every():
+            if await one.get(id) is not None:
+                return await one._set_disabled(id, disabled, reason, over)
+        return False
+
+    async def version(self) -> int:
+        """Return a number that rises with every change of any subscription."""
+        return sum([await one.version() for one in self._every()])
+
+    async def get(self, id: int) -> Subscription | None:
+        """Return one subscription, or None where it is gone."""
+        for one in self._every():
+            if (found := await one.get(id)) is not None:
+                return found
+        return None
+
+    async def list(self, source: str) -> tuple[Subscription, ...]:
+        """Return the subscriptions of a source in the order of `sort`, the oldest first."""
+        return await self._of(source).list(source)
+
+    async def sources(self) -> tuple[str, ...]:
+        """Return the names of the sources that have subscriptions."""
+        names = {name for one in self._every() for name in await one.sources()}
+        return tuple(sorted(names))
