@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
@@ -9,20 +10,17 @@ import typer
 
 from relay.cli import options
 from relay.cli.context.environment import command_environ
+from relay.cli.context.store import open_shards, reader_of
 from relay.cli.display.output import print_json, print_lines
 from relay.config.config import Config
 from relay.config.environment import CONFIG_VARIABLES, STORE_VARIABLES, ProcessSettings
 from relay.config.load import load_file
-from relay.errors import ConfigError
+from relay.errors import ConfigError, StoreUnavailable
 from relay.operations.config_diagnosis import diagnose_broken_config, diagnose_config
 from relay.operations.diagnosis import Diagnosis
 from relay.operations.doctor import diagnose
 from relay.operations.examination import Examination, examine, examine_broker
 from relay.sinks.registry import sink_types
-from relay.store.connect import connect
-from relay.store.reader import Reader
-
-ANSWER_SECONDS = 10.0
 
 
 def doctor(
@@ -81,11 +79,13 @@ def _read_config(path: str, variables: Mapping[str, str]) -> tuple[Config | None
 
 
 async def _examine(url: str, broker_url: str, namespace: str, sources: Iterable[str]) -> Examination:
-    client = connect(url, answer_seconds=ANSWER_SECONDS)
+    shards = open_shards(url, namespace)
     try:
-        examination = await examine(Reader(client, namespace), sources)
+        with suppress(StoreUnavailable):  # the first shard is away: that is what is found
+            await shards.refresh()
+        examination = await examine(reader_of(shards), sources)
     finally:
-        await client.aclose()
+        await shards.aclose()
     return msgspec.structs.replace(examination, broker=await examine_broker(broker_url, namespace) or "")
 
 

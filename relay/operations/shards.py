@@ -89,4 +89,4 @@ async def _check_unused(store: Store) -> None:
     owned = await Ownership(store.client, store.namespace).read()
     if owned or life.since is not None or await store.registered_sources():
         tag = store.keys.prefix.rstrip(":")
-        raise RelayError(f"there are keys of an earlier relay under {tag}: remove them, or choose another name")
+        raise RelayError(f"keys of an earlier time are under {tag}: remove them, or choose another name")

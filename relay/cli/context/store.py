@@ -90,11 +90,8 @@ def with_shards(work: Callable[[Shards], Awaitable[T]]) -> T:
         raise lacks_store(settings, ", and no relay runs in this folder: which store is meant?")
     url, wanted = settings.redis_url, settings.shard
 
-    def open_store(namespace: str) -> Store:
-        return Store(connect(move_slot(url, namespace), answer_seconds=ANSWER_SECONDS), namespace)
-
     async def run() -> T:
-        shards = Shards(open_store(settings.namespace), open_store)
+        shards = open_shards(url, settings.namespace)
         try:
             life = await read_life(shards.first.client, shards.first.keys.life)
             check_format(life.format)
@@ -106,6 +103,15 @@ def with_shards(work: Callable[[Shards], Awaitable[T]]) -> T:
             await shards.aclose()
 
     return asyncio.run(run())
+
+
+def open_shards(url: str, namespace: str) -> Shards:
+    """Return the shards of a store's address; its caller reads the list of them, and closes them."""
+
+    def open_store(namespace: str) -> Store:
+        return Store(connect(move_slot(url, namespace), answer_seconds=ANSWER_SECONDS), namespace)
+
+    return Shards(open_store(namespace), open_store)
 
 
 def _only(shards: Shards, name: str) -> Shards:

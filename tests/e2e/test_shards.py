@@ -1,0 +1,130 @@
+"""A relay of three shards on a cluster: each account has one, and a shard that hangs stops its own accounts only."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from redis.crc import key_slot
+
+from relay.embedded.server import EmbeddedStore
+from relay.processes.supervisor import Processes
+from relay.store.shard_list import choose_shard
+from tests.clusters import SLOTS, Cluster, run_cluster
+from tests.e2e.harness import HookSender, lead_hook, run_relay, stored_leads, until
+
+
+def names_on_other_nodes() -> list[str]:
+    """Return two names of shards, so that each of the three is on a primary of its own."""
+    node = lambda tag: key_slot(f"{{relay{tag}}}:".encode()) * 3 // SLOTS  # noqa: E731
+    by_node: dict[int, str] = {}
+    for n in range(1, 100):
+        by_node.setdefault(node(f":{n:02}"), f"{n:02}")
+    return sorted(name for at, name in by_node.items() if at != node(""))
+
+
+SECOND, THIRD = names_on_other_nodes()
+SHARDS = ("00", SECOND, THIRD)
+SOURCES = {shard: next(f"account{n}" for n in range(100) if choose_shard(f"account{n}", SHARDS) == shard)
+           for shard in SHARDS}  # fmt: skip
+
+
+def config(sources: list[str]) -> str:
+    listed = "".join(f"  {name}: {{type: amocrm, token: test-token}}\n" for name in sources)
+    return f"""
+sources:
+{listed}
+sinks:
+  books: {{type: http, idempotency: honoured, url: "${{RELAY_SANDBOX_URL}}/books"}}
+routes:
+  - {{name: leads, on: add_lead, to: books, body: {{lead: "{{{{ lead.id }}}}"}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with run_cluster(tmp_path_factory.mktemp("shards")) as cluster:
+        for node in cluster.nodes:  # else the others refuse everything while one slot is not served
+            node.ask("CONFIG", "SET", "cluster-require-full-coverage", "no")
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    server = EmbeddedStore(tmp_path_factory.mktemp("broker"), "--appendonly", "no")
+    server.start()
+    yield server
+    server.stop()
+
+
+def relay(processes: Processes, *arguments: str) -> tuple[int, str]:
+    """Run a command; return its exit status and what it prints."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "relay", *arguments], capture_output=True, text=True, env=processes.environ, timeout=120
+    )
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+def nodes_of(cluster: Cluster, shard: str) -> list[int]:
+    """Return the process ids of the nodes that have a shard's slot."""
+    slot = key_slot(b"{relay}:" if shard == "00" else b"{relay:%b}:" % shard.encode())
+    with redis.Redis(port=cluster.nodes[0].port) as client:
+        slots = client.execute_command("CLUSTER SLOTS")
+    ports = [port for first, last, *found in slots if first <= slot <= last for _, port, *_ in found]
+    return [node.pid for node in cluster.nodes if node.port in ports]
+
+
+def test_accounts_are_shared_out_and_one_hung_shard_stops_its_own_only(
+    tmp_path: Path, cluster: Cluster, broker: EmbeddedStore
+) -> None:
+    url = cluster.url.rpartition("/")[0]
+    with run_relay(tmp_path, config(["acme"]), REDIS_URL=url, CELERY_BROKER_URL=broker.url) as processes:
+        first = HookSender(processes)
+        first.post_until_taken(lead_hook(1))
+        assert relay(processes, "shards", "add", SECOND, "--by", "anna")[0] == 0
+        assert relay(processes, "shards", "add", THIRD, "--by", "anna")[0] == 0
+        status, said = relay(processes, "shards", "add", SECOND, "--by", "anna")
+        assert status == 1
+        assert f"there is a shard {SECOND} already" in said
+        (tmp_path / "relay.yaml").write_text(config(["acme", *SOURCES.values()]))
+        senders = {shard: HookSender(processes, source) for shard, source in SOURCES.items()}
+        for n, (shard, sender) in enumerate(senders.items()):
+            sender.post_until_taken(lead_hook(10 + n))
+        until(lambda: set(stored_leads(processes)) == {1, 10, 11, 12}, what="a lead of every shard to arrive")
+        status, said = relay(processes, "shards", "list")
+        assert status == 0
+        for shard, source in SOURCES.items():
+            assert source in said.partition(f"{shard}  ")[2].split("\n")[1]
+        status, said = relay(processes, "events", "list")
+        assert all(source in said for source in SOURCES.values()), said
+        status, said = relay(processes, "sinks", "list")
+        assert "books" in said
+        hung = nodes_of(cluster, THIRD)
+        for pid in hung:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            status = senders[THIRD].post(lead_hook(20))[0]
+            assert status == 503
+            for n in range(5):
+                for shard in (SHARDS[0], SECOND):
+                    status, _ = senders[shard].post(lead_hook(30 + n + 100 * (shard == SECOND)))
+                    assert status == 202
+            wanted = {30 + n + 100 * k for n in range(5) for k in (0, 1)}
+            until(lambda: wanted <= set(stored_leads(processes)), 30, what="the leads of the others to arrive")
+            status, said = relay(processes, "events", "list")
+            assert f"shard {THIRD} is away" in said
+            assert SOURCES[SECOND] in said
+            assert relay(processes, "shards", "list")[0] == 2
+            assert f"shard {THIRD}" in relay(processes, "doctor")[1]
+        finally:
+            for pid in hung:
+                os.kill(pid, signal.SIGCONT)
+        senders[THIRD].post_until_taken(lead_hook(21))
+        until(lambda: 21 in stored_leads(processes), what="the lead of the shard that hung")
+        assert max(stored_leads(processes).values()) == 1
+        for sender in (first, *senders.values()):
+            sender.close()
