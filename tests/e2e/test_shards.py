@@ -92,7 +92,7 @@ def test_accounts_are_shared_out_and_one_hung_shard_stops_its_own_only(
         assert f"there is a shard {SECOND} already" in said
         (tmp_path / "relay.yaml").write_text(config(["acme", *SOURCES.values()]))
         senders = {shard: HookSender(processes, source) for shard, source in SOURCES.items()}
-        for n, (shard, sender) in enumerate(senders.items()):
+        for n, sender in enumerate(senders.values()):
             sender.post_until_taken(lead_hook(10 + n))
         until(lambda: set(stored_leads(processes)) == {1, 10, 11, 12}, what="a lead of every shard to arrive")
         status, said = relay(processes, "shards", "list")

@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from relay import __version__
 from relay.accounts.source_health import SourceHealth
-from relay.operations.examination import Examination
+from relay.operations.examination import Examination, ShardReading
 from relay.operations.problems import Problem, ProblemState
 from relay.store.keys import account_queue
 from relay.store.queues import AccountState, SinkState
@@ -176,10 +176,23 @@ def store_metrics(found: Examination) -> Iterator[Metric]:
         yield GaugeMetricFamily("relay_store_limit_bytes", "Its maxmemory; 0 where it has none", memory.limit)
         help = "Part of its maxmemory that is used, 0 where it has none; from 0.85 on hooks get 503"
         yield GaugeMetricFamily("relay_store_used_ratio", help, memory.used / memory.limit if memory.limit else 0)
+    yield from _shard_metrics(found.shards)
     if (dead := found.dead_letters) is not None:
         yield GaugeMetricFamily("relay_store_receipts", "Receipts that are kept", dead.hooks)
         help = "Receipts of those that are kept longer, for a dead letter or because they are quarantined"
         yield GaugeMetricFamily("relay_store_dead_receipts", help, dead.count)
+
+
+def _shard_metrics(shards: Iterable[ShardReading]) -> Iterator[Metric]:
+    """Return how the further shards stand; none where there is one store."""
+    up = GaugeMetricFamily("relay_shard_up", "1 while the store of a further shard answers", labels=["shard"])
+    help = "Part of its maxmemory that a further shard's node uses, 0 where it has none; from 0.85 on hooks get 503"
+    used = GaugeMetricFamily("relay_shard_used_ratio", help, labels=["shard"])
+    for shard in shards:
+        up.add_metric([shard.name], int(not shard.failure))
+        if shard.memory is not None:
+            used.add_metric([shard.name], shard.memory.used / shard.memory.limit if shard.memory.limit else 0)
+    yield from (up, used)
 
 
 def process_metrics(found: Examination, config: str) -> Iterator[Metric]:

@@ -34,7 +34,7 @@ TIME: Final = "2026-11-29 17:34:51.032+00:00"
 NOT_ON_PAGES: Final = frozenset([
     *("action_preview", "alert_trial", "audit", "capacity", "curl", "differences", "examination", "event_outcomes"),
     "explanation",
-    *("headroom", "post_hook", "store_admission", "store_owner", "strip", "story_detail"),
+    *("headroom", "post_hook", "shards", "store_admission", "store_owner", "strip", "story_detail"),
 ])  # fmt: skip
 WORDS: Final = re.compile(r"^\w.*[a-z]{2,}[^|]* [a-z]{2,}")
 # Words of results and keys, and what begins as a command or is said by commands alone.
