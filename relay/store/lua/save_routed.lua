@@ -14,10 +14,10 @@ local function save(receipt, names, values)
   if receipt.last then
     list_by_state(receipt, source, accepted_at)
     open = open - 1
-    add(receipt_fields, 'tok', '')  -- nobody holds it any more
     if deaths then call('HDEL', P .. 'r:' .. receipt.id, 'died', 'alone') end  -- it was not what killed them
   end
-  call('HSET', P .. 'r:' .. receipt.id, 'open', open, unpack(receipt_fields))
+  -- Nobody holds it any more once it is routed. Its token goes first: what comes behind it takes its place in memory.
+  call('HSET', P .. 'r:' .. receipt.id, 'tok', receipt.last and '' or req.token, 'open', open, unpack(receipt_fields))
   if open <= 0 then finish_receipt(receipt.id) end
 end
 

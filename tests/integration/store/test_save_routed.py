@@ -48,6 +48,16 @@ class TestOneCall:
         route(routed(receipt, new("d1", receipt.id)))
         assert run(store.client.hget(store.keys.receipt(receipt.id), ReceiptField.TOKEN)) == b""
 
+    def test_it_takes_no_more_memory_where_its_token_was_long(self, run, store, given, route):
+        given.accepted(2)
+        sizes = []
+        for token in ("w", "w" * 100):
+            (receipt,) = run(store.claim_receipts(token, 1, 60_000)).items
+            deliveries = [new(f"{receipt.id}-{n:030}", receipt.id) for n in range(10)]
+            route(routed(receipt, *deliveries), token=token)
+            sizes.append(run(store.client.memory_usage(store.keys.receipt(receipt.id), samples=0)))
+        assert sizes[0] == sizes[1]
+
     def test_two_parts_of_one_receipt_count_together(self, given, route, open_of):
         (receipt,) = given.taken()
         route(
