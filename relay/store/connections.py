@@ -13,6 +13,8 @@ import hiredis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError, TimeoutError
 
+from relay.deadline import Deadline
+
 Command: TypeAlias = tuple[str | bytes | int, ...]
 _pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows commands of one word only
 
@@ -20,7 +22,7 @@ _pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows commands 
 class ScriptConnection(AbstractConnection):
     """What is added to each kind of connection of redis-py's (`with_exchange`)."""
 
-    _deadline: "_Deadline | None" = None
+    _deadline: Deadline | None = None
 
     def pack_command(self, *args: Any) -> list[bytes]:
         """Pack by hiredis: redis-py takes a microsecond and more for an argument."""
@@ -34,8 +36,9 @@ class ScriptConnection(AbstractConnection):
         """
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
-        deadline = self._deadline = self._deadline or _Deadline(self._abort)
-        deadline.begin(self.socket_timeout or math.inf)
+        loop = asyncio.get_running_loop()
+        deadline = self._deadline = self._deadline or Deadline(self._abort)
+        deadline.begin(loop.time() + (self.socket_timeout or math.inf), loop)
         try:
             assert self._writer is not None  # it is connected
             self._writer.write(data)
@@ -66,33 +69,6 @@ class ScriptConnection(AbstractConnection):
 def with_exchange(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     """Return a kind of connection that has `exchange`, too."""
     return type(kind.__name__, (ScriptConnection, kind), {})
-
-
-class _Deadline:
-    """Until when a call is waited for. Most end long before, so one timer serves all that begin while it runs."""
-
-    def __init__(self, pass_: Callable[[], None]) -> None:
-        self._pass = pass_
-        self._at = math.inf
-        self._timer: asyncio.TimerHandle | None = None
-        self.passed = False
-
-    def begin(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._at, self.passed = loop.time() + seconds, False
-        if self._timer is None and self._at < math.inf:
-            self._timer = loop.call_at(self._at, self._look, loop)
-
-    def end(self) -> None:
-        self._at = math.inf
-
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        if self._at <= loop.time():
-            self.passed = True
-            self._pass()
-        elif self._at < math.inf:
-            self._timer = loop.call_at(self._at, self._look, loop)
 
 
 class ConnectionsInTurn(ConnectionPool):

@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from httptools import HttpParserError
 
+from relay.deadline import Deadline
 from relay.transport.messages import Response
 from relay.transport.response_parser import ResponseParser
 from relay.transport.tls import said_end
@@ -35,9 +36,11 @@ class Connection(asyncio.Protocol):
         self._exchanges = 0
         self._received = False  # whether any byte has come
         self._ended = False  # they have said that nothing more follows
+        self._asked: ctypes._Pointer[_PollFd] | None = None  # what `quiet` asks the system
         self._parser = ResponseParser()
         self._answer: asyncio.Future[Response] | None = None
         self._loop = asyncio.get_running_loop()
+        self._deadline = Deadline(self._time_out)
         self.lost: asyncio.Future[None] = self._loop.create_future()
 
     @property
@@ -56,8 +59,10 @@ class Connection(asyncio.Protocol):
 
         The loop may not have come to it yet. It is asked once an exchange, right before the write.
         """
-        asked = _PollFd(self._transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP, 0)
-        return bool(_poll(ctypes.byref(asked), 1, 0) == 0)
+        if self._asked is None:
+            descriptor = self._transport.get_extra_info("socket").fileno()  # the same until it is closed
+            self._asked = ctypes.pointer(_PollFd(descriptor, select.POLLIN | select.POLLRDHUP, 0))
+        return bool(_poll(self._asked, 1, 0) == 0)
 
     async def exchange(self, message: bytes, deadline: float) -> Response:
         """Write a request and read its answer until `deadline` (the loop's clock). The connection must be usable.
@@ -70,7 +75,7 @@ class Connection(asyncio.Protocol):
         self.wrote = False
         self._exchanges += 1
         self._answer = self._loop.create_future()
-        timer = self._loop.call_at(deadline, self._time_out)
+        self._deadline.begin(deadline, self._loop)
         # Write at the end of the loop tick: the requests of one tick reach a server together, which wakes it once.
         self._loop.call_soon(self._write, message)
         try:
@@ -79,7 +84,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             raise
         finally:
-            timer.cancel()
+            self._deadline.end()
             self._answer = None
         # They may answer before they have read the whole request: then the rest of it is still to be written.
         if not self._parser.reusable or self._transport.get_write_buffer_size():
@@ -118,6 +123,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast(asyncio.Transport, transport)
+        self._asked = None
 
     def data_received(self, data: bytes) -> None:
         """Read a part of the answer. Bytes outside of an exchange close the connection: nobody asked for them."""

@@ -1,7 +1,7 @@
 """Requests and their answers as values, and the bytes of a request on the wire. Pure."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
 from multidict import CIMultiDict
@@ -78,20 +78,33 @@ def to_wire(request: Request, forwarder: Proxy | None = None) -> bytes:
     `forwarder`: the proxy that passes it on, which needs the whole address and its own credentials (RFC 9112, 3.2.2).
     No cookies and no Accept-Encoding: answers are small, and a sink that must ask for gzip does so in its headers.
     """
-    url, headers = request.url, CIMultiDict(request.headers)
-    headers.setdefault("Host", url.host_port_subcomponent or "")
-    headers.setdefault("User-Agent", USER_AGENT)
-    headers.setdefault("Accept", "*/*")
+    url, target = request.url, request.url.raw_path_qs
+    headers = request.headers if isinstance(request.headers, CIMultiDict) else CIMultiDict(request.headers)
+    own = {}
+    if "Host" not in headers:
+        own["Host"] = url.host_port_subcomponent or ""
+    if "User-Agent" not in headers:
+        own["User-Agent"] = USER_AGENT
+    if "Accept" not in headers:
+        own["Accept"] = "*/*"
     if request.body or request.method in _METHODS_WITH_BODY:
-        headers["Content-Length"] = str(len(request.body))
-    target = url.raw_path_qs
+        own["Content-Length"] = str(len(request.body))
     if forwarder is not None:
         target = f"{url.origin()}{target}"
         if forwarder.authorization:
-            headers["Proxy-Authorization"] = forwarder.authorization
-    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+            own["Proxy-Authorization"] = forwarder.authorization
+    lines = [f"{name}: {value}\r\n" for name, value in (*own.items(), *_without(own, headers).items())]
     head = f"{request.method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n"
     line_ends = len(lines) + 2
     if head.count("\n") != line_ends or head.count("\r") != line_ends or "\0" in head:
         raise ValueError("a header with a line break in it cannot be sent")
     return head.encode() + request.body
+
+
+def _without(names: Iterable[str], headers: CIMultiDict[str]) -> CIMultiDict[str]:
+    """Return headers without those of some names. Most have none of them, and are not copied."""
+    for name in names:
+        if name in headers:
+            headers = CIMultiDict(headers)
+            del headers[name]
+    return headers
