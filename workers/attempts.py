@@ -59,7 +59,7 @@ async def _attempt_one(delivery: Delivery, sink: Sink, marks: SendingMarks, tool
         found = await _look_up(delivery, sink, tools)
         if found.outcome is not Outcome.RETRY or delivery.attempts >= sink.policy.attempts:
             return AttemptResult(delivery=delivery, result=found, looked_up=True)
-    if refusal := await _check_admission(delivery, sink, tools):
+    if sink.may_refuse and (refusal := await _check_admission(delivery, sink, tools)):
         return AttemptResult(delivery=delivery, result=refusal)
     if not repeatable:
         marked = await _mark(delivery, marks)

@@ -25,11 +25,11 @@ def decide_attempt(
     attempted: AttemptResult, sink: Sink, at: float, took: float, worker: str, *, counted: bool, is_followed: bool
 ) -> Decided:
     """Decide by a result. `at`: when the attempt began, epoch seconds. `counted`: it is the first of its call."""
-    delivery, result = attempted.delivery, _masked(attempted.result, sink)
-    decision = _decide(sink, attempted, result, round(at * 1000) - delivery.accepted_at)
+    delivery, result, at_ms = attempted.delivery, _masked(attempted.result, sink), round(at * 1000)
+    decision = _decide(sink, attempted, result, at_ms - delivery.accepted_at)
     record = Attempt(
         number=delivery.attempts + 1,
-        at=round(at * 1000),
+        at=at_ms,
         took_ms=round(took * 1000),
         outcome=result.outcome,
         reason=result.reason,

@@ -301,7 +301,7 @@ class Drainer:
         self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools, deadline: float, slot: SinkSlot | None
     ) -> None:
         self._calls += 1
-        suspect = any(delivery.deaths >= SUSPECT_AFTER for delivery in deliveries)
+        suspect = max([delivery.deaths for delivery in deliveries]) >= SUSPECT_AFTER
         task = asyncio.create_task(self._attempt_held(self._calls, deliveries, sink, tools, suspect))
         self._in_flight[self._calls] = _Call(deadline + suspect * ALONE_SECONDS, task, slot, deliveries[0])
         # Not the attempt itself: one that is cancelled before it began never runs.
@@ -335,8 +335,15 @@ class Drainer:
     async def _attempt_held(
         self, number: int, deliveries: Sequence[Delivery], sink: Sink, tools: Tools, suspect: bool
     ) -> None:
-        async with self._hand.hold(suspect=suspect):
-            results = await self._attempt(deliveries, sink, tools)
+        if suspect:
+            async with self._hand.hold(suspect=True):
+                results = await self._attempt(deliveries, sink, tools)
+        else:
+            self._hand.add()
+            try:
+                results = await self._attempt(deliveries, sink, tools)
+            finally:
+                self._hand.remove()
         self._end_call(number, settles=bool(results))
 
     async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools) -> Sequence[AttemptResult]:

@@ -60,6 +60,7 @@ class Sink(ABC):
         self._looks_up = settings.looks_up
         self.limits = settings.limits(name)
         self.max_pending = settings.max_pending
+        self.may_refuse = type(self).admit is not Sink.admit  # by rules of its own, which `admit` asks
         self.breaker = settings.breaker_limits
         self.concurrency = settings.concurrency
         self.timeout_ms = settings.timeout

@@ -6,7 +6,7 @@ from typing import Final
 
 # For a body that fits it, a window of 8 KB is cleared so much faster than one of 32 KB that it pays for thoroughness.
 _SMALL: Final = 8192  # bytes: nearly all are smaller
-_OF_SMALL: Final = (6, 13)  # level, and bits of the window
+_OF_SMALL: Final = (5, 13)  # level, and bits of the window
 _OF_LARGE: Final = (1, 15)
 
 

@@ -27,8 +27,10 @@ class StoreClock:
         return self._store_ms + round((time.monotonic() - self._at) * 1000)
 
     def seconds(self) -> float:
-        """Return the time in epoch seconds."""
-        return self.ms() / 1000
+        """Return the time in epoch seconds, finer than the store tells it."""
+        if self._store_ms is None:
+            return time.time()
+        return self._store_ms / 1000 + (time.monotonic() - self._at)
 
 
 _clocks: WeakKeyDictionary[Redis, StoreClock] = WeakKeyDictionary()

@@ -1,7 +1,7 @@
 """What an HTTP answer means: by the sink's checks, else by its status. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from http.client import responses
 from typing import Final, TypeAlias
@@ -47,6 +47,7 @@ _ADVICE: Final = {
     410: "the address no longer exists: ask them for the new one",
 }
 _STATUS_TEXTS: Final = {int(status): f"{int(status)} {name}".strip() for status, name in responses.items()}
+_SHORT: Final = 100  # characters of an answer that is remembered
 _MAX_TARGET: Final = 200  # characters of a redirect's address
 _MAY_HOLD_SECRETS: Final = re.compile(r"[?]|/bot|[\w-]{16}")  # of most addresses it says no, and that is quick
 
@@ -107,7 +108,7 @@ class AnswerReader:
         outcome, reason = self._interpret(answer)
         if outcome is Outcome.UNKNOWN and self._repeatable(request):
             outcome = Outcome.RETRY
-        secrets = (*self._secrets(), *_secrets_in_address(request))
+        secrets = (*self._secrets(), *_secrets_in_address(request.url.raw_path_qs))
         return Result(
             outcome=outcome,
             reason=_masked_reason(reason, secrets),
@@ -141,10 +142,10 @@ class AnswerReader:
         return text_at(body_json(answer), self._settings.id_path) if self._settings.id_path else ""
 
 
-def _secrets_in_address(request: Request) -> Iterable[str]:
+@lru_cache(maxsize=256)
+def _secrets_in_address(target: str) -> tuple[str, ...]:
     """Return what is secret in the address of a request: a route may have put it there, and they may quote it alone."""
-    target = request.url.raw_path_qs
-    return secret_parts(target) if _MAY_HOLD_SECRETS.search(target) else ()
+    return tuple(secret_parts(target)) if _MAY_HOLD_SECRETS.search(target) else ()
 
 
 @lru_cache(maxsize=256)
@@ -153,7 +154,14 @@ def _masked_reason(reason: str, secrets: tuple[str, ...]) -> str:
     return mask_people(mask_secrets(reason, filter(is_unmistakable, secrets)))
 
 
-def _masked_beginning(answer: Response, secrets: Iterable[str]) -> str:
+def _masked_beginning(answer: Response, secrets: tuple[str, ...]) -> str:
     """Return the beginning of an answer, masked. More is masked than is kept, so that no half of a value remains."""
     beginning = body_text(answer, 4 * MAX_RESPONSE)
+    return _masked_short(beginning, secrets) if len(beginning) <= _SHORT else _masked(beginning, secrets)
+
+
+def _masked(beginning: str, secrets: tuple[str, ...]) -> str:
     return mask_people(mask_secrets(beginning, secrets)[: 2 * MAX_RESPONSE])[:MAX_RESPONSE]
+
+
+_masked_short = lru_cache(maxsize=256)(_masked)  # most that say nothing but that all is well are the same few
