@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from relay import __version__
 from relay.cli.loading import LazyCommand
 from relay.errors import RelayError, StoreUnavailable
+from relay.masking import collect_names
 from relay.startup import collect_garbage_seldom
 
 STORE_UNAVAILABLE = 2
@@ -71,6 +72,11 @@ class Commands(TyperGroup):
         super().__init__(**settings)
         for name, help in COMMANDS.items():
             self.add_command(LazyCommand(name, help=help))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command, which masks the names of the people whom it comes upon."""
+        collect_names()
+        return super().invoke(ctx)
 
 
 class CommandLine(typer.Typer):

@@ -62,7 +62,11 @@ def show_delivery(
 
 
 async def _read_story_and_content(reader: Reader, id: str) -> tuple[Story, bytes]:
+    from relay.operations.people_events import add_names_of
+
     story = await read_delivery_story(reader, id)
+    if (receipt := await reader.raw_receipt(story.receipt.id)) is not None:
+        add_names_of(receipt)
     return story, await reader.content(story.deliveries[0].delivery)
 
 

@@ -125,9 +125,11 @@ def _explain(receipt: Receipt | None) -> "Explanation | str":
     """Explain a receipt by the configuration in force, or say why that is not possible."""
     from relay.cli.context.configuration import load_config
     from relay.operations.explanation import explain_receipt
+    from relay.operations.people_events import add_names_of
 
     if receipt is None:
         return "its body is gone"
+    add_names_of(receipt)
     try:
         return explain_receipt(receipt, load_config(), None)
     except ConfigError as error:

@@ -17,6 +17,7 @@ from relay.model import Receipt
 from relay.operations.explained_lookups import leave_lookups_open, look_up_requests
 from relay.operations.explanation import Explanation, explain_receipt, receipt_from_body
 from relay.operations.once_use import check_once_keys, leave_once_keys_open
+from relay.operations.people_events import add_names_of
 
 
 def explain(
@@ -40,6 +41,7 @@ def explain(
     else:
         receipt_id, _, index = what.partition(".")
         receipt = _read_receipt(receipt_id)
+    add_names_of(receipt)
     explanation = _look_up(_check_once(explain_receipt(receipt, config, index or None)), receipt, config)
     if json:
         print_json(explanation, reveal=reveal)

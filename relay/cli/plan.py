@@ -14,6 +14,7 @@ from relay.cli.display.plan import format_plan
 from relay.config.config import Config
 from relay.config.load import load_file
 from relay.errors import RelayError
+from relay.operations.people_events import add_names_of
 from relay.operations.route_plan import MOST_HOOKS, PlannedSpan, RoutePlan, plan_routes
 from relay.sinks.registry import sink_types
 from relay.store.reader import Reader
@@ -53,7 +54,11 @@ def plan(
     )
 
     async def run(reader: Reader) -> RoutePlan:
-        return await plan_routes(reader, before, after, span)
+        planned = await plan_routes(reader, before, after, span)
+        for event in [id for route in planned.routes for id in route.changed_of]:
+            if (receipt := await reader.raw_receipt(event.partition(".")[0])) is not None:
+                add_names_of(receipt)  # of those whose differences are shown
+        return planned
 
     planned = with_reader(run)
     if json:

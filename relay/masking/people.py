@@ -1,4 +1,4 @@
-"""Mask e-mail addresses and telephone numbers, as people, programs and URLs write them.
+"""Mask e-mail addresses, telephone numbers and names that are known, as people, programs and URLs write them.
 
 Numbers are found by a pattern: `phonenumbers.PhoneNumberMatcher` takes 20 times as long, loads 48 MB of numbering plans
 and reads the national spellings of one country at a time. Its plans check the pattern in the tests.
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import quote
 
+from relay.masking.names import add_names, mask_names
 from relay.masking.secrets import MASK
 from relay.model import Json
 
@@ -80,10 +81,14 @@ _PHONE = re.compile("|".join(_SPELLINGS), re.ASCII)
 
 
 def mask_people(text: str, known: Iterable[str] = ()) -> str:
-    """Mask the e-mail addresses and telephone numbers in a text: `a***@example.com`, `+7***4567`.
+    """Mask the e-mail addresses, telephone numbers and known names in a text: `a***@example.com`, `+7***4567`, `A***`.
 
     `known` are some that may stand there in a spelling that only who knows them recognises, such as bare digits.
     """
+    return mask_names(_mask_contact_details(text, known))
+
+
+def _mask_contact_details(text: str, known: Iterable[str]) -> str:
     for datum in known:
         text = _mask_known(text, datum)
     if not _ANY_SIGN.search(text):
@@ -127,12 +132,17 @@ def _mask_named(field: re.Match[str]) -> str:
 def mask_people_in_json(value: Json, field: str = "") -> Json:
     """Mask every text, every key, and every number that is a telephone's, within a JSON value.
 
-    `field` is what the value is called: by that some numbers are known as telephones'.
+    `field` is what the value is called: by that some numbers are known as telephones', as names are by theirs.
     """
+    add_names(value)
+    return _mask_json(value, field)
+
+
+def _mask_json(value: Json, field: str) -> Json:
     if isinstance(value, dict):
         return _mask_object(value)
     if isinstance(value, list | tuple):
-        return [mask_people_in_json(item, field) for item in value]
+        return [_mask_json(item, field) for item in value]
     if isinstance(value, str):
         return _mask_value(value, field)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -147,7 +157,7 @@ def _mask_object(value: Mapping[str, Json]) -> Json:
         name = mask_people(key)
         while name in masked:  # two people may look alike
             name += "'"
-        masked[name] = mask_people_in_json(item, key)
+        masked[name] = _mask_json(item, key)
     return masked
 
 

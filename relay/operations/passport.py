@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from relay.config.config import Config
 from relay.masking import mask_people_in_json, mask_secrets_in_json
 from relay.model import Event, Json, ReceiptState, Record
-from relay.operations.people_events import PersonMatch, events_of_receipt
+from relay.operations.people_events import PersonMatch, add_names_in, events_of_receipt
 from relay.operations.people_fields import field_texts
 from relay.operations.people_query import KnownPerson, PersonQuery, index_keys, index_reach
 from relay.operations.people_raw import is_in_body
@@ -203,6 +203,8 @@ class PassportSearch:
             stored = {one.id: one for one in await self._reader.receipts(receipts)}
             raw = await self._reader.raw_receipts(receipts)
             events = {one.id: one for receipt in raw.values() for one in events_of_receipt(receipt)}
+            for event in events.values():
+                add_names_in(event)
             listed = [id for one in stored.values() for id in one.deliveries]
             deliveries = await self._reader.deliveries(listed)
             contents = await self._reader.contents(deliveries)

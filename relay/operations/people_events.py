@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from relay.amocrm.contact_details import NESTED_READERS
 from relay.errors import Malformed
 from relay.events import decode_events
-from relay.model import Event, Receipt, Record
+from relay.masking import add_names
+from relay.model import Event, Json, Receipt, Record
 from relay.operations.people_keys import PeopleKey
 
 _DIGITS: Final = re.compile(r"\d{7,20}", re.ASCII)
@@ -24,6 +25,19 @@ def events_of_receipt(receipt: Receipt) -> Sequence[Event]:
         return decode_events(receipt)[1]
     except Malformed:
         return ()
+
+
+def add_names_of(receipt: Receipt) -> None:
+    """Have the names of the people whom a receipt is about masked in what is shown. Of them its events know."""
+    for event in events_of_receipt(receipt):
+        add_names_in(event)
+
+
+def add_names_in(event: Event) -> None:
+    """Do the same for an event."""
+    add_names({event.entity: cast("Json", event.data)})
+    if event.original is not None:
+        add_names_in(event.original)
 
 
 def hashes_of_event(event: Event, key: PeopleKey) -> Iterator[str]:

@@ -13,6 +13,7 @@ from relay.model import Json, Receipt, Record
 from relay.operations.explanation import EventExplanation, Explanation, explain_receipt
 from relay.operations.kept_until import read_kept_until
 from relay.operations.once_use import check_once_keys
+from relay.operations.people_events import add_names_of
 from relay.operations.request_description import describe_request
 from relay.operations.story import Story, read_event_story
 from relay.store.reader import Reader
@@ -59,6 +60,7 @@ async def read_story_detail(reader: Reader, config: Config, id: str) -> StoryDet
     if receipt is None:
         return replace(detail, problem="its body is gone: retention has removed it")
     _, _, index = id.partition(".")
+    add_names_of(receipt)
     raw, decoded = read_body(receipt, config)
     try:
         explanation = await check_once_keys(reader, explain_receipt(receipt, config, index or None))

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from relay.config.environment import ProcessSettings
 from relay.live_config import LiveConfig
+from relay.masking import collect_names
 from relay.store.reader import Reader
 from relay.store.store import Store
 
@@ -21,6 +22,7 @@ class Pages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        collect_names()
         await (self._app or await self._compose())(scope, receive, send)
 
     async def _compose(self) -> ASGIApp:

@@ -8,6 +8,7 @@ import msgspec
 from relay.errors import RelayError
 from relay.masking import mask_people_in_json
 from relay.model import Json, NewDelivery, Record
+from relay.operations.people_events import add_names_of
 from relay.operations.replay import Fate, Replay, ReplayedReceipt, ReplayLimits
 from relay.operations.replaying import count_planned, write_replay
 from relay.operations.request_description import describe_by, describe_request
@@ -81,6 +82,8 @@ async def _plan(asked: PageRequest, *, force: bool) -> tuple[Story, ReplayedRece
         story = await read_event_story(services.reader, id)
     except RelayError as error:
         raise NotThere(str(error)) from error
+    if (receipt := await services.reader.raw_receipt(story.receipt.id)) is not None:
+        add_names_of(receipt)
     planner = Replay(services.reader, services.live.config, ReplayLimits(force=force))
     return story, (await planner.plan([id]))[0]
 

@@ -10,6 +10,7 @@ from relay.masking import mask_people, mask_people_in_json, mask_secrets
 from relay.model import Json, Receipt
 from relay.operations.explanation import Explanation, explain_receipt, receipt_from_body
 from relay.operations.once_use import check_once_keys
+from relay.operations.people_events import add_names_of
 from relay.operations.route_list import list_routes
 from relay.web.admin.content import Content
 from relay.web.admin.messages import UiText, message
@@ -42,6 +43,7 @@ async def explain(asked: PageRequest) -> Content:
 
 
 async def _explained(asked: PageRequest, receipt: Receipt, index: str | None) -> Content:
+    add_names_of(receipt)
     try:
         explanation = explain_receipt(receipt, asked.services.live.config, index)
         explanation = await check_once_keys(asked.services.reader, explanation)

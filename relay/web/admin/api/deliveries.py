@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from relay.config.suggestions import did_you_mean
 from relay.model import DeliveryState, Record
 from relay.operations.acts import ActResult, TodaysActs, act_on_deliveries
+from relay.operations.people_events import add_names_of
 from relay.operations.request_description import describe_request
 from relay.operations.search import find_deliveries
 from relay.operations.story import ToldStory, read_delivery_story, tell_story
@@ -56,6 +57,8 @@ async def show_delivery(call: Call) -> ToldStory:
     story = await read_delivery_story(call.reader, call.part("id"))
     delivery = story.deliveries[0].delivery
     content = await call.reader.content(delivery)
+    if (receipt := await call.reader.raw_receipt(story.receipt.id)) is not None:
+        add_names_of(receipt)
     return tell_story(story, request=describe_request(call.live.config, delivery, content))
 
 

@@ -12,6 +12,7 @@ from relay.operations.explanation import Explanation, explain_receipt, receipt_f
 from relay.operations.kept_until import read_kept_until
 from relay.operations.listed_event import ListedEvent, listed_event
 from relay.operations.once_use import check_once_keys
+from relay.operations.people_events import add_names_of
 from relay.operations.search import find_events
 from relay.operations.story import ToldStory, read_event_story, tell_story
 from relay.operations.text_search import find_text
@@ -40,6 +41,8 @@ async def show_event(call: Call) -> ToldStory:
     """Answer a story, with what today's routes make of the event."""
     story = await read_event_story(call.reader, call.part("id"))
     receipt = await call.reader.raw_receipt(story.receipt.id)
+    if receipt is not None:
+        add_names_of(receipt)
     told = tell_story(story, explain_receipt(receipt, call.live.config, None) if receipt else None)
     kept_until = await read_kept_until(call.reader, call.live.config.retention, story.receipt)
     return replace(told, kept_until=kept_until)
@@ -51,6 +54,7 @@ async def explain_event(call: Call) -> Explanation:
     receipt = await call.reader.raw_receipt(id)
     if receipt is None:
         raise ApiFailure(NOT_FOUND, f"no event or receipt {id}, or its body is gone: give a full id")
+    add_names_of(receipt)
     return await check_once_keys(call.reader, explain_receipt(receipt, call.live.config, index or None))
 
 
@@ -62,6 +66,7 @@ async def explain_hook(call: Call) -> Explanation:
         raise ApiFailure(BAD_REQUEST, f"source: unknown source {source or 'none'}, {did_you_mean(source, sources)}")
     try:
         receipt = receipt_from_body(call.body.body.encode(), source)
+        add_names_of(receipt)
         return await check_once_keys(call.reader, explain_receipt(receipt, call.live.config, None))
     except ConfigError as error:
         raise ApiFailure(BAD_REQUEST, str(error)) from error
