@@ -41,6 +41,14 @@ def decode_fact(receipt: Receipt) -> tuple[Account, tuple[Event, ...]]:
     )
 
 
+def delivery_of_fact(receipt: Receipt) -> str:
+    """Return the id of the delivery that a fact is about; "" where it is about none, or cannot be read."""
+    try:
+        return _BODY.decode(receipt.body).get("delivery", {}).get("id", "")
+    except msgspec.MsgspecError:
+        return ""
+
+
 def _entity_id(entity: str, views: Mapping[str, Mapping[str, str]]) -> str:
     if entity == "delivery":
         return views.get("delivery", {}).get("id", "")

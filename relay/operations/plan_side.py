@@ -4,7 +4,9 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from relay.config.config import Config
+from relay.facts.body import delivery_of_fact
 from relay.model import DeliveryState, NewDelivery, Receipt, Record, RoutedReceipt
+from relay.operations.plan_arrivals import FollowedDelivery
 from relay.planning import plan_receipts
 from relay.sinks.registry import make_sinks, text_message_types
 from relay.sinks.sms.content import read_content
@@ -44,6 +46,8 @@ class PlanSide:
         self._used: dict[str, DeliveryState] = {}
         self._about: set[tuple[str, str, str]] = set()
         self._latest: set[tuple[str, str]] = set()  # sinks and `latest` keys of which there was a delivery
+        self._followers = config.followers
+        self._followed: dict[str, str] = {}  # deliveries that were sent of routes which others follow -> their events
 
     def plan(self, receipts: Sequence[Receipt]) -> list[RoutedReceipt]:
         """Plan receipts, as a worker does."""
@@ -66,6 +70,29 @@ class PlanSide:
             if event.entity_id
         }
         return [self._made(delivery, about.get(delivery.event_id, "")) for delivery in planned.deliveries]
+
+    def arrivals(self, hook: Receipt, planned: RoutedReceipt, made: Sequence[MadeDelivery]) -> list[FollowedDelivery]:
+        """Return what is sent of routes that others follow, of what was made of a receipt."""
+        if not self._followers or not made:
+            return []
+        events = {f"{hook.id}.{event.index}": event for event in planned.events}
+        sent = [one.delivery for one in made if one.is_sent and one.delivery.route in self._followers]
+        self._followed |= {one.id: one.event_id for one in sent}
+        return [
+            FollowedDelivery(
+                delivery=one, hook=hook, event=events[one.event_id], sink_type=self._config.sinks[one.sink].type
+            )
+            for one in sent
+        ]
+
+    def follows(self, fact: Receipt, planned: Collection[str]) -> bool:
+        """Return whether what follows a fact is made: its delivery is sent, or of a hook that is not planned."""
+        hook = fact.original_id.partition(".")[0]
+        return hook not in planned or self._followed.get(delivery_of_fact(fact)) == fact.original_id
+
+    def followers_of(self, route: str) -> Sequence[str]:
+        """Return the routes that follow one."""
+        return self._followers.get(route, ())
 
     def _made(self, delivery: NewDelivery, about: str) -> MadeDelivery:
         if delivery.once and self._is_used(delivery.id):

@@ -9,6 +9,7 @@ from typing import Final
 from relay.config.config import Config
 from relay.model import AnyJson, DeliveryState, Receipt, Record
 from relay.operations.differences import Difference, compare_json
+from relay.operations.plan_arrivals import BEHIND
 from relay.operations.plan_side import MadeDelivery
 from relay.operations.request_description import describe_by
 from relay.sinks.registry import make_sinks
@@ -29,6 +30,7 @@ class RouteCount(Record):
     second: int = 0  # of those that are sent: about an entity for which there was one before
     ordered: int = 0  # of those that are sent: each waits for those of its `order` key that came before
     newer: int = 0  # of those that are sent: where one of its `latest` key waits still, it supersedes that
+    unanswered: int = 0  # deliveries that it follows and of which the store has no answer: what it makes is not known
     segments: int = 0  # of text messages
     price: str | None = None  # of these, where the sink has a segment_price
 
@@ -68,6 +70,7 @@ class _Count:
     second: int = 0
     ordered: int = 0
     newer: int = 0
+    unanswered: int = 0
     segments: int = 0
     price: Decimal | None = None
 
@@ -112,7 +115,7 @@ class _Route:
         self.counts[kind] += 1
         examples: list[str] = getattr(self, kind)
         if len(examples) < _EXAMPLES:
-            examples.append(event_id)
+            examples.append(event_id.partition(BEHIND)[0])
 
     def result(self) -> RouteChange:
         return RouteChange(
@@ -159,6 +162,13 @@ class PlanTally:
         sent_before, sent_after = ({one.place: one for one in side if one.is_sent} for side in (before, after))
         self._compare(sent_before, sent_after)
         self._note_replaced(sent_before, sent_after)
+
+    def add_unanswered(self, before: Sequence[str], after: Sequence[str]) -> None:
+        """Note of each route that it follows a delivery of which no answer is stored."""
+        for route in before:
+            self._routes[route].before.unanswered += 1
+        for route in after:
+            self._routes[route].after.unanswered += 1
 
     def _compare(self, before: _Made, after: _Made) -> None:
         for place, made in after.items():

@@ -1,11 +1,12 @@
 """Compare what two configurations make of stored hooks: as if each had been in force when they arrived. Reads alone."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Final
 
 from relay.config.config import Config
-from relay.model import Receipt, ReceiptState, Record
-from relay.operations.plan_side import PlanSide
+from relay.model import Receipt, ReceiptState, Record, RoutedReceipt
+from relay.operations.plan_arrivals import ArrivalFacts, FollowedDelivery, read_arrivals
+from relay.operations.plan_side import MadeDelivery, PlanSide
 from relay.operations.plan_tally import PlanTally, RouteChange
 from relay.store.reader import Reader
 
@@ -42,18 +43,81 @@ class RoutePlan(Record):
     routes: Sequence[RouteChange]  # each route of either configuration
 
 
+class _Plan:
+    """A plan that is being made: two configurations, what they have made so far, and which receipts are planned."""
+
+    def __init__(self, reader: Reader, before: Config, after: Config, planned: frozenset[str]) -> None:
+        self._reader = reader
+        self._sides = PlanSide(before), PlanSide(after)
+        self._planned = planned
+        self.tally = PlanTally(before, after)
+
+    async def plan(self, receipts: Sequence[Receipt]) -> None:
+        """Plan the next receipts, in the order of their arrival."""
+        self.tally.note_hooks(receipts)
+        planned = [side.plan(receipts) for side in self._sides]
+        await self._learn_once(planned)
+        arrivals: list[list[FollowedDelivery]] = [[], []]
+        for at, receipt in enumerate(receipts):
+            made: list[list[MadeDelivery]] = []
+            for side, parts, found in zip(self._sides, planned, arrivals, strict=True):
+                is_followed = not receipt.original_id or side.follows(receipt, self._planned)
+                made.append(side.made(parts[at]) if is_followed else [])
+                found += side.arrivals(receipt, parts[at], made[-1])
+            before, after = made
+            self.tally.add(before, after, len(planned[1][at].events))
+        await self._follow(arrivals)
+
+    async def _follow(self, arrivals: Sequence[Sequence[FollowedDelivery]]) -> None:
+        """Plan what follows the arrival of deliveries, where no fact of the store tells of it."""
+        by_id = {one.id: one for found in arrivals for one in found}
+        if not by_id:
+            return
+        ids = [{one.id for one in found} for found in arrivals]  # of each side
+        of_arrivals = await read_arrivals(self._reader, list(by_id.values()), self._planned)
+        for id in sorted(of_arrivals.unanswered):
+            route = by_id[id].delivery.route
+            followers = (
+                side.followers_of(route) if id in own else () for side, own in zip(self._sides, ids, strict=True)
+            )
+            self.tally.add_unanswered(*followers)
+        await self._follow(await self._plan_arrivals(of_arrivals, ids))
+
+    async def _plan_arrivals(self, of_arrivals: ArrivalFacts, ids: Sequence[Set[str]]) -> list[list[FollowedDelivery]]:
+        """Plan what is told of arrivals, by each side of its own. Returns what arrives because of that."""
+        own_facts = [{id: fact for id, fact in of_arrivals.facts.items() if id in own} for own in ids]
+        planned = [side.plan(list(facts.values())) for side, facts in zip(self._sides, own_facts, strict=True)]
+        await self._learn_once(planned)
+        parts = [dict(zip(facts, of_side, strict=True)) for facts, of_side in zip(own_facts, planned, strict=True)]
+        arrivals: list[list[FollowedDelivery]] = [[], []]
+        for id, fact in of_arrivals.facts.items():
+            made: list[list[MadeDelivery]] = [[], []]
+            for side, of_side, own, found in zip(self._sides, parts, made, arrivals, strict=True):
+                if id in of_side:
+                    own += side.made(of_side[id])
+                    found += side.arrivals(fact, of_side[id], own)
+            before, after = made
+            self.tally.add(before, after, 0)
+        return arrivals
+
+    async def _learn_once(self, planned: Sequence[Sequence[RoutedReceipt]]) -> None:
+        assert self.tally.oldest is not None  # of these receipts, or of some before
+        for side, parts in zip(self._sides, planned, strict=True):
+            ids = side.unknown_once(parts)
+            side.learn_once(ids, await self._reader.made_before(ids, self.tally.oldest))
+
+
 async def plan_routes(reader: Reader, before: Config, after: Config, span: PlannedSpan) -> RoutePlan:
     """Plan what two configurations make of a span of hooks, from the oldest on. Raises StoreUnavailable."""
     ids = await _read_ids(reader, span)
     left_out = set(await _read_all(reader, span, MOST_HOOKS, ReceiptState.QUARANTINED)) & set(ids)
     ids = [id for id in reversed(ids) if id not in left_out]
-    sides = PlanSide(before), PlanSide(after)
-    tally = PlanTally(before, after)
+    plan = _Plan(reader, before, after, frozenset(ids))
+    tally = plan.tally
     for at in range(0, len(ids), PAGE):
         raw = await reader.raw_receipts(ids[at : at + PAGE])
         if receipts := list(raw.values()):
-            tally.note_hooks(receipts)
-            await _plan_page(reader, receipts, sides, tally)
+            await plan.plan(receipts)
     return RoutePlan(
         hooks=tally.hooks,
         events=tally.events,
@@ -67,18 +131,6 @@ async def plan_routes(reader: Reader, before: Config, after: Config, span: Plann
         changed=sum(route.changed for route in tally.changes()),
         routes=tally.changes(),
     )
-
-
-async def _plan_page(
-    reader: Reader, receipts: Sequence[Receipt], sides: tuple[PlanSide, PlanSide], tally: PlanTally
-) -> None:
-    assert tally.oldest is not None  # of these receipts, or of some before
-    planned = [side.plan(receipts) for side in sides]
-    for side, parts in zip(sides, planned, strict=True):
-        ids = side.unknown_once(parts)
-        side.learn_once(ids, await reader.made_before(ids, tally.oldest))
-    for before, after in zip(*planned, strict=True):
-        tally.add(sides[0].made(before), sides[1].made(after), len(after.events))
 
 
 async def _read_ids(reader: Reader, span: PlannedSpan) -> list[str]:

@@ -225,10 +225,17 @@ class Reader:
 
     async def story(self, delivery_id: str) -> list[Attempt]:
         """Read a delivery's attempts in order."""
-        entries = await run_command(self.client.lrange(self.keys.story(delivery_id), 0, -1))
-        if not entries and (packed := await self._packed.read_deliveries([delivery_id])):
-            entries = packed[delivery_id].story
-        return list(map(read_attempt, entries))
+        return (await self.stories([delivery_id]))[delivery_id]
+
+    async def stories(self, ids: Sequence[str]) -> dict[str, list[Attempt]]:
+        """Read the attempts of deliveries, of each in order."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for id in ids:
+                pipe.lrange(self.keys.story(id), 0, -1)
+            found = dict(zip(ids, await run_command(pipe.execute()) if ids else [], strict=True))
+        packed = await self._packed.read_deliveries([id for id, entries in found.items() if not entries])
+        entries_of = {**found, **{id: one.story for id, one in packed.items()}}
+        return {id: list(map(read_attempt, entries)) for id, entries in entries_of.items()}
 
     async def events_of(self, source: str, entity: str, id: str) -> list[str]:
         """Return the ids of the events of one lead, contact and so on, oldest first."""

@@ -280,6 +280,34 @@ def test_the_difference_is_that_of_a_plain_count(relay, now, run, seed, monkeypa
     assert (planned.hooks, planned.events) == (60, 60)
 
 
+def test_the_difference_over_thousands_of_events_is_that_of_a_plain_count(relay, now, run):
+    chance = random.Random(20_000)
+    now("  []\n")
+
+    def some(id: int) -> dict[str, str]:
+        values = {
+            "id": id,
+            "status_id": chance.choice([1, 142]),
+            "price": chance.choice([0, 7, 7.5, 9]),
+            "name": "Beans",
+        }
+        values |= {"responsible_user_id": chance.choice([1, 9]), "modified_user_id": chance.choice([5, 6, 6, 6])}
+        return {key: str(value) for key, value in values.items()}
+
+    hooks = [{"status": [some(chance.randint(1, 300)) for _ in range(5)]} for _ in range(400)]
+    ids = relay.accept(*[encode_form({"leads": one}) for one in hooks])
+    raw = run(relay.reader.raw_receipts(ids))
+    ledger = '  - {name: ledger, on: status_lead, where: {price: 9}, to: ledger, body: {lead: "{{ lead.id }}"}}\n'
+    sides = [config_of(routes) for routes in (
+        PLAIN + ledger,
+        (INVOICE % ONCE).replace("status_id: 142", "price: {gt: 7}") + ledger.replace("price: 9", "price: [0, 9]"),
+    )]  # fmt: skip
+    planned = run(plan_routes(relay.reader, *sides, PlannedSpan()))
+    assert summary_of(planned) == expected([raw[id] for id in ids], *sides)
+    assert (planned.hooks, planned.events) == (400, 2000)
+    assert all(one.more or one.changed for one in planned.routes)
+
+
 def test_what_goes_in_order_and_what_supersedes_is_counted(relay, now):
     now(PLAIN)
     relay.accept(lead(1), lead(1, price=5), lead(2), lead(1, price=7))

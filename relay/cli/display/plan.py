@@ -60,6 +60,7 @@ def _format_counts(before: RouteCount, after: RouteCount) -> Iterator[str]:
         ("newer than one of their `latest` key, which is not sent where it waits still", before.newer, after.newer),
         ("not made: their `once` key was used", before.prevented, after.prevented),
         ("decided by a look-up, which is not planned", before.lookups, after.lookups),
+        ("not known: it follows deliveries of which no answer is stored", before.unanswered, after.unanswered),
     ):
         if then or now:
             yield f"  {text}: {then} before, {now} after"
