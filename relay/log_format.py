@@ -7,12 +7,15 @@ from textwrap import indent
 from typing import Any, TextIO
 
 import msgspec
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
 
 from relay.log_writer import LineHandler, LineWriter
 from relay.masking import mask_people, mask_secrets
 from relay.printable import escape_json, escape_line, escape_lines
+from relay.spare_libraries import OF_STRUCTLOG, hidden
+
+with hidden(OF_STRUCTLOG):
+    import structlog
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 

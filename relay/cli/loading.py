@@ -8,6 +8,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from relay.spare_libraries import OF_REDIS, hidden
+
 
 class LazyCommand(TyperCommand):
     """A command of which only name and help are known, until it is to parse arguments."""
@@ -21,7 +23,8 @@ class LazyCommand(TyperCommand):
 def load_command(name: str) -> TyperCommand | TyperGroup:
     """Import a command: the function of its name in the module of its name, or the group `app` there."""
     own_name = name.replace("-", "_")
-    module = import_module(f"relay.cli.{own_name}")
+    with hidden(OF_REDIS):
+        module = import_module(f"relay.cli.{own_name}")
     if group := getattr(module, "app", None):
         return get_group(group)
     alone = typer.Typer(add_completion=False)

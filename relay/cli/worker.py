@@ -7,7 +7,7 @@ import typer
 from relay.cli import options
 from relay.cli.context.process import check_environment
 from relay.processes.commands import WORKER_THREADS, worker_arguments
-from relay.processes.exec import exec_module
+from relay.processes.exec import run_module
 
 
 def worker(
@@ -18,4 +18,4 @@ def worker(
 ) -> None:
     """Run a worker, which routes events and sends deliveries. Any number of them may run."""
     check_environment(take_over=take_over)
-    exec_module(*worker_arguments(concurrency))
+    run_module(*worker_arguments(concurrency))

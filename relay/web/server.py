@@ -26,7 +26,8 @@ import uvicorn
 
 from relay.config.environment import ProcessSettings, environ
 from relay.errors import RelayError
-from relay.startup import report_ready
+from relay.spare_libraries import OF_REDIS, hidden
+from relay.startup import collect_garbage_seldom, report_ready
 from relay.web.connections import Connections
 from relay.web.listening import BACKLOG, let_nobody_in, listen
 
@@ -112,6 +113,7 @@ class OrderlyServer(uvicorn.Server):
 
 def serve(listening: socket.socket, *, parent: int | None = None, lent: bool = False) -> None:
     """Serve the application on a listening socket until a signal, or the end of the parent."""
+    _import_application()
     connections = Connections()
     config = uvicorn.Config(
         "relay.web.app:create",
@@ -136,13 +138,19 @@ def wait_in_standby(pipe: int) -> bool:
 
     Meanwhile the configuration is read once: with it go the types of its sinks, and much that is compiled at first use.
     """
-    import_module("relay.web.app")
+    _import_application()
     if not select.select([pipe], [], [], 0)[0]:
         with contextlib.suppress(RelayError):  # what serves reads it again, and says what is wrong with it
             import_module("relay.live_config").LiveConfig(ProcessSettings.from_environ(environ()))
     asked = os.read(pipe, 1)
     os.close(pipe)
     return bool(asked)
+
+
+def _import_application() -> None:
+    collect_garbage_seldom()
+    with hidden(OF_REDIS):
+        import_module("relay.web.app")
 
 
 class WebProcesses:
