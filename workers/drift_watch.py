@@ -1,7 +1,7 @@
 """Watch accounts for drift: ask each once a day how it is set up, and compare that with what is in force."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -37,20 +37,26 @@ class DriftWatch:
     """The functions of two kinds of jobs: ask an account, and compare what is known of all with the configuration."""
 
     def __init__(
-        self, live: LiveConfig, store: Store, config_path: str, account: Callable[[str], AccountClient]
+        self,
+        live: LiveConfig,
+        store: Store,
+        config_path: str,
+        account: Callable[[str], AccountClient],
+        owned: Callable[[Iterable[str]], Sequence[str]] = list,
     ) -> None:
         self._live = live
         self._config_path = config_path
         self._account = account
+        self._owned = owned
         self._store = store
         self._reader = Reader(store.client, store.namespace)
         self._shared = SharedState(store.client, store.namespace)
         self._reports = DriftReports(self._shared)
 
     async def ask(self, job: Job) -> int | None:
-        """Ask an account, and compare it. The job ends where the source has no API any more."""
+        """Ask an account, and compare it. The job ends where it has no API any more, or another shard has it."""
         source = _DECODER.decode(job.args).source
-        if source not in self._live.config.sources_with_api:
+        if source not in self._live.config.sources_with_api or not self._owned([source]):
             return None
         if closed := await self._closed(source):
             await self._reports.note_failure(source, closed)
@@ -70,7 +76,7 @@ class DriftWatch:
     async def compare(self, _: Job) -> int:
         """Compare the accounts anew whose answer, or the configuration, is another one than it was."""
         config = self._live.config
-        reports = await self._reports.read(config.sources_with_api)
+        reports = await self._reports.read(self._owned(config.sources_with_api))
         misses = (await read_findings(self._shared)).misses if reports else {}
         if stale := [name for name, report in reports.items() if is_stale(report, config, misses.get(name, {}))]:
             await self._compare(stale)

@@ -1,6 +1,6 @@
 """Which function runs which kind of job."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from relay.accounts.client import AccountClient
 from relay.config.environment import ProcessSettings
@@ -35,10 +35,14 @@ def make_job_functions(
     start_queues: Callable[[Sequence[str]], None],
     stopping: Callable[[], bool],
     reader: Reader | None = None,
+    owned: Callable[[Iterable[str]], Sequence[str]] = list,
 ) -> Mapping[str, JobFunction]:
-    """Return the functions by kind, but for those that the runner of jobs has itself. `reader`: of all shards."""
-    monitor = SourceMonitor(lambda: live.config, store, account, publish_bells)
-    drift = DriftWatch(live, store, settings.config_path, account)
+    """Return the functions by kind, but for those that the runner of jobs has itself.
+
+    `reader`: of all shards; `owned`: which of some sources are this one's.
+    """
+    monitor = SourceMonitor(lambda: live.config, store, account, publish_bells, owned=owned)
+    drift = DriftWatch(live, store, settings.config_path, account, owned)
     actions = ActionRunner(lambda: live.config, store, account, stopping, settings.secret_key)
     return {
         CHECK_SOURCE: monitor.check_source,

@@ -101,7 +101,7 @@ class ShardWork:
         kinds = make_job_functions(
             live, store, settings, broker_url=settings.broker_url or settings.redis_url, account=self._account,
             publish_bells=self._publish_bells, start_queues=self.start_queues, stopping=shared.stopping,
-            reader=reader,
+            reader=reader, owned=owned,
         )  # fmt: skip
         self._jobs = JobRunner(live, store, worker, shared.stopping, kinds)
         self._hearing = Hearing(self._ringer.count_waiting, shared.restart_consumer, shared.end_failed)

@@ -1,6 +1,6 @@
 """Monitor the sources whose account can be asked: notice silence, and catch up when it has ended."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -42,7 +42,10 @@ class JobArgs(Record):
 
 
 class SourceMonitor:
-    """The functions of two kinds of jobs: check a source, and catch up. `now`: the store's, in epoch milliseconds."""
+    """The functions of two kinds of jobs: check a source, and catch up.
+
+    `now`: the store's, in epoch milliseconds; `owned`: which of some sources are the shard's own.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class SourceMonitor:
         account: Callable[[str], AccountClient],
         ring: Callable[[Sequence[str]], object],
         now: Callable[[], int] | None = None,
+        owned: Callable[[Iterable[str]], Sequence[str]] = list,
     ) -> None:
         self._config = config
         self._store = store
@@ -59,12 +63,13 @@ class SourceMonitor:
         self._account = account
         self._ring = ring
         self._now = now or store.clock.ms
+        self._owned = owned
 
     async def check_source(self, job: Job) -> int | None:
-        """Update the health of a source. The job ends where the source has no API any more."""
+        """Update the health of a source. The job ends where it has no API any more, or another shard has it."""
         name = _ARGS.decode(job.args).source
         source = self._config().sources.get(name)
-        if source is None or source.api is None:
+        if source is None or source.api is None or not self._owned([name]):
             return None
         before = await load_health(self._shared, name)
         hook, problem, registered = await self._check_hook(name)

@@ -38,7 +38,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "names": "Save the account's names of pipelines, statuses, users and custom fields, for use in the configuration.",
     "catch-up": "Recover changes that are in the account's history and that no hook reported.",
     "doctor": "Check the configuration, the store, the broker, the workers, the sinks and the sources.",
-    "shards": "Show the shards of a store on a cluster, and add one.",
+    "shards": "Show the shards of a store on a cluster, add one, move sources.",
     "system": "Show the store and what its memory is for, the workers and their versions, and the queues.",
     "problems": "Show what needs you, since when, and the command that helps.",
     "capacity": "Say how many web processes, workers and stores so many hooks a day need, by what was measured.",

@@ -11,9 +11,11 @@ from relay.cli.context.store import with_shards
 from relay.cli.display.output import print_done, print_json, print_lines
 from relay.config.store_address import is_cluster
 from relay.errors import ConfigError
-from relay.operations.shards import ListedShard, add_shard, list_shards
+from relay.operations.shards import ListedShard, add_shard, list_shards, move_source
 
-app = typer.Typer(name="shards", help="Show the shards of a store on a cluster, and add one.", no_args_is_help=True)
+app = typer.Typer(
+    name="shards", help="Show the shards of a store on a cluster, add one, move sources.", no_args_is_help=True
+)
 
 
 @app.command("list")
@@ -51,6 +53,29 @@ def add(
         raise ConfigError(_NO_CLUSTER)
     added = with_shards(lambda shards: add_shard(shards, name, author(by, why)))
     print_done(f"{added}: added; sources that are new are shared out among all shards from now on", json=json)
+
+
+@app.command("move")
+def move(
+    source: Annotated[str, typer.Argument(help="The source.")],
+    shard: Annotated[str, typer.Argument(help="Whereto; where it is on its way from, to leave it there.")],
+    by: ByOption = None,
+    why: WhyOption = "",
+    json: options.JsonOption = False,
+) -> None:
+    """Move a source to another shard, where nothing of it is under way. Its hooks get 503 meanwhile.
+
+    Safe to repeat: where it was cut off, it goes on.
+    """
+    moved = with_shards(lambda shards: move_source(shards, source, shard, author(by, why)))
+    if not moved.moved:
+        print_done(f"{source} is in {shard}, and taken there", json=json)
+        return
+    print_done(
+        f"{source} is in {shard} now, with {moved.subscriptions} subscriptions and {moved.identities} identities of "
+        "what was sent once; what is finished stays where it is",
+        json=json,
+    )
 
 
 _NO_CLUSTER = (

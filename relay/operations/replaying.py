@@ -36,7 +36,7 @@ class ReplayCount(Record):
         )
 
 
-PROBLEMS: Final = ("gone", "waits", "erased")
+PROBLEMS: Final = ("gone", "waits", "erased", "moved")
 """Why a receipt cannot be replayed: `ReplayedReceipt.problem`."""
 
 NOTHING = ReplayCount(receipts=0, problems={}, deliveries={})

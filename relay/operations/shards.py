@@ -1,18 +1,28 @@
-"""List and add shards, and say which source belongs to which."""
+"""List and add shards, and move a source from one to another."""
 
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
+from relay.accounts.note_keys import note_keys
+from relay.accounts.source_health import load_health, save_health
+from relay.config.suggestions import did_you_mean
 from relay.errors import RelayError, StoreUnavailable
 from relay.model import Record
 from relay.store.acts import Author
 from relay.store.formats import check_format
 from relay.store.health import read_life, read_memory_use
-from relay.store.shard_list import FIRST, SHARD_NAME, Ownership
+from relay.store.moving import Carrier
+from relay.store.reader import Reader
+from relay.store.shard_list import FIRST, SHARD_NAME, Assignment, Ownership
 from relay.store.shards import Shards
+from relay.store.shared_state import SharedState
 from relay.store.store import Store
 
 MOST: Final = 99
+SOURCE_JOBS: Final = ("listen", "drift")
+"""The kinds of jobs that each source with an api has in its shard, as they are stored."""
 
 
 class ListedShard(Record):
@@ -68,6 +78,117 @@ async def add_shard(shards: Shards, name: str | None, author: Author) -> str:
     await shards.first.acts.note("add-shard", f"shard {chosen}", author)
     await shards.refresh()
     return chosen
+
+
+class Moved(Record):
+    """What was moved with a source; `moved` False: it is there already."""
+
+    source: str
+    shard: str
+    moved: bool
+    identities: int = 0  # of `once` deliveries, that were new there
+    subscriptions: int = 0
+
+
+async def move_source(shards: Shards, source: str, target: str, author: Author) -> Moved:
+    """Move a source to another shard, where nothing of it is under way. Its hooks are refused meanwhile.
+
+    Each step may be repeated: where it was cut off, it goes on. Back to the shard that it is still in, it is opened
+    again. Raises RelayError where it cannot be, StoreUnavailable.
+    """
+    await shards.refresh()
+    assigned = _check_move(shards, source, target)
+    if assigned.shard == target and not assigned.moving:
+        await _end_move(shards, source, assigned)
+        return Moved(source=source, shard=target, moved=False)
+    carrier = Carrier(source, shards.store(assigned.shard), shards.store(target), note_keys(source))
+    if assigned.shard == target:
+        await _open_again(shards, source, assigned)
+        return Moved(source=source, shard=target, moved=False)
+    if not assigned.moving:
+        await _refuse_what_is_under_way(carrier, shards, source)
+    closed = await _close(shards, source, assigned, target)
+    try:
+        await _refuse_what_is_under_way(carrier, shards, source)  # nothing of it can begin any more
+    except RelayError as error:
+        if not isinstance(error, StoreUnavailable):
+            await _open_again(shards, source, closed)
+        raise
+    identities = await carrier.carry_identities()
+    await carrier.carry_state()
+    await _begin_counting(shards.store(target), source)
+    subscriptions = await carrier.carry_subscriptions()
+    await carrier.end_jobs(_jobs_of(source))
+    given = await shards.record.assign(source, closed, target)
+    await _end_move(shards, source, _unchanged(given, target, source))
+    await shards.first.acts.note("move-source", f"source {source}", author, f"shard {assigned.shard}")
+    return Moved(source=source, shard=target, moved=True, identities=identities, subscriptions=subscriptions)
+
+
+def _check_move(shards: Shards, source: str, target: str) -> Assignment:
+    """Return whose a source is. Raises RelayError where it cannot be moved there."""
+    if not shards.list.several:
+        raise RelayError("there is one shard: `relay shards add` makes another")
+    if target not in shards.names:
+        raise RelayError(f"there is no shard {target[:20]}, {did_you_mean(target, shards.names)}")
+    assigned = shards.list.sources.get(source)
+    if assigned is None:
+        known = did_you_mean(source, shards.list.sources)
+        raise RelayError(f"no shard has a source {source[:60]}, {known}: a new one gets its shard by its first hook")
+    if assigned.moving and target not in (assigned.moving, assigned.shard):
+        raise RelayError(
+            f"{source} is on its way to {assigned.moving}: repeat that, or give {assigned.shard} to leave it there"
+        )
+    return assigned
+
+
+async def _refuse_what_is_under_way(carrier: Carrier, shards: Shards, source: str) -> None:
+    """Raise RelayError where something of a source is under way."""
+    now = await Reader(shards.first.client, shards.first.namespace).now()
+    if obstacles := await carrier.obstacles(now):
+        raise RelayError(f"{source} is not idle: {'; '.join(obstacles)}")
+
+
+async def _close(shards: Shards, source: str, assigned: Assignment, target: str) -> Assignment:
+    """Have the old shard take nothing of a source any more; first the list says so."""
+    if not assigned.moving:
+        written = await shards.record.assign(source, assigned, assigned.shard, moving=target)
+        assigned = _unchanged(written, assigned.shard, source)
+    store = shards.store(assigned.shard)
+    if not await Ownership(store.client, store.namespace).close(source, assigned.epoch):
+        raise RelayError(f"{source} was given to another shard just now: try again")
+    return assigned
+
+
+async def _open_again(shards: Shards, source: str, closed: Assignment) -> None:
+    """Leave a source where it is, and let it be taken there again."""
+    written = await shards.record.assign(source, closed, closed.shard)
+    await _end_move(shards, source, _unchanged(written, closed.shard, source))
+
+
+async def _end_move(shards: Shards, source: str, assigned: Assignment) -> None:
+    """Let the shard of a source know that it is its own. A web process does that, too, where this is cut off before."""
+    store = shards.store(assigned.shard)
+    await Ownership(store.client, store.namespace).own(source, assigned.epoch)
+    await shards.refresh()
+
+
+def _unchanged(written: Assignment | None, shard: str, source: str) -> Assignment:
+    """Return what was written. Raises RelayError where somebody else wrote meanwhile."""
+    if written is None or written.shard != shard:
+        raise RelayError(f"{source} is being moved by somebody else: look at `relay shards list`")
+    return written
+
+
+async def _begin_counting(store: Store, source: str) -> None:
+    """Let the health of a source count its hooks from what the new shard has counted of it."""
+    shared, reader = SharedState(store.client, store.namespace), Reader(store.client, store.namespace)
+    if (health := await load_health(shared, source)) is not None:
+        await save_health(shared, source, replace(health, received=await reader.received(source)))
+
+
+def _jobs_of(source: str) -> list[str]:
+    return [f"{kind}:{source}" for kind in SOURCE_JOBS]
 
 
 def _choose_name(names: Sequence[str], name: str | None) -> str:

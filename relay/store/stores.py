@@ -225,10 +225,10 @@ class AllSubscriptions(Subscriptions):
         return await self._of(source).unsubscribe(source, url, events, by)
 
     async def _set_disabled(self, id: int, disabled: bool, reason: str, over: int = 0) -> bool:
-        for one in self._every():
-            if await one.get(id) is not None:
-                return await one._set_disabled(id, disabled, reason, over)
-        return False
+        found = await self.get(id)
+        if found is None:
+            return False
+        return await self._of(found.source)._set_disabled(id, disabled, reason, over)
 
     async def version(self) -> int:
         """Return a number that rises with every change of any subscription."""
@@ -236,8 +236,9 @@ class AllSubscriptions(Subscriptions):
 
     async def get(self, id: int) -> Subscription | None:
         """Return one subscription, or None where it is gone."""
-        for one in self._every():
-            if (found := await one.get(id)) is not None:
+        for shard, store in self._shards().items():
+            found = await Subscriptions(store.client, store.namespace).get(id)
+            if found is not None and self._shard_of(found.source) == shard:  # else its source has moved from there
                 return found
         return None
 

@@ -250,6 +250,7 @@ class ReplayAnswer(Record, array_like=True):
         "waits",
         "gone",
         "stopped",  # the bulk action does not run any more
+        "moved",  # its source belongs to another shard now: only what was made of it before can be sent again
         "packed",  # it must be unpacked first; nobody but `Acts` sees this
     ]
     made: int

@@ -31,6 +31,7 @@ _RESULTS: Final[Mapping[str, str]] = {
     "empty": "left alone: no content to send, `resend --render` makes one",
     "gone": "gone: retention or an erasure has removed it",
     "waits": "left alone: not routed yet",
+    "moved": "left alone: its source has moved to another shard, where nothing is known of it",
     "taken": "not made: another event has used the `once` key",
     "unsendable": "left alone: today's routes cannot render it",
     "not made today": "left alone: today's routes make no such delivery",

@@ -23,6 +23,7 @@ _PROBLEMS: Final = {
     "gone": "not there: retention or an erasure has removed them",
     "erased": "erased: a person was taken out of them, and nothing of that is sent",
     "waits": "not routed yet: a worker does that first",
+    "moved": "not made: their source has moved to another shard; what was made of them can be sent again",
 }
 
 

@@ -20,6 +20,10 @@ end
 
 if action_obstacle('') == 'stopped' then return replay_answer('stopped', 0) end
 if not before then return replay_answer(has_receipt(receipt.id) and 'packed' or 'gone', 0) end
+local owned = call('GET', P .. 'owned')
+if owned and source ~= '_relay' and not string.find(owned, '\n' .. source .. '\n', 1, true) then
+  return replay_answer('moved', 0)
+end
 if before == 'accepted' then return replay_answer('waits', 0) end
 local receipt_fields, opened, made = save_part(receipt, names, values)
 if receipt.last then
