@@ -1,5 +1,10 @@
 """A source is moved to another shard: only when nothing of it is under way, and in steps that may each be repeated."""
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -225,3 +230,15 @@ def test_old_hooks_are_not_routed_again_where_nothing_is_known_of_what_was_sent_
     receipt = run(reader.raw_receipt("r2"))
     answer = run(idle.old.acts.replay(routed(receipt, new_delivery("d-again", "r2")), ANNA))
     assert (answer.code, answer.made) == ("moved", 0)
+
+
+@pytest.mark.parametrize("place", ["assign_source:1:after", "own_source:1:after", "assign_source:2:after"])
+def test_the_command_is_killed_and_given_again(run, idle, server, namespace, tmp_path, place):
+    variables = {**os.environ, "REDIS_URL": server.url, "RELAY_NAMESPACE": namespace, "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-m", "tests.e2e.killed_process", "shards", "move", "acme", "01", "--by", "anna"]
+    killed = subprocess.run(command, env={**variables, "KILL_AT": place}, cwd=tmp_path, capture_output=True, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    again = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, timeout=60)
+    assert again.returncode == 0, again.stderr
+    assert b"acme is in 01" in again.stdout
+    check_moved(run, idle)
