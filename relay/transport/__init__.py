@@ -8,6 +8,7 @@ library reports it, and those that nearly do cost several times as much.
 from relay.transport.bodies import body_json, body_text, json_problem
 from relay.transport.lookup_bounds import Asker
 from relay.transport.messages import Answer, Request, Response, TransportFailure
+from relay.transport.opened import OpenedConnection
 from relay.transport.resolver import CachingResolver, Resolver
 from relay.transport.session import Session, call
 
@@ -15,6 +16,7 @@ __all__ = [
     "Answer",
     "Asker",
     "CachingResolver",
+    "OpenedConnection",
     "Request",
     "Resolver",
     "Response",

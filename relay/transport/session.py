@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TypeVar
+from weakref import WeakSet
 
 from httptools import HttpParserError
 
@@ -23,6 +24,7 @@ from relay.transport.messages import (
     TransportFailure,
     to_wire,
 )
+from relay.transport.opened import OpenedConnection
 from relay.transport.pool import ConnectionPool, Way
 from relay.transport.resolver import CachingResolver, Resolver
 from relay.transport.tls import describe, refuses_certificate
@@ -30,7 +32,7 @@ from relay.transport.tunnel import describe_refusal
 
 RECONNECT_PAUSE_S = 0.1  # time for a server that is just being restarted
 _PROXY_AUTHENTICATION_REQUIRED = 407
-_Protocol = TypeVar("_Protocol", bound=asyncio.BaseProtocol)
+_Opened = TypeVar("_Opened", bound=OpenedConnection)
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})  # RFC 9110, 9.2.2
 
 
@@ -50,6 +52,7 @@ class Session:
     ) -> None:
         self._connector = Connector(resolver or CachingResolver(), check)
         self._pool = ConnectionPool()
+        self._opened: WeakSet[OpenedConnection] = WeakSet()
         self._proxies = proxies
         self._choice: ProxyChoice | None = None
         self._asker = Asker()
@@ -82,6 +85,10 @@ class Session:
 
     async def close(self) -> None:
         """Close every connection."""
+        lost = [opened.lost for opened in self._opened]
+        for opened in list(self._opened):
+            opened.abort()
+        await asyncio.gather(*lost)
         await self._pool.close()
         await self._connector.close()
 
@@ -117,19 +124,23 @@ class Session:
             return _failure(error, connection)
 
     async def open(
-        self, protocol: Callable[[], _Protocol], host: str, port: int, timeout_ms: int, *, secure: bool
-    ) -> _Protocol | TransportFailure:
-        """Open a connection for another protocol than HTTP; whoever opens it closes it. `secure`: it begins with TLS.
+        self, protocol: Callable[[], _Opened], host: str, port: int, timeout_ms: int, *, secure: bool
+    ) -> _Opened | TransportFailure:
+        """Open a connection for another protocol than HTTP. `secure`: it begins with TLS.
+
+        Whoever opens it closes it; what is open still when the session is closed is aborted.
 
         No proxy is asked: those there are speak HTTP. Never raise for what the network does.
         """
         deadline = self._loop.time() + timeout_ms / 1000
         try:
-            return await self._connector.open(protocol, host, port, self._asker, deadline, secure=secure)
+            opened = await self._connector.open(protocol, host, port, self._asker, deadline, secure=secure)
         except NoTurn as waiting:
             return TransportFailure(kind="queue", reason=f"not tried yet: {waiting}", sent=False)
         except ConnectFailed as failed:
             return TransportFailure(kind=failed.kind, reason=str(failed), sent=False)
+        self._opened.add(opened)
+        return opened
 
     def _keep(self, way: Way, connection: Connection, answer: Response, forwarder: Proxy | None) -> Answer:
         """Keep a connection for the next exchange where it may follow; return the answer that came over it."""

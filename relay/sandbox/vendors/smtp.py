@@ -42,12 +42,15 @@ class FakeMailServer(Vendor):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.mails: list[Mail] = []
+        self.connections = 0
         self._ids: set[bytes] = set()
 
     def answer(self, request: VendorRequest) -> Answer:
         """Answer a step; the body is what follows the command."""
         given = request.body.decode(errors="replace")
         match request.path:
+            case "/connect":
+                self.connections += 1
             case "/auth":
                 return (
                     _reply(535, "5.7.8 wrong login or password")

@@ -6,6 +6,7 @@ import ssl
 from typing import Final, cast
 
 from relay.model import Record
+from relay.transport import OpenedConnection
 
 _MAX_REPLY: Final = 32 * 1024  # bytes of all lines of a reply
 _LINE: Final = re.compile(rb"([2-5]\d\d)([ -]?)([^\r\n]*)\r?\n")
@@ -27,10 +28,11 @@ class NotSmtp(Exception):
     """What they say is no reply of a mail server."""
 
 
-class SmtpConnection(asyncio.Protocol):
+class SmtpConnection(OpenedConnection):
     """Writes a command and reads its reply, one after another. Raises OSError where the connection is lost."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._loop = asyncio.get_running_loop()
         self._buffer = b""
         self._lines: list[str] = []
@@ -43,6 +45,11 @@ class SmtpConnection(asyncio.Protocol):
         name = self._transport.get_extra_info("sockname") or ("127.0.0.1",)  # of one that is closed nothing is known
         address = str(name[0]).partition("%")[0]
         return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether neither side has closed it, as far as we know."""
+        return not self._transport.is_closing()
 
     async def reply(self) -> SmtpReply:
         """Return the next reply. Raises OSError, NotSmtp."""
@@ -139,6 +146,7 @@ class SmtpConnection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """End what waits for a reply."""
+        super().connection_lost(error)
         self._fail(error or ConnectionResetError("they closed the connection"))
 
     def _refuse(self, what: str) -> None:

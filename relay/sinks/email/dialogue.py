@@ -8,7 +8,8 @@ import asyncio
 import base64
 import re
 import ssl
-from typing import Final, Literal, TypeAlias
+from collections.abc import Coroutine
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from relay.model import Record
 from relay.sinks.email.connection import NotSmtp, SmtpConnection, SmtpReply
@@ -24,6 +25,7 @@ PATIENT_ATTEMPTS: Final = 3
 
 _LINE_START: Final = re.compile(rb"^\.", re.MULTILINE)
 _MECHANISMS: Final = ("PLAIN", "LOGIN")
+_CLOSING: Final = 421  # they close the connection
 _NUL: Final = "\0"  # between what PLAIN sends (RFC 4616)
 
 
@@ -60,6 +62,16 @@ class Lost(Record):
 Ending: TypeAlias = Completed | Refused | Unfit | Lost | TransportFailure
 
 
+def goes_on(ending: Ending) -> bool:
+    """Return whether another message may follow over the connection."""
+    if not isinstance(ending, Completed | Refused):
+        return False
+    return all(reply.code != _CLOSING for reply in (ending.reply, *ending.refused.values()))
+
+
+T = TypeVar("T")
+
+
 class _Ended(Exception):
     """The dialogue ends here."""
 
@@ -68,68 +80,94 @@ class _Ended(Exception):
         self.ending = ending
 
 
-async def converse(
-    session: Session, settings: EmailSettings, envelope: Envelope | None, *, patient: bool = True
-) -> Ending:
-    """Log in, and give them a message where there is one. Never raise for what the network or they do.
+async def open_dialogue(session: Session, settings: EmailSettings, deadline: float) -> "Dialogue | Ending":
+    """Open a connection and log in; return why that is not possible. Never raise for what the network or they do.
 
-    `patient`: an address that is refused for now holds up the whole message, so that nobody gets it twice.
+    `deadline`: by the loop's clock, in seconds.
     """
     host, port = settings.address
-    began = asyncio.get_running_loop().time()
-    opened = await session.open(SmtpConnection, host, port, settings.timeout, secure=settings.tls == "tls")
+    left_ms = max(round(1000 * (deadline - asyncio.get_running_loop().time())), 1)
+    opened = await session.open(SmtpConnection, host, port, left_ms, secure=settings.tls == "tls")
     if isinstance(opened, TransportFailure):
         return opened
-    dialogue = _Dialogue(opened, settings, patient=patient)
-    try:
-        async with asyncio.timeout_at(began + settings.timeout / 1000):
-            ending = await dialogue.run(envelope)
-    except _Ended as ended:
-        ending = ended.ending
-    except TimeoutError:
-        ending = dialogue.lost("no answer in time")
-    except OSError as error:
-        ending = dialogue.lost(str(error) or type(error).__name__)
-        if isinstance(error, ssl.SSLError) and ending.step == "starttls":
-            ending = TransportFailure(kind="tls", reason=f"TLS with {host}: {describe(error)}", sent=False)
-    except NotSmtp as error:
-        ending = dialogue.lost(str(error)) if dialogue.sent else Unfit(reason=f"{error}: check host, port and tls")
-    except BaseException:
-        opened.abort()
-        raise
-    if isinstance(ending, Lost):
-        opened.abort()
-    else:
-        opened.quit()
-    return ending
+    dialogue = Dialogue(opened, settings)
+    ending = await dialogue.end_with(dialogue.begin(), deadline)
+    return dialogue if ending is None else ending
 
 
-class _Dialogue:
-    """One dialogue. `sent`: the final dot may have left."""
+class Dialogue:
+    """One dialogue. `messages`: so many were given to them over it; `sent`: the final dot of the last may have left."""
 
-    def __init__(self, connection: SmtpConnection, settings: EmailSettings, *, patient: bool) -> None:
+    def __init__(self, connection: SmtpConnection, settings: EmailSettings) -> None:
+        self.messages = 0
         self.sent = False
         self._step: Step = "greeting"
         self._connection = connection
         self._settings = settings
-        self._patient = patient
         self._secured = "TLS" if settings.tls == "tls" else ""
 
-    def lost(self, reason: str) -> Lost:
-        """Return the ending of a dialogue whose connection was lost, or took too long."""
+    async def end_with(self, doing: Coroutine[Any, Any, T], deadline: float) -> T | Ending:
+        """Return what a part of it comes to, or that it was broken off; then the connection is closed.
+
+        Never raise for what the network or they do.
+        """
+        host, _ = self._settings.address
+        ending: Ending
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await doing
+        except _Ended as ended:
+            ending = ended.ending
+        except TimeoutError:
+            ending = self._lost("no answer in time")
+        except OSError as error:
+            ending = self._lost(str(error) or type(error).__name__)
+            if isinstance(error, ssl.SSLError) and ending.step == "starttls":
+                ending = TransportFailure(kind="tls", reason=f"TLS with {host}: {describe(error)}", sent=False)
+        except NotSmtp as error:
+            ending = self._lost(str(error)) if self.sent else Unfit(reason=f"{error}: check host, port and tls")
+        except BaseException:
+            self.abort()
+            raise
+        if isinstance(ending, Lost):
+            self.abort()
+        else:
+            self.quit()
+        return ending
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether neither side has closed the connection, as far as we know."""
+        return self._connection.is_open
+
+    def quit(self) -> None:
+        """Say goodbye, unless the connection is closed."""
+        self._connection.quit()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._connection.abort()
+
+    def _lost(self, reason: str) -> Lost:
         return Lost(step=self._step, reason=reason, sent=self.sent)
 
-    async def run(self, envelope: Envelope | None) -> Ending:
-        """Go through all steps. Raises _Ended, OSError, NotSmtp."""
+    async def begin(self) -> None:
+        """Go through all steps before a message. Raises _Ended, OSError, NotSmtp."""
         self._check(await self._connection.reply(), "greeting")
         extensions = await self._say_hello()
         if self._settings.tls == "starttls":
             extensions = await self._secure(extensions)
         if self._settings.login:
             await self._log_in(extensions)
-        if envelope is None:
-            return Completed(reply=await self._connection.command("NOOP"), refused={}, secured=self._secured)
-        return await self._send(envelope)
+
+    async def ask(self) -> Ending:
+        """Ask nothing of them but whether they are there. Raises OSError, NotSmtp."""
+        return Completed(reply=await self._connection.command("NOOP"), refused={}, secured=self._secured)
+
+    async def reset(self) -> bool:
+        """Return whether they are there, for another message. Raises OSError, NotSmtp."""
+        self.sent = False
+        return (await self._reply("mail", "RSET")).code < 400
 
     async def _say_hello(self) -> dict[str, str]:
         """Return the extensions that they offer, each with its parameters."""
@@ -165,27 +203,27 @@ class _Dialogue:
         else:
             raise _Ended(Unfit(reason="they ask for no login here: remove login and password, or check port and tls"))
 
-    async def _send(self, envelope: Envelope) -> Ending:
+    async def send(self, envelope: Envelope, *, patient: bool = True) -> Ending:
+        """Give them a message. Raises _Ended, OSError, NotSmtp.
+
+        `patient`: an address that is refused for now holds up the whole message, so that nobody gets it twice.
+        """
+        self.messages += 1
         await self._command("mail", f"MAIL FROM:<{envelope.sender}>")
         refused = {}
         for recipient in envelope.recipients:
             reply = await self._reply("rcpt", f"RCPT TO:<{recipient}>")
             if reply.code >= 400:
                 refused[recipient] = reply
-            if reply.code == 421:  # they close the connection
+            if reply.code == _CLOSING:
                 break
-        if refused and (len(refused) == len(envelope.recipients) or self._holds_up(refused)):
+        if refused and (len(refused) == len(envelope.recipients) or _holds_up(refused, patient=patient)):
             return Refused(step="rcpt", reply=next(iter(refused.values())), refused=refused)
         await self._command("data", "DATA")
         reply = await self._send_message(envelope.message)
         if reply.code >= 400:
             return Refused(step="message", reply=reply, refused=refused)
         return Completed(reply=reply, refused=refused, secured=self._secured)
-
-    def _holds_up(self, refused: dict[str, SmtpReply]) -> bool:
-        """Return whether an address that is refused for now holds up the others."""
-        codes = [reply.code for reply in refused.values()]
-        return 421 in codes or (self._patient and any(code < 500 for code in codes))
 
     async def _send_message(self, message: bytes) -> SmtpReply:
         self._step = "data"
@@ -206,6 +244,12 @@ class _Dialogue:
         if reply.code >= 400:
             raise _Ended(Refused(step=step, reply=reply, refused={}))
         return reply
+
+
+def _holds_up(refused: dict[str, SmtpReply], *, patient: bool) -> bool:
+    """Return whether an address that is refused for now holds up the others."""
+    codes = [reply.code for reply in refused.values()]
+    return _CLOSING in codes or (patient and any(code < 500 for code in codes))
 
 
 def _base64(text: str) -> str:

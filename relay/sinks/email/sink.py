@@ -1,5 +1,6 @@
 """Messages by mail: to a mail server over SMTP, with TLS."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -10,8 +11,9 @@ from relay.model import Delivery, Json, Result
 from relay.sinks.base import ProbeResult, SettingsType, Sink
 from relay.sinks.email.addresses import write_address
 from relay.sinks.email.answers import interpret, probe_result
-from relay.sinks.email.content import addressees, make_content, make_envelope, read_content
-from relay.sinks.email.dialogue import PATIENT_ATTEMPTS, converse
+from relay.sinks.email.content import Envelope, addressees, make_content, make_envelope, read_content
+from relay.sinks.email.dialogue import PATIENT_ATTEMPTS, Dialogue, Ending, goes_on, open_dialogue
+from relay.sinks.email.reuse import ReusableDialogues
 from relay.sinks.email.settings import EmailSettings
 from relay.sinks.tools import Tools
 
@@ -29,6 +31,7 @@ class EmailSink(Sink):
     def __init__(self, name: str, settings: EmailSettings) -> None:
         super().__init__(name, settings)
         self._settings = settings
+        self._reusable = ReusableDialogues()
 
     def content(self, params: Mapping[str, object]) -> bytes:
         """Store subject, text and addresses. Raise RejectDelivery, SkipDelivery where there is no address."""
@@ -41,12 +44,34 @@ class EmailSink(Sink):
         """Give the message to the mail server."""
         envelope = make_envelope(read_content(delivery.content), self._settings, delivery)
         patient = delivery.attempts < PATIENT_ATTEMPTS
-        ending = await converse(tools.session, self._settings, envelope, patient=patient)
+        ending = await self._send(tools, envelope, patient=patient)
         return interpret(ending, len(envelope.recipients), repeatable=self.policy.on_unknown == "retry")
 
     async def probe(self, tools: Tools) -> ProbeResult:
         """Log in, and send nothing."""
-        return probe_result(await converse(tools.session, self._settings, None), self._settings.login)
+        deadline = self._deadline()
+        opened = await open_dialogue(tools.session, self._settings, deadline)
+        if not isinstance(opened, Dialogue):
+            return probe_result(opened, self._settings.login)
+        ending = await opened.end_with(opened.ask(), deadline)
+        opened.quit()
+        return probe_result(ending, self._settings.login)
+
+    async def _send(self, tools: Tools, envelope: Envelope, *, patient: bool) -> Ending:
+        """Give a message to the mail server, over one that waits for it where there is any."""
+        deadline = self._deadline()
+        opened = await self._reusable.take(deadline) or await open_dialogue(tools.session, self._settings, deadline)
+        if not isinstance(opened, Dialogue):
+            return opened
+        ending = await opened.end_with(opened.send(envelope, patient=patient), deadline)
+        if opened.is_open and goes_on(ending):
+            self._reusable.add(opened)
+        else:
+            opened.quit()
+        return ending
+
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self.timeout_ms / 1000
 
     @property
     def remark(self) -> str:

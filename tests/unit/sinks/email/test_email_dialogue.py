@@ -12,7 +12,7 @@ from relay.sandbox.app import FakeVendors
 from relay.sandbox.faults import InjectedFault
 from relay.sandbox.smtp import VENDOR, MailPort
 from relay.sandbox.vendors.smtp import FakeMailServer
-from relay.sinks.email import dialogue
+from relay.sinks.email import dialogue, reuse
 from relay.sinks.email.sink import EmailSink
 from relay.sinks.tools import Tools
 from relay.transport import Session, connector
@@ -302,3 +302,100 @@ def test_the_probe_logs_in_and_sends_nothing(talk, mailbox, authority):
     wrong = talk(probe, login="relay", password="wrong")
     assert (wrong.ok, wrong.message.startswith("at auth: 535 5.7.8 wrong login or password")) == (False, True)
     assert mailbox.server.mails == []
+
+
+# A burst goes over few connections.
+
+
+async def send_all(sink, tools, delivery, n, between=None):
+    """Send messages one after another; after the first one something else happens."""
+    results = []
+    for number in range(n):
+        results.append(await sink.send(delivery(sink.content(WON), id=f"d{number}"), tools))
+        if between is not None and number == 0:
+            between()
+    return results
+
+
+def test_a_burst_logs_in_once(talk, mailbox, authority, delivery):
+    results = talk(
+        lambda sink, tools: send_all(sink, tools, delivery, 5),
+        context=authority.server_context("127.0.0.1"), tls="starttls", **LOGIN,
+    )  # fmt: skip
+    assert [one.outcome for one in results] == [Outcome.DELIVERED] * 5
+    assert (len(mailbox.server.mails), mailbox.server.connections) == (5, 1)
+
+
+def test_what_is_sent_at_once_goes_over_as_many_connections(talk, mailbox, delivery):
+    async def act(sink, tools):
+        for _ in range(3):
+            await asyncio.gather(*[sink.send(delivery(sink.content(WON)), tools) for _ in range(2)])
+
+    talk(act)
+    assert (len(mailbox.server.mails), mailbox.server.connections) == (6, 2)
+
+
+@pytest.mark.parametrize("fault", ["status", "throttle", "reset", "hang", "html"])
+def test_a_kept_connection_that_is_not_there_any_more_harms_no_message(talk, mailbox, delivery, fault):
+    def break_it():
+        mailbox.fault(fault=fault, path="/rset")
+
+    results = talk(lambda sink, tools: send_all(sink, tools, delivery, 3, break_it), timeout="1s")
+    assert [one.outcome for one in results] == [Outcome.DELIVERED] * 3
+    assert (len(mailbox.server.mails), mailbox.server.connections) == (3, 2)
+
+
+def test_a_server_that_has_hung_up_meanwhile_harms_no_message(talk, mailbox, delivery):
+    """It says 421 and closes, as servers do with what is idle: that is no answer to the next command."""
+    mailbox.fault(fault="throttle", path="/quit")
+
+    async def act(sink, tools):
+        await sink.send(delivery(sink.content(WON)), tools)
+        (dialogue, _), *_ = sink._reusable._waiting
+        dialogue._connection._transport.write(b"QUIT\r\n")
+        while dialogue.is_open:  # noqa: ASYNC110  the other side closes it, of which there is no event
+            await asyncio.sleep(0)
+        return await sink.send(delivery(sink.content(WON)), tools)
+
+    assert talk(act).outcome is Outcome.DELIVERED
+    assert (len(mailbox.server.mails), mailbox.server.connections) == (2, 2)
+
+
+@pytest.mark.parametrize("params", [{"recipients": "unknown@example.com"}, {"subject": "spam"}])
+def test_a_message_that_is_refused_leaves_the_connection_to_the_next(talk, mailbox, delivery, params):
+    async def act(sink, tools):
+        refused = await sink.send(delivery(sink.content({**WON, **params})), tools)
+        return [refused.outcome, (await sink.send(delivery(sink.content(WON)), tools)).outcome]
+
+    assert talk(act) == [Outcome.REJECTED, Outcome.DELIVERED]
+    assert (len(mailbox.server.mails), mailbox.server.connections) == (1, 1)
+
+
+@pytest.mark.parametrize("fault", ["reset", "hang"])
+def test_over_a_kept_connection_too_the_final_dot_decides(talk, mailbox, delivery, fault):
+    """What got no answer behind it may be there: it is neither sent again over another connection, nor forgotten."""
+
+    def break_it():
+        mailbox.fault(fault=fault, after_storing=True)
+
+    results = talk(lambda sink, tools: send_all(sink, tools, delivery, 3, break_it), timeout="1s", idempotency="none")
+    assert [one.outcome for one in results] == [Outcome.DELIVERED, Outcome.UNKNOWN, Outcome.DELIVERED]
+    assert "after the whole message" in results[1].reason
+    assert (len(mailbox.server.mails), mailbox.server.connections) == (3, 2)
+
+
+def test_a_connection_is_not_kept_for_ever(talk, mailbox, delivery, monkeypatch):
+    monkeypatch.setattr(reuse, "MOST_MESSAGES", 2)
+    monkeypatch.setattr(reuse, "IDLE_SECONDS", 0.0)
+
+    async def act(sink, tools):
+        for _ in range(2):
+            await sink.send(delivery(sink.content(WON)), tools)
+            while sink._reusable._waiting:  # noqa: ASYNC110  a timer of the loop ends it
+                await asyncio.sleep(0)
+
+    talk(act)
+    assert mailbox.server.connections == 2
+    monkeypatch.setattr(reuse, "IDLE_SECONDS", 5.0)
+    talk(lambda sink, tools: send_all(sink, tools, delivery, 4))
+    assert mailbox.server.connections == 4
