@@ -20,7 +20,7 @@ from relay.errors import Malformed
 from relay.facts.body import decode_fact
 from relay.facts.kinds import ANSWER, ANSWER_FIELDS, DELIVERED, FACT_VIEWS, FACTS, OWN_SOURCE
 from relay.facts.settings import FactSettings
-from relay.facts.views import fact_views
+from relay.facts.views import fact_views, in_language
 from relay.model import Account, Event, Receipt, Value
 
 ViewFields: TypeAlias = Mapping[str, frozenset[str]]
@@ -99,17 +99,24 @@ def names_of(event: Event) -> frozenset[str]:
 
 
 def views_of(event: Event, settings: FactSettings) -> tuple[View | ViewWithOthers, dict[str, View]]:
-    """Return the view that conditions on an event read, and all of its views by name. `settings`: of a fact's texts."""
+    """Return the view that conditions on an event read, and all of its views by name, as templates see them.
+
+    `settings`: of a fact's texts.
+    """
     if event.source != OWN_SOURCE:
         views = event_views(event)
         return views[main_view(event.name)], views
-    own = {name: View(fields) for name, fields in fact_views(event, settings).items()}
+    found = fact_views(event, settings)
+    own = {name: View(fields) for name, fields in found.items()}
     before = {} if event.original is None else views_of(event.original, settings)[1]
     views = {**before, **own, "event": event_views(event)["event"]}
-    main = views[FACTS[event.name].view]
+    spoken = views
+    if settings.language != "en":
+        spoken = views | {name: View(fields) for name, fields in in_language(found, settings.language).items()}
+    main = own[FACTS[event.name].view]
     if event.original is None:
-        return main, views
-    return ViewWithOthers(main, {name: views[name] for name in views.keys() - _DELIVERY_FIELDS}), views
+        return main, spoken
+    return ViewWithOthers(main, {name: views[name] for name in views.keys() - _DELIVERY_FIELDS}), spoken
 
 
 def view_named(event: str) -> str:

@@ -1,6 +1,7 @@
 """What conditions and templates see of a fact."""
 
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from relay.facts.kinds import ANSWER, DELIVERED, FACTS
@@ -8,10 +9,16 @@ from relay.facts.settings import FactSettings
 from relay.facts.texts import describe_fact, title_of_fact
 from relay.masking.people import mask_people
 from relay.model import Event, Value
+from relay.translation.messages import translator
+
+_SAID: Final = frozenset({"found", "means", "advice", "cause", "reason"})
 
 
 def fact_views(event: Event, settings: FactSettings) -> dict[str, Mapping[str, Value]]:
-    """Return the fields of each view of a fact. People in what others say are masked, but in an answer to pass on."""
+    """Return the fields of each view of a fact, as conditions see them: what the relay says itself is in English.
+
+    People in what others say are masked, but in an answer to pass on.
+    """
     views: dict[str, Mapping[str, Value]] = {
         name: fields if event.name == DELIVERED and name == ANSWER else _masked(fields)
         for name, fields in event.data.items()
@@ -19,10 +26,20 @@ def fact_views(event: Event, settings: FactSettings) -> dict[str, Mapping[str, V
     }
     link = settings.pages.rstrip("/") + _path(event.name, views)
     fact = views.get("fact", {})
-    title, detail = title_of_fact(event.name, views, settings.language), describe_fact(event.name, views)
+    said = views if settings.language == "en" else in_language(views, settings.language)
+    title, detail = title_of_fact(event.name, views, settings.language), describe_fact(event.name, said)
     text = "\n".join(line for line in (title, detail, link) if line)
     views["fact"] = {**fact, "title": title, "text": text, "link": link}
     return views
+
+
+def in_language(views: Mapping[str, Mapping[str, Value]], language: str) -> dict[str, Mapping[str, Value]]:
+    """Return the views with what the relay says itself in a language, as templates see them."""
+    say = translator(language).say
+    return {
+        name: {key: say(value) if key in _SAID and isinstance(value, str) else value for key, value in fields.items()}
+        for name, fields in views.items()
+    }
 
 
 def _masked(fields: Mapping[str, Value]) -> dict[str, Value]:

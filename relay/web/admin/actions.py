@@ -29,8 +29,8 @@ from relay.operations.actions import (
 from relay.operations.search import EventFilter, format_cursor, parse_cursor
 from relay.operations.search_terms import read_terms
 from relay.store.actions import ActionState
+from relay.translation.messages import UiText, message
 from relay.web.admin.content import Content, Done, NotThere
-from relay.web.admin.messages import UiText, message
 from relay.web.admin.page_request import PageRequest
 
 Choice = TypeVar("Choice", bound=StrEnum)

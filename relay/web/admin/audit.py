@@ -3,8 +3,8 @@
 from relay import timefmt
 from relay.errors import RelayError
 from relay.operations.audit import AuditFilter, find_audit, is_entry
+from relay.translation.messages import message
 from relay.web.admin.content import Content
-from relay.web.admin.messages import message
 from relay.web.admin.page_request import PageRequest
 
 ROWS = 50

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from relay.model import Record
-from relay.web.admin.messages import UiText
+from relay.translation.messages import UiText
 
 
 class Content(Record):

@@ -5,9 +5,9 @@ from msgspec.structs import replace
 from relay.model import DeliveryState
 from relay.operations.search import find_deliveries
 from relay.operations.unknown_filters import unknown_filters
+from relay.translation.messages import message
 from relay.web.admin.content import Content, Done
 from relay.web.admin.listing import EVENTS_PATH, form, is_of, next_link, search_terms, tabs
-from relay.web.admin.messages import message
 from relay.web.admin.page_request import PageRequest
 from relay.web.admin.possible_acts import acts_on_all, version_of
 

@@ -6,8 +6,8 @@ from typing import Final
 from relay.operations.acts import ActResult, TodaysActs, act_on_deliveries
 from relay.store.acts import Act
 from relay.store.stored import StoredDelivery
+from relay.translation.messages import UiText, counted, message
 from relay.web.admin.content import Done
-from relay.web.admin.messages import UiText, counted, message
 from relay.web.admin.page_request import PageRequest
 from relay.web.admin.possible_acts import version_of
 

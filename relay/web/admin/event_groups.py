@@ -5,7 +5,7 @@ from typing import Final
 
 from relay.amocrm.event_names import EVENTS, SUBSCRIBABLE
 from relay.model import Record
-from relay.web.admin.messages import UiText, message
+from relay.translation.messages import UiText, message
 
 _ENTITIES: Final[Mapping[str, UiText]] = {
     "lead": message("Leads"),

@@ -10,9 +10,9 @@ from relay.operations.search import FoundEvent, FoundPage, find_events
 from relay.operations.search_terms import SearchTerms
 from relay.operations.text_search import find_text
 from relay.operations.unknown_filters import unknown_filters
+from relay.translation.messages import message
 from relay.web.admin.content import Content, Done
 from relay.web.admin.listing import DELIVERIES_PATH, EVENTS_PATH, form, is_of, next_link, search_terms, tabs
-from relay.web.admin.messages import message
 from relay.web.admin.page_request import PageRequest
 
 

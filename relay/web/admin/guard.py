@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relay.errors import StoreUnavailable
 from relay.logs import log
+from relay.translation.messages import message
 from relay.web.admin.cookies import FORM, SESSION, set_cookie
 from relay.web.admin.forms import FormTooLarge, read_form
-from relay.web.admin.messages import message
 from relay.web.admin.origins import FORM_TYPE, JSON_TYPE, is_ours, media_type
 from relay.web.admin.refusal import is_api, refuse
 from relay.web.admin.rights import FORM_TOKEN_FIELD, OPERATOR, How, Operator, form_of, form_token, make_form_token

@@ -10,7 +10,7 @@ from relay.operations.people_keys import PeopleKey
 from relay.operations.search import format_cursor
 from relay.operations.search_terms import SearchTerms, read_terms, with_cursor
 from relay.store.wire import Cursor
-from relay.web.admin.messages import UiText, message
+from relay.translation.messages import UiText, message
 from relay.web.admin.page_request import PageRequest
 
 ROWS: Final = 50

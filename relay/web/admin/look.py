@@ -5,7 +5,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from relay.web.admin.messages import LANGUAGES
+from relay.translation.messages import LANGUAGES
 from relay.web.admin.refusal import LANGUAGE_COOKIE, THEME_COOKIE
 from relay.web.admin.serving import local_address
 

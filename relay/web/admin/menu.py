@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.model import Record
-from relay.web.admin.messages import UiText, message
+from relay.translation.messages import UiText, message
 
 
 class MenuEntry(Record):

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from relay.model import Record
+from relay.translation.messages import Translator
 from relay.web.admin.content import Done
 from relay.web.admin.cookies import set_cookie
-from relay.web.admin.messages import Translator
 
 COOKIE: Final = "relay_notice"
 _MOST_LINES: Final = 20

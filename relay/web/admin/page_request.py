@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from relay.store.acts import Author
-from relay.web.admin.messages import Translator, translator
+from relay.translation.messages import Translator, translator
 from relay.web.admin.refusal import language_of, theme_of
 from relay.web.admin.rights import How, author, form_of, form_token, may_act, operator_of
 from relay.web.admin.services import Services

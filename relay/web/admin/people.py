@@ -9,8 +9,8 @@ from relay.operations.erasures import read_erasures
 from relay.operations.passport import PassportSearch, mask_passport, note_shown
 from relay.operations.people_query import PersonQuery, check_query, find_person
 from relay.operations.search import parse_cursor
+from relay.translation.messages import message
 from relay.web.admin.content import Content, Done
-from relay.web.admin.messages import message
 from relay.web.admin.page_request import PageRequest
 
 HOME: Final = "/admin/people"

@@ -5,7 +5,7 @@ from typing import Final
 
 from relay.operations.diagnosis import ActName
 from relay.operations.problems import Problem
-from relay.web.admin.messages import UiText, counted, message
+from relay.translation.messages import UiText, counted, message
 
 WAITS: Final = message("What is for it waits; nothing is lost.")
 _KEPT: Final = message("Nothing of it is lost. Mend the cause, then send it again.")

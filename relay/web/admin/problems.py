@@ -10,9 +10,9 @@ from relay.operations.diagnosis import HelpfulAct
 from relay.operations.gates import resume_sink
 from relay.operations.minutes import MinuteNumbers, read_minutes
 from relay.operations.problems import Problem, ProblemState, mark_problem
+from relay.translation.messages import UiText, message
 from relay.web.admin.charts import Chart, draw_chart
 from relay.web.admin.content import Content, Done, NotThere
-from relay.web.admin.messages import UiText, message
 from relay.web.admin.page_request import PageRequest
 from relay.web.admin.problem_texts import ACTS, count_of, detail_of, meaning_of, title_of
 from relay.web.subscriptions.operator_acts import OperatorActs

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from relay.web.admin.messages import UiText, choose_language, translator
+from relay.translation.messages import UiText, choose_language, translator
 
 API_ROOT: Final = "/admin/api"
 LANGUAGE_COOKIE, THEME_COOKIE = "relay_language", "relay_theme"

@@ -11,10 +11,10 @@ from markupsafe import Markup, escape
 from relay.errors import StoreUnavailable
 from relay.masking import mask_people
 from relay.timefmt import format_duration
+from relay.translation.messages import LANGUAGES, UiText
 from relay.web.admin.assets import asset_url
 from relay.web.admin.content import Content
 from relay.web.admin.menu import MENU
-from relay.web.admin.messages import LANGUAGES, UiText
 from relay.web.admin.notices import Notice
 from relay.web.admin.page_request import PageRequest
 from relay.web.admin.pulse import Overview

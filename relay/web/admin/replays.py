@@ -13,8 +13,8 @@ from relay.operations.replay import Fate, Replay, ReplayedReceipt, ReplayLimits
 from relay.operations.replaying import count_planned, write_replay
 from relay.operations.request_description import describe_by, describe_request
 from relay.operations.story import Story, read_event_story
+from relay.translation.messages import UiText, counted, message
 from relay.web.admin.content import Content, Done, NotThere
-from relay.web.admin.messages import UiText, counted, message
 from relay.web.admin.page_request import PageRequest
 from relay.web.admin.text_difference import DifferenceLine, difference
 

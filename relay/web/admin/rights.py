@@ -13,7 +13,7 @@ from starlette.responses import Response
 from relay.errors import StoreUnavailable
 from relay.model import Record
 from relay.store.acts import Author
-from relay.web.admin.messages import message
+from relay.translation.messages import message
 from relay.web.admin.refusal import refuse
 from relay.web.operator_access import Right
 

@@ -12,8 +12,8 @@ from relay.operations.explanation import Explanation, explain_receipt, receipt_f
 from relay.operations.once_use import check_once_keys
 from relay.operations.people_events import add_names_of
 from relay.operations.route_list import list_routes
+from relay.translation.messages import UiText, message
 from relay.web.admin.content import Content
-from relay.web.admin.messages import UiText, message
 from relay.web.admin.page_request import PageRequest
 
 HOME: Final = "/admin/routes"

@@ -9,9 +9,9 @@ from starlette.routing import Route
 
 from relay.errors import RelayError, StoreUnavailable
 from relay.logs import log
+from relay.translation.messages import UiText, message
 from relay.web.admin.content import Content, Done, NotThere
 from relay.web.admin.cookies import remove_cookie
-from relay.web.admin.messages import UiText, message
 from relay.web.admin.notices import COOKIE, read_notice, set_notice
 from relay.web.admin.page_request import PageRequest
 from relay.web.admin.rendering import render

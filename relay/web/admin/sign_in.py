@@ -9,8 +9,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from relay.logs import log
+from relay.translation.messages import UiText, message
 from relay.web.admin.cookies import FORM, SESSION, remove_cookie, set_cookie
-from relay.web.admin.messages import UiText, message
 from relay.web.admin.refusal import render_for_stranger
 from relay.web.admin.rights import MAX_NAME, OPERATOR, form_of, form_token, operator_of
 from relay.web.admin.sessions import Sessions

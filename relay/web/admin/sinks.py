@@ -11,8 +11,8 @@ from relay.operations.put_off_lookup import cancel_put_off_of, list_put_off
 from relay.operations.search import MOST_LISTED, format_cursor, parse_cursor
 from relay.operations.sink_detail import SinkDetail, find_configured, list_sinks, read_sink_detail
 from relay.timefmt import parse_end
+from relay.translation.messages import UiText, counted, message
 from relay.web.admin.content import Content, Done, NotThere
-from relay.web.admin.messages import UiText, counted, message
 from relay.web.admin.page_request import PageRequest
 
 HOME = "/admin/sinks"

@@ -14,8 +14,8 @@ from relay.operations.outward_calls import open_account
 from relay.operations.sources import list_sources, read_source
 from relay.store.shared_state import SharedState
 from relay.timefmt import parse_time
+from relay.translation.messages import UiText, counted, message
 from relay.web.admin.content import Content, Done, NotThere
-from relay.web.admin.messages import UiText, counted, message
 from relay.web.admin.page_request import PageRequest
 
 HOME: Final = "/admin/sources"

@@ -16,8 +16,8 @@ from relay.operations.story import DeliveryStory, read_delivery_story
 from relay.operations.story_detail import StoryDetail, read_story_detail
 from relay.operations.timeline import TimelineStep, make_timeline
 from relay.store.acts import Act
+from relay.translation.messages import UiText, message
 from relay.web.admin.content import Content, Done, NotThere
-from relay.web.admin.messages import UiText, message
 from relay.web.admin.page_request import PageRequest
 from relay.web.admin.possible_acts import possible_acts, version_of
 

@@ -7,9 +7,9 @@ from typing import Final
 from relay.errors import RelayError
 from relay.model import Record, Subscription
 from relay.store.queues import SinkState
+from relay.translation.messages import UiText, message
 from relay.web.admin.content import Content, Done, NotThere
 from relay.web.admin.event_groups import event_groups
-from relay.web.admin.messages import UiText, message
 from relay.web.admin.page_request import PageRequest
 from relay.web.subscriptions.minting import DEFAULT_LIFETIME, MintedToken, mint_token, parse_lifetime
 from relay.web.subscriptions.operator_acts import (

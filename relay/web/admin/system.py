@@ -5,8 +5,8 @@ from relay.operations.headroom import YEAR_MS, Forecast
 from relay.operations.problems import diagnose_all
 from relay.operations.system import describe_system, forecast_of
 from relay.timefmt import format_duration
+from relay.translation.messages import UiText, message
 from relay.web.admin.content import Content
-from relay.web.admin.messages import UiText, message
 from relay.web.admin.page_request import PageRequest
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from markupsafe import Markup
 
 from relay.timefmt import format_time
-from relay.web.admin.messages import Translator, message
+from relay.translation.messages import Translator, message
 
 UNITS: Final = (
     (86_400_000, message("{n} d ago"), message("in {n} d")),

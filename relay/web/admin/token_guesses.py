@@ -6,7 +6,7 @@ from starlette.requests import HTTPConnection
 
 from relay.logs import log
 from relay.store.access import Access
-from relay.web.admin.messages import message
+from relay.translation.messages import message
 from relay.web.peers import peer_name
 
 _KIND: Final = "operator"

@@ -88,3 +88,59 @@ def test_what_closed_a_gate_and_whose_is_in_the_title(sink: dict[str, str], titl
     body = encode_fact("sink_closed", {"sink": {"name": "books", "reason": "401", **sink}}, 1)
     _, (event,) = decode_fact(Receipt(id="r", source=OWN_SOURCE, received_at=1, body=body))
     assert views_of(event, FactSettings())[1]["fact"]["title"] == title
+
+
+SILENT = {
+    "kind": "source-silent", "subject": "acme", "found": "silent for 3h 5m, usual pause 5m 0s, no hook yet",
+    "means": "by its rhythm a hook should have come within 4h 0m", "advice": "connect it", "cause": "",
+}  # fmt: skip
+
+
+def russian(name: str, **views: dict[str, str]):
+    body = encode_fact(name, views, 1_767_225_600_000)
+    _, (event,) = decode_fact(Receipt(id="r", source=OWN_SOURCE, received_at=1, body=body))
+    return views_of(event, FactSettings(language="ru"))
+
+
+def test_what_the_relay_says_of_a_problem_is_in_the_language_of_facts() -> None:
+    main, views = russian("source_silent", source={"name": "acme"}, problem=SILENT)
+    said = views["problem"]
+    assert said.get("found") == "молчит 3 ч 5 мин, обычная пауза 5 мин 0 с, хуков ещё не было"
+    assert said.get("means") == "по ритму хук должен был прийти за 4 ч 0 мин"
+    assert said.get("kind") == "source-silent"
+    assert "молчит 3 ч 5 мин" in str(views["fact"].get("text"))
+    assert main.get("name") == "acme"
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        ("gave up after 12 attempts: no answer in time", "прекращено после 12-й попытки: ответа не было вовремя"),
+        ("gave up after 3 attempts: 500: sorry", "прекращено после 3-й попытки: 500: sorry"),
+        ("422: sorry", "422: sorry"),  # what others say stays
+    ],
+)
+def test_conditions_read_a_reason_as_it_is_and_templates_in_the_language_of_facts(reason: str, text: str) -> None:
+    delivery = {**VIEWS["delivery"], "reason": reason}
+    main, views = russian("delivery_dead", delivery=delivery, sink=VIEWS["sink"], source=VIEWS["source"])
+    assert (main.get("reason"), views["delivery"].get("reason")) == (reason, text)
+    assert str(views["fact"].get("text")).splitlines()[1] == f"invoices: {text}"
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ("87% of maxmemory: 870 MiB used of 1000 MiB, full in about 3 days at this rate",
+         "87% от maxmemory: занято 870 МиБ из 1000 МиБ, при таком росте заполнится примерно через 3 д"),
+        ("500 were sent today, the limit per_day", "сегодня отправлено 500, это предел per_day"),
+        ("status 142 Успех is gone", None),
+        ("7 of 10 attempts failed within 1m 0s, the last: 500: sorry",
+         "не удались 7 из 10 попыток за 1 мин 0 с, последняя: 500: sorry"),
+        ("route won at relay.yaml:3:5, route lost at relay.yaml:4:9",
+         "маршрут won, relay.yaml:3:5; маршрут lost, relay.yaml:4:9"),
+    ],
+)  # fmt: skip
+def test_sizes_times_and_places_are_said_in_russian(found: str, text: str | None) -> None:
+    _, views = russian("drift", problem={**SILENT, "found": found})
+    said = str(views["problem"].get("found"))
+    assert said == text if text else re.search("[а-я]", said.replace("Успех", ""))

@@ -24,7 +24,7 @@ from relay.store.health import Durability, MemoryUse, StoreLife
 from relay.store.outcomes import Outcomes
 from relay.store.queues import AccountState, SinkState
 from relay.store.records import Stall
-from relay.web.admin.messages import Translator
+from relay.translation.messages import Translator
 
 OPERATIONS: Final = Path(__file__).parents[4] / "relay" / "operations"
 RUSSIAN: Final = Translator("ru")
@@ -173,7 +173,7 @@ def test_what_the_doctor_finds_is_known() -> None:
 
 def test_each_part_of_a_line_is_translated_and_what_others_said_is_not() -> None:
     line = f"paused since {TIME} by anna: they move; 3 wait, the oldest for 2m 3s"
-    assert RUSSIAN.known(line) == f"на паузе с {TIME}, поставил anna: they move; ждут: 3, самая старая 2m 3s"
+    assert RUSSIAN.known(line) == f"на паузе с {TIME}, поставил anna: they move; ждут: 3, самая старая 2 мин 3 с"
     assert RUSSIAN.known("relay worker; 3 waiting") == "relay worker; ждут: 3", "a command stays as it is"
     assert RUSSIAN.known("wrong key; 3 waiting") is None
     assert RUSSIAN.known("contents") == "содержимое"

@@ -16,11 +16,12 @@ from relay.operations.problems import ProblemState
 from relay.store.actions import ActionState
 from relay.store.acts import Act
 from relay.store.record_memory import Kind
-from relay.web.admin.messages import KNOWN, Translator, UiText, choose_language, counted, load_catalogue, message
+from relay.translation.messages import KNOWN, Translator, UiText, choose_language, counted, load_catalogue, message
 from relay.web.admin.rendering import environment
 
 ROOT = Path(__file__).parents[4]
 PAGES = ROOT / "relay" / "web" / "admin"
+TRANSLATION = ROOT / "relay" / "translation"
 TEMPLATES = sorted((PAGES / "templates").iterdir())
 OF_TEMPLATES = {"t": 1, "tn": 2}
 OF_CODE = {"message": 1, "counted": 2}
@@ -75,12 +76,14 @@ def test_every_text_is_translated_and_every_translation_is_of_a_text() -> None:
 
 
 def lines_of_operations() -> set[str]:
-    return set(yaml.safe_load((PAGES / "languages" / "ru" / KNOWN).read_text(encoding="utf-8")))
+    texts = [(TRANSLATION / "ru" / name).read_text(encoding="utf-8") for name in KNOWN]
+    return {line for text in texts for line in yaml.safe_load(text)}
 
 
 def test_lines_of_operations_are_translated_as_they_are_written_there() -> None:
-    folders = [ROOT / "relay" / name for name in ("operations", "planning", "config", "store")]
-    code = " ".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py"))
+    folders = [ROOT / "relay" / name for name in ("operations", "planning", "config", "store", "sinks", "transport")]
+    files = [path for folder in folders for kind in ("*.py", "*.lua") for path in folder.rglob(kind)]
+    code = " ".join(path.read_text(encoding="utf-8") for path in [*files, ROOT / "relay" / "retrying.py"])
     said = re.sub(r'"\s*f?"', "", code)  # what is written in two lines
     words = set(re.findall(r"[A-Za-z'-]{4,}", said))  # of a line that is joined of parts they are all that is sure
     for line in lines_of_operations():

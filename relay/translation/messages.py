@@ -1,6 +1,6 @@
-"""Texts of the pages, each written in English where it is used, and their translations.
+"""Texts, each written in English where it is used, and their translations.
 
-A translation is found by its English text in `languages/<language>/*.yaml`: a text, or where it goes by a number the
+A translation is found by its English text in `<language>/*.yaml`: a text, or where it goes by a number the
 forms that the language has (Russian: 1 событие, 2 события, 5 событий). A test compares these files with what the code
 and the templates say, so there is neither a text without a translation nor one that nobody uses.
 """
@@ -16,10 +16,13 @@ import yaml
 from relay.model import Record
 
 LANGUAGES: Final = {"en": "English", "ru": "Русский"}
-KNOWN: Final = "operations.yaml"
-"""Lines that operations say, for commands and pages alike; what stands there in braces may be any text."""
+KNOWN: Final = ("operations.yaml", "reasons.yaml")
+"""Lines that operations and sinks say, for commands and pages alike; what stands there in braces may be any text."""
 _BREAK: Final = "; "
 _MOST: Final = 2000
+_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])(?: (\d+)([hms]))?")
+_UNITS: Final = {"ru": {"d": "д", "h": "ч", "m": "мин", "s": "с", "ms": "мс"}}
+"""Of durations in a line; in English they stay as they are."""
 _LOOKS: Final = {"time": r"\d{4}-\d\d-\d\d \d\d:\d\d\S*", "time2": r"\d{4}-\d\d-\d\d \d\d:\d\d\S*", "n": r"\d[\d,]*"}
 Catalogue: TypeAlias = Mapping[str, "str | Sequence[str]"]
 
@@ -49,7 +52,7 @@ class Translator:
         self.language = language
         self._catalogue = load_catalogue(language)
         self._form = _FORMS[language]
-        self._known = _load_file(language, KNOWN)
+        self._known = {text: form for name in KNOWN for text, form in _load_file(language, name).items()}
         patterns = [(text, _pattern(text), str(form)) for text, form in self._known.items() if "{" in text]
         self._patterns = [(pattern, form) for text, pattern, form in patterns if _BREAK not in text]
         self._long_patterns = [(pattern, form) for text, pattern, form in patterns if _BREAK in text]
@@ -76,6 +79,8 @@ class Translator:
         """
         if text in self._catalogue and "{" not in text:
             return self.text(text)
+        if span := self._span(text):
+            return span
         if len(text) > _MOST:  # what others said: no line of an operation is so long
             return None
         if _BREAK not in text:
@@ -88,6 +93,14 @@ class Translator:
         if not any(known) or (known[0] is None and not commands):
             return None
         return _BREAK.join(found or part for found, part in zip(known, parts, strict=True))
+
+    def _span(self, text: str) -> str:
+        """Translate a duration; empty where it is none."""
+        found, units = _SPAN.fullmatch(text), _UNITS.get(self.language)
+        if not found or not units:
+            return ""
+        pairs = (found.groups()[at : at + 2] for at in (0, 2))
+        return " ".join(f"{n} {units[unit]}" for n, unit in pairs if n)
 
     def _by_pattern(self, text: str, patterns: Sequence[tuple[re.Pattern[str], str]]) -> str | None:
         for pattern, translated in patterns:
@@ -121,14 +134,14 @@ def translator(language: str) -> Translator:
 @cache
 def load_catalogue(language: str) -> Catalogue:
     """Read all translations into a language."""
-    folder = files("relay.web.admin") / "languages" / language
+    folder = files("relay.translation") / language
     names = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
     return {text: form for name in names for text, form in _load_file(language, name).items()}
 
 
 @cache
 def _load_file(language: str, name: str) -> Catalogue:
-    file = files("relay.web.admin") / "languages" / language / name
+    file = files("relay.translation") / language / name
     if not file.is_file():
         return {}
     found: Catalogue = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
