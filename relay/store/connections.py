@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import hiredis
+from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError, TimeoutError
 
@@ -23,6 +24,12 @@ class ScriptConnection(AbstractConnection):
     """What is added to each kind of connection of redis-py's (`with_exchange`)."""
 
     _deadline: Deadline | None = None
+    _replies: "_Replies | None" = None
+
+    @property
+    def is_undisturbed(self) -> bool:
+        """Return whether it is connected, and nothing has arrived but the replies to exchanges."""
+        return self.is_connected and self._replies is not None and not self._replies.disturbed
 
     def pack_command(self, *args: Any) -> list[bytes]:
         """Pack by hiredis: redis-py takes a microsecond and more for an argument."""
@@ -40,16 +47,22 @@ class ScriptConnection(AbstractConnection):
         deadline = self._deadline = self._deadline or Deadline(self._abort)
         deadline.begin(loop.time() + (self.socket_timeout or math.inf), loop)
         try:
-            assert self._writer is not None  # it is connected
-            self._writer.write(data)
-            return [await self.read() for _ in range(replies)]
-        except BaseException:
+            return await self._take_replies().exchange(data, replies)
+        except BaseException as error:
             await self.disconnect(nowait=True)
             if deadline.passed:
                 raise TimeoutError(f"Timeout reading from {self._host_error()}") from None
+            if isinstance(error, OSError):
+                raise ConnectionError(f"Error while reading from {self._host_error()}: {error}") from error
             raise
         finally:
             deadline.end()
+
+    def _take_replies(self) -> "_Replies":
+        assert self._writer is not None  # it is connected
+        if self._replies is None or self._replies.transport is not self._writer.transport:
+            self._replies = _Replies(self._writer.transport, self._parser._reader)  # type: ignore[attr-defined]
+        return self._replies
 
     async def read(self) -> Any:
         """Return what is answered next, or published, however long that takes; an error too.
@@ -69,6 +82,84 @@ class ScriptConnection(AbstractConnection):
 def with_exchange(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     """Return a kind of connection that has `exchange`, too."""
     return type(kind.__name__, (ScriptConnection, kind), {})
+
+
+class _Replies(asyncio.Protocol):
+    """Takes what a connection receives: in an exchange the replies, else it is for redis-py, which reads a stream.
+
+    A stream is five calls of functions for each reply, and a task that is woken twice.
+    """
+
+    def __init__(self, transport: asyncio.WriteTransport, reader: hiredis.Reader) -> None:
+        self.transport = transport
+        self.disturbed = False  # since the last exchange something arrived, or the connection was lost
+        self._others: Any = transport.get_protocol()
+        self._reader = reader
+        self._found: list[Any] = []
+        self._count = 0
+        self._answered: asyncio.Future[list[Any]] | None = None
+        transport.set_protocol(self)
+
+    async def exchange(self, data: bytes, count: int) -> list[Any]:
+        """Send, and return so many replies. Raises OSError, and redis-py's errors of a connection."""
+        if self.transport.is_closing():
+            raise ConnectionError("Connection closed by server.")
+        self._found, self._count, self.disturbed = [], count, False
+        self._answered = asyncio.get_running_loop().create_future()
+        try:
+            self.transport.write(data)
+            return await self._answered
+        finally:
+            self._answered = None
+
+    def data_received(self, data: bytes) -> None:
+        """Note what was received."""
+        if self._answered is None or self._answered.done():
+            self.disturbed = True
+            self._others.data_received(data)
+            return
+        try:
+            self._reader.feed(data)
+            self._read_replies()
+        except Exception as error:  # noqa: BLE001  whatever it is, who waits must get it
+            self._fail(error)
+
+    def _read_replies(self) -> None:
+        while len(self._found) < self._count:
+            reply: Any = self._reader.gets(False)
+            if reply is NOT_ENOUGH_DATA:
+                return
+            if isinstance(reply, ConnectionError):
+                raise reply
+            if not isinstance(reply, hiredis.PushNotification):
+                self._found.append(reply)
+        self.disturbed = self._reader.has_data()
+        assert self._answered is not None
+        self._answered.set_result(self._found)
+
+    def _fail(self, error: Exception) -> None:
+        self.disturbed = True
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_exception(error)
+
+    def eof_received(self) -> bool | None:
+        """Note that nothing more is received."""
+        self._fail(ConnectionError("Connection closed by server."))
+        ended: bool | None = self._others.eof_received()
+        return ended
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Note the end."""
+        self._fail(error or ConnectionError("Connection closed by server."))
+        self._others.connection_lost(error)
+
+    def pause_writing(self) -> None:
+        """Tell redis-py, which may wait for that."""
+        self._others.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Tell redis-py."""
+        self._others.resume_writing()
 
 
 class ConnectionsInTurn(ConnectionPool):
@@ -107,7 +198,7 @@ class ConnectionsInTurn(ConnectionPool):
             await self._free.acquire()  # at once
         connection: ScriptConnection = self.get_available_connection()  # type: ignore[no-untyped-call]
         try:
-            if not connection.is_connected or await connection.can_read():
+            if not connection.is_undisturbed:
                 await self.ensure_connection(connection)  # what can be read now says that it was closed
         except BaseException:
             await self.release(connection)
