@@ -19,6 +19,7 @@ GATES = ("_history", "_gates")
 """The parts that scripts share which look at gates, or change them."""
 
 _NO_CODE = re.compile(r"""'[^'\n]*'|"[^"\n]*"|--.*""")  # texts and comments
+_CLOCK = "local now = time[1] * 1000 + math.floor(time[2] / 1000)\n"
 _FOLDER = files("relay.store") / "lua"
 
 
@@ -31,7 +32,7 @@ class Script:
         # The server reads flags from the first line only, so that line stays first.
         shebang, rest = text.split("\n", 1) if text.startswith("#!") else ("", text)
         shared = [_read(part) for part in ("_prelude", "_facts", "_ending", *parts)]
-        needed = "\n".join(_needed(_statements("\n".join([*shared, rest]))))
+        needed = _within_function("\n".join(_needed(_statements("\n".join([*shared, rest])))))
         self.text = f"{shebang}\n{needed}" if shebang else needed
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
@@ -55,6 +56,16 @@ def _needed(statements: Iterable[str]) -> list[str]:
             needed.append(statement)
             named.update(re.findall(r"\w+", _NO_CODE.sub("", statement)))
     return needed[::-1]
+
+
+def _within_function(text: str) -> str:
+    """Put all but what a script begins with, and every function of it names, into a function of its own.
+
+    There Lua finds these names at once for each function that is made; at the top it looks through all that are named.
+    """
+    begin, clock, rest = text.partition(_CLOCK)
+    assert clock, "the prelude reads the clock"
+    return f"{begin}{clock}return (function()\n{rest}\nend)()"
 
 
 class Caller:

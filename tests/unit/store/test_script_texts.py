@@ -7,6 +7,7 @@ import pytest
 from relay.store.scripts import Script
 from tests.unit.store.lua_source import SCRIPTS
 
+CLOCK = "local now = time[1] * 1000 + math.floor(time[2] / 1000)"
 PARTS_OF_TURN = ("_history", "_gates", "_packed", "_breaker", "_settling", "_limits", "_deaths", "_claiming")
 
 
@@ -36,4 +37,8 @@ def test_all_that_is_no_function_is_sent_as_it_stands(name):
         return [line for line in without.split("\n") if line and not line.startswith("#!")]
 
     shared = others(SCRIPTS["_prelude"]) + others(SCRIPTS["_facts"]) + others(SCRIPTS["_ending"])
-    assert others(Script(name).text) == shared + others(SCRIPTS[name])
+    sent = others(Script(name).text)
+    begin, end = sent.index("return (function()"), len(sent) - 1
+    assert sent[begin - 1] == CLOCK, "what every function names stands before the one that all the rest is in"
+    assert sent[end] == "end)()"
+    assert [*sent[:begin], *sent[begin + 1 : end]] == shared + others(SCRIPTS[name])
