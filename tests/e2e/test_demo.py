@@ -146,7 +146,7 @@ def test_when_one_dies_dev_says_which_and_ends_the_others(tmp_path: Path) -> Non
         started = children(process.pid)
         command = ["ps", "-p", ",".join(map(str, started)), "-o", "pid=,args="]
         rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-        worker = next(int(row.split()[0]) for row in rows if "celery" in row)
+        worker = next(int(row.split()[0]) for row in rows if "relay worker" in row)
         os.kill(worker, signal.SIGKILL)
         output = process.stdout.read()
         assert process.wait(DEADLINE) == 1
