@@ -39,6 +39,8 @@ def render_params(route: Route, sink: ContentSink, context: Mapping[str, object]
     """Render what the route gives the sink. Raises one of RENDER_ERRORS."""
     params = route.content.render(context)
     assert isinstance(params, Mapping)  # a route's content is a mapping of its sink's keys
+    if not sink.context_params:
+        return params
     return {**params, **{key: context[variable] for key, variable in sink.context_params.items()}}
 
 

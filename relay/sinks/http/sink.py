@@ -11,7 +11,7 @@ from relay.model import Delivery, Json, Outcome, Result
 from relay.sinks.attempt_calls import AttemptCalls, EndAttempt
 from relay.sinks.base import ProbeResult, SettingsType, Sink
 from relay.sinks.http.answers import AnswerReader, Interpretation, interpret
-from relay.sinks.http.content import join_content, make_content, split_content
+from relay.sinks.http.content import ContentHead, join_content, make_content, split_content
 from relay.sinks.http.dependencies import DependencyResolver
 from relay.sinks.http.idempotency import REPEATABLE_METHODS
 from relay.sinks.http.lookups import LookupResult, can_look_up, delivery_result, read_lookup
@@ -38,6 +38,7 @@ class HttpSink(Sink):
         super().__init__(name, settings)
         self._settings = settings
         self._requests = HttpRequests(settings)
+        self._lookup_references = sorted(settings.lookup_references)
         self._reader = AnswerReader(settings, self.interpret, self._all_secrets)
         self._token = ClientToken(settings.auth.oauth2) if settings.auth and settings.auth.oauth2 else None
         account = hashlib.sha256("\0".join((settings.url, *settings.credentials())).encode()).hexdigest()
@@ -46,15 +47,19 @@ class HttpSink(Sink):
     def content(self, params: Mapping[str, object]) -> bytes:
         """Make the content: a line of JSON with method, path and headers, then the body. Raise RejectDelivery."""
         head, body = make_content(params)
-        for name in sorted(self._settings.lookup_references):
+        for name in self._lookup_references:
             if not has_all_values(f"<{name}>", head.lookup):
                 raise RejectDelivery(f"lookup.{name}: has no value, and the sink's lookup refers to it")
+        if head.needs or self._dependencies:
+            self._check_needs(head, body)
+        return join_content(head, body)
+
+    def _check_needs(self, head: ContentHead, body: bytes) -> None:
         for name in head.needs.keys() - self._dependencies.keys():
             raise RejectDelivery(f"needs.{name}: the sink has no such need")
         for name in self._dependencies.keys() - head.needs.keys():
             if json_reference(name) in body:
                 raise RejectDelivery(f"needs.{name}: is missing, and the body refers to it")
-        return join_content(head, body)
 
     def describe(self, content: bytes) -> Mapping[str, Json]:
         """Return the request as it would be sent today, secrets masked."""
