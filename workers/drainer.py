@@ -26,6 +26,7 @@ from relay.store.wire import ClaimRequest
 from relay.tracing.tracer import Tracer
 from workers.attempt_spans import AttemptSpans
 from workers.attempts import OVERDUE, AttemptResult, attempt, not_sent
+from workers.borrowing import Borrowing
 from workers.claim_tokens import ClaimTokens
 from workers.decided import decide_attempt, log_line
 from workers.hand import ALONE_SECONDS, Hand
@@ -65,11 +66,14 @@ class Drainer:
         stopping: Callable[[], bool],
         hand: Hand | None = None,
         tracer: Tracer | None = None,
+        borrowing: Borrowing | None = None,
     ) -> None:
         self._name = sink
         self._tracer = tracer or Tracer()
         self._live = live
         self._store = store
+        self._borrowing = borrowing  # where the home of the sink is another shard
+        self._queue = borrowing or store
         self._marks = SendingMarks(store)
         self._tools = tools
         self._tools_made: tuple[Sink, Tools] | None = None
@@ -86,7 +90,7 @@ class Drainer:
         self._claim_at = math.inf  # when more may be claimed, monotonic seconds
         self._hand = hand or Hand()
         self._slots = SinkSlots(self._hand)
-        self._unsettled = Unsettled(sink, store, self._slots)
+        self._unsettled = Unsettled(sink, self._queue, self._slots)
 
     @property
     def _idle(self) -> bool:
@@ -178,7 +182,7 @@ class Drainer:
         may_claim = sink is not None and not self._stopping() and not self._hand.closed
         back = self._slots.take_back(everything=not may_claim or sink is None or bool(sink.limits))
         if sink is not None and may_claim:
-            ahead = self._slots.wanted(sink, len(finished), free)
+            ahead = 0 if self._borrowing else self._slots.wanted(sink, len(finished), free)
             if free > 0 or ahead > 0:
                 return await self._claim(sink, free, ahead, back, finished, counts)
         breaker = None if sink is None else sink.breaker
@@ -187,7 +191,7 @@ class Drainer:
             await self._settle_with(nothing, finished, counts, breaker)
         elif finished:
             begun = self._slots.begun_with(finished)
-            answers = await self._store.settle(self._name, finished, counts, breaker, begun)
+            answers = await self._queue.settle(self._name, finished, counts, breaker, begun)
             self._note_settled(finished, answers)
         return CLOSED_HAND_MS if free > 0 else -1
 
@@ -224,10 +228,10 @@ class Drainer:
         """Claim, or only give back, and settle in the same call what finished."""
         if finished:
             begun = self._slots.begun_with(finished)
-            answers, claim = await self._store.settle_and_claim(self._name, finished, counts, request, breaker, begun)
+            answers, claim = await self._queue.settle_and_claim(self._name, finished, counts, request, breaker, begun)
             self._note_settled(finished, answers)
         else:
-            claim = await self._store.claim_deliveries(request)
+            claim = await self._queue.claim_deliveries(request)
         for id in claim.poisoned:
             log.error("delivery.poisoned", delivery_id=id, sink=self._name, reason="the worker died five times")
         self._slots.given_back(len(request.back))
@@ -250,7 +254,7 @@ class Drainer:
         """
         sink = await self._live.find_sink(self._name, self._store.subscriptions)
         free = 0 if sink is None else self._free_slots(sink)
-        if sink is None or free <= 0 or self._hand.closed:
+        if self._borrowing or sink is None or free <= 0 or self._hand.closed:
             return None
         prepared = prepare_claim(sink, free, self._tokens, self._live.config.worker.lease_margin)
         self._elsewhere.add(prepared.request.token)

@@ -8,6 +8,7 @@ from relay.model import Breaker, Record
 from relay.store.parts import CALL_ITEMS
 from relay.store.records import Settlement
 from relay.store.store import Store
+from workers.borrowing import Borrowing
 from workers.sink_slots import SinkSlots
 
 
@@ -19,7 +20,7 @@ class _Unwritten(Record):
 class Unsettled:
     """The results of a sink's attempts in a process that the store does not have yet."""
 
-    def __init__(self, sink: str, store: Store, slots: SinkSlots) -> None:
+    def __init__(self, sink: str, store: Store | Borrowing, slots: SinkSlots) -> None:
         self._sink = sink
         self._store = store
         self._slots = slots

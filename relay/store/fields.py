@@ -139,6 +139,13 @@ class GateField:
     ROUTE_TRIED: Final = "tried:"
 
 
+class AwayField:
+    """Fields of the hash of a sink whose home is another shard."""
+
+    OPENINGS: Final = "openings"  # how often a trial had opened its gate when that was last heard
+    ADVANCE: Final = "advance"  # as that of a gate
+
+
 class OutcomeField:
     """Fields of the hash that says what came of attempts; a slot is five minutes, numbered since the epoch."""
 

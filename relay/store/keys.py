@@ -124,7 +124,10 @@ class Keys:
         return f"{self.prefix}due:{queue}"
 
     def leased(self, queue: str) -> str:
-        """Zset: what is in flight, by the millisecond at which its lease runs out."""
+        """Zset: what is in flight, by the millisecond at which its lease runs out.
+
+        In the home of a sink also "lent|token|number": slots that other shards have, until they run out.
+        """
         return f"{self.prefix}leased:{queue}"
 
     def ahead(self, queue: str) -> str:
@@ -134,6 +137,10 @@ class Keys:
     def gate(self, queue: str) -> str:
         """Hash: until when a queue or some of its routes are closed and why, or that it is paused (`GateField`)."""
         return f"{self.prefix}gate:{queue}"
+
+    def away(self, queue: str) -> str:
+        """Hash: of a sink whose home is another shard, what this one knows of its gate (`AwayField`)."""
+        return f"{self.prefix}away:{queue}"
 
     def history(self, queue: str) -> str:
         """List: the newest changes of its gate, as JSON."""

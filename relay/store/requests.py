@@ -102,7 +102,7 @@ def settle_request(
         queue=queue,
         sink=counted,
         in_vain=in_vain,
-        items=list(map(_settlement_row, items)),
+        items=list(map(settlement_row, items)),
         counts=counts,
         begun=lease_rows(begun),
         breaker=breaker,
@@ -110,7 +110,8 @@ def settle_request(
     )
 
 
-def _settlement_row(item: Settlement) -> SettlementRow:
+def settlement_row(item: Settlement) -> SettlementRow:
+    """Put into a request what an attempt came to."""
     delivery, decision = item.delivery, item.decision
     return SettlementRow(
         delivery.id,

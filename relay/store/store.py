@@ -21,6 +21,7 @@ from relay.store.fields import Counter
 from relay.store.health import MemoryUse
 from relay.store.kept_ages import KeptAges
 from relay.store.keys import INBOX, JOBS, Keys, sink_queue
+from relay.store.lending import Lending
 from relay.store.packed import Packing
 from relay.store.put_off import PutOff
 from relay.store.raw_receipts import RawReceipts
@@ -45,12 +46,14 @@ from relay.store.wire import (
     ClaimedReceipt,
     ClaimReply,
     ClaimRequest,
+    Granted,
     LookReply,
     RoutedReply,
     SettleRequest,
 )
 
 RETENTION_COMMANDS = 250  # of one call: some milliseconds at most, in which the store does nothing else
+NOTHING_GRANTED = Granted(slots=0, wait_ms=0, at=0)
 DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _FORGET_SINKS = Script("forget_sinks")
@@ -59,6 +62,8 @@ _CLAIMING, _SETTLING = ("_limits", "_deaths", "_claiming"), ("_keyed", "_packed"
 _SAVE_ROUTED = Script("save_routed", "_limits", "_jobs", "_keyed", "_routing")
 _CLAIM, _SETTLE = Script("claim", *GATES, "_keyed", *_CLAIMING), Script("settle", *GATES, *_SETTLING)
 _SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)
+_SETTLE_GRANTED = Script("settle_granted", *GATES, *_SETTLING, "_granted")
+_SETTLE_AND_CLAIM_GRANTED = Script("settle_and_claim_granted", *GATES, *_SETTLING, *_CLAIMING, "_granted")
 _COMPLETE_LOOKUPS = Script("complete_lookups", *GATES, "_keyed")
 _MARK_SENDING = Script("mark_sending", "_keyed")
 _ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job", "_jobs"), Script("finish_job"), Script("register")
@@ -75,6 +80,9 @@ _NOTE_STALL, _NOTE_MEMORY = Script("note_stall"), Script("note_memory")
 _CLAIMED_RECEIPTS = msgspec.msgpack.Decoder(ClaimReply[ClaimedReceipt], strict=False)
 _CLAIMED_DELIVERIES = msgspec.msgpack.Decoder(ClaimReply[ClaimedDelivery], strict=False)
 _CLAIMED_JOBS = msgspec.msgpack.Decoder(ClaimReply[ClaimedJob], strict=False)
+_SETTLED_AND_GRANTED = msgspec.msgpack.Decoder(
+    tuple[list[str], ClaimReply[ClaimedDelivery], list[tuple[str, str]]], strict=False
+)
 _SETTLED_AND_CLAIMED = msgspec.msgpack.Decoder(tuple[list[str], ClaimReply[ClaimedDelivery]], strict=False)
 _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]], list[str]])
 _ROUTED = msgspec.msgpack.Decoder(RoutedReply)
@@ -101,6 +109,7 @@ class Store:
         self.subscriptions = Subscriptions(client, namespace)
         self.put_off = PutOff(client, namespace)
         self.packing = Packing(client, namespace)
+        self.lending = Lending(client, namespace)
         self.erasing = Erasing(client, namespace)
         self.acts = Acts(client, namespace)
         self.actions = Actions(client, namespace)
@@ -251,6 +260,46 @@ class Store:
         `begun`: what was claimed ahead and takes over the slot of one of them, or is one of them.
         """
         return await self._settle(settle_request(sink_queue(sink), sink, items, counts, breaker, begun=begun), items)
+
+    async def settle_granted(
+        self, sink: str, items: Sequence[Settlement], counts: Mapping[str, int], blocked: Mapping[str, str]
+    ) -> list[str]:
+        """Write what attempts came to of a sink whose home is another shard, and knows it (`Lending`). As `settle`.
+
+        `blocked`: what deliveries are to remember that were blocked, by their ids.
+        """
+        settling = settle_request(sink_queue(sink), sink, items, counts)
+        request = {"settle": settling, "granted": NOTHING_GRANTED, "blocked": blocked}
+        answers = _STRINGS.decode(await self._call(_SETTLE_GRANTED, request, *[item.attempt for item in items]))
+        return await self._settle_packed(settling, items, answers)
+
+    async def settle_and_claim_granted(
+        self,
+        sink: str,
+        items: Sequence[Settlement],
+        counts: Mapping[str, int],
+        request: ClaimRequest,
+        granted: Granted,
+        blocked: Mapping[str, str],
+    ) -> tuple[list[str], Claim[Delivery], dict[str, str]]:
+        """Do the same, then claim what the home of the sink has granted.
+
+        Returns also what those remember that were blocked before, by their ids: the home knows who is at fault.
+        """
+        settling = settle_request(sink_queue(sink), sink, items, counts)
+        both = {"settle": settling, "claim": request, "granted": granted, "blocked": blocked}
+        with not_repeated():
+            attempts = [item.attempt for item in items]
+            reply, *contents = await self._call_leaving(True, _SETTLE_AND_CLAIM_GRANTED, both, *attempts)
+        answers, claimed, marks = _SETTLED_AND_GRANTED.decode(reply)
+        self.clock.note(claimed.store_ms)
+        answers = await self._settle_packed(settling, items, answers)
+        return answers, claimed_deliveries(claimed, request.token, contents), dict(marks)
+
+    async def count_due(self, sink: str) -> int:
+        """Return how many deliveries of a sink are due, by the clock as it is known here."""
+        due: int = await run_command(self.client.zcount(self.keys.due(sink_queue(sink)), "-inf", self.clock.ms()))
+        return due
 
     async def postpone_lookups(self, queue: str, items: Sequence[Settlement], *, asked: bool) -> list[str]:
         """Write that look-ups wait, under the queue's own name in the counters. Returns as `settle`.

@@ -254,7 +254,8 @@ def _members(seen: StoreContents) -> Iterator[str]:
                 yield f"{name} holds {id}, which is not leased"
         if kind in ("due", "leased", "pending"):
             records = {INBOX: seen.receipts, JOBS: seen.jobs}.get(queue, seen.deliveries)
-            yield from (f"{name} holds {id}, of which there is no record" for id in members if id not in records)
+            own = {id for id in members if not id.startswith("lent|")}  # what is lent is of other shards
+            yield from (f"{name} holds {id}, of which there is no record" for id in own if id not in records)
         if kind == "pending":
             arrived = {id: float(seen.deliveries[id]["acc"]) for id in members if id in seen.deliveries}
             yield from (

@@ -238,7 +238,8 @@ local function take(request, slots, ahead, batched, gate, due, leased)
       if kind == 'r' and row[ORIGINAL] then bytes = bytes + size_of_original(row[ORIGINAL], originals) end
       if #ids > 0 and bytes > MOST_BYTES then break end
       call('HSET', record, 'tok', request.token)
-      if blocked then row[BLOCKED] = is_at_fault(request.queue, blocked) and '1' end
+      if blocked then row[BLOCKED] = not gate.is_copy and is_at_fault(request.queue, blocked) and '1' end
+      if blocked and gate.is_copy then gate.marks[#gate.marks + 1] = {id, blocked} end
       if gate.fields.breaker and get_gate(gate, TRIAL, '') == id then row[IS_TRIAL] = '1' end
       for i = 1, #fields do row[i] = row[i] or '0' end
       local n = #ids + 1
@@ -275,8 +276,9 @@ local function claim_reply(wait_ms, poisoned, ids, rows, batched, store_ms, ahea
 end
 
 -- Takes what a wire.ClaimRequest asks for. `gate`: that of the queue, where something of it was settled just now: then
--- often nothing is in it any more, and nothing else is looked at. Returns a wire.ClaimReply and the blobs.
-local function claim(request, gate)
+-- often nothing is in it any more, and nothing else is looked at. `granted`: how many may leave, where the sink's home is
+-- another shard, which decides that (_granted.lua). Returns a wire.ClaimReply and the blobs.
+local function claim(request, gate, granted)
   local queue = request.queue
   local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue
   if gate and not next(gate.fields) and call('EXISTS', due, leased) == 0 then
@@ -285,8 +287,7 @@ local function claim(request, gate)
   end
   -- Receipts and jobs wait behind no gate.
   gate = gate or request.kind == 'd' and read_gate(queue) or {queue = queue, fields = {}}
-  local paused_until = tonumber(gate.fields.paused_until)
-  if paused_until and paused_until <= now then end_pause(gate, 'its end has come') end
+  local paused_until = end_pause_in_time(gate)
   give_back_ahead(request, due, leased)
   give_back_unheard(request, gate, due, leased)
   local poisoned, first_leased = take_back_expired(request.kind, queue, due, leased)
@@ -298,13 +299,18 @@ local function claim(request, gate)
     return claim_reply(at and at - now or -1, poisoned, {}, {}, false, now, 0, true), {}
   end
   if gate.fields.advance and not gate.fields['until'] then advance_waiting(gate, due) end
-  local slots, ahead, ask_at = free_slots(request, gate)
+  local slots, ahead, ask_at
+  if granted then
+    slots, ahead, ask_at = granted.slots, 0, now + granted.wait_ms
+  else
+    slots, ahead, ask_at = free_slots(request, gate)
+  end
   local recalled = next(gate.fields) ~= nil or request.holds_ahead and is_recalled(queue)
   if recalled then ahead = 0 end
   if slots <= 0 and ahead == 0 then
     -- Without a time to ask at, every slot is taken, and the settle of one will wake; or none was asked for.
     local at = update_wake(queue, ask_at or (request.max > 0 and math.huge or nil))
-    local wait_ms = at and ask_at and math.max(ask_at - now, 0) or -1
+    local wait_ms = at and ask_at and math.max((granted and at or ask_at) - now, 0) or -1
     return claim_reply(wait_ms, poisoned, {}, {}, false, now, 0, recalled), {}
   end
   -- A batch is one call, so it takes one slot and one grant. While it is out nothing else is: each lease counts.
@@ -314,7 +320,7 @@ local function claim(request, gate)
     take(request, batched and request.batch or slots, ahead, batched, gate, due, leased)
   first_leased = first_leased and math.min(first_leased, ends)
   if #ids > 0 then
-    for _, limit in ipairs(request.limits) do take_grants(limit, batched and 1 or #ids) end
+    for _, limit in ipairs(granted and {} or request.limits) do take_grants(limit, batched and 1 or #ids) end
   end
   -- What is still due may be taken at once, or when the limits allow: the drainer asks again by itself.
   local at = update_wake(queue, slots > 0 and next_look(gate, due, #ids) or math.huge, first_due, first_leased)

@@ -25,6 +25,7 @@ local function get_gate(gate, kind, route) return gate.fields[gate_field(kind, r
 local function set_gate(gate, kind, route, value)
   local name = gate_field(kind, route)
   gate.fields[name] = value and tostring(value)
+  if gate.is_copy then return end  -- what the gate comes to is written by the sink's home (_granted.lua)
   if value then call('HSET', gate.key, name, value) else call('HDEL', gate.key, name) end
 end
 
@@ -121,6 +122,13 @@ local function end_pause(gate, cause, by)
   end
 end
 
+-- Ends a pause whose end has come. Returns until when it lasts, where it has an end.
+local function end_pause_in_time(gate)
+  local paused_until = tonumber(gate.fields.paused_until)
+  if paused_until and paused_until <= now then end_pause(gate, 'its end has come') end
+  return paused_until
+end
+
 -- Opening a gate, the release before this one (commit b42e45f) leaves what it does not know. Goes with the next release.
 local function forget_rest(gate)
   for name in pairs(gate.fields) do
@@ -169,10 +177,9 @@ local function end_trial(gate, route, id, outcome, reason, asked_ms)
   if outcome == 'delivered' then call('HINCRBY', P .. 'openings', openings_of(gate.queue, route), 1) end
 end
 
--- Remembers that a delivery was blocked, and how often its gate had been opened by then.
-local function mark_blocked(id, queue, route)
-  local openings = call('HGET', P .. 'openings', openings_of(queue, route)) or 0
-  call('HSETNX', P .. 'd:' .. id, 'blk', openings .. '|' .. route)
+-- What a delivery remembers that was blocked: how often its gate had been opened by then.
+local function blocked_mark(queue, route)
+  return (call('HGET', P .. 'openings', openings_of(queue, route)) or 0) .. '|' .. route
 end
 
 -- Returns whether another delivery arrived after one was blocked: then the fault is this one's, not the sink's.

@@ -24,3 +24,9 @@ local function take_grants(limit, n)
   if call('RPUSH', grants, unpack(times)) > count then call('LTRIM', grants, -count, -1) end
   call('PEXPIRE', grants, per_ms)
 end
+
+-- Gives back `n` grants of the moment `at`: what they were taken for has not started.
+local function return_grants(limit, n, at)
+  local key = unpack(limit, 1, 1)
+  call('LREM', P .. 'grants:' .. key, -n, at)
+end

@@ -72,18 +72,27 @@ local function take_back_held(id, sink)
   begin_pending(id, sink, call('HGET', P .. 'd:' .. id, 'acc'))
 end
 
--- Lets an attempt that was not stale open or close the gates that it is about.
-local function update_gates(gate, item)
-  local id, outcome, gate_ms, gate_route = item[ID], item[OUTCOME], item[GATE_MS], item[GATE_ROUTE]
-  if next(gate.fields) then
-    local route = call('HGET', P .. 'd:' .. id, 'route')
+-- Lets an attempt that was not stale open or close the gates that it is about. `id`: under which they know it as their
+-- trial. `route`: that of its delivery, where any gate is closed.
+local function update_gates(gate, item, id, route)
+  local outcome, gate_ms, gate_route = item[OUTCOME], item[GATE_MS], item[GATE_ROUTE]
+  if route then
     if gate_ms == 0 or gate_route ~= '' then end_trial(gate, '', id, outcome, item[REASON], item[ASKED_MS]) end
     if gate_ms == 0 or gate_route ~= route then end_trial(gate, route, id, outcome, item[REASON]) end
   end
-  if gate_ms > 0 then
-    mark_blocked(id, gate.queue, gate_route)
-    close_gate(gate, gate_route, id, gate_ms, item[REASON], item[GATE_SURE])
+  if gate_ms > 0 then close_gate(gate, gate_route, id, gate_ms, item[REASON], item[GATE_SURE]) end
+end
+
+-- Does so for a delivery of this shard, which remembers that it was blocked. Of a sink whose home is another shard that
+-- was asked before (_granted.lua): what is to be remembered is in the request.
+local function note_gates(gate, item)
+  local id = item[ID]
+  local mark = gate.is_copy and gate.blocked[id] or nil
+  if not gate.is_copy then
+    update_gates(gate, item, id, next(gate.fields) and call('HGET', P .. 'd:' .. id, 'route'))
+    mark = item[GATE_MS] > 0 and blocked_mark(gate.queue, item[GATE_ROUTE])
   end
+  if mark then call('HSETNX', P .. 'd:' .. id, 'blk', mark) end
 end
 
 -- Counts against the concurrency what was claimed ahead and has begun since: it takes over the slot of one that is settled
@@ -97,12 +106,14 @@ local function count_begun(request)
   if #begun > 0 then call('ZREM', P .. 'ahead:' .. request.queue, unpack(begun)) end
 end
 
--- Writes the items of a wire.SettleRequest, whose attempts are the arguments from `first`.
+-- Writes the items of a wire.SettleRequest, whose attempts are the arguments from `first`. `gate`: where it is not this
+-- shard's own.
 -- Returns "settled" | "stale" | "gone" for each, and "packed" where nothing was written: it must be unpacked first; then the
 -- gate of the queue as it is now.
-local function settle(request, first)
+local function settle(request, first, gate)
   local queue, sink = request.queue, request.sink
-  local due, leased, gate = P .. 'due:' .. queue, P .. 'leased:' .. queue, read_gate(queue)
+  local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue
+  gate = gate or read_gate(queue)
   count_begun(request)
   gate.breaker = type(request.breaker) == 'table' and request.breaker  -- else cmsgpack's nil
   local released, due_again, any_new = {}, {}, false  -- due_again: id -> when
@@ -148,7 +159,7 @@ local function settle(request, first)
       local state_now = write_state(own_sink, item, event, attempts, marked, told, cancel, was_down, keyed)
       if state_now == 'held' then note_delivery_fact('delivery_held', id) end
       note_delivered(id, state_now)
-      update_gates(gate, item)
+      note_gates(gate, item)
       local at = now + item[DELAY_MS]
       if state_now ~= 'pending' then return 'settled' end
       if not keyed then

@@ -6,6 +6,7 @@ import pytest
 
 from relay.store.fields import (
     ActionField,
+    AwayField,
     Counter,
     DeliveryField,
     GateField,
@@ -27,6 +28,7 @@ FIELDS = {
     "j:": JobField,
     "action:": ActionField,
     "gate:": GateField,
+    "away:": AwayField,
     "outcomes:": OutcomeField,
     "life": LifeField,
     "people": PeopleField,

@@ -24,6 +24,9 @@ UNPACKED = [
     ("save_action_progress", "item", wire.ActionItemRow),
     ("spend_quotas", "quota", Quota),
     ("_limits", "limit", Limit),
+    ("_lending", "row", wire.ReportRow),
+    ("return_lent", "trial", wire.LentTrial),
+    ("return_lent", "begun", wire.BegunTrial),
     ("_walking", "cursor", wire.Cursor),
     ("_packed", "index_row", packing.PackedIndex),
     ("_packed", "row", packing.PackedDelivery),
@@ -36,12 +39,14 @@ MAPS = [
     ("_settling", "request", wire.SettleRequest),
     ("_claiming", "request", wire.ClaimRequest),
     ("find", "req", wire.FindRequest),
+    ("return_lent", "req", wire.ReturnRequest),
 ]
 REPLIES = [
     ("_claiming", "claim_reply", wire.ClaimReply),
     ("save_routed", "routed_reply", wire.RoutedReply),
     ("accept", "handed_over", wire.HandedOver),
     ("find", "find_reply", wire.FindReply),
+    ("_lending", "lend_reply", wire.LendReply),
     ("look", "look_reply", wire.LookReply),
     ("act_on_delivery", "act_answer", wire.ActAnswer),
     ("save_replayed", "replay_answer", wire.ReplayAnswer),
@@ -94,6 +99,11 @@ def test_a_script_answers_in_the_order_that_python_reads(script, function, reply
 @pytest.mark.parametrize(("script", "variable", "request_type"), MAPS)
 def test_a_script_reads_every_name_of_a_request_and_no_other(script, variable, request_type):
     assert members(script, variable) == set(request_type.__struct_fields__)
+
+
+def test_the_scripts_of_a_shard_read_all_that_its_sink_s_home_has_granted():
+    read = members("_granted", "granted") | members("_claiming", "granted")
+    assert read == set(wire.Granted.__struct_fields__)
 
 
 def test_the_values_of_a_breaker_are_where_the_script_takes_them_from():

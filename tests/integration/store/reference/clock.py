@@ -49,7 +49,8 @@ class _ControlledCaller(Caller):
 
 async def control_time(store: Store, now: int) -> None:
     """Give a store a clock that only `set_time` moves."""
-    store._call = store.acts._call = store.packing._call = _ControlledCaller(store.client, store.keys.prefix)
+    call = _ControlledCaller(store.client, store.keys.prefix)
+    store._call = store.acts._call = store.packing._call = store.lending._call = call
     await set_time(store, now)
 
 
