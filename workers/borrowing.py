@@ -147,6 +147,7 @@ class Borrowing:
             self._note_away(error)
             return None
         self._note_back()
+        self._home.store.clock.note(reply.at)
         del self._reports[: len(reports)]
         found = {row.item.id: mark for row, mark in zip(reports, marks, strict=True) if mark}
         return _Lent(token, reply, found, reports[first - 1].item.id if first else "")

@@ -32,6 +32,7 @@ from relay.transport import CachingResolver, Session
 from workers import watchdog
 from workers.consumer import Consumer
 from workers.hand import Hand
+from workers.homes import Homes, name_worker
 from workers.shard_work import ANSWER_SECONDS, CONNECTIONS, ShardWork, Shared
 from workers.stop_signal import call_on_stop_signal
 from workers.watchdog import Watchdog
@@ -95,6 +96,7 @@ class WorkerProcess:
         )
         self._watching.keep("watchdog", self._watchdog.run)
         self._readers = Readers(self._read_stores, lambda source: self._shards.list.shard_of(source))
+        self._homes = Homes(self._shards, self._live, self._name, self._watching, self._read_shards)
         self._begin_shard(FIRST)
 
     def _read_stores(self) -> dict[str, Reader]:
@@ -113,8 +115,9 @@ class WorkerProcess:
             self._shared,
             self._shards.store(shard),
             self._live if is_first else ShardLive(self._live),
-            self._name if is_first else f"{self._name}:{shard}",
+            name_worker(self._name, shard),
             shard,
+            self._homes,
             lambda sources: self._shards.list.owned_by(shard, sources),
             self._readers if is_first else None,
         )
@@ -124,6 +127,7 @@ class WorkerProcess:
 
     def _note_epoch(self, epoch: int) -> None:
         """Read the list of shards, where a look has found that it has changed."""
+        self._homes.note_epoch(epoch)
         if epoch > self._shards.list.epoch and self._reading is None:
             self._reading = self._watching.start("shards", self._read_shards())
             self._reading.add_done_callback(self._note_read)
@@ -222,6 +226,7 @@ class WorkerProcess:
         works = list(self._works.values())
         await asyncio.gather(*[work.stop_listening() for work in works])
         await asyncio.gather(*[work.finish(self._stop_by) for work in works])
+        await self._shards.aclose()
         await self._shared.session.close()
         await self._shared.guarded.close()
         await asyncio.to_thread(self._tracer.close)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from celery import Celery
@@ -29,6 +30,7 @@ from workers.drainer import Drainer
 from workers.fetcher import Fetcher
 from workers.hand import Hand
 from workers.hearing import Hearing
+from workers.homes import Homes
 from workers.job_functions import make_job_functions
 from workers.jobs import JobRunner
 from workers.listening import Listening
@@ -74,6 +76,7 @@ class ShardWork:
         live: LiveConfig,
         worker: str,
         shard: str,
+        homes: Homes,
         owned: Callable[[Iterable[str]], Sequence[str]],
         reader: Reader | None,
     ) -> None:
@@ -82,6 +85,8 @@ class ShardWork:
         self.store = store
         self.live = live
         self.worker = worker
+        self._shard = shard
+        self._homes = homes
         self._shared = shared
         self._lock = WorkerLock(worker)
         self._drainers: dict[str, Drainer] = {}
@@ -176,6 +181,8 @@ class ShardWork:
 
     def _start_drainer(self, sink: str) -> None:
         drainer = self.drainer_of(sink)
+        if drainer is None and sink in self.live.sinks:
+            return  # its home is being found out: the next look begins it
         if drainer is None:
             # Of a newer configuration, or one that was removed: a worker that knows it sends its deliveries.
             if self._is_new_unknown(f"sink:{sink}"):
@@ -185,23 +192,28 @@ class ShardWork:
         drainer.start()
 
     def drainer_of(self, sink: str) -> Drainer | None:
-        """Return the drainer of a sink, None where this worker does not know it."""
+        """Return the drainer of a sink, None where this worker does not know it, or its home."""
         outside = is_subscriber(sink)
         if not outside and sink not in self.live.sinks:
             return None
         if sink not in self._drainers:
-            tools = self._guarded_tools if outside else self._tools
-            self._drainers[sink] = Drainer(
-                sink,
-                self.live,
-                self.store,
-                tools,
-                self.worker,
-                self._shared.stopping,
-                self._shared.hand,
-                self._shared.tracer,
-            )
+            home = self._shard if outside else self._homes.find(sink)
+            if home is None:
+                return None
+            self._drainers[sink] = self._make_drainer(sink, home, self._guarded_tools if outside else self._tools)
         return self._drainers[sink]
+
+    def _make_drainer(self, sink: str, home: str, tools: Tools) -> Drainer:
+        """Make the drainer of a sink. What its attempts count and remember is in its home, too."""
+        borrowing = None
+        if home != self._shard:
+            borrowing = self._homes.borrow(sink, home, self._shard, self.store)
+            at_home = self._homes.store(home)
+            tools = replace(tools, shared=SharedState(at_home.client, at_home.namespace))
+        return Drainer(
+            sink, self.live, self.store, tools, self.worker, self._shared.stopping, self._shared.hand,
+            self._shared.tracer, borrowing,
+        )  # fmt: skip
 
     def _start_fetcher(self, source: str) -> None:
         if source not in self.live.config.sources:
@@ -241,10 +253,9 @@ class ShardWork:
         await self._listening.stop()
 
     async def finish(self, deadline: float) -> None:
-        """Finish what is in flight, cancel at `deadline` (monotonic seconds) what is left, and let go of the store."""
+        """Finish what is in flight, cancel at `deadline` (monotonic seconds) what is left."""
         agents: list[Drainer | Fetcher | Router] = [self._router, *self._drainers.values(), *self._fetchers.values()]
         await asyncio.gather(*[agent.finish(deadline) for agent in agents])
         await self._tasks.wait()
         self._lock.release()
-        await self.store.client.aclose()
         await self._watching.stop()

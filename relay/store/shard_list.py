@@ -7,7 +7,7 @@ processes that know an older record write to no two shards: what is older change
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -22,6 +22,7 @@ from relay.store.scripts import Caller, Script
 FIRST: Final = "00"
 SHARD_NAME: Final = re.compile(r"\d\d", re.ASCII)
 _ADD, _ASSIGN, _OWN = Script("add_shard"), Script("assign_source"), Script("own_source")
+_ASSIGN_HOMES = Script("assign_homes")
 _INT, _STR, _BOOL = msgspec.msgpack.Decoder(int), msgspec.msgpack.Decoder(str), msgspec.msgpack.Decoder(bool)
 
 
@@ -58,6 +59,7 @@ class ShardList(Record):
     epoch: int = 0
     names: tuple[str, ...] = (FIRST,)
     sources: Mapping[str, Assignment] = {}
+    homes: Mapping[str, str] = {}  # of sinks of the file
 
     @property
     def several(self) -> bool:
@@ -68,6 +70,10 @@ class ShardList(Record):
         """Return whose a source is; the first shard's, which refuses it, where that is not written yet."""
         assigned = self.sources.get(source)
         return FIRST if assigned is None else assigned.shard
+
+    def home_of(self, sink: str) -> str | None:
+        """Return the home of a sink of the file: where its gate and its limits are; None where none is written yet."""
+        return self.homes.get(sink) if self.epoch else FIRST
 
     def owned_by(self, shard: str, sources: Iterable[str]) -> list[str]:
         """Return which of these sources are a shard's, and not on their way to another."""
@@ -97,11 +103,24 @@ class ShardRecord:
             for name, value in fields.items()
             if name.startswith(ShardsField.SOURCE)
         }
-        return ShardList(epoch=int(fields[ShardsField.EPOCH]), names=tuple(sorted(names)), sources=sources)
+        homes = {
+            name.removeprefix(ShardsField.HOME): shard
+            for name, shard in fields.items()
+            if name.startswith(ShardsField.HOME)
+        }
+        return ShardList(epoch=int(fields[ShardsField.EPOCH]), names=tuple(sorted(names)), sources=sources, homes=homes)
 
     async def add(self, shard: str) -> int:
         """Add a shard, unless it is there. Returns the epoch."""
         return _INT.decode(await self._call(_ADD, {"shard": shard}))
+
+    async def assign_homes(self, groups: Iterable[Sequence[str]], shards: Iterable[str]) -> int:
+        """Write the homes of sinks that have none; a home never changes. Returns the epoch.
+
+        Those of a group share a limit, so they have one home: that of any of them, or one of `shards`.
+        """
+        rows = [(choose_shard(min(sinks), shards), sinks) for sinks in groups]
+        return _INT.decode(await self._call(_ASSIGN_HOMES, {"groups": rows}))
 
     async def assign(self, source: str, before: Assignment | None, shard: str, moving: str = "") -> Assignment | None:
         """Write whose a source is, where that still is what it was before. Returns what stands there now."""

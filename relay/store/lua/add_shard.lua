@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Adds a shard to the list of the first one, unless it is there; with the first that is added the sources that were ever
--- registered are this store's own. req: {shard}. Answers the epoch.
+-- registered are this store's own, and it is the home of all sinks that were. req: {shard}. Answers the epoch.
 local shards, ownership = P .. 'shards', P .. 'ownership'
 local field = 'shard:' .. req.shard
 if call('HEXISTS', shards, field) == 1 then return cmsgpack.pack(tonumber(call('HGET', shards, 'epoch'))) end
@@ -12,6 +12,7 @@ if epoch == 1 then
     call('HSET', shards, 'source:' .. source, '00|' .. epoch .. '|')
     call('HSET', ownership, source, epoch .. '|owned')
   end
+  for _, sink in ipairs(call('HKEYS', P .. 'sinks')) do call('HSET', shards, 'home:' .. sink, '00') end
   call('SET', P .. 'owned', '\n' .. table.concat(names, '\n') .. '\n')
 end
 call('HSET', shards, field, now)
