@@ -101,7 +101,9 @@ class WorkerProcess:
 
     def _read_stores(self) -> dict[str, Reader]:
         stores = self._shards.stores()
-        return {name: Reader(store.client, store.namespace) for name, store in stores.items()}
+        if len(stores) == 1:
+            return {name: Reader(store.client, store.namespace) for name, store in stores.items()}
+        return {name: Reader(store.client, store.namespace, self._shards.gates(name)) for name, store in stores.items()}
 
     def _open_store(self, namespace: str) -> Store:
         url = move_slot(self._redis_url, namespace)

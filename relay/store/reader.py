@@ -13,6 +13,7 @@ from relay.store.counters import read_counters
 from relay.store.fields import Counter, DeliveryField, ReceiptField
 from relay.store.gate import GateChange, read_gate
 from relay.store.health import StoreLife, read_life
+from relay.store.home_gates import Gates, HomeGates
 from relay.store.keys import ACCOUNT, INBOX, JOBS, Keys, account_queue, sink_queue
 from relay.store.packed import PackedReceipts
 from relay.store.queues import (
@@ -42,6 +43,7 @@ from relay.store.wire import FindReply, FindRequest
 STALLS_MS = 3_600_000
 WORKER_GONE_MS = 5_000  # since it was last seen: a ticker comes by twice a second
 OF_A_SINK = 12  # commands that read its state
+LEASED_OF_A_SINK, GATE_OF_A_SINK = 2, 10  # the places of two of them
 SINKS_AT_ONCE = 50  # read in one call
 _EVENTS_AT_ONCE = 1000
 _FIND = Script("find", "_walking", "_packed")
@@ -50,9 +52,13 @@ _FOUND = msgspec.msgpack.Decoder(FindReply)
 
 
 class Reader:
-    """Reads the store of one relay and changes nothing. Every method raises StoreUnavailable."""
+    """Reads the store of one relay and changes nothing. Every method raises StoreUnavailable.
 
-    def __init__(self, client: Redis, namespace: str = "relay") -> None:
+    `gates`: what reads the gates of sinks whose home is another shard; None where there is one shard.
+    """
+
+    def __init__(self, client: Redis, namespace: str = "relay", gates: HomeGates | None = None) -> None:
+        self._gates = gates
         self.client = client
         self.namespace = namespace
         self.keys = Keys(namespace)
@@ -160,9 +166,10 @@ class Reader:
                 pipe.zscore(self.keys.leased(queue), id)
                 pipe.hgetall(self.keys.gate(queue))
             queued = await run_command(pipe.execute()) if found else []
+        gates = await self._read_gates([queue_of(record) for _, record in found], queued[2::3])
         turns = await read_turns(self.client, self.keys, dict(found))
         return [
-            read_delivery(id, record, queued[3 * n], queued[3 * n + 1], read_gate(queued[3 * n + 2]), turns.get(id, ""))
+            read_delivery(id, record, queued[3 * n], queued[3 * n + 1], read_gate(gates[n]), turns.get(id, ""))
             for n, (id, record) in enumerate(found)
         ]
 
@@ -279,6 +286,10 @@ class Reader:
         names, found = [name.decode() for name in types], []
         for at in range(0, len(names), SINKS_AT_ONCE):
             found += await self._read_sinks(names[at : at + SINKS_AT_ONCE])
+        if self._gates:
+            gates = await self._read_gates(list(map(sink_queue, names)), found[GATE_OF_A_SINK::OF_A_SINK])
+            found[GATE_OF_A_SINK::OF_A_SINK] = gates
+            found[LEASED_OF_A_SINK::OF_A_SINK] = map(_count_own, found[LEASED_OF_A_SINK::OF_A_SINK])
         most = {name.decode(): int(n) for name, n in bounds.items()}
         return [
             read_sink_state(name, kind.decode(), found[OF_A_SINK * n : OF_A_SINK * (n + 1)], now, most.get(name))
@@ -291,7 +302,10 @@ class Reader:
                 queue = sink_queue(name)
                 pipe.zcard(self.keys.pending(name))
                 pipe.zcard(self.keys.due(queue))
-                pipe.zcard(self.keys.leased(queue))
+                if self._gates:
+                    pipe.zrange(self.keys.leased(queue), 0, -1)
+                else:
+                    pipe.zcard(self.keys.leased(queue))
                 pipe.zcard(self.keys.held(name))
                 pipe.zcard(self.keys.dead(name))
                 pipe.zcard(self.keys.put_off(name))
@@ -333,7 +347,11 @@ class Reader:
                 pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
                 pipe.hgetall(self.keys.gate(queue))
             found = await run_command(pipe.execute()) if queues else []
-        return [read_due_work(found[3 * n : 3 * n + 3], now) for n in range(len(queues))]
+        gates = await self._read_gates(queues, found[2::3])
+        return [read_due_work((*found[3 * n : 3 * n + 2], gates[n]), now) for n in range(len(queues))]
+
+    async def _read_gates(self, queues: Sequence[str], own: Gates) -> Gates:
+        return await self._gates.read(queues, own) if self._gates else own
 
     async def inbox(self) -> tuple[int, int]:
         """Return how many receipts wait for routing, and how many are being routed."""
@@ -401,3 +419,8 @@ class Reader:
     async def counters(self) -> dict[tuple[str, ...], int]:
         """Read all counters, their names split: ("attempt", sink, outcome) and so on."""
         return {tuple(name.split("|")): n for name, n in (await read_counters(self.client, self.keys)).items()}
+
+
+def _count_own(leased: Sequence[bytes]) -> int:
+    """Return how many of a sink's leases are of this shard: a home lends slots to the others."""
+    return sum(not id.startswith(b"lent|") for id in leased)

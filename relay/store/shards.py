@@ -2,6 +2,10 @@
 
 from collections.abc import Callable
 
+from redis.asyncio import Redis
+
+from relay.store.home_gates import HomeGates
+from relay.store.keys import Keys
 from relay.store.shard_list import FIRST, ShardList, ShardRecord, shard_namespace
 from relay.store.store import Store
 
@@ -34,6 +38,14 @@ class Shards:
     def stores(self) -> dict[str, Store]:
         """Return all stores by name, the first before all others."""
         return {name: self.store(name) for name in self.names}
+
+    def gates(self, shard: str) -> HomeGates:
+        """Return what reads the gates of sinks for a reader of a shard."""
+        return HomeGates(shard, lambda sink: self.list.home_of(sink), self._connection)
+
+    def _connection(self, shard: str) -> tuple[Redis, Keys]:
+        store = self.store(shard)
+        return store.client, store.keys
 
     async def refresh(self) -> None:
         """Read the list of shards anew. Raises StoreUnavailable: then what was known stays."""

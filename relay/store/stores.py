@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace as with_fields
 
-from relay.model import NewDelivery, RoutedReceipt, Subscription
+from relay.model import NewDelivery, RoutedReceipt, Subscription, is_subscriber
 from relay.store.actions import ActionItem, Actions, ActionState, NewAction, StoredAction
 from relay.store.acts import Act, Acts, AuditEntry, Author
 from relay.store.put_off import PutOff, PutOffDelivery
@@ -22,15 +22,23 @@ _STATES: Final = (ActionState.RUNNING, ActionState.PAUSED, ActionState.FAILED, A
 
 
 class Stores(Store):
-    """`shards`: the store of each, by name, the first one's first; `readers` reads them."""
+    """`shards`: the store of each, by name, the first one's first; `readers` reads them.
+
+    `shard_of`: whose a source is; `home_of`: where the gate of a sink is, None where that is not known.
+    """
 
     def __init__(
-        self, shards: Callable[[], Mapping[str, Store]], readers: Readers, shard_of: Callable[[str], str]
+        self,
+        shards: Callable[[], Mapping[str, Store]],
+        readers: Readers,
+        shard_of: Callable[[str], str],
+        home_of: Callable[[str], str | None],
     ) -> None:
         first = shards()[FIRST]
         super().__init__(first.client, first.namespace)
         self._shards = shards
         self._shard_of = shard_of
+        self._home_of = home_of
         self.acts = _AllActs(self, readers)
         self.actions = _AllActions(self)
         self.subscriptions = AllSubscriptions(shards, shard_of)
@@ -39,6 +47,11 @@ class Stores(Store):
     def of_source(self, source: str) -> Store:
         """Return the shard that has a source."""
         return self._shards()[self._shard_of(source)]
+
+    def of_gate(self, sink: str) -> list[Store]:
+        """Return the shard that has a sink's gate; a subscriber's is where its deliveries are: in any of them."""
+        home = None if is_subscriber(sink) else self._home_of(sink)
+        return self.all() if home is None else [self._shards()[home]]
 
     def all(self) -> list[Store]:
         """Return every shard, the first before all others."""
@@ -90,8 +103,8 @@ class _AllActs(Acts):
         )
 
     async def _set_pause(self, sink: str, act: str, author: Author, until: int) -> tuple[bool, str, str]:
-        """Set the pause in every shard: one that is away keeps its own, and the person is told so by the error."""
-        answers = [await one.acts._set_pause(sink, act, author, until) for one in self._stores.all()]
+        """Set the pause where the sink's gate is. Where that is away, the person is told so by the error."""
+        answers = [await one.acts._set_pause(sink, act, author, until) for one in self._stores.of_gate(sink)]
         return next((answer for answer in answers if answer[0]), answers[0])
 
     async def audit(self, limit: int, before: str | None = None) -> list[AuditEntry]:

@@ -64,12 +64,18 @@ class WebShards:
         self._reading: asyncio.Task[None] | None = None
         self.first = self._make(FIRST)
         self._known = {FIRST: self.first}
+        self._with_gates: dict[str, Reader] = {}  # the readers of shards, where there are several
         self.reader = Readers(self._readers, self._shard_of)
-        self.stores = Stores(self._stores, self.reader, self._shard_of)
+        self.stores = Stores(self._stores, self.reader, self._shard_of, lambda sink: self._shards.list.home_of(sink))
         self.subscriptions = AllSubscriptions(self._stores, self._shard_of)
 
     def _readers(self) -> dict[str, Reader]:
-        return {name: shard.reader for name, shard in self._known.items()}
+        if not self._shards.list.several:
+            return {name: shard.reader for name, shard in self._known.items()}
+        for name in self._known.keys() - self._with_gates.keys():
+            reader = self._known[name].reader
+            self._with_gates[name] = Reader(reader.client, reader.namespace, self._shards.gates(name))
+        return {name: self._with_gates[name] for name in self._known}
 
     def _stores(self) -> dict[str, Store]:
         return {name: shard.patient for name, shard in self._known.items()}

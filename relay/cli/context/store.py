@@ -55,7 +55,7 @@ def reader_of(shards: Shards) -> Reader:
         return Reader(shards.first.client, shards.first.namespace)
     from relay.store.readers import Readers  # few have several
 
-    each = {name: Reader(store.client, store.namespace) for name, store in shards.stores().items()}
+    each = {name: Reader(store.client, store.namespace, shards.gates(name)) for name, store in shards.stores().items()}
     return Readers(lambda: each, shards.list.shard_of)
 
 
@@ -67,7 +67,7 @@ def store_of(shards: Shards, reader: Reader) -> Store:
     from relay.store.stores import Stores
 
     assert isinstance(reader, Readers)  # there are several
-    return Stores(shards.stores, reader, shards.list.shard_of)
+    return Stores(shards.stores, reader, shards.list.shard_of, shards.list.home_of)
 
 
 def say_what_is_away(reader: Reader) -> None:
