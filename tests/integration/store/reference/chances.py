@@ -8,6 +8,8 @@ from tests.integration.invariants import StoreContents
 from tests.integration.store.reference import gates
 from tests.integration.store.reference.state import State
 
+ASK_MS = 1000
+
 
 def unwatched(
     state: State, seen: StoreContents, concurrency: Mapping[str, int], limits: Mapping[str, Sequence[Limit]]
@@ -19,6 +21,16 @@ def unwatched(
         if wake.get(name, math.inf) > max(at, state.now):
             found.append(f"{name} is looked at {wake.get(name)}, there is something to do at {at}, now is {state.now}")
     return found
+
+
+def unasked(state: State, seen: StoreContents) -> list[str]:
+    """Name the queues with something due whose home is not asked for a second and more."""
+    wake = seen.members("wake:")
+    return [
+        f"{name} is looked at {wake.get(name)}, now is {state.now}"
+        for name, queue in state.queues.items()
+        if queue.due and wake.get(name, math.inf) > max(min(queue.due.values()), state.now) + ASK_MS
+    ]
 
 
 def first_chance(state: State, name: str, concurrency: int, limits: Sequence[Limit]) -> float:

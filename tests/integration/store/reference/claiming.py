@@ -41,8 +41,8 @@ def claim(
     if gate.paused_until and gate.paused_until <= state.now:
         gate.paused, gate.paused_until = False, 0
     _give_back_ahead(state, request, queue)
-    _give_back_unheard(state, request, queue)
-    poisoned = _take_back_expired(state, request.queue, queue)
+    give_back_unheard(state, request, queue)
+    poisoned = take_back_expired(state, request.queue, queue)
     if gate.paused:
         assert not taken, "taken from a paused queue"
         assert recalled is not False
@@ -60,10 +60,10 @@ def claim(
     due = [id for id, at in queue.due.items() if at <= state.now]
     batched = slots > 0 and request.batch > 1 and "" not in gate.routes and len(due) >= request.batch_from
     in_slots = taken[: len(taken) - ahead]
-    _check_taken(state, request, gate, due, request.batch if batched else slots, batched, in_slots)
+    check_taken(state, request, gate, due, request.batch if batched else slots, batched, in_slots)
     _check_ahead(state, request, [id for id in due if id not in in_slots], most_ahead, taken[len(in_slots) :])
     queue.ahead |= {id: queue.due[id] for id in taken[len(in_slots) :]}
-    _take(state, request, gate, queue, taken, due_after)
+    take(state, request, gate, queue, taken, due_after)
     for limit in request.limits if taken else ():
         state.grants[limit.key] = [*state.grants[limit.key], *[state.now] * (1 if batched else len(taken))]
         state.grants[limit.key] = state.grants[limit.key][-limit.count :]
@@ -86,7 +86,7 @@ def claim_made(state: State, request: ClaimRequest, made: Sequence[str]) -> list
     ):
         return []
     taken = list(made[: max(free_slots(state, request, gate, queue), 0)])
-    _take(state, request, gate, queue, taken, {})
+    take(state, request, gate, queue, taken, {})
     for limit in request.limits if taken else ():
         state.grants[limit.key] = [*state.grants[limit.key], *[state.now] * len(taken)][-limit.count :]
     return taken
@@ -150,7 +150,8 @@ def free_grants(state: State, limit: Limit) -> int:
     return limit.count - len(recent)
 
 
-def _give_back_unheard(state: State, request: ClaimRequest, queue: Queue) -> None:
+def give_back_unheard(state: State, request: ClaimRequest, queue: Queue) -> None:
+    """Give back what was taken in claims of which nobody heard."""
     for id in list(queue.leased):
         record = state.record(request.queue, id)
         if record and record.token in request.unheard:
@@ -177,7 +178,8 @@ def _in_hand(state: State, worker: str) -> list[Leasable]:
     return [record for record in held if record and record.token and _worker_of(record.token) == worker]
 
 
-def _take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
+def take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
+    """Take back what workers died with. Returns what is poisoned."""
     expired = sorted((ends, id) for id, ends in queue.leased.items() if ends <= state.now)
     records = {id: record for _, id in expired if (record := state.record(name, id))}
     for worker in {_worker_of(record.token) for record in records.values() if record.token}:
@@ -188,6 +190,8 @@ def _take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
     for _, id in expired:
         del queue.leased[id]
         was_ahead = queue.ahead.pop(id, None) is not None
+        if id.startswith("lent|"):  # by another shard: it is free again
+            continue
         record = records[id]
         if isinstance(record, DeliveryModel) and (record.reported or record.cancel):
             _end_expired(state, record)
@@ -226,9 +230,10 @@ def _poison(state: State, id: str, record: Leasable) -> None:
         state.queues[JOBS].due[id] = state.now + JOB_POISONED_MS
 
 
-def _check_taken(
+def check_taken(
     state: State, request: ClaimRequest, gate: Gate, due: list[str], slots: int, batched: bool, taken: Sequence[str]
 ) -> None:
+    """Say where the store took more or less than it may, or others."""
     assert set(taken) <= set(due), f"taken though not due: {set(taken) - set(due)}"
     may, alone = 0, set()
     routes = set()
@@ -251,9 +256,10 @@ def _check_taken(
         assert len(taken) == most, f"{len(taken)} taken, right would be {most}"
 
 
-def _take(
+def take(
     state: State, request: ClaimRequest, gate: Gate, queue: Queue, taken: Sequence[str], due_after: Mapping[str, float]
 ) -> None:
+    """Put under a lease what the store has taken, and put off what the gates of routes keep back."""
     may_wait_until = {id: {_next_look(state, gate, id)} for id in queue.due} if gate.routes else {}
     for id in taken:
         record = state.record(request.queue, id)
@@ -285,7 +291,8 @@ def end_leases(state: State, worker: str, sending: bool) -> int:
     for name, queue in state.queues.items():
         for id, ends in queue.leased.items():
             record = state.record(name, id)
-            if record and record.token.startswith(f"{worker}:") and (sending or not name.startswith("sink:")):
+            token = id.removeprefix("lent|") if id.startswith("lent|") else record.token if record else ""
+            if token.startswith(f"{worker}:") and (sending or not name.startswith("sink:")):
                 queue.leased[id] = min(ends, state.now)
                 ended += 1
     return ended

@@ -26,13 +26,15 @@ def settle(
     for one in begun:
         if one.id in state.deliveries and state.deliveries[one.id].token == one.token:
             state.queues[queue].ahead.pop(one.id, None)
-    writer = _Writer(state, queue, counted, breaker, in_vain)
+    writer = Writer(state, queue, counted, breaker, in_vain)
     answers = [writer.settle(item) for item in items]
     writer.finish()
     return answers
 
 
-class _Writer:
+class Writer:
+    """Writes the items of one call."""
+
     def __init__(self, state: State, queue: str, counted: str, breaker: Breaker | None, in_vain: bool) -> None:
         self.state, self.queue, self.counted, self.breaker, self.in_vain = state, queue, counted, breaker, in_vain
         self.due_again: dict[str, int] = {}

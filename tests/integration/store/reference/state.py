@@ -133,6 +133,14 @@ class Gate:
 
 
 @dataclass
+class Away:
+    """What is known of a gate that is another shard's."""
+
+    openings: int = 0
+    advance: bool = False
+
+
+@dataclass
 class Slots:
     """Counts in slots of time, forgotten at `until`."""
 
@@ -156,6 +164,7 @@ class State:
     finished: dict[str, int] = field(default_factory=dict)
     finished_dead: dict[str, int] = field(default_factory=dict)
     gates: defaultdict[str, Gate] = field(default_factory=lambda: defaultdict(Gate))
+    away: defaultdict[str, Away] = field(default_factory=lambda: defaultdict(Away))
     openings: Counter[str] = field(default_factory=Counter)
     windows: defaultdict[str, Slots] = field(default_factory=lambda: defaultdict(Slots))
     rows: dict[str, tuple[int, int]] = field(default_factory=dict)  # failures in a row: since when, how many
