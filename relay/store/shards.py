@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from redis.asyncio import Redis
 
+from relay.model import is_subscriber
 from relay.store.home_gates import HomeGates
 from relay.store.keys import Keys
 from relay.store.shard_list import FIRST, ShardList, ShardRecord, shard_namespace
@@ -14,10 +15,11 @@ class Shards:
     """The stores by their names. Until `refresh` has read the list there is the first one.
 
     `open` connects to the shard of a namespace; each has connections of its own, so that one which hangs takes none of
-    the others.
+    the others. `whole`: where this is one shard of several, as if it were the only one: all of them.
     """
 
-    def __init__(self, first: Store, open: Callable[[str], Store]) -> None:
+    def __init__(self, first: Store, open: Callable[[str], Store], whole: "Shards | None" = None) -> None:
+        self.whole = whole
         self.first = first
         self.list = ShardList()
         self.record = ShardRecord(first.client, first.namespace)
@@ -35,9 +37,18 @@ class Shards:
             self._stores[name] = self._open(shard_namespace(self.first.namespace, name))
         return self._stores[name]
 
+    def name_of(self, store: Store) -> str:
+        """Return the name of a shard whose store was opened here."""
+        return next(name for name, one in self._stores.items() if one is store)
+
     def stores(self) -> dict[str, Store]:
         """Return all stores by name, the first before all others."""
         return {name: self.store(name) for name in self.names}
+
+    def of_gate(self, sink: str) -> Store | None:
+        """Return the shard that has the gate of a sink of the file; None where that is not written yet."""
+        home = None if is_subscriber(sink) else self.list.home_of(sink)
+        return None if home is None else self.store(home)
 
     def gates(self, shard: str) -> HomeGates:
         """Return what reads the gates of sinks for a reader of a shard."""

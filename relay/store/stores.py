@@ -58,6 +58,23 @@ class Stores(Store):
         return list(self._shards().values())
 
 
+class OneOfSeveral(Store):
+    """One shard of several by itself; `of_gate` returns the shard that has a sink's gate."""
+
+    def __init__(self, store: Store, of_gate: Callable[[str], Store]) -> None:
+        super().__init__(store.client, store.namespace)
+        self.acts = _ActsOfOne(store, of_gate)
+
+
+class _ActsOfOne(Acts):
+    def __init__(self, store: Store, of_gate: Callable[[str], Store]) -> None:
+        super().__init__(store.client, store.namespace)
+        self._of_gate = of_gate
+
+    async def _set_pause(self, sink: str, act: str, author: Author, until: int) -> tuple[bool, str, str]:
+        return await self._of_gate(sink).acts._set_pause(sink, act, author, until)
+
+
 async def _first_that(
     shards: Sequence[Store], call: Callable[[Store], Awaitable[T]], is_meant: Callable[[T], bool]
 ) -> T:

@@ -64,9 +64,7 @@ async def drain_all(stores, sink) -> None:
         for drainer in drainers:
             drainer.start()
         await asyncio.gather(*[drainer.finish(time.monotonic() + 60) for drainer in drainers])
-        while await home.client.zcard(
-            home.keys.due(sink_queue(sink.name))
-        ):  # as its looks find
+        while await home.client.zcard(home.keys.due(sink_queue(sink.name))):  # as its looks find
             drainers[0].start()
             await drainers[0].finish(time.monotonic() + 60)
 

@@ -52,7 +52,9 @@ async def _reading(shards: Shards, work: Callable[[Reader], Awaitable[T]]) -> T:
 def reader_of(shards: Shards) -> Reader:
     """Return what reads all shards that are opened."""
     if len(shards.names) == 1:
-        return Reader(shards.first.client, shards.first.namespace)
+        first = shards.first
+        gates = shards.whole.gates(shards.whole.name_of(first)) if shards.whole else None
+        return Reader(first.client, first.namespace, gates)
     from relay.store.readers import Readers  # few have several
 
     each = {name: Reader(store.client, store.namespace, shards.gates(name)) for name, store in shards.stores().items()}
@@ -61,11 +63,14 @@ def reader_of(shards: Shards) -> Reader:
 
 def store_of(shards: Shards, reader: Reader) -> Store:
     """Return what acts on all shards that are opened."""
-    if len(shards.names) == 1:
-        return shards.first
-    from relay.store.readers import Readers
-    from relay.store.stores import Stores
+    first, whole = shards.first, shards.whole
+    if len(shards.names) == 1 and whole is None:
+        return first
+    from relay.store.readers import Readers  # few have several
+    from relay.store.stores import OneOfSeveral, Stores
 
+    if whole is not None:
+        return OneOfSeveral(first, lambda sink: whole.of_gate(sink) or first)
     assert isinstance(reader, Readers)  # there are several
     return Stores(shards.stores, reader, shards.list.shard_of, shards.list.home_of)
 
@@ -118,7 +123,7 @@ def _only(shards: Shards, name: str) -> Shards:
     """Return one of the shards, as if it were the only one. Raises ConfigError."""
     if name not in shards.names:
         raise ConfigError(f"RELAY_SHARD: there is no shard {name}, {did_you_mean(name, shards.names)}")
-    return Shards(shards.store(name), shards.store)
+    return Shards(shards.store(name), shards.store, whole=shards)
 
 
 def read_store_time() -> int:
