@@ -33,16 +33,25 @@ SOURCES = {shard: next(f"account{n}" for n in range(100) if choose_shard(f"accou
            for shard in SHARDS}  # fmt: skip
 
 
-def config(sources: list[str]) -> str:
+FAR = next(f"far{n}" for n in range(100) if choose_shard(f"far{n}", SHARDS) == THIRD)  # a sink whose home is the third
+
+
+def config(sources: list[str], far: str = "") -> str:
     listed = "".join(f"  {name}: {{type: amocrm, token: test-token}}\n" for name in sources)
     return f"""
 sources:
 {listed}
 sinks:
   books: {{type: http, idempotency: honoured, url: "${{RELAY_SANDBOX_URL}}/books"}}
+{far and FAR_SINK}
 routes:
   - {{name: leads, on: add_lead, to: books, body: {{lead: "{{{{ lead.id }}}}"}}}}
+{far and FAR_ROUTE}
 """
+
+
+FAR_SINK = f'  {FAR}: {{type: http, idempotency: honoured, url: "${{RELAY_SANDBOX_URL}}/far"}}'
+FAR_ROUTE = f'  - {{name: to-far, on: add_lead, to: {FAR}, body: {{lead: "{{{{ lead.id }}}}"}}}}'
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +99,13 @@ def test_accounts_are_shared_out_and_one_hung_shard_stops_its_own_only(
         status, said = relay(processes, "shards", "add", SECOND, "--by", "anna")
         assert status == 1
         assert f"there is a shard {SECOND} already" in said
-        (tmp_path / "relay.yaml").write_text(config(["acme", *SOURCES.values()]))
+        (tmp_path / "relay.yaml").write_text(config(["acme", *SOURCES.values()], far=FAR))
         senders = {shard: HookSender(processes, source) for shard, source in SOURCES.items()}
         for n, sender in enumerate(senders.values()):
             sender.post_until_taken(lead_hook(10 + n))
-        until(lambda: set(stored_leads(processes)) == {1, 10, 11, 12}, what="a lead of every shard to arrive")
+        books, far = (lambda: stored_leads(processes, "books")), (lambda: stored_leads(processes, "far"))
+        until(lambda: set(books()) == {1, 10, 11, 12}, what="a lead of every shard to arrive")
+        until(lambda: set(far()) == {10, 11, 12}, what="the same for the sink whose home is the third shard")
         status, said = relay(processes, "shards", "list")
         assert status == 0
         for shard, source in SOURCES.items():
@@ -114,7 +125,8 @@ def test_accounts_are_shared_out_and_one_hung_shard_stops_its_own_only(
                     status, _ = senders[shard].post(lead_hook(30 + n + 100 * (shard == SECOND)))
                     assert status == 202
             wanted = {30 + n + 100 * k for n in range(5) for k in (0, 1)}
-            until(lambda: wanted <= set(stored_leads(processes)), 30, what="the leads of the others to arrive")
+            until(lambda: wanted <= set(books()), 30, what="the leads of the others to arrive")
+            assert not wanted & set(far()), "its home hangs, so nobody knows what may leave for it"
             status, said = relay(processes, "events", "list")
             assert f"shard {THIRD} is away" in said
             assert SOURCES[SECOND] in said
@@ -124,7 +136,8 @@ def test_accounts_are_shared_out_and_one_hung_shard_stops_its_own_only(
             for pid in hung:
                 os.kill(pid, signal.SIGCONT)
         senders[THIRD].post_until_taken(lead_hook(21))
-        until(lambda: 21 in stored_leads(processes), what="the lead of the shard that hung")
-        assert max(stored_leads(processes).values()) == 1
+        until(lambda: 21 in books(), what="the lead of the shard that hung")
+        until(lambda: wanted | {21} <= set(far()), 60, what="what waited for the home of its sink")
+        assert max(books().values()) == max(far().values()) == 1
         for sender in (first, *senders.values()):
             sender.close()
