@@ -14,6 +14,7 @@ from relay.store.commands import run_command
 from relay.store.connect import not_repeated
 from relay.store.keys import Keys, sink_queue
 from relay.store.scripts import GATES, Caller, Script
+from relay.store.sync import Sync
 from relay.store.wire import ClaimRequest, LendReply, ReportRow, ReturnRequest
 
 _SETTLING = ("_keyed", "_packed", "_breaker", "_settling")
@@ -24,9 +25,13 @@ _INT = msgspec.msgpack.Decoder(int)
 
 
 class Lending:
-    """The calls of other shards to the home of a sink. Every method raises StoreUnavailable."""
+    """The calls of other shards to the home of a sink. Every method raises StoreUnavailable.
 
-    def __init__(self, client: Redis, namespace: str) -> None:
+    `sync`: with replicas, what is lent is on the disk of one before it is used: a failover lends it to nobody else.
+    """
+
+    def __init__(self, client: Redis, namespace: str, sync: Sync | None = None) -> None:
+        self._sync = sync if sync and sync.replicas else None
         self._client = client
         self._keys = Keys(namespace)
         self._call = Caller(client, self._keys.prefix)
@@ -44,6 +49,8 @@ class Lending:
             "queue": request.queue, "borrower": borrower, "reports": reports, "breaker": breaker, "claim": request,
         }  # fmt: skip
         with not_repeated():
+            if self._sync and request.max:
+                return _LENT.decode(await self._call.call_synced(_LEND, asked, sync=self._sync))
             return _LENT.decode(await self._call(_LEND, asked))
 
     async def give_back(self, request: ReturnRequest) -> int:

@@ -109,7 +109,7 @@ class Store:
         self.subscriptions = Subscriptions(client, namespace)
         self.put_off = PutOff(client, namespace)
         self.packing = Packing(client, namespace)
-        self.lending = Lending(client, namespace)
+        self.lending = Lending(client, namespace, sync)
         self.erasing = Erasing(client, namespace)
         self.acts = Acts(client, namespace)
         self.actions = Actions(client, namespace)

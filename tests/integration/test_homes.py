@@ -42,7 +42,7 @@ def shards(run, server, namespace):
 @pytest.fixture
 def three(run, shards):
     """Return the same with three shards, and a sink at home in the second."""
-    run(shards.first.register_sinks({"books": "http"}))
+    run(shards.first.register_sinks({"books": "http", "sub-1": "subscriber"}))
     for name in NAMES[1:]:
         run(shards.record.add(name))
     run(shards.record.assign_homes([[AT_01]], NAMES))
@@ -73,6 +73,7 @@ class TestHomes:
 
     def test_what_was_registered_before_the_second_shard_stays_in_the_first(self, three):
         assert three.list.home_of("books") == FIRST
+        assert three.list.home_of("sub-1") is None  # a subscriber is where its source is
 
     def test_a_new_sink_s_home_is_chosen_by_its_name_and_never_changes(self, run, three):
         assert three.list.home_of(AT_01) == "01"

@@ -56,11 +56,10 @@ def three(run, shards):
 @pytest.fixture
 def whole(three):
     """Return what reads and what acts on all of them."""
-    each = {name: Reader(one.client, one.namespace) for name, one in three.stores().items()}
+    each = {name: Reader(one.client, one.namespace, three.gates(name)) for name, one in three.stores().items()}
     readers = Readers(lambda: each, three.list.shard_of)
-    return SimpleNamespace(
-        reader=readers, store=Stores(three.stores, readers, three.list.shard_of), shards=three, each=each
-    )
+    stores = Stores(three.stores, readers, three.list.shard_of, three.list.home_of)
+    return SimpleNamespace(reader=readers, store=stores, shards=three, each=each)
 
 
 def ownership(shards: Shards, shard: str) -> Ownership:
@@ -175,7 +174,7 @@ def test_an_act_finds_its_delivery_wherever_it_is_and_a_pause_is_one_of_all(run,
     assert run(whole.store.acts.act_on_delivery("d-none", Act.CANCEL, ANNA)).code == "gone"
     assert {one.state for one in run(whole.reader.deliveries(ids))} == {"cancelled"}
     assert run(whole.store.acts.pause("books", ANNA, None))[0]
-    for one in whole.each.values():
+    for one in whole.each.values():  # it has no home yet
         assert run(one.client.hexists(one.keys.gate("sink:books"), "paused"))
     assert [entry.act for entry in run(whole.store.acts.audit(10))].count("cancel") == 3
 

@@ -12,7 +12,10 @@ if epoch == 1 then
     call('HSET', shards, 'source:' .. source, '00|' .. epoch .. '|')
     call('HSET', ownership, source, epoch .. '|owned')
   end
-  for _, sink in ipairs(call('HKEYS', P .. 'sinks')) do call('HSET', shards, 'home:' .. sink, '00') end
+  for _, sink in ipairs(call('HKEYS', P .. 'sinks')) do
+    -- A subscriber is where its source is.
+    if not string.match(sink, '^sub%-') then call('HSET', shards, 'home:' .. sink, '00') end
+  end
   call('SET', P .. 'owned', '\n' .. table.concat(names, '\n') .. '\n')
 end
 call('HSET', shards, field, now)
