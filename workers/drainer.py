@@ -124,7 +124,7 @@ class Drainer:
                 return
             await self._wait_for_progress()
             self._cancel_overdue()
-            for _ in range(SETTLE_TICKS):
+            for _ in range(SETTLE_TICKS if self._in_flight else 0):
                 await asyncio.sleep(0)
 
     def _claim_within(self, wait_ms: int) -> None:
