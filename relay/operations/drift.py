@@ -3,7 +3,7 @@
 `relay names` wrote down what things were called. What nobody needs may change as it likes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -22,6 +22,7 @@ Misses: TypeAlias = Mapping[str, Mapping[str, int]]
 
 _Field = TypeVar("_Field", CustomField, AccountField)
 _NONE: Final = AccountNames()
+_LISTED: Final = 10  # users
 
 
 class UsedAt(Record):
@@ -42,6 +43,7 @@ class Drift(Record):
     name: str  # as the file of names or the configuration has it
     now: str = ""  # as the account has it
     owner: str = ""  # of a field the entity, of a value the field, of an entry the table
+    several: bool = False  # `id` lists several, with their names
     events: int = 0  # that lately had no entry
     breaks: bool = False  # what needs it finds nothing there: hooks have neither its id nor its name
     used: Sequence[UsedAt] = ()
@@ -161,15 +163,29 @@ class _Comparison:
             )  # fmt: skip
 
     def entries(self, use: AccountUse) -> Iterator[Drift]:
-        """Yield what has no entry in a table: what events lately had, and what is new since the file of names."""
+        """Yield what has no entry in a table: what events lately had, what is new since the names, and other users."""
         table, misses = self.tables.get(use.table, {}), self.misses.get(use.table, {})
         candidates = {**dict(self._new_keys(use)), **{key: self._name_of(use, key) for key in misses}}
+        yield from self._other_users(use, table.keys() | candidates.keys())
         for key, name in candidates.items():
             if key not in table:
                 yield Drift(
                     key=f"entry/{use.table}/{key}", thing="entry", change="missing", id=key, name=name, owner=use.table,
                     events=misses.get(key, 0),
                 )  # fmt: skip
+
+    def _other_users(self, use: AccountUse, known: Set[str]) -> Iterator[Drift]:
+        """Yield in one all active users without an entry whom no event lately named: many may never be responsible."""
+        if use.field or not use.written.endswith("user_id"):
+            return
+        others = {id: one.name for id, one in self.setup.users.items() if one.active and id not in known}
+        if others:
+            listed = [f"{id} {name}".rstrip() for id, name in sorted(others.items())]
+            more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+            yield Drift(
+                key=f"entry/{use.table}", thing="entry", change="missing", id=", ".join(listed[:_LISTED]) + more,
+                name="", owner=use.table, several=True,
+            )  # fmt: skip
 
     def _new_keys(self, use: AccountUse) -> Iterator[tuple[str, str]]:
         if use.field or not self.before.pipelines:  # a custom field's values are told when an event has one

@@ -31,7 +31,11 @@ def diagnose_one(drift: Drift, source: str) -> Diagnosis:
     """Return what a drift means, and the act that helps."""
     grade, means = _meaning(drift)
     names, file = f"relay names {source}", f"names/{source}.yaml"
-    if drift.thing == "entry":
+    if drift.several:
+        advice = (
+            f"add who may be responsible to the table {drift.owner}, or say in the template what holds without an entry"
+        )
+    elif drift.thing == "entry":
         advice = f"add it to the table {drift.owner}, or say in the template what holds without an entry"
     elif drift.change == "renamed":
         advice = f"write the new name where it is used, then run `{names}`"
@@ -72,6 +76,8 @@ def diagnose_empty_fields(fields: Iterable[EmptyField]) -> Iterator[Diagnosis]:
 def describe(drift: Drift, file: str) -> str:
     """Say in what a thing differs. `file`: the file of names."""
     id = drift.id if drift.id == drift.name or not drift.name else f"{drift.id} {drift.name}"
+    if drift.several:
+        return f"users without an entry in the table {drift.owner}: {drift.id}"
     if drift.thing == "entry":
         return f"{id} has no entry in the table {drift.owner}"
     if drift.thing == "value":
@@ -98,9 +104,7 @@ def _meaning(drift: Drift) -> tuple[Grade, str]:
     """Return how bad a drift is, and what it means."""
     roles = drift.roles
     if drift.thing == "entry":
-        if drift.events:
-            return "bad", "events lately had it: their deliveries are skipped, because the template finds nothing"
-        return "warning", "deliveries of events that have it will be skipped: the template will find nothing"
+        return _meaning_of_entry(drift)
     if roles == {"case"}:
         return "warning", "a case tests what cannot happen any more"
     if drift.change == "inactive":
@@ -116,6 +120,14 @@ def _meaning(drift: Drift) -> tuple[Grade, str]:
     if roles == {"exception"}:
         return "warning", "what the routes were to leave out is let through"
     return "warning", "conditions and templates that name it do without: less matches than was meant"
+
+
+def _meaning_of_entry(drift: Drift) -> tuple[Grade, str]:
+    if drift.events:
+        return "bad", "events lately had it: their deliveries are skipped, because the template finds nothing"
+    if drift.several:
+        return "warning", "deliveries of events that have one of them will be skipped: the template will find nothing"
+    return "warning", "deliveries of events that have it will be skipped: the template will find nothing"
 
 
 def _unasked(source: str, report: DriftReport) -> Diagnosis:

@@ -239,6 +239,18 @@ def test_a_problem_that_opens_is_told_once(relay, alerts, kind, text):
     assert len(alerts()) == 2
 
 
+def test_what_was_counted_goes_with_the_last_route_that_asks_for_it(relay, alerts):
+    """Another route on facts that stays is told nothing of it."""
+    relay.configure(yaml_of(OF_PROBLEMS))
+    found = [problem("drift", f"acme/status/{id}") for id in range(5)]
+    relay.run(ProblemNotes(relay.store.client, relay.store.namespace).keep([x.id for x in found], problem_facts(found)))
+    client, key = relay.store.client, relay.store.keys.fact_groups
+    assert relay.run(client.hlen(key)) == 1
+    relay.run(relay.store.register_facts({"drift": "each", "delivered|people": "each"}))
+    assert relay.run(client.hlen(key)) == 0
+    assert end_windows(relay) == 0
+
+
 def test_what_was_changed_at_once_in_an_account_is_told_together(relay, alerts):
     relay.configure(yaml_of(OF_PROBLEMS))
     found = [problem("drift", f"acme/status/{id}") for id in range(5)]

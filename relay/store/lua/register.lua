@@ -12,7 +12,10 @@ end
 if req.facts then
   call('DEL', P .. 'facts')
   for kind, modes in pairs(req.facts) do call('HSET', P .. 'facts', kind, modes) end
-  if not next(req.facts) then call('DEL', P .. 'fact_groups') end
+  for _, group in ipairs(call('HKEYS', P .. 'fact_groups')) do
+    local modes = req.facts[string.match(group, '^[^|]*')] or ''
+    if not string.find(modes, 'grouped', 1, true) then call('HDEL', P .. 'fact_groups', group) end
+  end
 end
 local life = P .. 'life'
 if tonumber(call('HGET', life, 'format') or 0) < req.format then call('HSET', life, 'format', req.format) end

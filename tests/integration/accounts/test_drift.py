@@ -1,6 +1,7 @@
 """What of an account is not as the configuration needs it: found in the fake account for every kind of thing."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -121,6 +122,20 @@ def test_each_thing_that_differs_is_a_problem_of_its_own(ask, watched, change, k
     assert status == 1
     assert f": {says}: " in printed
     assert printed.startswith(f"{watched.file}:"), "each line begins with the place that needs it"
+
+
+def test_users_without_an_entry_whom_no_event_names_are_told_together(ask, watched):
+    """They were there before the names were written, so nothing about them is new."""
+    text = watched.file.read_text()
+    watched.file.write_text(text.replace(', 938348: "+79261234567", 504141: "+79361234567"', ""))
+    watched.amocrm.account.set_up({"users": {"777001": {"name": "Ольга Новая"}}})
+    told = found(ask())
+    assert told.keys() == {"entry/managers", "entry/managers/777001"}
+    grade, says = told["entry/managers"]
+    assert grade == "warning"
+    assert re.fullmatch(r"users without an entry in the table managers: 504141 Интеграция, 938348 [^,]+", says)
+    watched.amocrm.account.set_up({"users": {"504141": {"is_active": False}, "938348": {"is_active": False}}})
+    assert "entry/managers" not in found(ask())
 
 
 def test_what_nobody_needs_may_change(ask, watched):
