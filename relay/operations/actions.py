@@ -161,10 +161,15 @@ async def start_bound(
     running = await store.actions.start(action, author)
     if running == action.id:
         return StartedAction(id=running, started=True, message=f"{running}: {request.kind} begins")
+    return has_not_ended(request.kind, running)
+
+
+def has_not_ended(kind: ActionKind, running: str) -> StartedAction:
+    """Return that none was started, because another of the same runs."""
     return StartedAction(
         id=running,
         started=False,
-        message=f"a {request.kind} of the same has not ended, action {running}: wait for it, or abort it; "
+        message=f"a {kind} of the same has not ended, action {running}: wait for it, or abort it; "
         f"`relay actions show {running}` says how far it is",
     )
 

@@ -4,10 +4,22 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from pydantic import SecretStr
+
 from relay.config.config import Config
 from relay.model import Record
-from relay.operations.actions import ActionKind, ActionRequest, ErasedPerson, StartedAction, bound_request, start_bound
+from relay.operations.actions import (
+    ActionKind,
+    ActionRequest,
+    ErasedPerson,
+    StartedAction,
+    bound_request,
+    decode_request,
+    has_not_ended,
+    start_bound,
+)
 from relay.operations.passport import Passport, PassportSearch
+from relay.operations.people_keys import PeopleKey
 from relay.operations.people_query import KnownPerson, PersonQuery
 from relay.operations.search import MOST_LISTED, EventFilter, parse_cursor
 from relay.store.acts import Author
@@ -66,7 +78,12 @@ async def preview_erasure(
 async def start_erasure(
     store: Store, reader: Reader, known: KnownPerson, query: PersonQuery, author: Author
 ) -> StartedAction:
-    """Have the workers take a person out of all that has arrived until now. Raises StoreUnavailable."""
+    """Have the workers take a person out of all that has arrived until now. Raises StoreUnavailable.
+
+    None is started where one of the same person has not ended.
+    """
+    if running := await _running_without_a_key(store, known, query):
+        return has_not_ended(ActionKind.ERASE, running)
     person = ErasedPerson(
         described=query.described(),
         hashes=sorted(known.person.hashes),
@@ -77,3 +94,20 @@ async def start_erasure(
     request = bound_request(request, await reader.now())
     (total,) = await reader.count([reader.keys.receipts], None, request.filter.until)
     return await start_bound(store, request, total, author, known.secret)
+
+
+async def _running_without_a_key(store: Store, known: KnownPerson, query: PersonQuery) -> str:
+    """Return the erasure that runs for a person by a key of its own; empty where there is none.
+
+    This one has another key, so the store sees no likeness.
+    """
+    for one in await store.actions.open_erasures() if known.secret else ():
+        request = decode_request(one)
+        if not one.secret or request.person is None:
+            continue
+        key = PeopleKey(SecretStr(one.secret))
+        hashes = {key.hash_phone(query.phone)} if query.phone else set[str]()
+        hashes |= {key.hash_email(query.email)} if query.email else set()
+        if hashes <= set(request.person.hashes) and sorted(known.person.entities) == sorted(request.person.entities):
+            return one.id
+    return ""

@@ -103,7 +103,7 @@ def test_at_whatever_step_it_is_killed_the_person_is_gone_and_all_is_done_once(
 
 def check_end(relay: Processes) -> None:
     """Check that the one erasure is done, that it asked once, and that the person is nowhere."""
-    until(lambda: has_ended(relay), 60, "the end of the erasure")
+    until(lambda: has_ended(relay), 120, "the end of the erasure")
     actions = request_json(f"{relay.url}/admin/api/actions")["items"]
     assert [(one["kind"], one["state"], one["why"]) for one in actions] == [("erase", "done", "asked")]
     results = actions[0]["results"]
@@ -138,7 +138,7 @@ def run_killed(relay: Processes, place: str, *arguments: str) -> int:
     """Run it until it is killed; a worker that has nothing left to do lives until the erasure has ended."""
     process = start_killed(relay, place, *arguments)
     try:
-        until(lambda: process.poll() is not None or (place.startswith("any") and has_ended(relay)), 60, place)
+        until(lambda: process.poll() is not None or (place.startswith("any") and has_ended(relay)), 120, place)
     finally:
         process.kill()
         status = process.wait()

@@ -398,6 +398,17 @@ def test_without_a_secret_key_it_works_and_leaves_no_key(run, relay):
     assert not run(erased.store.client.hexists(erased.store.keys.action(id), "secret"))
 
 
+@pytest.mark.parametrize(("again", "runs"), [(PHONE, True), (OTHER, False)])
+def test_without_a_secret_key_too_one_person_is_erased_once_at_a_time(run, relay, again, runs):
+    relay.configure(YAML)
+    erased = Erased(run, relay, secret="")
+    relay.accept(contacts(item(1), action="update"), contacts(item(2, phone=OTHER, email=""), action="update"))
+    id = erased.start("--phone", PHONE)
+    _, printed = relay.command("people", "erase", "--phone", again, "--yes")
+    assert (f"a erase of the same has not ended, action {id}" in printed) is runs
+    assert len(run(erased.store.actions.newest(5))) == (1 if runs else 2)
+
+
 def test_the_record_has_who_and_why_and_not_whom(run, erased, relay):
     relay.accept(contacts(item(1), action="update"))
     id = erased.start("--phone", PHONE)
