@@ -11,8 +11,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Final, TypeAlias
 
-import yaml
-
 from relay.model import Record
 
 LANGUAGES: Final = {"en": "English", "ru": "Русский"}
@@ -144,6 +142,8 @@ def _load_file(language: str, name: str) -> Catalogue:
     file = files("relay.translation") / language / name
     if not file.is_file():
         return {}
+    import yaml  # few commands say anything in another language than English
+
     found: Catalogue = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
     return found
 

@@ -33,7 +33,7 @@ def test_a_reload_under_load_replaces_web_and_workers_and_costs_no_hook(tmp_path
     assert load.acknowledged <= stored_ids(tmp_path)
 
 
-def test_what_would_not_start_replaces_nothing(tmp_path: Path) -> None:
+def test_what_would_not_start_replaces_nothing_and_where_none_runs_nothing_is_reloaded(tmp_path: Path) -> None:
     with running_up(tmp_path) as up:
         web_pids(up)
         before = up.children("")
@@ -41,10 +41,6 @@ def test_what_would_not_start_replaces_nothing(tmp_path: Path) -> None:
         printed = up.run("up", "--reload", status=1)
         assert printed.startswith("not reloaded, the processes before go on:\nconfig/relay.yaml:7:")
         assert up.children("") == before
-
-
-def test_where_none_runs_there_is_nothing_to_reload(tmp_path: Path) -> None:
-    with running_up(tmp_path) as up:
         up.end()
         assert "no `relay up` is ready in " in up.run("up", "--reload", status=1)
 

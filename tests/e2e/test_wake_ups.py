@@ -67,16 +67,25 @@ class Relay:
 
 @pytest.fixture
 def relay(tmp_path: Path) -> Iterator[Relay]:
+    """A relay of two workers, of which a test may end what it likes."""
     with run_relay(tmp_path, CONFIG) as processes, closing(HookSender(processes)) as sender:
+        processes.start("worker:2")
+        yield Relay(processes, sender)
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    """A relay of one worker for several tests, each of which leaves it whole."""
+    folder = tmp_path_factory.mktemp("lasting")
+    with run_relay(folder, CONFIG) as processes, closing(HookSender(processes)) as sender:
         yield Relay(processes, sender)
 
 
 def listening(relay: Relay, number: int = 1) -> list[str]:
     """Have so many workers listen."""
-    if number == 2:
-        relay.processes.start("worker:2")
-    relay.deliver()  # by a bell: nobody listened
-    until(lambda: sum(map(relay.attempts, WORKERS[:number])) == 1, what="the first to be told of")
+    before = sum(map(relay.attempts, WORKERS[:number]))
+    relay.deliver()  # by a bell, where nobody listens
+    until(lambda: sum(map(relay.attempts, WORKERS[:number])) == before + 1, what="the delivery to be told of")
 
     def all_listen() -> bool:
         relay.store.zadd(KEYS.wake, {INBOX: 1})  # the look of any worker finds it, and begins
@@ -86,13 +95,13 @@ def listening(relay: Relay, number: int = 1) -> list[str]:
     return relay.listeners()
 
 
-def test_while_a_worker_listens_no_message_is_published(relay) -> None:
-    (listener,) = listening(relay)
-    before = relay.published()
-    relay.deliver(HOOKS)
-    assert relay.listeners() == [listener]
-    assert relay.published() == before
-    assert not relay.store.exists(KEYS.bell(INBOX))
+def test_while_a_worker_listens_no_message_is_published(lasting) -> None:
+    (listener,) = listening(lasting)
+    before = lasting.published()
+    lasting.deliver(HOOKS)
+    assert lasting.listeners() == [listener]
+    assert lasting.published() == before
+    assert not lasting.store.exists(KEYS.bell(INBOX))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
@@ -114,22 +123,23 @@ def test_of_two_the_one_that_is_woken_may_be_killed_or_stopped(relay, how) -> No
     assert relay.each_arrived_once()
 
 
-def test_a_connection_that_was_closed_is_made_anew(relay) -> None:
-    (listener,) = listening(relay)
-    assert relay.store.client_kill_filter(_type="pubsub") >= 1
-    relay.deliver(HOOKS)
-    until(lambda: relay.store.pubsub_shardnumsub(KEYS.wake_ups(listener))[0][1] == 1, what="another connection")
-    until(lambda: relay.listeners() == [listener], what="the worker to listen again")
-    assert relay.each_arrived_once()
+def test_a_connection_that_was_closed_is_made_anew(lasting) -> None:
+    (listener,) = listening(lasting)
+    assert lasting.store.client_kill_filter(_type="pubsub") >= 1
+    lasting.deliver(HOOKS)
+    until(lambda: lasting.store.pubsub_shardnumsub(KEYS.wake_ups(listener))[0][1] == 1, what="another connection")
+    until(lambda: lasting.listeners() == [listener], what="the worker to listen again")
+    assert lasting.each_arrived_once()
 
 
-def test_the_broker_may_be_lost_for_good(relay) -> None:
-    listening(relay)
-    relay.processes.kill("broker")
-    relay.deliver(HOOKS)
-    relay.processes.restart("worker")
-    relay.deliver(2)
-    assert relay.each_arrived_once()
+def test_the_broker_may_be_lost_for_good(lasting) -> None:
+    listening(lasting)
+    lasting.processes.kill("broker")
+    lasting.deliver(HOOKS)
+    lasting.processes.restart("worker")
+    lasting.deliver(2)
+    assert lasting.each_arrived_once()
+    lasting.processes.start("broker")
 
 
 def test_after_a_failover_a_worker_listens_at_the_new_primary(tmp_path: Path) -> None:

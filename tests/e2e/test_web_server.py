@@ -30,7 +30,7 @@ routes:
   - {{name: all, on: add_lead, to: out, body: {{lead: "{{{{ lead.id }}}}"}}}}
 """
 ADMIN_TOKEN = "an-admin-token-of-this-test"
-STOPS = 3
+STOPS = 2
 SENDERS = 8
 
 
@@ -175,7 +175,7 @@ THROUGH_A_PROXY = [
 
 
 def test_strangers_see_alive_and_ready_and_operators_see_the_rest(tmp_path, store):
-    with running(tmp_path, store, RELAY_ADMIN_TOKEN=ADMIN_TOKEN) as web:
+    with running(tmp_path, store, RELAY_ADMIN_TOKEN=ADMIN_TOKEN, HIREFIRE_TOKEN="a-token-of-hirefire") as web:
         for headers in ({}, *({**proxied, **BEARER} for proxied in THROUGH_A_PROXY)):
             status, detail = web.request("GET", "/readyz", headers)
             assert (status, detail["status"], detail["store"]["durability"]) == (200, "ready", "fsync"), headers
@@ -188,40 +188,58 @@ def test_strangers_see_alive_and_ready_and_operators_see_the_rest(tmp_path, stor
                 401, {"error": "for operators only: send Authorization: Bearer $RELAY_ADMIN_TOKEN"},
             )  # fmt: skip
             assert web.request("GET", "/healthz", headers) == (200, {"status": "alive"})
+        assert_autoscalers_are_told_what_is_due(web)
 
 
-def test_without_an_admin_token_only_this_machine_is_an_operator(tmp_path, store):
-    with running(tmp_path, store) as web:
-        assert web.request("GET", "/metrics")[0] == 200
-        for authorization in ("Bearer", "Bearer ", "Bearer None"):
-            headers = {**THROUGH_A_PROXY[0], "Authorization": authorization}
-            assert web.request("GET", "/metrics", headers) == (
-                401, {"error": "for operators only: RELAY_ADMIN_TOKEN is not set"},
-            )  # fmt: skip
+def assert_autoscalers_are_told_what_is_due(web):
+    for _ in range(3):
+        web.request("POST", f"/hooks/acme/{TOKEN}")
+    proxied = THROUGH_A_PROXY[0]
+    status, body = web.request("GET", "/autoscale", {**proxied, **BEARER})
+    assert (status, body["depth"]) == (200, 3)
+    assert 0 <= body["oldest_due_seconds"] < 60
+    assert web.request("GET", "/autoscale", proxied)[0] == 401
+    info = web.request("GET", "/hirefire/a-token-of-hirefire/info", proxied)
+    assert info == (200, [{"name": "worker", "quantity": 3}])
+    assert web.request("GET", "/hirefire/another/info")[0] == 404
 
 
-def test_both_tokens_of_a_source_are_taken_and_a_refused_hook_is_counted(tmp_path, store):
-    with running(tmp_path, store) as web:
-        assert web.request("POST", f"/hooks/acme/{TOKEN}")[0] == 202
-        assert web.request("POST", "/hooks/acme/the-token-before")[0] == 202
-        assert web.request("POST", "/hooks/acme/another")[0] == 404
-        assert web.request("POST", f"/hooks/amce/{TOKEN}")[0] == 404
-        assert web.request("GET", f"/hooks/acme/{TOKEN}")[0] == 405
-
-        def counted() -> set[str]:
-            text = str(web.request("GET", "/metrics")[1]["text"])
-            return {line for line in text.splitlines() if line.startswith("relay_hooks_refused_total")}
-
-        expected = {
-            'relay_hooks_refused_total{reason="unknown_source",source=""} 1.0',
-            'relay_hooks_refused_total{reason="wrong_token",source="acme"} 1.0',
-            'relay_hooks_refused_total{reason="not_a_post",source="acme"} 1.0',
-        }
-        until(lambda: counted() == expected, what="the refused hooks to be counted")
+def test_without_an_admin_token_only_this_machine_is_an_operator(lasting):
+    assert lasting.request("GET", "/metrics")[0] == 200
+    for authorization in ("Bearer", "Bearer ", "Bearer None"):
+        headers = {**THROUGH_A_PROXY[0], "Authorization": authorization}
+        assert lasting.request("GET", "/metrics", headers) == (
+            401, {"error": "for operators only: RELAY_ADMIN_TOKEN is not set"},
+        )  # fmt: skip
+    assert lasting.request("GET", "/hirefire//info")[0] == 404
+    assert lasting.request("GET", "/hirefire/None/info")[0] == 404
 
 
-def test_it_listens_where_relay_host_says_and_says_what_stands_in_the_way(tmp_path, store):
-    with running(tmp_path, store) as web, socket.socket() as other:
+def test_both_tokens_of_a_source_are_taken_and_a_refused_hook_is_counted(lasting):
+    reasons = {"unknown_source": "", "wrong_token": "acme", "not_a_post": "acme"}
+
+    def counted() -> list[float]:
+        return [refused(lasting, reason, source) for reason, source in reasons.items()]
+
+    before = counted()
+    assert lasting.request("POST", f"/hooks/acme/{TOKEN}")[0] == 202
+    assert lasting.request("POST", "/hooks/acme/the-token-before")[0] == 202
+    assert lasting.request("POST", "/hooks/acme/another")[0] == 404
+    assert lasting.request("POST", f"/hooks/amce/{TOKEN}")[0] == 404
+    assert lasting.request("GET", f"/hooks/acme/{TOKEN}")[0] == 405
+    until(lambda: counted() == [count + 1 for count in before], what="the refused hooks to be counted")
+
+
+def refused(web: Web, reason: str, source: str) -> float:
+    """Return how many hooks a web process has refused for a reason."""
+    name = rf'relay_hooks_refused_total\{{reason="{reason}",source="{source}"\}}'
+    found = re.search(rf"^{name} (\S+)$", str(web.request("GET", "/metrics")[1]["text"]), re.MULTILINE)
+    return float(found[1]) if found else 0
+
+
+def test_it_listens_where_relay_host_says_and_says_what_stands_in_the_way(lasting):
+    web = lasting
+    with socket.socket() as other:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", web.port), timeout=30)
         other.bind(("127.0.0.1", 0))
@@ -234,57 +252,36 @@ def test_it_listens_where_relay_host_says_and_says_what_stands_in_the_way(tmp_pa
         assert (ended.returncode, ended.stderr) == (1, f"cannot listen on 127.0.0.1:{taken}: Address already in use\n")
 
 
-def test_autoscalers_are_told_what_is_due_and_strangers_are_not(tmp_path, store):
-    with running(tmp_path, store, RELAY_ADMIN_TOKEN=ADMIN_TOKEN, HIREFIRE_TOKEN="a-token-of-hirefire") as web:
-        for _ in range(3):
-            web.request("POST", f"/hooks/acme/{TOKEN}")
-        proxied = THROUGH_A_PROXY[0]
-        status, body = web.request("GET", "/autoscale", {**proxied, **BEARER})
-        assert (status, body["depth"]) == (200, 3)
-        assert 0 <= body["oldest_due_seconds"] < 60
-        assert web.request("GET", "/autoscale", proxied)[0] == 401
-        info = web.request("GET", "/hirefire/a-token-of-hirefire/info", proxied)
-        assert info == (200, [{"name": "worker", "quantity": 3}])
-        assert web.request("GET", "/hirefire/another/info")[0] == 404
-    with running(tmp_path, store) as web:
-        assert web.request("GET", "/hirefire//info")[0] == 404
-        assert web.request("GET", "/hirefire/None/info")[0] == 404
-
-
 @pytest.mark.parametrize("path", ["/hooks/acme/{}/", "//hooks//acme/{}", "/hooks/acme/{}//"])
-def test_a_hook_address_with_a_slash_too_many_is_right_all_the_same(slashes, path):
-    assert slashes.request("POST", path.format(TOKEN))[0] == 202
-    assert slashes.request("POST", path.format("wrong"))[1] == {
+def test_a_hook_address_with_a_slash_too_many_is_right_all_the_same(lasting, path):
+    assert lasting.request("POST", path.format(TOKEN))[0] == 202
+    assert lasting.request("POST", path.format("wrong"))[1] == {
         "error": "no such hook address: check the source's name and its token"
     }
-    assert slashes.request("GET", path.format(TOKEN))[0] == 405
+    assert lasting.request("GET", path.format(TOKEN))[0] == 405
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/hooks/acme"), ("POST", "/hook/acme/{}"), ("GET", "/hooks/{}"), ("POST", "/{}")]
 )
-def test_what_is_no_hook_address_is_told_logged_and_counted(slashes, method, path):
-    def refused() -> float:
-        pattern = r'^relay_hooks_refused_total\{reason="unknown_path",source=""\} (\S+)$'
-        found = re.search(pattern, str(slashes.request("GET", "/metrics")[1]["text"]), re.MULTILINE)
-        return float(found[1]) if found else 0
-
-    before = refused()
-    assert slashes.request(method, path.format(TOKEN)) == (
+def test_what_is_no_hook_address_is_told_logged_and_counted(lasting, method, path):
+    before = refused(lasting, "unknown_path", "")
+    assert lasting.request(method, path.format(TOKEN)) == (
         404,
         {"error": "no such path: a hook's address ends with /hooks/SOURCE/TOKEN"},
     )
-    until(lambda: refused() == before + 1, what="it to be counted")
+    until(lambda: refused(lasting, "unknown_path", "") == before + 1, what="it to be counted")
 
 
-def test_other_paths_are_no_hooks(slashes):
-    assert slashes.request("POST", "/healthz")[0] == 405
-    assert slashes.request("GET", "/nothing") == (404, {"error": "Not Found"})
+def test_other_paths_are_no_hooks(lasting):
+    assert lasting.request("POST", "/healthz")[0] == 405
+    assert lasting.request("GET", "/nothing") == (404, {"error": "Not Found"})
 
 
 @pytest.fixture(scope="module")
-def slashes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    folder = tmp_path_factory.mktemp("slashes")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """A web process for several tests, none of which ends it."""
+    folder = tmp_path_factory.mktemp("lasting")
     server = EmbeddedStore(folder / "store")
     server.start()
     with running(folder, server) as web:

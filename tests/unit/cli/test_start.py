@@ -86,6 +86,7 @@ NEVER_IMPORTED = {
     "audit": LOOKS,
     "subscriptions": LOOKS,
     "sources": NEVER | CALLS,
+    "shards": NEVER | CALLS,
     "sinks": LOOKS,
     "alerts": LOOKS,
     "people": NEVER | CALLS,
