@@ -47,7 +47,7 @@ soak: .venv/ready-dev
 
 # Lives of the store that nobody thought of, beside a model in Python: ten minutes; those that fail are made short.
 model: .venv/ready-dev
-	RELAY_MODEL_EXAMPLES=1000 $(BIN)/pytest -n0 --timeout 0 tests/integration/store/test_model.py
+	RELAY_MODEL_EXAMPLES=1000 $(BIN)/pytest -n0 --timeout 0 tests/integration/store/test_model.py tests/integration/store/test_lending_model.py
 
 # Breaks copies of the project on purpose, and sees that tests notice; two minutes. Writes the table of docs/reliability.md.
 mutants: .venv/ready-dev

@@ -22,6 +22,7 @@ from tests.integration.invariants import broken_invariants
 from tests.integration.store.conftest import BREAKER, Given
 from tests.integration.store.reference.clock import control_time, set_time
 from tests.integration.store.shapes import settlement
+from workers import borrowing
 from workers.borrowing import Borrowing, Home
 
 QUEUE = sink_queue("books")
@@ -49,13 +50,13 @@ class Shard:
         home = Home("00", self._home, self.name)
         self.calls = Borrowing("books", self.store, home, worker) if self.store is not self._home else self.store
 
-    def _request(self, max: int, concurrency: int, limits, batch):
+    def _request(self, max: int, concurrency: int, limits, batch=(0, 0), unheard=()):
         self._claims += 1
         token = f"{self.worker}:{self._claims}"
-        return sink_claim_request("books", token, max, LEASE_MS, concurrency, limits, batch)
+        return sink_claim_request("books", token, max, LEASE_MS, concurrency, limits, batch, unheard)
 
-    def claim(self, max: int = 10, concurrency: int = 0, limits=(), batch=(0, 0)):
-        return self._run(self.calls.claim_deliveries(self._request(max, concurrency, limits, batch)))
+    def claim(self, max: int = 10, concurrency: int = 0, limits=(), batch=(0, 0), unheard=()):
+        return self._run(self.calls.claim_deliveries(self._request(max, concurrency, limits, batch, unheard)))
 
     def settle(self, *items):
         return self._run(self.calls.settle("books", items, {}, BREAKER))
@@ -65,7 +66,7 @@ class Shard:
         return answer
 
     def settle_and_claim(self, *items, max: int = 10, concurrency: int = 0, limits=()):
-        request = self._request(max, concurrency, limits, (0, 0))
+        request = self._request(max, concurrency, limits)
         return self._run(self.calls.settle_and_claim("books", items, {}, request, BREAKER))
 
 
@@ -188,6 +189,35 @@ class TestConcurrency:
         one.claim(concurrency=1)
         assert run(home.store.end_leases("w1", sending=True)) == 1
         assert len(home.claim(concurrency=1).items) == 1
+
+    def test_a_suspect_s_slot_is_lent_for_as_long_as_its_lease(self, run, shards, pass_time):
+        """Its worker ends all else before it begins with it."""
+        home, one, _ = shards
+        one.given.pending(1)
+        for worker in ("w1", "w2"):
+            one.start(worker)
+            one.claim()  # takes back what the worker before died with
+            one.claim()
+            pass_time(LEASE_MS)
+        one.start("w3")
+        one.claim()
+        (suspect,) = one.claim().items
+        assert suspect.deaths == 2
+        ends = {name: run(store.client.zrange(store.keys.leased(QUEUE), -1, -1, withscores=True))[0][1]
+                for name, store in (("home", home.store), ("shard", one.store))}  # fmt: skip
+        assert ends["home"] == ends["shard"] == BEGIN + 3 * LEASE_MS + 60_000
+
+    def test_what_was_lent_too_long_ago_does_not_begin(self, shards, lent, monkeypatch):
+        """A limit counts it from when it was lent, so it begins soon after or not at all."""
+        _, one, _ = shards
+        one.given.pending(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(borrowing, "START_SECONDS", -1)
+            with pytest.raises(StoreUnavailable):
+                one.claim(concurrency=1)
+        assert one.claim(unheard=["w1:1"]).items == []  # its drainer says that it works at nothing of it
+        assert len(one.claim(concurrency=1).items) == 1
+        assert len(lent()) == 1
 
     def test_a_batch_takes_one_slot_and_one_grant(self, run, shards, lent):
         home, one, _ = shards
