@@ -97,11 +97,21 @@ class _AllActs(Acts):
         self._readers = readers
 
     async def _act(self, id: str, act: Act, author: Author, *content: bytes, **more: Any) -> ActAnswer:
-        return await _first_that(
+        answer = await _first_that(
             self._stores.all(),
             lambda one: one.acts._act(id, act, author, *content, **more),
             lambda answer: answer.code != "gone",
         )
+        return await self._with_obstacle(id, answer)
+
+    async def _with_obstacle(self, id: str, answer: ActAnswer) -> ActAnswer:
+        """Add what keeps it back now, where the gate of its sink is in another shard."""
+        if answer.obstacle or answer.code != "done":
+            return answer
+        for found in await self._readers.deliveries([id]):
+            obstacle = f"paused: {found.paused}" if found.paused else f"closed: {found.closed}" if found.closed else ""
+            return with_fields(answer, obstacle=obstacle)
+        return answer
 
     async def render(
         self, id: str, author: Author, anew: NewDelivery, queue: str, config: str, *, force: bool = False

@@ -4,7 +4,7 @@ import pytest
 
 from relay.model import Limit
 from relay.operations.gates import pause_sink, read_sink_story, resume_sink
-from relay.store.acts import Author
+from relay.store.acts import Act, Author
 from relay.store.connect import connect
 from relay.store.keys import sink_queue
 from relay.store.reader import Reader
@@ -119,6 +119,14 @@ class TestFaces:
         one = OneOfSeveral(three.store("02"), lambda sink: three.of_gate(sink) or three.first)
         run(pause_sink(one, reader, AT_01, ANNA, None))
         assert run(three.store("01").client.exists(three.store("01").keys.gate(sink_queue(AT_01)))) == 1
+
+    def test_who_makes_one_due_hears_that_its_sink_is_paused_in_its_home(self, run, three, reader, stores):
+        other = three.store("02")
+        (id,) = queue_deliveries(run, other, [b"{}"], sink=AT_01)
+        run(other.client.zadd(other.keys.due(sink_queue(AT_01)), {id: 4_000_000_000_000}))
+        run(pause_sink(stores, reader, AT_01, Author(by="anna", why="they move"), None))
+        answer = run(stores.acts.act_on_delivery(id, Act.RETRY, ANNA))
+        assert (answer.code, answer.obstacle) == ("done", "paused: by anna: they move")
 
     def test_a_slot_that_is_lent_is_in_flight_once(self, run, three, reader):
         other = three.store("02")
