@@ -3,6 +3,9 @@
 import pytest
 from pydantic import SecretStr
 
+from relay.amocrm.events import decode_receipt
+from relay.operations.problems import read_problems
+from relay.store.acts import Author
 from tests.integration.admin.conftest import ADMIN, READ
 from tests.integration.admin.small_pages import open_here, send_form
 from tests.integration.test_passports import EMAIL, PHONE, SECRET, YAML, contact
@@ -78,3 +81,33 @@ def test_an_erasure_is_shown_before_it_begins_and_takes_a_reason(browser, relay,
     (action,) = run(relay.store.actions.newest(5))
     assert (action.kind, action.why) == ("erase", "she asked")
     assert "phone +7***4567" in begun.text
+
+
+def test_names_are_masked_on_the_page_until_they_are_revealed(browser, run, relay):
+    form = browser.get("/admin/people")
+    page = send_form(browser, form, "/admin/people/passport", [("phone", PHONE)])
+    revealed = send_form(browser, page, "/admin/people/passport", [("phone", PHONE), ("reveal", "yes")])
+    (event,) = run(relay.reader.receipts(["r0000"]))
+    name = decode_receipt(run(relay.reader.raw_receipt(event.id)))[1][0].data["name"]
+    assert (name in page.text, name in revealed.text) == (False, True)
+
+
+def test_an_erasure_that_failed_is_listed_and_a_problem_until_somebody_says_why_not(browser, relay, run):
+    form = browser.get("/admin/people")
+    sure = [("phone", PHONE), ("sure", "yes"), ("why", "she asked")]
+    shown = send_form(browser, form, "/admin/people/erase", [("phone", PHONE)])
+    send_form(browser, shown, "/admin/people/erase", sure)
+    (action,) = run(relay.store.actions.newest(5))
+    kinds = lambda: [one.kind for one in run(read_problems(relay.reader, relay.config))]  # noqa: E731
+    run(relay.store.actions.change(action.id, "fail", Author(by="anna", why="the worker has another key")))
+    listed = browser.get("/admin/people").text
+    assert ("phone +7***4567" in listed, "the worker has another key" in listed) == (True, True)
+    assert "erasure-failed" in kinds()
+    page = browser.get(f"/admin/actions/{action.id}")
+    change = f"/admin/actions/{action.id}/change"
+    assert "say why" in send_form(browser, page, change, [("act", "abort")]).text
+    send_form(browser, page, change, [("act", "abort"), ("why", "done by hand")])
+    assert run(relay.store.actions.read([action.id]))[0].state == "aborted"
+    assert "erasure-failed" not in kinds()
+    erasures = browser.get("/admin/api/people/erasures").json()["items"]
+    assert [(one["id"], one["person"], one["state"]) for one in erasures] == [(action.id, "phone +7***4567", "aborted")]
