@@ -18,16 +18,13 @@ def carries_change_time(body: bytes) -> bool:
     The field's name must be a key: in a value it does not count.
     """
     is_key = _IS_KEY[body_format(body)]
-    return any(_has_key(body, name, is_key) for name in _NAMES)
-
-
-def _has_key(body: bytes, name: bytes, is_key: Callable[[bytes, int, int], bool]) -> bool:
-    at = body.find(name)
-    while at >= 0:
-        end = at + len(name)
-        if is_key(body, at, end):
-            return True
-        at = body.find(name, end)
+    for name in _NAMES:
+        at = body.find(name)
+        while at >= 0:
+            end = at + len(name)
+            if is_key(body, at, end):
+                return True
+            at = body.find(name, end)
     return False
 
 

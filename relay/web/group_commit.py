@@ -173,7 +173,7 @@ class GroupCommit:
                 self.answered_late(id)
                 continue
             waiting.answer.set_result((id, duplicate))
-            hook, ms = waiting.hook, round((now - waiting.started_at) * 1000, 1)
+            hook, ms = waiting.hook, round((now - waiting.started_at) * 10_000) / 10
             lines[duplicate].append({"receipt_id": id, "source": hook.source, "bytes": len(hook.body), "ms": ms})
         self._answers.discard_done()
         log_each("receipt.accepted", lines[False])

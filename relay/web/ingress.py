@@ -150,9 +150,11 @@ def _is_hook_token(config: Config, source: str, token: str) -> bool:
 
 
 def _kept_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    return {
-        _KEPT_HEADERS[name]: value.decode("latin-1")[:MAX_HEADER] for name, value in headers if name in _KEPT_HEADERS
-    }
+    kept = {}
+    for name, value in headers:
+        if name in _KEPT_HEADERS:
+            kept[_KEPT_HEADERS[name]] = value[:MAX_HEADER].decode("latin-1")
+    return kept
 
 
 async def _read_body(receive: Receive, limit: int, content_length: str) -> bytes:
