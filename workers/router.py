@@ -56,6 +56,7 @@ class Router:
         hand: Hand | None = None,
         drainer_of: Callable[[str], Drainer | None] = lambda _: None,
         tracer: Tracer | None = None,
+        planner: str = PLANNER,
     ) -> None:
         self._live = live
         self._store = store
@@ -65,6 +66,7 @@ class Router:
         self._hand = hand or Hand()
         self._stopping = stopping
         self._watchdog = watchdog
+        self._planner_name = planner
         self._tracer = tracer or Tracer()
         self._routing = SingleFlight(self._route, "router")
         self._called = False
@@ -207,11 +209,11 @@ class Router:
         live = self._live
         in_force, version = (live.config, live.sinks, live.subscriptions), live.version
         if self._on_loop.may_plan(receipts, live.config, version):
-            with self._watchdog.watched_on_loop(PLANNER):
+            with self._watchdog.watched_on_loop(self._planner_name):
                 planned, seconds = measured(partial(plan_batch, receipts, *in_force, lambda: None))
         else:
-            plan = partial(plan_batch, receipts, *in_force, lambda: self._watchdog.turned(PLANNER))
-            watched = self._watchdog.watched(PLANNER)(partial(measured, plan))
+            plan = partial(plan_batch, receipts, *in_force, lambda: self._watchdog.turned(self._planner_name))
+            watched = self._watchdog.watched(self._planner_name)(partial(measured, plan))
             planned, seconds = await asyncio.get_running_loop().run_in_executor(self._planner, watched)
         self._on_loop.note(len(receipts), seconds, version)
         return planned

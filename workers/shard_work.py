@@ -21,6 +21,7 @@ from relay.sinks.tools import Tools
 from relay.store.keys import ACCOUNT, INBOX, JOBS
 from relay.store.reader import Reader
 from relay.store.records import Handed
+from relay.store.shard_list import FIRST
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
 from relay.tracing.tracer import Tracer
@@ -34,7 +35,7 @@ from workers.homes import Homes
 from workers.job_functions import make_job_functions
 from workers.jobs import JobRunner
 from workers.listening import Listening
-from workers.router import Router
+from workers.router import PLANNER, Router
 from workers.ticker import Ticker
 from workers.watchdog import Watchdog
 from workers.worker_lock import WorkerLock
@@ -101,7 +102,7 @@ class ShardWork:
         self._ringer = Ringer(shared.app, store, shard=shard)
         self._router = Router(
             live, store, self.start_queues, worker, shared.stopping, shared.watchdog, shared.hand, self.drainer_of,
-            shared.tracer,
+            shared.tracer, PLANNER if shard == FIRST else f"{PLANNER} of shard {shard}",
         )  # fmt: skip
         kinds = make_job_functions(
             live, store, settings, broker_url=settings.broker_url or settings.redis_url, account=self._account,

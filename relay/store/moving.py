@@ -47,7 +47,9 @@ class Carrier:
 
     async def _unrouted(self) -> list[str]:
         keys = self._old.keys
-        ids = [id for queue in (keys.due(INBOX), keys.leased(INBOX)) for id in await self._all(queue)]
+        # Due ones twice: a lease may run out between the looks.
+        queues = (keys.due(INBOX), keys.leased(INBOX), keys.due(INBOX))
+        ids = list({id for queue in queues for id in await self._all(queue)})
         waiting = await self._count_of_source(keys.receipt, "src", ids)
         return [f"{waiting} hooks wait to be routed"] if waiting else []
 

@@ -71,6 +71,11 @@ class Reader:
         """Return a reader of every shard, by name: there is one (`relay.store.readers` has several)."""
         return {FIRST: self}
 
+    @property
+    def away(self) -> Mapping[str, str]:
+        """Return which shards could not be reached lately, and why."""
+        return {}
+
     def of_source(self, source: str) -> "Reader":  # noqa: ARG002  there is one shard
         """Return a reader of the shard that has a source."""
         return self

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +133,10 @@ def test_accounts_are_shared_out_and_one_hung_shard_stops_its_own_only(
             assert SOURCES[SECOND] in said
             assert relay(processes, "shards", "list")[0] == 2
             assert f"shard {THIRD}" in relay(processes, "doctor")[1]
+            with urllib.request.urlopen(f"{processes.url}/admin/api/events", timeout=60) as answer:
+                assert answer.headers["relay-shards-away"] == THIRD
+            with urllib.request.urlopen(f"{processes.url}/admin/events", timeout=60) as answer:
+                assert f"The shard {THIRD} does not answer: what is shown is without it." in answer.read().decode()
         finally:
             for pid in hung:
                 os.kill(pid, signal.SIGCONT)

@@ -1,7 +1,7 @@
 """Turn the functions of pages into endpoints, in which every mistake gets a clear page."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -12,12 +12,13 @@ from relay.logs import log
 from relay.translation.messages import UiText, message
 from relay.web.admin.content import Content, Done, NotThere
 from relay.web.admin.cookies import remove_cookie
-from relay.web.admin.notices import COOKIE, read_notice, set_notice
+from relay.web.admin.notices import COOKIE, Notice, read_notice, set_notice
 from relay.web.admin.page_request import PageRequest
 from relay.web.admin.rendering import render
 from relay.web.admin.rights import acting
 
 T = TypeVar("T")
+_AWAY: Final = message("The shard {subject} does not answer: what is shown is without it.")
 PageFunction: TypeAlias = Callable[[PageRequest], Awaitable[Content | Done]]
 
 
@@ -67,7 +68,7 @@ def act(path: str, function: PageFunction) -> Route:
 
 async def answer(asked: PageRequest, content: Content, *, notice: bool = False) -> Response:
     """Render a page as a response."""
-    notice_read = read_notice(asked.request) if notice else None
+    notice_read = _with_away(asked, read_notice(asked.request) if notice else None)
     try:
         text = await render(asked, content, notice_read)
     except Exception:  # noqa: BLE001  a defect of one template is no reason to show a bare page
@@ -75,6 +76,13 @@ async def answer(asked: PageRequest, content: Content, *, notice: bool = False) 
         content = _defect()
         text = await render(asked, content, notice_read)
     return HTMLResponse(text, content.status)
+
+
+def _with_away(asked: PageRequest, notice: Notice | None) -> Notice | None:
+    """Add to what is told above a page which shards it is without."""
+    away = [UiText(text=_AWAY.text, values={"subject": name}) for name in asked.services.reader.away]
+    lines = [asked.translator.say(text) for text in away]
+    return Notice(ok=False, lines=[*(notice.lines if notice else ()), *lines]) if lines else notice
 
 
 def _defect() -> Content:

@@ -30,6 +30,7 @@ from relay.web.admin.services import Services
 
 MAX_BYTES: Final = 4 * 1024 * 1024  # a hook that is to be explained
 _UNAVAILABLE: Final = 503
+_AWAY: Final = "relay-shards-away"
 
 
 class ApiEndpoint:
@@ -73,7 +74,9 @@ class ApiEndpoint:
         if reveal or operation.shows_a_person:  # recorded once it is known what there is to show, before it is shown
             await self._services.store.acts.note("reveal", call.about, author(request, query.why, query.by))
             log.info("operator.revealed", what=call.about)
-        return _send(answer, 200, reveal=reveal or operation.hands_out)
+        away = ",".join(self._services.reader.away)
+        headers = {_AWAY: away} if away else None  # what is answered is without these shards
+        return _send(answer, 200, headers, reveal=reveal or operation.hands_out)
 
 
 def read_query(request: Request, type: type[Record]) -> Any:
