@@ -20,7 +20,6 @@ with hidden(OF_STRUCTLOG):
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 _SHARED_PROCESSORS: Sequence[Processor] = (
-    structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
