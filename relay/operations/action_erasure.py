@@ -28,6 +28,7 @@ from relay.store.erasing import ErasureAnswer
 from relay.store.fields import DeliveryField, ReceiptField
 from relay.store.packing import ReceiptRecords
 from relay.store.people import PeopleIndex, Reach
+from relay.store.raw_receipts import RawReceipts
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.stored import read_packed_receipt, receipt_of_content
@@ -56,6 +57,7 @@ class ErasureWork:
         self._secret_key = secret_key
         self._reader = Reader(store.client, store.namespace)
         self._hooks = PeopleIndex(store.client, store.namespace)
+        self._raw = RawReceipts(store.client, store.keys)
 
     async def step(self, action: StoredAction, request: ActionRequest, most: int) -> ActionStep:
         """Erase a person from the next hooks. Raises ConfigError where the person is not known any more."""
@@ -118,7 +120,7 @@ class ErasureWork:
     async def _receipts(self, records: Sequence[ReceiptRecords]) -> dict[str, Receipt]:
         """Return receipts as they arrived, the facts among them with the hooks that they refer to."""
         receipts = [read_packed_receipt(one) for one in records]
-        return {one.id: one for one in await self._reader.add_originals(receipts)}
+        return {one.id: one for one in await self._raw.add_originals(receipts)}
 
     async def _wait(self, action: StoredAction, done: Sequence[tuple[str, int]], waits: str) -> ActionStep:
         """Write how far it has come, and for what it waits: it goes on from there."""

@@ -143,10 +143,6 @@ class Reader:
         """Read receipts as they arrived; those that are gone are left out."""
         return await self._raw.read(ids)
 
-    async def add_originals(self, receipts: Sequence[Receipt]) -> list[Receipt]:
-        """Return receipts, the facts among them with the hooks that they refer to."""
-        return await self._raw.add_originals(receipts)
-
     async def harmless(self, ids: Sequence[str]) -> list[str]:
         """Return those of receipts at which no worker died: who decodes another one, apart from the router, may die."""
         async with self.client.pipeline(transaction=False) as pipe:

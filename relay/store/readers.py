@@ -195,12 +195,12 @@ class Readers(Reader):
         found = await self.ask(lambda one: one.without_content(deliveries))
         return set.intersection(*found.values())
 
-    async def story(self, delivery_id: str) -> list[Attempt]:
-        """Read a delivery's attempts in order."""
+    async def stories(self, ids: Sequence[str]) -> dict[str, list[Attempt]]:
+        """Read the attempts of deliveries, of each in order."""
         if self._is_one():
-            return await super().story(delivery_id)
-        found = await self.ask(lambda one: one.story(delivery_id))
-        return max(found.values(), key=len)
+            return await super().stories(ids)
+        found = list((await self.ask(lambda one: one.stories(ids))).values())
+        return {id: max((stories[id] for stories in found), key=len) for id in ids}
 
     async def events_of(self, source: str, entity: str, id: str) -> list[str]:
         """Return the ids of the events of one lead, contact and so on, oldest first; those before it moved, too."""

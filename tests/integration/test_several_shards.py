@@ -101,6 +101,20 @@ def test_a_shard_stores_no_hook_of_what_it_does_not_own_and_the_rest_of_its_grou
     assert run(Reader(three.first.client, three.first.namespace).newest_receipts(10)) == ["r3", "r1"]
 
 
+def test_stories_are_read_wherever_they_are(run, whole):
+    ids = []
+    for id, source, shard in (("r1", "acme", FIRST), ("r2", "corner", "02")):
+        ids.append(deliver(run, whole.shards.store(shard), id, source))
+        run(whole.shards.store(shard).acts.act_on_delivery(ids[-1], Act.CANCEL, ANNA))
+    found = run(whole.reader.stories([*ids, "d-none"]))
+    assert {id: [one.number for one in story] for id, story in found.items()} == {
+        "d-r1": [0],
+        "d-r2": [0],
+        "d-none": [],
+    }
+    assert run(whole.reader.story("d-r2")) == found["d-r2"]
+
+
 def test_an_older_word_changes_nothing_in_a_shard_and_the_first_to_give_a_source_wins(run, three):
     given = three.list.sources["bigco"]
     later = run(three.record.assign("bigco", given, "01", moving="02"))
