@@ -13,20 +13,25 @@ from workers.single_flight import CANCEL_SECONDS
 
 AT_ONCE: Final = 3  # batches that are planned or written; what comes meanwhile is the next one
 MOST_RECEIPTS: Final = 50  # in one: about as many as are handed over before the store waits for a claim
+BEGIN_SECONDS: Final = 0.4  # what has waited for longer is as good as anybody's: accept.lua
 
 
 class HandedReceipts:
     """The receipts that a worker was handed over. `route` plans and writes a batch; what it does not is soon due."""
 
-    def __init__(self, route: Callable[[Claim[Receipt]], Awaitable[None]]) -> None:
+    def __init__(
+        self, route: Callable[[Claim[Receipt]], Awaitable[None]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._route = route
-        self._waiting: list[Receipt] = []
+        self._clock = clock
+        self._waiting: list[tuple[Receipt, float]] = []  # until when each may begin
         self._subscriptions_version = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, handed: Handed) -> None:
         """Route these, now or with the next batch."""
-        self._waiting += handed.receipts
+        until = self._clock() + BEGIN_SECONDS
+        self._waiting += [(receipt, until) for receipt in handed.receipts]
         self._subscriptions_version = max(self._subscriptions_version, handed.subscriptions_version)
         if len(self._tasks) < AT_ONCE:
             task = asyncio.create_task(self._run())
@@ -34,8 +39,7 @@ class HandedReceipts:
             task.add_done_callback(self._tasks.discard)
 
     async def _run(self) -> None:
-        while self._waiting:
-            receipts, self._waiting = self._waiting[:MOST_RECEIPTS], self._waiting[MOST_RECEIPTS:]
+        while receipts := self._next_batch():
             version = self._subscriptions_version
             try:
                 await self._route(
@@ -45,6 +49,13 @@ class HandedReceipts:
                 log.warning("router.paused", reason=str(error))  # the ticker begins it again
             except Exception:  # noqa: BLE001  a task that dies silently leaves its work undone
                 log.exception("router.failed")
+
+    def _next_batch(self) -> list[Receipt]:
+        """Take what waits; what has waited for too long, because there is so much to do, is left to its lease."""
+        now = self._clock()
+        waiting = [one for one in self._waiting if one[1] > now]
+        self._waiting = waiting[MOST_RECEIPTS:]
+        return [receipt for receipt, _ in waiting[:MOST_RECEIPTS]]
 
     async def finish(self, deadline: float) -> None:
         """Let what is planned be written; at `deadline` (monotonic seconds) leave it to others."""
