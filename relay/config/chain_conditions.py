@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.amocrm.view_fields import VIEW_FIELDS
+from relay.config.account_names import AccountNames
+from relay.config.account_uses import FoundUses
 from relay.config.chains import followed_routes
 from relay.config.condition_values import check_values
+from relay.config.name_resolution import check_ids
 from relay.config.report import Report
 from relay.config.schema import RouteSettings
 from relay.config.sections import Sections
@@ -17,7 +20,19 @@ from relay.facts.kinds import ANSWER, FACT_VIEWS
 from relay.routing.operators import parse_number
 
 _TREES: Final = ("all", "any", "not")
+_OF_ACCOUNT: Final = ("lead", "contact", "company")  # views whose fields have ids of the account
 _DELIVERY: Final = FACT_VIEWS["delivery"]["delivery"]
+
+
+def check_chain_ids(
+    at: int, route: RouteSettings, sections: Sections, names: Mapping[str, AccountNames], uses: FoundUses
+) -> None:
+    """Check the ids that a route on `delivered` compares with, by the accounts of the routes that it follows."""
+    followed = [one for one in sections.routes.values() if one.name in followed_routes(route)]
+    sources = {name for one in followed for name in (sections.source_names if one.source is None else one.source)}
+    for path, key, value in _entries(route.where, ("routes", at, "where")):
+        if key in _OF_ACCOUNT and isinstance(value, Mapping) and sources:
+            check_ids(route, key, value, path, sources, names, uses)
 
 
 @dataclass(frozen=True)

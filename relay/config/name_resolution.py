@@ -48,14 +48,28 @@ def resolve_names(
     kinds = {kind for kind in _ID_FIELDS if _is_usable(kind, route, views)}
     path: YamlPath = ("routes", at, "where")
     if not uses_fields(route.where, kinds):
-        known = [names[source] for source in own_sources if source in names]
-        merged = merge_names(known) if known and len(known) == len(own_sources) else None
+        merged = _merged(own_sources, names)
         _Resolver(route, own_sources, merged, kinds, views, uses).resolve(route.where, path, frozenset())
         yield route
         return
     for source in own_sources:
         resolver = _Resolver(route, [source], names.get(source), kinds, views, uses)
         yield route.model_copy(update={"source": (source,), "where": resolver.resolve(route.where, path, frozenset())})
+
+
+def check_ids(
+    route: RouteSettings, view: str, tree: Any, path: YamlPath, sources: Iterable[str],
+    names: Mapping[str, AccountNames], uses: FoundUses,
+) -> None:  # fmt: skip
+    """Report ids in a condition on one view that none of these accounts has, and add to `uses` what it needs."""
+    own_sources = sorted(sources)
+    _Resolver(route, own_sources, _merged(own_sources, names), set(), {view}, uses).resolve(tree, path, frozenset())
+
+
+def _merged(sources: Sequence[str], names: Mapping[str, AccountNames]) -> AccountNames | None:
+    """Return the names of several accounts as those of one; None where those of one are not known."""
+    known = [names[source] for source in sources if source in names]
+    return merge_names(known) if known and len(known) == len(sources) else None
 
 
 def _is_usable(kind: str, route: RouteSettings, views: set[str]) -> bool:

@@ -7,7 +7,7 @@ from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.config.account_names import AccountNames
 from relay.config.account_uses import AccountUse, FoundUses
 from relay.config.allowed_fields import check_allow_lists, check_allowed
-from relay.config.chain_conditions import ChainConditions
+from relay.config.chain_conditions import ChainConditions, check_chain_ids
 from relay.config.chains import check_chains, followed_routes, views_in_where, views_of_chain
 from relay.config.condition_values import check_values
 from relay.config.content import RouteContent
@@ -46,6 +46,8 @@ def compile_routes(
     for at, written in sections.routes.items():
         check_content(("routes", at), written, sections, sink_types, report)
         check_allowed(("routes", at), written, sections, report)
+        if DELIVERED in written.on:
+            check_chain_ids(at, written, sections, names, uses)
         for route in resolve_names(at, written, sections.source_names, names, uses):
             path: YamlPath = ("routes", at)
             check_references(path, route, sections, sink_types, report)

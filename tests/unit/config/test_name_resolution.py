@@ -210,3 +210,36 @@ def test_new_names_are_a_new_configuration(tmp_path: Path) -> None:
     assert poll(watcher) is None
     assert (config := poll(watcher))
     assert config.version != before
+
+
+CHAINED = """\
+  - {name: first, on: add_lead, to: sms, text: x}
+  - {name: after, on: delivered, to: sms, text: y, where: {route: first, %s}}
+"""
+
+
+def load_chain(where: str) -> Config:
+    text = f"{ONE}\nsinks: {{sms: {{type: log}}}}\nroutes:\n{CHAINED % where}"
+    return load(text, file="f", environ={}, sink_types=sink_types(), names=NAMES)
+
+
+def test_what_a_chain_needs_of_the_account_is_known() -> None:
+    """Its route has no source: the accounts are those of the routes that it follows."""
+    config = load_chain("any: [{lead: {status_id: 142, custom: {Город: Москва}}}, {lead: {responsible_user_id: 7}}]")
+    assert {(use.kind, use.written, use.by) for use in config.uses} == {
+        (kind, written, "route after")
+        for kind, written in (("status", "142"), ("field", "Город"), ("value", "Москва"), ("user", "7"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("where", "finding"),
+    [
+        ("lead: {status_id: 999}", f"no status 999 in acme {NEW}"),
+        ("lead: {custom: {Town: x}}", f"no custom field 'Town' in acme {NEW}"),
+    ],
+)
+def test_a_chain_s_ids_that_the_account_does_not_have_are_reported(where: str, finding: str) -> None:
+    with pytest.raises(ConfigError, match="f:5:") as caught:
+        load_chain(where)
+    assert finding in str(caught.value)
