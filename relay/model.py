@@ -41,10 +41,12 @@ class ReceiptState(StrEnum):
 class DeliveryState(StrEnum):
     """What became of a delivery.
 
-    A pending one is in exactly one of three sets: due or leased of its queue, or ordered of its sink.
+    A pending one is in exactly one of three sets: due or leased of its queue, or ordered of its sink. One that is put
+    off has no record yet, and stands in the set of its sink.
     """
 
     PENDING = "pending"
+    PUT_OFF = "put-off"  # its sink is full: of it the hook is kept, and it is made when there is room
     HELD = "held"  # a person must decide
     DELIVERED = "delivered"
     SKIPPED = "skipped"  # policy: nobody to deliver to

@@ -9,7 +9,7 @@ from relay.logs import log
 from relay.model import DeliveryState, NewDelivery, Receipt, is_subscriber
 from relay.planning import plan_receipts
 from relay.store.parts import group
-from relay.store.put_off import PutOffDelivery
+from relay.store.put_off_rows import PutOffDelivery
 from relay.store.reader import Reader
 from relay.store.records import Job
 from relay.store.store import Store

@@ -68,6 +68,7 @@ def act_command(act: Act, only: DeliveryState | None = None) -> Callable[..., No
         state: options.DeliveryStateOption = None,
         reason: options.ReasonOption = None,
         cause: options.CauseOption = None,
+        text: options.TextOption = None,
         since: options.SinceOption = None,
         until: options.UntilOption = None,
         render: RenderOption = False,
@@ -83,7 +84,7 @@ def act_command(act: Act, only: DeliveryState | None = None) -> Callable[..., No
         filters = options.event_filter(
             source=source, event=event, entity=entity, sink=sink, route=route, state=state or only, reason=reason,
             since=since, until=until, limit=1, after=None, cause=cause, phone=phone,
-            email=email,
+            email=email, text=text,
         )  # fmt: skip
         narrowed = filters != options.no_filter(state=only)
         bulk.check_choice(ids, every=every, narrowed=narrowed)

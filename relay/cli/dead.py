@@ -22,6 +22,7 @@ def list_dead(
     route: options.RouteOption = None,
     reason: options.ReasonOption = None,
     cause: options.CauseOption = None,
+    text: options.TextOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     limit: options.LimitOption = 20,
@@ -33,7 +34,7 @@ def list_dead(
     filters = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, route=route, state=DeliveryState.DEAD,
         reason=reason, since=since, until=until, cause=cause, limit=limit, after=after,
-        phone=phone, email=email,
+        phone=phone, email=email, text=text,
     )  # fmt: skip
     print_deliveries(context, filters, json=json, reveal=reveal)
 

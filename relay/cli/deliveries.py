@@ -33,6 +33,7 @@ def list_deliveries(
     reason: options.ReasonOption = None,
     state: options.DeliveryStateOption = None,
     cause: options.CauseOption = None,
+    text: options.TextOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     limit: options.LimitOption = 20,
@@ -44,6 +45,7 @@ def list_deliveries(
     filters = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit,
         after=after, phone=phone, email=email, route=route, reason=reason, cause=cause,
+        text=text,
     )  # fmt: skip
     print_deliveries(context, filters, json=json, reveal=reveal)
 

@@ -13,7 +13,7 @@ from relay.cli.display.story import format_story
 from relay.errors import ConfigError, RelayError
 from relay.model import Receipt
 from relay.operations.listed_event import listed_event
-from relay.operations.search import EventFilter, FoundEvent, FoundPage, find_events
+from relay.operations.search import STEP_SECONDS, FoundEvent, find_events
 from relay.operations.story import Story, read_event_story, tell_story
 from relay.operations.unknown_filters import unknown_filters
 from relay.store.reader import Reader
@@ -38,10 +38,7 @@ def list_events(
     route: options.RouteOption = None,
     reason: options.ReasonOption = None,
     state: options.ReceiptStateOption = None,
-    text: Annotated[
-        str | None,
-        typer.Option(help="Only with this text in the hook. It is looked through in steps: go on from there."),
-    ] = None,
+    text: options.TextOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     limit: options.LimitOption = 20,
@@ -52,9 +49,9 @@ def list_events(
     """List events, newest first. A receipt without events is listed by its own id."""
     filters = options.event_filter(
         source=source, event=event, entity=entity, sink=sink, state=state, since=since, until=until, limit=limit,
-        after=after, phone=phone, email=email, route=route, reason=reason,
+        after=after, phone=phone, email=email, route=route, reason=reason, text=text,
     )  # fmt: skip
-    page = with_reader(lambda reader: _find(reader, filters, text))
+    page = with_reader(lambda reader: find_events(reader, filters, STEP_SECONDS))
     if json:
         print_json(list(map(listed_event, page.items)), reveal=reveal)
     else:
@@ -62,15 +59,6 @@ def list_events(
     print_how_to_go_on(context, page)
     if not page.items:
         print_hints(with_reader(lambda reader: unknown_filters(reader, filters)))
-
-
-async def _find(reader: Reader, filters: EventFilter, text: str | None) -> FoundPage[FoundEvent]:
-    if not text:
-        return await find_events(reader, filters)
-    from relay.cli.context.configuration import load_config
-    from relay.operations.text_search import find_text
-
-    return await find_text(reader, load_config(), filters, text)
 
 
 @app.command("show")

@@ -38,6 +38,9 @@ PhoneOption: TypeAlias = Annotated[
 EmailOption: TypeAlias = Annotated[
     str | None, typer.Option(help="Only about this e-mail address. Needs RELAY_SECRET_KEY.")
 ]
+TextOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Only with this text in the hook. It is looked through in steps: go on from there.")
+]
 SinceOption: TypeAlias = Annotated[
     str | None,
     typer.Option(help="Only what arrived since then: 2h (ago), or 2026-11-23T14:30, local unless +03:00 is behind it."),
@@ -68,6 +71,7 @@ def event_filter(
     email: str | None = None,
     route: str | None = None,
     reason: str | None = None,
+    text: str | None = None,
 ) -> EventFilter:
     """Return the filter that the options of a list describe. Raises BadParameter."""
     return EventFilter(
@@ -79,6 +83,7 @@ def event_filter(
         cause=cause or "",
         route=route or "",
         reason=reason or "",
+        text=text or "",
         person=_hash_person(phone, email),
         since=None if since is None else parse_time(since, "--since"),
         until=None if until is None else parse_time(until, "--until"),

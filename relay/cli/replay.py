@@ -32,6 +32,7 @@ def replay(
     email: options.EmailOption = None,
     state: options.ReceiptStateOption = None,
     reason: options.ReasonOption = None,
+    text: options.TextOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     route: Annotated[str | None, typer.Option(help="Make only deliveries of this route.")] = None,
@@ -50,7 +51,7 @@ def replay(
     """Route stored hooks again, by today's configuration: what succeeded is left alone. Safe to repeat."""
     filters = options.event_filter(
         source=source, event=event, entity=entity, sink=None, route=None, state=state, reason=reason, since=since,
-        until=until, limit=1, after=None, phone=phone, email=email,
+        until=until, limit=1, after=None, phone=phone, email=email, text=text,
     )  # fmt: skip
     narrowed = filters != options.no_filter(state=None) or bool(route or sink)
     bulk.check_choice(

@@ -9,11 +9,10 @@ from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
 from relay.cli.context.store import with_reader, with_store_and_reader
 from relay.cli.display.gates import format_sink_story
-from relay.cli.display.output import print_done, print_json, print_lines, print_message, print_table
+from relay.cli.display.output import print_done, print_json, print_lines, print_table
 from relay.cli.display.stats import STATE_COLUMNS, state_row
 from relay.operations.failures import find_failures
 from relay.operations.gates import SinkStory, pause_sink, read_sink_story, resume_sink
-from relay.operations.search import format_cursor
 from relay.store.failures import FailureCause
 from relay.store.queues import SinkState
 from relay.store.reader import Reader
@@ -28,7 +27,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )  # fmt: skip
 COLUMNS = ("sink", "type", "", "answer")
-PUT_OFF_COLUMNS = ("arrived", "delivery id", "event id", "route")
 FAILURE_COLUMNS = ("sink", "state", "count", "cause id", "first", "last", "cause")
 SinkArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SINK", show_default=False)]
 
@@ -72,32 +70,6 @@ def list_failures(
 
 def _failure_row(one: FailureCause) -> tuple[object, ...]:
     return one.sink, one.state, one.count, one.id, format_time(one.first), format_time(one.last), one.cause
-
-
-@app.command("put-off")
-def list_put_off_of(
-    name: SinkArgument,
-    limit: options.LimitOption = 20,
-    after: options.AfterOption = None,
-    json: options.JsonOption = False,
-) -> None:
-    """List what a sink puts off until it has room, that whose hook arrived first first.
-
-    `relay deliveries cancel` takes these ids, and gives them up.
-    """
-    from relay.operations.put_off_lookup import list_put_off  # few sinks are ever full
-
-    cursor = None if after is None else options.parse_cursor_option(after)
-    page = with_reader(lambda reader: list_put_off(reader, name, limit, cursor))
-    if json:
-        print_json(page.items)
-    else:
-        print_table(
-            PUT_OFF_COLUMNS, ((format_time(one.arrived_at), one.id, one.event_id, one.route) for one in page.items)
-        )
-    if page.next is not None:
-        line = f"relay sinks put-off {name} --limit {limit} --after {format_cursor(page.next)}"
-        print_message(f"{page.total} in all; go on with:\n{line}", error=True)
 
 
 @app.command()

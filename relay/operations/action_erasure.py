@@ -189,7 +189,7 @@ class ErasureWork:
                 if records.fields.get(f"{ReceiptField.DELIVERY}{id}".encode(), b"").decode() in speaking.indexes:
                     put_off.setdefault(of_sink.decode(), set()).add(id)
         for sink, ids in put_off.items():
-            for one in (await self._store.put_off.find_all(sink, ids)).values():
+            for one in (await self._store.put_off.find_all(ids, [sink])).values():
                 await self._store.put_off.cancel(one, author)
 
     async def _ask(self, action: StoredAction, speaking: Speaking, asking: Asking) -> bool:

@@ -24,7 +24,7 @@ DONE: Final = "done"
 _FINISHED: Final = (DeliveryState.HELD, DeliveryState.DEAD, DeliveryState.CANCELLED, DeliveryState.SKIPPED)
 _ACTED_ON: Final[Mapping[ActionKind, Sequence[DeliveryState]]] = {
     ActionKind.RETRY: (DeliveryState.PENDING,),
-    ActionKind.CANCEL: (DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.DEAD),
+    ActionKind.CANCEL: (DeliveryState.PENDING, DeliveryState.PUT_OFF, DeliveryState.HELD, DeliveryState.DEAD),
     ActionKind.CONFIRM: (DeliveryState.HELD,),
     ActionKind.RESEND: _FINISHED,
     ActionKind.RENDER: _FINISHED,

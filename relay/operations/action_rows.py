@@ -8,11 +8,12 @@ from msgspec.structs import replace
 from relay.model import DeliveryState, ReceiptState, Record
 from relay.operations.actions import ActionKind, ActionRequest
 from relay.operations.search import EventFilter, FoundEvent, find_deliveries, find_events
+from relay.operations.text_search import Found, find_with_text, receipt_of
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery
 from relay.store.wire import Cursor
 
-_DELIVERIES_LISTED: Final = (DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.DEAD)
+_DELIVERIES_LISTED: Final = (DeliveryState.PENDING, DeliveryState.PUT_OFF, DeliveryState.HELD, DeliveryState.DEAD)
 _RECEIPTS_LISTED: Final = (ReceiptState.MALFORMED, ReceiptState.QUARANTINED)
 
 
@@ -39,8 +40,8 @@ async def read_delivery_page(reader: Reader, request: ActionRequest, after: Curs
     by_event = bool(filters.person) or filters.entity is not None or filters.state not in _DELIVERIES_LISTED
     listed = filters.needs_person or bool(filters.cause) or not by_event
     searched = filters if listed else _without_what_changes(filters, moves=request.kind is ActionKind.MOVE)
-    page = await find_deliveries(reader, replace(searched, limit=most, after=after))
-    items = [one for one in page.items if _is_meant(one, filters)]
+    page = await find_deliveries(reader, replace(searched, text="", limit=most, after=after))
+    items = await _with_text(reader, filters, [one for one in page.items if _is_meant(one, filters)])
     return DeliveryPage(items=items, looked=page.looked, next=page.next)
 
 
@@ -49,9 +50,18 @@ async def read_event_page(reader: Reader, request: ActionRequest, after: Cursor 
     filters = request.filter
     listed = not filters.person and filters.entity is None and filters.state in _RECEIPTS_LISTED
     searched = filters if listed else _without_what_changes(filters, moves=False)
-    page = await find_events(reader, replace(searched, limit=most, after=after))
-    items = [one for one in page.items if filters.state in ("", one.state) and filters.reason in one.reason]
+    page = await find_events(reader, replace(searched, text="", limit=most, after=after))
+    meant = [one for one in page.items if filters.state in ("", one.state) and filters.reason in one.reason]
+    items = await _with_text(reader, filters, meant)
     return EventPage(items=items, looked=page.looked, next=page.next)
+
+
+async def _with_text(reader: Reader, filters: EventFilter, rows: Sequence[Found]) -> Sequence[Found]:
+    """Return the rows whose hooks have the filter's text in them: so much of it a page is what a step may cost."""
+    if not filters.text:
+        return rows
+    having = await find_with_text(reader, map(receipt_of, rows), filters.text)
+    return [one for one in rows if receipt_of(one) in having]
 
 
 def _without_what_changes(filters: EventFilter, *, moves: bool) -> EventFilter:

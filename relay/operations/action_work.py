@@ -9,19 +9,22 @@ from pydantic import SecretStr
 
 from relay.accounts.client import AccountClient
 from relay.config.config import Config
+from relay.model import DeliveryState
 from relay.operations.action_catch_up import CatchUpWork
 from relay.operations.action_erasure import ErasureWork
 from relay.operations.action_rows import read_delivery_page, read_event_page
 from relay.operations.action_step import ENDED, ActionStep
 from relay.operations.actions import SENDING_KINDS, ActionKind, ActionRequest, decode_request
-from relay.operations.acts import ActResult, TodaysActs, act_on_delivery
+from relay.operations.acts import ActResult, TodaysActs, act_on_delivery, act_on_put_off
 from relay.operations.replay import Fate, Replay, ReplayedReceipt, ReplayLimits
 from relay.operations.replaying import ReplayCount, write_replay
 from relay.store.actions import StoredAction
 from relay.store.acts import Act, Author
 from relay.store.keys import sink_queue
+from relay.store.put_off_rows import row_of
 from relay.store.reader import Reader
 from relay.store.store import Store
+from relay.store.stored import StoredDelivery
 from relay.store.wire import ActionItemRow, Cursor
 
 PAGE: Final = 100  # items of a step at most
@@ -79,18 +82,20 @@ class ActionWork:
         rows: list[ActionItemRow] = []
         for at in range(0, len(page.items), AT_ONCE):
             some = page.items[at : at + AT_ONCE]
-            results = await asyncio.gather(*[self._act_on(request, one.id, author) for one in some])
+            results = await asyncio.gather(*[self._act_on(request, one, author) for one in some])
             rows += [ActionItemRow(result.id, result.result) for result in results]
             if any(row.result == "stopped" for row in rows):
                 return ActionStep(stopped=True)
         return await self._save(action, page.next, page.looked, rows)
 
-    async def _act_on(self, request: ActionRequest, id: str, author: Author) -> ActResult:
+    async def _act_on(self, request: ActionRequest, delivery: StoredDelivery, author: Author) -> ActResult:
+        if delivery.state is DeliveryState.PUT_OFF:
+            return await act_on_put_off(self._store, row_of(delivery), Act(request.kind), author)
         if request.kind is ActionKind.RENDER:
-            return await self._todays.render(id, author)
+            return await self._todays.render(delivery.id, author)
         if request.kind is ActionKind.MOVE:
-            return await self._todays.move(id, request.to, author)
-        return await act_on_delivery(self._store, id, _ACTS[request.kind], author)
+            return await self._todays.move(delivery.id, request.to, author)
+        return await act_on_delivery(self._store, delivery.id, _ACTS[request.kind], author)
 
     async def _replay(
         self, action: StoredAction, request: ActionRequest, author: Author, after: Cursor | None, most: int

@@ -8,10 +8,10 @@ from relay.config.suggestions import did_you_mean
 from relay.errors import ConfigError
 from relay.model import DeliveryState, Record
 from relay.operations.planned_today import plan_today
-from relay.operations.put_off_lookup import cancel_put_off, describe_put_off
 from relay.sinks.registry import make_sinks
 from relay.store.acts import Act, Author
 from relay.store.keys import account_queue, sink_queue
+from relay.store.put_off_rows import PutOffDelivery
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.wire import ActAnswer
@@ -36,6 +36,7 @@ _REFUSED: Final = {
     "leased": "it is in flight right now: `relay deliveries show` says what comes of it",
     "ordered": "it waits for another delivery of its `order` key: `relay deliveries show` says for which",
     "due": "it is due already, and leaves as soon as its sink has room",
+    "put-off": "it is put off, as its sink is full: until there is room and it is made, it can only be cancelled",
     "asked already": "it is in flight, and cancelling it was asked for already",
     "empty": "it has no content to send: mend the route, then `relay deliveries resend --render` makes one",
     "gone": "there is no such delivery: give a full id of `relay deliveries list`; retention may have removed it",
@@ -61,18 +62,25 @@ class ActResult(Record):
 
 async def act_on_deliveries(store: Store, ids: Sequence[str], act: Act, author: Author) -> list[ActResult]:
     """Do it to each, in order. Raises StoreUnavailable."""
-    return [await act_on_delivery(store, id, act, author) for id in ids]
+    results = [await act_on_delivery(store, id, act, author) for id in ids]
+    gone = {result.id for result in results if result.result == "gone"}
+    put_off = await store.put_off.find_all(gone) if gone else {}
+    acted = {id: await act_on_put_off(store, one, act, author) for id, one in put_off.items()}
+    return [acted.get(result.id, result) for result in results]
 
 
 async def act_on_delivery(store: Store, id: str, act: Act, author: Author) -> ActResult:
-    """Do it to one. Raises StoreUnavailable."""
-    answer = await store.acts.act_on_delivery(id, act, author)
-    if answer.code == "gone" and not author.action:  # an action finds none that is put off
-        if act is Act.CANCEL and await cancel_put_off(store.put_off, id, author):
-            return ActResult(id=id, done=True, message="cancelled: it was put off, and is not made", result="done")
-        if found := await store.put_off.find(id):
-            return ActResult(id=id, done=False, message=describe_put_off(found), result="put off")
-    return _result(id, act, answer)
+    """Do it to one that is not put off. Raises StoreUnavailable."""
+    return _result(id, act, await store.acts.act_on_delivery(id, act, author))
+
+
+async def act_on_put_off(store: Store, delivery: PutOffDelivery, act: Act, author: Author) -> ActResult:
+    """Do it to one that is put off: it may be given up, and nothing else. Raises StoreUnavailable."""
+    code = await store.put_off.cancel(delivery, author) if act is Act.CANCEL else "put-off"
+    if code == "gone":  # it was made meanwhile, or given up
+        return await act_on_delivery(store, delivery.id, act, author)
+    message = "cancelled: it was put off, and is not made" if code == "done" else _REFUSED[code]
+    return ActResult(id=delivery.id, done=code == "done", message=message, result=code)
 
 
 class TodaysActs:
@@ -88,7 +96,7 @@ class TodaysActs:
         """Send a delivery with what the configuration makes of its event now."""
         found = await self._reader.deliveries([id])
         if not found or found[0].state in (DeliveryState.PENDING, DeliveryState.DELIVERED, DeliveryState.SHADOWED):
-            return await act_on_delivery(self._store, id, Act.RENDER, author)
+            return (await act_on_deliveries(self._store, [id], Act.RENDER, author))[0]
         planned = await plan_today(self._reader, self._config, self._sinks, found[0], found[0].sink)
         if planned is None:
             message = f"today's routes make no such delivery: `relay explain {found[0].event_id}` says why"
@@ -106,7 +114,7 @@ class TodaysActs:
             raise ConfigError(f"--to: unknown sink {to}, {did_you_mean(to, self._config.sinks)}")
         found = await self._reader.deliveries([id])
         if not found:
-            return await act_on_delivery(self._store, id, Act.MOVE, author)
+            return (await act_on_deliveries(self._store, [id], Act.MOVE, author))[0]
         if found[0].sink in self._config.sinks:
             message = f"its sink {found[0].sink} is in the configuration: mend it there; what no sink has can be moved"
             return ActResult(id=id, done=False, message=message, result="configured")

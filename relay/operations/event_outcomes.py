@@ -1,10 +1,11 @@
 """Read what became of listed events: the states of their deliveries, and what the thing is called."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from relay.model import Record
 from relay.operations.search import PAGE, FoundEvent
+from relay.store.put_off_rows import read_put_off_of
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery
 
@@ -24,7 +25,8 @@ async def read_outcomes(reader: Reader, events: Sequence[FoundEvent]) -> list[Ev
     ids = [_ids(found) for found in events]
     wanted = list(dict.fromkeys(id for each in ids for id in each[:MOST_A_ROW]))
     pages = [await reader.deliveries(wanted[at : at + PAGE]) for at in range(0, len(wanted), PAGE)]
-    stored: Mapping[str, StoredDelivery] = {one.id: one for page in pages for one in page}
+    stored: dict[str, StoredDelivery] = {one.id: one for page in pages for one in page}
+    stored |= {one.id: one for one in await read_put_off_of(reader, [found.receipt for found in events])}
     return [
         EventOutcomes(
             found=found,

@@ -10,7 +10,7 @@ from relay.timefmt import format_time
 class NextStep(Record):
     """What happens next: `what` for programs, `text` for people; `at` in epoch milliseconds, where a time is known."""
 
-    what: Literal["nothing", "decide", "resume", "attempt", "trial", "turn", "look-up", "settle"]
+    what: Literal["nothing", "decide", "resume", "attempt", "trial", "turn", "room", "look-up", "settle"]
     text: str
     at: int | None = None
     command: str = ""  # that a person may give
@@ -23,6 +23,8 @@ def find_next_step(delivery: StoredDelivery, now: int) -> NextStep:
     if delivery.state is DeliveryState.DEAD:
         text = f"nothing, until a person decides: `relay deliveries resend {delivery.id}` sends it again"
         return NextStep(what="nothing", text=text, command=f"relay deliveries resend {delivery.id}")
+    if delivery.state is DeliveryState.PUT_OFF:
+        return _wait_for_room(delivery)
     if delivery.state is not DeliveryState.PENDING:
         return NextStep(what="nothing", text="nothing: it has ended")
     if delivery.waits_for:
@@ -64,6 +66,14 @@ def _resume(delivery: StoredDelivery) -> NextStep:
 def _wait_for_turn(delivery: StoredDelivery) -> NextStep:
     text = f"it waits for delivery {delivery.waits_for} of its `order` key, until that is not pending any more"
     return NextStep(what="turn", text=text, command=f"relay deliveries show {delivery.waits_for}")
+
+
+def _wait_for_room(delivery: StoredDelivery) -> NextStep:
+    text = (
+        f"it is made as soon as {delivery.sink} has room: as many are pending as may be (max_pending); "
+        f"`relay deliveries cancel {delivery.id}` gives it up"
+    )
+    return NextStep(what="room", text=text, command=f"relay sinks show {delivery.sink}")
 
 
 def _settle(delivery: StoredDelivery) -> NextStep:

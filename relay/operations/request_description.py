@@ -16,6 +16,8 @@ def describe_request(config: Config, delivery: StoredDelivery, content: bytes) -
     if delivery.sink not in sinks:
         return f"not shown: sink {delivery.sink} is not in the configuration"
     if not content:
+        if delivery.state is DeliveryState.PUT_OFF:
+            return "none yet: it is made when its sink has room"
         waits = delivery.state is DeliveryState.PENDING
         return "none yet: it is made after the look-up" if waits else f"none: {delivery.state} before one was made"
     return describe_by(sinks[delivery.sink], content)

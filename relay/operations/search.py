@@ -24,7 +24,9 @@ if TYPE_CHECKING:  # every command has the options of a search; few search
 PAGE: Final = 100  # records read in one round trip
 MOST_CALLS: Final = 100
 MOST_COMMANDS: Final = 120  # of the store in a call, which blocks it for about a millisecond
-MOST_SECONDS: Final = 0.2  # after which no further call is made
+STEP_SECONDS: Final = 0.5  # after which no further call is made, where a command waits for nothing else
+MOST_SECONDS: Final = 0.2  # likewise within a step of something
+PAGE_SECONDS: Final = 0.06  # likewise where it is a step of the web process, which takes hooks beside
 MOST_LISTED: Final = 500
 
 T = TypeVar("T")
@@ -45,6 +47,7 @@ class EventFilter(Record):
     reason: str = ""  # a part of it
     person: str = ""  # a hash of `PeopleKey`: events that speak of that phone or e-mail
     cause: str = ""  # of what is held or dead: an id of `relay sinks failures`
+    text: str = ""  # anywhere in the body of the hook, whatever its case
     since: int | None = None
     until: int | None = None
     limit: int = 20
@@ -91,12 +94,16 @@ class _FoundIds(Record):
     next: Cursor | None
 
 
-async def find_events(reader: "Reader", filters: EventFilter) -> FoundPage[FoundEvent]:
-    """Find events, newest first, over all shards. Raises StoreUnavailable."""
+async def find_events(reader: "Reader", filters: EventFilter, seconds: float = MOST_SECONDS) -> FoundPage[FoundEvent]:
+    """Find events, newest first, over all shards, as far as is come in so many seconds. Raises StoreUnavailable."""
+    if filters.text:
+        from relay.operations.text_search import find_text  # few searches look into bodies
+
+        return await find_text(find_events, reader, filters, seconds)
     if len(reader.each) > 1:
-        return await _find_in_all(reader, filters, find_events, _row_of_event)
+        return await _find_in_all(reader, filters, partial(find_events, seconds=seconds), _row_of_event)
     sets = await _sets_of_events(reader, filters)
-    found = await _find_ids(reader, "events", sets, filters)
+    found = await _find_ids(reader, "events", sets, filters, seconds)
     ids = list(dict.fromkeys(id.partition(".")[0] for id in found.ids))
     receipts = {
         receipt.id: receipt for at in range(0, len(ids), PAGE) for receipt in await reader.receipts(ids[at : at + PAGE])
@@ -110,19 +117,28 @@ def _found_event(receipt: StoredReceipt, id: str) -> FoundEvent:
     return FoundEvent(receipt=receipt, event=receipt.events[int(index)] if index else None)
 
 
-async def find_deliveries(reader: "Reader", filters: EventFilter) -> FoundPage[StoredDelivery]:
+async def find_deliveries(
+    reader: "Reader", filters: EventFilter, seconds: float = MOST_SECONDS
+) -> FoundPage[StoredDelivery]:
     """Find deliveries, newest first, over all shards: held and dead ones by when they became so.
 
-    Raises StoreUnavailable.
+    As far as is come in so many seconds. Raises StoreUnavailable.
     """
+    if filters.text:
+        from relay.operations.text_search import find_text
+
+        return await find_text(find_deliveries, reader, filters, seconds)
     if len(reader.each) > 1:
-        return await _find_in_all(reader, filters, find_deliveries, partial(_row_of_delivery, filters))
+        find = partial(find_deliveries, seconds=seconds)
+        return await _find_in_all(reader, filters, find, partial(_row_of_delivery, filters))
     sets = await _sets_of_deliveries(reader, filters)
-    found = await _find_ids(reader, "deliveries", sets, filters)
+    found = await _find_ids(reader, "deliveries", sets, filters, seconds)
+    from relay.store.put_off_rows import read_listed  # it loads the store's client, and `--help` needs none
+
     deliveries = [
         delivery
         for at in range(0, len(found.ids), PAGE)
-        for delivery in await reader.deliveries(found.ids[at : at + PAGE])
+        for delivery in await read_listed(reader, found.ids[at : at + PAGE])
     ]
     return _page(sets, found, deliveries)
 
@@ -153,6 +169,7 @@ def _row_of_delivery(filters: EventFilter, rows: str, found: StoredDelivery) -> 
 
 def _page(sets: Sequence[SearchedSets], found: _FoundIds, items: Sequence[T]) -> FoundPage[T]:
     rows = sets[0].members if sets else "receipts"
+    rows = "deliveries" if rows == "put-off" else rows
     return FoundPage(items=items, rows=rows, looked=found.looked, total=_total(sets), next=found.next)
 
 
@@ -206,11 +223,15 @@ async def _sets_of_deliveries(reader: "Reader", filters: EventFilter) -> Sequenc
 
 
 async def _find_ids(
-    reader: "Reader", kind: Literal["events", "deliveries"], sets: Sequence[SearchedSets], filters: EventFilter
+    reader: "Reader",
+    kind: Literal["events", "deliveries"],
+    sets: Sequence[SearchedSets],
+    filters: EventFilter,
+    seconds: float,
 ) -> _FoundIds:
     """Look through sets one after another, the newest first, as far as one search may go."""
     ids: list[str] = []
-    looked, calls, cursor, deadline = 0, 0, filters.after, time.monotonic() + MOST_SECONDS
+    looked, calls, cursor, deadline = 0, 0, filters.after, time.monotonic() + seconds
     left = [one for one in sets if one.keys and (cursor is None or one.lowest is None or cursor.score >= one.lowest)]
     while left:
         reply = await reader.find(_request(kind, left[0], filters, cursor, min(filters.limit, MOST_LISTED) - len(ids)))

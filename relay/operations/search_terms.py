@@ -25,15 +25,19 @@ _NUMBER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 class SearchTerms(Record):
-    """What a search means. `text`: to be found in bodies; `id`: it is one of the store's own.
+    """What a search means. `id`: it is one of the store's own.
 
     `problems`: what is wrong with it. `entity` of the filter has no kind where only a number was given: it is any.
     """
 
     filter: EventFilter
-    text: str = ""
     id: str = ""
     problems: Sequence[str] = ()
+
+    @property
+    def text(self) -> str:
+        """Return what is to be found in bodies."""
+        return self.filter.text
 
 
 def read_terms(typed: str, now: int, limit: int, key: PeopleKey | None = None) -> SearchTerms:
@@ -52,7 +56,7 @@ def read_terms(typed: str, now: int, limit: int, key: PeopleKey | None = None) -
             texts.append(f"{name}:{value}" if name else value)
         else:
             filters = changed
-    return SearchTerms(filter=filters, text=" ".join(texts), problems=problems)
+    return SearchTerms(filter=replace(filters, text=" ".join(texts)), problems=problems)
 
 
 def _apply(filters: EventFilter, name: str, value: str, now: int, key: PeopleKey | None) -> EventFilter | None:

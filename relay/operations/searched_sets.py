@@ -11,13 +11,13 @@ if TYPE_CHECKING:  # as in relay.operations.search
     from relay.store.reader import Reader
 
 _RECEIPTS_LISTED: Final = (ReceiptState.MALFORMED, ReceiptState.QUARANTINED)
-_LISTED: Final = (DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.DEAD)
+_LISTED: Final = (DeliveryState.PENDING, DeliveryState.PUT_OFF, DeliveryState.HELD, DeliveryState.DEAD)
 
 
 class SearchedSets(Record):
     """Keys of sorted sets that are not empty, what is in them, and the scores between which to look."""
 
-    members: Literal["receipts", "events", "deliveries"]
+    members: Literal["receipts", "events", "deliveries", "put-off"]
     keys: Sequence[str]
     total: int  # how many members there are between the scores
     highest: int | None
@@ -102,8 +102,11 @@ async def sets_of_deliveries(
         return await _sets(reader, "deliveries", [reader.keys.failed(name, cause) for name in names], since, None)
     if person or entity is not None or state not in _LISTED:
         return await sets_of_events(reader, None, source, entity, since, until, person)
+    names = [sink] if sink else await reader.registered_sinks()
+    if state is DeliveryState.PUT_OFF:
+        return await _sets(reader, "put-off", list(map(reader.keys.put_off, names)), since, until)
     key = {"pending": reader.keys.pending, "held": reader.keys.held, "dead": reader.keys.dead}[state]
-    keys = [key(name) for name in ([sink] if sink else await reader.registered_sinks())]
+    keys = [key(name) for name in names]
     # Nothing was held or died before it arrived, so `since` bounds these times too; `until` does not.
     return await _sets(reader, "deliveries", keys, since, until if state is DeliveryState.PENDING else None)
 
@@ -122,7 +125,7 @@ async def sources_of(reader: "Reader", source: str) -> Sequence[str]:
 
 async def _sets(
     reader: "Reader",
-    members: Literal["receipts", "events", "deliveries"],
+    members: Literal["receipts", "events", "deliveries", "put-off"],
     keys: Sequence[str],
     since: int | None,
     until: int | None,

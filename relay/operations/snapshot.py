@@ -9,7 +9,6 @@ from relay.operations.problems import ListedProblem, Problem, listed_problem, re
 from relay.operations.search import FoundEvent, find_events
 from relay.operations.search_terms import SearchTerms
 from relay.operations.strip import StripNumber, read_strip
-from relay.operations.text_search import find_text
 from relay.store.reader import Reader
 
 
@@ -44,10 +43,7 @@ def listed_snapshot(snapshot: Snapshot) -> ListedSnapshot:
 async def read_snapshot(reader: Reader, config: Config, terms: SearchTerms) -> Snapshot:
     """Read it, with the newest events that a search finds. Raises StoreUnavailable."""
     problems = await read_problems(reader, config)
-    if terms.text:
-        page = await find_text(reader, config, terms.filter, terms.text)
-    else:
-        page = await find_events(reader, terms.filter)
+    page = await find_events(reader, terms.filter)
     numbers = await read_strip(reader, problems)
     events = page.items[: terms.filter.limit]
     return Snapshot(at=await reader.now(), numbers=numbers, problems=problems, events=events)

@@ -8,8 +8,8 @@ import msgspec
 from relay.errors import RelayError
 from relay.model import AnyJson, Attempt, Json, ReceiptState, Record, RoutedEvent
 from relay.operations.next_step import NextStep, find_next_step
-from relay.operations.put_off_lookup import describe_put_off
 from relay.store.put_off import PutOff
+from relay.store.put_off_rows import read_put_off_of
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
 
@@ -43,7 +43,10 @@ async def read_event_story(reader: Reader, id: str) -> Story:
         raise _not_found("event", id, "relay events list")
     indexes = {event.index for event in events}
     ids = [delivery for delivery, event in receipts[0].deliveries.items() if event in indexes]
-    deliveries = await _with_attempts(reader, ids)
+    put_off = {one.id: one for one in await read_put_off_of(reader, receipts)}
+    made = await _with_attempts(reader, [id for id in ids if id not in put_off])
+    waiting = [DeliveryStory(delivery=put_off[id], attempts=()) for id in ids if id in put_off]
+    deliveries = sorted([*made, *waiting], key=lambda one: ids.index(one.delivery.id))
     return Story(at=await reader.now(), receipt=receipts[0], events=events, deliveries=deliveries)
 
 
@@ -51,14 +54,20 @@ async def read_delivery_story(reader: Reader, id: str) -> Story:
     """Read the story of a delivery. Raises RelayError where there is none."""
     deliveries = await _with_attempts(reader, [id])
     if not deliveries:
-        for one in reader.each.values():
-            if put_off := await PutOff(one.client, one.namespace).find(id):
-                raise RelayError(f"delivery {id}: {describe_put_off(put_off)}")
-        raise _not_found("delivery", id, "relay deliveries list")
+        deliveries = await _put_off_story(reader, id)
     receipt_id, _, index = deliveries[0].delivery.event_id.partition(".")
     receipt = (await reader.receipts([receipt_id]))[0]
     events = [event for event in receipt.events if str(event.index) == index]
     return Story(at=await reader.now(), receipt=receipt, events=events, deliveries=deliveries)
+
+
+async def _put_off_story(reader: Reader, id: str) -> list[DeliveryStory]:
+    found = [await PutOff(one.client, one.namespace).find_all([id]) for one in reader.each.values()]
+    receipts = await reader.receipts([one.receipt_id for part in found for one in part.values()])
+    listed = [one for one in await read_put_off_of(reader, receipts) if one.id == id]
+    if not listed:
+        raise _not_found("delivery", id, "relay deliveries list")
+    return [DeliveryStory(delivery=one, attempts=()) for one in listed]
 
 
 async def _with_attempts(reader: Reader, ids: Sequence[str]) -> list[DeliveryStory]:

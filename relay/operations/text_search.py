@@ -1,41 +1,68 @@
 """Find a text in the bodies of hooks: a bounded part at a time, from a cursor on."""
 
 import time
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeVar
 from urllib.parse import unquote_plus
 
 from msgspec.structs import replace
 
-from relay.config.config import Config
+from relay.amocrm.content_encoding import inflate
+from relay.amocrm.limits import MAX_BODY_SIZE
+from relay.amocrm.remarks import ignore
+from relay.errors import Malformed
 from relay.model import Receipt
-from relay.operations.search import PAGE, EventFilter, FoundEvent, FoundPage, find_events
-from relay.operations.story_detail import read_body
+from relay.operations.search import PAGE, EventFilter, FoundEvent, FoundPage
 from relay.store.reader import Reader
+from relay.store.stored import StoredDelivery
 
-MOST_SECONDS: Final = 0.5  # after which no further page of bodies is read
-MOST_BODIES: Final = 5_000
+MOST_BODIES: Final = 5_000  # of a step
+MOST_SEARCHED: Final = 100_000  # characters of a body
+
+Found = TypeVar("Found", FoundEvent, StoredDelivery)
 
 
-async def find_text(reader: Reader, config: Config, filters: EventFilter, text: str) -> FoundPage[FoundEvent]:
-    """Find the events of a filter whose hooks have a text in them, whatever its case.
+async def find_text(
+    find: Callable[[Reader, EventFilter, float], Awaitable[FoundPage[Found]]],
+    reader: Reader,
+    filters: EventFilter,
+    seconds: float,
+) -> FoundPage[Found]:
+    """Find what `find` finds by a filter, as far as the hooks have the filter's text in them, whatever its case.
 
-    It ends after so much work, or with the page on which enough was found; `looked` counts bodies. Raises
-    StoreUnavailable.
+    It ends after so much time, or with the page on which enough was found. Raises StoreUnavailable.
     """
-    wanted, deadline = text.casefold(), time.monotonic() + MOST_SECONDS
-    found: list[FoundEvent] = []
+    deadline = time.monotonic() + seconds
+    found: list[Found] = []
     looked = 0
-    page = await find_events(reader, replace(filters, limit=PAGE))
+    searched = replace(filters, text="", limit=PAGE)
+    page = await find(reader, searched, seconds)
     while True:
-        ids = list(dict.fromkeys(one.receipt.id for one in page.items))
-        raw = await reader.raw_receipts(ids)
-        having = {id for id, receipt in raw.items() if wanted in _searched(receipt, config)}
-        found += [one for one in page.items if one.receipt.id in having]
+        having = await find_with_text(reader, map(receipt_of, page.items), filters.text)
+        found += [one for one in page.items if receipt_of(one) in having]
         looked += page.looked
-        if page.next is None or len(found) >= filters.limit or looked >= MOST_BODIES or time.monotonic() > deadline:
+        left = deadline - time.monotonic()
+        if page.next is None or len(found) >= filters.limit or looked >= MOST_BODIES or left <= 0:
             return replace(page, items=found, looked=looked)
-        page = await find_events(reader, replace(filters, limit=PAGE, after=page.next))
+        page = await find(reader, replace(searched, after=page.next), left)
 
 
-def _searched(receipt: Receipt, config: Config) -> str:
-    return unquote_plus(read_body(receipt, config)[0]).casefold()
+def receipt_of(found: FoundEvent | StoredDelivery) -> str:
+    """Return the id of the receipt that an event or a delivery came from."""
+    return found.receipt.id if isinstance(found, FoundEvent) else found.event_id.partition(".")[0]
+
+
+async def find_with_text(reader: Reader, receipts: Iterable[str], text: str) -> set[str]:
+    """Return those of these receipts whose bodies have a text in them. Raises StoreUnavailable."""
+    wanted = text.casefold()
+    raw = await reader.raw_receipts(list(dict.fromkeys(receipts)))
+    return {id for id, receipt in raw.items() if wanted in _searched(receipt)}
+
+
+def _searched(receipt: Receipt) -> str:
+    """Return what of a body is searched. It is only inflated: decoding it may be what killed a worker."""
+    try:
+        body = inflate(receipt.body, receipt.content_encoding, MAX_BODY_SIZE, ignore)
+    except Malformed:
+        body = receipt.body
+    return unquote_plus(body.decode(errors="replace")[:MOST_SEARCHED]).casefold()

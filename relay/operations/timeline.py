@@ -41,7 +41,7 @@ def _steps(receipt: StoredReceipt, story: DeliveryStory) -> Iterator[TimelineSte
                 attempt=attempt,
             )  # fmt: skip
     if not _is_last_attempt(delivery, story.attempts):
-        ended = delivery.state is not DeliveryState.PENDING
+        ended = delivery.state not in (DeliveryState.PENDING, DeliveryState.PUT_OFF)
         yield TimelineStep(
             kind="ended" if ended else "waits", at=delivery.finished_at if ended else None, state=delivery.state,
             reason=delivery.reason, superseded_by=delivery.superseded_by,

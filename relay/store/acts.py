@@ -82,7 +82,7 @@ class Acts:
         return await self._act(id, Act.MOVE, author, to=to, type=type, **places)
 
     async def _act(self, id: str, act: Act, author: Author, *content: bytes, **more: object) -> ActAnswer:
-        request = {"id": id, "act": act, **_describe(author), **more}
+        request = {"id": id, "act": act, **describe_author(author), **more}
         answer = _ANSWER.decode(await self._call(_ACT_ON_DELIVERY, request, *content))
         while answer.code == "packed":
             await self._packing.unpack_deliveries([id])
@@ -96,7 +96,7 @@ class Acts:
         """
         blobs: list[bytes] = []
         row = routed_row(part, blobs)
-        request = {"receipt": row, **_describe(author)}
+        request = {"receipt": row, **describe_author(author)}
         answer = _REPLAYED.decode(await self._call(_SAVE_REPLAYED, request, *blobs))
         while answer.code == "packed":
             await self._packing.unpack_receipt(part.receipt.id)
@@ -121,7 +121,7 @@ class Acts:
 
     async def _set_pause(self, sink: str, act: str, author: Author, until: int) -> tuple[bool, str, str]:
         request = {"queue": sink_queue(sink), "what": f"sink {sink}", "act": act, "until_ms": until}
-        return _PAUSED.decode(await self._call(_SET_PAUSE, {**request, **_describe(author)}))
+        return _PAUSED.decode(await self._call(_SET_PAUSE, {**request, **describe_author(author)}))
 
     async def note(self, act: str, what: str, author: Author, before: str = "") -> None:
         """Write into the audit what no other script writes: that people were shown unmasked, a subscription made."""
@@ -135,7 +135,8 @@ class Acts:
         return [_read_entry(id.decode(), fields) for id, fields in found]
 
 
-def _describe(author: Author) -> dict[str, str]:
+def describe_author(author: Author) -> dict[str, str]:
+    """Return an author as the scripts take one."""
     return {"by": author.by, "why": author.why, "action": author.action, "noted": author.noted}
 
 

@@ -20,7 +20,7 @@ KEPT: Final = 500
 """Of each value. What more receipts than these have is common enough to be found without."""
 
 _KNOWN: Final = sorted(EVENT_ENTITIES)
-_INDEX = Script("index_newest", "_walking", "_packed")
+_INDEX = Script("index_newest", "_walking", "_packed", "_put_off_rows")
 _SETTLED_MS: Final = 1_000  # nothing arrives before that any more
 
 

@@ -5,35 +5,20 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 from redis.asyncio import Redis
 
-from relay.model import DeliveryState, NewDelivery, Record
-from relay.store.acts import Author
+from relay.model import DeliveryState, NewDelivery
+from relay.store.acts import Author, describe_author
 from relay.store.commands import run_command
 from relay.store.keys import Keys
+from relay.store.put_off_rows import PutOffDelivery, read_put_off
 from relay.store.requests import delivery_row
 from relay.store.scripts import Caller, Script
-from relay.store.wire import Cursor, PutOffRow
+from relay.store.wire import PutOffRow
 
 _MAKE_PUT_OFF = Script("make_put_off", "_jobs", "_keyed", "_routing", "_put_off")
 _CANCEL_PUT_OFF = Script("cancel_put_off", "_jobs", "_keyed", "_routing", "_put_off", "_acting")
-_BOOL = msgspec.msgpack.Decoder(bool)
+_CODE = msgspec.msgpack.Decoder(str)
 _SCANNED = 1000  # members a call
 _QUEUES = msgspec.msgpack.Decoder(list[str])
-
-
-class PutOffDelivery(Record):
-    """A delivery that is to be made when its sink has room. `member`: how its set calls it; `arrived_at`: its hook."""
-
-    member: str
-    id: str
-    event_id: str
-    route: str
-    sink: str
-    arrived_at: int
-
-    @property
-    def receipt_id(self) -> str:
-        """Return the receipt of its event."""
-        return self.event_id.partition(".")[0]
 
 
 class PutOff:
@@ -60,53 +45,30 @@ class PutOff:
     async def next(self, sink: str, most: int) -> list[PutOffDelivery]:
         """Return those of a sink whose hooks arrived first."""
         found = await run_command(self._client.zrange(self._keys.put_off(sink), 0, most - 1, withscores=True))
-        return [_read_member(member.decode(), sink, at) for member, at in found]
+        return [read_put_off(member.decode(), sink, at) for member, at in found]
 
-    async def behind(self, sink: str, after: Cursor, most: int) -> list[PutOffDelivery]:
-        """Return those of a sink that follow a place, the first to arrive first: its time, and the id of a delivery."""
-        found: list[PutOffDelivery] = []
-        start = 0
-        while len(found) < most:
-            page = await run_command(
-                self._client.zrangebyscore(
-                    self._keys.put_off(sink), after.score, "+inf", start=start, num=_SCANNED, withscores=True
-                )
-            )
-            rows = [_read_member(member.decode(), sink, at) for member, at in page]
-            found += [row for row in rows if (row.arrived_at, row.id) > (after.score, after.member)]
-            start += _SCANNED
-            if len(page) < _SCANNED:
-                break
-        return found[:most]
+    async def find_all(self, ids: Collection[str], sinks: Collection[str] = ()) -> dict[str, PutOffDelivery]:
+        """Return those of these deliveries that are put off, by id; `sinks`: whose they are, where that is known.
 
-    async def find_all(self, sink: str, ids: Collection[str]) -> dict[str, PutOffDelivery]:
-        """Return those of these deliveries that a sink puts off, by id. Looks through all that are, once."""
+        Looks through all that these sinks put off, once, so only what a person has asked for may ask.
+        """
+        names = sinks or [name.decode() for name in await run_command(self._client.hkeys(self._keys.sinks))]
         found: dict[str, PutOffDelivery] = {}
-        cursor = 0
-        while True:
-            cursor, page = await run_command(self._client.zscan(self._keys.put_off(sink), cursor, count=_SCANNED))
-            rows = [_read_member(member.decode(), sink, at) for member, at in page]
-            found |= {row.id: row for row in rows if row.id in ids}
-            if not cursor or len(found) == len(ids):
-                return found
+        for sink in names:
+            cursor: int | None = None
+            while cursor != 0 and len(found) < len(ids):
+                cursor, page = await run_command(
+                    self._client.zscan(self._keys.put_off(sink), cursor or 0, _pattern(ids), _SCANNED)
+                )
+                rows = [read_put_off(member.decode(), sink, at) for member, at in page]
+                found |= {row.id: row for row in rows if row.id in ids}
+        return found
 
-    async def find(self, id: str) -> PutOffDelivery | None:
-        """Return the delivery of an id, where it is put off. Looks through all that are, so only a person may ask."""
-        if not id.replace("-", "").isalnum():
-            return None  # no id, and it may mean more than itself in a pattern
-        for sink in await run_command(self._client.hkeys(self._keys.sinks)):
-            cursor, name = 0, sink.decode()
-            while True:
-                key = self._keys.put_off(name)
-                cursor, found = await run_command(self._client.zscan(key, cursor, f"{id}|*", _SCANNED))
-                for member, at in found:
-                    return _read_member(member.decode(), name, at)
-                if not cursor:
-                    break
-        return None
+    async def cancel(self, delivery: PutOffDelivery, author: Author) -> str:
+        """Give a delivery up that is put off. Returns "done", or as an `ActAnswer` says it why it was not.
 
-    async def cancel(self, delivery: PutOffDelivery, author: Author) -> bool:
-        """Give a delivery up that is put off. Returns whether it was put off still."""
+        "gone": it is not put off any more.
+        """
         cancelled = NewDelivery(
             id=delivery.id,
             event_id=delivery.event_id,
@@ -117,8 +79,8 @@ class PutOff:
             state=DeliveryState.CANCELLED,
         )
         row = PutOffRow(delivery.member, delivery_row(cancelled, "", 1))
-        request = {"id": delivery.id, "sink": delivery.sink, "by": author.by, "why": author.why, "item": row}
-        return _BOOL.decode(await self._call(_CANCEL_PUT_OFF, request, b""))
+        request = {"id": delivery.id, "sink": delivery.sink, "item": row, **describe_author(author)}
+        return _CODE.decode(await self._call(_CANCEL_PUT_OFF, request, b""))
 
     async def make(self, sink: str, source: str, config: str, items: Sequence[tuple[str, NewDelivery]]) -> list[str]:
         """Make deliveries of a source's events, each with its member, as far as there is room.
@@ -131,6 +93,7 @@ class PutOff:
         return _QUEUES.decode(await self._call(_MAKE_PUT_OFF, request, *contents))
 
 
-def _read_member(member: str, sink: str, at: float) -> PutOffDelivery:
-    id, event_id, route = member.split("|", 2)
-    return PutOffDelivery(member=member, id=id, event_id=event_id, route=route, sink=sink, arrived_at=int(at))
+def _pattern(ids: Collection[str]) -> str | None:
+    """Return by which pattern the store itself finds a single id, as long as that means nothing but itself."""
+    (id, *others) = ids or ("",)
+    return f"{id}|*" if not others and id.replace("-", "").isalnum() else None

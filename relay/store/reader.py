@@ -46,7 +46,7 @@ OF_A_SINK = 12  # commands that read its state
 LEASED_OF_A_SINK, GATE_OF_A_SINK = 2, 10  # the places of two of them
 SINKS_AT_ONCE = 50  # read in one call
 _EVENTS_AT_ONCE = 1000
-_FIND = Script("find", "_walking", "_packed")
+_FIND = Script("find", "_walking", "_packed", "_put_off_rows")
 _CHANGE = msgspec.json.Decoder(GateChange)
 _FOUND = msgspec.msgpack.Decoder(FindReply)
 

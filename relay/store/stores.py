@@ -8,7 +8,8 @@ from msgspec.structs import replace as with_fields
 from relay.model import NewDelivery, RoutedReceipt, Subscription, is_subscriber
 from relay.store.actions import ActionItem, Actions, ActionState, NewAction, StoredAction
 from relay.store.acts import Act, Acts, AuditEntry, Author
-from relay.store.put_off import PutOff, PutOffDelivery
+from relay.store.put_off import PutOff
+from relay.store.put_off_rows import PutOffDelivery
 from relay.store.readers import Readers
 from relay.store.shard_list import FIRST
 from relay.store.store import Store
@@ -220,13 +221,16 @@ class _AllPutOff(PutOff):
         super().__init__(stores.client, stores.namespace)
         self._stores = stores
 
-    async def find(self, id: str) -> PutOffDelivery | None:
-        """Return what is put off under an id."""
-        return await _first_that(self._stores.all(), lambda one: one.put_off.find(id), lambda found: found is not None)
+    async def find_all(self, ids: Collection[str], sinks: Collection[str] = ()) -> dict[str, PutOffDelivery]:
+        """Return those of these deliveries that are put off, by id."""
+        found = [await one.put_off.find_all(ids, sinks) for one in self._stores.all()]
+        return {id: one for part in found for id, one in part.items()}
 
-    async def cancel(self, delivery: PutOffDelivery, author: Author) -> bool:
-        """Cancel one."""
-        return await _first_that(self._stores.all(), lambda one: one.put_off.cancel(delivery, author), bool)
+    async def cancel(self, delivery: PutOffDelivery, author: Author) -> str:
+        """Give one up."""
+        return await _first_that(
+            self._stores.all(), lambda one: one.put_off.cancel(delivery, author), lambda code: code != "gone"
+        )
 
 
 class AllSubscriptions(Subscriptions):

@@ -336,7 +336,7 @@ class FindRequest(Record):
     """What to look through for a list, and what to list of it. Empty texts match anything."""
 
     kind: Literal["events", "deliveries"]  # what is listed
-    members: Literal["receipts", "events", "deliveries"]  # what is in the sets
+    members: Literal["receipts", "events", "deliveries", "put-off"]  # what is in the sets
     keys: Sequence[str]  # sorted sets, one at least
     limit: int
     most: int  # commands to spend
@@ -355,7 +355,10 @@ class FindRequest(Record):
 
 
 class FindReply(Record, array_like=True):
-    """What was found, how many rows were looked at for it, and where to go on; None: there is no more."""
+    """What was found, how many rows were looked at for it, and where to go on; None: there is no more.
+
+    A delivery that is put off is called as the set of its sink calls it.
+    """
 
     ids: list[str]
     looked: int

@@ -11,16 +11,20 @@ from functools import cache
 from importlib.resources import files
 from typing import Final, TypeAlias
 
+from markupsafe import Markup, escape
+
 from relay.model import Record
+from relay.timefmt import format_duration
 
 LANGUAGES: Final = {"en": "English", "ru": "Русский"}
 KNOWN: Final = ("operations.yaml", "reasons.yaml")
 """Lines that operations and sinks say, for commands and pages alike; what stands there in braces may be any text."""
+DURATION_UNITS: Final = ("{n}d", "{n}h", "{n}m", "{n}s", "{n}ms")
+SIZE_UNITS: Final = ("{n} B", "{n} kB", "{n} MB", "{n} GB", "{n} TB")  # each a thousand of the one before
+_NOTHING_MORE: Final = re.compile(r" 0[hms]$")
+_DURATION: Final = re.compile(r"\d+(?:\.\d)?(?:ms|[dhms])(?: \d+[hms])?", re.ASCII)
 _BREAK: Final = "; "
 _MOST: Final = 2000
-_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])(?: (\d+)([hms]))?")
-_UNITS: Final = {"ru": {"d": "д", "h": "ч", "m": "мин", "s": "с", "ms": "мс"}}
-"""Of durations in a line; in English they stay as they are."""
 _LOOKS: Final = {"time": r"\d{4}-\d\d-\d\d \d\d:\d\d\S*", "time2": r"\d{4}-\d\d-\d\d \d\d:\d\d\S*", "n": r"\d[\d,]*"}
 Catalogue: TypeAlias = Mapping[str, "str | Sequence[str]"]
 
@@ -50,10 +54,10 @@ class Translator:
         self.language = language
         self._catalogue = load_catalogue(language)
         self._form = _FORMS[language]
-        self._known = {text: form for name in KNOWN for text, form in _load_file(language, name).items()}
-        patterns = [(text, _pattern(text), str(form)) for text, form in self._known.items() if "{" in text]
-        self._patterns = [(pattern, form) for text, pattern, form in patterns if _BREAK not in text]
-        self._long_patterns = [(pattern, form) for text, pattern, form in patterns if _BREAK in text]
+        lines = {text: form for name in KNOWN for text, form in _load_file(language, name).items()}
+        patterns = [_LinePattern(text, str(form)) for text, form in lines.items() if "{" in text]
+        self._patterns = [one for one in patterns if _BREAK not in one.text]
+        self._long_patterns = [one for one in patterns if _BREAK in one.text]
 
     def text(self, text: str, /, **values: object) -> str:
         """Translate a text, and fill in its values."""
@@ -77,8 +81,8 @@ class Translator:
         """
         if text in self._catalogue and "{" not in text:
             return self.text(text)
-        if span := self._span(text):
-            return span
+        if _DURATION.fullmatch(text):
+            return self.duration(text)
         if len(text) > _MOST:  # what others said: no line of an operation is so long
             return None
         if _BREAK not in text:
@@ -92,18 +96,10 @@ class Translator:
             return None
         return _BREAK.join(found or part for found, part in zip(known, parts, strict=True))
 
-    def _span(self, text: str) -> str:
-        """Translate a duration; empty where it is none."""
-        found, units = _SPAN.fullmatch(text), _UNITS.get(self.language)
-        if not found or not units:
-            return ""
-        pairs = (found.groups()[at : at + 2] for at in (0, 2))
-        return " ".join(f"{n} {units[unit]}" for n, unit in pairs if n)
-
-    def _by_pattern(self, text: str, patterns: Sequence[tuple[re.Pattern[str], str]]) -> str | None:
-        for pattern, translated in patterns:
-            if found := pattern.fullmatch(text):
-                return _fill(translated, {name: self.known(part) or part for name, part in found.groupdict().items()})
+    def _by_pattern(self, text: str, patterns: Sequence["_LinePattern"]) -> str | None:
+        for one in patterns:
+            if (values := one.match(text)) is not None:
+                return _fill(one.translated, {name: self.known(part) or part for name, part in values.items()})
         return None
 
     def say(self, message: UiText | str) -> str:
@@ -117,6 +113,19 @@ class Translator:
             assert isinstance(n, int)
             return self.count(message.text, message.many, n, **values)
         return self.text(message.text, **values) if values else self.known(message.text) or message.text
+
+    def duration(self, span: int | str) -> str:
+        """Write a duration in milliseconds, or one that `format_duration` has written, in its two largest units."""
+        text = _NOTHING_MORE.sub("", format_duration(span) if isinstance(span, int) else span)
+        return re.sub(r"([\d.]+)([a-z]+)", lambda found: self._measure(found[1], f"{{n}}{found[2]}"), text)
+
+    def size(self, n: int) -> str:
+        """Write a number of bytes in the largest unit of which it is one at least."""
+        step = min(max(len(str(n)) - 1, 0) // 3, len(SIZE_UNITS) - 1)
+        return self._measure(f"{n / 1000**step:.1f}" if step else str(n), SIZE_UNITS[step])
+
+    def _measure(self, number: str, unit: str) -> str:
+        return self.text(unit, n=number if self.language == "en" else number.replace(".", ","))
 
     def number(self, n: int) -> str:
         """Write a number with its thousands apart."""
@@ -154,6 +163,20 @@ def choose_language(cookie: str, accepted: str) -> str:
     return next((one for one in wanted if one in LANGUAGES), "en")
 
 
+class _LinePattern:
+    """Finds a line by its text with values. Most lines lack the longest piece of it, which is looked for first."""
+
+    def __init__(self, text: str, translated: str) -> None:
+        self.text = text
+        self.translated = translated
+        self._longest = max(re.split(r"{\w+}", text), key=len)
+        self._pattern = _pattern(text)
+
+    def match(self, text: str) -> dict[str, str] | None:
+        found = self._pattern.fullmatch(text) if self._longest in text else None
+        return found.groupdict() if found else None
+
+
 def _pattern(text: str) -> re.Pattern[str]:
     """Return what finds a text with its values: of times and numbers those that look like it."""
     parts = re.split(r"{(\w+)}", text)
@@ -162,6 +185,9 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _fill(text: str, values: Mapping[str, object]) -> str:
+    """Fill in values. One that is markup, such as a time, stays so: all else is escaped then."""
+    if any(isinstance(value, Markup) for value in values.values()):
+        return escape(text).format_map(values)
     return text.format_map(values) if values else text
 
 

@@ -158,3 +158,57 @@ def test_the_language_and_the_theme_are_chosen_and_stay(open_page: Open) -> None
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.goto("/admin/events")
     expect(page.get_by_role("heading", level=1)).to_have_text("События")
+
+
+def test_who_reads_keeps_the_place_while_the_page_changes(open_page: Open, hooks: HookSender) -> None:
+    """What has the focus stays where it is on the screen, and marks stay on what was marked."""
+    for number in range(30):
+        hooks.post_until_taken(lead_hook(lead_of(3000 + number), price="200"))
+    page = open_page("/admin/deliveries?sink=console", width=390)
+    until(lambda: page.reload() and page.locator("tr[data-row]").count() >= 30, what="30 rows")
+    page.evaluate("scrollTo(0, 1500)")
+    row = page.locator("tr[data-row]").nth(12)
+    box, link = row.get_by_role("checkbox"), row.get_by_role("link")
+    box.check()
+    link.focus()
+    name, marked = link.get_attribute("href"), box.get_attribute("value")
+    page.evaluate(
+        "name => { window.row = document.activeElement.closest('tr'); window.at = row.getBoundingClientRect().top }",
+        name,
+    )
+    first = page.locator("tr[data-row]").first.inner_text()
+    hooks.post_until_taken(lead_hook(lead_of(3100), price="200"))
+    expect(page.locator("tr[data-row]").first).not_to_have_text(first)
+    expect(page.locator(f"a[href='{name}']")).to_be_focused()
+    assert page.evaluate("row.isConnected && Math.abs(row.getBoundingClientRect().top - at) < 2")
+    expect(page.locator(f"input[value='{marked}']")).to_be_checked()
+    expect(page.locator("tbody :checked")).to_have_count(1)
+
+
+def test_what_somebody_has_opened_stays_open_and_scrolled(open_page: Open, hooks: HookSender) -> None:
+    many = {f"field_{number}": "1" for number in range(60)}
+    receipt = hooks.post_until_taken(lead_hook(lead_of(8), price="200", **many))["receipt"]
+    page = open_page(f"/admin/events/{receipt}")
+    until(lambda: page.reload() and page.locator("details").count() > 1, what="routing")
+    page.set_viewport_size({"width": 390, "height": 500})
+    opened = page.locator("main details").first
+    opened.locator("summary").click()
+    raw = page.locator("pre").last
+    raw.evaluate("one => { one.scrollTop = 40; window.raw = one }")
+    updated = page.locator("#updated-at").get_attribute("data-at")
+    hooks.post_until_taken(lead_hook(lead_of(9), price="200"))
+    expect(page.locator("#updated-at")).not_to_have_attribute("data-at", updated)
+    expect(opened).to_have_attribute("open", "")
+    assert page.evaluate("raw.isConnected && raw.scrollTop === 40")
+
+
+def test_a_search_for_a_text_goes_on_by_itself(open_page: Open, relay: Processes, hooks: HookSender) -> None:
+    """Whatever a step of the server comes to, all are found in the end, without a click."""
+    for number in range(3):
+        hooks.post_until_taken(lead_hook(lead_of(4000 + number), price="200", name="Редкое слово"))
+    for number in range(150):
+        hooks.post_until_taken(lead_hook(lead_of(4100 + number), price="200"))
+    page = open_page("/admin/events?q=редкое")
+    expect(page.locator("tr[data-row]")).to_have_count(3)
+    expect(page.locator("a[data-go-on]")).to_have_count(0)
+    expect(page.locator("#looked")).to_contain_text("was looked for in the bodies")

@@ -25,6 +25,7 @@ _RESULTS: Final[Mapping[str, str]] = {
     "again": "rendered anew and resent",
     "asked": "in flight: not sent again, whatever comes of that",
     "asked already": "in flight, and cancelled already",
+    "put-off": "left alone: put off, so it is not made yet",
     "leased": "left alone: in flight",
     "due": "left alone: due already",
     "ordered": "left alone: waiting for another of their `order` key",
@@ -141,7 +142,7 @@ def _describe_request(request: ActionRequest) -> str:
         "person": request.person.described if request.person else "",
         "source": filters.source, "event": filters.event, "entity": entity, "sink": filters.sink or request.sink,
         "route": filters.route or request.route, "state": filters.state, "reason": filters.reason,
-        "cause": filters.cause, "since": since,
+        "cause": filters.cause, "text": filters.text, "since": since,
         "until": format_time(filters.until), "to": request.to, "force": "yes" if request.force else "",
     }  # fmt: skip
     return "".join(f", {name} {value}" for name, value in parts.items() if value)

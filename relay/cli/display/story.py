@@ -24,16 +24,8 @@ def format_story(story: Story, explanation: "Explanation | str" = "", kept_until
         yield f"  {event.name} {event.entity} {event.entity_id}".rstrip()
         yield f"  {_format_state(event.state, event.reason)}"
         yield from _format_routes(story.receipt, event, explanation)
-        yield from _format_put_off(story.receipt, event)
     for delivery_story in story.deliveries:
         yield from _format_delivery(delivery_story, story.at)
-
-
-def _format_put_off(receipt: StoredReceipt, event: RoutedEvent) -> Iterator[str]:
-    found = [(sink, id) for id, sink in receipt.put_off.items() if receipt.deliveries.get(id) == event.index]
-    for sink, id in sorted(found):
-        yield f"  its delivery to {sink} is put off: that has as many pending as it may (max_pending)"
-        yield f"  it is made when there is room; relay deliveries cancel {id} gives it up"
 
 
 def _format_routes(receipt: StoredReceipt, event: RoutedEvent, explanation: "Explanation | str") -> Iterator[str]:
@@ -71,7 +63,8 @@ def _format_delivery(story: DeliveryStory, now: int) -> Iterator[str]:
     yield f"delivery {delivery.id}"
     rendered = f", rendered anew {delivery.generation} time(s)" if delivery.generation else ""
     yield f"  {delivery.route} → {delivery.sink}{', once per `once` key' if delivery.once else ''}{rendered}"
-    yield f"  {format_time(delivery.created_at)}  created"
+    if delivery.state is not DeliveryState.PUT_OFF:
+        yield f"  {format_time(delivery.created_at)}  created"
     for attempt in story.attempts:
         yield f"  {format_time(attempt.at)}  {_format_attempt(attempt)}"
         if attempt.response:
@@ -99,6 +92,8 @@ def _format_attempt(attempt: Attempt) -> str:
 
 
 def _format_end(delivery: StoredDelivery, now: int) -> str:
+    if delivery.state is DeliveryState.PUT_OFF:
+        return f"put-off: {find_next_step(delivery, now).text}"
     if delivery.state is not DeliveryState.PENDING:
         when = f"{format_time(delivery.finished_at)}  " if delivery.finished_at is not None else ""
         return when + _format_state(delivery.state, delivery.reason)

@@ -36,13 +36,15 @@ local function read_receipt(receipt)
   return source, state, events, reason
 end
 
--- Returns the deliveries that a receipt lists: {index of the event, id}, in order.
+-- Returns the deliveries that a receipt lists: {index of the event, id, whether it is put off}, in order.
 local function read_deliveries(receipt)
-  local listed, flat = {}, call('HGETALL', P .. 'r:' .. receipt)
+  local listed, put_off, flat = {}, {}, call('HGETALL', P .. 'r:' .. receipt)
   for i = 1, #flat, 2 do
-    local id = string.match(flat[i], '^d:(.*)$')
-    if id then listed[#listed + 1] = {tonumber(flat[i + 1]), id} end
+    local kind, id = string.match(flat[i], '^([dp]):(.*)$')
+    if kind == 'd' then listed[#listed + 1] = {tonumber(flat[i + 1]), id} end
+    if kind == 'p' then put_off[id] = true end
   end
+  for _, row in ipairs(listed) do row[3] = put_off[row[2]] end
   local packed = #flat == 0 and find_packed(receipt)
   for _, list in ipairs(packed and {packed.deliveries, packed.others} or {}) do
     for _, row in ipairs(list) do
@@ -58,10 +60,16 @@ local function read_deliveries(receipt)
 end
 
 -- Returns of a delivery its event, source, sink, state, when its receipt arrived, route and reason; nil where it is gone.
-local function read_delivery(id)
+local function read_made(id)
   local values = call('HMGET', P .. 'd:' .. id, 'ev', 'src', 'sink', 'state', 'acc', 'route', 'reason')
   if values[1] then return unpack(values, 1, 7) end
   return read_packed_delivery(id)
+end
+
+-- Likewise of one that a receipt lists, which may be put off: then also how its sink's set calls it.
+local function read_listed(receipt, id, is_put_off)
+  if is_put_off then return read_put_off(receipt, id) end
+  return read_made(id)
 end
 
 -- Returns the name of an event; nil where it is gone.
@@ -82,9 +90,9 @@ end
 local function indexes_with_delivery(receipt)
   local found = {}
   for _, delivery in ipairs(read_deliveries(receipt)) do
-    local index, id = unpack(delivery)
+    local index, id, is_put_off = unpack(delivery, 1, 3)
     if not found[index] then
-      local _, _, sink, _, _, route = read_delivery(id)
+      local _, _, sink, _, _, route = read_listed(receipt, id, is_put_off)
       found[index] = matches(req.sink, sink) and matches(req.route, route)
     end
   end
@@ -115,11 +123,9 @@ local function find_events(receipt, only_index)
   return found
 end
 
--- Whether a delivery is to be listed; of an event's deliveries those that the event made, and not one that it only
--- refers to by a `once` key.
-local function delivery_matches(id, of_event)
-  local event, source, sink, state, arrived, route, reason = read_delivery(id)
-  if not event or (of_event and of_event ~= event) then return false end
+-- Whether a delivery, of which `read_made` or `read_listed` has read this, is to be listed.
+local function delivery_matches(event, source, sink, state, arrived, route, reason)
+  if not event then return false end
   if not (matches(req.source, source) and matches(req.sink, sink) and matches(req.state, state)) then return false end
   if not (matches(req.route, route) and has_reason(reason)) then return false end
   if req.since and tonumber(arrived) < req.since or req.before and tonumber(arrived) > req.before then return false end
@@ -128,20 +134,26 @@ local function delivery_matches(id, of_event)
   return read_event_name(receipt, tonumber(index)) == req.event
 end
 
--- Returns the ids of the deliveries of a receipt that are to be listed, or only those of the event of an index.
+-- Returns the deliveries of a receipt that are to be listed, or only those of the event of an index: its own, and not one
+-- that it only refers to by a `once` key. One that is put off is called as its sink's set calls it.
 local function find_deliveries(receipt, only_index)
   local found = {}
   for _, delivery in ipairs(read_deliveries(receipt)) do
-    local index, id = unpack(delivery)
-    if (not only_index or only_index == index) and delivery_matches(id, receipt .. '.' .. index) then
-      found[#found + 1] = id
+    local index, id, is_put_off = unpack(delivery, 1, 3)
+    local values = (not only_index or only_index == index) and {read_listed(receipt, id, is_put_off)} or {}
+    if values[1] == receipt .. '.' .. index and delivery_matches(unpack(values, 1, 7)) then
+      found[#found + 1] = values[8] or id
     end
   end
   return found
 end
 
 local function find_in(member)
-  if req.members == 'deliveries' then return delivery_matches(member) and {member} or {} end
+  if req.members == 'deliveries' then return delivery_matches(read_made(member)) and {member} or {} end
+  if req.members == 'put-off' then
+    local id, receipt = string.match(member, '^([^|]*)|([^|.]*)')
+    return delivery_matches(read_put_off(receipt, id)) and {member} or {}
+  end
   local find = req.kind == 'events' and find_events or find_deliveries
   if req.members == 'receipts' then return find(member) end
   local receipt, index = string.match(member, '^([^.]*)%.(.*)$')
@@ -157,6 +169,7 @@ local cursor  -- {score, member, how many of its events or deliveries are taken}
 local row = next_row_of_all()
 while row do
   local score, member, taken = row.score, row.member, 0
+  local place = req.members == 'put-off' and string.match(member, '^[^|]*') or member
   if req.after and member == req.after[2] then taken = req.after[3] end
   local matching = find_in(member)
   while taken < #matching and #found < req.limit do
@@ -164,12 +177,12 @@ while row do
     found[#found + 1] = matching[taken]
   end
   if taken < #matching then
-    cursor = {score, member, taken}
+    cursor = {score, place, taken}
     break
   end
   looked = looked + 1
   if #found == req.limit or spent >= req.most then
-    if next_row_of_all(true) then cursor = {score, member, 0} end
+    if next_row_of_all(true) then cursor = {score, place, 0} end
     break
   end
   row = next_row_of_all()

@@ -32,6 +32,13 @@ local function note_delivery(seen, accepted_at, receipt, id)
   if route then note(seen, accepted_at, receipt, 'route', route) end
 end
 
+local function note_put_off(seen, accepted_at, receipt, id)
+  local _, _, sink, _, _, route = read_put_off(receipt, id)
+  if not sink then return end
+  note(seen, accepted_at, receipt, 'sink', sink)
+  note(seen, accepted_at, receipt, 'route', route)
+end
+
 local function note_packed(receipt)
   local packed, seen = find_packed(receipt), {}
   if not packed then return end
@@ -52,11 +59,13 @@ local function note_receipt(receipt)
   if record.state == 'accepted' then return false end
   if not record.state then note_packed(receipt) end
   for field, value in pairs(record) do
-    local kind, id = string.match(field, '^([de]):(.*)$')
+    local kind, id = string.match(field, '^([dep]):(.*)$')
     if kind == 'e' then
       note_event(seen, record.at, receipt, cjson.decode(value))
     elseif kind == 'd' then
       note_delivery(seen, record.at, receipt, id)
+    elseif kind == 'p' then
+      note_put_off(seen, record.at, receipt, id)
     end
   end
   if record.src then

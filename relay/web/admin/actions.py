@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from relay.config.config import Config
 from relay.errors import ConfigError
-from relay.model import DeliveryState
+from relay.masking import mask_people
+from relay.model import DeliveryState, ReceiptState
 from relay.operations.action_catch_up import start_catch_up
 from relay.operations.action_preview import preview_action
 from relay.operations.actions import (
@@ -26,11 +27,13 @@ from relay.operations.actions import (
     read_touched,
     start_action,
 )
+from relay.operations.people_keys import PeopleKey
 from relay.operations.search import EventFilter, format_cursor, parse_cursor
 from relay.operations.search_terms import read_terms
 from relay.store.actions import ActionState
 from relay.translation.messages import UiText, message
 from relay.web.admin.content import Content, Done, NotThere
+from relay.web.admin.listing import is_of
 from relay.web.admin.page_request import PageRequest
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -42,6 +45,7 @@ OFFERED: Final = (
     ActionKind.REPLAY,
 )  # fmt: skip
 _FIELDS: Final = ("source", "event", "route", "sink", "state", "reason", "cause", "since", "until")
+ACTION_FILTERS: Final = (*_FIELDS, "q")
 _UNASKED: Final = ("event", "route", "reason", "cause")  # that the form has no field for: they are kept as they came
 _GIVEN: Final = (*_FIELDS, "kind", "rate", "q", "to")
 
@@ -99,6 +103,7 @@ def _described(request: ActionRequest) -> list[str]:
     given = {name: getattr(request.filter, name) for name in ("source", "event", "route", "sink", "state", "reason")}
     named = [f"{name}:{value}" for name, value in given.items() if value]
     named += [":".join(request.filter.entity)] if request.filter.entity else []
+    named += [f"“{mask_people(request.filter.text)}”"] if request.filter.text else []
     named += [request.person.described] if request.person else []
     return [*named, *([f"→ {request.to}"] if request.to else [])]
 
@@ -106,7 +111,7 @@ def _described(request: ActionRequest) -> list[str]:
 async def show_new(asked: PageRequest) -> Content:
     """Say what an action would do, and change nothing."""
     given, config = {name: asked.text(name) for name in _GIVEN}, asked.services.live.config
-    request, problems = _request(given, await _now(asked), config)
+    request, problems = _request(asked, given, await _now(asked))
     preview = None
     if request is not None and not problems and request.kind is not ActionKind.CATCH_UP:
         preview = await preview_action(asked.services.reader, request, asked.services.live.config, PREVIEW_SECONDS)
@@ -119,7 +124,7 @@ async def show_new(asked: PageRequest) -> Content:
         "targets": await _targets(asked, given["sink"]),
         "kinds": _offered(config),
         "sources": config.sources_with_api,
-        "states": list(DeliveryState),
+        "states": list(ReceiptState if given["kind"] == ActionKind.REPLAY else DeliveryState),
         "most": MOST_RATE,
         "filters": _described(request) if request else [],
     }
@@ -140,18 +145,21 @@ async def _targets(asked: PageRequest, sink: str) -> list[str]:
     return [name for name, settings in config.sinks.items() if types.get(sink, settings.type) == settings.type]
 
 
-def _request(given: Mapping[str, str], now: int, config: Config) -> tuple[ActionRequest | None, list[UiText | str]]:
+def _request(asked: PageRequest, given: Mapping[str, str], now: int) -> tuple[ActionRequest | None, list[UiText | str]]:
     """Read what is to be done to what; with it what is wrong. None: nothing is asked for yet."""
+    config, secret = asked.services.live.config, asked.services.settings.secret_key
     if given["kind"] not in _offered(config):
         return None, []
     fields = [f'{name}:"{given[name]}"' for name in _FIELDS if given[name]]
-    terms = read_terms(" ".join([*fields, given["q"]]), now, 1)
+    terms = read_terms(" ".join([*fields, given["q"]]), now, 1, PeopleKey(secret) if secret else None)
     problems: list[UiText | str] = list(terms.problems)
-    if terms.text or terms.id:
+    if terms.id:
+        problems.append(message("{typed}: an action takes filters such as sink:sms or lead:123, no id", typed=terms.id))
+    states = ReceiptState if given["kind"] == ActionKind.REPLAY else DeliveryState
+    if not is_of(terms.filter.state, states):
+        known = ", ".join(states)
         problems.append(
-            message(
-                "{typed}: an action takes filters such as sink:sms or lead:123, no text", typed=terms.text or terms.id
-            )
+            message("state: nothing of this is ever {state}; there is {known}", state=terms.filter.state, known=known)
         )
     if terms.filter == EventFilter(limit=1):
         problems.append(message("say to what: an action needs a filter, at least sink: or since:"))
@@ -180,7 +188,7 @@ def _can_be_caught_up(filters: EventFilter) -> bool:
 async def start(asked: PageRequest) -> Done:
     """Begin an action; one of the same that has not ended is shown in place of a second one."""
     given = {name: asked.field(name) for name in _GIVEN}
-    request, problems = _request(given, await _now(asked), asked.services.live.config)
+    request, problems = _request(asked, given, await _now(asked))
     if request is None or problems:
         return Done(lines=problems or [message("There is no such act.")], to=HOME, ok=False)
     if not asked.field("why"):

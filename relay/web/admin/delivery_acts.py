@@ -5,6 +5,7 @@ from typing import Final
 
 from relay.operations.acts import ActResult, TodaysActs, act_on_deliveries
 from relay.store.acts import Act
+from relay.store.put_off_rows import read_listed
 from relay.store.stored import StoredDelivery
 from relay.translation.messages import UiText, counted, message
 from relay.web.admin.content import Done
@@ -25,11 +26,20 @@ async def act_on_marked(asked: PageRequest) -> Done:
         return Done(lines=[message("Nothing is marked: mark rows first, by x or by their boxes.")], to=back, ok=False)
     if len(marked) > MOST:
         return Done(lines=[message("Mark {n} at most.", n=MOST)], to=back, ok=False)
-    found = {one.id: one for one in await asked.services.reader.deliveries(list(marked))}
+    found = await _find(asked, list(marked))
     same = [id for id, version in marked.items() if id in found and version_of(found[id]) == version]
     changed = [_changed(id, found.get(id)) for id in marked if id not in same]
     results = await _act(asked, Act(act), same)
     return Done(lines=[*_lines(results), *changed], to=back, ok=not changed and all(result.done for result in results))
+
+
+async def _find(asked: PageRequest, ids: Sequence[str]) -> dict[str, StoredDelivery]:
+    reader, store = asked.services.reader, asked.services.store
+    found = {one.id: one for one in await reader.deliveries(ids)}
+    if missing := [id for id in ids if id not in found]:
+        put_off = await store.put_off.find_all(missing)
+        found |= {one.id: one for one in await read_listed(reader, [row.member for row in put_off.values()])}
+    return found
 
 
 async def _act(asked: PageRequest, act: Act, ids: Sequence[str]) -> list[ActResult]:

@@ -6,13 +6,21 @@ from msgspec.structs import replace
 
 from relay.model import ReceiptState
 from relay.operations.event_outcomes import EventOutcomes, read_outcomes
-from relay.operations.search import FoundEvent, FoundPage, find_events
+from relay.operations.search import PAGE_SECONDS, FoundEvent, FoundPage, find_events
 from relay.operations.search_terms import SearchTerms
-from relay.operations.text_search import find_text
 from relay.operations.unknown_filters import unknown_filters
 from relay.translation.messages import message
 from relay.web.admin.content import Content, Done
-from relay.web.admin.listing import DELIVERIES_PATH, EVENTS_PATH, form, is_of, next_link, search_terms, tabs
+from relay.web.admin.listing import (
+    DELIVERIES_PATH,
+    EVENTS_PATH,
+    form,
+    is_of,
+    looked_so_far,
+    next_link,
+    search_terms,
+    tabs,
+)
 from relay.web.admin.page_request import PageRequest
 
 
@@ -39,7 +47,8 @@ async def show(asked: PageRequest) -> Content | Done:
             "hints": hints,
             "tabs": tabs(asked),
             "form": form(asked, terms, list(ReceiptState)),
-            "next_link": next_link(asked, page.next) if page else "",
+            "next_link": next_link(asked, page) if page else "",
+            "looked": looked_so_far(asked, page) if page else 0,
             "q": asked.text("q"),
         },
     )
@@ -50,6 +59,4 @@ async def _find(asked: PageRequest, terms: SearchTerms) -> FoundPage[FoundEvent]
     if terms.problems:
         return None
     filters = replace(terms.filter, recovered=asked.text("view") == "recovered")
-    if terms.text:
-        return await find_text(asked.services.reader, asked.services.live.config, filters, terms.text)
-    return await find_events(asked.services.reader, filters)
+    return await find_events(asked.services.reader, filters, PAGE_SECONDS)

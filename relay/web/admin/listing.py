@@ -1,19 +1,22 @@
 """What the lists of events and of deliveries have in common: their filters, their views, how far they looked."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
+
+from msgspec.structs import replace
 
 from relay.events import EVENT_ENTITIES
 from relay.model import DeliveryState, ReceiptState, Record
 from relay.operations.people_keys import PeopleKey
-from relay.operations.search import format_cursor
+from relay.operations.search import FoundPage, format_cursor
 from relay.operations.search_terms import SearchTerms, read_terms, with_cursor
-from relay.store.wire import Cursor
 from relay.translation.messages import UiText, message
 from relay.web.admin.page_request import PageRequest
 
 ROWS: Final = 50
+_MOST_DIGITS: Final = 12
+_PLACE: Final = ("after", "looked")  # where in a list a page is
 EVENTS_PATH, DELIVERIES_PATH = "/admin/events", "/admin/deliveries"
 _FIELDS: Final = ("source", "event", "route", "sink", "state", "reason", "cause", "since", "until")
 
@@ -51,7 +54,8 @@ _TABS: Final[Sequence[tuple[UiText, str, Mapping[str, str]]]] = (
 
 def tabs(asked: PageRequest) -> list[ListTab]:
     """Return the default views; one is current where the page shows just it."""
-    path, given = asked.request.url.path, {k: v for k, v in asked.request.query_params.items() if v and k != "after"}
+    path = asked.request.url.path
+    given = {name: value for name, value in asked.request.query_params.items() if value and name not in _PLACE}
     return [
         ListTab(
             url=f"{where}?{urlencode(filters)}" if filters else where,
@@ -87,11 +91,9 @@ def search_terms(asked: PageRequest, now: int) -> SearchTerms:
     secret = asked.services.settings.secret_key
     terms = read_terms(" ".join([*fields, typed]).strip(), now, ROWS, PeopleKey(secret) if secret else None)
     try:
-        return SearchTerms(
-            filter=with_cursor(terms.filter, asked.text("after")), text=terms.text, id=terms.id, problems=terms.problems
-        )
+        return replace(terms, filter=with_cursor(terms.filter, asked.text("after")))
     except ValueError as error:
-        return SearchTerms(filter=terms.filter, text=terms.text, id=terms.id, problems=[*terms.problems, str(error)])
+        return replace(terms, problems=[*terms.problems, str(error)])
 
 
 def is_of(state: str, states: type[ReceiptState] | type[DeliveryState]) -> bool:
@@ -99,6 +101,14 @@ def is_of(state: str, states: type[ReceiptState] | type[DeliveryState]) -> bool:
     return not state or state in set(states)
 
 
-def next_link(asked: PageRequest, cursor: Cursor | None) -> str:
+def looked_so_far(asked: PageRequest, page: FoundPage[Any]) -> int:
+    """Return how many rows were looked at for this page and those before it, as far as the address says."""
+    before = asked.text("looked")
+    return page.looked + (int(before) if before.isdecimal() and len(before) < _MOST_DIGITS else 0)
+
+
+def next_link(asked: PageRequest, page: FoundPage[Any]) -> str:
     """Return the address of the rest of a list; empty where there is none."""
-    return "" if cursor is None else asked.link(after=format_cursor(cursor))
+    if page.next is None:
+        return ""
+    return asked.link(after=format_cursor(page.next), looked=str(looked_so_far(asked, page)))

@@ -9,6 +9,7 @@ from relay.store.stored import StoredDelivery
 
 _POSSIBLE: Final[Mapping[DeliveryState, Sequence[Act]]] = {
     DeliveryState.PENDING: (Act.RETRY, Act.CANCEL),
+    DeliveryState.PUT_OFF: (Act.CANCEL,),
     DeliveryState.HELD: (Act.CONFIRM, Act.RESEND, Act.RENDER, Act.CANCEL),
     DeliveryState.DEAD: (Act.RESEND, Act.RENDER, Act.CANCEL),
     DeliveryState.CANCELLED: (Act.RESEND, Act.RENDER),

@@ -5,13 +5,13 @@ from functools import cache
 from typing import Final
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from relay.errors import StoreUnavailable
 from relay.masking import mask_people
-from relay.timefmt import format_duration
-from relay.translation.messages import LANGUAGES, UiText
+from relay.translation.messages import LANGUAGES, Translator, UiText
 from relay.web.admin.assets import asset_url
 from relay.web.admin.content import Content
 from relay.web.admin.menu import MENU
@@ -20,6 +20,8 @@ from relay.web.admin.page_request import PageRequest
 from relay.web.admin.pulse import Overview
 from relay.web.admin.times import show_ago, show_clock, show_minute, show_second, unit_texts
 
+_LATIN: Final = re.compile("[A-Za-z]{2}")
+_CYRILLIC: Final = re.compile("[а-яё]", re.IGNORECASE)
 _QUOTED: Final = re.compile("`([^`]+)`")
 # Of the strip: what needs a person where it is not 0.
 _TONES: Final = {
@@ -46,8 +48,23 @@ def environment() -> Environment:
     )  # fmt: skip
     made.globals |= {"asset": asset_url, "menu": MENU, "languages": LANGUAGES, "tones": _TONES, "tone": _tone}
     made.filters |= {"clock": show_clock, "minute": show_minute, "second": show_second}
-    made.filters |= {"duration": format_duration, "masked": mask_people}
+    made.filters |= {"duration": _duration, "size": _size, "masked": mask_people}
     return made
+
+
+@pass_context
+def _duration(context: Context, ms: int) -> str:
+    return _translator(context).duration(ms)
+
+
+@pass_context
+def _size(context: Context, n: int) -> str:
+    return _translator(context).size(n)
+
+
+def _translator(context: Context) -> Translator:
+    asked: PageRequest = context["asked"]
+    return asked.translator
 
 
 def _with_code(text: str) -> str | Markup:
@@ -73,8 +90,9 @@ async def render(asked: PageRequest, content: Content, notice: Notice | None = N
 
     def say(text: UiText | str) -> str | Markup:
         shown = _with_code(translator.say(text))
-        # What others said is not in the page's language, and a screen reader is told so.
-        foreign = isinstance(text, str) and text and translator.language != "en" and translator.known(text) is None
+        # What others said in Latin letters is not in the page's language, and a screen reader is told so.
+        others = isinstance(text, str) and translator.language != "en" and translator.known(text) is None
+        foreign = others and _LATIN.search(shown) and not _CYRILLIC.search(shown)
         return Markup('<span lang="en">{}</span>').format(shown) if foreign else shown
 
     values: dict[str, object] = {
@@ -84,7 +102,12 @@ async def render(asked: PageRequest, content: Content, notice: Notice | None = N
         "title": translator.say(content.title),
     }
     values |= {"t": translator.text, "tn": translator.count, "word": translator.word, "number": translator.number}
-    values |= {"say": say, "ago": ago, "units": msgspec.json.encode(unit_texts(translator)).decode()}
+    values |= {
+        "say": say,
+        "plain": translator.say,
+        "ago": ago,
+        "units": msgspec.json.encode(unit_texts(translator)).decode(),
+    }
     values |= {"language": translator.language, "form_token": asked.form_token, "status": content.status}
     values |= {"path": asked.request.url.path, "address": _address(asked)}
     return environment().get_template(content.template).render({**values, **content.values})

@@ -68,8 +68,6 @@ def page_routes() -> list[Route]:
         act(f"{sinks.HOME}/{{name}}/pause", sinks.pause),
         act(f"{sinks.HOME}/{{name}}/resume", sinks.resume),
         act(f"{sinks.HOME}/{{name}}/probe", sinks.probe),
-        page(f"{sinks.HOME}/{{name}}/put-off", sinks.show_put_off),
-        act(f"{sinks.HOME}/{{name}}/put-off/cancel", sinks.cancel_put_off),
         act("/admin/events/{id}/reveal", story.reveal),
         page("/admin/events/{id}/replay", replays.show),
         act("/admin/events/{id}/replay", replays.replay),

@@ -7,16 +7,13 @@ from relay.model import SUBSCRIBER
 from relay.operations.gates import pause_sink, resume_sink
 from relay.operations.outward_calls import open_tools
 from relay.operations.probes import probe_sinks
-from relay.operations.put_off_lookup import cancel_put_off_of, list_put_off
-from relay.operations.search import MOST_LISTED, format_cursor, parse_cursor
 from relay.operations.sink_detail import SinkDetail, find_configured, list_sinks, read_sink_detail
 from relay.timefmt import parse_end
-from relay.translation.messages import UiText, counted, message
+from relay.translation.messages import message
 from relay.web.admin.content import Content, Done, NotThere
 from relay.web.admin.page_request import PageRequest
 
 HOME = "/admin/sinks"
-ROWS = 100
 
 
 async def show(asked: PageRequest) -> Content:
@@ -70,34 +67,6 @@ async def resume(asked: PageRequest) -> Done:
     except RelayError as error:
         return Done(lines=[str(error)], to=f"{HOME}/{name}", ok=False)
     return Done(lines=[line], to=f"{HOME}/{name}")
-
-
-async def show_put_off(asked: PageRequest) -> Content:
-    """List what a sink puts off until it has room."""
-    name, after = asked.part("name"), asked.text("after")
-    try:
-        page = await list_put_off(asked.services.reader, name, ROWS, parse_cursor(after) if after else None)
-    except (RelayError, ValueError) as error:
-        raise NotThere(str(error)) from error
-    more = asked.link(after=format_cursor(page.next)) if page.next else ""
-    return Content(
-        template="put_off.html", title=message("Put off"), values={"sink": name, "page": page, "more_link": more}
-    )
-
-
-async def cancel_put_off(asked: PageRequest) -> Done:
-    """Give up what is marked of what a sink puts off."""
-    name, ids = asked.part("name"), asked.fields("delivery")[:MOST_LISTED]
-    back = f"{HOME}/{name}/put-off"
-    if not ids:
-        line = message("Nothing is marked: mark rows first, by x or by their boxes.")
-        return Done(lines=[line], to=back, ok=False)
-    came = await cancel_put_off_of(asked.services.store.put_off, name, ids, asked.author)
-    done, missing = len(came.cancelled), len(came.not_there)
-    lines: list[UiText | str] = [counted("{n} delivery is given up.", "{n} deliveries are given up.", done)]
-    if missing:
-        lines.append(counted("{n} was made or given up meanwhile.", "{n} were made or given up meanwhile.", missing))
-    return Done(lines=lines, to=back, ok=not came.not_there)
 
 
 async def probe(asked: PageRequest) -> Done:

@@ -106,7 +106,9 @@ def _title(detail: StoryDetail) -> UiText:
     if len(events) != 1:
         return message("Hook {id}", id=detail.story.receipt.id)
     event = events[0]
-    return message("{event} of {entity} {id}", event=event.name, entity=event.entity, id=event.entity_id or "?")
+    return message(
+        "{event} of {entity} {id}", event=event.name, entity=UiText(text=event.entity), id=event.entity_id or "?"
+    )
 
 
 def _delivery(detail: StoryDetail, story: DeliveryStory, *, revealed: bool) -> DeliveryView:

@@ -236,10 +236,9 @@ class TestWork:
             assert 5 * search.MOST_COMMANDS / 10 <= page.looked < page.total == MANY, filters
             assert page.next is not None
 
-    def test_a_list_that_has_taken_its_time_makes_no_further_call(self, run, reader, many, spent, monkeypatch):
-        monkeypatch.setattr(search, "MOST_SECONDS", 0)
+    def test_a_list_that_has_taken_its_time_makes_no_further_call(self, run, reader, many, spent):
         spent()
-        assert run(find_events(reader, EventFilter(state="unrouted"))).next is not None
+        assert run(find_events(reader, EventFilter(state="unrouted"), 0)).next is not None
         assert spent()[0] == 1
 
     def test_a_page_costs_the_same_wherever_it_begins(self, run, reader, many, spent):

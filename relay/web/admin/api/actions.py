@@ -94,6 +94,7 @@ class StartBody(ActBody):
     entity: Entity = ""
     phone: Phone = ""
     email: Email = ""
+    text: Annotated[str, msgspec.Meta(description="Only with this text in the hook.")] = ""
     sink: str = ""
     route: str = ""
     state: str = ""
@@ -165,6 +166,7 @@ def _request(call: Call) -> ActionRequest:
     filters = EventFilter(
         source=body.source, event=body.event, entity=read_entity(body.entity), sink=body.sink, route=body.route,
         state=_known("state", body.state, [str(state) for state in states]), reason=body.reason, cause=body.cause,
+        text=body.text,
         since=read_time(body.since, "since"), until=read_time(body.until, "until"),
         person=read_person(body.phone, body.email, call.settings.secret_key),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from relay.model import DeliveryState, Record
 from relay.operations.acts import ActResult, TodaysActs, act_on_deliveries
 from relay.operations.people_events import add_names_of
 from relay.operations.request_description import describe_request
-from relay.operations.search import find_deliveries
+from relay.operations.search import PAGE_SECONDS, find_deliveries
 from relay.operations.story import ToldStory, read_delivery_story, tell_story
 from relay.store.acts import Act as DeliveryAct
 from relay.store.stored import StoredDelivery
@@ -44,9 +44,8 @@ class ActResults(Record):
 
 def _list(state: DeliveryState | None = None) -> Handler:
     async def answer(call: Call) -> ListPage[StoredDelivery]:
-        found = await find_deliveries(
-            call.reader, event_filter(call.query, state or call.query.state, call.settings.secret_key)
-        )
+        filters = event_filter(call.query, state or call.query.state, call.settings.secret_key)
+        found = await find_deliveries(call.reader, filters, PAGE_SECONDS)
         return ListPage(items=found.items, next=next_of(found))
 
     return answer

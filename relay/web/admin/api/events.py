@@ -13,9 +13,8 @@ from relay.operations.kept_until import read_kept_until
 from relay.operations.listed_event import ListedEvent, listed_event
 from relay.operations.once_use import check_once_keys
 from relay.operations.people_events import add_names_of
-from relay.operations.search import find_events
+from relay.operations.search import PAGE_SECONDS, find_events
 from relay.operations.story import ToldStory, read_event_story, tell_story
-from relay.operations.text_search import find_text
 from relay.web.admin.api.operation import BAD_REQUEST, NOT_FOUND, ApiFailure, Call, ListPage, Operation, Operations
 from relay.web.admin.api.queries import EventQuery, Reveal, event_filter, next_of
 
@@ -30,10 +29,7 @@ class PostedHook(Record):
 async def list_events(call: Call) -> ListPage[ListedEvent]:
     """Answer a page of events."""
     filters = event_filter(call.query, call.query.state, call.settings.secret_key)
-    if call.query.text:
-        found = await find_text(call.reader, call.live.config, filters, call.query.text)
-    else:
-        found = await find_events(call.reader, filters)
+    found = await find_events(call.reader, filters, PAGE_SECONDS)
     return ListPage(items=list(map(listed_event, found.items)), next=next_of(found))
 
 

@@ -29,6 +29,9 @@ Ids: TypeAlias = Annotated[
 Entity: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this lead, contact…: lead:123.")]
 Phone: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this number, in any spelling.")]
 Email: TypeAlias = Annotated[str, msgspec.Meta(description="Only about this address.")]
+Text: TypeAlias = Annotated[
+    str, msgspec.Meta(description="Only with this text in the hook; it is looked for in steps, go on from `next`.")
+]
 Cause: TypeAlias = Annotated[str, msgspec.Meta(description="Only held or dead for this cause, of `/failures`.")]
 
 
@@ -49,6 +52,7 @@ class _ListQuery(Reveal):
     reason: Annotated[str, msgspec.Meta(description="A part of it.")] = ""
     phone: Phone = ""
     email: Email = ""
+    text: Text = ""
     since: Time = ""
     until: Time = ""
     limit: Limit = 20
@@ -59,7 +63,6 @@ class EventQuery(_ListQuery):
     """Which events to list."""
 
     state: ReceiptState | None = None
-    text: Annotated[str, msgspec.Meta(description="Only with this text in the hook; go on from `next`.")] = ""
 
 
 class DeliveryQuery(_ListQuery):
@@ -87,6 +90,7 @@ def event_filter(query: _ListQuery, state: str | None, secret_key: SecretStr | N
         route=query.route,
         reason=query.reason,
         cause=getattr(query, "cause", ""),
+        text=query.text,
         since=read_time(query.since, "since"),
         until=read_time(query.until, "until"),
         limit=query.limit,

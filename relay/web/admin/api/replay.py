@@ -29,6 +29,7 @@ class ReplayRequest(ActBody):
     entity: Entity = ""
     phone: Phone = ""
     email: Email = ""
+    text: Annotated[str, msgspec.Meta(description="Only with this text in the hook.")] = ""
     state: ReceiptState | None = None
     reason: Annotated[str, msgspec.Meta(description="A part of it.")] = ""
     since: Time = ""
@@ -63,7 +64,7 @@ async def replay(call: Call) -> Replayed:
             raise ApiFailure(BAD_REQUEST, f"{name}: the configuration has no {given}, {did_you_mean(given, known)}")
     filters = EventFilter(
         source=body.source, event=body.event, entity=read_entity(body.entity), state=body.state or "",
-        reason=body.reason, person=read_person(body.phone, body.email, call.settings.secret_key),
+        reason=body.reason, text=body.text, person=read_person(body.phone, body.email, call.settings.secret_key),
         since=read_time(body.since, "since"), until=read_time(body.until, "until"),
     )  # fmt: skip
     if body.ids:

@@ -7,14 +7,11 @@ from relay.operations.failures import find_failures
 from relay.operations.gates import SinkStory, pause_sink, read_sink_story, resume_sink
 from relay.operations.outward_calls import open_tools
 from relay.operations.probes import ProbedSink, probe_sinks
-from relay.operations.put_off_lookup import Cancelled, cancel_put_off_of, list_put_off
-from relay.operations.search import format_cursor
 from relay.operations.sink_detail import find_configured
 from relay.store.failures import FailureCause
-from relay.store.put_off import PutOffDelivery
 from relay.store.queues import SinkState
-from relay.web.admin.api.operation import ActBody, ApiFailure, Call, ListPage, Operation, Operations, Said
-from relay.web.admin.api.queries import After, Ids, Limit, read_cursor, read_end
+from relay.web.admin.api.operation import ActBody, ApiFailure, Call, Operation, Operations, Said
+from relay.web.admin.api.queries import read_end
 
 
 class Sinks(Record):
@@ -33,19 +30,6 @@ class FailuresQuery(Record):
     """Of which sink; empty: of all."""
 
     sink: str = ""
-
-
-class PutOffQuery(Record):
-    """Which part of what is put off."""
-
-    limit: Limit = 20
-    after: After = ""
-
-
-class CancelBody(ActBody):
-    """Deliveries that are put off."""
-
-    ids: Ids
 
 
 class PauseBody(ActBody):
@@ -82,19 +66,6 @@ async def resume(call: Call) -> Said:
     return Said(message=await resume_sink(call.store, call.reader, call.part("name"), call.author))
 
 
-async def put_off(call: Call) -> ListPage[PutOffDelivery]:
-    """Answer what a sink puts off."""
-    found = await list_put_off(call.reader, call.part("name"), call.query.limit, read_cursor(call.query.after))
-    return ListPage(items=found.items, next=None if found.next is None else format_cursor(found.next))
-
-
-async def cancel_put_off(call: Call) -> Cancelled:
-    """Give up what a sink puts off."""
-    name = call.part("name")
-    await list_put_off(call.reader, name, 1)  # for a name that there is not
-    return await cancel_put_off_of(call.store.put_off, name, call.body.ids, call.author)
-
-
 async def probe(call: Call) -> ProbedSink:
     """Ask a sink by its free call."""
     name = call.part("name")
@@ -122,14 +93,6 @@ OPERATIONS: Operations = (
     Operation(
         method="POST", path="/sinks/{name}/resume", summary="Let deliveries leave for a sink again.", handler=resume,
         answer=Said, body=ActBody, acts=True, command="sinks resume",
-    ),
-    Operation(
-        method="GET", path="/sinks/{name}/put-off", summary="List what a sink puts off until it has room.",
-        handler=put_off, answer=ListPage[PutOffDelivery], query=PutOffQuery, finds=True, command="sinks put-off",
-    ),
-    Operation(
-        method="POST", path="/sinks/{name}/put-off/cancel", summary="Give up deliveries that a sink puts off.",
-        handler=cancel_put_off, answer=Cancelled, body=CancelBody, acts=True, finds=True, command="deliveries cancel",
     ),
     Operation(
         method="POST", path="/sinks/{name}/probe", summary="Ask a sink by its free call. Nothing is delivered.",

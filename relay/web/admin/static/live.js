@@ -73,26 +73,18 @@ async function refresh() {
 }
 
 function show(fetched) {
-  const marks = new Set([...document.querySelectorAll("main input[type=checkbox]:checked")].map((box) => box.value));
-  const open = new Set([...document.querySelectorAll("main details[open][id]")].map((one) => one.id));
-  const focused = document.activeElement?.closest("main") && (document.activeElement.id || document.activeElement.getAttribute("href"));
-  const said = document.querySelector("main > .note");
-  for (const id of ["strip", "main", "updated"]) {
-    const [before, now] = [document.getElementById(id), fetched.getElementById(id)];
-    if (before && now && before.innerHTML !== now.innerHTML) before.replaceChildren(...now.childNodes);
-  }
-  if (said) document.getElementById("main").prepend(said); // what an act came to stays until one goes on
-  for (const box of document.querySelectorAll("main input[type=checkbox]")) if (marks.has(box.value)) box.checked = true;
-  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  if (focused) refocus(focused);
+  keepPlace(() => {
+    const said = document.querySelector("main > [data-said]");
+    said?.remove();
+    for (const id of ["strip", "main", "updated"]) {
+      const [before, now] = [document.getElementById(id), fetched.getElementById(id)];
+      if (before && now) morphChildren(before, now);
+    }
+    if (said) document.getElementById("main").prepend(said); // what an act came to stays until one goes on
+    showWhatScriptsDo();
+    showTimes();
+  });
   sayProblems(fetched.title);
-  showWhatScriptsDo();
-  showTimes();
-}
-
-function refocus(what) {
-  const found = document.getElementById(what) || document.querySelector(`main a[href="${CSS.escape(what)}"]`);
-  found?.focus({ preventScroll: true });
 }
 
 function sayProblems(title) {

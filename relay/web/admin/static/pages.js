@@ -85,6 +85,7 @@ function showOpenPage() {
   const open = document.querySelector(".menu [aria-current]");
   const menu = open && open.closest(".menu");
   if (menu) menu.scrollLeft += open.getBoundingClientRect().left - (menu.clientWidth - open.offsetWidth) / 2;
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
 // What takes a while says so: a page that loads, an act that is done. And a form is sent once.

@@ -10,14 +10,27 @@ import pytest
 import yaml
 from jinja2 import nodes
 
+from relay.amocrm.event_names import ENTITIES
 from relay.model import DeliveryState, Outcome, ReceiptState
 from relay.operations import acts
 from relay.operations.problems import ProblemState
 from relay.store.actions import ActionState
 from relay.store.acts import Act
 from relay.store.record_memory import Kind
-from relay.translation.messages import KNOWN, Translator, UiText, choose_language, counted, load_catalogue, message
+from relay.translation.messages import (
+    DURATION_UNITS,
+    KNOWN,
+    SIZE_UNITS,
+    Translator,
+    UiText,
+    choose_language,
+    counted,
+    load_catalogue,
+    message,
+)
+from relay.web.admin.audit import ACTS
 from relay.web.admin.rendering import environment
+from relay.web.admin.times import show_minute
 
 ROOT = Path(__file__).parents[4]
 PAGES = ROOT / "relay" / "web" / "admin"
@@ -32,6 +45,21 @@ WORDS |= {str(state) for state in ProblemState} | {"good", "warning", "bad"}
 WORDS |= {str(state) for state in ActionState}
 WORDS |= {str(kind) for kind in Kind}
 WORDS |= {"inbox", "waiting", "in flight"}  # of the strip
+WORDS |= {*DURATION_UNITS, *SIZE_UNITS}
+WORDS |= {
+    *ENTITIES,
+    "delivery",
+    "sink",
+    "source",
+    "store",
+    "subscription",
+    "action",
+    "problem",
+    "person",
+    "receipt",
+    "event",
+}
+WORDS |= {*ACTS, "API user", "older names"}  # of the audit
 NOT_ON_PAGES = ("other type", "exists", "another kind", "stopped", "touched")  # of moves and of bulk actions' items
 NAMES = {"relay", "amoCRM", "curl", "YAML", "JSON", "Enter"}  # the same in every language
 
@@ -148,6 +176,13 @@ def test_russian_numbers_take_the_form_that_goes_with_them(n: int, said: str) ->
     assert Translator("ru").say(counted("{n} attempt", "{n} attempts", n)) == said
 
 
+def test_a_time_in_a_text_stays_markup_and_all_else_is_escaped() -> None:
+    said = Translator("ru").text("kept until {time}", time=show_minute(0))
+    assert said.startswith("хранится до <time datetime=")
+    assert said.endswith("</time>")
+    assert "<b>" not in Translator("en").text("{id}: <b>{time}", id="<b>", time=show_minute(0))
+
+
 def test_english_has_two_forms() -> None:
     said = [Translator("en").say(counted("{n} attempt", "{n} attempts", n)) for n in (0, 1, 2, 12_345)]
     assert said == ["0 attempts", "1 attempt", "2 attempts", "12,345 attempts"]
@@ -171,3 +206,63 @@ def test_a_message_within_a_message_is_translated_too_and_what_others_said_is_no
 )
 def test_the_language_is_the_chosen_one_or_the_first_that_the_browser_asks_for(cookie, accepted, language) -> None:
     assert choose_language(cookie, accepted) == language
+
+
+def test_each_act_that_the_audit_may_have_is_known_to_its_page() -> None:
+    code = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "relay").rglob("*.py"))
+    scripts = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "relay" / "store" / "lua").iterdir())
+    noted = set(re.findall(r"acts\.note\(\s*\"([^\"]+)\"|self\._note\(\"([^\"]+)\"", code))
+    written = set(re.findall(r"write_audit\('(\w+) ?'", scripts))
+    assert ({one or other for one, other in noted} | written) - {*ACTS} == set()
+
+
+def test_every_size_and_duration_goes_through_the_one_formatter() -> None:
+    for path in TEMPLATES:
+        text = path.read_text(encoding="utf-8")
+        shown = [one for one in re.findall(r"{{(.*?)}}", text) if re.search(r"_ms\b|bytes\b(?!\")", one)]
+        bare = [one for one in shown if not re.search(r"\|(duration|size)\b|number\(|^ t\(\"[^{]*$", one)]
+        assert bare == [], path.name
+        assert "filesizeformat" not in text
+    importers = [path.name for path in PAGES.rglob("*.py") if "format_duration" in path.read_text(encoding="utf-8")]
+    assert importers == []
+
+
+@pytest.mark.parametrize(
+    ("ms", "english", "russian"),
+    [
+        (53, "53ms", "53 мс"),
+        (1500, "1.5s", "1,5 с"),
+        (108_000, "1m 48s", "1 мин 48 с"),
+        (90_000_000, "1d 1h", "1 д 1 ч"),
+    ],
+)
+def test_durations_are_in_the_language_of_the_page(ms: int, english: str, russian: str) -> None:
+    assert (Translator("en").duration(ms), Translator("ru").duration(ms)) == (english, russian)
+
+
+@pytest.mark.parametrize(
+    ("size", "english", "russian"),
+    [(0, "0 B", "0 Б"), (999, "999 B", "999 Б"), (1000, "1.0 kB", "1,0 кБ"), (3_600_000, "3.6 MB", "3,6 МБ"),
+     (12 * 10**15, "12000.0 TB", "12000,0 ТБ")],
+)  # fmt: skip
+def test_sizes_are_in_the_language_of_the_page(size: int, english: str, russian: str) -> None:
+    assert (Translator("en").size(size), Translator("ru").size(size)) == (english, russian)
+
+
+REASONS = (
+    "401 Unauthorized: the credentials are wrong: check the sink's auth",
+    "may have been applied (idempotency: none), look there before sending it again: no answer in time",
+    "cancelled while it was put off by root: не нужно (action 2d)",
+    "gave up after 5 attempts: they closed the connection",
+    "cancelled by anna: wrong price; an earlier attempt may have arrived",
+    "body: 8 bytes without a single '=', not a form",
+    "full in about 9 days at this rate",
+)
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_why_a_delivery_is_as_it_is_is_told_in_russian_where_the_relay_says_it(reason: str) -> None:
+    said = Translator("ru").known(reason)
+    assert said
+    plain = re.sub(r"\(.*?\)|: (wrong|не).*|Unauthorized", "", said)  # what they said, and people
+    assert set(re.findall("[a-z]{4,}", plain)) <= {"auth", "body", "anna", "root"}
