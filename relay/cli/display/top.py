@@ -1,5 +1,7 @@
 """Draw what `relay top` shows: on a screen with rich, or as lines. Pure."""
 
+import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -8,6 +10,7 @@ from relay.masking import mask_people, mask_secrets
 from relay.operations.problems import Problem, ProblemState, say_how_many
 from relay.operations.search import FoundEvent
 from relay.operations.snapshot import Snapshot
+from relay.operations.strip import StripNumber
 from relay.printable import escape_line
 from relay.timefmt import format_clock, format_time
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:  # lines need no rich
     from rich.text import Text
 
 _TONES: Final = {"held": "yellow", "dead": "red", "closed gates": "red", "silent sources": "yellow", "problems": "red"}
+_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d):\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d)?")
 _STATES: Final = {"routed": "green", "unrouted": "", "malformed": "red", "quarantined": "red", "refused": "yellow"}
 
 
@@ -33,11 +37,11 @@ def shown_problems(snapshot: Snapshot) -> list[Problem]:
 
 def draw_screen(snapshot: Snapshot, screen: Screen, width: int, height: int, detail: Sequence[str] = ()) -> "Text":
     """Draw as many lines as there is room for, each cut to the width."""
-    lines = [_strip(snapshot)]
+    lines = [_strip(snapshot, width)]
     if screen.view == "keys":
         lines += [_plain(""), *(_plain(f"{keys:<14}{what}") for keys, what in KEYS)]
     elif screen.view == "detail":
-        lines += [_plain(one) for one in detail[screen.scroll :]]
+        lines += [_plain(part) for one in detail for part in _wrap(one, width)][screen.scroll :]
     else:
         lines += _rows(snapshot, screen, height - 3)
     lines = lines[: height - 1]
@@ -50,7 +54,8 @@ def _rows(snapshot: Snapshot, screen: Screen, room: int) -> "list[Text]":
     problems = shown_problems(snapshot)
     most = max(1, min(len(problems), room // 2))
     first = min(max(0, screen.selected - most + 1), len(problems) - most) if screen.on_problem and problems else 0
-    listed = [_problem(one, n == screen.selected) for n, one in enumerate(problems)][first : first + most]
+    rows = [_problem(one, n == screen.selected, snapshot.at) for n, one in enumerate(problems)]
+    listed = rows[first : first + most]
     more = len(problems) - len(listed)
     title = say_how_many(snapshot.problems) + (f" ({more} more)" if more else "")
     room -= len(listed)
@@ -62,20 +67,42 @@ def _rows(snapshot: Snapshot, screen: Screen, room: int) -> "list[Text]":
     return [_plain(title, "bold"), *listed, *events]
 
 
-def _strip(snapshot: Snapshot) -> "Text":
+def _strip(snapshot: Snapshot, width: int) -> "Text":
+    """Return the numbers; where there is no room for all, those first that need a person."""
     from rich.text import Text
 
+    if len("  ".join(f"{one.count:,} {one.name}" for one in snapshot.numbers)) > width:
+        numbers = sorted(snapshot.numbers, key=lambda one: not _number_tone(one))
+    else:
+        numbers = list(snapshot.numbers)
     text = Text()
-    for one in snapshot.numbers:
-        tone = _TONES.get(one.name, "") if one.count else ""
+    for one in numbers:
+        tone = _number_tone(one)
         text.append(f"{one.count:,}", style=f"bold {tone}".strip()).append(f" {one.name}  ", style=tone or "dim")
     return text
 
 
-def _problem(problem: Problem, selected: bool) -> "Text":
+def _number_tone(number: StripNumber) -> str:
+    return _TONES.get(number.name, "") if number.count else ""
+
+
+def _problem(problem: Problem, selected: bool, now: int) -> "Text":
     tone = "red" if problem.grade == "bad" else "yellow"
     mark = "✓" if problem.state is ProblemState.SEEN else "●"
-    return _row(f"{mark} {problem.about}: {problem.found}", tone, selected)
+    return _row(f"{mark} {problem.about}: {_shorten_times(problem.found, now)}", tone, selected)
+
+
+def _shorten_times(text: str, now: int) -> str:
+    """Write times to the minute, and those of today without the day: a row has room for little."""
+    today = format_time(now)[:10]
+    return _TIME.sub(lambda found: found[2] if found[1] == today else f"{found[1]} {found[2]}", text)
+
+
+def _wrap(line: str, width: int) -> list[str]:
+    """Break a line at words, masked as a whole before: a number in two halves is none any more."""
+    masked = escape_line(mask_people(mask_secrets(line)))
+    indent = " " * (len(masked) - len(masked.lstrip()) + 2)
+    return textwrap.wrap(masked, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def _event_row(found: FoundEvent, selected: bool) -> "Text":
@@ -100,9 +127,8 @@ def _footer(screen: Screen) -> "Text":
     if screen.trouble:
         return _plain(screen.trouble, "bold red")
     search = f"  /{screen.search}" if screen.search else ""
-    return _plain(
-        ("paused  " if screen.paused else "") + "j k  enter  x seen  / search  ? keys  q quit" + search, "dim"
-    )
+    keys = "j k  enter  x seen  / search  ? keys  q quit" if screen.view == "list" else "j k  q back"
+    return _plain(("paused  " if screen.paused else "") + keys + search, "dim")
 
 
 def _plain(text: str, style: str = "") -> "Text":

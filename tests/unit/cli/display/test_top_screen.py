@@ -1,6 +1,7 @@
 """Keys of `relay top` are those of the pages, and what is drawn fits a terminal of 80 by 24."""
 
 import pytest
+from msgspec.structs import replace
 
 from relay.cli.display.keyboard import split_keys
 from relay.cli.display.top import draw_screen, format_snapshot
@@ -11,6 +12,7 @@ from relay.operations.search import FoundEvent
 from relay.operations.snapshot import Snapshot
 from relay.operations.strip import StripNumber
 from relay.store.stored import StoredReceipt
+from relay.timefmt import format_time
 
 AT = 1_795_443_326_526
 LIST = Screen(rows=["p1", "p2", "e1", "e2", "e3"], problems=2)
@@ -101,6 +103,27 @@ def test_it_fits_the_terminal_and_shows_the_selected_row(view, problems, events,
     assert "\x1b" not in "\n".join(lines)
     if view == "list" and problems + events:
         assert sum(line.startswith("›") for line in lines) == 1
+
+
+def test_on_a_narrow_terminal_the_numbers_come_first_that_need_a_person():
+    seen = snapshot(0, 0)
+    assert draw_screen(seen, Screen(), 160, 24).plain.startswith("7 inbox  7 waiting")
+    assert draw_screen(seen, Screen(), 80, 24).plain.startswith("7 held  7 dead  7 closed gates")
+
+
+def test_a_row_says_times_short_and_what_is_opened_is_wrapped_with_nobody_shown():
+    found = f"closed since {format_time(AT)}, at least until {format_time(AT + 86_400_000)}: 401"
+    seen = replace(snapshot(0, 0), problems=[replace(problem(1), found=found)])
+    row = draw_screen(seen, Screen(), 80, 24).plain.split("\n")[2]
+    today, tomorrow = format_time(AT)[11:16], format_time(AT + 86_400_000)[:16]
+    assert row == f"› ● sink s1: closed since {today}, at least until {tomorrow}: 401"
+    line = "        do:    " + "look at what it says " * 3 + "then call +7 999 123-45-67 about it"
+    drawn = draw_screen(seen, Screen(view="detail"), 80, 24, [line]).plain.split("\n")
+    assert drawn[2].startswith("          ")
+    assert " ".join(" ".join(drawn[1:3]).split()).startswith("do: look at what it says look at")
+    assert "about it" in drawn[2]
+    assert "123-45-67" not in "".join(drawn)
+    assert drawn[-1] == "j k  q back"
 
 
 def test_in_a_pipe_there_is_a_line_for_each_thing():
