@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Tests start some hundred processes: without it, where a machine sets it, each would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-unit lint bench bench-growth million chaos soak model mutants deploy-check image-test lock clean
+.PHONY: demo test test-unit lint pictures bench bench-growth million chaos soak model mutants deploy-check image-test lock clean
 
 demo: .venv/ready
 	$(BIN)/relay demo
@@ -52,6 +52,10 @@ model: .venv/ready-dev
 # Breaks copies of the project on purpose, and sees that tests notice; two minutes. Writes the table of docs/reliability.md.
 mutants: .venv/ready-dev
 	$(BIN)/python -m tests.mutants --markdown docs/reliability.md
+
+# README's pictures of the operator's pages, taken anew of the relay of `relay demo`; a minute or two. Wants Chromium.
+pictures: .venv/ready-dev
+	$(BIN)/python -m tests.pictures
 
 # Everything under deploy/ and for the platforms. `make test` does it too, but skips what a tool is missing for.
 deploy-check: .venv/ready-deploy
