@@ -65,7 +65,9 @@ class Carrier:
                 found.append(f"{count} {what} deliveries to {sink}: `relay deliveries list --sink {sink}` shows them")
         put_off = [id.split("|")[1].partition(".")[0] for id in await self._all(keys.put_off(sink))]
         if count := await self._count_of_source(keys.receipt, "src", put_off):
-            found.append(f"{count} deliveries to {sink} are put off: `relay sinks put-off {sink}` shows them")
+            found.append(
+                f"{count} deliveries to {sink} are put off: `relay deliveries list --state put-off` shows them"
+            )
         return found
 
     async def _all(self, key: str) -> list[str]:

@@ -14,7 +14,6 @@ from typing import Final, TypeAlias
 from markupsafe import Markup, escape
 
 from relay.model import Record
-from relay.timefmt import format_duration
 
 LANGUAGES: Final = {"en": "English", "ru": "Русский"}
 KNOWN: Final = ("operations.yaml", "reasons.yaml")
@@ -114,9 +113,9 @@ class Translator:
             return self.count(message.text, message.many, n, **values)
         return self.text(message.text, **values) if values else self.known(message.text) or message.text
 
-    def duration(self, span: int | str) -> str:
-        """Write a duration in milliseconds, or one that `format_duration` has written, in its two largest units."""
-        text = _NOTHING_MORE.sub("", format_duration(span) if isinstance(span, int) else span)
+    def duration(self, span: str) -> str:
+        """Write a duration that `format_duration` has written, such as "1m 48s"."""
+        text = _NOTHING_MORE.sub("", span)
         return re.sub(r"([\d.]+)([a-z]+)", lambda found: self._measure(found[1], f"{{n}}{found[2]}"), text)
 
     def size(self, n: int) -> str:

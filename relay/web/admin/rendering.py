@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from relay.errors import StoreUnavailable
 from relay.masking import mask_people
+from relay.timefmt import format_duration
 from relay.translation.messages import LANGUAGES, Translator, UiText
 from relay.web.admin.assets import asset_url
 from relay.web.admin.content import Content
@@ -54,7 +55,7 @@ def environment() -> Environment:
 
 @pass_context
 def _duration(context: Context, ms: int) -> str:
-    return _translator(context).duration(ms)
+    return _translator(context).duration(format_duration(ms))
 
 
 @pass_context
