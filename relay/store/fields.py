@@ -192,7 +192,7 @@ class ShardsField:
 
     EPOCH: Final = "epoch"  # rises with every change
     SHARD: Final = "shard:"  # and the name of one -> since when it is one
-    SOURCE: Final = "source:"  # and the name of one -> "shard|epoch", and "|shard" where it is on its way to another
+    SOURCE: Final = "source:"  # and the name of one -> "shard|epoch|other": the other one is where it is on its way to
     HOME: Final = "home:"  # and the name of a sink of the file -> the shard where its gate and its limits are
 
 

@@ -54,13 +54,9 @@ class Keys:
         self.looked_up = self.prefix + "lookedup"  # list: deliveries whose content a look-up made, for that index
         self.shards = (
             self.prefix + "shards"
-        )  # hash, in the first shard: the shards, and whose each source is (`ShardsField`)
-        self.ownership = (
-            self.prefix + "ownership"
-        )  # hash: source -> "epoch|owned", or closed: what of a shard is its own
-        self.owned = (
-            self.prefix + "owned"
-        )  # string: what of that is owned, a line each; none: the store is the only shard
+        )  # hash, of the first: which there are, whose each source is (`ShardsField`)
+        self.ownership = self.prefix + "ownership"  # hash: source -> "epoch|owned", or "epoch|closed"
+        self.owned = self.prefix + "owned"  # string: the owned ones, a line each; there is none in an only shard
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes
 
     def receipts_in(self, state: str) -> str:

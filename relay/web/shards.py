@@ -64,6 +64,7 @@ class WebShards:
         self._reading: asyncio.Task[None] | None = None
         self.first = self._make(FIRST)
         self._known = {FIRST: self.first}
+        self._by_source: dict[str, WebShard] = {}  # without one: the first
         self._with_gates: dict[str, Reader] = {}  # the readers of shards, where there are several
         self.reader = Readers(self._readers, self._shard_of)
         self.stores = Stores(self._stores, self.reader, self._shard_of, lambda sink: self._shards.list.home_of(sink))
@@ -100,7 +101,7 @@ class WebShards:
 
     def of(self, source: str) -> WebShard:
         """Return the shard that a source belongs to."""
-        return self._known.get(self._shards.list.shard_of(source), self.first)
+        return self._by_source.get(source, self.first)
 
     def over_share(self, source: str) -> bool:
         """Return whether a source takes its whole share of its shard."""
@@ -164,6 +165,7 @@ class WebShards:
                 self._known[name] = shard = self._make(name)
                 shard.start(self._tasks)
                 log.info("shard.begun", shard=name)
+        self._by_source = {source: self._known[one.shard] for source, one in self._shards.list.sources.items()}
 
     def _unassigned(self) -> list[str]:
         if not self._shards.list.several:
