@@ -37,16 +37,23 @@ class Lending:
         self._call = Caller(client, self._keys.prefix)
 
     async def lend(
-        self, borrower: str, request: ClaimRequest, reports: Sequence[ReportRow], breaker: Breaker | None
+        self,
+        borrower: str,
+        request: ClaimRequest,
+        reports: Sequence[ReportRow],
+        breaker: Breaker | None,
+        reserved: int = 0,
     ) -> tuple[list[str], int, LendReply]:
         """Report what attempts came to, and borrow what may leave now; `borrower` is the shard.
 
-        The request's token names what is lent; its lease is how long. Reports may be repeated.
+        The request's token names what is lent; its lease is how long. Reports may be repeated. `reserved`: as the last
+        answer said.
         Returns what each reported delivery is to remember, where it was blocked; the place of the report, from 1, whose
         delivery is to be tried first, as the gate has closed now (0: none); and what is lent.
         """
         asked = {
             "queue": request.queue, "borrower": borrower, "reports": reports, "breaker": breaker, "claim": request,
+            "reserved": reserved,
         }  # fmt: skip
         with not_repeated():
             if self._sync and request.max:

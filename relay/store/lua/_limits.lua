@@ -25,6 +25,14 @@ local function take_grants(limit, n)
   call('PEXPIRE', grants, per_ms)
 end
 
+-- Keeps a grant for a moment that is to come. It may be given back, so nothing is cut off the list: what is surplus does
+-- not matter while this is in it.
+local function reserve_grant(limit, at)
+  local key, _, per_ms = unpack(limit)
+  call('RPUSH', P .. 'grants:' .. key, at)
+  call('PEXPIRE', P .. 'grants:' .. key, per_ms + at - now)
+end
+
 -- Gives back `n` grants of the moment `at`: what they were taken for has not started.
 local function return_grants(limit, n, at)
   local key = unpack(limit, 1, 1)

@@ -272,6 +272,19 @@ class TestLimits:
         assert len(one.claim(limits=[limit]).items) == 1
         assert run(home.store.client.llen(home.store.keys.grants("k"))) == 2
 
+    def test_the_next_grant_is_for_the_shard_that_waits_though_the_home_has_work(self, shards, pass_time):
+        home, one, two = shards
+        limits = [Limit(key="k", count=2, per_ms=1000)]
+        for shard in shards:
+            shard.given.pending(9)
+        assert len(home.claim(limits=limits).items) == 2
+        for _ in range(2):
+            assert one.claim(limits=limits).items == two.claim(limits=limits).items == []
+            pass_time(1000)
+            assert len(home.claim(max=1, limits=limits).items) == 1
+            assert home.claim(limits=limits).items == two.claim(limits=limits).items == []
+            assert len(one.claim(max=1, limits=limits).items) == 1
+
     def test_over_the_limit_it_is_asked_again_within_a_second(self, shards):
         _, one, _ = shards
         one.given.pending(3)

@@ -22,6 +22,7 @@ class Lent:
     openings: int = 0
     gate: Gate = field(default_factory=Gate)
     trials: dict[str, int] = field(default_factory=dict)
+    reserved: int = 0
 
 
 def lent_slot(token: str, number: object) -> str:
@@ -29,11 +30,16 @@ def lent_slot(token: str, number: object) -> str:
 
 
 def lend(
-    state: State, request: ClaimRequest, borrower: str, reports: Sequence[ReportRow], breaker: Breaker | None
+    state: State,
+    request: ClaimRequest,
+    borrower: str,
+    reports: Sequence[ReportRow],
+    breaker: Breaker | None,
+    reserved: int,
 ) -> tuple[list[str], int, Lent]:
     """Take reports, then lend. Returns what the script does."""
     marks, tried_first = _report(state, request.queue, reports, breaker)
-    return marks, tried_first, _lend(state, request, borrower)
+    return marks, tried_first, _lend(state, request, borrower, reserved)
 
 
 def _report(state: State, name: str, reports: Sequence[ReportRow], breaker: Breaker | None) -> tuple[list[str], int]:
@@ -60,7 +66,7 @@ def _report(state: State, name: str, reports: Sequence[ReportRow], breaker: Brea
     return marks, last if tripped else 0
 
 
-def _lend(state: State, request: ClaimRequest, borrower: str) -> Lent:
+def _lend(state: State, request: ClaimRequest, borrower: str, reserved: int) -> Lent:
     queue, gate = state.queues[request.queue], gates.read(state, request.queue)
     if gate.paused_until and gate.paused_until <= state.now:
         gate.paused, gate.paused_until = False, 0
@@ -68,15 +74,14 @@ def _lend(state: State, request: ClaimRequest, borrower: str) -> Lent:
     if request.max == 0:
         return Lent(0, state.now)
     wanted = lent_slot(borrower, "wanted")
-    queue.leased.pop(wanted, None)
+    if queue.leased.pop(wanted, None) is not None and reserved:
+        for limit in request.limits:
+            _return_grant(state, limit.key, reserved)
     if gate.paused:
         return Lent(0, state.now)
     slots = claiming.free_slots(state, request, gate, queue)
     if slots <= 0:
-        taken = request.concurrency and queue.started >= request.concurrency
-        if taken and not _keeps_back(state, gate, request, queue) and not any("|wanted" in id for id in queue.leased):
-            queue.leased[wanted] = state.now + WANTED_MS
-        return Lent(0, state.now)
+        return Lent(0, state.now, reserved=_keep_turn(state, request, queue, gate, wanted))
     before = {route: RouteGate(one.until, one.trial, one.tried) for route, one in gate.routes.items()}
     trials = {route: one.until for route, one in before.items() if gates.closed_until(state, gate, route) is None}
     for route in trials:
@@ -86,6 +91,30 @@ def _lend(state: State, request: ClaimRequest, borrower: str) -> Lent:
     for limit in request.limits:
         state.grants[limit.key] = [*state.grants[limit.key], *[state.now] * slots][-limit.count :]
     return Lent(slots, state.now, state.openings[request.queue], Gate(routes=before, breaker=gate.breaker), trials)
+
+
+def _keep_turn(state: State, request: ClaimRequest, queue: Queue, gate: Gate, wanted: str) -> int:
+    """Keep the next slot and the next grants for the shard, where no other waits. Returns the time of the grants."""
+    if any("|wanted" in id for id in queue.leased):
+        return 0
+    if request.concurrency and queue.started >= request.concurrency:
+        if not _keeps_back(state, gate, request, queue):
+            queue.leased[wanted] = state.now + WANTED_MS
+        return 0
+    full = [limit for limit in request.limits if claiming.free_grants(state, limit) <= 0]
+    if gate != Gate() or not full:
+        return 0
+    at = state.grants[full[0].key][-full[0].count] + full[0].per_ms
+    queue.leased[wanted] = at + WANTED_MS
+    for limit in request.limits:
+        state.grants[limit.key] = [*state.grants[limit.key], at]  # it may be given back: nothing is cut off
+    return at
+
+
+def _return_grant(state: State, key: str, at: int) -> None:
+    times = state.grants[key]
+    if at in times:
+        del times[len(times) - 1 - times[::-1].index(at)]
 
 
 def _keeps_back(state: State, gate: Gate, request: ClaimRequest, queue: Queue) -> bool:
@@ -112,9 +141,7 @@ def give_back(state: State, request: ReturnRequest) -> int:
     returned = sum(queue.leased.pop(slot, None) is not None for slot in unused)
     for limit in request.limits:
         for _ in range(returned):
-            times = state.grants[limit.key]
-            if request.at in times:
-                del times[len(times) - 1 - times[::-1].index(request.at)]
+            _return_grant(state, limit.key, request.at)
     for trial in request.unused:
         closed = gate.routes.get(trial.route)
         if closed and closed.trial == request.token:
