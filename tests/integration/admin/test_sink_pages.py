@@ -161,6 +161,21 @@ def test_what_a_full_sink_puts_off_is_counted_listed_and_given_up(open_pages, re
     assert "Nothing matches" in plain(pages.get(link))
 
 
+def test_a_text_beside_a_state_of_deliveries_is_listed_and_leads_to_an_action_on_all(pages, relay) -> None:
+    fail(relay, 2)
+    relay.accept(lead(9, name="Двери"))
+    relay.settle(Outcome.REJECTED, "books")
+    sent_on = pages.get("/admin/events?q=ремонт+state:dead")
+    page = pages.get(sent_on.headers["location"])
+    assert (sent_on.status_code, page.status_code) == (303, 200)
+    assert "“ремонт” was looked for in the hooks of 3 of 3 deliveries" in plain(page)
+    assert len(re.findall('name="delivery"', page.text)) == 2
+    (link,) = re.findall(r'href="(/admin/actions/new[^"]*)"', page.text)
+    preview = pages.get(html.unescape(link))
+    assert "It would do it to 2" in plain(preview)
+    assert "“ремонт”" in plain(preview)
+
+
 def test_all_of_one_cause_are_resent_by_an_action_that_is_begun_once(pages, relay) -> None:
     fail(relay, 3)
     link = "/admin/actions/new?kind=resend&sink=books&state=dead"
