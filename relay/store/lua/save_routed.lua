@@ -11,13 +11,16 @@ local function save(receipt, names, values)
   local _, source, accepted_at, open, deaths = unpack(values)
   local receipt_fields, opened = save_part(receipt, names, values)
   open = open + opened
+  local record = P .. 'r:' .. receipt.id
   if receipt.last then
     list_by_state(receipt, source, accepted_at)
     open = open - 1
-    if deaths then call('HDEL', P .. 'r:' .. receipt.id, 'died', 'alone') end  -- it was not what killed them
+    if deaths then call('HDEL', record, 'died', 'alone') end  -- it was not what killed them
+    -- Nobody holds it any more. Its token goes first: what comes behind it takes its place in memory.
+    call('HSET', record, 'tok', '', 'open', open, unpack(receipt_fields))
+  else
+    call('HSET', record, 'open', open, unpack(receipt_fields))
   end
-  -- Nobody holds it any more once it is routed. Its token goes first: what comes behind it takes its place in memory.
-  call('HSET', P .. 'r:' .. receipt.id, 'tok', receipt.last and '' or req.token, 'open', open, unpack(receipt_fields))
   if open <= 0 then finish_receipt(receipt.id) end
 end
 
