@@ -106,15 +106,27 @@ def test_the_demo_settles_and_shows_what_each_sink_received(tmp_path: Path) -> N
     assert not running_environ(tmp_path / ".relay" / "demo")
 
 
-def test_the_demo_has_one_problem_to_mend_and_its_hook_to_try_is_taken(tmp_path: Path) -> None:
+def test_the_demo_has_one_problem_to_mend_its_hook_to_try_is_taken_and_commands_say_that_they_show_it(
+    tmp_path: Path,
+) -> None:
+    """And `check` checks your own file."""
+    (tmp_path / "relay.yaml").write_text(
+        "sources: {acme: {type: amocrm, token: a-token}}\n"
+        "sinks: {books: {type: http, idempotency: honoured, url: '${RELAY_SANDBOX_URL}/books'}}\nroutes: []\n"
+    )
+    said = "`relay demo` runs in this folder: its store and its configuration are used"
     with relay(tmp_path, "demo") as process:
         try:
             line = next(line for line in process.stdout if line.startswith("try: "))
             tried = line.removeprefix("try: ").replace("curl", "curl -s", 1)
             answer = subprocess.run(tried, shell=True, capture_output=True, text=True, timeout=DEADLINE).stdout
             assert '"duplicate":false' in answer, line
-            problems = json.loads(command(tmp_path, "problems", "list", "--json", RELAY_CONFIG="").stdout)
+            listed = command(tmp_path, "problems", "list", "--json", RELAY_CONFIG="")
+            problems = json.loads(listed.stdout)
             assert [(one["kind"], one["subject"]) for one in problems] == [("dead", "accounting")]
+            assert listed.stderr.strip() == said
+            checked = command(tmp_path, "check", RELAY_CONFIG="relay.yaml")
+            assert "relay.yaml is valid" in checked.stdout, checked.stderr
         finally:
             process.send_signal(signal.SIGINT)
             process.stdout.read()
@@ -185,41 +197,27 @@ def test_dev_says_first_which_real_addresses_it_would_call(tmp_path: Path) -> No
         process.communicate(timeout=DEADLINE)
 
 
-def test_commands_use_the_store_of_dev_where_the_demo_runs_too_and_say_so(tmp_path: Path) -> None:
+def test_commands_use_the_store_that_the_environment_names_else_that_of_dev_and_say_so(tmp_path: Path) -> None:
     (tmp_path / "note.form").write_bytes(b"leads[add][0][id]=1")
-    with dev(tmp_path), relay(tmp_path, "demo") as shown:
-        until(lambda: running_environ(tmp_path / ".relay" / "demo") or shown.poll() is not None)
-        said = "`relay dev` and `relay demo` run in this folder: `relay dev` is used"
-        sent = command(tmp_path, "send", "note.form")
-        listed = command(tmp_path, "events", "list", "--json")
-        assert (sent.stderr.strip(), listed.stderr.strip()) == (said, said)
-        assert [event["receipt_id"] for event in json.loads(listed.stdout)] == [sent.stdout.split()[1]]
-        shown.terminate()
-        shown.communicate(timeout=DEADLINE)
-        assert command(tmp_path, "stats").stderr == ""
-
-
-def test_commands_say_so_where_the_demo_is_what_they_show_and_check_checks_your_own_file(tmp_path: Path) -> None:
-    (tmp_path / "relay.yaml").write_text(
-        "sources: {acme: {type: amocrm, token: a-token}}\n"
-        "sinks: {books: {type: http, idempotency: honoured, url: '${RELAY_SANDBOX_URL}/books'}}\nroutes: []\n"
-    )
-    with relay(tmp_path, "demo") as shown:
-        until(lambda: running_environ(tmp_path / ".relay" / "demo") or shown.poll() is not None)
-        said = "`relay demo` runs in this folder: its store and its configuration are used"
-        assert command(tmp_path, "stats").stderr.strip() == said
-        checked = command(tmp_path, "check", RELAY_CONFIG="relay.yaml")
-        assert "relay.yaml is valid" in checked.stdout, checked.stderr
-        shown.terminate()
-        shown.communicate(timeout=DEADLINE)
-
-
-def test_commands_use_the_store_that_the_environment_names_and_say_so(tmp_path: Path) -> None:
     with dev(tmp_path):
         found = command(tmp_path, "stats", REDIS_URL="redis://127.0.0.1:1/0")
         assert found.returncode == 2
         said = "REDIS_URL is set: its store is used, and not that of `relay dev`, which also runs in this folder"
         assert found.stderr.splitlines()[0] == said
+        _use_the_store_of_dev_where_the_demo_runs_too(tmp_path)
+        assert command(tmp_path, "stats").stderr == ""
+
+
+def _use_the_store_of_dev_where_the_demo_runs_too(folder: Path) -> None:
+    with relay(folder, "demo") as shown:
+        until(lambda: running_environ(folder / ".relay" / "demo") or shown.poll() is not None)
+        said = "`relay dev` and `relay demo` run in this folder: `relay dev` is used"
+        sent = command(folder, "send", "note.form")
+        listed = command(folder, "events", "list", "--json")
+        assert (sent.stderr.strip(), listed.stderr.strip()) == (said, said)
+        assert [event["receipt_id"] for event in json.loads(listed.stdout)] == [sent.stdout.split()[1]]
+        shown.terminate()
+        shown.communicate(timeout=DEADLINE)
 
 
 def test_a_wrong_configuration_is_shown_before_anything_starts(tmp_path: Path) -> None:
