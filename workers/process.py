@@ -178,10 +178,8 @@ class WorkerProcess:
     def _take_bell(self, shard: str, queue: str) -> None:
         for work in list(self._works.values()):
             work.note_heard()
-        if (
-            found := self._works.get(shard)
-        ) is not None:  # else this process does not know of it yet: its looks find it
-            asyncio.run_coroutine_threadsafe(found.take_bell(queue), self._loop)
+        if shard in self._works:  # else this process does not know of it yet: its looks find it
+            asyncio.run_coroutine_threadsafe(self._works[shard].take_bell(queue), self._loop)
 
     def _restart_consumer(self) -> None:
         if Consumer.running is not None:

@@ -48,9 +48,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "the bell deleted last",
-        "workers/process.py",
-        "        self._clear_bell(queue)\n        self._loop.call_soon_threadsafe(self._start_queue, queue)\n",
-        "        self._loop.call_soon_threadsafe(self._start_queue, queue)\n        self._clear_bell(queue)\n",
+        "workers/shard_work.py",
+        "        try:\n            await self.store.clear_bell(queue)\n",
+        "        self.start_queue(queue)\n        try:\n            await self.store.clear_bell(queue)\n",
         ("tests/unit/test_bell_order.py",),
     ),
     Mutant(

@@ -36,6 +36,7 @@ def test_nothing_set_means_the_documented_defaults() -> None:
         take_over=False,
         ready_fd=None,
         proxies=NO_PROXIES,
+        shard=None,
     )
 
 
