@@ -64,7 +64,6 @@ class Borrowing:
         self._tokens = ClaimTokens(worker, f"{home.borrower}.")
         self._slots: dict[tuple[str, str], _Slot] = {}  # by the deliveries' ids and tokens
         self._reports: list[tuple[ReportRow, float]] = []  # that the home may not have, and until when they matter
-        self._reserved = 0  # the time of the grants that the home keeps for this shard
         self._away_until = 0.0
         self._is_away = False
 
@@ -142,14 +141,12 @@ class Borrowing:
             with self._tokens.used(token, request.lease_ms):
                 async with asyncio.timeout(HOME_SECONDS):
                     marks, first, reply = await self._home.store.lending.lend(
-                        self._home.borrower, asked, reports, breaker, self._reserved
+                        self._home.borrower, asked, reports, breaker
                     )
         except (TimeoutError, StoreUnavailable) as error:
             self._note_away(error)
             return None
         self._note_back()
-        if wanted:
-            self._reserved = reply.reserved
         self._home.store.clock.note(reply.at)
         del self._reports[: len(reports)]
         found = {row.item.id: mark for row, mark in zip(reports, marks, strict=True) if mark}

@@ -122,7 +122,8 @@ class Keys:
     def leased(self, queue: str) -> str:
         """Zset: what is in flight, by the millisecond at which its lease runs out.
 
-        In the home of a sink also "lent|token|number": slots that other shards have, until they run out.
+        In the home of a sink also "lent|token|number": slots that other shards have, until they run out; and
+        "lent|shard|next slot" or "lent|shard|next grant": who is the next that gets one.
         """
         return f"{self.prefix}leased:{queue}"
 

@@ -18,8 +18,8 @@ from relay.store.sync import Sync
 from relay.store.wire import ClaimRequest, LendReply, ReportRow, ReturnRequest
 
 _SETTLING = ("_keyed", "_packed", "_breaker", "_settling")
-_LEND = Script("lend", *GATES, *_SETTLING, "_limits", "_deaths", "_claiming", "_lending")
-_RETURN_LENT = Script("return_lent", *GATES, *_SETTLING, "_limits", "_deaths", "_claiming", "_lending")
+_LEND = Script("lend", *GATES, *_SETTLING, "_limits", "_turns", "_deaths", "_claiming", "_lending")
+_RETURN_LENT = Script("return_lent", *GATES, *_SETTLING, "_limits", "_turns", "_deaths", "_claiming", "_lending")
 _LENT = msgspec.msgpack.Decoder(tuple[list[str], int, LendReply], strict=False)
 _INT = msgspec.msgpack.Decoder(int)
 
@@ -37,23 +37,16 @@ class Lending:
         self._call = Caller(client, self._keys.prefix)
 
     async def lend(
-        self,
-        borrower: str,
-        request: ClaimRequest,
-        reports: Sequence[ReportRow],
-        breaker: Breaker | None,
-        reserved: int = 0,
+        self, borrower: str, request: ClaimRequest, reports: Sequence[ReportRow], breaker: Breaker | None
     ) -> tuple[list[str], int, LendReply]:
         """Report what attempts came to, and borrow what may leave now; `borrower` is the shard.
 
-        The request's token names what is lent; its lease is how long. Reports may be repeated. `reserved`: as the last
-        answer said.
+        The request's token names what is lent; its lease is how long. Reports may be repeated.
         Returns what each reported delivery is to remember, where it was blocked; the place of the report, from 1, whose
         delivery is to be tried first, as the gate has closed now (0: none); and what is lent.
         """
         asked = {
             "queue": request.queue, "borrower": borrower, "reports": reports, "breaker": breaker, "claim": request,
-            "reserved": reserved,
         }  # fmt: skip
         with not_repeated():
             if self._sync and request.max:

@@ -58,7 +58,7 @@ DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
 _FORGET_SINKS = Script("forget_sinks")
 _ACCEPT = Script("accept", "_packed")
-_CLAIMING, _SETTLING = ("_limits", "_deaths", "_claiming"), ("_keyed", "_packed", "_breaker", "_settling")
+_CLAIMING, _SETTLING = ("_limits", "_turns", "_deaths", "_claiming"), ("_keyed", "_packed", "_breaker", "_settling")
 _SAVE_ROUTED = Script("save_routed", "_limits", "_jobs", "_keyed", "_routing")
 _CLAIM, _SETTLE = Script("claim", *GATES, "_keyed", *_CLAIMING), Script("settle", *GATES, *_SETTLING)
 _SETTLE_AND_CLAIM = Script("settle_and_claim", *GATES, *_SETTLING, *_CLAIMING)

@@ -232,7 +232,6 @@ class LendReply(Record, array_like=True):
     openings: int  # how often a trial that arrived has opened the sink's gate
     gate: list[str]  # its fields and their values, one after another, as they were before these trials
     trials: list[LentTrial]
-    reserved: int  # the time of the grants that are kept for the shard, which is next; 0: none
 
 
 class Granted(Record):

@@ -290,7 +290,7 @@ local function claim(request, gate, granted)
   local paused_until = end_pause_in_time(gate)
   give_back_ahead(request, due, leased)
   give_back_unheard(request, gate, due, leased)
-  local poisoned, first_leased = take_back_expired(request.kind, queue, due, leased)
+  local poisoned, first_leased = take_back_expired(request.kind, queue, due, leased, request.limits)
   if gate.fields.paused then
     -- What is in flight goes on: its leases run out as ever.
     local at = first_score(leased)

@@ -96,7 +96,7 @@ local function take_back(kind, queue, due, id, unclaimed)
 end
 
 -- Returns the ids of what was poisoned, and when the first lease ends where none had run out: infinite without any.
-local function take_back_expired(kind, queue, due, leased)
+local function take_back_expired(kind, queue, due, leased, limits)
   local poisoned, noted, handed, first = {}, {}, {}, first_score(leased) or math.huge
   if first > now then return poisoned, first end
   local expired = call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, EXPIRED_AT_ONCE)
@@ -108,6 +108,7 @@ local function take_back_expired(kind, queue, due, leased)
     noted[worker] = true
   end
   for _, id in ipairs(expired) do
+    return_if_turn(id, limits, leased)
     call('ZREM', leased, id)
     local was_ahead = kind == 'd' and call('ZREM', P .. 'ahead:' .. queue, id) == 1
     if call('EXISTS', P .. kind .. ':' .. id) == 0 then

@@ -1,10 +1,7 @@
 -- What the home of a sink lends to the drainers of other shards: slots, grants of its limits, trials of its gates. A slot
 -- that is lent stands among the leases of the sink's queue here, until it is reported or runs out: so every claim counts it.
 local MOST_SLOTS = 100  -- of one claim
-local WANTED_MS = 2000
 local ASK_AGAIN_MS, LOOK_AGAIN_MS = 100, 1000  -- while every slot is taken; while a gate is closed, which a person may open
-
-local function lent_slot(token, number) return 'lent|' .. token .. '|' .. number end
 
 local function lent_slots(token, first, last)
   local slots = {}
@@ -18,10 +15,11 @@ local function take_back_slots(queue, slots)
 end
 
 -- Takes back what has run out, and what was lent under tokens whose answers were never heard: nothing is sent by it.
-local function take_back_lent(gate, unheard)
-  local slots = {}
-  for _, slot in ipairs(call('ZRANGEBYSCORE', P .. 'leased:' .. gate.queue, '-inf', now)) do
+local function take_back_lent(gate, unheard, limits)
+  local leased, slots = P .. 'leased:' .. gate.queue, {}
+  for _, slot in ipairs(call('ZRANGEBYSCORE', leased, '-inf', now)) do
     if string.match(slot, '^lent|') then slots[#slots + 1] = slot end
+    return_if_turn(slot, limits, leased)
   end
   take_back_slots(gate.queue, slots)
   for _, token in ipairs(unheard) do
@@ -55,50 +53,26 @@ local function copy_gate(gate)
   return fields
 end
 
-local function lend_reply(slots, wait_ms, at, openings, gate, trials, reserved)
-  return {slots, wait_ms, at, openings, gate, trials, reserved}
+local function lend_reply(slots, wait_ms, at, openings, gate, trials)
+  return {slots, wait_ms, at, openings, gate, trials}
 end
 
-local function refuse(wait_ms, reserved) return lend_reply(0, wait_ms, now, 0, {}, {}, reserved or 0) end
-
--- Whether a shard waits for its turn.
-local function is_wanted(leased)
-  for _, slot in ipairs(call('ZRANGE', leased, 0, -1)) do
-    if string.match(slot, '^lent|.*|wanted$') then return true end
-  end
-  return false
-end
-
--- Keeps the next turn for a shard, where nothing but slots or limits is in its way and no other waits: else what is in the
--- home would always be first. A slot counts as taken, and of each limit the grant that is the next: `ask_at` is its time.
--- Returns that, 0 where there is none.
-local function keep_turn(request, gate, leased, wanted, ask_at)
-  if (ask_at and next(gate.fields)) or is_wanted(leased) then return 0 end
-  call('ZADD', leased, (ask_at or now) + WANTED_MS, wanted)
-  for _, limit in ipairs(ask_at and request.limits or {}) do reserve_grant(limit, ask_at) end
-  return ask_at or 0
-end
-
--- Ends that: now it is the shard's turn, or it waits anew.
-local function end_turn(request, leased, wanted, reserved)
-  if call('ZREM', leased, wanted) == 0 or reserved == 0 then return end
-  for _, limit in ipairs(request.limits) do return_grants(limit, 1, reserved) end
-end
+local function refuse(wait_ms) return lend_reply(0, wait_ms, now, 0, {}, {}) end
 
 -- Lends what a wire.ClaimRequest asks for, to a drainer of the shard `borrower`: its `token` names what is lent.
--- `reserved`: the time of the grants that were kept for it. Returns a wire.LendReply.
-local function lend(request, borrower, reserved)
+-- Returns a wire.LendReply.
+local function lend(request, borrower)
   local queue = request.queue
-  local gate, leased, wanted = read_gate(queue), P .. 'leased:' .. queue, lent_slot(borrower, 'wanted')
+  local gate, leased = read_gate(queue), P .. 'leased:' .. queue
   end_pause_in_time(gate)
-  take_back_lent(gate, request.unheard)
+  take_back_lent(gate, request.unheard, request.limits)
   if request.max == 0 then return refuse(0) end
-  end_turn(request, leased, wanted, reserved)
+  end_turn(borrower, request, leased)
   if gate.fields.paused then return refuse(LOOK_AGAIN_MS) end
   local slots, _, ask_at = free_slots(request, gate)
   if slots <= 0 then
-    local wait_ms = ask_at and math.min(math.max(ask_at - now, 0), LOOK_AGAIN_MS) or ASK_AGAIN_MS
-    return refuse(wait_ms, keep_turn(request, gate, leased, wanted, ask_at))
+    keep_turn(borrower, request, gate, leased, ask_at)
+    return refuse(ask_at and math.min(math.max(ask_at - now, 0), LOOK_AGAIN_MS) or ASK_AGAIN_MS)
   end
   local ends, fields, trials, leases = now + request.lease_ms, copy_gate(gate), possible_trials(gate), {}
   for _, trial in ipairs(trials) do
@@ -112,7 +86,7 @@ local function lend(request, borrower, reserved)
   call('ZADD', leased, unpack(leases))
   for _, limit in ipairs(request.limits) do take_grants(limit, slots) end
   local openings = tonumber(call('HGET', P .. 'openings', openings_of(queue, '')) or 0)
-  return lend_reply(slots, 0, now, openings, fields, trials, 0)
+  return lend_reply(slots, 0, now, openings, fields, trials)
 end
 
 -- Lets what attempts came to that another shard made open or close the gates, and counts it; `reports` are of

@@ -1,10 +1,9 @@
 #!lua flags=allow-oom
 -- In the home of a sink: takes the reports of another shard's attempts, and lends it what may leave now.
--- req: {queue, borrower (a shard), reports = {wire.ReportRow…}, breaker, claim = wire.ClaimRequest,
--- reserved (wire.LendReply: of the answer before; 0: none)}.
+-- req: {queue, borrower (a shard), reports = {wire.ReportRow…}, breaker, claim = wire.ClaimRequest}.
 -- Answers {{mark…}, the place of the report whose delivery is tried first (0: none), wire.LendReply}.
 local marks, tried_first = report(req.queue, req.reports, req.breaker)
-local reply = lend(req.claim, req.borrower, req.reserved)
+local reply = lend(req.claim, req.borrower)
 update_wake_and_call(req.queue)
 write_collected()
 return cmsgpack.pack({marks, tried_first, reply})

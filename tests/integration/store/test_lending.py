@@ -285,6 +285,52 @@ class TestLimits:
             assert home.claim(limits=limits).items == two.claim(limits=limits).items == []
             assert len(one.claim(max=1, limits=limits).items) == 1
 
+    def test_two_workers_of_a_shard_that_wait_for_one_grant_stop_no_other(self, shards, pass_time):
+        """Whichever of them asks: the turn is the shard's, and the store knows what is kept for it."""
+        home, one, _ = shards
+        other = Shard(one._run, one.store, home.store, one.name)
+        other.start("w2")
+        limits = [Limit(key="k", count=1, per_ms=1000)]
+        one.given.pending(9)
+        assert len(one.claim(limits=limits).items) == 1
+        for _ in range(4):
+            assert one.claim(limits=limits).items == other.claim(limits=limits).items == []
+            pass_time(1000)
+            assert len(one.claim(limits=limits).items) == 1
+
+    def test_a_grant_that_was_kept_in_a_call_of_which_nobody_heard_is_not_lost(
+        self, run, shards, monkeypatch, pass_time
+    ):
+        _, one, _ = shards
+        limits = [Limit(key="k", count=1, per_ms=60_000)]
+        one.given.pending(9)
+        assert len(one.claim(limits=limits).items) == 1
+        lending = shards[0].store.lending
+        lend = lending.lend
+
+        async def lose(*arguments):
+            await lend(*arguments)
+            raise StoreUnavailable("the answer was lost")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(lending, "lend", lose)
+            assert one.claim(limits=limits).items == []
+        one.calls._away_until = 0.0
+        pass_time(60_000)
+        assert len(one.claim(limits=limits).items) == 1
+
+    @pytest.mark.parametrize("by", ["the home", "a shard"])
+    def test_a_grant_that_was_kept_for_who_does_not_come_is_free(self, shards, pass_time, by):
+        home, one, two = shards
+        limits = [Limit(key="k", count=1, per_ms=60_000)]
+        for shard in shards:
+            shard.given.pending(1)
+        assert len(home.claim(max=1, limits=limits).items) == 1
+        home.given.pending(1)
+        assert one.claim(limits=limits).items == []
+        pass_time(62_000)
+        assert len((home if by == "the home" else two).claim(limits=limits).items) == 1
+
     def test_over_the_limit_it_is_asked_again_within_a_second(self, shards):
         _, one, _ = shards
         one.given.pending(3)

@@ -6,7 +6,7 @@ from relay.model import Limit
 from relay.store.keys import INBOX, JOBS
 from relay.store.records import HANDED
 from relay.store.wire import ClaimRequest
-from tests.integration.store.reference import gates, keyed
+from tests.integration.store.reference import gates, keyed, turns
 from tests.integration.store.reference.state import (
     ALONE_AFTER,
     POISONED_AFTER,
@@ -42,7 +42,7 @@ def claim(
         gate.paused, gate.paused_until = False, 0
     _give_back_ahead(state, request, queue)
     give_back_unheard(state, request, queue)
-    poisoned = take_back_expired(state, request.queue, queue)
+    poisoned = take_back_expired(state, request.queue, queue, request.limits)
     if gate.paused:
         assert not taken, "taken from a paused queue"
         assert recalled is not False
@@ -178,7 +178,7 @@ def _in_hand(state: State, worker: str) -> list[Leasable]:
     return [record for record in held if record and record.token and _worker_of(record.token) == worker]
 
 
-def take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
+def take_back_expired(state: State, name: str, queue: Queue, limits: Sequence[Limit] = ()) -> list[str]:
     """Take back what workers died with. Returns what is poisoned."""
     expired = sorted((ends, id) for id, ends in queue.leased.items() if ends <= state.now)
     records = {id: record for _, id in expired if (record := state.record(name, id))}
@@ -187,10 +187,11 @@ def take_back_expired(state: State, name: str, queue: Queue) -> list[str]:
         for record in held if len(held) > 1 else ():
             record.beside = record.token
     poisoned = []
-    for _, id in expired:
+    for ends, id in expired:
         del queue.leased[id]
         was_ahead = queue.ahead.pop(id, None) is not None
         if id.startswith("lent|"):  # by another shard: it is free again
+            turns.return_if_expired(state, id, ends, limits)
             continue
         record = records[id]
         if isinstance(record, DeliveryModel) and (record.reported or record.cancel):

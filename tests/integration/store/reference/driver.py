@@ -90,7 +90,7 @@ class Driver:
         assert self._facts.facts == self.state.facts
         for queue, concurrency in CONCURRENCY.items():
             started = seen.members(f"leased:{queue}").keys() - seen.members(f"ahead:{queue}").keys()
-            assert queue in BATCHES or sum(not id.endswith("|wanted") for id in started) <= concurrency
+            assert queue in BATCHES or sum("|next " not in id for id in started) <= concurrency
         if is_home:
             assert chances.unwatched(self.state, seen, CONCURRENCY, LIMITS) == []
         else:

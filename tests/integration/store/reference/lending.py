@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from relay.model import Breaker
 from relay.store.records import Settlement
 from relay.store.wire import ClaimRequest, ReportRow, ReturnRequest
-from tests.integration.store.reference import claiming, gates
+from tests.integration.store.reference import claiming, gates, turns
 from tests.integration.store.reference.settling import UNWELL, WELL, Writer
 from tests.integration.store.reference.state import Gate, Queue, RouteGate, State
-
-WANTED_MS = 2000
 
 
 @dataclass
@@ -22,24 +20,14 @@ class Lent:
     openings: int = 0
     gate: Gate = field(default_factory=Gate)
     trials: dict[str, int] = field(default_factory=dict)
-    reserved: int = 0
-
-
-def lent_slot(token: str, number: object) -> str:
-    return f"lent|{token}|{number}"
 
 
 def lend(
-    state: State,
-    request: ClaimRequest,
-    borrower: str,
-    reports: Sequence[ReportRow],
-    breaker: Breaker | None,
-    reserved: int,
+    state: State, request: ClaimRequest, borrower: str, reports: Sequence[ReportRow], breaker: Breaker | None
 ) -> tuple[list[str], int, Lent]:
     """Take reports, then lend. Returns what the script does."""
     marks, tried_first = _report(state, request.queue, reports, breaker)
-    return marks, tried_first, _lend(state, request, borrower, reserved)
+    return marks, tried_first, _lend(state, request, borrower)
 
 
 def _report(state: State, name: str, reports: Sequence[ReportRow], breaker: Breaker | None) -> tuple[list[str], int]:
@@ -48,7 +36,7 @@ def _report(state: State, name: str, reports: Sequence[ReportRow], breaker: Brea
     well, unwell, last = 0, 0, 0
     for place, row in enumerate(reports, 1):
         item = row.item
-        if leased.pop(lent_slot(row.token, row.number), None) is None:
+        if leased.pop(turns.lent_slot(row.token, row.number), None) is None:
             marks.append("")
             continue
         well += item.counted and item.outcome in WELL
@@ -66,68 +54,36 @@ def _report(state: State, name: str, reports: Sequence[ReportRow], breaker: Brea
     return marks, last if tripped else 0
 
 
-def _lend(state: State, request: ClaimRequest, borrower: str, reserved: int) -> Lent:
+def _lend(state: State, request: ClaimRequest, borrower: str) -> Lent:
     queue, gate = state.queues[request.queue], gates.read(state, request.queue)
     if gate.paused_until and gate.paused_until <= state.now:
         gate.paused, gate.paused_until = False, 0
     _take_back(state, request, queue, gate)
     if request.max == 0:
         return Lent(0, state.now)
-    wanted = lent_slot(borrower, "wanted")
-    if queue.leased.pop(wanted, None) is not None and reserved:
-        for limit in request.limits:
-            _return_grant(state, limit.key, reserved)
+    turns.end(state, borrower, request, queue)
     if gate.paused:
         return Lent(0, state.now)
     slots = claiming.free_slots(state, request, gate, queue)
     if slots <= 0:
-        return Lent(0, state.now, reserved=_keep_turn(state, request, queue, gate, wanted))
+        turns.keep(state, borrower, request, queue, gate)
+        return Lent(0, state.now)
     before = {route: RouteGate(one.until, one.trial, one.tried) for route, one in gate.routes.items()}
     trials = {route: one.until for route, one in before.items() if gates.closed_until(state, gate, route) is None}
     for route in trials:
         gate.routes[route].until, gate.routes[route].trial = state.now + request.lease_ms, request.token
     for number in range(1, slots + 1):
-        queue.leased[lent_slot(request.token, number)] = state.now + request.lease_ms
+        queue.leased[turns.lent_slot(request.token, number)] = state.now + request.lease_ms
     for limit in request.limits:
         state.grants[limit.key] = [*state.grants[limit.key], *[state.now] * slots][-limit.count :]
     return Lent(slots, state.now, state.openings[request.queue], Gate(routes=before, breaker=gate.breaker), trials)
-
-
-def _keep_turn(state: State, request: ClaimRequest, queue: Queue, gate: Gate, wanted: str) -> int:
-    """Keep the next slot and the next grants for the shard, where no other waits. Returns the time of the grants."""
-    if any("|wanted" in id for id in queue.leased):
-        return 0
-    if request.concurrency and queue.started >= request.concurrency:
-        if not _keeps_back(state, gate, request, queue):
-            queue.leased[wanted] = state.now + WANTED_MS
-        return 0
-    full = [limit for limit in request.limits if claiming.free_grants(state, limit) <= 0]
-    if gate != Gate() or not full:
-        return 0
-    at = state.grants[full[0].key][-full[0].count] + full[0].per_ms
-    queue.leased[wanted] = at + WANTED_MS
-    for limit in request.limits:
-        state.grants[limit.key] = [*state.grants[limit.key], at]  # it may be given back: nothing is cut off
-    return at
-
-
-def _return_grant(state: State, key: str, at: int) -> None:
-    times = state.grants[key]
-    if at in times:
-        del times[len(times) - 1 - times[::-1].index(at)]
-
-
-def _keeps_back(state: State, gate: Gate, request: ClaimRequest, queue: Queue) -> bool:
-    """Say whether the gate allows nothing, whatever slots are free: it says when to ask again."""
-    if gates.closed_until(state, gate, "") is not None:
-        return True
-    return bool(gate.ramp) and "" not in gate.routes and 2 ** ((state.now - gate.ramp) // 500) <= queue.started
 
 
 def _take_back(state: State, request: ClaimRequest, queue: Queue, gate: Gate) -> None:
     unheard = tuple(f"lent|{token}|" for token in request.unheard)
     for id, ends in list(queue.leased.items()):
         if id.startswith("lent|") and (ends <= state.now or id.startswith(unheard)):
+            turns.return_if_expired(state, id, ends, request.limits)
             del queue.leased[id]
     for token in request.unheard:
         for route in list(gate.routes):
@@ -137,11 +93,11 @@ def _take_back(state: State, request: ClaimRequest, queue: Queue, gate: Gate) ->
 def give_back(state: State, request: ReturnRequest) -> int:
     """Take back what is not used of what was lent. Returns how many slots of it were still lent."""
     queue, gate = state.queues[request.queue], gates.read(state, request.queue)
-    unused = [lent_slot(request.token, number) for number in range(request.used + 1, request.slots + 1)]
+    unused = [turns.lent_slot(request.token, number) for number in range(request.used + 1, request.slots + 1)]
     returned = sum(queue.leased.pop(slot, None) is not None for slot in unused)
     for limit in request.limits:
         for _ in range(returned):
-            _return_grant(state, limit.key, request.at)
+            turns.return_grant(state, limit.key, request.at)
     for trial in request.unused:
         closed = gate.routes.get(trial.route)
         if closed and closed.trial == request.token:
@@ -152,7 +108,7 @@ def give_back(state: State, request: ReturnRequest) -> int:
             closed.until += request.longer_ms
             closed.tried += not begun.blocked
     for number in range(1, request.used + 1):
-        if (slot := lent_slot(request.token, number)) in queue.leased:
+        if (slot := turns.lent_slot(request.token, number)) in queue.leased:
             queue.leased[slot] += request.longer_ms
     return returned
 

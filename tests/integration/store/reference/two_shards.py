@@ -34,7 +34,6 @@ class TwoShards:
         self.slots: dict[tuple[str, str], Slot] = {}  # by the deliveries' ids and tokens
         self.unheard: dict[str, list[str]] = {}  # of the home: tokens of which no answer was heard
         self.out: list[Delivery] = []  # of the other shard
-        self.reserved: dict[str, int] = {}  # queue -> the time of the grants that are kept for the other shard
 
     def pass_time(self, ms: int) -> None:
         for driver in (self.home, self.other):
@@ -55,7 +54,7 @@ class TwoShards:
         """Report, borrow, settle, claim and give back. `lost`: the answer of which call is not heard."""
         queue, reports = f"sink:{sink}", self._reports(items)
         lent_request = self._request(sink, most, self.unheard.pop(queue, ()))
-        asked = (reports, BREAKERS.get(sink), self.reserved.pop(queue, 0) if most else 0)
+        asked = (reports, BREAKERS.get(sink))
         answer = self.home.run(self.home.store.lending.lend(BORROWER, lent_request, *asked))
         right = lending.lend(self.home.state, lent_request, BORROWER, *asked)
         marks, first, reply = answer
@@ -65,8 +64,6 @@ class TwoShards:
             reply, lent, marks, first = _nothing(reply.at), lending.Lent(0, reply.at), [], 0
         else:
             lent = right[2]
-            if most:
-                self.reserved[queue] = reply.reserved
         tried_first = reports[first - 1].item.id if first else ""
         items = [_due_when_asked(one) if one.delivery.id == tried_first else one for one in items]
         remembered = {row.item.id: mark for row, mark in zip(reports, marks, strict=False) if mark}
@@ -98,7 +95,7 @@ class TwoShards:
         marks, first, reply = answer
         assert (marks, first) == right[:2]
         lent = right[2]
-        assert (reply.slots, reply.openings, reply.reserved) == (lent.slots, lent.openings, lent.reserved)
+        assert (reply.slots, reply.openings) == (lent.slots, lent.openings)
         assert {one.route: one.closed_until for one in reply.trials} == lent.trials
 
     def _settle_and_claim(self, sink: str, items, most: int, reply: LendReply, lent: lending.Lent, marks):
@@ -136,7 +133,7 @@ class TwoShards:
 
 
 def _nothing(at: int) -> LendReply:
-    return LendReply(slots=0, wait_ms=0, at=at, openings=0, gate=[], trials=[], reserved=0)
+    return LendReply(slots=0, wait_ms=0, at=at, openings=0, gate=[], trials=[])
 
 
 def _due_when_asked(item: Settlement) -> Settlement:
