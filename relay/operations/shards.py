@@ -23,6 +23,7 @@ from relay.store.store import Store
 MOST: Final = 99
 SOURCE_JOBS: Final = ("listen", "drift")
 """The kinds of jobs that each source with an api has in its shard, as they are stored."""
+JOBS_WAIT_MS: Final = 10 * 60_000  # while tokens are carried; where the source stays, its account is asked after that
 
 
 class ListedShard(Record):
@@ -109,18 +110,24 @@ async def move_source(shards: Shards, source: str, target: str, author: Author) 
         await _refuse_what_is_under_way(carrier, shards, source)
     closed = await _close(shards, source, assigned, target)
     try:
+        await _put_off_jobs(carrier, shards, source)
         await _refuse_what_is_under_way(carrier, shards, source)  # nothing of it can begin any more
+        identities = await carrier.carry_identities()
+        await _check_unchanged(shards, source, closed)
+        await _put_off_jobs(carrier, shards, source)  # that may have taken minutes
+        await carrier.carry_state()
+        await _refuse_running_jobs(carrier, source)  # one that began before may have renewed the tokens meanwhile
     except RelayError as error:
         if not isinstance(error, StoreUnavailable):
             await _open_again(shards, source, closed)
         raise
-    identities = await carrier.carry_identities()
-    await carrier.carry_state()
+    await _check_unchanged(shards, source, closed)
     await _begin_counting(shards.store(target), source)
     subscriptions = await carrier.carry_subscriptions()
+    await _check_unchanged(shards, source, closed)
     await carrier.end_jobs(_jobs_of(source))
-    given = await shards.record.assign(source, closed, target)
-    await _end_move(shards, source, _unchanged(given, target, source))
+    given = await shards.record.change(source, closed, target)
+    await _end_move(shards, source, _unchanged(given, source))
     await shards.first.acts.note("move-source", f"source {source}", author, f"shard {assigned.shard}")
     return Moved(source=source, shard=target, moved=True, identities=identities, subscriptions=subscriptions)
 
@@ -147,13 +154,28 @@ async def _refuse_what_is_under_way(carrier: Carrier, shards: Shards, source: st
     now = await Reader(shards.first.client, shards.first.namespace).now()
     if obstacles := await carrier.obstacles(now):
         raise RelayError(f"{source} is not idle: {'; '.join(obstacles)}")
+    await _refuse_running_jobs(carrier, source)
+
+
+async def _put_off_jobs(carrier: Carrier, shards: Shards, source: str) -> None:
+    """Let no worker begin to ask the account: what it renews would not be carried."""
+    now = await Reader(shards.first.client, shards.first.namespace).now()
+    await carrier.put_off_jobs(_jobs_of(source), now + JOBS_WAIT_MS)
+
+
+async def _refuse_running_jobs(carrier: Carrier, source: str) -> None:
+    """Raise RelayError where a worker asks the account of a source: it may be renewing the tokens that are carried."""
+    if await carrier.running_jobs(_jobs_of(source)):
+        raise RelayError(f"{source} is not idle: a worker asks its account right now: try again in a minute")
 
 
 async def _close(shards: Shards, source: str, assigned: Assignment, target: str) -> Assignment:
-    """Have the old shard take nothing of a source any more; first the list says so."""
-    if not assigned.moving:
-        written = await shards.record.assign(source, assigned, assigned.shard, moving=target)
-        assigned = _unchanged(written, assigned.shard, source)
+    """Have the old shard take nothing of a source any more; first the list says so.
+
+    It is written anew where another command has done that: that one ends at its next step.
+    """
+    written = await shards.record.change(source, assigned, assigned.shard, moving=target)
+    assigned = _unchanged(written, source)
     store = shards.store(assigned.shard)
     if not await Ownership(store.client, store.namespace).close(source, assigned.epoch):
         raise RelayError(f"{source} was given to another shard just now: try again")
@@ -162,8 +184,8 @@ async def _close(shards: Shards, source: str, assigned: Assignment, target: str)
 
 async def _open_again(shards: Shards, source: str, closed: Assignment) -> None:
     """Leave a source where it is, and let it be taken there again."""
-    written = await shards.record.assign(source, closed, closed.shard)
-    await _end_move(shards, source, _unchanged(written, closed.shard, source))
+    written = await shards.record.change(source, closed, closed.shard)
+    await _end_move(shards, source, _unchanged(written, source))
 
 
 async def _end_move(shards: Shards, source: str, assigned: Assignment) -> None:
@@ -173,9 +195,15 @@ async def _end_move(shards: Shards, source: str, assigned: Assignment) -> None:
     await shards.refresh()
 
 
-def _unchanged(written: Assignment | None, shard: str, source: str) -> Assignment:
+async def _check_unchanged(shards: Shards, source: str, assigned: Assignment) -> None:
+    """Raise RelayError where somebody else moves a source by now, or has moved it: nothing may be written over that."""
+    found = (await shards.record.read()).sources.get(source)
+    _unchanged(found if found == assigned else None, source)
+
+
+def _unchanged(written: Assignment | None, source: str) -> Assignment:
     """Return what was written. Raises RelayError where somebody else wrote meanwhile."""
-    if written is None or written.shard != shard:
+    if written is None:
         raise RelayError(f"{source} is being moved by somebody else: look at `relay shards list`")
     return written
 

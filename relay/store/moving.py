@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
+from relay.facts.kinds import OWN_SOURCE
+from relay.model import Receipt
 from relay.store.commands import run_command
-from relay.store.fields import SubscriptionsField
+from relay.store.fields import DeliveryField, SubscriptionsField
 from relay.store.keys import INBOX, JOBS, Keys, account_queue, sink_queue
+from relay.store.raw_receipts import RawReceipts
 from relay.store.store import Store
 
 STEP: Final = 500  # rows read at once: about a millisecond of the store
@@ -22,6 +25,7 @@ class Carrier:
         self._source = source
         self._old, self._new = old, new
         self._notes = notes
+        self._raw = RawReceipts(old.client, old.keys)
 
     async def obstacles(self, now: int) -> list[str]:
         """Return what is still under way of the source, in words; nothing where it may be moved."""
@@ -50,7 +54,7 @@ class Carrier:
         # Due ones twice: a lease may run out between the looks.
         queues = (keys.due(INBOX), keys.leased(INBOX), keys.due(INBOX))
         ids = list({id for queue in queues for id in await self._all(queue)})
-        waiting = await self._count_of_source(keys.receipt, "src", ids)
+        waiting = await self._count_of_source(keys.receipt, ids)
         return [f"{waiting} hooks wait to be routed"] if waiting else []
 
     async def _sinks(self) -> list[str]:
@@ -61,10 +65,10 @@ class Carrier:
         found = []
         for what, key in (("pending", keys.pending(sink)), ("held", keys.held(sink))):
             ids = await self._all(key)
-            if count := await self._count_of_source(keys.delivery, "src", ids):
+            if count := await self._count_of_source(keys.delivery, ids):
                 found.append(f"{count} {what} deliveries to {sink}: `relay deliveries list --sink {sink}` shows them")
         put_off = [id.split("|")[1].partition(".")[0] for id in await self._all(keys.put_off(sink))]
-        if count := await self._count_of_source(keys.receipt, "src", put_off):
+        if count := await self._count_of_source(keys.receipt, put_off):
             found.append(
                 f"{count} deliveries to {sink} are put off: `relay deliveries list --state put-off` shows them"
             )
@@ -80,13 +84,23 @@ class Carrier:
             for member, _ in rows:
                 yield member.decode()
 
-    async def _count_of_source(self, key: Callable[[str], str], field: str, ids: Sequence[str]) -> int:
+    async def _count_of_source(self, key: Callable[[str], str], ids: Sequence[str]) -> int:
+        """Count those of some receipts or deliveries that are of a hook of the source, or follow from one."""
         found = 0
         for at in range(0, len(ids), STEP):
+            some = ids[at : at + STEP]
             async with self._old.client.pipeline(transaction=False) as pipe:
-                for id in ids[at : at + STEP]:
-                    pipe.hget(key(id), field)
-                found += [value and value.decode() for value in await run_command(pipe.execute())].count(self._source)
+                for id in some:
+                    pipe.hmget(key(id), DeliveryField.SOURCE, DeliveryField.EVENT)  # a receipt has no such event
+                rows = await run_command(pipe.execute())
+            found += [source for source, _ in rows].count(self._source.encode())
+            of_facts = [
+                event.decode().partition(".")[0] if event else id
+                for id, (source, event) in zip(some, rows, strict=True)
+                if source == OWN_SOURCE.encode()
+            ]
+            facts = await self._raw.read(list(dict.fromkeys(of_facts)))
+            found += [_first_source(facts[id]) for id in of_facts if id in facts].count(self._source)
         return found
 
     async def carry_identities(self) -> int:
@@ -95,11 +109,17 @@ class Carrier:
         Which source an identity is of nobody knows, so all are copied: what one store would not send twice, two do not.
         Returns how many are new there.
         """
+        # Meanwhile receipts are packed and removed, which moves identities into the buckets, and unpacked, which takes
+        # them out again: the buckets before and after the receipts have what is on its way.
+        copied = await self._carry_all_buckets()
+        async for receipts in self._receipts():
+            copied += await self._carry_identities_of(receipts)
+        return copied + await self._carry_all_buckets()
+
+    async def _carry_all_buckets(self) -> int:
         copied = 0
         for first in range(0, _BUCKETS, _BUCKETS_AT_ONCE):
             copied += await self._carry_buckets([f"{n:03x}" for n in range(first, first + _BUCKETS_AT_ONCE)])
-        async for receipts in self._receipts():
-            copied += await self._carry_identities_of(receipts)
         return copied
 
     async def _carry_buckets(self, buckets: Sequence[str]) -> int:
@@ -120,21 +140,14 @@ class Carrier:
         return new
 
     async def _receipts(self) -> AsyncIterator[list[str]]:
-        """Yield the source's receipts that are not packed, some at a time: packed ones have left their identities."""
+        """Yield all receipts, some at a time; packed ones have left their identities in the buckets."""
         ids: list[str] = []
         async for id in self._members(self._old.keys.receipts):
             ids.append(id)
             if len(ids) == STEP:
-                yield await self._of_source(ids)
+                yield ids
                 ids = []
-        yield await self._of_source(ids)
-
-    async def _of_source(self, ids: Sequence[str]) -> list[str]:
-        async with self._old.client.pipeline(transaction=False) as pipe:
-            for id in ids:
-                pipe.hget(self._old.keys.receipt(id), "src")
-            found = await run_command(pipe.execute()) if ids else []
-        return [id for id, source in zip(ids, found, strict=True) if source and source.decode() == self._source]
+        yield ids
 
     async def _carry_identities_of(self, receipts: Sequence[str]) -> int:
         async with self._old.client.pipeline(transaction=False) as pipe:
@@ -150,23 +163,30 @@ class Carrier:
         return await self._write_identities({id: state for id, state in kept.items() if state != "skipped"})
 
     async def carry_state(self) -> None:
-        """Copy what is known of the source and of its account: tokens, notes, gate, and when its last hook came."""
+        """Copy what is known of the source and of its account: tokens, notes, gate, and when its last hook came.
+
+        What is not known here is removed there: it is of an earlier time, when the source was that shard's.
+        """
         queue, old = account_queue(self._source), self._old.keys
         await self._copy([old.shared(note) for note in self._notes])
         await self._copy([old.gate(queue), old.history(queue), old.outcomes(queue)])
-        if (at := await run_command(self._old.client.hget(old.last_hooks, self._source))) is not None:
-            await run_command(self._new.client.hset(self._new.keys.last_hooks, self._source, at))
+        last_hooks = self._new.keys.last_hooks
+        if (at := await run_command(self._old.client.hget(old.last_hooks, self._source))) is None:
+            await run_command(self._new.client.hdel(last_hooks, self._source))
+        else:
+            await run_command(self._new.client.hset(last_hooks, self._source, at))
         await self._new.register_sources([self._source])
 
     async def carry_subscriptions(self) -> int:
         """Copy the subscriptions with the gates, histories and failures of their sinks. Returns how many there are.
 
-        They stay in the old shard, too, for what is sent again there.
+        They stay in the old shard, too, for what is sent again there. Those that the new one has of an earlier time,
+        and that are gone by now, are removed there.
         """
-        found = await self._old.subscriptions.list(self._source)
-        old, new = self._old.keys, self._new.keys
-        await self._copy([old.subscriptions_of(self._source)])
-        for one in found:
+        found = {one.id: one for one in await self._old.subscriptions.list(self._source)}
+        there = {one.id: one for one in await self._new.subscriptions.list(self._source)}
+        old, shared = self._old.keys, self._new.keys.subscriptions
+        for one in (there | found).values():
             queue = sink_queue(one.sink)
             await self._copy(
                 [
@@ -178,21 +198,41 @@ class Carrier:
                 ]
             )
             place = f"{SubscriptionsField.PLACE}{one.id}"
-            await run_command(self._new.client.hset(new.subscriptions, place, f"{one.source} {one.url}"))
-        if found:
-            await run_command(self._new.client.hincrby(new.subscriptions, SubscriptionsField.VERSION, 1))
+            if one.id in found:
+                await run_command(self._new.client.hset(shared, place, f"{one.source} {one.url}"))
+            else:
+                await run_command(self._new.client.hdel(shared, place))
+        # Last: who repeats this finds by it what the new shard had.
+        await self._copy([old.subscriptions_of(self._source)])
+        if there or found:
+            await run_command(self._new.client.hincrby(shared, SubscriptionsField.VERSION, 1))
         return len(found)
 
     async def _copy(self, keys: Sequence[str]) -> None:
-        """Copy keys as they are, each with the time that it has left to live, over what is there."""
+        """Copy keys as they are, each with the time that it has left to live, over what is there; or to nothing."""
         for key in keys:
             async with self._old.client.pipeline(transaction=True) as pipe:
                 pipe.dump(key)
                 pipe.pttl(key)
                 value, ttl = await run_command(pipe.execute())
-            if value is not None:
-                there = _under(self._new.keys, self._old.keys, key)
+            there = _under(self._new.keys, self._old.keys, key)
+            if value is None:
+                await run_command(self._new.client.delete(there))
+            else:
                 await run_command(self._new.client.restore(there, max(ttl, 0), value, replace=True))
+
+    async def running_jobs(self, jobs: Sequence[str]) -> list[str]:
+        """Return which of some jobs a worker runs."""
+        async with self._old.client.pipeline(transaction=True) as pipe:
+            for job in jobs:
+                pipe.zscore(self._old.keys.leased(JOBS), job)
+            scores = await run_command(pipe.execute())
+        return [job for job, score in zip(jobs, scores, strict=True) if score is not None]
+
+    async def put_off_jobs(self, jobs: Sequence[str], until: int) -> None:
+        """Let no worker begin jobs before a time. They stay: else a worker that knows an older list makes them anew."""
+        due = self._old.keys.due(JOBS)
+        await run_command(self._old.client.zadd(due, dict.fromkeys(jobs, until), xx=True, gt=True))
 
     async def end_jobs(self, jobs: Sequence[str]) -> None:
         """Remove the source's jobs from the old shard: the new one has its own."""
@@ -207,3 +247,10 @@ class Carrier:
 
 def _under(new: Keys, old: Keys, key: str) -> Any:
     return new.prefix + key.removeprefix(old.prefix)
+
+
+def _first_source(receipt: Receipt) -> str:
+    """Return the source of the hook that a fact, or the one before it, refers to; of others their own."""
+    while receipt.original is not None:
+        receipt = receipt.original
+    return receipt.source

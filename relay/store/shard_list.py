@@ -23,7 +23,8 @@ FIRST: Final = "00"
 SHARD_NAME: Final = re.compile(r"\d\d", re.ASCII)
 _ADD, _ASSIGN, _OWN = Script("add_shard"), Script("assign_source"), Script("own_source")
 _ASSIGN_HOMES = Script("assign_homes")
-_INT, _STR, _BOOL = msgspec.msgpack.Decoder(int), msgspec.msgpack.Decoder(str), msgspec.msgpack.Decoder(bool)
+_INT, _BOOL = msgspec.msgpack.Decoder(int), msgspec.msgpack.Decoder(bool)
+_ASSIGNED = msgspec.msgpack.Decoder(tuple[str, bool])
 
 
 def shard_namespace(namespace: str, shard: str) -> str:
@@ -124,10 +125,20 @@ class ShardRecord:
 
     async def assign(self, source: str, before: Assignment | None, shard: str, moving: str = "") -> Assignment | None:
         """Write whose a source is, where that still is what it was before. Returns what stands there now."""
+        return (await self._write(source, before, shard, moving))[0]
+
+    async def change(self, source: str, before: Assignment, shard: str, moving: str = "") -> Assignment | None:
+        """Write it likewise. Returns what was written; None where somebody else wrote meanwhile."""
+        found, is_written = await self._write(source, before, shard, moving)
+        return found if is_written else None
+
+    async def _write(
+        self, source: str, before: Assignment | None, shard: str, moving: str
+    ) -> tuple[Assignment | None, bool]:
         was = "" if before is None else str(before)
         request = {"source": source, "before": was, "shard": shard, "moving": moving}
-        answer = _STR.decode(await self._call(_ASSIGN, request))
-        return Assignment.parse(answer) if answer else None
+        found, is_written = _ASSIGNED.decode(await self._call(_ASSIGN, request))
+        return Assignment.parse(found) if found else None, is_written
 
 
 class Ownership:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from relay.accounts.source_health import SourceHealth, load_health, save_health
 from relay.errors import RelayError
@@ -30,14 +31,14 @@ from tests.integration.store.shapes import new as new_delivery
 
 ANNA = Author(by="anna")
 STEPS = (
-    (ShardRecord, "assign", 1),
+    (ShardRecord, "change", 1),
     (Ownership, "close", 1),
     (Carrier, "carry_identities", 1),
     (Carrier, "carry_state", 1),
     (operation, "_begin_counting", 1),
     (Carrier, "carry_subscriptions", 1),
     (Carrier, "end_jobs", 1),
-    (ShardRecord, "assign", 2),
+    (ShardRecord, "change", 2),
     (Ownership, "own", 1),
 )
 
@@ -242,3 +243,148 @@ def test_the_command_is_killed_and_given_again(run, idle, server, namespace, tmp
     assert again.returncode == 0, again.stderr
     assert b"acme is in 01" in again.stdout
     check_moved(run, idle)
+
+
+def test_an_identity_that_retention_moves_meanwhile_is_carried(run, two, monkeypatch):
+    id = deliver(run, two.old, "00", once=True)  # as an identity is: its first three digits call its bucket
+    finish(run, two.old)
+    grow_old(run, two.old)
+    whole = Carrier._receipts
+
+    async def receipts(self):
+        await two.old.apply_retention(0, 0, 0)
+        async for some in whole(self):
+            yield some
+
+    monkeypatch.setattr(Carrier, "_receipts", receipts)
+    run(move_source(two.shards, "acme", "01", ANNA))
+    assert run(Reader(two.old.client, two.old.namespace).deliveries([id])) == []
+    assert run(Reader(two.new.client, two.new.namespace).removed_once([id])) == {id: "delivered"}
+
+
+@pytest.fixture
+def followed(run, two):
+    """Return two shards; what follows a delivery of acme waits in the first to be routed."""
+    run(two.old.register_facts({"delivered|invoices": "each"}))
+    deliver(run, two.old, "r1")
+    claim = run(two.old.claim_deliveries(sink_claim_request("books", "drainer", 1, 60_000, 0, [])))
+    done = [replace(settlement(one, Outcome.DELIVERED), is_followed=True) for one in claim.items]
+    run(two.old.settle("books", done, {}))
+    grow_old(run, two.old)
+    return two
+
+
+def follow(run, store: Store) -> str:
+    """Route what follows to a `once` delivery; return its id."""
+    (fact,) = run(store.claim_receipts("router", 1, 60_000)).items
+    assert fact.source == "_relay"
+    run(store.save_routed("router", [routed(fact, new_delivery("abc1", fact.id, once=True))]))
+    return "abc1"
+
+
+def test_what_follows_a_delivery_of_the_source_is_under_way_too(run, followed):
+    with pytest.raises(RelayError, match="1 hooks wait to be routed"):
+        run(move_source(followed.shards, "acme", "01", ANNA))
+    follow(run, followed.old)
+    with pytest.raises(RelayError, match="1 pending deliveries to books"):
+        run(move_source(followed.shards, "acme", "01", ANNA))
+
+
+def test_the_identity_of_what_followed_is_carried(run, followed):
+    id = follow(run, followed.old)
+    finish(run, followed.old)
+    assert run(move_source(followed.shards, "acme", "01", ANNA)).identities == 1
+    assert run(Reader(followed.new.client, followed.new.namespace).removed_once([id])) == {id: "delivered"}
+
+
+def test_what_was_ended_meanwhile_does_not_come_back_with_the_source(run, idle):
+    gone = run(idle.old.subscriptions.subscribe("acme", "https://two.example.com/", ["add_lead"], "anna"))
+    run(move_source(idle.shards, "acme", "01", ANNA))
+    run(idle.new.subscriptions.enable(idle.made.id))
+    run(idle.new.subscriptions.unsubscribe("acme", gone.url, [], "anna"))
+    run(idle.new.client.delete(idle.new.keys.gate(account_queue("acme"))))
+    run(SharedState(idle.new.client, idle.new.namespace).delete("account:acme:tokens"))
+    assert run(move_source(idle.shards, "acme", "00", ANNA)).subscriptions == 1
+    store = idle.old
+    assert [(one.id, one.disabled) for one in run(store.subscriptions.list("acme"))] == [(idle.made.id, False)]
+    assert run(store.subscriptions.get(gone.id)) is None
+    for queue in (sink_queue(idle.made.sink), sink_queue(gone.sink), account_queue("acme")):
+        assert not run(store.client.exists(store.keys.gate(queue)))
+    assert run(SharedState(store.client, store.namespace).get("account:acme:tokens")) is None
+
+
+def test_a_subscription_that_was_the_last_one_does_not_come_back(run, idle):
+    run(move_source(idle.shards, "acme", "01", ANNA))
+    run(idle.new.subscriptions.unsubscribe("acme", idle.made.url, [], "anna"))
+    assert run(move_source(idle.shards, "acme", "00", ANNA)).subscriptions == 0
+    assert run(idle.old.subscriptions.list_all()) == []
+    assert not run(idle.old.client.exists(idle.old.keys.gate(sink_queue(idle.made.sink))))
+
+
+@pytest.mark.parametrize("step", ["carry_identities", "carry_state", "carry_subscriptions"])
+def test_a_move_that_another_one_took_over_writes_nothing_more(run, idle, monkeypatch, step):
+    whole, calls = getattr(Carrier, step), []
+
+    async def slow(self):
+        if calls:
+            return await whole(self)
+        calls.append(step)
+        done = await whole(self)
+        await move_source(idle.shards, "acme", "01", ANNA)  # given again: the first one's connection was lost
+        await idle.new.client.set(idle.new.keys.shared("account:acme:tokens"), "renewed")
+        await idle.new.subscriptions.enable(idle.made.id)
+        return done
+
+    monkeypatch.setattr(Carrier, step, slow)
+    with pytest.raises(RelayError, match="acme is being moved by somebody else: look at `relay shards list`"):
+        run(move_source(idle.shards, "acme", "01", ANNA))
+    assert run(SharedState(idle.new.client, idle.new.namespace).get("account:acme:tokens")) == b"renewed"
+    assert not run(idle.new.subscriptions.list("acme"))[0].disabled
+    run(idle.shards.refresh())
+    assert (idle.shards.list.sources["acme"].shard, idle.shards.list.sources["acme"].moving) == ("01", "")
+
+
+def test_of_two_moves_that_begin_at_once_one_goes_on(run, idle, monkeypatch):
+    whole = ShardRecord.change
+
+    async def change(self, source, before, shard, moving=""):
+        monkeypatch.setattr(ShardRecord, "change", whole)
+        await whole(self, source, before, shard, moving)  # the other one's
+        return await whole(self, source, before, shard, moving)
+
+    monkeypatch.setattr(ShardRecord, "change", change)
+    with pytest.raises(RelayError, match="acme is being moved by somebody else"):
+        run(move_source(idle.shards, "acme", "01", ANNA))
+
+
+def test_a_source_whose_account_is_being_asked_is_not_moved(run, idle):
+    run(idle.old.claim_jobs("worker", 1, 60_000))
+    with pytest.raises(RelayError, match="acme is not idle: a worker asks its account right now: try again"):
+        run(move_source(idle.shards, "acme", "01", ANNA))
+    assert run(idle.old.accept([hook("r7", b"7")])).answers == [("r7", False)]
+
+
+def test_no_worker_begins_to_ask_the_account_while_its_tokens_are_carried(run, idle, monkeypatch):
+    whole = Carrier.carry_state
+
+    async def carry_state(self):
+        assert not (await idle.old.claim_jobs("worker", 1, 60_000)).items
+        await whole(self)
+
+    monkeypatch.setattr(Carrier, "carry_state", carry_state)
+    run(move_source(idle.shards, "acme", "01", ANNA))
+    check_moved(run, idle)
+
+
+def test_an_account_that_is_asked_while_its_tokens_are_carried_opens_it_again(run, idle, monkeypatch):
+    whole = Carrier.carry_identities
+
+    async def carry_identities(self):
+        await idle.old.enqueue_job("drift:acme", "drift")  # a worker that knows an older list
+        await idle.old.claim_jobs("worker", 1, 60_000)
+        return await whole(self)
+
+    monkeypatch.setattr(Carrier, "carry_identities", carry_identities)
+    with pytest.raises(RelayError, match="try again in a minute"):
+        run(move_source(idle.shards, "acme", "01", ANNA))
+    assert run(idle.old.accept([hook("r7", b"7")])).answers == [("r7", False)]
