@@ -148,6 +148,17 @@ local function free_slots(request, gate)
   return slots, may and request.ahead or 0, nil
 end
 
+-- Ends the turn of the home of a sink, where nothing may be taken beside it. Returns whether there was one, and what
+-- `free_slots` returns: where it is none of both, the home waits on while something is due.
+local function take_turn_of_home(request, gate, due, leased)
+  if not turns.finish(turns.HOME, request, leased) then return false end
+  local slots, ahead, ask_at = free_slots(request, gate)
+  if slots <= 0 and ahead == 0 and (first_score(due) or math.huge) <= now then
+    turns.keep(turns.HOME, request, gate, leased, ask_at)
+  end
+  return true, slots, ahead, ask_at
+end
+
 -- The key of the blob that goes with an item; a job has nothing beside its record.
 local function blob_key(kind, id, row)
   if kind == 'r' then return P .. 'b:' .. id end
@@ -307,9 +318,13 @@ local function claim(request, gate, granted)
   end
   local recalled = next(gate.fields) ~= nil or request.holds_ahead and is_recalled(queue)
   if recalled then ahead = 0 end
+  if slots <= 0 and ahead == 0 and request.max > 0 and not granted then
+    local had_turn, slots_now, ahead_now, ask_at_now = take_turn_of_home(request, gate, due, leased)
+    if had_turn then slots, ahead, ask_at, first_leased = slots_now, recalled and 0 or ahead_now, ask_at_now, nil end
+  end
   if slots <= 0 and ahead == 0 then
     -- Without a time to ask at, every slot is taken, and the settle of one will wake; or none was asked for.
-    local at = update_wake(queue, ask_at or (request.max > 0 and math.huge or nil))
+    local at = update_wake(queue, ask_at or (request.max > 0 and math.huge or nil), nil, first_leased)
     local wait_ms = at and ask_at and math.max((granted and at or ask_at) - now, 0) or -1
     return claim_reply(wait_ms, poisoned, {}, {}, false, now, 0, recalled), {}
   end

@@ -108,7 +108,7 @@ local function take_back_expired(kind, queue, due, leased, limits)
     noted[worker] = true
   end
   for _, id in ipairs(expired) do
-    return_if_turn(id, limits, leased)
+    turns.note_expired(id, limits, leased)
     call('ZREM', leased, id)
     local was_ahead = kind == 'd' and call('ZREM', P .. 'ahead:' .. queue, id) == 1
     if call('EXISTS', P .. kind .. ':' .. id) == 0 then

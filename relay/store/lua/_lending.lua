@@ -19,7 +19,7 @@ local function take_back_lent(gate, unheard, limits)
   local leased, slots = P .. 'leased:' .. gate.queue, {}
   for _, slot in ipairs(call('ZRANGEBYSCORE', leased, '-inf', now)) do
     if string.match(slot, '^lent|') then slots[#slots + 1] = slot end
-    return_if_turn(slot, limits, leased)
+    turns.note_expired(slot, limits, leased)
   end
   take_back_slots(gate.queue, slots)
   for _, token in ipairs(unheard) do
@@ -59,6 +59,16 @@ end
 
 local function refuse(wait_ms) return lend_reply(0, wait_ms, now, 0, {}, {}) end
 
+-- Keeps the next turn for the home where it has work as well: it sees no slot that falls free, as the shard that reports
+-- borrows anew in the same call. Of slots, while it has fewer than the others.
+local function keep_turn_of_home(request, gate, leased)
+  local due_at = first_score(P .. 'due:' .. request.queue)
+  if not due_at or due_at > now or next(gate.fields) then return end
+  local slots, _, ask_at = free_slots(request, gate)
+  if slots > 0 or (not ask_at and 2 * turns.count_lent(leased) <= count_started(request.queue, 0)) then return end
+  turns.keep(turns.HOME, request, gate, leased, ask_at)
+end
+
 -- Lends what a wire.ClaimRequest asks for, to a drainer of the shard `borrower`: its `token` names what is lent.
 -- Returns a wire.LendReply.
 local function lend(request, borrower)
@@ -67,11 +77,11 @@ local function lend(request, borrower)
   end_pause_in_time(gate)
   take_back_lent(gate, request.unheard, request.limits)
   if request.max == 0 then return refuse(0) end
-  end_turn(borrower, request, leased)
+  turns.finish(borrower, request, leased)
   if gate.fields.paused then return refuse(LOOK_AGAIN_MS) end
   local slots, _, ask_at = free_slots(request, gate)
   if slots <= 0 then
-    keep_turn(borrower, request, gate, leased, ask_at)
+    turns.keep(borrower, request, gate, leased, ask_at)
     return refuse(ask_at and math.min(math.max(ask_at - now, 0), LOOK_AGAIN_MS) or ASK_AGAIN_MS)
   end
   local ends, fields, trials, leases = now + request.lease_ms, copy_gate(gate), possible_trials(gate), {}
@@ -85,6 +95,7 @@ local function lend(request, borrower)
   end
   call('ZADD', leased, unpack(leases))
   for _, limit in ipairs(request.limits) do take_grants(limit, slots) end
+  keep_turn_of_home(request, gate, leased)
   local openings = tonumber(call('HGET', P .. 'openings', openings_of(queue, '')) or 0)
   return lend_reply(slots, 0, now, openings, fields, trials)
 end

@@ -9,6 +9,7 @@ from relay.model import Limit, Outcome
 from tests.integration.store.shapes import hook, new, routed, settlement
 
 LIMITS = (Limit(key="books", count=1000, per_ms=1000),)
+ONE_A_MINUTE = (Limit(key="one", count=1, per_ms=60_000),)
 GROUP = 50  # hooks, receipts and deliveries of one call
 FIXED = (
     23  # commands that a call may cost whatever its size: clock, gate, limits, wake, bell, counters, the list of what
@@ -75,6 +76,16 @@ def test_a_delivery_settled_and_claimed_costs_seven_commands_and_its_group_one_c
     answers, claim = given.settle_and_claim("w2", *done, concurrency=GROUP, limits=LIMITS)
     assert (answers, len(claim.items)) == (["settled"] * GROUP, GROUP)
     assert_cost(spent(), calls=1, commands_each=7)
+
+
+@pytest.mark.parametrize("allowed", [{"concurrency": 1}, {"limits": ONE_A_MINUTE}])
+def test_a_claim_that_gets_nothing_costs_eight_commands(given, spent, allowed) -> None:
+    """The workers of a busy sink make it again and again: that other shards might wait for it costs none more."""
+    given.pending(3)
+    assert len(given.claim(**allowed).items) == 1
+    spent()
+    assert given.claim(**allowed).items == []
+    assert spent() == (1, 8)
 
 
 def test_a_look_costs_twenty_commands_however_many_jobs_there_are(run, store, spent) -> None:

@@ -177,8 +177,11 @@ class TestConcurrency:
         assert claim.items == []
         assert two.claim(concurrency=1).items == []
         (out,) = one.claim(concurrency=1).items
-        assert two.claim(concurrency=1).items == []
         one.settled(out)
+        assert two.claim(concurrency=1).items == []
+        (out,) = home.claim(concurrency=1).items
+        assert two.claim(concurrency=1).items == one.claim(concurrency=1).items == []
+        home.settled(out)
         assert home.claim(concurrency=1).items == []
         assert len(two.claim(concurrency=1).items) == 1
 
@@ -228,6 +231,30 @@ class TestConcurrency:
         assert run(home.store.client.llen(home.store.keys.grants("k"))) == 1
         one.settle(*[settlement(item, Outcome.DELIVERED) for item in claim.items])
         assert lent() == []
+
+    @pytest.mark.parametrize("concurrency", [1, 2, 4])
+    @pytest.mark.parametrize("first", ["the home", "a shard"])
+    def test_the_home_and_a_shard_that_both_have_endless_work_get_about_half(self, shards, concurrency, first):
+        home, one, _ = shards
+        begun, out = {home.name: 0, one.name: 0}, {home.name: [], one.name: []}
+        for shard in (home, one):
+            shard.given.pending(80)
+
+        def work(shard: Shard, ended: int) -> None:
+            finished, out[shard.name] = out[shard.name][:ended], out[shard.name][ended:]
+            done = [settlement(one, Outcome.DELIVERED) for one in finished]
+            most = concurrency - len(out[shard.name])
+            _, claim = shard.settle_and_claim(*done, max=most, concurrency=concurrency)
+            out[shard.name] += claim.items
+            begun[shard.name] += len(claim.items)
+
+        order = [home, one] if first == "the home" else [one, home]
+        for _ in range(20):
+            for shard in order:
+                work(shard, 1)
+            for shard in order:
+                work(shard, 0)
+        assert min(begun.values()) >= sum(begun.values()) / 3
 
 
 class TestLimits:
@@ -284,6 +311,9 @@ class TestLimits:
             assert len(home.claim(max=1, limits=limits).items) == 1
             assert home.claim(limits=limits).items == two.claim(limits=limits).items == []
             assert len(one.claim(max=1, limits=limits).items) == 1
+            pass_time(1000)
+            assert len(two.claim(limits=limits).items) == 1
+            assert len(home.claim(limits=limits).items) == 1
 
     def test_two_workers_of_a_shard_that_wait_for_one_grant_stop_no_other(self, shards, pass_time):
         """Whichever of them asks: the turn is the shard's, and the store knows what is kept for it."""
@@ -330,6 +360,51 @@ class TestLimits:
         assert one.claim(limits=limits).items == []
         pass_time(62_000)
         assert len((home if by == "the home" else two).claim(limits=limits).items) == 1
+
+    @pytest.mark.parametrize("first", ["the home", "a shard"])
+    def test_the_home_and_a_shard_that_both_have_endless_work_get_half_of_a_rate(self, shards, pass_time, first):
+        """Each asks again as soon as it has settled what it had."""
+        home, one, _ = shards
+        limits = [Limit(key="k", count=1, per_ms=1000)]
+        order, begun = [home, one] if first == "the home" else [one, home], {home.name: 0, one.name: 0}
+        for shard in order:
+            shard.given.pending(40)
+        for _ in range(20):
+            for shard in order:
+                items = shard.claim(limits=limits).items
+                begun[shard.name] += len(items)
+                while items:
+                    _, claim = shard.settle_and_claim(
+                        *[settlement(one, Outcome.DELIVERED) for one in items], limits=limits
+                    )
+                    items = claim.items
+            pass_time(1000)
+        assert sum(begun.values()) == 20
+        assert min(begun.values()) >= 9
+
+    def test_a_home_without_work_keeps_nothing(self, shards, pass_time):
+        home, one, _ = shards
+        limits = [Limit(key="k", count=1, per_ms=1000)]
+        one.given.pending(9)
+        home.given.pending(1)
+        for _ in range(2):
+            home.claim(limits=limits)
+            pass_time(1000)
+        for _ in range(3):
+            assert len(one.claim(limits=limits).items) == 1
+            pass_time(1000)
+
+    def test_the_home_s_turn_waits_on_where_it_asks_too_early(self, shards, pass_time):
+        home, one, _ = shards
+        limits = [Limit(key="k", count=1, per_ms=1000)]
+        for shard in (home, one):
+            shard.given.pending(9)
+        assert len(one.claim(limits=limits).items) == 1
+        pass_time(500)
+        assert home.claim(limits=limits).items == one.claim(limits=limits).items == []
+        pass_time(500)
+        assert one.claim(limits=limits).items == []
+        assert len(home.claim(limits=limits).items) == 1
 
     def test_over_the_limit_it_is_asked_again_within_a_second(self, shards):
         _, one, _ = shards

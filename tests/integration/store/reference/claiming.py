@@ -56,6 +56,11 @@ def claim(
         queue.recalled = 0
     slots = free_slots(state, request, gate, queue)
     most_ahead = _may_be_ahead(request, gate, queue, slots)
+    if slots <= 0 and not most_ahead and request.max and turns.end(state, turns.HOME, request, queue):
+        slots = free_slots(state, request, gate, queue)
+        most_ahead = _may_be_ahead(request, gate, queue, slots)
+        if slots <= 0 and not most_ahead and turns.is_due(state, queue):
+            turns.keep(state, turns.HOME, request, queue, gate)
     assert recalled is None or recalled == (not _wide_open(gate) or (request.holds_ahead and bool(queue.recalled)))
     due = [id for id, at in queue.due.items() if at <= state.now]
     batched = slots > 0 and request.batch > 1 and "" not in gate.routes and len(due) >= request.batch_from

@@ -76,6 +76,7 @@ def _lend(state: State, request: ClaimRequest, borrower: str) -> Lent:
         queue.leased[turns.lent_slot(request.token, number)] = state.now + request.lease_ms
     for limit in request.limits:
         state.grants[limit.key] = [*state.grants[limit.key], *[state.now] * slots][-limit.count :]
+    turns.keep_of_home(state, request, queue, gate)
     return Lent(slots, state.now, state.openings[request.queue], Gate(routes=before, breaker=gate.breaker), trials)
 
 

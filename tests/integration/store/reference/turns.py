@@ -1,4 +1,4 @@
-"""Who waits for its turn at the home of a sink: another shard, or the home itself (""). One does at a time."""
+"""Who waits for its turn at the home of a sink: another shard, or the HOME itself. One does at a time."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from relay.store.wire import ClaimRequest
 from tests.integration.store.reference import claiming, gates
 from tests.integration.store.reference.state import Gate, Queue, State
 
+HOME = ""
 WANTED_MS = 2000
 
 
@@ -29,6 +30,20 @@ def keep(state: State, shard: str, request: ClaimRequest, queue: Queue, gate: Ga
     queue.leased[lent_slot(shard, "next grant")] = at + WANTED_MS
     for limit in request.limits:
         state.grants[limit.key] = [*state.grants[limit.key], at]  # it may be given back: nothing is cut off
+
+
+def keep_of_home(state: State, request: ClaimRequest, queue: Queue, gate: Gate) -> None:
+    """Keep it for the home after something was lent, where it has work, and of slots fewer than the others."""
+    if not is_due(state, queue) or gate != Gate() or claiming.free_slots(state, request, gate, queue) > 0:
+        return
+    lent = sum(id.startswith("lent|") for id in queue.leased)
+    by_slots = bool(request.concurrency) and queue.started >= request.concurrency
+    if not by_slots or 2 * lent > queue.started:
+        keep(state, HOME, request, queue, gate)
+
+
+def is_due(state: State, queue: Queue) -> bool:
+    return any(at <= state.now for at in queue.due.values())
 
 
 def end(state: State, shard: str, request: ClaimRequest, queue: Queue) -> bool:
