@@ -17,6 +17,7 @@ from relay.operations.action_step import ActionStep
 from relay.operations.action_work import PAGE, ActionWork
 from relay.store.actions import ActionState, StoredAction
 from relay.store.acts import Author
+from relay.store.reader import Reader
 from relay.store.records import Job
 from relay.store.store import Store
 
@@ -32,7 +33,7 @@ class ActionJobArgs(Record):
 class ActionRunner:
     """The function of the jobs that work actions off. `config`: the one in force; `account`: a source's client.
 
-    `secret_key`: that by which people are known.
+    `secret_key`: that by which people are known. `reader`: of all shards.
     """
 
     def __init__(
@@ -42,18 +43,20 @@ class ActionRunner:
         account: Callable[[str], AccountClient],
         stopping: Callable[[], bool],
         secret_key: SecretStr | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self._config = config
         self._account = account
         self._store = store
         self._stopping = stopping
         self._secret_key = secret_key
+        self._reader = reader
 
     async def run(self, job: Job) -> int | None:
         """Do some steps. The job is over where the action does not run any more: whoever changed it removed the job."""
         id = _ARGS.decode(job.args).id
         end = time.monotonic() + RUN_SECONDS
-        work = ActionWork(self._store, self._config(), self._account, self._secret_key)
+        work = ActionWork(self._store, self._config(), self._account, self._secret_key, self._reader)
         while True:
             began = time.monotonic()
             found = await self._store.actions.read([id])

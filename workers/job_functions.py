@@ -34,16 +34,18 @@ def make_job_functions(
     publish_bells: Callable[[Sequence[str]], object],
     start_queues: Callable[[Sequence[str]], None],
     stopping: Callable[[], bool],
+    all_shards: Reader | None = None,
     reader: Reader | None = None,
     owned: Callable[[Iterable[str]], Sequence[str]] = list,
 ) -> Mapping[str, JobFunction]:
     """Return the functions by kind, but for those that the runner of jobs has itself.
 
-    `reader`: of all shards; `owned`: which of some sources are this one's.
+    `all_shards` reads all of them; `reader` likewise, where this is the one that looks for problems; `owned`: which of
+    some sources are this one's.
     """
-    monitor = SourceMonitor(lambda: live.config, store, account, publish_bells, owned=owned)
+    monitor = SourceMonitor(lambda: live.config, store, account, publish_bells, owned=owned, reader=all_shards)
     drift = DriftWatch(live, store, settings.config_path, account, owned)
-    actions = ActionRunner(lambda: live.config, store, account, stopping, settings.secret_key)
+    actions = ActionRunner(lambda: live.config, store, account, stopping, settings.secret_key, all_shards)
     return {
         CHECK_SOURCE: monitor.check_source,
         CATCH_UP: monitor.catch_up,

@@ -81,6 +81,7 @@ class WorkerProcess:
         self._tracer = open_tracer(hand_on("OTEL_"))
         names = CachingResolver()
         guarded = open_guarded_session(lambda: self._live.config.subscribers.allow, names, self._settings.proxies)
+        self._readers = Readers(self._read_stores, lambda source: self._shards.list.shard_of(source))
         self._shared = Shared(
             settings=self._settings,
             app=self._app,
@@ -93,9 +94,9 @@ class WorkerProcess:
             end_failed=self._end_failed,
             restart_consumer=self._restart_consumer,
             note_epoch=self._note_epoch,
+            reader=self._readers,
         )
         self._watching.keep("watchdog", self._watchdog.run)
-        self._readers = Readers(self._read_stores, lambda source: self._shards.list.shard_of(source))
         self._homes = Homes(self._shards, self._live, self._name, self._watching, self._read_shards)
         self._begin_shard(FIRST)
 

@@ -48,7 +48,7 @@ class Shared(Record):
     """What all shards of a process share: none of it waits for a store.
 
     `session` calls sinks of the file and accounts, `guarded` the addresses of subscribers. `end_failed` ends the
-    process; `note_epoch` is called with the epoch of the list of shards that a look has found.
+    process; `note_epoch` is called with the epoch of the list of shards that a look has found. `reader`: of all shards.
     """
 
     settings: ProcessSettings
@@ -62,6 +62,7 @@ class Shared(Record):
     end_failed: Callable[[], None]
     restart_consumer: Callable[[], None]
     note_epoch: Callable[[int], None]
+    reader: Reader
 
 
 class ShardWork:
@@ -107,7 +108,7 @@ class ShardWork:
         kinds = make_job_functions(
             live, store, settings, broker_url=settings.broker_url or settings.redis_url, account=self._account,
             publish_bells=self._publish_bells, start_queues=self.start_queues, stopping=shared.stopping,
-            reader=reader, owned=owned,
+            all_shards=shared.reader, reader=reader, owned=owned,
         )  # fmt: skip
         self._jobs = JobRunner(live, store, worker, shared.stopping, kinds)
         self._hearing = Hearing(self._ringer.count_waiting, shared.restart_consumer, shared.end_failed)

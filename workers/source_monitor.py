@@ -44,7 +44,8 @@ class JobArgs(Record):
 class SourceMonitor:
     """The functions of two kinds of jobs: check a source, and catch up.
 
-    `now`: the store's, in epoch milliseconds; `owned`: which of some sources are the shard's own.
+    `now`: the store's, in epoch milliseconds; `owned`: which of some sources are the shard's own; `reader`: of
+    all shards.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class SourceMonitor:
         ring: Callable[[Sequence[str]], object],
         now: Callable[[], int] | None = None,
         owned: Callable[[Iterable[str]], Sequence[str]] = list,
+        reader: Reader | None = None,
     ) -> None:
         self._config = config
         self._store = store
@@ -64,6 +66,7 @@ class SourceMonitor:
         self._ring = ring
         self._now = now or store.clock.ms
         self._owned = owned
+        self._all = reader
 
     async def check_source(self, job: Job) -> int | None:
         """Update the health of a source. The job ends where it has no API any more, or another shard has it."""
@@ -107,7 +110,7 @@ class SourceMonitor:
         source = config.sources.get(args.source)
         if source is None or source.api is None:
             return None
-        work = CatchUp(source, config, self._account(args.source), self._store)
+        work = CatchUp(source, config, self._account(args.source), self._store, reader=self._all)
         try:
             progress = await work.start_or_resume(args.since, args.until, self._now())
             for _ in range(_PAGES_PER_RUN):

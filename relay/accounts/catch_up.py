@@ -23,6 +23,7 @@ from relay.store.body import digest
 from relay.store.health import read_memory_use
 from relay.store.kept_ages import kept_ages
 from relay.store.reader import Reader
+from relay.store.readers import Readers
 from relay.store.records import Hook
 from relay.store.shared_state import SharedState
 from relay.store.store import Store
@@ -59,16 +60,24 @@ class CatchUp:
     """Catches up one source. Every method raises AccountRefused, AccountUnavailable, StoreUnavailable.
 
     `used`: ids of events that are known to have reported changes of earlier pages; they report no other.
+    `reader`: of all shards, because what came before a source was moved is where it was.
     """
 
     def __init__(
-        self, source: Source, config: Config, client: AccountClient, store: Store, used: Iterable[str] = ()
+        self,
+        source: Source,
+        config: Config,
+        client: AccountClient,
+        store: Store,
+        used: Iterable[str] = (),
+        reader: Reader | None = None,
     ) -> None:
         self._source = source
         self._config = config
         self._client = client
         self._store = store
         self._reader = Reader(store.client, store.namespace)
+        self._all = reader or self._reader
         self._shared = SharedState(store.client, store.namespace)
         link = source.api.url if source.api else ""
         self._account = msgspec.structs.replace(source.account, link=link)
@@ -134,19 +143,26 @@ class CatchUp:
         """Return the changes that no hook reported, and that no earlier catch-up has recovered."""
         missed = find_missing(changes, await self._received_events(changes), self.used)
         ids = [change.receipt_id(self._source.name) for change in missed]
-        recovered = {receipt.id for receipt in await self._reader.receipts(ids)} if ids else set()
+        recovered = {receipt.id for one in self._readers() for receipt in await one.receipts(ids)} if ids else set()
         return [change for change, id in zip(missed, ids, strict=True) if id not in recovered]
 
     async def _received_events(self, changes: Sequence[AccountChange]) -> list[ReceivedEvent]:
         pairs = sorted({(change.entity, change.entity_id) for change in changes})
-        found = await asyncio.gather(*[self._reader.events_of(self._source.name, *pair) for pair in pairs])
-        routed = {id.partition(".")[0] for ids in found for id in ids}
+        receipts: list[Receipt] = []
+        for one in self._readers():
+            found = await asyncio.gather(*[one.events_of(self._source.name, *pair) for pair in pairs])
+            receipts += (await one.raw_receipts(sorted({id.partition(".")[0] for ids in found for id in ids}))).values()
+        # A source is moved only where nothing of it waits, so what does is in the shard that has it now.
         unrouted = await self._reader.unrouted(_MAX_UNROUTED)
         if len(unrouted) >= _MAX_UNROUTED:
             raise RelayError("too many receipts wait to be routed: catch up again when they are")
-        receipts = await self._reader.raw_receipts(sorted(routed | set(unrouted)))
-        own = [receipt for receipt in receipts.values() if receipt.source == self._source.name]
-        return await asyncio.to_thread(_decode_events, own)
+        receipts += (await self._reader.raw_receipts(sorted(set(unrouted)))).values()
+        own = {receipt.id: receipt for receipt in receipts if receipt.source == self._source.name}
+        return await asyncio.to_thread(_decode_events, [own[id] for id in sorted(own)])
+
+    def _readers(self) -> Sequence[Reader]:
+        """Return a reader of each shard. All are asked: without one that is away, what it has would count as missed."""
+        return list(self._all.each.values()) if isinstance(self._all, Readers) else [self._all]
 
     async def recover(self, hooks: Sequence[Hook]) -> None:
         """Store receipts of what was missed; those that are there already stay as they are."""

@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 
 from relay.accounts.catch_up import CatchUp, Progress
-from relay.accounts.client import AccountClient
 from relay.cli import bulk, options
 from relay.cli.acts import ByOption, WhyOption, author
-from relay.cli.context.account import with_account
 from relay.cli.context.configuration import choose_source, load_config
+from relay.cli.context.environment import load_settings
 from relay.cli.context.store import with_store_and_reader
 from relay.cli.display.output import print_json, print_lines
 from relay.config.config import Config
 from relay.operations.actions import StartedAction
+from relay.operations.outward_calls import open_account
 from relay.store.acts import Author
 from relay.store.reader import Reader
 from relay.store.store import Store
@@ -43,10 +43,12 @@ def catch_up(
         _start(config, account.name, bounds, author(by, why), wait=wait, json=json)
         return
 
-    async def count(client: AccountClient, store: Store) -> Progress:
-        return await _count(CatchUp(account, config, client, store), bounds, store.clock.ms())
+    async def count(store: Store, reader: Reader) -> Progress:
+        own = store.of_source(account.name)
+        async with open_account(load_settings(), reader, account) as client:
+            return await _count(CatchUp(account, config, client, own, reader=reader), bounds, own.clock.ms())
 
-    progress = with_account(account, count)
+    progress = with_store_and_reader(count)
     if json:
         print_json(progress, reveal=True)
     else:

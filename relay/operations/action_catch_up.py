@@ -18,6 +18,7 @@ from relay.store.actions import StoredAction
 from relay.store.acts import Author
 from relay.store.health import read_memory_use
 from relay.store.keys import INBOX
+from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.wire import ActionItemRow
 
@@ -63,12 +64,18 @@ def find_source(config: Config, name: str) -> Source:
 
 
 class CatchUpWork:
-    """Does steps of catch-ups by one configuration. `account`: the client of a source's account."""
+    """Does steps of catch-ups by one configuration. `account`: the client of a source's account.
 
-    def __init__(self, store: Store, config: Config, account: Callable[[str], AccountClient]) -> None:
+    `reader`: of all shards.
+    """
+
+    def __init__(
+        self, store: Store, config: Config, account: Callable[[str], AccountClient], reader: Reader | None = None
+    ) -> None:
         self._store = store
         self._config = config
         self._account = account
+        self._reader = reader
 
     async def step(self, action: StoredAction, request: ActionRequest) -> ActionStep:
         """Do a page of the account's events. Raises AccountRefused, ConfigError, StoreUnavailable."""
@@ -80,7 +87,7 @@ class CatchUpWork:
         before = _Cursor(progress=Progress(since=since, until=until), used=())
         if action.cursor:
             before = _CURSOR.decode(action.cursor)
-        work = CatchUp(source, self._config, self._account(name), self._store, used=before.used)
+        work = CatchUp(source, self._config, self._account(name), self._store, before.used, self._reader)
         try:
             page = await work.read_page(before.progress)
         except (AccountRefused, ConfigError, StoreUnavailable):

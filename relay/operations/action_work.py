@@ -41,6 +41,7 @@ _ACTS: Final[Mapping[ActionKind, Act]] = {
 class ActionWork:
     """Does steps of bulk actions by one configuration. `account`: the client of a source's account.
 
+    `reader`: of all shards, for what came before a source was moved.
     Its methods raise StoreUnavailable.
     """
 
@@ -50,12 +51,13 @@ class ActionWork:
         config: Config,
         account: Callable[[str], AccountClient],
         secret_key: SecretStr | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self._store = store
         self._reader = Reader(store.client, store.namespace)
         self._config = config
         self._todays = TodaysActs(store, self._reader, config)
-        self._catch_up = CatchUpWork(store, config, account)
+        self._catch_up = CatchUpWork(store, config, account, reader)
         self._erasure = ErasureWork(store, config, secret_key)
 
     async def step(self, action: StoredAction, most: int = PAGE) -> ActionStep:

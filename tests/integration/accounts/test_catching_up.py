@@ -5,26 +5,35 @@ import json
 import time
 from collections import Counter
 
+import msgspec
 import pytest
 
 from relay.accounts.catch_up import CatchUp
 from relay.accounts.source_health import examine_source, load_health
 from relay.amocrm.events import decode_receipt
 from relay.config.load import load as load_config
-from relay.errors import ConfigError
+from relay.errors import ConfigError, StoreUnavailable
 from relay.model import Account
+from relay.operations.action_catch_up import CatchUpWork, start_catch_up
+from relay.operations.actions import decode_request
 from relay.operations.source_diagnosis import diagnose_sources
 from relay.planning import plan_receipt
 from relay.sandbox.amocrm.access import LONG_LIVED
 from relay.sandbox.amocrm.account import WON
 from relay.sandbox.amocrm.hooks import hook_body
 from relay.sinks.registry import make_sinks, sink_types
+from relay.store.acts import Author
 from relay.store.body import digest
 from relay.store.keys import JOBS
+from relay.store.reader import Reader
+from relay.store.readers import Readers
 from relay.store.records import Hook, Job
+from relay.store.shard_list import FIRST
 from relay.store.shared_state import SharedState
+from relay.store.store import Store
 from relay.timefmt import format_time
-from workers.source_monitor import CHECK_EVERY_MS, SourceMonitor, check_source_args
+from tests.integration.conftest import delete_all
+from workers.source_monitor import CATCH_UP, CHECK_EVERY_MS, JobArgs, SourceMonitor, check_source_args
 
 MINUTE, HOUR = 60_000, 3_600_000
 TOKEN = "test-token"
@@ -286,3 +295,57 @@ def test_what_was_missed_and_is_gone_is_counted(life):
 def test_further_back_than_retention_is_refused(life):
     with pytest.raises(ConfigError, match="longer ago than retention"):
         life.catch_up(since=8 * 24 * HOUR)
+
+
+@pytest.fixture
+def moved(run, life, store):
+    """Return the shard that has acme now; its three leads came in another, one of them unreported."""
+    life.won()
+    life.won()
+    life.account.hooks[URL].disabled = True
+    life.won()
+    life.route()
+    new = Store(store.client, f"{store.namespace}:01")
+    yield new
+    run(delete_all(new))
+
+
+def readers_of(life: Life, old: Store, new: Store) -> Readers:
+    each = {FIRST: Reader(old.client, old.namespace), "01": Reader(new.client, new.namespace)}
+    return Readers(lambda: each, lambda _: "01")
+
+
+def test_what_came_before_the_source_was_moved_is_not_sent_again(run, life, store, moved):
+    reader = readers_of(life, store, moved)
+    now = time.time_ns() // 1_000_000
+    monitor = SourceMonitor(
+        lambda: life.config, moved, lambda _: life.client, lambda _: None, now=lambda: now, reader=reader
+    )
+    args = msgspec.json.encode(JobArgs(source="acme", since=now - HOUR, until=now))
+    assert run(monitor.catch_up(Job(id="catch-up:acme:1", kind=CATCH_UP, args=args, token="t"))) is None
+    assert len(run(reader.each["01"].newest_receipts(100))) == 2  # the third lead, and its contact
+
+
+def test_what_was_recovered_before_the_source_was_moved_is_not_recovered_again(run, life, store, moved):
+    assert life.catch_up().recovered == 2
+    reader = readers_of(life, store, moved)
+    now = time.time_ns() // 1_000_000
+    started = run(start_catch_up(moved, life.config, "acme", now - HOUR, now, Author(by="anna")))
+    (action,) = run(moved.actions.read([started.id]))
+    work = CatchUpWork(moved, life.config, lambda _: life.client, reader)
+    assert run(work.step(action, decode_request(action))).items == 0
+
+
+def test_nothing_counts_as_missed_while_a_shard_is_away(run, life, store, moved, monkeypatch):
+    reader = readers_of(life, store, moved)
+
+    async def away(*_):
+        raise StoreUnavailable("it does not answer")
+
+    monkeypatch.setattr(reader.each[FIRST], "events_of", away)
+    now = time.time_ns() // 1_000_000
+    one = CatchUp(life.source, life.config, life.client, moved, reader=reader)
+    progress = run(one.start_or_resume(now - HOUR, now, now))
+    with pytest.raises(StoreUnavailable):
+        run(one.process_page(progress, write=True))
+    assert run(reader.each["01"].newest_receipts(100)) == []
