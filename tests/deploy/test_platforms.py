@@ -14,6 +14,7 @@ SERVICES = {one["name"]: one for one in yaml.safe_load((PROJECT / "render.yaml")
 NOT_SET_BY_PEOPLE = {
     *("REDIS_URL", "PORT", "RELAY_HOST", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("RELAY_SANDBOX_PORT", "RELAY_SANDBOX_SMTP_PORT", "RELAY_WORKERS", "RELAY_TAKE_OVER", "RELAY_READY_FD"),
+    "RELAY_SHARD",  # of a single command
 }
 
 
