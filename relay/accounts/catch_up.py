@@ -147,16 +147,16 @@ class CatchUp:
         return [change for change, id in zip(missed, ids, strict=True) if id not in recovered]
 
     async def _received_events(self, changes: Sequence[AccountChange]) -> list[ReceivedEvent]:
-        pairs = sorted({(change.entity, change.entity_id) for change in changes})
-        receipts: list[Receipt] = []
-        for one in self._readers():
-            found = await asyncio.gather(*[one.events_of(self._source.name, *pair) for pair in pairs])
-            receipts += (await one.raw_receipts(sorted({id.partition(".")[0] for ids in found for id in ids}))).values()
+        # What waits comes first: what is routed meanwhile is then found by its entity as well, and none is overlooked.
         # A source is moved only where nothing of it waits, so what does is in the shard that has it now.
         unrouted = await self._reader.unrouted(_MAX_UNROUTED)
         if len(unrouted) >= _MAX_UNROUTED:
             raise RelayError("too many receipts wait to be routed: catch up again when they are")
-        receipts += (await self._reader.raw_receipts(sorted(set(unrouted)))).values()
+        receipts = list((await self._reader.raw_receipts(sorted(set(unrouted)))).values())
+        pairs = sorted({(change.entity, change.entity_id) for change in changes})
+        for one in self._readers():
+            found = await asyncio.gather(*[one.events_of(self._source.name, *pair) for pair in pairs])
+            receipts += (await one.raw_receipts(sorted({id.partition(".")[0] for ids in found for id in ids}))).values()
         own = {receipt.id: receipt for receipt in receipts if receipt.source == self._source.name}
         return await asyncio.to_thread(_decode_events, [own[id] for id in sorted(own)])
 

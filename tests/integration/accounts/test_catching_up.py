@@ -93,11 +93,13 @@ class Life:
 
     def route(self) -> None:
         """Route what has arrived, as a worker does."""
+        self.run(self.route_waiting())
+
+    async def route_waiting(self) -> None:
+        """Do so on the loop."""
         sinks = make_sinks(self.config)
-        while claim := self.run(self._store.claim_receipts("router", 100, HOUR)).items:
-            self.run(
-                self._store.save_routed("router", [plan_receipt(receipt, self.config, sinks) for receipt in claim])
-            )
+        while claim := (await self._store.claim_receipts("router", 100, HOUR)).items:
+            await self._store.save_routed("router", [plan_receipt(receipt, self.config, sinks) for receipt in claim])
 
     def delivered(self) -> Counter[tuple[str, str]]:
         """Count what was made for each route, by the id of its lead or contact."""
@@ -233,6 +235,19 @@ def test_caught_up_twice_before_it_is_routed_it_is_there_once(run, life, reader)
     life.route()
     assert life.catch_up(since=7 * HOUR).recovered == 0
     assert life.delivered() == life.expected()
+
+
+def test_a_hook_that_is_routed_while_it_looks_is_not_a_missed_one(life, monkeypatch):
+    life.won()
+    find = Reader.events_of
+
+    async def find_before_it_is_routed(reader: Reader, *of: str) -> list[str]:
+        found = await find(reader, *of)
+        await life.route_waiting()
+        return found
+
+    monkeypatch.setattr(Reader, "events_of", find_before_it_is_routed)
+    assert life.catch_up().recovered == 0
 
 
 def test_an_interrupted_catch_up_goes_on_where_it_was(run, store, life):
