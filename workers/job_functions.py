@@ -34,18 +34,16 @@ def make_job_functions(
     publish_bells: Callable[[Sequence[str]], object],
     start_queues: Callable[[Sequence[str]], None],
     stopping: Callable[[], bool],
-    all_shards: Reader | None = None,
-    reader: Reader | None = None,
-    owned: Callable[[Iterable[str]], Sequence[str]] = list,
+    reader: Reader,
+    owned: Callable[[Iterable[str]], Sequence[str]],
 ) -> Mapping[str, JobFunction]:
     """Return the functions by kind, but for those that the runner of jobs has itself.
 
-    `all_shards` reads all of them; `reader` likewise, where this is the one that looks for problems; `owned`: which of
-    some sources are this one's.
+    `reader`: of all shards; `owned`: which of some sources are this one's.
     """
-    monitor = SourceMonitor(lambda: live.config, store, account, publish_bells, owned=owned, reader=all_shards)
+    monitor = SourceMonitor(lambda: live.config, store, account, publish_bells, owned=owned, reader=reader)
     drift = DriftWatch(live, store, settings.config_path, account, owned)
-    actions = ActionRunner(lambda: live.config, store, account, stopping, settings.secret_key, all_shards)
+    actions = ActionRunner(lambda: live.config, store, account, stopping, settings.secret_key, reader)
     return {
         CHECK_SOURCE: monitor.check_source,
         CATCH_UP: monitor.catch_up,

@@ -113,16 +113,14 @@ class WorkerProcess:
 
     def _begin_shard(self, shard: str) -> None:
         """Begin to work on a shard. Called on the loop."""
-        is_first = shard == FIRST
         work = ShardWork(
             self._shared,
             self._shards.store(shard),
-            self._live if is_first else ShardLive(self._live),
+            self._live if shard == FIRST else ShardLive(self._live),
             name_worker(self._name, shard),
             shard,
             self._homes,
             lambda sources: self._shards.list.owned_by(shard, sources),
-            self._readers if is_first else None,
         )
         work.lock()
         work.start()

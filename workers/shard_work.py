@@ -68,7 +68,7 @@ class Shared(Record):
 class ShardWork:
     """The agents of one shard. `owned`: which of these sources are the shard's. Nothing runs before `start`.
 
-    `worker`: its name in this shard. `reader`: of all shards, in the first, which looks for problems of all of them.
+    `worker`: its name in this shard. The first one looks for the problems of all.
     """
 
     def __init__(
@@ -80,7 +80,6 @@ class ShardWork:
         shard: str,
         homes: Homes,
         owned: Callable[[Iterable[str]], Sequence[str]],
-        reader: Reader | None,
     ) -> None:
         settings = shared.settings
         assert settings.redis_url is not None
@@ -108,7 +107,7 @@ class ShardWork:
         kinds = make_job_functions(
             live, store, settings, broker_url=settings.broker_url or settings.redis_url, account=self._account,
             publish_bells=self._publish_bells, start_queues=self.start_queues, stopping=shared.stopping,
-            all_shards=shared.reader, reader=reader, owned=owned,
+            reader=shared.reader, owned=owned,
         )  # fmt: skip
         self._jobs = JobRunner(live, store, worker, shared.stopping, kinds)
         self._hearing = Hearing(self._ringer.count_waiting, shared.restart_consumer, shared.end_failed)
@@ -116,7 +115,7 @@ class ShardWork:
         self._ticker = Ticker(
             worker, live, store, self.start_queue, self._listening, note_format=self._note_format,
             note_unanswered=self._hearing.note_rung, note_shards=shared.note_epoch, owned=owned,
-            keeps_problems=reader is not None,
+            keeps_problems=shard == FIRST,
         )  # fmt: skip
 
     def lock(self) -> None:

@@ -51,8 +51,8 @@ async def _look_at(shards: Shards, name: str) -> ListedShard:
     store = shards.store(name)
     try:
         memory = await read_memory_use(store.client)
-        waiting = await store.client.zcard(store.keys.due("inbox"))
-    except (StoreUnavailable, OSError) as error:
+        waiting, _ = await Reader(store.client, store.namespace).inbox()
+    except StoreUnavailable as error:
         return ListedShard(name=name, sources=found.sources, moving=found.moving, away=str(error))
     return ListedShard(
         name=name,

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from relay.cli import app
 from relay.errors import RelayError
+from relay.operations import shards as shard_operations
 from relay.operations.actions import ActionKind, ActionRequest, read_actions, start_action
 from relay.operations.search import EventFilter, find_events
 from relay.operations.shards import add_shard, list_shards
@@ -231,6 +232,13 @@ def test_what_is_away_is_named_and_nothing_is_said_to_be_gone_meanwhile(run, who
     assert listed["02"].away
     assert listed["02"].sources == ["corner"]
     assert not listed["01"].away
+
+
+def test_a_shard_that_is_lost_between_two_questions_is_listed_as_away(run, three, namespace, monkeypatch):
+    read = shard_operations.read_memory_use
+    monkeypatch.setattr(shard_operations, "read_memory_use", lambda _: read(three.first.client))  # answered before
+    three._stores["02"] = Store(connect("redis://127.0.0.1:1", answer_seconds=1), f"{namespace}:02")
+    assert [bool(one.away) for one in run(list_shards(three))] == [False, False, True]
 
 
 def test_commands_look_at_all_shards_or_at_one(run, whole, server, namespace, monkeypatch, tmp_path):

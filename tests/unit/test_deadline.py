@@ -23,7 +23,7 @@ def test_it_passes_at_its_time() -> None:
 def test_one_that_is_earlier_than_the_one_before_passes_first() -> None:
     """A sink with a short timeout may use the connection of one with a long timeout."""
 
-    async def run() -> None:
+    async def run() -> bool:
         passed = asyncio.Event()
         deadline = Deadline(passed.set)
         loop = asyncio.get_running_loop()
@@ -32,8 +32,9 @@ def test_one_that_is_earlier_than_the_one_before_passes_first() -> None:
         deadline.begin(loop.time(), loop)
         async with asyncio.timeout(60):
             await passed.wait()
+        return deadline.passed
 
-    asyncio.run(run())
+    assert asyncio.run(run())
 
 
 def test_one_that_has_ended_does_not_pass_nor_the_next_before_its_time() -> None:

@@ -5,6 +5,8 @@ Here `home` and `store` are two shards, and the home of the sink is the first.
 
 import random
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,6 +16,7 @@ from relay.model import Limit, Outcome
 from relay.store.acts import Author
 from relay.store.connect import connect
 from relay.store.keys import sink_queue
+from relay.store.lending import Lending
 from relay.store.reader import Reader
 from relay.store.requests import sink_claim_request
 from relay.store.store import Store
@@ -30,6 +33,20 @@ BEGIN = 1_790_000_000_000
 LEASE_MS = 60_000
 BLOCKED = {"gate_ms": 60_000, "delay_ms": 1000, "gate_sure": True, "reason": "no money"}
 ANNA = Author(by="anna")
+
+
+@contextmanager
+def answers_lost(lending: Lending, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let calls of a home do what they ask, and nobody hear of it."""
+    lend = lending.lend
+
+    async def lose(*arguments):
+        await lend(*arguments)
+        raise StoreUnavailable("the answer was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lending, "lend", lose)
+        yield
 
 
 class Shard:
@@ -335,15 +352,7 @@ class TestLimits:
         limits = [Limit(key="k", count=1, per_ms=60_000)]
         one.given.pending(9)
         assert len(one.claim(limits=limits).items) == 1
-        lending = shards[0].store.lending
-        lend = lending.lend
-
-        async def lose(*arguments):
-            await lend(*arguments)
-            raise StoreUnavailable("the answer was lost")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(lending, "lend", lose)
+        with answers_lost(shards[0].store.lending, monkeypatch):
             assert one.claim(limits=limits).items == []
         one.calls._away_until = 0.0
         pass_time(60_000)
@@ -587,15 +596,7 @@ class TestHomeAway:
     ):
         _, one, _ = shards
         one.given.pending(2)
-        lending = shards[0].store.lending
-        lend = lending.lend
-
-        async def lose(*arguments):
-            await lend(*arguments)
-            raise StoreUnavailable("the answer was lost")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(lending, "lend", lose)
+        with answers_lost(shards[0].store.lending, monkeypatch):
             assert one.claim(concurrency=2).items == []
             assert len(lent()) == 2
         one.calls._away_until = 0.0
