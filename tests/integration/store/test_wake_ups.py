@@ -57,7 +57,19 @@ class Listener:
         return self._run(self._wake_ups.next())
 
     def close(self) -> None:
+        """The store reads the end of a connection when it comes to it, and counts it until then."""
         self._run(self._wake_ups.close())
+        self._run(self._gone())
+
+    async def _gone(self) -> None:
+        async with asyncio.timeout(10):
+            while await self._subscribers():
+                await asyncio.sleep(0)
+
+    async def _subscribers(self) -> int:
+        channel = self._store.keys.wake_ups(self.name)
+        ((_, count),) = await self._store.client.pubsub_shardnumsub(channel)
+        return count
 
 
 @pytest.fixture
