@@ -14,7 +14,8 @@ from relay.store.keys import sink_queue
 from relay.store.records import SUSPECT_AFTER, Claim, Settlement
 from relay.store.requests import settlement_row
 from relay.store.store import Store
-from relay.store.wire import BegunTrial, ClaimRequest, Granted, LendReply, ReportRow, ReturnRequest
+from relay.store.wire.claims import ClaimRequest
+from relay.store.wire.lending import BegunTrial, Granted, LendReply, ReportRow, ReturnRequest
 from workers.claim_tokens import ClaimTokens
 from workers.hand import ALONE_SECONDS
 

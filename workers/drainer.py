@@ -22,7 +22,7 @@ from relay.store.parts import CALL_ITEMS
 from relay.store.records import SUSPECT_AFTER, Claim, Settlement
 from relay.store.requests import sink_claim_request
 from relay.store.store import Store
-from relay.store.wire import ClaimRequest
+from relay.store.wire.claims import ClaimRequest
 from relay.tracing.tracer import Tracer
 from workers.attempt_spans import AttemptSpans
 from workers.attempts import OVERDUE, AttemptResult, attempt, not_sent

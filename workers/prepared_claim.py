@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from relay.model import Delivery
 from relay.sinks.base import Sink
 from relay.store.requests import sink_claim_request
-from relay.store.wire import ClaimRequest
+from relay.store.wire.claims import ClaimRequest
 from workers.claim_tokens import ClaimTokens
 
 

@@ -13,7 +13,7 @@ from relay.live_config import LiveConfig
 from relay.logs import log
 from relay.store.formats import check_format
 from relay.store.store import Store
-from relay.store.wire import LookReply
+from relay.store.wire.looks import LookReply
 from workers.adoption import ADOPT
 from workers.drift_watch import COMPARE_DRIFT, WATCH_DRIFT, drift_args
 from workers.fact_groups import END_FACT_GROUPS

@@ -10,7 +10,7 @@ from relay.amocrm.event_names import ENTITIES
 from relay.config.suggestions import did_you_mean
 from relay.model import DeliveryState, ReceiptState
 from relay.operations.search import MOST_LISTED, EventFilter, parse_cursor
-from relay.store.wire import Cursor
+from relay.store.wire.lists import Cursor
 
 SourceArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SOURCE", help="A source that has an api.")]
 EventIdArgument: TypeAlias = Annotated[str, typer.Argument(metavar="EVENT_ID", help="An event's or a receipt's id.")]

@@ -10,7 +10,7 @@ from relay.cli.context.store import with_store_and_reader
 from relay.cli.display.going_on import print_next_command
 from relay.cli.display.output import print_json, print_lines, print_message
 from relay.store.acts import Author
-from relay.store.wire import Cursor
+from relay.store.wire.lists import Cursor
 
 if TYPE_CHECKING:
     from relay.operations.actions import StartedAction

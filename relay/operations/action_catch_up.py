@@ -20,7 +20,7 @@ from relay.store.health import read_memory_use
 from relay.store.keys import INBOX
 from relay.store.reader import Reader
 from relay.store.store import Store
-from relay.store.wire import ActionItemRow
+from relay.store.wire.acts import ActionItemRow
 
 RECOVERED: Final = "recovered"
 NOT_THERE: Final = "no entity"

@@ -32,7 +32,8 @@ from relay.store.raw_receipts import RawReceipts
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.stored import read_packed_receipt, receipt_of_content
-from relay.store.wire import ActionItemRow, Cursor
+from relay.store.wire.acts import ActionItemRow
+from relay.store.wire.lists import Cursor
 from relay.timefmt import format_time
 
 NOT_ASKED: Final = "not asked"

@@ -16,7 +16,7 @@ from relay.operations.search import MOST_LISTED, count_rows
 from relay.sinks.registry import text_message_types
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery
-from relay.store.wire import Cursor
+from relay.store.wire.lists import Cursor
 
 SAMPLES: Final = 3
 PREVIEW_SECONDS: Final = 10.0

@@ -11,7 +11,7 @@ from relay.operations.search import EventFilter, FoundEvent, find_deliveries, fi
 from relay.operations.text_search import Found, find_with_text, receipt_of
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery
-from relay.store.wire import Cursor
+from relay.store.wire.lists import Cursor
 
 _DELIVERIES_LISTED: Final = (DeliveryState.PENDING, DeliveryState.PUT_OFF, DeliveryState.HELD, DeliveryState.DEAD)
 _RECEIPTS_LISTED: Final = (ReceiptState.MALFORMED, ReceiptState.QUARANTINED)

@@ -25,7 +25,8 @@ from relay.store.put_off_rows import row_of
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.stored import StoredDelivery
-from relay.store.wire import ActionItemRow, Cursor
+from relay.store.wire.acts import ActionItemRow
+from relay.store.wire.lists import Cursor
 
 PAGE: Final = 100  # items of a step at most
 AT_ONCE: Final = 10  # calls of the store

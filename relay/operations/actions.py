@@ -17,7 +17,7 @@ from relay.store.acts import Author
 from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.stored import StoredDelivery
-from relay.store.wire import Cursor
+from relay.store.wire.lists import Cursor
 
 DEFAULT_RATE: Final = 200  # items a second
 MOST_RATE: Final = 5000

@@ -14,7 +14,7 @@ from relay.store.keys import account_queue, sink_queue
 from relay.store.put_off_rows import PutOffDelivery
 from relay.store.reader import Reader
 from relay.store.store import Store
-from relay.store.wire import ActAnswer
+from relay.store.wire.acts import ActAnswer
 
 _DONE: Final = {
     Act.RETRY: "due now",

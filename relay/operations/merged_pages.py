@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
-from relay.store.wire import Cursor
+from relay.store.wire.lists import Cursor
 
 if TYPE_CHECKING:  # every command has the options of a search; few search
     from relay.operations.search import FoundPage

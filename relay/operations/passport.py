@@ -21,7 +21,7 @@ from relay.operations.searched_sets import SearchedSets, sources_of
 from relay.store.acts import Acts, Author
 from relay.store.reader import Reader
 from relay.store.stored import StoredDelivery, StoredReceipt
-from relay.store.wire import Cursor, FindRequest
+from relay.store.wire.lists import Cursor, FindRequest
 
 MOST_UNREADABLE: Final = 500  # of each state: hooks that could not be read
 NOT_COVERED: Final = (

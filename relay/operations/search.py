@@ -16,7 +16,7 @@ from relay.operations.searched_sets import (
     sets_that_need_a_person,
 )
 from relay.store.stored import StoredDelivery, StoredReceipt
-from relay.store.wire import Cursor, FindRequest
+from relay.store.wire.lists import Cursor, FindRequest
 
 if TYPE_CHECKING:  # every command has the options of a search; few search
     from relay.store.reader import Reader

@@ -12,7 +12,7 @@ from relay.store.commands import run_command
 from relay.store.fields import ActionField
 from relay.store.keys import Keys
 from relay.store.scripts import Caller, Script
-from relay.store.wire import ActionItemRow
+from relay.store.wire.acts import ActionItemRow
 
 ACTION_JOB = "action"
 """The kind of the jobs that work actions off, as it is stored."""

@@ -11,7 +11,7 @@ from relay.store.keys import Keys, sink_queue
 from relay.store.packed import Packing
 from relay.store.requests import routed_row
 from relay.store.scripts import GATES, Caller, Script
-from relay.store.wire import ActAnswer, ReplayAnswer
+from relay.store.wire.acts import ActAnswer, ReplayAnswer
 
 _ACT_ON_DELIVERY = Script("act_on_delivery", "_acting", "_packed", "_keyed")
 _SET_PAUSE = Script("set_pause", *GATES, "_acting")

@@ -13,7 +13,7 @@ from relay.store.keys import Keys
 from relay.store.packed import Packing
 from relay.store.packing import ReceiptRecords, digest_of, flat
 from relay.store.scripts import Caller, Script
-from relay.store.wire import ErasedDelivery
+from relay.store.wire.rewriting import ErasedDelivery
 
 ErasureAnswer: TypeAlias = Literal["done", "changed", "stopped", "packed", "gone", "open"]
 _ERASE = Script("erase_people", "_digest", "_packed", "_acting")

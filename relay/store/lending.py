@@ -15,7 +15,8 @@ from relay.store.connect import not_repeated
 from relay.store.keys import Keys, sink_queue
 from relay.store.scripts import GATES, Caller, Script
 from relay.store.sync import Sync
-from relay.store.wire import ClaimRequest, LendReply, ReportRow, ReturnRequest
+from relay.store.wire.claims import ClaimRequest
+from relay.store.wire.lending import LendReply, ReportRow, ReturnRequest
 
 _SETTLING = ("_keyed", "_packed", "_breaker", "_settling")
 _LEND = Script("lend", *GATES, *_SETTLING, "_limits", "_turns", "_deaths", "_claiming", "_lending")

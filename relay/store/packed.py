@@ -30,7 +30,7 @@ from relay.store.packing import (
 )
 from relay.store.parts import group
 from relay.store.scripts import Caller, Script
-from relay.store.wire import PackRow, UnpackedDelivery
+from relay.store.wire.rewriting import PackRow, UnpackedDelivery
 
 PACKED_AFTER_MS: Final = 9_000_000
 """So long after it was finished a receipt is packed: two and a half hours.

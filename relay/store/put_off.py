@@ -12,7 +12,7 @@ from relay.store.keys import Keys
 from relay.store.put_off_rows import PutOffDelivery, read_put_off
 from relay.store.requests import delivery_row
 from relay.store.scripts import Caller, Script
-from relay.store.wire import PutOffRow
+from relay.store.wire.routing import PutOffRow
 
 _MAKE_PUT_OFF = Script("make_put_off", "_jobs", "_keyed", "_routing", "_put_off")
 _CANCEL_PUT_OFF = Script("cancel_put_off", "_jobs", "_keyed", "_routing", "_put_off", "_acting")

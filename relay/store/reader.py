@@ -38,7 +38,7 @@ from relay.store.stored import (
     receipt_of_content,
 )
 from relay.store.turns import read_turns
-from relay.store.wire import FindReply, FindRequest
+from relay.store.wire.lists import FindReply, FindRequest
 
 STALLS_MS = 3_600_000
 WORKER_GONE_MS = 5_000  # since it was last seen: a ticker comes by twice a second

@@ -7,17 +7,9 @@ import msgspec
 from relay.model import Delivery, DeliveryState, NewDelivery, Receipt, RoutedReceipt
 from relay.store.body import unpack
 from relay.store.records import Claim, Handed, Job
-from relay.store.wire import (
-    NEVER_WRITTEN,
-    ClaimedDelivery,
-    ClaimedJob,
-    ClaimedReceipt,
-    ClaimReply,
-    ClaimRequest,
-    HandedOver,
-    HookRow,
-    RoutedReply,
-)
+from relay.store.wire.claims import NEVER_WRITTEN, ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply, ClaimRequest
+from relay.store.wire.hooks import HandedOver, HookRow
+from relay.store.wire.routing import RoutedReply
 
 _HANDED_OVER = msgspec.msgpack.Decoder(HandedOver)
 

@@ -9,16 +9,10 @@ from relay.model import Breaker, CompletedLookup, Delivery, Limit, NewDelivery, 
 from relay.store.formats import FORMAT
 from relay.store.keys import account_queue, sink_queue
 from relay.store.records import Hook, Settlement
-from relay.store.wire import (
-    ClaimRequest,
-    DeliveryRow,
-    HookRow,
-    LeaseRow,
-    LookupRow,
-    RoutedRow,
-    SettlementRow,
-    SettleRequest,
-)
+from relay.store.wire.claims import ClaimRequest, LeaseRow
+from relay.store.wire.hooks import HookRow
+from relay.store.wire.routing import DeliveryRow, RoutedRow
+from relay.store.wire.settling import LookupRow, SettlementRow, SettleRequest
 
 OTHER_EVENTS = "other"
 """Under this events are counted that amoCRM does not have: names come from bodies, and there may be any number."""

@@ -40,17 +40,11 @@ from relay.store.scripts import GATES, Caller, Script
 from relay.store.subscriptions import Subscriptions
 from relay.store.sync import Sync
 from relay.store.wake_ups import WakeUps
-from relay.store.wire import (
-    ClaimedDelivery,
-    ClaimedJob,
-    ClaimedReceipt,
-    ClaimReply,
-    ClaimRequest,
-    Granted,
-    LookReply,
-    RoutedReply,
-    SettleRequest,
-)
+from relay.store.wire.claims import ClaimedDelivery, ClaimedJob, ClaimedReceipt, ClaimReply, ClaimRequest
+from relay.store.wire.lending import Granted
+from relay.store.wire.looks import LookReply
+from relay.store.wire.routing import RoutedReply
+from relay.store.wire.settling import SettleRequest
 
 RETENTION_COMMANDS = 250  # of one call: some milliseconds at most, in which the store does nothing else
 NOTHING_GRANTED = Granted(slots=0, wait_ms=0, at=0)

@@ -14,7 +14,7 @@ from relay.store.readers import Readers
 from relay.store.shard_list import FIRST
 from relay.store.store import Store
 from relay.store.subscriptions import Subscriptions
-from relay.store.wire import ActAnswer, ReplayAnswer
+from relay.store.wire.acts import ActAnswer, ReplayAnswer
 
 T = TypeVar("T")
 _NUMBERS: Final = 10**9  # of the items of an action in one shard

@@ -14,7 +14,7 @@ from relay.model import Outcome
 from relay.planning import plan_receipts
 from relay.sinks.registry import make_sinks, sink_types
 from relay.store.requests import sink_claim_request
-from relay.store.wire import ClaimRequest
+from relay.store.wire.claims import ClaimRequest
 from tests.integration.store.shapes import hook, settlement
 
 LEASE_MS = 60_000

@@ -7,7 +7,7 @@ import pytest
 
 from relay.store.formats import FORMAT
 from relay.store.health import Durability, MemoryUse, StoreLife
-from relay.store.wire import LookReply
+from relay.store.wire.looks import LookReply
 from relay.web import store_monitor
 from relay.web.store_monitor import StoreMonitor
 from tests.listening import not_listening

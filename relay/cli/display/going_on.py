@@ -8,7 +8,7 @@ import typer
 
 from relay.cli.display.output import print_message
 from relay.operations.search import FoundPage, format_cursor
-from relay.store.wire import Cursor
+from relay.store.wire.lists import Cursor
 from relay.timefmt import format_time
 
 

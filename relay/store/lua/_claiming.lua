@@ -9,7 +9,7 @@ local MOST_BYTES = 1024 * 1024  -- of bodies or contents in one claim: the store
 local ALONE_AFTER = 2  -- deaths
 local RECALLED_MS = 1500  -- what is ahead is given back within a second and a call
 local ALONE_MS = 60000  -- a worker ends all else before it begins with a suspect
--- The fields that a claim reads and returns: wire.ClaimedReceipt, wire.ClaimedDelivery, wire.ClaimedJob.
+-- The fields that a claim reads and returns: claims.ClaimedReceipt, claims.ClaimedDelivery, claims.ClaimedJob.
 local FIELDS = {
   r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size', 'ce', 'trace', 'orig'},
   d = {'died', 'ev', 'src', 'route', 'acc', 'at', 'att', 'size', 'c', 'sends', 'sink', 'blk', 'gen', 'trial', 'send', 'trace',
@@ -281,14 +281,14 @@ local function next_look(gate, due, taken)
   return math.min(closed_until, tonumber(another or math.huge))
 end
 
--- wire.ClaimReply. wait_ms is -1 where there is nothing to wait for.
+-- claims.ClaimReply. wait_ms is -1 where there is nothing to wait for.
 local function claim_reply(wait_ms, poisoned, ids, rows, batched, store_ms, ahead, recalled)
   return {wait_ms, poisoned, ids, rows, batched, store_ms, ahead, recalled}
 end
 
--- Takes what a wire.ClaimRequest asks for. `gate`: that of the queue, where something of it was settled just now: then
+-- Takes what a claims.ClaimRequest asks for. `gate`: that of the queue, where something of it was settled just now: then
 -- often nothing is in it any more, and nothing else is looked at. `granted`: how many may leave, where the sink's home is
--- another shard, which decides that (_granted.lua). Returns a wire.ClaimReply and the blobs.
+-- another shard, which decides that (_granted.lua). Returns a claims.ClaimReply and the blobs.
 local function claim(request, gate, granted)
   local queue = request.queue
   local due, leased = P .. 'due:' .. queue, P .. 'leased:' .. queue

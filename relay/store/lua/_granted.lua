@@ -1,6 +1,6 @@
 -- In a shard that is not the home of a sink: what its home says of the gates, as this shard's scripts read it. Nothing of
 -- a copy is written; only how far what waits because the sink failed is made due is this shard's own.
--- `granted`: wire.Granted; `blocked`: what deliveries are to remember that are settled now.
+-- `granted`: lending.Granted; `blocked`: what deliveries are to remember that are settled now.
 local function copied_gate(queue, granted, blocked)
   local away = P .. 'away:' .. queue
   local gate = {queue = queue, key = away, fields = {}, is_copy = true, blocked = blocked, marks = {}}

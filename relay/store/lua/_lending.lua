@@ -69,8 +69,8 @@ local function keep_turn_of_home(request, gate, leased)
   turns.keep(turns.HOME, request, gate, leased, ask_at)
 end
 
--- Lends what a wire.ClaimRequest asks for, to a drainer of the shard `borrower`: its `token` names what is lent.
--- Returns a wire.LendReply.
+-- Lends what a claims.ClaimRequest asks for, to a drainer of the shard `borrower`: its `token` names what is lent.
+-- Returns a lending.LendReply.
 local function lend(request, borrower)
   local queue = request.queue
   local gate, leased = read_gate(queue), P .. 'leased:' .. queue
@@ -101,7 +101,7 @@ local function lend(request, borrower)
 end
 
 -- Lets what attempts came to that another shard made open or close the gates, and counts it; `reports` are of
--- wire.ReportRow. What runs under no lent slot any more is left out, so a report may be repeated.
+-- lending.ReportRow. What runs under no lent slot any more is left out, so a report may be repeated.
 -- Returns for each what its delivery remembers where it was blocked, else ''; and the place of the report whose
 -- delivery is tried first where the breaker has closed the gate now, 0 where it has not.
 local function report(queue, reports, breaker)

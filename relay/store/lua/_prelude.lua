@@ -1,6 +1,6 @@
 -- Shared by every script. KEYS[1] is the prefix of all keys ("{relay}:"), ARGV[1] the request as msgpack, ARGV[2..] the
 -- blobs that go with it. The clock is the server's own: workers need not agree on the time.
--- keys.py and fields.py say what every key and field means, wire.py what every row of a request holds.
+-- keys.py and fields.py say what every key and field means, wire/ what every row of a request holds.
 local P = KEYS[1]
 local req = cmsgpack.unpack(ARGV[1])
 local call = redis.call

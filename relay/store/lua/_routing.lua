@@ -1,6 +1,6 @@
 -- What becomes of receipts: the events and deliveries that are not there yet are made. Ids are deterministic, so a
 -- repeated part changes nothing.
-local INDEX, ID = 1, 1  -- places in a model.RoutedEvent and in a wire.DeliveryRow
+local INDEX, ID = 1, 1  -- places in a model.RoutedEvent and in a routing.DeliveryRow
 local queues = {}  -- that have work now, each with what is due: {time, id…}
 local blobs = {}  -- bodies and contents, written with one command for all: {key, blob…}
 local keyed_made = {}  -- deliveries with a key of `order` or `latest`, as `place_keyed` takes them

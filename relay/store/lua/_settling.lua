@@ -1,7 +1,7 @@
 -- Writes what attempts came to. Only the newest lease decides; the outcome of a stale one is kept in the story. A
 -- "delivered" of it counts all the same, at the latest when the newer lease ends; and what is held because its worker
 -- seemed to have died while it was sending is decided by that very attempt, when it is heard of after all.
--- Places in a wire.SettlementRow.
+-- Places in a settling.SettlementRow.
 local ID, TOKEN, OUTCOME, STATE, REASON = 1, 2, 3, 4, 5
 local DELAY_MS, CONSUMED, GATE_MS, GATE_ROUTE, GATE_SURE, KEEPS_MARK, COUNTED, ASKED_MS = 6, 7, 8, 9, 10, 11, 12, 13
 -- Outcomes that count as failures. What was only to come later, or had nobody to go to, says nothing about a sink.
@@ -106,7 +106,7 @@ local function count_begun(request)
   if #begun > 0 then call('ZREM', P .. 'ahead:' .. request.queue, unpack(begun)) end
 end
 
--- Writes the items of a wire.SettleRequest, whose attempts are the arguments from `first`. `gate`: where it is not this
+-- Writes the items of a settling.SettleRequest, whose attempts are the arguments from `first`. `gate`: where it is not this
 -- shard's own.
 -- Returns "settled" | "stale" | "gone" for each, and "packed" where nothing was written: it must be unpacked first; then the
 -- gate of the queue as it is now.

@@ -1,5 +1,5 @@
 -- Stores a group of hooks, each whole or as a duplicate of one that is stored.
--- req: {duplicate_ms, hooks = {wire.HookRow…}, answered_late = {records.LateAnswer…}}; blobs: their bodies.
+-- req: {duplicate_ms, hooks = {hooks.HookRow…}, answered_late = {records.LateAnswer…}}; blobs: their bodies.
 -- Answers {whether the inbox's bell was set: the caller publishes it, {{receipt id, whether the hook is a duplicate of
 -- it}…}, {late answers of which nothing is known…}}. A receipt's id is empty where the hook's source is another shard's.
 -- No allow-oom: a full store must refuse here.
@@ -124,7 +124,7 @@ local function handed_over(store_ms, subscriptions_version, hooks, sizes)
   return {store_ms, subscriptions_version, hooks, sizes}
 end
 
--- Returns what a listener is sent: a zero byte, which no queue's name begins with, a wire.HandedOver, and the bodies.
+-- Returns what a listener is sent: a zero byte, which no queue's name begins with, a hooks.HandedOver, and the bodies.
 local function handed_message()
   local sizes = {}
   for i, body in ipairs(stored_bodies) do sizes[i] = #body end

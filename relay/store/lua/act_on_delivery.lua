@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Does to a delivery what a person asked, where its state allows it, and writes that into its story and the audit.
 -- req: {id, act, by, why}, and what some acts take more; of a bulk action also {action, noted: what a done one is called
--- in its list}. Answers wire.ActAnswer.
+-- in its list}. Answers acts.ActAnswer.
 local record = P .. 'd:' .. req.id
 local fields = call('HMGET', record, 'state', 'sink', 'ev', 'acc', 'c', 'q', 'send', 'keyed')
 local state, sink, event, accepted_at, content, queue_before, sent_at, keyed = unpack(fields)
@@ -199,7 +199,7 @@ local function read_obstacle()
   return tonumber(closed_until or 0) > now and 'closed: ' .. (reason or '') or ''
 end
 
--- wire.ActAnswer
+-- acts.ActAnswer
 local function act_answer(code, before, obstacle) return cmsgpack.pack({code, before, obstacle}) end
 
 local obstacle = action_obstacle(req.id)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Cancels a delivery that is put off: it is made as a cancelled one, so that its story says who did it, and why.
--- req: {id, sink, item = wire.PutOffRow}, and by whom, as `act_on_delivery` takes it; blob: its content, none. Answers
+-- req: {id, sink, item = routing.PutOffRow}, and by whom, as `act_on_delivery` takes it; blob: its content, none. Answers
 -- 'done', or why it was not done: 'gone' where it is not put off any more.
 local item = req.item
 local member, delivery = unpack(item)

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Claims. req: wire.ClaimRequest. Answers wire.ClaimReply, the version of the subscriptions where receipts were claimed,
+-- Claims. req: claims.ClaimRequest. Answers claims.ClaimReply, the version of the subscriptions where receipts were claimed,
 -- and the blobs, one an item. What was subscribed before a receipt arrived is in that version.
 local reply, blobs = claim(req)
 write_collected()

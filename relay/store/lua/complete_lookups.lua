@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Moves deliveries whose look-up is answered to their sinks' queues, with the content that was made, or ends them.
--- A stale token moves nothing: the newer lease does it. req: {queue, items = {wire.LookupRow…}}; blobs: their contents.
+-- A stale token moves nothing: the newer lease does it. req: {queue, items = {settling.LookupRow…}}; blobs: their contents.
 -- Answers {{queues that have work now…}, {ids of stale tokens…}}. No bell: the caller begins with them at once.
 local due, leased, gate = P .. 'due:' .. req.queue, P .. 'leased:' .. req.queue, read_gate(req.queue)
 local queues, stale = {}, {}

@@ -3,7 +3,7 @@
 -- hook, in what was sent because of it, in stories and in lists. Which, when, and in which state stays. Nothing is done
 -- where the receipt has changed since it was read, or an attempt of such a delivery is out.
 -- req: {receipt, digest, listed = {id…} of which the digest is, indexes = {index…} of events, body: whether there is one,
--- fields = {name, value…} of the receipt, without = {name…}, deliveries = {wire.ErasedDelivery…}, contents = {id…},
+-- fields = {name, value…} of the receipt, without = {name…}, deliveries = {rewriting.ErasedDelivery…}, contents = {id…},
 -- shared = {key…}, not_asked = {id…} of deliveries whose sinks cannot be asked}, of a bulk action also {action}; blobs:
 -- the body, then of each delivery its fields in turn and its story.
 -- Answers how it went: done, changed, stopped, packed, gone, open.

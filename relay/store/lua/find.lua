@@ -1,6 +1,6 @@
 #!lua flags=no-writes
 -- Looks through sorted sets for what a list shows, until it has found enough or has spent what one call may spend.
--- req: wire.FindRequest. Answers a wire.FindReply.
+-- req: lists.FindRequest. Answers a lists.FindReply.
 local NAME, STATE, REASON = 1, 4, 5  -- places in an event: {name, entity, entity id, state, reason}
 
 -- The states that an event may be in. In another one a receipt is listed itself, beside the events that it may have.
@@ -160,7 +160,7 @@ local function find_in(member)
   return find(receipt, tonumber(index))
 end
 
--- wire.FindReply
+-- lists.FindReply
 local function find_reply(ids, looked, cursor) return {ids, looked, cursor} end
 
 local next_row_of_all = open_walk({keys = req.keys, after = req.after, highest = req.highest, lowest = req.lowest})

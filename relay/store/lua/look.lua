@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- A worker's look at the store: writes that it lives, and whether it listens, and finds the queues that are worth a look.
--- req: {worker, version, listens, jobs = {id…}, silent_ms, since}. Answers a wire.LookReply.
+-- req: {worker, version, listens, jobs = {id…}, silent_ms, since}. Answers a looks.LookReply.
 local FORGET_MS = 3600000
 local LISTENS_MS = 3000  -- a listener looks every second
 local UNHEARD_MS = 500  -- by then somebody has come to what is due, if he heard of it

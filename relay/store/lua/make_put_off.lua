@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Makes deliveries that were put off because their sink had as many as it may, as far as it has room now.
--- req: {sink, config, items = {wire.PutOffRow…}}; blobs: contents, numbered in the rows.
+-- req: {sink, config, items = {routing.PutOffRow…}}; blobs: contents, numbered in the rows.
 -- Answers the queues that have work now. No bell: the caller begins with these at once.
 for _, item in ipairs(req.items) do
   local member, delivery = unpack(item)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Marks that the bytes of deliveries are about to leave, where a repeat may do harm: a worker that finds the mark of an
--- attempt that was cut off does not just send. req: {items = {wire.LeaseRow…}}.
+-- attempt that was cut off does not just send. req: {items = {claims.LeaseRow…}}.
 -- Answers for each whether its bytes may leave: its token still holds the lease, and nobody asked to cancel it.
 local function mark(item)
   local id, token = unpack(item)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Packs finished receipts that are as they were when they were read. Of a `once` delivery its identity stays as retention
 -- leaves it. Notes how far this has come.
--- req: {after_ms, rows = {wire.PackRow…}, score, member}; blobs: the values. Answers for each whether it is packed now.
+-- req: {after_ms, rows = {rewriting.PackRow…}, score, member}; blobs: the values. Answers for each whether it is packed now.
 local function pack(row, value)
   local receipt, digest, deliveries, contents, once = unpack(row)
   local finished_at = tonumber(call('ZSCORE', P .. 'finished', receipt) or nil)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- In the home of a sink: takes back what another shard does not use of what it was lent, as nothing of it has started.
--- req: wire.ReturnRequest. Answers how many slots were still lent of those that are given back.
+-- req: lending.ReturnRequest. Answers how many slots were still lent of those that are given back.
 local returned = take_back_slots(req.queue, lent_slots(req.token, req.used + 1, req.slots))
 for _, limit in ipairs(returned > 0 and req.limits or {}) do return_grants(limit, returned, req.at) end
 local gate, leased = read_gate(req.queue), P .. 'leased:' .. req.queue

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Writes what a receipt that was routed before comes to by today's configuration, or a part of that: what is there
--- already stays as it is. req: {by, why, receipt = wire.RoutedRow}, of a bulk action also {action}; blobs: contents.
--- Answers wire.ReplayAnswer.
+-- already stays as it is. req: {by, why, receipt = routing.RoutedRow}, of a bulk action also {action}; blobs: contents.
+-- Answers acts.ReplayAnswer.
 local receipt = req.receipt
 local record = P .. 'r:' .. receipt.id
 local names = receipt_field_names(receipt)
@@ -9,7 +9,7 @@ local values = call('HMGET', record, unpack(names))
 local _, source, accepted_at, open = unpack(values)
 local before = call('HGET', record, 'state')
 
--- wire.ReplayAnswer
+-- acts.ReplayAnswer
 local function replay_answer(code, made) return cmsgpack.pack({code, made}) end
 
 local function leave_state()

@@ -2,8 +2,9 @@
 -- Writes what became of receipts: their events and deliveries. A receipt leaves the inbox with its last part; ids are
 -- deterministic, so a repeated part changes nothing. Under a stale token nothing is written: the newer lease does it.
 -- What is due of that at once is claimed in the same call where the caller has drainers for it.
--- req: {token, receipts = {wire.RoutedRow…}, claims = {wire.ClaimRequest…}, most_pending = {sink = n…}}; blobs: bodies and
--- contents, numbered in the rows. Answers a wire.RoutedReply. No bell: the caller begins with the queues that have work.
+-- req: {token, receipts = {routing.RoutedRow…}, claims = {claims.ClaimRequest…}, most_pending = {sink = n…}};
+-- blobs: bodies and contents, numbered in the rows. Answers a routing.RoutedReply. No bell: the caller
+-- begins with the queues that have work.
 local HANDED = 'handed'  -- in place of a token: what was handed over has none
 local quiet = false
 

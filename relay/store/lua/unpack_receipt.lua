@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Writes the records of a packed receipt as they were, where the packed one is still what was read of it.
--- req: {receipt, digest, fields: how many texts its hash is, deliveries = {wire.UnpackedDelivery…}, contents = {id…}};
+-- req: {receipt, digest, fields: how many texts its hash is, deliveries = {rewriting.UnpackedDelivery…}, contents = {id…}};
 -- blobs: the texts of the hash, the body; of each delivery the texts of its hash and its story; the contents.
 -- Answers whether it was so.
 local receipt = req.receipt

@@ -12,7 +12,7 @@ from relay.operations import search
 from relay.operations.search import EventFilter, find_deliveries, find_events, format_cursor, parse_cursor
 from relay.store.connect import connect
 from relay.store.reader import Reader
-from relay.store.wire import Cursor, FindRequest
+from relay.store.wire.lists import Cursor, FindRequest
 from tests.integration.store.shapes import event, new, routed
 
 MANY = 3000

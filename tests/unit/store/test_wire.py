@@ -1,5 +1,8 @@
 """The order of a row's values is written in Python, and the scripts have the same."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 import msgspec
 import pytest
 
@@ -7,49 +10,50 @@ from relay.model import Breaker, Limit, Record, RoutedEvent
 from relay.store import packing, wire
 from relay.store.quotas import Quota
 from relay.store.records import LateAnswer
+from relay.store.wire import acts, claims, hooks, lending, lists, looks, rewriting, routing, settling
 from tests.unit.store.lua_source import members, parameters, places, tables, unpacked
 
 UNPACKED = [
-    ("accept", "hook", wire.HookRow),
+    ("accept", "hook", hooks.HookRow),
     ("accept", "late", LateAnswer),
-    ("_routing", "delivery", wire.DeliveryRow),
+    ("_routing", "delivery", routing.DeliveryRow),
     ("_routing", "event", RoutedEvent),
-    ("complete_lookups", "item", wire.LookupRow),
-    ("make_put_off", "item", wire.PutOffRow),
-    ("cancel_put_off", "item", wire.PutOffRow),
-    ("mark_sending", "item", wire.LeaseRow),
-    ("_claiming", "lease", wire.LeaseRow),
-    ("_settling", "lease", wire.LeaseRow),
-    ("erase_people", "delivery", wire.ErasedDelivery),
-    ("save_action_progress", "item", wire.ActionItemRow),
+    ("complete_lookups", "item", settling.LookupRow),
+    ("make_put_off", "item", routing.PutOffRow),
+    ("cancel_put_off", "item", routing.PutOffRow),
+    ("mark_sending", "item", claims.LeaseRow),
+    ("_claiming", "lease", claims.LeaseRow),
+    ("_settling", "lease", claims.LeaseRow),
+    ("erase_people", "delivery", rewriting.ErasedDelivery),
+    ("save_action_progress", "item", acts.ActionItemRow),
     ("spend_quotas", "quota", Quota),
     ("_limits", "limit", Limit),
-    ("_lending", "row", wire.ReportRow),
-    ("return_lent", "trial", wire.LentTrial),
-    ("return_lent", "begun", wire.BegunTrial),
-    ("_walking", "cursor", wire.Cursor),
+    ("_lending", "row", lending.ReportRow),
+    ("return_lent", "trial", lending.LentTrial),
+    ("return_lent", "begun", lending.BegunTrial),
+    ("_walking", "cursor", lists.Cursor),
     ("_packed", "index_row", packing.PackedIndex),
     ("_packed", "row", packing.PackedDelivery),
-    ("pack_receipts", "row", wire.PackRow),
-    ("unpack_receipt", "delivery", wire.UnpackedDelivery),
+    ("pack_receipts", "row", rewriting.PackRow),
+    ("unpack_receipt", "delivery", rewriting.UnpackedDelivery),
 ]
-CLAIMED = [("r", wire.ClaimedReceipt), ("d", wire.ClaimedDelivery), ("j", wire.ClaimedJob)]
+CLAIMED = [("r", claims.ClaimedReceipt), ("d", claims.ClaimedDelivery), ("j", claims.ClaimedJob)]
 MAPS = [
-    ("_routing", "receipt", wire.RoutedRow),
-    ("_settling", "request", wire.SettleRequest),
-    ("_claiming", "request", wire.ClaimRequest),
-    ("find", "req", wire.FindRequest),
-    ("return_lent", "req", wire.ReturnRequest),
+    ("_routing", "receipt", routing.RoutedRow),
+    ("_settling", "request", settling.SettleRequest),
+    ("_claiming", "request", claims.ClaimRequest),
+    ("find", "req", lists.FindRequest),
+    ("return_lent", "req", lending.ReturnRequest),
 ]
 REPLIES = [
-    ("_claiming", "claim_reply", wire.ClaimReply),
-    ("save_routed", "routed_reply", wire.RoutedReply),
-    ("accept", "handed_over", wire.HandedOver),
-    ("find", "find_reply", wire.FindReply),
-    ("_lending", "lend_reply", wire.LendReply),
-    ("look", "look_reply", wire.LookReply),
-    ("act_on_delivery", "act_answer", wire.ActAnswer),
-    ("save_replayed", "replay_answer", wire.ReplayAnswer),
+    ("_claiming", "claim_reply", claims.ClaimReply),
+    ("save_routed", "routed_reply", routing.RoutedReply),
+    ("accept", "handed_over", hooks.HandedOver),
+    ("find", "find_reply", lists.FindReply),
+    ("_lending", "lend_reply", lending.LendReply),
+    ("look", "look_reply", looks.LookReply),
+    ("act_on_delivery", "act_answer", acts.ActAnswer),
+    ("save_replayed", "replay_answer", acts.ReplayAnswer),
 ]
 
 
@@ -64,14 +68,14 @@ def test_a_script_names_the_values_of_a_row_as_python_does(script, row, kind):
 
 def test_a_settlement_s_values_are_where_the_script_takes_them_from():
     names = [name.lower() for name in places("_settling")]
-    assert names == list(wire.SettlementRow.__struct_fields__)
+    assert names == list(settling.SettlementRow.__struct_fields__)
     assert list(places("_settling").values()) == list(range(1, len(names) + 1))
 
 
 def test_the_first_value_of_what_was_routed_is_its_index_or_id():
     found = places("_routing")
     assert RoutedEvent.__struct_fields__[found["INDEX"] - 1] == "index"
-    assert wire.DeliveryRow.__struct_fields__[found["ID"] - 1] == "id"
+    assert routing.DeliveryRow.__struct_fields__[found["ID"] - 1] == "id"
 
 
 @pytest.mark.parametrize(("kind", "row"), CLAIMED)
@@ -82,13 +86,13 @@ def test_a_claim_returns_the_fields_that_python_reads(kind, row):
 def test_a_claim_finds_in_its_fields_what_it_looks_at():
     found = places("_claiming")
     assert all(row.__struct_fields__[found["DEATHS"] - 1] == "deaths" for _, row in CLAIMED)
-    assert wire.ClaimedDelivery.__struct_fields__[found["ROUTE"] - 1] == "route"
-    assert wire.ClaimedDelivery.__struct_fields__[found["CONTENT"] - 1] == "content_id"
-    assert wire.ClaimedDelivery.__struct_fields__[found["BLOCKED"] - 1] == "at_fault"
-    assert wire.ClaimedDelivery.__struct_fields__[found["IS_TRIAL"] - 1] == "trial"
-    assert wire.ClaimedDelivery.__struct_fields__[found["KEYED"] - 1] == "keyed"
-    assert wire.ClaimedReceipt.__struct_fields__[found["SIZE"] - 1] == "size"
-    assert wire.ClaimedDelivery.__struct_fields__[found["SIZE"] - 1] == "size"
+    assert claims.ClaimedDelivery.__struct_fields__[found["ROUTE"] - 1] == "route"
+    assert claims.ClaimedDelivery.__struct_fields__[found["CONTENT"] - 1] == "content_id"
+    assert claims.ClaimedDelivery.__struct_fields__[found["BLOCKED"] - 1] == "at_fault"
+    assert claims.ClaimedDelivery.__struct_fields__[found["IS_TRIAL"] - 1] == "trial"
+    assert claims.ClaimedDelivery.__struct_fields__[found["KEYED"] - 1] == "keyed"
+    assert claims.ClaimedReceipt.__struct_fields__[found["SIZE"] - 1] == "size"
+    assert claims.ClaimedDelivery.__struct_fields__[found["SIZE"] - 1] == "size"
 
 
 @pytest.mark.parametrize(("script", "function", "reply"), REPLIES)
@@ -103,7 +107,7 @@ def test_a_script_reads_every_name_of_a_request_and_no_other(script, variable, r
 
 def test_the_scripts_of_a_shard_read_all_that_its_sink_s_home_has_granted():
     read = members("_granted", "granted") | members("_claiming", "granted")
-    assert read == set(wire.Granted.__struct_fields__)
+    assert read == set(lending.Granted.__struct_fields__)
 
 
 def test_the_values_of_a_breaker_are_where_the_script_takes_them_from():
@@ -112,10 +116,11 @@ def test_the_values_of_a_breaker_are_where_the_script_takes_them_from():
 
 
 def test_no_row_is_left_out_here():
-    checked = {kind for _, _, kind in UNPACKED} | {row for _, row in CLAIMED} | {wire.SettlementRow, Breaker}
+    checked = {kind for _, _, kind in UNPACKED} | {row for _, row in CLAIMED} | {settling.SettlementRow, Breaker}
     checked |= {reply for _, _, reply in REPLIES}
     rows = {
-        kind for kind in vars(wire).values()
+        kind for module in iter_modules(wire.__path__, f"{wire.__name__}.")
+        for kind in vars(import_module(module.name)).values()
         if isinstance(kind, type) and issubclass(kind, Record) and kind.__struct_config__.array_like
     }  # fmt: skip
     assert rows <= checked
@@ -125,6 +130,6 @@ def test_a_number_that_was_never_written_is_read_as_none_was():
     """The script answers 0 in its place; all else is text as it stands in the hash."""
     values = ["0", "r1.0", "acme", "invoices", "5", "6", "0", "0", "c", "0", "books", "0", "0", "0", "0", "0", "0"]
     reply = msgspec.msgpack.encode([0, [], ["d1"], [values], False, 1, 0, False])
-    decoded = msgspec.msgpack.decode(reply, type=wire.ClaimReply[wire.ClaimedDelivery], strict=False)
+    decoded = msgspec.msgpack.decode(reply, type=claims.ClaimReply[claims.ClaimedDelivery], strict=False)
     (row,) = decoded.rows
     assert (row.deaths, row.accepted_at, row.sent_at, row.sends, row.at_fault) == (0, 5, 0, 0, False)

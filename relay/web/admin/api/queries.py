@@ -13,7 +13,7 @@ from relay.config.suggestions import did_you_mean
 from relay.model import DeliveryState, ReceiptState, Record
 from relay.operations.people_keys import hash_person
 from relay.operations.search import MOST_LISTED, EventFilter, FoundPage, format_cursor, parse_cursor
-from relay.store.wire import Cursor
+from relay.store.wire.lists import Cursor
 from relay.web.admin.api.operation import BAD_REQUEST, ApiFailure
 
 T = TypeVar("T")

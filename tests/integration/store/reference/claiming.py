@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from relay.model import Limit
 from relay.store.keys import INBOX, JOBS
 from relay.store.records import HANDED
-from relay.store.wire import ClaimRequest
+from relay.store.wire.claims import ClaimRequest
 from tests.integration.store.reference import gates, keyed, turns
 from tests.integration.store.reference.state import (
     ALONE_AFTER,

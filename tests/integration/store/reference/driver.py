@@ -14,7 +14,7 @@ from relay.store.records import HANDED, Handed, Hook, LateAnswer, Settlement
 from relay.store.requests import sink_claim_request
 from relay.store.store import Store
 from relay.store.wake_ups import WakeUps
-from relay.store.wire import ClaimRequest
+from relay.store.wire.claims import ClaimRequest
 from tests.integration.invariants import broken_invariants_of, read_store
 from tests.integration.store.reference import (
     accepting,

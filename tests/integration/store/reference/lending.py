@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from relay.model import Breaker
 from relay.store.records import Settlement
-from relay.store.wire import ClaimRequest, ReportRow, ReturnRequest
+from relay.store.wire.claims import ClaimRequest
+from relay.store.wire.lending import ReportRow, ReturnRequest
 from tests.integration.store.reference import claiming, gates, turns
 from tests.integration.store.reference.settling import UNWELL, WELL, Writer
 from tests.integration.store.reference.state import Gate, Queue, RouteGate, State

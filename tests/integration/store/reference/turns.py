@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from relay.model import Limit
-from relay.store.wire import ClaimRequest
+from relay.store.wire.claims import ClaimRequest
 from tests.integration.store.reference import claiming, gates
 from tests.integration.store.reference.state import Gate, Queue, State
 

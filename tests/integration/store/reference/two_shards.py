@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from relay.model import Delivery
 from relay.store.records import SUSPECT_AFTER, Settlement
 from relay.store.requests import settlement_row, sink_claim_request
-from relay.store.wire import BegunTrial, Granted, LendReply, LentTrial, ReportRow, ReturnRequest
+from relay.store.wire.lending import BegunTrial, Granted, LendReply, LentTrial, ReportRow, ReturnRequest
 from tests.integration.store.reference import lending
 from tests.integration.store.reference.driver import BREAKERS, CONCURRENCY, LEASE_MS, LIMITS, Driver
 from tests.integration.store.reference.hook_actions import deliveries_of
