@@ -63,7 +63,7 @@ class Listener:
 
     async def _gone(self) -> None:
         async with asyncio.timeout(10):
-            while await self._subscribers():
+            while await self._subscribers():  # noqa: ASYNC110  it is the store's state
                 await asyncio.sleep(0)
 
     async def _subscribers(self) -> int:
