@@ -9,31 +9,26 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
-from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
-from relay.logs import log, log_each
-from relay.model import Attempt, Breaker, Delivery, Outcome
+from relay.logs import log
+from relay.model import Breaker, Delivery
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
-from relay.store.histograms import ATTEMPT, END_TO_END, Histogram
 from relay.store.parts import CALL_ITEMS
-from relay.store.records import SUSPECT_AFTER, Claim, Settlement
+from relay.store.records import Claim, Settlement
 from relay.store.requests import sink_claim_request
 from relay.store.store import Store
 from relay.store.wire.claims import ClaimRequest
 from relay.tracing.tracer import Tracer
-from workers.attempt_spans import AttemptSpans
-from workers.attempts import OVERDUE, AttemptResult, attempt, not_sent
 from workers.borrowing import Borrowing
 from workers.claim_tokens import ClaimTokens
-from workers.decided import decide_attempt, log_line
-from workers.hand import ALONE_SECONDS, Hand
+from workers.hand import Hand
 from workers.prepared_claim import ClaimsElsewhere, PreparedClaim, prepare_claim
-from workers.sending_marks import SendingMarks
-from workers.single_flight import CANCEL_SECONDS, SingleFlight
-from workers.sink_slots import SinkSlot, SinkSlots
+from workers.single_flight import SingleFlight
+from workers.sink_attempts import SinkAttempts
+from workers.sink_calls import SinkCalls
+from workers.sink_slots import SinkSlots
 from workers.unsettled import Unsettled
 
 CLOSED_HAND_MS = 100  # until it is looked again whether more may be claimed
@@ -41,16 +36,6 @@ SETTLE_TICKS = 3  # loop ticks from an answer's arrival to its settlement: what 
 SETTLE_SECONDS = 6.0  # for what finished, when the worker stops while the store is away
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0  # before the store is asked again
 SHORT_WAIT_MS = 2000  # for so short a wait the drainer stays, instead of ending and being started again
-
-
-class _Call:
-    """A call in flight."""
-
-    def __init__(self, deadline: float, task: asyncio.Task[None], slot: SinkSlot | None, first: Delivery) -> None:
-        self.deadline = deadline  # monotonic seconds
-        self.task = task
-        self.slot = slot  # None: it is of a batch
-        self.first = first
 
 
 class Drainer:
@@ -69,21 +54,12 @@ class Drainer:
         borrowing: Borrowing | None = None,
     ) -> None:
         self._name = sink
-        self._tracer = tracer or Tracer()
         self._live = live
         self._store = store
         self._borrowing = borrowing  # where the home of the sink is another shard
         self._queue = borrowing or store
-        self._marks = SendingMarks(store)
-        self._tools = tools
-        self._tools_made: tuple[Sink, Tools] | None = None
-        self._worker = worker
         self._stopping = stopping
         self._draining = SingleFlight(self._drain, "sink", sink=sink)
-        self._in_flight: dict[int, _Call] = {}
-        self._calls = 0
-        self._log_lines: list[Mapping[str, object]] = []
-        self._attempt_seconds, self._end_to_end_seconds = Histogram(ATTEMPT, sink), Histogram(END_TO_END, sink)
         self._progress = asyncio.Event()
         self._tokens = ClaimTokens(worker)
         self._elsewhere = ClaimsElsewhere()
@@ -91,11 +67,13 @@ class Drainer:
         self._hand = hand or Hand()
         self._slots = SinkSlots(self._hand)
         self._unsettled = Unsettled(sink, self._queue, self._slots)
+        self._attempts = SinkAttempts(sink, live, store, tools, worker, tracer or Tracer(), self._unsettled)
+        self._calls = SinkCalls(self._attempts.attempt, self._slots, self._hand, stopping, self._note_call_ended)
 
     @property
     def _idle(self) -> bool:
         """Return whether there is nothing to do but to claim."""
-        return not (self._in_flight or self._unsettled or self._slots.holds_ahead)
+        return not (self._calls or self._unsettled or self._slots.holds_ahead)
 
     def start(self) -> None:
         """Drain until nothing may be claimed."""
@@ -123,8 +101,8 @@ class Drainer:
             if self._idle and self._until_claim() * 1000 > SHORT_WAIT_MS:
                 return
             await self._wait_for_progress()
-            self._cancel_overdue()
-            for _ in range(SETTLE_TICKS if self._in_flight else 0):
+            self._calls.cancel_overdue()
+            for _ in range(SETTLE_TICKS if self._calls else 0):
                 await asyncio.sleep(0)
 
     def _claim_within(self, wait_ms: int) -> None:
@@ -139,27 +117,19 @@ class Drainer:
         """Wait until an attempt begins or finishes, a bell rings, more may be claimed, or an attempt is overdue."""
         if len(self._unsettled) > self._unsettled.unwritten:
             return
-        at = min([self._claim_at, self._slots.back_at, *[call.deadline for call in self._in_flight.values()]])
+        at = min([self._claim_at, self._slots.back_at, *self._calls.deadlines()])
         wait = max(at - time.monotonic(), 0)
         timer = None if at == math.inf else asyncio.get_running_loop().call_later(wait, self._progress.set)
         await self._progress.wait()
         if timer is not None:
             timer.cancel()
 
-    def _cancel_overdue(self) -> None:
-        """Cancel attempts that are overdue: only a sink that does not keep its own timeout has any."""
-        now = time.monotonic()
-        for call in self._in_flight.values():
-            if call.deadline <= now:
-                call.task.cancel(OVERDUE)
-                call.deadline = now + CANCEL_SECONDS  # where it has not ended by then, cancel it again
-
     async def _settle_and_claim(self) -> None:
         """Settle what finished and start what may be sent; note when more may be."""
         self._claim_at = math.inf  # a bell that rings meanwhile makes it earlier
         sink = await self._live.find_sink(self._name, self._store.subscriptions)
         await self._unsettled.settle_unwritten(None if sink is None else sink.breaker)
-        finished, counts = self._take_finished()
+        finished, counts = self._attempts.take_finished()
         try:
             wait_ms = await self._call_store(sink, finished, counts)
         except BaseException as error:
@@ -168,14 +138,6 @@ class Drainer:
             raise
         if wait_ms >= 0:
             self._claim_within(wait_ms)
-
-    def _take_finished(self) -> tuple[list[Settlement], dict[str, int]]:
-        """Take what one call settles, and write the log lines of all that finished."""
-        finished = self._unsettled.take()
-        counts = {**self._attempt_seconds.take(), **self._end_to_end_seconds.take()}
-        lines, self._log_lines = self._log_lines, []
-        log_each("delivery.attempted", lines, sink=self._name)
-        return finished, counts
 
     async def _call_store(self, sink: Sink | None, finished: Sequence[Settlement], counts: Mapping[str, int]) -> int:
         free = 0 if sink is None else self._free_slots(sink)
@@ -244,7 +206,7 @@ class Drainer:
         self._unsettled.log_late(finished, answers)
 
     def _free_slots(self, sink: Sink) -> int:
-        busy = len(self._in_flight) + self._unsettled.unwritten
+        busy = len(self._calls) + self._unsettled.unwritten
         return 0 if self._stopping() else max(min(sink.concurrency - busy, CALL_ITEMS), 0)
 
     async def prepare_claim(self) -> PreparedClaim | None:
@@ -280,110 +242,16 @@ class Drainer:
         if claim.items and prepared.overdue:
             self._tokens.give_back(claim.token, prepared.request.lease_ms)
             return False
-        self._start_attempts(claim, prepared.sink, prepared.deadline)
+        if claim.items:
+            sink = prepared.sink
+            self._calls.begin(claim, sink, self._attempts.tools_of(sink), prepared.deadline)
+        else:
+            self._calls.begin_ahead()
         return True
 
-    def _start_attempts(self, claim: Claim[Delivery], sink: Sink, deadline: float) -> None:
-        if claim.items:
-            tools = self._tools_of(sink)
-            if claim.batched:
-                self._start_call(claim.items, sink, tools, deadline, None)
-                return
-            in_slots = len(claim.items) - claim.ahead
-            for delivery in claim.items[:in_slots]:
-                self._start_call([delivery], sink, tools, deadline, self._slots.take(delivery, deadline))
-            self._slots.add(claim.items[in_slots:], sink, tools, deadline)
-        self._begin_ahead()
-
-    def _tools_of(self, sink: Sink) -> Tools:
-        """Return its tools, made once: a sink of the file stays the same until another file is in force."""
-        if self._tools_made is None or self._tools_made[0] is not sink:
-            self._tools_made = sink, self._tools.of(sink.asker, sink.proxy)
-        return self._tools_made[1]
-
-    def _start_call(
-        self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools, deadline: float, slot: SinkSlot | None
-    ) -> None:
-        self._calls += 1
-        suspect = max([delivery.deaths for delivery in deliveries]) >= SUSPECT_AFTER
-        task = asyncio.create_task(self._attempt_held(self._calls, deliveries, sink, tools, suspect))
-        self._in_flight[self._calls] = _Call(deadline + suspect * ALONE_SECONDS, task, slot, deliveries[0])
-        # Not the attempt itself: one that is cancelled before it began never runs.
-        task.add_done_callback(partial(self._note_end, self._calls))
-
-    def _note_end(self, number: int, _: asyncio.Task[None]) -> None:
-        """Note the end of a call that never ran, or failed: there is nothing to settle."""
-        self._end_call(number, settles=False)
-
-    def _end_call(self, number: int, *, settles: bool) -> None:
-        """Begin the next in its slot: in the tick in which its results are there, so before anything settles them."""
-        call = self._in_flight.pop(number, None)
-        if call is None:
-            return
-        if call.slot is not None:
-            if settles:
-                self._slots.free(call.slot)
-            else:
-                self._slots.lose(call.slot, call.first)
-            self._begin_ahead()
+    def _note_call_ended(self) -> None:
         self._claim_within(0)
         self._progress.set()
-
-    def _begin_ahead(self) -> None:
-        """Begin what was claimed ahead, where calls have ended."""
-        while not self._stopping() and not self._hand.closed and (begun := self._slots.begin(len(self._in_flight))):
-            ahead, slot = begun
-            self._start_call([ahead.delivery], ahead.sink, ahead.tools, ahead.deadline, slot)
-            self._slots.begun()
-
-    async def _attempt_held(
-        self, number: int, deliveries: Sequence[Delivery], sink: Sink, tools: Tools, suspect: bool
-    ) -> None:
-        if suspect:
-            async with self._hand.hold(suspect=True):
-                results = await self._attempt(deliveries, sink, tools)
-        else:
-            self._hand.add()
-            try:
-                results = await self._attempt(deliveries, sink, tools)
-            finally:
-                self._hand.remove()
-        self._end_call(number, settles=bool(results))
-
-    async def _attempt(self, deliveries: Sequence[Delivery], sink: Sink, tools: Tools) -> Sequence[AttemptResult]:
-        """Make an attempt, and add what it came to."""
-        at, started = self._store.clock.seconds(), time.monotonic()
-        spans = AttemptSpans(self._tracer, deliveries, sink) if self._tracer.records else None
-        try:
-            results = await attempt(spans.deliveries if spans else deliveries, sink, self._marks, tools)
-        except StoreUnavailable as error:
-            results = [not_sent(delivery, str(error)) for delivery in deliveries]
-        for place, result in enumerate(results):
-            attempted = self._add_finished(result, sink, at, time.monotonic() - started, counted=place == 0)
-            if spans:
-                spans.end(result.delivery, attempted)
-        if spans:
-            spans.end_rest(deliveries)
-        return results
-
-    def _add_finished(self, attempted: AttemptResult, sink: Sink, at: float, took: float, *, counted: bool) -> Attempt:
-        """Decide by a result, and add the settlement, the log line and the measurements of it.
-
-        `counted`: it is the first of its call.
-        """
-        delivery = attempted.delivery
-        is_followed = delivery.route in self._live.config.followers
-        decided = decide_attempt(attempted, sink, at, took, self._worker, counted=counted, is_followed=is_followed)
-        outcome = decided.attempt.outcome
-        self._unsettled.add(decided.settlement)
-        self._attempt_seconds.observe(took)
-        if outcome is Outcome.DELIVERED:
-            self._end_to_end_seconds.observe(at - delivery.accepted_at / 1000 + took)
-        self._log_lines.append(log_line(delivery, decided.attempt))
-        return decided.attempt
-
-    def _tasks(self) -> list[asyncio.Task[None]]:
-        return [call.task for call in self._in_flight.values()]
 
     async def finish(self, deadline: float) -> None:
         """Let the attempts in flight end, cancel the rest at `deadline` (monotonic seconds), and settle.
@@ -393,15 +261,7 @@ class Drainer:
         self._slots.take_back(everything=True)
         self._progress.set()
         await self._elsewhere.wait(deadline - time.monotonic())  # the answers may bring attempts
-        if self._in_flight:
-            await asyncio.wait(self._tasks(), timeout=max(deadline - time.monotonic(), 0))
-        cancelled = dict(self._in_flight)  # as it is now: a claim that was on its way may have started more
-        for call in cancelled.values():
-            call.task.cancel()
-        if cancelled:
-            await asyncio.wait(self._tasks(), timeout=CANCEL_SECONDS)
-        for number in cancelled:
-            self._in_flight.pop(number, None)
+        await self._calls.finish(deadline)
         self._progress.set()
         await self._draining.wait_or_cancel(max(deadline, time.monotonic()) + SETTLE_SECONDS)
         if self._unsettled:  # leases decide about what nobody heard of

@@ -70,7 +70,7 @@ def test_slots_do_not_wait_for_the_store(run, store, namespace, reader, concurre
             drainer = make_drainer(sink, gated, tools)
             drainer.start()
             # The first claim fills the slots, the second those of what ended and as many ahead; the third waits.
-            await until(lambda: len(sink.calls) > concurrency and not drainer._in_flight and not drainer._slots._ahead)
+            await until(lambda: len(sink.calls) > concurrency and not drainer._calls and not drainer._slots._ahead)
             begun = len(sink.calls)
             gated.open.set()
             await drainer.finish(time.monotonic() + 60)
@@ -157,7 +157,7 @@ def test_what_has_not_begun_is_given_back(run, store, namespace, reader, monkeyp
             if why == "stop":
                 await ending
             elif why == "pause":
-                await until(lambda: not drainer._in_flight and not drainer._unsettled)
+                await until(lambda: not drainer._calls and not drainer._unsettled)
             await drainer.finish(time.monotonic() + 60)
             assert why == "time" or len(sink.calls) == begun  # nothing has begun since
         return sink
