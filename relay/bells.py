@@ -15,7 +15,7 @@ from celery import Celery
 from kombu import Producer, Queue
 
 from relay import broker_transport
-from relay.config.store_address import broker_options, is_amqp
+from relay.config.broker_address import broker_options, is_amqp
 from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.store.keys import INBOX, JOBS

@@ -36,19 +36,12 @@ from typing import Literal, Self, cast
 
 from pydantic import SecretStr
 
+from relay.config.broker_address import check_amqp_address, is_amqp
 from relay.config.env_file import read_env_file
 from relay.config.findings import format_value
 from relay.config.line_ends import line_break_in_secret
 from relay.config.proxy_environment import NO_PROXIES, ProxyRules
-from relay.config.store_address import (
-    accept_any_certificate,
-    check_amqp_address,
-    fails_over,
-    is_amqp,
-    is_cluster,
-    name_slot,
-    parse_store_address,
-)
+from relay.config.store_address import accept_any_certificate, fails_over, is_cluster, name_slot, parse_store_address
 from relay.config.suggestions import did_you_mean
 from relay.config.trusted_proxies import THIS_MACHINE, TRUSTED_PROXIES, parse_trusted_proxies
 from relay.errors import ConfigError

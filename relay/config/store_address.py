@@ -1,8 +1,9 @@
-"""Parse the store's address once, for redis-py (the store) and for kombu (Celery's broker).
+"""Parse the address of a store once, for redis-py (the store) and for kombu (Celery's broker).
 
 The two libraries read one address differently: kombu fails on parameters that it does not know and lets the address
 override its settings, redis-py takes a database that is no number for 0. So an address is parsed and checked here, and
-each library gets its own spelling. Messages never show any part of what may be a password.
+each library gets its own spelling (`store_options.py`, `broker_address.py`). Messages never show any part of what may
+be a password.
 
 `redis+sentinel://` names Sentinels, who know where the store is, and the name that they have for it. `redis+cluster://`
 names nodes of a cluster, any of which knows where a slot is; the store is one slot, that of the relay's namespace.
@@ -16,7 +17,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
 from relay.errors import ConfigError
 
@@ -30,7 +31,7 @@ _NODE_PORT: Final = 6379
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|[\w.-]*")
 _LAST_PORT, _LAST_DATABASE = 65535, 9999
 _RESERVED: Final = {"/": "%2F", "#": "%23", "?": "%3F", "[": "%5B", "]": "%5D"}
-_VERIFY_MODES: Final[Mapping[str, ssl.VerifyMode]] = {
+VERIFY_MODES: Final[Mapping[str, ssl.VerifyMode]] = {
     "none": ssl.CERT_NONE,
     "optional": ssl.CERT_OPTIONAL,
     "required": ssl.CERT_REQUIRED,
@@ -39,13 +40,13 @@ _TLS_PARAMETERS: Final = (
     *("ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_path", "ssl_ca_data", "ssl_certfile", "ssl_keyfile", "ssl_password"),
     *("ssl_check_hostname", "ssl_ciphers"),
 )
-_STORE_PARAMETERS: Final = ("client_name", "health_check_interval")  # the broker has settings of its own
+STORE_PARAMETERS: Final = ("client_name", "health_check_interval")  # the broker has settings of its own
 _SET_BY_THE_RELAY: Final = (
     *("socket_timeout", "socket_connect_timeout", "socket_keepalive", "retry_on_timeout", "max_connections", "timeout"),
     *("protocol", "decode_responses", "encoding", "username", "password", "family", "tls"),
 )
-_SENTINEL_PARAMETERS: Final = ("sentinel_username", "sentinel_password")  # Sentinels have users of their own
-_PARAMETERS: Final = ("db", *_SENTINEL_PARAMETERS, *_STORE_PARAMETERS, *_TLS_PARAMETERS)
+SENTINEL_PARAMETERS: Final = ("sentinel_username", "sentinel_password")  # Sentinels have users of their own
+_PARAMETERS: Final = ("db", *SENTINEL_PARAMETERS, *STORE_PARAMETERS, *_TLS_PARAMETERS)
 
 
 @dataclass(frozen=True)
@@ -100,60 +101,29 @@ def parse_store_address(text: str) -> StoreAddress:
         userinfo=_encode_userinfo(userinfo),
         server=server,
         database=_check_database(parameters.get("db", database)),
-        parameters={
-            name: parameters[name] for name in (*_STORE_PARAMETERS, *_SENTINEL_PARAMETERS) if name in parameters
-        },
+        parameters={name: parameters[name] for name in (*STORE_PARAMETERS, *SENTINEL_PARAMETERS) if name in parameters},
         tls=_parse_tls(parameters),
         sentinels=sentinels,
         nodes=nodes,
     )
 
 
-def redis_options(url: str) -> tuple[str, dict[str, Any]]:
-    """Return the address and the keyword arguments for redis-py's `from_url`. Raises ConfigError.
-
-    With Sentinels, or a cluster, its host is the store's name: who connects asks for the true one (`sentinel_options`,
-    `cluster_options`).
-    """
-    address = _parse(url)
-    parameters = {name: address.parameters[name] for name in _STORE_PARAMETERS if name in address.parameters}
-    path = f"/{address.database}" if address.database else ""
-    if address.scheme == "unix":
-        path = ""
-        parameters |= {"db": address.database} if address.database else {}
-    query = f"?{urlencode(parameters)}" if parameters else ""
-    scheme, server = address.scheme.partition("+")[0], address.name or address.server
-    url = f"{scheme}://{address.userinfo}{server}{path}{query}"
-    return url, {**address.tls, "ssl_cert_reqs": _verify_mode(address.tls)} if address.encrypted else {}
-
-
-def sentinel_options(url: str) -> tuple[str, Sequence[tuple[str, int]], dict[str, Any]] | None:
-    """Return the store's name, the Sentinels to ask for it, and what a connection to them needs; None without any."""
-    address = _parse(url)
-    if not address.sentinels:
-        return None
-    return address.name, _hosts(address.sentinels), _sentinel_connection(address)
-
-
-def cluster_options(url: str) -> tuple[str, Sequence[tuple[str, int]]] | None:
-    """Return the namespace whose slot the store is, and nodes to ask where that slot is; None without a cluster."""
-    address = _parse(url)
-    return (address.name, _hosts(address.nodes)) if address.nodes else None
-
-
-def _hosts(servers: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return servers as one connects to them: brackets are of addresses."""
-    return [(host.strip("[]"), port) for host, port in servers]
+def read_store_address(url: str) -> StoreAddress:
+    """Parse an address that a process was started with. Raises ConfigError."""
+    try:
+        return parse_store_address(url)
+    except ValueError as error:
+        raise ConfigError(f"the store's address: {error}") from error
 
 
 def is_cluster(url: str) -> bool:
     """Return whether an address names nodes of a cluster."""
-    return bool(_parse(url).nodes)
+    return bool(read_store_address(url).nodes)
 
 
 def fails_over(url: str) -> bool:
     """Return whether a replica may become the store: with Sentinels, and in a cluster."""
-    address = _parse(url)
+    address = read_store_address(url)
     return bool(address.sentinels or address.nodes)
 
 
@@ -162,7 +132,7 @@ def name_slot(url: str, namespace: str) -> str:
 
     Raises ValueError where another one is named.
     """
-    address = _parse(url)
+    address = read_store_address(url)
     if not address.nodes or address.name == namespace:
         return url
     if address.name:
@@ -174,7 +144,7 @@ def name_slot(url: str, namespace: str) -> str:
 
 def move_slot(url: str, namespace: str) -> str:
     """Return the address of a cluster with another namespace whose slot is meant; any other address as it is."""
-    address = _parse(url)
+    address = read_store_address(url)
     if not address.nodes:
         return url
     userinfo, server, query = _split(address.scheme, url.partition("://")[2])
@@ -182,66 +152,13 @@ def move_slot(url: str, namespace: str) -> str:
     return f"{address.scheme}://{user}{server.partition('/')[0]}/{namespace}" + (f"?{query}" if query else "")
 
 
-def _sentinel_connection(address: StoreAddress) -> dict[str, Any]:
-    """Return what a connection to a Sentinel needs. TLS is as to the store."""
-    tls = {**address.tls, "ssl": True, "ssl_cert_reqs": _verify_mode(address.tls)} if address.encrypted else {}
-    users = {
-        name.removeprefix("sentinel_"): address.parameters[name]
-        for name in _SENTINEL_PARAMETERS
-        if name in address.parameters
-    }
-    return {**users, **tls}
-
-
-def broker_options(url: str) -> tuple[str, dict[str, Any]]:
-    """Return Celery's `broker_url` and the settings that go with it. Raises ConfigError."""
-    if is_amqp(url):
-        return url, {"broker_use_ssl": {"cert_reqs": ssl.CERT_REQUIRED}} if url.startswith("amqps://") else {}
-    address = _parse(url)
-    if address.nodes:
-        raise ConfigError("Celery has no transport for a cluster: give its broker a server of its own")
-    if address.scheme == "unix":
-        return f"redis+socket://{address.userinfo}{address.server}?virtual_host={address.database or 0}", {}
-    path = f"/{address.database}" if address.database else ""
-    tls = {**address.tls, "ssl_cert_reqs": _VERIFY_MODES[_verify_mode(address.tls)]}
-    settings: dict[str, Any] = {"broker_use_ssl": tls} if address.encrypted else {}
-    if not address.sentinels:
-        return f"{address.scheme}://{address.userinfo}{address.server}{path}", settings
-    broker = ";".join(f"sentinel://{address.userinfo}{host}:{port}{path}" for host, port in address.sentinels)
-    options = {"master_name": address.name, "sentinel_kwargs": _sentinel_connection(address)}
-    return broker, {**settings, "broker_transport_options": options}
-
-
-def is_amqp(url: str) -> bool:
-    """Return whether an address is a RabbitMQ broker's."""
-    return url.startswith(("amqp://", "amqps://"))
-
-
-def check_amqp_address(text: str) -> None:
-    """Check the address of a RabbitMQ broker. Raises ValueError, whose message shows no part of it."""
-    try:
-        parts = urlsplit(text)
-        valid = bool(parts.hostname) and parts.port != 0 and not (parts.query or parts.fragment)
-    except ValueError:
-        valid = False
-    if not valid or re.search(r"\s", text):
-        raise ValueError("not a broker's address: amqp://USER:PASSWORD@host:5672/VHOST")
-
-
 def accept_any_certificate(url: str) -> str:
     """Return an address with the parameter that its certificate is not verified, unless it has that parameter."""
-    address = _parse(url)
+    address = read_store_address(url)
     if not address.encrypted or "ssl_cert_reqs" in address.tls:
         return url
     has_query = bool(_split(address.scheme, url.partition("://")[2])[2])
     return url + ("&" if has_query else "?") + "ssl_cert_reqs=none"
-
-
-def _parse(url: str) -> StoreAddress:
-    try:
-        return parse_store_address(url)
-    except ValueError as error:
-        raise ConfigError(f"the store's address: {error}") from error
 
 
 def _split(scheme: str, rest: str) -> tuple[str, str, str]:
@@ -330,7 +247,7 @@ def _parse_parameters(query: str, scheme: str) -> dict[str, str]:
         if name not in _PARAMETERS:  # only a name that others know is shown: else it may be a password's end
             shown = name if name in _SET_BY_THE_RELAY else "what follows the ?"
             raise ValueError(f"{shown} is no parameter here: remove it; known are {', '.join(sorted(_PARAMETERS))}")
-        if name in _SENTINEL_PARAMETERS and not scheme.endswith("+sentinel"):
+        if name in SENTINEL_PARAMETERS and not scheme.endswith("+sentinel"):
             raise ValueError(f"{name} is for Sentinels: write redis+sentinel://, or remove it")
         if name in _TLS_PARAMETERS and not scheme.startswith("rediss"):
             raise ValueError(f"{name} is for TLS: write rediss://, or remove it")
@@ -344,10 +261,11 @@ def _parse_tls(parameters: Mapping[str, str]) -> dict[str, Any]:
     tls: dict[str, Any] = {name: value for name, value in parameters.items() if name in _TLS_PARAMETERS}
     if "ssl_check_hostname" in tls:
         tls["ssl_check_hostname"] = tls["ssl_check_hostname"].lower() not in {"false", "no", "0"}
-    if _verify_mode(tls) not in _VERIFY_MODES:
+    if verify_mode(tls) not in VERIFY_MODES:
         raise ValueError("ssl_cert_reqs must be none, optional or required")
     return tls
 
 
-def _verify_mode(tls: Mapping[str, Any]) -> str:
+def verify_mode(tls: Mapping[str, Any]) -> str:
+    """Return how certificates are verified: none, optional or required."""
     return str(tls.get("ssl_cert_reqs", "required")).lower().removeprefix("cert_")  # CERT_NONE is Celery's spelling

@@ -2,7 +2,7 @@
 
 from kombu import Connection
 
-from relay.config.store_address import broker_options
+from relay.config.broker_address import broker_options
 
 
 def examine_amqp(url: str, seconds: float) -> str | None:

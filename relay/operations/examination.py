@@ -8,7 +8,7 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 
 from relay.accounts.source_health import SourceHealth, examine_source
-from relay.config.store_address import is_amqp
+from relay.config.broker_address import is_amqp
 from relay.errors import StoreUnavailable
 from relay.model import ReceiptState, Record
 from relay.operations.actions import Action, stored_action

@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError, MasterDownError, MovedError, ReadO
 from redis.maint_notifications import MaintNotificationsConfig
 
 from relay import __version__
-from relay.config.store_address import cluster_options, redis_options, sentinel_options
+from relay.config.store_options import cluster_options, redis_options, sentinel_options
 from relay.store.cluster import ASK_SECONDS, ClusterNodes
 from relay.store.connections import ConnectionsInTurn, with_exchange
 from relay.store.sentinels import Sentinels

@@ -10,7 +10,7 @@ import pytest
 import redis
 from kombu import Connection
 
-from relay.config.store_address import broker_options
+from relay.config.broker_address import broker_options
 from relay.store.connect import connect
 
 PASSWORD = "a/b#c?d[e]f@g:h %25й"

@@ -8,16 +8,10 @@ import redis
 import redis.asyncio
 from kombu import Connection
 
+from relay.config.broker_address import broker_options
 from relay.config.environment import ProcessSettings
-from relay.config.store_address import (
-    accept_any_certificate,
-    broker_options,
-    cluster_options,
-    fails_over,
-    name_slot,
-    redis_options,
-    sentinel_options,
-)
+from relay.config.store_address import accept_any_certificate, fails_over, name_slot
+from relay.config.store_options import cluster_options, redis_options, sentinel_options
 from relay.errors import ConfigError
 
 KNOWN = (
