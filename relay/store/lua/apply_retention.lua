@@ -5,14 +5,17 @@
 -- Packed ones count as the others do. Those with a dead letter have an age and a count of their own, and the audit tells of each that went by which rule.
 -- req: {finished_ms, dead_ms, count, dead_count, dead_rules = {by age, by count}, max, most, duplicate_ms}.
 -- Answers records.Retired.
--- Returns the list whose first was finished before those of the others.
-local function oldest_list(lists)
-  local oldest, oldest_at
+-- Returns the list whose first is before those of the others, and that: by when it was finished, then by its id.
+local function find_oldest(lists)
+  local oldest, oldest_id, oldest_at
   for _, list in ipairs(lists) do
-    local at = first_score(list)
-    if at and (not oldest_at or at < oldest_at) then oldest, oldest_at = list, at end
+    local id, at = unpack(call('ZRANGE', list, 0, 0, 'WITHSCORES'))
+    at = tonumber(at)
+    if id and (not oldest or at < oldest_at or (at == oldest_at and id < oldest_id)) then
+      oldest, oldest_id, oldest_at = list, id, at
+    end
   end
-  return oldest
+  return oldest, oldest_id
 end
 
 local function remove_oldest(lists, age_ms, most, rules)
@@ -23,8 +26,7 @@ local function remove_oldest(lists, age_ms, most, rules)
   local over, i, kept = math.max(length - most, too_old), 1, 0
   while i <= over and kept <= over do
     if removed >= req.max or spent >= req.most then return true end
-    local list = oldest_list(lists)
-    local receipt = call('ZRANGE', list, 0, 0)[1]
+    local list, receipt = find_oldest(lists)
     local is_old, before = i <= too_old, removed
     if not remove_listed(list, receipt, is_old and age_ms or nil, rules and rules[is_old and 1 or 2]) then return true end
     -- Of one over the count that a fact refers to another one goes in its place.
