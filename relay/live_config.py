@@ -32,6 +32,7 @@ class LiveConfig:
         self._subscriptions: Mapping[str, Sequence[Subscription]] = {}
         self._subscribers: Mapping[str, Subscription] = {}  # by their sinks
         self._subscriptions_version = 0
+        self._refreshing = asyncio.Lock()
 
     @property
     def config(self) -> Config:
@@ -82,22 +83,26 @@ class LiveConfig:
             return False
         self._reading = True
         try:
-            return self._apply(await asyncio.to_thread(self._read))
+            found = await asyncio.to_thread(self._read)
         finally:
-            self._watcher.end_load()
             self._reading = False
+        self._watcher.end_load()
+        return self._apply(found)
 
-    def _read(self) -> tuple[Config, Mapping[str, Sink]] | ConfigError:
+    def _read(self) -> tuple[Config, Mapping[str, Sink]] | Exception:
         try:
             config = self._watcher.load()
             return config, make_sinks(config)
-        except ConfigError as error:
+        except Exception as error:  # noqa: BLE001  what is in force stays, and nothing else stands still
             return error
 
-    def _apply(self, found: tuple[Config, Mapping[str, Sink]] | ConfigError) -> bool:
+    def _apply(self, found: tuple[Config, Mapping[str, Sink]] | Exception) -> bool:
         """Put what was read in force: the configuration and its sinks at once."""
         if isinstance(found, ConfigError):
             self._watcher.refuse(found)
+            return False
+        if isinstance(found, Exception):
+            self._watcher.fail(found)
             return False
         config, sinks = found
         if not self._watcher.take(config):
@@ -109,10 +114,17 @@ class LiveConfig:
         """Read the subscriptions again where they have changed; `version`: as it was read. Raises StoreUnavailable."""
         if version is None:
             version = await subscriptions.version()
+        if version != self._subscriptions_version:
+            async with self._refreshing:  # one after another: what was read before replaces nothing
+                await self._read_subscriptions(subscriptions)
+
+    async def _read_subscriptions(self, subscriptions: Subscriptions) -> None:
+        version = await subscriptions.version()
         if version == self._subscriptions_version:
             return
-        self._subscriptions = {source: await subscriptions.list(source) for source in await subscriptions.sources()}
-        self._subscribers = {one.sink: one for listed in self._subscriptions.values() for one in listed}
+        found = {source: await subscriptions.list(source) for source in await subscriptions.sources()}
+        self._subscriptions = found
+        self._subscribers = {one.sink: one for listed in found.values() for one in listed}
         self._subscriptions_version = version
 
     async def find_sink(self, name: str, subscriptions: Subscriptions) -> Sink | None:

@@ -1,6 +1,7 @@
 """Follow a configuration and its included files, edited while the relay runs. Its user checks it."""
 
 import hashlib
+import math
 import os
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from relay.errors import ConfigError
 from relay.logs import log
 
 SAME_TIME_SECONDS: Final = 2.0  # the coarsest times that file systems keep: a change within them may show none
+AGAIN_SECONDS: Final = 30.0  # after which a file is loaded again where that failed, and not because of the file
 _Look: TypeAlias = tuple[tuple[int, ...] | None, ...]
 
 
@@ -23,7 +25,8 @@ class ConfigWatcher:
     The first load must succeed: the constructor raises ConfigError as `load` does. Changes are found by content and not
     by times: a file that was touched, or replaced by an equal one (a ConfigMap, an editor's rename), has not changed. A
     changed file is to be loaded when the next check finds it unchanged: half a file that is being written may be valid,
-    with half of the routes. `load` may be called in another thread; then `take` or `refuse` what came of it.
+    with half of the routes. `load` may be called in another thread; then `end_load`, and `take`, `refuse` or
+    `fail` what came of it.
     """
 
     def __init__(self, path: str, load: Callable[[], Config], monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -36,6 +39,7 @@ class ConfigWatcher:
         self._look: _Look | None = None
         self._seen_since = 0.0  # for how long they have looked so, monotonic seconds
         self._read_since = False  # they were read when they had looked so for long enough
+        self._again_at = math.inf  # when it is loaded again though it has not changed, monotonic seconds
         self._loaded = self._latest = self._to_load = self._digest()
         self.current = load()
         self.error: str | None = None
@@ -49,16 +53,22 @@ class ConfigWatcher:
         """Check the file for changes. Returns whether it has changed, and stands still: then it is to be loaded."""
         before, self._latest = self._latest, self._digest()
         self._to_load = self._latest
-        return self._latest == before and self._latest != self._loaded
+        return self._latest == before and (self.changing or self._monotonic() >= self._again_at)
 
     def end_load(self) -> None:
         """Note that the file as the last check found it was loaded, whatever came of that: it is not loaded again."""
-        self._loaded = self._to_load
+        self._loaded, self._again_at = self._to_load, math.inf
 
     def refuse(self, error: ConfigError) -> None:
         """Leave what is in force: the file is invalid."""
         self.error = str(error)
         log.warning("config.refused", path=str(self._path), error=self.error, running=self.current.version)
+
+    def fail(self, error: Exception) -> None:
+        """Leave what is in force: loading failed, which may pass. It is tried again, also where nothing changes."""
+        self.error = f"it could not be read, and is tried again: {type(error).__name__}: {error}"
+        self._again_at = self._monotonic() + AGAIN_SECONDS
+        log.error("config.failed", path=str(self._path), error=self.error, running=self.current.version, exc_info=error)
 
     def take(self, config: Config) -> bool:
         """Put a loaded configuration in force. Returns whether it is another one than before."""
