@@ -127,7 +127,7 @@ class SlowSubscriptions:
     def __init__(self) -> None:
         self.listed: tuple[Subscription, ...] = ()
         self.read = 0
-        self.may_go_on = asyncio.Event()
+        self.began, self.may_go_on = asyncio.Event(), asyncio.Event()
 
     def add(self, id: int) -> None:
         one = Subscription(
@@ -144,6 +144,7 @@ class SlowSubscriptions:
 
     async def list(self, _: str) -> tuple[Subscription, ...]:
         self.read += 1
+        self.began.set()
         found = self.listed
         if self.read == 1:
             await self.may_go_on.wait()
@@ -157,8 +158,7 @@ def test_what_was_read_of_the_subscriptions_later_stays(live: LiveConfig) -> Non
         subscriptions = SlowSubscriptions()
         subscriptions.add(1)
         of_drainer = asyncio.create_task(live.refresh_subscriptions(subscriptions))
-        while not subscriptions.read:
-            await asyncio.sleep(0)
+        await subscriptions.began.wait()
         subscriptions.add(2)
         of_router = asyncio.create_task(live.refresh_subscriptions(subscriptions, 2))
         for _ in range(10):

@@ -402,7 +402,7 @@ class TestRetention:
             assert run(store.apply_retention(10**15, 0, left)).removed == 1
             assert sorted(run(reader.newest_receipts(10))) == sorted(ids[4 - left :])
 
-    def test_of_those_that_were_finished_in_one_moment_the_first_by_id_goes_first(self, run, store, reader, pack, finished):
+    def test_of_those_finished_in_one_moment_the_first_by_id_goes_first(self, run, store, reader, pack, finished):
         ids = sorted(finished() for _ in range(2))
         run(store.client.zadd(store.keys.finished, dict.fromkeys(ids, 1)))
         pack(most=1)
