@@ -2,9 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import msgspec
 from redis.asyncio import Redis
@@ -19,42 +21,69 @@ GATES = ("_history", "_gates")
 """The parts that scripts share which look at gates, or change them."""
 
 _NO_CODE = re.compile(r"""'[^'\n]*'|"[^"\n]*"|--.*""")  # texts and comments
+_NAME = re.compile(r"\w+")
+_FUNCTION = re.compile(r"local function (\w+)")
+_BEGIN = re.compile(r"\n(?=(?!end\b|else)\w|--)")  # of a statement
+_SHEBANG = re.compile(r"#!.*\n")
 _CLOCK = "local now = time[1] * 1000 + math.floor(time[2] / 1000)\n"
 _FOLDER = files("relay.store") / "lua"
 
 
 class Script:
-    """One script of the folder `lua`, by name: what all share, the `parts` that it shares with others, its own text."""
+    """One script of the folder `lua`, by name: what all share, the `parts` that it shares with others, its own text.
+
+    It is read when it is first called: a command calls two or three of them, and to make all takes a tenth of a second.
+    """
 
     def __init__(self, name: str, *parts: str) -> None:
         self.name = name
-        text = _read(name)
+        self._parts = ("_prelude", "_facts", "_ending", *parts)
+
+    @cached_property
+    def text(self) -> str:
+        """What the server runs."""
         # The server reads flags from the first line only, so that line stays first.
-        shebang, rest = text.split("\n", 1) if text.startswith("#!") else ("", text)
-        shared = [_read(part) for part in ("_prelude", "_facts", "_ending", *parts)]
-        needed = _within_function("\n".join(_needed(_statements("\n".join([*shared, rest])))))
-        self.text = f"{shebang}\n{needed}" if shebang else needed
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        shebang = _SHEBANG.match(_read(self.name))
+        statements = chain.from_iterable(map(_statements, (*self._parts, self.name)))
+        needed = _within_function("\n".join(_needed(tuple(statements))))
+        return f"{shebang[0]}{needed}" if shebang else needed
+
+    @cached_property
+    def sha(self) -> str:
+        """The name under which the server keeps it."""
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
+class _Statement(NamedTuple):
+    text: str
+    function: str  # whose definition it is, or ""
+    names: frozenset[str]
+
+
+@cache
 def _read(name: str) -> str:
     return (_FOLDER / f"{name}.lua").read_text()
 
 
-def _statements(text: str) -> Iterator[str]:
-    """Split a script: each part but the first begins with a line that is not indented, and ends nothing."""
-    yield from re.split(r"\n(?=(?!end\b|else)\w|--)", text)
+@cache
+def _statements(name: str) -> tuple[_Statement, ...]:
+    """Split a file: each statement but the first begins with a line that is not indented, and ends nothing."""
+    return tuple(map(_parse, _BEGIN.split(_SHEBANG.sub("", _read(name)))))
 
 
-def _needed(statements: Iterable[str]) -> list[str]:
+def _parse(text: str) -> _Statement:
+    function = _FUNCTION.match(text)
+    return _Statement(text, function[1] if function else "", frozenset(_NAME.findall(_NO_CODE.sub("", text))))
+
+
+def _needed(statements: Sequence[_Statement]) -> list[str]:
     """Leave out the functions that nothing after them names: each call of a script makes all of its functions anew."""
     needed: list[str] = []
     named: set[str] = set()
-    for statement in reversed(list(statements)):
-        function = re.match(r"local function (\w+)", statement)
-        if function is None or function[1] in named:
-            needed.append(statement)
-            named.update(re.findall(r"\w+", _NO_CODE.sub("", statement)))
+    for statement in reversed(statements):
+        if not statement.function or statement.function in named:
+            needed.append(statement.text)
+            named.update(statement.names)
     return needed[::-1]
 
 

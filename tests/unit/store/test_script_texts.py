@@ -11,6 +11,13 @@ CLOCK = "local now = time[1] * 1000 + math.floor(time[2] / 1000)"
 PARTS_OF_TURN = ("_history", "_gates", "_packed", "_breaker", "_settling", "_limits", "_deaths", "_claiming")
 
 
+def test_a_script_is_read_when_it_is_first_called():
+    script = Script("accept")
+    assert "text" not in vars(script), "a command calls few of them"
+    assert len(script.sha) == 40
+    assert "text" in vars(script)
+
+
 def functions(text: str) -> list[str]:
     return re.findall(r"^local function (\w+)", text, re.MULTILINE)
 
