@@ -29,7 +29,7 @@ class Adopter:
         """Go on where the last run stopped, whichever worker's that was."""
         stored = await self._shared.get(ADOPT)
         before = _PROGRESS.decode(stored) if stored else AdoptionProgress()
-        sinks, sources = sorted(await self._reader.registered_sinks()), sorted(await self._store.registered_sources())
+        sinks, sources = sorted(await self._reader.registered_sinks()), sorted(await self._store.registry.sources())
         progress = await self._adoption.adopt(lists_to_adopt(sinks, sources), before, STEPS)
         if progress is None:
             await self._shared.delete(ADOPT)

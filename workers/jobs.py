@@ -90,7 +90,7 @@ class JobRunner:
         await self._live.refresh_subscriptions(self._store.subscriptions)
         known = self._live.types_of_sinks()
         gone = [name for name in registered if is_subscriber(name) and name not in known]
-        if gone and (forgotten := await self._store.forget_sinks(gone[:FORGOTTEN_AT_ONCE])):
+        if gone and (forgotten := await self._store.registry.forget_sinks(gone[:FORGOTTEN_AT_ONCE])):
             log.info("subscription.forgotten", sinks=forgotten)
 
     async def _read_memory(self) -> MemoryUse:
@@ -106,8 +106,8 @@ class JobRunner:
         dead = dead_rules(await read_dead_letters(client, keys), await self._read_memory(), keep)
         ages = kept_ages(keep)
         longest = ages.finished.longest, ages.dead.longest
-        retired = await self._store.apply_retention(*longest, keep.count, CALL_ITEMS, dead)
-        own = await self._store.apply_ages(ages, CALL_ITEMS)
+        retired = await self._store.retention.apply(*longest, keep.count, CALL_ITEMS, dead)
+        own = await self._store.retention.apply_ages(ages, CALL_ITEMS)
         retired = retired.plus(own)
         if retired.damaged:
             log.error("retention.damaged", receipts=list(retired.damaged))

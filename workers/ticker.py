@@ -150,9 +150,9 @@ class Ticker:
 
     async def _register(self, jobs: Mapping[str, tuple[str, bytes]]) -> None:
         """Store the names of sinks and sources, and the jobs that run for ever."""
-        await self._store.register_sources(self._live.config.sources, self._live.config.shares)
-        await self._store.register_sinks(self._live.types_of_sinks(), self._live.max_pending())
-        await self._store.register_facts(self._live.config.asked_facts)
+        await self._store.registry.add_sources(self._live.config.sources, self._live.config.shares)
+        await self._store.registry.add_sinks(self._live.types_of_sinks(), self._live.max_pending())
+        await self._store.registry.add_facts(self._live.config.asked_facts)
         for id, (kind, args) in jobs.items():
             await self._store.enqueue_job(id, kind, args)
 

@@ -236,6 +236,6 @@ async def _check_unused(store: Store) -> None:
     life = await read_life(store.client, store.keys.life)
     check_format(life.format)
     owned = await Ownership(store.client, store.namespace).read()
-    if owned or life.since is not None or await store.registered_sources():
+    if owned or life.since is not None or await store.registry.sources():
         tag = store.keys.prefix.rstrip(":")
         raise RelayError(f"keys of an earlier time are under {tag}: remove them, or choose another name")

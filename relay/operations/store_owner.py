@@ -18,7 +18,7 @@ async def claim_store(
     common with the old one. `strict`: it must not lose what it confirmed. Raises ConfigError, StoreUnavailable.
     """
     check_format((await read_life(store.client, store.keys.life)).format)
-    known = await store.registered_sources()
+    known = await store.registry.sources()
     if known and known.isdisjoint(sources) and not take_over:
         parsed = parse_store_address(address)
         raise ConfigError(
@@ -28,4 +28,4 @@ async def claim_store(
         )
     if strict and (weakness := (await read_durability(store.client, store.keys.probe)).weakness):
         raise ConfigError(f"RELAY_DURABILITY=strict: {weakness}")
-    await store.register_sources(sources)
+    await store.registry.add_sources(sources)

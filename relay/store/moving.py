@@ -175,7 +175,7 @@ class Carrier:
             await run_command(self._new.client.hdel(last_hooks, self._source))
         else:
             await run_command(self._new.client.hset(last_hooks, self._source, at))
-        await self._new.register_sources([self._source])
+        await self._new.registry.add_sources([self._source])
 
     async def carry_subscriptions(self) -> int:
         """Copy the subscriptions with the gates, histories and failures of their sinks. Returns how many there are.

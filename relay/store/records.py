@@ -10,6 +10,8 @@ HANDED = "handed"
 """In place of the token of a claim, for receipts that were handed over."""
 SUSPECT_AFTER = 2
 """So many deaths make a suspect: it is claimed alone, and worked at when its worker has nothing else in hand."""
+DUPLICATE_MS = 2 * 3600 * 1000
+"""In which the same bytes may be the repetition of a hook: amoCRM repeats one for about 95 minutes."""
 
 
 class Hook(Record):

@@ -1,6 +1,6 @@
 """The store: every change of state is one atomic script, named after the transition."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,23 +19,23 @@ from relay.store.connect import not_repeated
 from relay.store.erasing import Erasing
 from relay.store.fields import Counter
 from relay.store.health import MemoryUse
-from relay.store.kept_ages import KeptAges
 from relay.store.keys import INBOX, JOBS, Keys, sink_queue
 from relay.store.lending import Lending
 from relay.store.packed import Packing
 from relay.store.put_off import PutOff
 from relay.store.raw_receipts import RawReceipts
-from relay.store.records import Accepted, Claim, DeadRules, Hook, Job, LateAnswer, Retired, Settlement
+from relay.store.records import DUPLICATE_MS, Accepted, Claim, Hook, Job, LateAnswer, Settlement
+from relay.store.registry import Registry
 from relay.store.replies import claimed_deliveries, claimed_jobs, claimed_receipts, made_claims
 from relay.store.requests import (
     claim_again,
     hook_row,
     lease_rows,
     lookup_row,
-    register_request,
     routed_row,
     settle_request,
 )
+from relay.store.retention import Retention
 from relay.store.scripts import GATES, Caller, Script
 from relay.store.subscriptions import Subscriptions
 from relay.store.sync import Sync
@@ -46,11 +46,8 @@ from relay.store.wire.looks import LookReply
 from relay.store.wire.routing import RoutedReply
 from relay.store.wire.settling import SettleRequest
 
-RETENTION_COMMANDS = 250  # of one call: some milliseconds at most, in which the store does nothing else
 NOTHING_GRANTED = Granted(slots=0, wait_ms=0, at=0)
-DUPLICATE_MS = 2 * 3600 * 1000  # amoCRM repeats a hook for about 95 minutes
 
-_FORGET_SINKS = Script("forget_sinks")
 _ACCEPT = Script("accept", "_packed")
 _CLAIMING, _SETTLING = ("_limits", "_turns", "_deaths", "_claiming"), ("_keyed", "_packed", "_breaker", "_settling")
 _SAVE_ROUTED = Script("save_routed", "_limits", "_jobs", "_keyed", "_routing")
@@ -60,14 +57,9 @@ _SETTLE_GRANTED = Script("settle_granted", *GATES, *_SETTLING, "_granted")
 _SETTLE_AND_CLAIM_GRANTED = Script("settle_and_claim_granted", *GATES, *_SETTLING, *_CLAIMING, "_granted")
 _COMPLETE_LOOKUPS = Script("complete_lookups", *GATES, "_keyed")
 _MARK_SENDING = Script("mark_sending", "_keyed")
-_ENQUEUE_JOB, _FINISH_JOB, _REGISTER = Script("enqueue_job", "_jobs"), Script("finish_job"), Script("register")
+_ENQUEUE_JOB, _FINISH_JOB = Script("enqueue_job", "_jobs"), Script("finish_job")
 _LEAVE_RECEIPTS, _END_FACT_GROUPS = Script("leave_receipts"), Script("end_fact_groups")
-_APPLY_RETENTION, _LOOK, _END_LEASES = (
-    Script("apply_retention", "_acting", "_packed", "_retiring"),
-    Script("look"),
-    Script("end_leases"),
-)
-_APPLY_AGES = Script("apply_ages", "_acting", "_packed", "_retiring")
+_LOOK, _END_LEASES = Script("look"), Script("end_leases")
 _NOTE_STALL, _NOTE_MEMORY = Script("note_stall"), Script("note_memory")
 
 # Fields of hashes come as text, numbers and flags too: hence not strict.
@@ -81,7 +73,6 @@ _SETTLED_AND_CLAIMED = msgspec.msgpack.Decoder(tuple[list[str], ClaimReply[Claim
 _ACCEPTED = msgspec.msgpack.Decoder(tuple[bool, list[tuple[str, bool]], list[str]])
 _ROUTED = msgspec.msgpack.Decoder(RoutedReply)
 _QUEUES_AND_STALE = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
-_RETIRED = msgspec.msgpack.Decoder(Retired)
 _STRINGS = msgspec.msgpack.Decoder(list[str])
 _BOOL = msgspec.msgpack.Decoder(bool)
 _LOOKED = msgspec.msgpack.Decoder(LookReply)
@@ -105,6 +96,8 @@ class Store:
         self.packing = Packing(client, namespace)
         self.lending = Lending(client, namespace, sync)
         self.erasing = Erasing(client, namespace)
+        self.retention = Retention(client, namespace)
+        self.registry = Registry(client, namespace)
         self.acts = Acts(client, namespace)
         self.actions = Actions(client, namespace)
         self.clock = clock_of(client)
@@ -344,34 +337,6 @@ class Store:
         request = {"id": job.id, "token": job.token, "again_ms": -1 if again_ms is None else again_ms}
         return _BOOL.decode(await self._call(_FINISH_JOB, request))
 
-    async def apply_retention(
-        self, finished_ms: int, dead_ms: int, count: int, max: int = 100, dead: DeadRules | None = None
-    ) -> Retired:
-        """Remove finished receipts over their age or over the count, oldest first: at most `max`, and as one call may.
-
-        The call after it goes on where this one stopped, in the middle of a large receipt too. `dead`: how many with a
-        dead letter may be, where that is another count.
-        """
-        rules = dead or DeadRules(count=count)
-        request: dict[str, object] = {"finished_ms": finished_ms, "dead_ms": dead_ms, "count": count, "max": max}
-        request |= {"dead_count": rules.count, "dead_rules": [rules.age_rule, rules.count_rule]}
-        request |= {"most": RETENTION_COMMANDS, "duplicate_ms": DUPLICATE_MS}
-        return _RETIRED.decode(await self._call(_APPLY_RETENTION, request))
-
-    async def apply_ages(self, ages: KeptAges, max: int = 100) -> Retired:
-        """Remove finished receipts that are over an age of their own, at most `max` of each age, and as one call may.
-
-        What is over the longest of all ages is left to `apply_retention`.
-        """
-        retired = Retired(removed=0, more=False)
-        for kind in ages.kinds:
-            for age_ms in kind.shorter:
-                request = {"digest": ages.digest, "age_ms": age_ms, "lists": kind.lists, "ages": ages.by_source}
-                request |= {"rule": kind.rules.get(age_ms, ""), "max": max}
-                request |= {"most": RETENTION_COMMANDS, "duplicate_ms": DUPLICATE_MS}
-                retired = retired.plus(_RETIRED.decode(await self._call(_APPLY_AGES, request)))
-        return retired
-
     async def look(
         self, worker: str, jobs: Sequence[str] = (), *, silent_ms: int = 0, since: int = 0, listens: bool = False
     ) -> LookReply:
@@ -415,10 +380,6 @@ class Store:
         """Delete the bells of queues: their messages were received, or could not be published."""
         await run_command(self.client.delete(*map(self.keys.bell, queues)))
 
-    async def forget_sinks(self, sinks: Sequence[str]) -> list[str]:
-        """Forget sinks of subscriptions that are gone. Returns those of which nothing was left to do."""
-        return _STRINGS.decode(await self._call(_FORGET_SINKS, {"sinks": sinks}))
-
     async def count_refused(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Add up refused hooks, by source ("" where there is none of that name) and reason."""
         async with self.client.pipeline(transaction=False) as pipe:
@@ -426,28 +387,6 @@ class Store:
                 pipe.hincrby(self.keys.stats, f"{Counter.REFUSED}|{source}|{reason}", n)
             await run_command(pipe.execute())
 
-    async def register_sources(self, sources: Iterable[str], shares: Mapping[str, float] | None = None) -> None:
-        """Remember the sources, by which a relay knows its store again, and the format that it writes.
-
-        `shares`: which share of the store the hooks of each may take; None: as it was said before.
-        """
-        await self._call(_REGISTER, register_request(sources, shares=shares))
-
-    async def register_facts(self, facts: Mapping[str, str]) -> None:
-        """Remember which facts routes ask for, kind -> how (`Config.facts`): the scripts write these, and no others."""
-        await self._call(_REGISTER, register_request(facts=facts))
-
     async def end_fact_groups(self) -> int:
         """Tell what was counted of facts that are alike, where their windows have ended. Returns how many it told."""
         return _INT.decode(await self._call(_END_FACT_GROUPS, {}))
-
-    async def registered_sources(self) -> set[str]:
-        """Read the names of the sources that were ever registered."""
-        return {name.decode() for name in await run_command(self.client.smembers(self.keys.sources))}
-
-    async def register_sinks(self, sinks: Mapping[str, str], max_pending: Mapping[str, int] | None = None) -> None:
-        """Remember the sinks, name -> type: one that leaves the configuration keeps its deliveries, as an orphan.
-
-        `max_pending`: how many pending deliveries each may have; what is over that is put off.
-        """
-        await self._call(_REGISTER, register_request(sinks=sinks, max_pending=max_pending))

@@ -60,7 +60,7 @@ async def processor_ms(client: Redis) -> float:
 
 async def fill(store: Store, count: int) -> None:
     """Store receipts with a delivery each, in all states, of three sinks; a thousand are about one lead."""
-    await store.register_sinks(dict.fromkeys(SINKS, "http"))
+    await store.registry.add_sinks(dict.fromkeys(SINKS, "http"))
     for start in range(0, count, 100):
         await store.accept([hook(str(uuid_utils.uuid7()), b"%d" % n) for n in range(start, start + 100)])
         receipts = (await store.claim_receipts("bench", 100, 60_000)).items

@@ -53,7 +53,7 @@ class Bench:
     async def fill(self, count: int) -> None:
         """Let so many more deliveries wait, by the scripts that routing calls."""
         target = Store(connect(self.url, answer_seconds=60), NAMESPACE)
-        await target.register_sinks({"receiver": "http"})
+        await target.registry.add_sinks({"receiver": "http"})
         last = self.made + count
         while self.made < last:
             numbers = range(self.made, min(self.made + OF_A_RECEIPT, last))
@@ -91,7 +91,7 @@ class Bench:
         with self.scripts(found, "look"):
             await target.look("bench")
         with self.scripts(found, "retire"):
-            while (await target.apply_retention(0, 0, 0)).more:
+            while (await target.retention.apply(0, 0, 0)).more:
                 pass
         await target.client.aclose()
         return found

@@ -158,7 +158,7 @@ def retire(processes: Processes, sinks: Iterable[str]) -> tuple[list[str], int]:
         for sink in sinks:
             for id in await run_command(store.client.zrange(store.keys.held(sink), 0, -1)):
                 await store.acts.act_on_delivery(id.decode(), Act.CONFIRM, Author(by="chaos"))
-        while (await store.apply_retention(0, 0, 0)).more or await store.actions.retire(0, 0, _ACTIONS_AT_ONCE):
+        while (await store.retention.apply(0, 0, 0)).more or await store.actions.retire(0, 0, _ACTIONS_AT_ONCE):
             pass
         await _sweep_index(store)
         kept = await _keys_that_stay(store)

@@ -35,8 +35,8 @@ class SmallRelay:
         self.config = load_file(self._file, environ={}, sink_types=sink_types())
         sinks = self.config.sinks
         most = {name: sink.max_pending for name, sink in sinks.items()}
-        self.run(self.store.register_sinks({name: sink.type for name, sink in sinks.items()}, most))
-        self.run(self.store.register_facts(self.config.asked_facts))
+        self.run(self.store.registry.add_sinks({name: sink.type for name, sink in sinks.items()}, most))
+        self.run(self.store.registry.add_facts(self.config.asked_facts))
 
     def accept(self, *bodies: bytes) -> list[str]:
         """Store hooks, and route them. Returns the ids of their receipts."""

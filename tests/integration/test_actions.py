@@ -250,7 +250,7 @@ class TestBadInput:
         dead(2)
         request = ActionRequest(kind=ActionKind.REPLAY, filter=EventFilter())
         begun = run(start_action(store, reader, request, ANNA))
-        run(store.apply_retention(10**9, 10**9, 1, 100))  # one of both
+        run(store.retention.apply(10**9, 10**9, 1, 100))  # one of both
         finish()
         assert read(begun.id).results == {"again": 1}
 

@@ -75,7 +75,7 @@ class Trials:
 
 @pytest.mark.parametrize("has_free_call", [False, True])
 def test_what_waited_for_a_destination_leaves_when_it_is_back(run, store, namespace, reader, has_free_call):
-    run(store.register_sinks({"books": "scripted"}))
+    run(store.registry.add_sinks({"books": "scripted"}))
     queue_deliveries(run, store, [b"{}"] * MANY)
     sink = Refusing(retry=["1h"] * 5, concurrency=4)
     sink.has_free_call = has_free_call
@@ -86,7 +86,7 @@ def test_what_waited_for_a_destination_leaves_when_it_is_back(run, store, namesp
 
 
 def test_trials_cost_a_delivery_no_attempts(run, store, namespace, reader):
-    run(store.register_sinks({"books": "scripted"}))
+    run(store.registry.add_sinks({"books": "scripted"}))
     ids = queue_deliveries(run, store, [b"{}"] * 10)
     sink = Refusing(retry=["1h"], concurrency=10)  # two attempts
     run(Trials(store, namespace, reader, sink).run())

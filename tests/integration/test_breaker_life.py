@@ -79,7 +79,7 @@ class Life:
 def life(run, store, reader, namespace, sandbox, tmp_path) -> Life:
     (tmp_path / "relay.yaml").write_text(YAML.format(url=sandbox.url))
     sink = make_sinks(load_file(tmp_path / "relay.yaml", environ={}, sink_types=sink_types()))["books"]
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     return Life(run, store, reader, namespace, sandbox, sink)
 
 

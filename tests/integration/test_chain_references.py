@@ -40,8 +40,8 @@ def keep(run, store, reader):
     def work(count: int = 1000, **settings: str) -> int:
         ages = kept_ages(RetentionSection.model_validate(settings))
         while True:
-            old = run(store.apply_retention(ages.finished.longest, ages.dead.longest, count))
-            own = run(store.apply_ages(ages))
+            old = run(store.retention.apply(ages.finished.longest, ages.dead.longest, count))
+            own = run(store.retention.apply_ages(ages))
             if not (old.removed or old.more or own.removed or own.more):
                 return len(run(reader.newest_receipts(1000)))
 

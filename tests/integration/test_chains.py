@@ -241,7 +241,7 @@ def test_a_hook_that_is_compressed_is_read(chain):
 def test_a_drainer_knows_by_its_configuration_what_is_followed(run, store, namespace, reader, monkeypatch, followed):
     followers = {"invoices": ["number"]} if followed else {}
     monkeypatch.setattr(SingleSinkConfig.config, "followers", followers)
-    run(store.register_facts({"delivered|invoices": "each"}))
+    run(store.registry.add_facts({"delivered|invoices": "each"}))
     queue_deliveries(run, store, [b"{}"])
     run(drain(store, namespace, ScriptedSink(sends=[Outcome.DELIVERED])))
     (found,) = run(reader.deliveries(["d00000"]))

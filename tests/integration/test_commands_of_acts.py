@@ -18,7 +18,7 @@ def settled(run, store):
     """Settle a delivery of the sink books with each of these outcomes. Returns their ids."""
 
     def bring(*outcomes: Outcome) -> list[str]:
-        run(store.register_sinks({"books": "http"}))
+        run(store.registry.add_sinks({"books": "http"}))
         queue_deliveries(run, store, [b"{}"] * len(outcomes))
         items = run(store.claim_deliveries(sink_claim_request("books", "w1", 100, 60_000, 0, []))).items
         settled = [settlement(delivery, outcome) for delivery, outcome in zip(items, outcomes, strict=True)]

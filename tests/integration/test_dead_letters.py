@@ -38,13 +38,13 @@ def left(relay) -> list[str]:
 
 
 def test_the_count_of_finished_hooks_removes_none(dead):
-    dead.run(dead.store.apply_retention(DAY, 10**15, 1, 100, DeadRules(count=NEVER)))
+    dead.run(dead.store.retention.apply(DAY, 10**15, 1, 100, DeadRules(count=NEVER)))
     assert left(dead) == dead.receipts
 
 
 def test_the_oldest_go_by_their_share_and_the_audit_says_by_which_rule(dead):
     rules = DeadRules(count=3, age_rule="retention.dead: 30d", count_rule="retention.dead_share: 20%")
-    dead.run(dead.store.apply_retention(DAY, 10**15, 1000, 100, rules))
+    dead.run(dead.store.retention.apply(DAY, 10**15, 1000, 100, rules))
     assert left(dead) == dead.receipts[2:]
     entries = dead.run(dead.store.acts.audit(10))
     assert [(one.act, one.what, one.before, one.by, one.why) for one in entries] == [
@@ -81,7 +81,7 @@ def test_held_and_pending_deliveries_never_go(relay):
     receipts = relay.accept_leads(1, 2)
     relay.settle(Outcome.UNKNOWN, "books")
     relay.accept_leads(3)
-    relay.run(relay.store.apply_retention(0, 0, 1, 100, DeadRules(count=0)))
+    relay.run(relay.store.retention.apply(0, 0, 1, 100, DeadRules(count=0)))
     assert len(relay.run(relay.reader.receipts(receipts))) == 2
 
 

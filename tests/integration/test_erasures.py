@@ -254,7 +254,7 @@ def test_a_subscriber_gets_a_delete_event_where_it_subscribed_to_them_and_they_m
         erased.store.subscriptions.subscribe("acme", "https://crm.example.com/h", ["add_contact", "delete_contact"], "")
     )
     (subscription,) = run(erased.store.subscriptions.list("acme"))
-    run(erased.store.register_sinks({subscription.sink: "subscriber"}))
+    run(erased.store.registry.add_sinks({subscription.sink: "subscriber"}))
     run(erased.store.accept([hook("r1", contacts(item(1)))]))
     items = run(erased.store.claim_receipts("router", 9, 60_000)).items
     subscribed = {"acme": [subscription]}
@@ -432,7 +432,7 @@ def test_it_is_shown_before_and_not_done_without_a_yes(run, erased, relay):
 def test_what_asks_a_sink_is_never_put_off(run, erased, relay):
     relay.accept(contacts(item(1)))
     relay.settle(Outcome.DELIVERED, "books", "list")
-    run(erased.store.register_sinks({"list": "unisender"}, {"list": 1}))
+    run(erased.store.registry.add_sinks({"list": "unisender"}, {"list": 1}))
     relay.accept(contacts(item(2, name="Boris", phone=OTHER, email="boris@example.com")))
     id = erased.start("--phone", PHONE)
     erased.work()
@@ -477,7 +477,7 @@ def test_a_request_that_retention_removed_is_no_answer(run, erased, relay):
     erased.work()
     relay.settle(Outcome.REJECTED, "list")
     erased.work_again(id)
-    run(erased.store.apply_retention(0, 0, 0, 100))
+    run(erased.store.retention.apply(0, 0, 0, 100))
     erased.work_again(id)
     action = erased.action(id)
     assert (action.state, action.problem[:40]) == ("failed", "1 sinks are not known to have forgotten ")

@@ -246,7 +246,7 @@ def test_what_was_counted_goes_with_the_last_route_that_asks_for_it(relay, alert
     relay.run(ProblemNotes(relay.store.client, relay.store.namespace).keep([x.id for x in found], problem_facts(found)))
     client, key = relay.store.client, relay.store.keys.fact_groups
     assert relay.run(client.hlen(key)) == 1
-    relay.run(relay.store.register_facts({"drift": "each", "delivered|people": "each"}))
+    relay.run(relay.store.registry.add_facts({"drift": "each", "delivered|people": "each"}))
     assert relay.run(client.hlen(key)) == 0
     assert end_windows(relay) == 0
 
@@ -278,7 +278,7 @@ def test_a_budget_that_is_reached_is_told_once_a_day_and_never_by_its_own_sink(r
 
 def test_a_full_store_tells_that_it_is(start_server, run):
     full = Store(connect(start_server().url, answer_seconds=10))
-    run(full.register_facts({"store_nearly_full": "grouped", "delivery_dead": "grouped"}))
+    run(full.registry.add_facts({"store_nearly_full": "grouped", "delivery_dead": "grouped"}))
     run(full.client.config_set("maxmemory", "512kb"))  # less than the server itself takes
     with pytest.raises(StoreUnavailable, match="memory"):
         run(full.accept([hook("r0", b"first")]))

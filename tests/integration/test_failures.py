@@ -105,7 +105,7 @@ def test_there_are_not_more_causes_than_a_person_reads(run, relay, fail):
 
 def test_retention_takes_a_dead_letter_out_of_its_cause(run, relay, fail):
     fail(["422: no price"])
-    assert run(relay.store.apply_retention(0, 0, 0)).removed == 1
+    assert run(relay.store.retention.apply(0, 0, 0)).removed == 1
     assert causes(run, relay) == {}
 
 

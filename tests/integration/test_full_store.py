@@ -51,7 +51,7 @@ def test_a_ticker_to_which_the_file_is_new_begins_and_registers_it(run, full, li
     run(ticker.look())
     assert {INBOX, sink_queue("books"), JOBS} <= set(started)
     assert run(Reader(full.client).registered_sinks()) == ["books"]
-    assert run(full.registered_sources()) == {"acme"}
+    assert run(full.registry.sources()) == {"acme"}
 
 
 def test_tokens_and_locks_are_written_too(run, full):
@@ -82,7 +82,7 @@ class TestEmptied:
         run(ticker.look())
         assert set(run(store.client.zrange(store.keys.due(JOBS), 0, -1))) == set(due)
         assert run(reader.registered_sinks()) == ["books"]
-        assert run(store.registered_sources()) == {"acme"}
+        assert run(store.registry.sources()) == {"acme"}
 
     def test_retention_forgets_subscriptions_that_went_with_it(self, run, store, reader, live):
         """A worker that still knows them reads them again first: what it knew before is gone."""
@@ -90,7 +90,7 @@ class TestEmptied:
         run(live.refresh_subscriptions(store.subscriptions))
         assert "sub-1" in live.types_of_sinks()
         run(store.client.delete(*run(store.client.keys(store.keys.prefix + "*"))))
-        run(store.register_sinks({"sub-1": "subscriber", "books": "http"}))  # by a worker that had not noticed yet
+        run(store.registry.add_sinks({"sub-1": "subscriber", "books": "http"}))  # by a worker that had not noticed yet
         run(store.enqueue_job("retention", "retention"))
         run(JobRunner(live, store, "w1", lambda: False, {})._run_next())
         assert run(reader.registered_sinks()) == ["books"]

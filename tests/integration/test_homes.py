@@ -42,13 +42,13 @@ def shards(run, server, namespace):
 @pytest.fixture
 def three(run, shards):
     """Return the same with three shards, and a sink at home in the second."""
-    run(shards.first.register_sinks({"books": "http", "sub-1": "subscriber"}))
+    run(shards.first.registry.add_sinks({"books": "http", "sub-1": "subscriber"}))
     for name in NAMES[1:]:
         run(shards.record.add(name))
     run(shards.record.assign_homes([[AT_01]], NAMES))
     run(shards.refresh())
     for store in shards.stores().values():
-        run(store.register_sinks({"books": "http", AT_01: "http"}))
+        run(store.registry.add_sinks({"books": "http", AT_01: "http"}))
     return shards
 
 

@@ -21,7 +21,7 @@ MANY = 45
     ],
 )
 def test_the_printed_commands_lead_through_all_of_it(run, store, command, arguments):
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     queue_deliveries(run, store, [b"{}"] * MANY)
     seen, printed, given = [], [], ["relay", *arguments, "--json"]
     while given:

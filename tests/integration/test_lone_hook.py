@@ -111,7 +111,7 @@ def test_it_waits_for_the_disk_three_times_and_once_more_where_a_mark_is_needed_
             path = tmp_path / "relay.yaml"
             path.write_text(CONFIG % (port, idempotency))
             live = LiveConfig(ProcessSettings.from_environ({"RELAY_CONFIG": str(path)}))
-            await store.register_sinks(live.types_of_sinks(), live.max_pending())
+            await store.registry.add_sinks(live.types_of_sinks(), live.max_pending())
             wake_ups = await store.open_wake_ups("w") if listens else None
             worker = Worker(live, store, tools, wake_ups)
             for id in range(HOOKS_BEFORE):

@@ -57,8 +57,8 @@ def two(run, server, store, namespace):
         return opened[-1]
 
     shards = Shards(store, open_store)
-    run(store.register_sources(["acme", "other"]))
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sources(["acme", "other"]))
+    run(store.registry.add_sinks({"books": "http"}))
     run(add_shard(shards, "01", ANNA))
     yield SimpleNamespace(shards=shards, old=store, new=shards.store("01"))
     for one in opened:
@@ -252,7 +252,7 @@ def test_an_identity_that_retention_moves_meanwhile_is_carried(run, two, monkeyp
     whole = Carrier._receipts
 
     async def receipts(self):
-        await two.old.apply_retention(0, 0, 0)
+        await two.old.retention.apply(0, 0, 0)
         async for some in whole(self):
             yield some
 
@@ -265,7 +265,7 @@ def test_an_identity_that_retention_moves_meanwhile_is_carried(run, two, monkeyp
 @pytest.fixture
 def followed(run, two):
     """Return two shards; what follows a delivery of acme waits in the first to be routed."""
-    run(two.old.register_facts({"delivered|invoices": "each"}))
+    run(two.old.registry.add_facts({"delivered|invoices": "each"}))
     deliver(run, two.old, "r1")
     claim = run(two.old.claim_deliveries(sink_claim_request("books", "drainer", 1, 60_000, 0, [])))
     done = [replace(settlement(one, Outcome.DELIVERED), is_followed=True) for one in claim.items]

@@ -94,7 +94,7 @@ def test_what_cannot_be_is_said_in_a_line(books, monkeypatch, arguments, line):
 
 
 def test_a_subscriber_is_paused_and_resumed_like_any_sink(books):
-    books.run(books.store.register_sinks({"sub-7": "subscriber"}))
+    books.run(books.store.registry.add_sinks({"sub-7": "subscriber"}))
     paused = books.command("sinks", "pause", "sub-7", "--why", "they move house", "--by", "anna")
     assert paused == (0, "sub-7: paused until `relay sinks resume sub-7`; its deliveries wait\n")
     assert "do:    relay sinks resume sub-7" in books.command("doctor")[1]
@@ -105,7 +105,7 @@ def test_a_subscriber_whose_subscription_is_disabled_is_enabled_and_not_resumed(
     subscriptions = books.store.subscriptions
     id = books.run(subscriptions.subscribe("acme", "http://app.test/", ["add_lead"], "")).id
     sink = f"sub-{id}"
-    books.run(books.store.register_sinks({sink: "subscriber"}))
+    books.run(books.store.registry.add_sinks({sink: "subscriber"}))
     books.command("sinks", "pause", sink, "--why", "they move house", "--by", "anna")
     books.run(subscriptions.disable(id, "410"))
     line = f"{sink}: its subscription is disabled (410), so nothing leaves: `relay subscriptions enable {id}`"

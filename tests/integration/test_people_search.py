@@ -94,7 +94,7 @@ def test_the_index_goes_with_its_receipt(run, relay, index):
     index()
     for one in relay.deliveries("r0000"):
         relay.command("deliveries", "cancel", one.id)
-    assert run(relay.store.apply_retention(0, 0, 0)).removed == 1
+    assert run(relay.store.retention.apply(0, 0, 0)).removed == 1
     assert run(relay.store.client.keys(relay.store.keys.prefix + "people:*")) == []
 
 

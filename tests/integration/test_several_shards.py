@@ -44,7 +44,7 @@ def shards(run, server, store):
 @pytest.fixture
 def three(run, shards):
     """Return three shards with a source each: acme, bigco and corner."""
-    run(shards.first.register_sources(["acme"]))
+    run(shards.first.registry.add_sources(["acme"]))
     for name in ("01", "02"):
         assert run(add_shard(shards, name, ANNA)) == name
     for source, shard in (("bigco", "01"), ("corner", "02")):
@@ -129,7 +129,7 @@ def test_an_older_word_changes_nothing_in_a_shard_and_the_first_to_give_a_source
 
 @pytest.mark.parametrize("steps", [1, 2])
 def test_an_addition_that_is_cut_off_after_a_step_can_be_repeated(run, shards, steps):
-    run(shards.first.register_sources(["acme"]))
+    run(shards.first.registry.add_sources(["acme"]))
     run(ownership(shards, "01").begin())
     if steps == 2:
         run(shards.record.add("01"))
@@ -153,7 +153,7 @@ def test_a_name_that_will_not_do_is_told(run, three, name, said):
 
 
 def test_keys_of_an_earlier_time_are_no_shard(run, three):
-    run(three.store("03").register_sources(["somebody"]))
+    run(three.store("03").registry.add_sources(["somebody"]))
     with pytest.raises(RelayError, match=r"keys of an earlier time are under \{t\d+:03\}"):
         run(add_shard(three, "03", ANNA))
     assert run(add_shard(three, "04", ANNA)) == "04"
@@ -175,7 +175,7 @@ def test_lists_are_in_the_order_of_all_and_go_on_where_they_stopped(run, whole):
     assert sorted(found) == [f"r{n}" for n in range(8)]
     assert [arrived[id] for id in found] == sorted(arrived.values(), reverse=True)
     for store in whole.shards.stores().values():
-        run(store.register_sinks({"books": "http"}))
+        run(store.registry.add_sinks({"books": "http"}))
     (books,) = run(whole.reader.sinks())
     assert (books.pending, books.waiting) == (8, 8)
     assert run(whole.reader.counters())["delivery", "books", "created"] == 8

@@ -139,7 +139,7 @@ def outcomes(run, reader) -> Callable:
 @pytest.fixture
 def gate_of(run, store, reader) -> Callable:
     """Return a sink's gate."""
-    run(store.register_sinks({"sms": "smsc"}))
+    run(store.registry.add_sinks({"sms": "smsc"}))
     return lambda name: next(state.gate for state in run(reader.sinks()) if state.name == name)
 
 

@@ -32,7 +32,7 @@ def live(tmp_path) -> LiveConfig:
 @pytest.fixture
 def accept(run, store, live):
     """Store so many hooks of a source."""
-    run(store.register_sources(live.config.sources, live.config.shares))
+    run(store.registry.add_sources(live.config.sources, live.config.shares))
 
     def go(source: str, n: int) -> None:
         run(store.accept([hook(f"{source}{i:03}", f"{source} {i}".encode(), source=source) for i in range(n)]))
@@ -68,7 +68,7 @@ def test_the_hooks_of_a_source_count_against_its_share_until_retention_removes_t
     taken = run(store.claim_receipts("router", 100, 60_000)).items
     run(store.save_routed("router", [routed(one) for one in taken]))
     week = 7 * 24 * 3_600_000
-    while run(store.apply_retention(week, week, 1)).more:
+    while run(store.retention.apply(week, week, 1)).more:
         pass
     left = read(680_000)
     assert min(left.values()) == 0
@@ -78,7 +78,7 @@ def test_the_hooks_of_a_source_count_against_its_share_until_retention_removes_t
 def test_a_source_that_left_the_file_still_takes_its_part(run, store, accept, read, live):
     accept("acme", 50)
     accept("gone", 50)
-    run(store.register_sources(["gone"]))
+    run(store.registry.add_sources(["gone"]))
     assert read(680_000)["acme"] == pytest.approx(0.5, rel=0.01)
 
 

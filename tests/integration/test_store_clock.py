@@ -92,7 +92,7 @@ def test_a_span_of_a_command_is_taken_off_the_store_s_time(run, store, reader, c
 
 @pytest.mark.parametrize("by", [DAY, -DAY])
 def test_a_pause_that_a_person_sets_ends_by_the_store_s_time(run, store, reader, command, set_wrong, by):
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     set_wrong(by)
     command("sinks", "pause", "books", "--why", "they move", "--until", "2h")
     ends = int(run(store.client.hget(store.keys.gate("sink:books"), "paused_until")))

@@ -36,7 +36,7 @@ def admission(store, live) -> StoreAdmission:
 def test_no_hook_is_stored_before_it_is_known_whose_store_it_is(
     run, store, reader, live, admission, monkeypatch
 ) -> None:
-    run(store.register_sources(["club"]))
+    run(store.registry.add_sources(["club"]))
     monitor = StoreMonitor(reader, live, admission)
     assert monitor.refusal == "it is not known yet whose store it is"
 
@@ -53,7 +53,7 @@ def test_no_hook_is_stored_before_it_is_known_whose_store_it_is(
     assert "it knows club, and the file has only acme" in monitor.refusal
     assert monitor.problem == monitor.refusal
     assert [line["event"] for line in lines] == ["store.refused"]
-    run(store.register_sources(["acme"]))  # what --take-over does
+    run(store.registry.add_sources(["acme"]))  # what --take-over does
     run(monitor.check())
     assert (monitor.refusal, monitor.problem) == ("", None)
 

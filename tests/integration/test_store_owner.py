@@ -28,7 +28,7 @@ def claim(run, store) -> Claim:
 
     async def claimed(sources: set[str], take_over: bool) -> set[str]:
         await claim_store(store, ADDRESS, sources, take_over=take_over)
-        return await store.registered_sources()
+        return await store.registry.sources()
 
     return lambda *sources, take_over=False: run(claimed(set(sources), take_over))
 
@@ -47,7 +47,7 @@ def test_one_that_shares_none_is_refused_and_changes_nothing(run, store, claim: 
     assert message.startswith("the store redis://store.example.com:6379 is another relay's, under RELAY_NAMESPACE=")
     assert "it knows acme, and the file has only club, shop" in message
     assert "a-password" not in message
-    assert run(store.registered_sources()) == {"acme"}
+    assert run(store.registry.sources()) == {"acme"}
 
 
 def test_taking_over_is_remembered(claim: Claim) -> None:
@@ -64,14 +64,14 @@ def test_a_store_of_a_newer_format_is_refused_and_left_as_it_is(run, store, clai
     assert str(error.value).startswith(
         f"a newer release has written to the store, in format {FORMAT + 1}; this one knows format {FORMAT}"
     )
-    assert run(store.registered_sources()) == {"acme"}
+    assert run(store.registry.sources()) == {"acme"}
 
 
 def test_the_format_is_written_and_never_lowered(run, store, reader, claim: Claim) -> None:
     claim("acme")
     assert run(reader.life()).format == FORMAT
     run(store.client.hset(store.keys.life, LifeField.FORMAT, FORMAT + 1))
-    run(store.register_sinks({"log": "log"}))
+    run(store.registry.add_sinks({"log": "log"}))
     assert run(reader.life()).format == FORMAT + 1
 
 
@@ -92,7 +92,7 @@ def test_a_worker_begins_nothing_in_a_store_of_a_newer_format(run, store, until,
 
 
 def test_a_store_that_was_away_at_the_start_is_looked_at_before_anything_is_taken(run, store, monkeypatch) -> None:
-    run(store.register_sources(["club"]))
+    run(store.registry.add_sources(["club"]))
     settings = ProcessSettings.from_environ({})
     admission = StoreAdmission(store, ADDRESS, lambda: {"acme"}, settings)
     seen: list[str] = []
@@ -105,7 +105,7 @@ def test_a_store_that_was_away_at_the_start_is_looked_at_before_anything_is_take
         while "it knows club" not in admission.refusal:  # noqa: ASYNC110  it has no event
             await asyncio.sleep(0.01)
         seen.append(admission.refusal)
-        await store.register_sources(["acme"])
+        await store.registry.add_sources(["acme"])
 
     async def start() -> None:
         await asyncio.gather(wait_until_admitted(admission, lambda: False), replace_the_other_relay())
@@ -119,7 +119,7 @@ def test_a_store_that_was_away_at_the_start_is_looked_at_before_anything_is_take
 
 
 def test_taking_over_may_be_said_in_the_environment(run, store) -> None:
-    run(store.register_sources(["club"]))
+    run(store.registry.add_sources(["club"]))
     settings = ProcessSettings.from_environ({"RELAY_TAKE_OVER": "1"})
     assert run(StoreAdmission(store, ADDRESS, lambda: {"acme"}, settings).admit())
-    assert run(store.registered_sources()) == {"acme", "club"}
+    assert run(store.registry.sources()) == {"acme", "club"}

@@ -62,6 +62,7 @@ class CountingStore:
         self.listens = listens
         self.calls = 0
         self.subscriptions = None
+        self.registry = self
 
     async def look(self, *_, **__) -> LookReply:
         self.calls += 1
@@ -81,7 +82,7 @@ class CountingStore:
     async def write(self, *_, **__) -> None:
         self.calls += 1
 
-    register_sources = register_sinks = register_facts = enqueue_job = write
+    add_sources = add_sinks = add_facts = enqueue_job = write
 
 
 def run_for_a_minute(tick, clock: Clock, seconds: float) -> None:

@@ -179,7 +179,7 @@ def retire(run, store):
     def go() -> None:
         for receipt in run(store.claim_receipts("t", 9, 60_000)).items:
             run(store.save_routed("t", [routed(receipt)]))
-        run(store.apply_retention(0, 0, 0))
+        run(store.retention.apply(0, 0, 0))
 
     return go
 
@@ -351,7 +351,7 @@ class TestFull:
         assert run(full.settle("books", [settlement(delivery, Outcome.DELIVERED)], {})) == ["settled"]
         (receipt,) = run(full.claim_receipts("router", 1, 60_000)).items
         assert run(full.save_routed("router", [routed(receipt, new("d1", receipt.id))]))[1] == []
-        assert run(full.apply_retention(0, 0, 0)).removed == 1
+        assert run(full.retention.apply(0, 0, 0)).removed == 1
         assert run(broken_invariants(full)) == []
 
 

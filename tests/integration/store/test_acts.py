@@ -169,7 +169,7 @@ def test_what_is_held_or_dead_is_cancelled(after, cancel, look):
 
 def test_a_cancelled_dead_letter_is_removed_as_what_is_finished(run, store, after, cancel):
     cancel(after(Outcome.REJECTED))
-    assert run(store.apply_retention(0, 3_600_000, 0)).removed == 1
+    assert run(store.retention.apply(0, 3_600_000, 0)).removed == 1
 
 
 @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.SKIPPED])

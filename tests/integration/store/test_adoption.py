@@ -34,7 +34,7 @@ def adopt(run: Run, store) -> Callable[..., int]:
 
 async def route(store, id: str, *, token: str, **more) -> None:
     """Take a hook and route it under a token; to a sink, unless another state is said."""
-    await store.register_sinks({"books": "http"})
+    await store.registry.add_sinks({"books": "http"})
     await store.accept([hook(id, body=b"leads[add][0][id]=%b" % id.encode())])
     claim = await store.claim_receipts(token, 1, 60_000)
     deliveries = () if more else [new(f"d-{id}", id)]
@@ -96,7 +96,7 @@ def test_many_receipts_of_one_millisecond_are_all_seen(run: Run, store, adopt) -
 def test_retention_removes_what_the_last_release_listed(run: Run, store) -> None:
     run(route(store, "1", token=OLD_TOKEN, state=ReceiptState.UNROUTED))
     run(forget_lists(store, "1"))
-    run(store.apply_retention(finished_ms=0, dead_ms=0, count=0))
+    run(store.retention.apply(finished_ms=0, dead_ms=0, count=0))
     assert run(store.client.exists(store.keys.events_before("acme", "lead", "1"))) == 0
 
 
@@ -117,7 +117,7 @@ def test_a_gate_that_it_opened_closes_again(run: Run, store, given, left: dict[s
 
 def test_a_line_goes_on_whose_first_the_last_release_has_ended(run: Run, store, given, adopt) -> None:
     """It takes what has its turn out of its queue, and gives the turn to nobody."""
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     first, second = given.taken(2)
     for receipt in (first, second):
         delivery = new(f"d{receipt.id}", receipt.id, order="a" * 16)

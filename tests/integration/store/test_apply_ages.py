@@ -38,8 +38,8 @@ def keep(run, store, reader):
         ages = kept_ages(RetentionSection.model_validate(settings))
         more = True
         while more:
-            old = run(store.apply_retention(ages.finished.longest, ages.dead.longest, 1000))
-            own = run(store.apply_ages(ages, 2))
+            old = run(store.retention.apply(ages.finished.longest, ages.dead.longest, 1000))
+            own = run(store.retention.apply_ages(ages, 2))
             more = old.more or own.more
         return sorted(run(reader.newest_receipts(100)))
 
@@ -90,7 +90,7 @@ def test_a_receipt_is_looked_at_once_for_each_age(run, store, make, keep, spent)
     assert len(keep(delivered="1d")) == 30
     spent()
     ages = kept_ages(RetentionSection.model_validate({"delivered": "1d"}))
-    run(store.apply_ages(ages))
+    run(store.retention.apply_ages(ages))
     assert spent()[1] < 20
 
 

@@ -15,7 +15,7 @@ def apply_retention(run, store):
     """Remove by age, or over a count. Returns how many were removed."""
 
     def ask(finished_ms=DAY, dead_ms=DAY, count=1000, max=100):
-        return run(store.apply_retention(finished_ms, dead_ms, count, max)).removed
+        return run(store.retention.apply(finished_ms, dead_ms, count, max)).removed
 
     return ask
 
@@ -187,7 +187,7 @@ class TestWork:
         calls, removed = 0, 0
         while True:
             spent()
-            retired = run(store.apply_retention(0, 0, 0))
+            retired = run(store.retention.apply(0, 0, 0))
             assert spent()[1] < 1100
             assert run(broken_invariants(store)) == []
             calls, removed = calls + 1, removed + retired.removed
@@ -200,8 +200,8 @@ class TestWork:
 
     def test_many_small_ones_go_in_several_calls_too(self, run, store, finished, remaining):
         finished(95)
-        assert run(store.apply_retention(0, 0, 0, max=1000)).more
-        while run(store.apply_retention(0, 0, 0, max=1000)).more:
+        assert run(store.retention.apply(0, 0, 0, max=1000)).more
+        while run(store.retention.apply(0, 0, 0, max=1000)).more:
             pass
         assert remaining() == []
 
@@ -233,7 +233,7 @@ class TestDamaged:
         run(store.save_routed("router", [routed(receipt, new("d1", receipt.id, state=DeliveryState.DEAD))]))
         run(damage[what](receipt.id))
         finished(3)
-        retired = run(store.apply_retention(0, 0, 0))
+        retired = run(store.retention.apply(0, 0, 0))
         assert (retired.removed, retired.more) == (4, False)
         assert list(retired.damaged) in ([], [receipt.id])
         assert remaining() == []

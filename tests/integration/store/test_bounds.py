@@ -19,13 +19,13 @@ def test_event_names_that_amocrm_does_not_have_are_counted_as_one(run, store, re
 
 
 def test_a_subscription_that_is_gone_leaves_nothing_once_its_work_is_done(run, store, reader, given):
-    run(store.register_sinks({"sub-1": "subscriber", "sub-12": "subscriber"}))
+    run(store.registry.add_sinks({"sub-1": "subscriber", "sub-12": "subscriber"}))
     given.pending(sink="sub-1")
     given.pending(sink="sub-12")
-    assert run(store.forget_sinks(["sub-1", "gone"])) == ["gone"]  # something waits for the first
+    assert run(store.registry.forget_sinks(["sub-1", "gone"])) == ["gone"]  # something waits for the first
     for sink in ("sub-1", "sub-12"):
         given.settled(given.claim(sink=sink).items[0], Outcome.DELIVERED)
-    assert run(store.forget_sinks(["sub-1"])) == ["sub-1"]
+    assert run(store.registry.forget_sinks(["sub-1"])) == ["sub-1"]
     assert run(reader.registered_sinks()) == ["sub-12"]
     about = {name[1] for name in run(reader.counters()) if name[0] in ("delivery", "attempt")}
     assert about == {"sub-12"}

@@ -56,7 +56,7 @@ class Sink:
 
 @pytest.fixture
 def sink(run, store, reader, given) -> Sink:
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     return Sink(run, store, reader, given)
 
 

@@ -21,9 +21,9 @@ def test_what_was_never_counted_is_none(run, store):
 
 
 def test_of_a_sink_that_is_forgotten_nothing_is_added_up_later(run, store, given):
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     given.pending()
     given.settled(given.claim().items[0], Outcome.DELIVERED)
-    assert run(store.forget_sinks(["books"])) == ["books"]
+    assert run(store.registry.forget_sinks(["books"])) == ["books"]
     given.accepted(1)
     assert not [field for field in run(read_counters(store.client, store.keys)) if "|books|" in field]

@@ -89,7 +89,7 @@ def see(run, store, worker: str, after_ms: int) -> None:
 @pytest.fixture
 def doctor(on, server, namespace, run, store) -> Doctor:
     """Return the doctor of a relay with a sink and a worker."""
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     see(run, store, "w1", HOUR_MS)  # as long as the test takes
     return on(server.url, namespace)
 
@@ -240,7 +240,7 @@ def test_a_worker_that_was_killed_is_no_worker_soon(doctor, run, store, given):
 
 def test_a_subscriber_that_is_well_raises_no_alarm(doctor, run, store, given, scrape):
     """Also one of whose events some were given up, as amoCRM would have."""
-    run(store.register_sinks({"sub-7": "subscriber"}))
+    run(store.registry.add_sinks({"sub-7": "subscriber"}))
     given.pending(3, sink="sub-7")
     dead, *well = given.claim(sink="sub-7").items
     given.settle(settlement(dead, Outcome.REJECTED), *[settlement(one, Outcome.DELIVERED) for one in well])
@@ -277,7 +277,7 @@ def test_a_full_store_is_said_and_the_rest_examined(on, start_server, run):
     server = start_server()
     client = connect(server.url, answer_seconds=10)
     store = Store(client, "full")
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     run(client.config_set("maxmemory", "1"))
     doctor = on(server.url, "full")
     assert doctor("what the store survives")["grade"] == "good"

@@ -47,6 +47,6 @@ def test_what_waits_behind_a_closed_gate_or_for_an_unknown_sink_is_not_due(given
 
 
 def test_what_waits_for_a_subscriber_is_due(run, store, given, due):
-    run(store.register_sinks({"sub-7": "subscriber"}))
+    run(store.registry.add_sinks({"sub-7": "subscriber"}))
     given.pending(2, sink="sub-7")
     assert due().count == 2

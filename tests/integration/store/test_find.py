@@ -89,7 +89,7 @@ class TestPages:
         assert joined(pages(find_deliveries, 50)) == [one.id for one in made]
 
     def test_sets_of_several_sinks_are_listed_as_one(self, run, store, given, pages, until, reader):
-        run(store.register_sinks({"books": "http", "sms": "smsc", "list": "http", "empty": "http"}))
+        run(store.registry.add_sinks({"books": "http", "sms": "smsc", "list": "http", "empty": "http"}))
         died = []
         for sink in ["sms", "books", "list", "books", "sms"]:
             given.pending(sink=sink)
@@ -104,7 +104,7 @@ class TestPages:
     def test_pending_ones_are_listed_by_arrival_in_flight_or_not_or_waiting_for_a_look_up(
         self, run, store, given, pages, save
     ):
-        run(store.register_sinks({"books": "http"}))
+        run(store.registry.add_sinks({"books": "http"}))
         flying = given.leased()
         (waiting,) = given.pending()
         (receipt,) = given.taken()
@@ -211,7 +211,7 @@ class TestWork:
 
     @pytest.fixture
     def many(self, run, store, given):
-        run(store.register_sinks({"books": "http"}))
+        run(store.registry.add_sinks({"books": "http"}))
         for _ in range(MANY // 100):
             given.pending(100)
 

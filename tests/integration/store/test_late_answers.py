@@ -22,7 +22,7 @@ def held_by_nobody(run, store, given):
 
 
 def move_to_ledger(run, store, id: str) -> None:
-    run(store.register_sinks({"books": "http", "ledger": "http"}))
+    run(store.registry.add_sinks({"books": "http", "ledger": "http"}))
     assert run(store.acts.move(id, ANNA, "ledger", "http", None)).code == "done"
 
 

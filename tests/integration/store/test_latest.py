@@ -147,13 +147,13 @@ def test_its_receipt_is_finished(run, store, given, make):
 
 
 def test_what_is_put_off_supersedes_when_it_is_made(run, store, given, make, look):
-    run(store.register_sinks({"books": "http"}, {"books": 1}))
+    run(store.registry.add_sinks({"books": "http"}, {"books": 1}))
     first, second = given.taken(2)
     waiting = make(first)
     put_off = new("later", second.id, latest=KEY)
     run(store.save_routed("router", [routed(second, put_off)]))
     assert look(waiting).state is DeliveryState.PENDING
-    run(store.register_sinks({"books": "http"}, {"books": 2}))
+    run(store.registry.add_sinks({"books": "http"}, {"books": 2}))
     (item,) = run(store.put_off.next("books", 10))
     run(store.put_off.make("books", "acme", "v1", [(item.member, put_off)]))
     assert look(waiting).superseded_by == "later"

@@ -93,7 +93,7 @@ def shards(run, server, namespace):
     stores = [Store(connect(server.url, answer_seconds=10), f"{namespace}s{n}") for n in range(3)]
     for store in stores:
         run(control_time(store, BEGIN))
-        run(store.register_sinks({"books": "http"}))
+        run(store.registry.add_sinks({"books": "http"}))
         store.clock.note(BEGIN)
     try:
         yield [Shard(run, store, stores[0], f"{n:02}") for n, store in enumerate(stores)]

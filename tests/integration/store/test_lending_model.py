@@ -81,8 +81,8 @@ def test_the_home_lends_what_the_model_says(run, server, namespace):
     def open_driver() -> Driver:
         store = Store(connect(server.url, answer_seconds=10), f"{namespace}m{next(numbers)}")
         run(control_time(store, BEGIN))
-        run(store.register_sinks(dict.fromkeys(SINKS, "http")))
-        run(store.register_facts(dict.fromkeys(FACTS, "each")))
+        run(store.registry.add_sinks(dict.fromkeys(SINKS, "http")))
+        run(store.registry.add_facts(dict.fromkeys(FACTS, "each")))
         return Driver(run, store, State(now=BEGIN))
 
     class MachineOnStores(Machine):

@@ -76,6 +76,6 @@ def test_what_is_settled_may_not_be_sent(mark, given, outcome):
 def test_what_is_gone_may_not_be_sent(run, store, mark, given):
     delivery = given.leased()
     given.settled(delivery, Outcome.DELIVERED)
-    run(store.apply_retention(0, 0, 0))
+    run(store.retention.apply(0, 0, 0))
     assert not mark(delivery)
     assert run(store.client.exists(store.keys.delivery(delivery.id))) == 0

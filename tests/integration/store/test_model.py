@@ -34,8 +34,8 @@ def test_the_scripts_do_what_the_model_says(run, server, namespace):
             super().__init__()
             store = Store(connect(server.url, answer_seconds=10), f"{namespace}m{next(numbers)}")
             run(control_time(store, BEGIN))
-            run(store.register_sinks(dict.fromkeys(SINKS, "http")))
-            run(store.register_facts(dict.fromkeys(FACTS, "each")))
+            run(store.registry.add_sinks(dict.fromkeys(SINKS, "http")))
+            run(store.registry.add_facts(dict.fromkeys(FACTS, "each")))
             self.driver = Driver(run, store, State(now=BEGIN))
 
         def teardown(self) -> None:

@@ -213,7 +213,7 @@ def test_a_person_cannot_make_one_due_before_its_turn(run, store, make):
 
 
 def test_one_that_is_moved_waits_in_the_line_of_the_other_sink(run, store, given, make, ids):
-    run(store.register_sinks({"books": "http", "papers": "http"}))
+    run(store.registry.add_sinks({"books": "http", "papers": "http"}))
     make(3)
     for id in ("d1", "d0"):
         assert run(store.acts.move(id, ANNA, "papers", "http", None)).code == "done"
@@ -237,7 +237,7 @@ def test_what_waits_says_so(run, store, reader, make, look):
     step = find_next_step(story.deliveries[0].delivery, story.at)
     assert (step.what, step.command) == ("turn", "relay deliveries show d0")
     assert "waits for delivery d0" in step.text
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     (books,) = run(reader.sinks())
     assert (books.waiting, books.ordered, books.looking_up, books.pending) == (3, 2, 0, 3)
 

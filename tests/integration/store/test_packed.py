@@ -370,7 +370,7 @@ class TestPeople:
         run(index.write([PersonRow(id, 0, ["h1"])], Reach(key="k", score=1, member=id), 0))
         pack()
         run(index.write([PersonRow(id, 1, ["h2"])], Reach(key="k", score=1, member=id), 0))
-        assert run(store.apply_retention(0, 0, 1000)).removed == 1
+        assert run(store.retention.apply(0, 0, 1000)).removed == 1
         assert run(store.client.keys(store.keys.people("*"))) == []
 
 
@@ -378,13 +378,13 @@ class TestRetention:
     def test_nothing_is_left_of_it_but_the_counters(self, run, store, pack, everything, finished):
         finished()
         before = everything()
-        run(store.apply_retention(0, 0, 1000))
+        run(store.retention.apply(0, 0, 1000))
         left, counted = everything().keys(), run(store.client.hgetall(store.keys.stats))
         assert before.keys() - left
         run(store.client.delete(store.keys.stats, *run(store.client.keys(store.keys.prefix + "retired:*"))))
         finished()
         pack()
-        retired = run(store.apply_retention(0, 0, 1000))
+        retired = run(store.retention.apply(0, 0, 1000))
         assert (retired.removed, list(retired.damaged)) == (1, [])
         assert {name for name in everything() if not name.startswith("retired:")} == {
             name for name in left if not name.startswith("retired:")
@@ -399,7 +399,7 @@ class TestRetention:
         pack(most=2)
         assert run(store.client.zcard(store.keys.finished_packed)) == 2
         for left in (3, 2, 1):
-            assert run(store.apply_retention(10**15, 0, left)).removed == 1
+            assert run(store.retention.apply(10**15, 0, left)).removed == 1
             assert sorted(run(reader.newest_receipts(10))) == sorted(ids[4 - left :])
 
     def test_of_those_finished_in_one_moment_the_first_by_id_goes_first(self, run, store, reader, pack, finished):
@@ -414,7 +414,7 @@ class TestRetention:
         pack()
         packed_in = run(store.client.keys(store.keys.packed_in("*")))
         run(store.client.set(store.keys.packed(id), "no packed receipt"))
-        retired = run(store.apply_retention(0, 0, 1000))
+        retired = run(store.retention.apply(0, 0, 1000))
         assert (retired.removed, list(retired.damaged)) == (1, [id])
         assert run(store.client.exists(store.keys.packed(id), store.keys.finished_packed, store.keys.receipts)) == 0
         run(store.client.delete(*packed_in))

@@ -20,7 +20,7 @@ QUEUE = account_queue("acme")
 @pytest.fixture
 def stuck(run, store, given) -> list[str]:
     """Return deliveries that wait for a look-up, and have never been claimed."""
-    run(store.register_sinks({"books": "http", "sms": "smsc"}))
+    run(store.registry.add_sinks({"books": "http", "sms": "smsc"}))
     return [*given.waiting_for_lookups(100), *given.waiting_for_lookups(100), *given.waiting_for_lookups(100)]
 
 
@@ -80,7 +80,7 @@ def test_metrics_count_them_though_no_worker_has_checked_the_source(scrape, stuc
 
 
 def test_one_that_is_being_looked_up_waits_for_its_sink_still(run, store, reader, given):
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     given.waiting_for_lookups(2)
     run(store.claim_lookups(QUEUE, "f1", 1, 60_000))
     (books,) = run(reader.sinks())
@@ -111,7 +111,7 @@ def test_what_a_closed_gate_keeps_back_says_so_and_when_it_may_leave(run, store,
 def test_they_are_pending_until_they_end_whatever_happens_in_between(run, store, given, pending):
     (id,) = given.waiting_for_lookups()
     (delivery,) = run(store.claim_lookups(QUEUE, "f1", 1, 60_000)).items
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     run(store.complete_lookups(QUEUE, [CompletedLookup(delivery=delivery, content=b"x")]))
     assert [one.id for one in pending()] == [id]
     (sent,) = given.claim().items

@@ -65,7 +65,7 @@ class TestSinks:
     """Sinks, with what is in their queues and their gates."""
 
     def test_registered_ones_are_shown_with_what_they_hold(self, run, store, reader, given):
-        run(store.register_sinks({"books": "http", "sms": "smsc"}))
+        run(store.registry.add_sinks({"books": "http", "sms": "smsc"}))
         dead, held, _flying = given.claimed(3)
         given.pending(2)
         given.settled(held, Outcome.UNKNOWN)
@@ -84,7 +84,7 @@ class TestSinks:
         )
 
     def test_the_gate_is_shown(self, run, store, reader, given):
-        run(store.register_sinks({"books": "http"}))
+        run(store.registry.add_sinks({"books": "http"}))
         given.settled(given.leased(), Outcome.BLOCKED, gate_ms=60_000, delay_ms=60_000, reason="нет денег")
         (books,) = run(reader.sinks())
         now = run(reader.now())
@@ -94,10 +94,10 @@ class TestSinks:
         assert 0 <= books.oldest_pending_ms < 60_000
 
     def test_one_that_left_the_configuration_is_still_shown(self, run, store, reader, given):
-        run(store.register_sinks({"books": "http"}))
+        run(store.registry.add_sinks({"books": "http"}))
         given.pending()
-        run(store.register_sinks({"sms": "smsc"}))
-        run(store.register_sinks({}))
+        run(store.registry.add_sinks({"sms": "smsc"}))
+        run(store.registry.add_sinks({}))
         assert {sink.name: sink.waiting for sink in run(reader.sinks())} == {"books": 1, "sms": 0}
 
     def test_none_registered_are_none(self, run, reader):
@@ -113,7 +113,7 @@ class TestSinks:
             return await execute(pipe, raise_on_error)
 
         names = [f"sink{n}" for n in range(2 * SINKS_AT_ONCE + 1)]
-        run(store.register_sinks(dict.fromkeys(names, "http"), dict.fromkeys(names, 7)))
+        run(store.registry.add_sinks(dict.fromkeys(names, "http"), dict.fromkeys(names, 7)))
         monkeypatch.setattr(Pipeline, "execute", counted)
         found = run(reader.sinks())
         assert sorted(sink.name for sink in found) == sorted(names)
@@ -162,7 +162,7 @@ def test_two_relays_on_one_server_do_not_meet(run, store, server, given):
 
 
 def test_reading_changes_nothing(run, store, reader, given):
-    run(store.register_sinks({"books": "http"}))
+    run(store.registry.add_sinks({"books": "http"}))
     flying = given.leased()
     given.pending()
 
@@ -188,7 +188,7 @@ def test_a_store_that_is_away_is_said_to_be_away(run, tmp_path):
     for asked in (
         reader.now(), reader.receipts(["r"]), reader.deliveries(["d"]), reader.sinks(), reader.story("d"),
         reader.counters(), reader.inbox(), store.accept([hook("r")]), store.look("w1"),
-        store.register_sinks({"a": "http"}), store.clear_bell(sink_queue("a")),
+        store.registry.add_sinks({"a": "http"}), store.clear_bell(sink_queue("a")),
     ):  # fmt: skip
         with pytest.raises(StoreUnavailable, match="the store cannot take it"):
             run(asked)

@@ -119,8 +119,8 @@ class TestOneCall:
     def test_quarantined_is_kept_as_long_as_a_dead_letter(self, run, store, given, route):
         (receipt,) = given.taken()
         route(routed(receipt, state=ReceiptState.QUARANTINED, reason="it cannot be routed"))
-        assert run(store.apply_retention(0, 60_000, 100)).removed == 0
-        assert run(store.apply_retention(0, 0, 100)).removed == 1
+        assert run(store.retention.apply(0, 60_000, 100)).removed == 0
+        assert run(store.retention.apply(0, 0, 100)).removed == 1
 
     @pytest.mark.parametrize("size", [3, 40_000])
     def test_the_body_reads_the_same_before_and_after(self, run, store, reader, given, route, size):
@@ -180,7 +180,7 @@ class TestParts:
         route(routed(receipt, new("d1", receipt.id), last=False))
         given.settled(given.claim().items[0], Outcome.DELIVERED)
         assert open_of(receipt.id) == 1
-        assert run(store.apply_retention(0, 0, 0)).removed == 0
+        assert run(store.retention.apply(0, 0, 0)).removed == 0
         route(routed(receipt))
         assert open_of(receipt.id) == 0
 
@@ -247,7 +247,7 @@ class TestStale:
     def test_a_receipt_that_is_gone_writes_nothing(self, run, store, reader, given, route):
         (receipt,) = given.taken()
         route(routed(receipt))
-        run(store.apply_retention(0, 0, 0))
+        run(store.retention.apply(0, 0, 0))
         assert route(routed(receipt, new("d1", receipt.id))) == ([], [receipt.id])
         assert run(reader.receipts([receipt.id])) == []
 
@@ -306,7 +306,7 @@ class TestOnce:
         first = given.taken()[0]
         route(routed(first, new("o1", first.id, once=True)))
         given.settled(given.claim().items[0], outcome)
-        assert run(store.apply_retention(0, 0, 0)).removed == 1
+        assert run(store.retention.apply(0, 0, 0)).removed == 1
         (second,) = given.taken()
         assert route(routed(second, new("o1", second.id, once=True))) == ([], [])
         assert run(reader.deliveries(["o1"])) == []
@@ -316,7 +316,7 @@ class TestOnce:
         first = given.taken()[0]
         route(routed(first, new("d1", first.id)))
         given.settled(given.claim().items[0], Outcome.DELIVERED)
-        run(store.apply_retention(0, 0, 0))
+        run(store.retention.apply(0, 0, 0))
         assert run(store.client.keys(store.keys.once("*"))) == []
 
     @pytest.mark.parametrize("settled", [True, False], ids=["by its sink", "as it was made"])
@@ -349,14 +349,14 @@ class TestOnce:
         (sibling,) = given.claim(sink="ledger").items
         assert sibling.content == (b"nobody" if shared else b"else")
         given.settled(sibling, Outcome.DELIVERED)
-        assert run(store.apply_retention(0, 0, 0)).removed == 1
+        assert run(store.retention.apply(0, 0, 0)).removed == 1
         assert len(run(store.client.keys(store.keys.content("*")))) == 1
         assert given.claim().items[0].content == b"somebody"
 
     def test_skipped_and_retired_it_may_come_again(self, run, store, given, route, look):
         (first,) = given.taken()
         route(routed(first, new("o1", first.id, once=True, state=DeliveryState.SKIPPED)))
-        run(store.apply_retention(0, 0, 0))
+        run(store.retention.apply(0, 0, 0))
         (second,) = given.taken()
         route(routed(second, new("o1", second.id, once=True)))
         assert look("o1").state is DeliveryState.PENDING
@@ -373,10 +373,10 @@ def test_open_reaches_nothing_exactly_when_all_is_closed(run, store, given, rout
     for delivery, outcome, left in zip(given.claim().items, outcomes, [3, 3, 3, 2], strict=True):
         given.settled(delivery, outcome, delay_ms=0)
         assert open_of(receipt.id) == left, outcome
-        assert run(store.apply_retention(0, 0, 0)).removed == 0
+        assert run(store.retention.apply(0, 0, 0)).removed == 0
     given.settled(given.claim().items[0], Outcome.DELIVERED)
     assert open_of(receipt.id) == 1  # one is held: a person must decide
-    assert run(store.apply_retention(0, 0, 0)).removed == 0
+    assert run(store.retention.apply(0, 0, 0)).removed == 0
 
 
 class TestClaims:

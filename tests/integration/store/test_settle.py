@@ -124,7 +124,7 @@ class TestStates:
     def test_a_delivery_that_is_gone(self, run, store, given, counters):
         delivery = given.leased()
         given.settled(delivery, Outcome.DELIVERED)
-        run(store.apply_retention(0, 0, 0))
+        run(store.retention.apply(0, 0, 0))
         before = counters()
         assert given.settled(delivery, Outcome.DELIVERED, number=2) == "gone"
         assert counters() == before
@@ -291,7 +291,7 @@ class TestLate:
         assert given.settled(old, Outcome.DELIVERED) == "settled"
         assert look(old.id).state is DeliveryState.DELIVERED
         assert run(store.client.zcard(store.keys.dead("books"))) == 0
-        assert run(store.apply_retention(0, 1_000_000, 0)).removed == 1
+        assert run(store.retention.apply(0, 1_000_000, 0)).removed == 1
 
 
 class TestHeldForItsMark:

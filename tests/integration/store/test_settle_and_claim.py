@@ -127,7 +127,7 @@ class TestAnswers:
         (newer,) = until(lambda: given.claim("newer").items)
         gone = given.leased(token="w1")
         given.settled(gone, Outcome.DELIVERED)
-        run(store.apply_retention(0, 0, 0))
+        run(store.retention.apply(0, 0, 0))
         first, last = given.claimed(2)
         given.pending(3)
         answers, claim = given.settle_and_claim("w2", *done(first, stale, gone, last, newer))

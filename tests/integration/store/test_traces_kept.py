@@ -56,7 +56,7 @@ def test_what_routing_claims_itself_has_it_too(run, store, taken):
 
 def test_what_was_put_off_goes_on_from_the_hook(run, store, taken, given, namespace):
     receipt = taken()
-    run(store.register_sinks({"books": "http"}, {"books": 1}))
+    run(store.registry.add_sinks({"books": "http"}, {"books": 1}))
     run(store.save_routed("t1", [routed(receipt, new("d1", "r1"), new("d2", "r1"))]))
     given.settled(given.claim().items[0], Outcome.DELIVERED)
     put_off = PutOff(store.client, namespace)

@@ -9,7 +9,7 @@ from relay.operations.unknown_filters import unknown_filters
 @pytest.fixture
 def hints(run, store, reader, given):
     """Return the hints for a filter, of a store with a sink and an event."""
-    run(store.register_sinks({"accounting": "http"}))
+    run(store.registry.add_sinks({"accounting": "http"}))
     given.pending()
     return lambda **names: run(unknown_filters(reader, EventFilter(**names)))
 

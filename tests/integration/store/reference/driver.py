@@ -365,7 +365,7 @@ class Driver:
     def apply_ages(self, keep: RetentionSection) -> None:
         """Apply ages by state and source, to the end."""
         ages = kept_ages(keep)
-        while self.run(self.store.apply_ages(ages)).more:
+        while self.run(self.store.retention.apply_ages(ages)).more:
             pass
         reader = Reader(self.store.client, self.store.namespace)
         left = set(self.run(reader.newest_receipts(10_000)))
@@ -373,7 +373,7 @@ class Driver:
         self.made = [id for id in self.made if id in self.state.deliveries]
 
     def apply_retention(self, finished_ms: int, dead_ms: int, count: int, most: int) -> None:
-        done = self.run(self.store.apply_retention(finished_ms, dead_ms, count, most))
+        done = self.run(self.store.retention.apply(finished_ms, dead_ms, count, most))
         assert done.removed == keeping.apply_retention(self.state, finished_ms, dead_ms, count, most)
         assert not done.damaged
         self.made = [id for id in self.made if id in self.state.deliveries]
