@@ -40,6 +40,19 @@ class Outcomes(Record):
         tries = pending or self.failed > 0
         return self.row_since if tries and self.row >= MIN_FAILURES else None
 
+    def plus(self, other: "Outcomes") -> "Outcomes":
+        """Return what came of the attempts in two shards: it fails as a whole only where it fails in both."""
+        row_since = [one.row_since for one in (self, other) if one.row_since is not None]
+        both = all(one.row or not one.attempts for one in (self, other))
+        high_since = [one.high_since for one in (self, other) if one.high_since is not None]
+        return Outcomes(
+            attempts=self.attempts + other.attempts,
+            failed=self.failed + other.failed,
+            row=self.row + other.row if both else 0,
+            row_since=min(row_since) if row_since and both else None,
+            high_since=max(high_since) if high_since else None,
+        )
+
 
 def read_outcomes(fields: Mapping[bytes, bytes], now: int) -> Outcomes:
     """Return what a hash of outcomes says at a time."""

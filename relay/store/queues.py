@@ -1,6 +1,6 @@
 """What is in the queues, and whether it may leave them. Durations are milliseconds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from relay.model import Record
@@ -66,6 +66,31 @@ class SinkState(Record):
     def failing_since(self) -> int | None:
         """Return since when nothing is delivered that is tried, in epoch milliseconds; None where that is not so."""
         return self.outcomes.failing_since(pending=self.pending > self.looking_up + self.ordered)
+
+    def plus(self, other: "SinkState") -> "SinkState":
+        """Return the state of a sink that has deliveries in two shards. A gate that is closed in one is shown."""
+        return SinkState(
+            name=self.name,
+            type=self.type,
+            waiting=self.waiting + other.waiting,
+            looking_up=self.looking_up + other.looking_up,
+            ordered=self.ordered + other.ordered,
+            in_flight=self.in_flight + other.in_flight,
+            held=self.held + other.held,
+            dead=self.dead + other.dead,
+            put_off=self.put_off + other.put_off,
+            max_pending=greatest([self.max_pending, other.max_pending]),
+            oldest_due_ms=greatest([self.oldest_due_ms, other.oldest_due_ms]),
+            oldest_pending_ms=greatest([self.oldest_pending_ms, other.oldest_pending_ms]),
+            oldest_put_off_ms=greatest([self.oldest_put_off_ms, other.oldest_put_off_ms]),
+            gate=other.gate if self.gate == Gate() else self.gate,
+            outcomes=self.outcomes.plus(other.outcomes),
+        )
+
+
+def greatest(values: Iterable[int | None]) -> int | None:
+    """Return the greatest of what is known; None where nothing is."""
+    return max((value for value in values if value is not None), default=None)
 
 
 def read_due_work(found: Sequence[Any], now: int) -> DueWork:

@@ -1,7 +1,6 @@
 """Read the store for people and metrics: receipts, events, deliveries, stories, and the state of the sinks."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
@@ -14,7 +13,7 @@ from relay.store.fields import Counter, DeliveryField, ReceiptField
 from relay.store.gate import GateChange, read_gate
 from relay.store.health import StoreLife, read_life
 from relay.store.home_gates import Gates, HomeGates
-from relay.store.keys import ACCOUNT, INBOX, JOBS, Keys, account_queue, sink_queue
+from relay.store.keys import ACCOUNT, INBOX, JOBS, Keys, account_queue
 from relay.store.packed import PackedReceipts
 from relay.store.queues import (
     AccountState,
@@ -22,12 +21,12 @@ from relay.store.queues import (
     SinkState,
     read_account_state,
     read_due_work,
-    read_sink_state,
 )
 from relay.store.raw_receipts import RawReceipts
 from relay.store.records import LiveWorker, Stall
 from relay.store.scripts import Caller, Script
 from relay.store.shard_list import FIRST
+from relay.store.sink_states import read_sink_states
 from relay.store.stored import (
     StoredDelivery,
     StoredReceipt,
@@ -42,9 +41,6 @@ from relay.store.wire.lists import FindReply, FindRequest
 
 STALLS_MS = 3_600_000
 WORKER_GONE_MS = 5_000  # since it was last seen: a ticker comes by twice a second
-OF_A_SINK = 12  # commands that read its state
-LEASED_OF_A_SINK, GATE_OF_A_SINK = 2, 10  # the places of two of them
-SINKS_AT_ONCE = 50  # read in one call
 _EVENTS_AT_ONCE = 1000
 _FIND = Script("find", "_walking", "_packed", "_put_off_rows")
 _CHANGE = msgspec.json.Decoder(GateChange)
@@ -279,45 +275,7 @@ class Reader:
 
     async def sinks(self) -> list[SinkState]:
         """Read the state of every sink that was ever registered, some at a time: a thousand hold up no loop."""
-        now = await self.now()
-        async with self.client.pipeline(transaction=False) as pipe:
-            pipe.hgetall(self.keys.sinks)
-            pipe.hgetall(self.keys.max_pending)
-            types, bounds = await run_command(pipe.execute())
-        names, found = [name.decode() for name in types], []
-        for at in range(0, len(names), SINKS_AT_ONCE):
-            found += await self._read_sinks(names[at : at + SINKS_AT_ONCE])
-        if self._gates:
-            gates = await self._read_gates(list(map(sink_queue, names)), found[GATE_OF_A_SINK::OF_A_SINK])
-            found[GATE_OF_A_SINK::OF_A_SINK] = gates
-            found[LEASED_OF_A_SINK::OF_A_SINK] = map(_count_own, found[LEASED_OF_A_SINK::OF_A_SINK])
-        most = {name.decode(): int(n) for name, n in bounds.items()}
-        return [
-            read_sink_state(name, kind.decode(), found[OF_A_SINK * n : OF_A_SINK * (n + 1)], now, most.get(name))
-            for n, (name, kind) in enumerate(zip(names, types.values(), strict=True))
-        ]
-
-    async def _read_sinks(self, names: Sequence[str]) -> list[Any]:
-        async with self.client.pipeline(transaction=False) as pipe:
-            for name in names:
-                queue = sink_queue(name)
-                pipe.zcard(self.keys.pending(name))
-                pipe.zcard(self.keys.due(queue))
-                if self._gates:
-                    pipe.zrange(self.keys.leased(queue), 0, -1)
-                else:
-                    pipe.zcard(self.keys.leased(queue))
-                pipe.zcard(self.keys.held(name))
-                pipe.zcard(self.keys.dead(name))
-                pipe.zcard(self.keys.put_off(name))
-                pipe.zcard(self.keys.ordered(name))
-                pipe.zrange(self.keys.due(queue), 0, 0, withscores=True)
-                pipe.zrange(self.keys.pending(name), 0, 0, withscores=True)
-                pipe.zrange(self.keys.put_off(name), 0, 0, withscores=True)
-                pipe.hgetall(self.keys.gate(queue))
-                pipe.hgetall(self.keys.outcomes(name))
-            found: list[Any] = await run_command(pipe.execute())
-        return found
+        return await read_sink_states(self.client, self.keys, self._gates, await self.now())
 
     async def gate_history(self, queue: str) -> list[GateChange]:
         """Read the newest changes of a queue's gate, oldest first."""
@@ -420,8 +378,3 @@ class Reader:
     async def counters(self) -> dict[tuple[str, ...], int]:
         """Read all counters, their names split: ("attempt", sink, outcome) and so on."""
         return {tuple(name.split("|")): n for name, n in (await read_counters(self.client, self.keys)).items()}
-
-
-def _count_own(leased: Sequence[bytes]) -> int:
-    """Return how many of a sink's leases are of this shard: a home lends slots to the others."""
-    return sum(not id.startswith(b"lent|") for id in leased)

@@ -9,9 +9,8 @@ from typing import Final, TypeVar
 
 from relay.errors import StoreUnavailable
 from relay.model import Attempt, Receipt, ReceiptState
-from relay.store.gate import Gate, GateChange
-from relay.store.outcomes import Outcomes
-from relay.store.queues import AccountState, DueWork, SinkState
+from relay.store.gate import GateChange
+from relay.store.queues import AccountState, DueWork, SinkState, greatest
 from relay.store.reader import Reader
 from relay.store.shard_list import FIRST
 from relay.store.stored import StoredDelivery, StoredReceipt
@@ -243,7 +242,7 @@ class Readers(Reader):
         for states in (await self.ask(lambda one: one.sinks())).values():
             for state in states:
                 by_name.setdefault(state.name, []).append(state)
-        return [reduce(_add_sinks, states) for states in by_name.values()]
+        return [reduce(SinkState.plus, states) for states in by_name.values()]
 
     async def gate_history(self, queue: str) -> list[GateChange]:
         """Read the newest changes of a queue's gate, oldest first."""
@@ -291,7 +290,7 @@ class Readers(Reader):
         """Return for how many milliseconds the oldest waiting receipt has been due; None where none waits."""
         if self._is_one():
             return await super().oldest_unrouted(now)
-        return _greatest((await self.ask(lambda one: one.oldest_unrouted(now))).values())
+        return greatest((await self.ask(lambda one: one.oldest_unrouted(now))).values())
 
     async def received(self, source: str) -> int:
         """Return how many hooks a source has sent, repeated ones too."""
@@ -303,7 +302,7 @@ class Readers(Reader):
         """Return when a source last sent a hook, a repeated one too; None where it has sent none."""
         if self._is_one():
             return await super().last_hook(source)
-        return _greatest((await self.ask(lambda one: one.last_hook(source))).values())
+        return greatest((await self.ask(lambda one: one.last_hook(source))).values())
 
     async def counters(self) -> dict[tuple[str, ...], int]:
         """Read all counters, their names split."""
@@ -313,42 +312,3 @@ class Readers(Reader):
         for counters in (await self.ask(lambda one: one.counters())).values():
             total.update(counters)
         return dict(total)
-
-
-def _greatest(values: Iterable[int | None]) -> int | None:
-    return max((value for value in values if value is not None), default=None)
-
-
-def _add_sinks(first: SinkState, second: SinkState) -> SinkState:
-    """Return the state of a sink that has deliveries in two shards. A gate that is closed in one is shown."""
-    return SinkState(
-        name=first.name,
-        type=first.type,
-        waiting=first.waiting + second.waiting,
-        looking_up=first.looking_up + second.looking_up,
-        ordered=first.ordered + second.ordered,
-        in_flight=first.in_flight + second.in_flight,
-        held=first.held + second.held,
-        dead=first.dead + second.dead,
-        put_off=first.put_off + second.put_off,
-        max_pending=_greatest([first.max_pending, second.max_pending]),
-        oldest_due_ms=_greatest([first.oldest_due_ms, second.oldest_due_ms]),
-        oldest_pending_ms=_greatest([first.oldest_pending_ms, second.oldest_pending_ms]),
-        oldest_put_off_ms=_greatest([first.oldest_put_off_ms, second.oldest_put_off_ms]),
-        gate=second.gate if first.gate == Gate() else first.gate,
-        outcomes=_add_outcomes(first.outcomes, second.outcomes),
-    )
-
-
-def _add_outcomes(first: Outcomes, second: Outcomes) -> Outcomes:
-    """Return what came of the attempts in two shards: it fails as a whole only where it fails in both."""
-    row_since = [one.row_since for one in (first, second) if one.row_since is not None]
-    both = all(one.row or not one.attempts for one in (first, second))
-    high_since = [one.high_since for one in (first, second) if one.high_since is not None]
-    return Outcomes(
-        attempts=first.attempts + second.attempts,
-        failed=first.failed + second.failed,
-        row=first.row + second.row if both else 0,
-        row_since=min(row_since) if row_since and both else None,
-        high_since=max(high_since) if high_since else None,
-    )

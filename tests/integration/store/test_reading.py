@@ -8,8 +8,9 @@ from relay.model import Outcome
 from relay.store.connect import connect
 from relay.store.gate import Gate
 from relay.store.keys import INBOX, sink_queue
-from relay.store.reader import OF_A_SINK, SINKS_AT_ONCE, Reader
+from relay.store.reader import Reader
 from relay.store.requests import sink_claim_request
+from relay.store.sink_states import COMMANDS, SINKS_AT_ONCE
 from relay.store.store import Store
 from tests.integration.store.shapes import hook, ids_in_queue
 
@@ -118,7 +119,7 @@ class TestSinks:
         found = run(reader.sinks())
         assert sorted(sink.name for sink in found) == sorted(names)
         assert {(sink.type, sink.max_pending) for sink in found} == {("http", 7)}
-        assert max(calls) == OF_A_SINK * SINKS_AT_ONCE
+        assert max(calls) == COMMANDS * SINKS_AT_ONCE
         assert len(calls) == 4
 
 
