@@ -309,7 +309,7 @@ def leave_receipts(state: State, token: str, ids: Sequence[str], most_ms: int) -
     inbox, kept = state.queues[INBOX], []
     for id in ids:
         receipt = state.receipts.get(id)
-        if receipt is None or (receipt.token or HANDED) != token:
+        if receipt is None or (receipt.token or (HANDED if receipt.state == "accepted" else "")) != token:
             continue
         age = state.now - receipt.known.at
         if age >= most_ms:
