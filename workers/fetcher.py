@@ -107,8 +107,11 @@ class Fetcher:
     async def _fetch(self, deliveries: Sequence[Delivery], spans: LookupSpans) -> None:
         receipts = await self._reader.raw_receipts(sorted({one.event_id.partition(".")[0] for one in deliveries}))
         config, sinks = self._live.config, self._live.sinks
-        lookups, unknown = await asyncio.to_thread(self._watched(pending_lookups), deliveries, receipts, config, sinks)
+        lookups, unknown, unreadable = await asyncio.to_thread(
+            self._watched(pending_lookups), deliveries, receipts, config, sinks
+        )
         await self._postpone(unknown, _unknown_route(config.version), spans, asked=False)
+        await self._complete(unreadable, spans)
         try:
             people = await self._look_up(lookups)
         except StoreUnavailable:

@@ -8,7 +8,7 @@ from relay.amocrm.events import decode_receipt
 from relay.amocrm.people import FETCHABLE, People
 from relay.amocrm.views import View, ViewWithOthers, event_views, fetched_view, main_view
 from relay.config.config import Config
-from relay.errors import MissingValue
+from relay.errors import Malformed, MissingValue
 from relay.model import CompletedLookup, Delivery, DeliveryState, Event, Receipt, Record
 from relay.planning.content import RENDER_ERRORS, ContentSink, RenderedContent, render_content, shadowed, unsendable
 from relay.routing import Route, is_shadow_id
@@ -37,26 +37,38 @@ def pending_lookups(
     receipts: Mapping[str, Receipt],
     config: Config,
     sinks: Mapping[str, ContentSink],
-) -> tuple[list[PendingLookup], list[Delivery]]:
+) -> tuple[list[PendingLookup], list[Delivery], list[CompletedLookup]]:
     """Return the look-ups of deliveries, and the deliveries whose route, sink or source is no longer configured.
 
-    `receipts` has the receipts of their events, by id.
+    Then the ends of those whose hook cannot be read any more: it was removed by hand, or restored in part. `receipts`
+    has the receipts of their events, by id.
     """
     routes = {route.name: route for route in config.routes}
-    pending, unconfigured = [], []
+    pending, unconfigured, unreadable = [], [], []
     for delivery in deliveries:
         route, sink, source = routes.get(delivery.route), sinks.get(delivery.sink), config.sources.get(delivery.source)
         if route is None or sink is None or source is None:
             unconfigured.append(delivery)
             continue
-        event = _event(delivery, receipts)
+        try:
+            event = _event(delivery, receipts)
+        except Malformed as error:
+            dead = RenderedContent(state=DeliveryState.DEAD, reason=f"its hook cannot be read any more: {error}")
+            unreadable.append(_completed(delivery, dead))
+            continue
         pending.append(PendingLookup(delivery=delivery, event=event, route=route, sink=sink, timezone=source.timezone))
-    return pending, unconfigured
+    return pending, unconfigured, unreadable
 
 
 def _event(delivery: Delivery, receipts: Mapping[str, Receipt]) -> Event:
+    """Return the event of a delivery. Raises Malformed."""
     receipt_id, _, index = delivery.event_id.partition(".")
-    return decode_receipt(receipts[receipt_id])[1][int(index)]
+    if receipt_id not in receipts:
+        raise Malformed("it is gone")
+    events = decode_receipt(receipts[receipt_id])[1]
+    if int(index) >= len(events):
+        raise Malformed(f"it has {len(events)} events, none of number {index}")
+    return events[int(index)]
 
 
 def what_to_fetch(lookups: Sequence[PendingLookup]) -> tuple[set[str], set[str]]:
@@ -72,11 +84,13 @@ def complete_lookup(lookup: PendingLookup, people: People | None) -> CompletedLo
         content = _skipped(f"lead {lookup.lead} is not in the account")
     else:
         content = _skipped("the hook does not say which lead it is about")
-    if is_shadow_id(lookup.delivery.id):
+    return _completed(lookup.delivery, content)
+
+
+def _completed(delivery: Delivery, content: RenderedContent) -> CompletedLookup:
+    if is_shadow_id(delivery.id):
         content = shadowed(content)
-    return CompletedLookup(
-        delivery=lookup.delivery, content=content.content, state=content.state, reason=content.reason
-    )
+    return CompletedLookup(delivery=delivery, content=content.content, state=content.state, reason=content.reason)
 
 
 def _fetched_views(people: People, fetch: Collection[str]) -> FetchedViews:

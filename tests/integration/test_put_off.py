@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from relay.events import decode_events
 from relay.model import DeliveryState, Outcome
 from relay.operations.action_preview import preview_action
 from relay.operations.actions import (
@@ -20,6 +21,7 @@ from relay.operations.actions import (
 )
 from relay.operations.acts import act_on_deliveries
 from relay.operations.search import EventFilter, find_deliveries, find_events, format_cursor, parse_cursor
+from relay.planning import receipts
 from relay.sinks.registry import make_sinks
 from relay.store.acts import Act, Author
 from relay.store.newest import NewestIndex
@@ -155,6 +157,22 @@ def test_a_route_that_is_gone_leaves_a_dead_letter_that_says_so(full):
     make(full)
     assert (counts(full), books(full).dead) == ((3, 0), 5)
     assert "by the configuration in force now it would not be made" in full.command("dead", "list")[1]
+
+
+def test_a_hook_that_a_defect_breaks_by_now_holds_up_no_other(full, monkeypatch):
+    """It was routed before, by an earlier release or another file."""
+    lost = full.receipts[4]
+
+    def decode(receipt, *more):
+        if receipt.id == lost:
+            raise RuntimeError("a defect")
+        return decode_events(receipt, *more)
+
+    monkeypatch.setattr(receipts, "decode_events", decode)
+    resume(full)
+    assert len(deliver_all(full)) == len(LEADS) - 1
+    dead = [one for one in full.deliveries(lost) if one.state is DeliveryState.DEAD]
+    assert [(one.sink, one.reason) for one in dead] == [("books", "internal error: RuntimeError")]
 
 
 def test_a_once_key_has_one_delivery_also_when_it_was_put_off(relay):

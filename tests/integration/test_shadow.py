@@ -84,7 +84,7 @@ def test_a_look_up_is_answered_and_ends_in_the_shadow_even_if_its_route_is_live_
         accepted_at=1, created_at=1, attempts=0, deaths=0, token="t", sending=False,
     )  # fmt: skip
     raw = run(relay.reader.raw_receipts([receipt]))
-    ((lookup,), _) = pending_lookups([held], raw, live, make_sinks(live))
+    ((lookup,), _, _) = pending_lookups([held], raw, live, make_sinks(live))
     email = {"code": "EMAIL", "values": [{"value": "anna@example.com"}]}
     done = complete_lookup(lookup, People(contact={"id": "1", "custom_fields": [email]}))
     assert (done.state, done.content.endswith(b'{"mail":"anna@example.com"}')) == (DeliveryState.SHADOWED, True)

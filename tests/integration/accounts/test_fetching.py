@@ -218,3 +218,18 @@ def test_a_delivery_whose_route_has_left_the_file_waits_for_it(work):
     assert found["buyer"].state is DeliveryState.PENDING
     assert "bring it back" in found["buyer"].reason
     assert [(one.waiting, one.in_flight) for one in work.run(work.reader.accounts())] == [(1, 0)]
+
+
+@pytest.mark.parametrize("body", [None, b"no=events"])
+def test_a_delivery_whose_hook_cannot_be_read_any_more_holds_up_no_other(work, body):
+    """It was removed by hand, or comes from a backup that had a part of it."""
+    lost, other = work.route(*[{"price": 500, "contacts": [{"name": "Анна", "email": "a@x.example"}]}] * 2)
+    key, client = work.store.keys.body(f"r{lost}"), work.store.client
+    before = work.run(client.get(key))
+    work.run(client.delete(key) if body is None else client.set(key, body))
+    work.fetch()
+    assert work.text(work.deliveries(other)["second"]) == "Анна"
+    found = work.deliveries(lost)
+    assert {one.state for one in found.values()} == {"dead"}
+    assert all(one.reason.startswith("its hook cannot be read any more: ") for one in found.values())
+    work.run(client.set(key, before))
