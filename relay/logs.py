@@ -48,6 +48,6 @@ log: Final = Log()
 def log_each(event: str, items: Sequence[Mapping[str, object]], **shared: object) -> None:
     """Log a line for every item. Time, level and what they share are computed once for all of them."""
     if items:
-        from relay.log_format import ITEMS
+        from relay.log_format import items_log
 
-        log.info(event, **{ITEMS: items}, **shared)
+        items_log.write(event, items, shared)
