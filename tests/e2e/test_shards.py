@@ -9,24 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
-from redis.crc import key_slot
 
 from relay.embedded.server import EmbeddedStore
 from relay.processes.supervisor import Processes
-from relay.store.shard_list import choose_shard
-from tests.clusters import SLOTS, Cluster, run_cluster
+from relay.store.shard_list import choose_shard, shard_namespace
+from tests.clusters import Cluster, names_on_other_nodes, run_cluster, slot_of
 from tests.e2e.harness import HookSender, lead_hook, run_relay, stored_leads, until
-
-
-def names_on_other_nodes() -> list[str]:
-    """Return two names of shards, so that each of the three is on a primary of its own."""
-    node = lambda tag: key_slot(f"{{relay{tag}}}:".encode()) * 3 // SLOTS  # noqa: E731
-    by_node: dict[int, str] = {}
-    for n in range(1, 100):
-        by_node.setdefault(node(f":{n:02}"), f"{n:02}")
-    return sorted(name for at, name in by_node.items() if at != node(""))
-
 
 SECOND, THIRD = names_on_other_nodes()
 SHARDS = ("00", SECOND, THIRD)
@@ -81,11 +69,7 @@ def relay(processes: Processes, *arguments: str) -> tuple[int, str]:
 
 def nodes_of(cluster: Cluster, shard: str) -> list[int]:
     """Return the process ids of the nodes that have a shard's slot."""
-    slot = key_slot(b"{relay}:" if shard == "00" else b"{relay:%b}:" % shard.encode())
-    with redis.Redis(port=cluster.nodes[0].port) as client:
-        slots = client.execute_command("CLUSTER SLOTS")
-    ports = [port for first, last, *found in slots if first <= slot <= last for _, port, *_ in found]
-    return [node.pid for node in cluster.nodes if node.port in ports]
+    return [node.pid for node in cluster.of_slot(slot_of(shard_namespace("relay", shard)))]
 
 
 def test_accounts_are_shared_out_and_one_hung_shard_stops_its_own_only(

@@ -17,7 +17,6 @@ from tests.bench.growth.measured_relay import MeasuredRelay
 from tests.bench.growth.player import PlannedHook, PlayedHook
 from tests.bench.growth.traffic import DAY_SECONDS, TrafficHook, busiest, most_in, plan_day, thin
 from tests.bench.load_results import percentile
-from tests.bench.measuring import cpu_seconds_of_tree
 from tests.bench.memory import pass_hours
 from tests.bench.stack import run
 
@@ -84,11 +83,11 @@ class Day:
         planned = [as_hook(one, self._next + n, (one.second - begin) / faster) for n, one in enumerate(hooks)]
         self._next += len(hooks)
         expected = {one.number for one, hook in zip(planned, hooks, strict=True) if hook.kind in DELIVERED}
-        before, began = self._cpu(), time.monotonic()
+        before, began = self.relay.cpu_seconds(), time.monotonic()
         played = self.relay.post(planned)
         arrived = self.relay.wait_for_leads(expected)
         seconds = time.monotonic() - began
-        used = {name: cpu - before[name] for name, cpu in self._cpu().items()}
+        used = {name: cpu - before[name] for name, cpu in self.relay.cpu_seconds().items()}
         return {
             "hooks": len(hooks),
             "seconds": round(seconds, 1),
@@ -98,13 +97,8 @@ class Day:
             **{f"{name}_cores": round(cpu / seconds, 3) for name, cpu in used.items()},
         }
 
-    def _cpu(self) -> dict[str, float]:
-        pids = {"web": [self.relay.web.pid], "workers": [one.pid for one in self.relay.workers]}
-        pids["store"] = [self.relay.store.pid]
-        return {name: sum(map(cpu_seconds_of_tree, of)) for name, of in pids.items()}
-
     def memory(self) -> int:
-        return int(self.relay.client.info("memory")["used_memory"])
+        return self.relay.stores.memory_bytes()
 
 
 def _latency(played: Sequence[PlayedHook], arrived: Mapping[int, float]) -> dict[str, float | None]:
@@ -127,7 +121,7 @@ def measure_day(logs: Path, sample: int = SAMPLE, seconds: float = PLAYED_SECOND
         before = day.memory()
         sampled = day.play(few, 0.0, DAY_SECONDS / seconds)
         stored = day.memory()
-        run(pass_hours(day.relay.store.url, day.relay.namespace))
+        run(pass_hours(day.relay.stores.url, day.relay.namespace))
         packed = day.memory()
     each = {"stored": (stored - before) / len(few), "packed": (packed - empty) / (len(few) + len(minute))}
     return {

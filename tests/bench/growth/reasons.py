@@ -20,6 +20,11 @@ COSTS: Final[Mapping[str, str]] = {
     "load_ms": "reading the file, ms of CPU",
     "minute_commands": "store commands to look for problems, once a minute",
     "minute_ms": "CPU to look for problems, once a minute, ms",
+    "idle_looks": "looks a second of a worker that sleeps",
+    "scrape_commands": "store commands to read all metrics",
+    "scrape_ms": "CPU to read all metrics, ms",
+    "start_cpu_ms": "starting web and worker, ms of CPU",
+    "start_ms": "starting web and worker, ms by the clock",
     "store_mb": "the store's memory, MB",
     "taken_a_second": "hooks taken a second",
     "made_a_second": "deliveries a second",
@@ -50,12 +55,19 @@ _CALLS: Final = """
 How many hooks fall into one call depends on when they come: it differs as much from run to run.
 """
 _MINUTE: Final = """
-Once a minute one worker reads gate, age and counts of each sink and each subscriber, a dozen commands each (and
-now and then its own look falls into that which is measured). A thousand of them are 200 commands a second.
+Once a minute one worker reads gate, age and counts of each sink and each subscriber, a dozen commands each. A thousand
+of them are 200 commands a second.
 """
 _SUBSCRIBED: Final = """
 An event is held against the subscriptions of its source, of which amoCRM allows a hundred active ones: a quarter of a
 microsecond each. Those of other sources cost nothing.
+"""
+_SHARDS: Final = """
+Each shard is a store of its own: what comes for several is written, claimed and settled in each, so in smaller groups.
+What is for a sink whose home is another shard borrows its slots there, a call before and a report after each group.
+"""
+_OF_EACH: Final = """
+A worker looks at every shard, and what is read for people and metrics is read of every one and added up.
 """
 _WAITING: Final = """
 What waits is in the store with its hook and its content, up to `max_pending` of its sink: from there on only as a hook.
@@ -76,6 +88,8 @@ _CPU: Final = ("web_cpu_us", "worker_cpu_us", "store_cpu_us")
 RATES: Final = frozenset({"taken_a_second", "made_a_second", "taken_to_loopback", "made_to_loopback"})  # no costs
 _STORE: Final = ("commands", "scripts", "synced_writes", "written_bytes")
 _LOOKS: Final = ("minute_commands", "minute_ms")
+_SCRAPE: Final = ("scrape_commands", "scrape_ms")
+_START: Final = ("start_cpu_ms", "start_ms")
 
 REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     "workers": dict.fromkeys((*_CPU, *_STORE, "late_ms"), _WORKERS) | {"longest_ms": _CLOCK},
@@ -89,5 +103,8 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     | dict.fromkeys(_LOOKS, _MINUTE),
     "waiting": {"store_mb": _WAITING, "longest_ms": _CLOCK, "store_cpu_us": _CACHE},
     "round-trips": {},
+    "shards": dict.fromkeys((*_CPU, *_STORE, "late_ms"), _SHARDS)
+    | dict.fromkeys(("idle_looks", *_LOOKS, *_SCRAPE, *_START), _OF_EACH)
+    | {"longest_ms": _CLOCK},
     "bodies": dict.fromkeys((*_CPU, *_STORE, "late_ms"), _BODY) | {"longest_ms": _CLOCK},
 }

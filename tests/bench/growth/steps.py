@@ -1,9 +1,10 @@
 """What is measured as work grows: of one thing more and more, of all else as before."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
 from relay.config.load import load
@@ -13,7 +14,9 @@ from relay.planning import plan_receipts
 from relay.sinks.registry import make_sinks, sink_types
 from relay.store.connect import connect
 from relay.store.reader import Reader
+from relay.store.scripts import Script
 from relay.store.store import Store
+from relay.web.metrics.endpoint import read_metrics
 from tests.bench.growth.files import (
     as_yaml,
     configuration,
@@ -24,11 +27,12 @@ from tests.bench.growth.files import (
     routes_to_sinks,
 )
 from tests.bench.growth.measured_relay import MeasuredRelay
+from tests.bench.growth.measured_stores import open_reader, shards_of_a_cluster
 from tests.bench.growth.player import PlannedHook
 from tests.bench.growth.round_trips import measure_round_trips
 from tests.bench.growth.waiting import measure_waiting
 from tests.bench.stack import BODY, run
-from tests.bench.store_costs import read_costs
+from workers.ticker import BUSY_SECONDS
 
 HOOKS: Final = 600
 WARM: Final = 100
@@ -37,6 +41,8 @@ A_SECOND: Final = 400
 LONE_A_SECOND: Final = 10
 MILLION: Final = 1_000_000
 PLANNED: Final = 100
+SPREAD: Final = 30  # sources
+IDLE_SECONDS: Final = 10
 OTHER_EVENT: Final = "add_contact"
 
 Costs = dict[str, float]
@@ -136,20 +142,28 @@ def _sinks(logs: Path, counts: Sequence[float]) -> list[Costs]:
 
 def _minute_jobs(relay: MeasuredRelay) -> Costs:
     """Look for problems once, as a job does each minute: what it costs the store, and this process."""
+    config = _load(relay.config)
+    commands, milliseconds = _read_once(relay, lambda reader: read_problems(reader, config))
+    return {"minute_commands": commands, "minute_ms": milliseconds}
+
+
+def _read_once(relay: MeasuredRelay, read: Callable[[Reader], Awaitable[object]]) -> tuple[int, float]:
+    """Return how many commands it takes to read something, and how many milliseconds of this process's CPU.
+
+    The relay stands still meanwhile: what it does by itself is not counted.
+    """
 
     async def look() -> float:
-        client = connect(relay.store.url, answer_seconds=60)
-        config = _load(relay.config)
-        began = time.process_time()
-        await read_problems(Reader(client, relay.namespace), config)
-        used = time.process_time() - began
-        await client.aclose()
-        return used
+        async with open_reader(relay.stores.url, relay.namespace) as reader:
+            await reader.now()  # it is connected
+            began = time.process_time()
+            await read(reader)
+            return time.process_time() - began
 
-    before = read_costs([relay.store])
-    used = run(look())
-    costs = read_costs([relay.store]) - before
-    return {"minute_commands": costs.commands, "minute_ms": round(used * 1000, 1)}
+    with relay.paused([relay.web, *relay.workers]):
+        before = relay.stores.costs()
+        used = run(look())
+        return (relay.stores.costs() - before).commands, round(used * 1000, 1)
 
 
 def _subscriptions(logs: Path, counts: Sequence[float]) -> list[Costs]:
@@ -171,13 +185,44 @@ def _no_routes() -> dict[str, Any]:
 
 
 async def _subscribe(relay: MeasuredRelay, numbers: Iterable[int]) -> None:
-    client = connect(relay.store.url, answer_seconds=30)
+    client = connect(relay.stores.url, answer_seconds=30)
     store = Store(client, relay.namespace)
     for number in numbers:
         event = "status_lead" if number < 10 else OTHER_EVENT
         url = f"{relay.receiver.url}/subscriber/{number}"
         await store.subscriptions.subscribe(f"s{number % 10}", url, [event], "bench")
     await client.aclose()
+
+
+def _shards(logs: Path, counts: Sequence[float]) -> list[Costs]:
+    """Measure a relay on a cluster of three primaries, in so many shards, over which its sources are spread."""
+
+    def measure(stack: ExitStack, folder: Path, count: int) -> Costs:
+        relay = MeasuredRelay(
+            stack,
+            folder,
+            lambda url: configuration(url, sources=SPREAD),
+            stores=lambda stack, folder, namespace: shards_of_a_cluster(stack, folder, namespace, count),
+        )
+        costs = _measure(relay, lambda number, at: hook(number, at, source=number % SPREAD))
+        return {**costs, **_idle(relay), **_minute_jobs(relay), **_scrape(relay), **relay.start}
+
+    return _in_turns(logs, counts, measure)
+
+
+def _idle(relay: MeasuredRelay) -> Costs:
+    """Count the looks of a worker that has had nothing to do for so long that it sleeps."""
+    time.sleep(BUSY_SECONDS + 1)
+    relay.stores.reset_slow(0)
+    time.sleep(IDLE_SECONDS)
+    return {"idle_looks": round(relay.stores.calls_of(Script("look")) / IDLE_SECONDS, 2)}
+
+
+def _scrape(relay: MeasuredRelay) -> Costs:
+    """Read all metrics once."""
+    live = SimpleNamespace(config=_load(relay.config), error=None)
+    commands, milliseconds = _read_once(relay, lambda reader: read_metrics(reader, live))
+    return {"scrape_commands": commands, "scrape_ms": milliseconds}
 
 
 def _bodies(logs: Path, counts: Sequence[float]) -> list[Costs]:
@@ -197,5 +242,6 @@ PARTS: Final[dict[str, Part]] = {
     "subscriptions": Part("subscriptions over ten sources", "a subscription", (1, 10, 100, 1000), _subscriptions),
     "waiting": Part("deliveries that wait", "a delivery", (1, 10, 100, 1000, 10_000, 100_000), measure_waiting),
     "round-trips": Part("ms to the store and back", "a millisecond", (0, 2, 10), measure_round_trips),
+    "shards": Part("shards, a primary each", "a shard", (1, 2, 3), _shards),
     "bodies": Part("KB of a hook", "a KB", (1, 10, 100), _bodies),
 }
