@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from relay.model import Record
 
 LANGUAGES: Final = {"en": "English", "ru": "Русский"}
-KNOWN: Final = ("operations.yaml", "reasons.yaml")
+KNOWN: Final = ("operations.yaml", "reasons.yaml", "answers.yaml")
 """Lines that operations and sinks say, for commands and pages alike; what stands there in braces may be any text."""
 DURATION_UNITS: Final = ("{n}d", "{n}h", "{n}m", "{n}s", "{n}ms")
 SIZE_UNITS: Final = ("{n} B", "{n} kB", "{n} MB", "{n} GB", "{n} TB")  # each a thousand of the one before
@@ -25,6 +25,9 @@ _DURATION: Final = re.compile(r"\d+(?:\.\d)?(?:ms|[dhms])(?: \d+[hms])?", re.ASC
 _BREAK: Final = "; "
 _MOST: Final = 2000
 _LOOKS: Final = {"time": r"\d{4}-\d\d-\d\d \d\d:\d\d\S*", "time2": r"\d{4}-\d\d-\d\d \d\d:\d\d\S*", "n": r"\d[\d,]*"}
+_OPEN_BEGINNING: Final = re.compile(r"{(?!(?:time|time2|n)})")
+_PLACE: Final = re.compile(r"{\w+}")
+_AS_WRITTEN: Final = ("place", "key", "who")  # in the file, such as `phone`, or by people: no words of pages
 Catalogue: TypeAlias = Mapping[str, "str | Sequence[str]"]
 
 
@@ -55,7 +58,9 @@ class Translator:
         self._form = _FORMS[language]
         lines = {text: form for name in KNOWN for text, form in _load_file(language, name).items()}
         patterns = [_LinePattern(text, str(form)) for text, form in lines.items() if "{" in text]
+        patterns.sort(key=lambda one: one.order)
         self._patterns = [one for one in patterns if _BREAK not in one.text]
+        self._of_actions = [one for one in self._patterns if "action {id}" in one.text]
         self._long_patterns = [one for one in patterns if _BREAK in one.text]
 
     def text(self, text: str, /, **values: object) -> str:
@@ -95,11 +100,20 @@ class Translator:
             return None
         return _BREAK.join(found or part for found, part in zip(known, parts, strict=True))
 
+    def words(self, text: str) -> str:
+        """Leave what a person wrote as it is; only the action for which it stands is named in the language."""
+        return self._by_pattern(text, self._of_actions) or text
+
     def _by_pattern(self, text: str, patterns: Sequence["_LinePattern"]) -> str | None:
         for one in patterns:
             if (values := one.match(text)) is not None:
-                return _fill(one.translated, {name: self.known(part) or part for name, part in values.items()})
+                return _fill(one.translated, {name: self._value(name, part) for name, part in values.items()})
         return None
+
+    def _value(self, name: str, part: str) -> str:
+        if name == "words":
+            return self.words(part)
+        return part if name in _AS_WRITTEN else self.known(part) or part
 
     def say(self, message: UiText | str) -> str:
         """Translate a message. A plain text is what an operation, a sink or a person says: it may stay as it is."""
@@ -168,7 +182,9 @@ class _LinePattern:
     def __init__(self, text: str, translated: str) -> None:
         self.text = text
         self.translated = translated
-        self._longest = max(re.split(r"{\w+}", text), key=len)
+        self._longest = max(_PLACE.split(text), key=len)
+        # Whose beginning is known goes first ("2 × address: no address" is a number of causes), then what says more.
+        self.order = (bool(_OPEN_BEGINNING.match(text)), -len(_PLACE.sub("", text)))
         self._pattern = _pattern(text)
 
     def match(self, text: str) -> dict[str, str] | None:

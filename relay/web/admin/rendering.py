@@ -106,6 +106,7 @@ async def render(asked: PageRequest, content: Content, notice: Notice | None = N
     values |= {
         "say": say,
         "plain": translator.say,
+        "words": translator.words,
         "ago": ago,
         "units": msgspec.json.encode(unit_texts(translator)).decode(),
     }

@@ -26,7 +26,8 @@ from relay.store.queues import AccountState, SinkState
 from relay.store.records import Stall
 from relay.translation.messages import Translator
 
-OPERATIONS: Final = Path(__file__).parents[4] / "relay" / "operations"
+ROOT: Final = Path(__file__).parents[4]
+OPERATIONS: Final = ROOT / "relay" / "operations"
 RUSSIAN: Final = Translator("ru")
 HOUR: Final = 3_600_000
 TIME: Final = "2026-11-29 17:34:51.032+00:00"
@@ -100,6 +101,61 @@ def test_every_line_is_known(path: Path) -> None:
 def test_what_is_joined_of_parts_is_known(line: str) -> None:
     assert RUSSIAN.known(line) is not None
     assert re.search("[а-я]", RUSSIAN.known(line) or "")
+
+
+# Where reasons of deliveries and gates are said. What such a module says of the file is for `relay check` alone.
+REASONS: Final = (
+    *sorted((ROOT / "relay" / "sinks").rglob("*.py")), *sorted((ROOT / "relay" / "transport").rglob("*.py")),
+    *(ROOT / "relay" / "rendering" / name for name in ("values.py", "filters.py", "sandbox.py")),
+    *(ROOT / "relay" / "planning" / name for name in ("content.py", "deliveries.py", "lookups.py")),
+    *(ROOT / "workers" / name for name in ("attempts.py", "batch_planning.py", "fetcher.py", "put_off.py")),
+    ROOT / "relay" / "accounts" / "answers.py", ROOT / "relay" / "accounts" / "tokens.py",
+)  # fmt: skip
+OF_THE_FILE: Final = frozenset([
+    *("settings", "auth", "idempotency", "repetition", "registry", "urls", "signing", "json_paths", "windows"),
+    *("addresses", "answer_checks", "people", "profile", "tls_settings"),
+])  # fmt: skip
+# What probes say, what is looked for in answers, and parts of which a longer line is made.
+NO_REASONS: Final = re.compile(
+    r"the tables$|an empty value$|it is no JSON|it is null$|in plain text$|the login$|us without a login$|fixed line$"
+    r"|the mail server takes|the token is of the bot|messages go to the chat|each route says|the key is valid"
+    r"|Apprise takes the address|level: 7|chat not found|chat_id is empty|group chat was|have no rights"
+    r"|not enough rights|message thread not found|blocked by the user|has no confirmation letters|already exist but"
+    r"|not found$|Mapping\[|application/|text/plain|10\.0|fetched first|it would end the header|all (?:would be|inv)"
+    r"|.* is the same for every event|give (?:form|login)|success_if is missing|oauth2 is for|has 7 characters"
+    r"|it was longer|a subscriber gets|7: a subscriber|.*no route can send|excluding or unsubscribing"
+    r"|(?:JSON is malformed|it is no 7)|the proxy 7$|more than a reply|parts of what 7|it knows no 7"
+    r"|Apprise does not take this address of|check url$|an address that is too long|redirects are not followed"
+    r"|7: 7: set the sink's url|7 is no phone number$"
+    r"|not (?:the gateway's|Telegram's|UniSender's) answer|7, nor in the account|the text holds half"
+)
+
+
+@pytest.mark.parametrize("path", REASONS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_reason_is_known(path: Path) -> None:
+    """Of some there is a status, a place of the route or an address before them, or a further reason behind them."""
+    said = [] if path.stem in OF_THE_FILE else lines(path)
+    said = [line for line in said if WORDS.search(line) and not NO_REASONS.match(line)]
+    wholes = {line: (line, f"x: {line}", f"x is {line}", f"{line}: x", f"{line}x") for line in said}
+    assert [line for line, whole in wholes.items() if not any(map(RUSSIAN.known, whole))] == []
+
+
+@pytest.mark.parametrize(("line", "russian"), [
+    ("2 × fields.email: it is no e-mail address", "2 × fields.email: это не адрес почты"),
+    ('phone: table managers has no entry for "7"', 'phone: в таблице managers нет записи для "7"'),
+    ("it is Mon 30 Nov 05:58 in Europe/Moscow, outside of the window: it leaves at Mon 30 Nov 10:00",
+     "сейчас Mon 30 Nov 05:58 (Europe/Moscow), это вне window: уйдёт Mon 30 Nov 10:00"),
+])  # fmt: skip
+def test_what_says_more_is_found_before_what_says_less(line: str, russian: str) -> None:
+    assert RUSSIAN.known(line) == russian
+
+
+def test_what_a_person_wrote_is_never_translated() -> None:
+    assert RUSSIAN.known("test"), "a word of the pages"
+    assert RUSSIAN.words("test") == "test"
+    assert RUSSIAN.words("test (action 5f3a)") == "test (операция 5f3a)"
+    assert RUSSIAN.known("resent by anna: test (action 5f3a)") == "ещё раз отправил(а) anna: test (операция 5f3a)"
+    assert RUSSIAN.known(f"paused since {TIME} by source: test") == f"на паузе с {TIME}, поставил source: test"
 
 
 FAILING: Final = Outcomes(attempts=100, failed=100, row=100, row_since=HOUR)

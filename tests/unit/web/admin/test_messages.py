@@ -110,7 +110,8 @@ def lines_of_operations() -> set[str]:
 
 
 def test_lines_of_operations_are_translated_as_they_are_written_there() -> None:
-    folders = [ROOT / "relay" / name for name in ("operations", "planning", "config", "store", "sinks", "transport")]
+    names = ("operations", "planning", "config", "store", "sinks", "transport", "rendering", "routing", "accounts")
+    folders = [*(ROOT / "relay" / name for name in names), ROOT / "workers"]
     files = [path for folder in folders for kind in ("*.py", "*.lua") for path in folder.rglob(kind)]
     code = " ".join(path.read_text(encoding="utf-8") for path in [*files, ROOT / "relay" / "retrying.py"])
     said = re.sub(r'"\s*f?"', "", code)  # what is written in two lines
