@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -15,11 +15,12 @@ from relay.logs import log
 from relay.model import Record
 from relay.operations.action_step import ActionStep
 from relay.operations.action_work import PAGE, ActionWork
-from relay.store.actions import ActionState, StoredAction
+from relay.store.actions import Actions, ActionState, StoredAction
 from relay.store.acts import Author
 from relay.store.reader import Reader
 from relay.store.records import Job
 from relay.store.store import Store
+from workers.action_parts import WAIT_MS, ActionParts
 
 RUN_SECONDS: Final = 2.0  # of a job's turn
 
@@ -33,7 +34,7 @@ class ActionJobArgs(Record):
 class ActionRunner:
     """The function of the jobs that work actions off. `config`: the one in force; `account`: a source's client.
 
-    `secret_key`: that by which people are known. `reader`: of all shards.
+    `secret_key`: that by which people are known. `reader`: of all shards; `others`: the actions of all but this one.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class ActionRunner:
         stopping: Callable[[], bool],
         secret_key: SecretStr | None = None,
         reader: Reader | None = None,
+        others: Callable[[], Mapping[str, Actions]] = dict,
     ) -> None:
         self._config = config
         self._account = account
@@ -51,6 +53,7 @@ class ActionRunner:
         self._stopping = stopping
         self._secret_key = secret_key
         self._reader = reader
+        self._parts = ActionParts(store.actions, others)
 
     async def run(self, job: Job) -> int | None:
         """Do some steps. The job is over where the action does not run any more: whoever changed it removed the job."""
@@ -63,6 +66,7 @@ class ActionRunner:
             if not found or found[0].state is not ActionState.RUNNING:
                 return None
             action = found[0]
+            await self._parts.begin(action)
             step = await self._step(work, action)
             if step is None or step.stopped or step.ended:
                 return None
@@ -81,8 +85,12 @@ class ActionRunner:
         except RelayError as error:
             await self._end(action, "fail", str(error))
             return None
-        if step.ended:
-            await self._end(action, "finish", action.why)
+        if not step.ended:
+            return step
+        if waits := await self._parts.waits(action):
+            await self._store.actions.save_progress(action, action.cursor, 0, waits=waits)
+            return ActionStep(waits=waits, wait_ms=WAIT_MS)
+        await self._end(action, "finish", action.why)
         return step
 
     async def _end(self, action: StoredAction, act: str, why: str) -> None:

@@ -36,14 +36,18 @@ def make_job_functions(
     stopping: Callable[[], bool],
     reader: Reader,
     owned: Callable[[Iterable[str]], Sequence[str]],
+    others: Callable[[], Mapping[str, Store]],
 ) -> Mapping[str, JobFunction]:
     """Return the functions by kind, but for those that the runner of jobs has itself.
 
-    `reader`: of all shards; `owned`: which of some sources are this one's.
+    `reader`: of all shards; `owned`: which of some sources are this one's. `others`: the other shards, for the first.
     """
     monitor = SourceMonitor(lambda: live.config, store, account, publish_bells, owned=owned, reader=reader)
     drift = DriftWatch(live, store, settings.config_path, account, owned)
-    actions = ActionRunner(lambda: live.config, store, account, stopping, settings.secret_key, reader)
+    actions = ActionRunner(
+        lambda: live.config, store, account, stopping, settings.secret_key, reader,
+        lambda: {name: other.actions for name, other in others().items()},
+    )  # fmt: skip
     return {
         CHECK_SOURCE: monitor.check_source,
         CATCH_UP: monitor.catch_up,

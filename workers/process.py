@@ -95,6 +95,7 @@ class WorkerProcess:
             restart_consumer=self._restart_consumer,
             note_epoch=self._note_epoch,
             reader=self._readers,
+            stores=lambda: self._shards.stores(),
         )
         self._watching.keep("watchdog", self._watchdog.run)
         self._homes = Homes(self._shards, self._live, self._name, self._watching, self._read_shards)

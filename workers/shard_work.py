@@ -1,7 +1,7 @@
 """All of a worker process that works on one shard: it claims, works and looks by itself, and waits for no other."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -48,7 +48,8 @@ class Shared(Record):
     """What all shards of a process share: none of it waits for a store.
 
     `session` calls sinks of the file and accounts, `guarded` the addresses of subscribers. `end_failed` ends the
-    process; `note_epoch` is called with the epoch of the list of shards that a look has found. `reader`: of all shards.
+    process; `note_epoch` is called with the epoch of the list of shards that a look has found. `reader`: of all shards;
+    `stores`: these, by name.
     """
 
     settings: ProcessSettings
@@ -63,6 +64,7 @@ class Shared(Record):
     restart_consumer: Callable[[], None]
     note_epoch: Callable[[int], None]
     reader: Reader
+    stores: Callable[[], Mapping[str, Store]]
 
 
 class ShardWork:
@@ -108,6 +110,7 @@ class ShardWork:
             live, store, settings, broker_url=settings.broker_url or settings.redis_url, account=self._account,
             publish_bells=self._publish_bells, start_queues=self.start_queues, stopping=shared.stopping,
             reader=shared.reader, owned=owned,
+            others=lambda: {name: other for name, other in shared.stores().items() if name != shard},
         )  # fmt: skip
         self._jobs = JobRunner(live, store, worker, shared.stopping, kinds)
         self._hearing = Hearing(self._ringer.count_waiting, shared.restart_consumer, shared.end_failed)

@@ -19,6 +19,7 @@ ACTION_JOB = "action"
 
 _START, _CHANGE = Script("start_action", "_jobs", "_acting"), Script("change_action", "_jobs", "_acting")
 _SAVE_PROGRESS, _RETIRE = Script("save_action_progress", "_acting"), Script("retire_actions")
+_NOTE_PART = Script("note_action_part")
 _ID = msgspec.msgpack.Decoder(str)
 _INT = msgspec.msgpack.Decoder(int)
 _BOOL = msgspec.msgpack.Decoder(bool)
@@ -45,10 +46,15 @@ class NewAction(Record):
     total: int  # rows to look at
     rate: int  # items a second at most
     secret: str = ""  # that is kept until it ends
+    shards: Sequence[str] = ()  # in which it has parts; none: this is all of it
 
 
 class StoredAction(Record):
-    """A bulk action, and how far it is."""
+    """A bulk action, and how far it is.
+
+    `shards`: in which it has parts, where this is that of the first; `begun`: of which others the row is known to be
+    written.
+    """
 
     id: str
     kind: str
@@ -66,6 +72,8 @@ class StoredAction(Record):
     problem: str
     results: dict[str, int]  # of how many items it is what
     secret: str = ""
+    shards: Sequence[str] = ()
+    begun: frozenset[str] = frozenset()
 
 
 class ActionItem(Record):
@@ -94,10 +102,20 @@ class Actions:
             "total": action.total,
             "rate": action.rate,
             "secret": action.secret,
+            "shards": " ".join(action.shards),
             "by": author.by,
             "why": author.why,
         }
         return _ID.decode(await self._call(_START, request))
+
+    async def begin_part(self, action: StoredAction, shard: str, there: "Actions") -> None:
+        """Start the part of an action in another shard, where it has no row yet, and note that it has one."""
+        part = NewAction(
+            id=action.id, kind=action.kind, request=action.request, alike=action.id, total=0, rate=action.rate,
+            secret=action.secret,
+        )  # fmt: skip
+        await there.start(part, Author(by=action.by, why=action.why))
+        await self._call(_NOTE_PART, {"id": action.id, "shard": shard})
 
     async def change(self, id: str, act: str, author: Author) -> tuple[bool, str]:
         """Pause, resume, abort, finish or fail one; where it fails, the author's `why` says it.
@@ -177,6 +195,8 @@ def _read_action(id: str, record: dict[bytes, bytes]) -> StoredAction:
         waits=row.get(ActionField.WAITS, ""),
         ended_at=None if ended is None else int(ended),
         problem=row.get(ActionField.PROBLEM, ""),
+        shards=row.get(ActionField.SHARDS, "").split(),
+        begun=frozenset(name.removeprefix(ActionField.BEGUN) for name in row if name.startswith(ActionField.BEGUN)),
         results={
             name.removeprefix(ActionField.RESULT): int(n)
             for name, n in row.items()

@@ -114,6 +114,8 @@ class ActionField:
     ENDED: Final = "ended"  # when it was done, aborted or had failed
     PROBLEM: Final = "problem"  # why it failed
     SECRET: Final = "secret"  # of an erasure without RELAY_SECRET_KEY: of the key of its hashes; gone with its end
+    SHARDS: Final = "shards"  # of one in several shards, in the first: which these are; each has a row of it
+    BEGUN: Final = "begun:"  # and a shard: its row is written
     RESULT: Final = "n:"  # and a result: of how many items it is that
 
 

@@ -1,17 +1,20 @@
 """Several shards: each owns its sources and refuses what is another's; commands read and act over all of them."""
 
 import json
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from relay.cli import app
+from relay.config.load import load
 from relay.errors import RelayError
 from relay.operations import shards as shard_operations
-from relay.operations.actions import ActionKind, ActionRequest, read_actions, start_action
+from relay.operations.actions import ActionKind, ActionRequest, read_action, read_actions, start_action
 from relay.operations.search import EventFilter, find_events
 from relay.operations.shards import add_shard, list_shards
+from relay.sinks.registry import sink_types
 from relay.store.acts import Act, Author
 from relay.store.connect import connect
 from relay.store.reader import Reader
@@ -20,11 +23,19 @@ from relay.store.shard_list import FIRST, Ownership, choose_shard
 from relay.store.shards import Shards
 from relay.store.store import Store
 from relay.store.stores import Stores
+from tests.integration.action_runs import no_account
 from tests.integration.conftest import delete_all
 from tests.integration.store.shapes import hook, routed
 from tests.integration.store.shapes import new as new_delivery
+from workers.actions import ActionRunner
 
 ANNA = Author(by="anna")
+YAML = """\
+sources: {acme: {type: amocrm, token: long-enough}}
+sinks: {books: {type: log}}
+routes: [{name: all, on: add_lead, to: books}]
+"""
+CONFIG = load(YAML, file="relay.yaml", environ={}, sink_types=sink_types())
 
 
 @pytest.fixture
@@ -66,6 +77,20 @@ def whole(three):
 def ownership(shards: Shards, shard: str) -> Ownership:
     store = shards.store(shard)
     return Ownership(store.client, store.namespace)
+
+
+def with_broken_shards(whole, *names: str) -> SimpleNamespace:
+    """Return the same with shards that cannot be reached."""
+    nobody = connect("redis://127.0.0.1:1", answer_seconds=1)
+    stores = {name: Store(nobody, one.namespace) if name in names else one
+              for name, one in whole.shards.stores().items()}  # fmt: skip
+    known = whole.shards.list
+    return SimpleNamespace(store=Stores(lambda: stores, whole.reader, known.shard_of, known.home_of))
+
+
+def due_actions(run, store: Store) -> list[str]:
+    return [id for one in run(store.client.zrange(store.keys.due("jobs"), 0, -1))
+            if (id := one.decode()).startswith("action:")]  # fmt: skip
 
 
 def accept(run, store: Store, id: str, source: str) -> str:
@@ -206,6 +231,74 @@ def test_a_bulk_action_is_one_row_in_each_and_is_listed_once(run, whole):
         assert [action.id for action in run(one.actions.read([started.id]))] == [started.id]
         assert run(one.actions.change(started.id, "finish", ANNA))[0]
     assert run(read_actions(whole.store)).items[0].state == "done"
+
+
+def work_off(run, whole, shard: str, known: Sequence[str] | None = None) -> None:
+    """Do what is due of the actions in a shard, as a worker that knows some shards, or all."""
+    store = whole.shards.store(shard)
+    others = {name: one.actions for name, one in whole.store.by_name().items()
+              if name != shard and (known is None or name in known)}  # fmt: skip
+    runner = ActionRunner(
+        lambda: CONFIG, store, no_account, lambda: False, others=lambda: others if shard == FIRST else {}
+    )
+    if due := due_actions(run, store):
+        run(store.client.zadd(store.keys.due("jobs"), dict.fromkeys(due, 1), xx=True))
+    while jobs := [one for one in run(store.claim_jobs("w:j", 1, 60_000)).items if one.kind == "action"]:
+        for job in jobs:
+            run(store.finish_job(job, run(runner.run(job))))
+
+
+def test_a_bulk_action_cut_off_between_its_rows_begins_where_it_has_none(run, whole):
+    deliver(run, whole.shards.store("01"), "r01", "bigco")
+    request = ActionRequest(kind=ActionKind.CANCEL, filter=EventFilter())
+    cut_off = with_broken_shards(whole, "01", "02")
+    started = run(start_action(cut_off.store, whole.reader, request, ANNA))
+    assert not run(whole.shards.store("01").actions.read([started.id]))
+    assert run(read_action(whole.store, started.id)).waits == (
+        "it has not begun in shard 01; it has not begun in shard 02"
+    )
+    work_off(run, whole, FIRST, known=["02"])
+    action = run(read_action(whole.store, started.id))
+    assert (action.state, action.waits) == ("running", "it has not begun in shard 01")
+    work_off(run, whole, FIRST)
+    for _ in range(2):  # a part that is there is not begun once more
+        work_off(run, whole, "01")
+        work_off(run, whole, "02")
+        work_off(run, whole, FIRST)
+    action = run(read_action(whole.store, started.id))
+    assert (action.state, action.waits, action.results) == ("done", "", {"done": 1})
+    assert run(whole.reader.deliveries(["d-r01"]))[0].state == "cancelled"
+
+
+def test_a_bulk_action_is_not_done_while_a_shard_is_away_and_goes_on_when_it_is_back(run, whole, namespace):
+    deliver(run, whole.shards.first, "r00", "acme")
+    request = ActionRequest(kind=ActionKind.CANCEL, filter=EventFilter())
+    started = run(start_action(whole.store, whole.reader, request, ANNA))
+    work_off(run, whole, "01")
+    work_off(run, whole, FIRST)
+    there = whole.each["02"]
+    nobody = Store(connect("redis://127.0.0.1:1", answer_seconds=1), f"{namespace}:02")
+    whole.each["02"] = Reader(nobody.client, nobody.namespace)
+    action = run(read_action(whole.store, started.id))
+    assert (action.state, action.waits[:18]) == ("running", "shard 02 is away: ")
+    whole.each["02"] = there
+    whole.reader._away.clear()
+    assert run(read_action(whole.store, started.id)).waits == "it has not ended in shard 02"
+    work_off(run, whole, "02")
+    work_off(run, whole, FIRST)
+    assert run(read_action(whole.store, started.id)).state == "done"
+
+
+def test_who_changes_a_bulk_action_is_told_which_shard_was_not(run, whole):
+    deliver(run, whole.shards.first, "r00", "acme")
+    request = ActionRequest(kind=ActionKind.CANCEL, filter=EventFilter())
+    started = run(start_action(whole.store, whole.reader, request, ANNA))
+    with pytest.raises(RelayError, match=r"shard 02 is away: .*: do it again when all are back"):
+        run(with_broken_shards(whole, "02").store.actions.change(started.id, "abort", ANNA))
+    states = [run(whole.shards.store(name).actions.read([started.id]))[0].state for name in whole.shards.names]
+    assert states == ["aborted", "aborted", "running"]
+    assert run(whole.store.actions.change(started.id, "abort", ANNA))[0]
+    assert run(whole.shards.store("02").actions.read([started.id]))[0].state == "aborted"
 
 
 def test_subscriptions_live_with_their_sources_and_share_one_count_of_ids(run, whole):
