@@ -233,6 +233,8 @@ async def _find_ids(
     ids: list[str] = []
     looked, calls, cursor, deadline = 0, 0, filters.after, time.monotonic() + seconds
     left = [one for one in sets if one.keys and (cursor is None or one.lowest is None or cursor.score >= one.lowest)]
+    if not left:  # all that was to come has left the sets since
+        return _FoundIds(ids=[], looked=0, next=None)
     while left:
         reply = await reader.find(_request(kind, left[0], filters, cursor, min(filters.limit, MOST_LISTED) - len(ids)))
         ids += reply.ids

@@ -214,6 +214,20 @@ class TestBadInput:
         ]
         assert run(act_on_action(store, "nosuch", ActionAct.PAUSE, ANNA)).message.startswith("there is no such action")
 
+    def test_it_ends_where_all_that_was_left_is_gone_meanwhile(
+        self, run, store, relay, dead, start, read, states, finish
+    ):
+        ids = dead(5)
+        begun = start(ActionKind.RESEND, sink="books", state="dead")
+        (before,) = run(store.actions.read([begun.id]))
+        run(ActionWork(store, relay.config, no_account).step(before, most=2))
+        for id in (id for id, state in zip(ids, states(ids), strict=True) if state == "dead"):
+            run(store.acts.act_on_delivery(id, Act.RESEND, BORIS))
+        (stale,) = run(store.actions.read([begun.id]))
+        assert run(ActionWork(store, relay.config, no_account).step(stale)).ended
+        finish()
+        assert (read(begun.id).state, read(begun.id).results) == ("done", {"done": 2})
+
     def test_aborted_in_the_middle_the_rest_is_left(self, run, store, relay, dead, start, read, states, finish):
         ids = dead(5)
         begun = start(ActionKind.RESEND, state="dead")
