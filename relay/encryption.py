@@ -3,7 +3,7 @@
 import base64
 import hashlib
 
-from pydantic import SecretStr
+from relay.secret import SecretStr
 
 
 class Encrypter:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
-from pydantic import SecretStr
 
 from relay.accounts.client import AccountClient
 from relay.config.config import Config
@@ -15,6 +14,7 @@ from relay.logs import log
 from relay.model import Record
 from relay.operations.action_step import ActionStep
 from relay.operations.action_work import PAGE, ActionWork
+from relay.secret import SecretStr
 from relay.store.actions import Actions, ActionState, StoredAction
 from relay.store.acts import Author
 from relay.store.reader import Reader

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from pydantic import SecretStr
-
 from relay.model import Receipt
 from relay.operations.people_events import events_of_receipt, hashes_of_event
 from relay.operations.people_keys import PeopleKey
+from relay.secret import SecretStr
 from relay.store.people import PeopleIndex, PersonRow, Reach
 from relay.store.reader import Reader
 from relay.store.records import Job

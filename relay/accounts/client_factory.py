@@ -1,7 +1,5 @@
 """Make the client of a source's account: its tokens, limit and session together."""
 
-from pydantic import SecretStr
-
 from relay.accounts.client import AccountClient
 from relay.accounts.limiter import Limiter
 from relay.accounts.oauth import OAuthTokens
@@ -10,6 +8,7 @@ from relay.config.api import OAuthSettings
 from relay.config.config import Source
 from relay.encryption import Encrypter
 from relay.errors import ConfigError
+from relay.secret import SecretStr
 from relay.store.shared_state import SharedState
 from relay.transport import Asker, Session
 

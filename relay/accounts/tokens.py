@@ -4,11 +4,11 @@ import hashlib
 from typing import Protocol
 
 import msgspec
-from pydantic import SecretStr
 
 from relay.encryption import Encrypter
 from relay.errors import AccountRefused
 from relay.model import Record
+from relay.secret import SecretStr
 from relay.store.shared_state import SharedState
 
 DAY_MS = 24 * 3600 * 1000

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Annotated, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from relay.config.findings import format_value
-from relay.config.proxy import ProxyChoice, ProxySetting
-from relay.config.scalars import Rate
+from relay.config.proxy import ProxyChoice
+from relay.config.scalars import ProxySetting, Rate
 from relay.config.section import Section
 from relay.masking import mask_userinfo
 from relay.model import Limit
+from relay.secret import SecretStr
 
 _HEADER_VALUE = re.compile(r"[!-~]{1,8192}")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import SecretStr
-
 from relay.config.report import Report
 from relay.config.schema import ApiUserSettings, SourceSettings
 from relay.config.sections import Sections
 from relay.config.suggestions import did_you_mean
 from relay.model import Account
+from relay.secret import SecretStr
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pydantic import SecretStr
-
 from relay.config.account_names import AccountNames
 from relay.config.account_uses import AccountUse
 from relay.config.api import AccountApi
@@ -17,6 +15,7 @@ from relay.facts.kinds import FACTS, OWN_SOURCE, asked_facts
 from relay.facts.settings import PLAIN, FactSettings
 from relay.model import Account
 from relay.routing import Route, RouteIndex
+from relay.secret import SecretStr
 
 DEFAULT_SHARE = 0.8  # so that one source that floods leaves room for the others
 

@@ -34,8 +34,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self, cast
 
-from pydantic import SecretStr
-
 from relay.config.broker_address import check_amqp_address, is_amqp
 from relay.config.env_file import read_env_file
 from relay.config.findings import format_value
@@ -46,6 +44,7 @@ from relay.config.suggestions import did_you_mean
 from relay.config.trusted_proxies import THIS_MACHINE, TRUSTED_PROXIES, parse_trusted_proxies
 from relay.errors import ConfigError
 from relay.printable import escape_line
+from relay.secret import SecretStr
 
 SECRET_KEY = "RELAY_SECRET_KEY"
 ADMIN_TOKEN, ADMIN_READ_TOKEN = "RELAY_ADMIN_TOKEN", "RELAY_ADMIN_READ_TOKEN"

@@ -3,10 +3,8 @@
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote
-
-from pydantic import PlainValidator, WithJsonSchema
 
 from relay.model import Record
 
@@ -15,7 +13,7 @@ _ADDRESS: Final = re.compile(
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::(?P<port>\d{1,5}))?/?"
 )
 _PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
-_EXAMPLE: Final = "http://proxy.example.com:3128"
+PROXY_EXAMPLE: Final = "http://proxy.example.com:3128"
 
 
 class Proxy(Record):
@@ -47,10 +45,10 @@ def parse_proxy(text: str) -> Proxy:
     """Return the proxy of an address; without a scheme it is http://. Raises ValueError, which shows no credentials."""
     found = _ADDRESS.fullmatch(text)
     if not found:
-        raise ValueError(f"this is no proxy's address: {_EXAMPLE}, with user:password@ where it wants them")
+        raise ValueError(f"this is no proxy's address: {PROXY_EXAMPLE}, with user:password@ where it wants them")
     scheme = (found["scheme"] or "http").lower()
     if scheme not in _PORTS:
-        raise ValueError(f"a proxy of the kind {scheme}:// is not possible: write an HTTP proxy's, {_EXAMPLE}")
+        raise ValueError(f"a proxy of the kind {scheme}:// is not possible: write an HTTP proxy's, {PROXY_EXAMPLE}")
     port = int(found["port"] or _PORTS[scheme])
     if not 1 <= port <= 65535:
         raise ValueError(f"the proxy's port {port} is not a number from 1 to 65535")
@@ -65,19 +63,3 @@ def parse_proxy(text: str) -> Proxy:
 def _basic(userinfo: str) -> str:
     user, _, password = userinfo.partition(":")
     return f"Basic {b64encode(f'{unquote(user)}:{unquote(password)}'.encode()).decode()}"
-
-
-def _read_choice(value: object) -> ProxyChoice:
-    if value is False or isinstance(value, Proxy):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"write the proxy's address, {_EXAMPLE}, or false for none")
-    return parse_proxy(value)
-
-
-ProxySetting: TypeAlias = Annotated[
-    ProxyChoice,
-    PlainValidator(_read_choice),
-    WithJsonSchema({"anyOf": [{"type": "string", "examples": [_EXAMPLE]}, {"const": False}]}),
-]
-"""`http://proxy.example.com:3128`, with `user:password@` where it wants them; false: none."""

@@ -5,9 +5,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from relay.config.findings import format_value
+from relay.config.proxy import PROXY_EXAMPLE, Proxy, ProxyChoice, parse_proxy
 from relay.durations import format_exact_duration, parse_duration, parse_rate
 from relay.timezones import suggest_timezone
 
@@ -68,6 +69,14 @@ def _int_to_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _read_proxy(value: object) -> ProxyChoice:
+    if value is False or isinstance(value, Proxy):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"write the proxy's address, {PROXY_EXAMPLE}, or false for none")
+    return parse_proxy(value)
+
+
 def one_or_many(value: object) -> Any:
     """Return a list of what may be written as one value or as a list."""
     return value if isinstance(value, list) else [value]
@@ -122,3 +131,10 @@ NameList: TypeAlias = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]
 """Names, written as a list, or one of them alone."""
+
+ProxySetting: TypeAlias = Annotated[
+    ProxyChoice,
+    PlainValidator(_read_proxy),
+    WithJsonSchema({"anyOf": [{"type": "string", "examples": [PROXY_EXAMPLE]}, {"const": False}]}),
+]
+"""`http://proxy.example.com:3128`, with `user:password@` where it wants them; false: none."""

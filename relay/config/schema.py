@@ -11,7 +11,6 @@ from pydantic import (
     ConfigDict,
     Field,
     RootModel,
-    SecretStr,
     WithJsonSchema,
     model_validator,
 )
@@ -25,6 +24,7 @@ from relay.config.section import Section
 from relay.config.sink import MAX_PENDING, SinkSettings, Timeout
 from relay.config.suggestions import did_you_mean
 from relay.durations import parse_duration
+from relay.secret import SecretStr
 
 KEY_TEMPLATES: Final = ("once", "order", "latest")
 """The keys of a route that are templates of its deliveries' keys, rendered when these are made."""

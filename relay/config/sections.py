@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pydantic import SecretStr
-
 from relay.config.examples import mapping_message
 from relay.config.findings import format_value
 from relay.config.known_answers import known_type
@@ -30,6 +28,7 @@ from relay.config.validation import Model, find_secrets, validate
 from relay.config.yaml import Plain
 from relay.errors import YamlPath
 from relay.model import SUBSCRIBER
+from relay.secret import SecretStr
 from relay.spelling import foreign_letter
 
 _NAME_RULE = "use a-z, 0-9, - and _, at most 63 characters"

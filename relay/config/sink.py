@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from relay.config.breaker import BreakerSetting, BreakerSettings
-from relay.config.proxy import ProxySetting
-from relay.config.scalars import Duration, Rate
+from relay.config.scalars import Duration, ProxySetting, Rate
 from relay.config.section import Section
 from relay.config.validation import find_secrets
 from relay.durations import format_exact_duration

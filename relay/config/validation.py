@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, SecretStr, ValidationError
+import pydantic
+from pydantic import BaseModel, ValidationError
 
 from relay.config.examples import list_message, mapping_message
 from relay.config.findings import format_value
@@ -15,6 +16,7 @@ from relay.config.known_answers import known_key
 from relay.config.report import Report
 from relay.config.suggestions import did_you_mean
 from relay.errors import YamlPath
+from relay.secret import SecretStr
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -124,9 +126,11 @@ def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 def find_secrets(value: object, path: YamlPath = ()) -> Iterator[tuple[YamlPath, SecretStr]]:
-    """Find every secret within a validated model, and its path."""
+    """Find every secret within a validated model, and its path. Sinks of other packages may have pydantic's."""
     if isinstance(value, SecretStr):
         yield path, value
+    elif isinstance(value, pydantic.SecretStr):
+        yield path, SecretStr(value.get_secret_value())
     elif isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
             yield from find_secrets(getattr(value, name), (*path, field.alias or name))

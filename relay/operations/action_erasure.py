@@ -9,7 +9,6 @@ from typing import Final
 
 import msgspec
 from msgspec.structs import replace
-from pydantic import SecretStr
 
 from relay.config.config import Config
 from relay.errors import ConfigError
@@ -21,6 +20,7 @@ from relay.operations.people_asking import Asking, SinkAsker
 from relay.operations.people_erasure import Speaking, erase_asked, facts_of, find_speaking, is_unread, make_erasure
 from relay.operations.people_events import Person, PersonMatch
 from relay.operations.people_keys import PeopleKey
+from relay.secret import SecretStr
 from relay.sinks.registry import make_sinks
 from relay.store.actions import StoredAction
 from relay.store.acts import Act, Author

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
-from pydantic import SecretStr
 
 from relay.accounts.client import AccountClient
 from relay.config.config import Config
@@ -18,6 +17,7 @@ from relay.operations.actions import SENDING_KINDS, ActionKind, ActionRequest, d
 from relay.operations.acts import ActResult, TodaysActs, act_on_delivery, act_on_put_off
 from relay.operations.replay import Fate, Replay, ReplayedReceipt, ReplayLimits
 from relay.operations.replaying import ReplayCount, write_replay
+from relay.secret import SecretStr
 from relay.store.actions import StoredAction
 from relay.store.acts import Act, Author
 from relay.store.keys import sink_queue

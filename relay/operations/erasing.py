@@ -4,8 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pydantic import SecretStr
-
 from relay.config.config import Config
 from relay.model import Record
 from relay.operations.actions import (
@@ -22,6 +20,7 @@ from relay.operations.passport import Passport, PassportSearch
 from relay.operations.people_keys import PeopleKey
 from relay.operations.people_query import KnownPerson, PersonQuery
 from relay.operations.search import MOST_LISTED, EventFilter, parse_cursor
+from relay.secret import SecretStr
 from relay.store.acts import Author
 from relay.store.reader import Reader
 from relay.store.store import Store

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pydantic import SecretStr
-
 from relay.masking.people import find_people
+from relay.secret import SecretStr
 
 NEEDS_KEY: Final = "there is no search by phone or e-mail without RELAY_SECRET_KEY: the index of people is keyed by it"
 FEWEST_DIGITS: Final = 7

@@ -4,13 +4,12 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from pydantic import SecretStr
-
 from relay.masking.people import mask_people, mask_phone
 from relay.model import Event, Record
 from relay.operations.people_events import Person, events_of_receipt, own_hashes
 from relay.operations.people_keys import PeopleKey
 from relay.operations.searched_sets import sources_of
+from relay.secret import SecretStr
 from relay.store.people import PeopleIndex
 from relay.store.reader import Reader
 

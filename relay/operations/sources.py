@@ -7,7 +7,6 @@ from statistics import median
 from typing import Literal, TypeAlias
 
 import msgspec
-from pydantic import SecretStr
 
 from relay.accounts.caught_up import CaughtUp, read_caught_up
 from relay.accounts.needed_events import needed_events
@@ -22,6 +21,7 @@ from relay.encryption import Encrypter
 from relay.errors import AccountRefused, RelayError
 from relay.model import Record
 from relay.operations.drift_reports import DriftReport, DriftReports
+from relay.secret import SecretStr
 from relay.store.reader import Reader
 from relay.store.shared_state import SharedState
 from relay.store.subscriptions import Subscriptions

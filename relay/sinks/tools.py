@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
 from relay.config.proxy import ProxyChoice
+from relay.secret import SecretStr
 
 if TYPE_CHECKING:  # a command that reads the settings of sinks needs neither
     from relay.store.shared_state import SharedState

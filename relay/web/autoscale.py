@@ -3,7 +3,6 @@
 import hmac
 from collections.abc import Awaitable, Callable
 
-from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.operations.due_work import read_due_work
+from relay.secret import SecretStr
 from relay.store.queues import DueWork
 from relay.store.reader import Reader
 

@@ -7,9 +7,10 @@ from hashlib import sha256
 from ipaddress import ip_address
 from typing import Final
 
-from pydantic import SecretStr
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
+
+from relay.secret import SecretStr
 
 TOKEN_NOT_SET: Final = "RELAY_ADMIN_TOKEN is not set"
 _FORWARDED_HEADERS = ("forwarded", "x-real-ip")

@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from pydantic import SecretStr
-
 from relay.config.sink import SinkSettings
 from relay.model import NewDelivery, Outcome, Result
+from relay.secret import SecretStr
 from relay.sinks.base import Sink
 from relay.sinks.tools import Tools
 from relay.store.shared_state import SharedState

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
-from pydantic import SecretStr
 
 from relay.amocrm.events import decode_receipt
 from relay.amocrm.form import encode_form
@@ -17,6 +16,7 @@ from relay.model import Outcome
 from relay.operations.actions import read_action, stored_action
 from relay.operations.erasure_diagnosis import LATE_MS, diagnose_erasures
 from relay.planning import plan_receipts
+from relay.secret import SecretStr
 from relay.sinks.registry import make_sinks
 from relay.sinks.unisender.content import Contact
 from relay.store.packing import unpack

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from pydantic import SecretStr
 
 from relay.amocrm.form import encode_form
 from relay.model import Outcome
+from relay.secret import SecretStr
 from workers.people_indexer import PeopleIndexer
 
 SECRET = "a-secret-key-of-thirty-two-letters"

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from pydantic import SecretStr
 
 from relay.amocrm.form import encode_form
 from relay.operations.people_keys import PeopleKey
 from relay.operations.search import EventFilter, find_deliveries, find_events
 from relay.operations.search_terms import read_terms
+from relay.secret import SecretStr
 from relay.sinks.sms.phone_numbers import parse_phone
 from relay.store.people import PeopleIndex, Reach
 from workers import people_indexer

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import pytest
-from pydantic import SecretStr
 from starlette.requests import Request
 
 from relay.accounts.answers import Pause, required_pause
@@ -13,6 +12,7 @@ from relay.accounts.limiter import Limiter
 from relay.config.api_users import ApiUser
 from relay.errors import AccountUnavailable
 from relay.model import Account, DeliveryState, Limit, Outcome
+from relay.secret import SecretStr
 from relay.store.access import Access
 from relay.store.clock import StoreClock, clock_of
 from relay.store.connect import connect

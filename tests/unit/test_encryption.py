@@ -1,8 +1,7 @@
 """What the store holds of a secret reveals nothing without the key."""
 
-from pydantic import SecretStr
-
 from relay.encryption import Encrypter
+from relay.secret import SecretStr
 
 KEY = SecretStr("0123456789abcdef0123456789abcdef")
 

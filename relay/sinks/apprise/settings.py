@@ -6,9 +6,10 @@ from importlib.util import find_spec
 from typing import Annotated, Final
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from relay.config.proxy import ProxySetting
+from relay.config.scalars import ProxySetting
+from relay.secret import SecretStr
 from relay.sinks.repetition import MessageSettings
 
 INSTALL: Final = "pip install 'amo-relay[apprise]'"

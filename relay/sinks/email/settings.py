@@ -9,15 +9,14 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    SecretStr,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 
-from relay.config.proxy import ProxySetting
-from relay.config.scalars import parse_trusted_host
+from relay.config.scalars import ProxySetting, parse_trusted_host
+from relay.secret import SecretStr
 from relay.sinks.email.addresses import MAX_ADDRESSES, parse_address, split_addresses, write_address
 from relay.sinks.repetition import MessageSettings
 

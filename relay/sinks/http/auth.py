@@ -6,9 +6,10 @@ from base64 import b64encode
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from relay.config.section import Section
+from relay.secret import SecretStr
 from relay.sinks.urls import SinkUrl
 from relay.transport.tls import prepared
 

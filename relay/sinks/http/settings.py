@@ -9,7 +9,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     JsonValue,
-    SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -20,6 +19,7 @@ from relay.config.sink import SinkSettings
 from relay.errors import RejectDelivery
 from relay.model import Json
 from relay.retrying import OnUnknown, Policy
+from relay.secret import SecretStr
 from relay.sinks.answer_checks import AnswerChecks, AnyOf
 from relay.sinks.http.auth import Auth, ClientCertificate, HeaderName, HeaderValue
 from relay.sinks.http.content import Method

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
 from relay.config.sink import SinkSettings
 from relay.model import Limit
 from relay.retrying import OnUnknown
+from relay.secret import SecretStr
 from relay.sinks.urls import SinkUrl
 
 URL: Final = "https://api.moysklad.ru/api/remap/1.2"

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import msgspec
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from relay.config.unmarked import unmarked_expressions
 from relay.model import Outcome, Result
 from relay.rendering import CompiledContent, TemplateErrors, compile_content
+from relay.secret import SecretStr
 from relay.sinks.answer_checks import AnswerChecks
 from relay.sinks.base import ProbeResult
 from relay.sinks.http.auth import Auth, HeaderName, HeaderValue

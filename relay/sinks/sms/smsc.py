@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import Any, Final, Self
 
 import msgspec
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
 from relay.config.scalars import Duration
 from relay.durations import UNITS_MS
@@ -13,6 +13,7 @@ from relay.errors import StoreUnavailable
 from relay.logs import log
 from relay.model import Outcome, Result
 from relay.retrying import OnUnknown
+from relay.secret import SecretStr
 from relay.sinks.base import ProbeResult
 from relay.sinks.sms.content import Message
 from relay.sinks.sms.gateway import Gateway, balance_probe, json_object, parse_int, parse_money

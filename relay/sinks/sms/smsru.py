@@ -5,9 +5,8 @@ from datetime import datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import SecretStr
-
 from relay.model import Outcome, Result
+from relay.secret import SecretStr
 from relay.sinks.base import ProbeResult
 from relay.sinks.sms.content import Message
 from relay.sinks.sms.gateway import Gateway, balance_probe, json_object, parse_int, parse_money

@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from relay.model import Limit
+from relay.secret import SecretStr
 from relay.sinks.repetition import MessageSettings
 from relay.sinks.urls import SinkUrl
 

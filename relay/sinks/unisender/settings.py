@@ -3,13 +3,14 @@
 from hashlib import blake2b
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from relay.config.scalars import Duration
 from relay.config.sink import SinkSettings
 from relay.durations import format_exact_duration
 from relay.model import Limit
 from relay.retrying import OnUnknown
+from relay.secret import SecretStr
 from relay.sinks.urls import SinkUrl
 
 MAX_UNISENDER_TIMEOUT_MS = 60_000

@@ -5,11 +5,11 @@ import secrets
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
-from pydantic import SecretStr
 from starlette.requests import Request
 
 from relay.config.api_users import ApiUser
 from relay.logs import log
+from relay.secret import SecretStr
 from relay.store.access import Access
 from relay.web.peers import peer_name
 from relay.web.subscriptions.errors import ApiError

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from pydantic import SecretStr
 
 from relay.accounts.client import AccountClient
 from relay.accounts.client_factory import make_account_client
@@ -12,6 +11,7 @@ from relay.config.config import Source
 from relay.config.proxy import ProxyChoice
 from relay.model import Account, Limit
 from relay.sandbox.amocrm.access import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH, LONG_LIVED, REDIRECT_URI
+from relay.secret import SecretStr
 from relay.store.connect import connect
 from relay.store.shared_state import SharedState
 from relay.transport import Session

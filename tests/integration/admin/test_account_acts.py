@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from relay.accounts.tokens import REFRESH_MS, TokenPair, TokenStore
 from relay.encryption import Encrypter
 from relay.sandbox.amocrm.access import LONG_LIVED
+from relay.secret import SecretStr
 from relay.store.shared_state import SharedState
 from tests.integration.admin.conftest import ADMIN, CONFIG
 from tests.integration.admin.small_pages import open_here, plain, send_form

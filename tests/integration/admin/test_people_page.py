@@ -1,10 +1,10 @@
 """The page People and its address of the API: masked unless asked, and always in the audit."""
 
 import pytest
-from pydantic import SecretStr
 
 from relay.amocrm.events import decode_receipt
 from relay.operations.problems import read_problems
+from relay.secret import SecretStr
 from relay.store.acts import Author
 from tests.integration.admin.conftest import ADMIN, READ
 from tests.integration.admin.small_pages import open_here, send_form

@@ -4,11 +4,11 @@ import json
 import time
 
 import pytest
-from pydantic import SecretStr
 from starlette.requests import Request
 
 from relay.config.api_users import ApiUser
 from relay.model import Account
+from relay.secret import SecretStr
 from relay.store.access import WRONG_PER_LOGIN, WRONG_PER_PEER, Access
 from relay.web.subscriptions.auth import Authenticator
 from relay.web.subscriptions.errors import ApiError

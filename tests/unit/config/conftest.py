@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import pytest
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict
 
 from relay.config.config import Config
 from relay.config.load import load
 from relay.config.sink import SinkSettings
 from relay.errors import ConfigError
+from relay.secret import SecretStr
 
 Load = Callable[..., Config]
 Errors = Callable[..., list[str]]

@@ -5,10 +5,10 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from relay.config.api_users import ApiUser
 from relay.model import Account
+from relay.secret import SecretStr
 from relay.web.subscriptions.account import user_number
 from relay.web.subscriptions.jwt import has_expired, mint_jwt, sign, split_jwt
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
-from pydantic import SecretStr
 
 from relay import timefmt
 from relay.amocrm.event_names import ENTITIES
@@ -13,6 +12,7 @@ from relay.config.suggestions import did_you_mean
 from relay.model import DeliveryState, ReceiptState, Record
 from relay.operations.people_keys import hash_person
 from relay.operations.search import MOST_LISTED, EventFilter, FoundPage, format_cursor, parse_cursor
+from relay.secret import SecretStr
 from relay.store.wire.lists import Cursor
 from relay.web.admin.api.operation import BAD_REQUEST, ApiFailure
 

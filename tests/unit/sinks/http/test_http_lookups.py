@@ -5,11 +5,12 @@ import json
 import subprocess
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 from scripted_vendor import Vendor, response
 
 from relay.errors import RejectDelivery
 from relay.model import Limit, Outcome
+from relay.secret import SecretStr
 from relay.sinks.http.oauth2 import DEFAULT_LIFETIME_MS
 from relay.sinks.http.sink import HttpSink
 from relay.transport import TransportFailure
