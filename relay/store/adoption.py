@@ -1,7 +1,7 @@
 """What the release before this one wrote (commit b42e45f) is listed as this one lists it. Goes with the next release.
 
 That release may run before this one, beside it in a rolling deploy, and after it. It keeps no list of what is pending,
-or of receipts that are malformed, and another list of the events of a lead.
+or of receipts that are malformed, and another list of the events of a lead; and it counts events under any name.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,13 +10,14 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from redis.asyncio import Redis
 
+from relay.events import EVENT_ENTITIES
 from relay.model import ReceiptState, Record
 from relay.store.keys import Keys, account_queue, sink_queue
 from relay.store.scripts import Caller, Script
 
 COUNT: Final = 100  # receipts, or rows of a list, of one call
 _ADOPT: Final = Script("adopt", "_keyed")
-Kind: TypeAlias = Literal["receipts", "state", "pending", "ordered", "due", "leased"]
+Kind: TypeAlias = Literal["receipts", "state", "pending", "ordered", "due", "leased", "counters"]
 
 
 class AdoptedList(Record):
@@ -41,6 +42,7 @@ def lists_to_adopt(sinks: Iterable[str], sources: Iterable[str]) -> list[Adopted
         AdoptedList(kind="receipts"),
         *[AdoptedList(kind=kind, of=sink) for kind in _OF_SINKS for sink in sinks],
         *[AdoptedList(kind=kind, of=queue) for queue in queues for kind in _IN_QUEUES],
+        AdoptedList(kind="counters"),
     ]
 
 
@@ -62,7 +64,8 @@ class Adoption:
             if progress.list >= len(lists):
                 return None
             current = lists[progress.list]
-            request = {"list": current.kind, "of": current.of, "cursor": progress.cursor, "count": COUNT}
+            known = list(EVENT_ENTITIES) if current.kind == "counters" else []
+            request = {"list": current.kind, "of": current.of, "cursor": progress.cursor, "count": COUNT, "known": known}
             cursor = _STRING.decode(await self._call(_ADOPT, request))
             at = progress.list if cursor else progress.list + 1
             progress = AdoptionProgress(list=at, cursor=cursor)

@@ -1,8 +1,11 @@
 #!lua flags=allow-oom
 -- Lists what the release before this one, commit b42e45f, did not list or has left in lists: it may run before this one,
 -- beside it, and after it. Each call looks at a part of one list. Goes with the next release.
--- req: {list, of, cursor, count}: 'receipts' (all, by arrival), those of a 'state', 'pending' or 'ordered' of a sink, 'due' or
--- 'leased' of a queue. Answers the next cursor; '': all of the list was seen.
+-- req: {list, of, cursor, count, known = {name…}}: 'receipts' (all, by arrival), those of a 'state', 'pending' or 'ordered' of
+-- a sink, 'due' or 'leased' of a queue; the 'counters', where `known` are the events that amoCRM has. Answers the next cursor;
+-- '': all of the list was seen.
+local known = {other = true}
+for _, name in ipairs(req.known) do known[name] = true end
 local EVENT = '^e:(%d+)$'
 
 -- Its tokens are "pid:number:random", and stay. Those of this release, under which receipts are claimed, end with ":r" and
@@ -61,8 +64,16 @@ local function adopt_receipts()
   return string.format('%.0f', last > from and last or last + 1)
 end
 
-local function scan(key, adopt)
-  local page = call('ZSCAN', key, req.cursor == '' and '0' or req.cursor, 'COUNT', req.count)
+-- That release counts an event under whatever a body calls it, and so many names are kept for ever.
+local function join_counter(field)
+  local source, name = string.match(field, '^event|([^|]*)|(.*)$')
+  if not name or known[name] then return end
+  call('HINCRBY', P .. 'stats', 'event|' .. source .. '|other', call('HGET', P .. 'stats', field) or 0)
+  call('HDEL', P .. 'stats', field)
+end
+
+local function scan(key, adopt, command)
+  local page = call(command or 'ZSCAN', key, req.cursor == '' and '0' or req.cursor, 'COUNT', req.count)
   for i = 1, #page[2], 2 do adopt(page[2][i]) end
   return page[1] == '0' and '' or page[1]
 end
@@ -74,5 +85,6 @@ local lists = {
   ordered = function() return scan(P .. 'ordered:' .. req.of, give_turn_behind) end,
   due = function() return scan(P .. 'due:' .. req.of, join_pending) end,
   leased = function() return scan(P .. 'leased:' .. req.of, join_pending) end,
+  counters = function() return scan(P .. 'stats', join_counter, 'HSCAN') end,
 }
 return cmsgpack.pack(lists[req.list]())

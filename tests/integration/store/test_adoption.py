@@ -8,6 +8,7 @@ import pytest
 from relay.model import Outcome, ReceiptState
 from relay.operations.search import EventFilter, find_events
 from relay.store.adoption import Adoption, AdoptionProgress, lists_to_adopt
+from relay.store.counters import read_counters
 from relay.store.fields import ReceiptField
 from relay.store.keys import sink_queue
 from tests.integration.invariants import broken_invariants
@@ -91,6 +92,19 @@ def test_many_receipts_of_one_millisecond_are_all_seen(run: Run, store, adopt) -
         run(store.client.zadd(store.keys.receipts, {id: 1_700_000_000_000 + int(id) // 90}))
     adopt()
     assert run(store.client.keys(store.keys.events_before("acme", "lead", "*"))) == []
+
+
+def test_events_that_it_counted_under_any_name_are_counted_as_others(run: Run, store, adopt) -> None:
+    strange = {f"event|acme|{name}": 2 for name in ("add_ship", "x|y", *(f"add_{n}" for n in range(300)))}
+    kept = {"event|acme|add_lead": 3, "event|acme|other": 1, "receipt|acme|accepted": 5, "delivery|books|created": 4}
+    run(store.client.hset(store.keys.stats, mapping=strange | kept))
+    run(route(store, "1", token="w1:r1"))
+    before = run(read_counters(store.client, store.keys))
+    adopt(steps=1)
+    assert sorted(run(store.client.hkeys(store.keys.stats))) == sorted(map(str.encode, kept))
+    after = run(read_counters(store.client, store.keys))
+    assert after["event|acme|other"] == 1 + 2 * len(strange)
+    assert after | {"event|acme|other": 1} == {name: n for name, n in before.items() if name not in strange}
 
 
 def test_retention_removes_what_the_last_release_listed(run: Run, store) -> None:
