@@ -65,7 +65,13 @@ class Adoption:
                 return None
             current = lists[progress.list]
             known = list(EVENT_ENTITIES) if current.kind == "counters" else []
-            request = {"list": current.kind, "of": current.of, "cursor": progress.cursor, "count": COUNT, "known": known}
+            request = {
+                "list": current.kind,
+                "of": current.of,
+                "cursor": progress.cursor,
+                "count": COUNT,
+                "known": known,
+            }
             cursor = _STRING.decode(await self._call(_ADOPT, request))
             at = progress.list if cursor else progress.list + 1
             progress = AdoptionProgress(list=at, cursor=cursor)

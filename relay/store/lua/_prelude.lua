@@ -101,10 +101,11 @@ local function workers_for(waiting) return 1 + math.floor(waiting / ITEMS_A_WORK
 
 -- Calls workers to a queue in which `added` items became due: one to a queue that had none, more as they grow in number.
 -- Those that listen are woken; where more are needed than listen, a bell is for one that sleeps, and no worker clears that
--- of a second one: it is rung every five seconds at most. Returns whether to publish a bell.
-local function call_workers(queue, added)
+-- of a second one: it is rung every five seconds at most. `handed`: how many a worker has that wait for it, too. Returns
+-- whether to publish a bell.
+local function call_workers(queue, added, handed)
   local first = wake(queue, now)
-  local waiting = first and added or call('ZCARD', P .. 'due:' .. queue)
+  local waiting = handed + (first and added or call('ZCARD', P .. 'due:' .. queue))
   local called = first and 0 or workers_for(waiting - added)
   local needed = workers_for(waiting)
   if needed <= called then return false end

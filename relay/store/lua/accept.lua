@@ -135,14 +135,16 @@ end
 
 -- Hands a few small hooks over to a listener: it routes them without a claim, which would wait for the disk once more. They
 -- are under a short lease without a token: what nobody has routed by then is due, and nobody died of it. Not where a
--- worker had as much to do already as one is to have. Returns whether one of them took it.
+-- worker had as much to do already as one is to have. Returns whether one of them took it; else how many were handed over
+-- before and wait for a listener.
 local function hand_over()
   local bytes, leased = 0, P .. 'leased:inbox'
   for _, body in ipairs(stored_bodies) do bytes = bytes + #body end
-  if #stored_hooks > MOST_HANDED or bytes > MOST_HANDED_BYTES then return false end
-  local names = listeners()
-  if #names == 0 or call('ZCARD', leased) >= ITEMS_A_WORKER or not wake_listener(names, 1, handed_message()) then
-    return false
+  local is_small = #stored_hooks <= MOST_HANDED and bytes <= MOST_HANDED_BYTES
+  local names = is_small and listeners()
+  if is_small and #names == 0 then return false, 0 end
+  if not is_small or call('ZCARD', leased) >= ITEMS_A_WORKER or not wake_listener(names, 1, handed_message()) then
+    return false, call('ZCOUNT', leased, '-inf', now + HANDED_MS)
   end
   local leases = {}
   for i = 2, #inbox, 2 do leases[i - 1], leases[i] = now + HANDED_MS, inbox[i] end
@@ -153,9 +155,11 @@ end
 
 -- Lets a worker have what was stored, now or with its next claim. Returns whether to publish a bell.
 local function pass_on()
-  if #inbox == 0 or hand_over() then return false end
+  if #inbox == 0 then return false end
+  local took, handed = hand_over()
+  if took then return false end
   call('ZADD', P .. 'due:inbox', unpack(inbox))
-  return call_workers('inbox', #inbox / 2)
+  return call_workers('inbox', #inbox / 2, handed)
 end
 
 if #req.hooks ~= #ARGV - 1 then return redis.error_reply('ERR accept: as many bodies as hooks') end

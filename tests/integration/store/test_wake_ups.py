@@ -22,7 +22,9 @@ from tests.integration.store.shapes import hook, new, routed
 
 QUEUE = sink_queue("books")
 ITEMS_A_WORKER = 50
-TOO_MANY = 5  # hooks to be handed over together
+MOST_HANDED = 4  # hooks to be handed over together
+TOO_MANY = MOST_HANDED + 1
+GROUPS_A_WORKER = -(-ITEMS_A_WORKER // MOST_HANDED)  # that are handed over: fewer calls than the half second takes
 ANNA = Author(by="anna")
 _numbers = itertools.count()
 
@@ -179,9 +181,15 @@ class TestHandedOver:
 
     def test_a_worker_that_has_much_to_do_claims_when_it_can(self, run, store, given, listener):
         first = listener("w1")
-        rung = [accept(run, store) for _ in range(ITEMS_A_WORKER + 1)]
+        rung = [accept(run, store, MOST_HANDED) for _ in range(GROUPS_A_WORKER + 1)]
+        assert rung == [False] * GROUPS_A_WORKER + [True]  # for one that sleeps
+        assert first.take() == [HANDED] * GROUPS_A_WORKER + [INBOX]
+
+    def test_they_count_for_when_a_second_worker_is_needed(self, run, store, given, listener):
+        first, second = listener("w1"), listener("w2")
+        rung = [accept(run, store, MOST_HANDED) for _ in range(GROUPS_A_WORKER + 1)]
         assert not any(rung)
-        assert first.take() == [HANDED] * ITEMS_A_WORKER + [INBOX]
+        assert (first.take(), second.take()) == ([HANDED] * GROUPS_A_WORKER + [INBOX], [INBOX])
 
 
 def test_where_more_are_needed_than_listen_a_bell_is_for_one_that_sleeps(run, store, listener):

@@ -109,7 +109,7 @@ class Driver:
             assert not answer.bell_set
             return
         waiting = len(self.state.queues[INBOX].due)
-        woken, rings = waking.call_workers(self.state, waiting, len(stored), called_before=called_before, bells=bells)
+        woken, rings = waking.call_workers(self.state, waiting, stored, called_before=called_before, bells=bells)
         assert (self._take_wake_ups(), answer.bell_set) == ({name: [INBOX] for name in woken}, rings)
 
     def _check_handed(self, handed: str | Handed, hooks: Sequence[Hook]) -> None:
