@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError, TimeoutError
 from relay.deadline import Deadline
 
 Command: TypeAlias = tuple[str | bytes | int, ...]
-_pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows commands of one word only
+pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows commands of one word only
 
 
 class ScriptConnection(AbstractConnection):
@@ -64,13 +64,23 @@ class ScriptConnection(AbstractConnection):
             self._replies = _Replies(self._writer.transport, self._parser._reader)  # type: ignore[attr-defined]
         return self._replies
 
+    async def listen(self, data: bytes) -> None:
+        """Send a packed command after which others' messages arrive, and keep what they are for `read`.
+
+        Raises as `exchange` does, and what the server answers where it refuses.
+        """
+        self._take_replies().keep_news()
+        (reply,) = await self.exchange(data, 1)
+        if isinstance(reply, Exception):
+            raise reply
+
     async def read(self) -> Any:
-        """Return what is answered next, or published, however long that takes; an error too.
+        """Return what is published next, however long that takes; an error that is answered, too.
 
         Raises redis-py's ConnectionError.
         """
         try:
-            return await self._parser.read_response(disable_decoding=True)  # type: ignore[attr-defined]  # all have it
+            return await self._take_replies().read()
         except OSError as error:
             raise ConnectionError(f"Error while reading from {self._host_error()}: {error}") from error
 
@@ -98,6 +108,9 @@ class _Replies(asyncio.Protocol):
         self._found: list[Any] = []
         self._count = 0
         self._answered: asyncio.Future[list[Any]] | None = None
+        self._keeps_news = False
+        self._news: asyncio.Future[None] | None = None  # `read` waits for it
+        self._ended: Exception | None = None  # why nothing more arrives
         transport.set_protocol(self)
 
     async def exchange(self, data: bytes, count: int) -> list[Any]:
@@ -112,17 +125,38 @@ class _Replies(asyncio.Protocol):
         finally:
             self._answered = None
 
+    def keep_news(self) -> None:
+        """Keep what arrives outside of an exchange for `read`, instead of passing it to redis-py."""
+        self._keeps_news = True
+
+    async def read(self) -> Any:
+        """Return the next of what is kept. Raises OSError, and redis-py's errors of a connection."""
+        while (reply := self._reader.gets(False)) is NOT_ENOUGH_DATA:
+            if self._ended is not None:
+                raise self._ended
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+        return reply
+
     def data_received(self, data: bytes) -> None:
         """Note what was received."""
         if self._answered is None or self._answered.done():
-            self.disturbed = True
-            self._others.data_received(data)
+            self._take_others(data)
             return
         try:
             self._reader.feed(data)
             self._read_replies()
         except Exception as error:  # noqa: BLE001  whatever it is, who waits must get it
             self._fail(error)
+
+    def _take_others(self, data: bytes) -> None:
+        """Take what answers no exchange."""
+        if self._keeps_news:
+            self._reader.feed(data)
+            self._note_news()
+        else:
+            self.disturbed = True
+            self._others.data_received(data)
 
     def _read_replies(self) -> None:
         while len(self._found) < self._count:
@@ -137,20 +171,30 @@ class _Replies(asyncio.Protocol):
         assert self._answered is not None
         self._answered.set_result(self._found)
 
+    def _note_news(self) -> None:
+        """Let `read` look at what there is."""
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
     def _fail(self, error: Exception) -> None:
         self.disturbed = True
         if self._answered is not None and not self._answered.done():
             self._answered.set_exception(error)
 
+    def _end(self, error: Exception) -> None:
+        self._ended = error
+        self._fail(error)
+        self._note_news()
+
     def eof_received(self) -> bool | None:
         """Note that nothing more is received."""
-        self._fail(ConnectionError("Connection closed by server."))
+        self._end(ConnectionError("Connection closed by server."))
         ended: bool | None = self._others.eof_received()
         return ended
 
     def connection_lost(self, error: Exception | None) -> None:
         """Note the end."""
-        self._fail(error or ConnectionError("Connection closed by server."))
+        self._end(error or ConnectionError("Connection closed by server."))
         self._others.connection_lost(error)
 
     def pause_writing(self) -> None:
@@ -175,7 +219,7 @@ class ConnectionsInTurn(ConnectionPool):
 
     async def exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands in one go, and return their replies. Raises the first error among them, too."""
-        data = b"".join(map(_pack, commands))
+        data = b"".join(map(pack, commands))
         connection = await self.get_connection()
 
         async def send() -> list[Any]:

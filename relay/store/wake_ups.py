@@ -4,14 +4,13 @@ They are never written to the store's file, and one that nobody takes is gone: w
 """
 
 import asyncio
-import math
 from typing import Any, Final, Self
 
 from redis.asyncio import Redis
 
 from relay.errors import StoreUnavailable
 from relay.store.commands import run_command
-from relay.store.connections import ScriptConnection
+from relay.store.connections import ScriptConnection, pack
 from relay.store.records import Handed
 from relay.store.replies import read_handed
 
@@ -46,8 +45,7 @@ class WakeUps:
     async def _subscribe(self, channel: str) -> None:
         await self._connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves it so
         # The kind that a store of several servers keeps on the one that has the keys.
-        await self._connection.send_command("SSUBSCRIBE", channel)
-        await self._connection.read_response(timeout=math.inf)
+        await self._connection.listen(pack(("SSUBSCRIBE", channel)))
 
     async def next(self) -> str | Handed:
         """Wait for the next one: the name of a queue, or "" where the store only looked who listens.
