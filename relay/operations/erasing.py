@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from relay.config.config import Config
+from relay.errors import StoreUnavailable
 from relay.model import Record
 from relay.operations.actions import (
     ActionKind,
@@ -31,7 +32,7 @@ RATE = 2_000  # hooks a second at most: one is looked at in half a millisecond
 class ErasurePreview(Record):
     """What an erasure would take out. `deliveries`: of how many the person goes, by state; `sinks`: that were sent it.
 
-    Not `complete`: only so many of the newest hooks were looked at in the time there was.
+    Not `complete`: only so many of the newest hooks were looked at in the time there was, or a shard is away.
     """
 
     person: str
@@ -70,7 +71,7 @@ async def preview_erasure(
         sinks=sorted({one.sink for one in deliveries}),
         looked=sum(page.looked for page in pages),
         total=pages[0].total,
-        complete=pages[-1].next is None,
+        complete=pages[-1].next is None and not reader.away,
     )
 
 
@@ -79,8 +80,13 @@ async def start_erasure(
 ) -> StartedAction:
     """Have the workers take a person out of all that has arrived until now. Raises StoreUnavailable.
 
-    None is started where one of the same person has not ended.
+    None is started where one of the same person has not ended, nor where a shard is away: they know only together what
+    else the person's contacts have, so hooks would be left that name them by that.
     """
+    now = await reader.now()
+    if reader.away:
+        away = ", ".join(f"shard {name}" for name in reader.away)
+        raise StoreUnavailable(f"{away} is away: an erasure begins when all can say whom it is about")
     if running := await _running_without_a_key(store, known, query):
         return has_not_ended(ActionKind.ERASE, running)
     person = ErasedPerson(
@@ -90,7 +96,7 @@ async def start_erasure(
         key=known.key.name,
     )
     request = ActionRequest(kind=ActionKind.ERASE, filter=EventFilter(), rate=RATE, person=person)
-    request = bound_request(request, await reader.now())
+    request = bound_request(request, now)
     (total,) = await reader.count([reader.keys.receipts], None, request.filter.until)
     return await start_bound(store, request, total, author, known.secret)
 

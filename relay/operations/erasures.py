@@ -6,6 +6,7 @@ from typing import Final
 from relay.model import DeliveryState, Record
 from relay.operations.action_erasure import ASKED, NOT_ASKED
 from relay.operations.actions import Action, ActionFilter, ActionKind, read_actions
+from relay.operations.merged_pages import ask_all
 from relay.store.actions import ActionState
 from relay.store.reader import Reader
 from relay.store.store import Store
@@ -51,7 +52,8 @@ async def _read(store: Store, reader: Reader, action: Action) -> ErasureRecord:
     while items := await store.actions.items(action.id, _PAGE, last):
         results |= {one.id: one.result for one in items if one.result in (ASKED, NOT_ASKED)}
         last = items[-1].number
-    found = {one.id: one for one in await reader.deliveries(list(results))}
+    of_shards = await ask_all(reader, lambda shard: shard.deliveries(list(results)))
+    found = {one.id: one for of_shard in of_shards.values() for one in of_shard}
     not_asked: dict[str, int] = {}
     for id, result in results.items():
         if result == NOT_ASKED:

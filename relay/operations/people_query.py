@@ -6,6 +6,7 @@ from typing import Final
 
 from relay.masking.people import mask_people, mask_phone
 from relay.model import Event, Record
+from relay.operations.merged_pages import ask_all
 from relay.operations.people_events import Person, events_of_receipt, own_hashes
 from relay.operations.people_keys import PeopleKey
 from relay.operations.searched_sets import sources_of
@@ -72,8 +73,6 @@ async def find_person(reader: Reader, query: PersonQuery, secret_key: SecretStr 
     Raises StoreUnavailable.
     """
     check_query(query)
-    if len(reader.each) > 1:
-        raise ValueError("people are looked for in one shard at a time: set RELAY_SHARD to its name for the command")
     secret = "" if secret_key is not None else secrets.token_hex(16)
     key = PeopleKey(secret_key or SecretStr(secret))
     hashes = {key.hash_phone(query.phone)} if query.phone else set[str]()
@@ -81,15 +80,8 @@ async def find_person(reader: Reader, query: PersonQuery, secret_key: SecretStr 
     entities = {(query.source, "lead", query.lead)} if query.lead else set()
     contacts = {(query.source, query.contact)} if query.contact else set[tuple[str, str]]()
     if hashes and not secret:
-        found = await _events(reader, await _indexed_ids(reader, hashes))
-        contacts |= {
-            (one.source, one.entity_id)
-            for one in found
-            if one.entity == "contact" and one.entity_id and not hashes.isdisjoint(own_hashes(one, key))
-        }
-    for source, id in contacts:
-        own = await _events(reader, await _ids_of_contact(reader, source, id))
-        hashes |= {hash for one in own if one.entity == "contact" for hash in own_hashes(one, key)}
+        contacts = contacts.union(*(await ask_all(reader, lambda one: _contacts_in(one, hashes, key))).values())
+    hashes = hashes.union(*(await ask_all(reader, lambda one: _hashes_in(one, contacts, key))).values())
     entities |= {(source, "contact", id) for source, id in contacts}
     return KnownPerson(
         person=Person(hashes=frozenset(hashes), entities=frozenset(entities)),
@@ -97,6 +89,25 @@ async def find_person(reader: Reader, query: PersonQuery, secret_key: SecretStr 
         secret=secret,
         contacts=sorted(f"{source}:{id}".removeprefix(":") for source, id in contacts),
     )
+
+
+async def _contacts_in(reader: Reader, hashes: set[str], key: PeopleKey) -> set[tuple[str, str]]:
+    """Return the contacts in a shard that have one of some numbers and addresses, with their sources."""
+    found = await _events(reader, await _indexed_ids(reader, hashes))
+    return {
+        (one.source, one.entity_id)
+        for one in found
+        if one.entity == "contact" and one.entity_id and not hashes.isdisjoint(own_hashes(one, key))
+    }
+
+
+async def _hashes_in(reader: Reader, contacts: set[tuple[str, str]], key: PeopleKey) -> set[str]:
+    """Return the numbers and addresses that contacts have in a shard."""
+    hashes: set[str] = set()
+    for source, id in contacts:
+        own = await _events(reader, await _ids_of_contact(reader, source, id))
+        hashes |= {hash for one in own if one.entity == "contact" for hash in own_hashes(one, key)}
+    return hashes
 
 
 def index_keys(reader: Reader, person: Person, sources: Iterable[str]) -> list[str]:

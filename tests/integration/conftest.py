@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
@@ -15,10 +16,16 @@ from typer.testing import CliRunner
 from relay.cli import app
 from relay.embedded.server import EmbeddedStore
 from relay.operations import search
+from relay.operations.shards import add_shard
 from relay.processes.orphan_guard import OrphanGuard
+from relay.store.acts import Author
 from relay.store.connect import connect
 from relay.store.reader import Reader
+from relay.store.readers import Readers
+from relay.store.shard_list import Ownership
+from relay.store.shards import Shards
 from relay.store.store import Store
+from relay.store.stores import Stores
 from tests.integration.invariants import broken_invariants
 from tests.integration.sandbox_process import Sandbox, open_sandbox
 from tests.integration.served_account import Served
@@ -185,3 +192,39 @@ def served() -> Iterator[Served]:
         yield account
     finally:
         account.stop()
+
+
+@pytest.fixture
+def shards(run, server, store):
+    """Return shards on one server: what makes them several is their hash tags."""
+    opened: list[Store] = []
+
+    def open_store(namespace: str) -> Store:
+        opened.append(Store(connect(server.url, answer_seconds=10), namespace))
+        return opened[-1]
+
+    yield Shards(store, open_store)
+    for one in opened:
+        run(delete_all(one))
+
+
+@pytest.fixture
+def three(run, shards):
+    """Return three shards with a source each: acme, bigco and corner."""
+    run(shards.first.registry.add_sources(["acme"]))
+    for name in ("01", "02"):
+        assert run(add_shard(shards, name, Author(by="anna"))) == name
+    for source, shard in (("bigco", "01"), ("corner", "02")):
+        given = run(shards.record.assign(source, None, shard))
+        assert run(Ownership(shards.store(shard).client, shards.store(shard).namespace).own(source, given.epoch))
+    run(shards.refresh())
+    return shards
+
+
+@pytest.fixture
+def whole(three):
+    """Return what reads and what acts on all of them."""
+    each = {name: Reader(one.client, one.namespace, three.gates(name)) for name, one in three.stores().items()}
+    readers = Readers(lambda: each, three.list.shard_of)
+    stores = Stores(three.stores, readers, three.list.shard_of, three.list.home_of)
+    return SimpleNamespace(reader=readers, store=stores, shards=three, each=each)

@@ -18,13 +18,11 @@ from relay.sinks.registry import sink_types
 from relay.store.acts import Act, Author
 from relay.store.connect import connect
 from relay.store.reader import Reader
-from relay.store.readers import Readers
 from relay.store.shard_list import FIRST, Ownership, choose_shard
 from relay.store.shards import Shards
 from relay.store.store import Store
 from relay.store.stores import Stores
 from tests.integration.action_runs import no_account
-from tests.integration.conftest import delete_all
 from tests.integration.store.shapes import hook, routed
 from tests.integration.store.shapes import new as new_delivery
 from workers.actions import ActionRunner
@@ -36,42 +34,6 @@ sinks: {books: {type: log}}
 routes: [{name: all, on: add_lead, to: books}]
 """
 CONFIG = load(YAML, file="relay.yaml", environ={}, sink_types=sink_types())
-
-
-@pytest.fixture
-def shards(run, server, store):
-    """Return shards on one server: what makes them several is their hash tags."""
-    opened: list[Store] = []
-
-    def open_store(namespace: str) -> Store:
-        opened.append(Store(connect(server.url, answer_seconds=10), namespace))
-        return opened[-1]
-
-    yield Shards(store, open_store)
-    for one in opened:
-        run(delete_all(one))
-
-
-@pytest.fixture
-def three(run, shards):
-    """Return three shards with a source each: acme, bigco and corner."""
-    run(shards.first.registry.add_sources(["acme"]))
-    for name in ("01", "02"):
-        assert run(add_shard(shards, name, ANNA)) == name
-    for source, shard in (("bigco", "01"), ("corner", "02")):
-        given = run(shards.record.assign(source, None, shard))
-        assert run(ownership(shards, shard).own(source, given.epoch))
-    run(shards.refresh())
-    return shards
-
-
-@pytest.fixture
-def whole(three):
-    """Return what reads and what acts on all of them."""
-    each = {name: Reader(one.client, one.namespace, three.gates(name)) for name, one in three.stores().items()}
-    readers = Readers(lambda: each, three.list.shard_of)
-    stores = Stores(three.stores, readers, three.list.shard_of, three.list.home_of)
-    return SimpleNamespace(reader=readers, store=stores, shards=three, each=each)
 
 
 def ownership(shards: Shards, shard: str) -> Ownership:

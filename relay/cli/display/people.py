@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from relay.operations.erasing import ErasurePreview
 from relay.operations.erasures import ErasureRecord
-from relay.operations.passport import Passport, PassportDelivery, PassportEvent
+from relay.operations.passport import Passport
+from relay.operations.shard_passport import PassportDelivery, PassportEvent
 from relay.timefmt import format_time
 
 
