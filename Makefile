@@ -23,10 +23,11 @@ lint: .venv/ready-dev
 	$(BIN)/lint-imports
 
 # Wants a quiet machine: a round in which the measured process did not have its core is not counted. Writes the figures
-# of the README and docs/bench.json. The rival on Node is left out where there is none.
+# of docs/bench.json, and wherever they are told. The rival on Node is left out where there is none. Some parts alone:
+# python -m tests.bench ingest deliver memory --read docs/bench.json --publish
 bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
-	$(BIN)/python -m tests.bench --json docs/bench.json --markdown README.md
+	$(BIN)/python -m tests.bench --json docs/bench.json --publish
 
 # What a hook costs with more routes, sinks, workers, waiting deliveries…, and a day of a thousand accounts; ten minutes,
 # best on a quiet machine. Writes the figures of docs/growth.md.

@@ -8,7 +8,8 @@ import typer
 from relay.cli import options
 from relay.cli.context.configuration import load_config
 from relay.cli.display.output import print_json, print_lines
-from relay.operations.capacity import DELIVERIES_A_SECOND, HOOKS_A_SECOND, PEAK, USED, Capacity, plan_capacity
+from relay.operations.bench_figures import DELIVERIES_A_SECOND, HOOKS_A_SECOND
+from relay.operations.capacity import PEAK, USED, Capacity, plan_capacity
 
 
 def capacity(

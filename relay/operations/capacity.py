@@ -6,12 +6,7 @@ from typing import Final
 
 from relay.config.config import Config
 from relay.model import Record
-
-# Of docs/bench.json: one process on a core of its own, and bytes in the store.
-HOOKS_A_SECOND: Final = 17_143
-DELIVERIES_A_SECOND: Final = 9_555
-WAITING_BYTES: Final = 2_296
-DELIVERED_BYTES: Final = 2_714
+from relay.operations.bench_figures import DELIVERED_BYTES, DELIVERIES_A_SECOND, HOOKS_A_SECOND, WAITING_BYTES
 
 PEAK: Final = 20  # the busiest second of a day, beside the average one
 USED: Final = 0.5  # how much of a process or store is planned for: the rest is for slower machines and for catching up

@@ -1,6 +1,11 @@
 """`make bench`: every figure side by side in one run. Prints tables, writes bench.json; `--help` tells the options.
 
-`python -m tests.bench rates --rounds 1` measures one part alone, and briefly.
+`python -m tests.bench rates --rounds 1` measures one part alone, and briefly. With `--read docs/bench.json` the other
+parts stay as they are there; `--publish` writes the figures wherever the project tells them. So parts are measured anew
+by one command, and where no part is named only the pages are written:
+
+    python -m tests.bench ingest deliver memory --read docs/bench.json --publish
+    python -m tests.bench --read docs/bench.json --publish
 """
 
 import argparse
@@ -17,8 +22,9 @@ from pathlib import Path
 from tests.bench import deliver, ingest, latency, memory, rates, returns, silent
 from tests.bench.contenders import START
 from tests.bench.measuring import MEASURED, OTHERS, Series, ratio
-from tests.bench.report import format_figures, replace_figures
-from tests.bench.stack import relay_store
+from tests.bench.publishing import NEEDED, publish
+from tests.bench.report import Found, format_figures
+from tests.bench.stack import allocator_of, relay_store
 
 PARTS = ("ingest", "deliver", "latency", "rates", "memory", "silent", "returns")
 ROUNDS = 5
@@ -26,17 +32,17 @@ ROUNDS = 5
 
 def main() -> None:
     asked = _arguments()
-    if asked.read:
-        found = json.loads(asked.read.read_text())
-    else:
-        found = _measure(asked)
+    found: Found = json.loads(asked.read.read_text()) if asked.read else {}
+    if asked.parts:
+        found = {**found, **_measure(asked, found)}
         asked.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
         _table(found)
-    if asked.markdown:
-        replace_figures(asked.markdown, found)
+    if asked.publish:
+        publish(found)
 
 
-def _measure(asked: argparse.Namespace) -> dict[str, object]:
+def _measure(asked: argparse.Namespace, earlier: Found) -> dict[str, object]:
+    """Measure the parts that are asked for. Each tells its commit: parts are often measured alone."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended on the way out
     _install()
     os.sched_setaffinity(0, {OTHERS})
@@ -44,33 +50,44 @@ def _measure(asked: argparse.Namespace) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         logs = Path(folder)
         machine = describe_machine(logs)
+        commit = {"commit": machine.pop("commit")}
+        _check_same_machine(machine, earlier)
         found: dict[str, object] = {"machine": machine, "pinning": _pinning()}
         if "ingest" in asked.parts:
             with relay_store(logs / "ingest") as server:
-                found["ingest"] = _compared(ingest.bench(server, rounds, asked.seconds, logs))
+                measured = _compared(ingest.bench(server, rounds, asked.seconds, logs))
+                found["ingest"] = {**commit, "allocator": allocator_of(server), **measured}
         if "deliver" in asked.parts:
             with relay_store(logs / "deliver") as server:
-                found["deliver"] = _compared(deliver.bench(server, rounds, asked.deliveries, logs))
+                measured = _compared(deliver.bench(server, rounds, asked.deliveries, logs))
+                found["deliver"] = {**commit, "allocator": allocator_of(server), **measured}
         if "latency" in asked.parts:
             with relay_store(logs / "latency") as server:
-                found["end_to_end"] = latency.bench(server, asked.seconds * 4, logs)
+                found["end_to_end"] = {**commit, **latency.bench(server, asked.seconds * 4, logs)}
         if "rates" in asked.parts:
-            measured = rates.bench(asked.rounds or rates.ROUNDS, asked.contenders, logs)
-            found["rates"] = {"commit": machine["commit"], **measured}  # it is often measured alone
+            found["rates"] = {**commit, **rates.bench(asked.rounds or rates.ROUNDS, asked.contenders, logs)}
         if "memory" in asked.parts:
             with relay_store(logs / "memory") as server:
-                found["memory"] = memory.bench(server, asked.receipts, logs)
+                found["memory"] = {**commit, **memory.bench(server, asked.receipts, logs)}
         if "silent" in asked.parts:
             with relay_store(logs / "silent") as server:
-                found["silent"] = silent.bench(server, rounds, asked.seconds * 3, logs)
+                found["silent"] = {**commit, **silent.bench(server, rounds, asked.seconds * 3, logs)}
         if "returns" in asked.parts:
-            found["returns"] = returns.bench(rounds)
+            found["returns"] = {**commit, **returns.bench(rounds)}
     return found
+
+
+def _check_same_machine(machine: Found, earlier: Found) -> None:
+    """End where earlier figures are of another machine: a page tells of one."""
+    for what in ("cpu", "cores"):
+        if earlier and earlier["machine"][what] != machine[what]:
+            told = f"{earlier['machine'][what]!r}, here it is {machine[what]!r}"
+            sys.exit(f"the figures that are read are of another machine ({what}: {told}): measure all parts")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("parts", nargs="*", default=PARTS, help=f"of {', '.join(PARTS)}; else all")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; else all, or with --read none")
     parser.add_argument("--rounds", type=int, help=f"else {ROUNDS}, and {rates.ROUNDS} of rates")
     parser.add_argument("--seconds", type=float, default=4.0, help="of load in a round of ingest")
     parser.add_argument("--deliveries", type=int, default=20_000, help="in a round of deliver")
@@ -78,14 +95,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--contenders", nargs="+", choices=START, default=list(START), help="in rates, beside the relay"
     )
-    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
-    parser.add_argument("--markdown", type=Path, help="a page, of which the figures are replaced")
-    parser.add_argument("--read", type=Path, help="the figures of an earlier run; nothing is measured")
+    parser.add_argument("--json", type=Path, help="where the figures go; else to --read, or bench.json")
+    parser.add_argument("--read", type=Path, help="figures of earlier runs: they stay where a part is not measured")
+    parser.add_argument(
+        "--publish", action="store_true", help="write the figures into the README, `relay capacity` and its page"
+    )
     asked = parser.parse_args()
+    asked.parts = asked.parts or ([] if asked.read else list(PARTS))
+    asked.json = asked.json or asked.read or Path("bench.json")
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"there is no {', '.join(sorted(unknown))}: the parts are {', '.join(PARTS)}")
-    if asked.markdown and not asked.read and set(asked.parts) != set(PARTS):
-        parser.error("a page has the figures of one run of all parts")
+    if asked.publish and not asked.read and (lacking := NEEDED - set(asked.parts)):
+        parser.error(f"--publish needs {', '.join(sorted(lacking))}: measure them too, or --read earlier figures")
     return asked
 
 
