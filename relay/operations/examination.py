@@ -122,6 +122,7 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
     unrouted = await take("receipts", _count_unrouted(reader, now)) or (0, 0)
     memory = await take("memory", read_memory_use(client))
     workers = await take("workers", reader.live_workers())
+    sinks = await take("sinks", reader.sinks()) or ()
     return Examination(
         now=now,
         failures=readings.failures,
@@ -138,12 +139,12 @@ async def examine(reader: Reader, sources_with_api: Iterable[str]) -> Examinatio
         stalls=await take("workers", reader.stalls()) or (),
         inbox=None if inbox is None else sum(inbox),
         oldest_unrouted_ms=await take("inbox", reader.oldest_unrouted(now)),
-        sinks=await take("sinks", reader.sinks()) or (),
+        sinks=sinks,
         accounts=await take("accounts", reader.accounts()) or (),
         sources=await take("sources", _load_sources(reader, sources)) or {},
         drift=await take("sources", _load_drift(reader, sources)) or {},
         empty_fields=await take("sources", _load_empty_fields(reader)) or (),
-        causes=await take("sinks", _load_causes(reader)) or (),
+        causes=await take("sinks", read_causes(reader, [one.name for one in sinks if one.held or one.dead])) or (),
         malformed=unrouted[0],
         quarantined=unrouted[1],
         erasures=await take("erasures", _load_erasures(reader)) or (),
@@ -174,10 +175,6 @@ async def _count_unrouted(reader: Reader, now: int) -> tuple[int, int]:
     (malformed,) = await reader.count([reader.keys.receipts_in(ReceiptState.MALFORMED)], now - DAY_MS, None)
     (quarantined,) = await reader.count([reader.keys.receipts_in(ReceiptState.QUARANTINED)], None, None)
     return malformed, quarantined
-
-
-async def _load_causes(reader: Reader) -> list[FailureCause]:
-    return await read_causes(reader, await reader.registered_sinks())
 
 
 async def _load_drift(reader: Reader, names: Iterable[str]) -> dict[str, DriftReport]:

@@ -56,6 +56,8 @@ class Outcomes(Record):
 
 def read_outcomes(fields: Mapping[bytes, bytes], now: int) -> Outcomes:
     """Return what a hash of outcomes says at a time."""
+    if not fields:
+        return Outcomes()
     text = {name.decode(): int(value) for name, value in fields.items()}
     newest = now // SLOT_MS
     slots = range(newest, newest - SLOTS, -1)

@@ -1,6 +1,6 @@
-"""Read how all sinks stand: with one list of commands for each, whose answers are read by their places."""
+"""Read how all sinks stand. One that nothing waits for costs two commands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -9,10 +9,13 @@ from relay.store.commands import run_command
 from relay.store.home_gates import HomeGates
 from relay.store.keys import Keys, sink_queue
 from relay.store.queues import SinkState, read_sink_state
+from relay.store.scripts import Caller, Script
 
-COMMANDS: Final = 12  # that read the state of one
-LEASED, GATE = 2, 10  # the places of two of them
-SINKS_AT_ONCE: Final = 50  # read in one call
+SINKS_AT_ONCE: Final = 50  # read in one call, of at most a dozen commands each
+_FIRSTS, _HASHES = range(7, 10), range(10, 12)  # places in an answer: the first of sets, and hashes
+_GATE: Final = 10
+_NOTHING: Final = (*[0] * 7, *[[]] * 3, [])  # what stands before the outcomes of a sink that nothing waits for
+_READ_SINKS = Script("read_sinks")
 
 
 async def read_sink_states(client: Redis, keys: Keys, gates: HomeGates | None, now: int) -> list[SinkState]:
@@ -24,43 +27,30 @@ async def read_sink_states(client: Redis, keys: Keys, gates: HomeGates | None, n
         pipe.hgetall(keys.sinks)
         pipe.hgetall(keys.max_pending)
         types, bounds = await run_command(pipe.execute())
-    names, found = [name.decode() for name in types], list[Any]()
+    names, found, call = [name.decode() for name in types], list[list[Any]](), Caller(client, keys.prefix)
     for at in range(0, len(names), SINKS_AT_ONCE):
-        found += await _read_some(client, keys, names[at : at + SINKS_AT_ONCE], leases=gates is not None)
+        answers = await call(_READ_SINKS, {"sinks": names[at : at + SINKS_AT_ONCE]})
+        found += map(_parse, answers)
     if gates is not None:
-        found[GATE::COMMANDS] = await gates.read(list(map(sink_queue, names)), found[GATE::COMMANDS])
-        found[LEASED::COMMANDS] = map(_count_own, found[LEASED::COMMANDS])
+        of_homes = await gates.read(list(map(sink_queue, names)), [one[_GATE] for one in found])
+        for one, gate in zip(found, of_homes, strict=True):
+            one[_GATE] = gate
     most = {name.decode(): int(n) for name, n in bounds.items()}
     return [
-        read_sink_state(name, kind.decode(), found[COMMANDS * n : COMMANDS * (n + 1)], now, most.get(name))
-        for n, (name, kind) in enumerate(zip(names, types.values(), strict=True))
+        read_sink_state(name, kind.decode(), one, now, most.get(name))
+        for (name, kind), one in zip(zip(names, types.values(), strict=True), found, strict=True)
     ]
 
 
-async def _read_some(client: Redis, keys: Keys, names: Sequence[str], *, leases: bool) -> list[Any]:
-    """Read what tells the state of some sinks. `leases`: which deliveries are leased, and not only how many."""
-    async with client.pipeline(transaction=False) as pipe:
-        for name in names:
-            queue = sink_queue(name)
-            pipe.zcard(keys.pending(name))
-            pipe.zcard(keys.due(queue))
-            if leases:
-                pipe.zrange(keys.leased(queue), 0, -1)
-            else:
-                pipe.zcard(keys.leased(queue))
-            pipe.zcard(keys.held(name))
-            pipe.zcard(keys.dead(name))
-            pipe.zcard(keys.put_off(name))
-            pipe.zcard(keys.ordered(name))
-            pipe.zrange(keys.due(queue), 0, 0, withscores=True)
-            pipe.zrange(keys.pending(name), 0, 0, withscores=True)
-            pipe.zrange(keys.put_off(name), 0, 0, withscores=True)
-            pipe.hgetall(keys.gate(queue))
-            pipe.hgetall(keys.outcomes(name))
-        found: list[Any] = await run_command(pipe.execute())
+def _parse(answer: Sequence[Any]) -> list[Any]:
+    """Return what the script answers of a sink, as commands of their own would answer it."""
+    found = list(answer) if len(answer) > 1 else [*_NOTHING, *answer]
+    for place in _FIRSTS:
+        found[place] = [(id, float(score)) for id, score in _pairs(found[place]).items()]
+    for place in _HASHES:
+        found[place] = _pairs(found[place])
     return found
 
 
-def _count_own(leased: Sequence[bytes]) -> int:
-    """Return how many of a sink's leases are of this shard: a home lends slots to the others."""
-    return sum(not id.startswith(b"lent|") for id in leased)
+def _pairs(flat: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -55,8 +55,8 @@ _CALLS: Final = """
 How many hooks fall into one call depends on when they come: it differs as much from run to run.
 """
 _MINUTE: Final = """
-Once a minute one worker reads gate, age and counts of each sink and each subscriber, a dozen commands each. A thousand
-of them are 200 commands a second.
+Once a minute one worker looks at each sink and each subscriber: what came of its attempts, and whether anything of it
+waits, is held or dead. That is two commands for one with nothing, a dozen for another.
 """
 _SUBSCRIBED: Final = """
 An event is held against the subscriptions of its source, of which amoCRM allows a hundred active ones: a quarter of a

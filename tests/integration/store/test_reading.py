@@ -1,7 +1,6 @@
 """Reading shows the store to people, and changes nothing."""
 
 import pytest
-from redis.asyncio.client import Pipeline
 
 from relay.errors import StoreUnavailable
 from relay.model import Outcome
@@ -10,7 +9,7 @@ from relay.store.gate import Gate
 from relay.store.keys import INBOX, sink_queue
 from relay.store.reader import Reader
 from relay.store.requests import sink_claim_request
-from relay.store.sink_states import COMMANDS, SINKS_AT_ONCE
+from relay.store.sink_states import SINKS_AT_ONCE
 from relay.store.store import Store
 from tests.integration.store.shapes import hook, ids_in_queue
 
@@ -104,23 +103,27 @@ class TestSinks:
     def test_none_registered_are_none(self, run, reader):
         assert run(reader.sinks()) == []
 
-    def test_of_very_many_some_are_read_at_a_time_so_that_they_hold_up_no_loop(self, run, store, reader, monkeypatch):
-        """One call for a thousand sinks keeps a worker, or the web process, from everything else meanwhile."""
-        calls: list[int] = []
-        execute = Pipeline.execute
-
-        async def counted(pipe: Pipeline, raise_on_error: bool = True):
-            calls.append(len(pipe.command_stack))
-            return await execute(pipe, raise_on_error)
-
+    def test_of_very_many_some_are_read_at_a_time_so_that_they_hold_up_nobody(self, run, store, reader, spent):
         names = [f"sink{n}" for n in range(2 * SINKS_AT_ONCE + 1)]
         run(store.registry.add_sinks(dict.fromkeys(names, "http"), dict.fromkeys(names, 7)))
-        monkeypatch.setattr(Pipeline, "execute", counted)
+        spent()
         found = run(reader.sinks())
+        scripts, _ = spent()
         assert sorted(sink.name for sink in found) == sorted(names)
         assert {(sink.type, sink.max_pending) for sink in found} == {("http", 7)}
-        assert max(calls) == COMMANDS * SINKS_AT_ONCE
-        assert len(calls) == 4
+        assert scripts == 3
+
+    def test_one_that_nothing_waits_for_costs_two_commands(self, run, store, reader, given, spent):
+        given.settled(given.leased(), Outcome.DELIVERED)
+        run(store.registry.add_sinks({"books": "http"}))
+        spent()
+        assert run(reader.sinks())[0].outcomes.attempts == 1
+        _, few = spent()
+        run(store.registry.add_sinks({f"sink{n}": "http" for n in range(10)}))
+        spent()
+        run(reader.sinks())
+        _, commands = spent()
+        assert commands == few + 2 * 10
 
 
 class TestDepths:
