@@ -34,9 +34,9 @@ bench: .venv/ready
 bench-growth: .venv/ready
 	$(BIN)/python -m tests.bench.growth --json docs/growth.json --markdown docs/growth.md
 
-# Tries to break it, for about an hour: kills, hangs, resets, fills. Writes the table of docs/reliability.md.
+# Tries to break it, for half an hour or more: kills, hangs, resets, fills. Writes the table of docs/reliability.md.
 chaos: .venv/ready-dev
-	$(BIN)/python -m tests.chaos --runs 6 --jobs 3 --json docs/reliability.json --markdown docs/reliability.md
+	$(BIN)/python -m tests.chaos --runs 6 --jobs 4 --json docs/reliability.json --markdown docs/reliability.md
 
 # What a claim, a settle and a worker cost where a million deliveries wait, beside a thousand; minutes and a gigabyte.
 million: .venv/ready-dev
