@@ -46,10 +46,15 @@ def _diagnose_all(variables: Mapping[str, str]) -> list[Diagnosis]:
     config, of_config = _read_config(settings.config_path, variables)
     found += of_config
     if settings.redis_url is None or settings.broker_url is None:
-        lacking = "REDIS_URL is not set, and no `relay dev` runs in this folder"
+        lacking = "REDIS_URL is not set, and no relay runs in this folder"
         means = "nothing but the configuration can be examined"
         store = Diagnosis(
-            about="store", grade="bad", found=lacking, means=means, advice="set REDIS_URL", kind="store-unknown"
+            about="store",
+            grade="bad",
+            found=lacking,
+            means=means,
+            advice="relay up or relay dev starts one here; REDIS_URL names the store of one elsewhere",
+            kind="store-unknown",
         )
         return [*found, store]
     sources = config.sources_with_api if config else ()

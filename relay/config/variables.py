@@ -17,6 +17,11 @@ _NO_NAME = (
     "${ starts a variable: write ${NAME} or ${NAME:-default}, or $${ for the characters; a field is {{ lead.name }}"
 )
 _NOT_SET = "{name} is not set, or empty: set it in .env or the environment, or write ${{{name}:-a default}}"
+_OF_SANDBOX = "RELAY_SANDBOX_"
+_NO_SANDBOX = (
+    "{name} is set by `relay dev` and `relay demo` alone, for their fake vendors: leave the line out for the vendor "
+    "itself, or write ${{{name}:-a default}} for everything else that starts"
+)
 _FOREIGN_NAME = re.compile(r"\$\{(\w*[\u0400-\u04ff]\w*)\}")
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?\}|\$\{")
 
@@ -109,7 +114,8 @@ class _Substituter:
             return str(default).removeprefix(":-")
         if not value:
             self.unset.add(path)
-            self._error(path, _NOT_SET.format(name=name))
+            text = _NO_SANDBOX if name.startswith(_OF_SANDBOX) else _NOT_SET
+            self._error(path, text.format(name=name))
             value = ""
         elif where := outer_line_break(value):
             self._error(path, f"{name} has a line break {where} in the environment: set it without")

@@ -13,6 +13,7 @@ from relay.config.config import Config
 from relay.demo.check import DemoState, SentHook, missing_results
 from relay.errors import RelayError
 from relay.operations.hook_address import hook_path
+from relay.operations.people_events import add_names_of
 from relay.operations.post_hook import post_hook
 from relay.operations.search import PAGE
 from relay.planning import plan_receipt
@@ -52,6 +53,7 @@ class DemoRun:
         self._began = began
         self._vendor_requests: list[LoggedRequest] = []
         self._last_request = 0
+        self._named: set[str] = set()  # receipts of which the people are known
 
     @property
     def hook_url(self) -> str:
@@ -103,6 +105,7 @@ class DemoRun:
         self._processes.check()
         ids = await self._reader.newest_receipts(PAGE, since=self._began)
         receipts = await self._reader.receipts(ids)
+        await self._read_names(ids)
         deliveries = await self._reader.deliveries([id for receipt in receipts for id in receipt.deliveries])
         await self._read_vendor_requests()
         self.state = DemoState(
@@ -111,6 +114,13 @@ class DemoRun:
             vendor_requests=self._vendor_requests,
         )
         view.update(self.state, self.titles)
+
+    async def _read_names(self, ids: Sequence[str]) -> None:
+        """Have the people masked of whom new hooks speak: what vendors received names them, too."""
+        for id in [id for id in ids if id not in self._named]:
+            self._named.add(id)
+            if receipt := await self._reader.raw_receipt(id):
+                add_names_of(receipt)
 
     async def _read_vendor_requests(self) -> None:
         answer = await self._call_sandbox("GET", f"requests?limit=100&since={self._last_request}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from typing import Final
 
 from relay.config.findings import Finding
 from relay.operations.diagnosis import Diagnosis, HelpfulAct
@@ -28,12 +29,17 @@ def diagnose_config(version: str, findings: Sequence[Finding]) -> Iterator[Diagn
         )
 
 
+_ADVICE: Final = (
+    "relay check shows all of it; what has come into .env since counts from the next start or relay up --reload"
+)
+
+
 def diagnose_broken_config(about: str, errors: Iterable[str]) -> Iterator[Diagnosis]:
     """Return what makes a configuration, or the environment, unusable; each error is a line."""
     means = "a process that starts now ends at once; those that run keep the configuration they have"
     for error in errors:
         yield Diagnosis(
-            about=about, grade="bad", found=error, means=means, advice="relay check shows all of it",
+            about=about, grade="bad", found=error, means=means, advice=_ADVICE,
             kind="config-refused", subject=_name(error), cause=error, act=_LOOK,
         )  # fmt: skip
 

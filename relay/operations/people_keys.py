@@ -9,7 +9,10 @@ from typing import Final
 from relay.masking.people import find_people
 from relay.secret import SecretStr
 
-NEEDS_KEY: Final = "there is no search by phone or e-mail without RELAY_SECRET_KEY: the index of people is keyed by it"
+NEEDS_KEY: Final = (
+    "there is no search by phone or e-mail without RELAY_SECRET_KEY, which keys the index of people: draw one by "
+    "`openssl rand -base64 32`, set it for web, workers and commands, and start them again"
+)
 FEWEST_DIGITS: Final = 7
 _SAME_DIGITS: Final = 9  # the last ones of a number, which all its spellings share
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")

@@ -23,6 +23,11 @@ def describe_request(config: Config, delivery: StoredDelivery, content: bytes) -
     return describe_by(sinks[delivery.sink], content)
 
 
+def lacks_content(described: Json) -> bool:
+    """Tell whether it was described that there is nothing to send."""
+    return isinstance(described, str) and described.startswith("none")
+
+
 def describe_by(sink: Sink, content: bytes) -> Json:
     """Describe the request that a sink makes of a content, with the proxy that its settings name."""
     described = mask_secrets_in_json(sink.describe(content), sink.hidden_anywhere)

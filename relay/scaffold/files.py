@@ -28,6 +28,7 @@ _ENV_HEAD: Final = {
     "en": "# Read by every command that is started in this folder. Nobody else should be able to read it.",
     "ru": "# Читается каждой командой, запущенной в этой папке. Никто другой не должен мочь его прочитать.",
 }
+_DRAWN: Final = ("RELAY_ADMIN_TOKEN", "RELAY_SECRET_KEY")
 _ENV_HOST: Final = {
     "en": "# Where web listens: this machine only; a proxy that ends TLS (nginx, Caddy) stands before it.",
     "ru": "# Где слушает web: только на этой машине; перед ним прокси с TLS (nginx, Caddy).",
@@ -52,7 +53,7 @@ def make_config(answers: Answers) -> str:
     """Return the configuration: a source, and each sink with a route to it."""
     sinks, routes, _ = zip(*(_sink(name) for name in answers.sinks), strict=True)
     text = f"{_template('head.yaml')}\nsinks:\n{''.join(sinks)}\nroutes:\n{''.join(routes)}"
-    values = {"URL": answers.url, "SOURCE": answers.account, "ACCOUNT": answers.account}
+    values = {"URL": answers.url, "SOURCE": answers.account, "ACCOUNT": answers.account, "LANGUAGE": answers.language}
     return _translate(_fill(text, {**values, "VARIABLE": _prefix(answers.account)}), answers.language)
 
 
@@ -88,7 +89,8 @@ def variables_of(config: str) -> list[str]:
 
 def draw_secrets(answers: Answers) -> dict[str, str]:
     """Draw what nobody else gives: the token in the hook's address, and the operator's."""
-    return {hook_variable(answers.account): secrets.token_hex(16), "RELAY_ADMIN_TOKEN": secrets.token_hex(32)}
+    drawn = {name: secrets.token_hex(32) for name in _DRAWN}
+    return {hook_variable(answers.account): secrets.token_hex(16), **drawn}
 
 
 def make_env(answers: Answers, config: str, values: Mapping[str, str]) -> str:
@@ -99,7 +101,7 @@ def make_env(answers: Answers, config: str, values: Mapping[str, str]) -> str:
         yield _ENV_HEAD[language]
         yield _ENV_HOST[language]
         yield from ("RELAY_HOST=127.0.0.1", "PORT=8000", "RELAY_WORKERS=1")
-        yield f"RELAY_ADMIN_TOKEN={values.get('RELAY_ADMIN_TOKEN', '')}"
+        yield from (f"{name}={values.get(name, '')}" for name in _DRAWN)
         yield _ENV_SECRETS[language]
         yield from (f"{name}={values.get(name, '')}" for name in variables_of(config))
 

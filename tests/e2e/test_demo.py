@@ -103,6 +103,8 @@ def test_the_demo_settles_and_shows_what_each_sink_received(tmp_path: Path) -> N
     assert '"amount":"154000.00"' in output
     assert "@example.com" in output
     assert "Vera." not in output  # personal data is masked
+    assert "[Name]=В*** Л***" in output
+    assert "Лаптева" not in output
     assert not running_environ(tmp_path / ".relay" / "demo")
 
 

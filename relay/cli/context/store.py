@@ -92,7 +92,9 @@ def with_shards(work: Callable[[Shards], Awaitable[T]]) -> T:
     """Run something with the shards, or with the one that RELAY_SHARD names. Raises ConfigError, StoreUnavailable."""
     settings = load_settings()
     if settings.redis_url is None:
-        raise lacks_store(settings, ", and no relay runs in this folder: which store is meant?")
+        raise lacks_store(
+            settings, ", and no relay runs in this folder: start one by `relay up` or `relay dev`, or name its store"
+        )
     url, wanted = settings.redis_url, settings.shard
 
     async def run() -> T:

@@ -69,7 +69,8 @@ def _format_replayed(preview: ActionPreview) -> Iterator[str]:
 
 
 def _format_acted(kind: ActionKind, preview: ActionPreview) -> Iterator[str]:
-    yield f"{sum(preview.results.values())} deliveries found"
+    found = sum(preview.results.values())
+    yield f"{found} {'delivery' if found == 1 else 'deliveries'} found"
     for result, n in _in_order(preview.results):
         text = f"would be {_DONE[kind]}" if result == DONE else describe_result(kind, result)
         if result == DONE and kind in (ActionKind.RETRY, ActionKind.RESEND, ActionKind.RENDER):

@@ -17,10 +17,13 @@ _POSSIBLE: Final[Mapping[DeliveryState, Sequence[Act]]] = {
 }
 
 
-def possible_acts(delivery: StoredDelivery) -> Sequence[Act]:
-    """Return the acts that the state of a delivery allows, the likeliest first."""
+def possible_acts(delivery: StoredDelivery, *, has_content: bool) -> Sequence[Act]:
+    """Return the acts that a delivery allows, the likeliest first. Without a content it cannot be resent as it is."""
     acts = _POSSIBLE.get(delivery.state, ())
-    return [act for act in acts if act is not Act.RETRY or not (delivery.in_flight or delivery.waits_for)]
+    impossible = {Act.RETRY} if delivery.in_flight or delivery.waits_for else set()
+    if not has_content:
+        impossible.add(Act.RESEND)
+    return [act for act in acts if act not in impossible]
 
 
 def version_of(delivery: StoredDelivery) -> str:

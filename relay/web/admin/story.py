@@ -12,6 +12,7 @@ from relay.operations.account_links import account_link
 from relay.operations.curl import curl_command
 from relay.operations.explanation import EventExplanation
 from relay.operations.next_step import NextStep, find_next_step
+from relay.operations.request_description import lacks_content
 from relay.operations.story import DeliveryStory, read_delivery_story
 from relay.operations.story_detail import StoryDetail, read_story_detail
 from relay.operations.timeline import TimelineStep, make_timeline
@@ -120,7 +121,7 @@ def _delivery(detail: StoryDetail, story: DeliveryStory, *, revealed: bool) -> D
         next=find_next_step(story.delivery, detail.story.at),
         request=_json(request, revealed=revealed),
         curl=curl_command(shown),
-        acts=possible_acts(story.delivery),
+        acts=possible_acts(story.delivery, has_content=not lacks_content(request)),
         version=version_of(story.delivery),
     )
 

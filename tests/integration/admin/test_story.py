@@ -39,6 +39,15 @@ def test_a_story_says_what_happened_and_what_would_be_sent(pages, relay) -> None
     assert "curl -X POST https://books.example.com/v1" in story
 
 
+def test_what_has_no_content_is_not_offered_to_be_sent_as_it_is(pages, relay) -> None:
+    relay.configure(CONFIG.replace('phone: "+79161234567"', 'city: "{{ lead.custom.City }}"'))
+    (receipt,) = relay.accept(lead(1))
+    assert [one.state for one in relay.deliveries(receipt) if one.sink == "books"] == ["dead"]
+    page = pages.get(f"/admin/events/{receipt}.0").text
+    assert 'value="render"' in page
+    assert 'value="resend"' not in page
+
+
 def test_what_operations_quote_is_code_on_a_page(pages) -> None:
     answer = pages.get("/admin/events/no-such")
     assert "<code>relay events list</code>" in answer.text

@@ -83,3 +83,10 @@ def test_so_is_one_with_a_line_break_before_it() -> None:
 
 def test_a_text_of_several_lines_may_come_from_the_environment() -> None:
     assert filled("a: ${TEXT}", TEXT="two\nlines").value == {"a": "two\nlines"}
+
+
+def test_what_the_sandbox_sets_is_no_variable_to_be_set_by_hand() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^f\.yaml:1:4: RELAY_SANDBOX_URL is set by `relay dev` and `relay demo` alone"
+    ):
+        filled("a: ${RELAY_SANDBOX_URL}/books")

@@ -543,6 +543,7 @@ def test_a_refused_connection_sent_nothing(closed_port, monkeypatch):
 
     answer = asyncio.run(run())
     assert (answer.kind, answer.sent) == ("connect", False)
+    assert answer.reason.endswith(": connection refused")
 
 
 def test_a_connection_that_failed_at_once_is_tried_a_second_time(closed_port, monkeypatch):
