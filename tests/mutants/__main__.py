@@ -69,6 +69,21 @@ MUTANTS: Final = (
         (STORE_TESTS + "test_accept.py",),
     ),
     Mutant(
+        "a fact is told twice",
+        LUA + "_facts.lua",
+        "  for _, fact in ipairs(facts) do\n",
+        "  for i = 1, #facts do facts[#facts + 1] = facts[i].kind == 'delivery_dead' and facts[i] or nil end\n"
+        "  for _, fact in ipairs(facts) do\n",
+        ("tests/integration/test_facts.py", MODEL),
+    ),
+    Mutant(
+        "what is delivered leads to no fact",
+        LUA + "_settling.lua",
+        "      note_delivered(id, state_now)\n      note_gates(gate, item)\n",
+        "      note_gates(gate, item)\n",
+        ("tests/integration/test_chains.py", MODEL),
+    ),
+    Mutant(
         "settle does not write",
         LUA + "_settling.lua",
         "  call('HSET', record, unpack(fields))\n",

@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from relay.facts.kinds import FACTS
 from relay.model import DeliveryState
 from relay.store.connect import connect
 from relay.store.store import Store
@@ -16,6 +15,7 @@ from tests.integration.store.reference.actions import few, outcomes, pick, recen
 from tests.integration.store.reference.clock import control_time
 from tests.integration.store.reference.delivery_actions import attempts
 from tests.integration.store.reference.driver import Driver
+from tests.integration.store.reference.facts import ASKED
 from tests.integration.store.reference.state import State
 from tests.integration.store.reference.two_shards import TwoShards
 
@@ -82,7 +82,7 @@ def test_the_home_lends_what_the_model_says(run, server, namespace):
         store = Store(connect(server.url, answer_seconds=10), f"{namespace}m{next(numbers)}")
         run(control_time(store, BEGIN))
         run(store.registry.add_sinks(dict.fromkeys(SINKS, "http")))
-        run(store.registry.add_facts(dict.fromkeys(FACTS, "each")))
+        run(store.registry.add_facts(ASKED))
         return Driver(run, store, State(now=BEGIN))
 
     class MachineOnStores(Machine):

@@ -9,12 +9,12 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from relay.facts.kinds import FACTS
 from relay.store.connect import connect
 from relay.store.store import Store
 from tests.integration.conftest import delete_all
 from tests.integration.store.reference.clock import control_time
 from tests.integration.store.reference.driver import SINKS, Driver
+from tests.integration.store.reference.facts import ASKED
 from tests.integration.store.reference.machine import Machine
 from tests.integration.store.reference.state import State
 
@@ -35,7 +35,7 @@ def test_the_scripts_do_what_the_model_says(run, server, namespace):
             store = Store(connect(server.url, answer_seconds=10), f"{namespace}m{next(numbers)}")
             run(control_time(store, BEGIN))
             run(store.registry.add_sinks(dict.fromkeys(SINKS, "http")))
-            run(store.registry.add_facts(dict.fromkeys(FACTS, "each")))
+            run(store.registry.add_facts(ASKED))
             self.driver = Driver(run, store, State(now=BEGIN))
 
         def teardown(self) -> None:

@@ -50,7 +50,9 @@ class _ControlledCaller(Caller):
 async def control_time(store: Store, now: int) -> None:
     """Give a store a clock that only `set_time` moves."""
     call = _ControlledCaller(store.client, store.keys.prefix)
-    store._call = store.acts._call = store.packing._call = store.lending._call = call
+    for part in (store, *vars(store).values()):  # each module of the store has a caller of its own
+        if hasattr(part, "_call"):
+            part._call = call
     await set_time(store, now)
 
 

@@ -29,7 +29,7 @@ from tests.integration.store.reference import (
 )
 from tests.integration.store.reference.clock import set_time
 from tests.integration.store.reference.comparing import differences
-from tests.integration.store.reference.facts import FactTaker
+from tests.integration.store.reference.facts import FactTaker, followed
 from tests.integration.store.reference.state import State
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class Driver:
         seen = self.run(read_store(self.store))
         assert broken_invariants_of(seen, self.state.skipped_before) == []
         assert self.run(differences(self.store, self.state, seen)) == []
-        assert self._facts.facts == self.state.facts
+        assert self._facts.told == self.state.facts.told
         for queue, concurrency in CONCURRENCY.items():
             started = seen.members(f"leased:{queue}").keys() - seen.members(f"ahead:{queue}").keys()
             assert queue in BATCHES or sum("|next " not in id for id in started) <= concurrency
@@ -290,11 +290,13 @@ class Driver:
         assert may == [acting.may_leave(self.state, one.id, one.token) for one in deliveries]
 
     def settle(self, sink: str, items: Sequence[Settlement]) -> None:
+        items = followed(items)
         begun = self._begun(sink, items)
         answers = self.run(self.store.settle(sink, items, {}, BREAKERS.get(sink), begun))
         self._settled(sink, items, begun, answers)
 
     def settle_and_claim(self, sink: str, items: Sequence[Settlement], worker: str, most: int, ahead: int) -> None:
+        items = followed(items)
         request = self._claim_request(f"sink:{sink}", f"{worker}:{next(self.numbers)}", most, ahead)
         begun = self._begun(sink, items)
         answers, claim = self.run(self.store.settle_and_claim(sink, items, {}, request, BREAKERS.get(sink), begun))
@@ -357,6 +359,9 @@ class Driver:
     def finish_job(self, job, again_ms: int | None) -> None:
         done = self.run(self.store.finish_job(job, again_ms))
         assert done == keeping.finish_job(self.state, job.id, job.token, again_ms)
+
+    def end_fact_groups(self) -> None:
+        assert self.run(self.store.end_fact_groups()) == self.state.facts.end_windows(self.state.now)
 
     def pack(self, most: int) -> None:
         """Pack what was finished long ago: nothing of it is other than before, so the model knows of no such thing."""

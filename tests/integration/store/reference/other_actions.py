@@ -22,6 +22,7 @@ from tests.integration.store.reference.actions import (
     workers,
 )
 from tests.integration.store.reference.driver import ACCOUNT, LEASE_MS
+from tests.integration.store.reference.facts import WINDOW_MS
 from tests.integration.store.shapes import new, settlement
 
 ages = st.sampled_from(["1h", "1d", "9d"])
@@ -89,6 +90,13 @@ def jobs_are_claimed(driver, worker, lost) -> None:
 @action(when=lambda driver: driver.jobs, at=recent, again_ms=st.sampled_from([None, 0, MINUTE]))
 def a_job_ends(driver, at, again_ms) -> None:
     driver.finish_job(pick(driver.jobs, at), again_ms)
+
+
+@action(when=lambda driver: driver.state.facts.windows, later=st.booleans())
+def windows_of_facts_end(driver, later) -> None:
+    if later:
+        driver.pass_time(WINDOW_MS)
+    driver.end_fact_groups()
 
 
 @action(age_ms=st.sampled_from([0, HOUR, 24 * HOUR]), count=st.sampled_from([0, 2, 1000]), most=few)

@@ -54,7 +54,7 @@ class Writer:
             self._take_out(id, delivery)
             self._write(item, delivery)
             if delivery.state == "held":
-                state.write_fact("delivery_held", delivery.route, delivery.sink)
+                state.write_fact("delivery_held", delivery.id)
             self._update_gates(item, delivery)
             return "settled"
         if item.outcome is Outcome.DELIVERED and delivery.state != "delivered":

@@ -3,8 +3,10 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+from relay.facts.kinds import DELIVERED
 from relay.store.keys import INBOX, JOBS
 from tests.integration.invariants import place_in_line
+from tests.integration.store.reference.facts import FOLLOWED, Facts
 
 DUPLICATE_MS = 2 * 3600 * 1000
 POISONED_AFTER = 5
@@ -170,7 +172,7 @@ class State:
     rows: dict[str, tuple[int, int]] = field(default_factory=dict)  # failures in a row: since when, how many
     grants: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[str] = field(default_factory=Counter)
-    facts: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, what it is about
+    facts: Facts = field(default_factory=Facts)
     ordered: defaultdict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))  # by sink
     latest: defaultdict[tuple[str, str], dict[str, tuple[int, str]]] = field(default_factory=lambda: defaultdict(dict))
     latest_until: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -198,8 +200,13 @@ class State:
         self.counts["|".join(words)] += n
 
     def write_fact(self, kind: str, *about: str) -> None:
-        """Note a fact: a route asks for each of every kind."""
-        self.facts[kind, "|".join(about)] += 1
+        """Note a fact about a delivery, or about a sink's gate for a route."""
+        self.facts.write(kind, "|".join(about), self.now)
+
+    def write_delivered(self, delivery: DeliveryModel) -> None:
+        """Note that a delivery was delivered, where another route follows its route."""
+        if delivery.route == FOLLOWED:
+            self.write_fact(DELIVERED, delivery.id)
 
     def finish(self, receipt: str) -> None:
         """List a receipt of which nothing is open for retention."""
@@ -218,13 +225,15 @@ class State:
     def count_ended(self, delivery: DeliveryModel) -> None:
         self.count("delivery", delivery.sink, delivery.state)
         if delivery.state == "dead":
-            self.write_fact("delivery_dead", delivery.route, delivery.sink)
+            self.write_fact("delivery_dead", delivery.id)
             delivery.listed_at = self.now
             self.receipts[delivery.receipt].dead += 1
 
     def end(self, delivery: DeliveryModel, state: str) -> None:
         """End a delivery that was pending or held."""
         delivery.state, delivery.finished_at = state, self.now
+        if state == "delivered":
+            self.write_delivered(delivery)
         self.leave_keys(delivery)
         self.count_ended(delivery)
         self.close_one(delivery.receipt)
@@ -263,4 +272,5 @@ class State:
         if before == "dead":
             self.leave_dead(delivery)
         delivery.state, delivery.finished_at = "delivered", self.now
+        self.write_delivered(delivery)
         self.count("delivery", delivery.sink, "delivered")

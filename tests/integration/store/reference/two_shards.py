@@ -11,6 +11,7 @@ from relay.store.requests import settlement_row, sink_claim_request
 from relay.store.wire.lending import BegunTrial, Granted, LendReply, LentTrial, ReportRow, ReturnRequest
 from tests.integration.store.reference import lending
 from tests.integration.store.reference.driver import BREAKERS, CONCURRENCY, LEASE_MS, LIMITS, Driver
+from tests.integration.store.reference.facts import followed
 from tests.integration.store.reference.hook_actions import deliveries_of
 from tests.integration.store.shapes import hook, routed
 
@@ -52,6 +53,7 @@ class TwoShards:
 
     def work(self, sink: str, items: Sequence[Settlement], most: int, lost: str = "") -> None:
         """Report, borrow, settle, claim and give back. `lost`: the answer of which call is not heard."""
+        items = followed(items)
         queue, reports = f"sink:{sink}", self._reports(items)
         lent_request = self._request(sink, most, self.unheard.pop(queue, ()))
         asked = (reports, BREAKERS.get(sink))
