@@ -48,6 +48,7 @@ class Homes:
         self._worker = worker
         self._tasks = tasks
         self._read_shards = read_shards
+        self._registered: frozenset[str] = frozenset()
         self._epoch: int | None = None  # the newest of the list of shards that was heard of
         self._assigning = False
         self._is_away = False
@@ -57,10 +58,17 @@ class Homes:
         """Note the epoch that a look at the first shard has found. Before that no home is known."""
         self._epoch = max(self._epoch or 0, epoch)
 
+    def note_registered(self, sinks: Iterable[str]) -> None:
+        """Note that the first shard knows these sinks."""
+        self._registered = frozenset(sinks)
+
     def find(self, sink: str) -> str | None:
-        """Return the home of a sink of the file; None where it is not known yet: then it is being found out."""
+        """Return the home of a sink of the file; None where it is not known yet: then it is being found out.
+
+        The only shard is the home of those sinks alone that it knows: whoever adds a second one writes that of these.
+        """
         known = self._shards.list
-        if self._epoch is None or self._epoch > known.epoch:
+        if self._epoch is None or self._epoch > known.epoch or not (known.epoch or sink in self._registered):
             return None
         home = known.home_of(sink)
         if home is None and not self._assigning:

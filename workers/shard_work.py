@@ -119,6 +119,7 @@ class ShardWork:
             worker, live, store, self.start_queue, self._listening, note_format=self._note_format,
             note_unanswered=self._hearing.note_rung, note_shards=shared.note_epoch, owned=owned,
             keeps_problems=shard == FIRST,
+            note_registered=homes.note_registered if shard == FIRST else lambda _: None,
         )  # fmt: skip
 
     def lock(self) -> None:

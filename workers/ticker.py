@@ -41,6 +41,7 @@ class Ticker:
     process's wake-ups. `note_format` is called with the format of the store before any work begins, `note_unanswered`
     where a bell was rung and no worker has come, `note_shards` with the epoch of the list of shards. `owned`: which of
     some sources belong to the shard that this is about. `keeps_problems`: whether they are looked for from here.
+    `note_registered` is called with the names of the sinks once the store knows them.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Ticker:
         note_shards: Callable[[int], None] = lambda _: None,
         owned: Callable[[Iterable[str]], Sequence[str]] = list,
         keeps_problems: bool = True,
+        note_registered: Callable[[Iterable[str]], None] = lambda _: None,
     ) -> None:
         self._worker = worker
         self._live = live
@@ -68,6 +70,7 @@ class Ticker:
         self._note_shards = note_shards
         self._owned = owned
         self._keeps_problems = keeps_problems
+        self._note_registered = note_registered
         self._gone = GoneWorkers(store)
         self._registered: tuple[object, ...] | None = None
         self._since = 0  # the store was in use at the last look; 0: there was none
@@ -128,6 +131,8 @@ class Ticker:
         if not found.known or self._registered != registered:
             await self._register(jobs)
             self._registered = registered
+            for queue in found.queues:  # those of sinks that are new had to wait for this
+                self._start_queue(queue)
 
     @property
     def _busy(self) -> bool:
@@ -151,7 +156,9 @@ class Ticker:
     async def _register(self, jobs: Mapping[str, tuple[str, bytes]]) -> None:
         """Store the names of sinks and sources, and the jobs that run for ever."""
         await self._store.registry.add_sources(self._live.config.sources, self._live.config.shares)
-        await self._store.registry.add_sinks(self._live.types_of_sinks(), self._live.max_pending())
+        sinks = self._live.types_of_sinks()
+        await self._store.registry.add_sinks(sinks, self._live.max_pending())
+        self._note_registered(sinks)
         await self._store.registry.add_facts(self._live.config.asked_facts)
         for id, (kind, args) in jobs.items():
             await self._store.enqueue_job(id, kind, args)

@@ -1,7 +1,10 @@
 """Every sink of the file has one home, which never changes; pages and commands read and pause its gate there."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from relay.background import BackgroundTasks
 from relay.model import Limit
 from relay.operations.gates import pause_sink, read_sink_story, resume_sink
 from relay.store.acts import Act, Author
@@ -17,7 +20,7 @@ from relay.store.stores import OneOfSeveral, Stores
 from tests.integration.conftest import delete_all
 from tests.integration.scripted_sink import queue_deliveries
 from workers.borrowing import Borrowing, Home
-from workers.homes import group_by_limits
+from workers.homes import Homes, group_by_limits
 
 NAMES = ("00", "01", "02")
 ANNA = Author(by="anna")
@@ -70,6 +73,18 @@ class TestHomes:
         assert run(shards.record.assign_homes([["books"]], NAMES)) == 0
         run(shards.refresh())
         assert (shards.list.homes, shards.list.epoch) == ({}, 0)
+
+    def test_the_only_shard_is_the_home_of_what_it_knows_so_that_a_second_one_changes_nothing(self, run, shards):
+        homes = Homes(shards, SimpleNamespace(sinks={}), "w1", BackgroundTasks(), shards.refresh)
+        homes.note_epoch(0)
+        assert homes.find("new") is None  # a drainer that is made now would stay when a second one is its home
+        run(shards.first.registry.add_sinks({"new": "http"}))
+        homes.note_registered(["new"])
+        assert homes.find("new") == FIRST
+        run(shards.record.add("01"))
+        run(shards.refresh())
+        homes.note_epoch(1)
+        assert homes._shards.list.home_of("new") == FIRST
 
     def test_what_was_registered_before_the_second_shard_stays_in_the_first(self, three):
         assert three.list.home_of("books") == FIRST

@@ -61,13 +61,14 @@ class CountingStore:
         self.wait_ms = wait_ms
         self.listens = listens
         self.calls = 0
+        self.queues: list[str] = []
         self.subscriptions = None
         self.registry = self
 
     async def look(self, *_, **__) -> LookReply:
         self.calls += 1
         return LookReply(
-            queues=[],
+            queues=self.queues,
             unanswered=False,
             listens=self.listens,
             wait_ms=self.wait_ms,
@@ -165,3 +166,15 @@ def test_the_web_process_looks_often_only_while_the_store_fills_up(monkeypatch, 
     monitor = StoreMonitor(reader, Live(), Admitted(), clock=clock)
     run_for_a_minute(monitor.tick, clock, store_monitor.CHECK_SECONDS)
     assert (calls >= CALLS_A_MINUTE) is often
+
+
+def test_what_waits_for_its_sink_to_be_registered_begins_as_soon_as_it_is():
+    """While there is one shard a sink has no home before: its drainer is made once the store knows it."""
+    store, began, registered = CountingStore(0), list[tuple[str, bool]](), list[str]()
+    store.queues = ["sink:books"]
+    ticker = Ticker(
+        "w1", Live(), store, lambda queue: began.append((queue, bool(registered))), not_listening(), Clock(),
+        note_registered=lambda sinks: registered.append("now"),
+    )  # fmt: skip
+    asyncio.run(ticker.look())
+    assert began == [("sink:books", False), ("sink:books", True)]
