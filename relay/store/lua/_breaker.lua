@@ -1,13 +1,13 @@
 -- The breaker: it closes the gate of a sink where of the attempts of the last minute a share fails that says that the
 -- sink is unwell. Then single trials decide, ever more seldom (_gates.lua). What is refused (rejected) is an answer.
-local WINDOW_SLOTS = 6
 local SHARE, MINIMUM, WINDOW_MS = 1, 2, 3  -- places in a model.Breaker
 local UNWELL = {retry = true, unknown = true}  -- outcomes that count against the sink
 local WELL = {delivered = true, rejected = true}
 
 -- Slots are called by when they begin, so that another length of the window makes none of them older.
 local function count_window(queue, window_ms, well, unwell)
-  local window, slot_ms = P .. 'window:' .. queue, window_ms / WINDOW_SLOTS
+  local SLOTS_OF_WINDOW = 6
+  local window, slot_ms = P .. 'window:' .. queue, window_ms / SLOTS_OF_WINDOW
   local slot = math.floor(math.floor(now / slot_ms) * slot_ms)
   local new_slot = well > 0 and call('HINCRBY', window, 'good:' .. slot, well) == well
   new_slot = unwell > 0 and call('HINCRBY', window, 'failed:' .. slot, unwell) == unwell or new_slot

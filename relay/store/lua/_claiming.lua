@@ -1,14 +1,16 @@
 -- Takes what may be taken of a queue now, under a lease. What is under an expired lease is due again. A worker that dies
 -- makes suspects of all that it held: from the second death on one is taken alone. Only what was held alone five times by
 -- workers that died is poisoned: it is given up.
-local TRIAL_CANDIDATES = 50  -- where a gate is closed
-local TRIAL_MS = 1000  -- what waits for a route's trial is looked at again
-local RAMP_STEP_MS = 500  -- after which twice as many may be in flight
-local ADVANCED_AT_ONCE = 500
-local MOST_BYTES = 1024 * 1024  -- of bodies or contents in one claim: the store does nothing else while it reads them
 local ALONE_AFTER = 2  -- deaths
-local RECALLED_MS = 1500  -- what is ahead is given back within a second and a call
-local ALONE_MS = 60000  -- a worker ends all else before it begins with a suspect
+local claiming = {
+  TRIAL_CANDIDATES = 50,  -- where a gate is closed
+  TRIAL_MS = 1000,  -- what waits for a route's trial is looked at again
+  RAMP_STEP_MS = 500,  -- after which twice as many may be in flight
+  ADVANCED_AT_ONCE = 500,
+  MOST_BYTES = 1024 * 1024,  -- of bodies or contents in one claim: the store does nothing else while it reads them
+  RECALLED_MS = 1500,  -- what is ahead is given back within a second and a call
+  ALONE_MS = 60000,  -- a worker ends all else before it begins with a suspect
+}
 -- The fields that a claim reads and returns: claims.ClaimedReceipt, claims.ClaimedDelivery, claims.ClaimedJob.
 local FIELDS = {
   r = {'died', 'src', 'at', 'ct', 'ua', 'rq', 'z', 'size', 'ce', 'trace', 'orig'},
@@ -45,7 +47,7 @@ end
 local function is_recalled(queue)
   local ahead = P .. 'ahead:' .. queue
   local at = tonumber(call('ZSCORE', ahead, '') or -math.huge)
-  if at > now - RECALLED_MS then return true end
+  if at > now - claiming.RECALLED_MS then return true end
   if at > 0 then call('ZREM', ahead, '') end
   return false
 end
@@ -55,7 +57,7 @@ local function give_back_unheard(request, gate, due, leased)
   if #request.unheard == 0 then return end
   local kind, unheard = request.kind, {}
   for _, token in ipairs(request.unheard) do unheard[token] = true end
-  for _, id in ipairs(call('ZRANGE', leased, 0, MOST_LEASES - 1)) do
+  for _, id in ipairs(call('ZRANGE', leased, 0, dying.MOST_LEASES - 1)) do
     local record = P .. kind .. ':' .. id
     if unheard[call('HGET', record, 'tok') or ''] then
       call('ZREM', leased, id)
@@ -89,14 +91,14 @@ end
 
 -- Returns how many may be taken while the rate grows, and when they may be more.
 local function ramp_slots(gate, request)
-  local step = math.floor((now - gate.fields.ramp) / RAMP_STEP_MS)
+  local step = math.floor((now - gate.fields.ramp) / claiming.RAMP_STEP_MS)
   local most = request.concurrency > 0 and request.concurrency or request.max
   if 2 ^ step >= most then
     call('HDEL', gate.key, 'ramp')
     gate.fields.ramp = nil
     return most
   end
-  return 2 ^ step - count_started(request.queue, 0), gate.fields.ramp + (step + 1) * RAMP_STEP_MS
+  return 2 ^ step - count_started(request.queue, 0), gate.fields.ramp + (step + 1) * claiming.RAMP_STEP_MS
 end
 
 -- Makes due what waits only because the sink failed, so many at a time. `advance` is how many others were seen.
@@ -104,13 +106,13 @@ local function advance_waiting(gate, due)
   local seen = tonumber(gate.fields.advance)
   -- By rank: an offset among scores is walked through, one by one.
   local first = call('ZCOUNT', due, '-inf', now) + seen
-  local ids = call('ZRANGE', due, first, first + ADVANCED_AT_ONCE - 1)
+  local ids = call('ZRANGE', due, first, first + claiming.ADVANCED_AT_ONCE - 1)
   for _, id in ipairs(ids) do
     local from = tonumber(call('HGET', P .. 'd:' .. id, 'down'))
     if from then call('ZADD', due, math.max(now, from), id) end
     if not from or from > now then seen = seen + 1 end
   end
-  if #ids == ADVANCED_AT_ONCE then
+  if #ids == claiming.ADVANCED_AT_ONCE then
     call('HSET', gate.key, 'advance', seen)
   else
     call('HDEL', gate.key, 'advance')
@@ -194,7 +196,7 @@ end
 -- was not blocked itself, from anywhere: what is refused often stands in a row.
 local function candidates_for_trials(due, slots)
   local others, blocked = {}, {}
-  for _, id in ipairs(candidates(due, math.max(slots, TRIAL_CANDIDATES))) do
+  for _, id in ipairs(candidates(due, math.max(slots, claiming.TRIAL_CANDIDATES))) do
     local list = call('HEXISTS', P .. 'd:' .. id, 'blk') == 1 and blocked or others
     list[#list + 1] = id
   end
@@ -212,7 +214,7 @@ local function pass_gates(gate, due, id, row, lease_ends)
   local closed_until, route_open = read_closed(gate, route)
   if not queue_open and not may_be_trial(gate, '', blocked) then return false end
   if not route_open and (closed_until or not may_be_trial(gate, route, blocked)) then
-    local soon = get_gate(gate, TRIAL, route) and now + TRIAL_MS or math.huge
+    local soon = get_gate(gate, TRIAL, route) and now + claiming.TRIAL_MS or math.huge
     call('ZADD', due, math.min(tonumber(get_gate(gate, UNTIL, route)), soon), id)
     return false
   end
@@ -238,7 +240,7 @@ local function take(request, slots, ahead, batched, gate, due, leased)
     local blocked, deaths = row[BLOCKED], tonumber(row[DEATHS] or 0)
     -- A batch is refused as a whole: what was blocked does not go with others.
     local suspect = deaths >= ALONE_AFTER
-    local ends = suspect and lease_ends + ALONE_MS or lease_ends
+    local ends = suspect and lease_ends + claiming.ALONE_MS or lease_ends
     local alone = suspect or (batched and blocked)
     if not row[PRESENT] then
       call('ZREM', due, id)
@@ -247,7 +249,7 @@ local function take(request, slots, ahead, batched, gate, due, leased)
       and (not gated or pass_gates(gate, due, id, row, ends)) then
       bytes = bytes + size_of(kind, id, row)
       if kind == 'r' and row[ORIGINAL] then bytes = bytes + size_of_original(row[ORIGINAL], originals) end
-      if #ids > 0 and bytes > MOST_BYTES then break end
+      if #ids > 0 and bytes > claiming.MOST_BYTES then break end
       call('HSET', record, 'tok', request.token)
       if blocked then row[BLOCKED] = not gate.is_copy and is_at_fault(request.queue, blocked) and '1' end
       if blocked and gate.is_copy then gate.marks[#gate.marks + 1] = {id, blocked} end

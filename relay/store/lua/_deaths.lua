@@ -1,13 +1,15 @@
 -- Takes back what is under expired leases, and says what is to blame for a worker's death: only what it held alone.
-local EXPIRED_AT_ONCE = 100
-local POISONED_AFTER = 5  -- deaths alone
-local MOST_LEASES = 1000  -- of a queue: there are as many as its sink may be sent at once
-local DIED = 'the worker died five times'
+local dying = {
+  EXPIRED_AT_ONCE = 100,
+  POISONED_AFTER = 5,  -- deaths alone
+  MOST_LEASES = 1000,  -- of a queue: there are as many as its sink may be sent at once
+  REASON = 'the worker died five times',
+}
 
 local poison = {
   r = function(id)
     local record = P .. 'r:' .. id
-    call('HSET', record, 'state', 'quarantined', 'reason', DIED, 'dead', 1)  -- kept as long as a dead letter is
+    call('HSET', record, 'state', 'quarantined', 'reason', dying.REASON, 'dead', 1)  -- kept as long as a dead letter is
     local source, accepted_at = unpack(call('HMGET', record, 'src', 'at'))
     call('ZADD', P .. 'receipts:quarantined', accepted_at, id)
     count('receipt|' .. (source or '') .. '|quarantined')
@@ -16,12 +18,12 @@ local poison = {
   d = function(id)
     local record = P .. 'd:' .. id
     local sink, event, keyed = unpack(call('HMGET', record, 'sink', 'ev', 'keyed'))
-    call('HSET', record, 'state', 'dead', 'reason', DIED, 'done', now)
+    call('HSET', record, 'state', 'dead', 'reason', dying.REASON, 'done', now)
     end_delivery(id, sink, event, 'dead', keyed)
   end,
   -- A job is the relay's own: it is tried again, but not soon.
   j = function(id)
-    call('HSET', P .. 'j:' .. id, 'died', 0, 'alone', 0, 'reason', DIED)
+    call('HSET', P .. 'j:' .. id, 'died', 0, 'alone', 0, 'reason', dying.REASON)
     call('ZADD', P .. 'due:jobs', now + 3600000, id)
   end,
 }
@@ -61,7 +63,7 @@ local function note_hand(worker)
   local records, tokens = {}, {}
   for _, queue in ipairs(call('ZRANGE', P .. 'wake', 0, -1)) do
     local kind = queue == 'inbox' and 'r' or queue == 'jobs' and 'j' or 'd'
-    for _, id in ipairs(call('ZRANGE', P .. 'leased:' .. queue, 0, MOST_LEASES - 1)) do
+    for _, id in ipairs(call('ZRANGE', P .. 'leased:' .. queue, 0, dying.MOST_LEASES - 1)) do
       local token = call('HGET', P .. kind .. ':' .. id, 'tok')
       if token and token ~= '' and worker_of(token) == worker then
         records[#records + 1], tokens[#tokens + 1] = P .. kind .. ':' .. id, token
@@ -79,7 +81,7 @@ local function count_death(kind, id, unclaimed)
   call('HINCRBY', record, 'died', 1)
   if unclaimed then return false end
   local token, beside = unpack(call('HMGET', record, 'tok', 'beside'))
-  return token ~= beside and call('HINCRBY', record, 'alone', 1) >= POISONED_AFTER
+  return token ~= beside and call('HINCRBY', record, 'alone', 1) >= dying.POISONED_AFTER
 end
 
 -- Lets what a worker died with be taken again, or gives it up. Returns whether it is poisoned.
@@ -99,7 +101,7 @@ end
 local function take_back_expired(kind, queue, due, leased, limits)
   local poisoned, noted, handed, first = {}, {}, {}, first_score(leased) or math.huge
   if first > now then return poisoned, first end
-  local expired = call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, EXPIRED_AT_ONCE)
+  local expired = call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, dying.EXPIRED_AT_ONCE)
   for _, id in ipairs(expired) do
     local token = call('HGET', P .. kind .. ':' .. id, 'tok')
     local worker = worker_of(token or '')

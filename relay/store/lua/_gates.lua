@@ -2,11 +2,13 @@
 -- Then a trial decides: one delivery is let through, and what it comes to opens the gate or closes it again. The first
 -- trials follow at once, with other deliveries than those that were blocked: it may be these alone that are refused.
 -- Where one arrives, the fault was theirs; where all are blocked too, or there are none, the gate is closed for its time.
-local TRIALS_AT_ONCE = 3  -- one would do, if events that are refused never came in a row
-local FORGOTTEN_MS = 3600000
--- A gate that the breaker closed is tried after a tenth of the time for which it has been closed by then.
-local RAMP_AFTER_MS = 5000  -- for which a gate must have been closed, so that its trials at once slow nothing down
-local BREAKER_SHARE, BREAKER_FIRST_MS, BREAKER_MOST_MS = 0.1, 1000, 60000
+local gating = {
+  TRIALS_AT_ONCE = 3,  -- one would do, if events that are refused never came in a row
+  FORGOTTEN_MS = 3600000,
+  RAMP_AFTER_MS = 5000,  -- for which a gate must have been closed, so that its trials at once slow nothing down
+  -- A gate that the breaker closed is tried after a tenth of the time for which it has been closed by then.
+  BREAKER_SHARE = 0.1, BREAKER_FIRST_MS = 1000, BREAKER_MOST_MS = 60000,
+}
 
 -- The fields of each, with a route's name behind them.
 local GATE = {
@@ -33,7 +35,7 @@ end
 local function read_closed(gate, route)
   local closed_until = tonumber(get_gate(gate, UNTIL, route))
   if not closed_until then return nil, true end
-  local waits = get_gate(gate, TRIAL, route) or tonumber(get_gate(gate, TRIED, route) or 0) >= TRIALS_AT_ONCE
+  local waits = get_gate(gate, TRIAL, route) or tonumber(get_gate(gate, TRIED, route) or 0) >= gating.TRIALS_AT_ONCE
   return closed_until > now and waits and closed_until or nil, false
 end
 
@@ -73,7 +75,7 @@ local function close_gate(gate, route, id, gate_ms, reason, sure)
   end
   set_gate(gate, UNTIL, route, now + gate_ms)
   set_gate(gate, TRIAL, route, nil)
-  if sure then set_gate(gate, TRIED, route, TRIALS_AT_ONCE) end
+  if sure then set_gate(gate, TRIED, route, gating.TRIALS_AT_ONCE) end
   if not closed_until then note_gate_fact('sink_closed', gate, route, reason) end
 end
 
@@ -84,8 +86,8 @@ local function trip(gate, reason, asked_ms)
   write_history(gate.queue, 'closed', reason)
   call('HSET', gate.key, 'since', now, 'reason', reason, 'breaker', 1)
   gate.fields.since, gate.fields.breaker = now, 1
-  set_gate(gate, UNTIL, '', now + math.max(BREAKER_FIRST_MS, asked_ms))
-  set_gate(gate, TRIED, '', TRIALS_AT_ONCE)
+  set_gate(gate, UNTIL, '', now + math.max(gating.BREAKER_FIRST_MS, asked_ms))
+  set_gate(gate, TRIED, '', gating.TRIALS_AT_ONCE)
   note_gate_fact('sink_closed', gate, '', reason)
 end
 
@@ -93,8 +95,8 @@ end
 local function stay_tripped(gate, reason, asked_ms)
   write_history(gate.queue, 'still closed', reason)
   call('HSET', gate.key, 'reason', reason)
-  local pause_ms = math.floor((now - gate.fields.since) * BREAKER_SHARE)
-  local own_ms = math.min(math.max(pause_ms, BREAKER_FIRST_MS), BREAKER_MOST_MS)
+  local pause_ms = math.floor((now - gate.fields.since) * gating.BREAKER_SHARE)
+  local own_ms = math.min(math.max(pause_ms, gating.BREAKER_FIRST_MS), gating.BREAKER_MOST_MS)
   set_gate(gate, UNTIL, '', now + math.max(own_ms, asked_ms))
   set_gate(gate, TRIAL, '', nil)
 end
@@ -106,7 +108,7 @@ local function open_gate(gate, route, cause, by)
   for kind = 1, #GATE.sink do set_gate(gate, kind, route, nil) end
   if route ~= '' then return end
   call('HDEL', gate.key, 'since', 'reason', 'breaker')
-  if gate.fields.breaker or now - (gate.fields.since or now) >= RAMP_AFTER_MS then
+  if gate.fields.breaker or now - (gate.fields.since or now) >= gating.RAMP_AFTER_MS then
     call('HSET', gate.key, 'ramp', now, 'advance', 0)
     gate.fields.since, gate.fields.breaker, gate.fields.ramp, gate.fields.advance = nil, nil, now, 0
     opened[gate.queue] = true
@@ -150,7 +152,7 @@ local function read_gate(queue)
   forget_rest(gate)
   for i = 1, #flat, 2 do
     local route = string.match(flat[i], '^route:(.*)$')
-    if route and tonumber(flat[i + 1]) < now - FORGOTTEN_MS then
+    if route and tonumber(flat[i + 1]) < now - gating.FORGOTTEN_MS then
       open_gate(gate, route, 'nothing of the route came that might be tried')
     end
   end

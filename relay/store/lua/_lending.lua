@@ -1,7 +1,10 @@
 -- What the home of a sink lends to the drainers of other shards: slots, grants of its limits, trials of its gates. A slot
 -- that is lent stands among the leases of the sink's queue here, until it is reported or runs out: so every claim counts it.
-local MOST_SLOTS = 100  -- of one claim
-local ASK_AGAIN_MS, LOOK_AGAIN_MS = 100, 1000  -- while every slot is taken; while a gate is closed, which a person may open
+local lending = {
+  MOST_SLOTS = 100,  -- of one claim
+  ASK_AGAIN_MS = 100,  -- while every slot is taken
+  LOOK_AGAIN_MS = 1000,  -- while a gate is closed, which a person may open
+}
 
 local function lent_slots(token, first, last)
   local slots = {}
@@ -23,7 +26,7 @@ local function take_back_lent(gate, unheard, limits)
   end
   take_back_slots(gate.queue, slots)
   for _, token in ipairs(unheard) do
-    take_back_slots(gate.queue, lent_slots(token, 1, MOST_SLOTS))
+    take_back_slots(gate.queue, lent_slots(token, 1, lending.MOST_SLOTS))
     for field in pairs(gate.fields) do
       local route = field == 'until' and '' or string.match(field, '^route:(.*)$')
       if route then end_trial(gate, route, token, 'throttled') end
@@ -78,11 +81,11 @@ local function lend(request, borrower)
   take_back_lent(gate, request.unheard, request.limits)
   if request.max == 0 then return refuse(0) end
   turns.finish(borrower, request, leased)
-  if gate.fields.paused then return refuse(LOOK_AGAIN_MS) end
+  if gate.fields.paused then return refuse(lending.LOOK_AGAIN_MS) end
   local slots, _, ask_at = free_slots(request, gate)
   if slots <= 0 then
     turns.keep(borrower, request, gate, leased, ask_at)
-    return refuse(ask_at and math.min(math.max(ask_at - now, 0), LOOK_AGAIN_MS) or ASK_AGAIN_MS)
+    return refuse(ask_at and math.min(math.max(ask_at - now, 0), lending.LOOK_AGAIN_MS) or lending.ASK_AGAIN_MS)
   end
   local ends, fields, trials, leases = now + request.lease_ms, copy_gate(gate), possible_trials(gate), {}
   for _, trial in ipairs(trials) do

@@ -199,21 +199,20 @@ local function decrement_open(receipt)
 end
 
 -- What is held or dead is listed by its cause, too, so that all of one cause can be looked at and decided at once.
-local MOST_CAUSES = 200  -- of a sink; what comes after them is of one
-local MOST_CAUSE = 200  -- characters
+local causing = {MOST = 200, CHARACTERS = 200}  -- causes of a sink: what comes after them is of one; each at most so long
 
 -- The cause that a reason names: without the numbers that differ from delivery to delivery. A status has three digits.
 local function cause_of(state, reason)
   local uuid = '%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x+'
   local text = string.gsub(string.gsub(reason, uuid, '#'), '%d+', function(digits) return #digits ~= 3 and '#' or nil end)
-  text = string.sub(text, 1, MOST_CAUSE)
+  text = string.sub(text, 1, causing.CHARACTERS)
   return string.sub(redis.sha1hex(state .. '|' .. text), 1, 10), state .. '|' .. text
 end
 
 local function list_failed(id, sink, state, reason, at)
   local cause, text = cause_of(state, reason or '')
   local causes = P .. 'causes:' .. sink
-  if call('HSETNX', causes, cause, text) == 1 and call('HLEN', causes) > MOST_CAUSES + 1 then
+  if call('HSETNX', causes, cause, text) == 1 and call('HLEN', causes) > causing.MOST + 1 then
     call('HDEL', causes, cause)
     cause = 'others'
     call('HSETNX', causes, cause, state .. '|other causes')
