@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from relay.config.known_answers import known_event
 from relay.config.report import Report
-from relay.config.schema import RouteSettings, SinkTypes, all_content_keys
+from relay.config.schema import RouteSettings, SinkType, SinkTypes, all_content_keys
 from relay.config.sections import Sections
 from relay.config.suggestions import did_you_mean
 from relay.errors import YamlPath
@@ -52,17 +52,36 @@ def _check_content_keys(
         listed = ", ".join(f"{name} is {sink_type}" for name, sink_type in types.items())
         report.error((*path, "to"), f"to: sinks of one type only ({listed}): write a route for each")
     elif types:
-        _check_keys_of_type(path, route, next(iter(types.values())), sink_types, report)
+        type_name = next(iter(types.values()))
+        _check_foreign_keys(path, route, type_name, sections, sink_types, report)
+        _check_keys_of_type(path, route, type_name, sink_types[type_name], report)
+
+
+def _check_foreign_keys(
+    path: YamlPath, route: RouteSettings, type_name: str, sections: Sections, sink_types: SinkTypes, report: Report
+) -> None:
+    sink_type = sink_types[type_name]
+    of_file = filter(None, sections.types_of_sinks.values())  # before those that are yet to be imported
+    others = (*of_file, *sink_types) if sink_type.takes_all_keys else ()
+    for key in _keys_of_none((type_name, *others), route.content.keys(), sink_types):
+        possible = all_content_keys(sink_types) if others else sink_type.content_keys
+        report.unknown_key((*path, key), {*RouteSettings.model_fields, *possible})
+
+
+def _keys_of_none(types: Iterable[str], keys: Iterable[str], sink_types: SinkTypes) -> set[str]:
+    """Return the keys that none of the types has. Types are asked, and so imported, until every key is found."""
+    left = set(keys)
+    for name in types:
+        if not left:
+            break
+        left -= sink_types[name].content_keys.keys()
+    return left
 
 
 def _check_keys_of_type(
-    path: YamlPath, route: RouteSettings, type_name: str, sink_types: SinkTypes, report: Report
+    path: YamlPath, route: RouteSettings, type_name: str, sink_type: SinkType, report: Report
 ) -> None:
-    sink_type, given = sink_types[type_name], route.content.keys()
-    foreign = given - sink_type.content_keys.keys()
-    others = all_content_keys(sink_types) if foreign and sink_type.takes_all_keys else frozenset()  # imports all types
-    for key in foreign - others:
-        report.unknown_key((*path, key), {*RouteSettings.model_fields, *sink_type.content_keys, *others})
+    given = route.content.keys()
     for key, required in sink_type.content_keys.items():
         if required and key not in given:
             report.key_error(path, f"{key} is missing: a sink of type {type_name} needs it")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -22,44 +22,41 @@ _SHORTEST_PLACE = len("psw=x")
 _SLASH = r"(?:\\?/|%2F)"  # as JSON and queries may write it
 _SCHEMES: Final = ("basic", "bearer", "digest", "token")
 _NAME = r"(?:user_hash|session_id|api[_-]?(?:key|id)|token|secret|psw|passw(?:or)?d)"
-_PLACES: Final = tuple(
-    (signs, re.compile(pattern, re.IGNORECASE))
-    for signs, pattern in (  # a text with none of the signs is not searched, which takes a hundred times as long
-        # /hooks/<source>/<token>
-        (("hooks",), rf"({_SLASH}hooks{_SLASH}[^/\s%\\]+{_SLASH})[\w.~%-]+"),
-        # scheme://user:password@host, also a password with a slash; scheme://host:8000/@ has none
-        (("@",), rf"(\b\w+:{_SLASH}{_SLASH}[^:/@\s\[]*:)(?!\d{{1,5}}(?:[/?#]|%2F))[^\s\"'<>]{{1,256}}(?=@)"),
-        # scheme://token@host
-        (("@",), rf"(\b\w+:{_SLASH}{_SLASH})[^:/@\s?#%\\\"'<>]+(?=@)"),
-        # token=value; "token": "value"
-        (
-            ("hash", "session", "api", "token", "secret", "psw", "passw"),
-            rf"({_NAME}(?:=|%3D)|(?P<quote>\\?[\"'])[\w-]*{_NAME}(?P=quote)\s*:\s*(?P=quote))"
-            r"(?:(?(quote)(?!(?P=quote)).|[^&\s\"'<>]))+",
-        ),
-        # ?key=value
-        (
-            ("?", "&"),
-            r"([?&](?:[\w.-]*(?:key|signature|credentials?)|(?:[\w.-]+[_.-])?(?:hash|sig|auth|pass|pwd|pin)|code)=)"
-            r"[^&\s\"'<>]+",
-        ),
-        # https://api.telegram.org/bot<id>:<token>/; with another kind of token it is followed by the method
-        (("bot",), rf"({_SLASH}bot(?:\d+(?::|%3A)|(?=[\w-]*\d)(?=[\w-]{{16,}}{_SLASH})))[\w-]+"),
-        # Slack's /services/T…/B…/<token>, Discord's /webhooks/<id>/<token>, Bitrix24's /rest/<id>/<token>/
-        (
-            ("services", "webhooks", "rest"),
-            rf"({_SLASH}(?:services{_SLASH}T\w+{_SLASH}B\w+|webhooks{_SLASH}\d+|rest{_SLASH}\d+){_SLASH})"
-            r"(?=[\w-]*\d)[\w-]{12,}",
-        ),
-        # Authorization: Bearer value; X-Api-Key: value
-        (
-            ("authorization", "x-"),
-            rf"((?:authorization[\"']?\s*[:=]\s*[\"']?(?:(?:{'|'.join(_SCHEMES)})\s+)?)"
-            r"|x-[\w-]*(?:key|token|secret)[\"']?\s*[:=]\s*[\"']?)[^\s\"',]{8,}",
-        ),
-        # Bearer value, where it looks like one: a word has no digits, and no capitals within
-        (("bearer ", "basic "), r"(\b(?:bearer|basic)\s+)(?=\S+(?-i:[A-Z0-9]))[\w+/=.~-]{8,}"),
-    )
+_PLACES: Final = (  # a text with none of the signs is not searched, which takes a hundred times as long
+    # /hooks/<source>/<token>
+    (("hooks",), rf"({_SLASH}hooks{_SLASH}[^/\s%\\]+{_SLASH})[\w.~%-]+"),
+    # scheme://user:password@host, also a password with a slash; scheme://host:8000/@ has none
+    (("@",), rf"(\b\w+:{_SLASH}{_SLASH}[^:/@\s\[]*:)(?!\d{{1,5}}(?:[/?#]|%2F))[^\s\"'<>]{{1,256}}(?=@)"),
+    # scheme://token@host
+    (("@",), rf"(\b\w+:{_SLASH}{_SLASH})[^:/@\s?#%\\\"'<>]+(?=@)"),
+    # token=value; "token": "value"
+    (
+        ("hash", "session", "api", "token", "secret", "psw", "passw"),
+        rf"({_NAME}(?:=|%3D)|(?P<quote>\\?[\"'])[\w-]*{_NAME}(?P=quote)\s*:\s*(?P=quote))"
+        r"(?:(?(quote)(?!(?P=quote)).|[^&\s\"'<>]))+",
+    ),
+    # ?key=value
+    (
+        ("?", "&"),
+        r"([?&](?:[\w.-]*(?:key|signature|credentials?)|(?:[\w.-]+[_.-])?(?:hash|sig|auth|pass|pwd|pin)|code)=)"
+        r"[^&\s\"'<>]+",
+    ),
+    # https://api.telegram.org/bot<id>:<token>/; with another kind of token it is followed by the method
+    (("bot",), rf"({_SLASH}bot(?:\d+(?::|%3A)|(?=[\w-]*\d)(?=[\w-]{{16,}}{_SLASH})))[\w-]+"),
+    # Slack's /services/T…/B…/<token>, Discord's /webhooks/<id>/<token>, Bitrix24's /rest/<id>/<token>/
+    (
+        ("services", "webhooks", "rest"),
+        rf"({_SLASH}(?:services{_SLASH}T\w+{_SLASH}B\w+|webhooks{_SLASH}\d+|rest{_SLASH}\d+){_SLASH})"
+        r"(?=[\w-]*\d)[\w-]{12,}",
+    ),
+    # Authorization: Bearer value; X-Api-Key: value
+    (
+        ("authorization", "x-"),
+        rf"((?:authorization[\"']?\s*[:=]\s*[\"']?(?:(?:{'|'.join(_SCHEMES)})\s+)?)"
+        r"|x-[\w-]*(?:key|token|secret)[\"']?\s*[:=]\s*[\"']?)[^\s\"',]{8,}",
+    ),
+    # Bearer value, where it looks like one: a word has no digits, and no capitals within
+    (("bearer ", "basic "), r"(\b(?:bearer|basic)\s+)(?=\S+(?-i:[A-Z0-9]))[\w+/=.~-]{8,}"),
 )
 _USERINFO = re.compile(r"^((?:[\w+.-]*:?//)?).*@", re.DOTALL)
 _SECRET_HEADER = re.compile(r"auth|token|secret|password|cookie|signature|api-?key|(?:^|[-_])key$", re.IGNORECASE)
@@ -78,9 +75,15 @@ def mask_secrets(text: str, known: Iterable[str] = ()) -> str:
     for signs, pattern in _PLACES:
         for sign in signs:
             if sign in lower:
-                text = pattern.sub(rf"\1{MASK}", text)
+                text = _compile_place(pattern).sub(rf"\1{MASK}", text)
                 break
     return text
+
+
+@cache
+def _compile_place(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern when it is first needed: most commands show no text that has a sign of any."""
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def mask_secrets_in_json(value: Json, known: Sequence[str] = ()) -> Json:
