@@ -9,7 +9,7 @@ from relay.config.account_names import AccountNames
 from relay.config.account_uses import FoundUses
 from relay.config.chains import followed_routes
 from relay.config.condition_values import check_values
-from relay.config.name_resolution import check_ids
+from relay.config.name_resolution import resolve_view
 from relay.config.report import Report
 from relay.config.schema import RouteSettings
 from relay.config.sections import Sections
@@ -24,15 +24,33 @@ _OF_ACCOUNT: Final = ("lead", "contact", "company")  # views whose fields have i
 _DELIVERY: Final = FACT_VIEWS["delivery"]["delivery"]
 
 
-def check_chain_ids(
+def resolve_chain(
     at: int, route: RouteSettings, sections: Sections, names: Mapping[str, AccountNames], uses: FoundUses
-) -> None:
-    """Check the ids that a route on `delivered` compares with, by the accounts of the routes that it follows."""
+) -> RouteSettings:
+    """Return a route on `delivered` with ids in place of names, by the accounts of the routes that it follows.
+
+    Ids that none of them has are reported.
+    """
     followed = [one for one in sections.routes.values() if one.name in followed_routes(route)]
     sources = {name for one in followed for name in (sections.source_names if one.source is None else one.source)}
-    for path, key, value in _entries(route.where, ("routes", at, "where")):
-        if key in _OF_ACCOUNT and isinstance(value, Mapping) and sources:
-            check_ids(route, key, value, path, sources, names, uses)
+    if not sources:
+        return route
+
+    def resolve(tree: Any, path: YamlPath) -> Any:
+        if isinstance(tree, list):
+            return [resolve(branch, (*path, branch_at)) for branch_at, branch in enumerate(tree)]
+        return (
+            {key: entry(key, value, (*path, key)) for key, value in tree.items()} if isinstance(tree, Mapping) else tree
+        )
+
+    def entry(key: Any, value: Any, path: YamlPath) -> Any:
+        if key in _TREES:
+            return resolve(value, path)
+        if key in _OF_ACCOUNT and isinstance(value, Mapping):
+            return resolve_view(route, key, value, path, sources, names, uses)
+        return value
+
+    return route.model_copy(update={"where": resolve(route.where, ("routes", at, "where"))})
 
 
 @dataclass(frozen=True)

@@ -57,13 +57,18 @@ def resolve_names(
         yield route.model_copy(update={"source": (source,), "where": resolver.resolve(route.where, path, frozenset())})
 
 
-def check_ids(
+def resolve_view(
     route: RouteSettings, view: str, tree: Any, path: YamlPath, sources: Iterable[str],
     names: Mapping[str, AccountNames], uses: FoundUses,
-) -> None:  # fmt: skip
-    """Report ids in a condition on one view that none of these accounts has, and add to `uses` what it needs."""
+) -> Any:  # fmt: skip
+    """Return a condition on one view with ids in place of names, by the names of all these accounts.
+
+    What none of them has is reported, and a name that is of several ids; what it needs is added to `uses`.
+    """
     own_sources = sorted(sources)
-    _Resolver(route, own_sources, _merged(own_sources, names), set(), {view}, uses).resolve(tree, path, frozenset())
+    kinds = {kind for kind in _ID_FIELDS if _is_usable(kind, route, {view})}
+    resolver = _Resolver(route, own_sources, _merged(own_sources, names), kinds, {view}, uses)
+    return resolver.resolve(tree, path, frozenset())
 
 
 def _merged(sources: Sequence[str], names: Mapping[str, AccountNames]) -> AccountNames | None:
@@ -173,7 +178,7 @@ class _Resolver:
             status = known_status(name) if kind == "status" else None
             self.report.error(
                 path,
-                f"the names of {self.source} are not known: run `relay names {self.source}`, "
+                f"the names of {self.source} are not known: run {self._commands()}, "
                 f"or write {_ID_FIELDS[kind]}{f': {status[0]}' if status else ''}",
             )
             return NOBODY
@@ -211,6 +216,9 @@ class _Resolver:
                 suggestion = did_you_mean(str(key), {field.name for _, field in fields})
                 unknown = self._unknown("custom field", format_value(str(key)))
                 self.report.key_error((*path, key), f"{unknown}, {suggestion}")
+
+    def _commands(self) -> str:
+        return " and ".join(f"`relay names {source}`" for source in self.sources)
 
     def _unknown(self, kind: str, name: str) -> str:
         return f"no {kind} {name} in {self.source} (run `relay names` again if it is new)"

@@ -7,7 +7,7 @@ from relay.amocrm.view_fields import VIEW_FIELDS
 from relay.config.account_names import AccountNames
 from relay.config.account_uses import AccountUse, FoundUses
 from relay.config.allowed_fields import check_allow_lists, check_allowed
-from relay.config.chain_conditions import ChainConditions, check_chain_ids
+from relay.config.chain_conditions import ChainConditions, resolve_chain
 from relay.config.chains import check_chains, followed_routes, views_in_where, views_of_chain
 from relay.config.condition_values import check_values
 from relay.config.content import RouteContent
@@ -46,9 +46,8 @@ def compile_routes(
     for at, written in sections.routes.items():
         check_content(("routes", at), written, sections, sink_types, report)
         check_allowed(("routes", at), written, sections, report)
-        if DELIVERED in written.on:
-            check_chain_ids(at, written, sections, names, uses)
-        for route in resolve_names(at, written, sections.source_names, names, uses):
+        of_chain = resolve_chain(at, written, sections, names, uses) if DELIVERED in written.on else written
+        for route in resolve_names(at, of_chain, sections.source_names, names, uses):
             path: YamlPath = ("routes", at)
             check_references(path, route, sections, sink_types, report)
             compiled.append(_RouteCompiler(path, route, sections, uses).compile())
@@ -146,7 +145,7 @@ class _RouteCompiler:
             for path, message in check_values(tree):
                 self._report.error((*self._path, *path), message)
         try:
-            condition = compile_condition(tree, views=self._further)
+            condition = compile_condition(tree, views=self._further, changing=self._chain.keys() & VIEW_FIELDS.keys())
         except ConditionErrors as found:
             for path, message in found.errors:
                 self._report.key_error((*self._path, *path), message)
@@ -162,6 +161,8 @@ class _RouteCompiler:
             known = self._further[owner]
             if own not in known and owner != OPEN_VIEW:
                 message = f"{owner} has no field {own}, {known_condition(own, owner) or did_you_mean(own, known)}"
+                if path[-1] == "changed":
+                    message = f"can never hold: a {owner} carries no {own}"
                 self._report.key_error((*self._path, *path), message)
             return
         for view, event in self._views.items():

@@ -38,6 +38,7 @@ class ConditionField(Record):
     read: Callable[[SupportsFields], object]
     has_old: bool  # amoCRM sends old_<field> for some fields, never for custom ones
     place: str = "hook"  # where it would be
+    view: str = ""  # the further view that it is of, where that has old values
 
 
 def compile_field(field: ConditionField, value: object, path: YamlPath, errors: Errors) -> Node:
@@ -96,7 +97,8 @@ def _changed(field: ConditionField, value: object, path: YamlPath, errors: Error
         return add_error(errors, path, message)
     if not isinstance(value, bool):
         return add_error(errors, path, "needs true or false")
-    return Changed(path=path, field=field.name, old_field=f"old_{field.name}", expected=value)
+    name = field.name.removeprefix(f"{field.view} ")
+    return Changed(path=path, field=name, old_field=f"old_{name}", expected=value, within=field.view)
 
 
 def _unknown(operator: str) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from relay.errors import CompileErrors, LocatedMessage, YamlPath
 from relay.model import Record
 from relay.routing.clauses import ConditionField, add_error, compile_field
@@ -41,13 +43,15 @@ class Condition(Record):
         return None if self.root.holds(view) else self.root.failure(view)
 
 
-def compile_condition(tree: object, path: str = "where", views: Collection[str] = ()) -> Condition:
+def compile_condition(
+    tree: object, path: str = "where", views: Collection[str] = (), changing: Collection[str] = ()
+) -> Condition:
     """Compile a mapping of the YAML. Raises ConditionErrors with all that is wrong with it.
 
     `views` has the names of further views to look into: `contact: {email: {exists: true}}`. The view to check must
-    return each under its name: a view, a list of views, or None.
+    return each under its name: a view, a list of views, or None. Those of `changing` are one view and have old values.
     """
-    compiler = _ConditionCompiler(views)
+    compiler = _ConditionCompiler(views, changing)
     root = compiler.all_of(tree, (path,))
     if compiler.errors:
         raise ConditionErrors(compiler.errors)
@@ -66,8 +70,9 @@ def uses_fields(tree: object, names: Collection[str]) -> bool:
 class _ConditionCompiler:
     """Compiles the parts of a condition and collects what is wrong with them."""
 
-    def __init__(self, views: Collection[str]) -> None:
+    def __init__(self, views: Collection[str], changing: Collection[str]) -> None:
         self.views = views
+        self.changing = changing
         self.errors: list[LocatedMessage] = []
         self.used_fields: list[LocatedMessage] = []
 
@@ -129,7 +134,12 @@ class _ConditionCompiler:
         self.used_fields.append((path, f"{view}.{field}"))
         if field == _VALUES:
             return self.values(view, value, path)
-        return compile_field(_further_field(view, field, lambda one: one.get(field)), value, path, self.errors)
+        further = _further_field(view, field, lambda one: one.get(field))
+        if view in self.changing:
+            further = replace(further, has_old=True, view=view)
+            if isinstance(value, Mapping) and "changed" in value:
+                self.used_fields.append(((*path, "changed"), f"{view}.old_{field}"))
+        return compile_field(further, value, path, self.errors)
 
     def values(self, view: str, tree: object, path: YamlPath) -> Node:
         """Compile the conditions on what is within a field of nested values, each by its place: `order.total`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from relay.errors import YamlPath
 from relay.model import Record
@@ -65,20 +65,26 @@ class Changed(Record):
     field: str
     old_field: str
     expected: bool
+    within: str = ""  # the further view that has both; empty: the one that is checked
 
     def __str__(self) -> str:
-        return f"{self.field} changed {quote_json(self.expected)}"
+        field = f"{self.within} {self.field}" if self.within else self.field
+        return f"{field} changed {quote_json(self.expected)}"
 
     def holds(self, view: SupportsFields) -> bool:
         """Return whether there is an old value and it differs from the new one (or does not, as expected)."""
-        old = view.get(self.old_field)
-        return old is not None and ((view.get(self.field) or "") != old) is self.expected
+        old, new = self._values(view)
+        return old is not None and ((new or "") != old) is self.expected
 
     def failure(self, view: SupportsFields) -> Failure:
         """Return a failure with the old and the new value, or with None if the hook has no old one."""
-        old = view.get(self.old_field)
-        seen = None if old is None else (old, view.get(self.field))
+        old, new = self._values(view)
+        seen = None if old is None else (old, new)
         return Failure(path=self.path, operator="changed", expected=self.expected, seen=seen, explainer=self)
+
+    def _values(self, view: SupportsFields) -> tuple[object, object]:
+        own: Any = view.get(self.within) if self.within else view
+        return (None, None) if own is None else (own.get(self.old_field), own.get(self.field))
 
     def explain(self, failure: Failure) -> str:
         """Return both values, or that there is no old one."""

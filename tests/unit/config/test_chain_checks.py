@@ -75,6 +75,7 @@ def where(text: str) -> str:
         "delivery: {sink: books, state: delivered}, sink: books",
         "any: [{answer: {text: {contains: ok}}}, {not: {lead: {status_id: 142}}}]",
         "account: {subdomain: acme}",
+        "lead: {status_id: {changed: true}}",
     ],
 )
 def test_where_knows_the_delivery_its_event_and_the_answer(load_text: Callable[..., Config], text: str) -> None:
@@ -87,7 +88,9 @@ def test_where_knows_the_delivery_its_event_and_the_answer(load_text: Callable[.
         ("lead: {prise: 5}", "8:61: lead has no field prise, did you mean price?"),
         ("lead: {budget: 5}", "8:61: lead has no field budget, write price"),
         ("lead: {price: much}", "8:68: price is a number, and 'much' is none: it can never hold"),
-        ("lead: {status_id: {changed: true}}", "8:73: can never hold: there are old values of an event's own"),
+        ("lead: {price: {changed: true}}", "8:69: can never hold: a lead carries no old_price"),
+        ("answer: {status: {changed: true}}", "8:72: can never hold: there are old values of an event's own"),
+        ("lead: {status: Won}", "8:69: the names of acme are not known: run `relay names acme`"),
         ("lead: 5", "8:54: needs a mapping of the lead's fields"),
         ("contact: {email: {exists: true}}", "8:54: can never hold: first is on no event that has a contact"),
         ("answer: {txt: ok}", "8:63: answer has no field txt, did you mean text?"),

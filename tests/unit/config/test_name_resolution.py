@@ -243,3 +243,55 @@ def test_a_chain_s_ids_that_the_account_does_not_have_are_reported(where: str, f
     with pytest.raises(ConfigError, match="f:5:") as caught:
         load_chain(where)
     assert finding in str(caught.value)
+
+
+def chain(where: str, sources: str = ONE, followed: str = "") -> Config:
+    text = f"""\
+{sources}
+sinks: {{sms: {{type: log}}}}
+routes:
+  - {{name: r, on: status_lead, {followed}to: sms}}
+  - {{name: after, on: delivered, where: {{route: r, {where}}}, to: sms}}
+"""
+    return load(text, file="f", environ={}, sink_types=sink_types(), names=NAMES)
+
+
+@pytest.mark.parametrize(
+    ("where", "condition"),
+    [
+        ("lead: {status: Переговоры}", 'lead status_id eq "102"'),
+        ("lead: {pipeline: Опт, status: [Новый]}", 'lead pipeline_id eq "3340" and lead status_id in ["201"]'),
+        ("any: [{lead: {responsible: {ne: Анна Смирнова}}}]", '(lead responsible_user_id ne "7")'),
+        ("not: {lead: {pipeline: Продажи}}", 'not (lead pipeline_id eq "2116")'),
+    ],
+)
+def test_a_chain_knows_the_names_of_the_accounts_that_it_follows(where: str, condition: str) -> None:
+    assert str(chain(where).routes[1].where.root) == f'route eq "r" and {condition}'
+    assert str(chain(where, TWO, "source: acme, ").routes[1].where.root) == f'route eq "r" and {condition}'
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("lead: {status: Новинка}", "no status 'Новинка' in acme, branch"),
+        ("lead: {status: Новый}", "status 'Новый' has several ids in acme, branch"),
+        ("lead: {pipeline_id: 9}", "no pipeline 9 in acme, branch"),
+    ],
+)
+def test_what_the_followed_accounts_do_not_have_is_an_error_in_a_chain(where: str, error: str) -> None:
+    with pytest.raises(ConfigError, match=error):
+        chain(where, TWO)
+
+
+@pytest.mark.parametrize(
+    ("lead", "said"),
+    [
+        ({"status_id": "142", "old_status_id": "1"}, None),
+        ({"status_id": "1", "old_status_id": "1"}, 'lead status_id changed true: was "1", is "1"'),
+        ({"status_id": "1"}, "lead status_id changed true: the hook carries no old_status_id"),
+    ],
+)
+def test_a_change_in_the_event_that_began_a_chain_is_compared(lead: dict[str, str], said: str | None) -> None:
+    (where,) = (route.where for route in chain("lead: {status_id: {changed: true}}").routes[1:])
+    failure = where.check({"route": "r", "lead": lead})
+    assert (failure and failure.message) == said
