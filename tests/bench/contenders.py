@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeAlias
 
 from relay.embedded.broker import make_broker
 from relay.embedded.server import EmbeddedStore
@@ -20,13 +21,13 @@ USUAL_THREADS = 16
 class Contender:
     """Its processes run from its making until the stack ends; then no other process of it is left."""
 
-    def __init__(self, name: str, folder: Path, receiver_url: str, stack: ExitStack) -> None:
+    def __init__(self, name: str, folder: Path, receiver_url: str, stack: ExitStack, start: "Start") -> None:
         self.name, self.port = name, free_port()
         self.folder, self._receiver, self._stack = folder, receiver_url, stack
         folder.mkdir()
         self.servers: dict[str, EmbeddedStore] = {"store": stack.enter_context(store(folder / "store", BOTH))}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        START[name](self, self.servers["store"])
+        start(self, self.servers["store"])
         until(self._listens)
 
     def run_broker(self, server: EmbeddedStore) -> None:
@@ -46,6 +47,10 @@ class Contender:
         pids = {part: one.pid for part, one in [*self._processes.items(), *self.servers.items()]}
         return {part: cpu_seconds_of_tree(pid) for part, pid in pids.items()}
 
+    def signal(self, part: str, number: int) -> None:
+        """Send a signal to one of its processes."""
+        self._processes[part].send_signal(number)
+
     def _listens(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -54,11 +59,17 @@ class Contender:
         return True
 
 
-def _relay(contender: Contender, server: EmbeddedStore) -> None:
+Start: TypeAlias = Callable[[Contender, EmbeddedStore], None]
+
+
+def start_relay(
+    contender: Contender, server: EmbeddedStore, web: str = "relay.web.app:create", worker: str = "workers.app"
+) -> None:
+    """Start the relay's processes, of these applications."""
     variables = environment(server, "bench-rates", RELAY_CONFIG=str(HERE / "rates.yaml"))
     contender.run_broker(server)
-    contender.run("web", web_command(contender.port, "relay.web.app:create", "--factory"), **variables)
-    contender.run("worker", worker_command(), **variables)
+    contender.run("web", web_command(contender.port, web, "--factory"), **variables)
+    contender.run("worker", worker_command(worker), **variables)
 
 
 def _usual(contender: Contender, server: EmbeddedStore) -> None:
@@ -84,8 +95,8 @@ def _bullmq(contender: Contender, server: EmbeddedStore) -> None:
 
 
 RELAY, USUAL, LEAST, FASTIFY_BULLMQ = "relay", "fastapi_celery", "least", "fastify_bullmq"
-START: Mapping[str, Callable[[Contender, EmbeddedStore], None]] = {
-    RELAY: _relay,
+START: Mapping[str, Start] = {
+    RELAY: start_relay,
     LEAST: _least,
     FASTIFY_BULLMQ: _bullmq,
     USUAL: _usual,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench.contenders import FASTIFY_BULLMQ, RELAY, START, Contender, install_bullmq
+from tests.bench.contenders import FASTIFY_BULLMQ, RELAY, START, Contender, Start, install_bullmq
 from tests.bench.deliver import Receiver
 from tests.bench.load_results import Load, LoadResult, SentHook, compare, medians, summarise
 from tests.bench.measuring import BOTH
@@ -35,7 +35,7 @@ def bench(rounds: int, contenders: Sequence[str], logs: Path) -> dict[str, objec
         name: {str(load.per_second): [] for load in LOADS} for name in names
     }
     with ExitStack() as stack:
-        contest = stack.enter_context(_Contest(Receiver(stack, logs), logs))
+        contest = stack.enter_context(Contest(Receiver(stack, logs), logs))
         contest.start(names)
         idle = contest.measure_idle()
         for number in range(rounds):
@@ -60,16 +60,17 @@ def _rotated(names: Sequence[str], by: int) -> Sequence[str]:
     return [*names[by % len(names) :], *names[: by % len(names)]]
 
 
-class _Contest:
+class Contest:
     """All contenders, up. One that did not finish a load in time is started anew, so that it disturbs nobody."""
 
-    def __init__(self, receiver: Receiver, logs: Path) -> None:
+    def __init__(self, receiver: Receiver, logs: Path, start_of: Mapping[str, Start] = START) -> None:
         self._receiver, self._logs = receiver, logs
+        self._start_of = start_of
         self._up: dict[str, tuple[Contender, ExitStack]] = {}
         self._starts = 0
         self._next_lead = 1_000_000
 
-    def __enter__(self) -> "_Contest":
+    def __enter__(self) -> "Contest":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,11 +81,16 @@ class _Contest:
         for name in names:
             self._starts += 1
             with ExitStack() as stack:
-                contender = Contender(name, self._logs / f"{name}-{self._starts}", self._receiver.url, stack)
+                folder = self._logs / f"{name}-{self._starts}"
+                contender = Contender(name, folder, self._receiver.url, stack, self._start_of[name])
                 self._up[name] = contender, stack.pop_all()
         time.sleep(STARTED_SECONDS)
         for name in names:
             assert self.measure(name, WARM).taken == 1, f"{name} does not work"
+
+    def contender(self, name: str) -> Contender:
+        """Return one, as it is up now."""
+        return self._up[name][0]
 
     def measure_idle(self) -> dict[str, dict[str, float]]:
         """Return what each process of each contender uses while it has nothing to do, in percent of a core."""

@@ -47,9 +47,15 @@ class Receiver(asyncio.Protocol):
 
 def received(body):
     Log.count += 1
-    if found := _LEAD.search(body):
-        Log.times.setdefault((found[1] or found[2]).decode(), time.monotonic())
+    if lead := find_lead(body):
+        Log.times.setdefault(str(lead), time.monotonic())
     return True
+
+
+def find_lead(body):
+    """Return the lead id in a body; 0 where there is none."""
+    found = _LEAD.search(body)
+    return int(found[1] or found[2]) if found else 0
 
 
 def answer(head):

@@ -75,9 +75,9 @@ def web_command(port: int, application: str, *options: str) -> list[str]:
     ]
 
 
-def worker_command() -> list[str]:
+def worker_command(application: str = "workers.app") -> list[str]:
     return [
-        *(str(BIN / "celery"), "--app", "workers.app", "worker", "--pool", "threads", "--concurrency", "4"),
+        *(str(BIN / "celery"), "--app", application, "worker", "--pool", "threads", "--concurrency", "4"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat", "--queues", "route,drain"),
     ]
 
