@@ -87,7 +87,7 @@ class Driver:
         seen = self.run(read_store(self.store))
         assert broken_invariants_of(seen, self.state.skipped_before) == []
         assert self.run(differences(self.store, self.state, seen)) == []
-        assert self._facts.told == self.state.facts.told
+        assert self._facts.written == self.state.facts.written
         for queue, concurrency in CONCURRENCY.items():
             started = seen.members(f"leased:{queue}").keys() - seen.members(f"ahead:{queue}").keys()
             assert queue in BATCHES or sum("|next " not in id for id in started) <= concurrency

@@ -33,18 +33,18 @@ class Window:
 
 
 class Facts:
-    """What was to be told, by kind, what it is about (a delivery's id, or route and sink), and of how many it is.
+    """What was to be written, by kind, what it is about (a delivery's id, or route and sink), and of how many it is.
 
     A fact of a delivery, and each of others, is of one; those that are told together say of how many.
     """
 
     def __init__(self) -> None:
-        self.told: Counter[tuple[str, str, str]] = Counter()
+        self.written: Counter[tuple[str, str, str]] = Counter()
         self.windows: dict[tuple[str, str], Window] = {}
 
     def write(self, kind: str, about: str, now: int) -> None:
         """Note a transition."""
-        self.told[kind, about, "each"] += 1
+        self.written[kind, about, "each"] += 1
         if kind not in GROUPED:
             return
         window = self.windows.get((kind, about))
@@ -54,7 +54,7 @@ class Facts:
             self._tell(kind, about, 1 + (window.count if window else 0), now)
 
     def _tell(self, kind: str, about: str, count: int, now: int) -> None:
-        self.told[kind, about, str(count)] += 1
+        self.written[kind, about, str(count)] += 1
         self.windows[kind, about] = Window(now + WINDOW_MS)
 
     def end_windows(self, now: int) -> int:
@@ -76,7 +76,7 @@ class FactTaker:
     """Counts facts as the model does."""
 
     def __init__(self, store: Store) -> None:
-        self.told: Counter[tuple[str, str, str]] = Counter()
+        self.written: Counter[tuple[str, str, str]] = Counter()
         self._store = store
 
     async def take(self) -> None:
@@ -95,4 +95,4 @@ class FactTaker:
         about = delivery["id"] if delivery else f"{views['sink']['route']}|{views['sink']['name']}"
         is_each = fact["each"] == "1" or fact["kind"] == DELIVERED
         assert fact["count"] == "1" or not is_each
-        self.told[fact["kind"], about, "each" if is_each else fact["count"]] += 1
+        self.written[fact["kind"], about, "each" if is_each else fact["count"]] += 1
