@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,19 +16,44 @@ from relay.config.environment import environ
 from relay.processes.folder import running_environ
 
 ROOT = Path(__file__).parents[2]
+CALL = Path(__file__).with_name("call_command.py")
+_COMMON = {"TZ": "UTC", "LANG": "C.UTF-8"}
+# What stays, or becomes another program, is a process of its own.
+_PROGRAM = """#!/bin/sh
+case "$1" in
+  demo | dev | up | web | worker) exec {python} -m relay "$@" ;;
+  *) exec {python} -IS {call} {commands} "$@" ;;
+esac
+"""
 COMMAND_SECONDS = 120.0
 START_SECONDS = 60.0
 _END = b"\x00"
 
 
-def page_environ(folder: Path) -> dict[str, str]:
-    """Return the environment of a page's commands: nothing of the caller's but where programs are."""
+@contextmanager
+def command_server(folder: Path) -> Iterator[str]:
+    """Run the server of commands; yield its address."""
+    address = str(folder / "commands")
+    command = [sys.executable, "-m", "tests.docs.command_server", address]
+    variables = {"PATH": environ()["PATH"], "PYTHONPATH": str(ROOT), **_COMMON}
+    with subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"listening\n"
+        yield address
+        server.communicate()
+
+
+def page_environ(folder: Path, commands: str) -> dict[str, str]:
+    """Return the environment of a page's commands: nothing of the caller's but where programs are.
+
+    `commands`: the address of the server of commands.
+    """
     program = folder / "bin" / "relay"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m relay "$@"\n')
+    program.write_text(_PROGRAM.format(python=sys.executable, call=CALL, commands=commands))
     program.chmod(0o755)
     path = f"{program.parent}:{Path(sys.executable).parent}:{environ()['PATH']}"
-    return {"PATH": path, "PYTHONPATH": str(ROOT), "HOME": str(folder), "TZ": "UTC", "LANG": "C.UTF-8"}
+    return {"PATH": path, "PYTHONPATH": str(ROOT), "HOME": str(folder), **_COMMON}
 
 
 class Dev:

@@ -1,15 +1,16 @@
 """Every command that README.md and the pages of docs/ show prints what they show. The package's docstring says how."""
 
 import shutil
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.docs.comparing import match_output, replace_ids
 from tests.docs.pages import Command, File, Step, Wait, read_page
-from tests.docs.shell import ROOT, Dev, Shell, page_environ
+from tests.docs.shell import ROOT, Dev, Shell, command_server, page_environ
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 STEPS = {page: read_page(page.read_text()) for page in PAGES}
@@ -72,15 +73,23 @@ def first_command(steps: list[Step]) -> int:
     return next(place for place, step in enumerate(steps) if not isinstance(step, File))
 
 
+@pytest.fixture(scope="module")
+def commands() -> Iterator[str]:
+    """Return the address of the server of commands."""
+    # Short: a socket's path has 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="amo-") as folder, command_server(Path(folder)) as address:
+        yield address
+
+
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
-def test_the_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+def test_the_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path, commands: str) -> None:
     steps = STEPS[page]
     start = first_command(steps)
     shutil.copytree(ROOT / "config", tmp_path / "config")
     for file in steps[:start]:
         assert isinstance(file, File)
         write_file(tmp_path, file)
-    variables = page_environ(tmp_path)
+    variables = page_environ(tmp_path, commands)
     with Dev(tmp_path, variables) as dev, Shell(tmp_path, variables) as shell:
         run = PageRun(page, tmp_path, shell, dev.addresses)
         for step in steps[start:]:
