@@ -248,6 +248,20 @@ class TestGone:
         with pytest.raises(StoreUnavailable):
             first.take()
 
+    def test_what_came_before_its_connection_was_lost_is_heard(self, run, store):
+        async def lose_after_two() -> None:
+            wake_ups = await store.open_wake_ups("w1")
+            channel = store.keys.wake_ups("w1")
+            await asyncio.gather(*[store.client.spublish(channel, name) for name in (INBOX, QUEUE)])
+            assert await wake_ups.next() == INBOX  # the other one has arrived with it, or is on its way
+            await store.client.client_kill_filter(_type="pubsub")
+            assert await wake_ups.next() == QUEUE
+            with pytest.raises(StoreUnavailable):
+                await wake_ups.next()
+            await wake_ups.close()
+
+        run(lose_after_two())
+
     def test_closing_ends_a_wait(self, run, store):
         async def close_while_waiting() -> None:
             wake_ups = await store.open_wake_ups("w1")
