@@ -51,9 +51,9 @@ class Facts:
         if window and window.until > now:
             window.count += 1
         else:
-            self._tell(kind, about, 1 + (window.count if window else 0), now)
+            self._write(kind, about, 1 + (window.count if window else 0), now)
 
-    def _tell(self, kind: str, about: str, count: int, now: int) -> None:
+    def _write(self, kind: str, about: str, count: int, now: int) -> None:
         self.written[kind, about, str(count)] += 1
         self.windows[kind, about] = Window(now + WINDOW_MS)
 
@@ -63,7 +63,7 @@ class Facts:
         for key, window in ended:
             del self.windows[key]
             if window.count:
-                self._tell(*key, window.count, now)
+                self._write(*key, window.count, now)
         return sum(bool(window.count) for _, window in ended)
 
 
