@@ -2,10 +2,7 @@
 
 import json
 
-import httpx2
-import mcp
 import pytest
-from mcp.client.streamable_http import streamable_http_client
 
 from relay.web.admin.api.routes import OPERATIONS
 from relay.web.admin.mcp import routes
@@ -28,6 +25,10 @@ def api(open_pages, relay):
 @pytest.fixture
 def ask(api, run):
     """Return what calls tools one after the other, by a client of its own: a name, arguments -> the result."""
+    # Here: they take a second, in each process that only collects the tests.
+    import httpx2
+    import mcp
+    from mcp.client.streamable_http import streamable_http_client
 
     async def talk(*calls):
         transport = httpx2.ASGITransport(api.application, client=("203.0.113.5", 50000))
