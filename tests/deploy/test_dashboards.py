@@ -19,6 +19,27 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 PANELS = {"row", "stat", "state-timeline", "table", "timeseries"}
 UNITS = {"Bps", "bool", "bytes", "cps", "none", "percentunit", "s", "short"}  # of Grafana's own list
 COLUMNS = 24
+# The keys of Grafana's own schema, of version 10.1: what it does not know it throws away in silence.
+KEYS = {
+    "dashboard": {
+        "annotations", "description", "editable", "fiscalYearStartMonth", "graphTooltip", "id", "links", "liveNow",
+        "panels", "refresh", "schemaVersion", "snapshot", "style", "tags", "templating", "time", "timepicker",
+        "timezone", "title", "uid", "version", "weekStart",
+    },
+    "panel": {
+        "collapsed", "datasource", "description", "fieldConfig", "gridPos", "id", "interval", "libraryPanel", "links",
+        "maxDataPoints", "maxPerRow", "options", "panels", "pluginVersion", "repeat", "repeatDirection", "targets",
+        "timeFrom", "timeShift", "title", "transformations", "transparent", "type",
+    },
+    "target": {
+        "datasource", "editorMode", "exemplar", "expr", "format", "hide", "instant", "interval", "intervalFactor",
+        "legendFormat", "queryType", "range", "refId",
+    },
+    "variable": {
+        "allValue", "current", "datasource", "description", "hide", "includeAll", "label", "multi", "name", "options",
+        "query", "refresh", "regex", "skipUrlSync", "sort", "type",
+    },
+}  # fmt: skip
 OF_HISTOGRAMS = ("_bucket", "_count", "_sum")
 
 
@@ -61,6 +82,17 @@ def test_a_dashboard_has_what_grafana_wants_of_one(dashboard: dict[str, Any]) ->
     assert not [pair for pair in combinations(cells, 2) if overlap(*pair)]
 
 
+@pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)
+def test_grafana_knows_every_key(dashboard: dict[str, Any]) -> None:
+    assert dashboard.keys() <= KEYS["dashboard"]
+    of_kinds = {
+        "panel": dashboard["panels"],
+        "target": [target for panel in panels(dashboard) for target in panel["targets"]],
+        "variable": dashboard["templating"]["list"],
+    }
+    assert [(kind, key) for kind, all in of_kinds.items() for one in all for key in one.keys() - KEYS[kind]] == []
+
+
 def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
     return all(one[at] < other[at] + other[size] and other[at] < one[at] + one[size] for at, size in ("xw", "yh"))
 
@@ -93,7 +125,7 @@ def test_every_query_is_about_metrics_and_labels_that_there_are(dashboard: dict[
         for name, labels in metrics.items():
             assert name in known, query
             assert labels <= known[name][1] | {"le"}, query
-    definitions = [one["definition"] for one in dashboard["templating"]["list"][1:]]
+    definitions = [one["query"]["query"] for one in dashboard["templating"]["list"][1:]]
     for name, label in (re.fullmatch(r"label_values\((\w+), (\w+)\)", one).groups() for one in definitions):
         assert label in known[name][1]
     rules = [{"record": f"query:{n}", "expr": query} for n, query in enumerate(queries)]
