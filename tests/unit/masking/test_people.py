@@ -33,6 +33,18 @@ def test_an_e_mail_address_keeps_its_first_letter_and_its_domain(text: str, mask
     assert mask_people(text) == masked
 
 
+PLACES = (
+    "{}",
+    "call {} today",
+    "phone={}&n=1",
+    '{{"phone": "{}", "id": 31926521}}',
+    "тел.{},",
+    "({})",
+    "https://x.example/{}?a=1",
+    "{}: no",
+)
+
+
 @pytest.mark.parametrize(
     ("number", "masked"),
     [
@@ -102,21 +114,8 @@ def test_an_e_mail_address_keeps_its_first_letter_and_its_domain(text: str, mask
         ("998901234567", "9***4567"),
     ],
 )
-@pytest.mark.parametrize(
-    "place",
-    [
-        "{}",
-        "call {} today",
-        "phone={}&n=1",
-        '{{"phone": "{}", "id": 31926521}}',
-        "тел.{},",
-        "({})",
-        "https://x.example/{}?a=1",
-        "{}: no",
-    ],
-)
-def test_a_number_keeps_its_first_digit_and_its_last_four(number: str, masked: str, place: str) -> None:
-    assert mask_people(place.format(number)) == place.format(masked)
+def test_a_number_keeps_its_first_digit_and_its_last_four(number: str, masked: str) -> None:
+    assert [mask_people(place.format(number)) for place in PLACES] == [place.format(masked) for place in PLACES]
 
 
 @pytest.mark.parametrize(
@@ -240,14 +239,13 @@ KINDS = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE)
 WRITTEN = (PhoneNumberFormat.E164, PhoneNumberFormat.INTERNATIONAL)
 
 
-@pytest.mark.parametrize("region", REGIONS)
-def test_the_numbers_of_every_country_are_masked_where_they_have_their_plus(region: str) -> None:
+def test_the_numbers_of_every_country_are_masked_where_they_have_their_plus() -> None:
     """By the library's own examples. Those of a few islands have seven or eight digits in all, as ids have."""
-    for number in (phonenumbers.example_number_for_type(region, kind) for kind in KINDS):
-        for form in WRITTEN if number else ():
-            text = phonenumbers.format_number(number, form)
-            if sum(map(str.isdigit, text)) >= 9:
-                assert text[3:-4] not in mask_people(f"call {text} today"), text
+    examples = [phonenumbers.example_number_for_type(region, kind) for region in REGIONS for kind in KINDS]
+    texts = [phonenumbers.format_number(number, form) for number in examples if number for form in WRITTEN]
+    long = [text for text in texts if sum(map(str.isdigit, text)) >= 9]
+    assert len(long) > 800
+    assert [text for text in long if text[3:-4] in mask_people(f"call {text} today")] == []
 
 
 @pytest.mark.parametrize("region", ["RU", "KZ", "BY", "US", "DE"])
