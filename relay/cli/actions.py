@@ -8,6 +8,7 @@ from msgspec import to_builtins
 
 from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
+from relay.cli.completion import complete_sources
 from relay.cli.context.store import with_store, with_store_and_reader
 from relay.cli.display.output import print_json, print_lines, print_message, print_table
 from relay.operations.actions import (
@@ -42,7 +43,10 @@ ActionIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="ACTION_ID…
 def list_actions(
     state: Annotated[ActionState | None, typer.Option(help="Only in this state.")] = None,
     kind: Annotated[ActionKind | None, typer.Option(help="Only of this kind.")] = None,
-    source: Annotated[str | None, typer.Option(help="Only of what came from this source, where it was named.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Only of what came from this source, where it was named.", autocompletion=complete_sources),
+    ] = None,
     limit: options.LimitOption = 20,
     after: options.AfterOption = None,
     json: options.JsonOption = False,

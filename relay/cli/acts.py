@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from relay.cli import bulk, options
+from relay.cli.completion import complete_sinks
 from relay.cli.context.store import with_store, with_store_and_reader
 from relay.cli.display.output import print_json, print_message
 from relay.model import DeliveryState
@@ -34,7 +35,8 @@ RenderOption: TypeAlias = Annotated[
     bool, typer.Option("--render", help="With what today's routes make of the event, under a new idempotency key.")
 ]
 ToOption: TypeAlias = Annotated[
-    str, typer.Option(help="A sink of the configuration, of the same type.", metavar="SINK")
+    str,
+    typer.Option(help="A sink of the configuration, of the same type.", metavar="SINK", autocompletion=complete_sinks),
 ]
 
 _HELP: Final = {

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
+from relay.cli.completion import complete_sinks
 from relay.cli.display.output import print_json, print_table
 
 app = typer.Typer(name="alerts", help="Try out whether alerts reach somebody.", no_args_is_help=True)
@@ -18,7 +19,9 @@ def alerts() -> None:
 
 @app.command("test")
 def send_samples(
-    sink: Annotated[str | None, typer.Option(help="Only this one; default: each that alerts go to.")] = None,
+    sink: Annotated[
+        str | None, typer.Option(help="Only this one; default: each that alerts go to.", autocompletion=complete_sinks)
+    ] = None,
     json: options.JsonOption = False,
 ) -> None:
     """Send a sample fact now through each sink that a route on facts names, and show what they answer.

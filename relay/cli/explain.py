@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
+from relay.cli.completion import complete_sources
 from relay.cli.context.account import with_account
 from relay.cli.context.configuration import choose_source, load_config
 from relay.cli.context.store import with_reader
@@ -25,7 +26,10 @@ def explain(
         str,
         typer.Argument(metavar="BODY_FILE|EVENT_ID", help="A file with a hook's body, or an id in the store."),
     ],
-    source: Annotated[str | None, typer.Option(help="The source of the file's hook; default: the only one.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="The source of the file's hook; default: the only one.", autocompletion=complete_sources),
+    ] = None,
     json: options.JsonOption = False,
     reveal: options.RevealOption = False,
 ) -> None:

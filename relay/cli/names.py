@@ -8,6 +8,7 @@ import typer
 from relay.cases.uses import find_case_uses
 from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
+from relay.cli.completion import complete_sources
 from relay.cli.context.account import with_account
 from relay.cli.context.configuration import choose_source, load_config
 from relay.cli.context.environment import command_environ, load_settings
@@ -31,7 +32,10 @@ _NO_STORE = (
 
 def names(
     source: Annotated[
-        str | None, typer.Argument(help="A source that has an api; default: the only one.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="A source that has an api; default: the only one.", show_default=False, autocompletion=complete_sources
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
     check: Annotated[

@@ -7,27 +7,38 @@ import typer
 
 from relay import timefmt
 from relay.amocrm.event_names import ENTITIES
+from relay.cli.completion import complete_events, complete_routes, complete_sinks, complete_sources
 from relay.config.suggestions import did_you_mean
 from relay.model import DeliveryState, ReceiptState
 from relay.operations.search import MOST_LISTED, EventFilter, parse_cursor
 from relay.store.wire.lists import Cursor
 
-SourceArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SOURCE", help="A source that has an api.")]
+SourceArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="A source that has an api.", autocompletion=complete_sources)
+]
 EventIdArgument: TypeAlias = Annotated[str, typer.Argument(metavar="EVENT_ID", help="An event's or a receipt's id.")]
 DeliveryIdArgument: TypeAlias = Annotated[str, typer.Argument(metavar="DELIVERY_ID", show_default=False)]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 RevealOption: TypeAlias = Annotated[
     bool, typer.Option("--reveal", help="Show e-mail addresses and phone numbers unmasked.")
 ]
-SourceOption: TypeAlias = Annotated[str | None, typer.Option(help="Only of this source.")]
-EventOption: TypeAlias = Annotated[str | None, typer.Option("--event", help="Only this one: status_lead, add_task…")]
+SourceOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Only of this source.", autocompletion=complete_sources)
+]
+EventOption: TypeAlias = Annotated[
+    str | None, typer.Option("--event", help="Only this one: status_lead, add_task…", autocompletion=complete_events)
+]
 EntityOption: TypeAlias = Annotated[
     str | None, typer.Option(help="Only about this lead, contact…: lead:123.", metavar="ENTITY:ID")
 ]
-SinkOption: TypeAlias = Annotated[str | None, typer.Option(help="Only with deliveries to this sink.")]
+SinkOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Only with deliveries to this sink.", autocompletion=complete_sinks)
+]
 ReceiptStateOption: TypeAlias = Annotated[ReceiptState | None, typer.Option("--state", help="Only in this state.")]
 DeliveryStateOption: TypeAlias = Annotated[DeliveryState | None, typer.Option("--state", help="Only in this state.")]
-RouteOption: TypeAlias = Annotated[str | None, typer.Option(help="Only with deliveries of this route.")]
+RouteOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Only with deliveries of this route.", autocompletion=complete_routes)
+]
 ReasonOption: TypeAlias = Annotated[str | None, typer.Option(help="Only with this in the reason.")]
 CauseOption: TypeAlias = Annotated[
     str | None, typer.Option(metavar="CAUSE", help="Only held or dead for this cause: `relay sinks failures` has them.")

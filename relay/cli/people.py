@@ -6,6 +6,7 @@ import typer
 
 from relay.cli import bulk, options
 from relay.cli.acts import ByOption, WhyOption, author
+from relay.cli.completion import complete_sources
 from relay.cli.context.store import with_store_and_reader
 from relay.cli.display.going_on import print_next_command
 from relay.cli.display.output import print_json, print_lines, print_message
@@ -31,7 +32,10 @@ LeadOption: TypeAlias = Annotated[
     str, typer.Option(metavar="ID", help="Their lead in the account.", show_default=False)
 ]
 SourceOption: TypeAlias = Annotated[
-    str, typer.Option(help="Of which source the contact and the lead are.", show_default=False)
+    str,
+    typer.Option(
+        help="Of which source the contact and the lead are.", show_default=False, autocompletion=complete_sources
+    ),
 ]
 
 

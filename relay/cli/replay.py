@@ -6,6 +6,7 @@ import typer
 
 from relay.cli import bulk, options
 from relay.cli.acts import ByOption, WhyOption, author
+from relay.cli.completion import complete_routes, complete_sinks
 from relay.cli.context.configuration import load_config
 from relay.cli.context.store import with_store_and_reader
 from relay.cli.display.output import print_json, print_lines, print_message
@@ -35,8 +36,12 @@ def replay(
     text: options.TextOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
-    route: Annotated[str | None, typer.Option(help="Make only deliveries of this route.")] = None,
-    sink: Annotated[str | None, typer.Option(help="Make only deliveries to this sink.")] = None,
+    route: Annotated[
+        str | None, typer.Option(help="Make only deliveries of this route.", autocompletion=complete_routes)
+    ] = None,
+    sink: Annotated[
+        str | None, typer.Option(help="Make only deliveries to this sink.", autocompletion=complete_sinks)
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Deliver once more what was delivered or cancelled, under a new key.")
     ] = False,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
+from relay.cli.completion import complete_sources
 from relay.cli.context.configuration import choose_source, load_config
 from relay.cli.context.environment import load_settings
 from relay.cli.display.output import print_json, print_message
@@ -17,7 +18,9 @@ from relay.operations.post_hook import post_hook
 
 def send(
     body_file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file with the body of a hook.")],
-    source: Annotated[str | None, typer.Option(help="The source of the hook; default: the only one.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="The source of the hook; default: the only one.", autocompletion=complete_sources)
+    ] = None,
     url: Annotated[str | None, typer.Option(help="The relay's address; default: this machine, at PORT.")] = None,
     json: options.JsonOption = False,
 ) -> None:

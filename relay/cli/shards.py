@@ -6,6 +6,7 @@ import typer
 
 from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
+from relay.cli.completion import complete_sources
 from relay.cli.context.environment import load_settings
 from relay.cli.context.store import with_shards
 from relay.cli.display.output import print_done, print_json, print_lines
@@ -57,7 +58,7 @@ def add(
 
 @app.command("move")
 def move(
-    source: Annotated[str, typer.Argument(help="The source.")],
+    source: Annotated[str, typer.Argument(help="The source.", autocompletion=complete_sources)],
     shard: Annotated[str, typer.Argument(help="Whereto; where it is on its way from, to leave it there.")],
     by: ByOption = None,
     why: WhyOption = "",

@@ -7,6 +7,7 @@ import typer
 
 from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
+from relay.cli.completion import complete_sinks
 from relay.cli.context.store import with_reader, with_store_and_reader
 from relay.cli.display.gates import format_sink_story
 from relay.cli.display.output import print_done, print_json, print_lines, print_table
@@ -28,7 +29,9 @@ app = typer.Typer(
 )  # fmt: skip
 COLUMNS = ("sink", "type", "", "answer")
 FAILURE_COLUMNS = ("sink", "state", "count", "cause id", "first", "last", "cause")
-SinkArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SINK", show_default=False)]
+SinkArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="SINK", show_default=False, autocompletion=complete_sinks)
+]
 
 
 @app.command("list")
@@ -57,7 +60,10 @@ def show_sink(name: SinkArgument, json: options.JsonOption = False) -> None:
 
 @app.command("failures")
 def list_failures(
-    name: Annotated[str | None, typer.Argument(help="A sink; default: all of them.", show_default=False)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A sink; default: all of them.", show_default=False, autocompletion=complete_sinks),
+    ] = None,
     json: options.JsonOption = False,
 ) -> None:
     """List why deliveries are held or dead, each cause with its count; `deliveries list --cause` lists those of one."""
@@ -100,7 +106,10 @@ async def _read_sinks(reader: Reader) -> tuple[list[SinkState], int]:
 
 @app.command()
 def probe(
-    name: Annotated[str | None, typer.Argument(help="A sink; default: all of them.", show_default=False)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A sink; default: all of them.", show_default=False, autocompletion=complete_sinks),
+    ] = None,
     json: options.JsonOption = False,
 ) -> None:
     """Check by a free call to each sink that key, money and settings are right. Nothing is delivered."""

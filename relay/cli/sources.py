@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from relay.cli import options
+from relay.cli.completion import complete_sources
 from relay.cli.context.configuration import load_config
 from relay.cli.context.environment import load_settings
 from relay.cli.context.store import with_reader
@@ -33,7 +34,8 @@ def list_all(json: options.JsonOption = False) -> None:
 
 @app.command("show")
 def show_source(
-    name: Annotated[str, typer.Argument(metavar="SOURCE", show_default=False)], json: options.JsonOption = False
+    name: Annotated[str, typer.Argument(metavar="SOURCE", show_default=False, autocompletion=complete_sources)],
+    json: options.JsonOption = False,
 ) -> None:
     """Show a source, and which events its hook lacks."""
     config, settings = load_config(), load_settings()

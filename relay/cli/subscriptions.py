@@ -8,6 +8,7 @@ import typer
 
 from relay.cli import options
 from relay.cli.acts import ByOption, WhyOption, author
+from relay.cli.completion import complete_sources
 from relay.cli.context.store import with_store
 from relay.cli.display.output import print_json, print_lines, print_message, print_table
 from relay.model import Subscription
@@ -44,7 +45,10 @@ def list_subscriptions(
 def add_subscription(
     url: Annotated[str, typer.Argument(help="The application's address.", show_default=False)],
     event: EventOptions,
-    source: Annotated[str | None, typer.Option(help="Whose events; default: those of the only source.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Whose events; default: those of the only source.", autocompletion=complete_sources),
+    ] = None,
     name: Annotated[str, typer.Option(help="What people call the application.")] = "",
     replace: Annotated[
         bool, typer.Option("--replace", help="To these events only, where it is subscribed already.")

@@ -192,20 +192,6 @@ def test_the_readmes_lines_bring_it_into_production_in_an_empty_folder(run: Run,
     assert f"ExecStart={tmp_path.parent.parent}" in (tmp_path / "empty" / "relay.service").read_text()
 
 
-@pytest.mark.parametrize(
-    ("load", "words", "completed"),
-    [
-        ('eval "$(relay --show-completion)"', "relay del", "deliveries"),
-        ("relay --install-completion >/dev/null; source ~/.bashrc", "relay subscriptions tok", "token"),
-    ],
-    ids=["shown", "installed"],
-)
-def test_bash_completes_commands(run: Run, load: str, words: str, completed: str) -> None:
-    ask = f"COMP_WORDS=({words}); COMP_CWORD={words.count(' ')}; _relay_completion relay; echo ${{COMPREPLY[@]}}"
-    done = run(f"{load} && {ask}")
-    assert done.stdout == f"{completed}\n", done.stdout + done.stderr
-
-
 def test_an_empty_folder_is_told_what_to_do_in_one_line_and_stays_empty(run: Run, tmp_path: Path) -> None:
     for command in ("up", "stats"):
         told = run(f"relay {command}")

@@ -15,7 +15,7 @@ from relay.errors import ConfigError
 
 def test_the_files_are_the_commands_and_what_they_share() -> None:
     files = {path.stem.replace("_", "-") for path in Path(relay.cli.__file__).parent.glob("[a-z]*.py")}
-    assert files - {"acts", "bulk", "delivery-list", "loading", "options"} == COMMANDS.keys()
+    assert files - {"acts", "bulk", "completion", "delivery-list", "loading", "options"} == COMMANDS.keys()
 
 
 def test_the_version_is_that_of_the_package() -> None:
