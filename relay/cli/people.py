@@ -129,10 +129,12 @@ def erase_person(
 @app.command("erasures")
 def list_erasures(limit: options.LimitOption = 20, json: options.JsonOption = False) -> None:
     """List the erasures, the newest first: whom, masked, how far each is, and which sinks were asked to forget them."""
+    from relay.cli.context.configuration import load_config
     from relay.cli.display.people import format_erasures
     from relay.operations.erasures import read_erasures
 
-    erasures = with_store_and_reader(lambda store, reader: read_erasures(store, reader, limit))
+    configured = load_config().sinks
+    erasures = with_store_and_reader(lambda store, reader: read_erasures(store, reader, limit, configured))
     if json:
         print_json(erasures)
     else:

@@ -17,6 +17,7 @@ from relay.operations.actions import (
     has_not_ended,
     start_bound,
 )
+from relay.operations.erasures import gone_sinks
 from relay.operations.passport import Passport, PassportSearch
 from relay.operations.people_keys import PeopleKey
 from relay.operations.people_query import KnownPerson, PersonQuery
@@ -32,6 +33,7 @@ RATE = 2_000  # hooks a second at most: one is looked at in half a millisecond
 class ErasurePreview(Record):
     """What an erasure would take out. `deliveries`: of how many the person goes, by state; `sinks`: that were sent it.
 
+    `gone`: those of the sinks that are in no configuration any more, so that nobody is asked there.
     Not `complete`: only so many of the newest hooks were looked at in the time there was, or a shard is away.
     """
 
@@ -41,6 +43,7 @@ class ErasurePreview(Record):
     unreadable: int
     deliveries: Mapping[str, int]
     sinks: Sequence[str]
+    gone: Sequence[str]
     looked: int
     total: int
     complete: bool
@@ -62,13 +65,15 @@ async def preview_erasure(
         left = max(deadline - time.monotonic(), 0)
         pages.append(await search.read(query, MOST_LISTED, after, thorough=True, seconds=left))
     deliveries = [one for page in pages for event in page.events for one in event.deliveries]
+    sinks = sorted({one.sink for one in deliveries})
     return ErasurePreview(
         person=query.described(),
         contacts=known.contacts,
         events=sum(len(page.events) for page in pages),
         unreadable=len({id for page in pages for id in page.unreadable}),
         deliveries=Counter(one.state for one in deliveries),
-        sinks=sorted({one.sink for one in deliveries}),
+        sinks=sinks,
+        gone=gone_sinks(sinks, config.sinks),
         looked=sum(page.looked for page in pages),
         total=pages[0].total,
         complete=pages[-1].next is None and not reader.away,

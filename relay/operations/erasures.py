@@ -1,9 +1,9 @@
 """The record of erasures: whom, masked, who and why, how far it is, and which sinks were asked to forget them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from relay.model import DeliveryState, Record
+from relay.model import DeliveryState, Record, is_subscriber
 from relay.operations.action_erasure import ASKED, NOT_ASKED
 from relay.operations.actions import Action, ActionFilter, ActionKind, read_actions
 from relay.operations.merged_pages import ask_all
@@ -24,7 +24,10 @@ class AskedSink(Record):
 
 
 class ErasureRecord(Record):
-    """An erasure without the person. `not_asked`: sinks that were sent something and cannot be asked, and how much."""
+    """An erasure without the person. `not_asked`: sinks that were sent something and were not asked, and how much.
+
+    `gone`: those of them that are in no configuration any more, so nobody knew how to ask them.
+    """
 
     id: str
     person: str
@@ -38,15 +41,21 @@ class ErasureRecord(Record):
     results: Mapping[str, int]
     asked: Sequence[AskedSink]
     not_asked: Mapping[str, int]
+    gone: Sequence[str]
 
 
-async def read_erasures(store: Store, reader: Reader, limit: int) -> list[ErasureRecord]:
-    """Read the newest erasures. Raises StoreUnavailable."""
+def gone_sinks(names: Iterable[str], configured: Collection[str]) -> list[str]:
+    """Return those sinks of the file that it does not have any more. Pure."""
+    return sorted(name for name in names if name and name not in configured and not is_subscriber(name))
+
+
+async def read_erasures(store: Store, reader: Reader, limit: int, configured: Collection[str]) -> list[ErasureRecord]:
+    """Read the newest erasures. `configured` are the sinks that there are. Raises StoreUnavailable."""
     page = await read_actions(store, limit, only=ActionFilter(kind=ActionKind.ERASE))
-    return [await _read(store, reader, one) for one in page.items]
+    return [await _read(store, reader, one, configured) for one in page.items]
 
 
-async def _read(store: Store, reader: Reader, action: Action) -> ErasureRecord:
+async def _read(store: Store, reader: Reader, action: Action, configured: Collection[str]) -> ErasureRecord:
     results: dict[str, str] = {}
     last = 0
     while items := await store.actions.items(action.id, _PAGE, last):
@@ -82,4 +91,5 @@ async def _read(store: Store, reader: Reader, action: Action) -> ErasureRecord:
         results=action.results,
         asked=asked,
         not_asked=not_asked,
+        gone=gone_sinks(not_asked, configured),
     )

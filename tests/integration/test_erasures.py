@@ -418,6 +418,21 @@ def test_the_record_has_who_and_why_and_not_whom(run, erased, relay):
     assert erased.action(id).request.person.described == "phone +7***4567"
 
 
+def test_a_sink_that_left_the_file_is_named_before_and_in_the_record(run, erased, relay):
+    relay.accept(contacts(item(1), action="update"))
+    relay.settle(Outcome.DELIVERED, "books")
+    relay.configure(YAML.replace("books", "ledger"))
+    _, printed = relay.command("people", "erase", "--phone", PHONE, "--dry-run")
+    assert "in no configuration any more: books; put them back into the file first" in printed
+    erased.start("--phone", PHONE)
+    erased.work()
+    _, printed = relay.command("people", "erasures")
+    assert "not asked books, which was sent 1 and is in no configuration any more: that is to be done there" in printed
+    relay.configure(YAML)
+    _, printed = relay.command("people", "erasures")
+    assert "not asked books, which was sent 1 and cannot be asked: that is to be done there" in printed
+
+
 def test_it_is_shown_before_and_not_done_without_a_yes(run, erased, relay):
     relay.accept(contacts(item(1), action="update"))
     status, printed = relay.command("people", "erase", "--phone", PHONE)

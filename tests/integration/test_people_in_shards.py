@@ -83,7 +83,7 @@ class People:
                     self.run(store.finish_job(job, again))
 
     def erasure(self):
-        (found,) = self.run(read_erasures(self.whole.store, self.whole.reader, 10))
+        (found,) = self.run(read_erasures(self.whole.store, self.whole.reader, 10, CONFIG.sinks))
         return found
 
     def lose(self, shard: str) -> None:
@@ -167,7 +167,7 @@ def test_an_erasure_begins_where_all_shards_can_say_whom_it_is_about(people):
     query = PersonQuery(phone=PHONE)
     preview = people.run(preview_erasure(people.whole.reader, CONFIG, people.known(query), query, 60))
     assert (preview.events, preview.complete) == (1, False)
-    assert people.run(read_erasures(people.whole.store, people.whole.reader, 10)) == []
+    assert people.run(read_erasures(people.whole.store, people.whole.reader, 10, CONFIG.sinks)) == []
 
 
 def test_a_command_shows_a_person_of_all_shards_and_with_relay_shard_of_one(people, command, monkeypatch, tmp_path):

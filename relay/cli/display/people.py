@@ -40,6 +40,11 @@ def format_erasure(preview: ErasurePreview) -> Iterator[str]:
         yield f"  with contacts {', '.join(preview.contacts)}, their numbers and addresses"
     if preview.sinks:
         yield f"  sinks that were to have it: {', '.join(preview.sinks)}"
+    if preview.gone:
+        yield (
+            f"  in no configuration any more: {', '.join(preview.gone)}; put them back into the file first, and they "
+            "are asked where they can be, else tell them yourself"
+        )
     if not preview.complete:
         yield f"  so far: looked at {preview.looked:,} of {preview.total:,} hooks, the rest is looked through too"
     yield "it cannot be undone, and backups keep the person"
@@ -60,7 +65,8 @@ def format_erasures(erasures: Sequence[ErasureRecord]) -> Iterator[str]:
             reason = f": {sink.reason}" if sink.reason else ""
             yield f"  asked {sink.sink}: {sink.state or 'removed by retention'}{reason}  {sink.delivery}"
         for name, n in sorted(one.not_asked.items()):
-            yield f"  not asked {name}, which was sent {n} and cannot be asked: that is to be done there"
+            why = "is in no configuration any more" if name in one.gone else "cannot be asked"
+            yield f"  not asked {name}, which was sent {n} and {why}: that is to be done there"
 
 
 def _event(event: PassportEvent) -> Iterator[str]:

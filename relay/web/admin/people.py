@@ -22,7 +22,9 @@ _FIELDS: Final = ("phone", "email", "contact", "lead", "source")
 
 async def show_form(asked: PageRequest) -> Content:
     """Ask who is meant, and list who was erased, without the people."""
-    erasures = await read_erasures(asked.services.store, asked.services.reader, MOST_ERASURES)
+    erasures = await read_erasures(
+        asked.services.store, asked.services.reader, MOST_ERASURES, asked.services.live.config.sinks
+    )
     return _content(asked, PersonQuery(), {"passport": None, "erasures": erasures})
 
 

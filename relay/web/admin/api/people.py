@@ -82,7 +82,9 @@ async def erase(call: Call) -> StartedErasure:
 
 async def list_erasures(call: Call) -> ListPage[ErasureRecord]:
     """Answer the newest erasures."""
-    return ListPage(items=await read_erasures(call.store, call.reader, call.query.limit), next=None)
+    return ListPage(
+        items=await read_erasures(call.store, call.reader, call.query.limit, call.live.config.sinks), next=None
+    )
 
 
 def read_query(body: "PersonBody | EraseBody") -> PersonQuery:
