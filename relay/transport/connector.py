@@ -1,7 +1,6 @@
 """Opening connections: to a host itself, or to a proxy that passes requests on or makes a tunnel."""
 
 import asyncio
-import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -193,15 +192,8 @@ def _failures(called: str, kind: FailureKind = "connect") -> Iterator[None]:
         raise
     except (OSError, UnicodeError) as error:
         by_tls = isinstance(error, ssl.SSLError) or (isinstance(error, UnicodeError) and kind != "dns")
-        reason = describe(error) if by_tls else _without_number(error)
+        reason = describe(error) if by_tls or isinstance(error, OSError) else str(error)
         raise ConnectFailed("tls" if by_tls else kind, f"cannot connect to {called}: {reason}") from None
-
-
-def _without_number(error: Exception) -> str:
-    """Return what the system calls an error, without its number: "connection refused"."""
-    number = error.errno if isinstance(error, OSError) else None
-    text = os.strerror(number) if number and number > 0 else str(error)
-    return text[:1].lower() + text[1:]
 
 
 def _host_port(host: str, port: int) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import ssl
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TypeVar
@@ -191,7 +190,7 @@ def _failure(error: Exception, connection: Connection) -> TransportFailure:
     if isinstance(error, TimeoutError):
         return TransportFailure(kind="timeout", reason="no answer in time", sent=sent)
     kind: FailureKind = "reset" if isinstance(error, OSError) else "protocol"
-    if isinstance(error, ssl.SSLError):
-        return TransportFailure(kind=kind, reason=describe(error), sent=sent)
+    if isinstance(error, OSError) and (reason := describe(error)):
+        return TransportFailure(kind=kind, reason=reason, sent=sent)
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return TransportFailure(kind=kind, reason=reason, sent=sent)

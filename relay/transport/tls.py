@@ -1,5 +1,6 @@
 """What of TLS matters to a call: what was refused before the request could be read, and whether an end was said."""
 
+import os
 import ssl
 from functools import lru_cache
 from typing import Final
@@ -49,9 +50,20 @@ def describe(error: BaseException) -> str:
     """Return what went wrong, for people. Pure."""
     if isinstance(error, UnicodeError):
         return "its name cannot be asked for by TLS: each part of it must have 1 to 63 letters"
-    code = _code(error) if isinstance(error, ssl.SSLError) else ""
+    if not isinstance(error, ssl.SSLError):
+        return _without_number(error)
+    code = _code(error)
     known = next((text for name, text in _REASONS.items() if name in code), "")
     return f"{known} ({error})" if known else str(error)
+
+
+def _without_number(error: BaseException) -> str:
+    """Return what the system calls an error of its own: "connection refused"."""
+    number = error.errno if isinstance(error, OSError) else None
+    if not number or number < 0:  # those of names are others
+        return str(error)
+    text = os.strerror(number)
+    return text[:1].lower() + text[1:]
 
 
 def _code(error: ssl.SSLError) -> str:

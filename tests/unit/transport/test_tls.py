@@ -1,6 +1,7 @@
 """What TLS says when it fails, in words that lead to what is wrong."""
 
 import asyncio
+import errno
 import ssl
 
 import pytest
@@ -80,3 +81,8 @@ def test_a_person_is_told_what_is_wrong_there(behaviour, kind, said, tmp_path, m
     assert isinstance(answer, TransportFailure)
     assert answer.kind == kind
     assert said in answer.reason
+
+
+def test_what_the_system_says_has_neither_a_number_nor_the_name_of_a_class() -> None:
+    assert describe(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")) == "connection reset by peer"
+    assert describe(ConnectionResetError("they closed the connection")) == "they closed the connection"
