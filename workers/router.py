@@ -31,7 +31,7 @@ from workers.single_flight import SingleFlight
 from workers.store_writes import retry_store_write
 from workers.watchdog import Watchdog
 
-GROUP_ITEMS = 200  # receipts and deliveries in one call
+GROUP_ITEMS = 100  # receipts and deliveries in one call: some milliseconds of the store
 PLANNER = "planner"
 BATCHES = 3  # planned or written at a time; one more may be claimed
 UNKNOWN_SOURCE_MS = 600_000  # for which a receipt waits for a worker that knows its source

@@ -46,7 +46,7 @@ class Bench:
     def __init__(self, url: str) -> None:
         self.url, self.client = url, redis.Redis.from_url(url)
         self.client.config_set("slowlog-log-slower-than", 0)
-        self.client.config_set("slowlog-max-len", 100_000)
+        self.client.config_set("slowlog-max-len", 1_000_000)
         self.made = 0
         self.content = content_of_a_hook()
 
@@ -96,40 +96,49 @@ class Bench:
         await target.client.aclose()
         return found
 
+    def count_commands(self) -> int:
+        """Count the commands that the store has run, those of scripts among them, without what the bench asks."""
+        return sum(n for name, n in self._calls().items() if name not in OWN)
+
+    def count_scripts(self) -> int:
+        """Count the calls of scripts."""
+        return self._calls().get("evalsha", 0)
+
+    def _calls(self) -> dict[str, int]:
+        calls: dict[str, int] = {}
+        for name, one in self.client.info("commandstats").items():
+            command = name.removeprefix("cmdstat_").split("|")[0]
+            calls[command] = calls.get(command, 0) + one["calls"]
+        return calls
+
+    def processor_ms(self) -> float:
+        """Return what the thread that runs commands has used of its processor."""
+        used = self.client.info("cpu")
+        return float(used["used_cpu_user_main_thread"] + used["used_cpu_sys_main_thread"]) * 1000
+
     def scripts(self, found: dict[str, str], name: str) -> "Watched":
-        return Watched(self.client, found, name)
+        return Watched(self, found, name)
 
 
 class Watched:
     """Notes what the scripts cost that are called meanwhile."""
 
-    def __init__(self, client: redis.Redis, found: dict[str, str], name: str) -> None:
-        self._client, self._found, self._name = client, found, name
+    def __init__(self, bench: Bench, found: dict[str, str], name: str) -> None:
+        self._bench, self._client, self._found, self._name = bench, bench.client, found, name
 
     def __enter__(self) -> None:
         self._client.slowlog_reset()
-        self._commands = self._count()
-        self._processor = self._processor_ms()
+        self._commands = self._bench.count_commands()
+        self._processor = self._bench.processor_ms()
 
     def __exit__(self, *_: object) -> None:
-        processor = self._processor_ms() - self._processor
+        processor = self._bench.processor_ms() - self._processor
         calls = [one["duration"] / 1000 for one in self._client.slowlog_get(100_000) if b"EVALSHA" in one["command"]]
-        each = (self._count() - self._commands) / len(calls)
+        each = (self._bench.count_commands() - self._commands) / len(calls)
         self._found[self._name] = (
             f"{each:.1f} commands, {processor / len(calls):.2f} ms of its processor; "
             f"median {statistics.median(calls):.2f} ms, longest {max(calls):.2f} ms, of {len(calls)}"
         )
-
-    def _count(self) -> int:
-        own = ("info", "ping", "config", "slowlog", "client", "hello", "evalsha", "eval")
-        stats = self._client.info("commandstats")
-        return sum(
-            one["calls"] for name, one in stats.items() if name.removeprefix("cmdstat_").split("|")[0] not in own
-        )
-
-    def _processor_ms(self) -> float:
-        used = self._client.info("cpu")
-        return (used["used_cpu_user_main_thread"] + used["used_cpu_sys_main_thread"]) * 1000
 
 
 def content_of_a_hook() -> bytes:

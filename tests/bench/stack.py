@@ -93,7 +93,7 @@ async def fill(url: str, namespace: str, count: int, first: int = 1, source: str
     template = BODY.read_bytes()
     for start in range(first, first + count, 100):
         group = [
-            _hook(_LEAD.sub(rb"\g<1>%d" % n, template, count=1), source)
+            lead_hook(_LEAD.sub(rb"\g<1>%d" % n, template, count=1), source)
             for n in range(start, min(start + 100, first + count))
         ]
         await target.accept(group)
@@ -101,7 +101,8 @@ async def fill(url: str, namespace: str, count: int, first: int = 1, source: str
     await client.aclose()
 
 
-def _hook(body: bytes, source: str) -> Hook:
+def lead_hook(body: bytes, source: str) -> Hook:
+    """Return a hook as the ingress makes it of a body."""
     id = str(uuid.uuid4())
     return Hook(
         id=id,

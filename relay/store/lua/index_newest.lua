@@ -120,9 +120,13 @@ local score, member = read_reach()
 local more, reached = go_on(score, member)
 if reached then score, member = unpack(reached) end
 local rerouted = call('LRANGE', P .. 'rerouted', 0, REROUTED_AT_ONCE - 1)
-for _, receipt in ipairs(rerouted) do note_receipt(receipt) end
-if #rerouted > 0 then call('LTRIM', P .. 'rerouted', #rerouted, -1) end
+local noted = 0
+while noted < #rerouted and (noted == 0 or spent < req.most) do
+  noted = noted + 1
+  note_receipt(rerouted[noted])
+end
+if noted > 0 then call('LTRIM', P .. 'rerouted', noted, -1) end
 write_lists()
 sweep()
 call('HSET', P .. 'newest', 'score', score, 'member', member, 'kept', req.kept)
-return (more or #rerouted == REROUTED_AT_ONCE) and 1 or 0
+return (more or noted < #rerouted or #rerouted == REROUTED_AT_ONCE) and 1 or 0

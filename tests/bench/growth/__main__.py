@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.__main__ import describe_machine
+from tests.bench.growth.calls import measure_calls
 from tests.bench.growth.day import measure_day
 from tests.bench.growth.report import format_growth, replace_growth
 from tests.bench.growth.steps import MILLION, PARTS
 
-DAY = "day"
+DAY, CALLS = "day", "calls"
+NAMES = [*PARTS, CALLS, DAY]
+WAITING = 100_000  # while calls are measured
 
 
 def main() -> None:
@@ -36,7 +39,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.growth")
-    parser.add_argument("--only", nargs="+", choices=[*PARTS, DAY], default=[*PARTS, DAY], help="parts; else all")
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="parts; else all")
     parser.add_argument("--million", action="store_true", help="let up to a million deliveries wait, for some minutes")
     parser.add_argument("--json", type=Path, default=Path("growth.json"), help="where the figures of each part go")
     parser.add_argument("--markdown", type=Path, help="a page, of which the figures are replaced")
@@ -57,6 +60,9 @@ def _measure(asked: argparse.Namespace, before: Mapping[str, Any]) -> Iterator[d
             logs.mkdir()
             if name == DAY:
                 found[DAY] = {"commit": machine["commit"], **measure_day(logs)}
+            elif name == CALLS:
+                calls = measure_calls(logs, MILLION if asked.million else WAITING)
+                found[CALLS] = {"commit": machine["commit"], **calls}
             else:
                 part = PARTS[name]
                 counts = [*part.counts, MILLION] if name == "waiting" and asked.million else list(part.counts)

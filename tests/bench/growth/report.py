@@ -33,7 +33,23 @@ def format_growth(found: Found) -> str:
         lines += list(_rows(name, part))
         reasons += list(_reasons(name, part))
     day = ["## A day of a thousand accounts", "", *_day(found["day"]), ""] if "day" in found else []
-    return "\n".join([told, "", *lines, "", "What grows, and why:", "", *reasons, "", *day])
+    calls = ["## How long a call keeps the store", "", *_calls(found["calls"]), ""] if "calls" in found else []
+    return "\n".join([told, "", *lines, "", "What grows, and why:", "", *reasons, "", *calls, *day])
+
+
+def _calls(calls: Found) -> Iterator[str]:
+    yield _paragraph(
+        f"At commit `{calls['commit']}`, where {calls['waiting']:,} deliveries wait. A script holds up all others",
+        "while it runs. The commands are the most that one took, with those beside it; CPU is of the store's thread",
+        "for each script, with what it read and wrote to its file. The times by the clock are of the slow log, with",
+        "all that the machine did meanwhile.",
+    )
+    yield ""
+    yield "| what | scripts | commands | CPU, ms | by the clock, least / median / longest, ms |"
+    yield "|---" * 5 + "|"
+    for row in calls["rows"]:
+        clock = " / ".join(number(row[f"{name}_ms"]) for name in ("least", "median", "longest"))
+        yield f"| {row['what']} | {row['calls']:,} | {row['commands']:,} | {number(row['cpu_ms'])} | {clock} |"
 
 
 def _day(day: Found) -> Iterator[str]:

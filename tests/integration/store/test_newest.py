@@ -199,3 +199,15 @@ def test_a_call_does_so_much_and_no_more(run, store, reader, given, index, spent
     calls, commands = spent()
     assert calls == 1
     assert commands <= 50 + 40
+
+
+def test_a_call_notes_no_more_of_those_that_were_routed_anew(run, store, reader, given, index, found):
+    given.pending(3)
+    index()
+    for n, id in enumerate(run(reader.newest_receipts(3))):
+        receipt = run(reader.raw_receipt(id))
+        run(store.acts.replay(routed(receipt, new(f"d9{n}", id, route="texts")), Author(by="anna")))
+    index(1, most=1)
+    assert run(store.client.llen(store.keys.rerouted)) == 2
+    index()
+    assert len(found(find_deliveries, 5, route="texts")) == 3
