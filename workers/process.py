@@ -20,6 +20,7 @@ from relay.logs import log
 from relay.sinks.ssrf_guard import open_guarded_session
 from relay.startup import freeze_startup_objects, report_ready
 from relay.store.connect import connect
+from relay.store.health import read_life
 from relay.store.keys import INBOX, JOBS
 from relay.store.reader import Reader
 from relay.store.readers import Readers
@@ -38,6 +39,7 @@ from workers.stop_signal import call_on_stop_signal
 from workers.watchdog import Watchdog
 from workers.worker_lock import make_worker_name
 
+FIRST_SECONDS = 2.0  # for the first shard to answer as a process starts
 GRACE_SECONDS = 18.0  # from SIGTERM until attempts are cancelled; Heroku kills at 30
 END_SECONDS = 26.0  # from SIGTERM until what is not settled is left to its leases
 CELERY_SECONDS = 4.0  # for Celery to end, once everything else has
@@ -100,6 +102,7 @@ class WorkerProcess:
         self._watching.keep("watchdog", self._watchdog.run)
         self._homes = Homes(self._shards, self._live, self._name, self._watching, self._read_shards)
         self._begin_shard(FIRST)
+        self._watching.start("shards of a copy", self._begin_without_first())
 
     def _read_stores(self) -> dict[str, Reader]:
         stores = self._shards.stores()
@@ -130,7 +133,7 @@ class WorkerProcess:
     def _note_epoch(self, epoch: int) -> None:
         """Read the list of shards, where a look has found that it has changed."""
         self._homes.note_epoch(epoch)
-        if epoch > self._shards.list.epoch and self._reading is None:
+        if (epoch > self._shards.list.epoch or self._shards.is_copy) and self._reading is None:
             self._reading = self._watching.start("shards", self._read_shards())
             self._reading.add_done_callback(self._note_read)
 
@@ -144,6 +147,20 @@ class WorkerProcess:
         except StoreUnavailable as error:
             log.warning("shards.unread", reason=str(error))
             return
+        self._begin_shards()
+        self._watching.start("copies of the list of shards", self._shards.keep_copies())
+
+    async def _begin_without_first(self) -> None:
+        """Begin to work on the further shards, where the first one is away as this process starts."""
+        try:
+            async with asyncio.timeout(FIRST_SECONDS):
+                await read_life(self._shards.first.client, self._shards.first.keys.life)
+        except (TimeoutError, StoreUnavailable):
+            if await self._shards.read_copy(self._redis_url):
+                self._homes.note_epoch(self._shards.list.epoch)
+                self._begin_shards()
+
+    def _begin_shards(self) -> None:
         for shard in self._shards.names:
             if shard not in self._works and not self._stopping.is_set():
                 self._begin_shard(shard)

@@ -39,19 +39,54 @@ class ClusterNodes:
             return nodes[0]
         raise ConnectionError(f"no node of the cluster knows where the store is: {'; '.join(failures)}")
 
-    async def _ask(self, host: str, port: int) -> list[tuple[str, int]]:
-        """Return the nodes that have the slot, its primary first, as one node knows them."""
+    async def read_texts(self, keys: Sequence[str]) -> list[bytes]:
+        """Return what stands under keys in any slots, as far as the nodes answer that have them."""
+        found: list[bytes] = []
+        for (host, port), of_node in (await self._by_node(keys)).items():
+            try:
+                answers = await self._exchange(host, port, [("GET", key) for key in of_node])
+            except (RedisError, OSError):
+                continue
+            found += [answer for answer in answers if isinstance(answer, bytes)]
+        return found
+
+    async def _by_node(self, keys: Sequence[str]) -> dict[tuple[str, int], list[str]]:
+        """Return of each primary which of some keys are in its slots; of none where no node answers."""
+        for host, port in self._given:
+            try:
+                ((*ranges,),) = await self._exchange(host, port, [("CLUSTER", "SLOTS")])
+            except (RedisError, OSError):
+                continue
+            found: dict[tuple[str, int], list[str]] = {}
+            for key in keys:
+                slot = key_slot(key.encode())
+                for first, last, primary, *_ in ranges:
+                    if first <= slot <= last:
+                        found.setdefault((_text(primary[0]) or host, int(primary[1])), []).append(key)
+            return found
+        return {}
+
+    async def _exchange(self, host: str, port: int, commands: Sequence[tuple[str, ...]]) -> list[Any]:
+        """Return what a node answers to commands, over a connection that is closed behind them."""
         connection = self._open(host, port)
         try:
             await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves it so
-            await connection.send_command("CLUSTER", "SLOTS")
-            ranges: list[Any] = await connection.read_response()
+            answers: list[Any] = []
+            for command in commands:
+                await connection.send_command(*command)
+                answers.append(await connection.read_response())
+            return answers
+        finally:
+            await connection.disconnect(nowait=True)
+
+    async def _ask(self, host: str, port: int) -> list[tuple[str, int]]:
+        """Return the nodes that have the slot, its primary first, as one node knows them."""
+        try:
+            (ranges,) = await self._exchange(host, port, [("CLUSTER", "SLOTS")])
         except ResponseError as error:
             if "cluster support disabled" in str(error):
                 raise ConnectionError("it is no node of a cluster, write redis:// for a single server") from error
             raise
-        finally:
-            await connection.disconnect(nowait=True)
         for first, last, *nodes in ranges:
             if first <= self._slot <= last:
                 return [

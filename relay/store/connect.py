@@ -37,8 +37,25 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
     are harmless to repeat, but those that are `not_repeated`.
     More is not repeated here: only the caller knows for how long it may be tried.
     """
+    pool = _make_pool(url, answer_seconds, connections)
+    pool.connection_kwargs["retry"] = RepeatOnce(answer_seconds, pool.drop)
+    pool.connection_class = with_exchange(pool.connection_class)
+    if (sentinels := sentinel_options(url)) is not None:
+        pool.connection_class = _led_by(Sentinels(*sentinels), pool.connection_class)
+    if (cluster := cluster_options(url)) is not None:
+        pool.connection_class = _led_by(ClusterNodes(*cluster, _opener(pool)), pool.connection_class)
+    return Redis.from_pool(pool)
+
+
+def nodes_of(url: str) -> ClusterNodes | None:
+    """Return the nodes of a cluster, to ask them something quick; None where the address is of no cluster."""
+    cluster = cluster_options(url)
+    return None if cluster is None else ClusterNodes(*cluster, _opener(_make_pool(url, ASK_SECONDS, 1)))
+
+
+def _make_pool(url: str, answer_seconds: float, connections: int) -> ConnectionsInTurn:
     address, tls = redis_options(url)
-    pool = ConnectionsInTurn.from_url(
+    return ConnectionsInTurn.from_url(
         address,
         **tls,
         max_connections=connections,
@@ -51,13 +68,6 @@ def connect(url: str, *, answer_seconds: float, connections: int = 8) -> Redis:
         # For CLIENT LIST; else redis-py reads its own version from the packages on the disk, in every process.
         driver_info=DriverInfo(name="amo-relay", lib_version=__version__),
     )
-    pool.connection_kwargs["retry"] = RepeatOnce(answer_seconds, pool.drop)
-    pool.connection_class = with_exchange(pool.connection_class)
-    if (sentinels := sentinel_options(url)) is not None:
-        pool.connection_class = _led_by(Sentinels(*sentinels), pool.connection_class)
-    if (cluster := cluster_options(url)) is not None:
-        pool.connection_class = _led_by(ClusterNodes(*cluster, _opener(pool)), pool.connection_class)
-    return Redis.from_pool(pool)
 
 
 def _opener(pool: ConnectionPool) -> Callable[[str, int], AbstractConnection]:

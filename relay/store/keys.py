@@ -53,6 +53,7 @@ class Keys:
         self.rerouted = self.prefix + "rerouted"  # list: receipts with other events or deliveries since, for that index
         self.looked_up = self.prefix + "lookedup"  # list: deliveries whose content a look-up made, for that index
         self.shards = self.prefix + "shards"  # hash, of the first: the shards, and whose each source is (`ShardsField`)
+        self.shards_copy = self.prefix + "shards_copy"  # string, of a further one: "epoch|", and that list as JSON
         self.ownership = self.prefix + "ownership"  # hash: source -> "epoch|owned", or "epoch|closed"
         self.owned = self.prefix + "owned"  # string: the owned ones, a line each; there is none in an only shard
         self.probe = self.prefix + "probe"  # string with a time to live: written to see whether the store takes writes

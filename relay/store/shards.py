@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 from redis.asyncio import Redis
 
+from relay.logs import log
 from relay.model import is_subscriber
+from relay.store.connect import nodes_of
 from relay.store.home_gates import HomeGates
 from relay.store.keys import Keys
+from relay.store.shard_copies import drop_unowned, find_copy, keep_copies
 from relay.store.shard_list import FIRST, ShardList, ShardRecord, shard_namespace
 from relay.store.store import Store
 
@@ -22,6 +25,7 @@ class Shards:
         self.whole = whole
         self.first = first
         self.list = ShardList()
+        self.is_copy = False  # it is to be read anew as soon as the first shard answers
         self.record = ShardRecord(first.client, first.namespace)
         self._open = open
         self._stores = {FIRST: first}
@@ -61,6 +65,22 @@ class Shards:
     async def refresh(self) -> None:
         """Read the list of shards anew. Raises StoreUnavailable: then what was known stays."""
         self.list = await self.record.read()
+        self.is_copy = False
+
+    async def keep_copies(self) -> None:
+        """Keep the list that was read in the further shards."""
+        await keep_copies(self.list, self.stores())
+
+    async def read_copy(self, url: str) -> bool:
+        """Take the newest copy of the list, while the first shard is away. Returns whether there is one."""
+        nodes = nodes_of(url)
+        copy = None if nodes is None else await find_copy(nodes, self.first.namespace)
+        if copy is None or copy.epoch <= self.list.epoch:
+            return False
+        self.list = await drop_unowned(copy, {name: self.store(name) for name in copy.names if name != FIRST})
+        self.is_copy = True
+        log.warning("shards.copied", epoch=copy.epoch, shards=list(copy.names))
+        return True
 
     async def aclose(self) -> None:
         """Close all connections."""

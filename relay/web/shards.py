@@ -56,7 +56,9 @@ class WebShards:
     """All shards that a web process knows of: one, until the list in the first says that there are more."""
 
     def __init__(self, settings: ProcessSettings, live: LiveConfig, celery: Celery) -> None:
+        assert settings.redis_url is not None
         self._settings = settings
+        self._url = settings.redis_url
         self._live = live
         self._celery = celery
         self._shards = Shards(self._open_store(settings.namespace), self._open_store)
@@ -160,6 +162,10 @@ class WebShards:
         except StoreUnavailable as error:
             log.warning("shards.unread", reason=str(error))
             return
+        self._take_into_use()
+
+    def _take_into_use(self) -> None:
+        """Begin with the shards that are new, and put each hook where the list says from now on."""
         for name in self._shards.names:
             if name not in self._known:
                 self._known[name] = shard = self._make(name)
@@ -175,6 +181,8 @@ class WebShards:
     def _is_outdated(self) -> bool:
         """Return whether the list is another one than this process knows, or is about to be."""
         life, known = self.first.monitor.life, self._shards.list
+        if self._shards.is_copy:
+            return life is not None
         moving = any(one.moving for one in known.sources.values())
         return moving or bool(self._unassigned()) or (life is not None and life.shards > known.epoch)
 
@@ -183,6 +191,8 @@ class WebShards:
         await self.first.monitor.check()
         if self._is_outdated():
             await self._read()
+        elif self.first.monitor.problem and await self._shards.read_copy(self._url):
+            self._take_into_use()
         self.first.start(self._tasks)
         self._tasks.keep("shards", self._follow)
 

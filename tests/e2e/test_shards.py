@@ -6,13 +6,14 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from relay.embedded.server import EmbeddedStore
 from relay.processes.supervisor import Processes
-from relay.store.shard_list import choose_shard, shard_namespace
+from relay.store.shard_list import FIRST, choose_shard, shard_namespace
 from tests.clusters import Cluster, names_on_other_nodes, run_cluster, slot_of
 from tests.e2e.harness import HookSender, lead_hook, run_relay, stored_leads, until
 
@@ -67,9 +68,17 @@ def relay(processes: Processes, *arguments: str) -> tuple[int, str]:
     return ran.returncode, ran.stdout + ran.stderr
 
 
-def nodes_of(cluster: Cluster, shard: str) -> list[int]:
-    """Return the process ids of the nodes that have a shard's slot."""
-    return [node.pid for node in cluster.of_slot(slot_of(shard_namespace("relay", shard)))]
+@contextmanager
+def hanging(cluster: Cluster, shard: str) -> Iterator[None]:
+    """Let the nodes hang that have a shard's slot."""
+    pids = [node.pid for node in cluster.of_slot(slot_of(shard_namespace("relay", shard)))]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_accounts_are_shared_out_and_one_hung_shard_stops_its_own_only(
@@ -99,10 +108,7 @@ def test_accounts_are_shared_out_and_one_hung_shard_stops_its_own_only(
         assert all(source in said for source in SOURCES.values()), said
         status, said = relay(processes, "sinks", "list")
         assert "books" in said
-        hung = nodes_of(cluster, THIRD)
-        for pid in hung:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with hanging(cluster, THIRD):
             status = senders[THIRD].post(lead_hook(20))[0]
             assert status == 503
             for n in range(5):
@@ -121,12 +127,19 @@ def test_accounts_are_shared_out_and_one_hung_shard_stops_its_own_only(
                 assert answer.headers["relay-shards-away"] == THIRD
             with urllib.request.urlopen(f"{processes.url}/admin/events", timeout=60) as answer:
                 assert f"The shard {THIRD} does not answer: what is shown is without it." in answer.read().decode()
-        finally:
-            for pid in hung:
-                os.kill(pid, signal.SIGCONT)
         senders[THIRD].post_until_taken(lead_hook(21))
         until(lambda: 21 in books(), what="the lead of the shard that hung")
         until(lambda: wanted | {21} <= set(far()), 60, what="what waited for the home of its sink")
         assert max(books().values()) == max(far().values()) == 1
+        with hanging(cluster, FIRST):  # platforms restart processes daily, also while the first shard is away
+            for name in ("web", "worker"):
+                processes.kill(name)
+            processes.start("web", "worker")
+            senders[SECOND].post_until_taken(lead_hook(60))
+            until(lambda: 60 in far(), what="a lead of the second shard for a sink whose home is the third")
+            senders[FIRST].close()  # it was to the web process that is gone
+            assert senders[FIRST].post(lead_hook(61))[0] == 503
+        senders[FIRST].post_until_taken(lead_hook(62))
+        until(lambda: {60, 62} <= set(books()), what="what is for the sink whose home is the first shard")
         for sender in (first, *senders.values()):
             sender.close()

@@ -1,14 +1,19 @@
 """A store that is one slot of a cluster: who connects finds it wherever it is, and what was acknowledged stays."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
+from redis.exceptions import ResponseError
 
 from relay.config.environment import ProcessSettings
+from relay.config.store_address import move_slot
 from relay.errors import StoreUnavailable
 from relay.store.connect import connect
 from relay.store.health import read_durability
 from relay.store.reader import Reader
+from relay.store.shard_list import Ownership
+from relay.store.shards import Shards
 from relay.store.store import Store
 from relay.store.sync import Sync, check_sync
 from relay.store.wake_ups import WakeUps
@@ -111,3 +116,70 @@ def test_a_single_server_and_a_slot_that_nobody_has_are_told(run, server, namesp
     alone = connect(url, answer_seconds=2)
     assert "no node of the cluster knows where the store is: localhost:1: " in refusal(run, Store(alone), "r0")
     run(alone.aclose())
+
+
+@pytest.fixture
+def shards(run, cluster, client, store):
+    """Return the shards of this cluster, two of them, of a relay whose list of them has been copied."""
+    opened = []
+
+    def open_store(namespace: str) -> Store:
+        opened.append(Store(connect(move_slot(cluster.url, namespace), answer_seconds=5), namespace))
+        return opened[-1]
+
+    shards = Shards(store, open_store)
+    run(shards.record.add("07"))
+    run(shards.refresh())
+    given = run(shards.record.assign("acme", None, "07"))
+    seventh = shards.store("07")
+    run(Ownership(seventh.client, seventh.namespace).own("acme", given.epoch))
+    run(shards.record.assign_homes([["books"]], ["07"]))
+    run(shards.refresh())
+    run(shards.keep_copies())
+    yield shards
+    for one in (store, *opened):
+        keys = run(one.client.keys("{relay*}:*"))
+        for key in keys:
+            with suppress(ResponseError):  # of another slot
+                run(one.client.unlink(key))
+    for one in opened:
+        run(one.client.aclose())
+
+
+def without_first(cluster, shards) -> Shards:
+    """Return what a process knows that has just begun, and finds no first shard."""
+    nobody = Store(connect("redis://127.0.0.1:1", answer_seconds=1))
+    return Shards(nobody, shards._open)
+
+
+def test_the_list_of_shards_is_found_while_the_first_is_away(run, cluster, shards) -> None:
+    found = without_first(cluster, shards)
+    assert run(found.read_copy(cluster.url))
+    assert (found.list, found.is_copy) == (shards.list, True)
+    assert not run(found.read_copy(cluster.url)), "what is known is as new"
+    run(found.first.client.aclose())
+
+
+def test_a_copy_that_is_old_says_of_no_source_that_it_is_where_it_was(run, cluster, shards) -> None:
+    seventh = shards.store("07")
+    closed = run(shards.record.change("acme", shards.list.sources["acme"], "07", moving="00"))
+    assert run(Ownership(seventh.client, seventh.namespace).close("acme", closed.epoch))
+    found = without_first(cluster, shards)
+    assert run(found.read_copy(cluster.url))
+    assert found.list.epoch < closed.epoch
+    assert found.list.owned_by("07", ["acme"]) == []
+    assert found.list.home_of("books") == "07"
+    run(found.first.client.aclose())
+
+
+def test_an_older_list_takes_the_place_of_no_newer_copy(run, cluster, shards) -> None:
+    before = shards.list
+    run(shards.record.assign_homes([["other"]], ["07"]))
+    run(shards.refresh())
+    run(shards.keep_copies())
+    shards.list, newest = before, shards.list
+    run(shards.keep_copies())
+    found = without_first(cluster, shards)
+    assert run(found.read_copy(cluster.url))
+    assert found.list == newest
+    run(found.first.client.aclose())

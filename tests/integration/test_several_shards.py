@@ -114,6 +114,19 @@ def test_an_older_word_changes_nothing_in_a_shard_and_the_first_to_give_a_source
     assert run(three.record.assign("bigco", None, "02")) == later
 
 
+def test_a_shard_that_has_lost_everything_begins_anew_with_what_the_list_gives_it(run, three):
+    store, given = three.store("01"), three.list.sources["bigco"]
+    assert accept(run, store, "r1", "bigco") == "r1"
+    run(store.client.unlink(*run(store.client.keys(store.keys.prefix + "*"))))
+    run(three.keep_copies())  # as a worker does that begins
+    assert accept(run, store, "r2", "acme") == ""
+    assert accept(run, store, "r2", "bigco") == ""
+    assert run(ownership(three, "01").own("bigco", given.epoch))  # as web does that has read the list
+    assert accept(run, store, "r2", "bigco") == "r2"
+    assert run(ownership(three, "01").close("bigco", given.epoch + 1)), "it can be moved as before"
+    assert accept(run, store, "r3", "bigco") == ""
+
+
 @pytest.mark.parametrize("steps", [1, 2])
 def test_an_addition_that_is_cut_off_after_a_step_can_be_repeated(run, shards, steps):
     run(shards.first.registry.add_sources(["acme"]))
