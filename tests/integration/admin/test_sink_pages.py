@@ -114,6 +114,14 @@ def test_what_an_orphan_has_is_moved_to_another_sink_after_it_is_shown_how_much(
     assert (entry["act"], entry["by"], entry["why"]) == ("start move", "operator", "renamed")
 
 
+def test_what_has_no_content_leads_to_what_makes_one(pages, relay) -> None:
+    relay.configure(CONFIG.replace('phone: "+79161234567"', 'city: "{{ lead.custom.City }}"'))
+    relay.accept(lead(1))
+    page = pages.get("/admin/actions/new?kind=resend&sink=books&state=dead")
+    assert "left alone: without content: 1" in plain(page)
+    assert 'href="/admin/actions/new?kind=render&amp;sink=books&amp;state=dead"' in page.text
+
+
 def test_what_cannot_be_moved_is_counted_before_it_is_tried(pages, relay) -> None:
     fail(relay, 2)
     page = plain(pages.get("/admin/actions/new?kind=move&sink=books&state=dead&to=console"))
