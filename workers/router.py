@@ -6,12 +6,16 @@ receipts are planned on the loop: that takes less than the way to the thread and
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from typing import TypeAlias
 
 import msgspec
 
+from relay.errors import StoreUnavailable
 from relay.live_config import LiveConfig
 from relay.logs import log, log_each
 from relay.model import Receipt, RoutedReceipt
@@ -35,6 +39,10 @@ GROUP_ITEMS = 100  # receipts and deliveries in one call: some milliseconds of t
 PLANNER = "planner"
 BATCHES = 3  # planned or written at a time; one more may be claimed
 UNKNOWN_SOURCE_MS = 600_000  # for which a receipt waits for a worker that knows its source
+Written: TypeAlias = tuple[list[str], list[str]]
+"""Queues that have work now, and receipts that are another's."""
+CallWrite: TypeAlias = Callable[[Callable[[], Awaitable[Written]]], Awaitable[Written]]
+"""Makes a write: once, or again until the store takes it."""
 _NOTHING: Claim[Receipt] = Claim(token="", items=[], poisoned=[], wait_ms=-1)
 
 
@@ -194,15 +202,22 @@ class Router:
             await self._plan_and_write(claim)
 
     async def _plan_and_write(self, claim: Claim[Receipt]) -> None:
+        """Plan and write a batch. What the store does not take at once is written without being in hand.
+
+        What may kill the worker is over by then, and while a store is away no other shard waits for it.
+        """
         suspect = any(receipt.deaths >= SUSPECT_AFTER for receipt in claim.items)
-        async with self._hand.hold(suspect=suspect):
-            spans = RouteSpans(self._tracer, claim.items)
-            try:
+        spans = RouteSpans(self._tracer, claim.items)
+        try:
+            async with self._hand.hold(suspect=suspect):
                 planned = await self._plan(spans.receipts)
-                await self._write(claim.token, planned)
-                spans.end(planned)
-            finally:
-                spans.end_rest()
+                parts = deque(_groups(planned))
+                with suppress(StoreUnavailable):
+                    await self._write(claim.token, parts, lambda write: write())
+            await self._write(claim.token, parts, retry_store_write)
+            spans.end(planned)
+        finally:
+            spans.end_rest()
 
     async def _plan(self, receipts: Sequence[Receipt]) -> list[RoutedReceipt]:
         """Plan a batch by the configuration in force now: on the loop where that holds up nobody, or in the thread."""
@@ -218,11 +233,11 @@ class Router:
         self._on_loop.note(len(receipts), seconds, version)
         return planned
 
-    async def _write(self, token: str, planned: Sequence[RoutedReceipt]) -> None:
+    async def _write(self, token: str, parts: deque[Sequence[RoutedReceipt]], call: CallWrite) -> None:
         """Write what was planned, and start its deliveries here. Where they are many, tickers call other workers."""
-        parts = (part for routed in planned for part in split_receipt(routed))
-        for some in group(parts, count=_items, size=_content_bytes, max_count=GROUP_ITEMS):
-            queues, stale = await retry_store_write(partial(self._writes.write, token, some))
+        while parts:
+            queues, stale = await call(partial(self._writes.write, token, parts[0]))
+            some = parts.popleft()
             self._start_queues(queues)
             for id in stale:
                 log.warning("receipt.late", receipt_id=id)  # a newer lease has it, or an earlier call's answer was lost
@@ -246,6 +261,12 @@ def _take_ended(tasks: set[asyncio.Task[None]]) -> None:
     for task in [one for one in tasks if one.done()]:
         tasks.discard(task)
         task.result()
+
+
+def _groups(planned: Sequence[RoutedReceipt]) -> Iterator[Sequence[RoutedReceipt]]:
+    """Yield what one call writes each."""
+    parts = (part for routed in planned for part in split_receipt(routed))
+    yield from group(parts, count=_items, size=_content_bytes, max_count=GROUP_ITEMS)
 
 
 def _has_suspect(receipts: Sequence[Receipt]) -> bool:

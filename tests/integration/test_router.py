@@ -17,7 +17,7 @@ from relay.model import DeliveryState, ReceiptState
 from relay.planning import plan_receipts
 from relay.store.fields import ReceiptField
 from relay.store.keys import INBOX
-from relay.store.records import Handed
+from relay.store.records import SUSPECT_AFTER, Handed
 from tests.integration.store.shapes import hook
 from workers.hand import Hand
 from workers.router import UNKNOWN_SOURCE_MS, Router
@@ -111,7 +111,9 @@ class Worker:
         async def go() -> None:
             self.loop = asyncio.get_running_loop()
             watchdog = Watchdog("w1", 20)
-            self.router = Router(self.live, self.store, self.started.append, "w1", lambda: self.stopping, watchdog)
+            self.router = Router(
+                self.live, self.store, self.started.append, "w1", lambda: self.stopping, watchdog, self.hand
+            )
             self.router.start()
             await asyncio.to_thread(until)
             await self.router.finish(time.monotonic() + within)
@@ -195,6 +197,7 @@ class TestHandedOver:
         async def refuse(*_: object) -> None:
             raise StoreUnavailable("it is away")
 
+        monkeypatch.setattr(worker.store, "save_routed", refuse)
         monkeypatch.setattr("workers.router.retry_store_write", refuse)
         with capture_logs() as logs:
             worker.hand_over(1)
@@ -348,6 +351,23 @@ def test_what_may_kill_the_worker_is_planned_while_nothing_else_is_in_its_hands(
     worker.route()
     assert in_work == dict.fromkeys(suspects, 1)
     assert worker.run(worker.reader.inbox()) == (0, 0)
+
+
+def test_a_suspect_that_was_planned_holds_up_no_other_shard_while_its_own_is_away(run, store, worker, monkeypatch):
+    write, closed = store.save_routed, []
+
+    async def write_later(token, parts):
+        closed.append(worker.hand.closed)
+        if len(closed) < 3:
+            raise StoreUnavailable("away")
+        return await write(token, parts)
+
+    monkeypatch.setattr(store, "save_routed", write_later)
+    (id,) = worker.accept(1)
+    run(store.client.hset(store.keys.receipt(id), "died", SUSPECT_AFTER))
+    worker.route()
+    assert closed == [True, False, False]
+    assert worker.receipt(id).state == ReceiptState.ROUTED
 
 
 def test_what_is_in_hand_when_the_store_goes_away_is_written_or_its_defect_logged(worker, monkeypatch):
