@@ -115,7 +115,7 @@ async def move_source(shards: Shards, source: str, target: str, author: Author) 
         identities = await carrier.carry_identities()
         await _check_unchanged(shards, source, closed)
         await _put_off_jobs(carrier, shards, source)  # that may have taken minutes
-        await carrier.carry_state()
+        await carrier.carry_state(closed.epoch)
         await _refuse_running_jobs(carrier, source)  # one that began before may have renewed the tokens meanwhile
     except RelayError as error:
         if not isinstance(error, StoreUnavailable):
@@ -123,7 +123,7 @@ async def move_source(shards: Shards, source: str, target: str, author: Author) 
         raise
     await _check_unchanged(shards, source, closed)
     await _begin_counting(shards.store(target), source)
-    subscriptions = await carrier.carry_subscriptions()
+    subscriptions = await carrier.carry_subscriptions(closed.epoch)
     await _check_unchanged(shards, source, closed)
     await carrier.end_jobs(_jobs_of(source))
     given = await shards.record.change(source, closed, target)

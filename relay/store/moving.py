@@ -3,17 +3,23 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
+import msgspec
+
+from relay.errors import RelayError
 from relay.facts.kinds import OWN_SOURCE
 from relay.model import Receipt
 from relay.store.commands import run_command
 from relay.store.fields import DeliveryField, SubscriptionsField
 from relay.store.keys import INBOX, JOBS, Keys, account_queue, sink_queue
 from relay.store.raw_receipts import RawReceipts
+from relay.store.scripts import Caller, Script
 from relay.store.store import Store
 
 STEP: Final = 500  # rows read at once: about a millisecond of the store
 CATCH_UP: Final = "catch-up"  # how the ids of jobs begin that catch a source up
 QUIET_MS: Final = 2 * 3_600_000  # for which a hook may be the repetition of an earlier one
+_WRITE: Final = Script("write_moved")
+_BOOL = msgspec.msgpack.Decoder(bool)
 _BUCKETS: Final = 16**3  # of the identities of `once` deliveries
 _BUCKETS_AT_ONCE: Final = 64
 
@@ -26,6 +32,7 @@ class Carrier:
         self._old, self._new = old, new
         self._notes = notes
         self._raw = RawReceipts(old.client, old.keys)
+        self._call = Caller(new.client, new.keys.prefix)
 
     async def obstacles(self, now: int) -> list[str]:
         """Return what is still under way of the source, in words; nothing where it may be moved."""
@@ -162,22 +169,30 @@ class Carrier:
         kept = {id: state.decode() for id, (once, state) in zip(deliveries, states, strict=True) if once and state}
         return await self._write_identities({id: state for id, state in kept.items() if state != "skipped"})
 
-    async def carry_state(self) -> None:
+    async def _write(self, epoch: int, commands: Sequence[Sequence[str | int | bytes]]) -> None:
+        """Run commands there. Raises RelayError where a later move has given the source to that shard."""
+        rows = [[False if isinstance(one, bytes) else one for one in command] for command in commands]
+        blobs = [one for command in commands for one in command if isinstance(one, bytes)]
+        request = {"source": self._source, "epoch": epoch, "commands": rows}
+        if not _BOOL.decode(await self._call(_WRITE, request, *blobs)):
+            raise RelayError(f"{self._source} was moved by somebody else: look at `relay shards list`")
+
+    async def carry_state(self, epoch: int) -> None:
         """Copy what is known of the source and of its account: tokens, notes, gate, and when its last hook came.
 
         What is not known here is removed there: it is of an earlier time, when the source was that shard's.
+        `epoch`: of the move.
         """
         queue, old = account_queue(self._source), self._old.keys
-        await self._copy([old.shared(note) for note in self._notes])
-        await self._copy([old.gate(queue), old.history(queue), old.outcomes(queue)])
+        await self._copy(epoch, [old.shared(note) for note in self._notes])
+        await self._copy(epoch, [old.gate(queue), old.history(queue), old.outcomes(queue)])
         last_hooks = self._new.keys.last_hooks
-        if (at := await run_command(self._old.client.hget(old.last_hooks, self._source))) is None:
-            await run_command(self._new.client.hdel(last_hooks, self._source))
-        else:
-            await run_command(self._new.client.hset(last_hooks, self._source, at))
+        at = await run_command(self._old.client.hget(old.last_hooks, self._source))
+        removed = ["HDEL", last_hooks, self._source]
+        await self._write(epoch, [removed if at is None else ["HSET", last_hooks, self._source, at]])
         await self._new.registry.add_sources([self._source])
 
-    async def carry_subscriptions(self) -> int:
+    async def carry_subscriptions(self, epoch: int) -> int:
         """Copy the subscriptions with the gates, histories and failures of their sinks. Returns how many there are.
 
         They stay in the old shard, too, for what is sent again there. Those that the new one has of an earlier time,
@@ -189,26 +204,25 @@ class Carrier:
         for one in (there | found).values():
             queue = sink_queue(one.sink)
             await self._copy(
+                epoch,
                 [
                     old.gate(queue),
                     old.history(queue),
                     old.outcomes(one.sink),
                     old.window(queue),
                     old.failures_of(one.id),
-                ]
+                ],
             )
             place = f"{SubscriptionsField.PLACE}{one.id}"
-            if one.id in found:
-                await run_command(self._new.client.hset(shared, place, f"{one.source} {one.url}"))
-            else:
-                await run_command(self._new.client.hdel(shared, place))
+            put = ["HSET", shared, place, f"{one.source} {one.url}"]
+            await self._write(epoch, [put if one.id in found else ["HDEL", shared, place]])
         # Last: who repeats this finds by it what the new shard had.
-        await self._copy([old.subscriptions_of(self._source)])
+        await self._copy(epoch, [old.subscriptions_of(self._source)])
         if there or found:
-            await run_command(self._new.client.hincrby(shared, SubscriptionsField.VERSION, 1))
+            await self._write(epoch, [["HINCRBY", shared, SubscriptionsField.VERSION, 1]])
         return len(found)
 
-    async def _copy(self, keys: Sequence[str]) -> None:
+    async def _copy(self, epoch: int, keys: Sequence[str]) -> None:
         """Copy keys as they are, each with the time that it has left to live, over what is there; or to nothing."""
         for key in keys:
             async with self._old.client.pipeline(transaction=True) as pipe:
@@ -216,10 +230,8 @@ class Carrier:
                 pipe.pttl(key)
                 value, ttl = await run_command(pipe.execute())
             there = _under(self._new.keys, self._old.keys, key)
-            if value is None:
-                await run_command(self._new.client.delete(there))
-            else:
-                await run_command(self._new.client.restore(there, max(ttl, 0), value, replace=True))
+            removed = ["DEL", there]
+            await self._write(epoch, [removed if value is None else ["RESTORE", there, max(ttl, 0), value, "REPLACE"]])
 
     async def running_jobs(self, jobs: Sequence[str]) -> list[str]:
         """Return which of some jobs a worker runs."""

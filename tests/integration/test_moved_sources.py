@@ -332,11 +332,11 @@ def test_a_subscription_that_was_the_last_one_does_not_come_back(run, idle):
 def test_a_move_that_another_one_took_over_writes_nothing_more(run, idle, monkeypatch, step):
     whole, calls = getattr(Carrier, step), []
 
-    async def slow(self):
+    async def slow(self, *epoch):
         if calls:
-            return await whole(self)
+            return await whole(self, *epoch)
         calls.append(step)
-        done = await whole(self)
+        done = await whole(self, *epoch)
         await move_source(idle.shards, "acme", "01", ANNA)  # given again: the first one's connection was lost
         await idle.new.client.set(idle.new.keys.shared("account:acme:tokens"), "renewed")
         await idle.new.subscriptions.enable(idle.made.id)
@@ -349,6 +349,26 @@ def test_a_move_that_another_one_took_over_writes_nothing_more(run, idle, monkey
     assert not run(idle.new.subscriptions.list("acme"))[0].disabled
     run(idle.shards.refresh())
     assert (idle.shards.list.sources["acme"].shard, idle.shards.list.sources["acme"].moving) == ("01", "")
+
+
+@pytest.mark.parametrize("step", ["carry_state", "carry_subscriptions"])
+def test_what_a_move_had_still_to_write_changes_nothing_behind_a_later_one(run, idle, monkeypatch, step):
+    whole, calls = getattr(Carrier, step), []
+
+    async def slow(self, epoch):
+        calls.append(epoch)
+        if len(calls) == 1:  # it has looked that nobody else moves it, and stands still before it writes
+            await move_source(idle.shards, "acme", "01", ANNA)
+            await idle.new.client.set(idle.new.keys.shared("account:acme:tokens"), "renewed")
+            await idle.new.subscriptions.enable(idle.made.id)
+        return await whole(self, epoch)
+
+    monkeypatch.setattr(Carrier, step, slow)
+    with pytest.raises(RelayError, match=r"acme (was|is being) moved by somebody else: look at `relay shards list`"):
+        run(move_source(idle.shards, "acme", "01", ANNA))
+    assert run(SharedState(idle.new.client, idle.new.namespace).get("account:acme:tokens")) == b"renewed"
+    assert not run(idle.new.subscriptions.list("acme"))[0].disabled
+    assert run(idle.new.accept([hook("r9", b"9")])).answers == [("r9", False)]
 
 
 def test_of_two_moves_that_begin_at_once_one_goes_on(run, idle, monkeypatch):
@@ -374,9 +394,9 @@ def test_a_source_whose_account_is_being_asked_is_not_moved(run, idle):
 def test_no_worker_begins_to_ask_the_account_while_its_tokens_are_carried(run, idle, monkeypatch):
     whole = Carrier.carry_state
 
-    async def carry_state(self):
+    async def carry_state(self, epoch):
         assert not (await idle.old.claim_jobs("worker", 1, 60_000)).items
-        await whole(self)
+        await whole(self, epoch)
 
     monkeypatch.setattr(Carrier, "carry_state", carry_state)
     run(move_source(idle.shards, "acme", "01", ANNA))
