@@ -105,9 +105,9 @@ def test_refusals_come_in_the_order_of_the_deadlines(run, queue, refusal_of):
     order: list[float] = []
 
     async def add_all() -> list[asyncio.Future[str]]:
-        futures = []
+        futures, now = [], time.monotonic()
         for seconds in (0.004, 0.001, 0.003, 0.002):
-            futures.append(queue.add(time.monotonic() + seconds))
+            futures.append(queue.add(now + seconds))
             futures[-1].add_done_callback(lambda _, seconds=seconds: order.append(seconds))
         return futures
 
