@@ -52,7 +52,7 @@ def list_actions(
     json: options.JsonOption = False,
 ) -> None:
     """List bulk actions, the newest first. Those that have ended are kept as long as a dead letter, 1,000 at most."""
-    from relay.cli.display.actions import row
+    from relay.cli.display.action_list import row
 
     cursor = None if after is None else options.parse_cursor_option(after)
     only = ActionFilter(state=state, kind=kind, source=source or "")

@@ -11,6 +11,7 @@ from relay.config.config import Config, Source
 from relay.config.suggestions import did_you_mean
 from relay.errors import AccountRefused, AccountUnavailable, ConfigError, RelayError, StoreUnavailable
 from relay.model import Record
+from relay.operations.action_results import NOT_THERE, RECOVERED
 from relay.operations.action_step import ENDED, ActionStep
 from relay.operations.actions import ActionKind, ActionRequest, StartedAction, start_bound
 from relay.operations.search import EventFilter
@@ -22,8 +23,6 @@ from relay.store.reader import Reader
 from relay.store.store import Store
 from relay.store.wire.acts import ActionItemRow
 
-RECOVERED: Final = "recovered"
-NOT_THERE: Final = "no entity"
 ASK_AGAIN_MS: Final = 10_000  # an account that cannot be asked now
 
 

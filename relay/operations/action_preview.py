@@ -7,6 +7,7 @@ from typing import Final
 
 from relay.config.config import Config
 from relay.model import DeliveryState, NewDelivery, Record
+from relay.operations.action_results import DONE
 from relay.operations.action_rows import read_delivery_page, read_event_page
 from relay.operations.actions import SENDING_KINDS, ActionKind, ActionRequest, bound_request
 from relay.operations.render_trial import RenderTrial
@@ -20,7 +21,6 @@ from relay.store.wire.lists import Cursor
 
 SAMPLES: Final = 3
 PREVIEW_SECONDS: Final = 10.0
-DONE: Final = "done"
 _FINISHED: Final = (DeliveryState.HELD, DeliveryState.DEAD, DeliveryState.CANCELLED, DeliveryState.SKIPPED)
 _ACTED_ON: Final[Mapping[ActionKind, Sequence[DeliveryState]]] = {
     ActionKind.RETRY: (DeliveryState.PENDING,),

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from relay.cli.display.replay import format_planned
-from relay.operations.action_catch_up import NOT_THERE, RECOVERED
 from relay.operations.action_erasure import ASKED, NOT_ASKED, UNREAD
-from relay.operations.action_preview import DONE, ActionPreview
+from relay.operations.action_preview import ActionPreview
+from relay.operations.action_results import DONE, NOT_THERE, RECOVERED
 from relay.operations.actions import SENDING_KINDS, Action, ActionKind, ActionRequest, TouchedItem
 from relay.operations.replaying import PROBLEMS, ReplayCount
 from relay.store.actions import ActionState
@@ -147,19 +147,6 @@ def _describe_request(request: ActionRequest) -> str:
         "until": format_time(filters.until), "to": request.to, "force": "yes" if request.force else "",
     }  # fmt: skip
     return "".join(f", {name} {value}" for name, value in parts.items() if value)
-
-
-def row(action: Action) -> tuple[object, ...]:
-    """Return an action as a row of a list."""
-    done = sum(
-        n for result, n in action.results.items() if result in (DONE, "new", "again", "asked", "erased", RECOVERED)
-    )
-    looked = action.looked if action.kind is ActionKind.CATCH_UP else f"{action.looked}/{action.total}"
-    state = f"{action.state}, waits" if action.waits else action.state
-    return (
-        format_time(action.started_at), action.id, action.kind, state, looked, done,
-        action.touched - done, action.by, action.why,
-    )  # fmt: skip
 
 
 def touched_row(kind: ActionKind, item: TouchedItem) -> tuple[object, ...]:

@@ -7,7 +7,8 @@ import pytest
 from relay.accounts.catch_up import CatchUp
 from relay.config.load import load as load_config
 from relay.errors import AccountRefused, AccountUnavailable, ConfigError
-from relay.operations.action_catch_up import NOT_THERE, RECOVERED, CatchUpWork, start_catch_up
+from relay.operations.action_catch_up import CatchUpWork, start_catch_up
+from relay.operations.action_results import NOT_THERE, RECOVERED
 from relay.operations.actions import ActionAct, act_on_action, decode_request, read_action, read_touched
 from relay.sinks.registry import sink_types
 from relay.store.acts import Author
