@@ -406,7 +406,7 @@ class TestRetention:
         ids = sorted(finished() for _ in range(2))
         run(store.client.zadd(store.keys.finished, dict.fromkeys(ids, 1)))
         pack(most=1)
-        assert run(store.apply_retention(10**15, 0, 1)).removed == 1
+        assert run(store.retention.apply(10**15, 0, 1)).removed == 1
         assert run(reader.newest_receipts(10)) == ids[1:]
 
     def test_one_that_cannot_be_read_goes_all_the_same(self, run, store, pack, finished):
