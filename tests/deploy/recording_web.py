@@ -10,6 +10,7 @@ import uvicorn
 
 from relay.processes.ports import free_port
 from relay.web.server import KEEP_ALIVE_SECONDS
+from tests.e2e.harness import until
 
 
 class RecordedRequest(NamedTuple):
@@ -61,6 +62,7 @@ def recording_web() -> Iterator[RecordingWeb]:
     thread = threading.Thread(target=lambda: asyncio.run(web.server.serve()))
     thread.start()
     try:
+        until(lambda: web.server.started or not thread.is_alive(), seconds=30, what="the web to listen")
         yield web
     finally:
         web.server.should_exit = True
