@@ -13,7 +13,9 @@ from relay.operations.diagnosis import Diagnosis
 from relay.operations.problem_facts import problem_facts
 from relay.sinks.sms.content import Message
 from relay.sinks.sms.rules import SendingRules
+from relay.store.acts import Author
 from relay.store.connect import connect
+from relay.store.keys import sink_queue
 from relay.store.minutes import read_totals
 from relay.store.problems import ProblemNotes
 from relay.store.shared_state import SharedState
@@ -177,6 +179,25 @@ def test_a_gate_that_closes_and_opens_is_told_once_each(relay, alerts):
     assert relay.command("sinks", "resume", "books", "--why", "mended", "--by", "anna")[0] == 0
     assert relay.command("sinks", "resume", "books", "--why", "mended", "--by", "anna")[0] != 0
     assert [one["title"] for one in alerts()][1:] == ["books takes deliveries again"]
+
+
+@pytest.mark.parametrize("act", ["pause", "resume"])
+def test_a_route_s_gate_that_opens_as_a_person_acts_in_vain_is_told(relay, alerts, act):
+    """It is forgotten an hour after its time, when somebody looks at the gate."""
+    relay.configure(yaml_of(ALERTS))
+    relay.accept_leads(7)
+    items = relay.run(relay.store.claim_deliveries(relay.claim_of("books"))).items
+    wrong = [settlement(one, Outcome.BLOCKED, gate_ms=60_000, gate_scope="route") for one in items]
+    relay.run(relay.store.settle("books", wrong, {}))
+    store, gate = relay.store, relay.store.keys.gate(sink_queue("books"))
+    if act == "pause":
+        relay.run(store.acts.pause("books", Author(by="anna"), None))
+    relay.run(store.client.hset(gate, "route:invoices", 1))
+    done = relay.run(store.acts.pause("books", Author(by="anna"), None) if act == "pause" else
+                     store.acts.resume("books", Author(by="anna")))  # fmt: skip
+    assert not done[0]
+    assert relay.run(store.client.hexists(gate, "route:invoices")) == 0
+    assert [one["title"] for one in alerts()][-1] == "books takes deliveries of the route invoices again"
 
 
 def test_a_gate_of_the_alerts_own_sink_is_not_told_to_it(relay, alerts):

@@ -276,9 +276,11 @@ local function take(request, slots, ahead, batched, gate, due, leased)
 end
 
 -- Returns before when nothing more may be taken: while a gate is closed, what is due may all be kept back by it.
+-- That of another shard may be opened there meanwhile: it is asked again soon.
 local function next_look(gate, due, taken)
   local closed_until = tonumber(get_gate(gate, UNTIL, ''))
   if taken > 0 or not closed_until then return 0 end
+  if gate.is_copy then closed_until = math.min(closed_until, now + claiming.TRIAL_MS) end
   local another = call('ZRANGEBYSCORE', due, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
   return math.min(closed_until, tonumber(another or math.huge))
 end

@@ -23,9 +23,13 @@ local function resume()
 end
 
 if paused and (req.act == 'pause' or not gate.fields.paused_by) then
+  write_collected()  -- a route's gate was opened as it was read
   return cmsgpack.pack({false, gate.fields.paused_by or '', gate.fields.paused_why or ''})
 end
-if req.act == 'resume' and not paused and #closed == 0 then return cmsgpack.pack({false, '', ''}) end
+if req.act == 'resume' and not paused and #closed == 0 then
+  write_collected()
+  return cmsgpack.pack({false, '', ''})
+end
 write_audit(req.act, req.what, paused and 'paused' or #closed > 0 and 'closed' or 'open')
 if req.act == 'pause' then pause() else resume() end
 update_wake_and_call(req.queue)

@@ -427,6 +427,15 @@ class TestLimits:
 class TestGates:
     """A gate is written by the home alone, and a closed one lets one delivery of all shards through."""
 
+    def test_a_shard_whose_deliveries_were_all_blocked_asks_again_within_a_second(self, shards):
+        """A person may open the gate in the home, of which this shard hears only so."""
+        _, one, _ = shards
+        one.given.pending(1)
+        (delivery,) = one.claim().items
+        one.settled(delivery, Outcome.BLOCKED, gate_ms=60_000)
+        claim = one.claim()
+        assert (claim.items, claim.wait_ms) == ([], 1000)
+
     def test_what_is_blocked_in_a_shard_closes_the_gate_in_the_home(self, run, shards, gate):
         home, one, two = shards
         for shard in shards:
