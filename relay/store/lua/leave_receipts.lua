@@ -13,7 +13,7 @@ for _, id in ipairs(req.ids) do
     kept[#kept + 1] = id
   elseif token == req.token and call('ZREM', leased, id) == 1 then
     call('HDEL', P .. 'r:' .. id, 'tok')
-    call('ZADD', due, now + math.min(math.max(age / 4, SOONEST_MS), LATEST_MS), id)  -- the longer it waits, the rarer
+    call('ZADD', due, now + math.floor(math.min(math.max(age / 4, SOONEST_MS), LATEST_MS)), id)  -- the longer it waits, the rarer
   end
 end
 update_wake('inbox')

@@ -174,6 +174,20 @@ class TestHandedOver:
         assert run(store.save_routed(HANDED, [routed(one), routed(other)])) == ([], [one.id])
         assert run(store.client.zcard(store.keys.due(INBOX))) == 1
 
+    @pytest.mark.parametrize("age_ms", [5001, 5002, 5003])
+    def test_one_that_is_given_back_late_keeps_nobody_from_looking_or_claiming(self, run, store, handed, age_ms):
+        """Times are whole milliseconds, whatever share of its age it waits for."""
+        for one in handed:
+            run(store.client.hincrby(store.keys.receipt(one.id), "at", -age_ms))
+        run(store.leave_receipts(HANDED, [one.id for one in handed], 60_000))
+        assert run(store.look("w2")).wait_ms > 0
+        run(store.accept([hook("large", bytes(9000))]))
+        claim = run(store.claim_receipts("w2:1", 3, 1000))
+        assert [one.id for one in claim.items] == ["large"]
+        assert 0 < claim.wait_ms <= 1000
+        run(store.save_routed("w2:1", [routed(one) for one in claim.items]))
+        assert 0 < run(store.claim_receipts("w2:2", 3, 1000)).wait_ms <= age_ms
+
     def test_large_ones_are_claimed(self, run, store, given, listener):
         first = listener("w1")
         run(store.accept([hook("r1", bytes(8193))]))

@@ -316,5 +316,5 @@ def leave_receipts(state: State, token: str, ids: Sequence[str], most_ms: int) -
             kept.append(id)
         elif inbox.leased.pop(id, None) is not None:
             receipt.token = ""
-            inbox.due[id] = state.now + min(max(age / 4, 1000), 60_000)
+            inbox.due[id] = state.now + min(max(age // 4, 1000), 60_000)
     return kept
