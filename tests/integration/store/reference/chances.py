@@ -47,7 +47,8 @@ def first_chance(state: State, name: str, concurrency: int, limits: Sequence[Lim
     elif gate.ramp:
         at = max(at, gate.ramp + ((state.now - gate.ramp) // gates.RAMP_STEP_MS + 1) * gates.RAMP_STEP_MS)
     for limit in limits:
-        recent = [granted for granted in state.grants[limit.key] if granted > state.now - limit.per_ms]
-        if len(recent) >= limit.count:
-            at = max(at, recent[0] + limit.per_ms)
+        # One that is kept for a moment to come may be among them: then they are more than the limit counts.
+        newest = state.grants[limit.key][-limit.count :]
+        if len(newest) == limit.count and newest[0] > state.now - limit.per_ms:
+            at = max(at, newest[0] + limit.per_ms)
     return min(at, lease_ends)
