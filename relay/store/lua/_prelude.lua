@@ -142,7 +142,7 @@ local function update_wake(queue, not_before, first_due, first_leased)
   local leased = first_leased or first_score(P .. 'leased:' .. queue) or math.huge
   local at = math.min(due < math.huge and math.max(due, not_before or 0) or math.huge, leased)
   at = (due < math.huge or leased < math.huge) and at or nil
-  if at and opened[queue] then at = now end
+  if at and opened[queue] then at = math.min(at, now) end
   if at then call('ZADD', P .. 'wake', at, queue) else call('ZREM', P .. 'wake', queue) end
   return at
 end
