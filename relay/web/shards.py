@@ -21,7 +21,7 @@ from relay.store.records import Hook
 from relay.store.shard_list import FIRST, Ownership, choose_shard
 from relay.store.shards import Shards
 from relay.store.store import Store
-from relay.store.stores import AllSubscriptions, Stores
+from relay.store.stores import Stores
 from relay.store.sync import sync_of
 from relay.web.group_commit import AMOCRM_WAITS_SECONDS, MAX_GROUPS_IN_FLIGHT, Acceptance, GroupCommit
 from relay.web.store_monitor import StoreMonitor
@@ -70,7 +70,7 @@ class WebShards:
         self._with_gates: dict[str, Reader] = {}  # the readers of shards, where there are several
         self.reader = Readers(self._readers, self._shard_of)
         self.stores = Stores(self._stores, self.reader, self._shard_of, lambda sink: self._shards.list.home_of(sink))
-        self.subscriptions = AllSubscriptions(self._stores, self._shard_of)
+        self.subscriptions = self.stores.subscriptions
 
     def _readers(self) -> dict[str, Reader]:
         if not self._shards.list.several:

@@ -211,7 +211,7 @@ def test_a_bulk_action_is_one_row_in_each_and_is_listed_once(run, whole):
 def work_off(run, whole, shard: str, known: Sequence[str] | None = None) -> None:
     """Do what is due of the actions in a shard, as a worker that knows some shards, or all."""
     store = whole.shards.store(shard)
-    others = {name: one.actions for name, one in whole.store.by_name().items()
+    others = {name: one.actions for name, one in whole.shards.stores().items()
               if name != shard and (known is None or name in known)}  # fmt: skip
     runner = ActionRunner(
         lambda: CONFIG, store, no_account, lambda: False, others=lambda: others if shard == FIRST else {}

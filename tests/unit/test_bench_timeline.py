@@ -33,6 +33,14 @@ def test_a_hook_tells_its_lead():
     assert find_lead(b"") == 0
 
 
-def test_all_that_is_wrapped_is_there(monkeypatch):
-    mark_web(Kept(), monkeypatch.setattr)
-    mark_worker(Kept(), monkeypatch.setattr)
+def test_all_that_is_wrapped_is_there():
+    wrapped = []
+
+    def note(owner: object, name: str, marked: object) -> None:
+        assert callable(getattr(owner, name))
+        wrapped.append(name)
+
+    mark_web(Kept(), note)
+    mark_worker(Kept(), note)
+    calls_of_store = {"accept", "save_routed", "save_routed_and_claim", "settle", "settle_and_claim"}
+    assert set(wrapped) == {"put", "add", "plan_batch", "attempt"} | calls_of_store
